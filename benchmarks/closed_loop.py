@@ -29,11 +29,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pyarrow as pa
 import pyarrow.parquet as pq
 from msgspec import structs
 from scipy import stats
 
+from benchmarks.simulated_world import DAY, START, VIEWED, WORLDS, K, World, catalogue_of
 from cofactor.base.errors import DataError
 from cofactor.base.run import Run
 from cofactor.runs.retrain import Changes, retrain
@@ -48,92 +48,14 @@ from cofactor.service.settings import Settings
 from cofactor.service.versions.versions import Folder
 from cofactor.store import Item, StoreSettings, open_store
 
-_DAY = 86_400
-_START = 1_700_000_000
-_K = 10
-_VIEWED = 1 / (1 + 0.15 * np.arange(_K))  # how likely each position is looked at
-_NEW_FROM = 2  # the day from which on the new items are there
-_TURNOVER = 10  # items that come and go each day where the assortment turns over
 _AT_ONCE = 16
-WORLDS = ("arrival", "turnover")
-
-
-class World:
-    """People and items; what is clicked, and which items there are on which day, is known.
-
-    Parameters
-    ----------
-    people
-        How many.
-    seed
-        The world and all that happens in it follow from it.
-    kind
-        ``arrival``: a fifth of the items is new from the third day on. ``turnover``: from the third
-        day on ten items come each day, and ten of those that were there are sold out.
-    days
-        How long it lasts.
-    """
-
-    def __init__(self, people: int, seed: int, kind: str = "arrival", days: int = 14) -> None:
-        rng = np.random.default_rng([seed, 1])
-        self.people, self.n_old, width = people, 320, 8
-        n_days = max(0, days - _NEW_FROM)
-        self.items = self.n_old + (80 if kind == "arrival" else _TURNOVER * n_days)
-        users = rng.normal(0, 1, (people, width))
-        vectors = rng.normal(0, 1, (self.items, width))
-        quality = rng.normal(0, 0.7, self.items)
-        logits = 1.6 * users @ vectors.T / np.sqrt(width) + quality - 2.2
-        self.chance = (1 / (1 + np.exp(-logits))).astype(np.float32)  # [people, items]
-        self.seen = np.zeros((people, self.items), bool)
-        self.seed = seed
-        self.there = np.zeros((max(days, 1), self.items), bool)  # [days, items]
-        self._fill_days(kind, days)
-
-    def _fill_days(self, kind: str, days: int) -> None:
-        rng = np.random.default_rng([self.seed, 5])
-        now = np.arange(self.items) < self.n_old
-        for day in range(days):
-            if kind == "arrival" and day == _NEW_FROM:
-                now[:] = True
-            elif kind == "turnover" and day >= _NEW_FROM:
-                now[rng.choice(np.flatnonzero(now), _TURNOVER, replace=False)] = False
-                first = self.n_old + _TURNOVER * (day - _NEW_FROM)
-                now[first : first + _TURNOVER] = True
-            self.there[day] = now
-
-    def changes(self, day: int) -> tuple[list[int], list[int]]:
-        """Return the items that come on a day, and those that go."""
-        if not day:
-            return [], []
-        before, now = self.there[day - 1], self.there[day]
-        return np.flatnonzero(now & ~before).tolist(), np.flatnonzero(before & ~now).tolist()
-
-    def history(self) -> pa.Table:
-        """What people found before the simulation: 4 to 8 old items each, liked and well known."""
-        rng = np.random.default_rng([self.seed, 2])
-        known = rng.zipf(1.6, self.n_old).clip(max=50)
-        users, items, times = [], [], []
-        for user in range(self.people):
-            weights = self.chance[user, : self.n_old] * known
-            count = int(rng.integers(4, 9))
-            chosen = rng.choice(self.n_old, count, replace=False, p=weights / weights.sum())
-            self.seen[user, chosen] = True
-            users += [f"p{user}"] * count
-            items += [f"i{item}" for item in chosen]
-            times += sorted((_START - rng.integers(1, 30 * _DAY, count)).tolist())
-        return pa.table({"user_id": users, "item_id": items, "time": times})
-
-    def best(self, user: int, day: int) -> float:
-        """Return the expected clicks of the best list that could be shown."""
-        left = self.chance[user][self.there[day] & ~self.seen[user]]
-        return float(np.sort(left)[::-1][:_K] @ _VIEWED[: min(_K, len(left))])
 
 
 @dataclass
 class Clock:
     """The simulation's time."""
 
-    now: float = _START
+    now: float = START
 
 
 @dataclass(frozen=True)
@@ -180,7 +102,7 @@ class Client:
 
     async def recommend(self, user: int) -> dict[str, Any] | None:
         """Return the response to a person; None if it failed."""
-        path = f"/v1/users/p{user}/recommendations?k={_K}&reasons=0"
+        path = f"/v1/users/p{user}/recommendations?k={K}&reasons=0"
         return await self._sent(f"GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode())
 
     async def click(self, user: int, items: list[int]) -> bool:
@@ -233,15 +155,7 @@ class Shop:
         self.history = folder / "history.parquet"
         pq.write_table(world.history(), self.history)
         catalogue = folder / "items.parquet"
-        pq.write_table(
-            pa.table(
-                {
-                    "item_id": [f"i{n}" for n in range(world.n_old)],
-                    "title": [f"Item {n}" for n in range(world.n_old)],
-                }
-            ),
-            catalogue,
-        )
+        pq.write_table(catalogue_of(world), catalogue)
         self.reading = Reading(keep_items=True, items=str(catalogue))
         self._train("v1", "ials", [str(self.history)])
         self.store = open_store(self.url, settings=StoreSettings(now=lambda: self.clock.now))
@@ -310,7 +224,7 @@ class Shop:
         current = self.client.version
         traffic = self.app.state.context.traffic
         arms = [Arm(version="rival", share=0.5), Arm(version=current, share=0.5)]
-        rules = AttributionRules(window=_DAY // 4, horizon=2 * _DAY)
+        rules = AttributionRules(window=DAY // 4, horizon=2 * DAY)
         traffic.experiments.start("test", "ab", arms, rules, self.clock.now)
         while traffic.live is None:
             await asyncio.sleep(0.05)
@@ -323,12 +237,12 @@ class Shop:
         record.version = self.client.version
         self.outcome.days.append(record)
         for start in range(0, len(visitors), _AT_ONCE):
-            self.clock.now = _START + _DAY * (day + start / len(visitors))
+            self.clock.now = START + DAY * (day + start / len(visitors))
             group = visitors[start : start + _AT_ONCE].tolist()
             await asyncio.gather(*(self._visit(user, day, record) for user in group))
-        self.clock.now = _START + _DAY * (day + 1) - 1
+        self.clock.now = START + DAY * (day + 1) - 1
         if record.lists:
-            record.new_share /= record.lists * _K
+            record.new_share /= record.lists * K
 
     async def _visit(self, user: int, day: int, record: DayRecord) -> None:
         """One person sees a list, clicks, and sometimes finds something else."""
@@ -338,14 +252,14 @@ class Shop:
             self.outcome.failed += 1
             return
         shown = np.array([int(item["item_id"][1:]) for item in given["items"]])
-        expected = self.world.chance[user, shown] * _VIEWED[: len(shown)]
+        expected = self.world.chance[user, shown] * VIEWED[: len(shown)]
         record.lists += 1
         record.clicks += float(expected.sum())
         record.regret += self.world.best(user, day) - float(expected.sum())
         record.new_share += float((shown >= self.world.n_old).sum())
         if "arm" in given:
             self.by_arm[given["arm"]].append(float(expected.sum()))
-        clicked = shown[rng.random(_K)[: len(shown)] < expected].tolist()
+        clicked = shown[rng.random(K)[: len(shown)] < expected].tolist()
         if rng.random() < 0.05:
             clicked += self._found(rng, user, day)
         if clicked:

@@ -32,7 +32,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -208,7 +208,8 @@ def requests(options: argparse.Namespace) -> tuple[list[bytes], list[bytes]]:
     return asked, stored
 
 
-def play(options: argparse.Namespace, port: int, pid: int) -> dict[str, Any]:
+def _phases(options: argparse.Namespace, port: int) -> Callable[..., tuple[Stream, Stream]]:
+    """A function that sends both streams for some seconds, and goes on where it last stopped."""
     asked, stored = requests(options)
     load = OpenLoop(port)
     turn = itertools.count()
@@ -225,6 +226,11 @@ def play(options: argparse.Namespace, port: int, pid: int) -> dict[str, Any]:
         load.run([recommendations, events] if options.events else [recommendations], seconds)
         return recommendations, events
 
+    return phase
+
+
+def play(options: argparse.Namespace, port: int, pid: int) -> dict[str, Any]:
+    phase = _phases(options, port)
     phase(3)
     before = cpu(pid)
     recommendations, events = phase(options.seconds)

@@ -8,8 +8,10 @@ import re
 import sys
 import types
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
+from tools import mkdocs_hooks
 
 ROOT = Path(__file__).parents[1]
 PAGES = sorted([ROOT / "README.md", *(ROOT / "docs").rglob("*.md")])
@@ -80,3 +82,20 @@ def test_the_commands_of_the_published_tables_exist() -> None:
     assert {words[1] for words in commands if words[0] == "cofactor"} <= set(COMMANDS)
     makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
     assert all(f"\n{words[1]}:" in makefile for words in commands if words[0] == "make")
+
+
+@pytest.mark.parametrize(
+    "markup",
+    [
+        '<script src="https://unpkg.com/x"></script>',
+        '<link rel="stylesheet" href="//fonts.example/a.css">',
+        "<img alt=x src=http://images.example/a.png>",
+    ],
+)
+def test_the_site_loads_nothing_of_a_foreign_host(markup: str) -> None:
+    exceptions = pytest.importorskip("mkdocs.exceptions")
+    page = SimpleNamespace(file=SimpleNamespace(src_uri="index.md"))
+    ours = '<script src="javascripts/iframe-worker.js"></script><a href="https://x.example">x</a>'
+    assert mkdocs_hooks.on_post_page(ours, page, None) == ours
+    with pytest.raises(exceptions.PluginError, match=r"index\.md loads"):
+        mkdocs_hooks.on_post_page(ours + markup, page, None)

@@ -24,6 +24,22 @@ def on_files(files: Any, config: Any) -> Any:
     return files
 
 
+_FOREIGN = re.compile(
+    r"""<(?:script|img|iframe|source)\b[^>]*\bsrc=["']?(?:https?:)?//[^"'> ]*"""
+    r"""|<link\b(?=[^>]*stylesheet)[^>]*\bhref=["']?(?:https?:)?//[^"'> ]*"""
+)
+
+
+def on_post_page(output: str, page: Any, config: Any) -> str:
+    """Refuse a page that loads something of a foreign host: the site works offline."""
+    from mkdocs.exceptions import PluginError
+
+    found = _FOREIGN.search(output)
+    if found:
+        raise PluginError(f"{page.file.src_uri} loads something of a foreign host: {found[0]}")
+    return output
+
+
 def notebook(path: Path) -> str:
     """A notebook with its outputs as Markdown."""
     parts = []

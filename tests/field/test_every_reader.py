@@ -218,12 +218,16 @@ def test_ids_are_found_as_they_are_typed() -> None:
     assert texts.find([" a ", '{"$oid": "5f1d7a3e2b4c5d6e7f8a9b0c"}', "A"]).tolist() == [1, 0, -1]
 
 
-_ROWS = "".join(f"u{n % 977},i{n % 401},{n % 5 + 1}\n" for n in range(200_000))
+_MANY = 200_000
+
+
+def rows(count: int) -> str:
+    return "".join(f"u{n % 977},i{n % 401},{n % 5 + 1}\n" for n in range(count))
 
 
 def test_all_rows_of_a_process_substitution_are_read(tmp_path: Path) -> None:
     path = tmp_path / "big.csv"
-    path.write_text("user,item,rating\n" + _ROWS)
+    path.write_text("user,item,rating\n" + rows(_MANY))
     code = (
         "import sys, cofactor; e = cofactor.read(sys.argv[1]);"
         " print(len(e), e.items.to_pylist()[-1])"
@@ -243,7 +247,7 @@ def test_all_rows_of_standard_input_are_read() -> None:
     code = "import cofactor; e = cofactor.read('-'); print(len(e), e.source)"
     done = subprocess.run(
         [sys.executable, "-c", code],
-        input="user,item,rating\n" + _ROWS,
+        input="user,item,rating\n" + rows(_MANY),
         capture_output=True,
         text=True,
         check=True,
@@ -252,13 +256,13 @@ def test_all_rows_of_standard_input_are_read() -> None:
     assert done.stdout.strip() == "200000 standard input"
 
 
-@pytest.mark.parametrize("rows", ["u1,a,1\n", _ROWS])
-def test_all_rows_of_a_named_pipe_are_read(tmp_path: Path, rows: str) -> None:
+@pytest.mark.parametrize("count", [1, _MANY])
+def test_all_rows_of_a_named_pipe_are_read(tmp_path: Path, count: int) -> None:
     pipe = tmp_path / "pipe"
     os.mkfifo(pipe)
-    writer = threading.Thread(target=lambda: pipe.write_text("user,item,rating\n" + rows))
+    writer = threading.Thread(target=lambda: pipe.write_text("user,item,rating\n" + rows(count)))
     writer.start()
-    assert len(cofactor.read(pipe)) == rows.count("\n")
+    assert len(cofactor.read(pipe)) == count
     writer.join()
 
 

@@ -6,16 +6,17 @@ from typing import Any
 
 import numpy as np
 import pytest
-from benchmarks.closed_loop import _K, _VIEWED, Scenario, World, simulate, summary
+from benchmarks.closed_loop import Scenario, simulate, summary
 from benchmarks.regret_curve import curves, svg
+from benchmarks.simulated_world import VIEWED, K, World
 
 
 def test_the_world_knows_the_best_list() -> None:
     world = World(people=20, seed=1)
     world.history()
     left = np.flatnonzero(world.there[0] & ~world.seen[3])
-    chances = np.sort(world.chance[3, left])[::-1][:_K]
-    assert world.best(3, 0) == pytest.approx(float(chances @ _VIEWED))
+    chances = np.sort(world.chance[3, left])[::-1][:K]
+    assert world.best(3, 0) == pytest.approx(float(chances @ VIEWED))
     assert world.best(3, 9) >= world.best(3, 0)  # new items have come
 
 
@@ -26,7 +27,7 @@ def test_an_assortment_that_turns_over_keeps_its_size() -> None:
     come, go = world.changes(2)
     assert come == list(range(320, 330))
     assert len(go) == 10
-    assert world.best(0, 4) <= np.sort(world.chance[0])[::-1][:_K] @ _VIEWED
+    assert world.best(0, 4) <= np.sort(world.chance[0])[::-1][:K] @ VIEWED
 
 
 def test_shops_are_compared_seed_by_seed() -> None:

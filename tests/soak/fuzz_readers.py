@@ -106,33 +106,38 @@ def seeds() -> dict[str, bytes]:
         "plain.csv.xz": lzma.compress(text.encode()),
         "lines.jsonl.gz": gzip.compress(lines, mtime=0),
     }
-    packed = io.BytesIO()
-    with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
+    return found | _archives(text) | _binaries(table)
+
+
+def _archives(text: str) -> dict[str, bytes]:
+    zipped, tarred = io.BytesIO(), io.BytesIO()
+    with zipfile.ZipFile(zipped, "w", zipfile.ZIP_DEFLATED) as archive:
         archive.writestr("ratings.csv", text)
-    found["one.zip"] = packed.getvalue()
-    packed = io.BytesIO()
-    with tarfile.open(fileobj=packed, mode="w:gz") as tar:
+    with tarfile.open(fileobj=tarred, mode="w:gz") as tar:
         info = tarfile.TarInfo("ratings.csv")
         info.size = len(text)
         tar.addfile(info, io.BytesIO(text.encode()))
-    found["one.tar.gz"] = packed.getvalue()
-    packed = io.BytesIO()
-    pq.write_table(table, packed)
-    found["table.parquet"] = packed.getvalue()
-    packed = io.BytesIO()
-    feather.write_feather(table, packed, compression="uncompressed")
-    found["table.feather"] = packed.getvalue()
+    return {"one.zip": zipped.getvalue(), "one.tar.gz": tarred.getvalue()}
+
+
+def _binaries(table: pa.Table) -> dict[str, bytes]:
+    columns, frame = io.BytesIO(), io.BytesIO()
+    pq.write_table(table, columns)
+    feather.write_feather(table, frame, compression="uncompressed")
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "a.db"
         with sqlite3.connect(path) as base:
             base.execute("PRAGMA page_size=512")
             base.execute("CREATE TABLE ratings (user TEXT, item INT, rating REAL, time INT)")
-            base.executemany(
-                "INSERT INTO ratings VALUES (?, ?, ?, ?)", [tuple(r.values()) for r in rows]
-            )
+            rows = [tuple(row.values()) for row in table.to_pylist()]
+            base.executemany("INSERT INTO ratings VALUES (?, ?, ?, ?)", rows)
         base.close()
-        found["base.db"] = path.read_bytes()
-    return found
+        database = path.read_bytes()
+    return {
+        "table.parquet": columns.getvalue(),
+        "table.feather": frame.getvalue(),
+        "base.db": database,
+    }
 
 
 def mutated(content: bytes, draw: np.random.Generator) -> bytes:
@@ -220,9 +225,7 @@ def main() -> int:
                 what = f"{path.name}: {type(error).__name__}: {str(error)[:90]!r}"
                 if failures[what] == 0:
                     print(f"{number}: {what}", flush=True)
-                    if asked.keep is not None:
-                        asked.keep.mkdir(parents=True, exist_ok=True)
-                        (asked.keep / f"{number}-{path.name}").write_bytes(path.read_bytes())
+                    _keep(path, number, asked.keep)
                 failures[what] += 1
             finally:
                 signal.alarm(0)
@@ -231,6 +234,12 @@ def main() -> int:
                 print(_said(times, outcomes, failures), f"next --first {number + 1}", flush=True)
     print(_said(times, outcomes, failures))
     return int(bool(failures) or np.median(times) > 0.1)
+
+
+def _keep(path: Path, number: int, folder: Path | None) -> None:
+    if folder is not None:
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / f"{number}-{path.name}").write_bytes(path.read_bytes())
 
 
 def _said(times: array[float], outcomes: Counter[str], failures: Counter[str]) -> str:

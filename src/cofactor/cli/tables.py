@@ -68,7 +68,11 @@ def print_table(
 
 
 def _column(name: str, values: Sequence[Any]) -> _Column:
-    cells = [printable(shown(value)) for value in values]
+    seconds = name.endswith(" s")
+    cells = [
+        f"{value:,.2f}" if seconds and isinstance(value, float) else printable(shown(value))
+        for value in values
+    ]
     numeric = all(isinstance(value, (int, float)) or value is None for value in values)
     texts = [name, *cells]
     widest = max(map(cell_len, texts))

@@ -114,23 +114,14 @@ def evaluate(
         reranked = RerankedLists.of(model, rerank, len(question.users))
         if reranked is not None:
             protocol.check_reranked(wanted, sampled=question.sampled)
-        how = _how(
-            split, question, wanted, exclude_seen, _Resampling(confidence, resamples, run.seed)
-        )
-        how = how if reranked is None else replace(how, rerank=reranked.reranker.rules.text)
-        answers = _answers(
-            model,
-            question,
-            wanted,
-            how=how,
-            run=run,
-            blocks=Blocks(memory_limit),
-            reranked=reranked,
-        )
+        answers = _answers(model, question, wanted, run, Blocks(memory_limit), reranked)
+    drawn = _Resampling(confidence, resamples, run.seed)
+    how = replace(_how(split, question, wanted, exclude_seen, drawn), seconds=answers.seconds)
+    how = how if reranked is None else replace(how, rerank=reranked.reranker.rules.text)
     answers = answers if label is None else answers._replace(model=label)
     inside = tuple(m for m in wanted if m.family != "lists")
-    inner = {name: _result(answers, inside, mask) for name, mask in masks.items() if inside}
-    return replace(_result(answers, wanted, None), groups=inner)
+    inner = {name: _result(answers, how, inside, mask) for name, mask in masks.items() if inside}
+    return replace(_result(answers, how, wanted, None), groups=inner)
 
 
 def _part_of(split: Any) -> Part:
@@ -214,14 +205,13 @@ class _Answers(NamedTuple):
     lists: Lists
     true_ranks: TrueItemRanks | None
     errors: Errors | None
-    how: How
+    seconds: float
 
 
 def _answers(
     model: Recommender,
     question: Question,
     metrics: tuple[Metric, ...],
-    how: How,
     run: Run,
     blocks: Blocks,
     reranked: RerankedLists | None,
@@ -239,13 +229,14 @@ def _answers(
     if rating:
         errors, spent = _errors(model, question.part, run)
         seconds += spent
-    how = replace(how, seconds=seconds)
     config = model.config.to_dict()
     families = (question, ranking, rating, lists)
-    return _Answers(model.name, config, *families, true_ranks, errors, how)
+    return _Answers(model.name, config, *families, true_ranks, errors, seconds)
 
 
-def _result(answers: _Answers, metrics: tuple[Metric, ...], mask: np.ndarray | None) -> Result:
+def _result(
+    answers: _Answers, how: How, metrics: tuple[Metric, ...], mask: np.ndarray | None
+) -> Result:
     """The metrics over all items, or over the true items of a group."""
     tables = []
     if answers.true_ranks is not None and (answers.ranking or mask is None):
@@ -253,7 +244,7 @@ def _result(answers: _Answers, metrics: tuple[Metric, ...], mask: np.ndarray | N
     if answers.errors is not None:
         tables.append(_rating_table(answers, answers.errors, mask))
     users, values = _joined(tables)
-    summary = _summarised(answers, values, mask)
+    summary = _summarised(answers, how, values, mask)
     if mask is None:
         overall = answers.lists.overall().items()
         summary |= {name: Summary(value, None, None, len(users)) for name, value in overall}
@@ -266,7 +257,7 @@ def _result(answers: _Answers, metrics: tuple[Metric, ...], mask: np.ndarray | N
         user_ids=answers.question.part.truth.users.take(users),
         values={name: values[name] for name in names if name in values},
         summary=summary,
-        how=answers.how,
+        how=how,
     )
 
 
@@ -331,10 +322,9 @@ def _joined(tables: list[Table]) -> Table:
 
 
 def _summarised(
-    answers: _Answers, values: dict[str, np.ndarray], mask: np.ndarray | None
+    answers: _Answers, how: How, values: dict[str, np.ndarray], mask: np.ndarray | None
 ) -> dict[str, Summary]:
     """Means over users; for errors the one over all ratings."""
-    how = answers.how
     draw = _Resampling(how.confidence, how.resamples, how.seed)._asdict()
     pooled = {str(m) for m in answers.rating}
     summary = summaries(

@@ -85,7 +85,6 @@ def compare(
     correction: str = "holm",
     confidence: float = 0.95,
     resamples: int = 2000,
-    seed: int = 0,
 ) -> list[Comparison]:
     """Test models against each other on the same users.
 
@@ -105,9 +104,7 @@ def compare(
     confidence
         Level of the intervals, which are not corrected, and of what counts as significant.
     resamples
-        Of the bootstrap.
-    seed
-        Of the bootstrap.
+        Of the bootstrap, whose draws are the same in every call.
 
     Returns
     -------
@@ -141,7 +138,7 @@ def compare(
         for first, second in pairs:
             difference = _paired(by_label[first], by_label[second], name)
             found.append((name, first, second, difference))
-    drawn = [_interval(d, confidence, resamples, seed) for *_, d in found]
+    drawn = [_interval(d, confidence, resamples) for *_, d in found]
     ps = np.array(
         [_p_value(d, test, means) for (*_, d), (_, _, means) in zip(found, drawn, strict=True)]
     )
@@ -244,11 +241,11 @@ def _t_test(difference: np.ndarray) -> float:
 
 
 def _interval(
-    difference: np.ndarray, confidence: float, resamples: int, seed: int
+    difference: np.ndarray, confidence: float, resamples: int
 ) -> tuple[float, float, np.ndarray | None]:
     if len(difference) == 0:
         return math.nan, math.nan, None
-    means = resampled(difference[:, None], resamples, seed)
+    means = resampled(difference[:, None], resamples, seed=0)
     (low,), (high,) = cut(means, confidence)
     return float(low or 0.0), float(high or 0.0), means[:, 0]
 

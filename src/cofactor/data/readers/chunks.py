@@ -18,10 +18,11 @@ from cofactor.data.readers import parquet
 from cofactor.data.readers.assemble import NoRowLeft, assemble
 from cofactor.data.readers.blocks import is_blocks
 from cofactor.data.readers.columns import Options, find_roles
-from cofactor.data.readers.delimited import dialect_of, read_delimited
+from cofactor.data.readers.delimited import read_delimited
 from cofactor.data.readers.frames import raw_of_table
 from cofactor.data.readers.lines import line_blocks, record_end
 from cofactor.data.readers.raw import Raw
+from cofactor.data.readers.sniff import dialect_of
 from cofactor.data.readers.source_files import HeldFile, SourceFile, is_zip
 
 TEXT_BLOCK = 1 << 25  # bytes of text that are read at once

@@ -37,7 +37,7 @@ from cofactor.data.readers.sniff import (
     SPOKEN,
     WHITESPACE,
     Dialect,
-    sniff,
+    dialect_of,
 )
 from cofactor.data.readers.source_files import SMALL, SourceFile, ahead
 from cofactor.data.readers.text_encoding import LATIN, latin, one_line_end
@@ -79,13 +79,6 @@ def _read_latin(
         return _read(entry, options, replace(dialect, encoding=LATIN[0]), roles)
     except NotUtf8:
         return _read(entry, options, replace(dialect, encoding=LATIN[1]), roles)
-
-
-def dialect_of(entry: SourceFile, options: Options) -> Dialect:
-    """Tell how a file is written from its beginning."""
-    size = 1 << 18
-    sample = entry.head(size)
-    return sniff(sample, options, entry.shown, whole=len(sample) < size)
 
 
 def read_text_table(

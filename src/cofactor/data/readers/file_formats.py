@@ -12,9 +12,10 @@ from cofactor.data.readers import jsonl, parquet, reviews
 from cofactor.data.readers.assemble import assemble
 from cofactor.data.readers.blocks import is_blocks, read_blocks
 from cofactor.data.readers.columns import Options, find_roles, folded
-from cofactor.data.readers.delimited import dialect_of, read_delimited
+from cofactor.data.readers.delimited import read_delimited
 from cofactor.data.readers.lists import read_lists, refuse_baskets
 from cofactor.data.readers.raw import Raw
+from cofactor.data.readers.sniff import dialect_of
 from cofactor.data.readers.source_files import SourceFile
 from cofactor.data.readers.usual_names import USUAL
 

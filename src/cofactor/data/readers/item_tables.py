@@ -15,11 +15,12 @@ from cofactor.base.progress import SILENT
 from cofactor.data.catalogue import WITHOUT_ID
 from cofactor.data.readers import frames, jsonl, parquet
 from cofactor.data.readers.columns import Options, folded
-from cofactor.data.readers.delimited import dialect_of, read_text_table
+from cofactor.data.readers.delimited import read_text_table
 from cofactor.data.readers.file_formats import format_of
 from cofactor.data.readers.folders import data_files
 from cofactor.data.readers.id_columns import cleaned, id_column
 from cofactor.data.readers.layout import typed
+from cofactor.data.readers.sniff import dialect_of
 from cofactor.data.readers.source_files import Source, SourceFile, is_archive
 from cofactor.data.readers.sources import reopened
 from cofactor.data.readers.usual_names import USUAL

@@ -18,6 +18,7 @@ from cofactor.data.readers.headers import (
     is_header,
     titles_above,
 )
+from cofactor.data.readers.source_files import SourceFile
 from cofactor.data.readers.text_encoding import decoded, encoding_of, lines_of
 
 # The order decides between two that fit equally well.
@@ -328,3 +329,10 @@ def _quoted(lines: Sequence[str], delimiter: str) -> str:
         for field in line.split(delimiter)
     )
     return '"' if held else ""
+
+
+def dialect_of(entry: SourceFile, options: Options) -> Dialect:
+    """Tell how a file is written from its beginning."""
+    size = 1 << 18
+    sample = entry.head(size)
+    return sniff(sample, options, entry.shown, whole=len(sample) < size)

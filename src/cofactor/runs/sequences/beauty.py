@@ -22,7 +22,21 @@ def recipe(run: Run) -> Board:
         " row of ours. All unseen items are ranked, ties at their middle."
     )
     split = datasets.load_split(NAME)
-    entries = (
+    measured(board, split, _entries(), Measure(metrics=METRICS), run)
+    board.published(
+        METRICS,
+        (
+            ("BSARec (Shin et al. 2024, their log)", "ids", (0.1008, 0.0611)),
+            ("HSTU, InfoNCE (RecBoard)", "ids", (0.0948, 0.0541)),
+            ("eSASRec (transformer_benchmark)", "ids", (0.0928, 0.0523)),
+            ("TIGER (transformer_benchmark)", "text", (0.0648, 0.0384)),
+        ),
+    )
+    return closing(board, NAME, split, run)
+
+
+def _entries() -> tuple[BoardEntry, ...]:
+    return (
         BoardEntry(
             model="transitions",
             settings=transitions.PRESETS[NAME],
@@ -51,14 +65,3 @@ def recipe(run: Run) -> Board:
             bars={"hit@10": 0.118, "ndcg@10": 0.073},
         ),
     )
-    measured(board, split, entries, Measure(metrics=METRICS), run)
-    board.published(
-        METRICS,
-        (
-            ("BSARec (Shin et al. 2024, their log)", "ids", (0.1008, 0.0611)),
-            ("HSTU, InfoNCE (RecBoard)", "ids", (0.0948, 0.0541)),
-            ("eSASRec (transformer_benchmark)", "ids", (0.0928, 0.0523)),
-            ("TIGER (transformer_benchmark)", "text", (0.0648, 0.0384)),
-        ),
-    )
-    return closing(board, NAME, split, run)

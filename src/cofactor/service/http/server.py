@@ -106,15 +106,16 @@ def _handles() -> int | None:
 def _server_class(drain_log: Callable[[], None]) -> Any:
     """uvicorn's server, which takes in many new connections at a time.
 
-    uvloop takes one a turn: 300 who connect at once are taken in after 301 turns (asyncio's own
-    loop: 4; uvloop 0.23). When turns are long, because much is to be done, they would wait for
-    seconds before their request is even read; with this they are refused at once, or answered."""
+    uvloop takes one a turn: 300 who connect at once are taken in after 301 turns, with the second
+    acceptor after 5, as by asyncio's own loop (uvloop 0.23; `benchmarks/accepting.py`). When turns
+    are long, because much is to be done, they would wait for seconds before their request is even
+    read; with this they are refused at once, or answered."""
     import uvicorn
 
     class Server(uvicorn.Server):
         """A server with a second acceptor beside the loop's own."""
 
-        _acceptors: list[_Acceptor] = []  # noqa: RUF012
+        _acceptors: list[Acceptor] = []  # noqa: RUF012
 
         async def startup(self, sockets: list[socket.socket] | None = None) -> None:
             await super().startup(sockets=sockets)
@@ -130,7 +131,7 @@ def _server_class(drain_log: Callable[[], None]) -> Any:
                 return made
 
             if hasattr(os, "dup") and sys.platform != "win32":
-                self._acceptors = [_Acceptor(loop, one, connection) for one in sockets or []]
+                self._acceptors = [Acceptor(loop, one, connection) for one in sockets or []]
 
         async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
             for acceptor in self._acceptors:
@@ -143,7 +144,7 @@ def _server_class(drain_log: Callable[[], None]) -> Any:
     return Server
 
 
-class _Acceptor:
+class Acceptor:
     """Takes in all connections that wait, whenever some do."""
 
     def __init__(
