@@ -25,7 +25,7 @@ from cofactor.data.readers.values import settle, shape_hint
 _BETWEEN = " \t,;|:'\""
 
 
-class NoRowLeft(DataError):
+class NoRowLeftError(DataError):
     """All rows were left out."""
 
 
@@ -180,7 +180,7 @@ def _refuse_or_drop(
             options.rejects.add(raw.source, what, found or [(int(row) + 1, "") for row in rows])
     if not keep.any():
         what = faults[0][0] if faults else "the header's words or nothing"
-        raise NoRowLeft(f"no row is left: all of them have {what}.", source=raw.source)
+        raise NoRowLeftError(f"no row is left: all of them have {what}.", source=raw.source)
     return keep
 
 

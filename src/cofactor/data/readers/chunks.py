@@ -15,7 +15,7 @@ from pyarrow import parquet as pq
 from cofactor.base.errors import DataError
 from cofactor.data.events import Events
 from cofactor.data.readers import parquet
-from cofactor.data.readers.assemble import NoRowLeft, assemble
+from cofactor.data.readers.assemble import NoRowLeftError, assemble
 from cofactor.data.readers.blocks import is_blocks
 from cofactor.data.readers.columns import Options, find_roles
 from cofactor.data.readers.delimited import read_delimited
@@ -131,5 +131,5 @@ def _assembled(raw: Raw, options: Options, before: int) -> Iterator[Events]:
     """
     inner = raw.locate
     raw.locate = lambda rows: [(line + before, text) for line, text in inner(rows)]
-    with suppress(NoRowLeft):
+    with suppress(NoRowLeftError):
         yield assemble(raw, options)
