@@ -5,10 +5,14 @@ from __future__ import annotations
 import hashlib
 
 import numpy as np
+import pandas as pd
 import pyarrow as pa
 import pytest
 
+import cofactor
+from cofactor.base.errors import DataError
 from cofactor.data.ids import IdMap
+from cofactor.data.interactions import Interactions
 
 
 def test_one_id_is_found_as_many_are() -> None:
@@ -33,3 +37,14 @@ def test_the_fingerprint_of_texts_is_that_of_their_lengths_and_bytes(texts, star
         raw = text.encode()
         digest.update(len(raw).to_bytes(4, "little") + raw)
     assert IdMap(pa.array(texts)[start:]).fingerprint == digest.hexdigest()
+
+
+def test_a_catalogue_tells_its_lines_without_an_id_and_refuses_columns_that_stand_twice() -> None:
+    events = [("u1", "7"), ("u2", "9")]
+    items = pd.DataFrame({"item_id": ["7", None, "9"], "title": list("abc")})
+    data = Interactions.build(cofactor.read(events, items=items))
+    assert "knows 2 of 2 items; lines without an id: 1, left out" in data.notes[-1]
+    assert not data.catalogue.table.schema.metadata
+    twice = pd.DataFrame([["7", "a", "b"]], columns=["item_id", "title", "title"])
+    with pytest.raises(DataError, match="'title' 2 times"):
+        cofactor.read(events, items=twice)

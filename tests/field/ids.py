@@ -178,4 +178,25 @@ IDS = (
         rows=[("9.14896E+18", "a"), ("5", "b")],
         notes=("lost digits",),
     ),
+    Case(
+        name="marks of direction around ids",
+        origin="copied from a page in Hebrew, or from a Windows dialog",
+        files={"a.csv": "user,item\n\u200e50,a\n\u202a50\u202c,b\n50\u00ad,c\n"},
+        rows=[(50, "a"), (50, "b"), (50, "c")],
+        notes=("whitespace",),
+    ),
+    *(
+        Case(
+            name=f"a wrapped nothing is no id: {cell}",
+            origin="spreadsheets and document stores",
+            files={"a.tsv": f"user\titem\nu1\ta\n{cell}\tb\n"},
+            options={"quote": False},
+            error=error,
+        )
+        for cell, error in (
+            ('=""', "no user id"),
+            ('="NULL"', "no user id"),
+            ('{"$oid":""}', "object"),
+        )
+    ),
 )

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from field.case import Case
 
+_OWN = "user,item,rating\nu1,a,4\nu2,b,3\n"
+
 LAYOUTS = (
     Case(
         name="train.txt and test.txt of tab triples",
@@ -163,5 +165,32 @@ LAYOUTS = (
         files={"d/u.data": "user,item\n1,2\n", "d/u.item": "x|y\n"},
         source="d",
         error="2 files",
+    ),
+    *(
+        Case(
+            name=f"files of one's own that have a data set's names: {', '.join(files)}",
+            origin="folders named after a tutorial",
+            files={f"d/{name}": text for name, text in files.items()},
+            source="d",
+            rows=[("u1", "a", 4.0), ("u2", "b", 3.0)],
+        )
+        for files in (
+            {"BX-Book-Ratings.csv": _OWN},
+            {"Beauty.txt": _OWN},
+            {"a.csv": _OWN, "~$a.xlsx": "open", "a.csv~": "old"},
+        )
+    ),
+    *(
+        Case(
+            name=f"files of one's own that could be either table: {', '.join(files)}",
+            origin="folders named after a tutorial",
+            files={f"d/{name}": text for name, text in files.items()},
+            source="d",
+            error="files .* of no known layout",
+        )
+        for files in (
+            {"users.dat": _OWN, "item-tag.dat": "item,tag\na,x\n"},
+            {"ratings.csv": _OWN, "books.csv": "item,title\na,x\n", "tags.csv": "item,tag\na,y\n"},
+        )
     ),
 )

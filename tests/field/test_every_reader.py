@@ -97,7 +97,7 @@ def _bought(ids: list[Any]) -> Events:
         (list(range(100)), [5, 500, 501, 502], r"knows 1 of 100 items; ids such as '0' .* '500'"),
         ([1, 2], [1, 2, 3], "knows 2 of 2 items; 1 of its 3 lines"),
         ([1, 2], [1, 1, 2], "1 lines repeat an id"),
-        (["a"], ["a", None, ""], "knows 1 of 1 items$"),
+        (["a"], ["a", None, ""], "knows 1 of 1 items; lines without an id: 2"),
     ],
 )
 def test_a_join_reports_its_hits(items: list[Any], catalogue: list[Any], said: str) -> None:

@@ -131,6 +131,13 @@ def test_ids_are_found_as_they_went_out(ids: list[Any]) -> None:
 
 
 @_QUIET
+@given(st.text(st.sampled_from("\u200e\u202a\u00ad\ufeff\u3000 \t=\"N7aé'{}"), max_size=9))
+def test_one_id_has_the_text_that_a_column_gives_it(text: str) -> None:
+    found = clean(pa.array([text]))
+    assert clean_one(text) == (None if found.nested[0] else found.words[0].as_py())
+
+
+@_QUIET
 @given(tables(texts) | tables(numbers), st.randoms(use_true_random=False))
 def test_the_order_of_lines_changes_no_rows(frame: pd.DataFrame, random: Any) -> None:
     frame = frame.drop_duplicates(["user", "item"]).astype({"user": str, "item": str})

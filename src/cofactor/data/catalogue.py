@@ -75,6 +75,8 @@ class Catalogue:
         lines[rows[known[::-1]]] = known[::-1]
         index = pa.array(lines, mask=lines < 0)
         rest = table.drop_columns([id_column])
+        if WITHOUT_ID in (rest.schema.metadata or {}):
+            rest = rest.replace_schema_metadata(None)
         # Arrow can't take from a table without columns: the count of lines would be lost.
         return cls(rest.take(index) if rest.num_columns else _empty(len(ids)), title)
 
@@ -162,6 +164,8 @@ class Catalogue:
         return [folded(t or "") for t in self.titles(np.arange(len(self)))]
 
 
+# What a table read as a catalogue says of the lines that were left out for want of an id.
+WITHOUT_ID = b"lines without an id"
 FILLER = "__rows__"
 _OLD = "__old_id__"
 

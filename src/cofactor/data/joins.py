@@ -9,7 +9,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from cofactor.data.catalogue import FILLER, Catalogue
+from cofactor.data.catalogue import FILLER, WITHOUT_ID, Catalogue
 from cofactor.data.ids import IdMap
 
 
@@ -35,6 +35,9 @@ def join_notes(ids: IdMap, table: pa.Table | None, kind: str) -> tuple[str, ...]
     repeated = int((lines >= 0).sum()) - known
     if repeated:
         note += f"; {repeated:,} lines repeat an id, of which the first counts"
+    lost = (table.schema.metadata or {}).get(WITHOUT_ID)
+    if lost:
+        note += f"; lines without an id: {lost.decode()}, left out"
     return (note,)
 
 

@@ -10,6 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from cofactor.base.errors import ArgumentError, DataError
+from cofactor.data.catalogue import WITHOUT_ID
 from cofactor.data.ids import IdMap
 from cofactor.data.interactions import Interactions
 
@@ -43,6 +44,9 @@ def with_new_items(
     if isinstance(items, Mapping):
         items = [items]
     table = read_table(items, id_column=id_column)
+    lost = (table.schema.metadata or {}).get(WITHOUT_ID)
+    if lost:
+        raise DataError(f"new items without an id: {lost.decode()}; give each of them one.")
     ids = table.column("item_id").combine_chunks()
     ids = pa.concat_arrays(ids.chunks) if isinstance(ids, pa.ChunkedArray) else ids
     found = data.items.find(ids) >= 0

@@ -25,6 +25,10 @@ from cofactor.data.readers.values import settle, shape_hint
 _BETWEEN = " \t,;|:'\""
 
 
+class NoRowLeftError(DataError):
+    """All rows were left out."""
+
+
 def assemble(raw: Raw, options: Options) -> Events:
     """Check raw columns and make events of them.
 
@@ -175,8 +179,8 @@ def _refuse_or_drop(
             found = raw.locate(rows)
             options.rejects.add(raw.source, what, found or [(int(row) + 1, "") for row in rows])
     if not keep.any():
-        what = faults[0][0] if faults else "the header's words"
-        raise DataError(f"no row is left: all of them have {what}.", source=raw.source)
+        what = faults[0][0] if faults else "the header's words or nothing"
+        raise NoRowLeftError(f"no row is left: all of them have {what}.", source=raw.source)
     return keep
 
 

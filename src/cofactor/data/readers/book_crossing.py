@@ -14,7 +14,13 @@ import pyarrow as pa
 from cofactor.base.errors import DataError
 from cofactor.data.events import Events
 from cofactor.data.readers.columns import Options
-from cofactor.data.readers.layout import Layout, delimited_events, text_table, typed
+from cofactor.data.readers.layout import (
+    Layout,
+    begins_with,
+    delimited_events,
+    text_table,
+    typed,
+)
 from cofactor.data.readers.source_files import Source, SourceFile
 from cofactor.data.readers.text_encoding import lines_of
 
@@ -156,11 +162,15 @@ _BOOK_NAMES = {
 
 LAYOUTS = (
     Layout(
-        "Book-Crossing", lambda place: place.find("BX-Book-Ratings.csv") is not None, read_original
+        "Book-Crossing",
+        lambda place: begins_with(place, "BX-Book-Ratings.csv", "User-ID", "ISBN"),
+        read_original,
     ),
     Layout(
         "Book-Crossing, cleaned subset",
-        lambda place: bool(place.find("book_ratings.dat") and place.find("items_info.dat")),
+        lambda place: all(
+            begins_with(place, name, "\t") for name in ("book_ratings.dat", "items_info.dat")
+        ),
         read_ratings,
     ),
 )

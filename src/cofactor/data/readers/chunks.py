@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -14,11 +15,12 @@ from pyarrow import parquet as pq
 from cofactor.base.errors import DataError
 from cofactor.data.events import Events
 from cofactor.data.readers import parquet
-from cofactor.data.readers.assemble import assemble
+from cofactor.data.readers.assemble import NoRowLeftError, assemble
+from cofactor.data.readers.blocks import is_blocks
 from cofactor.data.readers.columns import Options, find_roles
 from cofactor.data.readers.delimited import read_delimited
 from cofactor.data.readers.frames import raw_of_table
-from cofactor.data.readers.lines import line_blocks
+from cofactor.data.readers.lines import line_blocks, record_end
 from cofactor.data.readers.raw import Raw
 from cofactor.data.readers.sniff import dialect_of
 from cofactor.data.readers.source_files import HeldFile, SourceFile, is_zip
@@ -52,7 +54,7 @@ def chunks(
         yield from _of_parquet(entry, options, rows)
         return
     json = entry.suffix in (".json", ".jsonl", ".ndjson") or entry.head(1) in (b"{", b"[")
-    if json or dialect_of(entry, options).ragged:
+    if json or is_blocks(entry.head(4096)) or dialect_of(entry, options).ragged:
         yield from _parts(whole(source), rows)
     else:
         yield from _of_text(entry, options)
@@ -82,7 +84,7 @@ def _of_parquet(entry: SourceFile, options: Options, rows: int) -> Iterator[Even
     done = 0
     for batch in file.iter_batches(rows, columns=list(roles.values())):
         raw = raw_of_table(pa.Table.from_batches([batch]), roles, options, entry.shown)
-        yield _assembled(raw, options, done)
+        yield from _assembled(raw, options, done)
         done += batch.num_rows
 
 
@@ -111,20 +113,23 @@ def _of_text(entry: SourceFile, options: Options) -> Iterator[Events]:
         if not block:
             continue
         if dialect.headed and not header:
-            header = block[: block.index(b"\n") + 1] if b"\n" in block else block + b"\n"
+            header = block[: record_end(block, 0, dialect.quoted)].rstrip(b"\n") + b"\n"
             part = block
         else:
             part = header + block
-        if dialect.headed and part.count(b"\n") == 1 and part.endswith(b"\n") and part == header:
+        if dialect.headed and part == header:
             continue
         raw = read_delimited(HeldFile(entry.path, content=part), fixed)
         # The header that is put before a later part is no line of the file there.
-        yield _assembled(raw, fixed, max(0, lines - int(dialect.headed)))
+        yield from _assembled(raw, fixed, max(0, lines - header.count(b"\n")))
         lines += block.count(b"\n")
 
 
-def _assembled(raw: Raw, options: Options, before: int) -> Events:
-    """The events of a chunk; lines in messages are those of the whole file."""
+def _assembled(raw: Raw, options: Options, before: int) -> Iterator[Events]:
+    """The events of a chunk, nothing where none of its rows is left; lines in messages are those
+    of the whole file.
+    """
     inner = raw.locate
     raw.locate = lambda rows: [(line + before, text) for line, text in inner(rows)]
-    return assemble(raw, options)
+    with suppress(NoRowLeftError):
+        yield assemble(raw, options)

@@ -152,10 +152,16 @@ def _from_zero(events: Events) -> Events:
     return replace(events, users=pa.chunked_array([users]), items=pa.chunked_array([items]))
 
 
+def _begins_with_count(place: Source, name: str) -> bool:
+    entry = place.find(name)
+    words = [] if entry is None else entry.head().partition(b"\n")[0].split()
+    return bool(words) and words[0] == str(len(words) - 1).encode()
+
+
 LAYOUTS = (
     Layout(
         "CiteULike",
-        lambda place: bool(place.find("users.dat") and place.find("item-tag.dat")),
+        lambda place: _begins_with_count(place, "users.dat") and bool(place.find("item-tag.dat")),
         read_citeulike,
     ),
 )

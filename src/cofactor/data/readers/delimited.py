@@ -26,6 +26,7 @@ from cofactor.data.readers.lines import (
     line_blocks,
     located,
     malformed_lines,
+    record_end,
 )
 from cofactor.data.readers.list_cells import explode_lists
 from cofactor.data.readers.plain_numbers import LARGE, Columns, read_plain
@@ -149,18 +150,10 @@ class _Kept:
         while self.lines_due and start < len(block):
             end = (block.find(b"\n", start) + 1) or len(block)
             if self.dialect.headed and self.lines_due == 1:
-                end = self._end_of_header(block, start, end)
+                end = record_end(block, start, self.dialect.quoted)
             self.lines_due -= 1
             start = end
         return block[start:]
-
-    def _end_of_header(self, block: bytes, start: int, end: int) -> int:
-        quote = self.dialect.quoted.encode()
-        line = end
-        while quote and block.count(quote, start, line) % 2 and line < len(block):
-            line = (block.find(b"\n", line) + 1) or len(block)
-        # Quotes that never end are none.
-        return line if not quote or block.count(quote, start, line) % 2 == 0 else end
 
     def on_malformed(self, row: Any) -> str:
         self.n_malformed += 1

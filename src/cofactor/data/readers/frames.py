@@ -47,7 +47,13 @@ def whole_table(source: Any, columns: Iterable[str] | None = None) -> pa.Table:
         source = pa.Table.from_batches([source])
     if isinstance(source, pa.Table):
         return source if columns is None else source.select(list(columns))
-    frame = nw.from_native(tamed(source) if is_pandas(source) else source, pass_through=True)
+    if is_pandas(source):
+        source = tamed(source)
+        names = list(source.columns) if columns is None else list(columns)
+        for name in names:
+            if list(source.columns).count(name) > 1:
+                refuse_repeated(list(source.columns), "the table", name)
+    frame = nw.from_native(source, pass_through=True)
     if isinstance(frame, (nw.DataFrame, nw.LazyFrame)):
         if columns is not None:
             frame = frame.select(list(columns))

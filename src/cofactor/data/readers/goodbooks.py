@@ -9,7 +9,14 @@ import pyarrow.compute as pc
 
 from cofactor.data.events import Events
 from cofactor.data.readers.columns import Options
-from cofactor.data.readers.layout import Layout, delimited_events, joined, text_table, words_of
+from cofactor.data.readers.layout import (
+    Layout,
+    begins_with,
+    delimited_events,
+    joined,
+    text_table,
+    words_of,
+)
 from cofactor.data.readers.source_files import Source, SourceFile
 
 _TAGS_KEPT = 20
@@ -71,8 +78,10 @@ def _path(entry: SourceFile) -> str:
 LAYOUTS = (
     Layout(
         "goodbooks-10k",
-        lambda place: bool(
-            place.find("ratings.csv") and place.find("books.csv") and place.find("tags.csv")
+        lambda place: (
+            begins_with(place, "ratings.csv", "user_id", "book_id")
+            and begins_with(place, "books.csv", "book_id")
+            and begins_with(place, "tags.csv", "tag_id")
         ),
         read_goodbooks,
     ),

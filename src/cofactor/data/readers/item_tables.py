@@ -12,6 +12,7 @@ import pyarrow.compute as pc
 
 from cofactor.base.errors import DataError
 from cofactor.base.progress import SILENT
+from cofactor.data.catalogue import WITHOUT_ID
 from cofactor.data.readers import frames, jsonl, parquet
 from cofactor.data.readers.columns import Options, folded
 from cofactor.data.readers.delimited import read_text_table
@@ -92,7 +93,11 @@ def _with_ids(found: pa.Table, id_column: str | None, to: str, shown: str) -> pa
         )
     place = found.column_names.index(name)
     found = found.set_column(place, to, _typed_ids(found.column(name), shown, kind))
-    return found.filter(pc.is_valid(found.column(to)))
+    lost = found.column(to).null_count
+    if not lost:
+        return found
+    found = found.filter(pc.is_valid(found.column(to)))
+    return found.replace_schema_metadata({WITHOUT_ID: str(lost)})
 
 
 def _typed_ids(column: pa.ChunkedArray, source: str, kind: str) -> pa.Array:

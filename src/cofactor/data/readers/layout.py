@@ -42,6 +42,13 @@ class Layout:
     read: Callable[[Source, Options], Events]
 
 
+def begins_with(place: Source, name: str, *words: str) -> bool:
+    """Return whether a file is there whose first line has some words: a name alone is a hint."""
+    entry = place.find(name)
+    first = b"" if entry is None else entry.head(1024).partition(b"\n")[0]
+    return entry is not None and all(word.encode() in first for word in words)
+
+
 def delimited_events(entry: SourceFile, options: Options, **writing: Any) -> Events:
     """Read a delimited file whose writing is known (``delimiter=``, ``header=`` ...) but for
     what the caller gave.

@@ -49,6 +49,16 @@ def line_blocks(entry: SourceFile, dialect: Dialect, size: int = BLOCK) -> Itera
         yield _valid(one_line_end(rest, quoted=dialect.quoted), dialect)
 
 
+def record_end(block: bytes, start: int, quoted: str) -> int:
+    """Return where the record that begins at ``start`` ends, line ends within quotes aside."""
+    first = end = (block.find(b"\n", start) + 1) or len(block)
+    quote = quoted.encode()
+    while quote and end < len(block) and block.count(quote, start, end) % 2:
+        end = (block.find(b"\n", end) + 1) or len(block)
+    # Quotes that never end are none.
+    return first if quote and block.count(quote, start, end) % 2 else end
+
+
 def as_utf8(raw: bytes, decoder: Any, encoding: str, *, final: bool = False) -> bytes:
     """Return bytes of an encoding as UTF-8; raise `NotUtf8` if they aren't of it."""
     if encoding == "utf-8" or (

@@ -15,7 +15,7 @@ from cofactor.data.events import Events
 from cofactor.data.readers.columns import Options
 from cofactor.data.readers.id_columns import canonical
 from cofactor.data.readers.layout import Layout, delimited_events, leave_last_two, text_table
-from cofactor.data.readers.lists import read_lists, token_lists
+from cofactor.data.readers.lists import is_lists, read_lists, token_lists
 from cofactor.data.readers.source_files import Source
 from cofactor.data.split import Split
 
@@ -116,7 +116,7 @@ def _described(place: Source, table: pa.Table) -> pa.Table:
 LAYOUTS = (
     Layout(
         "Amazon Beauty sequences (S3-Rec)",
-        lambda place: place.find("Beauty.txt") is not None,
+        lambda place: is_lists(place.find("Beauty.txt")),
         read_beauty,
     ),
     Layout(

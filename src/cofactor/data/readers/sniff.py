@@ -120,7 +120,7 @@ def sniff(sample: bytes, options: Options, source: str, *, whole: bool) -> Diale
     skipped = titles_above(rows, options)
     rows, numbered = rows[skipped:], numbered[skipped:]
     first, rest = rows[0], rows[1:100]
-    if options.header is None:
+    if options.header is not False:
         first = completed(first, rest)
     if len(first) < 2:
         raise DataError(

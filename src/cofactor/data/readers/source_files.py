@@ -241,6 +241,8 @@ def is_debris(name: str) -> bool:
     return (
         any(part.startswith(".") or part == "__MACOSX" for part in parts)
         or own in ("thumbs.db", "desktop.ini")
+        # Of a workbook that is open.
+        or own.startswith("~$")
         or (own.startswith("_") and "." not in own)
         or own.endswith((".crc", ".md5", ".sha256", "~"))
     )
