@@ -244,3 +244,23 @@ def test_a_request_that_takes_long_is_not_cut_off(
         return [status for status, *_ in answers]
 
     assert serve_and_play(folder, events, play, SHORT) == [200, 200]
+
+
+def test_what_follows_a_body_that_is_framed_twice_is_not_answered(
+    folder: Path, events: str
+) -> None:
+    body = b"0\r\n\r\n"
+    twice = raw_request("POST", "/v1/recommend", b"x" * len(body)).replace(
+        b"\r\n\r\n", b"\r\ntransfer-encoding: chunked\r\n\r\n", 1
+    )[: -len(body)]
+
+    async def play(port: int, _: Any) -> bytes:
+        line = await Line.to(port)
+        line.send(twice + body + HOT)
+        async with asyncio.timeout(5):
+            return await line.reader.read()
+
+    answers = serve_and_play(folder, events, play, SHORT)
+    assert answers.count(b"HTTP/1.1 ") == 1
+    assert answers.startswith(b"HTTP/1.1 400 ")
+    assert b"not both" in answers

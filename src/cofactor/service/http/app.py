@@ -152,9 +152,12 @@ async def _running(context: Context) -> AsyncIterator[None]:
         await asyncio.to_thread(context.close)
 
 
+_FRAMINGS = {b"content-length", b"transfer-encoding"}
+
+
 class _Outer:
     """What holds for every call, also to what there isn't: preflights, foreign hosts, web
-    sockets, the path of a proxy.
+    sockets, bodies framed twice, the path of a proxy.
     """
 
     def __init__(self, app: Any, guard: Guard, root: str = "") -> None:
@@ -165,6 +168,9 @@ class _Outer:
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         if scope["type"] == "websocket":
             await send({"type": "websocket.close", "code": 1003})
+            return
+        if scope["type"] == "http" and _FRAMINGS <= {name for name, _ in scope["headers"]}:
+            await self._twice_framed(send)
             return
         if scope["type"] == "http" and scope["method"] == "OPTIONS":
             await self._preflight(scope, send)
@@ -181,6 +187,18 @@ class _Outer:
                 raw = (scope.get("raw_path") or path.encode())[length:]
                 scope = {**scope, "path": path[length:], "raw_path": raw}
         await self._app(scope, receive, send)
+
+    async def _twice_framed(self, send: Any) -> None:
+        # A proxy that goes by the other header takes what follows for a part of this request: the
+        # connection ends with the answer (RFC 9112, section 6.1).
+        error = RequestError(
+            400,
+            "framing",
+            "a request has content-length or transfer-encoding, not both; send one of them.",
+        )
+        headers = [(b"content-type", b"application/json"), (b"connection", b"close")]
+        await send({"type": "http.response.start", "status": error.status, "headers": headers})
+        await send({"type": "http.response.body", "body": error.body()})
 
     async def _preflight(self, scope: Any, send: Any) -> None:
         try:
