@@ -169,7 +169,7 @@ class _Outer:
         if scope["type"] == "websocket":
             await send({"type": "websocket.close", "code": 1003})
             return
-        if scope["type"] == "http" and _FRAMINGS <= {name for name, _ in scope["headers"]}:
+        if scope["type"] == "http" and {name for name, _ in scope["headers"]} >= _FRAMINGS:
             await self._twice_framed(send)
             return
         if scope["type"] == "http" and scope["method"] == "OPTIONS":
