@@ -41,7 +41,7 @@ def recipe(run: Run) -> Board:
             settings=transformer.PRESETS[NAME],
             label="transformer",
             bars={"hit@10": 0.316, "ndcg@10": 0.186},
-            cost="about six minutes of one core with bfloat16 instructions",
+            cost="about nine minutes of one core with bfloat16 instructions",
         ),
     )
     measured(board, split, entries, Measure(metrics=METRICS), run)
