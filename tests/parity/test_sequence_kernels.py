@@ -105,3 +105,9 @@ def test_session_votes_equal_the_reference(lists, queries, neighbours, per_item)
         theirs = plain_session_neighbours.nearest_sessions(*query)
         for one, two in zip(ours, theirs, strict=True):
             np.testing.assert_allclose(one, two)
+        rest = (model._settings(), model._idf(1.0), np.array([3, 0, 3, 8]))
+        np.testing.assert_allclose(
+            session_neighbours.vote_shares(*query[:3], *rest),
+            plain_session_neighbours.vote_shares(*query[:3], *rest),
+            rtol=1e-6,
+        )
