@@ -133,6 +133,9 @@ def test_bash_completes_commands_options_and_names(capsys: pytest.CaptureFixture
     assert completed("cofactor compare a.csv --models ease,ia", capsys) == ["ease,ials"]
     assert completed("cofactor evaluate m --metrics rec", capsys) == ["recall@10"]
     assert completed("cofactor train a.csv --device cu", capsys) == ["cuda"]
+    assert completed("cofactor events im", capsys) == ["import"]
+    assert completed("cofactor events import u f --k", capsys) == ["--kind"]
+    assert completed("cofactor events prune u --k", capsys) == ["--keep-impressions"]
 
 
 @pytest.mark.parametrize("shell", ["zsh", "fish"])
@@ -227,3 +230,23 @@ def test_waiting_is_a_line_where_there_is_no_terminal(capsys: pytest.CaptureFixt
     with Output(quiet=True).waiting("loading model ..."):
         pass
     assert capsys.readouterr().err == ""
+
+
+@pytest.mark.parametrize(
+    ("action", "own", "others"),
+    [
+        ("events import", "--kind", "--user --keep-impressions --overwrite"),
+        ("events export", "--user", "--kind --rejects --keep-impressions"),
+        ("events prune", "--keep-impressions", "--items --kind --overwrite"),
+        ("experiment start", "--arms", "--store --force"),
+        ("experiment roll-out", "--force", "--arms --window"),
+    ],
+)
+def test_an_action_shows_its_own_options_and_an_example(
+    action: str, own: str, others: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main([*action.split(), "--help"]) == 0
+    text = capsys.readouterr().out
+    assert own in text
+    assert not [other for other in others.split() if other in text]
+    assert f"Example: cofactor {action} " in text
