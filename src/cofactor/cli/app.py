@@ -14,12 +14,7 @@ from typing import Any
 import typer
 
 from cofactor.cli.groups import expanded
-
-
-class ReaderGone(Exception):
-    """Who read our output has gone (``cofactor ... | head``): not our failure, and nobody to
-    tell.
-    """
+from cofactor.cli.main import ReaderGone
 
 
 def app_of(name: str, example: str = "") -> typer.Typer:

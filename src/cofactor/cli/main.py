@@ -121,26 +121,30 @@ def _run(name: str, words: list[str], debug: bool) -> int:
         _command(name, words)
     except SystemExit as done:
         return done.code if isinstance(done.code, int) else 0
+    except ReaderGone:
+        return _silenced()
     except KeyboardInterrupt:
         print("cofactor: interrupted; nothing was saved.", file=sys.stderr)
         return 1
     except (CofactorError, OSError, MemoryError) as error:
         if debug:
             raise
-        print(f"cofactor: {_sentence(error)}", file=sys.stderr)
+        _print_error(_sentence(error))
         return 1
     except Exception as error:
-        from cofactor.cli.app import ReaderGone
-
-        if isinstance(error, ReaderGone):
-            return _silenced()
         if debug:
             raise
         from cofactor.cli.streams import report
 
-        print(f"cofactor: {report(error, name)}", file=sys.stderr)
+        _print_error(report(error, name))
         return 1
     return 0
+
+
+def _print_error(sentence: str) -> None:
+    from cofactor.cli.output import wrapped
+
+    print(wrapped(f"cofactor: {sentence}", sys.stderr), file=sys.stderr)
 
 
 def _command(name: str, words: list[str]) -> None:
@@ -150,6 +154,12 @@ def _command(name: str, words: list[str]) -> None:
         from cofactor.cli.app import app_of
 
         app_of(name, EXAMPLES[name])(words, prog_name=f"cofactor {name}")
+
+
+class ReaderGone(Exception):
+    """Who read our output has gone (``cofactor ... | head``): not our failure, and nobody to
+    tell.
+    """
 
 
 def _silenced() -> int:
