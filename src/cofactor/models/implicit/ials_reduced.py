@@ -21,7 +21,7 @@ from cofactor.base.errors import ArgumentError
 from cofactor.base.offsets import offsets
 from cofactor.base.run import Run
 from cofactor.data.interactions import Interactions
-from cofactor.models.implicit.ials_sharded import ShardedIALSLearner
+from cofactor.models.implicit.ials_sharded import ShardedIALSLearner, joined
 from cofactor.models.implicit.ials_sums import (
     ItemBlock,
     Span,
@@ -85,9 +85,20 @@ class ReducedIALSLearner(ShardedIALSLearner):
         last = exchange.sums("squares", [state[2] for state in states])
         done = exchange.states(ended, last, states, exchange.giants())
         self._here, self._fixed = {}, {}
-        self.blocks = {"users": rotated, "items": [part for *parts, _ in done for part in parts]}
-        self.grams["items"] = [grams for *_, grams in done]
+        self.blocks = {"users": rotated, "items": [block for block, _ in done]}
+        self.turns = {"users": [], "items": []}
+        self.grams["items"] = [grams for _, grams in done]
         self.engine.get(self.grams["items"])  # all are done
+
+    def _turned(self, side: str, basis: Any) -> list[Any]:
+        """A side's blocks in a basis, each where it is."""
+        blocks = self.blocks[side]
+        where = dealt(self.engine.places(), len(blocks))
+        turns = [*self.turns[side], basis]
+        return [
+            self.engine.call(joined, len(turns), *turns, block, at=at)
+            for block, at in zip(blocks, where, strict=True)
+        ]
 
     def _deal(self, count: int) -> None:
         """Say which shards of users, and which of as many parts of the items, are together."""
@@ -156,7 +167,7 @@ class _Exchange:
         """What a round leaves of each block of items, where that is."""
         made = []
         for number, group in enumerate(self.groups):
-            returns = 4 if giants is None else group.span[1] - group.span[0] + 1
+            returns = 4 if giants is None else 2
             before = [] if states is None else states[number]
             arguments = (group.items, self.diagonal, *before, *sums[number], *(giants or []))
             made.append(self._results(group, function, returns, *arguments))
