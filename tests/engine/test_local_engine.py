@@ -24,6 +24,7 @@ from cofactor.kernels.cpu import ials as kernels
 from cofactor.models import registry
 from cofactor.models.implicit.ials import IALS
 from cofactor.runs.compare import compare
+from cofactor.runs.cross_validate import cross_validate
 from cofactor.runs.recommend import recommend_all
 from cofactor.runs.train import train
 
@@ -163,6 +164,14 @@ def test_comparison_in_pieces_is_equal_but_for_seconds(data: Interactions) -> No
     )
 
 
+def test_folds_in_pieces_are_equal(data: Interactions) -> None:
+    whole, cut = (cross_validate("svdpp", data, folds=3, run=run) for run in (RUN, CUT))
+    assert cut.to_dict() == whole.to_dict()
+    assert cut.shares == whole.shares
+    with pytest.raises(ArgumentError, match="at least one split"):
+        cross_validate("ease", data, folds=[], run=CUT)
+
+
 def test_training_resumes_after_the_process_died(data: Interactions, tmp_path: Path) -> None:
     settings = ("factors=8", "epochs=4")
     train(data, "ials", tmp_path / "whole", settings=settings, run=RUN)
@@ -290,6 +299,40 @@ def test_neighbours_in_pieces_are_the_same(
     if "values" not in settings:
         for array in whole:
             np.testing.assert_array_equal(cut[array], whole[array])
+
+
+@pytest.mark.parametrize(
+    "settings", [{}, {"keep": 20}, {"neighbours": 15}, {"user_exponent": 0.5, "dropout": 0.3}]
+)
+def test_ease_in_pieces_has_the_weights_of_one_process(
+    data: Interactions, settings: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Three(Local):
+        workers = 3
+
+    monkeypatch.setattr("cofactor.models.implicit.ease_pieces.ROWS", 64)
+    whole, cut, again = (
+        registry.create("ease", **settings).fit(data, run=run).state()
+        for run in (RUN, CUT, replace(CUT, engine=Three()))
+    )
+    assert set(whole) == set(cut)
+    for array in whole:
+        np.testing.assert_allclose(cut[array], whole[array], rtol=2e-4, atol=2e-7)
+        np.testing.assert_array_equal(again[array], cut[array])
+
+
+def test_ease_in_pieces_that_does_not_fit_or_fails_is_refused(data: Interactions) -> None:
+    from cofactor.base import memory
+    from cofactor.base.errors import MemoryLimitError, TrainingError
+    from cofactor.models.implicit.ease_pieces import factored
+
+    with (
+        memory.limited(500_000),
+        pytest.raises(MemoryLimitError, match=r"250 × 250 matrix on each host .* needs 0\.7 MiB"),
+    ):
+        registry.create("ease").fit(data, run=CUT)
+    with pytest.raises(TrainingError, match="raise the regularization"):
+        factored(np.zeros(2, np.float32), np.array([[1, 0], [2, 1]], np.float32))
 
 
 @pytest.mark.parametrize(

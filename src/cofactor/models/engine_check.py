@@ -18,5 +18,5 @@ def check_engine(kind: type[Hooks], run: Run) -> None:
     if run.engine is not None and not kind.fits_on_engine:
         raise TraitError(
             f"the training of {kind.name} isn't cut into pieces for an engine; train it without"
-            " --engine. Those that are: ials, bpr, warp, item_knn, graph_filter."
+            " --engine. Those that are: ials, bpr, warp, ease, item_knn, graph_filter."
         )
