@@ -164,6 +164,22 @@ def test_comparison_in_pieces_is_equal_but_for_seconds(data: Interactions) -> No
     )
 
 
+def test_modules_trained_together_by_one_process_are_those_of_this_one(
+    data: Interactions, tmp_path: Path
+) -> None:
+    whole, cut = (
+        registry.create("latent_factor", factors=4, epochs=2).fit(data, run=run)
+        for run in (RUN, CUT)
+    )
+    for name, array in whole.state().items():
+        np.testing.assert_array_equal(cut.state()[name], array)
+    assert min(cut.curve.seconds) > 0
+    with pytest.raises(ArgumentError, match="take no callbacks"):
+        registry.create("mlp").on_epoch_end(print).fit(data, run=CUT)
+    with pytest.raises(ArgumentError, match="trained by several processes, .* leave resume out"):
+        train(data, "mlp", tmp_path / "m", resume=True, run=CUT)
+
+
 def test_folds_in_pieces_are_equal(data: Interactions) -> None:
     whole, cut = (cross_validate("svdpp", data, folds=3, run=run) for run in (RUN, CUT))
     assert cut.to_dict() == whole.to_dict()

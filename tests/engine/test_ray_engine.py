@@ -139,6 +139,27 @@ def test_walks_ease_and_neighbours_equal_those_of_local_pieces(
             np.testing.assert_array_equal(ray[array], local[array])
 
 
+def test_a_module_trained_by_two_workers_is_that_of_one_process_but_for_rounding(
+    engine: Any, data: Interactions
+) -> None:
+    settings = {"loss": "squared", "factors": 8, "epochs": 2, "batch_size": 501, "sparse": "yes"}
+    whole, cut = (
+        registry.create("latent_factor", **settings).fit(data, run=run)
+        for run in (RUN, replace(RUN, engine=engine))
+    )
+    assert cut.curve.loss == pytest.approx(whole.curve.loss, rel=1e-4)
+    np.testing.assert_allclose(cut.user_factors, whole.user_factors, atol=2e-3)
+    assert not np.array_equal(cut.user_factors, whole.user_factors)
+
+
+def test_one_of_several_that_fails_or_dies_ends_the_others(engine: Any) -> None:
+    assert engine.together(pieces.seat_of) == (0, 2)
+    with pytest.raises(EngineError, match="trained with others died; .* train again"):
+        engine.together(pieces.end_second, True)
+    with pytest.raises(DataError, match="it is empty"):
+        engine.together(pieces.end_second, False)
+
+
 def test_workers_killed_in_an_epoch_change_no_bit(
     engine: Any,
     data: Interactions,
