@@ -135,14 +135,11 @@ def use(file: str, settings: argparse.Namespace) -> None:
         }
         steps["train"] += (*learned, *measuring)
         for step, words in steps.items():
-            facts, _ = measured(
-                [sys.executable, "-m", "cofactor", *words, "--threads", "2"][
-                    : -2 if step == "shard" else None
-                ]
-            )
+            words = (sys.executable, "-m", "cofactor", *words, "--threads", "2")
+            facts, _ = measured(list(words))
             print(json.dumps({"step": step, **facts}), flush=True)
-        result = json.loads((Path(model) / "manifest.json").read_text())
-        print(json.dumps({"measured": result.get("metrics")}), flush=True)
+        kept = json.loads((Path(model) / "manifest.json").read_text())
+        print(json.dumps({"measured": kept["metrics"]}), flush=True)
 
 
 def measured(words: list[str]) -> tuple[dict[str, Any], bytes]:
@@ -194,12 +191,15 @@ def watch(process: subprocess.Popen[bytes], peak: list[int], ticks: dict[int, in
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("what", choices=("make", "run", "side"))
+    parser.add_argument("what", choices=("make", "run", "use", "side"))
     parser.add_argument("file")
     parser.add_argument("side", nargs="?")
     parser.add_argument("folder", nargs="?")
     parser.add_argument("--events", type=int, default=20_000_000)
     parser.add_argument("--sides", default="shard-2GB,shard-700MB,polars,ray,memory")
+    parser.add_argument("--factors", type=int, default=16)
+    parser.add_argument("--epochs", type=int, default=2)
+    parser.add_argument("--users", default="0.001", help="The share of users held out by `use`.")
     parser.add_argument("--ray-python", help="The Python of an environment that has Ray.")
     settings = parser.parse_args()
     if settings.what == "make":
@@ -207,6 +207,8 @@ def main() -> None:
     elif settings.what == "run":
         python = {"ray": settings.ray_python} if settings.ray_python else {}
         run(settings.file, settings.sides.split(","), python)
+    elif settings.what == "use":
+        use(settings.file, settings)
     else:
         out = Path(settings.folder)
         name, _, more = settings.side.partition("-")
