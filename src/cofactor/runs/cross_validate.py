@@ -213,7 +213,7 @@ class Fold:
     run: Run
 
 
-class Measured(NamedTuple):
+class MeasuredFold(NamedTuple):
     """What a fold gave."""
 
     result: Result
@@ -221,7 +221,7 @@ class Measured(NamedTuple):
     share: float  # test interactions over those of training
 
 
-def _folds(fold: Fold, splits: Iterable[Split]) -> Iterator[Measured]:
+def _folds(fold: Fold, splits: Iterable[Split]) -> Iterator[MeasuredFold]:
     """Yield what each fold gives; on an engine several at a time."""
     engine, progress = fold.run.engine, fold.run.progress
     if engine is not None:
@@ -234,14 +234,14 @@ def _folds(fold: Fold, splits: Iterable[Split]) -> Iterator[Measured]:
         yield measured(fold, parts)
 
 
-def measured(fold: Fold, parts: Split) -> Measured:
+def measured(fold: Fold, parts: Split) -> MeasuredFold:
     """Fit and measure a model on one fold."""
     fitted = fold.model.clone().fit(parts.train, validation=parts.validation, run=fold.run)
     result = evaluate(fitted, parts, fold.metrics, run=fold.run)
     beside: Mapping[str, Result] = {}
     if fold.baselines:
         beside = measure_baselines(fitted, result, parts, parts.train, fold.run).results
-    return Measured(result, beside, len(parts.test.truth) / max(1, len(parts.train)))
+    return MeasuredFold(result, beside, len(parts.test.truth) / max(1, len(parts.train)))
 
 
 def _splits(

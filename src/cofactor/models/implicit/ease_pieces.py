@@ -139,6 +139,6 @@ def ridge_of_some(
     """
     from cofactor.kernels.cpu.neighbour_ridge import neighbour_ridge
 
-    rows, count = (array[first:end] for array in found)
-    where = (rows, count, ridge, current_threads(), first)
-    return neighbour_ridge(*orders[3:], n_users, *where)
+    rows, count = found[0][first:end], found[1][first:end]
+    by_item, threads = orders[3:], current_threads()
+    return neighbour_ridge(*by_item, n_users, rows, count, ridge, threads, first)

@@ -10,10 +10,11 @@ import numpy as np
 
 from cofactor.base.engine import PIECES, Engine, in_turn
 from cofactor.base.run import Run
+from cofactor.models.implicit.linear import BothOrders
 
 
 def neighbours_of_all(
-    matrix: tuple[np.ndarray, ...], formula: Any, keep: int, run: Run
+    matrix: BothOrders, formula: Any, keep: int, run: Run
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Return what `kernels.cpu.neighbours.top_neighbours` does; every host of an engine holds the
     whole matrix.

@@ -24,7 +24,7 @@ from cofactor.training.torch.source import Batch
 _PATIENCE = timedelta(minutes=30)  # for another's step
 
 
-class Group(NamedTuple):
+class WorkerGroup(NamedTuple):
     """The processes, seen from one of them."""
 
     rank: int
@@ -58,10 +58,10 @@ class Group(NamedTuple):
         return whole[0]
 
 
-_group: ContextVar[Group | None] = ContextVar("group", default=None)
+_group: ContextVar[WorkerGroup | None] = ContextVar("group", default=None)
 
 
-def current_group() -> Group | None:
+def current_group() -> WorkerGroup | None:
     """Return the processes that this one trains with, or None."""
     return _group.get()
 
@@ -80,7 +80,7 @@ def joined(seat: Seat) -> Iterator[None]:
         world_size=seat.size,
         timeout=_PATIENCE,
     )
-    token = _group.set(Group(seat.rank, seat.size))
+    token = _group.set(WorkerGroup(seat.rank, seat.size))
     try:
         yield
     finally:
