@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from itertools import pairwise
-from typing import Any
 
 import numpy as np
 
@@ -12,9 +11,12 @@ from cofactor.base.engine import PIECES, Engine, in_turn
 from cofactor.base.run import Run
 from cofactor.models.implicit.linear import BothOrders
 
+# p, q, a, b and w of `top_neighbours`.
+Formula = tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, float]
+
 
 def neighbours_of_all(
-    matrix: BothOrders, formula: Any, keep: int, run: Run
+    matrix: BothOrders, formula: Formula, keep: int, run: Run
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Return what `kernels.cpu.neighbours.top_neighbours` does; every host of an engine holds the
     whole matrix.
