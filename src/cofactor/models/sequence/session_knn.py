@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from cofactor.base import checks
 from cofactor.base.config import setting
 from cofactor.base.errors import ArtifactError
 from cofactor.base.offsets import row_offsets
@@ -18,6 +19,7 @@ from cofactor.kernels.reference.session_neighbours import Index, NeighbourSettin
 from cofactor.models.sequence.base import SequenceConfig, SequenceModel, ages, one_history
 from cofactor.models.traits import ArraySpec, Traits
 from cofactor.models.user_batch import States, UserBatch
+from cofactor.retrieval.topk import Exclusions, TopK, allowed_mask, exclusions
 
 if TYPE_CHECKING:
     from cofactor.data.split import Part
@@ -145,8 +147,11 @@ class SessionKNN(SequenceModel[SessionKNNConfig]):
 
     def _queries(self, histories: Histories) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Each history's distinct items, the latest first, and their weights, as CSR."""
-        read = histories.tail(self.config.history_length)
-        indptr, items, age = _distinct_of_one(read) if len(read) == 1 else _distinct(read)
+        length = self.config.history_length
+        if len(histories) == 1:
+            indptr, items, age = _distinct_of_one(histories.item_rows[-length:])
+        else:
+            indptr, items, age = _distinct(histories.tail(length))
         weights = self.config.query_decay**age * self._idf(self.config.query_idf)[items]
         return indptr, items, weights.astype(np.float64)
 
@@ -163,13 +168,46 @@ class SessionKNN(SequenceModel[SessionKNNConfig]):
         )
         return scores if item_rows is None else scores[:, item_rows]
 
+    def topk(
+        self,
+        batch: UserBatch,
+        k: int,
+        *,
+        excluded: Exclusions | None = None,
+        allowed: np.ndarray | None = None,
+        n_threads: int = 1,
+    ) -> TopK:
+        """Return the k best items of each user; see `Model.topk`. Items without votes are looked at
+        only where those with votes are fewer than k.
+        """
+        from cofactor.kernels.cpu.session_neighbours import top_votes
+
+        assert isinstance(batch.states, Histories)
+        n_items = self.data.n_items
+        k = min(checks.integer(k, "k", low=1), n_items)
+        limits = (*exclusions(excluded, len(batch)), allowed_mask(allowed, n_items))
+        best = TopK(
+            *top_votes(
+                self._queries(batch.states),
+                self.index,
+                self._settings(),
+                self._idf(self.config.idf),
+                limits,
+                k,
+                n_threads,
+            )
+        )
+        if best.count.min(initial=k) == k:
+            return best
+        return super().topk(batch, k, excluded=excluded, allowed=allowed, n_threads=n_threads)
+
     def _explain_rows(
         self, batch: UserBatch, item_rows: np.ndarray
     ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """The neighbours being what they are, each item of the query adds its part of their
         similarity.
         """
-        from cofactor.kernels.cpu.session_neighbours import vote_shares
+        from cofactor.kernels.cpu.session_shares import vote_shares
 
         _, items, weights = self._queries(one_history(batch))
         idf = self._idf(self.config.idf)
@@ -212,10 +250,10 @@ def _distinct(histories: Histories) -> tuple[np.ndarray, np.ndarray, np.ndarray]
     return offsets, histories.item_rows[chosen], age[chosen]
 
 
-def _distinct_of_one(history: Histories) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def _distinct_of_one(rows: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """The same of one history, where sorting would take longer than finding its neighbours."""
     youngest: dict[int, int] = {}
-    for age, item in enumerate(history.item_rows[::-1].tolist()):
+    for age, item in enumerate(rows[::-1].tolist()):
         youngest.setdefault(item, age)
     items, found = np.array([*youngest], np.int32), np.array([*youngest.values()], np.int64)
     return np.array([0, len(items)]), items, found
