@@ -72,11 +72,7 @@ def _filled(rows: Sequence[Mapping[str, Any]]) -> list[str]:
 
 
 def _column(name: str, values: Sequence[Any]) -> _Column:
-    seconds = name == "seconds" or name.endswith(" s")
-    cells = [
-        f"{value:,.2f}" if seconds and isinstance(value, float) else printable(shown(value))
-        for value in values
-    ]
+    cells = [printable(shown(value, name)) for value in values]
     numeric = all(isinstance(value, (int, float)) or value is None for value in values)
     texts = [name, *cells]
     widest = max(map(cell_len, texts))
