@@ -105,7 +105,8 @@ def sentences(results: Mapping[int, Result]) -> list[str]:
         f" {start.summary[metric].n_users:,} users, who interacted with some of them: values are"
         " higher than those of a ranking of all items."
     ]
-    better, worse = [], []
+    better: list[str] = []
+    worse: list[str] = []
     # The truth is one; only what was known differs, which is what is tested.
     how = (replace(results[n].how, fingerprint=start.how.fingerprint) for n in later)
     same = [replace(results[n], how=one) for n, one in zip(later, how, strict=True)]
