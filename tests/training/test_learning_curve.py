@@ -70,7 +70,7 @@ def test_sentences_say_what_is_ranked_and_what_differs() -> None:
     ranked, *tested = runs.sentences(results)
     assert f"the same {results[0].how.n_candidates:,} items are ranked" in ranked
     assert tested == ["Nothing shows that interactions help beyond 0 (ndcg@10)."]
-    shuffled = {n: result for n, result in results.items()}
+    shuffled = dict(results)
     worse = results[0].values["ndcg@10"] / 2
     shuffled[0] = replace(results[0], values={**results[0].values, "ndcg@10": worse})
     assert runs.sentences(shuffled)[1:] == [

@@ -14,7 +14,7 @@ from typing import Any
 import typer
 
 from cofactor.cli.groups import expanded
-from cofactor.cli.main import ReaderGone
+from cofactor.cli.streams import ReaderGone
 
 
 def app_of(name: str, example: str = "") -> typer.Typer:

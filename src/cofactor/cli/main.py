@@ -116,6 +116,7 @@ def main(arguments: Sequence[str]) -> int:
 
 def _run(name: str, words: list[str], debug: bool) -> int:
     from cofactor.base.errors import CofactorError
+    from cofactor.cli.streams import ReaderGone
 
     try:
         _command(name, words)
@@ -154,12 +155,6 @@ def _command(name: str, words: list[str]) -> None:
         from cofactor.cli.app import app_of
 
         app_of(name, EXAMPLES[name])(words, prog_name=f"cofactor {name}")
-
-
-class ReaderGone(Exception):
-    """Who read our output has gone (``cofactor ... | head``): not our failure, and nobody to
-    tell.
-    """
 
 
 def _silenced() -> int:
