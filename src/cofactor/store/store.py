@@ -22,6 +22,7 @@ from cofactor.store.impressions import (
     impressions_after,
     in_experiment,
     log_impressions,
+    log_lines,
     user_impressions,
 )
 from cofactor.store.limits import checked_events, checked_id, checked_ids, checked_items
@@ -45,6 +46,7 @@ from cofactor.store.writer import WriteJob, Writer
 _BY_NAME: Mapping[str, Callable[..., Ack]] = {
     **operations.BY_NAME,
     "impressions": log_impressions,
+    "lines": log_lines,
     "prune": delete_impressions,
 }
 
@@ -209,6 +211,13 @@ class Store:
         """
         rows = checked_impressions(impressions)
         return self._write("impressions", (rows,), len(rows))
+
+    def log_lines(self, lines: Sequence[bytes]) -> Future[Ack]:
+        """Log lists that `impression_line` has checked, the quick way: a request id that is logged
+        already changes nothing, whatever its content.
+        """
+        text = (b"[" + b",".join(lines) + b"]").decode()
+        return self._write("lines", (text, len(lines)), len(lines))
 
     # Reading
 

@@ -36,7 +36,10 @@ def begin(client: TestClient, folder: Path, kind: str, arms: str) -> Any:
 
 
 def logged(client: TestClient) -> list[Any]:
-    return list(client.app.state.context.store.impressions())  # type: ignore[attr-defined]
+    context = client.app.state.context  # type: ignore[attr-defined]
+    assert client.portal is not None
+    assert client.portal.call(context.traffic.flush)
+    return list(context.store.impressions())
 
 
 def recommended(client: TestClient, user: str, k: int = 5) -> Any:
@@ -172,7 +175,7 @@ def test_new_items_are_shown_until_their_budget_is_spent(
 def test_a_store_that_fails_takes_no_answers_along(
     start: Start, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    client = start(Settings(max_waiting=60.0, log_impressions=True))
+    client = start(Settings(max_waiting=60.0, log_impressions=True, durable_impressions=True))
     assert "request_id" in recommended(client, USERS[0])
     store = client.app.state.context.store  # type: ignore[attr-defined]
     failing: Future[Any] = Future()
