@@ -166,8 +166,9 @@ class Shop:
             durable_impressions=True,  # a night is too short to wait for what is written later
             explore=scenario.explore,
         )
-        # About one retraining in a day or two.
-        schedule = RetrainSchedule(events=max(50, world.people // 2))
+        # About one retraining in a day or two; where items live for days, one a day.
+        share = 20 if world.fading else 2
+        schedule = RetrainSchedule(events=max(50, world.people // share))
         retrain = RetrainSettings(schedule=schedule, source=self.url, look_seconds=0.1)
         self.app = build(self.models, self.store, settings, None, retrain)
         self.client = Client(self.app)
@@ -369,14 +370,14 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=1, help="how many")
     parser.add_argument("--world", choices=WORLDS, default="arrival")
     parser.add_argument("--whole", action="store_true", help="train in processes of their own")
-    parser.add_argument("--only", default=None, help="one shop, by its name")
+    parser.add_argument("--only", action="append", help="a shop, by its name; may be repeated")
     parser.add_argument("--out", type=Path, default=None)
     given = parser.parse_args()
     logging.getLogger("cofactor").setLevel(logging.ERROR)
     found: list[dict[str, Any]] = []
     for seed in range(given.seed, given.seed + given.seeds):
         for scenario in SCENARIOS:
-            if given.only not in (None, scenario.name):
+            if given.only and scenario.name not in given.only:
                 continue
             done = asdict(
                 simulate(

@@ -9,7 +9,7 @@ import msgspec
 
 from cofactor.base import checks
 from cofactor.base.errors import ArgumentError
-from cofactor.store.database import Row, Session
+from cofactor.store.database import Database, Row, Session
 from cofactor.store.errors import ConflictError
 from cofactor.store.limits import MAX_BATCH, are_ids, checked_id
 from cofactor.store.operations import Work
@@ -273,6 +273,15 @@ def experiment_impressions(
     sql = f"""SELECT seq, {_COLUMNS} FROM impressions WHERE experiment = ? AND seq > ?
         ORDER BY seq LIMIT ?"""
     return [_impression(row) for row in session.rows(sql, (name, seq, limit))]
+
+
+def impressions_by_id(
+    session: Session, database: Database, request_ids: Sequence[str]
+) -> list[StoredImpression]:
+    """Return the lists of some requests, in the order of arrival."""
+    sql = f"""SELECT seq, {_COLUMNS} FROM impressions WHERE request_id IN
+        (SELECT given.value FROM {database.listed}) ORDER BY seq"""
+    return [_impression(row) for row in session.rows(sql, (database.list_of(request_ids),))]
 
 
 def in_experiment(name: str) -> Callable[[Session, int, int], list[StoredImpression]]:

@@ -20,6 +20,7 @@ from cofactor.store.impressions import (
     checked_impressions,
     delete_impressions,
     impressions_after,
+    impressions_by_id,
     in_experiment,
     log_impressions,
     log_lines,
@@ -260,6 +261,11 @@ class Store:
         if experiment is not None:
             query = in_experiment(experiment)
         return paged(lambda last, count: self._page(query, last, count), after, limit, "seq")
+
+    def impressions_by_id(self, request_ids: Sequence[str]) -> list[StoredImpression]:
+        """Return the lists logged for some requests, in the order of arrival."""
+        with self._readers.one() as session:
+            return impressions_by_id(session, self.database, request_ids)
 
     def user_impressions(self, user_id: str | int) -> list[StoredImpression]:
         """Return the lists logged for a user, in the order of arrival."""

@@ -22,10 +22,10 @@ from service.http.scenes import Start, TestClient, ids_of
 USERS = [f"reader-{n:02d}" for n in range(1, 61)]
 
 
-def begin(client: TestClient, folder: Path, kind: str, arms: str) -> Any:
+def begin(client: TestClient, folder: Path, kind: str, arms: str, name: str = "e") -> Any:
     """Start an experiment and wait until the service has noticed."""
     one = Experiments(Folder(folder)).start(
-        "e", kind, parse_arms(arms), AttributionRules(horizon=3_600)
+        name, kind, parse_arms(arms), AttributionRules(horizon=3_600)
     )
     traffic = client.app.state.context.traffic  # type: ignore[attr-defined]
     deadline = time.monotonic() + 30
@@ -111,6 +111,24 @@ def test_a_shadow_answers_unseen(service: TestClient, folder: Path) -> None:
     results = service.get("/v1/experiments").json()["results"]
     assert 0 < results["overlap"] < 1
     assert [(arm["arm"], arm["lists"]) for arm in results["arms"]] == [("v1", 10), ("v3", 10)]
+
+
+def test_a_shadow_beside_a_test_is_compared_with_what_the_test_showed(
+    service: TestClient, folder: Path
+) -> None:
+    begin(service, folder, "ab", "v1:50,v2:50", "test")
+    begin(service, folder, "shadow", "v1:50,v3:50")
+    answers = [recommended(service, user) for user in USERS[:12]]
+    deadline = time.monotonic() + 30
+    while sum(not one.shown for one in logged(service)) < 12:
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+    control = sum(one["model"]["version"] == "v1" for one in answers)
+    results = service.get("/v1/experiments").json()["results"]
+    assert 0 < results["overlap"] < 1
+    lists = [(arm["arm"], arm["lists"]) for arm in results["arms"]]
+    assert lists == [("v1", control), ("v3", 12)]
+    assert 0 < control < 12
 
 
 @pytest.mark.parametrize("explore", ["slots=0.5", "softmax=0.5", "slots=0.2+new=0.2"])

@@ -24,6 +24,7 @@ from cofactor.service.answering.scoring import Scorer
 from cofactor.service.experiments.batched_log import BatchedLog
 from cofactor.service.experiments.experiment import Arm, Experiment, Experiments
 from cofactor.service.experiments.impression_log import DurableLog
+from cofactor.service.experiments.results import SHADOW
 from cofactor.service.replies import Recommendations
 from cofactor.service.settings import Settings
 from cofactor.service.versions.reload import Models
@@ -233,7 +234,7 @@ class Traffic:
             return
         ms = (time.perf_counter() - began) * 1000
         answer = _Answer(given, shadow, arm.name)
-        request_id = f"{shown_id or self._new_id()}/shadow"
+        request_id = f"{shown_id or self._new_id()}{SHADOW}"
         impression = self._impression(answer, str(request.user_id), request_id, ms, shown=False)
         self._log.log_unseen(impression)
         self._shadow_counts.labels("answered").inc()
