@@ -214,9 +214,7 @@ class Store:
         return self._write("impressions", (rows,), len(rows))
 
     def log_lines(self, lines: Sequence[bytes]) -> Future[Ack]:
-        """Log lists that `impression_line` has checked, the quick way: a request id that is logged
-        already changes nothing, whatever its content.
-        """
+        """Log lists by `impression_line`; a request id that is logged already changes nothing."""
         text = (b"[" + b",".join(lines) + b"]").decode()
         return self._write("lines", (text, len(lines)), len(lines))
 
@@ -257,9 +255,7 @@ class Store:
         """Yield logged lists in the order of arrival, from the one after the place ``after``; those
         of one experiment, if it is named.
         """
-        query: Any = impressions_after
-        if experiment is not None:
-            query = in_experiment(experiment)
+        query: Any = impressions_after if experiment is None else in_experiment(experiment)
         return paged(lambda last, count: self._page(query, last, count), after, limit, "seq")
 
     def impressions_by_id(self, request_ids: Sequence[str]) -> list[StoredImpression]:
