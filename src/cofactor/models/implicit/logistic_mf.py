@@ -14,7 +14,7 @@ from cofactor.base.search import log
 from cofactor.data.histories import Histories
 from cofactor.data.interactions import Interactions
 from cofactor.models.factors import FactorModel
-from cofactor.models.implicit.noise_share import choose_share
+from cofactor.models.implicit.noise_share import NOISE_SHARE_ARRAY, Usual, share_for
 from cofactor.models.implicit.pairwise import (
     MONITORED_NDCG,
     VECTOR_ARRAYS,
@@ -26,7 +26,7 @@ from cofactor.models.implicit.pairwise import (
 from cofactor.models.iterative import CURVE_ARRAYS, IterativeModel
 from cofactor.models.noise import counts_of_interactions, noise
 from cofactor.models.recommender import Recommender
-from cofactor.models.traits import ArraySpec, Traits
+from cofactor.models.traits import Traits
 from cofactor.models.user_batch import States
 from cofactor.training.learner import Facts
 
@@ -41,6 +41,7 @@ _FOLD_IN_SEED = np.uint64(0xC0FAC72)
 # the same counts may differ: where what people like has much structure, less L2 is better, and more
 # where it has hardly any.
 NOISE_SHARE = 0.5
+_SHARE = Usual(NOISE_SHARE, 2.0)
 
 
 class LogisticMFConfig(WalkConfig):
@@ -104,8 +105,9 @@ class LogisticMF(IterativeModel, FactorModel):
     By default λ is ``s α (√m_u + √m_i) / (1 + α m_u m_i / n)``, with m_u and m_i the mean numbers
     of interactions of an interaction's user and item, and n of all: a share s of the largest
     singular value that the gradient of interactions without structure would have (`noise`), where
-    the biases are at their best. s is a half, unless half or twice of that ranks held-out
-    interactions better (`choose_share`); training within ``max_time`` doesn't try that.
+    the biases are at their best. s is a half, or a half or a quarter, twice or four times of that
+    if it ranks held-out interactions of the training data significantly better (`choose_share`);
+    training within ``max_time`` doesn't try that.
 
     Source: Johnson 2014, "Logistic matrix factorization for implicit feedback data".
     """
@@ -116,7 +118,7 @@ class LogisticMF(IterativeModel, FactorModel):
     traits = Traits(has_vectors=True, uses_values=True)
     arrays = {  # noqa: RUF012
         **VECTOR_ARRAYS,
-        "noise_share": ArraySpec("float64", ("1",), optional=True),
+        **NOISE_SHARE_ARRAY,
         **CURVE_ARRAYS,
     }
 
@@ -125,7 +127,7 @@ class LogisticMF(IterativeModel, FactorModel):
     _l2: float  # the regularization in use
 
     def _fit(self, data: Interactions, validation: Part | None, run: Run) -> None:
-        self.noise_share = self._share_for(data, run)
+        self.noise_share = share_for(self, data, run, _SHARE, self._fitted)
         self._l2 = self._default_l2(data)
         learner = LogisticLearner(self, data, run)
         control = self._control(data, validation, run, lambda: None)
@@ -159,18 +161,9 @@ class LogisticMF(IterativeModel, FactorModel):
         self.noise_share = float(arrays.get("noise_share", [NOISE_SHARE])[0])
         self._l2 = self._default_l2(self.data)
 
-    def _share_for(self, data: Interactions, run: Run) -> float:
-        """The share of the noise that the regularization is for; a warm start keeps its own."""
-        if self._before is not None:
-            return self._before.noise_share
-        if self.config.regularization is not None or self._max_time is not None:
-            return NOISE_SHARE
-
-        def fitted(some: Interactions, share: float, run: Run) -> Recommender:
-            l2 = _l2_for(some, self.config.alpha, share)
-            return type(self)(self.config.replace(regularization=l2)).fit(some, run=run)
-
-        return choose_share(fitted, data, NOISE_SHARE, run)
+    def _fitted(self, data: Interactions, share: float, run: Run) -> Recommender:
+        l2 = _l2_for(data, self.config.alpha, share)
+        return type(self)(self.config.replace(regularization=l2)).fit(data, run=run)
 
     def _default_l2(self, data: Interactions) -> float:
         c = self.config
