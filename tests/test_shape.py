@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import ast
+import fnmatch
+import re
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from tools import code_tokens
 
 from cofactor.models import registry
 from cofactor.models.recommender import Recommender
@@ -75,6 +78,19 @@ def test_no_file_name_occurs_three_times() -> None:
     often = {name for name, count in names.items() if count > 2} - set(registry.names())
     assert sorted(often - OFTEN) == [], "say what each is"
     assert sorted(OFTEN - often) == [], "take them from the list"
+
+
+def test_the_list_of_features_names_what_exists() -> None:
+    """Tokens are counted by it (`tools/code_tokens.py`): a line that finds nothing counts wrong."""
+    package = ROOT / "src/cofactor"
+    sources = {str(f.relative_to(package)): f.read_text() for f in package.rglob("*.py")}
+    for patterns in code_tokens.features(code_tokens.MAPPING.read_text()).values():
+        for pattern in patterns:
+            name, _, part = pattern.partition(":")
+            last = part.rpartition(".")[2]
+            kind = re.compile(rf"\b(def|class) {last}\b" if last.isidentifier() else "")
+            found = (kind.search(sources[file]) for file in fnmatch.filter(sources, name))
+            assert any(found), pattern
 
 
 def _depth(kind: type) -> int:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -16,13 +15,13 @@ from cofactor.data.interactions import Interactions
 from cofactor.models.factors import FactorModel
 from cofactor.models.implicit.pairwise import (
     MONITORED_NDCG,
-    VECTOR_ARRAYS,
     Walk,
     WalkConfig,
+    WalkHooks,
     WalkLearner,
     either,
 )
-from cofactor.models.iterative import CURVE_ARRAYS, IterativeModel
+from cofactor.models.iterative import IterativeModel
 from cofactor.models.noise import counts_of_interactions, noise
 from cofactor.models.traits import Traits
 from cofactor.models.user_batch import States
@@ -82,7 +81,7 @@ class LogisticMFConfig(WalkConfig):
     )
 
 
-class LogisticMF(IterativeModel, FactorModel):
+class LogisticMF(IterativeModel, WalkHooks, FactorModel):
     """Matrix factorisation of the probability of an interaction, ``σ(x_u · y_i + β_u + β_i)``.
 
     ``Σ α r_ui s_ui - (1 + α r_ui) ln(1 + exp s_ui) - λ/2 (|x|² + |y|²)`` is ascended by adaptive
@@ -107,10 +106,8 @@ class LogisticMF(IterativeModel, FactorModel):
     Config = LogisticMFConfig
     monitored_ndcg = MONITORED_NDCG
     traits = Traits(has_vectors=True, uses_values=True)
-    arrays = {**VECTOR_ARRAYS, **CURVE_ARRAYS}  # noqa: RUF012
 
     item_bias: np.ndarray
-    _l2: float  # the regularization in use
 
     def _fit(self, data: Interactions, validation: Part | None, run: Run) -> None:
         self._l2 = self._default_l2(data)
@@ -137,10 +134,6 @@ class LogisticMF(IterativeModel, FactorModel):
             seed=int(_FOLD_IN_SEED),
         )
         return folded
-
-    def _restore(self, arrays: Mapping[str, np.ndarray]) -> None:
-        super()._restore(arrays)
-        self._l2 = self._default_l2(self.data)
 
     def _default_l2(self, data: Interactions) -> float:
         alpha, (m_u, m_i) = self.config.alpha, counts_of_interactions(data)
