@@ -17,7 +17,7 @@ from cofactor.evaluation.next_item import evaluate_next
 from cofactor.evaluation.result import Result
 from cofactor.models import registry
 from cofactor.models.recommender import Recommender
-from cofactor.runs.reproduced import Experiment
+from cofactor.runs.reproduced import Reproduction
 
 ERRORS = ("rmse", "mae")  # metrics of which less is better
 
@@ -71,7 +71,7 @@ class Row:
         return shown
 
 
-class Board(Experiment[Row]):
+class Board(Reproduction[Row]):
     """What a recipe gives: ours beside what others published."""
 
     def published(self, metrics: Iterable[str], rows: Iterable[tuple[str, str, Any]]) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 
 from cofactor.base.names import unknown_name
 from cofactor.base.run import Run
-from cofactor.runs.reproduced import Experiment
+from cofactor.runs.reproduced import Reproduction
 
 # Suite -> the package that holds its recipes: ``RECIPES`` (name -> one line), and one module for
 # each.
@@ -38,7 +38,7 @@ def recipes(suite: str) -> dict[str, str]:
 
 def reproduce(
     suite: str, name: str | None = None, *, run: Run | None = None, plots: Path | str | None = None
-) -> Iterator[Experiment[Any]]:
+) -> Iterator[Reproduction[Any]]:
     """Run the experiments of a suite one after the other, and yield what each gave.
 
     Parameters
@@ -54,7 +54,7 @@ def reproduce(
 
     Yields
     ------
-    Experiment
+    Reproduction
         Figures beside the published ones, sentences, learning curves.
 
     Raises

@@ -9,7 +9,7 @@ from typing import Any, Generic, Protocol, TypeVar
 from cofactor.training.curve import LearningCurve
 
 
-class Shown(Protocol):
+class PublishedFigure(Protocol):
     """One figure, or one model's figures, of ours or of theirs."""
 
     @property
@@ -20,11 +20,11 @@ class Shown(Protocol):
         """Return it as a line of a table."""
 
 
-ShownT = TypeVar("ShownT", bound=Shown)
+FigureT = TypeVar("FigureT", bound=PublishedFigure)
 
 
 @dataclass
-class Experiment(Generic[ShownT]):
+class Reproduction(Generic[FigureT]):
     """What a recipe gives.
 
     Parameters
@@ -44,7 +44,7 @@ class Experiment(Generic[ShownT]):
     name: str
     title: str
     protocol: str = ""
-    figures: list[ShownT] = field(default_factory=list)
+    figures: list[FigureT] = field(default_factory=list)
     shown: list[str] = field(default_factory=list)
     curves: dict[str, LearningCurve] = field(default_factory=dict)
 

@@ -16,7 +16,7 @@ from cofactor.data.interactions import Interactions
 from cofactor.data.split import Part, Split
 from cofactor.data.splits import split
 from cofactor.models.recommender import Recommender
-from cofactor.runs.reproduced import Experiment
+from cofactor.runs.reproduced import Reproduction
 
 
 @dataclass(frozen=True)
@@ -70,7 +70,7 @@ class Figure:
         }
 
 
-class Reproduced(Experiment[Figure]):
+class Reproduced(Reproduction[Figure]):
     """What a recipe of the tutorials gives."""
 
 
