@@ -354,12 +354,13 @@ PRESETS: dict[str, dict[str, Any]] = {
         "text_neighbours": 500,
     },
     "amazon-scientific": {
-        "window": 5,
+        "window": 20,
         "decay": 0.8,
-        "backward": 1.0,
-        "source_power": 0.25,
-        "history_decay": 0.6,
-        "walk_weight": 0.02,
+        "backward": 0.7,
+        "source_power": 1.0,
+        "damping": 100.0,
+        "history_decay": 0.7,
+        "walk_weight": 2.0,
     },
     "amazon-scientific with text": {
         "window": 20,
