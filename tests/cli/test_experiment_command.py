@@ -61,10 +61,10 @@ def test_a_refused_roll_out_ends_nothing(models: Path, cofactor: Callable[..., A
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (("begin", "DIR"), "the action must be one of"),
-        (("start", "DIR", "--name", "x"), "needs --name and --arms"),
-        (("start", "DIR", "v1"), "takes no VERSION"),
-        (("roll-out", "DIR"), "needs a VERSION"),
+        (("begin", "DIR"), "No such command 'begin'"),
+        (("start", "DIR", "--name", "x"), "Missing option '--arms'"),
+        (("stop", "DIR", "v1"), "extra argument"),
+        (("roll-out", "DIR"), "Missing argument 'VERSION'"),
     ],
 )
 def test_wrong_calls_say_what_is_missing(

@@ -8,7 +8,13 @@ from hypothesis import strategies as st
 from cofactor.base.run import Run
 from cofactor.data.histories import Histories
 from cofactor.data.interactions import Interactions
-from cofactor.kernels.cpu import next_rank, next_sums, session_neighbours, transitions
+from cofactor.kernels.cpu import (
+    next_rank,
+    next_sums,
+    session_neighbours,
+    session_shares,
+    transitions,
+)
 from cofactor.kernels.reference import next_rank as plain_next_rank
 from cofactor.kernels.reference import next_sums as plain_next_sums
 from cofactor.kernels.reference import session_neighbours as plain_session_neighbours
@@ -115,3 +121,9 @@ def test_session_votes_equal_the_reference(lists, queries, neighbours, per_item)
         theirs = plain_session_neighbours.nearest_sessions(*query)
         for one, two in zip(ours, theirs, strict=True):
             np.testing.assert_allclose(one, two)
+        rest = (model._settings(), model._idf(1.0), np.array([3, 0, 3, 8]))
+        np.testing.assert_allclose(
+            session_shares.vote_shares(*query[:3], *rest),
+            plain_session_neighbours.vote_shares(*query[:3], *rest),
+            rtol=1e-6,
+        )

@@ -15,16 +15,9 @@ from cofactor.models import registry
 from cofactor.service.experiments.experiment import AttributionRules, Experiments, parse_arms
 from cofactor.service.versions.versions import Folder
 from cofactor.store import Event, Impression, open_store
-from service.http.browsing import chromium, kept, opened_browser, served_page, visiting
+from service.http.browsing import kept, opened_browser, served_page, visiting
 
-pytest.importorskip(
-    "playwright.sync_api",
-    reason="the page's test needs Playwright: pip install 'cofactor[browser]'",
-)
-pytestmark = pytest.mark.skipif(
-    chromium() is None,
-    reason="the page's test needs Chromium (apt-get install chromium, or CHROMIUM=path)",
-)
+pytestmark = pytest.mark.browser
 
 
 @pytest.fixture(scope="module")

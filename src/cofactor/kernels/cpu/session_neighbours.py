@@ -44,7 +44,7 @@ def nearest_sessions(
     """
     n = len(index.scale)
     tables = np.zeros(n), np.full(n, -1, np.int64), np.empty(n, np.int64)
-    count = _nearest(items, weights, *index[2:], neighbours, *tables)
+    count = nearest(items, weights, *index[2:], neighbours, *tables)
     best = tables[2][:count]
     order = np.lexsort((-best, -tables[0][best]))
     best = best[order]
@@ -140,24 +140,34 @@ def _in_blocks(
 ) -> None:
     """Call a kernel for some queries at a time, with clean tables."""
     n_queries = len(queries[0]) - 1
-    longest = settings.longest
-    if longest is None:
-        longest = int(np.diff(index.indptr).max()) if len(index.scale) else 1
-    steps = settings.decay ** np.arange(max(longest, 1), dtype=np.float64)
-    weigh = steps, settings.backward, settings.again, settings.neighbours
+    weigh = steps_of(index, settings), settings.backward, settings.again, settings.neighbours
 
     def block(number: int) -> None:
         low = number * _BLOCK
         span = low, min(low + _BLOCK, n_queries)
-        tables = _tables(len(index.scale), len(item_weights))
+        tables = tables_of(len(index.scale), len(item_weights))
         work(span, queries, index, weigh, item_weights, tables, results)
-        if len(_free) < _FREE:
-            _free.append(tables)
+        keep(tables)
 
     on_threads(block, -(-n_queries // _BLOCK), n_threads)
 
 
-def _tables(n_sessions: int, n_items: int) -> tuple[np.ndarray, ...]:
+def steps_of(index: Index, settings: NeighbourSettings) -> np.ndarray:
+    """The decay of an item by its distance from the shared one."""
+    longest = settings.longest
+    if longest is None:
+        longest = int(np.diff(index.indptr).max()) if len(index.scale) else 1
+    steps: np.ndarray = settings.decay ** np.arange(max(longest, 1), dtype=np.float64)
+    return steps
+
+
+def keep(tables: tuple[np.ndarray, ...]) -> None:
+    """Keep clean tables for the next query."""
+    if len(_free) < _FREE:
+        _free.append(tables)
+
+
+def tables_of(n_sessions: int, n_items: int) -> tuple[np.ndarray, ...]:
     """Tables that kernels find clean and leave clean: similarity and place of sessions, those
     touched, votes of items, those that have some.
     """
@@ -178,7 +188,7 @@ def _tables(n_sessions: int, n_items: int) -> tuple[np.ndarray, ...]:
 
 
 @kernel
-def _nearest(
+def nearest(
     items: Any,
     weights: Any,
     scale: Any,
@@ -254,7 +264,7 @@ def _cast(first: Any, last: Any, queries: Any, index: Any, weigh: Any, tables: A
     steps, backward, again, neighbours = weigh
     total, place, touched, votes, voted = tables
     items, own = queries[1][first:last], queries[2][first:last]
-    count = _nearest(
+    count = nearest(
         items, own, index[2], index[3], index[4], index[5], neighbours, total, place, touched
     )
     n_voted = 0

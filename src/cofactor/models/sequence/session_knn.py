@@ -201,34 +201,20 @@ class SessionKNN(SequenceModel[SessionKNNConfig]):
             return best
         return super().topk(batch, k, excluded=excluded, allowed=allowed, n_threads=n_threads)
 
-    def _explain(self, batch: UserBatch, item_row: int) -> tuple[np.ndarray, np.ndarray, float]:
+    def _explain_rows(
+        self, batch: UserBatch, item_rows: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """The neighbours being what they are, each item of the query adds its part of their
         similarity.
         """
-        from cofactor.kernels.cpu.session_neighbours import nearest_sessions
+        from cofactor.kernels.cpu.session_shares import vote_shares
 
         _, items, weights = self._queries(one_history(batch))
-        config, index = self.config, self.index
-        sessions, _, places = nearest_sessions(items, weights, index, config.neighbours)
-        added = np.zeros(len(items))
-        factor = float(self._idf(config.idf)[item_row])
-        if item_row in items:
-            factor *= config.repeat_weight
-        for session, place in zip(sessions, places, strict=True):
-            own = index.items[index.indptr[session] : index.indptr[session + 1]]
-            step = np.flatnonzero(own == item_row) - place
-            if not len(step):
-                continue
-            shares = config.neighbour_decay ** np.abs(step)
-            vote = (shares * np.where(step < 0, config.backward, 1.0)).sum() * factor
-            # An item counts where the index holds the session for it.
-            for n, item in enumerate(items):
-                span = slice(index.item_indptr[item], index.item_indptr[item + 1])
-                if (index.sessions[span] == session).any():
-                    added[n] += vote * weights[n] * index.scale[session]
+        idf = self._idf(self.config.idf)
+        added = vote_shares(items, weights, self.index, self._settings(), idf, item_rows)
+        rest = self._popularity[item_rows] if batch.empty[0] else np.zeros(len(item_rows))
         order = np.argsort(items, kind="stable")
-        rest = float(self._popularity[item_row]) if batch.empty[0] else 0.0
-        return items[order], added[order], rest
+        return items[order], added[:, order], rest
 
     def _state(self) -> dict[str, np.ndarray]:
         held = self.index._asdict()
