@@ -183,3 +183,12 @@ def test_several_sources_are_one(tmp_path: Path, capsys: pytest.CaptureFixture[s
     assert described(capsys, str(tmp_path))["users"] == 3
     assert main(["describe", paths[0], str(tmp_path / "none.csv")]) == 1
     assert "none.csv: there is no such file" in capsys.readouterr().err
+
+
+def test_several_files_here_are_named_by_the_first(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for name in ("a.csv", "b.csv"):
+        written(tmp_path, "user,item\n1,2\n", name)
+    assert cofactor.read(["a.csv", "b.csv"]).source == "a.csv and 1 more"

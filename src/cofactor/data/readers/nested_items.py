@@ -38,8 +38,8 @@ def expanded(row: Mapping[str, Any], field: str | None) -> Iterator[dict[str, An
     outer = {other: one for other, one in row.items() if other != name}
     if inner and isinstance(value, dict):
         yield from ({**outer, **part} for part in expanded(value, inner))
-    elif _is_objects(value):
-        yield from ({**outer, **part} for part in value or ())
+    elif isinstance(value, list) and _is_objects(value):
+        yield from ({**outer, **part} for part in value)
 
 
 def _lists(

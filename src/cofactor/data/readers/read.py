@@ -234,7 +234,9 @@ def _from_files(paths: list[Path], options: Options, format: str | None) -> Even
     if len(paths) == 1:
         return _from_path(paths[0], options, format, None)
     entries = [SourceFile(path) for path in paths if not is_debris(path.name)]
-    return read_parts(entries, options, _file_readers(format), str(paths[0].parent))
+    here = paths[0].parent == Path()
+    source = f"{paths[0].name} and {len(paths) - 1} more" if here else str(paths[0].parent)
+    return read_parts(entries, options, _file_readers(format), source)
 
 
 def _from_sources(sources: Any, options: Options, asked: Mapping[str, str | None]) -> Events:
