@@ -212,7 +212,7 @@ class IALS(IterativeModel, FactorModel):
     }
 
     alpha0: np.ndarray  # float64 [1]: the unobserved weight in use
-    noise_share: float = NOISE_SHARE  # of the default regularization
+    noise_share: np.ndarray  # float64 [1]: of the default regularization
     _equations: NormalEquations
     _items: FixedItems
 
@@ -221,12 +221,13 @@ class IALS(IterativeModel, FactorModel):
         return vector_bytes(data, self.config.factors or n_factors(data))
 
     def _fit(self, data: Interactions, validation: Part | None, run: Run) -> None:
-        self.noise_share = share_for(self, data, run, _SHARE, self._fitted)
+        share = share_for(self, data, run, _SHARE, self._fitted)
+        self.noise_share = np.array([share])
         before, config = self._before, self.config
         if before is not None:
             # By the rule more data may have more factors, which vectors that are there haven't.
             config = config.replace(factors=before.item_factors.shape[1])
-        equations = NormalEquations.of(config, data, noise_share=self.noise_share)
+        equations = NormalEquations.of(config, data, noise_share=share)
         self._equations = equations
         self.alpha0 = np.array([equations.alpha0], np.float64)
         learner = _learner(equations, data, run)
@@ -250,15 +251,12 @@ class IALS(IterativeModel, FactorModel):
         l2 = equations.config.regularization
         return type(self)(self.config.replace(regularization=l2)).fit(data, run=run)
 
-    def _state(self) -> dict[str, np.ndarray]:
-        return {**super()._state(), "noise_share": np.array([self.noise_share])}
-
     def _restore(self, arrays: Mapping[str, np.ndarray]) -> None:
-        super()._restore(arrays)
-        self.noise_share = float(arrays.get("noise_share", [NOISE_SHARE])[0])
+        # Models of older versions keep no share: they have the usual one.
+        super()._restore({"noise_share": np.array([NOISE_SHARE]), **arrays})
         config = self.config.replace(factors=self.item_factors.shape[1])
         self._equations = NormalEquations.of(
-            config, self.data, float(self.alpha0[0]), self.noise_share
+            config, self.data, float(self.alpha0[0]), float(self.noise_share[0])
         )
         self._take_over(self.user_factors, self.item_factors, self.data)
 

@@ -119,10 +119,10 @@ class LogisticMF(IterativeModel, WalkHooks, FactorModel):
     arrays = {**WalkHooks.arrays, **NOISE_SHARE_ARRAY}  # noqa: RUF012
 
     item_bias: np.ndarray
-    noise_share: float = NOISE_SHARE  # of the default regularization
+    noise_share: np.ndarray  # float64 [1]: of the default regularization
 
     def _fit(self, data: Interactions, validation: Part | None, run: Run) -> None:
-        self.noise_share = share_for(self, data, run, _SHARE, self._fitted)
+        self.noise_share = np.array([share_for(self, data, run, _SHARE, self._fitted)])
         self._l2 = self._default_l2(data)
         learner = LogisticLearner(self, data, run)
         control = self._control(data, validation, run, lambda: None)
@@ -148,13 +148,9 @@ class LogisticMF(IterativeModel, WalkHooks, FactorModel):
         )
         return folded
 
-    def _state(self) -> dict[str, np.ndarray]:
-        return {**super()._state(), "noise_share": np.array([self.noise_share])}
-
     def _restore(self, arrays: Mapping[str, np.ndarray]) -> None:
-        super(WalkHooks, self)._restore(arrays)
-        self.noise_share = float(arrays.get("noise_share", [NOISE_SHARE])[0])
-        self._l2 = self._default_l2(self.data)
+        # Models of older versions keep no share: they have the usual one.
+        super()._restore({"noise_share": np.array([NOISE_SHARE]), **arrays})
 
     def _fitted(self, data: Interactions, share: float, run: Run) -> Recommender:
         l2 = _l2_for(data, self.config.alpha, share)
@@ -162,7 +158,7 @@ class LogisticMF(IterativeModel, WalkHooks, FactorModel):
 
     def _default_l2(self, data: Interactions) -> float:
         c = self.config
-        return either(c.regularization, _l2_for(data, c.alpha, self.noise_share))
+        return either(c.regularization, _l2_for(data, c.alpha, float(self.noise_share[0])))
 
     def _weights(self, values: np.ndarray | None, count: int) -> np.ndarray:
         """The confidence of each interaction before alpha, float32 [n]."""

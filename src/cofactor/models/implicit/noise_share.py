@@ -46,7 +46,7 @@ def share_for(model: Any, data: Interactions, run: Run, usual: Usual, fit: Fit) 
     its regularization is given or its time limited, or else the chosen one.
     """
     if model._before is not None:
-        return float(model._before.noise_share)
+        return float(model._before.noise_share[0])
     if model.config.regularization is not None or model._max_time is not None:
         return usual.share
     return choose_share(fit, data, usual, run)
