@@ -74,21 +74,6 @@ def count(registry: CollectorRegistry, name: str) -> float:
     return float(next(line for line in lines if line.startswith(name)).rpartition(" ")[2])
 
 
-def test_both_ways_store_the_same(store: Store) -> None:
-    plain = Impression(
-        request_id="r2", user_id="u", version="v", source="popularity", items=(), probabilities=()
-    )
-    lists = [WHOLE, msgspec.structs.replace(plain, time=5)]
-    store.log_impressions(lists).result()
-    first = [msgspec.structs.replace(one, seq=0) for one in store.impressions()]
-    store.erase_user(WHOLE.user_id).result()
-    store.erase_user("u").result()
-    assert store.log_lines([impression_line(one) for one in lists]).result().changed == 2
-    assert [msgspec.structs.replace(one, seq=0) for one in store.impressions()] == first
-    again = store.log_lines([impression_line(WHOLE)]).result()
-    assert (again.changed, again.unchanged, store.counts().impressions) == (0, 1, 2)
-
-
 def test_lists_are_written_together_and_the_journals_are_cleared(
     store: Store, tmp_path: Path
 ) -> None:

@@ -20,6 +20,7 @@ from cofactor.store import (
     Store,
     backup,
     export_impressions,
+    impression_line,
     open_store,
     restore,
     schema,
@@ -52,6 +53,32 @@ def test_impressions_are_logged_once_and_read_in_order(store: Store) -> None:
     assert list(store.impressions(after=first.seq)) == [second]
     assert store.user_impressions("v") == [second]
     assert (store.counts().impressions, store.counts().events) == (2, 0)
+
+
+def test_lists_by_their_lines_are_stored_the_same(store: Store) -> None:
+    whole = impression(
+        "r 1",
+        'ü"\\',
+        items=('a"b', "ä", "0", "\\n"),
+        probabilities=(1.0, 0.25, 1e-7, 1 / 3),
+        experiment="e",
+        arm="v1~slots=0.1",
+        item_arms=("x", "y", "x", "y"),
+        shown=False,
+        ms=1.25,
+        time=77,
+    )
+    lists = [whole, impression("r2", items=(), probabilities=(), time=5)]
+    store.log_impressions(lists).result()
+    first = [msgspec.structs.replace(one, seq=0) for one in store.impressions()]
+    for user in (whole.user_id, "u"):
+        store.erase_user(user).result()
+    assert store.log_lines([impression_line(one) for one in lists]).result().changed == 2
+    assert [msgspec.structs.replace(one, seq=0) for one in store.impressions()] == first
+    again = store.log_lines([impression_line(whole)]).result()
+    assert (again.changed, again.unchanged, store.counts().impressions) == (0, 1, 2)
+    with pytest.raises(ArgumentError, match="time must be given"):
+        impression_line(impression("r3"))
 
 
 def test_a_request_id_with_another_content_is_a_conflict(store: Store) -> None:
