@@ -2,11 +2,11 @@
 machine: CPU seconds an epoch, peak memory, and the SHA-256 of both sides' vectors.
 
     python benchmarks/cluster.py [--n 25000000] [--users 162541] [--items 56642] [--workers 2]
-        [--sides one,local,ray] [--rounds 1]
+        [--sides one,local,ray] [--rounds 1] [--data FILE]
 
-Each side runs in a process of its own with few epochs and with more; an epoch costs the difference
-by epochs, so that starting up isn't in it. CPU seconds are those of the process and all below it
-(Ray's daemons and workers too), the peak is their summed proportional set size (PSS)."""
+Each side runs in a process of its own, which looks at CPU seconds after its second epoch and after
+its last, so that starting up isn't in them. They are those of the process and all below it (Ray's
+daemons and workers too), the peak is their summed proportional set size (PSS)."""
 
 from __future__ import annotations
 
@@ -18,13 +18,12 @@ import subprocess
 import sys
 import tempfile
 import threading
-import time
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-FEW, MORE = 2, 8
+FEW, EPOCHS = 2, 8
 
 
 def fit(settings: argparse.Namespace) -> None:
@@ -46,14 +45,52 @@ def fit(settings: argparse.Namespace) -> None:
         from cofactor.engines.ray import RayEngine
 
         engine = RayEngine(workers=settings.workers)
-    began = time.perf_counter()
-    model = IALS(factors=settings.factors, epochs=settings.epochs)
+    spent: dict[int, dict[str, float]] = {}
+
+    def look(epoch: int, *_: Any) -> None:
+        if epoch in (FEW - 1, EPOCHS - 1):
+            spent[epoch] = cpu_seconds()
+
+    model = IALS(factors=settings.factors, epochs=EPOCHS).on_epoch_end(look)
     model.fit(data, run=Run(seed=0, threads=1, engine=engine))
-    seconds = time.perf_counter() - began
     whole = model.user_factors.tobytes() + model.item_factors.tobytes()
-    print(json.dumps({"fit_s": round(seconds, 2), "sha": hashlib.sha256(whole).hexdigest()[:12]}))
+    before, after = spent[FEW - 1], spent[EPOCHS - 1]
+    an_epoch = {who: (after[who] - before.get(who, 0)) / (EPOCHS - FEW) for who in after}
+    facts = {
+        "cpu_s_an_epoch": round(sum(an_epoch.values()), 3),
+        "whose": {who: round(cpu, 3) for who, cpu in an_epoch.items() if cpu >= 0.005},
+        "sha": hashlib.sha256(whole).hexdigest()[:12],
+    }
+    print(json.dumps(facts))
     if engine is not None:
         engine.close()
+
+
+def cpu_seconds() -> dict[str, float]:
+    """CPU seconds of this process and all below it, by kind: Ray's workers and daemons have
+    names.
+    """
+    parents, ticks, names = {}, {}, {}
+    for folder in Path("/proc").iterdir():
+        if folder.name.isdigit():
+            try:
+                fields = (folder / "stat").read_text().rpartition(") ")[2].split()
+                words = (folder / "cmdline").read_bytes().split(b"\0")
+            except OSError:
+                continue
+            pid = int(folder.name)
+            parents[pid], ticks[pid] = int(fields[1]), int(fields[11]) + int(fields[12])
+            names[pid] = next((w for w in map(bytes.decode, words) if "ray" in w), "other")
+    found: dict[str, float] = {}
+    for pid in parents:
+        above = pid
+        while above and above != os.getpid():
+            above = parents.get(above, 0)
+        if above:
+            name = names[pid].rpartition("/")[2]
+            who = "this process" if pid == above else "workers" if "ray::" in name else name
+            found[who] = found.get(who, 0.0) + ticks[pid] / os.sysconf("SC_CLK_TCK")
+    return found
 
 
 def make(settings: argparse.Namespace) -> None:
@@ -78,29 +115,20 @@ def measured(words: list[str]) -> dict[str, Any]:
     if process.returncode:
         raise SystemExit(process.returncode)
     cpu = sum(ticks.values()) / os.sysconf("SC_CLK_TCK")
-    return {**json.loads(said), "cpu_s": cpu, "peak_gib": round(peak[0] / 2**20, 2)}
+    return {**json.loads(said), "cpu_s": round(cpu, 1), "peak_gib": round(peak[0] / 2**20, 2)}
 
 
 def compare(settings: argparse.Namespace) -> None:
     """Print a line for each side and round."""
     own = ["--users", "--items", "--factors", "--workers", "--data"]
-    make(settings)
+    if not Path(settings.data).exists():
+        make(settings)
     same = [word for name in own for word in (name, str(getattr(settings, name[2:])))]
     for number in range(settings.rounds):
         for side in settings.sides.split(","):
-            few, more = (
-                measured([*same, "--side", side, "--epochs", str(epochs)]) for epochs in (FEW, MORE)
-            )
-            line = {
-                "round": number,
-                "side": side,
-                "cpu_s_an_epoch": round((more["cpu_s"] - few["cpu_s"]) / (MORE - FEW), 2),
-                "cpu_s_with_start": round(more["cpu_s"], 1),
-                "peak_gib": more["peak_gib"],
-                "sha": more["sha"],
-                "load": round(os.getloadavg()[0], 1),
-            }
-            print(json.dumps(line), flush=True)
+            found = measured([*same, "--side", side])
+            load = round(os.getloadavg()[0], 1)
+            print(json.dumps({"round": number, "side": side, **found, "load": load}), flush=True)
 
 
 def main() -> None:
@@ -112,15 +140,14 @@ def main() -> None:
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--sides", default="one,local,ray")
     parser.add_argument("--rounds", type=int, default=1)
-    parser.add_argument("--epochs", type=int, default=MORE)
     parser.add_argument("--side")
-    parser.add_argument("--data")
+    parser.add_argument("--data", help="A file to keep the pairs in, or that has them (.npz).")
     settings = parser.parse_args()
     if settings.side:
         fit(settings)
         return
     with tempfile.TemporaryDirectory() as folder:
-        settings.data = f"{folder}/pairs.npz"
+        settings.data = settings.data or f"{folder}/pairs.npz"
         compare(settings)
 
 

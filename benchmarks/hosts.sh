@@ -36,15 +36,20 @@ up() {
     setsid ip netns exec $NAME$n unshare --mount --pid --fork --mount-proc \
       sh -c "mount -t tmpfs -o size=2g tmpfs /dev/shm; mkdir -p /tmp/ray; mount -t tmpfs tmpfs /tmp/ray; exec sleep infinity" \
       > /dev/null 2>&1 < /dev/null &
-    sleep 1
-    pgrep -P "$(pgrep -P $! unshare || echo $!)" -x sleep > $WORK/host$n.pid || pgrep -nx sleep > $WORK/host$n.pid
+    until pgrep -P $! -x sleep > $WORK/host$n.pid; do # its first process, when all is mounted
+      kill -0 $!
+      sleep 0.05
+    done
   done
   enter 1 ray start --head --node-ip-address 10.77.0.1 --port 6379 --num-cpus 0 --include-dashboard false \
     --object-store-memory 500000000 --disable-usage-stats > $WORK/host1.log 2>&1
+  local started=()
   for n in 2 3; do
     enter $n ray start --address 10.77.0.1:6379 --node-ip-address 10.77.0.$n --num-cpus "${1:-1}" \
-      --object-store-memory 500000000 --disable-usage-stats > $WORK/host$n.log 2>&1
+      --object-store-memory 500000000 --disable-usage-stats > $WORK/host$n.log 2>&1 &
+    started+=($!)
   done
+  for pid in "${started[@]}"; do wait "$pid"; done
 }
 
 down() {

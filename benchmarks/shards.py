@@ -4,12 +4,16 @@ Cofactor's reader in memory, one after the other in one run.
 
     python benchmarks/shards.py make FILE [--events 20000000]
     python benchmarks/shards.py run FILE [--sides shard-2GB,shard-700MB,polars,ray,memory]
+    python benchmarks/shards.py use FILE [--factors 16] [--epochs 2] [--users 0.001]
 
 Each side runs in a process of its own; CPU seconds are those of the process and all below it, and
 the peak is their summed proportional set size (PSS), both looked at ten times a second. Polars
 and Ray Data are given the same task in their own words: distinct ids in ascending order, int32
 rows, the last event of a pair by time and position, sorted; Ray Data only sorts. A side that fails
-is shown with its exit code."""
+is shown with its exit code.
+
+`use` then does with the shards what one does with a source, by the commands: implicit ALS is
+trained on all users but some, on whom it is measured, and all others get ten recommendations."""
 
 from __future__ import annotations
 
@@ -113,25 +117,48 @@ def run(file: str, sides: list[str], python: dict[str, str]) -> None:
     for side in sides:
         with tempfile.TemporaryDirectory(dir=Path(file).parent) as folder:
             words = [python.get(side, sys.executable), __file__, "side", file, side, folder]
-            began = time.perf_counter()
-            process = subprocess.Popen(words, stdout=subprocess.PIPE)
-            peak, ticks = [0], {}
-            thread = threading.Thread(target=watch, args=(process, peak, ticks), daemon=True)
-            thread.start()
-            said, _ = process.communicate()
-            thread.join()
-            cpu = sum(ticks.values()) / os.sysconf("SC_CLK_TCK")
-            if process.returncode:
-                print(json.dumps({"side": side, "failed": process.returncode}), flush=True)
-                continue
-            facts = {
-                "side": side,
-                "cpu_s": round(cpu, 1),
-                "peak_gib": round(peak[0] / 2**20, 2),
-                "wall_s": round(time.perf_counter() - began, 1),
-                "kept": int(said.split()[-1]),
-            }
-            print(json.dumps(facts), flush=True)
+            facts, said = measured(words)
+            kept = {} if "failed" in facts else {"kept": int(said.split()[-1])}
+            print(json.dumps({"side": side, **facts, **kept}), flush=True)
+
+
+def use(file: str, settings: argparse.Namespace) -> None:
+    """Shard, train and measure, and recommend to everybody, each in a process of its own."""
+    with tempfile.TemporaryDirectory(dir=Path(file).parent) as folder:
+        shards, model, lists = (f"{folder}/{name}" for name in ("shards", "model", "lists.parquet"))
+        learned = ("--set", f"factors={settings.factors}", "--set", f"epochs={settings.epochs}")
+        measuring = ("--split", "users", "--test", str(settings.users), "--metrics", "ndcg@10")
+        steps = {
+            "shard": ("shard", file, "--out", shards, "--memory", "2GB"),
+            "train": ("train", shards, "--model", "ials", "--no-refit", "--out", model),
+            "recommend": ("recommend", model, "--all-users", "--out", lists),
+        }
+        steps["train"] += (*learned, *measuring)
+        for step, words in steps.items():
+            words = (sys.executable, "-m", "cofactor", *words, "--threads", "2")
+            facts, _ = measured(list(words))
+            print(json.dumps({"step": step, **facts}), flush=True)
+        kept = json.loads((Path(model) / "manifest.json").read_text())
+        print(json.dumps({"measured": kept["metrics"]}), flush=True)
+
+
+def measured(words: list[str]) -> tuple[dict[str, Any], bytes]:
+    """Run a program; its CPU seconds, peak and seconds, or its exit code, and what it printed."""
+    began = time.perf_counter()
+    process = subprocess.Popen(words, stdout=subprocess.PIPE)
+    peak, ticks = [0], {}
+    thread = threading.Thread(target=watch, args=(process, peak, ticks), daemon=True)
+    thread.start()
+    said, _ = process.communicate()
+    thread.join()
+    if process.returncode:
+        return {"failed": process.returncode}, said
+    facts = {
+        "cpu_s": round(sum(ticks.values()) / os.sysconf("SC_CLK_TCK"), 1),
+        "peak_gib": round(peak[0] / 2**20, 2),
+        "wall_s": round(time.perf_counter() - began, 1),
+    }
+    return facts, said
 
 
 def watch(process: subprocess.Popen[bytes], peak: list[int], ticks: dict[int, int]) -> None:
@@ -164,12 +191,15 @@ def watch(process: subprocess.Popen[bytes], peak: list[int], ticks: dict[int, in
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("what", choices=("make", "run", "side"))
+    parser.add_argument("what", choices=("make", "run", "use", "side"))
     parser.add_argument("file")
     parser.add_argument("side", nargs="?")
     parser.add_argument("folder", nargs="?")
     parser.add_argument("--events", type=int, default=20_000_000)
     parser.add_argument("--sides", default="shard-2GB,shard-700MB,polars,ray,memory")
+    parser.add_argument("--factors", type=int, default=16)
+    parser.add_argument("--epochs", type=int, default=2)
+    parser.add_argument("--users", default="0.001", help="The share of users held out by `use`.")
     parser.add_argument("--ray-python", help="The Python of an environment that has Ray.")
     settings = parser.parse_args()
     if settings.what == "make":
@@ -177,6 +207,8 @@ def main() -> None:
     elif settings.what == "run":
         python = {"ray": settings.ray_python} if settings.ray_python else {}
         run(settings.file, settings.sides.split(","), python)
+    elif settings.what == "use":
+        use(settings.file, settings)
     else:
         out = Path(settings.folder)
         name, _, more = settings.side.partition("-")

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import os
 import signal
+import time
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from cofactor.base.engine import Seat
 from cofactor.base.errors import DataError
 from cofactor.models.implicit import ials_sharded, ials_sums
 
@@ -52,3 +54,16 @@ def dying_once(marks: str, how: Any, *arguments: Any) -> Any:
         mark.touch()
         os.kill(os.getpid(), signal.SIGKILL)
     return ials_sums.summed(how, *arguments)
+
+
+def seat_of(seat: Seat) -> tuple[int, int]:
+    return seat.rank, seat.size
+
+
+def end_second(seat: Seat, by_death: bool) -> None:
+    """The second dies or fails, and the first would wait for it."""
+    if seat.rank == 1:
+        if by_death:
+            os.kill(os.getpid(), signal.SIGKILL)
+        refuse(seat)
+    time.sleep(600)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import subprocess
 import sys
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +23,7 @@ from cofactor.kernels.cpu import ials as kernels
 from cofactor.models import registry
 from cofactor.models.implicit.ials import IALS
 from cofactor.runs.compare import compare
+from cofactor.runs.cross_validate import cross_validate
 from cofactor.runs.recommend import recommend_all
 from cofactor.runs.train import train
 
@@ -163,6 +163,14 @@ def test_comparison_in_pieces_is_equal_but_for_seconds(data: Interactions) -> No
     )
 
 
+def test_folds_in_pieces_are_equal(data: Interactions) -> None:
+    whole, cut = (cross_validate("svdpp", data, folds=3, run=run) for run in (RUN, CUT))
+    assert cut.to_dict() == whole.to_dict()
+    assert cut.shares == whole.shares
+    with pytest.raises(ArgumentError, match="at least one split"):
+        cross_validate("ease", data, folds=[], run=CUT)
+
+
 def test_training_resumes_after_the_process_died(data: Interactions, tmp_path: Path) -> None:
     settings = ("factors=8", "epochs=4")
     train(data, "ials", tmp_path / "whole", settings=settings, run=RUN)
@@ -251,95 +259,3 @@ print("loaded:", sorted({{"ray", "duckdb"}} & set(sys.modules)))
 """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.splitlines()[-1] == "loaded: []"
-
-
-def test_trials_on_an_engine_are_the_same_for_any_number_of_workers(data: Interactions) -> None:
-    pytest.importorskip("optuna")
-    from cofactor.runs.tune import tune
-
-    class Three(Local):
-        workers = 3
-
-    settings = ["epochs=2", "factors=4"]
-    one, three = (
-        tune(data, "ials", settings=settings, trials=10, run=replace(CUT, engine=engine))
-        for engine in (Local(), Three())
-    )
-    assert one.counts == three.counts == {"finished": 10, "pruned": 0, "failed": 0}
-    assert (one.value, one.settings, one.curve) == (three.value, three.settings, three.curve)
-    assert one.value >= one.default_value
-
-
-@pytest.mark.parametrize(
-    ("name", "settings"),
-    [
-        ("item_knn", {}),
-        ("graph_filter", {}),
-        ("item_knn", {"similarity": "jaccard", "neighbours": 7}),
-        ("item_knn", {"values": "values", "weighting": "bm25", "similarity": "dot"}),
-    ],
-)
-def test_neighbours_in_pieces_are_the_same(
-    data: Interactions, name: str, settings: dict[str, Any]
-) -> None:
-    whole, cut = (
-        registry.create(name, **settings).fit(data, run=run).state() for run in (RUN, CUT)
-    )
-    for array in whole:
-        np.testing.assert_allclose(cut[array], whole[array], rtol=2e-6)
-    if "values" not in settings:
-        for array in whole:
-            np.testing.assert_array_equal(cut[array], whole[array])
-
-
-@pytest.mark.parametrize(
-    ("name", "settings"),
-    [
-        ("bpr", {}),
-        ("bpr", {"negative_sampling": "popularity"}),
-        ("warp", {}),
-        ("warp", {"negative_sampling": "popularity"}),
-    ],
-)
-def test_walks_in_blocks_rank_as_well_and_do_not_depend_on_workers(
-    name: str, settings: dict[str, Any]
-) -> None:
-    from cofactor.data.splits import split
-    from cofactor.data.synthetic import shop
-
-    class Three(Local):
-        workers = 3
-
-    parts = split(shop(n_users=400, n_items=150, seed=3), "per-user", test=0.2, seed=1)
-    settings = {"factors": 16, "epochs": 40, "learning_rate": 0.05, **settings}
-    whole, cut, again = (
-        registry.create(name, **settings).fit(parts.train, run=run)
-        for run in (RUN, CUT, replace(CUT, engine=Three()))
-    )
-    assert factors_hash(cut) == factors_hash(again) != factors_hash(whole)
-    popular = registry.create("popularity").fit(parts.train)
-    ndcg = [evaluate(model, parts, "ndcg@10")["ndcg@10"] for model in (popular, whole, cut)]
-    assert ndcg[2] > ndcg[0] + 0.5 * (ndcg[1] - ndcg[0]) > ndcg[0]
-    assert abs(ndcg[2] - ndcg[1]) < 0.03
-    assert cut.curve.loss[-1] < 0.8 * cut.curve.loss[0]
-
-
-def test_warp_in_blocks_resumes_with_its_adaptive_steps(data: Interactions, tmp_path: Path) -> None:
-    class Dying(Local):
-        calls = 0
-
-        def call(self, function: Any, *arguments: Any, **how: Any) -> Any:
-            self.calls += 1
-            if self.calls == 40:  # in the third epoch, of 16 pieces each
-                raise KeyboardInterrupt
-            return super().call(function, *arguments, **how)
-
-    def fitted(engine: Local, file: str) -> Any:
-        model = registry.create("warp", factors=8, epochs=4)
-        return model.checkpoint_to(tmp_path / file).fit(data, run=replace(CUT, engine=engine))
-
-    whole, dying = fitted(Local(), "whole"), Dying()
-    with pytest.raises(KeyboardInterrupt):
-        fitted(dying, "cut")
-    assert factors_hash(fitted(dying, "cut")) == factors_hash(whole)
-    assert dying.calls == 40 + 32

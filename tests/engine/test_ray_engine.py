@@ -26,6 +26,7 @@ from cofactor.evaluation.evaluate import evaluate
 from cofactor.models import registry
 from cofactor.models.implicit import ials_sums
 from cofactor.models.implicit.ials import IALS
+from cofactor.runs.cross_validate import cross_validate
 from cofactor.runs.recommend import recommend_all
 from engine import pieces
 from engine.conftest import add_host
@@ -125,15 +126,38 @@ def test_sums_exchanged_have_the_bits_of_this_process_after_a_death_too(
     assert factors_hash(found) == factors_hash(local)
 
 
-def test_walks_and_neighbours_equal_those_of_local_pieces(engine: Any, data: Interactions) -> None:
+def test_walks_ease_and_neighbours_equal_those_of_local_pieces(
+    engine: Any, data: Interactions
+) -> None:
     walk = {"factors": 16, "epochs": 2}
-    for name, settings in (("bpr", walk), ("warp", walk), ("item_knn", {})):
+    for name, settings in (("bpr", walk), ("warp", walk), ("item_knn", {}), ("ease", {"keep": 9})):
         local, ray = (
             registry.create(name, **settings).fit(data, run=replace(RUN, engine=one)).state()
             for one in (Local(), engine)
         )
         for array in set(local) - {"history_seconds"}:
             np.testing.assert_array_equal(ray[array], local[array])
+
+
+def test_a_module_trained_by_two_workers_is_that_of_one_process_but_for_rounding(
+    engine: Any, data: Interactions
+) -> None:
+    settings = {"loss": "squared", "factors": 8, "epochs": 2, "batch_size": 501, "sparse": "yes"}
+    whole, cut = (
+        registry.create("latent_factor", **settings).fit(data, run=run)
+        for run in (RUN, replace(RUN, engine=engine))
+    )
+    assert cut.curve.loss == pytest.approx(whole.curve.loss, rel=1e-4)
+    np.testing.assert_allclose(cut.user_factors, whole.user_factors, atol=2e-3)
+    assert not np.array_equal(cut.user_factors, whole.user_factors)
+
+
+def test_one_of_several_that_fails_or_dies_ends_the_others(engine: Any) -> None:
+    assert engine.together(pieces.seat_of) == (0, 2)
+    with pytest.raises(EngineError, match="trained with others died; .* train again"):
+        engine.together(pieces.end_second, True)
+    with pytest.raises(DataError, match="it is empty"):
+        engine.together(pieces.end_second, False)
 
 
 def test_workers_killed_in_an_epoch_change_no_bit(
@@ -207,7 +231,7 @@ def test_the_only_hosts_lost_and_replaced_change_no_bit(
     assert factors_hash(found) == reference
 
 
-def test_evaluation_and_lists_equal_those_of_one_process(
+def test_evaluation_folds_and_lists_equal_those_of_one_process(
     engine: Any, data: Interactions, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from cofactor.data.splits import split
@@ -217,6 +241,10 @@ def test_evaluation_and_lists_equal_those_of_one_process(
     model = IALS(**MODEL).fit(parts.train, run=RUN)
     whole, cut = (evaluate(model, parts, "ndcg@10,auc,coverage@5", run=one) for one in (RUN, run))
     assert whole.summary == cut.summary
+    folds, pieces_of_folds = (
+        cross_validate("bias", data, folds=2, run=one).to_dict() for one in (RUN, run)
+    )
+    assert pieces_of_folds == folds
     recommend_all(model, tmp_path / "whole.parquet", 5, run=RUN)
     recommend_all(model, tmp_path / "cut.parquet", 5, run=run)
     recommend_all(model, f"{tmp_path}/parts/", 5, run=run)

@@ -19,6 +19,7 @@ from cofactor.data.interactions import Interactions
 from cofactor.data.synthetic.shapes import power_law
 from cofactor.kernels.cpu import ials as kernels
 from cofactor.models.implicit.ials import IALS
+from cofactor.models.implicit.ials_reduced import ReducedIALSLearner
 from cofactor.models.implicit.ials_sums import whole_spans
 from cofactor.runs.train import train
 
@@ -198,3 +199,21 @@ def test_branches_of_the_tree_of_sums() -> None:
             spans = whole_spans(start, end)
             assert [spans[0][0], spans[-1][1]] == [start, end]
             assert all(a % (b - a) == 0 for a, b in spans)
+
+
+def test_users_are_brought_to_this_process_at_the_end_alone(
+    data: Interactions, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    brought: list[str] = []
+    whole = ReducedIALSLearner._whole
+    monkeypatch.setattr(
+        ReducedIALSLearner, "_whole", lambda self, side: brought.append(side) or whole(self, side)
+    )
+    counts, losses = [], []
+    for epochs in (2, 5):
+        brought.clear()
+        losses.append(IALS(factors=8, epochs=epochs).fit(data, run=REDUCED).curve.loss)
+        counts.append(brought.count("users"))
+    assert counts[0] == counts[1] > 0
+    one = IALS(factors=8, epochs=5).fit(data, run=RUN).curve.loss
+    assert losses[1] == pytest.approx(one, rel=1e-5)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from cofactor.base.checks import choice
 from cofactor.base.errors import CofactorError
@@ -20,6 +20,14 @@ EXCHANGES = ("auto", "gather", "reduce")
 
 class EngineError(CofactorError, RuntimeError):
     """A cluster can't be reached, its hosts differ, or it lost too much to go on."""
+
+
+class Seat(NamedTuple):
+    """One of several processes that work at the same time."""
+
+    rank: int  # which one it is, from 0
+    size: int  # how many there are
+    address: str | None  # HOST:PORT, free on the first one's host, where they can meet
 
 
 class Engine(Protocol):
@@ -76,6 +84,11 @@ class Engine(Protocol):
     def share(self, value: Any) -> Any:
         """Return a result that stands for a value of this process, sent once to each host."""
 
+    def together(self, function: Callable[..., Any], *arguments: Any) -> Any:
+        """Run ``function(seat, *arguments)`` in as many processes as there are workers, all at the
+        same time; return the first one's value. Nothing is run again if one of them dies.
+        """
+
     def each_host(self, function: Callable[..., Any], *arguments: Any) -> dict[str, Any]:
         """Run a function once on each host; return its value, or the exception, by host."""
 
@@ -121,6 +134,10 @@ class Local:
     def share(self, value: Any) -> Any:
         """Return the value."""
         return value
+
+    def together(self, function: Callable[..., Any], *arguments: Any) -> Any:
+        """Call the function, in a process that is alone."""
+        return function(Seat(0, 1, None), *arguments)
 
     def each_host(self, function: Callable[..., Any], *arguments: Any) -> dict[str, Any]:
         """Call the function once."""

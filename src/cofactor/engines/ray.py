@@ -16,7 +16,7 @@ from functools import cache
 from typing import Any
 
 from cofactor.base.checks import choice
-from cofactor.base.engine import EXCHANGES, EngineError
+from cofactor.base.engine import EXCHANGES, EngineError, Seat
 from cofactor.base.errors import ArgumentError, CofactorError
 from cofactor.base.extras import require
 from cofactor.base.threads import native_threads
@@ -127,6 +127,28 @@ class RayEngine:
         """Put a value into the cluster's memory; see `Engine.share`."""
         return self._ray.put(value if is_plain(value) else pack(value))
 
+    def together(self, function: Callable[..., Any], *arguments: Any) -> Any:
+        """Run a function in actors, one for each worker; see `Engine.together`."""
+        made = self._ray.remote(num_cpus=self.threads, max_restarts=0)(_Member)
+        members = [made.remote() for _ in range(self.workers)]
+        try:
+            address = self._values(members[0].meeting_point.remote())
+            running = [
+                member.run.remote(
+                    function, self.threads, Seat(rank, len(members), address), *arguments
+                )
+                for rank, member in enumerate(members)
+            ]
+            # The first that ends with an error ends all; they would wait for it.
+            waiting = running
+            while waiting:
+                done, waiting = self._ray.wait(waiting)
+                self._values(done)
+            return _own(self._values(running[0]))
+        finally:
+            for member in members:
+                self._ray.kill(member)
+
     def each_host(self, function: Callable[..., Any], *arguments: Any) -> dict[str, Any]:
         """Run a function once on each host; see `Engine.each_host`."""
         from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
@@ -165,12 +187,33 @@ class RayEngine:
             raise
         except errors.GetTimeoutError as error:
             raise EngineError("a host of the cluster doesn't answer.") from error
+        except errors.ActorDiedError as error:
+            raise EngineError(
+                "a process that trained with others died; see that hosts have memory enough, and"
+                " train again."
+            ) from error
         except errors.RayError as error:
             raise EngineError(
                 f"the cluster lost a piece of work {RETRIES + 1} times and gave up"
                 f" ({type(error).__name__}); see that its hosts have memory enough, and go on with"
                 " --resume."
             ) from error
+
+
+class _Member:
+    """A process that works together with others, as an actor."""
+
+    def meeting_point(self) -> str:
+        """Return a free address of this host."""
+        from ray.util import get_node_ip_address
+
+        with socket.socket() as free:
+            free.bind(("", 0))
+            return f"{get_node_ip_address()}:{free.getsockname()[1]}"
+
+    def run(self, function: Callable[..., Any], threads: int, seat: Seat, *arguments: Any) -> Any:
+        """Run the function, in its seat."""
+        return _run(function, threads, 1, seat, *arguments)
 
 
 def _run(function: Callable[..., Any], threads: int, returns: int, *arguments: Any) -> Any:

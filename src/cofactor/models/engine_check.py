@@ -1,10 +1,20 @@
-"""Whether a model's training can be cut into pieces for an engine."""
+"""Fits on an engine: which models can, and those whose module several processes train together."""
 
 from __future__ import annotations
 
-from cofactor.base.errors import TraitError
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from cofactor.base.engine import Seat
+from cofactor.base.errors import ArgumentError, TraitError
 from cofactor.base.run import Run
+from cofactor.data.interactions import Interactions
 from cofactor.models.hooks import Hooks
+
+if TYPE_CHECKING:
+    from cofactor.data.split import Part
 
 
 def check_engine(kind: type[Hooks], run: Run) -> None:
@@ -18,5 +28,51 @@ def check_engine(kind: type[Hooks], run: Run) -> None:
     if run.engine is not None and not kind.fits_on_engine:
         raise TraitError(
             f"the training of {kind.name} isn't cut into pieces for an engine; train it without"
-            " --engine. Those that are: ials, bpr, warp, item_knn, graph_filter."
+            " --engine. Those that are: ials, bpr, warp, ease, item_knn, graph_filter,"
+            " latent_factor, simplex, mlp, dense_net, collab_fnet, neumf."
         )
+
+
+def fit_where(model: Any, data: Interactions, validation: Part | None, run: Run) -> None:
+    """Fit a model: here, or by processes of an engine that train its module together.
+
+    Raises
+    ------
+    ArgumentError
+        If the other processes can't have what the fit needs.
+    """
+    if run.engine is None or not model.trained_together:
+        model._fit(data, validation, run)
+        return
+    for is_set, what in (
+        (model._callbacks or model._metrics, "callbacks and metrics of your own"),
+        (model._checkpoint, "checkpoints"),
+        (model._before, "updates"),
+        (model._max_time, "max_time"),
+    ):
+        if is_set:
+            raise ArgumentError(
+                f"{model.name} is trained by several processes on an engine, which take no {what};"
+                " leave them out, or train without --engine."
+            )
+    how = replace(run.alone(), device="cpu")
+    shared = run.engine.share((type(model), model.config, data, validation, how))
+    arrays = run.engine.together(trained_member, shared)
+    from cofactor.training.curve import LearningCurve
+
+    model._data = data
+    model._restore(arrays)
+    model.curve = LearningCurve.from_arrays(arrays)
+
+
+def trained_member(seat: Seat, shared: tuple[Any, ...]) -> dict[str, np.ndarray] | None:
+    """Fit a model together with the processes of the other seats; return its arrays in the first
+    one.
+    """
+    from cofactor.training.torch.group import joined
+
+    kind, config, data, validation, run = shared
+    with joined(seat):
+        model = kind(config).fit(data, validation=validation, run=run)
+    seconds = np.array(model.curve.seconds)
+    return {**model.state(), "history_seconds": seconds} if seat.rank == 0 else None

@@ -43,8 +43,9 @@ class Hooks(ABC, Generic[ConfigT]):
     traits: Traits = Traits()
     arrays: Mapping[str, ArraySpec] = {}
 
-    # Whether a fit can be cut into pieces for an engine.
+    # Whether an engine can fit it: in pieces, or by processes that train one module together.
     fits_on_engine: ClassVar[bool] = False
+    trained_together: ClassVar[bool] = False
 
     config: ConfigT
     _data: Interactions | None

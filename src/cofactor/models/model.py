@@ -26,7 +26,7 @@ from cofactor.kernels.work import run_context
 from cofactor.models import collapse
 from cofactor.models.answers import Reason
 from cofactor.models.device import say_if_unused
-from cofactor.models.engine_check import check_engine
+from cofactor.models.engine_check import check_engine, fit_where
 from cofactor.models.hooks import ConfigT, Hooks
 from cofactor.models.learned import check_learned
 from cofactor.models.traits import check_arrays
@@ -171,7 +171,7 @@ class Model(Hooks[ConfigT]):
             cure = "use fewer factors, or fewer users and items"
             memory.require(needed, what=f"fitting {self.name}", cure=cure)
         with run_context(run), naming_extras(f"fitting {self.name}"):
-            self._fit(data, validation, run)
+            fit_where(self, data, validation, run)
             check_learned(self.name, self._state(), rates=self.traits.predicts_ratings)
         self._data = data
         collapse.say_if_collapsed(self, run)

@@ -56,11 +56,12 @@ def checkpoints(out: str | os.PathLike[str], model: str, resume: bool, run: Run)
         return Checkpoints(None)
     kind = registry.get(model)
     check_engine(kind, run)
-    if not kind.iterative:
+    together = run.engine is not None and kind.trained_together
+    if together or not kind.iterative:
         if resume:
+            why = "is trained by several processes" if together else "isn't trained in epochs"
             raise ArgumentError(
-                f"{model} isn't trained in epochs, so it has no checkpoints to go on from; leave"
-                " resume out."
+                f"{model} {why}, so it has no checkpoints to go on from; leave resume out."
             )
         return Checkpoints(None)
     target = Path(os.path.abspath(out))

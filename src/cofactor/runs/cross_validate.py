@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from typing import Any, NamedTuple
 
 import numpy as np
 
+from cofactor.base.engine import in_turn
 from cofactor.base.errors import ArgumentError
 from cofactor.base.run import Run
 from cofactor.data.conversion import as_interactions
@@ -21,6 +22,7 @@ from cofactor.metrics.table import parse_metric, parse_metrics
 from cofactor.models import registry
 from cofactor.models.recommender import Recommender
 from cofactor.runs.baselines import measure_baselines
+from cofactor.runs.shown import lines_html
 from cofactor.runs.words import p_words
 
 _ALPHA = 0.05
@@ -124,6 +126,9 @@ class CrossValidated:
             "sentences": self.sentences(),
         }
 
+    def _repr_html_(self) -> str:
+        return lines_html(f"{self.label} on {len(self.folds)} folds", self.rows(), self.sentences())
+
     def __repr__(self) -> str:
         lines = [f"{self.label} on {len(self.folds)} folds"]
         for row in self.rows():
@@ -160,7 +165,7 @@ def cross_validate(
     baselines
         Whether popularity (bias for ratings) is measured beside it.
     run
-        Seed, threads, progress.
+        Seed, threads, progress; on an engine each fold is a piece of work.
 
     Returns
     -------
@@ -178,19 +183,69 @@ def cross_validate(
     results: list[Result] = []
     beside: dict[str, list[Result]] = {}
     shares: list[float] = []
-    for parts in _splits(as_interactions(data), folds, validation, run):
-        run.progress.say(f"fold {len(results) + 1}")
-        fitted = first.clone().fit(parts.train, validation=parts.validation, run=run)
-        results.append(evaluate(fitted, parts, names, run=run))
-        shares.append(len(parts.test.truth) / max(1, len(parts.train)))
-        if baselines:
-            found = measure_baselines(fitted, results[-1], parts, parts.train, run)
-            for name, result in found.results.items():
-                beside.setdefault(name, []).append(result)
+    splits = _splits(as_interactions(data), folds, validation, run)
+    for fold in _folds(Fold(first, names, baselines, run), splits):
+        results.append(fold.result)
+        shares.append(fold.share)
+        for name, result in fold.baselines.items():
+            beside.setdefault(name, []).append(result)
     if not results:
         raise ArgumentError("folds must hold at least one split.")
     whole = {name: tuple(some) for name, some in beside.items() if len(some) == len(results)}
     return CrossValidated(first.name, tuple(results), whole, tuple(shares))
+
+
+@dataclass(frozen=True)
+class Fold:
+    """What every fold does.
+
+    Parameters
+    ----------
+    model
+        Whose clone is fitted.
+    metrics
+        What is measured.
+    baselines
+        Whether baselines are measured beside it.
+    run
+        How.
+    """
+
+    model: Recommender
+    metrics: list[str] | None
+    baselines: bool
+    run: Run
+
+
+class MeasuredFold(NamedTuple):
+    """What a fold gave."""
+
+    result: Result
+    baselines: Mapping[str, Result]
+    share: float  # test interactions over those of training
+
+
+def _folds(fold: Fold, splits: Iterable[Split]) -> Iterator[MeasuredFold]:
+    """Yield what each fold gives; on an engine several at a time."""
+    engine, progress = fold.run.engine, fold.run.progress
+    if engine is not None:
+        shared = engine.share(replace(fold, run=fold.run.alone()))
+        # A split is sent when its turn comes, so that not all of them are held.
+        yield from in_turn(engine, measured, ((shared, engine.share(parts)) for parts in splits))
+        return
+    for number, parts in enumerate(splits, 1):
+        progress.say(f"fold {number}")
+        yield measured(fold, parts)
+
+
+def measured(fold: Fold, parts: Split) -> MeasuredFold:
+    """Fit and measure a model on one fold."""
+    fitted = fold.model.clone().fit(parts.train, validation=parts.validation, run=fold.run)
+    result = evaluate(fitted, parts, fold.metrics, run=fold.run)
+    beside: Mapping[str, Result] = {}
+    if fold.baselines:
+        beside = measure_baselines(fitted, result, parts, parts.train, fold.run).results
+    return MeasuredFold(result, beside, len(parts.test.truth) / max(1, len(parts.train)))
 
 
 def _splits(

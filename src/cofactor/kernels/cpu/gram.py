@@ -44,19 +44,28 @@ def gram_lower(
     float32 [n_items, n_items]
         G where column <= row, zero above. Sums are float32: exact for counts below 2^24.
     """
-    n_items = item_indptr.size - 1
-    gram = np.zeros((n_items, n_items), np.float32)
-    shared(
-        _gram_lower,
-        n_threads,
-        user_indptr,
-        user_indices,
-        user_values,
-        item_indptr,
-        item_users,
-        item_values,
-        gram,
-    )
+    orders = (user_indptr, user_indices, user_values, item_indptr, item_users, item_values)
+    return gram_rows(orders, 0, item_indptr.size - 1, n_threads)
+
+
+def gram_rows(orders: tuple[np.ndarray, ...], first: int, end: int, n_threads: int) -> np.ndarray:
+    """Return the rows from ``first`` to ``end`` of what `gram_lower` returns.
+
+    Parameters
+    ----------
+    orders
+        X by users and by items, as `gram_lower` takes it.
+    first, end : int
+        Which items.
+    n_threads : int
+        As there.
+
+    Returns
+    -------
+    float32 [end - first, n_items]
+    """
+    gram = np.zeros((end - first, orders[3].size - 1), np.float32)
+    shared(_gram_lower, n_threads, *orders, first, gram)
     return gram
 
 
@@ -102,11 +111,11 @@ def _gram_lower(
     item_indptr: Any,
     item_users: Any,
     item_values: Any,
+    first: Any,
     gram: Any,
 ) -> Any:
-    n_items = gram.shape[0]
-    for i in range(thread, n_items, n_threads):
-        row = gram[i]
+    for i in range(first + thread, first + gram.shape[0], n_threads):
+        row = gram[i - first]
         for at in range(item_indptr[i], item_indptr[i + 1]):
             u = item_users[at]
             x = item_values[at]

@@ -15,7 +15,6 @@ import numpy as np
 from threadpoolctl import ThreadpoolController
 
 from cofactor.base.errors import TrainingError
-from cofactor.base.memory import aligned_empty
 from cofactor.kernels.cpu._ials_rows import F, row_blocks
 from cofactor.kernels.cpu.ials_cg import solve_cg
 from cofactor.kernels.cpu.ials_direct import solve_direct
@@ -94,12 +93,10 @@ def _gram(matrix: np.ndarray, first: int, end: int, total: np.ndarray) -> None:
     (_gram_part if matrix.shape[1] % TILE_COLUMNS else _gram_tiles)(matrix, first, end, total)
 
 
-def rotated_part(block: np.ndarray, basis: np.ndarray) -> np.ndarray:
-    """Return each row of a block times the basis, computed on one thread."""
-    found = aligned_empty(block.shape)
+def rotate_into(block: np.ndarray, basis: np.ndarray, found: np.ndarray) -> None:
+    """Write each row of a block times the basis into ``found``, on one thread."""
     with _one_blas_thread():
         _rotate_into(block, basis, found)
-    return found
 
 
 def rotate(matrix: np.ndarray, basis: np.ndarray) -> None:

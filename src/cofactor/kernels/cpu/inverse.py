@@ -54,6 +54,49 @@ def invert_lower(
     return -1 if np.isfinite(np.diag(matrix)).all() else 0
 
 
+def factor_lower(matrix: np.ndarray, n_threads: int) -> int:
+    """Replace the lower triangle of a positive definite matrix by its Cholesky factor, in place.
+
+    Parameters, and what is returned, are those of `invert_lower`.
+    """
+    with native_threads(n_threads, blas=n_threads):
+        bad = _Halves(matrix, None).factor(0, len(matrix))
+    return bad if bad >= 0 or np.isfinite(np.diag(matrix)).all() else 0
+
+
+def inverse_rows(factor: np.ndarray, first: int, end: int, n_threads: int) -> np.ndarray:
+    """Return the rows from ``first`` to ``end`` of a matrix' inverse, given its Cholesky factor.
+
+    Parameters
+    ----------
+    factor : float32 [n, n]
+        What `factor_lower` leaves; what stands above the diagonal isn't read.
+    first, end : int
+        Which rows.
+    n_threads : int
+        How many threads BLAS may use.
+
+    Returns
+    -------
+    float32 [end - first, n]
+    """
+    n, count = len(factor), end - first
+    found = np.zeros((count, n), np.float32)
+    found[np.arange(count), np.arange(first, end)] = 1
+
+    def solve(transposed: str, corner: int) -> None:
+        """Of the rows, what stands from column ``corner`` on; before it is zero."""
+        triangle = ctypes.c_void_p(factor.ctypes.data + 4 * (corner * n + corner))
+        right = ctypes.c_void_p(found.ctypes.data + 4 * corner)
+        how = ("L", "U", transposed, "N", n - corner, count, 1.0)
+        _call("strsm", *how, triangle, n, right, n)
+
+    with native_threads(n_threads, blas=n_threads):
+        solve("T", first)
+        solve("N", 0)
+    return found
+
+
 class _Halves:
     """The three steps of LAPACK's ``potrf`` and ``potri``, each by halves.
 

@@ -25,15 +25,16 @@ def neighbour_ridge(
     count: np.ndarray,
     ridge: np.ndarray,
     n_threads: int,
+    first: int = 0,
 ) -> np.ndarray:
     """Return the weights b that minimise ``|x_j - X_S b|² + Σ_i ridge_i b_i²`` for each item j,
     with S its neighbours; see the reference.
 
-    The result doesn't depend on ``n_threads``.
+    The result doesn't depend on ``n_threads``. ``first`` is the item of the first of ``rows``.
     """
     weights = np.full(rows.shape, np.nan, np.float32)
     by_item = (item_indptr, item_users, item_values)
-    shared(_regress, n_threads, *by_item, n_users, rows, count, ridge, weights)
+    shared(_regress, n_threads, *by_item, n_users, rows, count, ridge, first, weights)
     return weights
 
 
@@ -48,13 +49,14 @@ def _regress(
     rows: Any,
     count: Any,
     ridge: Any,
+    first: Any,
     weights: Any,
 ) -> Any:
     seen, place = np.zeros(n_users, np.int32), np.empty(n_users, np.int32)
     own = np.zeros(n_users, np.float32)
     for j in range(thread, rows.shape[0], n_threads):
         k = count[j]
-        some, target = rows[j, :k], slice(indptr[j], indptr[j + 1])
+        some, target = rows[j, :k], slice(indptr[first + j], indptr[first + j + 1])
         own[users[target]] = values[target]
         for i in some:
             for at in range(indptr[i], indptr[i + 1]):

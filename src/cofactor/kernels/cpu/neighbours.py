@@ -103,34 +103,36 @@ def top_neighbours(
 
 
 def strongest(
-    matrix: np.ndarray, keep: int, n_threads: int
+    matrix: np.ndarray, keep: int, n_threads: int, first: int = 0
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Return the entries of each row that are largest in magnitude, the diagonal and zeros left
     out.
 
     Parameters
     ----------
-    matrix : float32 [n, n]
+    matrix : float32 [rows, n]
         C-contiguous, finite.
     keep : int
         How many are kept of each row, at least 1. Where two are equally large, the lower column is
         kept.
     n_threads : int
         Among how many threads the rows are divided; the result doesn't depend on it.
+    first : int
+        Which row of the square matrix the first one is.
 
     Returns
     -------
-    columns : int32 [n, keep]
+    columns : int32 [rows, keep]
         Ascending; -1 where a row has no more.
-    values : float32 [n, keep]
+    values : float32 [rows, keep]
         The entries themselves, with their signs; NaN where a row has no more.
-    count : int32 [n]
+    count : int32 [rows]
     """
     n = matrix.shape[0]
     columns = np.full((n, keep), -1, np.int32)
     values = np.full((n, keep), np.nan, np.float32)
     count = np.zeros(n, np.int32)
-    shared(_strongest, n_threads, matrix, columns, values, count)
+    shared(_strongest, n_threads, matrix, first, columns, values, count)
     return columns, values, count
 
 
@@ -369,16 +371,22 @@ def _neighbours(
 
 @kernel
 def _strongest(
-    thread: Any, n_threads: Any, matrix: Any, columns: Any, values: Any, count: Any
+    thread: Any,
+    n_threads: Any,
+    matrix: Any,
+    first: Any,
+    columns: Any,
+    values: Any,
+    count: Any,
 ) -> Any:
-    n = matrix.shape[0]
+    n = matrix.shape[1]
     items = np.arange(n, dtype=np.int32)
     bits, rooms = np.empty(n + 1, np.int32), room(n)
-    for i in range(thread, n, n_threads):
+    for i in range(thread, matrix.shape[0], n_threads):
         pattern = matrix[i].view(np.int32)
         for j in range(n):
             bits[j] = pattern[j] & np.int32(0x7FFFFFFF)  # of the magnitude: without the sign
-        bits[i] = 0
+        bits[first + i] = 0
         kept = keep_best(items, bits, n, rooms, columns[i], values[i])
         for at in range(kept):
             values[i, at] = matrix[i, columns[i, at]]

@@ -9,10 +9,12 @@ import numpy as np
 
 from cofactor.base import memory
 from cofactor.base.config import setting
+from cofactor.base.engine import Engine
 from cofactor.base.errors import ArgumentError, ArtifactError, TrainingError
 from cofactor.base.run import Run
 from cofactor.base.search import among, between, log
 from cofactor.data.interactions import Interactions
+from cofactor.models.implicit.ease_pieces import weights_in_pieces
 from cofactor.models.implicit.linear import (
     LinearItemModel,
     WeightedConfig,
@@ -124,6 +126,7 @@ class EASE(LinearItemModel[EASEConfig]):
     """
 
     name = "ease"
+    fits_on_engine = True
     traits = Traits(explains=True, uses_values=True)
     arrays = {  # noqa: RUF012
         "weights": ArraySpec("float32", ("items", "items"), optional=True),
@@ -137,7 +140,8 @@ class EASE(LinearItemModel[EASEConfig]):
     sparse: SparseWeights | None
 
     def _fit(self, data: Interactions, validation: Part | None, run: Run) -> None:
-        by_users = self.config.neighbours is None and self._goes_by_users(data)
+        dense = self.config.neighbours is None
+        by_users = dense and run.engine is None and self._goes_by_users(data)
         user_weights = self._user_weights(data)
         x = weighed(data, self.config, self.name) * np.sqrt(user_weights)[data.user_rows]
         ridge = self._ridge(data, x, float(user_weights.mean()))
@@ -145,8 +149,9 @@ class EASE(LinearItemModel[EASEConfig]):
         with run.progress.task("EASE", 100) as task:
             shown = _Percent(task.advance)
             if self.config.neighbours is not None:
-                k = self.config.neighbours
-                self.sparse = neighbour_weights(data, x, ridge, k, run.n_threads)
+                self.sparse = neighbour_weights(data, x, ridge, self.config.neighbours, run)
+            elif run.engine is not None:
+                self._fit_in_pieces(data, x, ridge, run.engine)
             elif by_users:
                 self._fit_by_users(data, x, ridge, run.n_threads, shown)
             else:
@@ -171,6 +176,16 @@ class EASE(LinearItemModel[EASEConfig]):
         # P is symmetric: its row j, divided by -P_jj, is column j of B.
         weights = -values / np.diag(matrix)[:, None]
         self.sparse = SparseWeights.of_recommended(columns, weights, count)
+
+    def _fit_in_pieces(
+        self, data: Interactions, x: np.ndarray, ridge: np.ndarray, engine: Engine
+    ) -> None:
+        orders = by_user_and_item(data, x)
+        if self.config.keep is None:
+            self.dense = weights_in_pieces(engine, orders, ridge, None)
+            return
+        found = weights_in_pieces(engine, orders, ridge, self._kept(data.n_items))
+        self.sparse = SparseWeights.of_recommended(*found)
 
     def _fit_by_users(
         self, data: Interactions, x: np.ndarray, ridge: np.ndarray, n_threads: int, shown: _Percent

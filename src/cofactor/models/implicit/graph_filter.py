@@ -22,7 +22,7 @@ from cofactor.models.implicit.linear import (
     product_threads,
     weighed,
 )
-from cofactor.models.implicit.neighbour_pieces import neighbours_in_pieces
+from cofactor.models.implicit.neighbour_pieces import neighbours_of_all
 from cofactor.models.implicit.sparse_weights import SPARSE_ARRAYS, SparseWeights
 from cofactor.models.implicit.truncated_svd import item_vectors
 from cofactor.models.traits import ArraySpec, Traits
@@ -166,8 +166,6 @@ class GraphFilter(LinearItemModel):
         return scales[0], scales[1]
 
     def _linear(self, orders: BothOrders, item_scale: np.ndarray, run: Run) -> SparseWeights:
-        from cofactor.kernels.cpu.neighbours import top_neighbours
-
         n_items = len(item_scale)
         if self.config.neighbours == 0:
             none = np.zeros((n_items, 1), np.float32)
@@ -177,10 +175,7 @@ class GraphFilter(LinearItemModel):
         one, zero = np.ones(n_items, np.float32), np.zeros(n_items, np.float32)
         formula = (one, (1 / item_scale).astype(np.float32), zero, zero, 0.0)
         keep = min(self.config.neighbours, max(1, n_items - 1))
-        if run.engine is None:
-            rows, values, count = top_neighbours(*orders, *formula, keep, run.n_threads)
-        else:
-            rows, values, count = neighbours_in_pieces(run.engine, orders, formula, keep)
+        rows, values, count = neighbours_of_all(orders, formula, keep, run)
         return SparseWeights.of_recommended(rows, values, count)
 
     def _bytes(self, data: Interactions, factors: int) -> int:

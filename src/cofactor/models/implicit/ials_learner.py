@@ -16,6 +16,8 @@ _LOSS_PAIRS = 4_096  # at most so many are looked at for the loss of an epoch
 # by less than a thousandth.
 _SOLVED = 1e-5
 
+UserTerms = tuple[float, np.ndarray, float]  # what `user_terms` returns
+
 
 class IALSLearner(Learner):
     """Both sides in turn, each given the other.
@@ -119,21 +121,38 @@ class IALSLearner(Learner):
         """Return the objective per interaction; its observed part is taken on at most 4,096 of
         them, evenly spaced.
         """
-        data, c, x, y = self.data, self.shares, self.x, self.y
+        data, c, y = self.data, self.shares, self.y
         some = np.arange(0, len(data), max(1, len(data) // _LOSS_PAIRS))
         users, items = np.searchsorted(data.indptr, some, "right") - 1, data.item_rows[some]
         weights = self._pair_weights(some, items)
-        missed = 1.0 - np.einsum("nf,nf->n", x[users], y[items])
-        observed = len(data) / len(some) * float(weights @ np.square(missed))
+        observed, user_gram, penalty = self._user_terms(users, y[items], weights)
         weighted = y if c is None else y * np.sqrt(c)[:, None]
-        everywhere = self.alpha0 * float(np.sum((x.T @ x) * (weighted.T @ weighted)))
-        penalty = sum(
-            float(ridge @ np.einsum("nf,nf->n", vectors, vectors))
-            for ridge, vectors in ((self.user_ridge, x), (self.item_ridge, y))
-        )
-        return (observed + everywhere + penalty) / len(data)
+        everywhere = self.alpha0 * float(np.sum(user_gram * (weighted.T @ weighted)))
+        penalty += float(self.item_ridge @ np.einsum("nf,nf->n", y, y))
+        return (len(data) / len(some) * observed + everywhere + penalty) / len(data)
+
+    def _user_terms(self, users: np.ndarray, vectors: np.ndarray, weights: np.ndarray) -> UserTerms:
+        """What the users' vectors have in the objective, given the items' of some pairs."""
+        return user_terms(self.x, self.user_ridge, users, vectors, weights)
 
     def _pair_weights(self, some: np.ndarray, item_rows: np.ndarray) -> np.ndarray:
         """The weights of some interactions, by their positions and their items."""
         weights: np.ndarray = self.of_users[2][some]
         return weights
+
+
+def user_terms(
+    x: np.ndarray, ridge: np.ndarray, rows: np.ndarray, vectors: np.ndarray, weights: np.ndarray
+) -> UserTerms:
+    """Return Σ w (1 - <x_u, y_i>)² over some pairs, X'X, and Σ_u ridge_u |x_u|².
+
+    Parameters
+    ----------
+    x, ridge
+        Users' vectors, float32 [n, f], and L2 weights, float32 [n].
+    rows, vectors, weights
+        Of each pair: the user's row, the item's vector, and w.
+    """
+    missed = 1.0 - np.einsum("nf,nf->n", x[rows], vectors)
+    observed = float(weights @ np.square(missed))
+    return observed, x.T @ x, float(ridge @ np.einsum("nf,nf->n", x, x))

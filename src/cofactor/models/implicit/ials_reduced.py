@@ -21,7 +21,8 @@ from cofactor.base.errors import ArgumentError
 from cofactor.base.offsets import offsets
 from cofactor.base.run import Run
 from cofactor.data.interactions import Interactions
-from cofactor.models.implicit.ials_sharded import ShardedIALSLearner
+from cofactor.models.implicit.ials_learner import UserTerms, user_terms
+from cofactor.models.implicit.ials_sharded import Shard, ShardedIALSLearner, joined
 from cofactor.models.implicit.ials_sums import (
     ItemBlock,
     Span,
@@ -85,9 +86,33 @@ class ReducedIALSLearner(ShardedIALSLearner):
         last = exchange.sums("squares", [state[2] for state in states])
         done = exchange.states(ended, last, states, exchange.giants())
         self._here, self._fixed = {}, {}
-        self.blocks = {"users": rotated, "items": [part for *parts, _ in done for part in parts]}
-        self.grams["items"] = [grams for *_, grams in done]
+        self.blocks = {"users": rotated, "items": [block for block, _ in done]}
+        self.turns = {"users": [], "items": []}
+        self.grams["items"] = [grams for _, grams in done]
         self.engine.get(self.grams["items"])  # all are done
+
+    def _user_terms(self, users: np.ndarray, vectors: np.ndarray, weights: np.ndarray) -> UserTerms:
+        """The same, computed where the users are."""
+        cuts, blocks, shards = self.cuts["users"], self.blocks["users"], self.shards["users"]
+        bounds = np.searchsorted(users, cuts)
+        where = dealt(self.engine.places(), len(blocks))
+        terms = []
+        for part, (a, b) in enumerate(pairwise(bounds)):
+            pairs = self.engine.share((users[a:b] - cuts[part], vectors[a:b], weights[a:b]))
+            arguments = (blocks[part], shards[part], pairs)
+            terms.append(self.engine.call(terms_of_shard, *arguments, at=where[part]))
+        observed, grams, penalties = zip(*self.engine.get(terms), strict=True)
+        return sum(observed), np.sum(grams, axis=0), sum(penalties)
+
+    def _turned(self, side: str, basis: Any) -> list[Any]:
+        """A side's blocks in a basis, each where it is."""
+        blocks = self.blocks[side]
+        where = dealt(self.engine.places(), len(blocks))
+        turns = [*self.turns[side], basis]
+        return [
+            self.engine.call(joined, len(turns), *turns, block, at=at)
+            for block, at in zip(blocks, where, strict=True)
+        ]
 
     def _deal(self, count: int) -> None:
         """Say which shards of users, and which of as many parts of the items, are together."""
@@ -117,6 +142,11 @@ class ReducedIALSLearner(ShardedIALSLearner):
             cuts=[cut - a for cut in cuts],
             shares=self.own_shares[span[0] : span[1]],
         )
+
+
+def terms_of_shard(block: np.ndarray, shard: Shard, pairs: tuple[np.ndarray, ...]) -> UserTerms:
+    """Return the `user_terms` of a shard of users, for some pairs of theirs."""
+    return user_terms(block, shard.ridge, *pairs)
 
 
 class _Exchange:
@@ -156,7 +186,7 @@ class _Exchange:
         """What a round leaves of each block of items, where that is."""
         made = []
         for number, group in enumerate(self.groups):
-            returns = 4 if giants is None else group.span[1] - group.span[0] + 1
+            returns = 4 if giants is None else 2
             before = [] if states is None else states[number]
             arguments = (group.items, self.diagonal, *before, *sums[number], *(giants or []))
             made.append(self._results(group, function, returns, *arguments))

@@ -1,10 +1,10 @@
 """Implicit ALS in shards: both sides are cut into blocks of rows, which an engine solves.
 
 Sides are cut where the kernels cut their Gram sums, so the vectors are, bit for bit, those of one
-process, whatever the engine and however many workers it has. A half-epoch is three rounds of
-pieces: `turned` rotates each block of the fixed side, `joined` puts them together, once on each
-host, and `solved` solves a block of the other side and begins its Gram sum. A block stays where it
-was solved, so what a host is sent in an epoch is what others have of both sides."""
+process, whatever the engine and however many workers it has. A half-epoch is two rounds of pieces:
+`joined` puts the fixed side's blocks together in the basis of its Gram matrix, once on each host,
+and `solved` solves a block of the other side and begins its Gram sum. A block stays where it was
+solved, so what a host is sent in an epoch is what others have of both sides."""
 
 from __future__ import annotations
 
@@ -129,7 +129,7 @@ class ShardedIALSLearner(IALSLearner):
         if side not in self._here:
             whole = self._fixed.get(side)
             self._here[side] = (
-                joined(*self.engine.get(self.blocks[side]))
+                joined(0, *self.engine.get(self.blocks[side]))
                 if whole is None
                 else self.engine.get(whole)
             )
@@ -140,11 +140,13 @@ class ShardedIALSLearner(IALSLearner):
         self._here: dict[str, np.ndarray] = {}
         self._fixed: dict[str, Any] = {}  # a side that is put together on some host
         self.blocks: dict[str, list[Any]] = {}
+        self.turns: dict[str, list[Any]] = {}  # bases, one after the other, for a side's blocks
         self.grams: dict[str, list[Any]] = {}
         for side, name in (("users", "user_factors"), ("items", "item_factors")):
             of_items = side == "items"
             parts = [arrays[name][a:b] for a, b in pairwise(self.cuts[side])]
             self.blocks[side] = [self.engine.share(aligned(part)) for part in parts]
+            self.turns[side] = []
             self.grams[side] = [
                 self.engine.call(gram, block, self.own_shares[part] if of_items else None)
                 for part, block in enumerate(self.blocks[side])
@@ -173,17 +175,22 @@ class ShardedIALSLearner(IALSLearner):
         engine, other = self.engine, _OTHER[side]
         basis, diagonal = self._basis(other)
         where = dealt(engine.places(), len(self.shards[side]))
-        rotated = self._turned(other, basis)
-        fixed = {place: engine.call(joined, *rotated, at=place) for place in dict.fromkeys(where)}
+        turns, blocks = [*self.turns[other], basis], self.blocks[other]
+        fixed = {
+            place: engine.call(joined, len(turns), *turns, *blocks, at=place)
+            for place in dict.fromkeys(where)
+        }
         how = engine.share((self.equations, solver))
-        # Other solvers begin at zero, and don't look at what was there.
-        before = self._turned(side, basis) if solver.name == "subspace" else []
         done = []
         for part, (shard, at) in enumerate(zip(self.shards[side], where, strict=True)):
-            arguments = (how, shard, fixed[at], diagonal, *before[part : part + 1])
+            # Other solvers begin at zero, and don't look at what was there.
+            before = (self.blocks[side][part], *self.turns[side], basis)
+            arguments = (how, shard, fixed[at], diagonal)
+            arguments += before if solver.name == "subspace" else ()
             done.append(engine.call(solved, *arguments, returns=2, spread=True, at=at))
         self._here, self._fixed = {}, {other: fixed[where[0]]}
-        self.blocks = {other: rotated, side: [block for block, _ in done]}
+        self.turns = {other: turns, side: []}
+        self.blocks[side] = [block for block, _ in done]
         self.grams[side] = [gram for _, gram in done]
         engine.get(self.grams[side])  # all are done
 
@@ -194,15 +201,6 @@ class ShardedIALSLearner(IALSLearner):
         parts = np.concatenate(self.engine.get(self.grams[side]))
         basis, diagonal = eigenbasis(parts, self.alpha0)
         return self.engine.share(basis), self.engine.share(diagonal)
-
-    def _turned(self, side: str, basis: Any) -> list[Any]:
-        """A side's blocks in a basis, each where it is."""
-        blocks = self.blocks[side]
-        where = dealt(self.engine.places(), len(blocks))
-        return [
-            self.engine.call(turned, block, basis, at=at)
-            for block, at in zip(blocks, where, strict=True)
-        ]
 
     def _pair_weights(self, some: np.ndarray, item_rows: np.ndarray) -> np.ndarray:
         values = np.ones(len(some)) if self.data.values is None else self.data.values[some]
@@ -217,13 +215,6 @@ def cuts(n_rows: int) -> list[int]:
     return [part * n_rows // DENSE_PARTS for part in range(DENSE_PARTS + 1)]
 
 
-def turned(block: np.ndarray, basis: np.ndarray) -> np.ndarray:
-    """Return a block of vectors in another basis."""
-    from cofactor.kernels.cpu.ials import rotated_part
-
-    return rotated_part(block, basis)
-
-
 def gram(block: np.ndarray, shares: np.ndarray | None) -> np.ndarray:
     """Return a block's part of its side's Gram matrix, float32 [1, f, f]."""
     from cofactor.kernels.cpu.ials import gram_part
@@ -231,10 +222,36 @@ def gram(block: np.ndarray, shares: np.ndarray | None) -> np.ndarray:
     return gram_part(block, shares)[None]
 
 
-def joined(*blocks: np.ndarray) -> np.ndarray:
-    """Return the blocks of a side as one matrix, whose rows kernels gather."""
-    whole = aligned_empty((sum(map(len, blocks)), blocks[0].shape[1]))
-    return np.concatenate(blocks, out=whole)
+def joined(count: int, *arguments: np.ndarray) -> np.ndarray:
+    """Return the blocks of a side as one matrix, whose rows kernels gather.
+
+    Parameters
+    ----------
+    count
+        How many of the arguments are bases, into which rows are turned one after the other.
+    arguments
+        The bases, then the blocks, of one or several parts of `cuts` each.
+    """
+    turns, blocks = arguments[:count], arguments[count:]
+    ends = np.cumsum([len(block) for block in blocks])
+    whole = aligned_empty((int(ends[-1]), blocks[0].shape[1]))
+    # Part by part, since products of another number of rows may have other bits.
+    for a, b in pairwise(cuts(len(whole))):
+        if b > a:
+            number = int(np.searchsorted(ends, a, "right"))
+            first = ends[number] - len(blocks[number])
+            turn_into(whole[a:b], blocks[number][a - first : b - first], *turns)
+    return whole
+
+
+def turn_into(found: np.ndarray, block: np.ndarray, *turns: np.ndarray) -> None:
+    """Write a block of vectors into ``found``, turned into each of the bases in turn."""
+    from cofactor.kernels.cpu.ials import rotate_into
+
+    if not turns:
+        found[...] = block
+    for number, basis in enumerate(turns):
+        rotate_into(block if number == 0 else found.copy(), basis, found)
 
 
 def solved(
@@ -242,7 +259,7 @@ def solved(
     shard: Shard,
     fixed: np.ndarray,
     diagonal: np.ndarray,
-    before: np.ndarray | None = None,
+    *before: np.ndarray,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Solve a shard's rows given the other side.
 
@@ -255,7 +272,7 @@ def solved(
     fixed, diagonal
         The other side's vectors, in the basis in which their weighted Gram matrix is diagonal.
     before
-        What the rows' vectors were, in that basis, for the solver that begins there.
+        What the rows' vectors were, and the bases up to that one, for the solver that begins there.
 
     Returns
     -------
@@ -268,7 +285,10 @@ def solved(
     weights = _weights(equations, shard)
     system = RowSystems(shard.indptr, shard.indices, weights, fixed, diagonal, shard.ridge)
     found = aligned_empty((len(shard.indptr) - 1, fixed.shape[1]))
-    found[...] = 0 if before is None else before
+    if before:
+        turn_into(found, *before)
+    else:
+        found[...] = 0
     solve_rows(system, found, shard.giants, solver, shard.first)
     return found, gram(found, shard.shares)
 

@@ -156,7 +156,7 @@ def ended(
     rz: np.ndarray,
     *sums: np.ndarray,
 ) -> tuple[np.ndarray, ...]:
-    """Return the parts of a block's vectors after the last step, and those of its Gram sum.
+    """Return a block's vectors after the last step, and the parts of its Gram sum.
 
     Raises
     ------
@@ -177,9 +177,9 @@ def ended(
             " interactions) is singular or holds NaN. Raise the regularization (its weight there is"
             f" {block.ridge[row]:.3g}) and check the weights."
         )
-    parts = [aligned(found[a:b]) for a, b in pairwise(block.cuts)]
-    grams = [gram(*part) for part in zip(parts, block.shares, strict=True)]
-    return (*parts, np.concatenate(grams))
+    parts = [found[a:b] for a, b in pairwise(block.cuts)]
+    grams = [gram(aligned(part), c) for part, c in zip(parts, block.shares, strict=True)]
+    return found, np.concatenate(grams)
 
 
 def _total(block: ItemBlock, sums: tuple[np.ndarray, ...]) -> np.ndarray:

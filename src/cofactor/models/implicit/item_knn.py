@@ -20,7 +20,7 @@ from cofactor.models.implicit.linear import (
     product_threads,
     weighed,
 )
-from cofactor.models.implicit.neighbour_pieces import neighbours_in_pieces
+from cofactor.models.implicit.neighbour_pieces import neighbours_of_all
 from cofactor.models.implicit.sparse_weights import SPARSE_ARRAYS, SparseWeights
 from cofactor.models.noise import relative_noise
 from cofactor.models.traits import Traits
@@ -119,8 +119,6 @@ class ItemKNN(LinearItemModel[ItemKNNConfig]):
     weights: SparseWeights
 
     def _fit(self, data: Interactions, validation: Part | None, run: Run) -> None:
-        from cofactor.kernels.cpu.neighbours import top_neighbours
-
         x = weighed(data, self.config, self.name)
         if self.config.values == "ones" and self.config.weighting == "none":
             square = data.item_counts.astype(np.float64)
@@ -134,10 +132,7 @@ class ItemKNN(LinearItemModel[ItemKNNConfig]):
             mean = float(square.sum()) / max(1, len(data))
             shrinkage = NOISE_SHRINKAGE * relative_noise(data) ** 2 * mean
         matrix, formula = by_user_and_item(data, x), self._law(square, shrinkage)
-        if run.engine is None:
-            rows, similarity, count = top_neighbours(*matrix, *formula, neighbours, run.n_threads)
-        else:
-            rows, similarity, count = neighbours_in_pieces(run.engine, matrix, formula, neighbours)
+        rows, similarity, count = neighbours_of_all(matrix, formula, neighbours, run)
         made = (
             SparseWeights.of_recommended
             if self.config.neighbours_of == "recommended"

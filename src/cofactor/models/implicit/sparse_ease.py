@@ -5,13 +5,17 @@ from __future__ import annotations
 import numpy as np
 
 from cofactor.base import memory
+from cofactor.base.engine import in_turn
+from cofactor.base.run import Run
 from cofactor.data.interactions import Interactions
-from cofactor.models.implicit.linear import by_user_and_item
+from cofactor.models.implicit.ease_pieces import ridge_of_some
+from cofactor.models.implicit.linear import BothOrders, by_user_and_item
+from cofactor.models.implicit.neighbour_pieces import neighbours_of_all, piece_cuts
 from cofactor.models.implicit.sparse_weights import SparseWeights
 
 
 def neighbour_weights(
-    data: Interactions, x: np.ndarray, ridge: np.ndarray, neighbours: int, n_threads: int
+    data: Interactions, x: np.ndarray, ridge: np.ndarray, neighbours: int, run: Run
 ) -> SparseWeights:
     """Return EASE's weights where each item may be predicted by its strongest neighbours alone.
 
@@ -30,8 +34,8 @@ def neighbour_weights(
         λ_i, float32 [n_items].
     neighbours
         How many of each item; from n_items - 1 on it is EASE itself.
-    n_threads
-        The result doesn't depend on it.
+    run
+        Its threads, or its engine, are no part of the result.
 
     Raises
     ------
@@ -45,13 +49,10 @@ def neighbour_weights(
     Approximate NonSymmetric Autoencoder for Collaborative Filtering", RecSys 2023 (SANSA), comes to
     a sparse matrix by an incomplete Cholesky factor of G instead.
     """
-    from cofactor.kernels.cpu.neighbour_ridge import neighbour_ridge
-    from cofactor.kernels.cpu.neighbours import top_neighbours
-
     n_items = data.n_items
     neighbours = min(neighbours, max(1, n_items - 1))
     memory.require(
-        bytes_needed(data, neighbours, n_threads),
+        bytes_needed(data, neighbours, run.n_threads),
         what=f"EASE with {neighbours:,} neighbours of each of {n_items:,} items",
         cure="lower neighbours",
     )
@@ -64,9 +65,25 @@ def neighbour_weights(
         one, zero = np.ones(n_items, np.float32), np.zeros(n_items, np.float32)
         size = np.sqrt(squares + ridge).astype(np.float32)
         formula = (one, size, zero, zero, 0.0)
-        rows, _, count = top_neighbours(*orders, *formula, neighbours, n_threads)
-    weights = neighbour_ridge(*orders[3:], data.n_users, rows, count, ridge, n_threads)
+        rows, _, count = neighbours_of_all(orders, formula, neighbours, run)
+    weights = _regressed(orders, data.n_users, (rows, count), ridge, run)
     return SparseWeights.of_recommended(rows, weights, count)
+
+
+def _regressed(
+    orders: BothOrders,
+    n_users: int,
+    found: tuple[np.ndarray, np.ndarray],
+    ridge: np.ndarray,
+    run: Run,
+) -> np.ndarray:
+    from cofactor.kernels.cpu.neighbour_ridge import neighbour_ridge
+
+    if run.engine is None:
+        return neighbour_ridge(*orders[3:], n_users, *found, ridge, run.n_threads)
+    shared = [run.engine.share(value) for value in (orders, n_users, found, ridge)]
+    pieces = ((*shared, *cut) for cut in piece_cuts(run.engine, len(ridge)))
+    return np.concatenate(list(in_turn(run.engine, ridge_of_some, pieces)))
 
 
 def bytes_needed(data: Interactions, neighbours: int, n_threads: int) -> int:

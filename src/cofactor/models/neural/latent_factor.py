@@ -88,6 +88,7 @@ class LatentFactor(BiasedFactors, IterativeModel, FactorModel):
     """
 
     name = "latent_factor"
+    fits_on_engine = trained_together = True
     uses_device = True
     Config = LatentFactorConfig
     traits = Traits(predicts_ratings=True, has_vectors=True, uses_values=True)

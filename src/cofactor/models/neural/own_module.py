@@ -55,6 +55,7 @@ class OwnModule(IterativeModel, ModuleHooks):
     """
 
     name = "own_module"
+    fits_on_engine = trained_together = False  # workers couldn't make it
 
     def __init__(
         self,

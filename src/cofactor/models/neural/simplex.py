@@ -102,6 +102,7 @@ class SimpleX(IterativeModel, FactorModel):
 
     uses_device = True
     name = "simplex"
+    fits_on_engine = trained_together = True
     Config = SimpleXConfig
     traits = Traits(has_vectors=True)
     arrays = {  # noqa: RUF012

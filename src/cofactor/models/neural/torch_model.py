@@ -86,6 +86,7 @@ class ModuleHooks(Hooks[Any]):
     A preset is a name, a Config and a `Builder`: ``class MLP(IterativeModel, ModuleHooks)``."""
 
     uses_device = True
+    fits_on_engine = trained_together = True
     Config: ClassVar[type[Config]] = ModuleConfig
     traits = Traits(predicts_ratings=True, uses_values=True)
     arrays = {  # noqa: RUF012

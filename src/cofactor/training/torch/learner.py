@@ -14,6 +14,7 @@ from cofactor.base import rng
 from cofactor.base.run import Run
 from cofactor.training.learner import Epoch, Facts, Learner
 from cofactor.training.state import diverged
+from cofactor.training.torch.group import current_group
 from cofactor.training.torch.optimizers import clip_gradient, optimizers, put_state, state_of
 from cofactor.training.torch.source import Batch, BatchSource
 from cofactor.training.training_config import TrainingConfig
@@ -70,22 +71,27 @@ class TorchLearner(Learner):
 
     def run_epoch(self, epoch: Epoch) -> Facts:
         """Take the steps of one epoch."""
+        group = current_group()
         if self.step == 0:
             # In the middle of an epoch the generators go on from where they were.
-            self.generator.manual_seed(rng.state64(self.seed, self.name, "draws", epoch.number))
-            torch.manual_seed(rng.state64(self.seed, self.name, "dropout", epoch.number))
+            whose = (epoch.number, *([group.rank] if group is not None and group.rank else []))
+            self.generator.manual_seed(rng.state64(self.seed, self.name, "draws", *whose))
+            torch.manual_seed(rng.state64(self.seed, self.name, "dropout", *whose))
             self.summed, self.n_counted = torch.zeros((), dtype=torch.float64), 0
         low = self.config.precision == "bfloat16"
         self.module.train()
         for batch in self.source.epoch(epoch.number, self.step):
+            own, share = (batch, 1.0) if group is None else group.part(batch)
             with torch.autocast(self.device.type, torch.bfloat16) if low else nullcontext():
-                loss = self.forward(batch, self.generator)
+                loss = self.forward(own, self.generator)
             loss.backward()
+            loss = loss.detach()
+            if group is not None:
+                loss = group.average(self.module, loss, share)
             if self.config.max_grad_norm:
                 clip_gradient(self.module.parameters(), self.config.max_grad_norm)
             self._descend(epoch.rate(self.step, self.steps))
             self.step += 1
-            loss = loss.detach()
             self.summed = self.summed + loss.double() * len(batch[0])
             self.n_counted += len(batch[0])
             if self.step % _LOOK_EVERY == 1 and not math.isfinite(float(loss)):
