@@ -10,6 +10,7 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -17,7 +18,7 @@ import pytest
 
 from cli.conftest import Ran
 from cofactor.cli import main as main_module
-from cofactor.cli.streams import printable
+from cofactor.cli.streams import printable, reread_arguments
 
 SOURCE = Path(__file__).parents[2] / "src"
 ODD = "Кино ★ 日本 \u2028é"
@@ -191,3 +192,24 @@ def test_ctrl_c_ends_a_service_in_order(trained: Path, tmp_path: Path) -> None:
     assert "stopped; all acknowledged events are kept" in out
     assert "nothing was saved" not in out + err
     assert "Traceback" not in err
+
+
+@pytest.mark.parametrize(
+    ("words", "utf8_mode", "anew"),
+    [
+        (["recommend", "m", "--user", "\udcc3\udca9t\udcc3\udca9"], 0, True),
+        (["recommend", "m", "--user", "été"], 0, False),
+        # Bytes that are no UTF-8 stay so, and are told as an unknown id.
+        (["recommend", "m", "--user", "\udcff"], 1, False),
+    ],
+)
+def test_bytes_that_the_locale_cannot_read_are_read_as_utf8(
+    words: list[str], utf8_mode: int, anew: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    calls: list[list[str]] = []
+    monkeypatch.setattr(sys, "argv", ["cofactor", *words])
+    monkeypatch.setattr(sys, "orig_argv", ["python", "/bin/cofactor", *words])
+    monkeypatch.setattr(sys, "flags", SimpleNamespace(utf8_mode=utf8_mode))
+    monkeypatch.setattr(os, "execv", lambda _, arguments: calls.append(arguments[1:]))
+    reread_arguments()
+    assert calls == ([["-X", "utf8", "/bin/cofactor", *words]] if anew else [])

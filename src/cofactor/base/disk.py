@@ -5,6 +5,7 @@ certainty that it is on the disk.
 from __future__ import annotations
 
 import ctypes
+import errno
 import os
 import secrets
 import shutil
@@ -13,6 +14,11 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+
+from cofactor.base.errors import CofactorError
+
+# A full disk, a full quota, and the largest file that a process may write.
+_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 @contextmanager
@@ -61,6 +67,31 @@ def replace_file(target: Path, content: bytes, mode: int = 0o644) -> None:
     finally:
         Path(name).unlink(missing_ok=True)
     sync(target.parent)
+
+
+def is_full(error: OSError) -> bool:
+    """Return whether an error is that of a full disk."""
+    # NumPy only says how many numbers it couldn't write.
+    return error.errno in _FULL or (error.errno is None and " requested and " in str(error))
+
+
+@contextmanager
+def naming_full(target: Path, kept: str = "nothing of it was kept") -> Iterator[None]:
+    """Turn the error of a full disk, which names no file, into a sentence on what didn't fit.
+
+    Raises
+    ------
+    CofactorError
+        If the disk is full; other errors go on as they are.
+    """
+    try:
+        yield
+    except OSError as error:
+        if not is_full(error):
+            raise
+        raise CofactorError(
+            f"the disk is full: {target} doesn't fit ({error.strerror or error}); {kept}."
+        ) from error
 
 
 def exchange(one: Path, other: Path) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from cofactor.base.disk import replace_file
+from cofactor.base.disk import naming_full, replace_file
 from cofactor.base.markup import safe
 
 
@@ -23,7 +23,8 @@ def section(title: str, note: str, body: str) -> str:
 def write_page(path: str | os.PathLike[str], text: str) -> Path:
     """Write a page, and return its path; one that is there is replaced once this is whole."""
     path = Path(path)
-    replace_file(path, text.encode())
+    with naming_full(path):
+        replace_file(path, text.encode())
     return path
 
 

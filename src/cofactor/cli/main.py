@@ -79,8 +79,9 @@ EXAMPLES: dict[str, str] = {
 
 def run() -> None:
     """Run the command line and exit; the entry point of the ``cofactor`` script."""
-    from cofactor.cli.streams import prepare
+    from cofactor.cli.streams import prepare, reread_arguments
 
+    reread_arguments()
     prepare(json="--json" in sys.argv)
     code = 0
     try:

@@ -27,6 +27,17 @@ def prepare(*, json: bool) -> None:
             stream.reconfigure(encoding=encoding, errors="backslashreplace")
 
 
+def reread_arguments() -> None:
+    """Start this command anew in Python's UTF-8 mode if its arguments hold bytes that the locale
+    (``C``, say) has no characters for: an id or a path is what was typed, wherever it is typed.
+    """
+    words = sys.argv[1:]
+    broken = any("\udc80" <= character <= "\udcff" for word in words for character in word)
+    typed = words == sys.orig_argv[len(sys.orig_argv) - len(words) :]
+    if broken and typed and not sys.flags.utf8_mode:
+        os.execv(sys.executable, [sys.executable, "-X", "utf8", *sys.orig_argv[1:]])
+
+
 def printable(text: str) -> str:
     """Return a text with its control characters written as escapes."""
     return text.translate(_CONTROL)

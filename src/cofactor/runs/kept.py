@@ -20,7 +20,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 import cofactor
-from cofactor.base.disk import room_beside
+from cofactor.base.disk import naming_full, room_beside
 from cofactor.base.errors import ArgumentError, DataError
 from cofactor.base.names import nearest
 from cofactor.evaluation.result import Result
@@ -151,7 +151,7 @@ def keep_run(folder: str | Path, run: KeptRun, results: Sequence[Result]) -> Pat
     """Keep a run in a folder, which is made if it isn't there; return the run's own folder."""
     place = Path(folder) / run.id
     place.parent.mkdir(parents=True, exist_ok=True)
-    with room_beside(place) as room:
+    with naming_full(place), room_beside(place) as room:
         text = json.dumps(run.to_dict(), indent=2, default=_plain)
         (room / _FACTS).write_text(text + "\n", encoding="utf-8")
         pq.write_table(_values(results), room / _VALUES, compression="zstd")

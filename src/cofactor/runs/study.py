@@ -10,7 +10,7 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
-from cofactor.base.errors import ArgumentError
+from cofactor.base.errors import ArgumentError, CofactorError
 from cofactor.base.extras import require
 from cofactor.models import registry
 
@@ -60,6 +60,30 @@ def _storage(optuna: Any, path: str | os.PathLike[str]) -> Any:
 
     url = f"sqlite:///{Path(path).absolute()}"
     return optuna.storages.RDBStorage(url, engine_kwargs={"poolclass": NullPool})
+
+
+@contextmanager
+def keeping(out: str | os.PathLike[str] | None) -> Iterator[None]:
+    """Turn the errors of a study's file that can't be written into a sentence.
+
+    Raises
+    ------
+    CofactorError
+        If the disk is full, or the file can't be written or read.
+    """
+    from sqlalchemy.exc import DBAPIError
+
+    try:
+        yield
+    except Exception as error:
+        # Optuna wraps some of what its tables met.
+        met = next((e for e in (error, error.__cause__) if isinstance(e, DBAPIError)), None)
+        if out is None or met is None:
+            raise
+        raise CofactorError(
+            f"{out}: the study can't be kept there ({met.orig}); trials that were kept stay, and"
+            " the same command goes on from them."
+        ) from error
 
 
 def _require_study(path: Path) -> None:

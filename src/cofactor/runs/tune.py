@@ -25,6 +25,7 @@ from cofactor.runs.study import (
     config_of,
     counts,
     finished,
+    keeping,
     open_study,
     quiet,
 )
@@ -116,7 +117,7 @@ def tune(
     if wanted is None:
         rates = kind.traits.predicts_ratings and data.values is not None
         wanted = parse_metric("rmse" if rates else "ndcg@10")
-    with quiet(optuna):
+    with quiet(optuna), keeping(out):
         bench = Bench(kind, parts, wanted, seeds, run)
         facts = _facts(bench, fixed, space)
         study = open_study(optuna, out, facts, lower_is_better=wanted.lower_is_better)

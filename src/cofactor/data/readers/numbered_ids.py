@@ -25,7 +25,8 @@ class Numbering:
     def __init__(self, work: Path, memory: int, threads: int) -> None:
         duckdb = extras.require("duckdb", purpose="sharding data larger than memory")
         self.errors = duckdb
-        self.connection = duckdb.connect(str(work / "ids.duckdb"))
+        with self._typed():
+            self.connection = duckdb.connect(str(work / "ids.duckdb"))
         self.kinds: dict[str, str] = {}
         for setting in (
             f"memory_limit='{memory * 55 // 100 >> 20}MiB'",
@@ -116,7 +117,8 @@ class Numbering:
                 " needed); give more with --memory."
             ) from None
         except self.errors.IOException as error:
-            if "space" not in str(error).lower():
+            said = str(error).lower()
+            if "space" not in said and "too large" not in said:
                 raise OSError(errno.EIO, str(error).splitlines()[0]) from error
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC)) from error
 

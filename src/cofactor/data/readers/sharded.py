@@ -13,7 +13,6 @@
 
 from __future__ import annotations
 
-import errno
 import os
 import shutil
 import time
@@ -29,7 +28,7 @@ import pyarrow as pa
 from pyarrow import parquet as pq
 
 from cofactor.base import checks
-from cofactor.base.disk import room_beside
+from cofactor.base.disk import is_full, room_beside
 from cofactor.base.errors import ArgumentError, DataError
 from cofactor.base.progress import Progress
 from cofactor.base.run import Run
@@ -378,7 +377,7 @@ def _disk_full(target: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+        if not is_full(error):
             raise
         free = shutil.disk_usage(target.parent).free
         raise DataError(
