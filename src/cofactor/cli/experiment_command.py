@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from cofactor.base.durations import SECONDS_OF
+from cofactor.base.durations import SECONDS_OF, duration_text
 from cofactor.base.errors import ArgumentError
 from cofactor.cli import options as opt
 from cofactor.cli.output import Output
@@ -94,7 +94,10 @@ def status(
     """Show the results, which may be looked at any day.
 
     Intervals and p-values hold at all looks together."""
-    _status(show.output(), _experiments(folder).get(name), Path(folder), store)
+    output, experiments = show.output(), _experiments(folder)
+    shown = experiments.get(name)
+    _status(output, shown, Path(folder), store)
+    _mention_others(output, experiments, shown.name)
 
 
 def stop(folder: Served, show: opt.ShowOptions, name: Name = None) -> None:
@@ -159,11 +162,24 @@ def _status(output: Output, experiment: Experiment, folder: Path, url: str | Non
     output.emit(command="experiment", action="status", **msgspec.to_builtins(found))
 
 
-def _show(output: Output, found: Results) -> None:
-    import msgspec
+def _mention_others(output: Output, experiments: Experiments, shown: str) -> None:
+    """Say which experiments run besides the one that is shown."""
+    for one in experiments.running():
+        if one.name != shown:
+            output.line(f"{one.name} ({one.kind}) is running too: --name {one.name}")
 
+
+def _show(output: Output, found: Results) -> None:
     state = "running" if found.ended is None else "ended"
-    output.line(f"{found.name} ({found.kind}), {state}; rules: {msgspec.to_builtins(found.rules)}")
+    worth = ", ".join(
+        f"{'any other' if kind == '*' and len(found.rules.rewards) > 1 else kind} counts {value:g}"
+        for kind, value in found.rules.rewards.items()
+    )
+    output.line(
+        f"{found.name} ({found.kind}), {state}; {worth.replace('* counts', 'any event counts')}"
+        f" within {duration_text(found.rules.window)} of a list, for the lists of a user's first"
+        f" {duration_text(found.rules.horizon)}"
+    )
     shown = ("arm", "users", "complete", "lists", "mean", "low", "high", "p99_ms", "fallback_share")
     output.table([{name: getattr(arm, name) for name in shown} for arm in found.arms])
     for one in found.comparisons:
