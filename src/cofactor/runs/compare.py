@@ -294,8 +294,8 @@ def suitable(data: Interactions) -> list[str]:
 
 
 def _look_like_ratings(values: np.ndarray) -> bool:
-    """Whether there are more than two levels, and the lowest isn't the most frequent, as among
-    quantities, plays and other counts.
+    """Whether there are more than two levels, and the lowest isn't the most frequent, as it is
+    among quantities, plays and other counts.
     """
     _, counts = np.unique(values, return_counts=True)
     return len(counts) > 2 and int(counts.argmax()) > 0

@@ -152,8 +152,9 @@ class LogisticMF(IterativeModel, WalkHooks, FactorModel):
         return {**super()._state(), "noise_share": np.array([self.noise_share])}
 
     def _restore(self, arrays: Mapping[str, np.ndarray]) -> None:
+        super(WalkHooks, self)._restore(arrays)
         self.noise_share = float(arrays.get("noise_share", [NOISE_SHARE])[0])
-        super()._restore(arrays)
+        self._l2 = self._default_l2(self.data)
 
     def _fitted(self, data: Interactions, share: float, run: Run) -> Recommender:
         l2 = _l2_for(data, self.config.alpha, share)
