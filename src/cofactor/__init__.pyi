@@ -2552,7 +2552,7 @@ class LSTMRating(_LSTMRating):
         Momentum of sgd; the others don't use it.
     weight_decay : float >= 0, default 0.0
         Weight decay: L2 on all weights at every step (decoupled in adamw); 0: none.
-    max_grad_norm : float >= 0, default 0.0
+    max_grad_norm : float >= 0, default 1.0
         Gradient clipping: largest norm of the whole gradient; 0 doesn't clip.
     ema_decay : float >= 0 < 1, default 0.0
         Decay of an exponential moving average of the weights, used in their place; 0 is off.
@@ -2576,8 +2576,6 @@ class LSTMRating(_LSTMRating):
         L2 on the item vectors that a batch touches, per rating.
     pretrain_epochs : int >= 0, default 15
         Epochs of factorisation that initialise the item vectors; 0: random initialisation.
-    clip : float >= 0, default 1.0
-        Gradient clipping: largest norm of the whole gradient; 0 doesn't clip.
     """
     Config: ClassVar[type[cofactor.models.sequence.lstm_rating.LSTMRatingConfig]]
     config: cofactor.models.sequence.lstm_rating.LSTMRatingConfig
@@ -2599,7 +2597,7 @@ class LSTMRating(_LSTMRating):
         optimizer: str = 'adam',
         momentum: float = 0.0,
         weight_decay: float = 0.0,
-        max_grad_norm: float = 0.0,
+        max_grad_norm: float = 1.0,
         ema_decay: float = 0.0,
         precision: str = 'float32',
         compile: bool = False,
@@ -2611,5 +2609,4 @@ class LSTMRating(_LSTMRating):
         init_scale: float = 0.05,
         regularization: float = 0.1,
         pretrain_epochs: int = 15,
-        clip: float = 1.0,
     ) -> None: ...

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import Any
 
 import numpy as np
@@ -120,3 +121,12 @@ def test_scikit_learn_clones_and_searches_settings() -> None:
     search.fit(rows)
     assert search.best_params_ == {"regularization": 1.0}
     assert search.best_estimator_.recommend(0, k=2, run=Run(threads=1)).ids
+
+
+@pytest.mark.parametrize("name", registry.names())
+def test_no_setting_has_a_name_that_another_setting_once_had(name: str) -> None:
+    """What is read by its new name alone would be ignored under the old one."""
+    config = registry.get(name).Config
+    fields = {field.name for field in dataclasses.fields(config)}
+    once = {old for kind in config.__mro__ for old in vars(kind).get("renamed", {})}
+    assert not fields & once

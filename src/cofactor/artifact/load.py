@@ -79,7 +79,7 @@ def load(path: str | os.PathLike[str], *, mapped: bool = False) -> Recommender:
 
 
 def _of_one_moment(folder: Path, read: Callable[[], Result]) -> Result:
-    """What is read of a folder that somebody may replace meanwhile: then it is read again."""
+    """Read from a folder that may be replaced meanwhile, and read again if it was."""
     for _ in range(_TRIES):
         before = _identity(folder)
         try:

@@ -144,7 +144,7 @@ class Local:
         return {"this host": function(*arguments)}
 
     def close(self) -> None:
-        """There is nothing to let go of."""
+        """There is nothing to release."""
 
 
 def dealt(places: list[str], count: int) -> list[str]:

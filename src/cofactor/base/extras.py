@@ -53,7 +53,7 @@ def require(module: str, *, purpose: str) -> ModuleType:
 
 @contextmanager
 def naming_extras(purpose: str) -> Iterator[None]:
-    """While open, an optional module that is missing is asked for by its extra.
+    """While open, an error about a missing optional module names its extra.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""Notebooks: whether this is one, and progress that shows there without being asked for."""
+"""Notebooks: whether this is one, and progress that is shown there by default."""
 
 from __future__ import annotations
 

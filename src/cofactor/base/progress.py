@@ -53,7 +53,7 @@ SILENT: Progress = SilentProgress()
 
 
 def say_or_log(progress: Progress, sentence: str) -> None:
-    """Say what nobody should miss; where nothing is shown, it goes to the log as a warning."""
+    """Show an important message; where nothing is shown, it is logged as a warning."""
     if progress is SILENT:
         logging.getLogger("cofactor").warning(sentence)
     else:

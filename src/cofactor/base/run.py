@@ -21,7 +21,7 @@ from cofactor.base.progress import SILENT, Progress
 
 @dataclass(frozen=True, kw_only=True)
 class Run:
-    """How to run: where, how parallel, from which seed, and whom to tell.
+    """How to run: device, number of threads, seed, and where progress is shown.
 
     Parameters
     ----------

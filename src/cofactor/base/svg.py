@@ -306,7 +306,7 @@ def _ticks(low: float, high: float, most: int) -> list[float]:
 
 
 def _number(value: float, ticks: Sequence[float]) -> str:
-    """A tick's text, with the digits that tell it from the next."""
+    """A tick's label, with enough digits to differ from the next."""
     step = abs(ticks[1] - ticks[0]) if len(ticks) > 1 else abs(value) or 1.0
     digits = max(0, -math.floor(math.log10(step) + 1e-9))
     return f"{value:,.{digits}f}"

@@ -30,7 +30,7 @@ COMMANDS: dict[str, str] = {
         " helping"
     ),
     "compare": "several models on one split: one table with intervals and paired tests",
-    "tune": "search a model's settings on a validation part; the test part is asked once",
+    "tune": "search a model's settings on a validation part; the test part is used once",
     "runs": "runs that were kept in a folder: list them, show one, compare two",
     "recommend": "recommend items to a user, to a history, or to all users into a file",
     "similar": "the items most like an item",

@@ -211,7 +211,7 @@ def _show_several(
 
 
 def _show(output: Output, name: str, table: RankedTable, reasons: list[Explanation]) -> None:
-    """One person's list, with the reasons where they were asked for."""
+    """One user's list, with reasons if requested."""
     output.table(reasoned_rows(table, reasons, 3))
     if table.cold_share:
         output.line(f"{table.cold_share:.0%} of them are new items, without interactions.")

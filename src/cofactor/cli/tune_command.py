@@ -1,4 +1,4 @@
-"""Search a model's settings on a validation part; the test part is asked once, at the end.
+"""Search a model's settings on a validation part; the test part is used once, at the end.
 
 The default settings are the first trial. With --out the study is kept in a file, and the same
 command goes on from it."""

@@ -12,7 +12,7 @@ from cofactor.data.interactions import Interactions
 
 
 class ArrowStream(Protocol):
-    """A table of any library that speaks Arrow."""
+    """A table of any library that supports Arrow's interface."""
 
     def __arrow_c_stream__(self, requested_schema: object | None = None) -> object:
         """Return the table as an Arrow stream."""

@@ -73,7 +73,7 @@ class Histories:
         return np.diff(self.indptr)
 
     def take(self, users: np.ndarray) -> Histories:
-        """Return the histories of some users of the batch, in the order asked."""
+        """Return the histories of some users of the batch, in the given order."""
         indptr, positions = pick_rows(self.indptr, users)
         return self.at(positions, indptr)
 
@@ -85,7 +85,7 @@ class Histories:
         return self.at(positions, indptr)
 
     def at(self, positions: np.ndarray, indptr: np.ndarray) -> Histories:
-        """Return histories made of the events at some positions, cut by ``indptr``."""
+        """Return histories of the events at some positions, divided by ``indptr``."""
         values, times = picked(self.values, positions), picked(self.times, positions)
         kinds = picked(self.kinds, positions)
         return Histories(indptr, self.item_rows[positions], values, times, self.n_items, kinds)

@@ -202,7 +202,7 @@ def _metrics(names: str | Iterable[str]) -> tuple[Metric, ...]:
 
 
 def _find_targets(part: Part) -> _Targets:
-    """The users with a true item, the first one each, and whether it stands in their history."""
+    """The users with a true item, the first one each, and whether it is in their history."""
     truth = part.truth
     users = part.user_rows
     if not len(users):

@@ -69,7 +69,7 @@ class Question:
 
     @property
     def n_candidates(self) -> int:
-        """The number of items that may be recommended to somebody."""
+        """The number of items that may be recommended to at least one user."""
         return self.n_items if self.candidates is None else len(self.candidates)
 
     def user_batch(self, model: Recommender, users: np.ndarray) -> UserBatch:

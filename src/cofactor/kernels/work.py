@@ -14,7 +14,7 @@ from cofactor.base.threads import native_threads
 
 @contextmanager
 def run_context(run: Run) -> Iterator[None]:
-    """Run the body with the run's native threads; tell the user when kernels are compiled in it."""
+    """Run the body with the run's native threads; notify the user if kernels are compiled in it."""
     from cofactor.kernels.cpu.jit import compilation_shown
 
     with ExitStack() as stack:

@@ -18,7 +18,7 @@ FORMULAS: dict[str, str] = {
     "rmse_rounded": "rmse of predictions rounded to the scale's steps",
     "mse_rounded": "mse of predictions rounded to the scale's steps",
     "mae_rounded": "mae of predictions rounded to the scale's steps",
-    "coverage": "share of the items that stand in anybody's first k",
+    "coverage": "share of the items that are in at least one user's first k",
     "novelty": "mean of −log2 (share of users who have the item): surprise, in bits",
     "gini": "how unevenly items are recommended: 0 all alike, towards 1 one takes all",
     "popularity": "share of the first k that belong to the most popular fifth",

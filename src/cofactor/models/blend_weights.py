@@ -8,6 +8,7 @@ from typing import NamedTuple
 import numpy as np
 
 from cofactor.base.offsets import pick_rows
+from cofactor.metrics.ranking import discount
 
 # What a weight may become, as multiples of the first model's.
 _GRID = (0.0, 0.05, 0.1, 0.2, 0.3, 0.45, 0.7, 1.0, 1.5, 2.2, 3.3, 5.0, 10.0)
@@ -66,6 +67,6 @@ def _ndcg(validation: ScoredUsers, weights: np.ndarray, place: int, n_threads: i
         indptr, positions = pick_rows(validation.seen[0], users)
         seen = validation.seen[1][positions]
         ranks = mid_ranks(lines, validation.items[starts[users] + n], indptr, seen, n_threads)
-        gains[users] += np.where(ranks < place, 1 / np.log2(ranks + 2), 0.0)
-    ideal = np.cumsum(1 / np.log2(np.arange(place) + 2))[np.minimum(sizes, place) - 1]
+        gains[users] += np.where(ranks < place, discount(ranks), 0.0)
+    ideal = np.cumsum(discount(np.arange(place)))[np.minimum(sizes, place) - 1]
     return float((gains / ideal).mean())

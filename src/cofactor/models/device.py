@@ -1,4 +1,4 @@
-"""The device that was asked for, where a model can't use it: said, never ignored silently."""
+"""A requested device that a model can't use is reported, never ignored silently."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from cofactor.base.run import Run
 
 
 def say_if_unused(name: str, uses_device: bool, run: Run) -> None:
-    """Say that a model computes on the CPU although another device was asked for by name."""
+    """Report that a model computes on the CPU although another device was requested by name."""
     if not uses_device and run.device not in ("auto", "cpu"):
         say_or_log(
             run.progress,

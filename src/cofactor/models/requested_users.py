@@ -1,4 +1,4 @@
-"""Whom recommendations are asked for, as batches: users by id, by history, by profile."""
+"""The users of a request as batches: by id, by history, by profile."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ Requested = tuple[pa.Array, Iterator[tuple[int, UserBatch]]]
 
 
 def user_batches(model: Model[Any], users: Any, history: Any, unknown: str) -> Requested:
-    """Return the users (or the numbers of the histories) that are asked for, and their batches."""
+    """Return the users (or the numbers of the histories) of a request, and their batches."""
     ids = model.data.users
     if history is not None:
         policy = "skip" if unknown == "fallback" else "error"

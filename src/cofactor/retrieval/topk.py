@@ -155,7 +155,7 @@ def nearest(
     allowed: np.ndarray | None = None,
     n_threads: int = 1,
 ) -> TopK:
-    """Return the k rows with the largest cosine to each row asked, the row itself left out.
+    """Return the k rows with the largest cosine to each query row, without the row itself.
 
     Parameters
     ----------

@@ -150,7 +150,7 @@ def _check_support(
 ) -> None:
     if (logged.behaviour == 1).all() and (logged.target != 1).any():
         raise DataError(
-            "nothing in these lists was random (all probabilities are 1), so they tell nothing of"
+            "nothing in these lists was random (all probabilities are 1), so they hold nothing on"
             " what wasn't shown; let the service explore (serve --explore slots=0.1) first.",
             source=lists.source,
         )

@@ -66,7 +66,7 @@ def _plain(value: Any) -> Any:
 
 
 def origin_of(manifest: Manifest) -> Origin:
-    """Return the origin that a manifest tells of; what an older one lacks is as usual.
+    """Return the origin recorded in a manifest; what an older one lacks is the default.
 
     Raises
     ------
@@ -89,7 +89,7 @@ def origin_of(manifest: Manifest) -> Origin:
 
 
 def _repeats(manifest: Manifest) -> str:
-    """How an older model's repeated pairs were merged, as its notes tell."""
+    """How an older model's repeated pairs were merged, according to its notes."""
     if "history.log_indptr" in manifest.arrays:
         return KEEP
     merging = re.search(r"repeated pairs merged \((\w+)\)", " ".join(manifest.data.notes))

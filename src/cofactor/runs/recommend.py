@@ -44,7 +44,7 @@ def recommend_all(
         A fitted model.
     out
         A file that ends in .parquet, .csv or .jsonl, or a new folder (``"lists/"``) for Parquet
-        files of some users each; it appears whole or not at all.
+        files of some users each; it is written atomically.
     k
         Items a user, at most.
     filters
@@ -71,7 +71,7 @@ def recommend_all(
 
 
 def write_tables(tables: Iterator[pa.Table], out: str | os.PathLike[str]) -> tuple[Path, int]:
-    """Write lists to a file that ends in .parquet, .csv or .jsonl; it appears whole or not at all.
+    """Write lists to a file that ends in .parquet, .csv or .jsonl; it is written atomically.
 
     Parameters
     ----------

@@ -269,7 +269,7 @@ def _run_facts(plan: Plan, done: _Done, run: Run) -> dict[str, Any]:
 
 
 def _terms(source: Any) -> str | None:
-    """The terms of a dataset that is asked for by name."""
+    """The licence terms of a dataset given by name."""
     if not isinstance(source, str) or not datasets.known(source):
         return None
     return datasets.get(source).terms

@@ -90,7 +90,7 @@ class FeedRow(Answer, kw_only=True):
 
 
 class FeedRows(Answer, kw_only=True):
-    """Rows of items; no item stands in two of them."""
+    """Rows of items; no item is in two of them."""
 
     rows: list[FeedRow]
     source: str

@@ -1,4 +1,4 @@
-"""A lock between processes on a file, which the system lets go when its holder dies."""
+"""A lock between processes on a file, which the system releases when its holder dies."""
 
 from __future__ import annotations
 

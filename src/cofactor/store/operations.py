@@ -1,4 +1,4 @@
-"""What a write does, inside a transaction that somebody else began and will commit."""
+"""What a write does, inside a transaction that the caller began and will commit."""
 
 from __future__ import annotations
 

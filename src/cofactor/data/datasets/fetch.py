@@ -1,4 +1,4 @@
-"""Fetching a dataset from its publisher: only when asked to, whole or not at all, and checked."""
+"""Fetching a dataset from its publisher: only on request, atomically, and verified."""
 
 from __future__ import annotations
 

@@ -33,7 +33,7 @@ def plain_column(column: pa.ChunkedArray) -> pa.ChunkedArray:
 
 
 def is_readable(kind: pa.DataType) -> bool:
-    """Return whether features can be made of a type at all."""
+    """Return whether features can be computed from a type."""
     if pa.types.is_dictionary(kind) or isinstance(kind, pa.BaseExtensionType):
         return is_readable(kind.value_type if pa.types.is_dictionary(kind) else kind.storage_type)
     if _is_list(kind):

@@ -67,7 +67,7 @@ def checked_times(
 
 
 def _in_order(raw: Raw, times: np.ndarray, name: str) -> np.ndarray:
-    """Times whose order of day and month the whole column tells."""
+    """Times whose order of day and month follows from the whole column."""
     times, first = clock.ordered(times, raw.day_first)
     if first == "":
         assert raw.day_first is not None

@@ -37,7 +37,7 @@ _ROLES = {
 
 
 def words(name: str) -> list[str]:
-    """Return a name's words in lower case without accents, without what stands in brackets."""
+    """Return a name's words in lower case without accents, without what is in brackets."""
     bare = re.sub(r"\(.*?\)|\[.*?\]", " ", name)
     bare = re.sub(r"#|№|\b[Nn][°º]", " no ", bare)
     bare = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", bare)

@@ -112,7 +112,7 @@ class _Work:
     columns: list[np.ndarray] = field(default_factory=list)
 
     def reserve(self, rows: int) -> None:
-        """Make room for so many rows in all; nobody may be writing."""
+        """Grow the arrays to a number of rows; no thread may be writing."""
         self.room = rows
         if not self.columns:
             kinds = (self.kind, self.kind, np.float32, np.int64)
@@ -188,7 +188,7 @@ class _Blocks:
         self.status = found if self.status == self._plain else self.status
 
     def finish_all(self) -> None:
-        """Wait until nobody writes."""
+        """Wait until no thread writes."""
         while self.pending:
             self.finish_one()
 

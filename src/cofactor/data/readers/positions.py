@@ -1,4 +1,4 @@
-"""Roles of columns that have no names: by what stands in them, their order being a hint only."""
+"""Roles of columns without names: by their values; their order is only a hint."""
 
 from __future__ import annotations
 

@@ -42,7 +42,7 @@ def split(
     seed: int | None = None,
     **options: Any,
 ) -> Split:
-    """Cut data into train, test and, if asked, validation by a named rule.
+    """Split data into train, test and, if requested, validation by a named rule.
 
     Parameters
     ----------

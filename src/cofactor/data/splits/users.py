@@ -83,7 +83,7 @@ def by_users(
 
 
 def _asked(data: Interactions, shown: float, order: str, seed: int) -> np.ndarray:
-    """Which interactions would be asked for if their user were held out, bool [n]."""
+    """Which interactions would be the truth if their user were held out, bool [n]."""
     counts = data.user_counts
     n_asked = np.clip(
         np.floor((1 - shown) * counts + 0.5).astype(np.int64), 1, np.maximum(counts - 1, 1)

@@ -1,4 +1,4 @@
-"""Histories that follow a known Markov chain, with a knob for how hard the next item is to tell."""
+"""Histories that follow a known Markov chain, and a parameter of its predictability."""
 
 from __future__ import annotations
 

@@ -73,7 +73,7 @@ def power_law(
 def _counts(
     n_users: int, n_items: int, n_interactions: int, generator: np.random.Generator
 ) -> np.ndarray:
-    """The number of interactions of each user, int64, with exactly the sum that is asked for."""
+    """The number of interactions of each user, int64, with exactly the given sum."""
     high = max(1, n_items // 2)
     if n_users * high < n_interactions:
         high = n_items

@@ -1,4 +1,4 @@
-"""How Cofactor compiles kernels: one decorator, and a way to tell the user that it is happening."""
+"""How Cofactor compiles kernels: one decorator, and a notice to the user while it happens."""
 
 from __future__ import annotations
 

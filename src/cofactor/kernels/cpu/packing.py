@@ -12,7 +12,7 @@ from cofactor.kernels.cpu.jit import kernel
 def pack(
     columns: np.ndarray, values: np.ndarray, count: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Return as CSR what stands in the first ``count`` places of each row.
+    """Return as CSR the entries in the first ``count`` places of each row.
 
     Parameters
     ----------
@@ -38,7 +38,7 @@ def pack(
 def pack_transposed(
     columns: np.ndarray, values: np.ndarray, count: np.ndarray, n_columns: int
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Return as CSR the transpose of what stands in the first ``count`` places of each row.
+    """Return as CSR the transpose of the entries in the first ``count`` places of each row.
 
     Parameters
     ----------

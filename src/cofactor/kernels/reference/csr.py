@@ -33,7 +33,7 @@ def csr_order(
 
 
 def indptr_if_sorted(user_rows: np.ndarray, item_rows: np.ndarray, n_users: int) -> np.ndarray:
-    """Return where each user's pairs begin, if they stand in CSR order already.
+    """Return where each user's pairs begin, if they are in CSR order already.
 
     Parameters
     ----------

@@ -22,7 +22,7 @@ WHOLE, FIXED, CONTENT = "whole", "fixed", "content"
 
 
 class Table(nn.Module):
-    """An embedding that can be asked for its rows without passing on a gradient.
+    """An embedding whose rows can be looked up without a gradient.
 
     Parameters
     ----------

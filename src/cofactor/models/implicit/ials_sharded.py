@@ -297,7 +297,7 @@ _ones = np.ones(0, np.float32)  # as many as the longest shard so far had intera
 
 
 def pair_weights(equations: NormalEquations, shard: Shard) -> np.ndarray:
-    """Return w of a shard's interactions, float32 [n]; nobody may write to it."""
+    """Return w of a shard's interactions, float32 [n]; read-only."""
     global _ones
     count = len(shard.indices)
     if shard.values is not None:

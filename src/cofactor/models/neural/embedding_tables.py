@@ -176,7 +176,7 @@ class Replicas:
 
     @contextmanager
     def one(self) -> Iterator[nn.Module]:
-        """Lend a copy that nobody else uses until the block ends."""
+        """Lend a copy for exclusive use until the block ends."""
         try:
             lent = self._free.pop()
         except IndexError:

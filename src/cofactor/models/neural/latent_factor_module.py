@@ -15,7 +15,7 @@ from cofactor.training.torch.penalties import gravity, l2_of_batch
 
 @dataclass(frozen=True, kw_only=True)
 class TableSettings:
-    """How tables score and are held back.
+    """How tables score and are regularized.
 
     Parameters
     ----------

@@ -75,7 +75,7 @@ class LSTMRatingConfig(TrainingConfig):
     batch_size: int = setting(
         32, low=0, high=2**30, doc="Batch size in histories; 0 takes all of them."
     )
-    clip: float = setting(
+    max_grad_norm: float = setting(
         1.0, low=0.0, doc=("Gradient clipping: largest norm of the whole gradient; 0 doesn't clip.")
     )
 

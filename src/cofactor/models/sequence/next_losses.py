@@ -98,7 +98,7 @@ def _half(h: Tensor) -> torch.dtype:
 
 
 def _places(rows: Tensor, n_items: int) -> Tensor:
-    """Return where each item stands in distinct rows, int64 [n_items]; -1 where it doesn't."""
+    """Return the place of each item among distinct rows, int64 [n_items]; -1 where it doesn't."""
     places = rows.new_full((n_items,), -1)
     places[rows] = torch.arange(len(rows), device=rows.device)
     return places

@@ -1,4 +1,4 @@
-"""Which candidates may stand in the next place: caps per entry, and shares of groups."""
+"""Which candidates may take the next place: caps per entry, and shares of groups."""
 
 from __future__ import annotations
 
@@ -93,7 +93,7 @@ class GroupShares:
 
 
 class Exposure:
-    """How many lists each item may stand in.
+    """How many lists each item may be in.
 
     Of lists whose number is known each item stands in at most ``max(1, ⌊share · total⌋)``. Of an
     endless series it stands in at most ``share · n + burst`` of the first n, for every n.
@@ -119,7 +119,7 @@ class Exposure:
         self._lists = 0
 
     def open(self, rows: np.ndarray) -> np.ndarray:
-        """Return which items may stand in the next list, bool [n]."""
+        """Return which items may be in the next list, bool [n]."""
         most = self._share * (self._lists + 1) + self._burst if self._most is None else self._most
         return np.asarray(self._counts[rows] + 1 <= most)
 

@@ -1,1 +1,1 @@
-"""What `cofactor.runs.auto` is made of: families, the race between them, the blend, the words."""
+"""The parts of `cofactor.runs.auto`: families, the race between them, the blend, the report."""

@@ -1,4 +1,4 @@
-"""What a race of families is made of: its time, its trials, and a lane for each family."""
+"""The parts of a race of families: its clock, its trials, and a lane for each family."""
 
 from __future__ import annotations
 

@@ -10,12 +10,12 @@ from cofactor.runs.tutorials.figures import Reproduced, ratings
 
 
 def recipe(run: Run) -> Reproduced:
-    """Fit LatentFactor on all of ml-100k and show what can be asked of it."""
+    """Fit LatentFactor on all of ml-100k and show what it answers."""
     data = ratings("ml-100k")
     model = LatentFactor(
         factors=32, epochs=20, batch_size=2048, schedule="cosine", regularization=0.13
     ).fit(data, run=run)
-    report = Reproduced("tour", "One model, asked (ml-100k)", "Fitted on all 100,000 ratings.")
+    report = Reproduced("tour", "Answers of one model (ml-100k)", "Fitted on all 100,000 ratings.")
     report.curves["LatentFactor"] = model.curve
     user, item = 196, 242
     of_user = data.user_rows == data.users.rows(user)[0]

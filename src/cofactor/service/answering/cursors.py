@@ -66,7 +66,7 @@ class Cursor(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields
 
 
 def digest_of(*parts: Any) -> bytes:
-    """Return a digest of what a list was asked by."""
+    """Return a digest of a list's request."""
     return blake2b(msgspec.json.encode(parts, enc_hook=str), digest_size=8).digest()
 
 

@@ -184,7 +184,7 @@ def most_popular(loaded: Loaded, mask: np.ndarray, k: int, shown: np.ndarray) ->
 
 
 def liked_lately(profile: UserProfile, visible: np.ndarray, count: int) -> list[int]:
-    """Return the rows of the last different items that speak for a user's profile."""
+    """Return the rows of the latest distinct items that represent a user's profile."""
     found: list[int] = []
     for row in profile.rows[::-1].tolist():
         if visible[row] and row not in found:

@@ -99,7 +99,7 @@ class Experiment(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     rolled_out: str | None = None
 
     def share_of(self, user_id: str) -> float:
-        """Return where a user stands in [0, 1): evenly spread, and the same for ever."""
+        """Return a user's hash in [0, 1): uniform over users, and always the same."""
         digest = hashlib.sha256(f"{self.salt}\0{user_id}".encode()).digest()
         return int.from_bytes(digest[:8], "big") / 2**64
 

@@ -210,7 +210,7 @@ class Traffic:
     def _begin_shadow(
         self, scorer: Scorer, request: RecommendRequest, shadow: Experiment, shown: Recommendations
     ) -> None:
-        """Let the shadow version answer too; nobody waits for it."""
+        """Let the shadow version answer too, without waiting for it."""
         if len(self._shadows) >= _SHADOWS:
             self._shadow_counts.labels("left_out").inc()
             return

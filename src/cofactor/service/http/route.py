@@ -13,7 +13,7 @@ Handler = Callable[[Context, dict[str, str], Any], Awaitable[Any]]
 
 @dataclass(frozen=True)
 class Route:
-    """One thing that can be asked for.
+    """One kind of request: method and path.
 
     Parameters
     ----------

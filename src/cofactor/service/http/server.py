@@ -174,6 +174,6 @@ class Acceptor:
             task.add_done_callback(self._under_way.discard)
 
     def close(self) -> None:
-        """Take in nobody any more."""
+        """Accept no further connections."""
         self._loop.remove_reader(self._socket.fileno())
         self._socket.close()

@@ -213,7 +213,7 @@ class Retraining:
                 if await loop.run_in_executor(self._pool, self.is_due):
                     await self.retrain()
             except (CofactorError, OSError) as error:
-                log.warning("retraining not begun", extra={"facts": {"problem": str(error)}})
+                log.warning("retraining didn't start", extra={"facts": {"problem": str(error)}})
 
     async def retrain(self) -> Attempt:
         """Train, check, promote, remove what is old, and report."""
