@@ -10,7 +10,7 @@ PYTEST    := PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest -q
 SPREAD    := -n $(TEST_JOBS) --dist loadfile --no-loadscope-reorder
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-all lint types cluster floors wheel bench gpu notebooks docs site lowest newest light migration soak postgres clean
+.PHONY: help demo test test-all lint types cluster floors wheel bench gpu notebooks page docs site lowest newest light migration soak postgres clean
 
 help:  ## this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 20
@@ -27,7 +27,7 @@ demo: $(READY)  ## the whole tour: data, models side by side, recommendations, s
 	@$(BIN)/cofactor demo
 
 test: $(READY)  ## the test suite (a few minutes on two cores)
-	$(PYTEST) $(SPREAD) -m "not slow and not cluster and not notebooks and not checkers"
+	$(PYTEST) $(SPREAD) -m "not slow and not cluster and not notebooks and not checkers and not browser"
 
 test-all: $(READY)  ## the test suite with the slow tests (accuracy on real data)
 	$(PYTEST) $(SPREAD)
@@ -51,6 +51,10 @@ wheel: $(READY)  ## build the wheel, install it in a clean environment, and try 
 
 bench: $(READY)  ## the benchmarks against peers (makes their environments on demand); BENCH="ials bpr --rounds 3" for some
 	@$(BIN)/python -m benchmarks $(BENCH)
+
+page: $(READY)  ## the tests of the page in a real browser, Chromium (asks for root to install it where it is missing)
+	@command -v chromium >/dev/null || command -v google-chrome >/dev/null || test -n "$$CHROMIUM" || { command -v apt-get >/dev/null && [ "$$(id -u)" = 0 ] && apt-get update -qq && apt-get install -y -qq chromium >/dev/null; } || echo "no Chromium: the tests are skipped"
+	$(PYTEST) -m browser tests/service/http
 
 notebooks: $(READY)  ## run the tutorial notebooks (python -m tools.notebooks writes their outputs again)
 	$(BIN)/python -m pytest -q -m notebooks tests/test_notebooks.py

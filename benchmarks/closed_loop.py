@@ -9,7 +9,7 @@ it stands), sometimes find something themselves. The service retrains by schedul
 events``) with its guards. Shops see the same people with the same chance: one shows the ranking,
 others explore. In the last, from the middle on, an A/B test compares the model with popularity.
 Since the truth is known, each list's expected clicks and the best list's are too: the difference is
-the regret. docs/results.md defines the two worlds.
+the regret. docs/results.md defines the worlds.
 
 Requests go through the service's fast path, without sockets, and training runs in this process, so
 that several seeds cost little; ``--whole`` trains in a process of its own, as the service does."""
@@ -160,10 +160,15 @@ class Shop:
         self._train("v1", "ials", [str(self.history)])
         self.store = open_store(self.url, settings=StoreSettings(now=lambda: self.clock.now))
         settings = Settings(
-            max_waiting=60.0, timeout=60.0, log_impressions=True, explore=scenario.explore
+            max_waiting=60.0,
+            timeout=60.0,
+            log_impressions=True,
+            durable_impressions=True,  # a night is too short to wait for what is written later
+            explore=scenario.explore,
         )
-        # About one retraining in a day or two.
-        schedule = RetrainSchedule(events=max(50, world.people // 2))
+        # About one retraining in a day or two; where items live for days, one a day.
+        share = 20 if world.fading else 2
+        schedule = RetrainSchedule(events=max(50, world.people // share))
         retrain = RetrainSettings(schedule=schedule, source=self.url, look_seconds=0.1)
         self.app = build(self.models, self.store, settings, None, retrain)
         self.client = Client(self.app)
@@ -252,7 +257,7 @@ class Shop:
             self.outcome.failed += 1
             return
         shown = np.array([int(item["item_id"][1:]) for item in given["items"]])
-        expected = self.world.chance[user, shown] * VIEWED[: len(shown)]
+        expected = self.world.interest(user, day)[shown] * VIEWED[: len(shown)]
         record.lists += 1
         record.clicks += float(expected.sum())
         record.regret += self.world.best(user, day) - float(expected.sum())
@@ -267,7 +272,7 @@ class Shop:
             self.outcome.failed += not await self.client.click(user, clicked)
 
     def _found(self, rng: np.random.Generator, user: int, day: int) -> list[int]:
-        weights = self.world.chance[user] * (self.world.there[day] & ~self.world.seen[user])
+        weights = self.world.interest(user, day) * (self.world.there[day] & ~self.world.seen[user])
         return [int(rng.choice(self.world.items, p=weights / weights.sum()))]
 
     async def _settle(self) -> None:
@@ -303,6 +308,7 @@ SCENARIOS = (
     Scenario("slots", "slots=0.1"),
     Scenario("softmax", "softmax=0.6"),
     Scenario("new items", "slots=0+new=0.1+budget=300"),
+    Scenario("first exposure", "slots=0+new=0.1+budget=20"),
     Scenario("test", "softmax=0.6", test=True),
 )
 
@@ -364,14 +370,14 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=1, help="how many")
     parser.add_argument("--world", choices=WORLDS, default="arrival")
     parser.add_argument("--whole", action="store_true", help="train in processes of their own")
-    parser.add_argument("--only", default=None, help="one shop, by its name")
+    parser.add_argument("--only", action="append", help="a shop, by its name; may be repeated")
     parser.add_argument("--out", type=Path, default=None)
     given = parser.parse_args()
     logging.getLogger("cofactor").setLevel(logging.ERROR)
     found: list[dict[str, Any]] = []
     for seed in range(given.seed, given.seed + given.seeds):
         for scenario in SCENARIOS:
-            if given.only not in (None, scenario.name):
+            if given.only and scenario.name not in given.only:
                 continue
             done = asdict(
                 simulate(

@@ -216,12 +216,17 @@ class Regret:
         Against the model's best setting, and against the best setting of all models.
     below
         Whether it is below the baseline.
+    best
+        Its best settings.
+    tried
+        How many of its settings were measured; with the default alone there is no regret.
     """
 
     to_own: float | None
     to_any: float | None
     below: bool
     best: Settings
+    tried: int = 2
 
 
 def regret(ledger: Ledger, data: str, model: str, models: list[str], part: str) -> Regret | None:
@@ -238,6 +243,7 @@ def regret(ledger: Ledger, data: str, model: str, models: list[str], part: str) 
         return min(rows, key=lambda row: sign * row["validation"], default=None)
 
     default, best = ledger.get(data, model, {}), best_of(model)
+    tried = sum(key[:2] == (data, model) for key in ledger.rows)
     if default is None or best is None:
         return None
     if "error" in default:
@@ -251,18 +257,24 @@ def regret(ledger: Ledger, data: str, model: str, models: list[str], part: str) 
     floor = ledger.get(data, models[0], {})
     lost = floor is not None and part in floor
     below = bool(lost and floor and (mine > floor[part] if rating else mine < floor[part]))
-    return Regret(*missing, below, best["settings"])
+    return Regret(*missing, below, best["settings"], tried)
 
 
 def report(ledger: Ledger, sets: list[str], models: list[str], part: str) -> list[str]:
-    """Lines of a Markdown table: each model's regret on each set, its median and its worst."""
+    """Lines of a Markdown table: each model's regret on each set (- where its default alone was
+    measured), its median and its worst.
+    """
     lines = [
         f"| {part} | median | worst | below | {' | '.join(sets)} |",
         "|" + " --- |" * (len(sets) + 4),
     ]
     for model in models[1:]:
         found = [regret(ledger, data, model, models, part) for data in sets]
-        known = [one.to_own for one in found if one is not None and one.to_own is not None]
+        known = [
+            one.to_own
+            for one in found
+            if one is not None and one.to_own is not None and one.tried > 1
+        ]
         if not known:
             continue
         cells = [
@@ -275,7 +287,8 @@ def report(ledger: Ledger, sets: list[str], models: list[str], part: str) -> lis
 
 
 def _cell(one: Regret) -> str:
-    return f"{one.to_own:.1%} ({one.to_any:.1%}){' **below**' if one.below else ''}"
+    own = f"{one.to_own:.1%}" if one.tried > 1 else "-"
+    return f"{own} ({one.to_any:.1%}){' **below**' if one.below else ''}"
 
 
 def _run(given: argparse.Namespace, ledger: Ledger) -> None:

@@ -1,18 +1,21 @@
 """session_knn beside session-rec's VSTAN: seconds for an answer and hits on the same prefixes.
 
-``python -m benchmarks.sequences --session-rec PATH [--prefixes 300]``, where PATH is a checkout of
-github.com/rn5l/session-rec. Both sides run in this process, one thread, one after the other, and
-are told in CPU seconds; the data is Diginetica, by COFACTOR_DATA. The settings are those of the
-board for ours, and the same neighbours and index for theirs (500 sessions of the 1,000 latest);
-nothing was tuned for either here."""
+``python -m benchmarks.sequences --session-rec PATH [--prefixes 300] [--passes 4]``, where PATH is a
+checkout of github.com/rn5l/session-rec. Both sides run in this process, one thread, and are told in
+CPU seconds; they answer all prefixes in turns, and each side's fastest pass counts, since whatever
+else runs on a machine can only slow a side down. The data is Diginetica, by COFACTOR_DATA. The
+settings are those of the board for ours, and the same neighbours and index for theirs (500 sessions
+of the 1,000 latest); nothing was tuned for either here."""
 
 from __future__ import annotations
 
 import argparse
 import importlib.util
+import itertools
 import sys
 import time
 import types
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -35,55 +38,66 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--session-rec", type=Path, required=True)
     parser.add_argument("--prefixes", type=int, default=300)
+    parser.add_argument("--passes", type=int, default=4)
     parser.add_argument("--seed", type=int, default=0)
     asked = parser.parse_args()
     split = datasets.load_split(NAME)
     drawn = np.random.default_rng(asked.seed).permutation(split.test.truth.n_users)
     users = np.sort(drawn[: asked.prefixes])
     targets = split.test.truth.item_rows[split.test.truth.indptr[users]]
-    ours, fitting, alone, batch = cofactor_side(split, users)
-    theirs, their_fitting, their_answer = session_rec_side(split, users, asked.session_rec)
-    for label, scores, fit, answer in (
-        ("session_knn, one at a time", ours, fitting, alone),
-        ("session_knn, in batches", ours, fitting, batch),
-        ("session-rec VSTAN", theirs, their_fitting, their_answer),
-    ):
-        hit, mrr = measures(scores, targets)
+    sides = {
+        "session_knn, one at a time": cofactor_side(split, users, alone=True),
+        "session_knn, in batches": cofactor_side(split, users, alone=False),
+        "session-rec VSTAN": session_rec_side(split, users, asked.session_rec),
+    }
+    seconds = dict.fromkeys(sides, float("inf"))
+    for _ in range(asked.passes):
+        for label, (_, answer, _) in sides.items():
+            began = time.process_time()
+            answer()
+            seconds[label] = min(seconds[label], (time.process_time() - began) / len(users))
+    for label, (fitting, _, scored) in sides.items():
+        hit, mrr = measures(scored(), targets)
         print(
-            f"{label:28s} fit {fit:6.2f} CPU s, {1000 * answer:8.3f} CPU ms an answer,"
+            f"{label:28s} fit {fitting:6.2f} CPU s, {1000 * seconds[label]:8.3f} CPU ms an answer,"
             f" P@20 {hit:.2f}, MRR@20 {mrr:.2f}"
         )
+    alone, batch, theirs = seconds.values()
     print(
-        f"ratio of an answer's CPU time: {their_answer / alone:.1f} one at a time,"
-        f" {their_answer / batch:.1f} in batches; {len(users)} prefixes, seed {asked.seed}"
+        f"ratio of an answer's CPU time: {theirs / alone:.1f} one at a time, {theirs / batch:.1f}"
+        f" in batches; {len(users)} prefixes, seed {asked.seed}, best of {asked.passes} passes"
     )
 
 
-def cofactor_side(split: Split, users: np.ndarray) -> tuple[np.ndarray, float, float, float]:
-    """The scores of all items; CPU seconds of fitting, of an answer alone, of one in a batch."""
+# CPU seconds of fitting, what answers all prefixes, and what gives the scores of all items.
+Side = tuple[float, Callable[[], Any], Callable[[], np.ndarray]]
+
+
+def cofactor_side(split: Split, users: np.ndarray, alone: bool) -> Side:
+    """Ours, the 20 best for one prefix at a time, or the scores of all items for all at once."""
     settings = {**PRESETS[NAME], "neighbours": NEIGHBOURS, "sessions_per_item": LATEST}
     run = Run(threads=1)
     SessionKNN(**settings).fit(split.train, run=run)  # compiles what isn't compiled yet
     began = time.process_time()
     model = SessionKNN(**settings).fit(split.train, run=run)
     fitting = time.process_time() - began
-    scores_of(model, split.test, users[:2])
-    began = time.process_time()
-    scores, _ = scores_of(model, split.test, users)
-    batch = (time.process_time() - began) / len(users)
     histories = split.test.histories(users)
     rows = [histories.take(np.array([n])) for n in range(len(users))]
+
+    def scored() -> np.ndarray:
+        return scores_of(model, split.test, users)[0]
+
+    def answer() -> None:
+        for row in rows:
+            model.topk(model.fold_in(row), 20)
+
     model.topk(model.fold_in(rows[0]), 20)  # loads what is compiled
-    began = time.process_time()
-    for row in rows:
-        model.topk(model.fold_in(row), 20)
-    return scores, fitting, (time.process_time() - began) / len(users), batch
+    scores_of(model, split.test, users[:2])
+    return fitting, answer if alone else scored, scored
 
 
-def session_rec_side(
-    split: Split, users: np.ndarray, checkout: Path
-) -> tuple[np.ndarray, float, float]:
-    """The scores of all items; CPU seconds of fitting, and of an answer."""
+def session_rec_side(split: Split, users: np.ndarray, checkout: Path) -> Side:
+    """Theirs."""
     import pandas as pd
 
     train: Histories = split.train.histories()
@@ -96,17 +110,22 @@ def session_rec_side(
     peer.fit(frame)
     fitting = time.process_time() - began
     items = np.arange(split.train.n_items)
-    scores = np.zeros((len(users), len(items)), np.float32)
     prefixes = split.test.histories(users)
-    began = time.process_time()
-    for n in range(len(users)):
-        own = prefixes.item_rows[prefixes.indptr[n] : prefixes.indptr[n + 1]]
-        for item in own[:-1]:
-            peer.predict_next(f"asked {n}", item, items, timestamp=len(train), skip=True)
-            # With skip it only remembers the item; its sessions are looked up here.
-            peer.relevant_sessions = peer.relevant_sessions | peer.sessions_for_item(item)
-        scores[n] = peer.predict_next(f"asked {n}", own[-1], items, timestamp=len(train))
-    return scores, fitting, (time.process_time() - began) / len(users)
+    passes = itertools.count()
+
+    def scored() -> np.ndarray:
+        # Sessions of new names: it remembers what it was asked.
+        scores, name = np.zeros((len(users), len(items)), np.float32), f"pass {next(passes)} user"
+        for n in range(len(users)):
+            own = prefixes.item_rows[prefixes.indptr[n] : prefixes.indptr[n + 1]]
+            for item in own[:-1]:
+                peer.predict_next(f"{name} {n}", item, items, timestamp=len(train), skip=True)
+                # With skip it only remembers the item; its sessions are looked up here.
+                peer.relevant_sessions = peer.relevant_sessions | peer.sessions_for_item(item)
+            scores[n] = peer.predict_next(f"{name} {n}", own[-1], items, timestamp=len(train))
+        return scores
+
+    return fitting, scored, scored
 
 
 def loaded(checkout: Path) -> Any:

@@ -43,6 +43,14 @@ def test_regret_is_against_what_was_best_on_the_validation_part(tmp_path: Path) 
     assert "**below**" in line
 
 
+def test_a_default_alone_has_no_regret(tmp_path: Path) -> None:
+    ledger = ledger_of(tmp_path / "a.jsonl")
+    for name, value in (("popularity", 0.1), ("ease", 0.2)):
+        ledger.put({"set": "b", "model": name, "settings": {}, "validation": value})
+    line = defaults.report(ledger, ["a", "b"], ["popularity", "ease"], "validation")[-1]
+    assert line == "| ease | 10.0% | 10.0% | 0 | 10.0% (10.0%) | - (0.0%) |"
+
+
 def test_what_was_measured_is_kept_and_the_last_value_counts(tmp_path: Path) -> None:
     path = tmp_path / "a.jsonl"
     ledger_of(path).put({"set": "a", "model": "ease", "settings": {}, "validation": 0.21})

@@ -409,7 +409,7 @@ class IALS(_IALS):
         How much a value adds to the weight; with confidence ones, nothing.
     regularization : float | None >= 0, default None
         L2 regularization of a vector per pair that it is part of (see frequency_exponent); None:
-            what noise of the data's sparsity needs.
+            what the data's noise needs.
     unobserved_regularization : float | None >= 0, default None
         What every pair counts as unobserved in the L2 (beta0), beside 1 for an observed one;
             None: the unobserved weight; 0: observed pairs alone.
@@ -637,7 +637,8 @@ class LogisticMF(_LogisticMF):
         Negatives sampled for each positive at each step; 0 takes all there are (small data).
     regularization : float | None >= 0, default None
         L2 regularization: weight of half the squared vectors in the loss; None: half of what the
-            data's noise alone would show.
+            data's noise alone would show, or another share that ranks held-out interactions
+            better.
     use_values : bool, default False
         Whether a positive's confidence is alpha times its value, or alpha alone.
     fold_in_steps : int >= 1 <= 10000, default 60

@@ -188,8 +188,14 @@ class Client:
         given = {"k": k, "half_life": half_life, "where": where, "cursor": cursor}
         return self._get("/v1/feeds/trending", Feed, **given)
 
-    def popular(self, column: str, value: str, k: int = 10, cursor: str | None = None) -> Feed:
-        """Return the most popular items of one category."""
+    def popular(
+        self,
+        column: str | None = None,
+        value: str | None = None,
+        k: int = 10,
+        cursor: str | None = None,
+    ) -> Feed:
+        """Return the most popular items, of one category if it is named."""
         given = {"column": column, "value": value, "k": k, "cursor": cursor}
         return self._get("/v1/feeds/popular", Feed, **given)
 

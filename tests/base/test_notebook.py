@@ -18,8 +18,10 @@ from cofactor.base.progress import SILENT
 from cofactor.base.run import Run
 from cofactor.base.svg import Axes, Series, chart
 from cofactor.data.synthetic import shop
+from cofactor.runs.auto import Chosen
 from cofactor.runs.compare import compare
 from cofactor.runs.train import train
+from cofactor.training.curve import LearningCurve
 
 HOSTILE = "</td><img src=x onerror=alert(1)> & \"q\" 'a'"
 VOID = {"br", "img", "meta", "line", "polyline", "rect"}
@@ -123,6 +125,25 @@ def test_hostile_titles_stay_text() -> None:
         assert "img" not in Whole(text).seen
         assert "&lt;img src=x" in text
     assert "img" not in Whole(data.catalogue._repr_html_()).seen
+
+
+def test_what_searches_and_folds_found_is_shown() -> None:
+    data = shop(n_users=60, n_items=30, seed=0)
+    folds = cofactor.cross_validate("popularity", data, folds=2, run=QUICK)
+    line = {"model": "ease", "value": 0.41, "seconds": 0.1}
+    chosen = Chosen("ease", None, "ndcg@10", 0.41, "ease & its <defaults> were chosen.", (line,))
+    for thing, word in ((folds, "fold 2"), (chosen, "its &lt;defaults&gt;")):
+        text = thing._repr_html_()
+        assert Whole(text).seen.count("table") == 1
+        assert word in text
+    assert ">0.10<" in chosen._repr_html_()
+    assert repr(chosen) == chosen.sentence
+
+
+def test_epochs_of_a_curve_are_counted_from_one() -> None:
+    curve = LearningCurve(loss=[3.0, 2.0, 2.5], best_epoch=1)
+    assert repr(curve) == "LearningCurve(3 epochs, best 2: loss 2.0000)"
+    assert "best epoch 2" in curve._repr_html_()
 
 
 def test_reprs_are_short(split: cofactor.Split, compared: Any, tmp_path: Any) -> None:

@@ -16,6 +16,7 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 
+from cofactor.artifact.load import load
 from cofactor.cli.main import COMMANDS
 from cofactor.models import registry
 
@@ -64,6 +65,15 @@ def test_train_measures_saves_and_says_what_it_did(
     assert "20 % of each user's interactions for test" in done.out
     assert "fitted on all of the data" in done.out
     assert (tmp_path / "m" / "manifest.json").is_file()
+
+
+def test_train_says_where_figures_depend_on_threads(
+    cofactor: Run, shop_files: Path, tmp_path: Path
+) -> None:
+    train = ("train", shop_files / "events.csv", "--model", "bpr", "--set", "epochs=1", "--out")
+    said = "--threads 1 repeats them"
+    assert said in cofactor(*train, tmp_path / "two", "--threads", "2").out
+    assert said not in cofactor(*train, tmp_path / "one", "--threads", "1").out
 
 
 def test_train_without_a_model_chooses_one_and_names_its_folder(
@@ -146,6 +156,27 @@ def test_recommend_to_a_user_leaves_out_what_was_seen_and_shows_titles(
     assert len(found) == 5
     assert not seen & set(found)
     assert all(line["title"] for line in facts["recommendations"])
+
+
+def test_recommend_to_several_users_by_options_and_by_a_file(
+    cofactor: Run, trained: Path, tmp_path: Path
+) -> None:
+    users = load(trained).data.users.ids([3, 5, 8])
+    names = ",".join(map(str, users[:2]))
+    facts = cofactor(
+        "recommend", trained, "--user", names, "--user", users[2], "-k", 2, "--json"
+    ).json
+    assert [line["user_id"] for line in facts["recommendations"]] == [
+        user for user in users for _ in range(2)
+    ]
+    (tmp_path / "users.txt").write_text("\n".join(map(str, users)) + "\n\n")
+    listed = ("recommend", trained, "--users", tmp_path / "users.txt", "-k", 2)
+    assert cofactor(*listed, "--json").json == facts
+    done = cofactor(*listed, "--out", tmp_path / "lists.csv")
+    assert (done.code, len((tmp_path / "lists.csv").read_text().splitlines())) == (0, 7)
+    assert f"user {users[1]}:" in cofactor(*listed).out
+    (tmp_path / "users.txt").write_text(f"{users[0]}\nnobody\n")
+    assert "unknown user 'nobody'" in cofactor(*listed).sentence
 
 
 def test_recommend_to_a_stranger_by_history_with_reasons(cofactor: Run, trained: Path) -> None:

@@ -38,10 +38,17 @@ def test_an_experiment_from_start_to_roll_out(models: Path, cofactor: Callable[.
     shown = json.loads(cofactor("experiment", "status", models, "--json").out)
     assert [arm["arm"] for arm in shown["arms"]] == ["v1", "v2~slots=0.1"]
     assert shown["comparisons"][0]["verdict"] == "too_early"
-    assert "too early" in cofactor("experiment", "status", models).out
-    refused = cofactor("experiment", "roll-out", models, "v9")
+    cofactor(
+        "experiment", "start", models, "--name", "s", "--kind", "shadow", "--arms", "v1:1,v2:1"
+    )
+    status = " ".join(cofactor("experiment", "status", models, "--name", "n").out.split())
+    assert "too early" in status
+    assert "click counts 1, purchase counts 5 within 6h of a list" in status
+    assert "s (shadow) is running too: --name s" in status
+    cofactor("experiment", "stop", models, "--name", "s")
+    refused = cofactor("experiment", "roll-out", models, "v9", "--name", "n")
     assert (refused.code, "must be an arm of n" in refused.err) == (1, True)
-    done = cofactor("experiment", "roll-out", models, "v2")
+    done = cofactor("experiment", "roll-out", models, "v2", "--name", "n")
     assert done.code == 0, done.err
     assert Folder(models).pointer().version == "v2"
     assert Experiments(Folder(models)).get("n").rolled_out == "v2"
@@ -61,10 +68,10 @@ def test_a_refused_roll_out_ends_nothing(models: Path, cofactor: Callable[..., A
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (("begin", "DIR"), "the action must be one of"),
-        (("start", "DIR", "--name", "x"), "needs --name and --arms"),
-        (("start", "DIR", "v1"), "takes no VERSION"),
-        (("roll-out", "DIR"), "needs a VERSION"),
+        (("begin", "DIR"), "No such command 'begin'"),
+        (("start", "DIR", "--name", "x"), "Missing option '--arms'"),
+        (("stop", "DIR", "v1"), "extra argument"),
+        (("roll-out", "DIR"), "Missing argument 'VERSION'"),
     ],
 )
 def test_wrong_calls_say_what_is_missing(

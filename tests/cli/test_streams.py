@@ -132,7 +132,7 @@ def test_a_module_that_cannot_be_imported_is_one_sentence(
         raise RuntimeError("cannot cache function: no locator available")
 
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
-    monkeypatch.setattr(main_module.importlib, "import_module", broken)
+    monkeypatch.setattr("cofactor.cli.app.importlib.import_module", broken)
     assert "no locator" in cofactor("models").sentence
 
 

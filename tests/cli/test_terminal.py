@@ -22,7 +22,7 @@ from cofactor.base.progress import SilentProgress
 from cofactor.base.run import Run
 from cofactor.cli import output as output_module
 from cofactor.cli.main import COMMANDS, EXAMPLES, main
-from cofactor.cli.output import Output
+from cofactor.cli.output import Output, wrapped
 from cofactor.cli.tables import print_table
 from cofactor.data.synthetic import shop
 from cofactor.metrics.formulas import FORMULAS
@@ -71,6 +71,32 @@ def test_prose_wraps_between_words() -> None:
     words = re.findall(r"[a-z]+", text)
     assert words.count("rather") == 6
     assert words.count("words") == 6
+
+
+def test_a_column_in_which_nothing_stands_is_left_out() -> None:
+    text = printed([{"model": "ease", "note": "", "seconds": 0.1}], 80)
+    assert "note" not in text
+    assert "0.10" in text
+    assert "0.1000" not in text
+
+
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+@pytest.mark.parametrize("indent", ["", "  ", "  - "])
+def test_indented_notes_and_errors_fit_a_terminal(
+    indent: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "40")
+    text = f"first\n{indent}" + "a note that is longer than a line of the terminal; " * 2 + "end"
+    lines = wrapped(text, Terminal()).splitlines()
+    assert max(map(len, lines)) <= 40
+    assert lines[0] == "first"
+    assert lines[1].startswith(indent + "a note")
+    assert all(line.startswith(" " * len(indent)) for line in lines[2:])
+    assert wrapped(text, io.StringIO()) == text
 
 
 def test_the_best_line_is_coloured_on_a_terminal_only(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -133,6 +159,9 @@ def test_bash_completes_commands_options_and_names(capsys: pytest.CaptureFixture
     assert completed("cofactor compare a.csv --models ease,ia", capsys) == ["ease,ials"]
     assert completed("cofactor evaluate m --metrics rec", capsys) == ["recall@10"]
     assert completed("cofactor train a.csv --device cu", capsys) == ["cuda"]
+    assert completed("cofactor events im", capsys) == ["import"]
+    assert completed("cofactor events import u f --k", capsys) == ["--kind"]
+    assert completed("cofactor events prune u --k", capsys) == ["--keep-impressions"]
 
 
 @pytest.mark.parametrize("shell", ["zsh", "fish"])
@@ -208,16 +237,16 @@ def test_long_sentences_break_between_words_on_a_terminal(
 ) -> None:
     monkeypatch.setenv("COLUMNS", "40")
     sentence = "Held out: twenty per cent of each user's interactions for the test, by chance."
-    command = "  cofactor train somewhere/with/a/long/path.csv --model ials --out model"
+    command = "cofactor train somewhere/with/a/long/path.csv --model ials --out model"
     Output().line(sentence)
     assert capsys.readouterr().out == sentence + "\n"
     monkeypatch.setattr(output_module.sys.stdout, "isatty", lambda: True)
     Output().line(sentence)
-    wrapped = capsys.readouterr().out
-    assert max(map(len, wrapped.splitlines())) <= 40
-    assert " ".join(wrapped.split()) == sentence
-    Output().line(command)
-    assert capsys.readouterr().out == command + "\n"
+    told = capsys.readouterr().out
+    assert max(map(len, told.splitlines())) <= 40
+    assert " ".join(told.split()) == sentence
+    Output().command(command)
+    assert capsys.readouterr().out == f"  {command}\n"
 
 
 def test_waiting_is_a_line_where_there_is_no_terminal(capsys: pytest.CaptureFixture[str]) -> None:
@@ -227,3 +256,23 @@ def test_waiting_is_a_line_where_there_is_no_terminal(capsys: pytest.CaptureFixt
     with Output(quiet=True).waiting("loading model ..."):
         pass
     assert capsys.readouterr().err == ""
+
+
+@pytest.mark.parametrize(
+    ("action", "own", "others"),
+    [
+        ("events import", "--kind", "--user --keep-impressions --overwrite"),
+        ("events export", "--user", "--kind --rejects --keep-impressions"),
+        ("events prune", "--keep-impressions", "--items --kind --overwrite"),
+        ("experiment start", "--arms", "--store --force"),
+        ("experiment roll-out", "--force", "--arms --window"),
+    ],
+)
+def test_an_action_shows_its_own_options_and_an_example(
+    action: str, own: str, others: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main([*action.split(), "--help"]) == 0
+    text = capsys.readouterr().out
+    assert own in text
+    assert not [other for other in others.split() if other in text]
+    assert f"Example: cofactor {action} " in text

@@ -154,3 +154,48 @@ def test_the_cure_names_the_column_that_is_likely_meant(tmp_path: Path) -> None:
     path = write(tmp_path, "x.csv", "author,library patron name,title,bib", ["A,B,C,D"])
     with pytest.raises(DataError, match="perhaps user='library patron name'"):
         cofactor.read(path)
+
+
+@pytest.mark.parametrize(
+    ("header", "row"),
+    [
+        (
+            "Sales Record Number,Buyer Username,Custom Label,Quantity,Sale Date",
+            "{n},{u},{i},{q},{t}",
+        ),
+        ("t_dat,customer_id,article_id,price,sales_channel_id", "{t},{u},{i},0.05,2"),
+        ("Auftraggeber;Material;Auftragsmenge;ME;Belegdatum", "{u};{i};{q};ST;{t}"),
+    ],
+)
+def test_an_auctions_a_chains_and_an_erps_columns_are_known(
+    tmp_path: Path, header: str, row: str
+) -> None:
+    rows = [
+        row.format(n=n, u=u, i=i, q=q, t=f"2026-01-0{n + 1}") for n, (u, i, q) in enumerate(SOLD)
+    ]
+    events = cofactor.read(write(tmp_path, "sold.csv", header, rows))
+    assert events.users.to_pylist() == ["kunde1", "kunde2", "kunde1"]
+    assert events.items.to_pylist() == ["A-1", "A-2", "A-2"]
+    assert events.times is not None
+    assert events.times[0] == 1767225600
+
+
+@pytest.mark.parametrize("as_lines", [True, False])
+def test_products_within_an_objects_object_give_a_row_each(tmp_path: Path, as_lines: bool) -> None:
+    def bought(user: str, *products: str) -> dict[str, object]:
+        held = {"order_id": "x", "products": [{"product_id": one} for one in products]}
+        return {"userId": user, "timestamp": "2026-01-02T00:00:00Z", "properties": held}
+
+    rows = [bought("u1", "a", "b"), bought("u2", "a"), {"userId": "u3", "properties": {}}]
+    text = "\n".join(map(json.dumps, rows)) if as_lines else json.dumps(rows)
+    (tmp_path / "track.json").write_text(text)
+    events = cofactor.read(tmp_path / "track.json")
+    assert events.users.to_pylist() == ["u1", "u1", "u2"]
+    assert events.items.to_pylist() == ["a", "b", "a"]
+    assert events.times is not None
+
+
+def test_all_reasons_are_told_where_no_row_is_left(tmp_path: Path) -> None:
+    path = write(tmp_path, "sold.csv", "user,item,date", ["a,x,soon", "b,,soon"])
+    with pytest.raises(DataError, match="1 row has no item id, 2 rows have no time in"):
+        cofactor.read(path, on_bad="skip")

@@ -10,6 +10,7 @@ import pytest
 
 from cofactor.base.errors import ArgumentError, UnknownNameError
 from cofactor.data import datasets, moments
+from cofactor.data.describe import describe
 from cofactor.data.events import Events
 from cofactor.data.interactions import Interactions
 from cofactor.data.readers.read import read
@@ -317,3 +318,10 @@ def test_leave_last_with_validation_seen_is_the_published_protocol_of_sasrec():
     data = whole if isinstance(whole, Interactions) else Interactions.build(whole)
     made = split(data, "leave-last", validation=1).with_validation_seen()
     assert made.fingerprint == datasets.load_split("sasrec-ml-1m").fingerprint
+
+
+def test_splits_and_descriptions_take_tables_as_fit_does() -> None:
+    table = {"user": [1, 1, 1, 2, 2, 2], "item": [3, 4, 5, 3, 5, 6]}
+    made = split(table, "per-user", test=0.34, seed=1)
+    assert (len(made.train), len(made.test.truth)) == (4, 2)
+    assert describe(table).interactions == 6

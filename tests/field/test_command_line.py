@@ -86,6 +86,16 @@ def test_messages_have_no_words_of_python(
     assert not PYTHON.search(re.sub(r"--columns \w+=\w*|time=NAME|'[^']*'", "", said)), said
 
 
+def test_an_unread_column_of_kinds_is_named_with_the_option() -> None:
+    table = {"user": [1, 2], "item": [3, 4], "qty": [1, 2], "event": ["view", "buy"]}
+    (note,) = cofactor.read(table).notes
+    assert in_options(note).endswith(
+        "not read: event (--columns time=NAME takes one); --kinds KIND=WEIGHT,... would weigh the"
+        " kinds of events in event"
+    )
+    assert in_options("use device='cpu'") == "use --device cpu"
+
+
 def test_what_a_file_holds_is_not_put_into_options() -> None:
     assert in_options("give member=, or value=False; on_bad='skip'") == (
         "give --member, or --columns value=; --on-bad skip"

@@ -8,7 +8,7 @@ import pytest
 from cofactor.base.run import Run
 from cofactor.data.interactions import Interactions
 from cofactor.data.synthetic import shop
-from cofactor.models import collapse
+from cofactor.models import collapse, registry
 from cofactor.models.implicit.ials import IALS
 
 ONE = Run(threads=1)
@@ -93,3 +93,22 @@ def test_fitting_says_so(books, caplog):
     progress = Said()
     collapsed_model().fit(books, run=Run(threads=1, progress=progress))
     assert any("ials has collapsed" in text for text in progress.said)
+
+
+# Settings that leave little but what all users have in common.
+COLLAPSED = {
+    "ials": {"regularization": 0.2},
+    "bpr": {"regularization": 50.0, "bias_regularization": 0.0, "learning_rate": 0.02},
+    "warp": {"regularization": 50.0, "bias_regularization": 0.0},
+    "logistic_mf": {"regularization": 1e4},
+    "latent_factor": {"loss": "bpr", "regularization": 50.0},
+    "simplex": {"negative_weight": 1e-6, "learning_rate": 0.05, "epochs": 10},
+    "neumf": {"regularization": 3.0, "learning_rate": 0.03, "epochs": 10},
+    "feature_ials": {"regularization": 1e4, "epochs": 2, "compare_without_features": False},
+}
+
+
+@pytest.mark.parametrize("name", COLLAPSED)
+def test_every_latent_model_that_ranks_says_so(name, books, caplog):
+    registry.create(name, **{"factors": 4, "epochs": 2} | COLLAPSED[name]).fit(books, run=ONE)
+    assert f"{name} has collapsed" in caplog.text

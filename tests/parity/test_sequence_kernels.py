@@ -8,12 +8,19 @@ from hypothesis import strategies as st
 from cofactor.base.run import Run
 from cofactor.data.histories import Histories
 from cofactor.data.interactions import Interactions
-from cofactor.kernels.cpu import next_rank, next_sums, session_neighbours, transitions
+from cofactor.kernels.cpu import (
+    next_rank,
+    next_sums,
+    session_neighbours,
+    session_shares,
+    transitions,
+)
 from cofactor.kernels.reference import next_rank as plain_next_rank
 from cofactor.kernels.reference import next_sums as plain_next_sums
 from cofactor.kernels.reference import session_neighbours as plain_session_neighbours
 from cofactor.kernels.reference import transitions as plain_transitions
 from cofactor.models.sequence.session_knn import SessionKNN
+from cofactor.retrieval.topk import best_scores
 
 LISTS = st.lists(st.lists(st.integers(0, 8), max_size=14), max_size=6)
 
@@ -98,6 +105,15 @@ def test_session_votes_equal_the_reference(lists, queries, neighbours, per_item)
         plain_session_neighbours.session_votes(*arguments),
         rtol=1e-5,
     )
+    histories = Histories.of(queries, 9)
+    excluded = packed([sorted(set(one[:2])) for one in queries])
+    allowed = np.arange(9) != 4
+    for k in (1, 3, 9):
+        limits = {"excluded": excluded, "allowed": allowed}
+        ours = model.topk(model.fold_in(histories), k, **limits)
+        theirs = best_scores(model.score_batch(model.fold_in(histories)), k, **limits)
+        np.testing.assert_array_equal(ours.rows, theirs.rows)
+        np.testing.assert_array_equal(ours.scores, theirs.scores)
     for b in range(len(queries)):
         span = slice(asked[0][b], asked[0][b + 1])
         query = (asked[1][span], asked[2][span], model.index, neighbours)
@@ -105,3 +121,9 @@ def test_session_votes_equal_the_reference(lists, queries, neighbours, per_item)
         theirs = plain_session_neighbours.nearest_sessions(*query)
         for one, two in zip(ours, theirs, strict=True):
             np.testing.assert_allclose(one, two)
+        rest = (model._settings(), model._idf(1.0), np.array([3, 0, 3, 8]))
+        np.testing.assert_allclose(
+            session_shares.vote_shares(*query[:3], *rest),
+            plain_session_neighbours.vote_shares(*query[:3], *rest),
+            rtol=1e-6,
+        )

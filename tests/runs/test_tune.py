@@ -97,6 +97,8 @@ def test_the_best_settings_are_chosen_on_validation_and_reproduced_by_the_words(
     assert words[:5] == ["cofactor", "train", "shop.csv", "--model", "ease"]
     given = [words[n + 1] for n, word in enumerate(words) if word == "--set"]
     assert cofactor.EASE.Config.from_text(given) == cofactor.EASE.Config(**done.settings)
+    assert repr(done).startswith(f"ease: {', '.join(given)}\n")
+    assert "Tuned ease" in done._repr_html_()
 
 
 def test_the_test_part_is_measured_once_by_models_fitted_on_the_rest() -> None:

@@ -12,7 +12,7 @@ import pytest
 from prometheus_client import CollectorRegistry
 
 from cofactor.service.answering.admission import Admission
-from cofactor.service.experiments.impression_log import ImpressionLog
+from cofactor.service.experiments.impression_log import DurableLog
 from cofactor.service.settings import Settings
 from cofactor.store import Ack, Impression, Store, StoreUnavailableError, open_store
 
@@ -53,8 +53,8 @@ class Held:
         return write
 
 
-def made(store: Any, admission: Admission) -> ImpressionLog:
-    return ImpressionLog(store, admission, CollectorRegistry())
+def made(store: Any, admission: Admission) -> DurableLog:
+    return DurableLog(store, admission, CollectorRegistry())
 
 
 def test_lists_of_one_turn_are_one_write_and_the_next_takes_what_gathered(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -60,3 +62,17 @@ def test_collaborative_model_needs_interactions_where_content_does_not() -> None
 def test_counts_above_all_items_are_refused() -> None:
     with pytest.raises(ArgumentError, match="more than 1000"):
         runs.learning_curve(shop(), "ease", counts=(1000,))
+
+
+def test_sentences_say_what_is_ranked_and_what_differs() -> None:
+    model = registry.create("content_knn", text=("description",))
+    results = runs.learning_curve(shop(), model, counts=(0, 3), share=0.3, run=Run(threads=1))
+    ranked, *tested = runs.sentences(results)
+    assert f"the same {results[0].how.n_candidates:,} items are ranked" in ranked
+    assert tested == ["Nothing shows that interactions help beyond 0 (ndcg@10)."]
+    shuffled = dict(results)
+    worse = results[0].values["ndcg@10"] / 2
+    shuffled[0] = replace(results[0], values={**results[0].values, "ndcg@10": worse})
+    assert runs.sentences(shuffled)[1:] == [
+        "Significantly better than with 0 interactions (ndcg@10): with 3."
+    ]

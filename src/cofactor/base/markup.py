@@ -63,7 +63,7 @@ def table(rows: Sequence[Mapping[str, Any]], *, best: int | None = None, more: i
     head = "".join(f'<th scope="col"{kinds[name]}>{safe(name)}</th>' for name in names)
     lines = []
     for n, row in enumerate(rows):
-        cells = "".join(f"<td{kinds[name]}>{safe(shown(row[name]))}</td>" for name in names)
+        cells = "".join(f"<td{kinds[name]}>{safe(shown(row[name], name))}</td>" for name in names)
         mark = ' class="best"' if n == best else ""
         lines.append(f"<tr{mark}>{cells}</tr>")
     rest = f'<div class="soft">… {more:,} more</div>' if more else ""
@@ -93,8 +93,10 @@ def notes(sentences: Sequence[str]) -> str:
     return f"<ul>{items}</ul>" if items else ""
 
 
-def shown(value: Any) -> str:
-    """Return a value as people read it: four significant digits, thousands separated."""
+def shown(value: Any, column: str = "") -> str:
+    """Return a value as people read it: thousands separated, four decimals below 10; two of the
+    seconds of a column that says so (``seconds``, ``fit s``).
+    """
     if value is None:
         return ""
     if isinstance(value, bool):
@@ -104,6 +106,8 @@ def shown(value: Any) -> str:
     if isinstance(value, float):
         if math.isnan(value):
             return "–"
+        if column == "seconds" or column.endswith(" s"):
+            return f"{value:,.2f}"
         return f"{value:.4f}" if abs(value) < 10 else f"{value:,.1f}"
     return str(value)
 

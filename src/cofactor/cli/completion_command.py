@@ -5,7 +5,6 @@ fish > ~/.config/fish/completions/cofactor.fish"""
 
 from __future__ import annotations
 
-import importlib
 from collections.abc import Iterable, Mapping
 from typing import Annotated, Any
 
@@ -35,24 +34,41 @@ def command(
 
 
 def _options() -> dict[str, dict[str, str]]:
-    """The options of each command, with their help."""
+    """The options of each command (``train``) and action (``events import``), with their help."""
     from typer.main import get_command
 
-    from cofactor.cli.groups import expanded
+    from cofactor.cli.app import app_of
     from cofactor.cli.main import COMMANDS
 
     found: dict[str, dict[str, str]] = {}
     for name in COMMANDS:
-        module = importlib.import_module(f"cofactor.cli.{name}_command")
-        app = typer.Typer(add_completion=False)
-        app.command()(expanded(module.command))
-        parameters: Iterable[Any] = get_command(app).params
-        found[name] = {"--help": "Show this message and exit."} | {
-            option: getattr(one, "help", None) or ""
-            for one in parameters
-            for option in [*one.opts, *one.secondary_opts]
-            if option.startswith("--")
-        }
+        made: Any = get_command(app_of(name))
+        actions = getattr(made, "commands", None)
+        if actions is None:
+            found[name] = _options_of(made.params)
+        else:
+            found |= {
+                f"{name} {action}": _options_of(one.params) for action, one in actions.items()
+            }
+    return found
+
+
+def _options_of(parameters: Iterable[Any]) -> dict[str, str]:
+    return {"--help": "Show this message and exit."} | {
+        option: getattr(one, "help", None) or ""
+        for one in parameters
+        for option in [*one.opts, *one.secondary_opts]
+        if option.startswith("--")
+    }
+
+
+def _actions(options: Iterable[str]) -> dict[str, list[str]]:
+    """The actions of each command that has some."""
+    found: dict[str, list[str]] = {}
+    for name in options:
+        command, _, action = name.partition(" ")
+        if action:
+            found.setdefault(command, []).append(action)
     return found
 
 
@@ -83,9 +99,16 @@ def _bash(
         f'    {name}) words="{" ".join(words)}"{"; lists=1" if name in _LISTS else ""} ;;'
         for name, words in values.items()
     )
-    of = "\n".join(f'    {name}) words="{" ".join(opts)}" ;;' for name, opts in options.items())
+    of = "\n".join(
+        f'    "{name}{"" if " " in name else " "}"*) words="{" ".join(opts)}" ;;'
+        for name, opts in options.items()
+    )
+    actions = "\n".join(
+        f'    {name}) words="{" ".join(found)}" ;;' for name, found in _actions(options).items()
+    )
     start = "autoload -U +X bashcompinit && bashcompinit\n" if zsh else ""
-    return start + _BASH.format(commands=" ".join(options), behind=behind, of=of)
+    commands = " ".join(dict.fromkeys(name.partition(" ")[0] for name in options))
+    return start + _BASH.format(commands=commands, behind=behind, of=of, actions=actions)
 
 
 _BASH = """_cofactor() {{
@@ -104,8 +127,12 @@ _BASH = """_cofactor() {{
     current="${{current##*,}}"
   fi
   if [ -z "$words" ] && [[ "$current" == -* ]]; then
-    case "${{COMP_WORDS[1]}}" in
+    case "${{COMP_WORDS[1]}} ${{COMP_WORDS[2]}}" in
 {of}
+    esac
+  elif [ "$COMP_CWORD" -eq 2 ]; then
+    case "${{COMP_WORDS[1]}}" in
+{actions}
     esac
   fi
   if [ -n "$words" ]; then
@@ -124,11 +151,18 @@ def _fish(options: Mapping[str, Mapping[str, str]], values: Mapping[str, list[st
         f"complete -c cofactor -n __fish_use_subcommand -f -a {name} -d {_quoted(what)}"
         for name, what in COMMANDS.items()
     ]
+    for name, found in _actions(options).items():
+        unseen = f"not __fish_seen_subcommand_from {' '.join(found)}"
+        lines.append(
+            f"complete -c cofactor -n '__fish_seen_subcommand_from {name}; and {unseen}' -f -a"
+            f" '{' '.join(found)}'"
+        )
     for name, opts in options.items():
-        seen = f"-n '__fish_seen_subcommand_from {name}'"
+        seen = "; and ".join(f"__fish_seen_subcommand_from {word}" for word in name.split())
         for option, what in opts.items():
             given = f" -x -a '{' '.join(values[option])}'" if option in values else ""
-            lines.append(f"complete -c cofactor {seen} -l {option[2:]} -d {_quoted(what)}{given}")
+            of = f"-n '{seen}' -l {option[2:]}"
+            lines.append(f"complete -c cofactor {of} -d {_quoted(what)}{given}")
     return "\n".join(lines)
 
 

@@ -5,12 +5,15 @@ stops helping.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from cofactor.cli import options as opt
 from cofactor.cli.reading import ReadingOptions
+
+if TYPE_CHECKING:
+    from cofactor.evaluation.result import Result
 
 
 @dataclass(frozen=True)
@@ -36,7 +39,7 @@ def command(
 ) -> None:
     """Learning curve over an item's interactions."""
     from cofactor.models import registry
-    from cofactor.runs.learning_curve import learning_curve
+    from cofactor.runs.learning_curve import learning_curve, sentences
 
     output = show.output()
     try:
@@ -54,14 +57,20 @@ def command(
         reading=reading.reading(),
         run=compute.run(output),
     )
-    output.table(
-        [
-            {"interactions": n, **{name: result[name] for name in result.metrics}}
-            for n, result in results.items()
-        ]
-    )
+    output.table([{"interactions": n, **_with_halves(one)} for n, one in results.items()])
+    said = sentences(results)
+    output.line("± is half of the 95 % interval (bootstrap over users).")
+    for sentence in said:
+        output.line(sentence)
     output.emit(
         command="curve",
         model=model.model,
+        sentences=said,
         points={str(n): result.to_dict() for n, result in results.items()},
     )
+
+
+def _with_halves(result: Result) -> dict[str, str]:
+    from cofactor.runs.compare import with_interval
+
+    return {name: with_interval(result, name) for name in result.metrics}

@@ -57,11 +57,11 @@ def _print_next(output: Output, done: Demo, out: str) -> None:
     user = done.known.title.removeprefix("user ")
     output.line("Next:")
     name = _executable()
-    output.line(f"  {name} recommend {out} --user {user} --explain")
-    output.line(f"  {name} serve {out}      then open http://127.0.0.1:8000")
-    output.line(f'  {name} similar {out} --title "{done.similar[0]}"')
-    output.line(f"  {name} inspect {out}")
-    output.line(f"  {name} train YOUR.csv --model ials --out my-model")
+    output.command(f"{name} recommend {out} --user {user} --explain")
+    output.command(f"{name} serve {out}      then open http://127.0.0.1:8000")
+    output.command(f'{name} similar {out} --title "{done.similar[0]}"')
+    output.command(f"{name} inspect {out}")
+    output.command(f"{name} train YOUR.csv --model ials --out my-model")
 
 
 def _print(output: Output, done: Demo) -> None:

@@ -1,17 +1,13 @@
-"""The service's event store.
+"""The service's event store: what is in it, events in and out, copies of it.
 
-`events stats URL` counts what is in it, `events import URL SOURCE` stores the events of a file (or,
-with --items, describes items), `events export URL FILE` writes all of them, or one user's, `events
-prune URL` deletes old impressions, `events backup URL FILE` copies a store that may be in use,
-`events verify FILE` checks a backup, `events restore FILE URL` makes a store of one. URL is
-sqlite:///events.db or postgresql://user@host/name.
-"""
+The URL of a store is sqlite:///events.db or postgresql://user@host/name. `cofactor events ACTION
+--help` shows the options of an action; every action takes --json."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -21,115 +17,58 @@ from cofactor.cli.reading import roles
 from cofactor.cli.words import in_options
 
 if TYPE_CHECKING:
-    from cofactor.store import Imported, Retention
+    from cofactor.store import BackupManifest, Imported
 
-_ACTIONS = ("stats", "import", "export", "prune", "backup", "verify", "restore")
-_ALONE = ("stats", "prune", "verify")
 INTERRUPTED = (
     "interrupted; what an import had stored by then is kept, and to run it again adds the rest."
 )
 
 
+Url = Annotated[str, typer.Argument(metavar="URL", help="The store.")]
+Written = Annotated[str, typer.Argument(metavar="FILE", help="The file to write.")]
+Backup = Annotated[str, typer.Argument(metavar="FILE", help="The backup.")]
+Overwrite = Annotated[bool, typer.Option(help="Replace an existing file.")]
+
+
 @dataclass(frozen=True)
-class Transfer:
-    """Import and export."""
+class ImportOptions:
+    """Import."""
 
     items: Annotated[
-        bool, typer.Option("--items", help=("Import or export items instead of events."))
+        bool, typer.Option("--items", help="SOURCE describes items; it holds no events.")
     ] = False
-    impressions: Annotated[
-        bool,
-        typer.Option("--impressions", help="Export what was shown, a line per item and position."),
-    ] = False
-    user: Annotated[
-        str | None, typer.Option(metavar="ID", help="Export only this user's events.")
-    ] = None
     kind: Annotated[
         str | None,
-        typer.Option(
-            help=("Import from a table: the kind of the events; by default rating or view.")
-        ),
+        typer.Option(help="From a table: the kind of the events; by default rating or view."),
     ] = None
     columns: opt.Columns = None
     on_bad: opt.OnBad = "error"
     rejects: Annotated[
         str | None,
-        typer.Option(
-            metavar="FILE", help=("Import: the file that lists refused lines, as JSON lines.")
-        ),
+        typer.Option(metavar="FILE", help="The file that lists refused lines, as JSON lines."),
     ] = None
-    overwrite: Annotated[bool, typer.Option(help="Replace an existing file.")] = False
 
 
 @dataclass(frozen=True)
-class Prune:
-    """Prune."""
+class ExportOptions:
+    """Export."""
 
-    keep_impressions: opt.KeepImpressions = None
-    max_impressions: opt.MaxImpressions = None
-
-
-def command(
-    action: Annotated[
-        str,
-        typer.Argument(
-            metavar="ACTION", help="stats, import, export, prune, backup, verify or restore."
-        ),
-    ],
-    place: Annotated[
-        str, typer.Argument(metavar="URL", help=("The store; for verify and restore, the backup."))
-    ],
-    transfer: Transfer,
-    prune: Prune,
-    show: opt.ShowOptions,
-    other: Annotated[
-        str | None, typer.Argument(metavar="[FILE]", help=("The file; for restore, the store."))
-    ] = None,
-) -> None:
-    """Count, import, export, prune, back up, verify or restore."""
-    retention = opt.retention(prune.keep_impressions, prune.max_impressions)
-    _check(action, other, transfer, retention)
-    output = show.output()
-    if action == "stats":
-        _stats(output, place)
-    elif action == "prune":
-        _prune(output, place, retention)
-    elif action == "import":
-        _import(output, place, str(other), transfer)
-    elif action == "export":
-        _export(output, place, str(other), transfer)
-    else:
-        _backup(output, action, place, str(other), transfer.overwrite)
+    items: Annotated[bool, typer.Option("--items", help="The items instead of the events.")] = False
+    impressions: Annotated[
+        bool,
+        typer.Option("--impressions", help="What was shown, a line per item and position."),
+    ] = False
+    user: Annotated[str | None, typer.Option(metavar="ID", help="Only this user's events.")] = None
+    overwrite: Overwrite = False
 
 
-def _check(action: str, other: str | None, transfer: Transfer, retention: Retention) -> None:
-    """Refuse what doesn't go together."""
-    if action not in _ACTIONS:
-        raise typer.BadParameter(
-            f"the action must be one of {', '.join(_ACTIONS)}, not {action!r}."
-        )
-    if (other is None) != (action in _ALONE):
-        needs = (
-            f"needs a {'URL to restore to' if action == 'restore' else 'file'}"
-            if other is None
-            else "takes no second place"
-        )
-        raise typer.BadParameter(f"events {action} {needs}.")
-    if transfer.user is not None and (transfer.items or action != "export"):
-        raise typer.BadParameter("--user belongs to the export of events.")
-    if transfer.impressions and (transfer.items or transfer.user or action != "export"):
-        raise typer.BadParameter("--impressions belongs to export, without --items and --user.")
-    if bool(retention) != (action == "prune"):
-        raise typer.BadParameter(
-            "events prune needs --keep-impressions or --max-impressions, and only prune takes them."
-        )
-
-
-def _stats(output: Output, url: str) -> None:
+def stats(url: Url, show: opt.ShowOptions) -> None:
+    """Count events, users, items and kinds of events."""
     import msgspec
 
     from cofactor.store import open_store
 
+    output = show.output()
     with open_store(url, read_only=True) as store:
         counts, kinds = store.counts(), store.kinds()
     facts = msgspec.to_builtins(counts)
@@ -140,10 +79,20 @@ def _stats(output: Output, url: str) -> None:
     output.emit(command="events", action="stats", **facts, kinds=kinds)
 
 
-def _prune(output: Output, url: str, retention: Retention) -> None:
+def prune(
+    url: Url,
+    show: opt.ShowOptions,
+    keep_impressions: opt.KeepImpressions = None,
+    max_impressions: opt.MaxImpressions = None,
+) -> None:
+    """Delete old logged lists; events stay."""
     from cofactor.store import prune_impressions
     from cofactor.store.shared import open_beside
 
+    retention = opt.retention(keep_impressions, max_impressions)
+    if not retention:
+        raise typer.BadParameter("give --keep-impressions, --max-impressions or both.")
+    output = show.output()
     with open_beside(url) as store:
         gone = sum(prune_impressions(store, retention))
         left = store.counts().impressions
@@ -151,7 +100,74 @@ def _prune(output: Output, url: str, retention: Retention) -> None:
     output.emit(command="events", action="prune", deleted=gone, kept=left)
 
 
-def _import(output: Output, url: str, source: str, given: Transfer) -> None:
+def import_(
+    url: Url,
+    source: Annotated[
+        str,
+        typer.Argument(
+            metavar="SOURCE", help="A file that export wrote, or any table that train reads."
+        ),
+    ],
+    given: ImportOptions,
+    show: opt.ShowOptions,
+) -> None:
+    """Store the events of a file, or (--items) describe items.
+
+    Events that are there already are left as they are."""
+    _import(show.output(), url, source, given)
+
+
+def export(url: Url, path: Written, given: ExportOptions, show: opt.ShowOptions) -> None:
+    """Write all events, one user's, the items, or what was shown.
+
+    The name decides the format: .jsonl, .jsonl.gz or .parquet."""
+    from cofactor.store import export_events, export_impressions, export_items, open_store
+
+    if given.user is not None and (given.items or given.impressions):
+        raise typer.BadParameter("--user belongs to the export of events.")
+    if given.items and given.impressions:
+        raise typer.BadParameter("give --items or --impressions, not both.")
+    what = "items" if given.items else "impressions" if given.impressions else "events"
+    with open_store(url, read_only=True) as store:
+        if given.items:
+            count = export_items(store, path, overwrite=given.overwrite)
+        elif given.impressions:
+            count = export_impressions(store, path, overwrite=given.overwrite)
+        else:
+            count = export_events(store, path, user_id=given.user, overwrite=given.overwrite)
+    output = show.output()
+    output.line(f"{count:,} {what} written to {path}")
+    output.emit(command="events", action="export", count=count, path=path)
+
+
+def backup(url: Url, path: Written, show: opt.ShowOptions, overwrite: Overwrite = False) -> None:
+    """Copy a store, which may be in use, into a file and check the copy."""
+    from cofactor.store import backup, open_store
+
+    with open_store(url, read_only=True) as store:
+        manifest = backup(store, path, overwrite=overwrite)
+    _print_backup(
+        show.output(), "backup", f"backed up to {path}, read again and found sound", manifest
+    )
+
+
+def verify(path: Backup, show: opt.ShowOptions) -> None:
+    """Check a backup against its manifest."""
+    from cofactor.store import verify
+
+    _print_backup(show.output(), "verify", f"{path} is sound", verify(path))
+
+
+def restore(path: Backup, url: Url, show: opt.ShowOptions, overwrite: Overwrite = False) -> None:
+    """Make a store of a backup, after checking it."""
+    from cofactor.store import restore
+
+    manifest = restore(path, url, overwrite=overwrite)
+    said = f"{path} was found sound and restored to {url}"
+    _print_backup(show.output(), "restore", said, manifest)
+
+
+def _import(output: Output, url: str, source: str, given: ImportOptions) -> None:
     import msgspec
 
     from cofactor.store import import_events, import_interactions, import_items, open_store
@@ -214,35 +230,7 @@ def _print_imported(output: Output, done: Imported) -> None:
         output.line(f"  line {line:,}: {why}")
 
 
-def _export(output: Output, url: str, path: str, given: Transfer) -> None:
-    from cofactor.store import export_events, export_impressions, export_items, open_store
-
-    what = "items" if given.items else "impressions" if given.impressions else "events"
-    with open_store(url, read_only=True) as store:
-        if given.items:
-            count = export_items(store, path, overwrite=given.overwrite)
-        elif given.impressions:
-            count = export_impressions(store, path, overwrite=given.overwrite)
-        else:
-            count = export_events(store, path, user_id=given.user, overwrite=given.overwrite)
-    output.line(f"{count:,} {what} written to {path}")
-    output.emit(command="events", action="export", count=count, path=path)
-
-
-def _backup(output: Output, action: str, place: str, other: str, overwrite: bool) -> None:
-    from cofactor.store import backup, open_store, restore, verify
-
-    manifest: Any
-    if action == "backup":
-        with open_store(place, read_only=True) as store:
-            manifest = backup(store, other, overwrite=overwrite)
-        said = f"backed up to {other}, read again and found sound"
-    elif action == "verify":
-        manifest = verify(place)
-        said = f"{place} is sound"
-    else:
-        manifest = restore(place, other, overwrite=overwrite)
-        said = f"{place} was found sound and restored to {other}"
+def _print_backup(output: Output, action: str, said: str, manifest: BackupManifest) -> None:
     rows = manifest.rows
     output.line(
         f"{said}: {rows['events']:,} events, {rows['items']:,} items, {manifest.bytes:,} bytes,"
@@ -256,3 +244,14 @@ def _backup(output: Output, action: str, place: str, other: str, overwrite: bool
         sha256=manifest.sha256,
         created=manifest.created,
     )
+
+
+ACTIONS = {
+    "stats": (stats, "sqlite:///events.db"),
+    "import": (import_, "sqlite:///events.db purchases.csv --kind purchase"),
+    "export": (export, "sqlite:///events.db events.jsonl.gz"),
+    "prune": (prune, "sqlite:///events.db --keep-impressions 90d"),
+    "backup": (backup, "sqlite:///events.db backup.db"),
+    "verify": (verify, "backup.db"),
+    "restore": (restore, "backup.db sqlite:///events.db"),
+}

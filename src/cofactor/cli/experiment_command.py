@@ -1,10 +1,7 @@
 """Experiments on a served folder of versions: start, look, stop, roll out.
 
-`experiment start DIR --name N --arms v3:50,v4:50` gives half of the users each version, the same
-user always the same one; the first arm is the control. `experiment status DIR` shows the results,
-which may be looked at any day: intervals and p-values hold at all looks together. `experiment stop
-DIR` ends it, `experiment roll-out DIR VERSION` ends it and promotes a version by the usual checks.
-A running `cofactor serve DIR` notices within a quarter of a second."""
+A running `cofactor serve DIR` notices within a quarter of a second. `cofactor experiment ACTION
+--help` shows the options of an action; every action takes --json."""
 
 from __future__ import annotations
 
@@ -14,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from cofactor.base.durations import SECONDS_OF
+from cofactor.base.durations import SECONDS_OF, duration_text
 from cofactor.base.errors import ArgumentError
 from cofactor.cli import options as opt
 from cofactor.cli.output import Output
@@ -23,16 +20,25 @@ from cofactor.cli.promote_command import service_store
 if TYPE_CHECKING:
     from cofactor.service.experiments.experiment import Experiment, Experiments
     from cofactor.service.experiments.results import ArmComparison, Results
+    from cofactor.service.versions.promotion import Promoted
 
-_ACTIONS = ("start", "status", "stop", "roll-out")
+Served = Annotated[
+    str, typer.Argument(metavar="DIR", help="The folder of versions that is served.")
+]
+Name = Annotated[str | None, typer.Option(help="The experiment; by default the latest.")]
+StoreUrl = Annotated[
+    str | None,
+    typer.Option(metavar="URL", help="The service's events; by default the file beside DIR."),
+]
 
 
 @dataclass(frozen=True)
-class ExperimentOptions:
-    """Start."""
+class StartOptions:
+    """Experiment."""
 
+    name: Annotated[str, typer.Option(help="What it is called from now on.")]
     arms: Annotated[
-        str | None,
+        str,
         typer.Option(
             metavar="VERSION:PERCENT,...",
             help=(
@@ -40,7 +46,7 @@ class ExperimentOptions:
                 " softmax=TEMPERATURE or thompson; +new=SHARE for new items)."
             ),
         ),
-    ] = None
+    ]
     kind: Annotated[
         str,
         typer.Option(
@@ -62,71 +68,74 @@ class ExperimentOptions:
     ] = "7d"
 
 
-@dataclass(frozen=True)
-class ExperimentChoice:
-    """Which experiment."""
+def start(folder: Served, plan: StartOptions, show: opt.ShowOptions) -> None:
+    """Give shares of the users to versions, the same user always the same one.
 
-    name: Annotated[str | None, typer.Option(help="The experiment; by default the latest.")] = None
-    store: Annotated[
-        str | None,
-        typer.Option(metavar="URL", help="The service's events; by default the file beside DIR."),
-    ] = None
-    force: Annotated[
-        bool, typer.Option("--force", help="roll-out: skip the comparison, as promote does.")
-    ] = False
-
-
-def command(
-    action: Annotated[str, typer.Argument(metavar="start|status|stop|roll-out")],
-    folder: Annotated[
-        str, typer.Argument(metavar="DIR", help="The folder of versions that is served.")
-    ],
-    plan: ExperimentOptions,
-    which: ExperimentChoice,
-    show: opt.ShowOptions,
-    version: Annotated[
-        str | None, typer.Argument(metavar="[VERSION]", help="roll-out: what to promote.")
-    ] = None,
-) -> None:
-    """Start, show, stop or roll out."""
-    from cofactor.service.experiments.experiment import Experiments
-    from cofactor.service.versions.versions import Folder
-
-    if action not in _ACTIONS:
-        raise typer.BadParameter(
-            f"the action must be one of {', '.join(_ACTIONS)}, not {action!r}."
-        )
-    if (version is not None) != (action == "roll-out"):
-        needs = "needs a VERSION" if version is None else "takes no VERSION"
-        raise typer.BadParameter(f"experiment {action} {needs}.")
-    output, path = show.output(), Path(folder)
-    experiments = Experiments(Folder(path))
-    if action == "start":
-        _start(output, experiments, which.name, plan)
-    elif action == "status":
-        _status(output, experiments.get(which.name), path, which.store)
-    else:
-        _end(output, experiments, which, version)
-
-
-def _start(
-    output: Output, experiments: Experiments, name: str | None, plan: ExperimentOptions
-) -> None:
+    The first arm is the control."""
     import msgspec
 
     from cofactor.service.experiments.experiment import AttributionRules, parse_arms, parse_rewards
 
-    if name is None or plan.arms is None:
-        raise typer.BadParameter("experiment start needs --name and --arms.")
     rules = AttributionRules(
         rewards=parse_rewards(plan.rewards),
         window=seconds_of(plan.window, "window"),
         horizon=seconds_of(plan.horizon, "horizon"),
     )
-    begun = experiments.start(name, plan.kind, parse_arms(plan.arms), rules)
+    begun = _experiments(folder).start(plan.name, plan.kind, parse_arms(plan.arms), rules)
     shares = ", ".join(f"{arm.name} {arm.share:.0%}" for arm in begun.arms)
+    output = show.output()
     output.line(f"started {begun.name} ({begun.kind}): {shares}")
     output.emit(command="experiment", action="start", experiment=msgspec.to_builtins(begun))
+
+
+def status(
+    folder: Served, show: opt.ShowOptions, name: Name = None, store: StoreUrl = None
+) -> None:
+    """Show the results, which may be looked at any day.
+
+    Intervals and p-values hold at all looks together."""
+    output, experiments = show.output(), _experiments(folder)
+    shown = experiments.get(name)
+    _status(output, shown, Path(folder), store)
+    _mention_others(output, experiments, shown.name)
+
+
+def stop(folder: Served, show: opt.ShowOptions, name: Name = None) -> None:
+    """End it; the promoted version answers everybody."""
+    experiments = _experiments(folder)
+    ended = experiments.get(name).name
+    experiments.stop(ended, None)
+    _print_ended(show.output(), "stop", ended, None)
+
+
+def roll_out(
+    folder: Served,
+    version: Annotated[str, typer.Argument(metavar="VERSION", help="The arm to promote.")],
+    show: opt.ShowOptions,
+    name: Name = None,
+    store: StoreUrl = None,
+    force: Annotated[
+        bool, typer.Option("--force", help="Skip the comparison, as promote does.")
+    ] = False,
+) -> None:
+    """End it and promote a version by the usual checks."""
+    experiments = _experiments(folder)
+    experiment = experiments.get(name)
+    if version not in {arm.version for arm in experiment.arms}:
+        raise ArgumentError(f"VERSION must be an arm of {experiment.name}, not {version!r}.")
+    output = show.output()
+    # Before the experiment ends: a promotion that is refused changes nothing.
+    for check in _promoted(experiments.folder.path, version, store, force=force).checks:
+        output.line(f"checked: {check}")
+    experiments.stop(experiment.name, version)
+    _print_ended(output, "roll-out", experiment.name, version)
+
+
+def _experiments(folder: str) -> Experiments:
+    from cofactor.service.experiments.experiment import Experiments
+    from cofactor.service.versions.versions import Folder
+
+    return Experiments(Folder(Path(folder)))
 
 
 def seconds_of(text: str, name: str) -> int:
@@ -153,11 +162,24 @@ def _status(output: Output, experiment: Experiment, folder: Path, url: str | Non
     output.emit(command="experiment", action="status", **msgspec.to_builtins(found))
 
 
-def _show(output: Output, found: Results) -> None:
-    import msgspec
+def _mention_others(output: Output, experiments: Experiments, shown: str) -> None:
+    """Say which experiments run besides the one that is shown."""
+    for one in experiments.running():
+        if one.name != shown:
+            output.line(f"{one.name} ({one.kind}) is running too: --name {one.name}")
 
+
+def _show(output: Output, found: Results) -> None:
     state = "running" if found.ended is None else "ended"
-    output.line(f"{found.name} ({found.kind}), {state}; rules: {msgspec.to_builtins(found.rules)}")
+    worth = ", ".join(
+        f"{'any other' if kind == '*' and len(found.rules.rewards) > 1 else kind} counts {value:g}"
+        for kind, value in found.rules.rewards.items()
+    )
+    output.line(
+        f"{found.name} ({found.kind}), {state}; {worth.replace('* counts', 'any event counts')}"
+        f" within {duration_text(found.rules.window)} of a list, for the lists of a user's first"
+        f" {duration_text(found.rules.horizon)}"
+    )
     shown = ("arm", "users", "complete", "lists", "mean", "low", "high", "p99_ms", "fallback_share")
     output.table([{name: getattr(arm, name) for name in shown} for arm in found.arms])
     for one in found.comparisons:
@@ -182,41 +204,26 @@ def _sentence(one: ArmComparison) -> str:
     )
 
 
-def _end(
-    output: Output, experiments: Experiments, which: ExperimentChoice, version: str | None
-) -> None:
-    experiment = experiments.get(which.name)
-    if version is not None:
-        # Before the experiment ends: a promotion that is refused changes nothing.
-        _promote(output, experiments, experiment, version, which)
-    experiments.stop(experiment.name, version)
-    ended = f"ended {experiment.name}"
-    output.line(ended if version is None else f"{ended}; {version} answers everybody from now on")
-    output.emit(
-        command="experiment",
-        action="stop" if version is None else "roll-out",
-        name=experiment.name,
-        version=version,
-    )
+def _print_ended(output: Output, action: str, name: str, version: str | None) -> None:
+    more = "" if version is None else f"; {version} answers everybody from now on"
+    output.line(f"ended {name}{more}")
+    output.emit(command="experiment", action=action, name=name, version=version)
 
 
-def _promote(
-    output: Output,
-    experiments: Experiments,
-    experiment: Experiment,
-    version: str,
-    which: ExperimentChoice,
-) -> None:
+def _promoted(folder: Path, version: str, url: str | None, *, force: bool) -> Promoted:
     from cofactor.service.versions.promotion import promote
 
-    if version not in {arm.version for arm in experiment.arms}:
-        raise ArgumentError(f"VERSION must be an arm of {experiment.name}, not {version!r}.")
-    folder = experiments.folder.path
-    opened = service_store(folder, which.store)
+    opened = service_store(folder, url)
     try:
-        done = promote(folder, version, opened, force=which.force)
+        return promote(folder, version, opened, force=force)
     finally:
         if opened is not None:
             opened.close()
-    for check in done.checks:
-        output.line(f"checked: {check}")
+
+
+ACTIONS = {
+    "start": (start, "models --name new-model --arms v3:50,v4:50"),
+    "status": (status, "models"),
+    "stop": (stop, "models --name new-model"),
+    "roll-out": (roll_out, "models v4"),
+}

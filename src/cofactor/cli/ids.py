@@ -3,7 +3,9 @@ first, so that commas and colons within ids do no harm."""
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
+from pathlib import Path
 
 from cofactor.base.errors import ArgumentError, UnknownIdError
 from cofactor.data.ids import IdMap
@@ -19,6 +21,40 @@ def listed_ids(options: Sequence[str], known: IdMap) -> tuple[list[str], list[st
         for word in _parts(words, known):
             (found if known.find_one(word) >= 0 else strange).append(word)
     return found, strange
+
+
+def lines_of(path: str) -> list[str]:
+    """Return the lines of a text file (``-`` for standard input), blank ones left out."""
+    text = sys.stdin.read() if path == "-" else Path(path).read_text("utf-8-sig")
+    found = [line.strip() for line in text.splitlines() if line.strip()]
+    if not found:
+        raise ArgumentError(f"--users {path} holds no user id.")
+    return found
+
+
+def known_users(words: Sequence[str], known: IdMap) -> str | list[str]:
+    """Return the users that options or lines name: one by itself, several as a list.
+
+    Raises
+    ------
+    UnknownIdError
+        If some of several are unknown.
+    """
+    if len(words) == 1 and ("," not in words[0] or known.find_one(words[0]) >= 0):
+        return words[0]
+    found, strange = listed_ids(words, known)
+    if strange:
+        raise UnknownIdError(_unknown("user", strange, known))
+    return found
+
+
+def _unknown(what: str, strange: Sequence[str], known: IdMap) -> str:
+    example = f" like {known.ids([0])[0]!r}" if len(known) else ""
+    return (
+        f"unknown {what if len(strange) == 1 else what + 's'}"
+        f" {', '.join(map(repr, strange[:5]))}; the {len(known):,} known {what}s have"
+        f" {known.kind} ids{example}."
+    )
 
 
 def history_of(options: Sequence[str], known: IdMap) -> list[str] | dict[str, float]:
@@ -37,12 +73,7 @@ def history_of(options: Sequence[str], known: IdMap) -> list[str] | dict[str, fl
         raise ArgumentError("--history holds no item id.")
     strange = [word for word, _ in pairs if known.find_one(word) < 0]
     if strange:
-        example = f" like {known.ids([0])[0]!r}" if len(known) else ""
-        raise UnknownIdError(
-            f"--history: unknown {'item' if len(strange) == 1 else 'items'}"
-            f" {', '.join(map(repr, strange[:5]))}; the {len(known):,} known items have"
-            f" {known.kind} ids{example}."
-        )
+        raise UnknownIdError(f"--history: {_unknown('item', strange, known)}")
     values = {word: value for word, value in pairs if value is not None}
     if not values:
         return [word for word, _ in pairs]

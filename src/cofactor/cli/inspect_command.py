@@ -86,7 +86,7 @@ def _print_files(output: Output, facts: Manifest) -> None:
     )
     output.table(
         [
-            {"file": name, "bytes": one.bytes, "sha256": one.sha256}
+            {"file": name, "bytes": one.bytes, "sha256 begins": one.sha256[:16]}
             for name, one in facts.files.items()
         ]
     )

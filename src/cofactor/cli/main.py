@@ -8,15 +8,11 @@ itself imports nothing: it answers at once."""
 from __future__ import annotations
 
 import errno
-import functools
-import importlib
 import os
 import sys
-from collections.abc import Callable, Sequence
-from typing import Any
+from collections.abc import Sequence
 
-# Name -> what it does, in the order of the help. Each is a module of this package with a function
-# ``command``.
+# Name -> what it does, in the order of the help. Each is a module of this package (see ``app``).
 COMMANDS: dict[str, str] = {
     "demo": (
         "the whole tour: data, models side by side, recommendations, similar items, a saved model"
@@ -120,12 +116,13 @@ def main(arguments: Sequence[str]) -> int:
 
 def _run(name: str, words: list[str], debug: bool) -> int:
     from cofactor.base.errors import CofactorError
+    from cofactor.cli.streams import ReaderGone
 
     try:
         _command(name, words)
     except SystemExit as done:
         return done.code if isinstance(done.code, int) else 0
-    except _ReaderGone:
+    except ReaderGone:
         return _silenced()
     except KeyboardInterrupt:
         print("cofactor: interrupted; nothing was saved.", file=sys.stderr)
@@ -133,63 +130,31 @@ def _run(name: str, words: list[str], debug: bool) -> int:
     except (CofactorError, OSError, MemoryError) as error:
         if debug:
             raise
-        print(f"cofactor: {_sentence(error)}", file=sys.stderr)
+        _print_error(_sentence(error))
         return 1
     except Exception as error:
         if debug:
             raise
         from cofactor.cli.streams import report
 
-        print(f"cofactor: {report(error, name)}", file=sys.stderr)
+        _print_error(report(error, name))
         return 1
     return 0
 
 
+def _print_error(sentence: str) -> None:
+    from cofactor.cli.output import wrapped
+
+    print(wrapped(f"cofactor: {sentence}", sys.stderr), file=sys.stderr)
+
+
 def _command(name: str, words: list[str]) -> None:
-    import typer
-
     from cofactor.base.extras import naming_extras
-    from cofactor.cli.groups import expanded
 
-    app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_markup_mode="rich")
     with naming_extras(f"cofactor {name}"):
-        module = importlib.import_module(f"cofactor.cli.{name}_command")
-        said = getattr(module, "INTERRUPTED", "interrupted; nothing was saved.")
-        app.command(
-            help=_unwrapped(module.__doc__ or ""),
-            epilog=f"Example: {EXAMPLES[name]}  (--debug shows the traceback of a failure)",
-        )(_interruptible(expanded(module.command), said))
-        app(words, prog_name=f"cofactor {name}")
+        from cofactor.cli.app import app_of
 
-
-def _unwrapped(text: str) -> str:
-    """A text whose paragraphs are lines: the terminal wraps them, not the source."""
-    return "\n\n".join(" ".join(part.split()) for part in text.split("\n\n"))
-
-
-def _interruptible(command: Callable[..., None], said: str) -> Callable[..., None]:
-    """The command, with Ctrl-C as a failure like others: what was being written is gone, what
-    was there stays.
-    """
-
-    @functools.wraps(command)
-    def guarded(*words: Any, **options: Any) -> None:
-        from cofactor.base.errors import CofactorError
-
-        try:
-            command(*words, **options)
-        except KeyboardInterrupt:
-            raise CofactorError(said) from None
-        except BrokenPipeError:
-            raise _ReaderGone from None
-
-    return guarded
-
-
-class _ReaderGone(Exception):
-    """Who read our output has gone (``cofactor ... | head``): not our failure, and nobody to
-    tell.
-    """
+        app_of(name, EXAMPLES[name])(words, prog_name=f"cofactor {name}")
 
 
 def _silenced() -> int:

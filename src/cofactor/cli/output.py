@@ -8,7 +8,7 @@ import textwrap
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, TextIO
 
 from cofactor.base.progress import Progress, Task
 from cofactor.cli.streams import printable
@@ -44,7 +44,12 @@ class Output:
     def line(self, text: str = "") -> None:
         """Print a line for people."""
         if not self.json:
-            print(_wrapped(printable(text)), flush=True)
+            print(wrapped(printable(text), sys.stdout), flush=True)
+
+    def command(self, text: str) -> None:
+        """Print a command to copy; it stays one line."""
+        if not self.json:
+            print(f"  {printable(text)}", flush=True)
 
     @contextmanager
     def waiting(self, text: str) -> Iterator[None]:
@@ -103,14 +108,29 @@ def check_writable(path: str, option: str) -> None:
         raise ArgumentError(f"{option} {path}: there is no folder {target.parent}; make it first.")
 
 
-def _wrapped(text: str) -> str:
-    """A sentence in lines that fit the terminal, broken between words; what is indented may be
-    copied, and stays as it is.
-    """
-    width = shutil.get_terminal_size().columns
-    if not sys.stdout.isatty() or len(text) <= width or text.startswith(" ") or "\n" in text:
+def wrapped(text: str, stream: TextIO) -> str:
+    """A text in lines that fit the terminal, broken between words; elsewhere lines stay whole."""
+    if not stream.isatty():
         return text
-    return textwrap.fill(text, width, break_long_words=False, break_on_hyphens=False)
+    width = shutil.get_terminal_size().columns
+    return "\n".join(_in_width(line, width) for line in text.split("\n"))
+
+
+def _in_width(line: str, width: int) -> str:
+    bare = line.lstrip(" -·")
+    indent = " " * (len(line) - len(bare))
+    return (
+        textwrap.fill(
+            bare,
+            width,
+            initial_indent=line[: len(indent)],
+            subsequent_indent=indent,
+            break_long_words=False,
+            break_on_hyphens=False,
+        )
+        if len(line) > width
+        else line
+    )
 
 
 def _escaped(text: str) -> str:
@@ -142,7 +162,7 @@ class _Terminal:
         self.bars = bars
 
     def say(self, text: str) -> None:
-        print(f"· {printable(text)}", file=sys.stderr, flush=True)
+        print(wrapped(f"· {printable(text)}", sys.stderr), file=sys.stderr, flush=True)
 
     @contextmanager
     def task(self, name: str, total: int | None) -> Iterator[Task]:

@@ -12,7 +12,7 @@ import typer
 
 from cofactor.cli import options as opt
 from cofactor.cli.engine_options import EngineOptions
-from cofactor.cli.ids import history_of, listed_ids
+from cofactor.cli.ids import history_of, known_users, lines_of, listed_ids
 from cofactor.cli.output import Output
 from cofactor.cli.show import reasoned_rows
 from cofactor.models.answers import Explanation, RankedTable
@@ -27,7 +27,14 @@ class Who:
     """Users."""
 
     user: Annotated[
-        str | None, typer.Option(metavar="ID", help="A user that the model was trained on.")
+        list[str] | None,
+        typer.Option(
+            metavar="ID,...", help="Users that the model was trained on; may be repeated."
+        ),
+    ] = None
+    users: Annotated[
+        str | None,
+        typer.Option(metavar="FILE", help="A file with a user id a line; - for standard input."),
     ] = None
     history: Annotated[
         list[str] | None,
@@ -45,8 +52,8 @@ class Who:
 
     def check(self) -> None:
         """Refuse none of them, or several."""
-        if sum([self.user is not None, bool(self.history), self.all_users]) != 1:
-            raise typer.BadParameter("give one of --user, --history and --all-users.")
+        if sum(map(bool, (self.user, self.users, self.history, self.all_users))) != 1:
+            raise typer.BadParameter("give one of --user, --users, --history and --all-users.")
 
 
 @dataclass(frozen=True)
@@ -150,11 +157,15 @@ def command(
         return
     past: Any = history_of(who.history, loaded.data.items) if who.history else None
     exclude = not which.keep_seen
-    table = loaded.recommend(who.user, which.k, history=past, exclude_seen=exclude, run=run, **how)
+    users = None if past else known_users(who.user or lines_of(str(who.users)), loaded.data.users)
+    table = loaded.recommend(users, which.k, history=past, exclude_seen=exclude, run=run, **how)
     if show.out is not None:
         _write(output, table, show.out)
         return
-    reasons = [loaded.explain(who.user, item, history=past) for item in table.ids if show.explain]
+    if isinstance(users, list):
+        _show_several(output, loaded, table, reasons=show.explain)
+        return
+    reasons = [loaded.explain(users, item, history=past) for item in table.ids if show.explain]
     _show(output, loaded.name, table, reasons)
 
 
@@ -181,6 +192,22 @@ def _filters(output: Output, loaded: Recommender, which: Which) -> Filters | Non
     if strange:
         output.progress.say(f"--block: unknown items {', '.join(map(repr, strange[:5]))}")
     return Filters(block=blocked, where=which.where) if which.where or blocked else None
+
+
+def _show_several(
+    output: Output, loaded: Recommender, table: RankedTable, *, reasons: bool
+) -> None:
+    """The lists of several users, one below the other."""
+    if reasons:
+        raise typer.BadParameter("--explain is for one user; give one --user, or --history.")
+    lists: dict[Any, list[dict[str, Any]]] = {}
+    for line in table.to_dicts():
+        lists.setdefault(line["user_id"], []).append(line)
+    for user, lines in lists.items():
+        output.line(f"user {user}:")
+        kept = ("rank", "item_id", "title", "score")
+        output.table([{name: line[name] for name in kept if name in line} for line in lines])
+    output.emit(command="recommend", model=loaded.name, recommendations=table.to_dicts())
 
 
 def _show(output: Output, name: str, table: RankedTable, reasons: list[Explanation]) -> None:

@@ -143,6 +143,13 @@ class ShowingOptions:
             "--log-impressions", help="Log every list for a user: items, version, probabilities."
         ),
     ] = False
+    durable_impressions: Annotated[
+        bool,
+        typer.Option(
+            "--durable-impressions",
+            help="Let an answer wait until its logged list is on disk, safe from power cuts too.",
+        ),
+    ] = False
     keep_impressions: opt.KeepImpressions = None
     max_impressions: opt.MaxImpressions = None
     explore: Annotated[
@@ -229,6 +236,7 @@ def command(
         listening.settings(),
         threads=hosting.threads,
         log_impressions=showing.log_impressions,
+        durable_impressions=showing.durable_impressions,
         retention=opt.retention(showing.keep_impressions, showing.max_impressions),
         explore=showing.explore,
         access_log=show.access_log,

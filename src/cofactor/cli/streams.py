@@ -69,3 +69,9 @@ def _written(text: str) -> str | None:
     except OSError:
         return None
     return path
+
+
+class ReaderGone(Exception):
+    """Who read our output has gone (``cofactor ... | head``): not our failure, and nobody to
+    tell.
+    """

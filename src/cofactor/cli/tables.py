@@ -50,7 +50,7 @@ def print_table(
     rows
         What to show; numbers stand right.
     columns
-        Which keys, and in which order; None for those of the first line.
+        Which keys, and in which order; None for those of the first line in which anything stands.
     title
         What stands above.
     best
@@ -61,18 +61,18 @@ def print_table(
     if console is None:
         width = None if sys.stdout.isatty() else _WIDE
         console = Console(highlight=False, width=width)
-    names = list(columns) if columns is not None else list(rows[0])
+    names = list(columns) if columns is not None else _filled(rows)
     made = [_column(name, [row.get(name) for row in rows]) for name in names]
     for n, part in enumerate(_parts(made, console.width)):
         console.print(_table(part, console.width, title if n == 0 else None, best))
 
 
+def _filled(rows: Sequence[Mapping[str, Any]]) -> list[str]:
+    return [name for name in rows[0] if any(row.get(name) not in (None, "") for row in rows)]
+
+
 def _column(name: str, values: Sequence[Any]) -> _Column:
-    seconds = name.endswith(" s")
-    cells = [
-        f"{value:,.2f}" if seconds and isinstance(value, float) else printable(shown(value))
-        for value in values
-    ]
+    cells = [printable(shown(value, name)) for value in values]
     numeric = all(isinstance(value, (int, float)) or value is None for value in values)
     texts = [name, *cells]
     widest = max(map(cell_len, texts))

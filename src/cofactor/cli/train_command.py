@@ -12,6 +12,7 @@ from typing import Annotated, Any
 
 import typer
 
+from cofactor.base.run import Run
 from cofactor.cli import options as opt
 from cofactor.cli.engine_options import WorkOptions
 from cofactor.cli.output import Output
@@ -115,6 +116,7 @@ def command(
             run=run,
         )
     tell(output, done, training)
+    _tell_of_threads(output, done, work.compute)
     for sentence in kept.keep_trained(done) if work.keeping.wanted else ():
         output.line(sentence)
     output.emit(command="train", **facts(done))
@@ -143,6 +145,16 @@ def tell(output: Output, done: Trained, training: Training | FirstTraining) -> N
         output.line(f"Curves: {training.plot}")
     folder = training.out or done.path.name
     output.line(f"Next: cofactor recommend {folder} --user {data.users.ids([0])[0]}")
+
+
+def _tell_of_threads(output: Output, done: Trained, compute: opt.ThreadOptions) -> None:
+    """Say so where the same seed gives other figures the next time."""
+    if done.model.traits.same_on_any_threads or Run(threads=compute.threads).n_threads == 1:
+        return
+    output.line(
+        f"On several threads {done.model.name} gives slightly different figures each time;"
+        " --threads 1 repeats them."
+    )
 
 
 def facts(done: Trained) -> dict[str, Any]:

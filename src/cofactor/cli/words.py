@@ -9,7 +9,7 @@ from cofactor.base.errors import DataError
 # Arguments of reading whose option is spelt like them.
 _SAME = (
     *("on_bad", "time_unit", "time_format", "decimal", "kinds", "rejects", "member", "item_id"),
-    *("format", "delimiter", "encoding", "min_value", "repeats", "core"),
+    *("device", "format", "delimiter", "encoding", "min_value", "repeats", "core"),
 )
 _ROLES = ("user", "item", "value", "time")
 _FLAGS = ("header", "quote", "overwrite")

@@ -28,6 +28,7 @@ TITLE_NAMES = (
     "movietitle",
     "originaltitle",
     "articlename",
+    "prodname",
     "titel",
     "bezeichnung",
     "titre",

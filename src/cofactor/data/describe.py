@@ -5,13 +5,17 @@ on the way.
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from cofactor.data import moments
 from cofactor.data.catalogue import Catalogue
+from cofactor.data.conversion import as_interactions
 from cofactor.data.interactions import Interactions
+
+if TYPE_CHECKING:
+    from cofactor.data.conversion import DataLike
 
 QUANTILES = (0.0, 0.1, 0.25, 0.5, 0.75, 0.9, 0.99, 1.0)
 TOPS = (0.01, 0.1, 0.2)
@@ -142,14 +146,16 @@ class Description:
         return "\n".join(_lines(self))
 
 
-def describe(data: Interactions) -> Description:
+def describe(data: DataLike) -> Description:
     """Summarise interactions.
 
     Parameters
     ----------
     data
-        The interactions; they aren't changed.
+        Interactions, or what `Recommender.fit` takes: a data frame, a sparse matrix, a path. They
+        aren't changed.
     """
+    data = as_interactions(data)
     users, items = data.user_counts, data.item_counts
     n_users, n_items = int(np.count_nonzero(users)), int(np.count_nonzero(items))
     arrays = (data.indptr, data.item_rows, data.values, data.times, data.source_order)

@@ -82,7 +82,8 @@ def check_events(events: Any) -> None:
     """
     if not isinstance(events, Events):
         raise ArgumentError(
-            f"events must be Events (see cofactor.read), not {type(events).__name__}."
+            f"events must be Events (cofactor.read makes them of files and tables), not"
+            f" {type(events).__name__}."
         )
     if events.values is not None:
         checked_values(events.values, events.source)

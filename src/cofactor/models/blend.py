@@ -229,18 +229,20 @@ class Blend(Recommender[BlendConfig]):
         total = weighted_sum(self._scaled(states), self.weights)
         return total if item_rows is None else total[:, item_rows]
 
-    def _explain(self, batch: UserBatch, item_row: int) -> tuple[np.ndarray, np.ndarray, float]:
+    def _explain_rows(
+        self, batch: UserBatch, item_rows: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         assert isinstance(batch.states, Histories)
-        past, rest = batch.seen[1], 0.0
-        added = np.zeros(len(past))
+        past, rest = batch.seen[1], np.zeros(len(item_rows))
+        added = np.zeros((len(item_rows), len(past)))
         if batch.empty[0]:
-            return past, added, float(self._popularity[item_row])
+            return past, added, self._popularity[item_rows]
         for part, weight in zip(self.parts, self.weights, strict=True):
             one = part.fold_in(batch.states)
             factor = weight / float(self._scale_of(part.score_batch(one))[0])
-            theirs, shares, others = part.explain_rows(one, np.array([item_row]))
-            added[np.searchsorted(past, theirs)] += factor * shares[0]
-            rest += factor * float(others[0])
+            theirs, shares, others = part.explain_rows(one, item_rows)
+            added[:, np.searchsorted(past, theirs)] += factor * shares
+            rest += factor * others
         return past, added, rest
 
     def _similar_items(

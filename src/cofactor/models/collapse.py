@@ -22,10 +22,11 @@ def rows_to_score(counts: np.ndarray, most: int) -> np.ndarray:
 
 
 def say_if_collapsed(model: Any, run: Run) -> None:
-    """Say so if a fitted `Model` of vectors that ranks has come to rank alike for everybody; log
-    it where no progress is shown.
+    """Say so if a fitted latent `Model` that ranks has come to rank alike for everybody; log it
+    where no progress is shown.
     """
-    if not model.traits.has_vectors or model.traits.predicts_ratings:
+    latent = model.traits.has_vectors or model.iterative
+    if not latent or model.traits.predicts_ratings:
         return
     counts = model.data.item_counts
     users = rows_to_score(model.data.user_counts, USERS)

@@ -50,6 +50,20 @@ def ndcg(
     float
         0 if no user has a true item.
     """
+    found = users_ndcg(model, part, users, k, allowed=allowed, n_threads=n_threads)
+    return float(found.mean()) if len(found) else 0.0
+
+
+def users_ndcg(
+    model: Recommender,
+    part: Part,
+    users: np.ndarray,
+    k: int = 10,
+    *,
+    allowed: np.ndarray | None = None,
+    n_threads: int = 1,
+) -> np.ndarray:
+    """Return the nDCG@k of each user who has a true item; see `ndcg`."""
     truth, values = part.truth, []
     if allowed is None and part.candidates is not None:
         allowed = np.zeros(truth.n_items, bool)
@@ -64,8 +78,7 @@ def ndcg(
         true = _true_items(part, rows, allowed)
         values.append(evaluate_lists(top.rows, top.count, *true, f"ndcg@{k}")[f"ndcg@{k}"])
     found = np.concatenate(values) if values else np.zeros(0)
-    found = found[~np.isnan(found)]
-    return float(found.mean()) if len(found) else 0.0
+    return found[~np.isnan(found)]
 
 
 def rmse(model: Recommender, part: Part) -> float:

@@ -75,14 +75,14 @@ def best_scores(
 
     n_rows, n_items = scores.shape
     k = min(checks.integer(k, "k", low=1), max(1, n_items))
-    indptr, indices = _exclusions(excluded, n_rows)
+    indptr, indices = exclusions(excluded, n_rows)
     return TopK(
         *topk_scores(
             np.ascontiguousarray(scores, np.float32),
             k,
             indptr,
             indices,
-            _mask(allowed, n_items),
+            allowed_mask(allowed, n_items),
             n_threads,
         )
     )
@@ -116,7 +116,7 @@ def best_dots(
 
     n_rows, n_items = len(user_vectors), len(item_vectors)
     k = min(checks.integer(k, "k", low=1), max(1, n_items))
-    indptr, indices = _exclusions(excluded, n_rows)
+    indptr, indices = exclusions(excluded, n_rows)
     offsets = (
         np.zeros(n_items, np.float32)
         if item_offsets is None
@@ -133,7 +133,7 @@ def best_dots(
                 k=k,
                 excluded_indptr=indptr,
                 excluded_indices=indices,
-                allowed=_mask(allowed, n_items),
+                allowed=allowed_mask(allowed, n_items),
                 n_threads=n_threads,
             )
         )
@@ -175,13 +175,15 @@ def nearest(
     return TopK(best.rows, best.scores, count)
 
 
-def _exclusions(excluded: Exclusions | None, n_rows: int) -> Exclusions:
+def exclusions(excluded: Exclusions | None, n_rows: int) -> Exclusions:
+    """Return them as kernels read them; None excludes nothing."""
     if excluded is None:
         return np.zeros(n_rows + 1, np.int64), np.zeros(0, np.int32)
     return np.ascontiguousarray(excluded[0], np.int64), np.ascontiguousarray(excluded[1], np.int32)
 
 
-def _mask(allowed: np.ndarray | None, n_items: int) -> np.ndarray:
+def allowed_mask(allowed: np.ndarray | None, n_items: int) -> np.ndarray:
+    """Return the mask as kernels read it; None allows everything."""
     return (
         np.ones(n_items, np.bool_) if allowed is None else np.ascontiguousarray(allowed, np.bool_)
     )
@@ -235,7 +237,7 @@ class OrderedItems:
 
         n_items = len(self._prepared[1])
         k = min(checks.integer(k, "k", low=1), max(1, n_items))
-        indptr, indices = _exclusions(excluded, len(user_vectors))
+        indptr, indices = exclusions(excluded, len(user_vectors))
         users = np.ascontiguousarray(user_vectors, np.float32)
         with kernel_threads(n_threads):
             return TopK(

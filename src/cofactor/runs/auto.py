@@ -27,6 +27,7 @@ from cofactor.runs.automatic.blending import Blended, best_blend
 from cofactor.runs.automatic.race import Race
 from cofactor.runs.automatic.trials import Allowance
 from cofactor.runs.baselines import Baselined, measure_baselines
+from cofactor.runs.shown import lines_html
 from cofactor.runs.source import Cutting, Reading, cut, events_of, interactions
 
 AUTO = "auto"
@@ -76,6 +77,12 @@ class Chosen:
     def noted(self, note: str) -> Chosen:
         """Return the same with a sentence on the data behind it."""
         return replace(self, sentence=f"{self.sentence} {note}") if note else self
+
+    def __repr__(self) -> str:
+        return self.sentence
+
+    def _repr_html_(self) -> str:
+        return lines_html("Chosen model", self.rows, [self.sentence], best=0)
 
     def to_dict(self) -> dict[str, Any]:
         """Return all of it as plain values for JSON."""

@@ -22,6 +22,7 @@ from cofactor.metrics.table import parse_metric, parse_metrics
 from cofactor.models import registry
 from cofactor.models.recommender import Recommender
 from cofactor.runs.baselines import measure_baselines
+from cofactor.runs.shown import lines_html
 from cofactor.runs.words import p_words
 
 _ALPHA = 0.05
@@ -124,6 +125,9 @@ class CrossValidated:
             },
             "sentences": self.sentences(),
         }
+
+    def _repr_html_(self) -> str:
+        return lines_html(f"{self.label} on {len(self.folds)} folds", self.rows(), self.sentences())
 
     def __repr__(self) -> str:
         lines = [f"{self.label} on {len(self.folds)} folds"]

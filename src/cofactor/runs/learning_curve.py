@@ -4,7 +4,8 @@ one sees where content stops helping.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -16,6 +17,7 @@ from cofactor.data.interactions import Interactions
 from cofactor.data.split import Part
 from cofactor.evaluation.evaluate import evaluate
 from cofactor.evaluation.result import Result
+from cofactor.evaluation.significance import compare
 from cofactor.models import registry
 from cofactor.models.recommender import Recommender
 from cofactor.runs.source import Reading, interactions
@@ -84,6 +86,42 @@ def learning_curve(
         label = f"{unfitted.name}, {n} interactions"
         results[n] = evaluate(fitted, part, metrics, run=run, label=label)
     return results
+
+
+def sentences(results: Mapping[int, Result]) -> list[str]:
+    """Return in words what was ranked, and between which points a paired test (Holm) finds a
+    difference.
+
+    Parameters
+    ----------
+    results
+        What ``learning_curve`` returned: at least one point.
+    """
+    first, *later = results
+    start = results[first]
+    metric = start.metrics[0]
+    said = [
+        f"At every point the same {start.how.n_candidates:,} items are ranked, by the same"
+        f" {start.summary[metric].n_users:,} users, who interacted with some of them: values are"
+        " higher than those of a ranking of all items."
+    ]
+    better: list[str] = []
+    worse: list[str] = []
+    # The truth is one; only what was known differs, which is what is tested.
+    how = (replace(results[n].how, fingerprint=start.how.fingerprint) for n in later)
+    same = [replace(results[n], how=one) for n, one in zip(later, how, strict=True)]
+    for n, test in zip(later, compare([start, *same], metric, baseline=start.model), strict=True):
+        if test.better is not None:
+            (worse if test.better == start.model else better).append(str(n))
+    for counts, word in ((better, "better"), (worse, "worse")):
+        if counts:
+            said.append(
+                f"Significantly {word} than with {first} interactions ({metric}): with"
+                f" {', '.join(counts)}."
+            )
+    if later and not better:
+        said.append(f"Nothing shows that interactions help beyond {first} ({metric}).")
+    return said
 
 
 def _places(data: Interactions, items: np.ndarray, draw: np.random.Generator) -> np.ndarray:

@@ -99,6 +99,14 @@ def compared_html(done: Any) -> str:
     )
 
 
+def lines_html(
+    title: str, rows: Sequence[Mapping[str, Any]], sentences: Sequence[str], best: int | None = None
+) -> str:
+    """Return a table and what it says in words."""
+    said = "".join(f"<div>{markup.safe(one)}</div>" for one in sentences)
+    return markup.framed(markup.heading(title), markup.table(rows, best=best), said)
+
+
 def trained_text(done: Any) -> str:
     """Return what was trained, where it is, and what was measured."""
     on = "all of the data" if done.refitted or done.result is None else "the training part"

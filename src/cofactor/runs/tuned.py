@@ -14,6 +14,7 @@ from cofactor.evaluation.significance import Comparison
 from cofactor.models import registry
 from cofactor.runs.baselines import has_new_items
 from cofactor.runs.compare import Compared, compare
+from cofactor.runs.shown import lines_html
 from cofactor.runs.trials import Bench
 from cofactor.runs.words import word
 
@@ -113,6 +114,15 @@ class Tuned:
             )
         )
         return [*said, looked]
+
+    def __repr__(self) -> str:
+        given = ", ".join(self.words()[3::2]) or "its default settings"
+        return "\n".join([f"{self.model}: {given}", *self.sentences()])
+
+    def _repr_html_(self) -> str:
+        return lines_html(f"Tuned {self.model}", self.rows(), self.sentences()) + (
+            self.compared._repr_html_()
+        )
 
     def to_dict(self) -> dict[str, Any]:
         """Return all of it as plain values for JSON."""

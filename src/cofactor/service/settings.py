@@ -122,6 +122,9 @@ class Settings:
     log_impressions
         Whether every list for a user is logged as shown; lists of experiments and of explorations
         always are.
+    durable_impressions
+        Whether an answer waits until its logged list is on disk. Without it lists are written
+        together a little later: a power cut may lose the last of them.
     retention
         Which logged lists are kept; all of them by default.
     explore
@@ -175,6 +178,7 @@ class Settings:
     idle_seconds: float = 30.0
     drain_seconds: float = 10.0
     log_impressions: bool = False
+    durable_impressions: bool = False
     retention: Retention = _EVERYTHING
     explore: str | None = None
     access_log: bool = False

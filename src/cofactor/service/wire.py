@@ -268,10 +268,12 @@ class TrendingQuery(Strict, kw_only=True):
 
 
 class PopularQuery(Strict, kw_only=True):
-    """The most popular items of one entry of a column, such as ``genres`` and ``Comedy``."""
+    """The most popular items of one entry of a column, such as ``genres`` and ``Comedy``; of all
+    items without a column.
+    """
 
-    column: Annotated[str, Meta(min_length=1, max_length=200)]
-    value: Annotated[str, Meta(min_length=1, max_length=1_000)]
+    column: Annotated[str, Meta(min_length=1, max_length=200)] | None = None
+    value: Annotated[str, Meta(min_length=1, max_length=1_000)] | None = None
     k: K = 10
     cursor: CursorText | None = None
 

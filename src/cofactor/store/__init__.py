@@ -29,7 +29,8 @@ from cofactor.store.imports import (
     import_interactions,
     import_items,
 )
-from cofactor.store.impressions import Impression, ShownItem, StoredImpression
+from cofactor.store.impressions import Impression, ShownItem, StoredImpression, impression_line
+from cofactor.store.journal import Journal, take_in
 from cofactor.store.limits import (
     MAX_BATCH,
     MAX_FEATURES,
@@ -73,6 +74,7 @@ __all__ = [
     "Impression",
     "Item",
     "ItemChange",
+    "Journal",
     "OverloadError",
     "ReadOnlyError",
     "Retention",
@@ -95,10 +97,12 @@ __all__ = [
     "import_events",
     "import_interactions",
     "import_items",
+    "impression_line",
     "json_lines",
     "made_ids",
     "open_store",
     "prune_impressions",
     "restore",
+    "take_in",
     "verify",
 ]

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from typing import Any
 
 import msgspec
 
 from cofactor.base import checks
 from cofactor.base.errors import ArgumentError
-from cofactor.store.database import Row, Session
+from cofactor.store.database import Database, Row, Session
 from cofactor.store.errors import ConflictError
 from cofactor.store.limits import MAX_BATCH, are_ids, checked_id
 from cofactor.store.operations import Work
@@ -23,6 +24,12 @@ _COLUMNS = (
 _INSERT = (
     f"INSERT INTO impressions ({_COLUMNS}) VALUES ({', '.join('?' * 12)})"
     " ON CONFLICT (request_id) DO NOTHING"
+)
+# One statement for many lists: the interpreter's lock is let go once, not at every row.
+_FIELDS = ", ".join(f"json_extract(given.value, '$[{n}]')" for n in range(12))
+_INSERT_LINES = (
+    f"INSERT INTO impressions ({_COLUMNS}) SELECT {_FIELDS}"
+    " FROM json_each(?) AS given WHERE true ON CONFLICT (request_id) DO NOTHING"
 )
 
 
@@ -125,7 +132,7 @@ def checked_impressions(impressions: Sequence[Impression]) -> list[Row]:
     rows: dict[str, Row] = {}
     for place, one in enumerate(impressions):
         try:
-            row = _checked(one)
+            row = _as_row(_checked(one))
         except ArgumentError as error:
             raise ArgumentError(f"impressions[{place}]: {error}") from None
         if rows.setdefault(row[0], row) != row:
@@ -159,12 +166,40 @@ def _checked(one: Impression) -> Row:
         one.arm,
         one.source,
         int(one.shown),
-        _json(items),
-        _json(one.probabilities),
-        None if one.item_arms is None else _json(one.item_arms),
+        items,
+        one.probabilities,
+        one.item_arms,
         one.ms,
         None if one.time is None else checks.integer(one.time, "time", low=0),
     )
+
+
+def _as_row(fields: Sequence[Any]) -> Row:
+    """An impression's fields as a row of the table."""
+    lists = (None if part is None else _json(part) for part in fields[7:10])
+    return (*fields[:7], *lists, *fields[10:])
+
+
+def impression_line(impression: Impression) -> bytes:
+    """Return an impression as a line of JSON, which holds no line break.
+
+    Raises
+    ------
+    ArgumentError
+        If it is beyond the limits, or has no time.
+    """
+    if impression.time is None:
+        raise ArgumentError("time must be given where lists are written together.")
+    return msgspec.json.encode(_checked(impression))
+
+
+def is_impression_line(line: bytes) -> bool:
+    """Return whether a line is one that `impression_line` may have made."""
+    try:
+        _line(line)
+    except msgspec.MsgspecError:
+        return False
+    return True
 
 
 def _are_shares(values: Sequence[float]) -> bool:
@@ -189,6 +224,18 @@ def log_impressions(work: Work, rows: Sequence[Row]) -> Ack:
     work.deltas["impressions"] += stored
     ids = tuple(row[0] for row in rows)
     return Ack(changed=stored, unchanged=len(rows) - stored, seq=0, event_ids=ids)
+
+
+def log_lines(work: Work, lines: str, count: int) -> Ack:
+    """Log lists by their lines (`impression_line`), as a JSON list; those whose request ids are
+    logged already change nothing.
+    """
+    if work.database.embedded:
+        stored = work.session.run(_INSERT_LINES, (lines,))
+    else:
+        stored = work.session.run_many(_INSERT, [_as_row(one) for one in _lines(lines)])
+    work.deltas["impressions"] += stored
+    return Ack(changed=stored, unchanged=count - stored, seq=0)
 
 
 def delete_impressions(work: Work, seqs: Sequence[int]) -> Ack:
@@ -228,6 +275,15 @@ def experiment_impressions(
     return [_impression(row) for row in session.rows(sql, (name, seq, limit))]
 
 
+def impressions_by_id(
+    session: Session, database: Database, request_ids: Sequence[str]
+) -> list[StoredImpression]:
+    """Return the lists of some requests, in the order of arrival."""
+    sql = f"""SELECT seq, {_COLUMNS} FROM impressions WHERE request_id IN
+        (SELECT given.value FROM {database.listed}) ORDER BY seq"""
+    return [_impression(row) for row in session.rows(sql, (database.list_of(request_ids),))]
+
+
 def in_experiment(name: str) -> Callable[[Session, int, int], list[StoredImpression]]:
     """Return the query for the lists of one experiment."""
     return lambda session, after, count: experiment_impressions(session, name, after, count)
@@ -263,5 +319,21 @@ def _json(values: Sequence[str | float]) -> str:
     return msgspec.json.encode(values).decode()
 
 
+_Line = tuple[
+    str,
+    str,
+    str,
+    str | None,
+    str | None,
+    str,
+    int,
+    tuple[str, ...],
+    tuple[float, ...],
+    tuple[str, ...] | None,
+    float | None,
+    int,
+]
+_line = msgspec.json.Decoder(_Line).decode
+_lines = msgspec.json.Decoder(list[_Line]).decode
 _texts = msgspec.json.Decoder(tuple[str, ...]).decode
 _numbers = msgspec.json.Decoder(tuple[float, ...]).decode

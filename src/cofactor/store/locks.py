@@ -32,7 +32,7 @@ class FileLock:
         """
         handle = os.open(self.path, os.O_RDWR | os.O_CREAT, 0o600)
         try:
-            _lock(handle)
+            lock(handle)
         except OSError:
             holder = os.read(handle, 40).decode("ascii", "replace").strip()
             os.close(handle)
@@ -76,7 +76,8 @@ class FileLock:
 if sys.platform == "win32":
     import msvcrt
 
-    def _lock(handle: int) -> None:
+    def lock(handle: int) -> None:
+        """Lock an open file, or raise OSError where another one holds it."""
         # Far behind the content, which others may then still read.
         os.lseek(handle, 1 << 20, os.SEEK_SET)
         msvcrt.locking(handle, msvcrt.LK_NBLCK, 1)
@@ -85,5 +86,6 @@ if sys.platform == "win32":
 else:
     import fcntl
 
-    def _lock(handle: int) -> None:
+    def lock(handle: int) -> None:
+        """Lock an open file, or raise OSError where another one holds it."""
         fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)

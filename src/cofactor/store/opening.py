@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from cofactor.store.database import Database
+from cofactor.store.journal import take_in
 from cofactor.store.records import StoreSettings
 from cofactor.store.store import Store
 
@@ -34,7 +35,10 @@ def open_store(
         If there is something else, or a later version's store.
     """
     settings = settings if settings is not None else StoreSettings()
-    return Store(database_of(url, settings), read_only=read_only, settings=settings)
+    store = Store(database_of(url, settings), read_only=read_only, settings=settings)
+    if not read_only:
+        take_in(store)
+    return store
 
 
 def database_of(url: str, settings: StoreSettings) -> Database:

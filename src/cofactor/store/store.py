@@ -20,8 +20,10 @@ from cofactor.store.impressions import (
     checked_impressions,
     delete_impressions,
     impressions_after,
+    impressions_by_id,
     in_experiment,
     log_impressions,
+    log_lines,
     user_impressions,
 )
 from cofactor.store.limits import checked_events, checked_id, checked_ids, checked_items
@@ -45,6 +47,7 @@ from cofactor.store.writer import WriteJob, Writer
 _BY_NAME: Mapping[str, Callable[..., Ack]] = {
     **operations.BY_NAME,
     "impressions": log_impressions,
+    "lines": log_lines,
     "prune": delete_impressions,
 }
 
@@ -210,6 +213,11 @@ class Store:
         rows = checked_impressions(impressions)
         return self._write("impressions", (rows,), len(rows))
 
+    def log_lines(self, lines: Sequence[bytes]) -> Future[Ack]:
+        """Log lists by `impression_line`; a request id that is logged already changes nothing."""
+        text = (b"[" + b",".join(lines) + b"]").decode()
+        return self._write("lines", (text, len(lines)), len(lines))
+
     # Reading
 
     def history(self, user_id: str | int, limit: int = 1_000) -> History:
@@ -247,10 +255,13 @@ class Store:
         """Yield logged lists in the order of arrival, from the one after the place ``after``; those
         of one experiment, if it is named.
         """
-        query: Any = impressions_after
-        if experiment is not None:
-            query = in_experiment(experiment)
+        query: Any = impressions_after if experiment is None else in_experiment(experiment)
         return paged(lambda last, count: self._page(query, last, count), after, limit, "seq")
+
+    def impressions_by_id(self, request_ids: Sequence[str]) -> list[StoredImpression]:
+        """Return the lists logged for some requests, in the order of arrival."""
+        with self._readers.one() as session:
+            return impressions_by_id(session, self.database, request_ids)
 
     def user_impressions(self, user_id: str | int) -> list[StoredImpression]:
         """Return the lists logged for a user, in the order of arrival."""

@@ -43,14 +43,17 @@ class LearningCurve:
             return "LearningCurve(no epochs)"
         at = self.best_epoch if self.best_epoch >= 0 else len(self) - 1
         shown = "".join(f", {name} {values[at]:.4f}" for name, values in self.metrics.items())
-        which = "best" if self.best_epoch >= 0 else "last"
-        return f"LearningCurve({len(self)} epochs, {which} {at}: loss {self.loss[at]:.4f}{shown})"
+        # Epochs are counted from 1 in progress and in figures.
+        which = f"{'best' if self.best_epoch >= 0 else 'last'} {at + 1}"
+        return f"LearningCurve({len(self)} epochs, {which}: loss {self.loss[at]:.4f}{shown})"
 
     def _repr_html_(self) -> str:
         from cofactor.base.markup import framed, heading
         from cofactor.training.curves import figures
 
-        return framed(heading("Learning curve", repr(self)), *figures({"": self}))
+        return framed(
+            heading("Learning curve", repr(self).partition("(")[2][:-1]), *figures({"": self})
+        )
 
     def to_arrays(self) -> dict[str, np.ndarray]:
         """Return the curve as named arrays, for a model's state; nothing if there are no epochs.

@@ -219,7 +219,7 @@ def test_ridge_with_a_constant_answers_for_items_of_which_nothing_is_said() -> N
     model = made("content_ridge", constant=1.0, size=0.5).with_items(silent)
     scores = model.score_rows(np.arange(90))
     assert scores[:, 61].all()
-    assert model._explain(model.user_batch(np.array([3])), 61)[1].sum() == pytest.approx(
+    assert model.explain_rows(model.user_batch(np.array([3])), [61]).added.sum() == pytest.approx(
         float(scores[3, 61]), rel=1e-3
     )
 
@@ -241,8 +241,8 @@ def test_blend_with_towers_adds_their_part_saves_it_and_explains_the_rest(tmp_pa
         gained, 0.5 * model.parts[2]._score(own.states, None) / spread, rtol=1e-3, atol=1e-3
     )
     batch = model.user_batch(np.array([2]))
-    _, added, rest = model._explain(batch, 6)
-    assert added.sum() + rest == pytest.approx(float(model.score_batch(batch)[0, 6]), rel=1e-3)
+    _, added, rest = model.explain_rows(batch, [6])
+    assert added.sum() + rest[0] == pytest.approx(float(model.score_batch(batch)[0, 6]), rel=1e-3)
     again = load(save(model, tmp_path / "model"))
     np.testing.assert_allclose(
         again.score_rows(np.arange(9)), model.score_rows(np.arange(9)), rtol=1e-3, atol=1e-4
@@ -262,8 +262,8 @@ def test_blend_puts_new_items_of_which_nothing_is_said_last_and_adds_up() -> Non
     np.testing.assert_array_equal(scores[:, 61], scores[:, model.probes].min(axis=1))
     assert (scores[:, 62] > scores[:, 61]).all()
     np.testing.assert_array_equal(model.score_rows(users, np.array([62, 61])), scores[:, [62, 61]])
-    _, added, rest = model._explain(model.user_batch(np.array([4])), 61)
-    assert added.sum() + rest == pytest.approx(float(scores[4, 61]))
+    _, added, rest = model.explain_rows(model.user_batch(np.array([4])), [61])
+    assert added.sum() + rest[0] == pytest.approx(float(scores[4, 61]))
 
 
 def test_parts_of_a_blend_keep_their_own_settings_and_take_over_the_rest() -> None:

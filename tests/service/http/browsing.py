@@ -12,6 +12,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from cofactor.service.http.app import build
 from cofactor.service.settings import Settings
 from cofactor.store import open_store
@@ -72,7 +74,7 @@ def visiting(browser: Any, site: str) -> Iterator[Any]:
         )
         contexts.append(context)
         page = context.new_page()
-        page.set_default_timeout(20_000)
+        page.set_default_timeout(60_000)  # ours is not the only work here
         page.on(
             "console",
             lambda said: (
@@ -114,8 +116,10 @@ def kept(page: Any, name: str) -> None:
 
 @contextlib.contextmanager
 def opened_browser() -> Iterator[Any]:
-    from playwright.sync_api import sync_playwright
-
+    reason = "the page's test needs Playwright: pip install 'cofactor[browser]'"
+    sync_playwright = pytest.importorskip("playwright.sync_api", reason=reason).sync_playwright
+    if chromium() is None:
+        pytest.skip("the page's test needs Chromium (apt-get install chromium, or CHROMIUM=path)")
     with sync_playwright() as play:
         started = play.chromium.launch(executable_path=chromium(), args=FLAGS)
         yield started

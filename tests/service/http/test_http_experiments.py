@@ -22,10 +22,10 @@ from service.http.scenes import Start, TestClient, ids_of
 USERS = [f"reader-{n:02d}" for n in range(1, 61)]
 
 
-def begin(client: TestClient, folder: Path, kind: str, arms: str) -> Any:
+def begin(client: TestClient, folder: Path, kind: str, arms: str, name: str = "e") -> Any:
     """Start an experiment and wait until the service has noticed."""
     one = Experiments(Folder(folder)).start(
-        "e", kind, parse_arms(arms), AttributionRules(horizon=3_600)
+        name, kind, parse_arms(arms), AttributionRules(horizon=3_600)
     )
     traffic = client.app.state.context.traffic  # type: ignore[attr-defined]
     deadline = time.monotonic() + 30
@@ -36,7 +36,10 @@ def begin(client: TestClient, folder: Path, kind: str, arms: str) -> Any:
 
 
 def logged(client: TestClient) -> list[Any]:
-    return list(client.app.state.context.store.impressions())  # type: ignore[attr-defined]
+    context = client.app.state.context  # type: ignore[attr-defined]
+    assert client.portal is not None
+    assert client.portal.call(context.traffic.flush)
+    return list(context.store.impressions())
 
 
 def recommended(client: TestClient, user: str, k: int = 5) -> Any:
@@ -110,6 +113,24 @@ def test_a_shadow_answers_unseen(service: TestClient, folder: Path) -> None:
     assert [(arm["arm"], arm["lists"]) for arm in results["arms"]] == [("v1", 10), ("v3", 10)]
 
 
+def test_a_shadow_beside_a_test_is_compared_with_what_the_test_showed(
+    service: TestClient, folder: Path
+) -> None:
+    begin(service, folder, "ab", "v1:50,v2:50", "test")
+    begin(service, folder, "shadow", "v1:50,v3:50")
+    answers = [recommended(service, user) for user in USERS[:12]]
+    deadline = time.monotonic() + 30
+    while sum(not one.shown for one in logged(service)) < 12:
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+    control = sum(one["model"]["version"] == "v1" for one in answers)
+    results = service.get("/v1/experiments").json()["results"]
+    assert 0 < results["overlap"] < 1
+    lists = [(arm["arm"], arm["lists"]) for arm in results["arms"]]
+    assert lists == [("v1", control), ("v3", 12)]
+    assert 0 < control < 12
+
+
 @pytest.mark.parametrize("explore", ["slots=0.5", "softmax=0.5", "slots=0.2+new=0.2"])
 def test_explored_lists_carry_their_probabilities(start: Start, explore: str) -> None:
     client = start(Settings(max_waiting=60.0, explore=explore))
@@ -172,7 +193,7 @@ def test_new_items_are_shown_until_their_budget_is_spent(
 def test_a_store_that_fails_takes_no_answers_along(
     start: Start, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    client = start(Settings(max_waiting=60.0, log_impressions=True))
+    client = start(Settings(max_waiting=60.0, log_impressions=True, durable_impressions=True))
     assert "request_id" in recommended(client, USERS[0])
     store = client.app.state.context.store  # type: ignore[attr-defined]
     failing: Future[Any] = Future()

@@ -171,6 +171,10 @@ def test_popular_items_of_a_category_in_pages_and_rows(
     wanted = list(shop_data.items.ids(np.array(rows)))
     pages = all_pages(client, "/v1/feeds/popular?column=genres&value=comedy", 3)
     assert [item for page in pages for item in page] == wanted
+    best = list(shop_data.items.ids(np.argsort(-counts, kind="stable")))
+    pages = all_pages(client, "/v1/feeds/popular", 20)
+    assert [item for page in pages for item in page] == best
+    assert client.get("/v1/feeds/popular?column=genres").json()["error"]["field"] == "value"
     found = client.get("/v1/feeds/categories?column=genres&rows=4&k=3").json()["rows"]
     assert len(found) == 4
     shown = [item["item_id"] for row in found for item in row["items"]]

@@ -1,4 +1,6 @@
-"""Kill -9 while lists are shown: every request id that was sent is in the store, with its list."""
+"""Kill -9 while lists are shown: every request id that was sent is in the store, with its list,
+once it is opened again; written before the answer or after it.
+"""
 
 from __future__ import annotations
 
@@ -18,16 +20,20 @@ SOAK = bool(os.environ.get("COFACTOR_SOAK"))
 KILLS = 30 if SOAK else 2
 
 
-@pytest.mark.parametrize("explore", [(), ("--explore", "slots=0.2")], ids=["ranking", "slots"])
+@pytest.mark.parametrize(
+    "options",
+    [("--explore", "slots=0.2"), ("--durable-impressions",)],
+    ids=["batched", "durable"],
+)
 def test_no_acknowledged_impression_is_lost_in_a_kill(
-    folder: Path, tmp_path: Path, explore: tuple[str, ...]
+    folder: Path, tmp_path: Path, options: tuple[str, ...]
 ) -> None:
     url = f"sqlite:///{tmp_path / 'shown.db'}"
     draw = random.Random(1)
     acknowledged: dict[str, tuple[str, ...]] = {}
     for cycle in range(KILLS):
         before = len(acknowledged)
-        with serving(folder, url, "--log-impressions", *explore) as (process, site):
+        with serving(folder, url, "--log-impressions", *options) as (process, site):
             threads = [
                 threading.Thread(target=look, args=(site, f"{cycle}-{n}", acknowledged))
                 for n in range(4)

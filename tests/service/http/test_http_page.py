@@ -14,7 +14,7 @@ import pytest
 from cofactor.artifact.save import save
 from cofactor.data.synthetic import shop
 from cofactor.models import registry
-from service.http.browsing import chromium, go, kept, opened_browser, served_page, visiting
+from service.http.browsing import go, kept, opened_browser, served_page, visiting
 
 VIEWS = (
     "explore",
@@ -29,14 +29,7 @@ VIEWS = (
 )
 
 
-pytest.importorskip(
-    "playwright.sync_api",
-    reason="the page's test needs Playwright: pip install 'cofactor[browser]'",
-)
-pytestmark = pytest.mark.skipif(
-    chromium() is None,
-    reason="the page's test needs Chromium (apt-get install chromium, or CHROMIUM=path)",
-)
+pytestmark = pytest.mark.browser
 
 
 @pytest.fixture(scope="module")

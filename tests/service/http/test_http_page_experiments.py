@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Iterator
 from typing import Any
@@ -15,16 +16,9 @@ from cofactor.models import registry
 from cofactor.service.experiments.experiment import AttributionRules, Experiments, parse_arms
 from cofactor.service.versions.versions import Folder
 from cofactor.store import Event, Impression, open_store
-from service.http.browsing import chromium, kept, opened_browser, served_page, visiting
+from service.http.browsing import kept, opened_browser, served_page, visiting
 
-pytest.importorskip(
-    "playwright.sync_api",
-    reason="the page's test needs Playwright: pip install 'cofactor[browser]'",
-)
-pytestmark = pytest.mark.skipif(
-    chromium() is None,
-    reason="the page's test needs Chromium (apt-get install chromium, or CHROMIUM=path)",
-)
+pytestmark = pytest.mark.browser
 
 
 @pytest.fixture(scope="module")
@@ -87,7 +81,11 @@ def test_arms_are_shown_day_by_day_with_their_difference(
         arms, difference = page.locator("svg.series").all()
         assert arms.locator("polyline").count() == 2
         assert difference.locator("polyline").count() == 1
-        assert "v2 − v1: 0.1" in difference.get_attribute("aria-label")
+        # Who is in which arm follows from the experiment's own salt.
+        label = difference.get_attribute("aria-label")
+        shown = re.search(r"v2 − v1: (0\.\d+), from (\S+) to", label)
+        assert shown, label
+        assert 0 < float(shown[2]) < float(shown[1]) < 0.3
         points = arms.locator("polyline").first.get_attribute("points").split()
         assert len(points) >= 8
         assert page.locator("main tbody tr").count() == 2

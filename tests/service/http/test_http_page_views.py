@@ -16,17 +16,10 @@ import pytest
 
 from cofactor.artifact.save import save
 from cofactor.models import registry
-from service.http.browsing import chromium, go, kept, opened_browser, served_page, visiting
+from service.http.browsing import go, kept, opened_browser, served_page, visiting
 from service.http.illustrated import illustrated
 
-pytest.importorskip(
-    "playwright.sync_api",
-    reason="the page's test needs Playwright: pip install 'cofactor[browser]'",
-)
-pytestmark = pytest.mark.skipif(
-    chromium() is None,
-    reason="the page's test needs Chromium (apt-get install chromium, or CHROMIUM=path)",
-)
+pytestmark = pytest.mark.browser
 
 
 def send(site: str, path: str, body: Any) -> Any:

@@ -179,8 +179,9 @@ def _refuse_or_drop(
             found = raw.locate(rows)
             options.rejects.add(raw.source, what, found or [(int(row) + 1, "") for row in rows])
     if not keep.any():
-        what = faults[0][0] if faults else "the header's words or nothing"
-        raise NoRowLeftError(f"no row is left: all of them have {what}.", source=raw.source)
+        counts = [f"{_have(len(rows))} {what}" for what, rows in faults]
+        why = ", ".join(counts) or "all of them have the header's words or nothing"
+        raise NoRowLeftError(f"no row is left: {why}.", source=raw.source)
     return keep
 
 

@@ -192,6 +192,9 @@ def roles_note(roles: Mapping[str, str], names: Sequence[str] = (), *, headed: b
         r for r in ("value", "time") if r not in roles and not (r == "value" and "event" in roles)
     ]
     cure = " (" + " or ".join(f"{role}=NAME" for role in lacking) + " takes one)" if lacking else ""
+    event = None if "event" in roles else _event(rest, set())
+    if event is not None:
+        cure += f"; kinds={{'view': 1}} would weigh the kinds of events in {event}"
     return f"{said}; not read: {shown}{cure}"
 
 

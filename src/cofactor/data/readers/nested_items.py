@@ -10,28 +10,47 @@ from cofactor.data.records import names_of
 
 
 def field_of_items(rows: Sequence[Mapping[str, Any]]) -> str | None:
-    """Return the field of some records that holds lists of objects with an item's id; None if
-    there is none, or if the records have an item of their own.
+    """Return the field of some records that holds lists of objects with an item's id, or its path
+    if it stands in an object of the record (``properties.products``); None if there is none, or if
+    the records have an item of their own.
     """
-    nested = {
-        name: [part for row in rows if _is_objects(row.get(name)) for part in row[name]]
-        for name in names_of(rows)
-    }
-    lists = [name for name, parts in nested.items() if parts]
-    own = [name for name in nested if name not in lists]
-    held = [name for name in lists if has_role("item", names_of(nested[name]))]
-    return held[0] if len(held) == 1 and not has_role("item", own) else None
+    names = names_of(rows)
+    found = _lists(rows, names)
+    if has_role("item", [name for name in names if name not in found]):
+        return None
+    if not found:
+        for name in names:
+            held = [row[name] for row in rows if isinstance(row.get(name), dict)]
+            found |= {f"{name}.{inner}": parts for inner, parts in _lists(held).items()}
+    fields = [name for name, parts in found.items() if has_role("item", names_of(parts))]
+    return fields[0] if len(fields) == 1 else None
 
 
 def expanded(row: Mapping[str, Any], field: str | None) -> Iterator[dict[str, Any]]:
-    """Yield a record for each object in a field, with the fields of both; the record itself if the
-    field is None.
+    """Yield a record for each object in a field, with the fields of all that it stands in; the
+    record itself if the field is None.
     """
     if field is None:
         yield dict(row)
-    elif _is_objects(row.get(field)):
-        outer = {name: value for name, value in row.items() if name != field}
-        yield from ({**outer, **part} for part in row[field])
+        return
+    name, _, inner = field.partition(".") if field not in row else (field, "", "")
+    value = row.get(name)
+    outer = {other: one for other, one in row.items() if other != name}
+    if inner and isinstance(value, dict):
+        yield from ({**outer, **part} for part in expanded(value, inner))
+    elif _is_objects(value):
+        yield from ({**outer, **part} for part in value)
+
+
+def _lists(
+    rows: Sequence[Mapping[str, Any]], names: Sequence[str] | None = None
+) -> dict[str, list[Any]]:
+    """The fields that hold lists of objects, and all of these."""
+    nested = {
+        name: [part for row in rows if _is_objects(row.get(name)) for part in row[name]]
+        for name in (names_of(rows) if names is None else names)
+    }
+    return {name: parts for name, parts in nested.items() if parts}
 
 
 def _is_objects(value: Any) -> bool:

@@ -70,6 +70,7 @@ USUAL: Mapping[str, tuple[str, ...]] = {
         "visitor",
         "customercode",
         "customername",
+        *("buyerusername", "purchaser", "purchaserid", "patronid", "auftraggeber", "besteller"),
         "voter",
         "rater",
         "email",
@@ -194,6 +195,7 @@ USUAL: Mapping[str, tuple[str, ...]] = {
         "sellersku",
         "spotifytrackuri",
         "trackname",
+        *("customlabel", "partnumber", "partno", "material", "materialnumber", "materialnummer"),
         *(
             "товар",
             "idтовара",
@@ -266,6 +268,7 @@ USUAL: Mapping[str, tuple[str, ...]] = {
         "units",
         "lineitemquantity",
         "quantitypurchased",
+        *("qtyordered", "orderquantity", "salesquantity", "auftragsmenge", "bestellmenge"),
         *("оценка", "реитинг", "количество", "评分", "数量", "評価", "평점", "puan", "adet"),
         *("ocena", "ilosc", "nota", "quantita", "quantidade", "avaliacao", "waardering"),
         *("aantal", "betyg", "antal", "hodnoceni"),
@@ -323,6 +326,8 @@ USUAL: Mapping[str, tuple[str, ...]] = {
         "purchasetime",
         "createdatutc",
         "bestelldatum",
+        *("saledate", "solddate", "dateofsale", "tdat", "belegdatum", "auftragsdatum"),
+        *("rechnungsdatum", "buchungsdatum"),
         *(
             "дата",
             "время",

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from cofactor.base import checks
 from cofactor.base.names import unknown_name
-from cofactor.data.interactions import Interactions
+from cofactor.data.conversion import as_interactions
 from cofactor.data.split import Split
 from cofactor.data.splits.items import by_items
 from cofactor.data.splits.leave_last import leave_last
@@ -17,6 +17,9 @@ from cofactor.data.splits.per_user import per_user
 from cofactor.data.splits.random import by_random
 from cofactor.data.splits.time import by_time
 from cofactor.data.splits.users import by_users
+
+if TYPE_CHECKING:
+    from cofactor.data.conversion import DataLike
 
 RULES: dict[str, Callable[..., Split]] = {
     "time": by_time,
@@ -31,7 +34,7 @@ RULES: dict[str, Callable[..., Split]] = {
 
 
 def split(
-    data: Interactions,
+    data: DataLike,
     how: str = "time",
     *,
     test: float | None = None,
@@ -44,7 +47,7 @@ def split(
     Parameters
     ----------
     data
-        The interactions.
+        Interactions, or what `Recommender.fit` takes: a data frame, a sparse matrix, a path.
     how
         ``"time"`` (one moment for all users), ``"random"`` (interactions), ``"per-user"`` (a share
         of each user's), ``"leave-last"`` (each user's last n), ``"users"`` (new users with a
@@ -82,4 +85,4 @@ def split(
     for name in options:
         if name not in takes:
             raise unknown_name(f"option of the split {how!r}", name, takes)
-    return rule(data, **given, **options)
+    return rule(as_interactions(data), **given, **options)

@@ -7,10 +7,11 @@ from typing import Any
 
 import numpy as np
 
-from cofactor.kernels.cpu.jit import kernel, on_threads
+from cofactor.kernels.cpu.heap import contains, offer, sort_heap
+from cofactor.kernels.cpu.jit import helper, kernel, on_threads
 from cofactor.kernels.reference.session_neighbours import Index, NeighbourSettings
 
-__all__ = ["Index", "NeighbourSettings", "nearest_sessions", "session_votes"]
+__all__ = ["Index", "NeighbourSettings", "nearest_sessions", "session_votes", "top_votes"]
 
 # Queries of one call of the kernel.
 _BLOCK = 64
@@ -43,7 +44,7 @@ def nearest_sessions(
     """
     n = len(index.scale)
     tables = np.zeros(n), np.full(n, -1, np.int64), np.empty(n, np.int64)
-    count = _nearest(items, weights, *index[2:], neighbours, *tables)
+    count = nearest(items, weights, *index[2:], neighbours, *tables)
     best = tables[2][:count]
     order = np.lexsort((-best, -tables[0][best]))
     best = best[order]
@@ -80,40 +81,96 @@ def session_votes(
     -------
     float32 [B, n_items]
     """
-    n_queries = len(indptr) - 1
-    scores = np.zeros((n_queries, len(item_weights)), np.float32)
-    longest = settings.longest
-    if longest is None:
-        longest = int(np.diff(index.indptr).max()) if len(index.scale) else 1
-    steps = settings.decay ** np.arange(max(longest, 1), dtype=np.float64)
-
-    def block(number: int) -> None:
-        low = number * _BLOCK
-        tables = _tables(len(index.scale), len(item_weights))
-        _votes(
-            low,
-            min(low + _BLOCK, n_queries),
-            indptr,
-            items,
-            weights,
-            *index,
-            settings.neighbours,
-            steps,
-            settings.backward,
-            settings.again,
-            item_weights,
-            scores,
-            *tables,
-        )
-        if len(_free) < _FREE:
-            _free.append(tables)
-
-    on_threads(block, -(-n_queries // _BLOCK), n_threads)
+    queries = indptr, items, weights
+    scores = np.zeros((len(indptr) - 1, len(item_weights)), np.float32)
+    _in_blocks(_all_votes, queries, index, settings, item_weights, (scores,), n_threads)
     return scores
 
 
-def _tables(n_sessions: int, n_items: int) -> tuple[np.ndarray, ...]:
-    """Tables that the kernel finds clean and leaves clean: similarity, place, touched, votes."""
+def top_votes(
+    queries: tuple[np.ndarray, np.ndarray, np.ndarray],
+    index: Index,
+    settings: NeighbourSettings,
+    item_weights: np.ndarray,
+    limits: tuple[np.ndarray, np.ndarray, np.ndarray],
+    k: int,
+    n_threads: int,
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return the k best items of each query by `session_votes`, of those with votes alone: for one
+    query, to lay out and read a row of all items takes longer than the votes.
+
+    Parameters
+    ----------
+    queries
+        Its ``indptr``, ``items`` and ``weights``.
+    index, settings, item_weights, n_threads
+        As there.
+    limits
+        Items that may not come back, as int64 [B + 1] and int32 ascending within each query, and
+        which may at all, bool [n_items].
+    k : int
+        From 1.
+
+    Returns
+    -------
+    rows : int32 [B, k]
+        Best first, equal scores by the lower row; -1 from ``count`` on.
+    scores : float32 [B, k]
+        NaN from ``count`` on.
+    count : int32 [B]
+        How many had votes, at most k.
+    """
+    n_queries = len(queries[0]) - 1
+    rows = np.full((n_queries, k), -1, np.int32)
+    best = np.full((n_queries, k), np.nan, np.float32)
+    count = np.zeros(n_queries, np.int32)
+    results = (*limits, rows, best, count)
+    _in_blocks(_top_votes, queries, index, settings, item_weights, results, n_threads)
+    return rows, best, count
+
+
+def _in_blocks(
+    work: Any,
+    queries: tuple[np.ndarray, np.ndarray, np.ndarray],
+    index: Index,
+    settings: NeighbourSettings,
+    item_weights: np.ndarray,
+    results: tuple[np.ndarray, ...],
+    n_threads: int,
+) -> None:
+    """Call a kernel for some queries at a time, with clean tables."""
+    n_queries = len(queries[0]) - 1
+    weigh = steps_of(index, settings), settings.backward, settings.again, settings.neighbours
+
+    def block(number: int) -> None:
+        low = number * _BLOCK
+        span = low, min(low + _BLOCK, n_queries)
+        tables = tables_of(len(index.scale), len(item_weights))
+        work(span, queries, index, weigh, item_weights, tables, results)
+        keep(tables)
+
+    on_threads(block, -(-n_queries // _BLOCK), n_threads)
+
+
+def steps_of(index: Index, settings: NeighbourSettings) -> np.ndarray:
+    """The decay of an item by its distance from the shared one."""
+    longest = settings.longest
+    if longest is None:
+        longest = int(np.diff(index.indptr).max()) if len(index.scale) else 1
+    steps: np.ndarray = settings.decay ** np.arange(max(longest, 1), dtype=np.float64)
+    return steps
+
+
+def keep(tables: tuple[np.ndarray, ...]) -> None:
+    """Keep clean tables for the next query."""
+    if len(_free) < _FREE:
+        _free.append(tables)
+
+
+def tables_of(n_sessions: int, n_items: int) -> tuple[np.ndarray, ...]:
+    """Tables that kernels find clean and leave clean: similarity and place of sessions, those
+    touched, votes of items, those that have some.
+    """
     while True:
         try:
             tables = _free.pop()
@@ -126,11 +183,12 @@ def _tables(n_sessions: int, n_items: int) -> tuple[np.ndarray, ...]:
         np.full(n_sessions, -1, np.int64),
         np.empty(n_sessions, np.int64),
         np.zeros(n_items),
+        np.empty(n_items + 1, np.int32),
     )
 
 
 @kernel
-def _nearest(
+def nearest(
     items: Any,
     weights: Any,
     scale: Any,
@@ -188,62 +246,75 @@ def _nearest(
     return kept
 
 
+@helper
+def _vote(item: Any, vote: Any, votes: Any, voted: Any, n_voted: Any) -> Any:
+    """Add a vote for an item; return how many items have some."""
+    # Written in any case, counted where it is the item's first: no branch to be guessed.
+    voted[n_voted] = item
+    before = votes[item]
+    votes[item] = before + vote
+    return n_voted + ((before == 0.0) & (vote > 0.0))
+
+
 @kernel
-def _votes(
-    low: Any,
-    high: Any,
-    q_indptr: Any,
-    q_items: Any,
-    q_weights: Any,
-    indptr: Any,
-    items: Any,
-    scale: Any,
-    item_indptr: Any,
-    sessions: Any,
-    places: Any,
-    neighbours: Any,
-    steps: Any,
-    backward: Any,
-    again: Any,
-    item_weights: Any,
-    scores: Any,
-    total: Any,
-    place: Any,
-    touched: Any,
-    votes: Any,
+def _cast(first: Any, last: Any, queries: Any, index: Any, weigh: Any, tables: Any) -> Any:
+    """Cast the votes for the query that stands from ``first`` to ``last``; return how many items
+    have some.
+    """
+    steps, backward, again, neighbours = weigh
+    total, place, touched, votes, voted = tables
+    items, own = queries[1][first:last], queries[2][first:last]
+    count = nearest(
+        items, own, index[2], index[3], index[4], index[5], neighbours, total, place, touched
+    )
+    n_voted = 0
+    for n in range(count):
+        session = touched[n]
+        start, end = index[0][session], index[0][session + 1]
+        middle = start + place[session]
+        similarity = total[session]
+        total[session] = 0.0
+        place[session] = -1
+        for at in range(middle, end):
+            n_voted = _vote(index[1][at], similarity * steps[at - middle], votes, voted, n_voted)
+        similarity *= backward
+        for at in range(start, middle if similarity > 0 else start):
+            n_voted = _vote(index[1][at], similarity * steps[middle - at], votes, voted, n_voted)
+    for at in range(items.size):
+        votes[items[at]] *= again
+    return n_voted
+
+
+@kernel
+def _all_votes(
+    span: Any, queries: Any, index: Any, weigh: Any, item_weights: Any, tables: Any, results: Any
 ) -> Any:
-    for b in range(low, high):
-        first, last = q_indptr[b], q_indptr[b + 1]
-        count = _nearest(
-            q_items[first:last],
-            q_weights[first:last],
-            scale,
-            item_indptr,
-            sessions,
-            places,
-            neighbours,
-            total,
-            place,
-            touched,
-        )
-        row = scores[b]
-        for n in range(count):
-            session = touched[n]
-            middle = indptr[session] + place[session]
-            for at in range(indptr[session], indptr[session + 1]):
-                if at >= middle:
-                    share = steps[at - middle]
-                else:
-                    share = backward * steps[middle - at]
-                votes[items[at]] += total[session] * share
-        for at in range(first, last):
-            votes[q_items[at]] *= again
-        for n in range(count):
-            session = touched[n]
-            for at in range(indptr[session], indptr[session + 1]):
-                j = items[at]
-                if votes[j] != 0.0:
-                    row[j] = votes[j] * item_weights[j]
-                    votes[j] = 0.0
-            total[session] = 0.0
-            place[session] = -1
+    votes, voted, scores = tables[3], tables[4], results[0]
+    for b in range(span[0], span[1]):
+        n_voted = _cast(queries[0][b], queries[0][b + 1], queries, index, weigh, tables)
+        for n in range(n_voted):
+            j = voted[n]
+            scores[b, j] = votes[j] * item_weights[j]
+            votes[j] = 0.0
+
+
+@kernel
+def _top_votes(
+    span: Any, queries: Any, index: Any, weigh: Any, item_weights: Any, tables: Any, results: Any
+) -> Any:
+    votes, voted = tables[3], tables[4]
+    excluded_indptr, excluded, allowed, rows, best, count = results
+    k = rows.shape[1]
+    for b in range(span[0], span[1]):
+        n_voted = _cast(queries[0][b], queries[0][b + 1], queries, index, weigh, tables)
+        low, high = excluded_indptr[b], excluded_indptr[b + 1]
+        size = 0
+        for n in range(n_voted):
+            j = voted[n]
+            score = np.float32(votes[j] * item_weights[j])
+            votes[j] = 0.0
+            if score > 0 and (size < k or score >= best[b, 0]):
+                if allowed[j] and not contains(excluded, low, high, j):
+                    size = offer(rows[b], best[b], size, k, j, score)
+        sort_heap(rows[b], best[b], size)
+        count[b] = size

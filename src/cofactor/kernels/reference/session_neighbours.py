@@ -139,3 +139,50 @@ def session_votes(
         total[items[span]] *= settings.again
         scores[b] = total * item_weights
     return scores
+
+
+def vote_shares(
+    items: np.ndarray,
+    weights: np.ndarray,
+    index: Index,
+    settings: NeighbourSettings,
+    item_weights: np.ndarray,
+    item_rows: np.ndarray,
+) -> np.ndarray:
+    """Return what each item i of a query added to the scores s_j of some items: the neighbours
+    being what they are, g_j w_i Σ_n z_n d^|p_nj - p_n| over the nearest sessions n that hold both,
+    with the weights before the shared item and of the query's own items as in `session_votes`.
+
+    Parameters
+    ----------
+    items : int32 [m]
+        The query's distinct items, the latest first.
+    weights : float64 [m]
+        w.
+    index : Index
+        An item counts in the sessions that the index holds for it.
+    settings : NeighbourSettings
+    item_weights : float32 [n_items]
+        g.
+    item_rows : int64 [n]
+        The items j.
+
+    Returns
+    -------
+    float64 [n, m]
+        Each line sums to the item's score.
+    """
+    added = np.zeros((len(item_rows), len(items)))
+    sessions, _, places = nearest_sessions(items, weights, index, settings.neighbours)
+    for session, place in zip(sessions, places, strict=True):
+        own = index.items[index.indptr[session] : index.indptr[session + 1]]
+        for n, row in enumerate(item_rows):
+            steps = np.flatnonzero(own == row) - place
+            before = np.where(steps < 0, settings.backward, 1.0)
+            vote = float((settings.decay ** np.abs(steps) * before).sum())
+            for m, item in enumerate(items):
+                span = slice(index.item_indptr[item], index.item_indptr[item + 1])
+                if session in index.sessions[span]:
+                    added[n, m] += vote * weights[m] * index.scale[session]
+    factors = item_weights[item_rows] * np.where(np.isin(item_rows, items), settings.again, 1.0)
+    return added * factors[:, None]

@@ -264,9 +264,10 @@ class Bridge(ContentFeatures[BridgeConfig]):
         """Return the item vectors and offsets; see `Model.inner_product`."""
         return self.inner.inner_product()
 
-    def _explain(self, batch: UserBatch, item_row: int) -> tuple[np.ndarray, np.ndarray, float]:
-        past, added, rest = self.inner.explain_rows(batch, np.array([item_row]))
-        return past, added[0], float(rest[0])
+    def _explain_rows(
+        self, batch: UserBatch, item_rows: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        return self.inner.explain_rows(batch, item_rows)
 
     def _similar_items(
         self, item_rows: np.ndarray, k: int, allowed: np.ndarray | None, n_threads: int

@@ -165,32 +165,32 @@ class ContentBlend(SimilarByContent, ContentFeatures[ContentBlendConfig]):
             )
         return np.asarray(self._cache["unknown"])
 
-    def _spread(self, part: Recommender, histories: Histories) -> float:
+    def _spread(self, part: Recommender, one: UserBatch) -> float:
         """The spread of one part's scores for the one user."""
-        return max(float(part.score_batch(part.fold_in(histories), self.probes).std()), 1e-12)
+        return max(float(part.score_batch(one, self.probes).std()), 1e-12)
 
-    def _explain(self, batch: UserBatch, item_row: int) -> tuple[np.ndarray, np.ndarray, float]:
-        """The past items' shares in the first two parts; what the towers say belongs to none of
-        them.
+    def _explain_rows(
+        self, batch: UserBatch, item_rows: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """The past items' shares in the parts that are linear in the past; what the towers say
+        belongs to none of them.
         """
         assert isinstance(batch.states, Histories)
-        past = batch.seen[1]
+        past, rest = batch.seen[1], np.zeros(len(item_rows))
+        added = np.zeros((len(item_rows), len(past)))
         if not past.size:
-            return past, np.zeros(0), float(self._popularity[item_row])
-        if self._unknown[item_row]:
-            return (
-                past,
-                np.zeros(len(past)),
-                float(self._score(batch.states, np.array([item_row]))[0, 0]),
-            )
-        added = np.zeros(len(past))
-        for part, weight in zip(self.parts[:2], self.config.weights, strict=False):
-            theirs = part.explain_rows(part.fold_in(batch.states), [item_row]).added[0]
-            added += weight * theirs / self._spread(part, batch.states)
-        rest = 0.0
-        for part, weight in zip(self.parts[2:], self.config.weights[2:], strict=True):
-            said = part.score_batch(part.fold_in(batch.states), np.array([item_row]))[0, 0]
-            rest += weight * float(said) / self._spread(part, batch.states)
+            return past, added, self._popularity[item_rows]
+        for part, weight in zip(self.parts, self.config.weights, strict=True):
+            one = part.fold_in(batch.states)
+            share = weight / self._spread(part, one)
+            if part.traits.explains:
+                added += share * part.explain_rows(one, item_rows).added
+            else:
+                rest += share * part.score_batch(one, item_rows)[0]
+        unknown = self._unknown[item_rows]
+        added[unknown] = 0
+        if unknown.any():
+            rest[unknown] = self._score(batch.states, np.asarray(item_rows)[unknown])[0]
         return past, added, rest
 
     def feature_weights(self, batch: UserBatch, item_row: int) -> np.ndarray | None:
@@ -198,7 +198,9 @@ class ContentBlend(SimilarByContent, ContentFeatures[ContentBlendConfig]):
         # The words of the ridge part alone: the other may read other features.
         assert isinstance(batch.states, Histories)
         weights = self.parts[0].feature_weights(batch, item_row)
-        return None if weights is None else weights / self._spread(self.parts[0], batch.states)
+        if weights is None:
+            return None
+        return weights / self._spread(self.parts[0], self.parts[0].fold_in(batch.states))
 
     def _extend(self, features: Any) -> None:
         self.parts = tuple(part.with_data(self.data) for part in self.parts)

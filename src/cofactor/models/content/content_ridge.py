@@ -269,16 +269,18 @@ class ContentRidge(SimilarByContent, ContentFeatures[ContentRidgeConfig]):
             scores[low : low + _USERS] = (items @ self._wanted(past[low : low + _USERS])).T * level
         return scores
 
-    def _explain(self, batch: UserBatch, item_row: int) -> tuple[np.ndarray, np.ndarray, float]:
-        _, past = batch.seen
-        like = self.levels[item_row] * np.asarray(
-            self._mine.T @ self._inputs(self.features[item_row]).toarray()[0]
-        )
+    def _explain_rows(
+        self, batch: UserBatch, item_rows: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        past = batch.seen[1]
+        inputs = self._inputs(self.features[item_rows]).toarray()
+        like = np.asarray(self._mine.T @ inputs.T) * self.levels[item_rows]
         place = np.full(self.data.n_items, -1)
         place[self.warm] = np.arange(len(self.warm))
         at = place[past]
-        added = np.where(at >= 0, self.weights[np.maximum(at, 0)] @ like, 0)
-        return past, added, float(self._popularity[item_row]) if batch.empty[0] else 0.0
+        added = np.where(at >= 0, (self.weights[np.maximum(at, 0)] @ like).T, 0)
+        rest = self._popularity[item_rows] if batch.empty[0] else np.zeros(len(item_rows))
+        return past, added, rest
 
     def feature_weights(self, batch: UserBatch, item_row: int) -> np.ndarray | None:
         """Return what a unit of each feature adds; see `ContentFeatures.feature_weights`."""

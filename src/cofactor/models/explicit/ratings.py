@@ -210,29 +210,32 @@ class RatingHooks(Hooks[Any]):
             [x if z is None else x + z, (self.mean[0] + bias).astype(np.float32)]
         )
 
-    def _explain(self, batch: UserBatch, item_row: int) -> tuple[np.ndarray, np.ndarray, float]:
+    def _explain_rows(
+        self, batch: UserBatch, item_rows: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         # The ridge solution is linear in the ratings: [b, p] = A^-1 Y't, so rating i adds y' A^-1
         # y_i t_i to the score. A trained row is only near that solution; what it has beyond goes to
         # the rest.
-        past = batch.seen[1]
-        score = float(self._score(batch.states, np.array([item_row]))[0, 0])
+        past, rows = batch.seen[1], np.asarray(item_rows)
+        scores = self._score(batch.states, rows)[0].astype(np.float64)
+        added = np.zeros((len(rows), len(past)))
         if len(past) == 0:
-            return past, np.zeros(0), score
-        q = self.item_factors.astype(np.float64)
-        y = np.column_stack([np.ones(len(past)), q[past]])
-        asked = np.concatenate([[1.0], q[item_row]])
+            return past, added, scores
+        mine = self.item_factors[past].astype(np.float64)
+        theirs = self.item_factors[rows].astype(np.float64)
+        y = np.column_stack([np.ones(len(past)), mine])
+        asked = np.column_stack([np.ones(len(rows)), theirs])
         target = seen_ratings(self, batch) - self.mean[0] - self.item_bias[past]
-        added = np.zeros(len(past))
         z = self._implicit(np.array([0, len(past)]), past)
         if z is not None and self.implicit_factors is not None:
-            target = target - q[past] @ z[0]
-            added += self.implicit_factors[past] @ q[item_row] / np.sqrt(len(past))
+            target = target - mine @ z[0]
+            added += theirs @ self.implicit_factors[past].T / np.sqrt(len(past))
         count = np.array([len(past)])
         strength = self._penalties.vectors * self._spread
-        ridge = np.full(len(asked), self._ridge(count, strength)[0], np.float64)
+        ridge = np.full(y.shape[1], self._ridge(count, strength)[0], np.float64)
         ridge[0] = self._ridge(count, self._penalties.user_bias)[0]
-        added += (y @ solution(y.T @ y + np.diag(ridge), asked)) * target
-        return past, added, score - float(added.sum())
+        added += (y @ solution(y.T @ y + np.diag(ridge), asked.T)).T * target
+        return past, added, scores - added.sum(1)
 
     def _restore(self, arrays: Mapping[str, np.ndarray]) -> None:
         super()._restore(aligned_rows(arrays))

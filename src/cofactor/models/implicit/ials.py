@@ -15,11 +15,12 @@ from cofactor.base.search import between, log
 from cofactor.data.histories import Histories
 from cofactor.data.interactions import Interactions
 from cofactor.models.factors import FactorModel, vector_bytes
-from cofactor.models.implicit.ials_defaults import n_factors
+from cofactor.models.implicit.ials_defaults import NOISE_SHARE, n_factors
 from cofactor.models.implicit.ials_device import DeviceIALSLearner, on_gpu
 from cofactor.models.implicit.ials_learner import IALSLearner
 from cofactor.models.implicit.ials_reduced import ReducedIALSLearner, reduces
 from cofactor.models.implicit.ials_sharded import ShardedIALSLearner
+from cofactor.models.implicit.noise_share import NOISE_SHARE_ARRAY, Usual, share_for
 from cofactor.models.implicit.normal_equations import FixedItems, NormalEquations
 from cofactor.models.iterative import CURVE_ARRAYS, IterativeModel
 from cofactor.models.traits import ArraySpec, Traits
@@ -33,6 +34,10 @@ if TYPE_CHECKING:
 # and the first two need one step only. nDCG@20 there .0904 with 64 factors, against .0891 after
 # three full epochs. On denser data, as ml-1m, full epochs are better.
 PRESETS: dict[str, dict[str, Any]] = {"sparse": {"warmup_epochs": 2, "epochs": 3}}
+
+
+# By more than that, ranking gets much worse on most data.
+_SHARE = Usual(NOISE_SHARE, 1.5)
 
 
 class IALSConfig(IterativeConfig):
@@ -80,7 +85,7 @@ class IALSConfig(IterativeConfig):
         low=0,
         doc=(
             "L2 regularization of a vector per pair that it is part of (see frequency_exponent);"
-            " None: what noise of the data's sparsity needs."
+            " None: what the data's noise needs."
         ),
     )
     unobserved_regularization: float | None = setting(
@@ -166,7 +171,9 @@ class IALS(IterativeModel, FactorModel):
     pairs together weigh 10 times what the observed ones do, on data of any size. The number that
     was used is kept in the state as ``alpha0``; `fold_in` and `explain` take it from there. The
     regularization and the number of factors follow the data too, where they aren't set; the rules
-    are in `cofactor.models.implicit.ials_defaults`.
+    are in `cofactor.models.implicit.ials_defaults`. The regularization is once or twice 1.5 times
+    less or more than its rule says if that ranks held-out interactions of the training data
+    significantly better (`choose_share`); training within ``max_time`` doesn't try that.
 
     Training ends with one solve of all users against the final items, exact or (solver cg) to a
     hundred-thousandth of the residual, so a trained user's vector is what `fold_in` gives for the
@@ -200,10 +207,12 @@ class IALS(IterativeModel, FactorModel):
         "user_factors": ArraySpec("float32", ("users", "factors")),
         "item_factors": ArraySpec("float32", ("items", "factors")),
         "alpha0": ArraySpec("float64", ("1",)),
+        **NOISE_SHARE_ARRAY,
         **CURVE_ARRAYS,
     }
 
     alpha0: np.ndarray  # float64 [1]: the unobserved weight in use
+    noise_share: float = NOISE_SHARE  # of the default regularization
     _equations: NormalEquations
     _items: FixedItems
 
@@ -212,7 +221,9 @@ class IALS(IterativeModel, FactorModel):
         return vector_bytes(data, self.config.factors or n_factors(data))
 
     def _fit(self, data: Interactions, validation: Part | None, run: Run) -> None:
-        self._equations = equations = NormalEquations.of(self.config, data)
+        self.noise_share = share_for(self, data, run, _SHARE, self._fitted)
+        equations = NormalEquations.of(self.config, data, noise_share=self.noise_share)
+        self._equations = equations
         self.alpha0 = np.array([equations.alpha0], np.float64)
         learner = _learner(equations, data, run)
 
@@ -230,9 +241,20 @@ class IALS(IterativeModel, FactorModel):
         diagonal = self._equations.gram_diagonal(y, shares)
         self._items = FixedItems(y, diagonal, shares, data.n_items)
 
+    def _fitted(self, data: Interactions, share: float, run: Run) -> IALS:
+        equations = NormalEquations.of(self.config, data, noise_share=share)
+        l2 = equations.config.regularization
+        return type(self)(self.config.replace(regularization=l2)).fit(data, run=run)
+
+    def _state(self) -> dict[str, np.ndarray]:
+        return {**super()._state(), "noise_share": np.array([self.noise_share])}
+
     def _restore(self, arrays: Mapping[str, np.ndarray]) -> None:
         super()._restore(arrays)
-        self._equations = NormalEquations.of(self.config, self.data, float(self.alpha0[0]))
+        self.noise_share = float(arrays.get("noise_share", [NOISE_SHARE])[0])
+        self._equations = NormalEquations.of(
+            self.config, self.data, float(self.alpha0[0]), self.noise_share
+        )
         self._take_over(self.user_factors, self.item_factors, self.data)
 
     def _fold_in(self, histories: Histories) -> States:

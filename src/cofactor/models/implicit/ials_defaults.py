@@ -38,21 +38,26 @@ def mean_pair_weight(data: Interactions, weights: np.ndarray) -> float:
     return float(weights.sum(dtype=np.float64) / max(1, pairs))
 
 
-def regularization(config: Any, data: Interactions, weights: np.ndarray, beta0: float) -> float:
+def regularization(
+    config: Any,
+    data: Interactions,
+    weights: np.ndarray,
+    beta0: float,
+    noise_share: float = NOISE_SHARE,
+) -> float:
     """Return the L2 that leaves out what noise alone would show.
 
     L2 of λ_u and λ_i on both sides shrinks singular values below √(λ_u λ_i) to nothing, so a mean
     row's L2 is such that (for nu = 1)::
 
-        reg = .7 w e / (1 + beta0 / density)
+        reg = s w e / (1 + beta0 / density)
 
-    with w the mean weight of an observed pair, and e the `relative_noise`, .7 at most: the sparser
-    the data, the more.
+    with s the share of the noise, w the mean weight of an observed pair, and e the
+    `relative_noise`, .7 at most: the sparser the data, the more.
 
     Notes
     -----
-    N. Srebro, J. Rennie, T. Jaakkola, "Maximum-Margin Matrix Factorization", NIPS 2004. The share
-    .7 was chosen on validation data.
+    N. Srebro, J. Rennie, T. Jaakkola, "Maximum-Margin Matrix Factorization", NIPS 2004.
     """
     if not len(data):
         return 0.01
@@ -62,7 +67,7 @@ def regularization(config: Any, data: Interactions, weights: np.ndarray, beta0: 
     as_if_one = float(np.prod(pairs)) ** ((1 - config.frequency_exponent) / 2)
     weight = float(weights.mean(dtype=np.float64))
     return (
-        NOISE_SHARE
+        noise_share
         * weight
         * min(relative_noise(data), MOST_NOISE)
         / (1 + beta0 / density)

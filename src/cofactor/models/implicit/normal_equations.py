@@ -47,7 +47,13 @@ class NormalEquations:
     alpha0: float
 
     @classmethod
-    def of(cls, config: Any, data: Interactions, alpha0: float | None = None) -> Self:
+    def of(
+        cls,
+        config: Any,
+        data: Interactions,
+        alpha0: float | None = None,
+        noise_share: float = ials_defaults.NOISE_SHARE,
+    ) -> Self:
         """Return those of some data, with settings as configured, or as the data has it; with an
         alpha0 that is known, it isn't computed again.
         """
@@ -62,7 +68,7 @@ class NormalEquations:
         if config.regularization is None:
             beta0 = config.unobserved_regularization
             changes["regularization"] = ials_defaults.regularization(
-                config, data, weights, alpha0 if beta0 is None else beta0
+                config, data, weights, alpha0 if beta0 is None else beta0, noise_share
             )
         return cls(config.replace(**changes), float(alpha0))
 

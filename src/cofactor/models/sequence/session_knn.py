@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from cofactor.base import checks
 from cofactor.base.config import setting
 from cofactor.base.errors import ArtifactError
 from cofactor.base.offsets import row_offsets
@@ -18,6 +19,7 @@ from cofactor.kernels.reference.session_neighbours import Index, NeighbourSettin
 from cofactor.models.sequence.base import SequenceConfig, SequenceModel, ages, one_history
 from cofactor.models.traits import ArraySpec, Traits
 from cofactor.models.user_batch import States, UserBatch
+from cofactor.retrieval.topk import Exclusions, TopK, allowed_mask, exclusions
 
 if TYPE_CHECKING:
     from cofactor.data.split import Part
@@ -145,8 +147,11 @@ class SessionKNN(SequenceModel[SessionKNNConfig]):
 
     def _queries(self, histories: Histories) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Each history's distinct items, the latest first, and their weights, as CSR."""
-        read = histories.tail(self.config.history_length)
-        indptr, items, age = _distinct_of_one(read) if len(read) == 1 else _distinct(read)
+        length = self.config.history_length
+        if len(histories) == 1:
+            indptr, items, age = _distinct_of_one(histories.item_rows[-length:])
+        else:
+            indptr, items, age = _distinct(histories.tail(length))
         weights = self.config.query_decay**age * self._idf(self.config.query_idf)[items]
         return indptr, items, weights.astype(np.float64)
 
@@ -163,34 +168,53 @@ class SessionKNN(SequenceModel[SessionKNNConfig]):
         )
         return scores if item_rows is None else scores[:, item_rows]
 
-    def _explain(self, batch: UserBatch, item_row: int) -> tuple[np.ndarray, np.ndarray, float]:
+    def topk(
+        self,
+        batch: UserBatch,
+        k: int,
+        *,
+        excluded: Exclusions | None = None,
+        allowed: np.ndarray | None = None,
+        n_threads: int = 1,
+    ) -> TopK:
+        """Return the k best items of each user; see `Model.topk`. Items without votes are looked at
+        only where those with votes are fewer than k.
+        """
+        from cofactor.kernels.cpu.session_neighbours import top_votes
+
+        assert isinstance(batch.states, Histories)
+        n_items = self.data.n_items
+        k = min(checks.integer(k, "k", low=1), n_items)
+        limits = (*exclusions(excluded, len(batch)), allowed_mask(allowed, n_items))
+        best = TopK(
+            *top_votes(
+                self._queries(batch.states),
+                self.index,
+                self._settings(),
+                self._idf(self.config.idf),
+                limits,
+                k,
+                n_threads,
+            )
+        )
+        if best.count.min(initial=k) == k:
+            return best
+        return super().topk(batch, k, excluded=excluded, allowed=allowed, n_threads=n_threads)
+
+    def _explain_rows(
+        self, batch: UserBatch, item_rows: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """The neighbours being what they are, each item of the query adds its part of their
         similarity.
         """
-        from cofactor.kernels.cpu.session_neighbours import nearest_sessions
+        from cofactor.kernels.cpu.session_shares import vote_shares
 
         _, items, weights = self._queries(one_history(batch))
-        config, index = self.config, self.index
-        sessions, _, places = nearest_sessions(items, weights, index, config.neighbours)
-        added = np.zeros(len(items))
-        factor = float(self._idf(config.idf)[item_row])
-        if item_row in items:
-            factor *= config.repeat_weight
-        for session, place in zip(sessions, places, strict=True):
-            own = index.items[index.indptr[session] : index.indptr[session + 1]]
-            step = np.flatnonzero(own == item_row) - place
-            if not len(step):
-                continue
-            shares = config.neighbour_decay ** np.abs(step)
-            vote = (shares * np.where(step < 0, config.backward, 1.0)).sum() * factor
-            # An item counts where the index holds the session for it.
-            for n, item in enumerate(items):
-                span = slice(index.item_indptr[item], index.item_indptr[item + 1])
-                if (index.sessions[span] == session).any():
-                    added[n] += vote * weights[n] * index.scale[session]
+        idf = self._idf(self.config.idf)
+        added = vote_shares(items, weights, self.index, self._settings(), idf, item_rows)
+        rest = self._popularity[item_rows] if batch.empty[0] else np.zeros(len(item_rows))
         order = np.argsort(items, kind="stable")
-        rest = float(self._popularity[item_row]) if batch.empty[0] else 0.0
-        return items[order], added[order], rest
+        return items[order], added[:, order], rest
 
     def _state(self) -> dict[str, np.ndarray]:
         held = self.index._asdict()
@@ -226,10 +250,10 @@ def _distinct(histories: Histories) -> tuple[np.ndarray, np.ndarray, np.ndarray]
     return offsets, histories.item_rows[chosen], age[chosen]
 
 
-def _distinct_of_one(history: Histories) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def _distinct_of_one(rows: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """The same of one history, where sorting would take longer than finding its neighbours."""
     youngest: dict[int, int] = {}
-    for age, item in enumerate(history.item_rows[::-1].tolist()):
+    for age, item in enumerate(rows[::-1].tolist()):
         youngest.setdefault(item, age)
     items, found = np.array([*youngest], np.int32), np.array([*youngest.values()], np.int64)
     return np.array([0, len(items)]), items, found

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -167,14 +168,20 @@ class Transformer(IterativeModel, NextItemHooks, FactorModel):
     def _hidden(self, inputs: np.ndarray, lengths: np.ndarray) -> np.ndarray:
         if self.config.positions == "learned":
             inputs = inputs + self.weights["positions.weight"][: inputs.shape[1]]
-        last = np.arange(len(lengths)), lengths - 1
-        for n in range(self.config.blocks):
+        for n in range(self.config.blocks - 1):
             inputs = self._block(f"blocks.{n}.", inputs)
-        return self._norm("norm", inputs[last])
+        # Of the last block nothing but the last place is read.
+        last = self._block(f"blocks.{self.config.blocks - 1}.", inputs, lengths - 1)
+        return self._norm("norm", last)
 
-    def _block(self, at: str, x: np.ndarray) -> np.ndarray:
+    def _block(self, at: str, x: np.ndarray, last: np.ndarray | None = None) -> np.ndarray:
+        """A block's output [B, L, d] at all places, or [B, d] at one place of each window."""
         normed = self._norm(f"{at}norms.0", x)
-        x = x + self._gated(f"{at}gates.0", normed, self._mixed(f"{at}attention.", normed))
+        mixed = self._mixed(f"{at}attention.", normed, last)
+        if last is not None:
+            places = np.arange(len(last)), last
+            x, normed = x[places], normed[places]
+        x = x + self._gated(f"{at}gates.0", normed, mixed)
         normed = self._norm(f"{at}norms.1", x)
         up = self._linear(f"{at}up", normed)
         if self.config.gated:
@@ -184,23 +191,32 @@ class Transformer(IterativeModel, NextItemHooks, FactorModel):
             np.maximum(up, 0, out=up)
         return x + self._gated(f"{at}gates.1", normed, self._linear(f"{at}down", up))
 
-    def _mixed(self, at: str, x: np.ndarray) -> np.ndarray:
+    def _mixed(self, at: str, x: np.ndarray, last: np.ndarray | None) -> np.ndarray:
         batch, length, width = x.shape
         heads = self.config.heads
         split = self._linear(f"{at}inputs", x).reshape(batch, length, 3, heads, width // heads)
         query, key, value = np.ascontiguousarray(split.transpose(2, 0, 3, 1, 4))
         if self.config.positions == "rotary":
             query, key = _rotate(query), _rotate(key)
+        hidden = _later(1 << length.bit_length())[:length, :length]
+        if last is not None:
+            query = query[np.arange(batch), :, last][:, :, None]
+            hidden = hidden[last][:, None, None]
         scores = query @ key.swapaxes(-1, -2)
         scores *= np.float32((width // heads) ** -0.5)
-        scores += np.triu(np.full((length, length), -np.inf, np.float32), 1)
+        scores += hidden
         scores -= scores.max(-1, keepdims=True)
         np.exp(scores, out=scores)
         scores /= scores.sum(-1, keepdims=True)
-        joined = (scores @ value).transpose(0, 2, 1, 3).reshape(batch, length, width)
-        attended = self._linear(f"{at}output", joined)
+        joined = (scores @ value).transpose(0, 2, 1, 3).reshape(batch, -1, width)
+        attended = self._linear(f"{at}output", joined if last is None else joined[:, 0])
         share = np.float32(self.config.low_pass)
-        return share * self._filtered(at, x) + (1 - share) * attended if share else attended
+        if not share:
+            return attended
+        smooth = self._filtered(at, x)
+        if last is not None:
+            smooth = smooth[np.arange(batch), last]
+        return share * smooth + (1 - share) * attended
 
     def _filtered(self, at: str, x: np.ndarray) -> np.ndarray:
         decay = _sigmoid(self.weights[f"{at}decays"])
@@ -221,10 +237,14 @@ class Transformer(IterativeModel, NextItemHooks, FactorModel):
         return made
 
     def _norm(self, at: str, x: np.ndarray) -> np.ndarray:
-        centred = x - x.mean(-1, keepdims=True)
-        centred /= np.sqrt(np.square(centred).mean(-1, keepdims=True) + np.float32(_EPSILON))
-        normed: np.ndarray = centred * self.weights[f"{at}.weight"] + self.weights[f"{at}.bias"]
-        return normed
+        # `ndarray.mean` takes longer than these sums of a short history.
+        width = np.float32(x.shape[-1])
+        centred = x - np.add.reduce(x, -1, keepdims=True) / width
+        squares = np.add.reduce(np.square(centred), -1, keepdims=True) / width
+        centred /= np.sqrt(squares + np.float32(_EPSILON))
+        centred *= self.weights[f"{at}.weight"]
+        centred += self.weights[f"{at}.bias"]
+        return centred
 
 
 def _sigmoid(x: np.ndarray) -> np.ndarray:
@@ -232,12 +252,25 @@ def _sigmoid(x: np.ndarray) -> np.ndarray:
     return flipped.astype(np.float32)
 
 
+@lru_cache(maxsize=256)
+def _turns(length: int, half: int) -> tuple[np.ndarray, np.ndarray]:
+    """Cosines and sines of each place's angles, float32 [length, half]."""
+    frequencies = _ROTARY_BASE ** (-np.arange(half, dtype=np.float32) / half)
+    angles = np.arange(length, dtype=np.float32)[:, None] * frequencies
+    return np.cos(angles), np.sin(angles)
+
+
+@lru_cache(maxsize=2)
+def _later(length: int) -> np.ndarray:
+    """float32 [length, length]: -inf where the column's place is after the row's, else 0."""
+    hidden: np.ndarray = np.triu(np.full((length, length), -np.inf, np.float32), 1)
+    return hidden
+
+
 def _rotate(x: np.ndarray) -> np.ndarray:
     """Turn pairs of channels by their place; see `transformer_module.rotate`."""
     half = x.shape[-1] // 2
-    frequencies = _ROTARY_BASE ** (-np.arange(half, dtype=np.float32) / half)
-    angles = np.arange(x.shape[-2], dtype=np.float32)[:, None] * frequencies
-    cos, sin = np.cos(angles), np.sin(angles)
+    cos, sin = _turns(x.shape[-2], half)
     first, second = x[..., :half], x[..., half : 2 * half]
     turned = (first * cos - second * sin, first * sin + second * cos, x[..., 2 * half :])
     return np.concatenate(turned, -1)

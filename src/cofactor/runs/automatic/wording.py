@@ -107,7 +107,7 @@ def _skipped(race: Race) -> str:
 
 def _row(lane: Lane, race: Race) -> dict[str, Any]:
     best = lane.best(True) or lane.best()
-    note = lane.dropped
+    note = "" if lane.dropped == "behind the others" else lane.dropped  # the value says that
     if best is not None and race.sampled and not best.whole:
         note = f"on a sample; {note}" if note else "on a sample"
     return {
@@ -115,7 +115,7 @@ def _row(lane: Lane, race: Race) -> dict[str, Any]:
         "value": None if best is None else round(abs(best.score), 5),
         "settings": "" if best is None else _settings(best),
         "tried": len(lane.attempts),
-        "seconds": round(sum(a.seconds for a in lane.attempts), 1),
+        "seconds": round(sum(a.seconds for a in lane.attempts), 2),
         "note": note,
     }
 

@@ -13,6 +13,7 @@ _ONCE = 3.0  # times the patience for a burst, or for what gathered while the ma
 _STRICT = (
     1.0  # seconds after a refusal in which there is none of that: the load is more than a burst
 )
+_MODELS = 8  # whose costs are remembered
 _LONE_SHARE = 8.0  # batches of one that may stand before a request, whatever the limit says
 
 
@@ -36,6 +37,7 @@ class Admission:
         self.scored = 0
         self.ingested = 0
         self.cost = self.lone = _FIRST_GUESS
+        self._costs: dict[float, float] = {}  # of the models that answered before
         self._strict_until = 0.0
 
     def full(self, itself: int = 0) -> bool:
@@ -64,8 +66,14 @@ class Admission:
         return self.ingested - itself >= self._settings.max_ingest
 
     def begin_with(self, lone: float) -> None:
-        """Begin to learn again, for a model that answers one person in ``lone`` seconds."""
-        self.lone = self.cost = lone
+        """Go on with a model that answers one person in ``lone`` seconds: with what was learned of
+        it, where several take turns (an experiment).
+        """
+        self._costs.pop(self.lone, None)
+        self._costs[self.lone] = self.cost
+        if len(self._costs) > _MODELS:
+            del self._costs[next(iter(self._costs))]
+        self.lone, self.cost = lone, self._costs.get(lone, lone)
 
     def learn(self, seconds: float, count: int) -> None:
         """Learn from the seconds that a batch of ``count`` requests needed."""

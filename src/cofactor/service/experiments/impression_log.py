@@ -1,4 +1,4 @@
-"""The log of lists on their way out: those of one turn of the event loop are one write.
+"""The durable log of lists on their way out: those of one turn of the event loop are one write.
 
 A list whose response carries a ``request_id`` is on disk. Where the store doesn't take it in time,
 the response goes out without one: answers never wait for a broken disk."""
@@ -22,7 +22,7 @@ _PATIENCE = 0.25  # seconds that a response waits for its impression to be on di
 _Batch = list[tuple[Impression, "asyncio.Future[bool]"]]
 
 
-class ImpressionLog:
+class DurableLog:
     """Logs lists together: while one write is under way lists gather, and the next takes them all.
 
     Parameters
@@ -40,12 +40,22 @@ class ImpressionLog:
         self._waiting: _Batch = []
         self._timer: asyncio.TimerHandle | None = None
         self._writing = False
-        self._counts = Total(
-            "cofactor_impressions",
-            "Lists by what became of their log: stored, or unlogged (the store was too slow).",
-            ["outcome"],
-            registry=registry,
-        )
+        self._counts = impression_counts(registry)
+
+    def start(self) -> None:
+        """Nothing to do before the first list."""
+
+    async def flush(self) -> bool:
+        """Nothing to do: what was logged is on disk."""
+        return True
+
+    async def close(self) -> None:
+        """Nothing to do: whoever waits is answered before."""
+
+    def log_unseen(self, impression: Impression) -> None:
+        """Log a list that nobody waits for."""
+        with contextlib.suppress(CofactorError):
+            self._store.log_impressions([impression])
 
     async def log(self, impression: Impression) -> bool:
         """Log a list; return whether it is on disk."""
@@ -117,6 +127,16 @@ class ImpressionLog:
                 count += 1
         if count:
             self._counts.labels("stored" if stored else "unlogged").inc(count)
+
+
+def impression_counts(registry: CollectorRegistry) -> Total:
+    """Return the metric of what became of lists."""
+    return Total(
+        "cofactor_impressions",
+        "Lists by what became of their log: stored, or unlogged (the store didn't take them).",
+        ["outcome"],
+        registry=registry,
+    )
 
 
 def _can_be_logged(impression: Impression) -> bool:

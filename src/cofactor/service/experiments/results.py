@@ -11,9 +11,10 @@ import numpy as np
 from cofactor.metrics.sequential import confidence_sequence, difference_terms
 from cofactor.service.experiments.attribution import Outcome, attribute, outcomes
 from cofactor.service.experiments.experiment import AttributionRules, Experiment
-from cofactor.store import Store, StoredImpression
+from cofactor.store import MAX_BATCH, Store, StoredImpression
 
 LEVEL = 0.05  # the chance that the test of an experiment without a difference ever finds one
+SHADOW = "/shadow"  # ends the request id of a shadow's list
 MIN_USERS = 100  # complete users of each arm before the first look: fewer tell no variance
 _DAY = 86_400
 # Guardrails: what an arm may be worse by than the control.
@@ -112,7 +113,9 @@ def results(experiment: Experiment, store: Store, now: int) -> Results:
     """
     lists = list(store.impressions(experiment=experiment.name))
     found: list[Outcome] = []
-    if experiment.kind != "shadow":
+    if experiment.kind == "shadow":
+        lists += _shown_elsewhere(experiment, lists, store)
+    else:
         users = dict.fromkeys(one.user_id for one in lists if one.shown)
         events = [event for user in users for event in store.user_events(user)]
         found = outcomes(experiment, attribute(lists, events, experiment.rules))
@@ -141,6 +144,23 @@ def results(experiment: Experiment, store: Store, now: int) -> Results:
     return made
 
 
+def _shown_elsewhere(
+    experiment: Experiment, lists: Sequence[StoredImpression], store: Store
+) -> list[StoredImpression]:
+    """The control's lists that were shown in an experiment beside the shadow, as the control's."""
+    control, known = experiment.arms[0], {one.request_id for one in lists if one.shown}
+    ids = [one.request_id.removesuffix(SHADOW) for one in lists if not one.shown]
+    missing = [one for one in ids if one not in known]
+    shown: list[StoredImpression] = []
+    for start in range(0, len(missing), MAX_BATCH):
+        shown += store.impressions_by_id(missing[start : start + MAX_BATCH])
+    return [
+        msgspec.structs.replace(one, arm=control.name)
+        for one in shown
+        if one.version == control.version
+    ]
+
+
 def _ends_of_days(experiment: Experiment, now: int) -> list[int]:
     """The ends of the days so far, and now."""
     first, last = experiment.started, now
@@ -158,7 +178,8 @@ def _arms(
     made = []
     for arm in experiment.arms:
         of = by_arm[arm.name]
-        mine = [one for one in found if one.arm == arm.name]
+        both = experiment.kind == "interleave"
+        mine = [one for one in found if both or one.arm == arm.name]
         complete = np.array([one.reward for one in mine if one.complete <= now])
         result = ArmResult(
             arm=arm.name,
@@ -167,7 +188,7 @@ def _arms(
             complete=len(complete),
             lists=len(of),
         )
-        if len(complete) >= MIN_USERS:
+        if len(complete) >= MIN_USERS and not both:
             interval = confidence_sequence(complete, np.array([len(complete)]), LEVEL)
             result.mean, result.low, result.high = (
                 float(part[0]) for part in (interval.mean, interval.low, interval.high)
@@ -300,6 +321,6 @@ def _overlap(lists: Sequence[StoredImpression]) -> float | None:
     shares = [
         len(shown[key] & set(one.items)) / len(shown[key])
         for one in lists
-        if not one.shown and shown.get(key := one.request_id.removesuffix("/shadow"))
+        if not one.shown and shown.get(key := one.request_id.removesuffix(SHADOW))
     ]
     return math.fsum(shares) / len(shares) if shares else None

@@ -21,8 +21,10 @@ from cofactor.service.answering.admission import Admission
 from cofactor.service.answering.exploring import Explorer
 from cofactor.service.answering.loaded import Loaded
 from cofactor.service.answering.scoring import Scorer
+from cofactor.service.experiments.batched_log import BatchedLog
 from cofactor.service.experiments.experiment import Arm, Experiment, Experiments
-from cofactor.service.experiments.impression_log import ImpressionLog
+from cofactor.service.experiments.impression_log import DurableLog
+from cofactor.service.experiments.results import SHADOW
 from cofactor.service.replies import Recommendations
 from cofactor.service.settings import Settings
 from cofactor.service.versions.reload import Models
@@ -78,7 +80,11 @@ class Traffic:
         self._rng = np.random.default_rng()
         self._watch: asyncio.Task[None] | None = None
         self._shadows: set[asyncio.Task[None]] = set()
-        self._log = ImpressionLog(store, admission, registry)
+        self._log: BatchedLog | DurableLog = (
+            DurableLog(store, admission, registry)
+            if settings.durable_impressions
+            else BatchedLog(store, registry, others=settings.workers > 1)
+        )
         self._shadow_counts = Total(
             "cofactor_shadow", "Shadow lists by outcome.", ["outcome"], registry=registry
         )
@@ -94,16 +100,22 @@ class Traffic:
 
     async def start(self) -> None:
         """Read the experiments, and begin to look for changes; call it in the event loop."""
+        self._log.start()
         await self._read()
         if not self._models.folder.single:
             self._watch = asyncio.get_running_loop().create_task(self._look())
 
     async def close(self) -> None:
-        """Stop looking, and give up the shadow lists under way."""
+        """Stop looking, give up the shadow lists under way, and write what has gathered."""
         tasks = [*self._shadows, *([self._watch] if self._watch is not None else [])]
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+        await self._log.close()
+
+    async def flush(self) -> bool:
+        """Have what was logged so far in the store; return whether it is."""
+        return await self._log.flush()
 
     async def recommend(self, scorer: Scorer, request: RecommendRequest) -> Recommendations:
         """Answer a user's request by the arm that the user is in, and log the list.
@@ -123,7 +135,7 @@ class Traffic:
         given.arm = answer.arm
         if answer.experiment is not None or self._logs:
             given.request_id = self._new_id()
-            impression = _impression(answer, user, given.request_id, ms)
+            impression = self._impression(answer, user, given.request_id, ms)
             if not await self._log.log(impression):
                 given.request_id = None
             elif self._counted:
@@ -222,10 +234,9 @@ class Traffic:
             return
         ms = (time.perf_counter() - began) * 1000
         answer = _Answer(given, shadow, arm.name)
-        request_id = f"{shown_id or self._new_id()}/shadow"
-        impression = _impression(answer, str(request.user_id), request_id, ms)
-        with contextlib.suppress(CofactorError):
-            self._store.log_impressions([msgspec.structs.replace(impression, shown=False)])
+        request_id = f"{shown_id or self._new_id()}{SHADOW}"
+        impression = self._impression(answer, str(request.user_id), request_id, ms, shown=False)
+        self._log.log_unseen(impression)
         self._shadow_counts.labels("answered").inc()
 
     async def _look(self) -> None:
@@ -269,19 +280,23 @@ class Traffic:
                 counts.update(one.items)
         return counts
 
-
-def _impression(answer: _Answer, user: str, request_id: str, ms: float) -> Impression:
-    given = answer.given
-    drawn = [1.0 if item.probability is None else item.probability for item in given.items]
-    return Impression(
-        request_id=request_id,
-        user_id=user,
-        version=given.model.version,
-        source=given.source,
-        items=tuple(str(item.item_id) for item in given.items),
-        probabilities=tuple(drawn),
-        experiment=None if answer.experiment is None else answer.experiment.name,
-        arm=answer.arm,
-        item_arms=answer.item_arms,
-        ms=round(ms, 3),
-    )
+    def _impression(
+        self, answer: _Answer, user: str, request_id: str, ms: float, shown: bool = True
+    ) -> Impression:
+        given = answer.given
+        drawn = [1.0 if item.probability is None else item.probability for item in given.items]
+        return Impression(
+            request_id=request_id,
+            user_id=user,
+            version=given.model.version,
+            source=given.source,
+            items=tuple(str(item.item_id) for item in given.items),
+            probabilities=tuple(drawn),
+            experiment=None if answer.experiment is None else answer.experiment.name,
+            arm=answer.arm,
+            item_arms=answer.item_arms,
+            ms=round(ms, 3),
+            shown=shown,
+            # When it goes out, not when it is written: what follows from it comes later.
+            time=int(self._store.settings.now()),
+        )

@@ -21,6 +21,7 @@ _KEPT = 30.0  # seconds that results are shown again before they are computed ag
 
 async def show(context: Context, path: dict[str, str], request: ExperimentQuery) -> ExperimentsOut:
     """Return the experiments and one's results."""
+    await context.traffic.flush()
     return await context.slowly(_show, context, request.name)
 
 

@@ -24,6 +24,7 @@ from cofactor.service.answering.feeds import (
     trending_page,
 )
 from cofactor.service.answering.loaded import Loaded
+from cofactor.service.errors import invalid
 from cofactor.service.http.context import Context
 from cofactor.service.http.route import Route
 from cofactor.service.replies import Feed, FeedRow, FeedRows, Recommended
@@ -65,8 +66,13 @@ def _trending(context: Context, loaded: Loaded, query: TrendingQuery) -> Feed:
 
 
 async def popular(context: Context, path: dict[str, str], query: PopularQuery) -> Feed:
-    """Return the most popular items of a category."""
+    """Return the most popular items, of a category if one is named."""
     context.checked_k(query.k)
+    if (query.column is None) != (query.value is None):
+        raise invalid(
+            "give column and value together, or neither for the most popular of all items.",
+            "value" if query.value is None else "column",
+        )
     loaded = await _version(context, query.cursor)
     return await context.slowly(_popular, loaded, query)
 
@@ -76,7 +82,9 @@ def _popular(loaded: Loaded, query: PopularQuery) -> Feed:
     page = Cursor(loaded.version, digest, 0, int(time.time()))
     if query.cursor is not None:
         page = read_cursor(query.cursor, digest, loaded.model.data.n_items)
-    mask = category_mask(loaded, query.column, query.value)
+    mask = loaded.view.visible
+    if query.column is not None and query.value is not None:
+        mask = category_mask(loaded, query.column, query.value)
     rows = most_popular(loaded, mask, query.k, page.shown)
     after = page.after(rows)
     cursor = None if len(rows) < query.k or after is None else after.text()
@@ -158,7 +166,7 @@ ROUTES = [
         popular,
         PopularQuery,
         Feed,
-        summary="The most popular items of a category; pages by cursor.",
+        summary="The most popular items, of a category if one is named; pages by cursor.",
     ),
     Route(
         "GET",

@@ -8,6 +8,7 @@ import msgspec
 import numpy as np
 
 from cofactor.service.answering.loaded import Loaded
+from cofactor.service.errors import RequestError
 from cofactor.service.http.context import Context
 from cofactor.service.http.handlers.events import acknowledged
 from cofactor.service.http.route import Route
@@ -77,6 +78,7 @@ def _trained(loaded: Loaded, row: int, limit: int) -> list[PastOut]:
 
 async def export(context: Context, path: dict[str, str], request: Nothing) -> ExportOut:
     """Return all that is stored of a user, and what the model was trained on."""
+    await context.traffic.flush()
     return await context.slowly(_export, context, path["user_id"])
 
 
@@ -94,6 +96,13 @@ def _export(context: Context, user_id: str) -> ExportOut:
 
 async def erase(context: Context, path: dict[str, str], request: Nothing) -> AckOut:
     """Erase all that is stored of a user. What a model learnt goes with the next training."""
+    if not await context.traffic.flush():
+        raise RequestError(
+            503,
+            "storage",
+            "what was shown couldn't be written, so it can't be erased yet; nothing was erased.",
+            retry_after=2.0,
+        )
     return acknowledged(await context.settled(context.store.erase_user(path["user_id"])))
 
 

@@ -1,0 +1,67 @@
+"""A command's module as a Typer app: one command, or one for each of its actions.
+
+A module has a function ``command``, or ``ACTIONS``: name -> (function, example). An action's
+function takes its own options only, so its help shows no other's; its docstring is the help.
+"""
+
+from __future__ import annotations
+
+import functools
+import importlib
+from collections.abc import Callable
+from typing import Any
+
+import typer
+
+from cofactor.cli.groups import expanded
+from cofactor.cli.streams import ReaderGone
+
+
+def app_of(name: str, example: str = "") -> typer.Typer:
+    """Return the app of the command ``name``; its functions turn Ctrl-C into a failure."""
+    module = importlib.import_module(f"cofactor.cli.{name}_command")
+    said = getattr(module, "INTERRUPTED", "interrupted; nothing was saved.")
+    app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_markup_mode="rich")
+    text = _unwrapped(module.__doc__ or "")
+    actions = getattr(module, "ACTIONS", None)
+    if actions is None:
+        app.command(help=text, epilog=_epilog(example))(
+            _interruptible(expanded(module.command), said)
+        )
+        return app
+    app.callback(help=text, epilog=_epilog(example))(lambda: None)
+    for action, (function, words) in actions.items():
+        app.command(
+            action,
+            help=_unwrapped(function.__doc__ or ""),
+            epilog=_epilog(f"cofactor {name} {action} {words}"),
+        )(_interruptible(expanded(function), said))
+    return app
+
+
+def _epilog(example: str) -> str:
+    return f"Example: {example}  (--debug shows the traceback of a failure)"
+
+
+def _unwrapped(text: str) -> str:
+    """A text whose paragraphs are lines: the terminal wraps them, not the source."""
+    return "\n\n".join(" ".join(part.split()) for part in text.split("\n\n"))
+
+
+def _interruptible(command: Callable[..., None], said: str) -> Callable[..., None]:
+    """The command, with Ctrl-C as a failure like others: what was being written is gone, what
+    was there stays.
+    """
+
+    @functools.wraps(command)
+    def guarded(*words: Any, **options: Any) -> None:
+        from cofactor.base.errors import CofactorError
+
+        try:
+            command(*words, **options)
+        except KeyboardInterrupt:
+            raise CofactorError(said) from None
+        except BrokenPipeError:
+            raise ReaderGone from None
+
+    return guarded
