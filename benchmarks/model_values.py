@@ -2,6 +2,11 @@
 
     python -m benchmarks.model_values --out before.json        # every model on ml-100k and ml-1m
     python -m benchmarks.model_values --out after.json --against before.json
+    python -m benchmarks.model_values --out after.json --against before.json --earlier
+
+``--earlier`` fits with the settings that were defaults at 18277fe, where other ones are today, and
+learns ratings in units of 1 as then, not in units of their deviation. So figures of that commit can
+be compared: a change on purpose isn't a change of a learner.
 
 One thread and one seed, so that what is the same by the code is the same bit for bit. Nothing is
 chosen by these figures.
@@ -10,10 +15,12 @@ chosen by these figures.
 from __future__ import annotations
 
 import argparse
+import importlib
 import json
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import cofactor
 from cofactor.base.errors import CofactorError
@@ -23,13 +30,32 @@ from cofactor.models import registry
 RANKING = ("ndcg@10", "recall@20", "auc")
 RATING = ("rmse", "mae")
 DATASETS = ("ml-100k", "ml-1m")
+EARLIER: dict[str, dict[str, Any]] = {
+    "item_knn": {"weighting": "none", "neighbours": 200, "shrinkage": 0.0},
+    "ials": {"factors": 64, "regularization": 0.01},
+    "bpr": {"epochs": 100, "learning_rate": 0.08, "regularization": 0.01},
+    "warp": {"epochs": 30, "learning_rate": 0.1, "regularization": 0.002},
+    "logistic_mf": {"epochs": 30, "learning_rate": 0.3, "regularization": 5.0},
+    "biased_mf": {"regularization": 0.06, "bias_regularization": 0.003},
+    "latent_factor": {"regularization": 0.1, "bias_regularization": 0.005},
+    "bridge": {"base_settings": ("factors=64", "regularization=0.01")},
+}
+# Where the unit of ratings is asked for.
+SPREADS = (
+    "cofactor.models.explicit.ratings",
+    "cofactor.models.neural.factor_fold_in",
+    "cofactor.models.neural.fitting",
+    "cofactor.models.sequence.lstm_rating",
+)
 
 
-def measure(name: str, split: cofactor.Split, run: Run, validate: bool) -> dict[str, float]:
+def measure(
+    model: cofactor.Recommender, split: cofactor.Split, run: Run, validate: bool
+) -> dict[str, float]:
     """Fit one model on the training part, and return its metrics on the test part."""
     began = time.process_time()
     validation = split.validation if validate else None
-    model = registry.create(name).fit(split.train, validation=validation, run=run)
+    model.fit(split.train, validation=validation, run=run)
     seconds = time.process_time() - began
     metrics = [*RANKING, *(RATING if model.traits.predicts_ratings else ())]
     result = cofactor.evaluate(model, split, metrics, run=run, resamples=100)
@@ -59,7 +85,10 @@ def main() -> int:
     parser.add_argument("--models", nargs="*", default=registry.names())
     parser.add_argument("--datasets", nargs="*", default=list(DATASETS))
     parser.add_argument("--validation", action="store_true", help="fit with a validation part")
+    parser.add_argument("--earlier", action="store_true", help="with the defaults of 18277fe")
     given = parser.parse_args()
+    for name in SPREADS if given.earlier else ():
+        importlib.import_module(name).spread_of = lambda data: 1.0  # type: ignore[attr-defined]
     run = Run(seed=0, threads=1)
     found: dict[str, dict[str, float]] = (
         json.loads(given.out.read_text()) if given.out.exists() else {}
@@ -72,7 +101,8 @@ def main() -> int:
             if key in found:
                 continue
             try:
-                found[key] = measure(name, split, run, given.validation)
+                model = registry.create(name, **(EARLIER.get(name, {}) if given.earlier else {}))
+                found[key] = measure(model, split, run, given.validation)
             except CofactorError as error:
                 print(f"{key}: {error}", file=sys.stderr)
                 continue

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import json
 import re
 import subprocess
@@ -82,19 +83,22 @@ def models() -> str:
 
 
 def commands() -> str:
-    """The help of every command."""
+    """The help of every command and of its actions."""
     from cofactor.cli.main import COMMANDS
 
     parts = ["# Commands\n"]
     for name, what in COMMANDS.items():
-        told = subprocess.run(
-            [sys.executable, "-m", "cofactor", name, "--help"],
-            capture_output=True,
-            text=True,
-            check=True,
-        )
-        parts.append(f"\n## cofactor {name}\n\n{what}\n\n```text\n{told.stdout.strip()}\n```\n")
+        parts.append(f"\n## cofactor {name}\n\n{what}\n{_help(name)}")
+        module = importlib.import_module(f"cofactor.cli.{name}_command")
+        for action in getattr(module, "ACTIONS", ()):
+            parts.append(f"\n### cofactor {name} {action}\n{_help(name, action)}")
     return "".join(parts)
+
+
+def _help(*words: str) -> str:
+    command = [sys.executable, "-m", "cofactor", *words, "--help"]
+    told = subprocess.run(command, capture_output=True, text=True, check=True)
+    return f"\n```text\n{told.stdout.strip()}\n```\n"
 
 
 def on_page_markdown(markdown: str, page: Any, config: Any, files: Any) -> str:

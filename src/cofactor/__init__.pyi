@@ -2073,6 +2073,8 @@ class Transitions(_Transitions):
         A past item's counts are divided by their sum to this power.
     target_power : float >= 0 <= 2, default 0.0
         And by the sum of those towards the recommended item to this power.
+    damping : float >= 0 <= 1e+06, default 0.0
+        Added to both sums before their power, so that items of few counts gain less.
     history_decay : float > 0 <= 1, default 0.5
         Decay of a past event's weight per later event.
     walk_weight : float >= 0 <= 1000, default 0.0
@@ -2102,6 +2104,7 @@ class Transitions(_Transitions):
         backward: float = 0.3,
         source_power: float = 0.5,
         target_power: float = 0.0,
+        damping: float = 0.0,
         history_decay: float = 0.5,
         walk_weight: float = 0.0,
         repeat_weight: float = 0.0,

@@ -8,6 +8,7 @@ import pytest
 
 from field.case import Case, assert_case
 from field.exports import EXPORTS
+from field.foreign import FOREIGN
 from field.frames import FRAMES
 from field.ids import IDS
 from field.layouts import LAYOUTS
@@ -16,7 +17,7 @@ from field.text import TEXT
 from field.times import TIMES
 from field.tools import TOOLS
 
-CASES = (*TEXT, *LAYOUTS, *IDS, *TIMES, *NUMBERS, *FRAMES, *EXPORTS, *TOOLS)
+CASES = (*TEXT, *LAYOUTS, *IDS, *TIMES, *NUMBERS, *FRAMES, *EXPORTS, *TOOLS, *FOREIGN)
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)

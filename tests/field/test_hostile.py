@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import io
+import random
 import sqlite3
 import zipfile
 from pathlib import Path
@@ -84,8 +85,7 @@ def test_offsets_beyond_a_file_are_refused(tmp_path: Path) -> None:
 def test_mutated_files_give_typed_errors(name: str, tmp_path: Path) -> None:
     content = seeds()[name]
     for number in range(60):
-        draw = np.random.default_rng([7, number])
-        (tmp_path / name).write_bytes(mutated(content, draw))
+        (tmp_path / name).write_bytes(mutated(content, random.Random(7000 + number).random))
         outcome = tried(
             tmp_path / name, number % 2 == 0
         )  # any error without a type of ours comes through

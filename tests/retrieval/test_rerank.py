@@ -12,7 +12,7 @@ import cofactor
 from cofactor.base.errors import ArgumentError, UnknownIdError, UnknownNameError
 from cofactor.data.catalogue import Catalogue
 from cofactor.data.interactions import Interactions
-from cofactor.retrieval.rerank.items import ItemSide
+from cofactor.retrieval.rerank.item_attributes import ItemSide
 from cofactor.retrieval.rerank.limits import Exposure
 from cofactor.retrieval.rerank.objectives import Determinant, MarginalRelevance
 from cofactor.retrieval.rerank.reranker import Reranker

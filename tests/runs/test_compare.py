@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -69,6 +70,9 @@ def test_the_models_that_are_taken_suit_the_data() -> None:
     plain = cofactor.Interactions.from_rows(DATA.user_rows, DATA.item_rows, users=120, items=50)
     assert suitable(plain) == ["popularity", "item_knn", "ease", "ials", "bpr"]
     assert suitable(DATA) == [*suitable(plain), "bias", "biased_mf", "svdpp"]  # it has ratings
+    bought = np.minimum(np.random.default_rng(0).geometric(0.6, len(DATA)), 9)
+    counted = replace(plain, values=bought.astype(np.float32))
+    assert suitable(counted) == suitable(plain)  # quantities are no ratings
     assert list(compare(plain, metrics=["ndcg@5"]).results) == suitable(plain)
 
 

@@ -47,6 +47,20 @@ def test_a_figure_says_whether_its_bar_was_reached_in_either_direction() -> None
     assert not Reproduced("n", "t", "p", [low, high]).reached
 
 
+def test_curves_are_drawn_where_an_experiment_has_some(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    curve = LearningCurve(loss=np.array([1.0, 0.5]), seconds=np.array([1.0, 1.0]))
+    found = {"mf": {"latent_factor": curve}, "dense": {}}
+    for name, curves in found.items():
+        done = Reproduced(name, name, "", curves=curves)
+        module = importlib.import_module(f"cofactor.runs.tutorials.{name}")
+        monkeypatch.setattr(module, "recipe", lambda run, done=done: done)
+        list(reproduce("tutorials", name, plots=tmp_path))
+    assert [file.name for file in tmp_path.iterdir()] == ["mf.html"]
+    assert not Board("b", "A board").curves
+
+
 def test_a_bar_of_an_error_is_an_upper_bound() -> None:
     low = Row("m", "ids", {"rmse": (0.88, None, None)}, {"rmse": 0.885})
     high = Row("m", "ids", {"rmse": (0.89, None, None)}, {"rmse": 0.885})

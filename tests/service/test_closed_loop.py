@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from benchmarks.closed_loop import Scenario, simulate, summary
 from benchmarks.regret_curve import curves, svg
-from benchmarks.simulated_world import VIEWED, K, World
+from benchmarks.simulated_world import DAY, START, VIEWED, K, World
 
 
 def test_the_world_knows_the_best_list() -> None:
@@ -28,6 +28,24 @@ def test_an_assortment_that_turns_over_keeps_its_size() -> None:
     assert come == list(range(320, 330))
     assert len(go) == 10
     assert world.best(0, 4) <= np.sort(world.chance[0])[::-1][:K] @ VIEWED
+
+
+def test_interest_fades_and_what_is_old_goes() -> None:
+    world = World(people=40, seed=1, kind="fading", days=5)
+    assert world.there.sum(axis=1).tolist() == [160] * 5
+    assert world.changes(3) == (list(range(192, 208)), list(range(32, 48)))
+    assert world.interest(3, 4)[160] == pytest.approx(world.chance[3, 160] * 0.5 ** (3 / 4))
+    assert world.interest(3, 1)[200] == world.chance[3, 200]  # not there yet
+    table = world.history().to_pydict()
+    assert (
+        world.seen.sum()
+        == len(table["item_id"])
+        == len(set(zip(table["user_id"], table["item_id"], strict=True)))
+    )
+    days = (np.array(table["time"]) - START) // DAY
+    born = world.born[[int(one[1:]) for one in table["item_id"]]]
+    assert days.min() == -9
+    assert (born <= days).all()
 
 
 def test_shops_are_compared_seed_by_seed() -> None:

@@ -14,7 +14,7 @@
     ├── ArtifactError (ValueError)      a saved model is damaged, incomplete or from another version
     ├── MemoryLimitError (MemoryError)  a computation that would not fit is refused, with the number
     ├── StoreError (RuntimeError)       the event store; its own tree stands in
-    store/errors.py
+    store/exceptions.py
     ├── EngineError (RuntimeError)      a cluster can't be reached or lost too much; in
     base/engine.py
     ├── DownloadError (OSError)         a dataset couldn't be fetched or has a wrong checksum

@@ -49,7 +49,10 @@ Items = Annotated[
 Repeats = Annotated[
     str,
     typer.Option(
-        help=("How to merge several events of a user with an item: last, sum, mean or max.")
+        help=(
+            "How to merge several events of a user with an item: last, sum, mean or max; keep"
+            " merges none, for models of order."
+        )
     ),
 ]
 MinValue = Annotated[

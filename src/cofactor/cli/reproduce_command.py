@@ -48,7 +48,7 @@ def command(
         output.table([figure.to_row() for figure in one.figures])
         for line in one.shown:
             output.line(line)
-        if plot is not None and one.histories:
+        if plot is not None and one.curves:
             output.line(f"Curves: {Path(plot) / (one.name + '.html')}")
         done.append(one)
     output.emit(command="reproduce", suite=suite, results=[one.to_dict() for one in done])

@@ -14,7 +14,7 @@ import pyarrow as pa
 
 from cofactor.base.errors import DataError
 
-_SIMPLE = (int, float, complex, Decimal, UUID, datetime.timedelta, np.generic)
+_SIMPLE = (int, float, Decimal, UUID, datetime.timedelta, np.generic)
 
 
 def names_of(rows: Iterable[Mapping[str, Any]]) -> list[str]:
@@ -68,6 +68,9 @@ def column_of(values: Sequence[Any]) -> pa.Array:
         if any(isinstance(value, (dict, UUID, Decimal)) for value in values):
             # A struct of all keys that ever occur would be mostly empty.
             return pa.array([_as_text(value) for value in values], pa.string())
+        if any(isinstance(value, (set, frozenset)) for value in values):
+            # Sets come in another order in every run.
+            values = [sorted(v, key=str) if isinstance(v, (set, frozenset)) else v for v in values]
         try:
             return pa.array(values)
         except (pa.ArrowException, TypeError, ValueError, OverflowError):
@@ -91,6 +94,8 @@ def _of_any(values: Sequence[Any]) -> pa.Array:
 def _as_text(value: Any) -> str | None:
     if value is None or isinstance(value, str):
         return value
+    if type(value).__name__ in ("NAType", "NaTType"):
+        return None
     if isinstance(value, float) and np.isnan(value):
         return None
     if isinstance(value, (dict, list, tuple, bool)):
@@ -100,6 +105,10 @@ def _as_text(value: Any) -> str | None:
             return str(value)
     if isinstance(value, bytes):
         return value.decode("utf-8", "replace")
-    if not isinstance(value, _SIMPLE) and not hasattr(value, "isoformat"):
-        raise DataError(f"a {type(value).__name__} can't be data: {str(value)[:60]!r}.")
+    is_complex = isinstance(value, np.complexfloating)
+    if is_complex or (not isinstance(value, _SIMPLE) and not hasattr(value, "isoformat")):
+        raise DataError(
+            f"a {type(value).__name__} can't be data: {str(value)[:60]!r};"
+            " convert it to a number or a text first."
+        )
     return str(value)

@@ -9,7 +9,7 @@ import numpy as np
 
 from cofactor.models.model import Model
 from cofactor.models.user_batch import UserBatch
-from cofactor.retrieval.rerank.items import ItemSide
+from cofactor.retrieval.rerank.item_attributes import ItemSide
 from cofactor.retrieval.rerank.limits import Exposure
 from cofactor.retrieval.rerank.reranker import Reranker
 from cofactor.retrieval.rerank.rules import Rerank, as_rules

@@ -17,6 +17,7 @@ from cofactor.evaluation.next_item import evaluate_next
 from cofactor.evaluation.result import Result
 from cofactor.models import registry
 from cofactor.models.recommender import Recommender
+from cofactor.runs.reproduced import Reproduction
 
 ERRORS = ("rmse", "mae")  # metrics of which less is better
 
@@ -70,43 +71,8 @@ class Row:
         return shown
 
 
-@dataclass
-class Board:
-    """What a recipe gives: rows, how they were measured, and lines for people.
-
-    Parameters
-    ----------
-    name, title
-        Of the recipe.
-    protocol
-        How it was measured, in sentences.
-    figures
-        Ours and theirs.
-    shown
-        Checksums, cost.
-    """
-
-    name: str
-    title: str
-    protocol: str = ""
-    figures: list[Row] = field(default_factory=list)
-    shown: list[str] = field(default_factory=list)
-    histories: dict[str, Any] = field(default_factory=dict)
-
-    @property
-    def reached(self) -> bool:
-        """Whether every bar was reached."""
-        return all(row.reached is not False for row in self.figures)
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return it as plain values for JSON."""
-        return {
-            "name": self.name,
-            "title": self.title,
-            "protocol": self.protocol,
-            "figures": [row.to_row() for row in self.figures],
-            "shown": self.shown,
-        }
+class Board(Reproduction[Row]):
+    """What a recipe gives: ours beside what others published."""
 
     def published(self, metrics: Iterable[str], rows: Iterable[tuple[str, str, Any]]) -> None:
         """Add what others published: label with its source, what it reads, one value a metric."""

@@ -280,17 +280,25 @@ _DENSE_ITEMS = 20_000
 def suitable(data: Interactions) -> list[str]:
     """Return the models that `compare` takes when none are named: fast ones that suit the data.
 
-    Ranking models always; rating models where there are values of more than two levels; models with
-    content where there is a catalogue.
+    Ranking models always; rating models where values look like ratings; models with content where
+    there is a catalogue.
     """
     names = ["popularity", "item_knn", "ials", "bpr"]
     if data.n_items <= _DENSE_ITEMS:
         names.insert(2, "ease")
-    if data.values is not None and len(np.unique(data.values[:10_000])) > 2:
+    if data.values is not None and _look_like_ratings(data.values[:10_000]):
         names += ["bias", "biased_mf", "svdpp"]
     if data.catalogue.column_names:
         names += ["content_knn", "content_blend"]
     return names
+
+
+def _look_like_ratings(values: np.ndarray) -> bool:
+    """Whether there are more than two levels, and the lowest isn't the most frequent, as it is
+    among quantities, plays and other counts.
+    """
+    _, counts = np.unique(values, return_counts=True)
+    return len(counts) > 2 and int(counts.argmax()) > 0
 
 
 def _with_baselines(entries: dict[str, Recommender], parts: Split) -> dict[str, Recommender]:

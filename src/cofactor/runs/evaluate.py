@@ -22,7 +22,7 @@ from cofactor.runs.baselines import Baselined, measure_baselines
 from cofactor.runs.source import Reading, interactions
 
 
-def evaluate_saved(
+def evaluate_beside_baselines(
     model: str | os.PathLike[str] | Recommender,
     source: Any,
     *,
@@ -30,8 +30,9 @@ def evaluate_saved(
     metrics: Iterable[str] | None = None,
     groups: str | None = None,
     run: Run | None = None,
-) -> Result:
-    """Measure a saved model on the interactions of a source that it wasn't trained on.
+) -> tuple[Result, Baselined]:
+    """Measure a saved model on the interactions of a source that it wasn't trained on, and the
+    baselines beside it, fitted on the model's own training data.
 
     The truth is every pair of the source that isn't in the model's training data, of users and
     items that the model knows. So a source that holds the training data too is fine: that part is
@@ -53,41 +54,14 @@ def evaluate_saved(
     ArgumentError
         If nothing of the source is new to the model, or all of it is of unknown users and items.
     """
-    return _measured(model, source, reading, metrics, groups, run or Run())[0]
-
-
-def evaluate_beside_baselines(
-    model: str | os.PathLike[str] | Recommender,
-    source: Any,
-    *,
-    reading: Reading | None = None,
-    metrics: Iterable[str] | None = None,
-    groups: str | None = None,
-    run: Run | None = None,
-) -> tuple[Result, Baselined]:
-    """Measure a saved model as `evaluate_saved`, and the baselines beside it.
-
-    The baselines are fitted on the model's own training data, so that they know as much.
-    """
     run = run if run is not None else Run()
-    result, fitted, part = _measured(model, source, reading, metrics, groups, run)
-    return result, measure_baselines(fitted, result, part, fitted.data, run)
-
-
-def _measured(
-    model: str | os.PathLike[str] | Recommender,
-    source: Any,
-    reading: Reading | None,
-    metrics: Iterable[str] | None,
-    groups: str | None,
-    run: Run,
-) -> tuple[Result, Recommender, Part]:
     if metrics is not None:
         parse_metrics(metrics)
     fitted = model if isinstance(model, Recommender) else load(model)
     part, sentence = unseen_part(fitted, interactions(source, reading, run))
     result = evaluate(fitted, part, metrics, groups=groups, run=run)
-    return replace(result, how=replace(result.how, split=sentence)), fitted, part
+    result = replace(result, how=replace(result.how, split=sentence))
+    return result, measure_baselines(fitted, result, part, fitted.data, run)
 
 
 def unseen_part(model: Recommender, data: Interactions) -> tuple[Part, str]:

@@ -9,6 +9,7 @@ from typing import Any
 
 from cofactor.base.names import unknown_name
 from cofactor.base.run import Run
+from cofactor.runs.reproduced import Reproduction
 
 # Suite -> the package that holds its recipes: ``RECIPES`` (name -> one line), and one module for
 # each.
@@ -37,7 +38,7 @@ def recipes(suite: str) -> dict[str, str]:
 
 def reproduce(
     suite: str, name: str | None = None, *, run: Run | None = None, plots: Path | str | None = None
-) -> Iterator[Any]:
+) -> Iterator[Reproduction[Any]]:
     """Run the experiments of a suite one after the other, and yield what each gave.
 
     Parameters
@@ -53,8 +54,8 @@ def reproduce(
 
     Yields
     ------
-    Reproduced
-        Figures beside the published ones, sentences, histories.
+    Reproduction
+        Figures beside the published ones, sentences, learning curves.
 
     Raises
     ------
@@ -70,6 +71,6 @@ def reproduce(
     for one in known if name is None else [name]:
         run.progress.say(f"{suite} {one}: {known[one]}")
         done = importlib.import_module(f"{SUITES[suite]}.{one}").recipe(run)
-        if plots is not None and done.histories:
+        if plots is not None and done.curves:
             done.plot(Path(plots) / f"{one}.html")
         yield done

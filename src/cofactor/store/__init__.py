@@ -6,7 +6,7 @@ coroutine, await ``asyncio.wrap_future(store.append(events))``; elsewhere call `
 answer at once."""
 
 from cofactor.store.backups import BackupManifest, backup, restore, verify
-from cofactor.store.errors import (
+from cofactor.store.exceptions import (
     ConflictError,
     OverloadError,
     ReadOnlyError,

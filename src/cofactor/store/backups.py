@@ -22,7 +22,7 @@ import msgspec
 from cofactor.base.disk import sync
 from cofactor.store import schema
 from cofactor.store.database import Database, Session
-from cofactor.store.errors import StoreError, StoreFormatError, StoreUnavailableError
+from cofactor.store.exceptions import StoreError, StoreFormatError, StoreUnavailableError
 from cofactor.store.opening import database_of
 from cofactor.store.records import StoreSettings
 from cofactor.store.sqlite import SqliteDatabase, SqliteSession

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Protocol
 
 from cofactor.store import schema
-from cofactor.store.errors import StoreError, StoreFormatError
+from cofactor.store.exceptions import StoreError, StoreFormatError
 
 Row = tuple[Any, ...]
 

@@ -14,7 +14,7 @@ from typing import IO, Any
 import msgspec
 
 from cofactor.base.errors import DataError
-from cofactor.store.errors import StoreUnavailableError
+from cofactor.store.exceptions import StoreUnavailableError
 from cofactor.store.impressions import ShownItem, shown_items
 from cofactor.store.limits import file_format
 from cofactor.store.records import StoredEvent, StoredItem

@@ -18,7 +18,7 @@ from cofactor.base import checks
 from cofactor.base.errors import ArgumentError, DataError
 from cofactor.base.progress import SILENT, Progress
 from cofactor.data.events import Events
-from cofactor.store.errors import ConflictError
+from cofactor.store.exceptions import ConflictError
 from cofactor.store.limits import checked_event, checked_item
 from cofactor.store.lines import Lines, lines_of
 from cofactor.store.records import Ack, Event, Item

@@ -10,7 +10,7 @@ import msgspec
 from cofactor.base import checks
 from cofactor.base.errors import ArgumentError
 from cofactor.store.database import Database, Row, Session
-from cofactor.store.errors import ConflictError
+from cofactor.store.exceptions import ConflictError
 from cofactor.store.limits import MAX_BATCH, are_ids, checked_id
 from cofactor.store.operations import Work
 from cofactor.store.records import Ack

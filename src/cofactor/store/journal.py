@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from cofactor.store.database import Database
-from cofactor.store.errors import StoreError
+from cofactor.store.exceptions import StoreError
 from cofactor.store.impressions import is_impression_line
 from cofactor.store.locks import lock
 from cofactor.store.sqlite import SqliteDatabase

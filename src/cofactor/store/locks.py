@@ -6,7 +6,7 @@ import os
 import sys
 from pathlib import Path
 
-from cofactor.store.errors import StoreBusyError
+from cofactor.store.exceptions import StoreBusyError
 
 
 class FileLock:

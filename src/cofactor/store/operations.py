@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from cofactor.store.database import Database, Session
-from cofactor.store.errors import ConflictError, UnknownEventError
+from cofactor.store.exceptions import ConflictError, UnknownEventError
 from cofactor.store.limits import EventRow, ItemRow
 from cofactor.store.records import Ack
 from cofactor.store.schema import DELETED, HIDDEN, VISIBLE

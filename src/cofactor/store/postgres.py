@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 from cofactor.base.extras import require
 from cofactor.store.database import Database, Row, Session
-from cofactor.store.errors import (
+from cofactor.store.exceptions import (
     StoreBusyError,
     StoreError,
     StoreFormatError,

@@ -8,7 +8,7 @@ from contextlib import contextmanager, suppress
 
 from cofactor.base.errors import CofactorError
 from cofactor.store.database import Database, Session
-from cofactor.store.errors import StoreClosedError, StoreFormatError
+from cofactor.store.exceptions import StoreClosedError, StoreFormatError
 
 
 class Readers:

@@ -20,7 +20,7 @@ from typing import Any
 import msgspec
 
 from cofactor.store.database import Database
-from cofactor.store.errors import (
+from cofactor.store.exceptions import (
     ConflictError,
     OverloadError,
     ReadOnlyError,

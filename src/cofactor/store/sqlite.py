@@ -15,7 +15,7 @@ import msgspec
 from cofactor.base.disk import sync
 from cofactor.base.errors import ArgumentError
 from cofactor.store.database import Database, Row, Session
-from cofactor.store.errors import (
+from cofactor.store.exceptions import (
     StoreBusyError,
     StoreError,
     StoreFormatError,

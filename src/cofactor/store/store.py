@@ -13,7 +13,7 @@ from typing import Any, Self
 from cofactor.base import checks
 from cofactor.store import operations, queries
 from cofactor.store.database import Database, Session
-from cofactor.store.errors import ReadOnlyError, StoreFormatError
+from cofactor.store.exceptions import ReadOnlyError, StoreFormatError
 from cofactor.store.impressions import (
     Impression,
     StoredImpression,

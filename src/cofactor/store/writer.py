@@ -14,7 +14,7 @@ from typing import Any
 from cofactor.base.errors import CofactorError
 from cofactor.store import operations
 from cofactor.store.database import Database, Session
-from cofactor.store.errors import (
+from cofactor.store.exceptions import (
     OverloadError,
     StoreBusyError,
     StoreClosedError,

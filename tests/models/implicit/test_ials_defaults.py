@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from cofactor.base.run import Run
+from cofactor.data.events import Events
 from cofactor.data.interactions import Interactions
 from cofactor.models.implicit import ials_defaults
 from cofactor.models.implicit.ials import IALS
@@ -78,3 +79,18 @@ def test_a_loaded_model_answers_by_the_same_regularization() -> None:
     histories = data.histories(np.arange(9))
     np.testing.assert_array_equal(model.fold_in(histories).states, loaded.fold_in(histories).states)
     assert model._equations.config.regularization == loaded._equations.config.regularization > 0
+
+
+def test_an_update_keeps_the_number_of_factors(monkeypatch: pytest.MonkeyPatch) -> None:
+    """With a few interactions more the rule gives 32 factors instead of 16."""
+    monkeypatch.setattr(ials_defaults, "FEWEST", 16)
+    rng = np.random.default_rng(0)
+    users, items = np.nonzero(rng.random((90, 80)) < 0.6)
+    data = Interactions.from_rows(users[:4095], items[:4095], users=90, items=80)
+    model = IALS(epochs=2).fit(data, run=RUN)
+    new = Events(data.users.take(np.array([89, 88])), data.items.take(np.array([79, 79])))
+    model.update(new, run=RUN)
+    assert model.user_factors.shape[1] == 16 < ials_defaults.n_factors(model.data)
+    loaded = IALS.from_state(model.config, model.state(), model.data)
+    rows = np.arange(5)
+    np.testing.assert_array_equal(loaded.score_rows(rows, rows), model.score_rows(rows, rows))

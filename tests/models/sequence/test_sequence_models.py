@@ -35,7 +35,7 @@ from cofactor.store.records import Event
 
 ONE = Run(threads=1)
 MODELS = {
-    "transitions": {"repeat_weight": 0.5, "target_power": 0.2, "walk_weight": 0.5},
+    "transitions": {"repeat_weight": 0.5, "target_power": 0.2, "walk_weight": 0.5, "damping": 2.0},
     "sequence_linear": {"regularization": 5.0, "keep_sums": True},
     "session_knn": {"neighbours": 20, "idf": 1.0},
     "blend": {"models": ("transitions", "session_knn"), "weights": (1.0, 0.7)},
@@ -195,6 +195,16 @@ def test_texts_join_items_that_nobody_had_together() -> None:
     assert model.score_batch(model.fold_in(Histories.of([[0]], data.n_items)))[0].argmax() == 1
     with pytest.raises(DataError, match="text_weight needs a catalogue with titles"):
         Transitions(text_weight=1.0).fit(Interactions.build(events(400, 1)), run=ONE)
+
+
+def test_counts_are_normalised_by_damped_powers_of_their_sums() -> None:
+    config = {"window": 2, "backward": 0.5, "source_power": 0.8, "target_power": 0.3}
+    model = Transitions(**config, damping=4.0).fit(Interactions.build(events(300, 1)), run=ONE)
+    counts = model.counts.toarray()
+    rows, columns = counts.sum(1) + 4.0, counts.sum(0) + 4.0
+    every = np.arange(len(counts))
+    expected = counts * rows[:, None] ** -0.8 * columns**-0.3
+    np.testing.assert_allclose(model.weights.between(every, every), expected, rtol=1e-5)
 
 
 def test_the_gram_matrix_by_recurrence_is_that_of_all_prefixes() -> None:

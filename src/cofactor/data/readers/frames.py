@@ -15,7 +15,9 @@ from cofactor.data.events import Events
 from cofactor.data.guards import checked_values, doubts, summed
 from cofactor.data.readers import times as clock
 from cofactor.data.readers.columns import Options, find_roles, refuse_repeated, roles_note
+from cofactor.data.readers.headers import has_roles
 from cofactor.data.readers.id_columns import id_column
+from cofactor.data.readers.json_shapes import table_of_json
 from cofactor.data.readers.list_cells import explode_lists
 from cofactor.data.readers.raw import Raw
 from cofactor.data.readers.values import numbers_and_odd
@@ -170,6 +172,9 @@ def read_tuples(source: Iterable[Any], options: Options) -> Raw:
     if all(isinstance(row, Mapping) or _names_of_row(row) for row in rows):
         records = [r if isinstance(r, Mapping) else _record(r) for r in rows]
         return read_frame(table_of(records), options, "rows")
+    if len(rows) > 1 and _is_header(rows[0]):
+        records = [dict(zip(rows[0], row, strict=False)) for row in rows[1:]]
+        return read_frame(table_of(records), options, "rows")
     odd = next((row for row in rows if not _is_row(row)), None)
     if odd is not None or len({len(row) for row in rows}) != 1:
         if odd is None:
@@ -182,6 +187,16 @@ def read_tuples(source: Iterable[Any], options: Options) -> Raw:
     columns = zip(names, zip(*rows, strict=True), strict=True)
     table = pa.table({name: column_of([_scalar(v) for v in column]) for name, column in columns})
     return raw_of_table(table, find_roles(names, options, "rows"), options, "rows")
+
+
+def _is_header(row: Any) -> bool:
+    """Whether a row names the columns of those below, as the first of a csv.reader does."""
+    cells = row.tolist() if isinstance(row, np.ndarray) else row
+    return (
+        isinstance(cells, (tuple, list))
+        and all(isinstance(cell, str) for cell in cells)
+        and has_roles(cells)
+    )
 
 
 def _names_of_row(row: Any) -> list[str]:
@@ -217,12 +232,25 @@ def of_array(array: np.ndarray) -> Any:
     """
     if array.dtype.names:
         return pa.table({n: column_of(array[n].tolist()) for n in array.dtype.names})
+    if array.ndim == 2 and len(array) > 1 and _is_header(array[0]):
+        names = [str(name) for name in array[0]]
+        return pa.table({n: column_of(c.tolist()) for n, c in zip(names, array[1:].T, strict=True)})
     if array.ndim == 2 and 2 <= array.shape[1] <= 4 and array.dtype.kind in "iufUO":
         return pa.table({str(n): column_of(array[:, n].tolist()) for n in range(array.shape[1])})
     raise ArgumentError(
         f"an array must have rows (user, item[, value[, time]]), not the shape {array.shape} of"
         f" {array.dtype}; a matrix of users by items is read as scipy.sparse.csr_matrix(array)."
     )
+
+
+def of_mapping(source: Mapping[Any, Any]) -> pa.Table:
+    """Return a mapping as a table: of pairs (user, item) to values, or whatever a JSON document may
+    hold."""
+    if source and all(isinstance(key, tuple) and len(key) == 2 for key in source):
+        users, items = zip(*source, strict=True)
+        values = column_of(list(source.values()))
+        return pa.table({"user": column_of(users), "item": column_of(items), "value": values})
+    return table_of_json(dict(source), "the mapping")
 
 
 def from_matrix(matrix: Any) -> Events:
@@ -293,6 +321,10 @@ def tamed(frame: Any) -> Any:
         for name in frame.columns
     ]
     frame = frame.set_axis(names, axis=1)
+    periods = [n for n, kind in enumerate(frame.dtypes) if str(kind).startswith("period")]
+    if periods:
+        # Arrow has only their ordinals, which look like ids.
+        frame = frame.astype({names[n]: str for n in periods})
     sparse = [n for n, kind in enumerate(frame.dtypes) if str(kind).startswith("Sparse")]
     if sparse:
         import pandas as pd

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from cofactor.data.readers.columns import Options, folded, refuse_repeated
 from cofactor.data.readers.usual_names import DESCRIBING, USUAL
@@ -89,6 +89,12 @@ def _above_digits(first: Sequence[str], rest: Sequence[Sequence[str]]) -> bool:
     return len(below) == len(rest) and any(
         all(_DIGIT.search(row[n]) for row in below) for n in range(len(first))
     )
+
+
+def has_roles(names: Iterable[str]) -> bool:
+    """Return whether some names are those of a user and of an item."""
+    known = {folded(str(name)) for name in names}
+    return all(known & set(USUAL[role]) for role in ("user", "item"))
 
 
 def _is_number(text: str) -> bool:

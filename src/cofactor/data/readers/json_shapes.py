@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-import numpy as np
 import pyarrow as pa
 
 from cofactor.base.errors import DataError
-from cofactor.data.readers.columns import folded
+from cofactor.data.readers.headers import has_roles
 from cofactor.data.readers.nested_items import expanded, field_of_items
-from cofactor.data.readers.usual_names import USUAL
 from cofactor.data.records import column_of, names_of, table_of
 
 # How far below the top a list of records may stand.
@@ -40,7 +38,7 @@ def table_of_json(value: Any, source: str) -> pa.Table:
         if all(isinstance(row, list) and 2 <= len(row) <= 4 for row in value):
             return _of_rows(value, source)
     if isinstance(value, dict) and value:
-        value = {n: p.tolist() if isinstance(p, np.ndarray) else p for n, p in value.items()}
+        value = {name: _listed(part) for name, part in value.items()}
         table = _of_object(value, source)
         if table is not None:
             return table
@@ -48,6 +46,15 @@ def table_of_json(value: Any, source: str) -> pa.Table:
         "a JSON file must hold an array of objects, an object a line, or an object of lists.",
         source=source,
     )
+
+
+def _listed(part: Any) -> Any:
+    """What holds several values (an array, a series, a tuple, a set in order) as a list."""
+    if hasattr(part, "tolist"):
+        return part.tolist()
+    if isinstance(part, (set, frozenset)):
+        return sorted(part, key=str)
+    return list(part) if isinstance(part, tuple) else part
 
 
 def _of_rows(rows: Sequence[Sequence[Any]], source: str) -> pa.Table:
@@ -117,9 +124,3 @@ def _is_lists(value: Mapping[str, Any]) -> bool:
         isinstance(part, list) and not any(isinstance(cell, (dict, list)) for cell in part)
         for part in value.values()
     )
-
-
-def has_roles(names: Iterable[str]) -> bool:
-    """Return whether some names are those of a user and of an item."""
-    known = {folded(str(name)) for name in names}
-    return all(known & set(USUAL[role]) for role in ("user", "item"))

@@ -19,8 +19,9 @@ from cofactor.base.errors import DataError
 from cofactor.data.readers import times as clock
 from cofactor.data.readers.columns import Options, find_roles, folded, has_role, roles_note
 from cofactor.data.readers.frames import raw_of_table
+from cofactor.data.readers.headers import has_roles
 from cofactor.data.readers.id_columns import id_column
-from cofactor.data.readers.json_shapes import has_roles, table_of_json
+from cofactor.data.readers.json_shapes import table_of_json
 from cofactor.data.readers.nested_items import expanded, field_of_items
 from cofactor.data.readers.raw import Raw
 from cofactor.data.readers.source_files import BLOCK, LONGEST, SMALL, HeldFile, SourceFile

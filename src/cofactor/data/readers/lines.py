@@ -14,6 +14,10 @@ from cofactor.data.readers.sniff import Dialect, split
 from cofactor.data.readers.source_files import BLOCK, LONGEST, SourceFile
 from cofactor.data.readers.text_encoding import one_line_end
 
+_JOINED = b"\n" + codecs.BOM_UTF8
+# The end of a file as DOS writes it.
+_ENDS = b"\x1a\r\n"
+
 
 class NotUtf8(Exception):
     """A block isn't UTF-8."""
@@ -31,6 +35,9 @@ def line_blocks(entry: SourceFile, dialect: Dialect, size: int = BLOCK) -> Itera
         # A CR at the very end may be the first half of a CRLF.
         held = block[-1:] if block[-1:] == b"\r" else b""
         block = one_line_end(block[:-1] if held else block, quoted=dialect.quoted)
+        if _JOINED in block:
+            # Files that begin with a mark, one below the other.
+            block = block.replace(_JOINED, b"\n")
         end = _last_line_end(block, dialect)
         if len(block) - end > LONGEST:
             # So long a quoted text is none: a lone quote stands somewhere.
@@ -45,7 +52,7 @@ def line_blocks(entry: SourceFile, dialect: Dialect, size: int = BLOCK) -> Itera
         if end:
             yield _valid(block[:end], dialect)
     rest += as_utf8(b"", decoder, dialect.encoding, final=True)
-    if rest:
+    if rest.strip(_ENDS):
         yield _valid(one_line_end(rest, quoted=dialect.quoted), dialect)
 
 

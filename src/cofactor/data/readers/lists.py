@@ -15,6 +15,7 @@ from cofactor.data.readers.assemble import assemble
 from cofactor.data.readers.columns import Options
 from cofactor.data.readers.id_columns import canonical
 from cofactor.data.readers.layout import Layout, parts, text_table
+from cofactor.data.readers.no_tables import comments
 from cofactor.data.readers.raw import Raw
 from cofactor.data.readers.sniff import leads_with_owner
 from cofactor.data.readers.source_files import Source, SourceFile
@@ -23,6 +24,10 @@ from cofactor.data.split import Part, Split
 
 # Lines from which on their first words can be judged.
 _BASKETS = 10
+# Lines from which on a number that always says how many items there are is no item.
+_COUNTED = 3
+# a:4 and a(4), of which the number may be a value.
+_VALUED = r"^[^:()]+(:|\()\d+(\.\d+)?\)?$"
 
 
 def token_lists(entry: SourceFile, separators: str = "") -> tuple[pa.Array, np.ndarray]:
@@ -40,7 +45,8 @@ def token_lists(entry: SourceFile, separators: str = "") -> tuple[pa.Array, np.n
         raise DataError(
             f"the file isn't UTF-8: {error.reason} at byte {error.start}.", source=entry.shown
         ) from None
-    lines = pa.array([line for line in lines_of(text) if line.strip()], pa.large_string())
+    full = [line for line in lines_of(text) if line.strip()]
+    lines = pa.array(full[comments(full[:500]) :], pa.large_string())
     if not len(lines):
         raise DataError("the file is empty.", source=entry.shown)
     words = _split_lines(lines, separators)
@@ -80,25 +86,56 @@ def read_lists(entry: SourceFile, options: Options, separators: str = "") -> Eve
     counted = counts_before(heads, lengths)
     if counted:
         heads = pa.array(np.arange(len(lengths)))
+    beside = None if counted else _counts_beside(words, lengths)
+    if beside is not None:
+        words, is_user, lengths = words.filter(pa.array(~beside)), is_user[~beside], lengths - 1
     owners = heads.take(pa.array(np.repeat(np.arange(len(lengths)), lengths - 1)))
-    idle = int((lengths == 1).sum())
+    items = words.filter(pa.array(~is_user))
     raw = Raw(
         users=pa.chunked_array([owners]),
-        items=pa.chunked_array([canonical(words.filter(pa.array(~is_user)))]),
+        items=pa.chunked_array([canonical(items)]),
         values=None,
         times=None,
         source=entry.shown,
         locate=lambda rows: [],
-        notes=[
-            "a line per user, which begins with the count of its items; users are numbered by line"
-            " from 0"
-            if counted
-            else "a line per user, the user first, then items in the order given"
-        ],
+        notes=_notes(items, lengths, counted=counted, beside=beside is not None),
     )
-    if idle:
-        raw.notes.append(f"{idle:,} users have no items there")
     return assemble(raw, options)
+
+
+def _notes(items: pa.Array, lengths: np.ndarray, *, counted: bool, beside: bool) -> list[str]:
+    """What is said of lists: where their users and counts are, which are empty."""
+    notes = [
+        "a line per user, which begins with the count of its items; users are numbered by line"
+        " from 0"
+        if counted
+        else "a line per user, the user first, then items in the order given"
+    ]
+    if beside:
+        notes.append("a number on each line counts its items, and is none of them")
+    if len(items) and pc.all(pc.match_substring_regex(items, _VALUED)).as_py():
+        notes.append(
+            f"items such as {items[0].as_py()!r} end in a number: if it is a value, write a row"
+            " for each user, item and value"
+        )
+    idle = int((lengths == 1).sum())
+    return [*notes, f"{idle:,} users have no items there"] if idle else notes
+
+
+def _counts_beside(words: pa.Array, lengths: np.ndarray) -> np.ndarray | None:
+    """Which words merely count the items of their line, second or last on every line: bool
+    [n_words]; None if none do, or lines are too few or too equal to tell.
+    """
+    if len(lengths) < _COUNTED or lengths.min() < 3 or len(np.unique(lengths)) < 2:
+        return None
+    starts = np.cumsum(lengths) - lengths
+    wanted = pa.array((lengths - 2).astype(str).tolist())
+    for places in (starts + 1, starts + lengths - 1):
+        if words.take(pa.array(places)).equals(wanted):
+            beside = np.zeros(len(words), bool)
+            beside[places] = True
+            return beside
+    return None
 
 
 def refuse_baskets(entry: SourceFile, separators: str = "") -> None:

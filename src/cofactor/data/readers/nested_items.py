@@ -39,7 +39,7 @@ def expanded(row: Mapping[str, Any], field: str | None) -> Iterator[dict[str, An
     if inner and isinstance(value, dict):
         yield from ({**outer, **part} for part in expanded(value, inner))
     elif _is_objects(value):
-        yield from ({**outer, **part} for part in value)
+        yield from ({**outer, **part} for part in value or ())
 
 
 def _lists(

@@ -23,7 +23,6 @@ from cofactor.data.readers.columns import Options
 from cofactor.data.readers.file_formats import FORMATS, columns_of, read_entry
 from cofactor.data.readers.folders import FileReaders, joined, read_folder, read_parts
 from cofactor.data.readers.item_tables import read_table, table_of_entry
-from cofactor.data.readers.json_shapes import table_of_json
 from cofactor.data.readers.layouts import layout_of
 from cofactor.data.readers.rejects import Rejects
 from cofactor.data.readers.source_files import Source, SourceFile, is_archive, is_debris
@@ -195,7 +194,7 @@ def _events(source: Any, options: Options, **asked: str | None) -> Events:
     if isinstance(source, np.ndarray):
         source = frames.of_array(source)
     if isinstance(source, Mapping):
-        source = table_of_json(dict(source), "the mapping")
+        source = frames.of_mapping(source)
     if frames.is_pandas(source) or frames.is_frame(source):
         return assemble(frames.read_frame(source, options), options)
     if isinstance(source, Iterable):

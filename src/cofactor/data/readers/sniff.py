@@ -15,9 +15,11 @@ from cofactor.data.readers.headers import (
     completed,
     distinct_names,
     has_numbered_names,
+    has_roles,
     is_header,
     titles_above,
 )
+from cofactor.data.readers.no_tables import comments, refuse_no_table
 from cofactor.data.readers.source_files import SourceFile
 from cofactor.data.readers.text_encoding import decoded, encoding_of, lines_of
 
@@ -29,18 +31,7 @@ SPOKEN = {"\t": "tab", " ": "space", WHITESPACE: "whitespace"}
 _SEPARATED = re.compile(r"^\"?sep=(.)\"?\s*$", re.IGNORECASE)
 # Items between commas without any space: "a,b,c".
 _LIST = re.compile(r"^[^\s,]+(,[^\s,]+)*$")
-_MARKUP = re.compile(r"^\s*<(!doctype|html|head|body|\?xml|table)\b", re.IGNORECASE)
 _CLOCK = re.compile(r"^\d{1,2}:\d{2}$")
-# Text that isn't a table, by its first line.
-_NO_TABLES = (
-    ("a dump of SQL", re.compile(r"\s*(INSERT INTO|CREATE TABLE|DROP TABLE|-- \w+ dump)\b", re.I)),
-    ("YAML", re.compile(r"\s*- ['\"\w ]+:(\s|$)")),
-    ("an ARFF file", re.compile(r"\s*@relation\b", re.I)),
-    (
-        "a matrix in Matrix Market's format (scipy.io.mmread reads it)",
-        re.compile(r"%%Matrix", re.I),
-    ),
-)
 # A field whose quotes don't end on the line.
 _OPEN = re.compile(r'(^|[,;\t|])"(?:[^"]|"")*$')
 _PAIR = re.compile(r"^(\d+|qid):-?\d+(\.\d+)?$")
@@ -113,8 +104,8 @@ def sniff(sample: bytes, options: Options, source: str, *, whole: bool) -> Diale
     """
     encoding, bom = encoding_of(sample, options.encoding)
     text = decoded(sample[bom:], encoding, options.encoding, source)
-    numbered = _first_lines(text, source, whole=whole)
-    delimiter, quoted, numbered = _separators(numbered, options)
+    numbered = _first_lines(text, source, options.delimiter, whole=whole)
+    delimiter, quoted, numbered, title = _separators(numbered, options)
     lines = [line for _, line in numbered]
     rows = [split(line, delimiter, quoted, options.escape) for line in lines[:120]]
     skipped = titles_above(rows, options)
@@ -146,18 +137,30 @@ def sniff(sample: bytes, options: Options, source: str, *, whole: bool) -> Diale
         bom=bom,
         ragged=ragged,
         above=numbered[0][0],
-        title=lines[0][:60] if skipped else "",
+        title=(title or (lines[0] if skipped else ""))[:60],
         cells=None if named else cells,
     )
 
 
+def _without_comments(numbered: list[tuple[int, str]]) -> list[tuple[int, str]]:
+    """The lines below those of comment, the last of which may be the header."""
+    count = comments([line for _, line in numbered])
+    if count and has_roles(re.split(r"[\s,;|]+", numbered[count - 1][1].lstrip("%# "))):
+        count -= 1
+    return numbered[count:]
+
+
 def _separators(
     numbered: list[tuple[int, str]], options: Options
-) -> tuple[str, str, list[tuple[int, str]]]:
-    """The delimiter, the quote, and the lines below one that says the delimiter."""
+) -> tuple[str, str, list[tuple[int, str]], str]:
+    """The delimiter, the quote, the lines below one that says the delimiter and below comments, and
+    the first comment.
+    """
     said = _SEPARATED.match(numbered[0][1]) if len(numbered) > 1 else None
     numbered = numbered[1:] if said else numbered
-    lines = [line for _, line in numbered]
+    below = _without_comments(numbered)
+    title = "" if len(below) == len(numbered) else numbered[0][1]
+    lines = [line for _, line in below]
     delimiter = options.delimiter or (said[1] if said else None) or _delimiter(lines)
     if not isinstance(delimiter, str):
         raise ArgumentError(
@@ -165,7 +168,7 @@ def _separators(
         )
     quoted = _quoted(lines, delimiter) if options.quote is None else options.quote
     quoted = '"' if quoted is True else quoted or ""
-    return delimiter, quoted, numbered
+    return delimiter, quoted, below, title
 
 
 def _names(
@@ -182,7 +185,9 @@ def _names(
     return headed, False, names
 
 
-def _first_lines(text: str, source: str, *, whole: bool) -> list[tuple[int, str]]:
+def _first_lines(
+    text: str, source: str, split_at: str | None, *, whole: bool
+) -> list[tuple[int, str]]:
     """The first 500 lines that hold something, with their places."""
     lines = lines_of(text)
     if not whole and len(lines) > 1:
@@ -195,17 +200,7 @@ def _first_lines(text: str, source: str, *, whole: bool) -> list[tuple[int, str]
         raise DataError(
             "this is no text file; give format=, or encoding= if it is UTF-16.", source=source
         )
-    foreign = next((what for what, sign in _NO_TABLES if sign.match(numbered[0][1])), None)
-    if foreign is not None:
-        raise DataError(
-            f"this is {foreign}, not a table; export it as csv, JSON or Parquet.", source=source
-        )
-    if _MARKUP.match(numbered[0][1]):
-        raise DataError(
-            "this is a page in HTML or XML (of a login or of an error, perhaps), not a table; fetch"
-            " or export the data again.",
-            source=source,
-        )
+    refuse_no_table([line for _, line in numbered], source, split_at=split_at)
     return numbered
 
 

@@ -139,8 +139,10 @@ def settle(values: np.ndarray, odd: Sequence[Odd], name: str) -> list[str]:
         return []
     convert, note = found
     for part in odd:
-        table = np.array([convert(w.strip()) for w in part.texts.dictionary.to_pylist()])
-        values[part.rows] = table.astype(np.float32)[np.asarray(part.texts.indices)]
+        # The dictionary also has words of rows that were left out, whatever they are.
+        used, places = np.unique(np.asarray(part.texts.indices), return_inverse=True)
+        texts = part.texts.dictionary.take(pa.array(used)).to_pylist()
+        values[part.rows] = np.array([convert(w.strip()) for w in texts], np.float32)[places]
     return [f"{note} in {name}"]
 
 

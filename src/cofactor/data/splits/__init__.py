@@ -5,8 +5,8 @@ part leaves, by the same rule, so that it simulates the test, and asking for one
 test part."""
 
 from cofactor.data.splits.by_name import split
+from cofactor.data.splits.cold_items import by_items
 from cofactor.data.splits.folds import k_fold
-from cofactor.data.splits.items import by_items
 from cofactor.data.splits.leave_last import leave_last
 from cofactor.data.splits.next_item import by_session, next_after
 from cofactor.data.splits.per_user import per_user

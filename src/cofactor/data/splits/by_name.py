@@ -10,7 +10,7 @@ from cofactor.base import checks
 from cofactor.base.names import unknown_name
 from cofactor.data.conversion import as_interactions
 from cofactor.data.split import Split
-from cofactor.data.splits.items import by_items
+from cofactor.data.splits.cold_items import by_items
 from cofactor.data.splits.leave_last import leave_last
 from cofactor.data.splits.next_item import by_session, next_after
 from cofactor.data.splits.per_user import per_user

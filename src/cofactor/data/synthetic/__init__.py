@@ -2,8 +2,8 @@
 shapes for timing.
 """
 
+from cofactor.data.synthetic.markov import Chain, sequences
 from cofactor.data.synthetic.puzzles import LowRank, Puzzle, blocks, low_rank
-from cofactor.data.synthetic.sequences import Chain, sequences
 from cofactor.data.synthetic.shapes import power_law
 from cofactor.data.synthetic.shop import shop, shop_events
 

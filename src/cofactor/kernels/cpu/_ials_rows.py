@@ -6,10 +6,7 @@ first pass of a solver brings them into the core's own cache anyway."""
 
 from __future__ import annotations
 
-from contextlib import AbstractContextManager
-
 import numpy as np
-from numba import parallel_chunksize
 
 from cofactor.kernels.cpu.jit import kernel
 from cofactor.kernels.cpu.llvm.ials import add_rows, four_dots
@@ -151,8 +148,3 @@ def first_failed(failed: np.ndarray) -> int:
     """Return the lowest row that failed in any block, or -1."""
     found = failed[failed >= 0]
     return int(found.min()) if found.size else -1
-
-
-def dynamic() -> AbstractContextManager[None]:
-    """Return a context in which blocks are handed to threads one by one, as they come free."""
-    return parallel_chunksize(1)

@@ -5,6 +5,8 @@ Letters as in `ials_cg`: x the solution, r its residual, p the direction, D + X'
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 
 from cofactor.kernels.cpu._ials_rows import F, accumulate, dots
@@ -33,13 +35,7 @@ def products(
 ) -> np.ndarray:
     """Return rows' matrices times their directions; see the reference."""
     out = np.zeros((len(indptr) - 1, vectors.shape[1]), F)
-    on_parts(
-        lambda a, b: _products(
-            indptr[a : b + 1], indices, weights, vectors, directions[a:b], out[a:b]
-        ),
-        len(out),
-    )
-    return out
+    return _by_rows(_products, indptr, indices, weights, vectors, directions, out)
 
 
 def squares(
@@ -51,13 +47,32 @@ def squares(
 ) -> np.ndarray:
     """Return what rows' matrices give for their directions, p' X' W X p; see the reference."""
     out = np.zeros(len(indptr) - 1, F)
+    return _by_rows(_squares, indptr, indices, weights, vectors, directions, out)
+
+
+def _by_rows(
+    work: Callable[..., None],
+    indptr: np.ndarray,
+    indices: np.ndarray,
+    weights: np.ndarray,
+    vectors: np.ndarray,
+    directions: np.ndarray,
+    out: np.ndarray,
+) -> np.ndarray:
     on_parts(
-        lambda a, b: _squares(
-            indptr[a : b + 1], indices, weights, vectors, directions[a:b], out[a:b]
-        ),
+        lambda a, b: work(indptr[a : b + 1], indices, weights, vectors, directions[a:b], out[a:b]),
         len(out),
     )
     return out
+
+
+@kernel
+def _longest_row(indptr: np.ndarray) -> np.ndarray:
+    """Return room for a number of each interaction of the longest row."""
+    longest = 0
+    for i in range(len(indptr) - 1):
+        longest = max(longest, indptr[i + 1] - indptr[i])
+    return np.empty(longest, F)
 
 
 @kernel
@@ -83,10 +98,7 @@ def _products(
     directions: np.ndarray,
     out: np.ndarray,
 ) -> None:
-    longest = 0
-    for i in range(len(out)):
-        longest = max(longest, indptr[i + 1] - indptr[i])
-    s = np.empty(longest, F)
+    s = _longest_row(indptr)
     for i in range(len(out)):
         a, b = indptr[i], indptr[i + 1]
         if b > a:
@@ -105,10 +117,7 @@ def _squares(
     directions: np.ndarray,
     out: np.ndarray,
 ) -> None:
-    longest = 0
-    for i in range(len(out)):
-        longest = max(longest, indptr[i + 1] - indptr[i])
-    s = np.empty(longest, F)
+    s = _longest_row(indptr)
     for i in range(len(out)):
         a, b = indptr[i], indptr[i + 1]
         if b > a:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -15,18 +14,15 @@ from cofactor.data.interactions import Interactions
 from cofactor.models.factors import FactorModel
 from cofactor.models.implicit.pairwise import (
     MONITORED_NDCG,
-    SAMPLING_ARRAYS,
-    VECTOR_ARRAYS,
     SampledConfig,
+    SampledHooks,
     Walk,
     WalkLearner,
-    alias_table,
     either,
 )
 from cofactor.models.implicit.pairwise_blocks import blocks_of, bpr_walked
-from cofactor.models.iterative import CURVE_ARRAYS, IterativeModel
+from cofactor.models.iterative import IterativeModel
 from cofactor.models.noise import relative_noise
-from cofactor.models.traits import Traits
 from cofactor.models.user_batch import States
 from cofactor.training.learner import Facts
 from cofactor.training.schedule import SCHEDULES
@@ -101,7 +97,7 @@ PRESETS: dict[str, dict[str, Any]] = {
 }
 
 
-class BPR(IterativeModel, FactorModel):
+class BPR(IterativeModel, SampledHooks, FactorModel):
     """Matrix factorisation trained to rank items with an interaction above those without.
 
     For a user u, an item i with an interaction and an item j without, ``ln σ(x_ui - x_uj) -
@@ -128,21 +124,11 @@ class BPR(IterativeModel, FactorModel):
     """
 
     name = "bpr"
-    fits_on_engine = True  # in blocks, with another result than uncut
     Config = BPRConfig
     monitored_ndcg = MONITORED_NDCG
-    traits = Traits(has_vectors=True, same_on_any_threads=False)
-
-    arrays = {**VECTOR_ARRAYS, **SAMPLING_ARRAYS, **CURVE_ARRAYS}  # noqa: RUF012
-
-    negative_threshold: np.ndarray
-    negative_alias: np.ndarray
-    _l2: float  # the regularization in use
 
     def _fit(self, data: Interactions, validation: Part | None, run: Run) -> None:
-        self._l2 = self._default_l2(data)
-        table = alias_table(data.item_counts, self.config)
-        self.negative_threshold, self.negative_alias = table
+        self._configure_sampling(data)
         learner = BPRLearner(self, data, run)
         control = self._control(data, validation, run, lambda: None)
         self._learn(learner, control, run, self.config.rates())
@@ -165,10 +151,6 @@ class BPR(IterativeModel, FactorModel):
             seed=_FOLD_IN_SEED,
         )
         return folded
-
-    def _restore(self, arrays: Mapping[str, np.ndarray]) -> None:
-        super()._restore(arrays)
-        self._l2 = self._default_l2(self.data)
 
     def _default_l2(self, data: Interactions) -> float:
         return either(self.config.regularization, NOISE_SHARE * relative_noise(data))

@@ -222,7 +222,11 @@ class IALS(IterativeModel, FactorModel):
 
     def _fit(self, data: Interactions, validation: Part | None, run: Run) -> None:
         self.noise_share = share_for(self, data, run, _SHARE, self._fitted)
-        equations = NormalEquations.of(self.config, data, noise_share=self.noise_share)
+        before, config = self._before, self.config
+        if before is not None:
+            # By the rule more data may have more factors, which vectors that are there haven't.
+            config = config.replace(factors=before.item_factors.shape[1])
+        equations = NormalEquations.of(config, data, noise_share=self.noise_share)
         self._equations = equations
         self.alpha0 = np.array([equations.alpha0], np.float64)
         learner = _learner(equations, data, run)
@@ -252,8 +256,9 @@ class IALS(IterativeModel, FactorModel):
     def _restore(self, arrays: Mapping[str, np.ndarray]) -> None:
         super()._restore(arrays)
         self.noise_share = float(arrays.get("noise_share", [NOISE_SHARE])[0])
+        config = self.config.replace(factors=self.item_factors.shape[1])
         self._equations = NormalEquations.of(
-            self.config, self.data, float(self.alpha0[0]), self.noise_share
+            config, self.data, float(self.alpha0[0]), self.noise_share
         )
         self._take_over(self.user_factors, self.item_factors, self.data)
 

@@ -17,13 +17,13 @@ from cofactor.models.factors import FactorModel
 from cofactor.models.implicit.noise_share import NOISE_SHARE_ARRAY, Usual, share_for
 from cofactor.models.implicit.pairwise import (
     MONITORED_NDCG,
-    VECTOR_ARRAYS,
     Walk,
     WalkConfig,
+    WalkHooks,
     WalkLearner,
     either,
 )
-from cofactor.models.iterative import CURVE_ARRAYS, IterativeModel
+from cofactor.models.iterative import IterativeModel
 from cofactor.models.noise import counts_of_interactions, noise
 from cofactor.models.recommender import Recommender
 from cofactor.models.traits import Traits
@@ -89,7 +89,7 @@ class LogisticMFConfig(WalkConfig):
     )
 
 
-class LogisticMF(IterativeModel, FactorModel):
+class LogisticMF(IterativeModel, WalkHooks, FactorModel):
     """Matrix factorisation of the probability of an interaction, ``σ(x_u · y_i + β_u + β_i)``.
 
     ``Σ α r_ui s_ui - (1 + α r_ui) ln(1 + exp s_ui) - λ/2 (|x|² + |y|²)`` is ascended by adaptive
@@ -116,15 +116,10 @@ class LogisticMF(IterativeModel, FactorModel):
     Config = LogisticMFConfig
     monitored_ndcg = MONITORED_NDCG
     traits = Traits(has_vectors=True, uses_values=True)
-    arrays = {  # noqa: RUF012
-        **VECTOR_ARRAYS,
-        **NOISE_SHARE_ARRAY,
-        **CURVE_ARRAYS,
-    }
+    arrays = {**WalkHooks.arrays, **NOISE_SHARE_ARRAY}  # noqa: RUF012
 
     item_bias: np.ndarray
     noise_share: float = NOISE_SHARE  # of the default regularization
-    _l2: float  # the regularization in use
 
     def _fit(self, data: Interactions, validation: Part | None, run: Run) -> None:
         self.noise_share = share_for(self, data, run, _SHARE, self._fitted)
@@ -157,7 +152,7 @@ class LogisticMF(IterativeModel, FactorModel):
         return {**super()._state(), "noise_share": np.array([self.noise_share])}
 
     def _restore(self, arrays: Mapping[str, np.ndarray]) -> None:
-        super()._restore(arrays)
+        super(WalkHooks, self)._restore(arrays)
         self.noise_share = float(arrays.get("noise_share", [NOISE_SHARE])[0])
         self._l2 = self._default_l2(self.data)
 

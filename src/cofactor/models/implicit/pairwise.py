@@ -13,7 +13,9 @@ from cofactor.base.memory import aligned_empty
 from cofactor.base.rng import state64
 from cofactor.base.run import Run
 from cofactor.data.interactions import Interactions
-from cofactor.models.traits import ArraySpec
+from cofactor.models.hooks import Hooks
+from cofactor.models.iterative import CURVE_ARRAYS
+from cofactor.models.traits import ArraySpec, Traits
 from cofactor.training.learner import Epoch, Facts, Learner
 from cofactor.training.training_config import DescentConfig
 
@@ -87,6 +89,39 @@ class SampledConfig(WalkConfig):
             "Popularity sampling: an item's probability is proportional to its count to this power."
         ),
     )
+
+
+class WalkHooks(Hooks[Any]):
+    """What these models do alike, beside their factors: a penalty that follows the data."""
+
+    arrays = {**VECTOR_ARRAYS, **CURVE_ARRAYS}  # noqa: RUF012
+
+    _l2: float  # the regularization in use
+
+    @abstractmethod
+    def _default_l2(self, data: Interactions) -> float:
+        """Return the L2 of the settings, or what the data ask for."""
+
+    def _restore(self, arrays: Mapping[str, np.ndarray]) -> None:
+        super()._restore(arrays)
+        self._l2 = self._default_l2(self.data)
+
+
+class SampledHooks(WalkHooks):
+    """Those that draw one negative at a time, without locks."""
+
+    traits = Traits(has_vectors=True, same_on_any_threads=False)
+    fits_on_engine = True  # in blocks, with another result than uncut
+    arrays = {**WalkHooks.arrays, **SAMPLING_ARRAYS}  # noqa: RUF012
+
+    negative_threshold: np.ndarray
+    negative_alias: np.ndarray
+
+    def _configure_sampling(self, data: Interactions) -> None:
+        """Set what a fit needs beside a learner: the L2, and how negatives are drawn."""
+        self._l2 = self._default_l2(data)
+        table = alias_table(data.item_counts, self.config)
+        self.negative_threshold, self.negative_alias = table
 
 
 class Walk(NamedTuple):

@@ -4,7 +4,6 @@ too high.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -17,18 +16,15 @@ from cofactor.data.interactions import Interactions
 from cofactor.models.factors import FactorModel
 from cofactor.models.implicit.pairwise import (
     MONITORED_NDCG,
-    SAMPLING_ARRAYS,
-    VECTOR_ARRAYS,
     SampledConfig,
+    SampledHooks,
     Walk,
     WalkLearner,
-    alias_table,
     either,
 )
 from cofactor.models.implicit.pairwise_blocks import blocks_of, warp_walked
-from cofactor.models.iterative import CURVE_ARRAYS, IterativeModel
+from cofactor.models.iterative import IterativeModel
 from cofactor.models.noise import MOST_NOISE, relative_noise
-from cofactor.models.traits import Traits
 from cofactor.models.user_batch import States
 from cofactor.training.learner import Facts
 
@@ -112,7 +108,7 @@ class WARPConfig(SampledConfig):
     )
 
 
-class WARP(IterativeModel, FactorModel):
+class WARP(IterativeModel, SampledHooks, FactorModel):
     """Matrix factorisation that minimises an estimate of the rank of items with an interaction.
 
     For a positive (u, i) negatives j are drawn until ``x_uj > x_ui - margin`` or `max_trials` are
@@ -133,21 +129,11 @@ class WARP(IterativeModel, FactorModel):
     """
 
     name = "warp"
-    fits_on_engine = True  # in blocks, with another result than uncut
     Config = WARPConfig
     monitored_ndcg = MONITORED_NDCG
-    traits = Traits(has_vectors=True, same_on_any_threads=False)
-
-    arrays = {**VECTOR_ARRAYS, **SAMPLING_ARRAYS, **CURVE_ARRAYS}  # noqa: RUF012
-
-    negative_threshold: np.ndarray
-    negative_alias: np.ndarray
-    _l2: float  # the regularization in use
 
     def _fit(self, data: Interactions, validation: Part | None, run: Run) -> None:
-        self._l2 = self._default_l2(data)
-        table = alias_table(data.item_counts, self.config)
-        self.negative_threshold, self.negative_alias = table
+        self._configure_sampling(data)
         learner = WARPLearner(self, data, run)
         control = self._control(data, validation, run, lambda: None)
         self._learn(learner, control, run, self.config.rates())
@@ -173,10 +159,6 @@ class WARP(IterativeModel, FactorModel):
             seed=_FOLD_IN_SEED,
         )
         return folded
-
-    def _restore(self, arrays: Mapping[str, np.ndarray]) -> None:
-        super()._restore(arrays)
-        self._l2 = self._default_l2(self.data)
 
     def _default_l2(self, data: Interactions) -> float:
         noise = min(relative_noise(data), MOST_NOISE)

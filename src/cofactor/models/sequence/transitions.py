@@ -68,6 +68,12 @@ class TransitionsConfig(SequenceConfig):
         high=2,
         doc="And by the sum of those towards the recommended item to this power.",
     )
+    damping: float = setting(
+        0.0,
+        low=0,
+        high=1e6,
+        doc="Added to both sums before their power, so that items of few counts gain less.",
+    )
     history_decay: float = setting(
         0.5, above=0, high=1, doc="Decay of a past event's weight per later event."
     )
@@ -99,7 +105,7 @@ class Transitions(SequenceModel[TransitionsConfig]):
     """Score an item by how often it stood near the user's latest items, before or after.
 
     With F_ij = Σ d^(gap - 1) over all pairs of events of one history, i before j, at most
-    ``window`` apart, T = F + b F', and r, c the sums of its rows and columns:
+    ``window`` apart, T = F + b F', and r, c the sums of its rows and columns plus ``damping``:
 
     ``s_uj = Σ_e h^age(e) (T_ej / (r_e^p c_j^q) + w cos(text_e, text_j)) + v Σ_(e = j) g^age(e)``
 
@@ -169,8 +175,9 @@ class Transitions(SequenceModel[TransitionsConfig]):
     def _weigh(self) -> None:
         """Set the weights by which a history is scored: normalised counts and texts in one."""
         config, counts = self.config, self.counts
-        out = np.maximum(np.asarray(counts.sum(axis=1)).ravel(), 1e-12) ** -config.source_power
-        towards = np.maximum(np.asarray(counts.sum(axis=0)).ravel(), 1e-12) ** -config.target_power
+        rows, columns = (np.asarray(counts.sum(axis=n)).ravel() + config.damping for n in (1, 0))
+        out = np.maximum(rows, 1e-12) ** -config.source_power
+        towards = np.maximum(columns, 1e-12) ** -config.target_power
         values = counts.data * np.repeat(out, np.diff(counts.indptr)) * towards[counts.indices]
         weights = SparseWeights(
             counts.indptr.astype(np.int64),
@@ -327,12 +334,13 @@ PRESETS: dict[str, dict[str, Any]] = {
         "history_decay": 0.7,
     },
     "amazon-beauty-5core": {
-        "window": 20,
-        "decay": 0.8,
-        "backward": 0.3,
-        "source_power": 0.25,
-        "target_power": 0.05,
-        "history_decay": 0.6,
+        "window": 50,
+        "decay": 0.82,
+        "backward": 0.25,
+        "source_power": 1.0,
+        "target_power": 0.2,
+        "damping": 200.0,
+        "history_decay": 0.57,
     },
     "amazon-beauty-5core with text": {
         "window": 50,
@@ -346,12 +354,13 @@ PRESETS: dict[str, dict[str, Any]] = {
         "text_neighbours": 500,
     },
     "amazon-scientific": {
-        "window": 5,
+        "window": 20,
         "decay": 0.8,
-        "backward": 1.0,
-        "source_power": 0.25,
-        "history_decay": 0.6,
-        "walk_weight": 0.02,
+        "backward": 0.7,
+        "source_power": 1.0,
+        "damping": 100.0,
+        "history_decay": 0.7,
+        "walk_weight": 2.0,
     },
     "amazon-scientific with text": {
         "window": 20,

@@ -8,7 +8,7 @@ from typing import Protocol
 
 import numpy as np
 
-from cofactor.retrieval.rerank.items import ItemSide
+from cofactor.retrieval.rerank.item_attributes import ItemSide
 
 
 class Limit(Protocol):

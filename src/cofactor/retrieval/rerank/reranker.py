@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from cofactor.base.errors import ArgumentError, UnknownIdError
-from cofactor.retrieval.rerank.items import ItemSide
+from cofactor.retrieval.rerank.item_attributes import ItemSide
 from cofactor.retrieval.rerank.limits import Cap, Exposure, GroupShares, Limit
 from cofactor.retrieval.rerank.objectives import (
     Calibration,

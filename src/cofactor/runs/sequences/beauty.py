@@ -19,8 +19,8 @@ def recipe(run: Run) -> Board:
     board = Board("beauty", "Amazon Beauty 5-core (22,363 users, 12,101 items)")
     board.protocol = (
         "Settings were chosen on the validation items; the test items were looked at once for each"
-        " row of ours, twice for transitions with ids, and not yet for the transformer. All unseen"
-        " items are ranked, ties at their middle."
+        " row of ours, three times for transitions with ids, and not yet for the transformer. All"
+        " unseen items are ranked, ties at their middle."
     )
     split = datasets.load_split(NAME)
     measured(board, split, _entries(), Measure(metrics=METRICS), run)

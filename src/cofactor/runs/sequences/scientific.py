@@ -19,8 +19,8 @@ def recipe(run: Run) -> Board:
     board = Board("scientific", "Amazon Scientific, 2,928 users (no published figures)")
     board.protocol = (
         "Settings were chosen on the validation items and the ones before them; the test items were"
-        " looked at twice, once with settings chosen on the validation items alone. All unseen"
-        " items are ranked, ties at their middle."
+        " looked at twice, once with settings chosen on the validation items alone, and once more"
+        " for transitions with ids. All unseen items are ranked, ties at their middle."
     )
     split = datasets.load_split(NAME)
     entries = (

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from cofactor.base.run import Run
 from cofactor.runs.board import Board
-from cofactor.runs.sequences.sessions import session_board
+from cofactor.runs.sequences.session_boards import session_board
 
 # As quoted by papers that use these files; several chose their best epoch on the test part.
 PUBLISHED = (

@@ -5,8 +5,7 @@ honest number.
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass, field
-from pathlib import Path
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -17,7 +16,7 @@ from cofactor.data.interactions import Interactions
 from cofactor.data.split import Part, Split
 from cofactor.data.splits import split
 from cofactor.models.recommender import Recommender
-from cofactor.training.curve import LearningCurve
+from cofactor.runs.reproduced import Reproduction
 
 
 @dataclass(frozen=True)
@@ -71,52 +70,8 @@ class Figure:
         }
 
 
-@dataclass
-class Reproduced:
-    """What a recipe gives: figures, sentences, and the histories of its fits for the plot.
-
-    Parameters
-    ----------
-    name, title
-        Of the recipe.
-    protocol
-        How it was measured, in sentences.
-    figures
-        Ours beside theirs.
-    shown
-        Lines for people: neighbours of a book, a recommendation.
-    curves
-        By model, for the learning curves.
-    """
-
-    name: str
-    title: str
-    protocol: str
-    figures: list[Figure] = field(default_factory=list)
-    shown: list[str] = field(default_factory=list)
-    curves: dict[str, LearningCurve] = field(default_factory=dict)
-
-    @property
-    def reached(self) -> bool:
-        """Whether every bar was reached."""
-        return all(figure.reached is not False for figure in self.figures)
-
-    def plot(self, path: Path) -> Path:
-        """Draw the learning curves of all fits as one self-contained page."""
-        from cofactor.training.curves import draw
-
-        return draw(self.curves, path, self.title)
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return it as plain values for JSON."""
-        rows = [figure.to_row() for figure in self.figures]
-        return {
-            "name": self.name,
-            "title": self.title,
-            "protocol": self.protocol,
-            "figures": rows,
-            "shown": self.shown,
-        }
+class Reproduced(Reproduction[Figure]):
+    """What a recipe of the tutorials gives."""
 
 
 def ratings(name: str, *, scaled: bool = False) -> Interactions:

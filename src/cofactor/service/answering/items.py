@@ -15,7 +15,7 @@ from cofactor.data.catalogue import Catalogue
 from cofactor.data.ids import EXACT, wire_id
 from cofactor.data.interactions import Interactions
 from cofactor.retrieval.filters import matches
-from cofactor.retrieval.rerank.items import ItemSide
+from cofactor.retrieval.rerank.item_attributes import ItemSide
 from cofactor.retrieval.topk import OrderedItems
 from cofactor.service.answering.images import CatalogueImages
 from cofactor.service.answering.item_search import ItemSearch

@@ -11,7 +11,7 @@ from typing import NamedTuple
 import numpy as np
 
 from cofactor.base.errors import ArgumentError, UnknownIdError
-from cofactor.retrieval.rerank.items import ItemSide
+from cofactor.retrieval.rerank.item_attributes import ItemSide
 from cofactor.retrieval.rerank.limits import Exposure
 from cofactor.retrieval.rerank.reranker import Find, Reranker
 from cofactor.retrieval.rerank.rules import Rerank, as_rules

@@ -25,6 +25,7 @@ function shownOf({ experiments: all, results }, draw) {
       h("header", {}, h("h2", { id: "experiment-title" }, results.name),
         h("label", {}, h("span", { class: "visually-hidden" }, "Experiment"), h("select", { onchange: (e) => draw(e.target.value) },
           all.toReversed().map((e) => h("option", { value: e.name, selected: e.name === results.name }, `${e.name} (${e.kind}${e.ended ? ", ended" : ""})`))))),
+      h("p", {}, stateOf(results)),
       results.comparisons.map((c) => h("p", { class: c.verdict === "worse" ? "notice" : null }, sentenceOf(c))),
       results.overlap !== undefined && h("p", {}, `${number(100 * results.overlap, 1)} % of a shown list is in the shadow's list too.`),
       results.guardrails.filter((g) => g.breached).map((g) => h("p", { class: "notice", role: "alert" }, `Guardrail breached: ${g.metric.replace("_", " ")} of ${g.arm} is ${number(g.value, 3)}, of the control ${number(g.control, 3)}.`)),
@@ -32,6 +33,19 @@ function shownOf({ experiments: all, results }, draw) {
     arms.length > 0 && chartOf("Outcome per user, by arm", arms.map((a) => [a.arm, days(a.arm)])),
     pairs.some((p) => p.days.length) && chartOf("Difference from the control", pairs.map((p) => [`${p.arm} − ${p.control}`, p.days]), true),
   ];
+}
+
+function stateOf({ started, ended, rolled_out: winner, rules }) {
+  const state = ended ? `Ran from ${date(started)} to ${date(ended)}${winner ? `; ${winner} was rolled out` : ""}.` : `Running since ${date(started)}.`;
+  const worth = Object.entries(rules.rewards).map(([kind, value]) => `${kind === "*" ? (Object.keys(rules.rewards).length > 1 ? "any other event" : "any event") : kind} counts ${value}`).join(", ");
+  return `${state} ${worth[0].toUpperCase()}${worth.slice(1)} within ${lasting(rules.window)} of a list, for the lists of a user's first ${lasting(rules.horizon)}.`;
+}
+
+const date = (t) => new Date(t * 1000).toISOString().slice(0, 10);
+
+function lasting(seconds) {
+  const [size, unit] = [[86400, "day"], [3600, "hour"], [60, "minute"], [1, "second"]].find(([n]) => seconds % n === 0);
+  return `${number(seconds / size)} ${unit}${seconds === size ? "" : "s"}`;
 }
 
 function sentenceOf(c) {
@@ -59,21 +73,22 @@ function chartOf(title, series, zero = false) {
   const values = points.flatMap((d) => [d.low, d.high]).concat(zero ? [0] : []);
   const [from, to] = [Math.min(...points.map((d) => d.time)), Math.max(...points.map((d) => d.time))];
   const [low, high] = [Math.min(...values), Math.max(...values)];
-  const x = (t) => LEFT + ((WIDE - LEFT - 10) * (t - from)) / (to - from || 1);
+  const x = (t) => LEFT + (WIDE - LEFT - 10) * (to > from ? (t - from) / (to - from) : 0.5);
+  const last = (days, n) => x(days.at(-1).time) - 8 * (series.length - 1 - n);  // side by side
   const y = (v) => 8 + ((HIGH - BOTTOM - 8) * (high - v)) / (high - low || 1);
   const at = (days, of) => days.map((d) => `${x(d.time).toFixed(1)},${y(of(d)).toFixed(1)}`);
-  const date = (t) => new Date(t * 1000).toISOString().slice(5, 10);
-  const ticks = [low, (low + high) / 2, high];
+  const ticks = [low, zero ? 0 : (low + high) / 2, high];
   const label = (text, props) => { const made = document.createElementNS("http://www.w3.org/2000/svg", "text"); for (const [k, v] of Object.entries(props)) made.setAttribute(k, v); made.textContent = text; return made; };
   return h("section", { class: "card" }, h("header", {}, h("h2", {}, title), h("p", {}, "always-valid 95 % intervals")),
     h("svg", { class: "series", viewBox: `0 0 ${WIDE} ${HIGH}`, role: "img", "aria-label": series.filter(([, d]) => d.length).map(([n, d]) => `${n}: ${d.at(-1).mean.toPrecision(3)}, from ${d.at(-1).low.toPrecision(3)} to ${d.at(-1).high.toPrecision(3)}`).join("; ") },
-      ticks.map((v) => [h("line", { class: "grid", x1: LEFT, x2: WIDE - 10, y1: y(v), y2: y(v) }), label(v.toPrecision(2), { x: LEFT - 6, y: y(v) + 4, "text-anchor": "end" })]),
+      ticks.map((v) => [h("line", { class: "grid", x1: LEFT, x2: WIDE - 10, y1: y(v), y2: y(v) }), label(v ? v.toPrecision(2).replace("-", "−") : "0", { x: LEFT - 6, y: y(v) + 4, "text-anchor": "end" })]),
       zero && h("line", { class: "zero", x1: LEFT, x2: WIDE - 10, y1: y(0), y2: y(0) }),
-      label(date(from), { x: LEFT, y: HIGH - 6 }), to > from && label(date(to), { x: WIDE - 10, y: HIGH - 6, "text-anchor": "end" }),
+      label(date(from), to > from ? { x: LEFT, y: HIGH - 6 } : { x: x(from), y: HIGH - 6, "text-anchor": "middle" }), to > from && label(date(to), { x: WIDE - 10, y: HIGH - 6, "text-anchor": "end" }),
       series.map(([, days], n) => days.length > 0 && [
         h("path", { class: `band arm-${n % 4}`, d: `M${[...at(days, (d) => d.high), ...at(days, (d) => d.low).reverse()].join(" L")} Z` }),
         h("polyline", { class: `line arm-${n % 4}`, points: at(days, (d) => d.mean).join(" ") }),
-        h("circle", { class: `dot arm-${n % 4}`, cx: x(days.at(-1).time), cy: y(days.at(-1).mean), r: 3.5 })])),
+        h("line", { class: `line arm-${n % 4}`, x1: last(days, n), x2: last(days, n), y1: y(days.at(-1).low), y2: y(days.at(-1).high) }),
+        h("circle", { class: `dot arm-${n % 4}`, cx: last(days, n), cy: y(days.at(-1).mean), r: 3.5 })])),
     h("ul", { class: "legend" }, series.map(([name], n) => h("li", {}, h("i", { class: `arm-${n % 4}` }), name))));
 }
 

@@ -90,7 +90,7 @@ export async function explore(main) {
     const fresh = before ? new Set([...now].filter((id) => !before.has(id))) : new Set();
     before = now;
     fill(about, origin(answer));
-    keepFocus(recs, () => fill(recs, items.length || answer.source !== "popularity" ? null : h("p", { class: "hint" }, "Add an item on the left: this list becomes personal at once."), answer.items.length ? itemList(answer.items, { acts, fresh, meta: reasonsOf }) : h("p", { class: "empty" }, "No item passes this filter.")));
+    keepFocus(recs, () => fill(recs, items.length || answer.source !== "popularity" ? null : h("p", { class: "hint" }, "Add an item: this list becomes personal at once."), answer.items.length ? itemList(answer.items, { acts, fresh, meta: reasonsOf }) : h("p", { class: "empty" }, "No item passes this filter.")));
     say(`${answer.items.length} recommendations, ${answer.source}`);
     showCalls();
   }

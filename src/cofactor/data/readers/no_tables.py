@@ -1,0 +1,104 @@
+"""Text that is no table, known by its first lines, so that no part of it is taken for ids."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from cofactor.base.errors import DataError
+
+# Lines that are looked at.
+_SOME = 20
+# Characters up to which lines are looked at: some signs take the square of their number.
+_LONG = 1000
+_CURE = "export it as csv, JSON or Parquet"
+# What the first line alone shows: what it is, its sign, what to do.
+_BEGINNINGS = tuple(
+    (what, re.compile(sign, re.IGNORECASE), cure)
+    for what, sign, cure in (
+        ("a dump of SQL", r"\s*(INSERT INTO|CREATE TABLE|DROP TABLE|-- \w+ dump)\b", _CURE),
+        ("YAML", r"\s*- ['\"\w ]+:(\s|$)", _CURE),
+        ("an ARFF file", r"\s*@relation\b", _CURE),
+        (
+            "a matrix in Matrix Market's format",
+            r"%%Matrix",
+            "read it with scipy.io.mmread, and pass the matrix",
+        ),
+        ("MySQL's output with a line per column", r"\*{5,} 1\. row \*{5,}", "use mysql --batch"),
+        (
+            "a script",
+            r"\s*(const|let|var|export|module\.exports|window\.\w+)\b[^,;\t]*=\s*[\[{]|\w+\(\s*[\[{]",
+            "keep only the JSON in it",
+        ),
+        ("rows as Python writes lists", r"\s*\[\s*\(", "write them with json.dump or csv.writer"),
+        ("JSON behind record separators", r"\x1e", "take them out (tr -d '\\036')"),
+    )
+)
+_NAMED = r"[A-Za-z_][\w.]*=(\"[^\"]*\"|[^\s,;\"]*)"
+# What all lines show.
+_LINES = tuple(
+    (what, re.compile(sign), cure)
+    for what, sign, cure in (
+        ("a log of a web server", r"\S+ \S+ \S+ \[\d{1,2}/\w{3}/\d{4}:", _CURE),
+        (
+            "lines of name=value",
+            rf"{_NAMED}([\s,;]+{_NAMED})+\s*$",
+            "write the values as columns, the names as their header",
+        ),
+        (
+            "rows as Python writes tuples or lists",
+            r"\s*([\[(])\s*(['\"]|-?\d)[^\[\]()]*[\])]\s*,?\s*$",
+            "write them with json.dump or csv.writer",
+        ),
+        ("triples of a graph (RDF)", r"(<[^>]*>|_:\w+)\s+<[^>]*>\s+.*\.\s*$", _CURE),
+        ("fastText's lines", r"__label__", _CURE),
+        ("facts of a logic program", r"\w+\([^()]*\)\.\s*$", _CURE),
+        (
+            "pairs with an arrow between them",
+            r"[^,;\t]*?\S\s*(->|=>|→)\s*\S",
+            "give delimiter='->'",
+        ),
+    )
+)
+# What a line of rules under the names of a drawn table is made of, and its pieces.
+_RULES = frozenset(" \t|+,;:=-").union(map(chr, range(0x2500, 0x2580)))
+_PIECE = re.compile(r":-+:?|-+:|[-=\u2500\u2501\u2550]{2,}")
+_COMMENT = re.compile(r"[%#]+(\s|$)")
+_MARKUP = re.compile(r"^\s*<(!doctype|html|head|body|\?xml|table)\b", re.IGNORECASE)
+
+
+def refuse_no_table(lines: Sequence[str], source: str, *, split_at: str | None = None) -> None:
+    """Raise DataError, which names the cure, if lines that hold something are known to be no table;
+    where the caller says the delimiter (``split_at``), the first line alone decides.
+    """
+    found = next(((what, cure) for what, sign, cure in _BEGINNINGS if sign.match(lines[0])), None)
+    some = lines[:_SOME] if split_at is None and max(map(len, lines[:_SOME])) < _LONG else []
+    if found is None and any(line.startswith("#Fields: ") for line in some):
+        found = "a log of a web server", _CURE
+    if found is None and any(_is_rule(line) for line in some[:4]):
+        found = (
+            "a table drawn for the eye",
+            "write csv instead (psql --csv, mysql --batch, sqlite3 -csv, to_csv)",
+        )
+    if found is None and some:
+        found = next(
+            ((w, c) for w, sign, c in _LINES if all(sign.match(line) for line in some)), None
+        )
+    if found is not None:
+        raise DataError(f"this is {found[0]}, not a table; {found[1]}.", source=source)
+    if _MARKUP.match(lines[0]):
+        raise DataError(
+            "this is a page in HTML or XML (of a login or of an error, perhaps), not a table; fetch"
+            " or export the data again.",
+            source=source,
+        )
+
+
+def _is_rule(line: str) -> bool:
+    return _RULES.issuperset(line) and len(_PIECE.findall(line)) > 1
+
+
+def comments(lines: Sequence[str]) -> int:
+    """Return how many lines of comment stand first: ``% bip weighted``, ``# Nodes: 4``."""
+    count = next((n for n, line in enumerate(lines) if line[:1] not in ("%", "#")), 0)
+    return count if all(_COMMENT.match(line) for line in lines[:count]) else 0
