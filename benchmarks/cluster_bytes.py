@@ -14,6 +14,8 @@ import json
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -24,6 +26,7 @@ HOSTS = ("2", "3")
 
 def fit(users: int, items: int, n: int, exchange: str) -> None:
     """Fit on the cluster, with a pause after each epoch, and print when those were."""
+    from cofactor.base.progress import SilentProgress
     from cofactor.base.run import Run
     from cofactor.data.synthetic.shapes import power_law
     from cofactor.engines.ray import RayEngine
@@ -31,14 +34,23 @@ def fit(users: int, items: int, n: int, exchange: str) -> None:
 
     pauses: list[tuple[float, float]] = []
 
-    def pause(*_: Any) -> None:
-        began = time.time()
-        time.sleep(PAUSE)
-        pauses.append((began, time.time()))
+    class Pauses(SilentProgress):
+        """Pauses after each epoch; a callback would have the model solved for it."""
+
+        @contextmanager
+        def task(self, name: str, total: int | None) -> Iterator[Any]:
+            yield self
+
+        def advance(self, steps: int = 1, **facts: Any) -> None:
+            if "epoch" in facts:
+                began = time.time()
+                time.sleep(PAUSE)
+                pauses.append((began, time.time()))
 
     engine = RayEngine("10.77.0.1:6379", exchange=exchange)
-    model = IALS(factors=FACTORS, epochs=EPOCHS).on_epoch_end(pause)
-    model.fit(power_law(users, items, n, rated=False, seed=1), run=Run(threads=1, engine=engine))
+    run = Run(threads=1, engine=engine, progress=Pauses())
+    data = power_law(users, items, n, rated=False, seed=1)
+    IALS(factors=FACTORS, epochs=EPOCHS).fit(data, run=run)
     engine.close()
     print(json.dumps(pauses))
 

@@ -7,7 +7,7 @@ Cofactor's reader in memory, one after the other in one run.
     python benchmarks/shards.py use FILE [--factors 16] [--epochs 2] [--users 0.001]
 
 Each side runs in a process of its own; CPU seconds are those of the process and all below it, and
-the peak is their summed proportional set size (PSS), both looked at ten times a second. Polars
+the peak is their summed proportional set size (PSS), both looked at three times a second. Polars
 and Ray Data are given the same task in their own words: distinct ids in ascending order, int32
 rows, the last event of a pair by time and position, sorted; Ray Data only sorts. A side that fails
 is shown with its exit code.
@@ -186,7 +186,7 @@ def watch(process: subprocess.Popen[bytes], peak: list[int], ticks: dict[int, in
                 except (OSError, IndexError):
                     continue
         peak[0] = max(peak[0], total)
-        time.sleep(0.1)
+        time.sleep(0.3)
 
 
 def main() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Iterator
 from importlib.util import find_spec
 from pathlib import Path
@@ -52,3 +53,19 @@ def ray_cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
 def add_host(cluster: Any, cores: int = 1) -> Any:
     """Start a host, and return it."""
     return cluster.add_node(num_cpus=cores, object_store_memory=200 << 20)
+
+
+def connect(cluster: Any, **how: Any) -> Any:
+    """Return an engine of a cluster that knows its hosts: one that was removed a moment ago may
+    still count, and what is sent to it is computed twice.
+    """
+    from cofactor.engines.ray import RayEngine
+
+    deadline = time.monotonic() + 60
+    while True:
+        engine = RayEngine(cluster.address, **how)
+        hosts = len(set(engine.places()))
+        if hosts == engine.workers == len(cluster.worker_nodes) or time.monotonic() > deadline:
+            return engine
+        engine.close()
+        time.sleep(0.2)

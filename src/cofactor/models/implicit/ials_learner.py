@@ -125,15 +125,15 @@ class IALSLearner(Learner):
         some = np.arange(0, len(data), max(1, len(data) // _LOSS_PAIRS))
         users, items = np.searchsorted(data.indptr, some, "right") - 1, data.item_rows[some]
         weights = self._pair_weights(some, items)
-        observed, user_gram, penalty = self._user_terms(users, y[items], weights)
+        observed, user_gram, penalty = self._user_terms(users, items, weights)
         weighted = y if c is None else y * np.sqrt(c)[:, None]
         everywhere = self.alpha0 * float(np.sum(user_gram * (weighted.T @ weighted)))
         penalty += float(self.item_ridge @ np.einsum("nf,nf->n", y, y))
         return (len(data) / len(some) * observed + everywhere + penalty) / len(data)
 
-    def _user_terms(self, users: np.ndarray, vectors: np.ndarray, weights: np.ndarray) -> UserTerms:
-        """What the users' vectors have in the objective, given the items' of some pairs."""
-        return user_terms(self.x, self.user_ridge, users, vectors, weights)
+    def _user_terms(self, users: np.ndarray, items: np.ndarray, weights: np.ndarray) -> UserTerms:
+        """What the users' vectors have in the objective, with some pairs and what they weigh."""
+        return user_terms(self.x, self.user_ridge, users, self.y[items], weights)
 
     def _pair_weights(self, some: np.ndarray, item_rows: np.ndarray) -> np.ndarray:
         """The weights of some interactions, by their positions and their items."""

@@ -91,15 +91,16 @@ class ReducedIALSLearner(ShardedIALSLearner):
         self.grams["items"] = [grams for _, grams in done]
         self.engine.get(self.grams["items"])  # all are done
 
-    def _user_terms(self, users: np.ndarray, vectors: np.ndarray, weights: np.ndarray) -> UserTerms:
-        """The same, computed where the users are."""
+    def _user_terms(self, users: np.ndarray, items: np.ndarray, weights: np.ndarray) -> UserTerms:
+        """The same, computed where the users are; hosts need the items' blocks anyway."""
         cuts, blocks, shards = self.cuts["users"], self.blocks["users"], self.shards["users"]
         bounds = np.searchsorted(users, cuts)
         where = dealt(self.engine.places(), len(blocks))
         terms = []
         for part, (a, b) in enumerate(pairwise(bounds)):
-            pairs = self.engine.share((users[a:b] - cuts[part], vectors[a:b], weights[a:b]))
-            arguments = (blocks[part], shards[part], pairs)
+            pairs = (users[a:b] - cuts[part]).astype(np.int32), items[a:b], weights[a:b]
+            arguments = (blocks[part], shards[part], self.engine.share(pairs))
+            arguments += tuple(self.blocks["items"])
             terms.append(self.engine.call(terms_of_shard, *arguments, at=where[part]))
         observed, grams, penalties = zip(*self.engine.get(terms), strict=True)
         return sum(observed), np.sum(grams, axis=0), sum(penalties)
@@ -144,9 +145,17 @@ class ReducedIALSLearner(ShardedIALSLearner):
         )
 
 
-def terms_of_shard(block: np.ndarray, shard: Shard, pairs: tuple[np.ndarray, ...]) -> UserTerms:
-    """Return the `user_terms` of a shard of users, for some pairs of theirs."""
-    return user_terms(block, shard.ridge, *pairs)
+def terms_of_shard(
+    block: np.ndarray, shard: Shard, pairs: tuple[np.ndarray, ...], *item_blocks: np.ndarray
+) -> UserTerms:
+    """Return the `user_terms` of a shard of users; ``pairs`` are rows of it, items and weights."""
+    rows, items, weights = pairs
+    ends = np.cumsum([len(some) for some in item_blocks])
+    vectors = np.empty((len(items), block.shape[1]), np.float32)
+    for some, end in zip(item_blocks, ends, strict=True):
+        own = (items < end) & (items >= end - len(some))
+        vectors[own] = some[items[own] - (end - len(some))]
+    return user_terms(block, shard.ridge, rows, vectors, weights)
 
 
 class _Exchange:
