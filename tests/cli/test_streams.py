@@ -195,7 +195,7 @@ def test_ctrl_c_ends_a_service_in_order(trained: Path, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("words", "utf8_mode", "anew"),
+    ("words", "utf8_mode", "again"),
     [
         (["recommend", "m", "--user", "\udcc3\udca9t\udcc3\udca9"], 0, True),
         (["recommend", "m", "--user", "été"], 0, False),
@@ -204,7 +204,7 @@ def test_ctrl_c_ends_a_service_in_order(trained: Path, tmp_path: Path) -> None:
     ],
 )
 def test_bytes_that_the_locale_cannot_read_are_read_as_utf8(
-    words: list[str], utf8_mode: int, anew: bool, monkeypatch: pytest.MonkeyPatch
+    words: list[str], utf8_mode: int, again: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     calls: list[list[str]] = []
     monkeypatch.setattr(sys, "argv", ["cofactor", *words])
@@ -212,4 +212,4 @@ def test_bytes_that_the_locale_cannot_read_are_read_as_utf8(
     monkeypatch.setattr(sys, "flags", SimpleNamespace(utf8_mode=utf8_mode))
     monkeypatch.setattr(os, "execv", lambda _, arguments: calls.append(arguments[1:]))
     reread_arguments()
-    assert calls == ([["-X", "utf8", "/bin/cofactor", *words]] if anew else [])
+    assert calls == ([["-X", "utf8", "/bin/cofactor", *words]] if again else [])

@@ -28,7 +28,7 @@ def prepare(*, json: bool) -> None:
 
 
 def reread_arguments() -> None:
-    """Start this command again, in Python's UTF-8 mode if its arguments hold bytes that the locale
+    """Start this command again in Python's UTF-8 mode if its arguments hold bytes that the locale
     (``C``, say) has no characters for: an id or a path is what was typed, wherever it is typed.
     """
     words = sys.argv[1:]
