@@ -8,11 +8,11 @@ core, and their sigmoids are one vector operation; the steps are vector code (`s
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
-from cofactor.kernels.cpu.jit import helper, kernel, on_parts, shared
+from cofactor.kernels.cpu.jit import helper, kernel, on_parts, on_threads
 from cofactor.kernels.cpu.llvm.rows import (
     EXP_LIMIT,
     dot_difference,
@@ -53,14 +53,40 @@ def coprime_stride(bits: Any, count: Any) -> Any:
         stride += 1
 
 
-@helper
-def _lanes() -> Any:
-    return np.zeros(LANES, np.int64)
+class Scratch(NamedTuple):
+    """What one thread needs while it walks.
 
+    Parameters
+    ----------
+    words : uint64 [LANES, FILTER_WORDS]
+        Filters of the users in work.
+    user, begin, end, place, stride, left : int64 [LANES]
+        Of each: where the interactions stand, where the walk over them is, and how many are left.
+    us, pos, neg : int64 [2, LANES]
+        The pairs of this round and of the one before.
+    x, e : float32 [LANES]
+    """
 
-@helper
-def _rounds() -> Any:
-    return np.zeros((2, LANES), np.int64)
+    words: np.ndarray
+    user: np.ndarray
+    begin: np.ndarray
+    end: np.ndarray
+    place: np.ndarray
+    stride: np.ndarray
+    left: np.ndarray
+    us: np.ndarray
+    pos: np.ndarray
+    neg: np.ndarray
+    x: np.ndarray
+    e: np.ndarray
+
+    @classmethod
+    def new(cls) -> Scratch:
+        """Return one at its beginning."""
+        lanes = (np.zeros(LANES, np.int64) for _ in range(6))
+        rounds = (np.zeros((2, LANES), np.int64) for _ in range(3))
+        reals = (np.zeros(LANES, np.float32) for _ in range(2))
+        return cls(np.empty((LANES, FILTER_WORDS), np.uint64), *lanes, *rounds, *reals)
 
 
 @helper
@@ -116,9 +142,7 @@ def bpr_epoch(
 ) -> tuple[float, float]:
     """Run one epoch in place; see `reference.bpr.bpr_epoch`."""
     tallies = np.zeros((n_threads, 3))
-    shared(
-        _walk,
-        n_threads,
+    problem = (
         indptr,
         indices,
         user_order,
@@ -135,12 +159,15 @@ def bpr_epoch(
         np.uint64(seed),
         tallies,
     )
+    on_threads(
+        lambda thread: _walk(thread, n_threads, *problem, Scratch.new()), n_threads, n_threads
+    )
     total = max(1.0, tallies[:, 2].sum())
     return float(tallies[:, 0].sum() / total), float(tallies[:, 1].sum() / total)
 
 
 # A line over 80 on purpose: drawing and stepping alternate within one round and share its buffers.
-@kernel
+@kernel(counted=False)
 def _walk(
     thread: Any,
     n_threads: Any,
@@ -159,6 +186,7 @@ def _walk(
     alias: Any,
     seed: Any,
     tallies: Any,
+    scratch: Any,
 ) -> None:
     """One thread's share of the users, all of their pairs."""
     U, V, b = user_factors, item_factors, item_bias
@@ -169,17 +197,7 @@ def _walk(
     keep_j = np.float32(1.0 - learning_rate * negative_regularization)
     keep_b = np.float32(1.0 - learning_rate * bias_regularization)
     state = stream(seed, thread)
-    words = np.empty((LANES, FILTER_WORDS), np.uint64)
-    user, begin, end, place, stride, left = (
-        _lanes(),
-        _lanes(),
-        _lanes(),
-        _lanes(),
-        _lanes(),
-        _lanes(),
-    )
-    us, pos, neg = _rounds(), _rounds(), _rounds()
-    x, e = np.zeros(LANES, np.float32), np.zeros(LANES, np.float32)
+    words, user, begin, end, place, stride, left, us, pos, neg, x, e = scratch
     logs, correct, drawn = 0.0, np.int64(0), np.int64(0)
     q, last = thread * n_order // n_threads, (thread + 1) * n_order // n_threads
     n_now, n_before, now = np.int64(1), np.int64(0), np.int64(0)

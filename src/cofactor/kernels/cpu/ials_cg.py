@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from cofactor.base.memory import aligned_empty
 from cofactor.kernels.cpu._ials_rows import F, first_failed, row_blocks
 from cofactor.kernels.cpu.jit import kernel, on_threads
 from cofactor.kernels.cpu.llvm.cg import (
@@ -43,7 +44,8 @@ def solve_cg(
 
     The vector code takes 16 factors at a time; other numbers of them are filled up with columns of
     zeros, which stay zero."""
-    bounds = row_blocks(np.diff(indptr)[rows] + 8)
+    counts = np.diff(indptr)[rows]
+    bounds = row_blocks(counts + 8)
     failed = np.full(max(1, len(bounds) - 1), -1, np.int64)
     f = fixed.shape[1]
     whole = -(-f // _LANES) * _LANES
@@ -56,7 +58,13 @@ def solve_cg(
         )
         diagonal[f:] = F(1)  # nothing is divided by zero, whatever the ridge
     problem = (indptr, indices, weights, fixed, diagonal, ridge, rows, into, steps, F(tolerance))
-    on_threads(lambda b: _solve_cg(*problem, bounds[b : b + 2], failed[b : b + 1]), len(bounds) - 1)
+    longest = int(counts.max(initial=0))
+
+    def block(b: int) -> None:
+        scratch = np.empty(longest + 3, F), aligned_empty((5, whole))
+        _solve_cg(*problem, bounds[b : b + 2], failed[b : b + 1], *scratch)
+
+    on_threads(block, len(bounds) - 1)
     if whole > f:
         solved[rows] = into[rows, :f]
     return first_failed(failed)
@@ -69,7 +77,7 @@ def _widened(matrix: np.ndarray, columns: int) -> np.ndarray:
     return wide
 
 
-@kernel
+@kernel(counted=False)
 def _solve_cg(
     indptr: np.ndarray,
     indices: np.ndarray,
@@ -83,6 +91,8 @@ def _solve_cg(
     tolerance: float,
     bounds: np.ndarray,
     failed: np.ndarray,
+    s: np.ndarray,
+    work: np.ndarray,
 ) -> None:
     """Letters: x the solution, r its residual, p the direction, D + Y_u' W Y_u the matrix, M =
     D^-1, z = M r, s = W Y_u p.
@@ -90,10 +100,6 @@ def _solve_cg(
     f = fixed.shape[1]
     n_blocks = bounds.shape[0] - 1
     for block in range(n_blocks):
-        longest = 0
-        for at in range(bounds[block], bounds[block + 1]):
-            longest = max(longest, indptr[rows[at] + 1] - indptr[rows[at]])
-        s, work = np.empty(longest + 3, F), np.empty((5, f), F)
         for at in range(bounds[block], bounds[block + 1]):
             u = rows[at]
             n = indptr[u + 1] - indptr[u]

@@ -20,7 +20,9 @@ from cofactor.kernels.cpu._kept_code import cache_of
 FAST = {"reassoc", "contract", "nsz", "arcp", "afn"}
 
 
-def kernel(function: Callable[..., Any] | None = None, *, fast: bool = True) -> Any:
+def kernel(
+    function: Callable[..., Any] | None = None, *, fast: bool = True, counted: bool = True
+) -> Any:
     """Compile a kernel lazily, keep it on disk, and let other Python threads run while it does.
 
     A kernel runs on the thread that calls it. Work for several is cut into blocks, which
@@ -32,10 +34,17 @@ def kernel(function: Callable[..., Any] | None = None, *, fast: bool = True) -> 
         The kernel, when the decorator is used without parentheses.
     fast
         Whether sums may be reordered and multiply-adds fused (never that NaN is assumed away).
+    counted
+        Whether arrays are counted by reference. Where inlined helpers take arrays, Numba counts at
+        each call, which costs a loop of small steps more than its work. A kernel that isn't counted
+        can't allocate: its caller passes what it needs.
     """
 
     def compiled(body: Callable[..., Any]) -> Any:
-        made = numba.njit(nogil=True, fastmath=FAST if fast else False, error_model="numpy")(body)
+        options = {} if counted else {"_nrt": False}
+        made = numba.njit(
+            nogil=True, fastmath=FAST if fast else False, error_model="numpy", **options
+        )(body)
         made._cache = cache_of(body)
         return made
 

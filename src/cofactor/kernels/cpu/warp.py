@@ -14,7 +14,7 @@ import numpy as np
 
 from cofactor.kernels.cpu._ials_rows import dots
 from cofactor.kernels.cpu.bpr import coprime_stride
-from cofactor.kernels.cpu.jit import helper, kernel, on_parts, shared
+from cofactor.kernels.cpu.jit import helper, kernel, on_parts, on_threads
 from cofactor.kernels.cpu.llvm.rows import dot_rows, pairwise_step, prefetch_row, tail_start
 from cofactor.kernels.cpu.sampling import (
     FILTER_WORDS,
@@ -79,9 +79,7 @@ def warp_epoch(
     logs = np.zeros(n_items + 1, np.float32)
     logs[1:] = np.log(share * np.arange(1, n_items + 1))
     tallies = np.zeros((n_threads, 3))
-    shared(
-        _walk,
-        n_threads,
+    problem = (
         indptr,
         indices,
         user_order,
@@ -104,13 +102,26 @@ def warp_epoch(
         logs,
         tallies,
     )
+    on_threads(lambda thread: _walk(thread, n_threads, *problem, _scratch()), n_threads, n_threads)
     total = max(1.0, tallies[:, 2].sum())
     return float(tallies[:, 0].sum() / total), float(tallies[:, 1].sum() / total)
 
 
+def _scratch() -> tuple[np.ndarray, ...]:
+    """What one thread needs while it walks, at its beginning."""
+    return (
+        np.empty((2 * LANES, FILTER_WORDS), np.uint64),
+        np.zeros((LANES, 7), np.int64),  # user, begin, end, place, stride, draws left, filter
+        np.zeros((2, LANES, 6), np.int64),  # user, begin, end, positive, first candidate, filter
+        np.zeros((2, LANES), np.uint64),
+        np.zeros((2, _GROUP), np.int32),
+        np.zeros(_GROUP, np.float32),
+    )
+
+
 # Over 80 lines on purpose: the rounds of lanes share a dozen running values, and a call that took
 # them all would be harder to read.
-@kernel
+@kernel(counted=False)
 def _walk(
     thread: Any,
     n_threads: Any,
@@ -135,6 +146,7 @@ def _walk(
     seed: Any,
     logs: Any,
     tallies: Any,
+    scratch: Any,
 ) -> None:
     """One thread's share of the users, all of their interactions."""
     U, V, b = user_factors, item_factors, item_bias
@@ -147,11 +159,7 @@ def _walk(
         np.float32(margin),
     )
     state = stream(seed, thread)
-    words = np.empty((2 * LANES, FILTER_WORDS), np.uint64)
-    walk = np.zeros((LANES, 7), np.int64)  # user, begin, end, place, stride, draws left, filter
-    drawn = np.zeros((2, LANES, 6), np.int64)  # user, begin, end, positive, first candidate, filter
-    states = np.zeros((2, LANES), np.uint64)
-    groups, scores = np.zeros((2, _GROUP), np.int32), np.zeros(_GROUP, np.float32)
+    words, walk, drawn, states, groups, scores = scratch
     loss, correct, total = 0.0, np.int64(0), np.int64(0)
     q, last = thread * n_order // n_threads, (thread + 1) * n_order // n_threads
     n_now, n_before, now = np.int64(1), np.int64(0), np.int64(0)
