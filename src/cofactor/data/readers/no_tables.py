@@ -27,7 +27,8 @@ _BEGINNINGS = tuple(
         ("MySQL's output with a line per column", r"\*{5,} 1\. row \*{5,}", "use mysql --batch"),
         (
             "a script",
-            r"\s*(const|let|var|export|module\.exports|window\.\w+)\b[^,;\t]*=\s*[\[{]|\w+\(\s*[\[{]",
+            r"\s*(const|let|var|export|module\.exports|window\.\w+)\b[^,;\t]*=\s*[\[{]"
+            r"|\w+\(\s*[\[{]",
             "keep only the JSON in it",
         ),
         ("rows as Python writes lists", r"\s*\[\s*\(", "write them with json.dump or csv.writer"),
