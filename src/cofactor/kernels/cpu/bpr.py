@@ -167,7 +167,7 @@ def bpr_epoch(
 
 
 # A line over 80 on purpose: drawing and stepping alternate within one round and share its buffers.
-@kernel(counted=False)
+@kernel
 def _walk(
     thread: Any,
     n_threads: Any,
@@ -293,7 +293,7 @@ def bpr_fold_in(
     return folded
 
 
-@kernel
+@kernel(allocates=True)
 def _fold_in(
     begin: Any,
     end: Any,

@@ -150,7 +150,7 @@ def draw_negatives(
     return items
 
 
-@kernel
+@kernel(allocates=True)
 def _draw_negatives(
     first: Any,
     end: Any,
@@ -177,9 +177,8 @@ def _draw_negatives(
             items[n] = item
 
 
-@kernel(
-    fast=False
-)  # as the reference rounds: a share that is 1 but for rounding decides whose alias an item becomes
+# As the reference rounds: a share that is 1 but for rounding decides whose alias an item becomes.
+@kernel(fast=False, allocates=True)
 def alias_table(weights: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Make the alias table of a distribution; see `reference.sampling.alias_table`."""
     n = weights.shape[0]

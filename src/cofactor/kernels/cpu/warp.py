@@ -121,7 +121,7 @@ def _scratch() -> tuple[np.ndarray, ...]:
 
 # Over 80 lines on purpose: the rounds of lanes share a dozen running values, and a call that took
 # them all would be harder to read.
-@kernel(counted=False)
+@kernel
 def _walk(
     thread: Any,
     n_threads: Any,
@@ -318,7 +318,7 @@ def warp_fold_in(
     return folded
 
 
-@kernel
+@kernel(allocates=True)
 def _fold_in(
     begin: Any,
     end: Any,
