@@ -1,4 +1,4 @@
-"""Answers that come late, in a real browser: none is drawn over a newer one, or over another view."""
+"""Answers that come late, in a real browser: none is drawn over a newer one or another view."""
 
 from __future__ import annotations
 
@@ -86,6 +86,18 @@ def test_the_list_is_of_the_last_history_and_filter(visit: Any) -> None:
     assert titles(page, "recs-title") == shown
 
 
+def test_what_was_added_can_not_be_added_again_whatever_the_service_does(visit: Any) -> None:
+    page = visit("explore")
+    page.route("**/v1/**", lambda route: None)  # answers nothing any more
+    find = page.locator("section[aria-labelledby=find-title]")
+    for _ in range(2):
+        find.locator("[data-add]:enabled").first.click()
+    assert page.locator(".past li").count() == 2
+    assert find.locator("button:has-text('Added'):disabled").count() == 2
+    page.locator("[aria-label^='Remove ']").first.click()
+    assert find.locator("[data-add]").first.is_enabled()
+
+
 def test_neighbours_are_those_of_the_last_item(visit: Any) -> None:
     page = visit("explore")
     late = Late(page, "**/similar?k=8")
@@ -144,6 +156,15 @@ def test_time_series_are_of_the_last_span(visit: Any) -> None:
     shown = ticks.all_text_contents()
     late.come()
     assert ticks.all_text_contents() == shown
+
+
+def test_live_numbers_stay_the_same_elements(visit: Any) -> None:
+    page = visit("live")
+    tile = page.locator(".tile").first.element_handle()
+    with page.expect_response("**/v1/stats"):
+        pass
+    page.wait_for_timeout(100)
+    assert tile.evaluate("tile => tile.isConnected")
 
 
 def test_a_user_is_the_last_one_looked_up(visit: Any) -> None:

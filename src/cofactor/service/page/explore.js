@@ -16,18 +16,35 @@ export async function explore(main, here) {
   where.value = given.get("where") ?? "";
   await linked(given.get("items"), recsTurn());
 
-  const add = (item) => { past.add(item); say(`${name(item)} added to the history`); };
+  function add(item) {
+    const list = document.activeElement.closest("ol");
+    const at = places(list).indexOf(document.activeElement);
+    past.add(item);
+    say(`${name(item)} added to the history`);
+    // What was pressed can't be pressed again: the focus goes on to the next thing to add.
+    if (document.activeElement.disabled) focusAt(list, at);
+  }
   const acts = (item) => [
     shared.model.can.similar && h("button", { type: "button", class: "quiet small", "aria-label": `Items like ${name(item)}`, onclick: () => neighbours(item) }, "Similar"),
     h("button", { type: "button", class: "small", "aria-label": `Add ${name(item)} to the history`, "data-add": String(item.item_id), onclick: () => add(item), disabled: past.has(item.item_id) }, past.has(item.item_id) ? "Added" : "Add"),
   ];
-  // What was pressed is drawn again: the focus stays in its list, on the next thing to add.
-  function keepFocus(list, draw) {
-    const at = [...list.querySelectorAll("[data-add]")].indexOf(document.activeElement);
-    draw();
-    if (at < 0) return;
-    const there = [...list.querySelectorAll("[data-add]")];
+  const places = (list) => [...(list?.querySelectorAll("[data-add]") ?? [])];
+  function focusAt(list, at) {
+    const there = places(list);
     (there.slice(at).find((b) => !b.disabled) ?? there.findLast((b) => !b.disabled))?.focus();
+  }
+  // A list is drawn again: the focus stays in it.
+  function keepFocus(list, draw) {
+    const at = places(list).indexOf(document.activeElement);
+    draw();
+    if (at >= 0) focusAt(list, at);
+  }
+  // What is in the history can't be added again, in any of the lists.
+  function mark() {
+    for (const button of places(main)) {
+      button.disabled = past.has(button.dataset.add);
+      button.textContent = button.disabled ? "Added" : "Add";
+    }
   }
 
   async function look() {
@@ -128,7 +145,7 @@ export async function explore(main, here) {
       h("div", { class: "wide" }, h("section", { class: "card", "aria-labelledby": "recs-title" }, h("header", {}, h("h2", { id: "recs-title" }, "Recommendations"), about), recs))),
     terminal);
   fill(recs, skeleton(8));
-  past.listen(here, () => { recommend(); look(); });
+  past.listen(here, () => { mark(); recommend(); });
   await Promise.all([look(), recommend()]);
 }
 

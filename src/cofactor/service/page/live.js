@@ -1,5 +1,5 @@
 // Activity: what happened over an hour, a day or a month, numbers of now, and what each version did.
-import { calls, curl, fill, h, number, retry, say, skeleton, turns } from "./ui.js";
+import { calls, curl, fill, h, number, retry, say, skeleton, turns, update } from "./ui.js";
 import { ago, chart, when } from "./charts.js";
 import { link, params, shared } from "./state.js";
 
@@ -38,10 +38,7 @@ export async function live(main, here) {
       const now = Date.now() / 1000;
       kept.push({ time: now, rate: s.rate, p99: s.p99_ms, events: s.event_rate });
       while (kept[0].time < now - SECONDS) kept.shift();
-      // What is open to the keyboard isn't redrawn under it.
-      const at = out.contains(document.activeElement) ? document.activeElement.id : null;
       draw(s, retraining);
-      if (at) document.getElementById(at)?.focus({ preventScroll: true });
     } catch (error) {
       fill(out, retry(error, tick));
     }
@@ -51,7 +48,7 @@ export async function live(main, here) {
 
   function draw(s, retraining) {
     const total = Object.values(s.sources).reduce((a, b) => a + b, 0);
-    fill(out,
+    update(out,
       h("div", { class: "tiles" },
         tile("lists", number(s.rate, 1), "recommendations a second", spark("rate", 1)), tile("latency", s.p99_ms === null ? "–" : `${number(s.p99_ms, 1)} ms`, `p99 of the last minute${s.p50_ms === null ? "" : ` · p50 ${number(s.p50_ms, 1)} ms`}`, spark("p99", 0, " ms")),
         tile("events", number(s.event_rate, 1), "events a second", spark("events", 1)), tile("#items", number(s.events), `events of ${number(s.users)} users, on disk`),
@@ -85,7 +82,7 @@ function tile(to, value, label, drawing = null) {
     shown?.scrollIntoView({ block: "center" });
     shown?.focus({ preventScroll: true });
   };
-  return h("a", { class: "card tile", id: `tile-${label.split(" ").slice(0, 2).join("-")}`, href: to.startsWith("#") ? to : `#live`, onclick: open }, h("b", {}, value), h("span", {}, label), drawing);
+  return h("a", { class: "card tile", href: to.startsWith("#") ? to : `#live`, onclick: open }, h("b", {}, value), h("span", {}, label), drawing);
 }
 
 // The last two minutes of a number; nothing is drawn where it wasn't looked at.

@@ -24,6 +24,27 @@ export function fill(target, ...children) {
 // Where the service is published: a proxy may have given it a path of its own.
 export const base = new URL("../", import.meta.url).href.replace(/\/$/, "");
 
+// Like `fill`, but elements that are still wanted stay: neither the focus nor a press is lost because numbers change.
+export function update(target, ...children) {
+  const wanted = children.flat(Infinity).filter((c) => c !== null && c !== undefined && c !== false).map((c) => (c instanceof Node ? c : document.createTextNode(String(c))));
+  const there = [...target.childNodes];
+  wanted.forEach((node, n) => { if (n >= there.length) target.append(node); else if (!adopted(there[n], node)) there[n].replaceWith(node); });
+  for (const node of there.slice(wanted.length)) node.remove();
+}
+
+function adopted(old, node) {
+  if (old.nodeName !== node.nodeName) return false;
+  if (old instanceof CharacterData) { if (old.data !== node.data) old.data = node.data; return true; }
+  for (const { name } of [...old.attributes]) if (!node.hasAttribute(name)) old.removeAttribute(name);
+  for (const { name, value } of node.attributes) {
+    if (old.getAttribute(name) === value) continue;
+    // The policy of the page's contents allows no style attributes, only the object model's.
+    if (name === "style") old.style.cssText = node.style.cssText; else old.setAttribute(name, value);
+  }
+  update(old, [...node.childNodes]);
+  return true;
+}
+
 export class Refused extends Error {
   constructor(status, body) {
     super(body?.error?.message ?? `the service answered ${status}`);
