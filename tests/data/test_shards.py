@@ -19,7 +19,7 @@ from pyarrow import parquet as pq
 
 from cofactor.base.errors import ArgumentError, DataError
 from cofactor.data.interactions import REPEATS, Interactions
-from cofactor.data.readers import chunks, read, sharded
+from cofactor.data.readers import chunks, numbered_ids, read, sharded
 from cofactor.data.readers.columns import Options
 from cofactor.data.shards import MANIFEST, is_shards, open_shards
 
@@ -50,11 +50,12 @@ def table(
 
 @pytest.fixture
 def small(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Chunks of 500 events, and shards of 400."""
+    """Chunks of 500 events, shards of 400, and sorted ids that come three at a time."""
     monkeypatch.setattr(sharded, "LEAST_ROWS", 500)
     monkeypatch.setattr(sharded, "_CHUNK_BYTES", 1 << 40)
     monkeypatch.setattr(sharded, "_SORT_BYTES", (256 << 20) // 4 // 400)
     monkeypatch.setattr(chunks, "TEXT_BLOCK", 1 << 13)
+    monkeypatch.setattr(numbered_ids, "BATCH", 3)
 
 
 def assert_equal(ours: Interactions, theirs: Interactions) -> None:

@@ -104,7 +104,7 @@ def shard(
     if options.now == float("inf"):  # as `read` does: times in the future are bad
         options = replace(options, now=time.time())
     target.parent.mkdir(parents=True, exist_ok=True)
-    with room_beside(target) as room, _disk_full(target):
+    with room_beside(target) as room, _disk_full(target), _memory_kept():
         made, work = room / "made", room / "work"
         for folder in (made / "by_user", made / "by_item", work):
             folder.mkdir(parents=True)
@@ -125,6 +125,7 @@ class _Sharding:
     threads: int
     progress: Progress
     lengths: list[int] = field(default_factory=list)
+    firsts: dict[str, list[int]] = field(default_factory=lambda: {"users": [], "items": []})
     notes: list[str] = field(default_factory=list)
     tables: dict[str, Any] = field(default_factory=dict)
     columns: set[str] = field(default_factory=lambda: {"users", "items"})
@@ -134,7 +135,7 @@ class _Sharding:
             self._spool(sources, options, numbering)
             pa.default_memory_pool().release_unused()  # DuckDB comes with a pool of its own
             for side in ("users", "items"):
-                numbering.number(side, self.made / f"{side}.arrow", self.lengths, self.work)
+                numbering.number(side, self.made / f"{side}.arrow", self.work / f"{side}-rows.npy")
         ids = {side: shards._ids(self.made, side) for side in ("users", "items")}
         counts = self._count(len(ids["users"]))
         cuts = _cuts(counts, max(1, self.memory // 5 // _SORT_BYTES))
@@ -173,8 +174,8 @@ class _Sharding:
         self.columns = there
         for side in ("users", "items"):
             codes, distinct = coded(getattr(events, side))
-            numbering.add(side, number, distinct)
             self._write(number, side, codes)
+            self.firsts[side].append(numbering.add(side, distinct))
         for name in there & {"values", "times"}:
             self._write(number, name, getattr(events, name))
         for note in events.notes:
@@ -192,7 +193,8 @@ class _Sharding:
     def _chunk(self, number: int, name: str) -> np.ndarray:
         found: np.ndarray = np.load(self.work / f"{number}-{name}.npy")
         if name in ("users", "items"):  # codes, into rows
-            found = np.load(self.work / f"{number}-{name}-rows.npy")[found]
+            rows = np.load(self.work / f"{name}-rows.npy", mmap_mode="r")
+            found = rows[self.firsts[name][number] :][found]
         return found
 
     def _count(self, n_users: int) -> np.ndarray:
@@ -370,6 +372,19 @@ def _asked(options: Options) -> dict[str, Any]:
     names = ("user", "item", "value", "time", "delimiter", "header", "encoding", "quote", "escape")
     found = {name: getattr(options, name) for name in names}
     return {**found, "on_bad": options.on_bad, "time_unit": options.time_unit, "now": options.now}
+
+
+@contextmanager
+def _memory_kept() -> Iterator[None]:
+    """Arrow's memory from a pool that keeps what is freed: the default one hands it back to the
+    system, which clears each page before it gives it out again.
+    """
+    pool = pa.default_memory_pool()
+    pa.set_memory_pool(pa.system_memory_pool())
+    try:
+        yield
+    finally:
+        pa.set_memory_pool(pool)
 
 
 @contextmanager
