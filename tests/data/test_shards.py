@@ -176,7 +176,7 @@ def test_full_disk_is_one_sentence_and_leaves_nothing(
 ) -> None:
     file = tmp_path / "events.parquet"
     pq.write_table(table("string"), file)
-    inner, written = sharded._Growing.append, []
+    inner, written = sharded.GrowingArray.append, []
 
     def append(self: object, array: np.ndarray) -> None:
         written.append(len(array))
@@ -184,7 +184,7 @@ def test_full_disk_is_one_sentence_and_leaves_nothing(
             raise OSError(errno.ENOSPC, "No space left on device")
         inner(self, array)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(sharded._Growing, "append", append)
+    monkeypatch.setattr(sharded.GrowingArray, "append", append)
     with pytest.raises(DataError, match=r"the disk is full .* Nothing was kept"):
         sharded.shard([file], tmp_path / "out", memory=256 << 20)
     assert [p.name for p in tmp_path.iterdir()] == ["events.parquet"]

@@ -39,6 +39,7 @@ from cofactor.data.ids import IdMap
 from cofactor.data.interactions import REPEATS, Interactions
 from cofactor.data.readers.chunks import chunks
 from cofactor.data.readers.columns import Options
+from cofactor.data.readers.growing_array import GrowingArray
 from cofactor.data.readers.item_tables import read_table
 from cofactor.data.readers.numbered_ids import Numbering, coded
 from cofactor.data.readers.read import read
@@ -236,7 +237,7 @@ class _Sharding:
         names += ["in_order"] if "times" not in self.columns else []
         indptr, done, merged_any = np.zeros(n_users + 1, np.int64), 0, False
         with ExitStack() as stack:
-            out = {name: stack.enter_context(_Growing(self._path(name))) for name in names}
+            out = {name: stack.enter_context(GrowingArray(self._path(name))) for name in names}
             task = stack.enter_context(self.progress.task("sorting shards", len(cuts) - 1))
             for s, (first, end) in enumerate(pairwise(cuts)):
                 part = {name: self._dealt(s, name) for name in (*self.columns, "positions")}
@@ -328,35 +329,6 @@ class _Sharding:
                 "notes": self.notes,
                 "fingerprint": mark,
             },
-        )
-
-
-class _Growing:
-    """A one-dimensional ``.npy`` whose length is known at the end."""
-
-    def __init__(self, path: Path) -> None:
-        self.path, self.count = path, 0
-        self.kind = np.dtype(shards.ARRAYS.get(f"by_user/{path.stem}", "int32"))
-        self.file = path.open("wb")
-        self._head()
-
-    def append(self, array: np.ndarray) -> None:
-        np.ascontiguousarray(array, self.kind).tofile(self.file)
-        self.count += len(array)
-
-    def __enter__(self) -> _Growing:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        with self.file:
-            self.file.seek(0)
-            self._head()
-
-    def _head(self) -> None:
-        # NumPy leaves room in the header for the length to grow.
-        np.lib.format.write_array_header_1_0(
-            self.file,
-            {"shape": (self.count,), "fortran_order": False, "descr": self.kind.str},
         )
 
 
