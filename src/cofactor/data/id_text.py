@@ -20,6 +20,12 @@ MISSING_WORDS = (
     *("None", "none", "NONE", "NA", "<NA>", "N/A", "n/a", "#N/A", "\\N", "undefined"),
 )
 _MISSING = frozenset(MISSING_WORDS)
+# What exports write for somebody or something that isn't known.
+_NOBODY = (
+    *("-", "--", "?", ".", "-1", "unknown", "guest", "anonymous", "anon", "nobody", "not set"),
+    *("(not set)", "(none)", "(unknown)", "n.a.", "nil", "missing", "no id", "default", "test"),
+    "00000000-0000-0000-0000-000000000000",
+)
 _MONGO = re.compile(r"""^ObjectId\(\s*["']?([0-9a-fA-F]{24})["']?\s*\)$""")
 _WRAPPED = ("$oid", "$numberLong", "$numberInt", "$uuid")
 _FLOAT = r"^-?(?:0|[1-9][0-9]{0,18})\.0+$"
@@ -72,7 +78,30 @@ def clean(words: pa.Array) -> Cleaned:
         pc.is_in(trimmed, value_set=pa.array(MISSING_WORDS)), pa.scalar(None, pa.string()), trimmed
     )
     trimmed, nested = _unwrapped(trimmed, notes)
-    return Cleaned(_folded(trimmed, notes), nested, tuple(notes))
+    found = _folded(trimmed, notes)
+    notes += _doubts(pc.unique(found.drop_null()))
+    return Cleaned(found, nested, tuple(notes))
+
+
+def _doubts(words: pa.Array) -> list[str]:
+    """Notes on ids that are kept apart, or together, and perhaps shouldn't be."""
+    notes = []
+    plain = pc.utf8_lower(pc.utf8_normalize(words, "NFKC"))
+    nobody = words.filter(pc.is_in(plain, value_set=pa.array(_NOBODY)))
+    if len(nobody):
+        notes.append(f"{nobody[0].as_py()!r} is kept as an id, though it may stand for many")
+    plain = pc.replace_substring_regex(plain, r"^\+?0*([0-9]+)$", r"\1")
+    coded = pc.dictionary_encode(plain)
+    alike = len(plain) - len(coded.dictionary)
+    if alike:
+        codes = np.asarray(coded.indices)
+        twice = np.flatnonzero(codes == np.flatnonzero(np.bincount(codes) > 1)[0])
+        first, second = words.take(pa.array(twice[:2])).to_pylist()
+        notes.append(
+            f"{_ids(alike)} like {second!r} beside {first!r}: alike but for case, zeros in front or"
+            " the writing of a character, and kept apart"
+        )
+    return notes
 
 
 def _stripped(words: pa.Array) -> pa.Array:
