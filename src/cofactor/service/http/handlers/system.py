@@ -44,7 +44,7 @@ async def ready(context: Context, path: dict[str, str], request: Nothing) -> Rea
     facts = context.store.health()
     if not facts.writable:
         raise RequestError(
-            503, "storage", f"the store takes no events: {facts.reason}.", retry_after=5.0
+            503, "storage", f"the store takes no events: {facts.reason.rstrip('.')}.", retry_after=5.0
         )
     return ReadyOut(status="ready", model=context.models.current.name, store="writable")
 
