@@ -125,9 +125,8 @@ class BiasedMF(IterativeModel, RatingHooks):
     def _fit(self, data: Interactions, validation: Part | None, run: Run) -> None:
         als = self.config.solver == "als"
         learner = (ALSLearner if als else SGDLearner)(self, data, run)
-        control = self._control(data, validation, run, lambda: self._take_over(learner))
         with native_threads(run.n_threads, blas=1) if als else nullcontext():
-            self._learn(learner, control, run, self.config.rates())
+            self._learn(learner, data, validation, run, lambda: self._take_over(learner))
         self._take_over(learner)
 
 

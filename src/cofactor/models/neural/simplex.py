@@ -15,6 +15,7 @@ from cofactor.base.run import Run
 from cofactor.base.search import between, log
 from cofactor.data.histories import Histories
 from cofactor.data.interactions import Interactions
+from cofactor.data.sorting import sparse_rows
 from cofactor.models.factors import FactorModel
 from cofactor.models.iterative import CURVE_ARRAYS, IterativeModel
 from cofactor.models.neural.factor_settings import FactorConfig
@@ -170,11 +171,9 @@ class SimpleX(IterativeModel, FactorModel):
         self.user_factors, self.item_factors = found.user_factors, found.item_factors
 
     def _fold_in(self, histories: Histories) -> States:
-        from scipy.sparse import csr_array
-
         indptr, item_rows, _ = histories.csr
-        shape = (len(histories), len(self.item_factors))
-        past = csr_array((self.item_lengths[item_rows], item_rows, indptr), shape)
+        lengths = self.item_lengths[item_rows]
+        past = sparse_rows(indptr, item_rows, len(self.item_factors), lengths)
         mean = past @ self.item_factors @ self.history_map
         mean /= np.maximum(np.linalg.norm(mean, axis=1, keepdims=True), 1e-12)
         return np.asarray(mean, np.float32)
