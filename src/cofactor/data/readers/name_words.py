@@ -31,7 +31,7 @@ USER, ITEM, VALUE, ACT, ID, TIME, FILL = (
     frozenset(words.split()) for words in (_USER, _ITEM, _VALUE, _ACT, _ID, _TIME, _FILL)
 )
 # A number (``track no``) may count something else.
-_SURELY_ID = frozenset("id sku code key uuid guid ean asin isbn".split())
+_SURELY_ID = frozenset(("id", "sku", "code", "key", "uuid", "guid", "ean", "asin", "isbn"))
 # Words for who, what, when and how much; and the words that may stand beside them.
 _ROLES = {
     "user": (USER, ID),
