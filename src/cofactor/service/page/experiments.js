@@ -1,13 +1,19 @@
 // Experiments: how the arms do, day by day, with intervals that hold however often one looks.
-import { api, calls, curl, fill, h, number, quote } from "./ui.js";
+import { calls, curl, fill, h, number, quote, retry, turns } from "./ui.js";
 import { shared } from "./state.js";
 
 const WIDE = 640, HIGH = 200, LEFT = 52, BOTTOM = 26;
 
-export async function experiments(main) {
-  const out = h("div", { class: "stack" });
+export async function experiments(main, here) {
+  const out = h("div", { class: "stack" }), turn = turns(here);
   async function draw(name) {
-    const answer = await api("GET", `/v1/experiments${name ? `?name=${encodeURIComponent(name)}` : ""}`);
+    let answer;
+    try {
+      answer = await turn()("GET", `/v1/experiments${name ? `?name=${encodeURIComponent(name)}` : ""}`);
+    } catch (error) {
+      fill(out, retry(error, () => draw(name)));
+      return;
+    }
     fill(out, answer.experiments.length ? shownOf(answer, draw) : none(), terminalOf(answer));
   }
   fill(main, h("div", { class: "lead" }, h("h1", {}, "Experiments"), h("p", {}, "Which version serves people better, measured on people. The intervals may be looked at any day.")), out);

@@ -6,7 +6,7 @@ import { alike, axisOf, better, interval, metricNames, metricOf, people, whisker
 // Metrics for which there is room; the model card has all of them.
 const SHOWN = 3;
 
-export async function models(main) {
+export async function models(main, here) {
   const out = h("div", { class: "stack" });
   let order = ["saved", "version", "best"].includes(params().get("sort")) ? params().get("sort") : "saved";
   const draw = () => fill(out, cardOf(shared.model), aboutOf(shared.model), terminalOf(shared.model));
@@ -47,7 +47,7 @@ export async function models(main) {
     const sure = best && bests.every((v) => v === best || apart(metricOf(best, leading), metricOf(v, leading)));
     const place = (v) => (bests.includes(v) ? bests.filter((other) => ahead(other, v)).length : Infinity);
     const rows = [...model.versions].sort((a, b) => (order === "saved" ? String(b.created ?? "").localeCompare(String(a.created ?? "")) : order === "version" ? a.version.localeCompare(b.version) : place(a) - place(b)) || 0);
-    const sort = h("select", { id: "sort", onchange: (event) => { order = event.target.value; link({ sort: order }); draw(); document.getElementById("sort").focus(); } }, [["saved", "the latest first"], ["version", "by name"], ...(leading ? [["best", `by ${leading}`]] : [])].map(([v, text]) => h("option", { value: v, selected: v === order }, text)));
+    const sort = h("select", { id: "sort", onchange: (event) => { order = event.target.value; link(here, { sort: order }); draw(); document.getElementById("sort").focus(); } }, [["saved", "the latest first"], ["version", "by name"], ...(leading ? [["best", `by ${leading}`]] : [])].map(([v, text]) => h("option", { value: v, selected: v === order }, text)));
     const axes = Object.fromEntries(names.map((n) => [n, axisOf(n, shown.map((v) => metricOf(v, n)))]));
     return h("section", { class: "card", "aria-labelledby": "versions-title" },
       h("header", {}, h("h2", { id: "versions-title" }, `${number(model.versions.length)} version${model.versions.length === 1 ? "" : "s"}`),
