@@ -15,12 +15,12 @@ from cofactor.base.search import between, log
 from cofactor.data.histories import Histories
 from cofactor.data.interactions import Interactions
 from cofactor.models.factors import FactorModel, vector_bytes
+from cofactor.models.implicit.held_out_choice import NOISE_SHARE_ARRAY, Usual, share_for
 from cofactor.models.implicit.ials_defaults import NOISE_SHARE, n_factors
 from cofactor.models.implicit.ials_device import DeviceIALSLearner, on_gpu
 from cofactor.models.implicit.ials_learner import IALSLearner
 from cofactor.models.implicit.ials_reduced import ReducedIALSLearner, reduces
 from cofactor.models.implicit.ials_sharded import ShardedIALSLearner
-from cofactor.models.implicit.noise_share import NOISE_SHARE_ARRAY, Usual, share_for
 from cofactor.models.implicit.normal_equations import FixedItems, NormalEquations
 from cofactor.models.iterative import CURVE_ARRAYS, IterativeModel
 from cofactor.models.traits import ArraySpec, Traits
@@ -173,7 +173,7 @@ class IALS(IterativeModel, FactorModel):
     regularization and the number of factors follow the data too, where they aren't set; the rules
     are in `cofactor.models.implicit.ials_defaults`. The regularization is that of its rule, or one
     or two steps of a factor 1.5 below or above it, if that ranks held-out interactions of the
-    training data significantly better (`choose_share`); with ``max_time`` this isn't tried.
+    training data significantly better (`choose_value`); with ``max_time`` this isn't tried.
 
     Training ends with one solve of all users against the final items, exact or (solver cg) to a
     hundred-thousandth of the residual, so a trained user's vector is what `fold_in` gives for the

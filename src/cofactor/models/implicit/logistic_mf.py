@@ -14,7 +14,7 @@ from cofactor.base.search import log
 from cofactor.data.histories import Histories
 from cofactor.data.interactions import Interactions
 from cofactor.models.factors import FactorModel
-from cofactor.models.implicit.noise_share import NOISE_SHARE_ARRAY, Usual, share_for
+from cofactor.models.implicit.held_out_choice import NOISE_SHARE_ARRAY, Usual, share_for
 from cofactor.models.implicit.pairwise import (
     MONITORED_NDCG,
     Walk,
@@ -106,7 +106,7 @@ class LogisticMF(IterativeModel, WalkHooks, FactorModel):
     of interactions of an interaction's user and item, and n of all: a share s of the largest
     singular value that the gradient of interactions without structure would have (`noise`), where
     the biases are at their best. s is 1/2, or 1/8, 1/4, 1 or 2 if that ranks held-out interactions
-    of the training data significantly better (`choose_share`); with ``max_time`` this isn't tried.
+    of the training data significantly better (`choose_value`); with ``max_time`` this isn't tried.
 
     Source: Johnson 2014, "Logistic matrix factorization for implicit feedback data".
     """
