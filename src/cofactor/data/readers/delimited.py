@@ -197,21 +197,22 @@ class _Kept:
             return
         dialect = self.dialect
         if options.on_bad == "skip":
-            what = f"lines that have not {len(dialect.names)} fields"
-            notes.append(f"skipped {self.n_malformed:,} {what}")
+            what = f"without {len(dialect.names)} fields"
+            plural = "line" if self.n_malformed == 1 else "lines"
+            notes.append(f"skipped {self.n_malformed:,} {plural} {what}")
             if options.rejects is not None:
                 rows = malformed_lines(entry, dialect, self.n_malformed)
-                options.rejects.add(entry.shown, what, rows)
+                options.rejects.add(entry.shown, f"a line {what}", rows)
             return
-        other = next(
-            (d for d in DELIMITERS if d != dialect.delimiter and d in self.malformed[0]), None
-        )
+        # A space or a comma is in many a text: the line must have the fields by it.
+        between = len(dialect.names) - 1
+        other = next((d for d in DELIMITERS if self.malformed[0].count(d) == between), None)
         mixed = (
             f" ({SPOKEN.get(other, repr(other))} stands there: mixed delimiters)" if other else ""
         )
-        plural = "line has" if self.n_malformed == 1 else "lines have"
+        plural = "line doesn't have" if self.n_malformed == 1 else "lines don't have"
         raise DataError(
-            f"{self.n_malformed:,} {plural} not the {len(dialect.names)} fields of the first, split"
+            f"{self.n_malformed:,} {plural} the {len(dialect.names)} fields of the first, split"
             f" at {dialect.spoken}{mixed}; fix them, give delimiter=, or drop them with"
             " on_bad='skip':",
             source=entry.shown,

@@ -20,6 +20,7 @@ from cofactor.data.readers.file_formats import format_of
 from cofactor.data.readers.folders import data_files
 from cofactor.data.readers.id_columns import cleaned, id_column
 from cofactor.data.readers.layout import typed
+from cofactor.data.readers.name_words import is_id, role_of
 from cofactor.data.readers.sniff import dialect_of
 from cofactor.data.readers.source_files import Source, SourceFile, is_archive
 from cofactor.data.readers.sources import reopened
@@ -137,7 +138,10 @@ def _only(place: Source) -> SourceFile:
 def _id_name(names: Iterable[str], kind: str, source: str) -> str:
     by_fold = {folded(name): name for name in reversed(list(names))}
     usual = (*USUAL[kind], "id")
-    found = next((by_fold[name] for name in usual if name in by_fold), None)
+    said = [name for name in by_fold.values() if role_of(name) == kind]
+    # Of "Article" and "Article no" the latter holds the id.
+    said.sort(key=lambda name: not is_id(name))
+    found = next((by_fold[name] for name in usual if name in by_fold), next(iter(said), None))
     if found is None:
         raise DataError(
             f"no column is named like {kind} ids; the columns are {', '.join(names)}; give"
