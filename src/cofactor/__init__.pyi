@@ -152,7 +152,7 @@ class OwnModule(_OwnModule):
     ) -> None: ...
 
 class Popularity(_Popularity):
-    """Recommend the items that most users interacted with, the same to everybody.
+    """Recommend the most popular items, the same to everybody.
 
     Parameters
     ----------
@@ -276,7 +276,7 @@ class ItemKNN(_ItemKNN):
     ) -> None: ...
 
 class EASE(_EASE):
-    """The item-to-item weights B that minimise ``|X - X B|² + λ |B|²`` with a zero diagonal.
+    """Item-to-item weights B that minimise ``|X - X B|² + λ |B|²`` with a zero diagonal.
 
     Parameters
     ----------
@@ -1680,7 +1680,7 @@ class ContentRidge(_ContentRidge):
     ) -> None: ...
 
 class FeatureIALS(_FeatureIALS):
-    """Implicit ALS in which vectors are pulled to what their features say instead of to zero.
+    """Implicit ALS whose vectors are regularized towards a map of their features instead of zero.
 
     Parameters
     ----------
@@ -2055,7 +2055,7 @@ class Bridge(_Bridge):
     ) -> None: ...
 
 class Transitions(_Transitions):
-    """Score an item by how often it stood near the user's latest items, before or after.
+    """Score an item by how often it occurs near the user's latest items, before or after them.
 
     Parameters
     ----------

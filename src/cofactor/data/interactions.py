@@ -34,11 +34,10 @@ KEEP = "keep"
 
 @dataclass(frozen=True, eq=False)
 class Interactions:
-    """Who did what: a sparse matrix of users by items, with ids, catalogue, values, times and
-    order.
+    """A sparse matrix of users by items, with ids, values, times, order and catalogue.
 
-    A pair of user and item stands at most once. Rows of users are sorted by item row (CSR). Where
-    repeats are kept, `log` holds every event besides, for the models that read them in order.
+    Each pair of user and item is stored once; a user's entries are sorted by item row (CSR). If
+    repeats are kept, `log` also holds every event, for the models that read them in order.
 
     Parameters
     ----------

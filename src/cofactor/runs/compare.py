@@ -220,18 +220,17 @@ def compare(
         A file, a dataset's name, a database URL, a data frame, or Interactions.
     models
         What to fit, each ``NAME``, ``NAME:SETTING=VALUE,SETTING=VALUE``, the file of a study of
-        `tune` (its best settings), or one of these after ``LABEL=``, so that one model can stand
-        there with several settings. None takes the models that suit the data, see `suitable`.
+        `tune` (its best settings), or one of these after ``LABEL=``, so that a model can be listed
+        with several settings. None takes the models that suit the data, see `suitable`.
     settings
         Label -> words like ``factors=64``; what isn't given is the default.
     baselines
-        Whether the simple model that every other has to beat is measured too where it isn't
-        named: popularity, bias where a model predicts ratings, content_knn where items without
-        interactions are held out.
+        Whether the baseline is measured too if it isn't named: popularity, bias if a model
+        predicts ratings, content_knn if items without interactions are held out.
     reading, cutting
         How the source is read and cut.
     split
-        A split that is there already, instead of cutting.
+        A split that was made before; ``source``, ``reading`` and ``cutting`` are then ignored.
     metrics
         What to measure; None for what suits each model.
     rerank

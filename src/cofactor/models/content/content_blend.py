@@ -93,14 +93,14 @@ class ContentBlend(SimilarByContent, ContentFeatures[ContentBlendConfig]):
 
     a is of `ContentRidge`, b of `FeatureIALS`, c of `TwoTower` (left out where ``tower_weight`` v
     is 0, as by default); σ is the standard deviation of a user's scores over 500 warm items, drawn
-    once. Ridge regression keeps every word, low-rank factors join what is said in different words,
-    and the towers are trained to rank; they err on different items.
+    once. Ridge regression uses every word, low-rank factors relate words of similar meaning, and
+    the towers are trained to rank; their errors are on different items.
 
-    A new item of which nothing is said gets the lowest score of those 500: there is no reason to
-    show it to anybody, and at 0, the middle, it would stand before everything that the user doesn't
-    care for. The parts take over the blend's columns and weights of features, unless their own
-    settings name them (``ials_settings=value_weight=1``); letters are read by the ridge alone,
-    unless so."""
+    A new item without any feature gets the lowest score of those 500: there is no reason to show it
+    to anybody, and a score of 0, the middle, would rank it before everything that the user likes
+    less than average. The parts use the blend's columns and weights of features, unless their own
+    settings name them (``ials_settings=value_weight=1``); characters are read by the ridge alone,
+    unless named so."""
 
     name = "content_blend"
     traits = Traits(explains=True, uses_values=True, uses_features=True)

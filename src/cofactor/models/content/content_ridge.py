@@ -78,11 +78,11 @@ class ContentRidge(SimilarByContent, ContentFeatures[ContentRidgeConfig]):
     + β G) (K + λ I)^-1 k_c``.
 
     With F the features of the items with interactions (with ``constant`` and ``size`` two more: 1,
-    and the standard score of ``ln(1 + n)`` for n features), ``K = F F'`` their likeness and ``k_c =
-    F f_c`` that of an item c, warm or new; ``G = N'N`` with ``N = D_u^-a X D_i^-b`` says which
-    items go together (a and b the powers, D the counts of users and items). It is the solution, for
-    all users at once, of ``min |X (I + β G) - F W|² + λ |W|²`` in the dual: collaborative data say
-    what a user would take, content says what is like it.
+    and the standard score of ``ln(1 + n)`` for n features), ``K = F F'`` is their similarity and
+    ``k_c = F f_c`` that of an item c, warm or new; ``G = N'N`` with ``N = D_u^-a X D_i^-b`` says
+    which items go together (a and b the powers, D the counts of users and items). It is the dual
+    solution, for all users at once, of ``min |X (I + β G) - F W|² + λ |W|²``: interactions say
+    which items suit a user, content says which others are similar to them.
 
     The scores of new items are divided by ``(σ_c / σ̄)^q``, with σ their standard deviation over
     users, σ̄ its median over items with interactions, and q the ``normalize_scores``: see

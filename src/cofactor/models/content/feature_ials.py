@@ -74,10 +74,10 @@ class FeatureIALSConfig(
 
 
 class FeatureIALS(ContentFeatures, IterativeModel, FactorModel):
-    """Implicit ALS in which vectors are pulled to what their features say instead of to zero.
+    """Implicit ALS whose vectors are regularized towards a map of their features instead of zero.
 
     It minimises iALS's loss with ``reg_i |y_i - t_i W' f_i|²`` in place of ``reg_i |y_i|²``, where
-    ``t_i = c / (c + n_i)`` lets the n_i interactions of an item speak for themselves (c is
+    ``t_i = c / (c + n_i)`` gives features less weight the more interactions n_i an item has (c is
     ``feature_prior_count``; None: t = 1), and ``reg_u |x_u - V' g_u|²`` for users with profiles,
     plus ``λ r̄ |W|²``, with an item's part of the loss weighed as in `IALS`, by turns:
     users given items, W given y (a ridge regression), items given users and W. An item without

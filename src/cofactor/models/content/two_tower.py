@@ -110,17 +110,17 @@ class TwoTower(BiasedFactors, ContentFeatures, IterativeModel, FactorModel):
     g(f_u)``: ids and content side by side.
 
     e are embeddings of the ids; h and g are networks over the features (hashed words and letters,
-    categories, lists, numbers): an embedding bag ``E' f``, and, with ``hidden``, ReLU layers behind
-    it. The gate ``t = c / (c + n)`` lets the n interactions of an item or a user speak for
-    themselves (c is ``feature_prior_count``; None: t = 1). Training minimises
+    categories, lists, numbers): an embedding bag ``E' f``, followed by ReLU layers with ``hidden``.
+    The gate ``t = c / (c + n)`` gives features less weight the more interactions n an item or a
+    user has (c is ``feature_prior_count``; None: t = 1). Training minimises
 
     ``(1 - d) L(e + t h) + d L(h alone)``
 
-    with d the ``id_dropout``: the first loss is that of `LatentFactor`, whose L2 here pulls e alone
-    to zero, so that a vector with little data is what its features say; in the second the other
-    side is held fixed, so that content learns to stand alone without bending the trained vectors.
-    A new item is ``s h(f_i)``, where s lets it take its share of users' top
-    10. Cold items are no negatives in training.
+    with d the ``id_dropout``. The first loss is that of `LatentFactor`, whose L2 here applies to e
+    alone, so that a vector with little data follows its features; in the second the other side is
+    held fixed, so that content works without ids and the trained vectors don't change. A new item
+    is ``s h(f_i)``, where s gives new items their share of users' top 10. Cold items aren't
+    sampled as negatives.
 
     Users never seen are folded in as in `LatentFactor`; one of whom only a profile is known is
     g(f).

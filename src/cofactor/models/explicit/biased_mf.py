@@ -96,8 +96,8 @@ class BiasedMF(IterativeModel, RatingHooks):
     Notes
     -----
     SGD walks users and items in conflict-free blocks: the result is the same on any number of
-    threads. Its defaults count on the learning rate running out before the vectors fit the noise.
-    ALS has no such brake: its penalties are by default those that the ratings' noise needs
+    threads. Its defaults assume that the learning rate decays before the vectors fit the noise.
+    ALS has no learning rate: its penalties are by default those that the ratings' noise needs
     (`cofactor.models.noise.rating_penalties`), with which more factors do no harm; 16 and 15 epochs
     are enough.
 

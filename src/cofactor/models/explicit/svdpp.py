@@ -86,8 +86,8 @@ PRESETS: dict[str, dict[str, float]] = {
 class SVDpp(IterativeModel, RatingHooks):
     """Predict ratings by ``mu + b_u + b_i + q_i · (p_u + |N(u)|^-1/2 sum_{j in N(u)} y_j)``.
 
-    N(u) are the items that u has rated. Learned by SGD, at the cost of the vectors of N(u) once per
-    user and pass, yet with the very updates of the paper (see the kernel).
+    N(u) are the items that u has rated. Trained by SGD with the paper's updates, but the vectors of
+    N(u) are read and written only once per user and pass (see the kernel).
 
     Notes
     -----

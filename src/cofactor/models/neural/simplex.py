@@ -90,10 +90,10 @@ class SimpleXConfig(FactorConfig):
 class SimpleX(IterativeModel, FactorModel):
     """``s_ui = cos(x_u, q_i)`` with ``x_u = g p_u + (1 - g) M mean_{j in I_u} q_j``.
 
-    Trained as `LatentFactor`, by the cosine contrastive loss with many negatives: a positive's
-    cosine is brought to 1, and only negatives above ``margin`` are pushed away. In training, the
-    item that is to be predicted is left out of the mean of its own user's history. An unseen user
-    is the mean of its history alone; with g = 0, which is the default, so is a trained one.
+    Trained as `LatentFactor`, by the cosine contrastive loss with many negatives: it draws a
+    positive's cosine to 1, and pushes away only negatives above ``margin``. In training, the item
+    to be predicted is left out of the mean of the user's history. An unseen user is represented by
+    the mean of the history alone; with g = 0, the default, so is a trained one.
 
     References
     ----------

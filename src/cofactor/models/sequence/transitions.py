@@ -103,7 +103,7 @@ class TransitionsConfig(SequenceConfig):
 
 
 class Transitions(SequenceModel[TransitionsConfig]):
-    """Score an item by how often it stood near the user's latest items, before or after.
+    """Score an item by how often it occurs near the user's latest items, before or after them.
 
     With F_ij = Σ d^(gap - 1) over all pairs of events of one history, i before j, at most
     ``window`` apart, T = F + b F', and r, c the sums of its rows and columns plus ``damping``:
