@@ -93,16 +93,35 @@ def questions(
     """
     first = checks.integer(first, "first", low=1)
     counts = np.maximum(histories.lengths - first, 0)
-    owners = np.repeat(np.arange(len(histories), dtype=np.int64), counts)
-    if not len(owners):
+    if not counts.any():
         raise ArgumentError("no sequence has an event to be predicted: each has one at most.")
+    every = np.arange(len(histories))
+    prefixes, targets = prefixes_of(histories, every, np.full(len(histories), first), counts)
+    return part_of(prefixes, targets, items, catalogue)
+
+
+def prefixes_of(
+    histories: Histories, users: np.ndarray, lengths: np.ndarray, counts: np.ndarray
+) -> tuple[Histories, np.ndarray]:
+    """Return prefixes of some users' histories, and the items that came next.
+
+    Parameters
+    ----------
+    histories
+        In order of time.
+    users
+        int64 [n]: whose.
+    lengths, counts
+        int64 [n]: how long the shortest prefix of each is, and how many there are, each longer by
+        one than that before it.
+    """
+    owners = np.repeat(users, counts)
     within = np.arange(len(owners)) - np.repeat(np.cumsum(counts) - counts, counts)
-    lengths = within + first
+    ends = np.repeat(lengths, counts) + within
     starts = histories.indptr[owners]
-    indptr = offsets(lengths)
-    positions = np.repeat(starts - indptr[:-1], lengths) + np.arange(indptr[-1])
-    prefixes = histories.at(positions, indptr)
-    return part_of(prefixes, histories.item_rows[starts + lengths], items, catalogue)
+    indptr = offsets(ends)
+    positions = np.repeat(starts - indptr[:-1], ends) + np.arange(indptr[-1])
+    return histories.at(positions, indptr), histories.item_rows[starts + ends]
 
 
 def part_of(

@@ -35,7 +35,7 @@ from cofactor.models.content.profiles import (
 )
 from cofactor.models.content.ridge import sparse_ridge
 from cofactor.models.content.score_normalisation import covariance_of, levels, spreads_of_vectors
-from cofactor.models.factors import FactorModel
+from cofactor.models.factors import FACTOR_ARRAYS, FactorModel
 from cofactor.models.implicit.ials import IALS, IALSConfig
 from cofactor.models.implicit.ials_learner import IALSLearner
 from cofactor.models.implicit.normal_equations import FixedItems, NormalEquations
@@ -101,8 +101,7 @@ class FeatureIALS(ContentFeatures, IterativeModel, FactorModel):
         **USER_ARRAYS,
         **COMPARISON,
         **CURVE_ARRAYS,
-        "user_factors": ArraySpec("float32", ("users", "factors")),
-        "item_factors": ArraySpec("float32", ("items", "factors")),
+        **FACTOR_ARRAYS,
         "map": ArraySpec("float32", ("width", "factors")),
         "user_map": ArraySpec("float32", ("user_width", "factors"), optional=True),
         "alpha0": ArraySpec("float64", ("1",)),
