@@ -9,7 +9,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from cofactor.base import checks
+from cofactor.base import checks, memory
 from cofactor.base.errors import ArgumentError
 from cofactor.base.offsets import offsets
 from cofactor.data.catalogue import Catalogue
@@ -18,6 +18,9 @@ from cofactor.data.histories import Histories, in_order, picked
 from cofactor.data.ids import IdMap
 from cofactor.data.interactions import Interactions
 from cofactor.data.split import Part
+
+# Of each event of a prefix at the peak: its place, item, time and owner, and them sorted.
+_PREFIX_BYTES = 64
 
 
 def sessions_by_gap(events: Events, gap: float = 1800.0) -> Events:
@@ -98,11 +101,39 @@ def questions(
         raise ArgumentError("no sequence has an event to be predicted: each has one at most.")
     within = np.arange(len(owners)) - np.repeat(np.cumsum(counts) - counts, counts)
     lengths = within + first
-    starts = histories.indptr[owners]
+    targets = histories.item_rows[histories.indptr[owners] + lengths]
+    return part_of(beginnings(histories, owners, lengths), targets, items, catalogue)
+
+
+def beginnings(histories: Histories, owners: np.ndarray, lengths: np.ndarray) -> Histories:
+    """Return the first events of some histories.
+
+    Parameters
+    ----------
+    histories
+        Sequences, oldest first.
+    owners
+        int64 [n]: of which history; each may stand there again and again.
+    lengths
+        int64 [n]: how many of its events.
+
+    Raises
+    ------
+    MemoryLimitError
+        If they don't fit: all prefixes of one history of L events hold L²/2.
+    """
     indptr = offsets(lengths)
-    positions = np.repeat(starts - indptr[:-1], lengths) + np.arange(indptr[-1])
-    prefixes = histories.at(positions, indptr)
-    return part_of(prefixes, histories.item_rows[starts + lengths], items, catalogue)
+    memory.require(
+        _PREFIX_BYTES * int(indptr[-1]),
+        what=(
+            f"{len(owners):,} prefixes of sessions, the longest of {int(lengths.max(initial=0)):,}"
+            f" events, which hold {int(indptr[-1]):,} events together,"
+        ),
+        cure="leave out sessions of so many events (robots), or hold out last events (leave-last)",
+    )
+    positions = np.repeat(histories.indptr[owners] - indptr[:-1], lengths)
+    positions += np.arange(indptr[-1])
+    return histories.at(positions, indptr)
 
 
 def part_of(

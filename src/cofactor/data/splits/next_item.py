@@ -8,11 +8,10 @@ from typing import Any
 import numpy as np
 
 from cofactor.base.errors import ArgumentError
-from cofactor.base.offsets import offsets
 from cofactor.data import moments
 from cofactor.data.histories import Histories
 from cofactor.data.interactions import Interactions
-from cofactor.data.sessions import of_histories, part_of, questions
+from cofactor.data.sessions import beginnings, of_histories, part_of, questions
 from cofactor.data.split import Part, Split
 from cofactor.data.splits import cut
 
@@ -137,11 +136,8 @@ def _asked(histories: Histories, data: Interactions, moment: int, every: bool) -
     owners = np.repeat(users, counts)
     within = np.arange(len(owners)) - np.repeat(np.cumsum(counts) - counts, counts)
     lengths = n_before[owners] + within
-    starts = histories.indptr[owners]
-    indptr = offsets(lengths)
-    positions = np.repeat(starts - indptr[:-1], lengths) + np.arange(indptr[-1])
-    prefixes = histories.at(positions, indptr)
-    targets = histories.item_rows[starts + lengths]
+    prefixes = beginnings(histories, owners, lengths)
+    targets = histories.item_rows[histories.indptr[owners] + lengths]
     return part_of(prefixes, targets, data.items, data.catalogue), n_new
 
 
