@@ -152,7 +152,7 @@ class OwnModule(_OwnModule):
     ) -> None: ...
 
 class Popularity(_Popularity):
-    """Recommend the items that most users interacted with, the same to everybody.
+    """Recommend the most popular items, the same to everybody.
 
     Parameters
     ----------
@@ -276,7 +276,7 @@ class ItemKNN(_ItemKNN):
     ) -> None: ...
 
 class EASE(_EASE):
-    """The item-to-item weights B that minimise ``|X - X B|² + λ |B|²`` with a zero diagonal.
+    """Item-to-item weights B that minimise ``|X - X B|² + λ |B|²`` with a zero diagonal.
 
     Parameters
     ----------
@@ -822,6 +822,12 @@ class BayesianMF(_BayesianMF):
 
     Parameters
     ----------
+    clip_predictions : bool, default True
+        Whether predictions are clipped to the rating scale.
+    lowest : float | None, default None
+        The lowest possible rating; None: the lowest of the data.
+    highest : float | None, default None
+        The highest possible rating; None: the highest of the data.
     factors : int >= 1 <= 512, default 16
         Length of the vectors of users and items.
     sweeps : int >= 2 <= 100000, default 200
@@ -840,12 +846,6 @@ class BayesianMF(_BayesianMF):
         Columns of the catalogue read as features of items.
     dates : bool, default False
         Whether the day of a rating has a vector too; predictions take times then.
-    clip_predictions : bool, default True
-        Whether predictions are clipped to the rating scale.
-    lowest : float | None, default None
-        The lowest possible rating; None: the lowest of the data.
-    highest : float | None, default None
-        The highest possible rating; None: the highest of the data.
     """
     Config: ClassVar[type[cofactor.models.explicit.bayesian_mf.BayesianMFConfig]]
     config: cofactor.models.explicit.bayesian_mf.BayesianMFConfig
@@ -854,6 +854,9 @@ class BayesianMF(_BayesianMF):
         self,
         config: cofactor.models.explicit.bayesian_mf.BayesianMFConfig | None = None,
         *,
+        clip_predictions: bool = True,
+        lowest: float | None = None,
+        highest: float | None = None,
         factors: int = 16,
         sweeps: int = 200,
         burn_in: int = 40,
@@ -863,9 +866,6 @@ class BayesianMF(_BayesianMF):
         user_features: tuple[str, ...] = (),
         item_features: tuple[str, ...] = (),
         dates: bool = False,
-        clip_predictions: bool = True,
-        lowest: float | None = None,
-        highest: float | None = None,
     ) -> None: ...
 
 class LatentFactor(_LatentFactor):
@@ -1680,7 +1680,7 @@ class ContentRidge(_ContentRidge):
     ) -> None: ...
 
 class FeatureIALS(_FeatureIALS):
-    """Implicit ALS in which vectors are pulled to what their features say instead of to zero.
+    """Implicit ALS whose vectors are regularized towards a map of their features instead of zero.
 
     Parameters
     ----------
@@ -2055,7 +2055,7 @@ class Bridge(_Bridge):
     ) -> None: ...
 
 class Transitions(_Transitions):
-    """Score an item by how often it stood near the user's latest items, before or after.
+    """Score an item by how often it occurs near the user's latest items, before or after them.
 
     Parameters
     ----------

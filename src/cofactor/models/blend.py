@@ -17,10 +17,11 @@ from cofactor.data.histories import Histories
 from cofactor.data.interactions import Interactions
 from cofactor.models.blend_settings import owner_of, search_of, with_words
 from cofactor.models.blend_weights import ScoredUsers, choose_weights, weighted_sum
+from cofactor.models.parts import restored, specs_of_part, states_of
 from cofactor.models.recommender import Recommender
 from cofactor.models.traits import ArraySpec, Traits
 from cofactor.models.user_batch import States, UserBatch
-from cofactor.retrieval.topk import TopK, best_scores
+from cofactor.retrieval.topk import TopK, best_scores, one_each
 
 if TYPE_CHECKING:
     from cofactor.data.events import Events
@@ -175,13 +176,7 @@ class Blend(Recommender[BlendConfig]):
         parts = made(config)
         arrays = {"weights": ArraySpec("float64", (str(len(parts)),))}
         for n, part in enumerate(parts):
-            sizes = {k: str(v) for k, v in part.config.to_dict().items() if isinstance(v, int)}
-            for name, spec in part.arrays.items():
-                axes = tuple(
-                    a if a.isdecimal() or a in ("users", "items") else sizes.get(a, f"{n}_{a}")
-                    for a in spec.axes
-                )
-                arrays[f"{n}_{name}"] = ArraySpec(spec.dtype, axes, spec.optional)
+            arrays |= specs_of_part(f"{n}_", part.config, part.arrays)
         return arrays
 
     def _fit(self, data: Interactions, validation: Part | None, run: Run) -> None:
@@ -203,12 +198,6 @@ class Blend(Recommender[BlendConfig]):
         """The settings with the weights that were chosen."""
         _ = self.data
         return self.config.replace(weights=tuple(float(w) for w in self.weights))
-
-    def _states(self, user_rows: np.ndarray) -> States:
-        return self._all_histories.take(user_rows)
-
-    def _fold_in(self, histories: Histories) -> States:
-        return histories
 
     def _scaled(self, histories: Histories) -> list[np.ndarray]:
         """Each model's scores on one scale, float32 [B, n_items]."""
@@ -249,8 +238,7 @@ class Blend(Recommender[BlendConfig]):
         self, item_rows: np.ndarray, k: int, allowed: np.ndarray | None, n_threads: int
     ) -> TopK:
         lone = Histories.of([[row] for row in np.asarray(item_rows)], self.data.n_items)
-        own = (np.arange(len(item_rows) + 1, dtype=np.int64), np.asarray(item_rows, np.int32))
-        scores = self._score(lone, None)
+        scores, own = self._score(lone, None), one_each(item_rows)
         return best_scores(scores, k, excluded=own, allowed=allowed, n_threads=n_threads)
 
     def _similar_users(self, user_rows: np.ndarray, k: int, n_threads: int) -> TopK:
@@ -294,32 +282,16 @@ class Blend(Recommender[BlendConfig]):
         items = truth.item_rows[positions].astype(np.int32)
         return ScoredUsers(self._scaled(histories), indptr, items, seen)
 
-    @property
-    def _all_histories(self) -> Histories:
-        if "histories" not in self._cache:
-            self._cache["histories"] = self.data.histories()
-        found: Histories = self._cache["histories"]
-        return found
-
     def _state(self) -> dict[str, np.ndarray]:
-        theirs = {
-            f"{n}_{name}": array
-            for n, part in enumerate(self.parts)
-            for name, array in part.state().items()
-        }
-        return {"weights": self.weights, **theirs}
+        return {"weights": self.weights, **states_of(self._named)}
 
     def _restore(self, arrays: Mapping[str, np.ndarray]) -> None:
-        parts = []
-        for n, part in enumerate(self.parts):
-            prefix = f"{n}_"
-            theirs = {
-                name.removeprefix(prefix): array
-                for name, array in arrays.items()
-                if name.startswith(prefix)
-            }
-            parts.append(type(part).from_state(part.config, theirs, self.data))
-        self.parts, self.weights = tuple(parts), arrays["weights"]
+        self.parts, self.weights = restored(self._named, arrays, self.data), arrays["weights"]
+
+    @property
+    def _named(self) -> list[tuple[str, Any]]:
+        """The models with the prefixes of their arrays."""
+        return [(f"{n}_", part) for n, part in enumerate(self.parts)]
 
 
 # Settings of the boards in `cofactor reproduce sequences`, chosen on validation data.

@@ -91,6 +91,5 @@ def test_arms_are_shown_day_by_day_with_their_difference(
         assert page.locator("main tbody tr").count() == 2
         kept(page, f"experiments-{scheme}")
         page.set_viewport_size({"width": 375, "height": 740})
-        page.wait_for_timeout(100)
         assert page.evaluate("document.documentElement.scrollWidth") <= 375
         kept(page, f"phone-experiments-{scheme}")

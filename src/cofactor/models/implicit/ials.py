@@ -236,7 +236,7 @@ class IALS(IterativeModel, FactorModel):
             rows = None if validation is None or self._callbacks else validation.user_rows
             self._take_over(*learner.answer(rows), data)
 
-        self._learn(learner, self._control(data, validation, run, update), run)
+        self._learn(learner, data, validation, run, update)
         self._take_over(*learner.solve_users(), data)
 
     def _take_over(self, x: np.ndarray, y: np.ndarray, data: Interactions) -> None:

@@ -124,9 +124,7 @@ class LogisticMF(IterativeModel, WalkHooks, FactorModel):
     def _fit(self, data: Interactions, validation: Part | None, run: Run) -> None:
         self.noise_share = np.array([share_for(self, data, run, _SHARE, self._fitted)])
         self._l2 = self._default_l2(data)
-        learner = LogisticLearner(self, data, run)
-        control = self._control(data, validation, run, lambda: None)
-        self._learn(learner, control, run, self.config.rates())
+        self._learn(LogisticLearner(self, data, run), data, validation, run)
 
     def _fold_in(self, histories: Histories) -> States:
         from cofactor.kernels.cpu.logistic_mf import logistic_fold_in

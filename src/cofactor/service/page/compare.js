@@ -1,12 +1,12 @@
 // Two versions of the model on the same history: what they measured, and their lists item by item.
-import { api, calls, curl, fill, h, name, picture, quote, reasonsOf, retry, say } from "./ui.js";
+import { calls, curl, fill, h, name, picture, quote, reasonsOf, retry, say, turns } from "./ui.js";
 import { link, params, past, shared } from "./state.js";
 import { alike, axisOf, interval, metricNames, metricOf, people, whisker } from "./measured.js";
 
 // How many places of each list are rows, and how deep an item is looked for in the other list.
 const K = 12, DEEP = 100;
 
-export async function compare(main) {
+export async function compare(main, here) {
   const versions = shared.model.versions.filter((v) => !v.problem);
   const current = shared.model.current.version;
   const lead = h("div", { class: "lead" }, h("h1", {}, "Two versions, one history"), h("p", {}, "Where they agree, where they don't, and how far items move."));
@@ -14,7 +14,7 @@ export async function compare(main) {
     fill(main, lead,
       h("section", { class: "card" }, h("p", { class: "empty" }, `There is only one version, ${current}. Serve a folder with one saved model per subfolder to see two side by side.`)),
       calls([["A second version, on the command line", `cofactor retrain ${shared.dir()} --out models/next`], ["The versions, over HTTP", curl("GET", "/v1/model")]]));
-    return null;
+    return;
   }
   const known = (version) => (versions.some((v) => v.version === version) ? version : null);
   const first = known(params().get("left")) ?? current;
@@ -23,24 +23,22 @@ export async function compare(main) {
   const out = h("section", { class: "card", "aria-label": "Both lists", "aria-busy": "true" }), terminal = h("div", {});
   const summary = h("div", { class: "agreement" }), measured = h("section", { class: "card", "aria-labelledby": "measured-title" });
   const historyLine = h("p", { class: "hint" });
-  let turn = 0;
+  const turn = turns(here);
 
   async function run() {
-    const mine = ++turn;
-    link({ left: left.value, right: right.value });
+    link(here, { left: left.value, right: right.value });
     const history = past.ids(), pair = [left.value, right.value].map((v) => versions.find((one) => one.version === v));
     fill(measured, ...figuresOf(...pair));
     fill(historyLine, history.length ? ["History: ", past.all().map(name).join(", ")] : ["No history yet: both show what they recommend to everybody. Build one under ", h("a", { href: "#explore" }, "Explore"), "."]);
-    const ask = (version) => api("POST", "/v1/recommend", { history, k: DEEP, version });
+    const call = turn(), ask = (version) => call("POST", "/v1/recommend", { history, k: DEEP, version });
     out.setAttribute("aria-busy", "true");
     let a, b;
     try {
       [a, b] = await Promise.all([ask(left.value), ask(right.value)]);
     } catch (error) {
-      if (mine === turn) fill(out, retry(error, run));
+      fill(out, retry(error, run));
       return;
     }
-    if (mine !== turn) return;
     out.setAttribute("aria-busy", "false");
     const rows = aligned(a.items, b.items);
     const both = rows.filter((row) => row.left < K && row.right < K);
@@ -62,8 +60,8 @@ export async function compare(main) {
   fill(main, lead,
     h("section", { class: "card" }, h("div", { class: "controls pair" }, h("label", {}, h("span", {}, h("i", { class: "key s0" }), "Left"), left), h("label", {}, h("span", {}, h("i", { class: "key s1" }), "Right"), right)), historyLine, summary),
     measured, out, terminal);
+  past.listen(here, run);
   await run();
-  return past.listen(run);
 }
 
 function picker(id, label, versions, chosen) {

@@ -1,47 +1,64 @@
 // Find items, see neighbours, build a history, watch the recommendations and their reasons change.
-import { api, calls, curl, debounced, fill, h, itemList, name, number, origin, quote, reasonsOf, retry, say, skeleton } from "./ui.js";
+import { calls, curl, debounced, fill, h, itemList, name, number, origin, quote, reasonsOf, retry, say, skeleton, turns } from "./ui.js";
 import { link, params, past, shared } from "./state.js";
 import { historyList } from "./history.js";
 
-export async function explore(main) {
+export async function explore(main, here) {
   const found = h("div", {}), history = h("div", { class: "stack" }), recs = h("div", {}), near = h("div", { class: "near" }), terminal = h("div", {});
   const about = h("p", { class: "hint" });
   const search = h("input", { type: "search", id: "search", placeholder: "Words of a title …", autocomplete: "off", spellcheck: "false", "aria-describedby": "search-hint" });
   const where = h("input", { id: "where", placeholder: whereExample(), autocomplete: "off", spellcheck: "false" });
   const whereSays = h("p", { class: "hint", role: "status" });
-  let selected = null, before = null, turn = 0, asked = 0;
+  const lookTurn = turns(here), nearTurn = turns(here), recsTurn = turns(here);
+  let selected = null, before = null;
   const given = params();
   search.value = given.get("q") ?? "";
   where.value = given.get("where") ?? "";
-  await linked(given.get("items"));
+  await linked(given.get("items"), recsTurn());
 
-  const add = (item) => { past.add(item); say(`${name(item)} added to the history`); };
+  function add(item) {
+    const list = document.activeElement.closest("ol");
+    const at = places(list).indexOf(document.activeElement);
+    past.add(item);
+    say(`${name(item)} added to the history`);
+    // What was pressed can't be pressed again: the focus goes on to the next thing to add.
+    if (document.activeElement.disabled) focusAt(list, at);
+  }
   const acts = (item) => [
     shared.model.can.similar && h("button", { type: "button", class: "quiet small", "aria-label": `Items like ${name(item)}`, onclick: () => neighbours(item) }, "Similar"),
     h("button", { type: "button", class: "small", "aria-label": `Add ${name(item)} to the history`, "data-add": String(item.item_id), onclick: () => add(item), disabled: past.has(item.item_id) }, past.has(item.item_id) ? "Added" : "Add"),
   ];
-  // What was pressed is drawn again: the focus stays in its list, on the next thing to add.
-  function keepFocus(list, draw) {
-    const at = [...list.querySelectorAll("[data-add]")].indexOf(document.activeElement);
-    draw();
-    if (at < 0) return;
-    const there = [...list.querySelectorAll("[data-add]")];
+  const places = (list) => [...(list?.querySelectorAll("[data-add]") ?? [])];
+  function focusAt(list, at) {
+    const there = places(list);
     (there.slice(at).find((b) => !b.disabled) ?? there.findLast((b) => !b.disabled))?.focus();
+  }
+  // A list is drawn again: the focus stays in it.
+  function keepFocus(list, draw) {
+    const at = places(list).indexOf(document.activeElement);
+    draw();
+    if (at >= 0) focusAt(list, at);
+  }
+  // What is in the history can't be added again, in any of the lists.
+  function mark() {
+    for (const button of places(main)) {
+      button.disabled = past.has(button.dataset.add);
+      button.textContent = button.disabled ? "Added" : "Add";
+    }
   }
 
   async function look() {
     const words = search.value.trim();
-    const mine = ++turn;
-    link({ q: words || null });
+    link(here, { q: words || null });
     let answer;
     try {
-      answer = await api("GET", words ? `/v1/search?limit=10&q=${encodeURIComponent(words)}` : "/v1/items?limit=10");
+      answer = await lookTurn()("GET", words ? `/v1/search?limit=10&q=${encodeURIComponent(words)}` : "/v1/items?limit=10");
     } catch (error) {
-      if (mine === turn) fill(found, retry(error, look));
+      fill(found, retry(error, look));
       return;
     }
-    if (mine !== turn) return;
     const items = answer.items;
+    found.classList.toggle("brief", !words);
     keepFocus(found, () => fill(found, h("p", { class: "hint", id: "search-hint" }, words ? (items.length ? `${items.length === 10 ? "The ten best" : items.length} found` : "No title has these words, nor is it an id.") : "The most popular items"),
       items.length ? itemList(items, { acts, ranks: false, bars: false, meta: (i) => (i.interactions === undefined || i.interactions === null ? "not known to the model yet" : `${number(i.interactions)} users`) }) : null));
     if (words) say(`${items.length} items found`);
@@ -51,7 +68,7 @@ export async function explore(main) {
     selected = item;
     const path = `/v1/items/${encodeURIComponent(item.item_id)}/similar?k=8`;
     try {
-      const answer = await api("GET", path);
+      const answer = await nearTurn()("GET", path);
       fill(near, card("near-title", ["Like ", h("em", {}, name(item))], "by the model's own similarity", itemList(answer.items, { acts })));
       say(`${answer.items.length} items like ${name(item)}`);
     } catch (error) {
@@ -63,15 +80,14 @@ export async function explore(main) {
   const request = () => ({ history: past.ids(), k: 10, ...(where.value.trim() ? { where: where.value.trim() } : {}) });
 
   async function recommend() {
-    const items = past.all(), mine = ++asked;
-    link({ items: past.ids().join(",") || null, where: where.value.trim() || null });
+    const items = past.all();
+    link(here, { items: past.ids().join(",") || null, where: where.value.trim() || null });
     keepHistory(items);
     recs.setAttribute("aria-busy", "true");
     let answer;
     try {
-      answer = await api("POST", "/v1/recommend", request());
+      answer = await recsTurn()("POST", "/v1/recommend", request());
     } catch (error) {
-      if (mine !== asked) return;
       recs.setAttribute("aria-busy", "false");
       // What is wrong with the filter stands beside it; all else where the answer would.
       const filter = error.status === 422 && where.value.trim() !== "";
@@ -82,7 +98,6 @@ export async function explore(main) {
       fill(recs, filter ? h("p", { class: "empty" }, "The filter can't be read.") : retry(error, recommend));
       return;
     }
-    if (mine !== asked) return;
     recs.setAttribute("aria-busy", "false");
     whereSays.textContent = "";
     where.removeAttribute("aria-invalid");
@@ -118,22 +133,21 @@ export async function explore(main) {
     ]));
   }
 
-  search.addEventListener("input", debounced(look));
-  where.addEventListener("input", debounced(recommend, 350));
+  search.addEventListener("input", debounced(here, look));
+  where.addEventListener("input", debounced(here, recommend, 350));
   fill(main,
     h("div", { class: "lead" }, h("h1", {}, "What would it recommend?"), h("p", {}, "Pick items that somebody liked. Recommendations follow at once, without retraining.")),
     h("div", { class: "explore" },
       card("find-title", "Find items", null, h("div", { class: "searchbox" }, h("label", { class: "visually-hidden", for: "search" }, "Find items by title"), search), found),
       h("div", { class: "stack" },
         card("past-title", "The history", shared.model.can.order ? "oldest first; this model reads the order" : "oldest first", history),
-        card("filter-title", "Filter", "only items for which this holds", h("label", { class: "visually-hidden", for: "where" }, "Condition on the items' attributes"), where, whereSays, columnsHint(where)),
+        h("div", { class: "filter" }, card("filter-title", "Filter", "only items for which this holds", h("label", { class: "visually-hidden", for: "where" }, "Condition on the items' attributes"), where, whereSays, columnsHint(where))),
         near),
       h("div", { class: "wide" }, h("section", { class: "card", "aria-labelledby": "recs-title" }, h("header", {}, h("h2", { id: "recs-title" }, "Recommendations"), about), recs))),
     terminal);
   fill(recs, skeleton(8));
-  const stop = past.listen(() => { recommend(); look(); });
+  past.listen(here, () => { mark(); recommend(); });
   await Promise.all([look(), recommend()]);
-  return stop;
 }
 
 function card(id, title, hint, ...children) {
@@ -153,9 +167,9 @@ function columnsHint(where) {
 }
 
 // The history that a link names.
-async function linked(ids) {
+async function linked(ids, ask) {
   if (!ids || ids === past.ids().join(",")) return;
-  const items = await Promise.all(ids.split(",").slice(0, 50).map((id) => api("GET", `/v1/items/${encodeURIComponent(id)}`).catch(() => null)));
+  const items = await Promise.all(ids.split(",").slice(0, 50).map((id) => ask("GET", `/v1/items/${encodeURIComponent(id)}`).catch(() => null)));
   if (items.some(Boolean)) past.replace(items.filter(Boolean));
 }
 

@@ -1,11 +1,11 @@
 // Browse the items: search, filter, hide and show; and the last events.
-import { actButton, api, calls, curl, fill, h, name, number, picture, retry, say, toast, debounced } from "./ui.js";
+import { actButton, api, calls, curl, debounced, fill, h, name, number, picture, retry, say, toast, turns } from "./ui.js";
 import { link, params } from "./state.js";
 import { ago, when } from "./charts.js";
 
 const PAGE = 25;
 
-export async function items(main) {
+export async function items(main, here) {
   const given = params();
   const search = h("input", { type: "search", id: "items-search", placeholder: "Words of a title, or an id …", autocomplete: "off" });
   const where = h("input", { id: "items-where", placeholder: "year >= 1990", autocomplete: "off", spellcheck: "false" });
@@ -14,7 +14,8 @@ export async function items(main) {
   search.value = given.get("q") ?? "";
   where.value = given.get("where") ?? "";
   state.value = given.get("state") === "hidden" ? "hidden" : "visible";
-  let offset = Number(given.get("from") ?? 0) || 0, turn = 0;
+  const lookTurn = turns(here), eventsTurn = turns(here);
+  let offset = Number(given.get("from") ?? 0) || 0;
 
   const address = () => {
     if (search.value.trim()) return `/v1/search?limit=50&q=${encodeURIComponent(search.value.trim())}`;
@@ -23,17 +24,14 @@ export async function items(main) {
   };
 
   async function look() {
-    const mine = ++turn;
-    link({ q: search.value.trim() || null, where: where.value.trim() || null, state: state.value === "hidden" ? "hidden" : null, from: offset || null });
+    link(here, { q: search.value.trim() || null, where: where.value.trim() || null, state: state.value === "hidden" ? "hidden" : null, from: offset || null });
     where.disabled = state.value === "hidden" || search.value.trim() !== "";
     try {
-      const found = await api("GET", address());
-      if (mine !== turn) return;
+      const found = await lookTurn()("GET", address());
       where.removeAttribute("aria-invalid");
       fill(out, table(found));
       say(`${found.items.length} items`);
     } catch (error) {
-      if (mine !== turn) return;
       if (error.status === 422 && where.value.trim()) where.setAttribute("aria-invalid", "true");
       fill(out, retry(error, look));
     }
@@ -69,11 +67,11 @@ export async function items(main) {
 
   async function latest(before) {
     try {
-      const found = await api("GET", `/v1/events?limit=20${before ? `&before=${before}` : ""}`);
+      const found = await eventsTurn()("GET", `/v1/events?limit=20${before ? `&before=${before}` : ""}`);
       fill(events, found.events.length ? h("div", { class: "table", tabindex: "0", role: "group", "aria-label": "Events, to scroll" }, h("table", { class: "cards" },
         h("thead", {}, h("tr", {}, ["User", "What", "Item", "When", ""].map((t) => h("th", { scope: "col" }, t)))),
         h("tbody", {}, found.events.map((e) => h("tr", { class: e.undone ? "undone" : null }, h("th", { scope: "row" }, h("a", { href: `#users?user=${encodeURIComponent(e.user_id)}` }, e.user_id)),
-          h("td", { "data-of": "What" }, e.kind, e.value === undefined || e.value === null ? null : ` ${number(e.value, 1)}`), h("td", { "data-of": "Item" }, e.title ?? e.item_id, e.state !== "visible" && [" ", h("span", { class: "tag warm" }, e.state)]),
+          h("td", { "data-of": "What" }, e.kind, e.value === undefined || e.value === null ? null : ` ${number(e.value, 1)}`), h("td", { "data-of": "Item" }, e.title ?? e.item_id, e.state && e.state !== "visible" && [" ", h("span", { class: "tag warm" }, e.state)]),
           h("td", { class: "n", "data-of": "When" }, h("time", { datetime: when(e.time), title: when(e.time) }, ago(e.time))), h("td", { class: "n" }, e.undone ? "undone" : actButton("↶", `Undo ${e.kind} of ${e.user_id}`, () => undo(e, before)))))))) : h("p", { class: "empty" }, "No events yet."),
       h("div", { class: "row end" }, before && h("button", { type: "button", onclick: () => latest() }, "Newest"), h("button", { type: "button", disabled: !found.next, onclick: () => latest(found.next) }, "Earlier")));
     } catch (error) { fill(events, retry(error, () => latest(before))); }
@@ -87,12 +85,12 @@ export async function items(main) {
     } catch (error) { toast(error.message); }
   }
 
-  const again = debounced(() => { offset = 0; look(); }, 250);
+  const again = debounced(here, () => { offset = 0; look(); }, 250);
   for (const field of [search, where]) field.addEventListener("input", again);
   state.addEventListener("change", again);
   fill(main,
     h("div", { class: "lead" }, h("h1", {}, "Items and events"), h("p", {}, "The catalogue as it stands now, and what users did last. A hidden item is in no answer.")),
     h("section", { class: "card", "aria-label": "Items" }, h("div", { class: "controls" }, h("label", {}, "Search", search), h("label", {}, "Filter", where), h("label", {}, "State", state)), out),
-    h("section", { class: "card", "aria-labelledby": "events-title" }, h("header", {}, h("h2", { id: "events-title" }, "The last events"), h("p", {}, "of all users, newest first")), events), terminal);
+    h("section", { class: "card", "aria-labelledby": "events-title" }, h("header", {}, h("h2", { id: "events-title" }, "The last events"), h("p", {}, "of all users, in the order of arrival, the latest first")), events), terminal);
   await Promise.all([look(), latest()]);
 }

@@ -1,5 +1,5 @@
 // Activity: what happened over an hour, a day or a month, numbers of now, and what each version did.
-import { api, calls, curl, fill, h, number, retry, say, skeleton } from "./ui.js";
+import { calls, curl, fill, h, number, retry, say, skeleton, turns, update } from "./ui.js";
 import { ago, chart, when } from "./charts.js";
 import { link, params, shared } from "./state.js";
 
@@ -7,15 +7,16 @@ const SECONDS = 120, STEPS = { hour: "minute", day: "hour", month: "day" };
 // The last two minutes of live numbers; they stay while another view is shown.
 const kept = [];
 
-export async function live(main) {
+export async function live(main, here) {
   const out = h("div", { class: "stack" }), series = h("div", { class: "charts" });
-  let timer, slow, gone = false;
+  const overTurn = turns(here), nowTurn = turns(here);
+  let timer, slow;
   let span = ["hour", "day", "month"].includes(params().get("span")) ? params().get("span") : "day";
 
   async function over() {
     clearTimeout(slow);
     try {
-      const s = await api("GET", `/v1/series?span=${span}`);
+      const s = await overTurn()("GET", `/v1/series?span=${span}`);
       const common = { times: s.times, step: s.step };
       const kinds = Object.entries(s.events).slice(0, 5);
       fill(series,
@@ -26,30 +27,28 @@ export async function live(main) {
     } catch (error) {
       fill(series, retry(error, over));
     }
-    if (!gone) slow = setTimeout(over, 30_000);
+    if (!here.aborted) slow = setTimeout(over, 30_000);
   }
-  const choose = h("select", { id: "span", onchange: (event) => { span = event.target.value; link({ span }); over().then(() => say(`the last ${span}`)); } }, ["hour", "day", "month"].map((s) => h("option", { value: s, selected: s === span }, `the last ${s}`)));
+  const choose = h("select", { id: "span", onchange: (event) => { span = event.target.value; link(here, { span }); over().then(() => say(`the last ${span}`)); } }, ["hour", "day", "month"].map((s) => h("option", { value: s, selected: s === span }, `the last ${s}`)));
 
   async function tick() {
     try {
-      const [s, retraining] = await Promise.all([api("GET", "/v1/stats"), api("GET", "/v1/retraining")]);
+      const call = nowTurn();
+      const [s, retraining] = await Promise.all([call("GET", "/v1/stats"), call("GET", "/v1/retraining")]);
       const now = Date.now() / 1000;
       kept.push({ time: now, rate: s.rate, p99: s.p99_ms, events: s.event_rate });
       while (kept[0].time < now - SECONDS) kept.shift();
-      // What is open to the keyboard isn't redrawn under it.
-      const at = out.contains(document.activeElement) ? document.activeElement.id : null;
       draw(s, retraining);
-      if (at) document.getElementById(at)?.focus({ preventScroll: true });
     } catch (error) {
       fill(out, retry(error, tick));
-      clearTimeout(timer);
     }
-    if (!gone) timer = setTimeout(tick, 2000);
+    clearTimeout(timer);
+    if (!here.aborted) timer = setTimeout(tick, 2000);
   }
 
   function draw(s, retraining) {
     const total = Object.values(s.sources).reduce((a, b) => a + b, 0);
-    fill(out,
+    update(out,
       h("div", { class: "tiles" },
         tile("lists", number(s.rate, 1), "recommendations a second", spark("rate", 1)), tile("latency", s.p99_ms === null ? "–" : `${number(s.p99_ms, 1)} ms`, `p99 of the last minute${s.p50_ms === null ? "" : ` · p50 ${number(s.p50_ms, 1)} ms`}`, spark("p99", 0, " ms")),
         tile("events", number(s.event_rate, 1), "events a second", spark("events", 1)), tile("#items", number(s.events), `events of ${number(s.users)} users, on disk`),
@@ -70,8 +69,8 @@ export async function live(main) {
     h("section", { class: "card", "aria-labelledby": "time-title" }, h("header", {}, h("h2", { id: "time-title" }, "Over time"), h("label", { class: "inline" }, "Span", choose)), series),
     h("h2", {}, "Now"), out,
     calls([["Over time, over HTTP", curl("GET", "/v1/series?span=day")], ["Live numbers, over HTTP", curl("GET", "/v1/stats")], ["Retraining, over HTTP", curl("GET", "/v1/retraining")], ["For Prometheus", curl("GET", "/metrics")]]));
+  here.addEventListener("abort", () => { clearTimeout(timer); clearTimeout(slow); });
   await Promise.all([tick(), over()]);
-  return () => { gone = true; clearTimeout(timer); clearTimeout(slow); };
 }
 
 // A number that leads to where there is more of it: a chart above, or another view.
@@ -83,7 +82,7 @@ function tile(to, value, label, drawing = null) {
     shown?.scrollIntoView({ block: "center" });
     shown?.focus({ preventScroll: true });
   };
-  return h("a", { class: "card tile", id: `tile-${label.split(" ").slice(0, 2).join("-")}`, href: to.startsWith("#") ? to : `#live`, onclick: open }, h("b", {}, value), h("span", {}, label), drawing);
+  return h("a", { class: "card tile", href: to.startsWith("#") ? to : `#live`, onclick: open }, h("b", {}, value), h("span", {}, label), drawing);
 }
 
 // The last two minutes of a number; nothing is drawn where it wasn't looked at.

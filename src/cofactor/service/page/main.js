@@ -16,7 +16,7 @@ const VIEWS = {
   compare: ["Side by side", compare], describe: ["By words", describe], models: ["Versions", models], experiments: ["Experiments", experiments], live: ["Activity", live],
 };
 const main = document.getElementById("main");
-let leave = null;
+let visit = new AbortController();  // aborted once its view is left
 
 async function show() {
   const wanted = location.hash.slice(1).split("?")[0];
@@ -26,16 +26,20 @@ async function show() {
   document.title = `${title} · Cofactor`;
   fill(document.getElementById("tabs"), Object.entries(VIEWS).map(([name, [label]]) =>
     h("li", {}, h("a", { href: `#${name}`, "aria-current": name === id ? "page" : null }, label))));
-  document.querySelector("#tabs [aria-current]")?.scrollIntoView({ block: "nearest", inline: "nearest" });
-  leave?.();
-  leave = null;
-  fill(main);
+  document.querySelector("#tabs [aria-current]")?.scrollIntoView({ block: "nearest", inline: "center" });
+  visit.abort();
+  visit = new AbortController();
+  // What a view that was left still draws isn't seen: its place is no longer in the page.
+  const here = visit.signal, place = h("div", { class: "view" });
+  delete main.dataset.ready;
+  fill(main, place);
   try {
     await refreshModel();
-    leave = (await view(main)) ?? null;
-    main.dataset.ready = id;
+    if (here.aborted) return;
+    await view(place, here);
+    if (!here.aborted) main.dataset.ready = id;
   } catch (error) {
-    fill(main, retry(error, show));
+    fill(place, retry(error, show));
   }
 }
 

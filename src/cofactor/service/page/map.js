@@ -1,18 +1,32 @@
 // The item space as a map: points on a canvas, to zoom, drag and pick, with keys as well as a pointer.
-import { actButton, api, calls, curl, debounced, fill, h, itemList, name, number, say } from "./ui.js";
+import { actButton, calls, curl, debounced, fill, h, itemList, name, number, say, turns } from "./ui.js";
 import { link, params, past, shared } from "./state.js";
 
 const COLOURS = { light: ["#2563c9", "#d1571f", "#128474", "#9a3fb5", "#b38600", "#c2335e", "#4c7a12", "#5a64c8", "#9aa3b0"], dark: ["#7fb0ff", "#f39a6d", "#54cdbb", "#d38be8", "#e3bd4e", "#f58aa8", "#a3d45e", "#a3abff", "#6b7685"] };
 // Ranges of a number, from low to high.
 const RANGES = { light: ["#46327e", "#365c8d", "#277f8e", "#1fa187", "#63b23f", "#c9a800"], dark: ["#8f7be0", "#6f9ae8", "#45b4c2", "#4fd08f", "#a5dd4f", "#fde725"] };
 
-export async function map(main) {
-  const wanted = params().get("colour");
-  const data = await api("GET", `/v1/map?limit=4000${wanted ? `&column=${encodeURIComponent(wanted)}` : ""}`).catch((error) => {
-    if (!wanted) throw error;
-    link({ colour: null });
-    return api("GET", "/v1/map?limit=4000");
-  });
+export async function map(main, here) {
+  const turn = turns(here);
+  let drawn = null;
+  // What is shown stays until the points in other colours have come.
+  async function colourBy(column) {
+    const ask = turn();
+    const data = await ask("GET", `/v1/map?limit=4000${column ? `&column=${encodeURIComponent(column)}` : ""}`).catch((error) => {
+      if (!column) throw error;
+      link(here, { colour: null });
+      return ask("GET", "/v1/map?limit=4000");
+    });
+    drawn?.abort();
+    drawn = new AbortController();
+    draw(main, drawn.signal, data, colourBy);
+  }
+  here.addEventListener("abort", () => drawn?.abort());
+  await colourBy(params().get("colour"));
+}
+
+function draw(main, here, data, colourBy) {
+  const nearTurn = turns(here);
   const points = data.item_ids.map((id, n) => ({ item_id: id, title: data.titles[n], x: data.x[n], y: data.y[n], group: data.groups[n], size: data.sizes[n] }));
   const byId = new Map(points.map((p) => [String(p.item_id), p]));
   const canvas = h("canvas", { tabindex: "0", role: "application", "aria-label": "Map of the items. Arrow keys move it, plus and minus zoom, N goes to the next item in view, Enter picks it." });
@@ -26,7 +40,7 @@ export async function map(main) {
   const scale = () => (Math.min(...size()) / 2.25) * view.zoom;
   const place = (p) => { const [w, t] = size(), s = scale(); return [w / 2 + (p.x - view.x) * s * Math.max(1, Math.min(1.6, w / t)), t / 2 - (p.y - view.y) * s]; };
 
-  function draw() {
+  function paint() {
     pending = false;
     const [w, t] = size(), dense = devicePixelRatio || 1;
     if (!w) return;
@@ -86,7 +100,7 @@ export async function map(main) {
     }
   }
 
-  const redraw = () => { if (!pending) { pending = true; requestAnimationFrame(draw); } };
+  const redraw = () => { if (!pending) { pending = true; requestAnimationFrame(paint); } };
   function closest(x, y, reach = 14) {
     let best = null, least = reach;
     for (const p of points) { const [a, b] = place(p), d = Math.hypot(a - x, b - y); if (d < least) { least = d; best = p; } }
@@ -104,11 +118,12 @@ export async function map(main) {
 
   async function pick(p) {
     picked = p; near = [];
-    link({ item: p ? p.item_id : null });
+    link(here, { item: p ? p.item_id : null });
+    const ask = nearTurn();
     redraw();
     if (!p) { showPicked(null, []); return; }
     try {
-      const answer = await api("GET", `/v1/items/${encodeURIComponent(p.item_id)}/similar?k=8`);
+      const answer = await ask("GET", `/v1/items/${encodeURIComponent(p.item_id)}/similar?k=8`);
       near = answer.items.map((i) => byId.get(String(i.item_id))).filter(Boolean);
       showPicked(p, answer.items);
     } catch (error) {
@@ -149,14 +164,14 @@ export async function map(main) {
   });
 
   const find = h("input", { type: "search", id: "map-find", placeholder: "Words of a title, or an id …", autocomplete: "off" });
-  find.addEventListener("input", debounced(() => {
+  find.addEventListener("input", debounced(here, () => {
     const words = find.value.trim().toLowerCase();
     const found = words && points.find((p) => name(p).toLowerCase().includes(words) || String(p.item_id) === words);
     missed.textContent = words && !found ? "No item on the map is called so." : "";
     if (found) go(found);
   }, 300));
   const missed = h("p", { class: "hint", role: "status" });
-  const colours = data.columns.length > 1 && h("label", {}, "Colour by", h("select", { id: "map-colour", onchange: (event) => { link({ colour: event.target.value }); map(main).then((stop) => { end(); end = stop; }); } }, data.columns.map((c) => h("option", { value: c, selected: c === data.column }, c))));
+  const colours = data.columns.length > 1 && h("label", {}, "Colour by", h("select", { id: "map-colour", onchange: (event) => { link(here, { colour: event.target.value }); colourBy(event.target.value).then(() => document.getElementById("map-colour").focus()); } }, data.columns.map((c) => h("option", { value: c, selected: c === data.column }, c))));
   const groups = h("ul", { class: "legend" }, data.group_names.map((g, n) => points.some((p) => p.group === n) && h("li", {}, h("i", { style: { background: colour(n) } }), g)));
   fill(main,
     h("div", { class: "lead" }, h("h1", {}, "The item space"), h("p", {}, "Each point is an item, larger the more users interacted with it. Drag to move, scroll or pinch to zoom, click to see similar items.")),
@@ -171,8 +186,7 @@ export async function map(main) {
   const named = byId.get(params().get("item") ?? "");
   if (named) go(named);
   redraw();
-  let end = () => { watch.disconnect(); removeEventListener("themechange", redraw); };
-  return () => end();
+  here.addEventListener("abort", () => { watch.disconnect(); removeEventListener("themechange", redraw); });
 }
 
 // One finger or the mouse drags, two fingers or the wheel zoom, a press without movement picks.

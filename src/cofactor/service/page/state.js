@@ -1,5 +1,5 @@
 // What the views share: the model, whose name is shown above them, and the history being built, which survives a reload of the tab.
-import { api, fill, h } from "./ui.js";
+import { fill, h, turns } from "./ui.js";
 
 const KEPT = "cofactor-history";
 let history = [];
@@ -18,7 +18,9 @@ export const shared = {
 
 // What stands behind the view's name in the address, so that a link leads to what is seen.
 export const params = () => new URLSearchParams(location.hash.split("?")[1] ?? "");
-export function link(given) {
+// A view that was left says nothing any more.
+export function link(here, given) {
+  if (here.aborted) return;
   const kept = params();
   for (const [key, value] of Object.entries(given)) {
     if (value === null || value === undefined || value === "") kept.delete(key); else kept.set(key, value);
@@ -27,8 +29,9 @@ export function link(given) {
   window.history.replaceState(null, "", `#${view}${kept.size ? `?${kept}` : ""}`);
 }
 
+const modelTurn = turns(new AbortController().signal);
 export async function refreshModel() {
-  shared.model = await api("GET", "/v1/model");
+  shared.model = await modelTurn()("GET", "/v1/model");
   const { current } = shared.model;
   fill(document.getElementById("model-chip"), h("b", {}, current.model), current.version === current.model ? null : ` · ${current.version}`);
 }
@@ -52,7 +55,7 @@ export const past = {
   },
   clear() { history = []; changed(); },
   replace(items) { history = items.map((item) => ({ item_id: item.item_id, title: item.title ?? null })); changed(); },
-  listen(call) { listeners.add(call); return () => listeners.delete(call); },
+  listen(here, call) { listeners.add(call); here.addEventListener("abort", () => listeners.delete(call)); },
 };
 
 function changed() {

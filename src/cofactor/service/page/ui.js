@@ -24,6 +24,27 @@ export function fill(target, ...children) {
 // Where the service is published: a proxy may have given it a path of its own.
 export const base = new URL("../", import.meta.url).href.replace(/\/$/, "");
 
+// Like `fill`, but elements that are still wanted stay: neither the focus nor a press is lost because numbers change.
+export function update(target, ...children) {
+  const wanted = children.flat(Infinity).filter((c) => c !== null && c !== undefined && c !== false).map((c) => (c instanceof Node ? c : document.createTextNode(String(c))));
+  const there = [...target.childNodes];
+  wanted.forEach((node, n) => { if (n >= there.length) target.append(node); else if (!adopted(there[n], node)) there[n].replaceWith(node); });
+  for (const node of there.slice(wanted.length)) node.remove();
+}
+
+function adopted(old, node) {
+  if (old.nodeName !== node.nodeName) return false;
+  if (old instanceof CharacterData) { if (old.data !== node.data) old.data = node.data; return true; }
+  for (const { name } of [...old.attributes]) if (!node.hasAttribute(name)) old.removeAttribute(name);
+  for (const { name, value } of node.attributes) {
+    if (old.getAttribute(name) === value) continue;
+    // The policy of the page's contents allows no style attributes, only the object model's.
+    if (name === "style") old.style.cssText = node.style.cssText; else old.setAttribute(name, value);
+  }
+  update(old, [...node.childNodes]);
+  return true;
+}
+
 export class Refused extends Error {
   constructor(status, body) {
     super(body?.error?.message ?? `the service answered ${status}`);
@@ -35,33 +56,51 @@ export class Refused extends Error {
 let key = sessionStorage.getItem("cofactor-key") ?? "";
 export const hasKey = () => key !== "";
 
+// What an answer to a question that nobody asks any longer becomes: whoever waits for it is never continued.
+const dropped = () => new Promise(() => {});
+
 // One call: the status and what was read, whatever the status is.
-export async function request(method, path, body) {
+export async function request(method, path, body, signal) {
   const headers = {};
   if (key) headers.authorization = `Bearer ${key}`;
   if (body !== undefined) headers["content-type"] = "application/json";
-  let answer;
+  let answer, read;
   try {
-    answer = await fetch(base + path, { method, headers, body: body === undefined ? undefined : JSON.stringify(body) });
+    answer = await fetch(base + path, { method, headers, signal, body: body === undefined ? undefined : JSON.stringify(body) });
+    read = (answer.headers.get("content-type") ?? "").includes("json") ? await answer.json() : await answer.text();
   } catch {
+    if (signal?.aborted) return dropped();
     throw new Error("the service can't be reached; is it still running?");
   }
-  const read = (answer.headers.get("content-type") ?? "").includes("json") ? await answer.json() : await answer.text();
-  if (answer.status === 401 && (await askKey())) return request(method, path, body);
-  return { status: answer.status, read };
+  if (answer.status === 401 && (await askKey())) return request(method, path, body, signal);
+  return signal?.aborted ? dropped() : { status: answer.status, read };
 }
 
 // A busy service (503) is asked again, twice at most.
-export async function api(method, path, body, tries = 2) {
-  const { status, read } = await request(method, path, body);
+export async function api(method, path, body, signal, tries = 2) {
+  const { status, read } = await request(method, path, body, signal);
   if (status < 400) return read;
   if (status === 401) throw new Refused(status, { error: { code: "key", message: "This service needs an API key; use the button at the top to enter one." } });
   // What only asks may be asked twice.
   if (status === 503 && tries > 0 && (method === "GET" || path === "/v1/recommend")) {
     await new Promise((done) => setTimeout(done, 700 + 600 * Math.random()));
-    return api(method, path, body, tries - 1);
+    return api(method, path, body, signal, tries - 1);
   }
   throw new Refused(status, read);
+}
+
+// Of several questions that are drawn in one place only the last counts. Each turn ends the requests of the one before it, so that
+// a late answer is never drawn over a newer one; leaving the view (`here` is aborted) ends all of them.
+export function turns(here) {
+  let running = null;
+  here.addEventListener("abort", () => running?.abort());
+  return () => {
+    running?.abort();
+    running = new AbortController();
+    const { signal } = running;
+    if (here.aborted) running.abort();
+    return (method, path, body) => api(method, path, body, signal);
+  };
 }
 
 let asking = null;
@@ -159,7 +198,7 @@ export function reasonsOf(item) {
 }
 
 // The words and features that contributed to a score, in models with content.
-export function wordsOf(item, lead = "by its words") {
+export function wordsOf(item, lead = "by its content") {
   if (!item.words?.length) return null;
   return h("div", { class: "words" }, `${lead} `, item.words.map((w) => h("span", { class: "word", title: `adds ${w.contribution.toPrecision(2)}` }, w.word)));
 }
@@ -188,7 +227,8 @@ export function curl(method, path, body) {
   return `curl${auth} ${quoted(url)} -d ${quoted(JSON.stringify(body))}`;
 }
 
-export function debounced(call, wait = 160) {
+export function debounced(here, call, wait = 160) {
   let timer;
+  here.addEventListener("abort", () => clearTimeout(timer));
   return (...given) => { clearTimeout(timer); timer = setTimeout(() => call(...given), wait); };
 }

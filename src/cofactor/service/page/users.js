@@ -1,25 +1,27 @@
 // Look up a user: what they did, what is recommended and why, rows because of what they liked, and erasure.
-import { agreed, api, calls, curl, fill, h, itemList, number, origin, quote, reasonsOf, retry, say, toast } from "./ui.js";
+import { agreed, api, calls, curl, fill, h, itemList, number, origin, quote, reasonsOf, retry, say, toast, turns } from "./ui.js";
 import { link, params, shared } from "./state.js";
 import { ago, when } from "./charts.js";
 
-export async function users(main) {
+export async function users(main, here) {
   const id = h("input", { type: "search", id: "user-id", placeholder: "Id of a user …", autocomplete: "off", spellcheck: "false" });
   const out = h("div", { class: "stack" }), recent = h("div", {}), terminal = h("div", {});
+  const userTurn = turns(here), latelyTurn = turns(here);
   id.value = params().get("user") ?? "";
 
   async function look() {
     const user = id.value.trim();
-    link({ user: user || null });
+    link(here, { user: user || null });
+    const call = userTurn();
     if (!user) { fill(out, h("p", { class: "empty" }, "Enter the id of somebody in the training data or in the events; whoever was active lately is named below.")); fill(terminal, calls([["Recommend to a user, over HTTP", curl("GET", "/v1/users/ID/recommendations?k=10")], ["Who was active lately, over HTTP", curl("GET", "/v1/events?limit=100")]])); return; }
     const at = `/v1/users/${encodeURIComponent(user)}`;
     fill(out, h("p", { class: "empty", "aria-busy": "true" }, "Looking …"));
     try {
-      const [history, recs] = await Promise.all([api("GET", `${at}/history?limit=200`), api("GET", `${at}/recommendations?k=10`)]);
-      if (user !== id.value.trim()) return;
+      // By its version: what an operator looks at isn't logged as shown to the user.
+      const [history, recs] = await Promise.all([call("GET", `${at}/history?limit=200`), call("GET", `${at}/recommendations?k=10&version=${encodeURIComponent(shared.model.current.version)}`)]);
       fill(out, h("div", { class: "two" }, historyCard(history), recsCard(recs)), h("div", { class: "stack", id: "because" }));
       say(`${user}: ${history.events.length} events, ${recs.items.length} recommendations`);
-      because(at);
+      because(at, call);
     } catch (error) {
       fill(out, retry(error, look));
     }
@@ -50,11 +52,11 @@ export async function users(main) {
       recs.items.length ? itemList(recs.items, { meta: reasonsOf }) : h("p", { class: "empty" }, "Nothing is left to recommend."));
   }
 
-  async function because(at) {
+  async function because(at, call) {
     const place = document.getElementById("because");
     if (!shared.model.can.similar || !place) return;
     try {
-      const { rows } = await api("GET", `${at}/because?rows=3&k=5`);
+      const { rows } = await call("GET", `${at}/because?rows=3&k=5`);
       fill(place, rows.length > 0 && h("div", { class: "three" }, rows.map((row) => h("section", { class: "card" }, h("h2", {}, row.title), itemList(row.items, { bars: false })))));
     } catch { /* the rows are an extra; the lists above stand */ }
   }
@@ -73,7 +75,7 @@ export async function users(main) {
 
   async function lately() {
     try {
-      const { events } = await api("GET", "/v1/events?limit=100");
+      const { events } = await latelyTurn()("GET", "/v1/events?limit=100");
       const found = [...new Map(events.filter((e) => !e.undone).map((e) => [e.user_id, e])).values()].slice(0, 12);
       fill(recent, found.length > 0 && h("section", { class: "card" }, h("header", {}, h("h2", {}, "Active lately")), h("div", { class: "row" }, found.map((e) => h("button", { type: "button", class: "chip-button", onclick: () => { id.value = e.user_id; look(); } }, e.user_id)))));
     } catch { fill(recent); }
