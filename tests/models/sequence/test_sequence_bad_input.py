@@ -208,3 +208,9 @@ def test_prefixes_of_a_very_long_session_are_refused_before_they_take_the_memory
     with memory.limited(2**24), pytest.raises(MemoryLimitError, match="leave out sessions"):
         next_after(data, at=n_events(WALKS) + 100, every=True)
     assert by_session(built(WALKS, np.arange(n_events(WALKS)))).test.truth.n_users == 3
+
+
+def test_more_pairs_of_items_than_fit_are_refused_before_they_are_counted() -> None:
+    data = built(WALKS, np.arange(n_events(WALKS)))
+    with memory.limited(2**10), pytest.raises(MemoryLimitError, match="use a smaller window"):
+        fitted("transitions", data)
