@@ -9,7 +9,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from cofactor.base import checks
+from cofactor.base import checks, memory
 from cofactor.base.errors import ArgumentError
 from cofactor.base.offsets import offsets
 from cofactor.data.catalogue import Catalogue
@@ -18,6 +18,9 @@ from cofactor.data.histories import Histories, in_order, picked
 from cofactor.data.ids import IdMap
 from cofactor.data.interactions import Interactions
 from cofactor.data.split import Part
+
+# Of each event of a prefix at the peak: its place, item, time and owner, and them sorted.
+_PREFIX_BYTES = 64
 
 
 def sessions_by_gap(events: Events, gap: float = 1800.0) -> Events:
@@ -114,12 +117,25 @@ def prefixes_of(
     lengths, counts
         int64 [n]: how long the shortest prefix of each is, and how many there are, each longer by
         one than that before it.
+
+    Raises
+    ------
+    MemoryLimitError
+        If they don't fit: all prefixes of one history of L events hold L²/2.
     """
     owners = np.repeat(users, counts)
     within = np.arange(len(owners)) - np.repeat(np.cumsum(counts) - counts, counts)
     ends = np.repeat(lengths, counts) + within
     starts = histories.indptr[owners]
     indptr = offsets(ends)
+    memory.require(
+        _PREFIX_BYTES * int(indptr[-1]),
+        what=(
+            f"{len(owners):,} prefixes of sessions, the longest of {int(ends.max(initial=0)):,}"
+            f" events, which hold {int(indptr[-1]):,} events together,"
+        ),
+        cure="leave out sessions of so many events (robots), or hold out last events (leave-last)",
+    )
     positions = np.repeat(starts - indptr[:-1], ends) + np.arange(indptr[-1])
     return histories.at(positions, indptr), histories.item_rows[starts + ends]
 
