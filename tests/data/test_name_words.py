@@ -9,7 +9,7 @@ import pytest
 
 import cofactor
 from cofactor.base.errors import DataError
-from cofactor.data.readers.name_words import role_of
+from cofactor.data.readers.name_words import role_of, with_id
 
 SOLD = [("kunde1", "A-1", 2), ("kunde2", "A-2", 1), ("kunde1", "A-2", 1)]
 
@@ -238,9 +238,17 @@ def test_a_field_of_its_own_comes_before_one_within_an_object(tmp_path: Path) ->
 
 def test_a_catalogue_is_known_by_the_words_of_its_names(tmp_path: Path) -> None:
     path = tmp_path / "Artikel.csv"
-    path.write_text("Artikelnr.;Bezeichnung;Preis\nA-1;Schlauch;3,50\nA-2;Topf;4,00\n")
+    path.write_text("Artikelnr.;Bezeichnung;Preis\nA-1;Schlauch;1.003,50\nA-0;Topf;\nA-2;Topf;4\n")
     sold = tmp_path / "sold.csv"
     sold.write_text("Kundennr.;Artikelnr.\n007;A-1\n8;A-2\n")
     events = cofactor.read(sold, items=path)
     assert events.users.to_pylist() == ["007", "8"]
-    assert events.item_table["item_id"].to_pylist() == ["A-1", "A-2"]
+    assert events.item_table["item_id"].to_pylist() == ["A-1", "A-0", "A-2"]
+    assert events.item_table["Preis"].to_pylist() == [1003.5, None, 4.0]
+
+
+def test_a_title_gives_way_to_the_column_that_holds_its_id(tmp_path: Path) -> None:
+    rows = ["7,S-1,Shirt,1", "8,S-2,Hat,2"]
+    path = write(tmp_path, "ga.csv", "Client ID,Product SKU,Product,Track No", rows)
+    assert cofactor.read(path).items.to_pylist() == ["S-1", "S-2"]
+    assert with_id("Track", ["Track No"]) is None

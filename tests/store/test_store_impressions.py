@@ -95,12 +95,21 @@ def test_a_request_id_with_another_content_is_a_conflict(store: Store) -> None:
         ({"probabilities": (1.0, 0.0)}, "probabilities must be a finite number above 0"),
         ({"probabilities": (1.0, 1.5)}, "probabilities must be"),
         ({"item_arms": ("x",)}, "item_arms must have 2 entries"),
+        ({"probabilities": (1.0, float("nan"))}, "probabilities must be"),
         ({"request_id": ""}, "request_id must have 1 to 200 characters"),
+        ({"user_id": "a\0"}, "user_id"),
+        ({"experiment": ""}, "experiment"),
+        ({"items": ("a", "b" * 201)}, "items"),
+        ({"items": ("a",) * 1_001, "probabilities": (1.0,) * 1_001}, "items must be at most 1,000"),
+        ({"time": -1}, "time must be"),
     ],
 )
 def test_what_cannot_be_logged_is_named(store: Store, given: dict[str, Any], message: str) -> None:
+    one = msgspec.structs.replace(impression("r", time=1), **given)
     with pytest.raises(ArgumentError, match=message):
-        store.log_impressions([msgspec.structs.replace(impression("r"), **given)])
+        store.log_impressions([one])
+    with pytest.raises(ArgumentError, match=message.partition(": ")[2] or message):
+        impression_line(one)
 
 
 def test_erasing_a_user_erases_what_was_shown_to_them(store: Store) -> None:

@@ -148,7 +148,7 @@ def train(
         training that was interrupted. Checkpoints are kept beside ``out`` until the model is saved
         where this is set, or the run has an engine.
     old
-        The model that this one shall replace: both are measured on events that neither was fitted
+        The model that this one is to replace: both are measured on events that neither was fitted
         on, for which this one is fitted once more.
 
     Raises
@@ -299,7 +299,9 @@ def _draw(
 ) -> None:
     from cofactor.training.curves import draw
 
-    draw({name: curve for name, curve in curves.items() if curve is not None}, plot, title)
+    names = {"measured": "measured: training part", "saved": "saved: all data"}
+    shown = {names[name]: curve for name, curve in curves.items() if curve is not None}
+    draw(shown, plot, title)
 
 
 def _fit(

@@ -5,13 +5,16 @@ moment ago.
 from __future__ import annotations
 
 import threading
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
+from cofactor.artifact.save import save
 from cofactor.data.interactions import Interactions
+from cofactor.models import registry
 from cofactor.models.recommender import Recommender
 from cofactor.service.settings import Settings
 from service.http.scenes import Start, TestClient, ids_of, in_loop, some_items
@@ -68,6 +71,18 @@ def test_stranger_gets_popularity_and_is_told_so(
     assert ids_of(answer) == shop_data.items.ids(best)
     assert answer.json()["source"] == "popularity"
     assert "nothing is known" in answer.json()["note"]
+
+
+@pytest.mark.parametrize("name", ["popularity", "biased_mf"])
+def test_unseen_user_is_answered_by_models_of_ratings(
+    name: str, folder: Path, start: Start, shop_data: Interactions
+) -> None:
+    """It was a 500: the profile of nobody had no values, where others' have."""
+    values = np.resize(np.float32([3, 5, 4]), len(shop_data))
+    save(registry.create(name).fit(replace(shop_data, values=values)), folder / "rated")
+    service = start(model="rated")
+    assert len(ids_of(service.get("/v1/users/nobody/recommendations?k=4"))) == 4
+    assert len(ids_of(service.post("/v1/recommend", json={"history": [], "k": 4}))) == 4
 
 
 def test_acknowledged_event_counts_in_the_next_answer(service: TestClient) -> None:

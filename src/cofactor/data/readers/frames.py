@@ -101,6 +101,14 @@ def read_frame(source: Any, options: Options, name: str = "data frame") -> Raw:
     return raw_of_table(table, roles, options, name, names=names, headed=not bare)
 
 
+def raw_of_whole(table: pa.Table, options: Options, source: str) -> Raw:
+    """Return the raw columns of a file's whole table."""
+    roles = find_roles(table.column_names, options, source)
+    if table.num_rows == 0:
+        raise DataError("the file has columns but no rows.", source=source)
+    return raw_of_table(table, roles, options, source, names=table.column_names)
+
+
 def raw_of_table(
     table: pa.Table,
     roles: Mapping[str, str],

@@ -77,7 +77,7 @@ class UserProfiles:
         history = self.store.history(user_id, self._settings.max_history)
         if not len(history):
             if row < 0:
-                return UserProfile(_NONE, None, _NONE, unseen=True)
+                return UserProfile(_NONE, self._values([]), _NONE, unseen=True)
             seen = data.item_rows[data.indptr[row] : data.indptr[row + 1]]
             return UserProfile(*self._trained(row), seen, row)
         found = data.items.find(list(history.item_ids))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
 import time
 from collections import Counter
@@ -34,6 +33,8 @@ from cofactor.store import IdMaker, Impression, Store
 log = logging.getLogger("cofactor.service")
 _SHADOWS = 32  # shadow lists under way at once
 INTERLEAVED = "interleaved"
+_CERTAIN = (1.0,) * 1_000  # of a list that isn't drawn
+_USERS = 1 << 16  # whose arms are remembered
 
 
 class _Answer(NamedTuple):
@@ -74,6 +75,7 @@ class Traffic:
         self.shadow: Experiment | None = None
         self._stamp: Any = ()
         self._explorers: dict[str, Explorer] = {}
+        self._arms: dict[str, Arm | None] = {}  # of users, in the experiment that is live
         self._exposures: Counter[str] = Counter()
         self._counted = False
         self._new_id = IdMaker()
@@ -151,7 +153,7 @@ class Traffic:
     async def _answered(self, scorer: Scorer, request: RecommendRequest, user: str) -> _Answer:
         live = self.live
         if live is not None and live.kind == "ab":
-            arm = live.arm_of(user)
+            arm = self._arm_of(live, user)
             loaded = None if arm is None else await self._loaded(arm)
             if arm is not None and loaded is not None:
                 explorer = self._explorer(arm.explore)
@@ -166,6 +168,16 @@ class Traffic:
         if live is None and shadow is not None and shadow.includes(user):
             return _Answer(given, shadow, shadow.arms[0].name)
         return _Answer(given)
+
+    def _arm_of(self, live: Experiment, user: str) -> Arm | None:
+        """A user's arm. Hashing costs little, but more than to remember who came lately."""
+        known = self._arms
+        if user in known:
+            return known[user]
+        if len(known) >= _USERS:
+            known.clear()
+        arm = known[user] = live.arm_of(user)
+        return arm
 
     async def _loaded(self, arm: Arm) -> Loaded | None:
         """An arm's version; None where it can't be loaded: its users get the current one, outside
@@ -243,8 +255,10 @@ class Traffic:
         while True:
             await asyncio.sleep(self._settings.watch_seconds)
             if self.experiments.stamp() != self._stamp:
-                with contextlib.suppress(Exception):
+                try:
                     await self._read()
+                except Exception:  # the next change is looked at nevertheless
+                    log.exception("experiments not read")
 
     async def _read(self) -> None:
         """Take over the experiments that run, once their versions are in memory."""
@@ -259,6 +273,7 @@ class Traffic:
             log.error("experiments not read", extra={"facts": {"problem": str(error)}})
             return
         await self._count_exposures(running)
+        self._arms = {}
         self.live = next((one for one in running if one.kind != "shadow"), None)
         self.shadow = next((one for one in running if one.kind == "shadow"), None)
         names = [one.name for one in running]
@@ -284,14 +299,18 @@ class Traffic:
         self, answer: _Answer, user: str, request_id: str, ms: float, shown: bool = True
     ) -> Impression:
         given = answer.given
-        drawn = [1.0 if item.probability is None else item.probability for item in given.items]
+        items = given.items
+        probabilities = _CERTAIN[: len(items)]
+        if items and items[0].probability is not None:  # all of a list's items are drawn or none
+            drawn = [1.0 if item.probability is None else item.probability for item in items]
+            probabilities = tuple(drawn)
         return Impression(
             request_id=request_id,
             user_id=user,
             version=given.model.version,
             source=given.source,
-            items=tuple(str(item.item_id) for item in given.items),
-            probabilities=tuple(drawn),
+            items=tuple([str(item.item_id) for item in items]),
+            probabilities=probabilities,
             experiment=None if answer.experiment is None else answer.experiment.name,
             arm=answer.arm,
             item_arms=answer.item_arms,

@@ -33,7 +33,7 @@ export function chart({ id, title, times, step, lines, unit = "", digits = 0 }) 
   const known = lines.filter((line) => line.values.some((v) => v));
   return h("figure", { class: "chart", id: id && `chart-${id}`, tabindex: id ? "-1" : null }, h("figcaption", {}, title, unit && h("small", {}, ` ${unit}`)),
     h("svg", { viewBox: `0 0 ${W} ${H}`, role: "img", "aria-label": `${title}: ${known.length ? known.map((line) => `${line.label}, at most ${number(Math.max(...line.values.map((v) => v ?? 0)), digits)}`).join("; ") : "nothing in this time"}` },
-      marks.map((v) => [h("line", { class: "grid", x1: LEFT, x2: W - 8, y1: y(v), y2: y(v) }), h("text", { class: "tick", x: LEFT - 7, y: y(v) + 4, "text-anchor": "end" }, number(v, most < 3 ? 1 : 0))]),
+      marks.map((v) => [h("line", { class: "grid", x1: LEFT, x2: W - 8, y1: y(v), y2: y(v) }), h("text", { class: "tick", x: LEFT - 7, y: y(v) + 4, "text-anchor": "end" }, number(v, Number.isInteger(v) ? 0 : most < 1 ? 2 : 1))]),
       times.map((t, n) => (times.length - 1 - n) % every === 0 && h("text", { class: "tick", x: x(n), y: H - 6, "text-anchor": "middle" }, label(t))),
       lines.map((line, at) => line.kind === "bars" ? line.values.map((v, n) => v ? h("rect", { class: `trace s${at}`, x: x(n) - (W - LEFT) / times.length * 0.38, width: (W - LEFT) / times.length * 0.76, y: y(v), height: Math.max(1, y(0) - y(v)) }, h("title", {}, `${label(times[n])}: ${number(v, digits)}`)) : null) : stretches(line.values).map((part) => part.length > 1
         ? h("path", { class: `trace s${at}`, d: `M${part.map(([n, v]) => `${x(n).toFixed(1)},${y(v).toFixed(1)}`).join(" L")}` })

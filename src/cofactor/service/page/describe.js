@@ -1,6 +1,6 @@
 // Describe an item that doesn't exist, and see what is similar to it; or read why this model can't do that.
 import { calls, curl, fill, h, itemList, quote, say, turns, wordsOf } from "./ui.js";
-import { shared } from "./state.js";
+import { link, params, shared } from "./state.js";
 
 export async function describe(main, here) {
   const can = shared.model.can.described_items;
@@ -15,6 +15,7 @@ export async function describe(main, here) {
   async function ask(event) {
     event?.preventDefault();
     if (!text.value.trim()) { text.focus(); return; }
+    link(here, { text: text.value.trim().slice(0, 1000) });
     showCalls();
     try {
       const answer = await turn()("POST", "/v1/similar", { text: text.value.trim(), k: 10 });
@@ -34,5 +35,6 @@ export async function describe(main, here) {
       out),
     terminal);
   fill(out, h("p", { class: "empty" }, "Similar items will appear here."));
-  showCalls();
+  text.value = params().get("text") ?? "";
+  if (can && text.value) await ask(); else showCalls();
 }

@@ -1,12 +1,13 @@
 // Experiments: how the arms do, day by day, with intervals that hold however often one looks.
 import { calls, curl, fill, h, number, quote, retry, turns } from "./ui.js";
-import { shared } from "./state.js";
+import { link, params, shared } from "./state.js";
 
-const WIDE = 640, HIGH = 200, LEFT = 52, BOTTOM = 26;
+const HIGH = 240, LEFT = 52, BOTTOM = 26;
 
 export async function experiments(main, here) {
   const out = h("div", { class: "stack" }), turn = turns(here);
   async function draw(name) {
+    link(here, { name });
     let answer;
     try {
       answer = await turn()("GET", `/v1/experiments${name ? `?name=${encodeURIComponent(name)}` : ""}`);
@@ -17,7 +18,7 @@ export async function experiments(main, here) {
     fill(out, answer.experiments.length ? shownOf(answer, draw) : none(), terminalOf(answer));
   }
   fill(main, h("div", { class: "lead" }, h("h1", {}, "Experiments"), h("p", {}, "Which version serves people better, measured on people. The intervals may be looked at any day.")), out);
-  await draw(null);
+  await draw(params().get("name"));
 }
 
 const none = () => h("section", { class: "card" }, h("p", {}, "No experiment yet. An A/B test gives each version a part of the users; the command below starts one."));
@@ -67,7 +68,7 @@ function tableOf(results) {
     ["Outcome per user", (a) => (a.mean === undefined ? "–" : `${a.mean.toPrecision(3)} (${a.low.toPrecision(3)}–${a.high.toPrecision(3)})`)],
     ["p99", (a) => (a.p99_ms === undefined ? "–" : `${number(a.p99_ms, 1)} ms`)], ["Fallbacks", (a) => (a.fallback_share === undefined ? "–" : `${number(100 * a.fallback_share, 1)} %`)],
     ["Items shown", (a) => number(a.coverage)]];
-  return h("div", { class: "table", tabindex: "0", role: "group", "aria-label": "Arms, to scroll" }, h("table", {},
+  return h("div", { class: "table", tabindex: "0", role: "group", "aria-label": "Arms, to scroll" }, h("table", { class: "cards" },
     h("thead", {}, h("tr", {}, ["Arm", ...columns.map(([t]) => t)].map((t) => h("th", { scope: "col" }, t)))),
     h("tbody", {}, results.arms.map((a, n) => h("tr", {}, h("th", { scope: "row" }, a.arm, " ", n === 0 && h("span", { class: "tag" }, "control")),
       columns.map(([t, of]) => h("td", { class: "n", "data-of": t }, of(a))))))));
@@ -75,6 +76,8 @@ function tableOf(results) {
 
 // Lines with bands of their intervals over days; text beside it says the same.
 function chartOf(title, series, zero = false) {
+  // Drawn about as wide as it is shown, so that its writing has the page's size.
+  const WIDE = matchMedia("(max-width: 720px)").matches ? 340 : 1080;
   const points = series.flatMap(([, days]) => days);
   const values = points.flatMap((d) => [d.low, d.high]).concat(zero ? [0] : []);
   const [from, to] = [Math.min(...points.map((d) => d.time)), Math.max(...points.map((d) => d.time))];
@@ -98,7 +101,7 @@ function chartOf(title, series, zero = false) {
     h("ul", { class: "legend" }, series.map(([name], n) => h("li", {}, h("i", { class: `arm-${n % 4}` }), name))));
 }
 
-function terminalOf({ results }) {
+function terminalOf({ results, experiments: all }) {
   const { folder, current, versions } = shared.model;
   const other = versions.find((v) => !v.current)?.version ?? "NEW";
   return calls([
@@ -106,5 +109,5 @@ function terminalOf({ results }) {
     ["Look, on the command line", `cofactor experiment status ${quote(folder)}`],
     results && ["Stop, on the command line", `cofactor experiment stop ${quote(folder)} --name ${quote(results.name)}`],
     ["All of this, over HTTP", curl("GET", "/v1/experiments")],
-  ]);
+  ], !all.length);
 }

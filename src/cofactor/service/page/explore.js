@@ -58,6 +58,7 @@ export async function explore(main, here) {
       return;
     }
     const items = answer.items;
+    found.classList.toggle("brief", !words);
     keepFocus(found, () => fill(found, h("p", { class: "hint", id: "search-hint" }, words ? (items.length ? `${items.length === 10 ? "The ten best" : items.length} found` : "No title has these words, nor is it an id.") : "The most popular items"),
       items.length ? itemList(items, { acts, ranks: false, bars: false, meta: (i) => (i.interactions === undefined || i.interactions === null ? "not known to the model yet" : `${number(i.interactions)} users`) }) : null));
     if (words) say(`${items.length} items found`);
@@ -140,7 +141,7 @@ export async function explore(main, here) {
       card("find-title", "Find items", null, h("div", { class: "searchbox" }, h("label", { class: "visually-hidden", for: "search" }, "Find items by title"), search), found),
       h("div", { class: "stack" },
         card("past-title", "The history", shared.model.can.order ? "oldest first; this model reads the order" : "oldest first", history),
-        card("filter-title", "Filter", "only items for which this holds", h("label", { class: "visually-hidden", for: "where" }, "Condition on the items' attributes"), where, whereSays, columnsHint(where)),
+        h("div", { class: "filter" }, card("filter-title", "Filter", "only items for which this holds", h("label", { class: "visually-hidden", for: "where" }, "Condition on the items' attributes"), where, whereSays, columnsHint(where))),
         near),
       h("div", { class: "wide" }, h("section", { class: "card", "aria-labelledby": "recs-title" }, h("header", {}, h("h2", { id: "recs-title" }, "Recommendations"), about), recs))),
     terminal);

@@ -71,7 +71,7 @@ export async function items(main, here) {
       fill(events, found.events.length ? h("div", { class: "table", tabindex: "0", role: "group", "aria-label": "Events, to scroll" }, h("table", { class: "cards" },
         h("thead", {}, h("tr", {}, ["User", "What", "Item", "When", ""].map((t) => h("th", { scope: "col" }, t)))),
         h("tbody", {}, found.events.map((e) => h("tr", { class: e.undone ? "undone" : null }, h("th", { scope: "row" }, h("a", { href: `#users?user=${encodeURIComponent(e.user_id)}` }, e.user_id)),
-          h("td", { "data-of": "What" }, e.kind, e.value === undefined || e.value === null ? null : ` ${number(e.value, 1)}`), h("td", { "data-of": "Item" }, e.title ?? e.item_id, e.state !== "visible" && [" ", h("span", { class: "tag warm" }, e.state)]),
+          h("td", { "data-of": "What" }, e.kind, e.value === undefined || e.value === null ? null : ` ${number(e.value, 1)}`), h("td", { "data-of": "Item" }, e.title ?? e.item_id, e.state && e.state !== "visible" && [" ", h("span", { class: "tag warm" }, e.state)]),
           h("td", { class: "n", "data-of": "When" }, h("time", { datetime: when(e.time), title: when(e.time) }, ago(e.time))), h("td", { class: "n" }, e.undone ? "undone" : actButton("↶", `Undo ${e.kind} of ${e.user_id}`, () => undo(e, before)))))))) : h("p", { class: "empty" }, "No events yet."),
       h("div", { class: "row end" }, before && h("button", { type: "button", onclick: () => latest() }, "Newest"), h("button", { type: "button", disabled: !found.next, onclick: () => latest(found.next) }, "Earlier")));
     } catch (error) { fill(events, retry(error, () => latest(before))); }
@@ -91,6 +91,6 @@ export async function items(main, here) {
   fill(main,
     h("div", { class: "lead" }, h("h1", {}, "Items and events"), h("p", {}, "The catalogue as it stands now, and what users did last. A hidden item is in no answer.")),
     h("section", { class: "card", "aria-label": "Items" }, h("div", { class: "controls" }, h("label", {}, "Search", search), h("label", {}, "Filter", where), h("label", {}, "State", state)), out),
-    h("section", { class: "card", "aria-labelledby": "events-title" }, h("header", {}, h("h2", { id: "events-title" }, "The last events"), h("p", {}, "of all users, newest first")), events), terminal);
+    h("section", { class: "card", "aria-labelledby": "events-title" }, h("header", {}, h("h2", { id: "events-title" }, "The last events"), h("p", {}, "of all users, in the order of arrival, the latest first")), events), terminal);
   await Promise.all([look(), latest()]);
 }

@@ -26,7 +26,7 @@ async function show() {
   document.title = `${title} · Cofactor`;
   fill(document.getElementById("tabs"), Object.entries(VIEWS).map(([name, [label]]) =>
     h("li", {}, h("a", { href: `#${name}`, "aria-current": name === id ? "page" : null }, label))));
-  document.querySelector("#tabs [aria-current]")?.scrollIntoView({ block: "nearest", inline: "nearest" });
+  document.querySelector("#tabs [aria-current]")?.scrollIntoView({ block: "nearest", inline: "center" });
   visit.abort();
   visit = new AbortController();
   // What a view that was left still draws isn't seen: its place is no longer in the page.

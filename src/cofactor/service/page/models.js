@@ -61,7 +61,7 @@ export async function models(main, here) {
           h("td", { class: "n", "data-of": "Saved" }, v.created ? new Date(v.created).toISOString().slice(0, 16).replace("T", " ") : ""),
           h("td", { class: "n", "data-of": "Knows" }, v.data ? h("div", {}, amounts(v).split(", ").map((line) => h("div", {}, line))) : ""),
           h("td", { "data-of": "Measured on" }, people(v), alike(v, model.current) || !v.metrics?.metrics ? null : ", other events"),
-          names.map((n) => h("td", { class: "drawn", "data-of": n }, shown.includes(v) && metricOf(v, n) ? h("div", {}, whisker([metricOf(v, n)], axes[n]), h("small", {}, `${metricOf(v, n).value.toFixed(4)} ${interval(metricOf(v, n))}`)) : h("span", { class: "hint" }, "–"))),
+          names.map((n) => h("td", { class: "drawn", "data-of": n }, shown.includes(v) && metricOf(v, n) ? h("div", {}, whisker([metricOf(v, n)], axes[n]), h("b", {}, metricOf(v, n).value.toFixed(4)), " ", h("small", {}, interval(metricOf(v, n)))) : h("span", { class: "hint" }, "–"))),
           h("td", { class: "n" }, model.can_promote && !v.current && !v.problem && h("button", { type: "button", onclick: () => promote(v, model.current) }, "Promote"))))))),
       h("p", { class: "hint" }, "Dots are metrics on held-out data, bars their 95 % intervals, of versions that were measured on the same held-out events as the one that answers; an arrow stands where one is beyond the axis. Promotion checks the files, the scores and, once there are enough of them, the stored events."));
   }
@@ -76,7 +76,7 @@ function aboutOf(model) {
   const rows = [
     ["Data", `${data.source}: ${number(data.users)} users, ${number(data.items)} items, ${number(data.interactions)} interactions`],
     ["Measured", split ?? "not measured"], ["Fitted", run?.fitted_on ? `on ${run.fitted_on}${run.fit_seconds ? `, ${run.fit_seconds} s` : ""}` : "–"],
-    ["Settings", Object.entries(config).filter(([, v]) => v !== "" && !(Array.isArray(v) && !v.length)).map(([k, v]) => `${k} ${v ?? "none"}`).join(", ")],
+    ["Settings", settingsOf(config)],
     ["It can", Object.entries(model.can).filter(([, yes]) => yes).map(([k]) => k.replace("_", " ")).join(", ") || "rank"],
     ["Its limits", h("div", {}, (limits ?? []).map((line) => h("p", {}, line)))],
     ["Licence", licence ?? "not stated"],
@@ -84,6 +84,13 @@ function aboutOf(model) {
   return h("section", { class: "card" }, h("header", {}, h("h2", {}, `About ${model.current.version}`)),
     h("div", { class: "table" }, h("table", {}, h("tbody", {}, rows.map(([k, v]) => h("tr", {}, h("th", { scope: "row" }, k), h("td", {}, v)))))),
     card && h("details", {}, h("summary", {}, "The model card, as text"), h("pre", {}, card)));
+}
+
+// Settings that are open are found from the data, or are off.
+function settingsOf(config) {
+  const given = Object.entries(config).filter(([, v]) => v !== null && v !== "" && !(Array.isArray(v) && !v.length)).map(([k, v]) => `${k} ${v}`);
+  const open = Object.keys(config).filter((k) => config[k] === null);
+  return [...given, ...(open.length ? [`by the data or off: ${open.join(", ")}`] : [])].join(", ");
 }
 
 function terminalOf(model) {

@@ -198,7 +198,7 @@ export function reasonsOf(item) {
 }
 
 // The words and features that contributed to a score, in models with content.
-export function wordsOf(item, lead = "by its words") {
+export function wordsOf(item, lead = "by its content") {
   if (!item.words?.length) return null;
   return h("div", { class: "words" }, `${lead} `, item.words.map((w) => h("span", { class: "word", title: `adds ${w.contribution.toPrecision(2)}` }, w.word)));
 }

@@ -17,7 +17,8 @@ export async function users(main, here) {
     const at = `/v1/users/${encodeURIComponent(user)}`;
     fill(out, h("p", { class: "empty", "aria-busy": "true" }, "Looking …"));
     try {
-      const [history, recs] = await Promise.all([call("GET", `${at}/history?limit=200`), call("GET", `${at}/recommendations?k=10`)]);
+      // By its version: what an operator looks at isn't logged as shown to the user.
+      const [history, recs] = await Promise.all([call("GET", `${at}/history?limit=200`), call("GET", `${at}/recommendations?k=10&version=${encodeURIComponent(shared.model.current.version)}`)]);
       fill(out, h("div", { class: "two" }, historyCard(history), recsCard(recs)), h("div", { class: "stack", id: "because" }));
       say(`${user}: ${history.events.length} events, ${recs.items.length} recommendations`);
       because(at, call);
