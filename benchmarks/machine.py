@@ -148,7 +148,7 @@ def _copy_of_one(right: np.ndarray, left: np.ndarray) -> None:
         left[k] = right[k]
 
 
-@kernel
+@kernel(allocates=True)
 def _gather_of_one(table: np.ndarray, part: np.ndarray, sums: np.ndarray) -> None:
     held, ones = np.zeros(64, np.float32), np.ones(part.shape[0], np.float32)
     accumulate(table, part, part.shape[0], ones, held)

@@ -22,7 +22,9 @@ def _ease(data: str) -> Case:
 
 
 def _ours(neighbours_of: str) -> Entrant:
-    settings = {"neighbours": 100, "neighbours_of": neighbours_of}
+    # Plain cosine, as the peers have it: without the default's weighting and shrinkage.
+    plain = {"weighting": "none", "shrinkage": 0.0}
+    settings = {"neighbours": 100, "neighbours_of": neighbours_of, **plain}
     return Entrant("cofactor", "ours:Model", settings={"model": "item_knn", "set": settings})
 
 

@@ -194,6 +194,27 @@ def test_recommend_to_a_stranger_by_history_with_reasons(cofactor: Run, trained:
     assert "because of" in told
 
 
+def test_a_model_without_reasons_recommends_and_says_that_it_has_none(
+    cofactor: Run, shop_files: Path, tmp_path: Path
+) -> None:
+    model = tmp_path / "popular"
+    source = shop_files / "events.csv"
+    assert cofactor("train", source, "--model", "popularity", "--out", model).code == 0
+    done = cofactor("recommend", model, "--history", "book-01", "-k", 3, "--explain")
+    assert done.code == 0
+    assert "book-" in done.out
+    assert "no reasons: popularity isn't linear in a user's past" in done.err
+
+
+def test_an_unknown_user_is_refused_with_the_way_to_answer_one(
+    cofactor: Run, trained: Path
+) -> None:
+    done = cofactor("recommend", trained, "--user", "nobody")
+    assert done.code == 1
+    assert "known users have ids like '" in done.sentence
+    assert "--history ID,ID,... takes the items of an unseen user" in done.sentence
+
+
 def test_recommend_with_a_condition_and_blocked_items(cofactor: Run, trained: Path) -> None:
     words = (
         "recommend",
@@ -234,6 +255,15 @@ def test_all_users_go_into_a_file(
     assert [p.name for p in tmp_path.iterdir()] == [out.name]
     (tmp_path / "plain").touch()
     assert out.stat().st_mode == (tmp_path / "plain").stat().st_mode
+
+
+def test_all_users_keep_what_they_have_seen_if_that_is_wished(
+    cofactor: Run, trained: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "lists.parquet"
+    done = cofactor("recommend", trained, "--all-users", "--keep-seen", "-k", 60, "--out", out)
+    assert done.code == 0
+    assert pq.read_table(out).num_rows == 120 * 60
 
 
 def test_similar_by_title_and_by_id_agree(cofactor: Run, trained: Path) -> None:

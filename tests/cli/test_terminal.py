@@ -276,3 +276,16 @@ def test_an_action_shows_its_own_options_and_an_example(
     assert own in text
     assert not [other for other in others.split() if other in text]
     assert f"Example: cofactor {action} " in text
+
+
+def test_the_list_of_commands_fits_80_columns(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["--help"]) == 0
+    assert max(map(len, capsys.readouterr().out.splitlines())) <= 80
+
+
+def test_a_remark_names_options_and_comes_once(capsys: pytest.CaptureFixture[str]) -> None:
+    output = Output()
+    for _ in range(3):
+        output.progress.say("3 of 9 are 0: leave them out with min_value=1")
+    said = capsys.readouterr().err.splitlines()
+    assert said == ["· 3 of 9 are 0: leave them out with --min-value 1"]

@@ -28,6 +28,12 @@ SOLD = [("kunde1", "A-1", 2), ("kunde2", "A-2", 1), ("kunde1", "A-2", 1)]
         ("Quantity (- Refund)", "value"),
         ("Date de commande", "time"),
         ("checkout_date", "time"),
+        ("Kundennr.", "user"),
+        ("Kunden_Nr", "user"),
+        ("Artikelnummer", "item"),
+        ("Bestelldatum", "time"),
+        ("Bestellnummer", None),
+        ("Rechnungsnr.", None),
         ("Order #", None),
         ("N° commande", None),
         ("due_date", None),
@@ -199,3 +205,43 @@ def test_all_reasons_are_told_where_no_row_is_left(tmp_path: Path) -> None:
     path = write(tmp_path, "sold.csv", "user,item,date", ["a,x,soon", "b,,soon"])
     with pytest.raises(DataError, match="1 row has no item id, 2 rows have no time in"):
         cofactor.read(path, on_bad="skip")
+
+
+def nested(kind: str, folder: Path) -> Path:
+    events = [
+        {"ts": 1_600_000_000 + n, "sessionId": f"s{n}", "product": {"id": f"p{n % 3}", "price": 3}}
+        for n in range(6)
+    ]
+    events[0]["visitor"] = {"device": {"id": "d"}, "country": None}
+    path = folder / f"events.{kind}"
+    lines = [json.dumps(event) for event in events]
+    path.write_text("\n".join(lines) if kind == "jsonl" else f"[{','.join(lines)}]")
+    return path
+
+
+@pytest.mark.parametrize("kind", ["jsonl", "json"])
+def test_an_id_within_an_object_is_found_by_its_path(kind: str, tmp_path: Path) -> None:
+    events = cofactor.read(nested(kind, tmp_path))
+    assert events.users.to_pylist() == [f"s{n}" for n in range(6)]
+    assert events.items.to_pylist() == ["p0", "p1", "p2"] * 2
+    named = cofactor.read(nested(kind, tmp_path), user="sessionId", value="product.price")
+    assert named.values is not None
+    assert named.values.tolist() == [3.0] * 6
+
+
+def test_a_field_of_its_own_comes_before_one_within_an_object(tmp_path: Path) -> None:
+    path = tmp_path / "events.jsonl"
+    path.write_text('{"user": "u", "item": "i", "context": {"itemid": "other", "user_id": "x"}}\n')
+    events = cofactor.read(path)
+    assert (events.users.to_pylist(), events.items.to_pylist()) == (["u"], ["i"])
+
+
+def test_a_catalogue_is_known_by_the_words_of_its_names(tmp_path: Path) -> None:
+    path = tmp_path / "Artikel.csv"
+    path.write_text("Artikelnr.;Bezeichnung;Preis\nA-1;Schlauch;1.003,50\nA-0;Topf;\nA-2;Topf;4\n")
+    sold = tmp_path / "sold.csv"
+    sold.write_text("Kundennr.;Artikelnr.\n007;A-1\n8;A-2\n")
+    events = cofactor.read(sold, items=path)
+    assert events.users.to_pylist() == ["007", "8"]
+    assert events.item_table["item_id"].to_pylist() == ["A-1", "A-0", "A-2"]
+    assert events.item_table["Preis"].to_pylist() == [1003.5, None, 4.0]

@@ -54,7 +54,7 @@ def test_bad_rows_are_skipped_on_demand_and_counted(tmp_path: Path) -> None:
         for note in events.notes
     )
     assert any(note.startswith("skipped 1 row with no item id") for note in events.notes)
-    assert any(note.startswith("skipped 1 lines that have not 3 fields") for note in events.notes)
+    assert any(note.startswith("skipped 1 line without 3 fields") for note in events.notes)
 
 
 def test_lines_are_counted_through_blank_lines_and_quoted_line_breaks(tmp_path: Path) -> None:
@@ -138,7 +138,7 @@ def test_damaged_gzip_is_said(tmp_path: Path) -> None:
 def test_mixed_delimiters_are_told(tmp_path: Path) -> None:
     message = refusal(tmp_path, "user,item,rating\n1,2,3\n1;3;4\n2,3,4\n5\t6\t7\n")
     assert message == (
-        "events.csv: 2 lines have not the 3 fields of the first, split at ',' (';' stands there:"
+        "events.csv: 2 lines don't have the 3 fields of the first, split at ',' (';' stands there:"
         " mixed delimiters); fix them, "
         r"give delimiter=, or drop them with on_bad='skip': line 3: '1;3;4'; line 5: '5\t6\t7'"
     )

@@ -34,6 +34,13 @@ IDS = (
         rows=[("u1", "1.0"), ("u1", "1.1"), ("u2", "2.0")],
     ),
     Case(
+        name="versions of which one month has whole ones only",
+        origin="a folder of monthly logs",
+        files={"01.csv": "user,item\nu1,1.0\nu2,2.0\n", "02.csv": "user,item\nu1,1.1\n"},
+        source=".",
+        error="whole numbers",
+    ),
+    Case(
         name="leading zeros stay",
         origin="EAN and postal numbers",
         files={"a.csv": "user,item\n007,a\n7,b\n"},

@@ -83,6 +83,53 @@ NUMBERS = (
         notes=("negative.*min.value",),
     ),
     Case(
+        name="points of thousands beside decimal commas in euros",
+        origin="a till's export",
+        files=_values("1.000 €", "3,50 €"),
+        rows=_rows(1000, 3.5),
+    ),
+    Case(
+        name="dollars of thousands",
+        origin="a report",
+        files=_values("$1,234.50", "$3"),
+        rows=_rows(1234.5, 3),
+    ),
+    Case(
+        name="a point where commas were said",
+        origin="merged exports",
+        files=_values("4,5", "4.5"),
+        options={"decimal": ","},
+        error="4.5",
+    ),
+    Case(
+        name="a comma where points were said",
+        origin="merged exports",
+        files=_values("4,5", "4.5"),
+        options={"decimal": "."},
+        error="4,5",
+    ),
+    Case(
+        name="months of which one has thousands only",
+        origin="a folder of a till's monthly exports",
+        files={
+            "01.csv": "user;item;hours\nu0;a;1.000\nu1;b;2.500\n",
+            "02.csv": "user;item;hours\nu0;b;4,5\n",
+        },
+        source=".",
+        rows=[("u0", "a", 1000.0), ("u1", "b", 2500.0), ("u0", "b", 4.5)],
+        notes=("decimal commas",),
+    ),
+    Case(
+        name="months of which one has points",
+        origin="a folder of exports of two programs",
+        files={
+            "01.csv": "user;item;hours\nu0;a;1.5\nu1;b;2.5\n",
+            "02.csv": "user;item;hours\nu0;b;4,5\n",
+        },
+        source=".",
+        error="decimal",
+    ),
+    Case(
         name="stars of asterisks",
         origin="scraped reviews",
         files={"a.csv": "user,item,rating\nu1,a,*****\nu2,b,***\n"},

@@ -20,7 +20,7 @@ SOURCE = Path(__file__).parents[2] / "src"
 TINY_KERNEL = """
 from cofactor.kernels.cpu.jit import kernel
 
-@kernel
+@kernel(allocates=True)
 def doubled(x):
     return 2.0 * x
 """

@@ -138,4 +138,4 @@ def test_the_command_says_what_was_compared(
     capsys.readouterr()
     assert main(["retrain", v1, str(tmp_path / "new.csv"), "--out", v2, "-q"]) == 0
     said = " ".join(capsys.readouterr().out.split())
-    assert "new events, which neither model was fitted on, of" in said
+    assert "new events, which neither model was fitted on: of" in said

@@ -33,6 +33,8 @@ def rows(n: int, seed: int, start: int) -> list[Row]:
     ]
 
 
+# What a service stores of a click: no value.
+BARE = "user,item,time\nsomebody,i1,1650000000\n"
 OLD, NEW = rows(400, 0, 1_600_000_000), rows(150, 1, 1_650_000_000)
 
 
@@ -183,14 +185,41 @@ def test_somebody_who_asked_for_it_is_forgotten(tmp_path: Path) -> None:
     assert gone not in done.trained.model.data.users.ids()
 
 
-def test_events_that_do_not_fit_are_refused(tmp_path: Path) -> None:
-    train(written(tmp_path / "old.csv", OLD), "ease", tmp_path / "v1", run=ONE)
+@pytest.mark.parametrize(
+    ("reading", "counts_as"), [(Reading(), 2.0), (Reading(min_value=3.0), None)]
+)
+def test_events_without_a_value_count_as_liked_where_the_model_ranks(
+    tmp_path: Path, reading: Reading, counts_as: float | None
+) -> None:
+    """What a service stores of clicks has no values; what it was trained on may have."""
+    rows = [
+        (user, item, 2.0 + (row % 4 == 0), time) for row, (user, item, _, time) in enumerate(OLD)
+    ]
+    rows.append(("u1", "i2", 2.0, 1_500_000_000))
+    train(
+        written(tmp_path / "old.csv", rows), "popularity", tmp_path / "v1", reading=reading, run=ONE
+    )
     bare = tmp_path / "bare.csv"
-    bare.write_text("user,item,time\nu1,i1,1650000000\n")
-    with pytest.raises(DataError, match="have no values, and those of the model have"):
+    bare.write_text(BARE)
+    done = retrain(tmp_path / "v1", [bare], tmp_path / "v2", run=ONE)
+    data = done.trained.model.data
+    row = int(data.users.find(["somebody"])[0])
+    assert int((data.user_rows == row).sum()) == 1
+    if counts_as is None:
+        assert data.values is None
+    else:
+        assert data.values[data.user_rows == row].tolist() == [counts_as]
+        assert any("no values; each counts as 2, the median" in note for note in data.notes)
+
+
+def test_events_that_do_not_fit_are_refused(tmp_path: Path) -> None:
+    train(written(tmp_path / "old.csv", OLD), "bias", tmp_path / "v1", run=ONE)
+    bare = tmp_path / "bare.csv"
+    bare.write_text(BARE)
+    with pytest.raises(DataError, match="have no values, and the model learns values"):
         retrain(tmp_path / "v1", [bare], tmp_path / "v2", run=ONE)
     timeless = written(tmp_path / "timeless.csv", NEW, times=False)
-    with pytest.raises(DataError, match="have no times, and those of the model have"):
+    with pytest.raises(DataError, match="have no times, and the model's have"):
         retrain(tmp_path / "v1", [timeless], tmp_path / "v2", run=ONE)
     with pytest.raises(ArgumentError, match="name a SOURCE"):
         retrain(tmp_path / "v1", [], tmp_path / "v2", run=ONE)

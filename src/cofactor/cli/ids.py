@@ -38,23 +38,15 @@ def known_users(words: Sequence[str], known: IdMap) -> str | list[str]:
     Raises
     ------
     UnknownIdError
-        If some of several are unknown.
+        If some are unknown.
     """
-    if len(words) == 1 and ("," not in words[0] or known.find_one(words[0]) >= 0):
-        return words[0]
     found, strange = listed_ids(words, known)
     if strange:
-        raise UnknownIdError(_unknown("user", strange, known))
-    return found
-
-
-def _unknown(what: str, strange: Sequence[str], known: IdMap) -> str:
-    example = f" like {known.ids([0])[0]!r}" if len(known) else ""
-    return (
-        f"unknown {what if len(strange) == 1 else what + 's'}"
-        f" {', '.join(map(repr, strange[:5]))}; the {len(known):,} known {what}s have"
-        f" {known.kind} ids{example}."
-    )
+        raise UnknownIdError(
+            f"{known.unknown(strange, 'user')} --history ID,ID,... takes the items of an unseen"
+            " user instead."
+        )
+    return found[0] if len(found) == 1 else found
 
 
 def history_of(options: Sequence[str], known: IdMap) -> list[str] | dict[str, float]:
@@ -73,7 +65,7 @@ def history_of(options: Sequence[str], known: IdMap) -> list[str] | dict[str, fl
         raise ArgumentError("--history holds no item id.")
     strange = [word for word, _ in pairs if known.find_one(word) < 0]
     if strange:
-        raise UnknownIdError(f"--history: {_unknown('item', strange, known)}")
+        raise UnknownIdError(f"--history: {known.unknown(strange, 'item')}")
     values = {word: value for word, value in pairs if value is not None}
     if not values:
         return [word for word, _ in pairs]

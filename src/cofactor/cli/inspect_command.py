@@ -43,11 +43,9 @@ def command(
         f"fitted on {data.source}: {data.n_users:,} users, {data.n_items:,} items,"
         f" {data.n_interactions:,} interactions"
     )
-    for note in data.notes:
-        output.line(f"  {note}")
     notes = facts.run.get("notes", [])
-    for note in notes if isinstance(notes, list) else []:
-        output.line(f"  {note}")
+    for note in (*data.notes, *(notes if isinstance(notes, list) else [])):
+        output.line(f"  {in_options(note)}")
     output.line(f"licence: {known.licence}")
     for limit in known.limits:
         output.line(f"  {limit}")

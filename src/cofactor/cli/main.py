@@ -14,37 +14,30 @@ from collections.abc import Sequence
 
 # Name -> what it does, in the order of the help. Each is a module of this package (see ``app``).
 COMMANDS: dict[str, str] = {
-    "demo": (
-        "the whole tour: data, models side by side, recommendations, similar items, a saved model"
-    ),
-    "datasets": (
-        "named public datasets: list them, show one's licence, fetch one with its checksum verified"
-    ),
-    "describe": "counts, density, time span, long tail of a source, and what was dropped and why",
-    "shard": "a source larger than memory into a folder that the other commands take as a source",
-    "train": "train a model on a source, measure it on a held-out part, and save it",
-    "retrain": "train a saved model again on its own data and on what came since",
+    "demo": "a tour in a minute: data, models, recommendations, reasons",
+    "datasets": "public datasets by name: list them, show a licence, fetch one",
+    "describe": "what a source holds, and what was left out when it was read",
+    "shard": "divide a source larger than memory into a folder of shards",
+    "train": "train a model on a source, measure it on a held-out part, save it",
+    "retrain": "train a saved model again on its own data and new events",
     "evaluate": "measure a saved model on interactions it wasn't trained on",
-    "curve": (
-        "how well items with 0, 1, 2, 5, 10 ... interactions are ranked: where content stops"
-        " helping"
-    ),
-    "compare": "several models on one split: one table with intervals and paired tests",
-    "tune": "search a model's settings on a validation part; the test part is used once",
-    "runs": "runs that were kept in a folder: list them, show one, compare two",
-    "recommend": "recommend items to a user, to a history, or to all users into a file",
+    "curve": "ranking quality by an item's number of interactions",
+    "compare": "several models on one split, with intervals and paired tests",
+    "tune": "search a model's settings on a validation part",
+    "runs": "measurements kept in a folder: list, show, compare",
+    "recommend": "recommend items to users, to a history, or to all users",
     "similar": "the items most like an item",
-    "serve": "a saved model behind HTTP, with a durable event store and a page",
-    "promote": "let a version of a served model answer after checks, or go back to the one before",
+    "serve": "serve a saved model over HTTP, with an event store and a page",
+    "promote": "choose the version that answers, after checks, or roll back",
     "experiment": "A/B tests, interleaving and shadow traffic on served versions",
-    "ope": "what a model that was never online would have earned, from logged lists",
-    "inspect": "what a saved model is, its model card, without loading its arrays",
-    "models": "the models there are, and their settings",
-    "metrics": "the metrics there are, and their formulas in a line each",
-    "reproduce": "published and tutorial experiments run again: our figures beside theirs",
-    "events": "the service's event store: import, export, back up, restore, count",
-    "completion": "what a shell needs to complete commands and options on Tab",
-    "doctor": "what this installation has: versions, threads, kernels, local datasets",
+    "ope": "what another model would have earned, from logged lists",
+    "inspect": "what a saved model is: settings, measurements, model card",
+    "models": "the models and their settings",
+    "metrics": "the metrics and their formulas",
+    "reproduce": "run published experiments again: our figures beside theirs",
+    "events": "the event store: import, export, back up, restore, count",
+    "completion": "the lines that a shell needs for completion on Tab",
+    "doctor": "what this installation has: versions, threads, kernels, data",
 }
 
 
@@ -190,15 +183,13 @@ def _help() -> str:
         [
             "Usage: cofactor COMMAND [OPTIONS]",
             "",
-            "A recommender toolkit: raw interactions in, honest numbers and recommendations out.",
+            "A recommender toolkit: train, evaluate honestly, recommend, serve.",
             "",
             "Commands:",
             *lines,
             "",
-            (
-                "Begin with `cofactor demo`. `cofactor COMMAND --help` shows a command's options;"
-                " every command takes --json."
-            ),
+            "Begin with `cofactor demo`. `cofactor COMMAND --help` shows its options.",
+            "Every command takes --json.",
         ]
     )
 

@@ -12,6 +12,7 @@ from typing import Any, TextIO
 
 from cofactor.base.progress import Progress, Task
 from cofactor.cli.streams import printable
+from cofactor.cli.words import in_options
 
 
 class Output:
@@ -160,9 +161,15 @@ class _Terminal:
 
     def __init__(self, bars: bool) -> None:
         self.bars = bars
+        self.said: set[str] = set()
 
     def say(self, text: str) -> None:
-        print(wrapped(f"· {printable(text)}", sys.stderr), file=sys.stderr, flush=True)
+        # A remark on the data comes from each of several models.
+        if text in self.said:
+            return
+        self.said.add(text)
+        shown = in_options(printable(text))
+        print(wrapped(f"· {shown}", sys.stderr), file=sys.stderr, flush=True)
 
     @contextmanager
     def task(self, name: str, total: int | None) -> Iterator[Task]:

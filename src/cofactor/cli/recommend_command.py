@@ -141,14 +141,14 @@ def command(
 
     who.check()
     output = show.output()
-    rules = as_rules(lists.rerank)
+    how: dict[str, Any] = {"rerank": as_rules(lists.rerank), "exclude_seen": not which.keep_seen}
     run = compute.run(output)
     loaded = load(model)
     if which.items is not None:
         before = loaded.data.n_items
         loaded = loaded.with_items(which.items, known="skip")
         output.line(f"{loaded.data.n_items - before:,} new items")
-    how: Any = {"filters": _filters(output, loaded, which), "rerank": rules}
+    how["filters"] = _filters(output, loaded, which)
     if who.all_users:
         if show.out is None:
             raise typer.BadParameter("--all-users needs --out FILE, or DIR/ for parts.")
@@ -156,17 +156,25 @@ def command(
             _for_all(output, loaded, show.out, which.k, {**how, "run": run})
         return
     past: Any = history_of(who.history, loaded.data.items) if who.history else None
-    exclude = not which.keep_seen
+    explain = show.explain and _explains(output, loaded)
     users = None if past else known_users(who.user or lines_of(str(who.users)), loaded.data.users)
-    table = loaded.recommend(users, which.k, history=past, exclude_seen=exclude, run=run, **how)
+    table = loaded.recommend(users, which.k, history=past, run=run, **how)
     if show.out is not None:
         _write(output, table, show.out)
         return
     if isinstance(users, list):
-        _show_several(output, loaded, table, reasons=show.explain)
+        _show_several(output, loaded, table, reasons=explain)
         return
-    reasons = [loaded.explain(users, item, history=past) for item in table.ids if show.explain]
+    reasons = [loaded.explain(users, item, history=past) for item in table.ids if explain]
     _show(output, loaded.name, table, reasons)
+
+
+def _explains(output: Output, loaded: Recommender) -> bool:
+    """Whether a model gives reasons; says so if not."""
+    if not loaded.traits.explains:
+        others = "ease, item_knn and ials are"
+        output.progress.say(f"no reasons: {loaded.name} isn't linear in a user's past; {others}")
+    return loaded.traits.explains
 
 
 def _for_all(output: Output, loaded: Recommender, out: str, k: int, how: Mapping[str, Any]) -> None:

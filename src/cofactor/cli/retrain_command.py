@@ -122,7 +122,7 @@ def command(
 
 
 def _print(output: Output, model: Path, done: Retrained, training: Training) -> None:
-    output.table(_rows(done))
+    output.table(_rows(done, "already known"))
     for what, (known, new) in (("users", done.users), ("items", done.items)):
         output.line(f"{what}: {known:,} known to the old model, {new:,} new")
     tell(output, done.trained, training)
@@ -142,13 +142,14 @@ def _comparison(found: dict[str, Any] | None) -> str:
     """What old and new model were compared on, in a sentence."""
     if found is None:
         return (
-            "not compared with the old model: it was fitted on all events, or those that are new"
-            " are of users without a history, or on items that they had been shown"
+            "not compared with the old model: no new event is left to compare on. The old model"
+            " knows all of them, or they come from users without a history, or follow lists that"
+            " the service had shown."
         )
     return (
-        f"on the latest {found['held_out']:,} of {found['fresh']:,} new events, which neither model"
-        f" was fitted on, of {found['n']:,} users: the new model found an item of"
-        f" {found['new']:,} users among its twenty best, the old one of {found['old']:,}"
+        f"compared on the latest {found['held_out']:,} of {found['fresh']:,} new events, which"
+        f" neither model was fitted on: of {found['n']:,} users the new model found an item for"
+        f" {found['new']:,} among its twenty best, the old one for {found['old']:,}"
     )
 
 
@@ -170,7 +171,5 @@ def _shown(sources: list[str]) -> tuple[list[str], list[str]]:
     return users, items
 
 
-def _rows(done: Retrained) -> list[dict[str, object]]:
-    return [
-        {"from": one.source, "events": one.events, "doubled": one.doubled} for one in done.shares
-    ]
+def _rows(done: Retrained, known: str = "doubled") -> list[dict[str, object]]:
+    return [{"from": one.source, "events": one.events, known: one.doubled} for one in done.shares]

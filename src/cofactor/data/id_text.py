@@ -23,7 +23,9 @@ _MISSING = frozenset(MISSING_WORDS)
 _MONGO = re.compile(r"""^ObjectId\(\s*["']?([0-9a-fA-F]{24})["']?\s*\)$""")
 _WRAPPED = ("$oid", "$numberLong", "$numberInt", "$uuid")
 _FLOAT = r"^-?(?:0|[1-9][0-9]{0,18})\.0+$"
-_FRACTION = r"^-?[0-9]+\.[0-9]*[1-9][0-9]*$"
+# How the note ends that says so.
+FOLDED = "are read as whole numbers"
+FRACTION = r"^-?[0-9]+\.[0-9]*[1-9][0-9]*$"
 # Also numbers beyond 2^53 that were floats, which no longer tell neighbours apart.
 _SPREADSHEET = r"^[1-9](?:\.[0-9]+)?E\+[0-9]{2}$|^-?[1-9][0-9]{15,18}\.0+$"
 # What spreadsheets write to keep a text a text: ="007".
@@ -143,10 +145,10 @@ def _folded(words: pa.Array, notes: list[str]) -> pa.Array:
             f"ids such as {lossy[0].as_py()!r} have lost digits in a spreadsheet or as floats;"
             " export them as text"
         )
-    if not count or pc.any(pc.match_substring_regex(words, _FRACTION)).as_py():
+    if not count or pc.any(pc.match_substring_regex(words, FRACTION)).as_py():
         return words
     example = words.filter(floats)[0].as_py()
-    notes.append(f"ids such as {example!r} are read as whole numbers")
+    notes.append(f"ids such as {example!r} {FOLDED}")
     return pc.if_else(floats, pc.replace_substring_regex(words, r"\.0+$", ""), words)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from decimal import Decimal
 from functools import cached_property
 from typing import Any
@@ -182,16 +182,16 @@ class IdMap:
         rows = self.find(asked)
         if (rows < 0).any():
             unknown = [_python(asked[int(n)]) for n in np.flatnonzero(rows < 0)]
-            raise UnknownIdError(self._unknown(unknown, what))
+            raise UnknownIdError(self.unknown(unknown, what))
         return rows
 
-    def _unknown(self, unknown: list[Any], what: str) -> str:
+    def unknown(self, unknown: Sequence[Any], what: str) -> str:
+        """Return the sentence that refuses some ids: which, and what the known ones look like."""
         shown = ", ".join(repr(s) for s in unknown[:5])
         more = f" and {len(unknown) - 5} more" if len(unknown) > 5 else ""
-        known = f"{len(self)} known {what}s have {self.kind} ids"
-        example = f" like {self._ids[0].as_py()!r}" if len(self) else ""
+        example = f" have ids like {self._ids[0].as_py()!r}" if len(self) else ""
         plural = f"{what}s" if len(unknown) > 1 else what
-        return f"unknown {plural} {shown}{more}; the {known}{example}."
+        return f"unknown {plural} {shown}{more}; the {len(self):,} known {what}s{example}."
 
     @cached_property
     def _numbers(self) -> np.ndarray:

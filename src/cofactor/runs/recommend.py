@@ -34,6 +34,7 @@ def recommend_all(
     *,
     filters: Filters | None = None,
     rerank: Rerank | None = None,
+    exclude_seen: bool = True,
     run: Run | None = None,
 ) -> tuple[Path, int]:
     """Write the k best items of every user to a file.
@@ -54,6 +55,8 @@ def recommend_all(
         files of a folder themselves, so every host must see it.
     rerank
         How lists are chosen from the best items.
+    exclude_seen
+        Whether items that a user has interacted with stay out.
 
     Returns
     -------
@@ -64,7 +67,7 @@ def recommend_all(
     blocks = [
         (s, min(s + _BLOCK, model.data.n_users)) for s in range(0, model.data.n_users, _BLOCK)
     ]
-    listing = Listing(model, k, filters, rerank, run)
+    listing = Listing(model, k, filters, rerank, exclude_seen, run)
     if str(out).endswith(("/", os.sep)):
         return _write_parts(listing, blocks, Path(os.path.abspath(out)))
     return write_tables(_tables(listing, blocks), out)
@@ -108,6 +111,7 @@ class Listing:
     k: int
     filters: Filters | None
     rerank: Rerank | None
+    exclude_seen: bool
     run: Run
 
     def shared(self, engine: Engine) -> Any:
@@ -120,7 +124,12 @@ class Listing:
         model = self.model.model if isinstance(self.model, ShippedModel) else self.model
         users = model.data.users.take(np.arange(start, end))
         lists = model.recommend(
-            users, self.k, filters=self.filters, rerank=self.rerank, run=self.run
+            users,
+            self.k,
+            filters=self.filters,
+            rerank=self.rerank,
+            exclude_seen=self.exclude_seen,
+            run=self.run,
         )
         return lists.to_arrow()
 

@@ -150,6 +150,7 @@ def retrain(
     old = before.data
     places, ends = bounded(places, reading.stores)
     news = [events_of(place, reading, run) for place in places]
+    news = [_fitting(old, new, reading, before.traits.predicts_ratings) for new in news]
     whole, shares = _whole(old, news, reading, changes.forget)
     trained = train(
         whole,
@@ -193,7 +194,7 @@ def _whole(
 ) -> tuple[Events, tuple[Share, ...]]:
     """Old and new events as one, without doubles."""
     first = _without(_above(trained_events(old), reading.min_value), forget)
-    parts = _valued([first, *(_fitting(first, new, reading) for new in news)])
+    parts = _valued([first, *news])
     doubled = _doubled(parts, reading)
     shares = (
         Share("the model", len(first)),
@@ -284,26 +285,40 @@ def _titled(table: pa.Table | None, old: Catalogue) -> pa.Table | None:
     return table.rename_columns([place if n == theirs else n for n in table.column_names])
 
 
-def _fitting(old: Events, new: Events, reading: Reading) -> Events:
+def _fitting(old: Interactions, new: Events, reading: Reading, rates: bool) -> Events:
     """New events with values and times where the old ones have them, and without where not."""
     counted = reading.repeats in (*_ADDED, "max") or "kinds" in reading.more
-    if old.values is not None and new.values is None and not counted:
-        raise DataError(
-            "its events have no values, and those of the model have; name the column (--columns"
-            " value=NAME), or of an event store the kinds (?kinds=rating).",
-            source=new.source,
-        )
-    if old.values is None and new.values is not None and not counted:
+    least = reading.min_value
+    if (old.values is not None or least is not None) and new.values is None and not counted:
+        new = _valued_as(old, new, least, rates)
+    elif old.values is None and least is None and new.values is not None and not counted:
         new = replace(new, values=None).noted(
             f"{new.source}: values left out, as the model was trained without"
         )
     if old.times is not None and new.times is None:
         raise DataError(
-            "its events have no times, and those of the model have; name the column (--columns"
-            " time=NAME).",
+            "its events have no times, and the model's have; name their column (time=NAME).",
             source=new.source,
         )
     return new if old.times is not None else replace(new, times=None)
+
+
+def _valued_as(old: Interactions, new: Events, least: float | None, rates: bool) -> Events:
+    """Events without values, with one that the model's events have: a click in a service says that
+    an item was liked, not how much.
+    """
+    if least is not None:
+        return _above(new, least).noted(f"{new.source}: no values; each counts as {least:g}")
+    if rates:
+        raise DataError(
+            "its events have no values, and the model learns values; name their column"
+            " (value=NAME), or in an event store the kinds of events that are ratings"
+            " (?kinds=rating).",
+            source=new.source,
+        )
+    usual = float(np.quantile(np.asarray(old.values), 0.5, method="lower"))
+    note = f"{new.source}: no values; each counts as {usual:g}, the median of the model's"
+    return replace(new, values=np.full(len(new), usual, np.float32)).noted(note)
 
 
 def _valued(parts: list[Events]) -> list[Events]:

@@ -93,7 +93,7 @@ def _check_values(raw: Raw, options: Options, faults: list[Fault], left_out: np.
     assert values is not None
     name = raw.named("value")
     raw.odd = [part.without(left_out) for part in raw.odd]
-    raw.notes += settle(values, raw.odd, name)
+    raw.notes += settle(values, raw.odd, name, options.decimal)
     # One that isn't finite makes the sum so: most columns are asked only that.
     with np.errstate(over="ignore", invalid="ignore"):
         whole = np.isfinite(values.sum())

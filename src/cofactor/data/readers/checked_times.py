@@ -46,7 +46,9 @@ def checked_times(
     if unread.size:
         faults.append((f"no time in {name} that can be read ({_READABLE})", unread))
     odd = np.zeros(0, np.int64)
-    if raw.bare_times:
+    if not raw.bare_times:
+        _read_dates_among(times, raw)
+    else:
         times, odd = _of_numbers(raw, options, times, faults, name)
     if times.min() < _EARLIEST:
         _tell_past(raw, times, name)
@@ -64,6 +66,17 @@ def checked_times(
                 )
             )
     return times
+
+
+def _read_dates_among(times: np.ndarray, raw: Raw) -> None:
+    """Read dates as numbers (yyyymmdd) among written ones, in place: as seconds they would all be
+    of August 1970, and none at midnight.
+    """
+    among = (times >= 1900_01_01) & (times <= 2100_12_31) & (times % _DAY != 0)
+    found = clock.dates_of(times[among]) if among.any() else None
+    if found is not None:
+        times[among] = found
+        raw.notes.append("dates written as numbers (yyyymmdd) among the times; read as dates")
 
 
 def _in_order(raw: Raw, times: np.ndarray, name: str) -> np.ndarray:

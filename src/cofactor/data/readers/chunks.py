@@ -15,6 +15,7 @@ from pyarrow import parquet as pq
 from cofactor.base.errors import DataError
 from cofactor.data.events import Events
 from cofactor.data.readers import parquet
+from cofactor.data.readers.agreement import Agreement
 from cofactor.data.readers.assemble import NoRowLeftError, assemble
 from cofactor.data.readers.blocks import is_blocks
 from cofactor.data.readers.columns import Options, find_roles
@@ -105,6 +106,7 @@ def _of_text(entry: SourceFile, options: Options) -> Iterator[Events]:
         time=roles.get("time", False),
     )
     header, lines, above = b"", 0, dialect.above
+    agreement = Agreement()
     for block in line_blocks(entry, dialect, TEXT_BLOCK):
         while above and block:
             # What stands above the header.
@@ -121,7 +123,11 @@ def _of_text(entry: SourceFile, options: Options) -> Iterator[Events]:
             continue
         raw = read_delimited(HeldFile(entry.path, content=part), fixed)
         # The header that is put before a later part is no line of the file there.
-        yield from _assembled(raw, fixed, max(0, lines - header.count(b"\n")))
+        for events in _assembled(raw, fixed, max(0, lines - header.count(b"\n"))):
+            agreement.add(events, decimal=fixed.decimal)
+            yield events
+        if agreement.commas:
+            fixed = replace(fixed, decimal=",")
         lines += block.count(b"\n")
 
 

@@ -8,17 +8,16 @@ in memory is 4 bytes an id."""
 from __future__ import annotations
 
 import codecs
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
-from pyarrow import csv as pacsv
 
 from cofactor.base.errors import DataError
 from cofactor.data.readers import times as clock
+from cofactor.data.readers.block_parser import WORDS, Unconvertible, parsed
 from cofactor.data.readers.columns import Options, find_roles, roles_note
 from cofactor.data.readers.lines import (
     NotUtf8,
@@ -35,17 +34,12 @@ from cofactor.data.readers.raw import Raw
 from cofactor.data.readers.sniff import (
     DELIMITERS,
     SPOKEN,
-    WHITESPACE,
     Dialect,
     dialect_of,
 )
-from cofactor.data.readers.source_files import SMALL, SourceFile, ahead
+from cofactor.data.readers.source_files import SourceFile, ahead
 from cofactor.data.readers.text_encoding import LATIN, latin, one_line_end
-from cofactor.data.readers.values import Odd, numbers_and_odd
-
-_SEPARATOR = "\x1f"
-_NULLS = ("", "NULL", "null", "NA", "N/A", "NaN", "nan", "None", "none", "\\N")
-_ID = pa.dictionary(pa.int32(), pa.string())
+from cofactor.data.readers.values import Odd, numbers, numbers_and_odd
 
 
 def read_delimited(entry: SourceFile, options: Options, dialect: Dialect | None = None) -> Raw:
@@ -114,7 +108,7 @@ def read_text_table(
     kept = _Kept(dialect, {})
     block = kept.body(one_line_end(block, quoted=dialect.quoted))
     types = {name: pa.string() for name in text}
-    table = _parsed(block, dialect, kept, None, types, entry.shown)
+    table = parsed(block, dialect, kept.on_malformed, None, types, entry.shown)
     kept.refuse(entry, options, notes)
     return table, notes
 
@@ -128,16 +122,15 @@ class _Kept:
     users: list[pa.Array] = field(default_factory=list)
     items: list[pa.Array] = field(default_factory=list)
     values: np.ndarray = field(default_factory=lambda: np.zeros(0, np.float32))
+    written: list[pa.Array] = field(default_factory=list)
     times: np.ndarray = field(default_factory=lambda: np.zeros(0, np.int64))
     bare: bool = True
     n_rows: int = 0
     n_malformed: int = 0
     malformed: list[str] = field(default_factory=list)
     lines_due: int = -1
-    odd: list[Odd] = field(default_factory=list)
     day_first: list[tuple[int, np.ndarray]] = field(default_factory=list)
     events: list[pa.Array] = field(default_factory=list)
-    decimal: str | None = None
     time_format: str | None = None
 
     def body(self, block: bytes) -> bytes:
@@ -168,10 +161,11 @@ class _Kept:
         if "event" in self.roles:
             self.events += table.column(self.roles["event"]).chunks
         if "value" in self.roles:
-            values, odd = numbers_and_odd(table.column(self.roles["value"]), self.decimal)
-            self.values = _grown(self.values, self.n_rows, values)
-            if odd is not None:
-                self.odd.append(odd.moved(self.n_rows))
+            column = table.column(self.roles["value"])
+            if column.type == WORDS:
+                self.written += column.chunks
+            else:
+                self.values = _grown(self.values, self.n_rows, numbers(column))
         if "time" in self.roles:
             found = clock.seconds(table.column(self.roles["time"]), self.time_format)
             self.times = _grown(self.times, self.n_rows, found.times)
@@ -179,6 +173,15 @@ class _Kept:
             if found.day_first is not None:
                 self.day_first.append((self.n_rows, found.day_first))
         self.n_rows += count
+
+    def whole_values(self, decimal: str | None) -> tuple[np.ndarray | None, list[Odd]]:
+        """The values of all blocks, and those that are no plain numbers."""
+        if "value" not in self.roles:
+            return None, []
+        if not self.written:
+            return self.values, []
+        values, odd = numbers_and_odd(pa.chunked_array(self.written, WORDS), decimal)
+        return values, [] if odd is None else [odd]
 
     def whole_day_first(self) -> np.ndarray | None:
         """The times with the day first, of all blocks; None if no block has such."""
@@ -194,21 +197,22 @@ class _Kept:
             return
         dialect = self.dialect
         if options.on_bad == "skip":
-            what = f"lines that have not {len(dialect.names)} fields"
-            notes.append(f"skipped {self.n_malformed:,} {what}")
+            what = f"without {len(dialect.names)} fields"
+            plural = "line" if self.n_malformed == 1 else "lines"
+            notes.append(f"skipped {self.n_malformed:,} {plural} {what}")
             if options.rejects is not None:
                 rows = malformed_lines(entry, dialect, self.n_malformed)
-                options.rejects.add(entry.shown, what, rows)
+                options.rejects.add(entry.shown, f"a line {what}", rows)
             return
-        other = next(
-            (d for d in DELIMITERS if d != dialect.delimiter and d in self.malformed[0]), None
-        )
+        # A space or a comma is in many a text: the line must have the fields by it.
+        between = len(dialect.names) - 1
+        other = next((d for d in DELIMITERS if self.malformed[0].count(d) == between), None)
         mixed = (
             f" ({SPOKEN.get(other, repr(other))} stands there: mixed delimiters)" if other else ""
         )
-        plural = "line has" if self.n_malformed == 1 else "lines have"
+        plural = "line doesn't have" if self.n_malformed == 1 else "lines don't have"
         raise DataError(
-            f"{self.n_malformed:,} {plural} not the {len(dialect.names)} fields of the first, split"
+            f"{self.n_malformed:,} {plural} the {len(dialect.names)} fields of the first, split"
             f" at {dialect.spoken}{mixed}; fix them, give delimiter=, or drop them with"
             " on_bad='skip':",
             source=entry.shown,
@@ -218,19 +222,31 @@ class _Kept:
 
 
 def _read(entry: SourceFile, options: Options, dialect: Dialect, roles: Mapping[str, str]) -> Raw:
-    kept = _Kept(dialect, roles, decimal=options.decimal, time_format=options.time_format)
-    first = {"value": pa.float32(), "time": pa.int64()}
-    if options.decimal is not None:
-        first["value"] = pa.string()
-    if options.time_format is not None:
-        first["time"] = pa.string()
-    types: dict[str, pa.DataType] = {name: first.get(role, _ID) for role, name in roles.items()}
     plain = options.decimal is None and options.time_format is None and "event" not in roles
     if plain and entry.packed_bytes >= LARGE:
         with options.progress.task(f"reading {entry.name}", None) as task:
             columns = read_plain(entry, dialect, roles, task.advance)
         if columns is not None:
             return _plain_raw(columns, entry, dialect, roles)
+    try:
+        return _read_as(entry, options, dialect, roles, as_numbers=options.decimal is None)
+    except _LateWords:
+        return _read_as(entry, options, dialect, roles, as_numbers=False)
+
+
+def _read_as(
+    entry: SourceFile,
+    options: Options,
+    dialect: Dialect,
+    roles: Mapping[str, str],
+    *,
+    as_numbers: bool,
+) -> Raw:
+    kept = _Kept(dialect, roles, time_format=options.time_format)
+    first = {"value": pa.float32() if as_numbers else WORDS, "time": pa.int64()}
+    if options.time_format is not None:
+        first["time"] = pa.string()
+    types: dict[str, pa.DataType] = {name: first.get(role, WORDS) for role, name in roles.items()}
     with options.progress.task(f"reading {entry.name}", None) as task:
         for block in ahead(line_blocks(entry, dialect)):
             table = _typed(kept.body(block), dialect, kept, roles, types, entry.shown)
@@ -242,10 +258,11 @@ def _read(entry: SourceFile, options: Options, dialect: Dialect, roles: Mapping[
     if kept.n_rows == 0:
         what = "a header but no rows" if dialect.headed else "no rows"
         raise DataError(f"the file has {what}.", source=entry.shown)
+    values, odd = kept.whole_values(options.decimal)
     return Raw(
-        users=pa.chunked_array(kept.users, type=_ID),
-        items=pa.chunked_array(kept.items, type=_ID),
-        values=kept.values if "value" in roles else None,
+        users=pa.chunked_array(kept.users, type=WORDS),
+        items=pa.chunked_array(kept.items, type=WORDS),
+        values=values,
         times=kept.times if "time" in roles else None,
         bare_times=kept.bare,
         source=entry.shown,
@@ -253,9 +270,9 @@ def _read(entry: SourceFile, options: Options, dialect: Dialect, roles: Mapping[
         notes=notes,
         columns=roles,
         headed=dialect.cells is None,
-        odd=kept.odd,
+        odd=odd,
         day_first=kept.whole_day_first(),
-        events=pa.chunked_array(kept.events, type=_ID) if "event" in roles else None,
+        events=pa.chunked_array(kept.events, type=WORDS) if "event" in roles else None,
     )
 
 
@@ -294,91 +311,34 @@ def _typed(
     source: str,
 ) -> pa.Table | None:
     """A block's columns; values or times that aren't numbers are read as text, which later
-    blocks then are too.
+    blocks then are too. Values of earlier blocks need their texts too (``1.000`` may be a thousand
+    beside ``4,5``), for which `_LateWords` is raised.
     """
     if not block or block.isspace():
         return None
     seen = kept.n_malformed, len(kept.malformed)
     while True:
         try:
-            return _parsed(block, dialect, kept, list(roles.values()), types, source)
-        except _Unconvertible as error:
+            return parsed(block, dialect, kept.on_malformed, list(roles.values()), types, source)
+        except Unconvertible as error:
             kept.n_malformed = seen[0]
             del kept.malformed[seen[1] :]
             left = [
                 name
                 for role, name in roles.items()
-                if role in ("value", "time") and types[name] != pa.string()
+                if role in ("value", "time") and types[name] in (pa.float32(), pa.int64())
             ]
             if not left:
                 raise
-            types[error.column if error.column in left else left[-1]] = pa.string()
+            name = error.column if error.column in left else left[-1]
+            is_value = name == roles.get("value")
+            if is_value and kept.n_rows:
+                raise _LateWords from None
+            types[name] = WORDS if is_value else pa.string()
 
 
-class _Unconvertible(DataError):
-    """A column has a field that isn't of its type."""
-
-    column: str | None = None
-
-
-def _one_character(block: bytes, delimiter: str) -> tuple[bytes, str]:
-    """The block with fields separated by a single character, and that."""
-    if delimiter == WHITESPACE:
-        block = re.sub(rb"[ \t]+", _SEPARATOR.encode(), re.sub(rb"(?m)^[ \t]+|[ \t]+$", b"", block))
-        delimiter = _SEPARATOR
-    elif len(delimiter) > 1:
-        block = block.replace(delimiter.encode(), _SEPARATOR.encode())
-        delimiter = _SEPARATOR
-    return block, delimiter
-
-
-def _parsed(
-    block: bytes,
-    dialect: Dialect,
-    kept: _Kept,
-    columns: Sequence[str] | None,
-    types: Mapping[str, pa.DataType],
-    source: str,
-) -> pa.Table:
-    block, delimiter = _one_character(block, dialect.delimiter)
-    has_quotes = bool(dialect.quoted) and dialect.quoted.encode() in block
-    try:
-        return pacsv.read_csv(
-            pa.BufferReader(block),
-            read_options=pacsv.ReadOptions(
-                column_names=list(dialect.names),
-                block_size=1 << 22,
-                use_threads=len(block) > SMALL,
-            ),
-            parse_options=pacsv.ParseOptions(
-                delimiter=delimiter,
-                quote_char=dialect.quoted if has_quotes else False,
-                escape_char=dialect.escape or False,
-                newlines_in_values=has_quotes,
-                invalid_row_handler=kept.on_malformed,
-            ),
-            convert_options=pacsv.ConvertOptions(
-                column_types=dict(types),
-                include_columns=list(columns) if columns is not None else None,
-                null_values=list(_NULLS),
-                strings_can_be_null=False,
-            ),
-        )
-    except pa.ArrowInvalid as error:
-        text = str(error)
-        if "conversion error" in text:
-            raise _unconvertible(text, dialect, source) from None
-        raise DataError(
-            f"the text can't be split into rows ({text}); check its quotes, or give quote=False.",
-            source=source,
-        ) from None
-
-
-def _unconvertible(text: str, dialect: Dialect, source: str) -> _Unconvertible:
-    error = _Unconvertible(text, source=source)
-    found = re.search(r"column #(\d+)", text)
-    error.column = dialect.names[int(found[1])] if found else None
-    return error
+class _LateWords(Exception):
+    """A value that is no plain number stands behind blocks that were read as numbers."""
 
 
 def _grown(array: np.ndarray, used: int, more: np.ndarray) -> np.ndarray:

@@ -11,6 +11,7 @@ import pyarrow as pa
 from cofactor.base.errors import CofactorError, DataError
 from cofactor.data.events import Events
 from cofactor.data.joins import merged
+from cofactor.data.readers.agreement import Agreement, some_have_commas
 from cofactor.data.readers.columns import Options
 from cofactor.data.readers.layout import appended
 from cofactor.data.readers.source_files import Source, SourceFile
@@ -58,7 +59,21 @@ def read_parts(
     DataError
         If one has no values or no times where the others have them.
     """
-    whole = joined([readers.events(entry, options) for entry in entries], source)
+    parts = [readers.events(entry, options) for entry in entries]
+    if options.decimal is None and some_have_commas(parts):
+        # Where one file has 4,5, the 1.000 of another is a thousand.
+        if options.rejects is not None:
+            options.rejects.clear()
+        commas = replace(options, decimal=",")
+        before = [part.notes for part in parts]
+        parts = [
+            readers.events(entry, commas).noted(*notes)
+            for entry, notes in zip(entries, before, strict=True)
+        ]
+    agreement = Agreement()
+    for part in parts:
+        agreement.add(part, decimal=",")
+    whole = joined(parts, source)
     return replace(whole, notes=(f"{len(entries)} files read as one", *whole.notes))
 
 

@@ -20,12 +20,14 @@ from cofactor.data.readers.file_formats import format_of
 from cofactor.data.readers.folders import data_files
 from cofactor.data.readers.id_columns import cleaned, id_column
 from cofactor.data.readers.layout import typed
+from cofactor.data.readers.name_words import is_id, role_of
 from cofactor.data.readers.sniff import dialect_of
 from cofactor.data.readers.source_files import Source, SourceFile, is_archive
 from cofactor.data.readers.sources import reopened
 from cofactor.data.readers.usual_names import USUAL
 from cofactor.data.records import table_of
 
+_COMMAS = r"^[+-]?(\d{1,3}(\.\d{3})+|\d+)(,\d+)?$"
 _TABLES: Mapping[str, Callable[[SourceFile], pa.Table]] = {
     "jsonl": jsonl.whole_table,
     "parquet": parquet.whole_table,
@@ -78,8 +80,26 @@ def table_of_entry(
     names = dialect_of(entry, options).names
     kind = to.removesuffix("_id")
     known = id_column if id_column in names else _id_name(names, kind, entry.shown)
-    found = read_text_table(entry, options, text=[known])[0]
+    found = _in_numbers(read_text_table(entry, options, text=[known])[0], known)
     return _with_ids(found, id_column, to, entry.shown)
+
+
+def _in_numbers(table: pa.Table, ids: str) -> pa.Table:
+    """A table whose columns of numbers with decimal commas (``1.234,50``) are numbers; ids stay as
+    they are.
+    """
+    for place, field in enumerate(table.schema):
+        if field.name == ids or not pa.types.is_string(field.type):
+            continue
+        texts = pc.utf8_trim_whitespace(table.column(place))
+        texts = pc.if_else(pc.equal(texts, ""), None, texts)
+        if not pc.all(pc.match_substring_regex(texts, _COMMAS)).as_py():
+            continue
+        # 1,234 alone may be either.
+        if pc.any(pc.match_substring_regex(texts, r",(\d{1,2}|\d{4,})$")).as_py():
+            plain = pc.replace_substring(pc.replace_substring(texts, ".", ""), ",", ".")
+            table = table.set_column(place, field.name, plain.cast(pa.float64()))
+    return table
 
 
 def _with_ids(found: pa.Table, id_column: str | None, to: str, shown: str) -> pa.Table:
@@ -137,7 +157,10 @@ def _only(place: Source) -> SourceFile:
 def _id_name(names: Iterable[str], kind: str, source: str) -> str:
     by_fold = {folded(name): name for name in reversed(list(names))}
     usual = (*USUAL[kind], "id")
-    found = next((by_fold[name] for name in usual if name in by_fold), None)
+    said = [name for name in by_fold.values() if role_of(name) == kind]
+    # Of "Article" and "Article no" the latter holds the id.
+    said.sort(key=lambda name: not is_id(name))
+    found = next((by_fold[name] for name in usual if name in by_fold), next(iter(said), None))
     if found is None:
         raise DataError(
             f"no column is named like {kind} ids; the columns are {', '.join(names)}; give"

@@ -9,7 +9,13 @@ import pyarrow as pa
 
 from cofactor.base.errors import DataError
 from cofactor.data.readers.headers import has_roles
-from cofactor.data.readers.nested_items import expanded, field_of_items
+from cofactor.data.readers.nested_items import (
+    expanded,
+    field_of_items,
+    filled_names,
+    has_ids,
+    opened,
+)
 from cofactor.data.records import column_of, names_of, table_of
 
 # How far below the top a list of records may stand.
@@ -34,7 +40,9 @@ def table_of_json(value: Any, source: str) -> pa.Table:
             hits = [row.get("_source") for row in value]
             rows = hits if all(isinstance(row, dict) for row in hits) else value
             inner = field_of_items(rows)
-            return table_of([part for row in rows for part in expanded(row, inner)])
+            rows = [part for row in rows for part in expanded(row, inner)]
+            fields = [opened(row) for row in rows]
+            return table_of(rows if has_ids(filled_names(fields, names_of(rows))) else fields)
         if all(isinstance(row, list) and 2 <= len(row) <= 4 for row in value):
             return _of_rows(value, source)
     if isinstance(value, dict) and value:

@@ -17,12 +17,18 @@ from pyarrow import json as pajson
 
 from cofactor.base.errors import DataError
 from cofactor.data.readers import times as clock
-from cofactor.data.readers.columns import Options, find_roles, folded, has_role, roles_note
+from cofactor.data.readers.columns import Options, find_roles, folded, roles_note
 from cofactor.data.readers.frames import raw_of_table
 from cofactor.data.readers.headers import has_roles
 from cofactor.data.readers.id_columns import id_column
 from cofactor.data.readers.json_shapes import table_of_json
-from cofactor.data.readers.nested_items import expanded, field_of_items
+from cofactor.data.readers.nested_items import (
+    expanded,
+    field_of_items,
+    filled_names,
+    has_ids,
+    opened,
+)
 from cofactor.data.readers.raw import Raw
 from cofactor.data.readers.source_files import BLOCK, LONGEST, SMALL, HeldFile, SourceFile
 from cofactor.data.readers.text_encoding import encoding_of
@@ -59,14 +65,19 @@ def read_jsonl(entry: SourceFile, options: Options) -> Raw:
     sample = [part for row in sample for part in expanded(row, inner)]
     names = names_of(sample)
     # A field that is always empty at first is nobody's id where another one has some.
-    filled = [name for name in names if any(row.get(name) is not None for row in sample)]
-    able = all(has_role(role, filled) for role in ("user", "item"))
-    roles = find_roles(filled if able else names, options, entry.shown)
+    fields = [opened(row) for row in sample]
+    filled = filled_names(fields, names)
+    given = {options.user, options.item, options.value, options.time}
+    paths = names_of(fields)
+    if not has_ids(filled) or given & {path for path in paths if path not in names}:
+        names, filled = paths, filled_names(fields, paths)
+    roles = find_roles(filled if has_ids(filled) else names, options, entry.shown)
     late = _late_names(entry, roles, options)
     if late:
         names += [name for name in late if name not in names]
         roles = find_roles(names, options, entry.shown)
-    if literal or inner is not None or options.time_format is not None or "event" in roles:
+    slow = literal or inner is not None or options.time_format is not None or "event" in roles
+    if slow or any("." in name for name in roles.values()):
         return _slow(entry, options, roles, literal=literal, inner=inner)
     kinds = {name: _kind([row.get(name) for row in sample]) for name in roles.values()}
     if all(kind is not None for kind in kinds.values()):
@@ -198,9 +209,11 @@ def _slow(
     """Line by line: says which lines are no objects, and takes fields of mixed types."""
     bad: list[tuple[int, str]] = []
     columns: dict[str, list[Any]] = {name: [] for name in roles.values()}
+    nested = any("." in name for name in columns)
     for _, row in _objects(entry, literal, bad, inner):
+        fields = opened(row) if nested else row
         for name, column in columns.items():
-            column.append(row.get(name))
+            column.append(fields.get(name, row.get(name)))
     n_bad = len(bad)
     if n_bad and options.on_bad == "error":
         plural = "line is no JSON object" if n_bad == 1 else "lines are no JSON objects"

@@ -23,13 +23,13 @@ class NotUtf8(Exception):
     """A block isn't UTF-8."""
 
 
-def line_blocks(entry: SourceFile, dialect: Dialect, size: int = BLOCK) -> Iterator[bytes]:
+def line_blocks(entry: SourceFile, dialect: Dialect, size: int | None = None) -> Iterator[bytes]:
     """The file as UTF-8 blocks of some megabytes, each of which ends with a line (and not within
     quotes).
     """
     decoder = codecs.getincrementaldecoder(dialect.encoding)()
     rest, skip = b"", dialect.bom
-    for raw in entry.blocks(size):
+    for raw in entry.blocks(size or BLOCK):
         block = rest + as_utf8(raw[skip:] if skip else raw, decoder, dialect.encoding)
         skip = 0
         # A CR at the very end may be the first half of a CRLF.

@@ -22,6 +22,8 @@ _ACT = """order purchase commande achat bestellung bestell kauf checkout loan bo
 _ID = """id ids no nr num number numero nummer nbr code key barcode uri ref reference referenz
     identifiant identifier identificador codigo codice pseudo record hash uuid guid"""
 _TIME = "date datetime time timestamp ts datum uhrzeit zeit fecha data heure at on utc"
+# What stands at the end of a compound word: Kundennr, Bestelldatum, Artikelnummer.
+_COMPOUND = re.compile(r"(?<=[^\W\d_]{4})(nr|nummer|datum)\b")
 _FILL = "de du d la le les des der the of per par per and"
 
 USER, ITEM, VALUE, ACT, ID, TIME, FILL = (
@@ -42,7 +44,8 @@ def words(name: str) -> list[str]:
     bare = re.sub(r"#|№|\b[Nn][°º]", " no ", bare)
     bare = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", bare)
     plain = unicodedata.normalize("NFKD", bare.casefold())
-    return re.findall(r"[^\W_]+", "".join(c for c in plain if not unicodedata.combining(c)))
+    whole = "".join(c for c in plain if not unicodedata.combining(c))
+    return re.findall(r"[^\W_]+", _COMPOUND.sub(r" \1", whole.replace("_", " ")))
 
 
 def role_of(name: str) -> str | None:

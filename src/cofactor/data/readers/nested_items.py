@@ -1,4 +1,6 @@
-"""Records that hold their items as a list of objects, as carts, orders and analytics' events do."""
+"""Records with objects in them: items as a list of objects, as carts, orders and analytics' events
+hold them, and ids within an object (``product.id``).
+"""
 
 from __future__ import annotations
 
@@ -40,6 +42,29 @@ def expanded(row: Mapping[str, Any], field: str | None) -> Iterator[dict[str, An
         yield from ({**outer, **part} for part in expanded(value, inner))
     elif isinstance(value, list) and _is_objects(value):
         yield from ({**outer, **part} for part in value)
+
+
+def opened(row: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a record with its objects' fields by their paths (``product.id``) instead.
+
+    Wrapped ids (``{"$oid": ...}``) stay as they are."""
+    found: dict[str, Any] = {}
+    for name, value in row.items():
+        if isinstance(value, dict) and not any(str(inner).startswith("$") for inner in value):
+            found |= {f"{name}.{inner}": one for inner, one in opened(value).items()}
+        else:
+            found[name] = value
+    return found
+
+
+def filled_names(rows: Sequence[Mapping[str, Any]], names: Sequence[str]) -> list[str]:
+    """Return the names that hold something in some records."""
+    return [name for name in names if any(row.get(name) is not None for row in rows)]
+
+
+def has_ids(names: Sequence[str]) -> bool:
+    """Return whether some names are a user's and an item's."""
+    return all(has_role(role, names) for role in ("user", "item"))
 
 
 def _lists(

@@ -22,6 +22,10 @@ class Rejects:
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
         self.path = Path(path)
+        self.clear()
+
+    def clear(self) -> None:
+        """Begin again with an empty file."""
         self.path.write_bytes(b"")
 
     def add(self, source: str, reason: str, rows: Iterable[tuple[int, str]]) -> None:

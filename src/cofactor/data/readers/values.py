@@ -6,6 +6,7 @@ import re
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import pyarrow as pa
@@ -13,6 +14,8 @@ import pyarrow.compute as pc
 
 from cofactor.data.id_text import MISSING_WORDS
 
+# How the note begins that says so.
+COMMAS = "decimal commas"
 _NOTHING = frozenset(MISSING_WORDS)
 _AMBIGUOUS = re.compile(r"^[-+]?\d{1,3},\d{3}$")
 _DOTTED = re.compile(r"^[-+]?\d{1,3}(\.\d{3})+$")
@@ -25,8 +28,13 @@ _SHARE = re.compile(r"^([-+]?\d+(?:\.\d+)?)\s?%$")
 _STARS = re.compile(r"^(?:([★⭐]\ufe0f?)+[☆✩]*|\*+)$")
 _SPACED = re.compile(r"^[-+]?\d{1,3}([ \u00a0\u202f'’]\d{3})+([.,]\d+)?$")
 _TRUTH = {"true": 1.0, "false": 0.0, "yes": 1.0, "no": 0.0, "t": 1.0, "f": 0.0, "y": 1.0, "n": 0.0}
+# 1234, 1,234.5 and 1.234,5.
+_WRITTEN = {
+    ".": re.compile(r"^[-+]?(\d+|\d{1,3}(,\d{3})+)?(\.\d*)?([eE][-+]?\d+)?$"),
+    ",": re.compile(r"^[-+]?(\d+|\d{1,3}(\.\d{3})+)?(,\d*)?([eE][-+]?\d+)?$"),
+}
 # {"$numberDouble": "3.5"} of MongoDB, $3.50, 4 stars: the same words around each number.
-_UNITED = re.compile(r"^([^\d+.,-]*)([-+]?\d+(?:[.,]\d{1,2}|\.\d+)?)([^\d+.,-]*)$")
+_UNITED = re.compile(r"^([^\d+.,-]*)([-+]?\d[\d.,]*)([^\d+.,-]*)$")
 _SPACES = re.compile(r"[\s'’]")
 
 
@@ -67,6 +75,8 @@ def numbers_and_odd(
     those that are no plain numbers.
     """
     kind = column.type
+    if pa.types.is_dictionary(kind) and pa.types.is_string(kind.value_type):
+        return _of_text(column, decimal)
     if pa.types.is_dictionary(kind):
         column = pc.cast(column, kind.value_type)
         kind = column.type
@@ -88,7 +98,7 @@ def numbers_and_odd(
 def _of_text(
     column: pa.ChunkedArray | pa.Array, decimal: str | None
 ) -> tuple[np.ndarray, Odd | None]:
-    coded = pc.dictionary_encode(column)
+    coded = column if pa.types.is_dictionary(column.type) else pc.dictionary_encode(column)
     coded = coded.combine_chunks() if isinstance(coded, pa.ChunkedArray) else coded
     words = coded.dictionary.to_pylist()
     convert = _plain if decimal is None else (lambda text: _by_decimal(text, decimal))
@@ -123,18 +133,22 @@ def _plain(text: str | None) -> float:
 
 def _by_decimal(text: str | None, decimal: str) -> float:
     """A number whose decimal sign is known; the other one of comma and point groups thousands."""
-    bare = _SPACES.sub("", text or "").replace("." if decimal == "," else ",", "")
-    return _plain(bare.replace(",", "."))
+    bare = _SPACES.sub("", text or "")
+    if not _WRITTEN[decimal].match(bare):
+        return float("nan")
+    return _plain(bare.replace("." if decimal == "," else ",", "").replace(",", "."))
 
 
-def settle(values: np.ndarray, odd: Sequence[Odd], name: str) -> list[str]:
+def settle(
+    values: np.ndarray, odd: Sequence[Odd], name: str, decimal: str | None = None
+) -> list[str]:
     """Read odd cells in place whose writing the whole column makes clear, and return notes on it.
 
     Nothing is guessed: ``1,234`` alone may be either, and stays NaN."""
     words = list(dict.fromkeys(word for part in odd for word in _distinct(part)))
     if not words:
         return []
-    found = _writing(words, values)
+    found = _writing(words, values, decimal)
     if found is None:
         return []
     convert, note = found
@@ -177,7 +191,9 @@ def _distinct(part: Odd) -> list[str]:
     return [str(w).strip() for w in part.texts.dictionary.take(pa.array(used)).to_pylist()]
 
 
-def _writing(words: Sequence[str], values: np.ndarray) -> tuple[Callable[[str], float], str] | None:
+def _writing(
+    words: Sequence[str], values: np.ndarray, decimal: str | None
+) -> tuple[Callable[[str], float], str] | None:
     """How all odd words of a column are written, if that is clear."""
     first = words[0]
     if all(_SHARE.match(w) for w in words):
@@ -189,27 +205,49 @@ def _writing(words: Sequence[str], values: np.ndarray) -> tuple[Callable[[str], 
         )
     if all(w.lower() in _TRUTH for w in words):
         return lambda w: _TRUTH[w.lower()], f"words such as {first!r} read as 1 and 0"
-    if all(_SPACED.match(w) for w in words):
-        return lambda w: _by_decimal(w, "," if "," in w else "."), f"thousands as in {first!r} read"
     ratios = [_OUT_OF.match(w) for w in words]
     if all(ratios) and len({r[2] for r in ratios if r}) == 1:
         return (
             lambda w: float(_OUT_OF.sub(r"\1", w).replace(",", ".")),
             f"values such as {first!r} read as their first number",
         )
+    found = _grouped(words, values) if decimal is None else None
+    if found is not None:
+        return found
+    return _united(words, values, decimal)
+
+
+def _united(
+    words: Sequence[str], values: np.ndarray, decimal: str | None
+) -> tuple[Callable[[str], float], str] | None:
+    """How numbers with one word around each of them are written, if that is clear."""
     # Only where all cells are so: one "x1" among numbers is a fault.
     united = [_UNITED.match(w) if not np.isfinite(values).any() else None for w in words]
-    if all(united) and len({(u[1].strip(), u[3].strip().rstrip("s")) for u in united if u}) == 1:
-        return lambda w: float(
-            _UNITED.sub(r"\2", w).replace(",", ".")
-        ), f"the number in cells such as {first!r} read"
-    clear = [w for w in words if not _AMBIGUOUS.match(w)]
-    clear = [w for w in clear if "," in w]
-    if clear and all(_GROUPED.match(w) for w in words):
-        known = values[np.isfinite(values)]
-        if (known == np.floor(known)).all():
-            return lambda w: _by_decimal(w, ","), f"decimal commas such as {clear[0]!r} read"
-    clear = [w for w in words if not _AMBIGUOUS.match(w)]
+    if not all(united) or len({(u[1].strip(), u[3].strip().rstrip("s")) for u in united if u}) > 1:
+        return None
+    inner = [u[2] for u in united if u]
+    grouped = [w for w in inner if np.isnan(_plain(w)) or _DOTTED.match(w)]
+    found = _grouped(grouped, values) if decimal is None else None
+    convert = _plain if found is None else found[0]
+    if decimal is not None:
+        convert = partial(_by_decimal, decimal=decimal)
+    if any(np.isnan(convert(w)) for w in inner):
+        return None
+    note = f"the number in cells such as {words[0]!r} read"
+    return lambda w: convert(_UNITED.sub(r"\2", w)), note
+
+
+def _grouped(words: Sequence[str], values: np.ndarray) -> tuple[Callable[[str], float], str] | None:
+    """How numbers with decimal commas or grouped thousands are written, if that is clear."""
+    if words and all(_SPACED.match(w) for w in words):
+        return (
+            lambda w: _by_decimal(w, "," if "," in w else "."),
+            f"thousands as in {words[0]!r} read",
+        )
+    clear = [w for w in words if "," in w and not _AMBIGUOUS.match(w)]
+    known = values[np.isfinite(values)]
+    if clear and all(_GROUPED.match(w) for w in words) and (known == np.floor(known)).all():
+        return lambda w: _by_decimal(w, ","), f"{COMMAS} such as {clear[0]!r} read"
     if clear and all(_THOUSANDS.match(w) for w in words):
         return lambda w: _by_decimal(w, "."), f"thousands with commas such as {clear[0]!r} read"
     return None

@@ -182,7 +182,7 @@ def as_sets(
     return Sets(order, bits, words, lists, heads, begin, walkers, n_walkers)
 
 
-@kernel
+@kernel(allocates=True)
 def _sort_lists(
     thread: Any,
     n_threads: Any,

@@ -22,7 +22,7 @@ GROUPS = 128  # at least; twice as many as are kept if those are more
 SPARSE = 16
 
 
-@kernel
+@kernel(allocates=True)
 def room(n: Any) -> Any:
     """Make the arrays that `keep_best` needs to choose among n items; one thread uses them again
     and again.

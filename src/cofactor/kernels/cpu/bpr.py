@@ -167,7 +167,7 @@ def bpr_epoch(
 
 
 # A line over 80 on purpose: drawing and stepping alternate within one round and share its buffers.
-@kernel(counted=False)
+@kernel
 def _walk(
     thread: Any,
     n_threads: Any,
@@ -289,8 +289,18 @@ def bpr_fold_in(
         np.uint64(seed),
         folded,
     )
-    on_parts(lambda begin, end: _fold_in(begin, end, *problem), len(folded))
+    f = folded.shape[1]
+    on_parts(lambda begin, end: _fold_in(begin, end, *problem, fold_in_scratch(f)), len(folded))
     return folded
+
+
+def fold_in_scratch(factors: int) -> tuple[np.ndarray, ...]:
+    """What the fit of a new user works with: the vector, the sum of its later values, a filter."""
+    return (
+        np.empty((1, factors), np.float32),
+        np.empty(factors, np.float64),
+        np.empty((1, FILTER_WORDS), np.uint64),
+    )
 
 
 @kernel
@@ -309,16 +319,18 @@ def _fold_in(
     least_draws: Any,
     seed: Any,
     folded: Any,
+    scratch: Any,
 ) -> None:
     V, b = item_factors, item_bias
+    U, mean, words = scratch
+    u = U[0]
     n_items, f = V.shape
     for row in range(begin, end):
         first, stop = indptr[row], indptr[row + 1]
         m = stop - first
         if m == 0 or m >= n_items:
             continue
-        u, mean = np.zeros(f, np.float32), np.zeros(f, np.float64)
-        words = np.empty((1, FILTER_WORDS), np.uint64)
+        u[:], mean[:] = np.float32(0), 0.0
         filter_fill(words, 0, indices, first, stop)
         state = advance(stream(seed, 0))
         place, stride = below(mix(state), m), coprime_stride(mix(state), m)

@@ -13,7 +13,7 @@ from cofactor.kernels.cpu.jit import helper, kernel, on_parts
 LAST, SUM, MEAN, MAX = 0, 1, 2, 3
 
 
-@kernel
+@kernel(allocates=True)
 def _by_user(user_rows: np.ndarray, n_users: int) -> tuple[np.ndarray, np.ndarray]:
     """A stable counting sort: int64 [n_users + 1] and the positions, int64 [n]."""
     n = len(user_rows)
@@ -38,7 +38,7 @@ def _by_user(user_rows: np.ndarray, n_users: int) -> tuple[np.ndarray, np.ndarra
     return indptr, order
 
 
-@kernel
+@kernel(allocates=True)
 def indptr_if_sorted(user_rows: np.ndarray, item_rows: np.ndarray, n_users: int) -> np.ndarray:
     """Return where each user's pairs begin, if they are sorted already; see
     `reference.csr.indptr_if_sorted`.
@@ -61,7 +61,7 @@ def indptr_if_sorted(user_rows: np.ndarray, item_rows: np.ndarray, n_users: int)
     return indptr
 
 
-@kernel
+@kernel(allocates=True)
 def _sort_rows(indptr: np.ndarray, order: np.ndarray, item_rows: np.ndarray) -> None:
     """Each user's positions by item and then by position, in place."""
     for u in range(len(indptr) - 1):
@@ -174,7 +174,7 @@ def merge_repeats(
     return kept_indptr, keep, merged
 
 
-@kernel
+@kernel(allocates=True)
 def transpose(
     indptr: np.ndarray, item_rows: np.ndarray, n_items: int
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -217,7 +217,7 @@ def _ascends(values: Any, start: Any, end: Any) -> Any:
     return good
 
 
-@kernel
+@kernel(allocates=True)
 def _chronological(
     indptr: np.ndarray, order: np.ndarray, times: np.ndarray, positions: np.ndarray
 ) -> None:

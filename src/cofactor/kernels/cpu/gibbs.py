@@ -18,7 +18,7 @@ from cofactor.kernels.cpu.jit import helper, kernel, on_threads
 from cofactor.kernels.cpu.probit import latent_mean
 
 
-@kernel
+@kernel(allocates=True)
 def sample_block(
     indptr: np.ndarray,
     others: np.ndarray,
@@ -203,7 +203,7 @@ def draw_rows(
     )
 
 
-@kernel
+@kernel(allocates=True)
 def _draw_row(
     u: int,
     indptr: np.ndarray,

@@ -127,7 +127,7 @@ def _one_blas_thread() -> AbstractContextManager[object]:
     return _controller().limit(limits=1, user_api="blas")
 
 
-@kernel
+@kernel(allocates=True)
 def _gram_part(matrix: np.ndarray, first: int, end: int, total: np.ndarray) -> None:
     """total += the Gram matrix of some rows."""
     f = matrix.shape[1]
@@ -141,7 +141,7 @@ def _gram_part(matrix: np.ndarray, first: int, end: int, total: np.ndarray) -> N
                 total[i, j] += product[i, j]
 
 
-@kernel
+@kernel(allocates=True)
 def _rotate(matrix: np.ndarray, first: int, end: int, basis: np.ndarray) -> None:
     f = matrix.shape[1]
     turned = np.empty((min(DENSE_ROWS, end - first), f), F)
@@ -153,7 +153,7 @@ def _rotate(matrix: np.ndarray, first: int, end: int, basis: np.ndarray) -> None
                 rows[i, j] = turned[i, j]
 
 
-@kernel
+@kernel(allocates=True)
 def _rotate_into(matrix: np.ndarray, basis: np.ndarray, rotated: np.ndarray) -> None:
     for start in range(0, matrix.shape[0], DENSE_ROWS):
         end = min(start + DENSE_ROWS, matrix.shape[0])

@@ -77,7 +77,7 @@ def _widened(matrix: np.ndarray, columns: int) -> np.ndarray:
     return wide
 
 
-@kernel(counted=False)
+@kernel
 def _solve_cg(
     indptr: np.ndarray,
     indices: np.ndarray,

@@ -48,7 +48,7 @@ def solve_direct(
     return first_failed(failed)
 
 
-@kernel
+@kernel(allocates=True)
 def _solve_direct(
     indptr: np.ndarray,
     indices: np.ndarray,

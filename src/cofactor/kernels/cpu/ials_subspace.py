@@ -38,7 +38,7 @@ def solve_subspace(
     return first_failed(failed)
 
 
-@kernel
+@kernel(allocates=True)
 def _solve_subspace(
     indptr: np.ndarray,
     indices: np.ndarray,

@@ -66,7 +66,7 @@ def _by_rows(
     return out
 
 
-@kernel
+@kernel(allocates=True)
 def _longest_row(indptr: np.ndarray) -> np.ndarray:
     """Return room for a number of each interaction of the longest row."""
     longest = 0
@@ -89,7 +89,7 @@ def _right_sides(
             accumulate(vectors, indices[a:b], b - a, weights[a:b], out[i])
 
 
-@kernel
+@kernel(allocates=True)
 def _products(
     indptr: np.ndarray,
     indices: np.ndarray,
@@ -108,7 +108,7 @@ def _products(
             accumulate(vectors, indices[a:b], b - a, s, out[i])
 
 
-@kernel
+@kernel(allocates=True)
 def _squares(
     indptr: np.ndarray,
     indices: np.ndarray,
@@ -128,7 +128,7 @@ def _squares(
             out[i] = total
 
 
-@kernel
+@kernel(allocates=True)
 def first_directions(
     residual: np.ndarray, diagonal: np.ndarray, ridge: np.ndarray, direction: np.ndarray
 ) -> np.ndarray:

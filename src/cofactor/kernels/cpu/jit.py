@@ -21,7 +21,7 @@ FAST = {"reassoc", "contract", "nsz", "arcp", "afn"}
 
 
 def kernel(
-    function: Callable[..., Any] | None = None, *, fast: bool = True, counted: bool = True
+    function: Callable[..., Any] | None = None, *, fast: bool = True, allocates: bool = False
 ) -> Any:
     """Compile a kernel lazily, keep it on disk, and let other Python threads run while it does.
 
@@ -34,14 +34,16 @@ def kernel(
         The kernel, when the decorator is used without parentheses.
     fast
         Whether sums may be reordered and multiply-adds fused (never that NaN is assumed away).
-    counted
-        Whether arrays are counted by reference. Where inlined helpers take arrays, Numba counts at
-        each call, which costs a loop of small steps more than its work. A kernel that isn't counted
-        can't allocate: its caller passes what it needs.
+    allocates
+        Whether the kernel makes arrays. Only then are arrays counted by reference: Numba would
+        count at each call of an inlined helper and for each row of a matrix, which costs a loop of
+        small steps more than its work. So a kernel's caller passes the arrays that it works with,
+        unless their length is only known inside. Numba says of a kernel that makes arrays without
+        this: "NRT required but not enabled", or that it can't type ``np.empty``.
     """
 
     def compiled(body: Callable[..., Any]) -> Any:
-        options = {} if counted else {"_nrt": False}
+        options = {} if allocates else {"_nrt": False}
         made = numba.njit(
             nogil=True, fastmath=FAST if fast else False, error_model="numpy", **options
         )(body)

@@ -5,9 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from numba import njit
 
-from cofactor.kernels.cpu.jit import FAST, helper, kernel, on_parts
+from cofactor.kernels.cpu.jit import helper, kernel, on_parts
 from cofactor.kernels.cpu.llvm.rows import (
     EXP_LIMIT,
     dot_rows,
@@ -44,7 +43,7 @@ def _softplus(s: Any, e: Any) -> Any:
     return np.log(1.0 + np.float64(e)) + max(np.float64(0.0), np.float64(s) - np.float64(EXP_LIMIT))
 
 
-@njit(fastmath=FAST, error_model="numpy", cache=True)
+@kernel
 def _gradient(
     indices: Any,
     values: Any,
@@ -60,6 +59,7 @@ def _gradient(
     negatives: Any,
     state: Any,
     words: Any,
+    group: Any,
     g: Any,
     empty_threshold: Any,
     empty_alias: Any,
@@ -90,7 +90,6 @@ def _gradient(
             loss += _softplus(s, e)
             _add(g, -(e / (_ONE + e)), Y, j)
     elif m < n_others:
-        group = np.zeros(_GROUP, np.int64)
         filter_fill(words, 0, indices, first, stop)
         left = negatives * max(m, 1)
         share = np.float32((n_others - m) / left)  # how many negatives each drawn one stands for
@@ -135,7 +134,10 @@ def logistic_half_epoch(
     losses = np.zeros(n_rows)
     problem = (indptr, indices, values, factors, bias, squares, other_factors, other_bias)
     how = (learning_rate, alpha, regularization, negatives, np.uint64(seed))
-    on_parts(lambda first, end: _half_epoch(*problem, *how, first, end, losses), n_rows)
+    f = factors.shape[1]
+    on_parts(
+        lambda first, end: _half_epoch(*problem, *how, first, end, losses, _scratch(f)), n_rows
+    )
     return float(losses.sum())
 
 
@@ -157,11 +159,12 @@ def _half_epoch(
     begin: int,
     end: int,
     losses: np.ndarray,
+    scratch: Any,
 ) -> None:
     f = factors.shape[1]
+    words, group, g, threshold, alias = scratch
     rate = np.float32(learning_rate)
     for row in range(begin, end):
-        g, words = np.empty(f + 1, np.float32), np.empty((1, FILTER_WORDS), np.uint64)
         losses[row] = _gradient(
             indices,
             values,
@@ -177,9 +180,10 @@ def _half_epoch(
             negatives,
             stream(seed, row),
             words,
+            group,
             g,
-            np.empty(0, np.uint32),
-            np.empty(0, np.int32),
+            threshold,
+            alias,
         )
         for k in range(f + 1):
             squares[row, k] += g[k] * g[k]
@@ -203,14 +207,37 @@ def logistic_fold_in(
 ) -> np.ndarray:
     """Fit the vectors of new rows; see `reference.logistic_mf.logistic_fold_in`."""
     n_rows = indptr.shape[0] - 1
-    folded = np.zeros((n_rows, other_factors.shape[1]), np.float32)
+    f = other_factors.shape[1]
+    folded = np.zeros((n_rows, f), np.float32)
     problem = (indices, values, other_factors, other_bias)
     how = (learning_rate, alpha, regularization, negatives, steps, np.uint64(seed))
     on_parts(
-        lambda first, end: _fold_in(indptr[first : end + 1], *problem, *how, folded[first:end]),
+        lambda first, end: _fold_in(
+            indptr[first : end + 1], *problem, *how, folded[first:end], _sums(f), _scratch(f)
+        ),
         n_rows,
     )
     return folded
+
+
+def _scratch(factors: int) -> tuple[np.ndarray, ...]:
+    """What the gradient of a row needs, for one thread."""
+    return (
+        np.empty((1, FILTER_WORDS), np.uint64),
+        np.zeros(_GROUP, np.int64),  # negatives drawn together
+        np.empty(factors + 1, np.float32),  # the gradient
+        np.empty(0, np.uint32),  # no popularity: negatives are drawn uniformly
+        np.empty(0, np.int32),
+    )
+
+
+def _sums(factors: int) -> tuple[np.ndarray, ...]:
+    """What the fit of a new row adds up: its vector, squared gradients, the vectors' mean."""
+    return (
+        np.empty((1, factors), np.float32),
+        np.empty(factors + 1, np.float32),
+        np.empty(factors),
+    )
 
 
 @kernel
@@ -227,18 +254,18 @@ def _fold_in(
     steps: int,
     seed: int,
     folded: np.ndarray,
+    sums: Any,
+    scratch: Any,
 ) -> None:
+    words, group, g, threshold, alias = scratch
+    X, G, mean = sums
     f, rate = other_factors.shape[1], np.float32(learning_rate)
     for row in range(indptr.shape[0] - 1):
         first, stop = indptr[row], indptr[row + 1]
         if first == stop:
             continue
-        X, mean, beta = np.zeros((1, f), np.float32), np.zeros(f), np.float32(0.0)
-        g, G, words = (
-            np.empty(f + 1, np.float32),
-            np.zeros(f + 1, np.float32),
-            np.empty((1, FILTER_WORDS), np.uint64),
-        )
+        beta = np.float32(0.0)
+        X[:], G[:], mean[:] = np.float32(0.0), np.float32(0.0), 0.0
         for step in range(steps):
             _gradient(
                 indices,
@@ -255,9 +282,10 @@ def _fold_in(
                 negatives,
                 stream(seed, step),
                 words,
+                group,
                 g,
-                np.empty(0, np.uint32),
-                np.empty(0, np.int32),
+                threshold,
+                alias,
             )
             for k in range(f + 1):
                 G[k] += g[k] * g[k]
@@ -265,6 +293,6 @@ def _fold_in(
                 X[0, k] += rate * g[k] / np.sqrt(EPSILON + G[k])
                 if step >= steps // 2:
                     mean[k] += X[0, k]
-            beta = beta + rate * g[f] / np.sqrt(EPSILON + G[f])  # type: ignore[assignment]
+            beta = beta + rate * g[f] / np.sqrt(EPSILON + G[f])
         for k in range(f):
             folded[row, k] = mean[k] / (steps - steps // 2)

@@ -75,7 +75,7 @@ def als_half_epoch(
     on_threads(lambda block: _solve_block(block, *problem), min(_BLOCKS, indptr.shape[0] - 1))
 
 
-@kernel
+@kernel(allocates=True)
 def _solve_block(
     block: Any,
     indptr: Any,

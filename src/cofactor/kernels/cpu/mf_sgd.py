@@ -23,7 +23,7 @@ from cofactor.kernels.cpu.llvm.rows import dot_rows, prefetch_row, rating_step
 BLOCK = 16  # floats: a cache line, and what `simd` works on at once
 
 
-@kernel
+@kernel(allocates=True)
 def equal_parts(indptr: Any, order: Any, n_parts: Any, rows_each: Any) -> Any:
     """Cut ``order`` into parts with about the same number of ratings; a user owns ``rows_each``
     rows of ``indptr``.

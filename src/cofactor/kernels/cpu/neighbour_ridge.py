@@ -38,7 +38,7 @@ def neighbour_ridge(
     return weights
 
 
-@kernel
+@kernel(allocates=True)
 def _regress(
     thread: Any,
     n_threads: Any,
@@ -90,7 +90,7 @@ def _regress(
             seen[users[indptr[i] : indptr[i + 1]]] = 0
 
 
-@kernel
+@kernel(allocates=True)
 def _solve(
     offsets: Any,
     users: Any,

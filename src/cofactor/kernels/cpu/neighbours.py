@@ -185,7 +185,7 @@ def _similarities_of_row(
         similar[j] = s if good else np.float32(0.0)
 
 
-@kernel
+@kernel(allocates=True)
 def _neighbours_of_gram(
     thread: Any,
     n_threads: Any,
@@ -207,7 +207,7 @@ def _neighbours_of_gram(
         count[i] = keep_best(order, bits, n_items, rooms, rows[i], similarity[i])
 
 
-@kernel
+@kernel(allocates=True)
 def _neighbours_of_sets(
     thread: Any,
     n_threads: Any,
@@ -329,7 +329,7 @@ def _row_of_products(
     return n
 
 
-@kernel
+@kernel(allocates=True)
 def _neighbours(
     thread: Any,
     n_threads: Any,
@@ -369,7 +369,7 @@ def _neighbours(
         count[at] = keep_best(found, bits, n, rooms, rows[at], similarity[at])
 
 
-@kernel
+@kernel(allocates=True)
 def _strongest(
     thread: Any,
     n_threads: Any,

@@ -37,7 +37,7 @@ def next_sums(
     _next_sums(indptr, items, weights, float(decay), sums, longest)
 
 
-@kernel
+@kernel(allocates=True)
 def _next_sums(indptr: Any, items: Any, weights: Any, decay: Any, sums: Any, longest: Any) -> Any:
     alive = np.empty(min(longest, sums.shape[1]) + 1, np.int32)
     state = np.empty(alive.size)

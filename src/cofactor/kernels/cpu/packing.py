@@ -60,7 +60,7 @@ def pack_transposed(
     return indptr, rows, kept
 
 
-@kernel
+@kernel(allocates=True)
 def _pack(columns: Any, values: Any, indptr: Any, packed: Any, kept: Any) -> Any:
     for i in range(columns.shape[0]):
         begin, n = indptr[i], indptr[i + 1] - indptr[i]
@@ -68,7 +68,7 @@ def _pack(columns: Any, values: Any, indptr: Any, packed: Any, kept: Any) -> Any
         kept[begin : begin + n] = values[i, :n]
 
 
-@kernel
+@kernel(allocates=True)
 def _pack_transposed(
     columns: Any, values: Any, count: Any, indptr: Any, rows: Any, kept: Any
 ) -> Any:

@@ -101,7 +101,7 @@ def positive_ranks(
     return ranks, auc_shares
 
 
-@kernel
+@kernel(allocates=True)
 def _positive_ranks(
     scores: np.ndarray,
     truth_indptr: np.ndarray,
@@ -257,7 +257,7 @@ def rank_metrics(
     return _rank_metrics(indptr, ascending, cutoffs)
 
 
-@kernel
+@kernel(allocates=True)
 def _rank_metrics(
     indptr: np.ndarray, ranks: np.ndarray, cutoffs: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
@@ -321,7 +321,7 @@ def draw_negatives(
     return drawn
 
 
-@kernel
+@kernel(allocates=True)
 def _draw_negatives(
     first: Any, end: Any, indptr: Any, items: Any, owners: Any, n_items: Any, seed: Any, drawn: Any
 ) -> None:
@@ -366,7 +366,7 @@ def resampled_means(values: np.ndarray, resamples: int, seed: int) -> np.ndarray
     return means
 
 
-@kernel
+@kernel(allocates=True)
 def _resampled_means(
     values: np.ndarray, first: int, end: int, seed: int, means: np.ndarray
 ) -> None:

@@ -146,7 +146,12 @@ def draw_negatives(
     """
     items = np.empty(user_rows.shape[0], np.int32)
     problem = (indptr, indices, user_rows, threshold, alias, n_items, np.uint64(seed), items)
-    on_parts(lambda first, end: _draw_negatives(first, end, *problem), len(items))
+    on_parts(
+        lambda first, end: _draw_negatives(
+            first, end, *problem, np.empty((1, FILTER_WORDS), np.uint64)
+        ),
+        len(items),
+    )
     return items
 
 
@@ -162,8 +167,8 @@ def _draw_negatives(
     n_items: Any,
     seed: Any,
     items: Any,
+    words: Any,
 ) -> None:
-    words = np.empty((1, FILTER_WORDS), np.uint64)
     for n in range(first, end):
         begin, stop = indptr[user_rows[n]], indptr[user_rows[n] + 1]
         if stop - begin >= n_items:
@@ -177,9 +182,8 @@ def _draw_negatives(
             items[n] = item
 
 
-@kernel(
-    fast=False
-)  # as the reference rounds: a share that is 1 but for rounding decides whose alias an item becomes
+# As the reference rounds: a share that is 1 but for rounding decides whose alias an item becomes.
+@kernel(fast=False, allocates=True)
 def alias_table(weights: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Make the alias table of a distribution; see `reference.sampling.alias_table`."""
     n = weights.shape[0]

@@ -187,7 +187,7 @@ def tables_of(n_sessions: int, n_items: int) -> tuple[np.ndarray, ...]:
     )
 
 
-@kernel
+@kernel(allocates=True)
 def nearest(
     items: Any,
     weights: Any,
@@ -256,7 +256,7 @@ def _vote(item: Any, vote: Any, votes: Any, voted: Any, n_voted: Any) -> Any:
     return n_voted + ((before == 0.0) & (vote > 0.0))
 
 
-@kernel
+@kernel(allocates=True)
 def _cast(first: Any, last: Any, queries: Any, index: Any, weigh: Any, tables: Any) -> Any:
     """Cast the votes for the query that stands from ``first`` to ``last``; return how many items
     have some.
@@ -285,7 +285,7 @@ def _cast(first: Any, last: Any, queries: Any, index: Any, weigh: Any, tables: A
     return n_voted
 
 
-@kernel
+@kernel(allocates=True)
 def _all_votes(
     span: Any, queries: Any, index: Any, weigh: Any, item_weights: Any, tables: Any, results: Any
 ) -> Any:
@@ -298,7 +298,7 @@ def _all_votes(
             votes[j] = 0.0
 
 
-@kernel
+@kernel(allocates=True)
 def _top_votes(
     span: Any, queries: Any, index: Any, weigh: Any, item_weights: Any, tables: Any, results: Any
 ) -> Any:

@@ -74,7 +74,7 @@ def svdpp_epoch(
 
 # Over 80 lines on purpose: one user's pass and the step of all their implicit vectors are one
 # thing, and share their buffers.
-@kernel
+@kernel(allocates=True)
 def _walk(
     first_place: Any,
     end_place: Any,

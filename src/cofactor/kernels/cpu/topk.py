@@ -271,7 +271,7 @@ def _scan_scores(
         count[b] = size
 
 
-@kernel
+@kernel(allocates=True)
 def _scan_products(
     user_vectors: Any,
     item_vectors: Any,

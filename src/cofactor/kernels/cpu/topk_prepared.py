@@ -156,7 +156,7 @@ def _norms_of(first: Any, end: Any, vectors: Any, norms: Any) -> None:
         norms[i] = np.sqrt(square)
 
 
-@kernel
+@kernel(allocates=True)
 def _pack(
     begin: Any,
     end: Any,
@@ -204,7 +204,7 @@ def _pack(
             above[at] = c + abs(c) * F(1e-6) + F(1e-37)
 
 
-@kernel
+@kernel(allocates=True)
 def _scan_panels(
     thread: Any,
     n_threads: Any,

@@ -62,7 +62,7 @@ def transition_counts(
     return rows, columns, counts
 
 
-@kernel
+@kernel(allocates=True)
 def _sizes(
     low: Any,
     high: Any,
@@ -90,7 +90,7 @@ def _sizes(
         sizes[i + 1] = count
 
 
-@kernel
+@kernel(allocates=True)
 def _fill(
     low: Any,
     high: Any,

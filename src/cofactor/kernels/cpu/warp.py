@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from cofactor.kernels.cpu._ials_rows import dots
-from cofactor.kernels.cpu.bpr import coprime_stride
+from cofactor.kernels.cpu.bpr import coprime_stride, fold_in_scratch
 from cofactor.kernels.cpu.jit import helper, kernel, on_parts, on_threads
 from cofactor.kernels.cpu.llvm.rows import dot_rows, pairwise_step, prefetch_row, tail_start
 from cofactor.kernels.cpu.sampling import (
@@ -121,7 +121,7 @@ def _scratch() -> tuple[np.ndarray, ...]:
 
 # Over 80 lines on purpose: the rounds of lanes share a dozen running values, and a call that took
 # them all would be harder to read.
-@kernel(counted=False)
+@kernel
 def _walk(
     thread: Any,
     n_threads: Any,
@@ -314,7 +314,8 @@ def warp_fold_in(
         np.uint64(seed),
         folded,
     )
-    on_parts(lambda begin, end: _fold_in(begin, end, *problem), len(folded))
+    f = folded.shape[1]
+    on_parts(lambda begin, end: _fold_in(begin, end, *problem, fold_in_scratch(f)), len(folded))
     return folded
 
 
@@ -336,16 +337,17 @@ def _fold_in(
     least_draws: Any,
     seed: Any,
     folded: Any,
+    scratch: Any,
 ) -> None:
     V, b = item_factors, item_bias
+    U, mean, words = scratch
     n_items, f = V.shape
     for row in range(begin, end):
         first, stop = indptr[row], indptr[row + 1]
         m = stop - first
         if m == 0 or m >= n_items:
             continue
-        U, mean = np.zeros((1, f), np.float32), np.zeros(f, np.float64)
-        words = np.empty((1, FILTER_WORDS), np.uint64)
+        U[:], mean[:] = np.float32(0), 0.0
         filter_fill(words, 0, indices, first, stop)
         state = advance(stream(seed, 0))
         place, stride = below(mix(state), m), coprime_stride(mix(state), m)

@@ -109,7 +109,7 @@ def strongest_weights(
     return rows, weights, count
 
 
-@kernel
+@kernel(allocates=True)
 def _rows(
     indptr: Any,
     users: Any,
@@ -154,7 +154,7 @@ def _rows(
             p[c, first + c] += scale[first + c] * scale[first + c]
 
 
-@kernel
+@kernel(allocates=True)
 def _inverse_lower(
     thread: Any,
     n_threads: Any,
@@ -187,7 +187,7 @@ def _inverse_lower(
         )
 
 
-@kernel
+@kernel(allocates=True)
 def _strongest_weights(
     thread: Any,
     n_threads: Any,

@@ -97,7 +97,7 @@ def _finished(h):  # type: ignore[no-untyped-def]
     return (h ^ (h >> _SHIFT)) & np.uint64(0x7FFFFFFFFFFFFFFF)
 
 
-@kernel
+@kernel(allocates=True)
 def _walk(  # type: ignore[no-untyped-def]
     text, low, high, seed, shortest, longest, hashes, spans, place
 ):
@@ -199,7 +199,7 @@ def hash_words(
         )
 
 
-@kernel
+@kernel(allocates=True)
 def _walk_rows(  # type: ignore[no-untyped-def]
     text, offsets, seed, shortest, longest, low, high, indptr, hashes, spans, counts
 ):
@@ -225,7 +225,7 @@ def counted_tokens(indptr: np.ndarray, hashes: np.ndarray, counts: np.ndarray) -
     return distinct
 
 
-@kernel
+@kernel(allocates=True)
 def _counted_tokens(
     indptr: np.ndarray,
     hashes: np.ndarray,

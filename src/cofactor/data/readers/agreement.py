@@ -1,0 +1,90 @@
+"""Parts of one source (files, chunks) that were read one by one: whether they are written alike."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from cofactor.base.errors import DataError
+from cofactor.data.events import Events
+from cofactor.data.id_text import FOLDED, FRACTION
+from cofactor.data.readers.values import COMMAS
+
+
+class Agreement:
+    """What the parts so far were read as; a part that contradicts them is refused.
+
+    One part alone may look clear and be wrong: ``1.000`` is a thousand beside a later part's
+    ``4,5``, and ``1.0`` a version beside ``1.1``.
+    """
+
+    def __init__(self) -> None:
+        self.plain_values = False
+        self.commas = False
+        self.folded: set[str] = set()
+        self.fractions: dict[str, str] = {}
+
+    def add(self, part: Events, *, decimal: str | None = None) -> None:
+        """Compare a part with those before it.
+
+        Parameters
+        ----------
+        part
+            Its events, with the notes of its reading.
+        decimal
+            The decimal mark that it was read with, None if it was detected.
+
+        Raises
+        ------
+        DataError
+            If it is written otherwise.
+        """
+        if part.values is not None and decimal is None:
+            commas = has_commas(part)
+            self.commas |= commas
+            self.plain_values |= not commas
+            if self.commas and self.plain_values:
+                raise DataError(
+                    "some parts have values with decimal commas, others have none, where 1.000 may"
+                    " be a thousand; say which it is with decimal=',' or decimal='.'.",
+                    source=part.source,
+                )
+        for side, column in (("users", part.users), ("items", part.items)):
+            self._add_ids(part, side, column)
+
+    def _add_ids(self, part: Events, side: str, column: pa.ChunkedArray) -> None:
+        if any(note.startswith(side) and FOLDED in note for note in part.notes):
+            self.folded.add(side)
+        elif not pa.types.is_integer(_plain_type(column)) and side not in self.fractions:
+            words = column.unify_dictionaries().chunk(0).dictionary if _coded(column) else column
+            hits = words.filter(pc.match_substring_regex(words.cast(pa.string()), FRACTION))
+            if len(hits):
+                self.fractions[side] = hits[0].as_py()
+        if side in self.folded and side in self.fractions:
+            raise DataError(
+                f"ids of {side} such as {self.fractions[side]!r} are texts, but in other parts all"
+                " were written like '1.0' and read as whole numbers; write them in one way, or as"
+                " one file.",
+                source=part.source,
+            )
+
+
+def has_commas(part: Events) -> bool:
+    """Return whether a part's values were read as numbers with decimal commas."""
+    return any(note.startswith(COMMAS) for note in part.notes)
+
+
+def some_have_commas(parts: Sequence[Events]) -> bool:
+    """Return whether decimal commas were found in some of the parts and not in all with values."""
+    found = {has_commas(part) for part in parts if part.values is not None}
+    return len(found) > 1
+
+
+def _coded(column: pa.ChunkedArray) -> bool:
+    return pa.types.is_dictionary(column.type) and column.num_chunks > 0
+
+
+def _plain_type(column: pa.ChunkedArray) -> pa.DataType:
+    return column.type.value_type if pa.types.is_dictionary(column.type) else column.type

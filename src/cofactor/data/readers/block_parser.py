@@ -1,0 +1,88 @@
+"""One block of delimited text, split into typed columns by Arrow."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import pyarrow as pa
+from pyarrow import csv as pacsv
+
+from cofactor.base.errors import DataError
+from cofactor.data.readers.sniff import WHITESPACE, Dialect
+from cofactor.data.readers.source_files import SMALL
+
+# Texts as they stand, each once.
+WORDS = pa.dictionary(pa.int32(), pa.string())
+_SEPARATOR = "\x1f"
+_NULLS = ("", "NULL", "null", "NA", "N/A", "NaN", "nan", "None", "none", "\\N")
+
+
+class Unconvertible(DataError):
+    """A column has a field that isn't of its type."""
+
+    column: str | None = None
+
+
+def _one_character(block: bytes, delimiter: str) -> tuple[bytes, str]:
+    """The block with fields separated by a single character, and that."""
+    if delimiter == WHITESPACE:
+        block = re.sub(rb"[ \t]+", _SEPARATOR.encode(), re.sub(rb"(?m)^[ \t]+|[ \t]+$", b"", block))
+        delimiter = _SEPARATOR
+    elif len(delimiter) > 1:
+        block = block.replace(delimiter.encode(), _SEPARATOR.encode())
+        delimiter = _SEPARATOR
+    return block, delimiter
+
+
+def parsed(
+    block: bytes,
+    dialect: Dialect,
+    on_malformed: Callable[[Any], str],
+    columns: Sequence[str] | None,
+    types: Mapping[str, pa.DataType],
+    source: str,
+) -> pa.Table:
+    """Return some columns (None for all) of whole lines without a header, or raise `Unconvertible`.
+
+    Lines of another number of fields are left to ``on_malformed``.
+    """
+    block, delimiter = _one_character(block, dialect.delimiter)
+    has_quotes = bool(dialect.quoted) and dialect.quoted.encode() in block
+    try:
+        return pacsv.read_csv(
+            pa.BufferReader(block),
+            read_options=pacsv.ReadOptions(
+                column_names=list(dialect.names),
+                block_size=1 << 22,
+                use_threads=len(block) > SMALL,
+            ),
+            parse_options=pacsv.ParseOptions(
+                delimiter=delimiter,
+                quote_char=dialect.quoted if has_quotes else False,
+                escape_char=dialect.escape or False,
+                newlines_in_values=has_quotes,
+                invalid_row_handler=on_malformed,
+            ),
+            convert_options=pacsv.ConvertOptions(
+                column_types=dict(types),
+                include_columns=list(columns) if columns is not None else None,
+                null_values=list(_NULLS),
+                strings_can_be_null=False,
+            ),
+        )
+    except pa.ArrowInvalid as error:
+        raise _typed_error(str(error), dialect, source) from None
+
+
+def _typed_error(text: str, dialect: Dialect, source: str) -> DataError:
+    if "conversion error" not in text:
+        return DataError(
+            f"the text can't be split into rows ({text}); check its quotes, or give quote=False.",
+            source=source,
+        )
+    error = Unconvertible(text, source=source)
+    found = re.search(r"column #(\d+)", text)
+    error.column = dialect.names[int(found[1])] if found else None
+    return error
