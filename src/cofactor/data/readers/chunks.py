@@ -70,6 +70,7 @@ def _parts(events: Events, rows: int) -> Iterator[Events]:
             items=events.items.take(pa.array(keep)),
             values=None if events.values is None else events.values[keep],
             times=None if events.times is None else events.times[keep],
+            kinds=None if events.kinds is None else events.kinds.take(pa.array(keep)),
         )
 
 
