@@ -19,7 +19,7 @@ from pyarrow import parquet as pq
 
 from cofactor.base.errors import ArgumentError, DataError
 from cofactor.data.interactions import REPEATS, Interactions
-from cofactor.data.readers import chunks, read, sharded
+from cofactor.data.readers import chunks, numbered_ids, read, sharded
 from cofactor.data.readers.columns import Options
 from cofactor.data.shards import MANIFEST, is_shards, open_shards
 
@@ -50,11 +50,12 @@ def table(
 
 @pytest.fixture
 def small(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Chunks of 500 events, and shards of 400."""
+    """Chunks of 500 events, shards of 400, and sorted ids that come three at a time."""
     monkeypatch.setattr(sharded, "LEAST_ROWS", 500)
     monkeypatch.setattr(sharded, "_CHUNK_BYTES", 1 << 40)
     monkeypatch.setattr(sharded, "_SORT_BYTES", (256 << 20) // 4 // 400)
     monkeypatch.setattr(chunks, "TEXT_BLOCK", 1 << 13)
+    monkeypatch.setattr(numbered_ids, "BATCH", 3)
 
 
 def assert_equal(ours: Interactions, theirs: Interactions) -> None:
@@ -175,7 +176,7 @@ def test_full_disk_is_one_sentence_and_leaves_nothing(
 ) -> None:
     file = tmp_path / "events.parquet"
     pq.write_table(table("string"), file)
-    inner, written = sharded._Growing.append, []
+    inner, written = sharded.GrowingArray.append, []
 
     def append(self: object, array: np.ndarray) -> None:
         written.append(len(array))
@@ -183,7 +184,7 @@ def test_full_disk_is_one_sentence_and_leaves_nothing(
             raise OSError(errno.ENOSPC, "No space left on device")
         inner(self, array)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(sharded._Growing, "append", append)
+    monkeypatch.setattr(sharded.GrowingArray, "append", append)
     with pytest.raises(DataError, match=r"the disk is full .* Nothing was kept"):
         sharded.shard([file], tmp_path / "out", memory=256 << 20)
     assert [p.name for p in tmp_path.iterdir()] == ["events.parquet"]

@@ -104,6 +104,16 @@ class ModelCard:
 def model_card(path: str | os.PathLike[str]) -> ModelCard:
     """Return the card of a saved model; no array is read.
 
+    Parameters
+    ----------
+    path
+        The folder that `save` made.
+
+    Returns
+    -------
+    ModelCard
+        Data, split, figures with intervals, limits and licence; `to_markdown` gives it as text.
+
     Raises
     ------
     ArtifactError

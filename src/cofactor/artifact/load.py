@@ -43,6 +43,16 @@ _FAR = 2**61
 def inspect(path: str | os.PathLike[str]) -> fmt.Manifest:
     """Return what a saved model is, from its manifest alone; no array is read.
 
+    Parameters
+    ----------
+    path
+        The folder that `save` made.
+
+    Returns
+    -------
+    Manifest
+        The model's name, settings, data, arrays, files, metrics, run and versions.
+
     Raises
     ------
     ArtifactError

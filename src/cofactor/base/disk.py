@@ -69,6 +69,15 @@ def replace_file(target: Path, content: bytes, mode: int = 0o644) -> None:
     sync(target.parent)
 
 
+def stamp_of(path: Path) -> tuple[int, int] | None:
+    """Return something that changes whenever a file is replaced; None while it isn't there."""
+    try:
+        facts = path.stat()
+    except OSError:
+        return None
+    return facts.st_ino, facts.st_mtime_ns
+
+
 def is_full(error: OSError) -> bool:
     """Return whether an error is that of a full disk."""
     # NumPy only says how many numbers it couldn't write.

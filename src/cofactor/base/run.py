@@ -35,8 +35,8 @@ class Run:
     progress
         Where long work reports to; by default bars in a notebook, and nothing elsewhere.
     engine
-        What runs the pieces of work that can be cut (see `cofactor.base.engine`); None: this
-        process, uncut. With an engine, ``threads`` are those of each piece.
+        What runs work that is divided into pieces (see `cofactor.base.engine`); None: this process,
+        undivided. With an engine, ``threads`` are those of each piece.
     """
 
     seed: int = 0

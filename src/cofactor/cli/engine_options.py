@@ -22,7 +22,7 @@ class EngineOptions:
             metavar="ray",
             help=(
                 "Do the work in pieces: ray (a cluster; --threads are those of a piece), or local"
-                " (this process). By default it isn't cut."
+                " (this process). By default it isn't divided."
             ),
         ),
     ] = None

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from cofactor.base.durations import SECONDS_OF, duration_text
+from cofactor.base.durations import duration_text
 from cofactor.base.errors import ArgumentError
 from cofactor.cli import options as opt
 from cofactor.cli.output import Output
@@ -78,8 +78,8 @@ def start(folder: Served, plan: StartOptions, show: opt.ShowOptions) -> None:
 
     rules = AttributionRules(
         rewards=parse_rewards(plan.rewards),
-        window=seconds_of(plan.window, "window"),
-        horizon=seconds_of(plan.horizon, "horizon"),
+        window=opt.duration(plan.window, "window"),
+        horizon=opt.duration(plan.horizon, "horizon"),
     )
     begun = _experiments(folder).start(plan.name, plan.kind, parse_arms(plan.arms), rules)
     shares = ", ".join(f"{arm.name} {arm.share:.0%}" for arm in begun.arms)
@@ -136,14 +136,6 @@ def _experiments(folder: str) -> Experiments:
     from cofactor.service.versions.versions import Folder
 
     return Experiments(Folder(Path(folder)))
-
-
-def seconds_of(text: str, name: str) -> int:
-    """Read a time such as ``30m``, ``6h`` or ``7d`` in seconds."""
-    number, unit = text[:-1], text[-1:]
-    if unit not in SECONDS_OF or not number.isdecimal() or int(number) < 1:
-        raise ArgumentError(f"--{name} must be like 30m, 6h or 7d, not {text!r}.")
-    return int(number) * SECONDS_OF[unit]
 
 
 def _status(output: Output, experiment: Experiment, folder: Path, url: str | None) -> None:

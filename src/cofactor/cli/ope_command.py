@@ -13,7 +13,6 @@ from typing import Annotated
 import typer
 
 from cofactor.cli import options as opt
-from cofactor.cli.experiment_command import seconds_of
 from cofactor.data.readers.sources import is_url
 from cofactor.runs.logged_lists import LoggedLists
 from cofactor.runs.ope import Evaluated, OpeSettings, ope
@@ -97,7 +96,8 @@ def stored_lists(url: str, attribution: AttributionOptions) -> LoggedLists:
     from cofactor.store import open_store
 
     rules = AttributionRules(
-        rewards=parse_rewards(attribution.rewards), window=seconds_of(attribution.window, "window")
+        rewards=parse_rewards(attribution.rewards),
+        window=opt.duration(attribution.window, "window"),
     )
     with open_store(url, read_only=True) as store:
         lists = [

@@ -247,6 +247,11 @@ def seconds(text: str | None, name: str = "max-time") -> float | None:
     return _amount(text, name, {"": 1, "s": 1, "m": 60, "h": 3600}, "90s, 5m or 2h")
 
 
+def duration(text: str, name: str) -> int:
+    """Read a time such as ``30m``, ``6h`` or ``7d`` in whole seconds."""
+    return int(_amount(text, name, SECONDS_OF, "30m, 6h or 7d") or 0)
+
+
 def retention(age: str | None, most: int | None) -> Retention:
     """Read which impressions are kept."""
     from cofactor.store import Retention

@@ -47,7 +47,7 @@ class TrainingOptions:
         bool,
         typer.Option(
             "--resume",
-            help="Keep a checkpoint of each epoch beside DIR, and go on from it if it is there.",
+            help="Keep a checkpoint of each epoch beside DIR, and resume from it if there is one.",
         ),
     ] = False
 

@@ -154,6 +154,11 @@ def describe(data: DataLike) -> Description:
     data
         Interactions, or what `Recommender.fit` takes: a data frame, a sparse matrix, a path. They
         aren't changed.
+
+    Returns
+    -------
+    Description
+        Counts, density, time span, quantiles and long tail; `str` gives it as text.
     """
     data = as_interactions(data)
     users, items = data.user_counts, data.item_counts

@@ -14,7 +14,7 @@ from cofactor.data.histories import picked
 
 @dataclass(frozen=True, repr=False)
 class Events:
-    """Interactions as they came, in the order in which they came.
+    """Interactions as they were read, in the order of their source.
 
     Parameters
     ----------

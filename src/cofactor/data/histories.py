@@ -105,6 +105,11 @@ class Histories:
         """The user of each event, int64 [n_events]."""
         return np.repeat(np.arange(len(self), dtype=np.int64), self.lengths)
 
+    @property
+    def ages(self) -> np.ndarray:
+        """How many events of the same history came after each event, int64 [n_events]."""
+        return np.repeat(self.indptr[1:], self.lengths) - 1 - np.arange(len(self.item_rows))
+
     @cached_property
     def csr(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """The same as CSR: indptr int64, item rows int32 ascending and distinct, values float32

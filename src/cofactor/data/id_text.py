@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import re
+import string
 from dataclasses import dataclass
 
 import numpy as np
@@ -20,6 +21,12 @@ MISSING_WORDS = (
     *("None", "none", "NONE", "NA", "<NA>", "N/A", "n/a", "#N/A", "\\N", "undefined"),
 )
 _MISSING = frozenset(MISSING_WORDS)
+# What exports write for somebody or something that isn't known.
+_NOBODY = (
+    *("-", "--", "?", ".", "-1", "unknown", "guest", "anonymous", "anon", "nobody", "not set"),
+    *("(not set)", "(none)", "(unknown)", "n.a.", "nil", "missing", "no id", "default", "test"),
+    "00000000-0000-0000-0000-000000000000",
+)
 _MONGO = re.compile(r"""^ObjectId\(\s*["']?([0-9a-fA-F]{24})["']?\s*\)$""")
 _WRAPPED = ("$oid", "$numberLong", "$numberInt", "$uuid")
 _FLOAT = r"^-?(?:0|[1-9][0-9]{0,18})\.0+$"
@@ -36,6 +43,9 @@ _INVISIBLE = "\u00ad\u180e\u200b\u200c\u200d\u200e\u200f\u202a\u202b\u202c\u202d
 )
 _SPACES = "".join(c for c in map(chr, range(0x3001)) if c.isspace())
 _EDGES = _SPACES + _INVISIBLE
+# Ids of these bytes alone are changed by no rule but that of words that mean nothing.
+_SIMPLE = np.zeros(256, bool)
+_SIMPLE[np.frombuffer((string.ascii_letters + string.digits + "_-:/").encode(), np.uint8)] = True
 
 
 @dataclass(frozen=True)
@@ -60,6 +70,10 @@ class Cleaned:
 def clean(words: pa.Array) -> Cleaned:
     """Apply the rule to distinct texts of ids."""
     notes: list[str] = []
+    if _are_simple(words):
+        found = _without_missing(words)
+        distinct = found.drop_null()  # as the words are
+        return Cleaned(found, np.zeros(len(words), bool), tuple(_doubts(distinct, distinct)))
     trimmed = _stripped(words.cast(pa.string()))
     changed = pc.sum(pc.not_equal(trimmed, words)).as_py() or 0
     if changed:
@@ -68,11 +82,57 @@ def clean(words: pa.Array) -> Cleaned:
     if quoted:
         notes.append(f'{_ids(quoted)} taken out of ="..."')
         trimmed = _stripped(pc.replace_substring_regex(trimmed, _FORMULA, r"\1"))
-    trimmed = pc.if_else(
-        pc.is_in(trimmed, value_set=pa.array(MISSING_WORDS)), pa.scalar(None, pa.string()), trimmed
-    )
-    trimmed, nested = _unwrapped(trimmed, notes)
-    return Cleaned(_folded(trimmed, notes), nested, tuple(notes))
+    trimmed, nested = _unwrapped(_without_missing(trimmed), notes)
+    found = _folded(trimmed, notes)
+    distinct = pc.unique(found.drop_null())
+    notes += _doubts(distinct, pc.utf8_normalize(distinct, "NFKC"))
+    return Cleaned(found, nested, tuple(notes))
+
+
+def _doubts(words: pa.Array, plain: pa.Array) -> list[str]:
+    """Notes on distinct ids that are kept apart, or together, and perhaps shouldn't be; ``plain``
+    are their normalised characters.
+    """
+    notes = []
+    plain = pc.utf8_lower(plain)
+    nobody = words.filter(pc.is_in(plain, value_set=pa.array(_NOBODY)))
+    if len(nobody):
+        notes.append(f"{nobody[0].as_py()!r} is kept as an id, though it may stand for many")
+    if pc.any(pc.match_substring_regex(plain, "^[+0]")).as_py():
+        plain = pc.replace_substring_regex(plain, r"^\+?0*([0-9]+)$", r"\1")
+    if plain.equals(words):
+        return notes
+    coded = pc.dictionary_encode(plain)
+    alike = len(plain) - len(coded.dictionary)
+    if alike:
+        codes = np.asarray(coded.indices)
+        twice = np.flatnonzero(codes == np.flatnonzero(np.bincount(codes) > 1)[0])
+        first, second = words.take(pa.array(twice[:2])).to_pylist()
+        notes.append(
+            f"{_ids(alike)} like {second!r} beside {first!r}: alike but for case, zeros in front or"
+            " the writing of a character, and kept apart"
+        )
+    return notes
+
+
+def _are_simple(words: pa.Array) -> bool:
+    """Whether no byte of the texts is one that some rule looks for: a pass over the bytes instead
+    of ten patterns.
+    """
+    if not pa.types.is_string(words.type):
+        return False
+    _, offsets, texts = words.buffers()
+    if texts is None:
+        return True
+    ends = np.frombuffer(offsets, np.int32, len(words) + 1, 4 * words.offset)[[0, -1]]
+    return bool(_SIMPLE[np.frombuffer(texts, np.uint8)[ends[0] : ends[1]]].all())
+
+
+def _without_missing(words: pa.Array) -> pa.Array:
+    missing = pc.is_in(words, value_set=pa.array(MISSING_WORDS))
+    if not pc.any(missing).as_py():
+        return words
+    return pc.if_else(missing, pa.scalar(None, pa.string()), words)
 
 
 def _stripped(words: pa.Array) -> pa.Array:

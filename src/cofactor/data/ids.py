@@ -27,7 +27,7 @@ _DENSE = 100_000
 
 
 class IdMap:
-    """Outside ids in row order, and the way from either to the other.
+    """Ids in row order: maps ids to rows, and rows to ids.
 
     Rows are given in ascending order of the ids (int64 by number, strings by Unicode code point),
     so the same data in another order of lines gets the same rows, and rules that prefer the lower

@@ -11,7 +11,7 @@ import numpy as np
 import pyarrow as pa
 
 from cofactor.base import checks
-from cofactor.base.offsets import offsets, row_offsets
+from cofactor.base.offsets import offsets, pick_rows, row_offsets
 from cofactor.data import sorting
 from cofactor.data.catalogue import Catalogue
 from cofactor.data.event_rows import rows_of
@@ -34,11 +34,10 @@ KEEP = "keep"
 
 @dataclass(frozen=True, eq=False)
 class Interactions:
-    """Who did what: a sparse matrix of users by items, with ids, catalogue, values, times and
-    order.
+    """A sparse matrix of users by items, with ids, values, times, order and catalogue.
 
-    A pair of user and item stands at most once. Rows of users are sorted by item row (CSR). Where
-    repeats are kept, `log` holds every event besides, for the models that read them in order.
+    Each pair of user and item is stored once; a user's entries are sorted by item row (CSR). If
+    repeats are kept, `log` also holds every event, for the models that read them in order.
 
     Parameters
     ----------
@@ -306,10 +305,12 @@ class Interactions:
         """
         if self.log is not None:
             return self.log if user_rows is None else self.log.take(user_rows)
-        positions = self.chronological
+        indptr, positions = self.indptr, self.chronological
+        if user_rows is not None:
+            indptr, places = pick_rows(indptr, user_rows)
+            positions = positions[places]
         values, times = picked(self.values, positions), picked(self.times, positions)
-        whole = Histories(self.indptr, self.item_rows[positions], values, times, self.n_items)
-        return whole if user_rows is None else whole.take(user_rows)
+        return Histories(indptr, self.item_rows[positions], values, times, self.n_items)
 
     def catalogue_titles(self, item_rows: Any) -> list[str]:
         """Return the titles of some items, or their ids where there is no title."""
@@ -323,11 +324,7 @@ class Interactions:
         """Return a SciPy CSR matrix of float32 (users × items) that shares this data; values or
         ones.
         """
-        from scipy.sparse import csr_matrix
-
-        return csr_matrix(
-            (self.weights, self.item_rows, self.indptr), shape=(self.n_users, self.n_items)
-        )
+        return sorting.sparse_rows(self.indptr, self.item_rows, self.n_items, self.weights)
 
     def where(self, keep: np.ndarray, *notes: str) -> Self:
         """Return the interactions for which ``keep`` (bool [n]) holds, with the same id maps and

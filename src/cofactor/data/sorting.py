@@ -161,3 +161,13 @@ def _large(
     )
     uncounted = values is None and (repeats == "last" or len(keep) == len(user_rows))
     return indptr, keep, None if uncounted else merged
+
+
+def sparse_rows(
+    indptr: np.ndarray, columns: np.ndarray, n_columns: int, values: np.ndarray | None = None
+) -> Any:
+    """Return rows in CSR as a SciPy matrix; without values float32 ones."""
+    from scipy.sparse import csr_matrix
+
+    values = np.ones(len(columns), np.float32) if values is None else values
+    return csr_matrix((values, columns, indptr), shape=(len(indptr) - 1, n_columns))

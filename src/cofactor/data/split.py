@@ -17,16 +17,16 @@ from cofactor.data.interactions import Interactions
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Part:
-    """What a model is judged on: for each user the truth, and the history that it may see when
-    asked.
+    """What a model is measured on: for each user the held-out items, and the history that the
+    model may see.
 
     Parameters
     ----------
     truth
         The held-out interactions.
     history
-        What is known of each user when the question is asked; the seen items are excluded from the
-        answer. For users the model was fitted on, this is their training data.
+        What is known of each user when a list is requested; seen items are left out of the list.
+        For users the model was fitted on, this is their training data.
     fold_in
         Whether the users are new to the model (strong generalisation): they are answered by
         `fold_in` of their history instead of by their trained row.
@@ -87,7 +87,7 @@ class Part:
 
 @dataclass(frozen=True, eq=False)
 class Split:
-    """One way to cut a data set; all parts share its id maps, so rows mean the same everywhere.
+    """A data set divided into parts that share its id maps: a row is the same in each of them.
 
     Parameters
     ----------
@@ -98,7 +98,7 @@ class Split:
     validation
         What hyperparameters and early stopping are chosen by, or None.
     sentence
-        How the cut was made, in one sentence, with the rule for ties.
+        How the data was divided, in one sentence, with the rule for ties.
     """
 
     train: Interactions

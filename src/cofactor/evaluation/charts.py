@@ -9,7 +9,7 @@ from cofactor.base import svg
 from cofactor.evaluation.intervals import Summary
 from cofactor.evaluation.result import Result
 
-_NOTHING = Summary(math.nan, None, None, 0)
+NOTHING = Summary(math.nan, None, None, 0)
 
 
 def forest(results: Sequence[Result], metric: str) -> str:
@@ -17,7 +17,7 @@ def forest(results: Sequence[Result], metric: str) -> str:
     interval.
     """
     results = [result for result in results if metric in result.summary]
-    known = [result.summary.get(metric, _NOTHING) for result in results]
+    known = [result.summary[metric] for result in results]
     spans = [span(one) for one in known]
     return svg.intervals(metric, [r.model for r in results], [one.value for one in known], spans)
 
@@ -29,7 +29,7 @@ def groups(results: Sequence[Result], metric: str) -> str:
     series = []
     for n, result in enumerate(results):
         places = [i for i, name in enumerate(names) if name in result.groups]
-        known = [result.groups[names[i]].summary.get(metric, _NOTHING) for i in places]
+        known = [result.groups[names[i]].summary.get(metric, NOTHING) for i in places]
         spans = [span(one) for one in known]
         series.append(
             svg.Series(
@@ -55,7 +55,7 @@ def pace(results: Sequence[Result], metric: str, seconds: Mapping[str, float] | 
     evaluating.
     """
     times = [r.how.seconds if seconds is None else seconds[r.model] for r in results]
-    known = [result.summary.get(metric, _NOTHING) for result in results]
+    known = [result.summary.get(metric, NOTHING) for result in results]
     spans = [span(one) for one in known]
     tips = [
         f"{r.model}: {_worded(one)}; {took:,.2f} s"

@@ -17,10 +17,14 @@ def take_rows(indptr: np.ndarray, items: np.ndarray, rows: np.ndarray) -> Exclus
 
 def contains(data: Interactions, user_rows: np.ndarray, item_rows: np.ndarray) -> np.ndarray:
     """Return for each pair whether the data holds it, bool [n]."""
-    if len(data) == 0:
-        return np.zeros(len(user_rows), bool)
     held = data.user_rows.astype(np.int64) * data.n_items + data.item_rows
-    wanted = user_rows.astype(np.int64) * data.n_items + item_rows
+    return among(held, user_rows.astype(np.int64) * data.n_items + item_rows)
+
+
+def among(held: np.ndarray, wanted: np.ndarray) -> np.ndarray:
+    """Return for each of some numbers whether it is among others (ascending), bool [n]."""
+    if not len(held):
+        return np.zeros(len(wanted), bool)
     found: np.ndarray = held[np.minimum(np.searchsorted(held, wanted), len(held) - 1)] == wanted
     return found
 

@@ -9,6 +9,7 @@ import numpy as np
 from cofactor.base.errors import ArgumentError, TraitError
 from cofactor.data.interactions import Interactions
 from cofactor.data.split import Part
+from cofactor.evaluation.csr_rows import among, take_rows
 from cofactor.metrics.table import Metric, parse_metrics
 from cofactor.models.recommender import Recommender
 
@@ -126,10 +127,6 @@ def _holds(data: Interactions, queried: Interactions) -> np.ndarray:
     users, n_items = rows[queried.user_rows], np.int64(queried.n_items)
     # Pairs in CSR order are ascending numbers; only those of the users in question are made.
     wanted = np.unique(users[users >= 0])
-    starts, counts = data.indptr[wanted], data.user_counts[wanted]
-    before = np.cumsum(counts) - counts
-    positions = np.repeat(starts - before, counts) + np.arange(counts.sum())
-    known = np.repeat(wanted, counts) * n_items + data.item_rows[positions]
-    pairs = users * n_items + queried.item_rows
-    place = np.minimum(np.searchsorted(known, pairs), max(0, len(known) - 1))
-    return (users >= 0) & (known[place] == pairs) if len(known) else np.zeros(len(pairs), bool)
+    indptr, held = take_rows(data.indptr, data.item_rows, wanted)
+    known = np.repeat(wanted, np.diff(indptr)) * n_items + held
+    return (users >= 0) & among(known, users * n_items + queried.item_rows)

@@ -6,7 +6,7 @@ import itertools
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, replace
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
@@ -135,19 +135,11 @@ def compare(
         pairs = list(itertools.combinations(labels, 2))
     found = []
     for name in _shared_metrics(results, metrics):
-        for first, second in pairs:
-            difference = _paired(by_label[first], by_label[second], name)
-            found.append((name, first, second, difference))
-    drawn = [_interval(d, confidence, resamples) for *_, d in found]
-    ps = np.array(
-        [_p_value(d, test, means) for (*_, d), (_, _, means) in zip(found, drawn, strict=True)]
-    )
-    adjusted = holm(ps) if correction == "holm" else ps
-    rule = _Rule(test, correction, 1 - confidence)
-    return [
-        _comparison(_Difference(*one), (low, high), (float(p), float(q)), rule)
-        for one, (low, high, _), p, q in zip(found, drawn, ps, adjusted, strict=True)
-    ]
+        for pair in pairs:
+            difference = _paired(by_label[pair[0]], by_label[pair[1]], name)
+            interval = _interval(difference, confidence, resamples)
+            found.append(_tested((name, *pair), difference, interval, test, 1 - confidence))
+    return list(corrected(found, confidence)) if correction == "holm" else found
 
 
 def holm(p: np.ndarray) -> np.ndarray:
@@ -250,29 +242,19 @@ def _interval(
     return float(low or 0.0), float(high or 0.0), means[:, 0]
 
 
-class _Difference(NamedTuple):
-    """Two models' values of one metric, subtracted user by user."""
-
-    metric: str
-    first: str
-    second: str
-    values: np.ndarray
-
-
-class _Rule(NamedTuple):
-    """How differences are tested."""
-
-    test: str
-    correction: str
-    alpha: float
-
-
-def _comparison(
-    found: _Difference, interval: tuple[float, float], ps: tuple[float, float], rule: _Rule
+def _tested(
+    names: tuple[str, str, str],
+    difference: np.ndarray,
+    interval: tuple[float, float, np.ndarray | None],
+    test: str,
+    alpha: float,
 ) -> Comparison:
-    metric, first, second, difference = found
+    """The comparison of two models on a metric by itself, without a correction for others."""
+    metric, first, second = names
+    low, high, means = interval
+    p = _p_value(difference, test, means)
     mean = float(difference.mean()) if len(difference) else math.nan
-    significant = bool(ps[1] < rule.alpha)
+    significant = bool(p < alpha)
     better = None
     if significant and mean != 0:
         better = first if (mean > 0) != parse_metric(metric).lower_is_better else second
@@ -281,14 +263,14 @@ def _comparison(
         first=first,
         second=second,
         difference=mean,
-        low=interval[0],
-        high=interval[1],
-        p=ps[0],
-        p_adjusted=ps[1],
+        low=low,
+        high=high,
+        p=p,
+        p_adjusted=p,
         significant=significant,
         n_users=len(difference),
-        test=rule.test,
-        correction=rule.correction,
+        test=test,
+        correction="none",
         better=better,
     )
 

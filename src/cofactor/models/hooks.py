@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from cofactor.models.warm_start import KeptRows
 
 ConfigT = TypeVar("ConfigT", bound=BaseConfig)
+Made = TypeVar("Made")
 
 
 class Hooks(ABC, Generic[ConfigT]):
@@ -154,19 +155,27 @@ class Hooks(ABC, Generic[ConfigT]):
         """Return each item's k nearest (itself left out); cosine between item vectors unless a
         model knows better.
         """
-        return nearest(
-            self._unit("items", self.item_vectors),
-            item_rows,
-            k,
-            allowed=allowed,
-            n_threads=n_threads,
-        )
+        unit = self._once("unit items", lambda: unit_length(self._compared_items()))
+        return nearest(unit, item_rows, k, allowed=allowed, n_threads=n_threads)
 
     def _similar_users(self, user_rows: np.ndarray, k: int, n_threads: int) -> TopK:
         """Return each user's k nearest (the user left out); cosine between user vectors unless a
         model knows better.
         """
-        return nearest(self._unit("users", self.user_vectors), user_rows, k, n_threads=n_threads)
+        unit = self._once("unit users", lambda: unit_length(self._compared_users()))
+        return nearest(unit, user_rows, k, n_threads=n_threads)
+
+    def _compared_items(self) -> np.ndarray:
+        """Return the vectors by whose cosine items are similar: the item vectors, unless a model
+        compares others.
+        """
+        return self.item_vectors()
+
+    def _compared_users(self) -> np.ndarray:
+        """Return the vectors by whose cosine users are similar: the user vectors, unless a model
+        compares others.
+        """
+        return self.user_vectors()
 
     def _fold_in_profiles(self, histories: Histories, profiles: Any) -> States:
         """Return the states of unseen users, from histories (which may be empty) and an
@@ -286,16 +295,12 @@ class Hooks(ABC, Generic[ConfigT]):
 
         It is the score of items for an empty history.
         """
-        if "popularity" not in self._cache:
-            self._cache["popularity"] = (self.data.item_counts / max(1, self.data.n_users)).astype(
-                np.float32
-            )
-        found: np.ndarray = self._cache["popularity"]
-        return found
+        counts, n_users = self.data.item_counts, max(1, self.data.n_users)
+        return self._once("popularity", lambda: (counts / n_users).astype(np.float32))
 
-    def _unit(self, name: str, vectors: Callable[[], np.ndarray]) -> np.ndarray:
-        """Vectors at length 1 (zero stays zero), computed once."""
+    def _once(self, name: str, make: Callable[[], Made]) -> Made:
+        """What ``make`` returns, computed once for the fitted model."""
         if name not in self._cache:
-            self._cache[name] = unit_length(vectors())
-        found: np.ndarray = self._cache[name]
+            self._cache[name] = make()
+        found: Made = self._cache[name]
         return found

@@ -30,7 +30,6 @@ from cofactor.training.curve import LearningCurve
 from cofactor.training.learner import Facts, Learner
 from cofactor.training.loop import Control, fit
 from cofactor.training.monitor import Monitor
-from cofactor.training.schedule import Schedule
 
 if TYPE_CHECKING:
     from cofactor.data.split import Part
@@ -221,18 +220,19 @@ class IterativeModel(Recommender):
     def _learn(
         self,
         learner: Learner,
-        control: Control,
+        data: Interactions,
+        validation: Part | None,
         run: Run,
-        schedule: Schedule = Schedule(),  # noqa: B008 (frozen)
+        update: Callable[[], None] = lambda: None,
     ) -> None:
-        """Train by the training loop, and keep the learning curve."""
+        """Train by the training loop, and keep the learning curve; see `_control`."""
         self.curve = LearningCurve()
         self.curve = fit(
             learner,
             epochs=self.config.epochs,
-            schedule=schedule,
+            schedule=self.config.rates(),
             run=run,
-            control=control,
+            control=self._control(data, validation, run, update),
             name=self.name,
         )
 

@@ -36,10 +36,7 @@ def seen_ratings(model: Hooks[Any], batch: UserBatch) -> np.ndarray:
 
 
 def _liked_rating(model: Hooks[Any]) -> np.float32:
-    if "liked rating" not in model._cache:
-        model._cache["liked rating"] = liked_rating(model.data.weights)
-    found: np.float32 = model._cache["liked rating"]
-    return found
+    return model._once("liked rating", lambda: liked_rating(model.data.weights))
 
 
 def liked_rating(values: np.ndarray) -> np.float32:

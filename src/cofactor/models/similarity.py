@@ -8,7 +8,22 @@ import numpy as np
 
 from cofactor.data.histories import Histories
 from cofactor.data.interactions import Interactions
-from cofactor.retrieval.topk import TopK, best_scores
+from cofactor.data.sorting import sparse_rows
+from cofactor.retrieval.topk import TopK, best_others
+
+
+def root_rows(indptr: np.ndarray, columns: np.ndarray, n_columns: int) -> Any:
+    """Return rows in CSR as a SciPy matrix of ``n^-1/2`` for each of a row's n entries, float32."""
+    counts = np.diff(indptr)
+    shares = np.repeat(1 / np.sqrt(np.maximum(counts, 1)), counts).astype(np.float32)
+    return sparse_rows(indptr, columns, n_columns, shares)
+
+
+def root_sums(indptr: np.ndarray, item_rows: np.ndarray, vectors: np.ndarray) -> np.ndarray:
+    """Return ``|N(u)|^-1/2`` times the sum of the vectors of each history's items, float32
+    [B, width].
+    """
+    return np.asarray(root_rows(indptr, item_rows, len(vectors)) @ vectors, np.float32)
 
 
 def cosines(left: Any, right: Any) -> np.ndarray:
@@ -47,6 +62,4 @@ def nearest_users(
     scores = scores_from_sparse(
         *asked.csr, indptr, users, units[positions], data.n_users, n_threads
     )
-    scores[scores <= 0] = -np.inf
-    own = (np.arange(len(user_rows) + 1, dtype=np.int64), np.asarray(user_rows, np.int32))
-    return best_scores(scores, k, excluded=own, n_threads=n_threads)
+    return best_others(scores, user_rows, k, n_threads=n_threads)

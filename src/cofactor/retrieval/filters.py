@@ -21,7 +21,7 @@ from cofactor.retrieval.expression import ColumnComparison, Condition
 
 @dataclass(frozen=True, kw_only=True)
 class Filters:
-    """What may be recommended; an item must pass all that is given.
+    """Which items may be recommended: those that satisfy every condition given.
 
     Parameters
     ----------

@@ -169,10 +169,39 @@ def nearest(
     """
     known = np.asarray(units.any(axis=1))
     eligible = known if allowed is None else known & allowed
-    itself = (np.arange(len(asked) + 1, dtype=np.int64), np.asarray(asked, np.int32))
+    itself = one_each(asked)
     best = best_dots(units[asked], units, k, excluded=itself, allowed=eligible, n_threads=n_threads)
     count = np.where(known[asked], best.count, 0).astype(np.int32)
     return TopK(best.rows, best.scores, count)
+
+
+def best_others(
+    scores: np.ndarray,
+    asked: np.ndarray,
+    k: int,
+    *,
+    allowed: np.ndarray | None = None,
+    n_threads: int = 1,
+) -> TopK:
+    """Return the k rows that score best for each query row, of those above 0 and without itself.
+
+    Parameters
+    ----------
+    scores
+        float32 [B, n]; changed in place.
+    asked
+        Rows, int32 [B].
+    k, allowed, n_threads
+        As for `best_scores`.
+    """
+    scores[scores <= 0] = -np.inf
+    own = one_each(asked)
+    return best_scores(scores, k, excluded=own, allowed=allowed, n_threads=n_threads)
+
+
+def one_each(rows: np.ndarray) -> Exclusions:
+    """Return CSR of one item a row."""
+    return np.arange(len(rows) + 1, dtype=np.int64), np.asarray(rows, np.int32)
 
 
 def exclusions(excluded: Exclusions | None, n_rows: int) -> Exclusions:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -11,11 +12,12 @@ from typing import Any
 import numpy as np
 
 from cofactor.base.errors import ArgumentError, CofactorError
+from cofactor.base.extras import require
 from cofactor.base.latex import latex_table
 from cofactor.base.run import Run
 from cofactor.data.interactions import Interactions
 from cofactor.data.split import Split
-from cofactor.evaluation import significance
+from cofactor.evaluation import charts, significance
 from cofactor.evaluation.result import Result
 from cofactor.evaluation.significance import Comparison
 from cofactor.metrics.table import parse_metric, parse_metrics
@@ -85,19 +87,27 @@ class Compared:
         """The first metric that all models have; the table is sorted by it."""
         return _leading(list(self.results.values()))
 
+    @property
+    def _metrics(self) -> list[str]:
+        """All metrics that any of the models has."""
+        return list(dict.fromkeys(m for result in self.results.values() for m in result.metrics))
+
+    @property
+    def _p_values(self) -> dict[str, float]:
+        """Each model's p-value against the best on `metric`, by its name."""
+        return {t.first: t.p_adjusted for t in self.tests if t.metric == self.metric}
+
     def rows(self) -> list[dict[str, Any]]:
         """Return the table, the best first: model, metrics with half-widths of their intervals,
         seconds, the test's p.
         """
-        p_of = {t.first: t.p_adjusted for t in self.tests if t.metric == self.metric}
-        metrics = list(dict.fromkeys(m for result in self.results.values() for m in result.metrics))
-        rows = []
+        p_of, rows = self._p_values, []
         for name in self.order:
             row: dict[str, Any] = {"model": name}
-            for metric in metrics:
+            for metric in self._metrics:
                 row[metric] = with_interval(self.results[name], metric)
             row["fit s"] = round(self.seconds[name], 2)
-            row["p vs best"] = "" if name == self.best else p_words(p_of.get(name, float("nan")))
+            row["p vs best"] = "" if name == self.best else p_words(p_of.get(name, math.nan))
             rows.append(row)
         return rows
 
@@ -132,8 +142,20 @@ class Compared:
         return f"Not significantly better than {base}: {', '.join(lost)}." if lost else ""
 
     def to_frame(self) -> Any:
-        """Return the table as a pandas DataFrame of numbers, with the ends of the intervals."""
-        return shown.frame_of(shown.compared_numbers(self))
+        """Return the table as a pandas DataFrame of numbers, with intervals; NaN for
+        what isn't there (pandas must be installed).
+        """
+        p_of, lines = self._p_values, []
+        for name in self.order:
+            line: dict[str, Any] = {"model": name}
+            for metric in self._metrics:
+                one = self.results[name].summary.get(metric, charts.NOTHING)
+                low, high = charts.span(one)
+                line |= {metric: float(one.value), f"{metric} low": low, f"{metric} high": high}
+            line["fit_seconds"] = float(self.seconds[name])
+            line["p_vs_best"] = float(p_of.get(name, math.nan))
+            lines.append(line)
+        return require("pandas", purpose="to_frame()").DataFrame(lines)
 
     def to_latex(self, caption: str | None = None) -> str:
         """Return the table for LaTeX, the best model in bold (the document loads ``booktabs``)."""
@@ -198,18 +220,17 @@ def compare(
         A file, a dataset's name, a database URL, a data frame, or Interactions.
     models
         What to fit, each ``NAME``, ``NAME:SETTING=VALUE,SETTING=VALUE``, the file of a study of
-        `tune` (its best settings), or one of these after ``LABEL=``, so that one model can stand
-        there with several settings. None takes the models that suit the data, see `suitable`.
+        `tune` (its best settings), or one of these after ``LABEL=``, so that a model can be listed
+        with several settings. None takes the models that suit the data, see `suitable`.
     settings
         Label -> words like ``factors=64``; what isn't given is the default.
     baselines
-        Whether the simple model that every other has to beat is measured too where it isn't
-        named: popularity, bias where a model predicts ratings, content_knn where items without
-        interactions are held out.
+        Whether the baseline is measured too if it isn't named: popularity, bias if a model
+        predicts ratings, content_knn if items without interactions are held out.
     reading, cutting
         How the source is read and cut.
     split
-        A split that is there already, instead of cutting.
+        A split that was made before; ``source``, ``reading`` and ``cutting`` are then ignored.
     metrics
         What to measure; None for what suits each model.
     rerank
@@ -311,10 +332,8 @@ def _tests(results: Sequence[Result]) -> list[Comparison]:
     """For every metric that all have, each model against the best of that metric."""
     if len(results) < 2:
         return []
-    _leading(results)
-    shared = [m for m in results[0].metrics if all(m in r.values for r in results)]
     tests: list[Comparison] = []
-    for metric in shared:
+    for metric in _shared(results):
         best = _best({result.model: result for result in results}, metric)
         tests += significance.compare(list(results), [metric], baseline=best)
     return tests
@@ -330,10 +349,15 @@ def _best(results: Mapping[str, Result], metric: str) -> str:
 
 
 def _leading(results: Sequence[Result]) -> str:
+    return _shared(results)[0]
+
+
+def _shared(results: Sequence[Result]) -> list[str]:
+    """The metrics that all results have."""
     shared = [m for m in results[0].metrics if all(m in r.values for r in results)]
     if not shared:
         raise ArgumentError("the models share no metric that users have; name one with metrics=.")
-    return shared[0]
+    return shared
 
 
 def with_interval(result: Result, metric: str) -> str:

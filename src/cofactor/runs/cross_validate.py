@@ -156,8 +156,8 @@ def cross_validate(
     data
         `Interactions`, or what `cofactor.read` takes.
     folds
-        How many: every interaction is in the test part of one; or splits that are there already,
-        such as published ones.
+        How many: every interaction is in the test part of one fold; or splits that were made
+        before, such as published ones.
     metrics
         What to measure; None for what suits the model.
     validation

@@ -4,7 +4,6 @@ from.
 
 from __future__ import annotations
 
-import math
 import platform
 import re
 import shlex
@@ -14,7 +13,6 @@ from typing import Any
 
 from cofactor.artifact.versions import library_versions
 from cofactor.base import markup
-from cofactor.base.extras import require
 from cofactor.base.run import Run
 from cofactor.data.interactions import Interactions
 from cofactor.evaluation import charts
@@ -43,31 +41,6 @@ def command_line(words: Sequence[str]) -> str:
 
 def _without_password(text: str) -> str:
     return re.sub(r"(://[^:/@\s]*):[^@\s]*@", r"\1:***@", text)
-
-
-def compared_numbers(done: Any) -> list[dict[str, Any]]:
-    """Return a line for each model, the best first: each metric with the ends of its interval, the
-    seconds, and p against the best; numbers, with NaN for what isn't there.
-    """
-    p_of = {t.first: t.p_adjusted for t in done.tests if t.metric == done.metric}
-    metrics = list(dict.fromkeys(m for result in done.results.values() for m in result.metrics))
-    lines = []
-    for name in done.order:
-        line: dict[str, Any] = {"model": name}
-        for metric in metrics:
-            one = done.results[name].summary.get(metric)
-            low, high = (math.nan, math.nan) if one is None else charts.span(one)
-            value = math.nan if one is None else float(one.value)
-            line |= {metric: value, f"{metric} low": low, f"{metric} high": high}
-        line["fit_seconds"] = float(done.seconds[name])
-        line["p_vs_best"] = float(p_of.get(name, math.nan))
-        lines.append(line)
-    return lines
-
-
-def frame_of(rows: Sequence[Mapping[str, Any]]) -> Any:
-    """Return lines as a pandas DataFrame of numbers (pandas must be installed)."""
-    return require("pandas", purpose="to_frame()").DataFrame(list(rows))
 
 
 def compared_text(done: Any) -> str:

@@ -148,7 +148,7 @@ def train(
         training that was interrupted. Checkpoints are kept beside ``out`` until the model is saved
         where this is set, or the run has an engine.
     old
-        The model that this one shall replace: both are measured on events that neither was fitted
+        The model that this one is to replace: both are measured on events that neither was fitted
         on, for which this one is fitted once more.
 
     Raises

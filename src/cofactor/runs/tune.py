@@ -54,11 +54,11 @@ def tune(
     cutting: Cutting | None = None,
     run: Run | None = None,
 ) -> Tuned:
-    """Search a model's settings on a validation part, and ask the test part once, at the end.
+    """Search a model's settings on a validation part; the test part is used once, at the end.
 
     The default settings are the first trial; the others are drawn by a tree-structured Parzen
-    estimator. In models that are trained in epochs the metric is taken as they train: the best
-    epoch counts, and a trial below the median of the others at the same epoch is given up.
+    estimator. Models that are trained in epochs are measured during training: the best epoch
+    counts, and a trial below the median of the others at the same epoch is stopped.
 
     Parameters
     ----------
@@ -69,14 +69,14 @@ def tune(
     settings
         Words like ``factors=64``: settings that stay as they are.
     search
-        Setting -> what is tried (see `cofactor.base.search`), beside what the model's Config
-        declares or in its place.
+        Setting -> its search space (see `cofactor.base.search`), added to those that the model's
+        Config declares, or in place of one.
     metric
         What to search for; None for RMSE where ratings are predicted, else nDCG@10.
     trials
-        How many, at least 1, with those that are in the study's file already.
+        How many, at least 1, including those that are in the study's file already.
     budget
-        Seconds after which the search ends, above 0; a trial that is then on its way is given up,
+        Seconds after which the search ends, above 0; a trial that is running then is stopped, but
         the first one is always finished. None: no limit. The fits for the test part come after it.
     seeds
         How many fits, each from another seed, are averaged in each trial; at least 1.
@@ -115,7 +115,7 @@ def tune(
     data = interactions(source, reading, run)
     parts = cut(data, cutting)
     if wanted is None:
-        rates = kind.traits.predicts_ratings and data.values is not None
+        rates = kind.traits_of(fixed).predicts_ratings and data.values is not None
         wanted = parse_metric("rmse" if rates else "ndcg@10")
     with quiet(optuna), keeping(out):
         bench = Bench(kind, parts, wanted, seeds, run)

@@ -284,14 +284,7 @@ def delete_impressions(work: Work, seqs: Sequence[int]) -> Ack:
 
 
 def _compare(work: Work, rows: Sequence[Row]) -> None:
-    sql = (
-        f"SELECT {_COLUMNS} FROM impressions WHERE request_id IN (SELECT given.value FROM"
-        f" {work.database.listed})"
-    )
-    found = {
-        row[0]: row
-        for row in work.session.rows(sql, (work.database.list_of([row[0] for row in rows]),))
-    }
+    found = work.stored("impressions", _COLUMNS, [row[0] for row in rows])
     # How long it took, and a time that was left open, may differ from one try to the next.
     wrong = [row[0] for row in rows if found[row[0]][:10] != row[:10]]
     if wrong:

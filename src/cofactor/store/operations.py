@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from cofactor.store.database import Database, Session
 from cofactor.store.exceptions import ConflictError, UnknownEventError
@@ -62,6 +63,12 @@ class Work:
             WHERE EXISTS (SELECT 1 FROM events WHERE user_id = given.value AND undone IS NULL)"""
         return {row[0] for row in self.session.rows(sql, (self.database.list_of(list(users)),))}
 
+    def stored(self, table: str, columns: str, ids: Sequence[str]) -> dict[Any, tuple[Any, ...]]:
+        """Return columns of a table's rows with these ids, by id: the first of the columns."""
+        sql = f"""SELECT {columns} FROM {table}
+            WHERE {columns.partition(",")[0]} IN (SELECT given.value FROM {self.database.listed})"""
+        return {row[0]: row for row in self.session.rows(sql, (self.database.list_of(ids),))}
+
     def last(self, table: str) -> int:
         """Return the highest number of a table, 0 when it is empty."""
         return int(self.session.rows(f"SELECT coalesce(max(seq), 0) FROM {table}")[0][0])
@@ -117,11 +124,7 @@ def undo_events(work: Work, event_ids: Sequence[str], user_id: str | None = None
     UnknownEventError
         If an id was never stored, or isn't of the user that is given.
     """
-    sql = (
-        "SELECT event_id, user_id, undone FROM events WHERE event_id IN (SELECT given.value FROM"
-        f" {work.database.listed})"
-    )
-    found = {row[0]: row for row in work.session.rows(sql, (work.database.list_of(event_ids),))}
+    found = work.stored("events", "event_id, user_id, undone", event_ids)
     missing = [
         one
         for one in event_ids
@@ -222,12 +225,8 @@ ItemState = tuple[str, str | None, str | None, str | None, int]
 
 
 def _items(work: Work, item_ids: Sequence[str]) -> dict[str, ItemState]:
-    sql = f"""SELECT item_id, title, text, features, state FROM items
-        WHERE item_id IN (SELECT given.value FROM {work.database.listed})"""
-    return {
-        row[0]: (row[0], row[1], row[2], row[3], row[4])
-        for row in work.session.rows(sql, (work.database.list_of(item_ids),))
-    }
+    found: Any = work.stored("items", "item_id, title, text, features, state", item_ids)
+    return {item_id: tuple(row) for item_id, row in found.items()}
 
 
 def _write_items(work: Work, written: Sequence[ItemState], count: int, action: str) -> Ack:
@@ -257,12 +256,8 @@ def _compared(work: Work, rows: Sequence[EventRow], before: int) -> set[str]:
     """Compare a request with what is stored under its ids; return the users of the events that
     are new.
     """
-    sql = f"""SELECT event_id, user_id, item_id, kind, value, time, seq FROM events
-        WHERE event_id IN (SELECT given.value FROM {work.database.listed})"""
-    found = {
-        row[0]: row
-        for row in work.session.rows(sql, (work.database.list_of([row[0] for row in rows]),))
-    }
+    columns = "event_id, user_id, item_id, kind, value, time, seq"
+    found = work.stored("events", columns, [row[0] for row in rows])
     # A time that the caller left open was set on arrival: a retry, which leaves it open again, is
     # the same event.
     wrong = [

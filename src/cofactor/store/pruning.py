@@ -60,7 +60,7 @@ def prune_impressions(
     excess = 0 if retention.most is None else store.counts().impressions - retention.most
     seq = 0
     while True:
-        found = store._page(_ages, seq, STEP)
+        found = store._read(_ages, seq, STEP)
         beyond = [row for n, row in enumerate(found) if n < excess or row[1] < before]
         if not beyond:
             return

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Sequence
+from typing import Any
+
+from msgspec import Struct
 
 from cofactor.store.database import Database, Row, Session
 from cofactor.store.records import Counts, History, ItemChange, StoredEvent, StoredItem
 from cofactor.store.schema import STATES
 
-_EVENT = "seq, event_id, user_id, item_id, kind, value, time, received, undone"
-_ITEM = "item_id, title, text, features, state, time"
-_CHANGE = "seq, time, action, item_id, title, text, features, state"
+# Records have the fields of their tables' rows.
+_EVENT, _ITEM, _CHANGE = (
+    ", ".join(kind.__struct_fields__) for kind in (StoredEvent, StoredItem, ItemChange)
+)
 
 
 def history(session: Session, user_id: str, limit: int) -> History:
@@ -110,44 +114,21 @@ def kinds(session: Session) -> dict[str, int]:
 
 
 def _event(row: Row) -> StoredEvent:
-    seq, event_id, user_id, item_id, kind, value, time, received, undone = row
-    return StoredEvent(
-        seq=seq,
-        event_id=event_id,
-        user_id=user_id,
-        item_id=item_id,
-        kind=kind,
-        value=value,
-        time=time,
-        received=received,
-        undone=undone,
-    )
+    return StoredEvent(**dict(zip(StoredEvent.__struct_fields__, row, strict=True)))
 
 
 def _item(row: Row) -> StoredItem:
-    item_id, title, text, features, state, time = row
-    return StoredItem(
-        item_id=item_id,
-        title=title,
-        text=text,
-        features=_features(features),
-        state=STATES[state],
-        time=time,
-    )
+    return StoredItem(**_described(StoredItem, row))
 
 
 def _change(row: Row) -> ItemChange:
-    seq, time, action, item_id, title, text, features, state = row
-    return ItemChange(
-        seq=seq,
-        time=time,
-        action=action,
-        item_id=item_id,
-        title=title,
-        text=text,
-        features=_features(features),
-        state=STATES[state],
-    )
+    return ItemChange(**_described(ItemChange, row))
+
+
+def _described(kind: type[Struct], row: Row) -> dict[str, Any]:
+    """A row's fields by name, with the features and the state read."""
+    found = dict(zip(kind.__struct_fields__, row, strict=True))
+    return {**found, "features": _features(found["features"]), "state": STATES[found["state"]]}
 
 
 def _features(text: str | None) -> dict | None:

@@ -260,10 +260,10 @@ class Health(msgspec.Struct, frozen=True, kw_only=True):
 
     writable: bool
     reason: str | None
-    queued: int
-    commits: int
-    mean_group: float
-    commit_seconds: float
+    queued: int = 0
+    commits: int = 0
+    mean_group: float = 0.0
+    commit_seconds: float = 0.0
     owed: bool = False
 
 

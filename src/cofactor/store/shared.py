@@ -342,9 +342,7 @@ def wait_for_writer(path: Path, seconds: float) -> bool:
 
 
 def _away(reason: str) -> Health:
-    return Health(
-        writable=False, reason=reason, queued=0, commits=0, mean_group=0.0, commit_seconds=0.0
-    )
+    return Health(writable=False, reason=reason)
 
 
 def _as_rows(argument: Any) -> Any:

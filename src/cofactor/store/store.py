@@ -7,8 +7,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from contextlib import contextmanager
+from functools import partial
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 
 from cofactor.base import checks
 from cofactor.store import operations, queries
@@ -43,6 +44,8 @@ from cofactor.store.records import (
 )
 from cofactor.store.schema import DELETED, HIDDEN, VISIBLE
 from cofactor.store.writer import WriteJob, Writer
+
+Read = TypeVar("Read")
 
 _BY_NAME: Mapping[str, Callable[..., Ack]] = {
     **operations.BY_NAME,
@@ -224,30 +227,24 @@ class Store:
         """Return the last ``limit`` events of a user that count, oldest first; empty for a user
         who was never seen.
         """
-        with self._readers.one() as session:
-            return queries.history(
-                session, checked_id(user_id, "user_id"), checks.integer(limit, "limit", low=1)
-            )
+        limit = checks.integer(limit, "limit", low=1)
+        return self._read(queries.history, checked_id(user_id, "user_id"), limit)
 
     def user_events(self, user_id: str | int) -> list[StoredEvent]:
         """Return all that is stored of a user, undone events too, in the order of arrival: what
         an export holds.
         """
-        with self._readers.one() as session:
-            return queries.user_events(session, checked_id(user_id, "user_id"))
+        return self._read(queries.user_events, checked_id(user_id, "user_id"))
 
     def event(self, event_id: str) -> StoredEvent | None:
         """Return one event, undone or not; None if it was never stored."""
-        with self._readers.one() as session:
-            return queries.event(session, checked_id(event_id, "event_id"))
+        return self._read(queries.event, checked_id(event_id, "event_id"))
 
     def events(self, after: int = 0, limit: int | None = None) -> Iterator[StoredEvent]:
         """Yield events in the order of arrival, undone ones too, from the one after the place
         ``after``.
         """
-        return paged(
-            lambda last, count: self._page(queries.events_after, last, count), after, limit, "seq"
-        )
+        return paged(partial(self._read, queries.events_after), after, limit, "seq")
 
     def impressions(
         self, after: int = 0, limit: int | None = None, experiment: str | None = None
@@ -256,17 +253,15 @@ class Store:
         of one experiment, if it is named.
         """
         query: Any = impressions_after if experiment is None else in_experiment(experiment)
-        return paged(lambda last, count: self._page(query, last, count), after, limit, "seq")
+        return paged(partial(self._read, query), after, limit, "seq")
 
     def impressions_by_id(self, request_ids: Sequence[str]) -> list[StoredImpression]:
         """Return the lists logged for some requests, in the order of arrival."""
-        with self._readers.one() as session:
-            return impressions_by_id(session, self.database, request_ids)
+        return self._read(impressions_by_id, self.database, request_ids)
 
     def user_impressions(self, user_id: str | int) -> list[StoredImpression]:
         """Return the lists logged for a user, in the order of arrival."""
-        with self._readers.one() as session:
-            return user_impressions(session, checked_id(user_id, "user_id"))
+        return self._read(user_impressions, checked_id(user_id, "user_id"))
 
     def item(self, item_id: str | int) -> StoredItem | None:
         """Return what is stored of an item; None for one that was never described, hidden or
@@ -278,60 +273,50 @@ class Store:
         """Return what is stored of some items, by id as text; those that the store doesn't know
         are left out.
         """
-        with self._readers.one() as session:
-            return queries.items(session, self.database, checked_ids(item_ids, "item_ids"))
+        return self._read(queries.items, self.database, checked_ids(item_ids, "item_ids"))
 
     def all_items(self) -> Iterator[StoredItem]:
         """Yield all items in the order of their ids, hidden and deleted ones too."""
-        return paged(
-            lambda last, count: self._page(queries.items_after, last, count), "", None, "item_id"
-        )
+        return paged(partial(self._read, queries.items_after), "", None, "item_id")
 
     def unseen_items(self) -> dict[str, str]:
         """Return the items that must never be recommended: id -> ``hidden`` or ``deleted``."""
-        with self._readers.one() as session:
-            return dict(queries.unseen_items(session))
+        return dict(self._read(queries.unseen_items))
 
     def item_changes(self, after: int = 0, limit: int = PAGE) -> list[ItemChange]:
         """Return the next changes of items after the one numbered ``after``: what a copy in
         memory needs to keep up.
         """
-        return self._page(queries.changes_after, after, checks.integer(limit, "limit", low=1))
+        return self._read(queries.changes_after, after, checks.integer(limit, "limit", low=1))
 
     def item_history(self, item_id: str | int) -> list[ItemChange]:
         """Return all changes of one item, the first one first."""
-        with self._readers.one() as session:
-            return queries.changes_of(session, checked_id(item_id, "item_id"))
+        return self._read(queries.changes_of, checked_id(item_id, "item_id"))
 
     def counts(self) -> Counts:
         """Return how much is in the store."""
-        with self._readers.one() as session:
-            return queries.counts(session)
+        return self._read(queries.counts)
 
     def kinds(self) -> dict[str, int]:
         """Return how many events of each kind count, the most frequent first. Reads all events."""
-        with self._readers.one() as session:
-            return queries.kinds(session)
+        return self._read(queries.kinds)
 
     def latest_events(self, limit: int, before: int | None = None) -> list[StoredEvent]:
         """Return the last events, the last one first, undone ones too; those before a place in
         the order of arrival if one is given.
         """
-        with self._readers.one() as session:
-            return queries.events_before(session, before, limit)
+        return self._read(queries.events_before, before, limit)
 
     def event_counts(self, after: int, since: int, step: int) -> list[tuple[int, str, int]]:
         """Return how many events of each kind that count happened when: start of the stretch, kind,
         count; see `queries.event_counts`.
         """
-        with self._readers.one() as session:
-            found = queries.event_counts(session, after, since, step)
-            return [(int(start), str(kind), int(count)) for start, kind, count in found]
+        found = self._read(queries.event_counts, after, since, step)
+        return [(int(start), str(kind), int(count)) for start, kind, count in found]
 
     def last_seq(self) -> int:
         """Return the place of the last event that is stored; 0 when there is none."""
-        with self._readers.one() as session:
-            return queries.last_seq(session)
+        return self._read(queries.last_seq)
 
     def recent_users(
         self, after: int, upto: int, moment: int, kinds: Sequence[str] = ()
@@ -339,9 +324,8 @@ class Store:
         """Return how many users' last event with an item is how old: item, full hours, users; see
         `queries.recent_users`.
         """
-        with self._readers.one() as session:
-            found = queries.recent_users(session, self.database, after, upto, moment, kinds)
-            return [(str(item), int(hours), int(users)) for item, hours, users in found]
+        found = self._read(queries.recent_users, self.database, after, upto, moment, kinds)
+        return [(str(item), int(hours), int(users)) for item, hours, users in found]
 
     def health(self) -> Health:
         """Return whether the store can be written, why not, and how its commits go. Touches no
@@ -349,14 +333,7 @@ class Store:
         """
         if self._writer is None:
             reason = "the store was opened for reading"
-            return Health(
-                writable=False,
-                reason=reason,
-                queued=0,
-                commits=0,
-                mean_group=0.0,
-                commit_seconds=0.0,
-            )
+            return Health(writable=False, reason=reason)
         return self._writer.health()
 
     @contextmanager
@@ -390,9 +367,10 @@ class Store:
         ids = checked_ids(item_ids, "item_ids")
         return self._write("state", (ids, state), len(ids))
 
-    def _page(self, query: Any, last: Any, count: int) -> Any:
+    def _read(self, query: Callable[..., Read], *arguments: Any) -> Read:
+        """Return what a query says, over a connection that reads."""
         with self._readers.one() as session:
-            return query(session, last, count)
+            return query(session, *arguments)
 
     def _check_version(self) -> None:
         with self._readers.one() as session:

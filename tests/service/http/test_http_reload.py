@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from cofactor.base.disk import replace_file
 from cofactor.base.errors import ArtifactError
 from cofactor.models.recommender import Recommender
 from cofactor.service.settings import Settings
@@ -72,6 +73,24 @@ def test_promotion_by_somebody_else_is_picked_up(service: TestClient, folder: Pa
     assert service.post("/v1/model/rollback", json={}).json()["version"] == "v1"
 
 
+def test_a_problem_is_over_with_the_version_that_answers(service: TestClient, folder: Path) -> None:
+    def told() -> str | None:
+        return service.get("/v1/model").json()["current"].get("problem")
+
+    def within_seconds(wanted: bool) -> None:
+        deadline = time.monotonic() + 10
+        while (told() is not None) is not wanted:
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+
+    good = (folder / "current").read_bytes()
+    replace_file(folder / "current", b"half a poin")
+    within_seconds(True)
+    assert "delete it" in str(told())
+    replace_file(folder / "current", good)
+    within_seconds(False)
+
+
 def test_damaged_version_is_refused_and_the_old_one_goes_on(
     service: TestClient, folder: Path
 ) -> None:
@@ -128,6 +147,14 @@ def test_single_model_can_be_served_but_not_promoted(start: Start) -> None:
 def test_folder_without_a_model_is_named(tmp_path: Path) -> None:
     with pytest.raises(ArtifactError, match="holds no saved model"):
         Folder(tmp_path)
+
+
+def test_a_damaged_current_is_mended_as_its_error_says(folder: Path) -> None:
+    (folder / "current").write_bytes(b"half a poin")
+    with pytest.raises(ArtifactError, match="delete it"):
+        Folder(folder).promote("v2")
+    (folder / "current").unlink()
+    assert Folder(folder).promote("v2").version == "v2"
 
 
 def test_without_current_the_version_saved_last_answers(folder: Path) -> None:

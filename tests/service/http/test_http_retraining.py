@@ -151,6 +151,23 @@ def test_the_oldest_versions_of_the_schedule_go(
     assert left == [f"auto-2026010{n}T000000Z" for n in (2, 3, 4)] + ["v1", "v2", "v3"]
 
 
+def test_an_attempt_that_cannot_begin_is_not_under_way(
+    folder: Path, events_db: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(_: Any) -> None:
+        raise OSError("the disk is full")
+
+    async def play(_: Any, context: Any) -> bool:
+        settings = settings_for(events_db)
+        planned = Retraining(settings, context.models, context.store, context.telemetry.registry)
+        monkeypatch.setattr(planned, "_write_state", full)
+        with pytest.raises(OSError, match="full"):
+            await planned.retrain()
+        return planned.running
+
+    assert in_loop(folder, events_db, Settings(), play) is False
+
+
 @pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="this system has no kill -9")
 def test_a_killed_training_touches_nothing(
     folder: Path, events_db: str, fitted: dict[str, Recommender]

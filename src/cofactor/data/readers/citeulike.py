@@ -15,9 +15,8 @@ from cofactor.data.ids import IdMap
 from cofactor.data.readers.assemble import assemble
 from cofactor.data.readers.columns import Options
 from cofactor.data.readers.id_columns import canonical
-from cofactor.data.readers.layout import Layout, delimited_events, parts
-from cofactor.data.readers.lists import token_lists
-from cofactor.data.readers.raw import Raw
+from cofactor.data.readers.layout import Layout, delimited_events, lists_of, parts
+from cofactor.data.readers.lists import parted, raw_of_lists
 from cofactor.data.readers.source_files import Source, SourceFile
 from cofactor.data.readers.text_encoding import lines_of
 from cofactor.data.split import Part, Split
@@ -31,15 +30,9 @@ def read_citeulike(place: Source, options: Options) -> Events:
     """
     entry = place.get("users.dat")
     items, lengths = counted_lists(entry)
-    raw = Raw(
-        users=pa.chunked_array([np.repeat(np.arange(len(lengths)), lengths)]),
-        items=pa.chunked_array([items]),
-        values=None,
-        times=None,
-        source=entry.shown,
-        locate=lambda rows: [],
-        notes=["a line per user, numbered from 0: the count, then the articles"],
-    )
+    users = pa.array(np.arange(len(lengths)))
+    notes = ["a line per user, numbered from 0: the count, then the articles"]
+    raw = raw_of_lists(users, lengths, items, entry.shown, notes)
     return replace(assemble(raw, options), item_table=_articles(place))
 
 
@@ -86,21 +79,18 @@ def counted_lists(entry: SourceFile) -> tuple[pa.Array, np.ndarray]:
     """Return the members of all lines ``count member member ...``, and the counts, int64
     [n_lines].
     """
-    words, lengths = token_lists(entry)
-    starts = np.cumsum(lengths) - lengths
-    is_count = np.zeros(len(words), bool)
-    is_count[starts] = True
-    counts = np.asarray(words.filter(pa.array(is_count)).cast(pa.int64()))
-    wrong = np.flatnonzero(counts != lengths - 1)
+    first, members, lengths = parted(entry)
+    counts = np.asarray(first.cast(pa.int64()))
+    wrong = np.flatnonzero(counts != lengths)
     if wrong.size:
         row = int(wrong[0])
         raise DataError(
             f"{wrong.size} lines hold another number of ids than they say:",
             source=entry.shown,
-            rows=[(row + 1, f"{counts[row]} said, {lengths[row] - 1} there")],
+            rows=[(row + 1, f"{counts[row]} said, {lengths[row]} there")],
             total=int(wrong.size),
         )
-    return canonical(words.filter(pa.array(~is_count))), counts
+    return canonical(members), counts
 
 
 def _articles(place: Source) -> pa.Table | None:
@@ -118,7 +108,7 @@ def _articles(place: Source) -> pa.Table | None:
     words = pa.array(lines_of(names.read().decode("utf-8").rstrip("\n")), pa.string())
     columns = {
         "item_id": pa.array(np.arange(len(counts))),
-        "tags": _lists(words.take(tags), counts),
+        "tags": lists_of(words.take(tags), counts),
     }
     if cited is not None:
         others, lengths = counted_lists(cited)
@@ -134,15 +124,8 @@ def _articles(place: Source) -> pa.Table | None:
         counts = np.bincount(rows[kept], minlength=len(lengths))
         # Every article's own number goes after its last citation.
         both = np.insert(cites[kept], np.cumsum(counts), np.arange(len(lengths)))
-        columns["citations"] = _lists(pa.array(both).cast(pa.string()), counts + 1)
+        columns["citations"] = lists_of(pa.array(both).cast(pa.string()), counts + 1)
     return pa.table(columns)
-
-
-def _lists(members: pa.Array, counts: np.ndarray) -> pa.Array:
-    """One list after the other, of so many members each."""
-    return pa.ListArray.from_arrays(
-        pa.array(np.concatenate(([0], np.cumsum(counts))).astype(np.int32)), members
-    )
 
 
 def _from_zero(events: Events) -> Events:

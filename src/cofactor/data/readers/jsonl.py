@@ -18,7 +18,7 @@ from pyarrow import json as pajson
 from cofactor.base.errors import DataError
 from cofactor.data.readers import times as clock
 from cofactor.data.readers.columns import Options, find_roles, folded, roles_note
-from cofactor.data.readers.frames import raw_of_table
+from cofactor.data.readers.frames import raw_of_table, raw_of_whole
 from cofactor.data.readers.headers import has_roles
 from cofactor.data.readers.id_columns import id_column
 from cofactor.data.readers.json_shapes import table_of_json
@@ -57,9 +57,7 @@ def read_jsonl(entry: SourceFile, options: Options) -> Raw:
     entry = _in_utf8(entry)
     head = entry.head()
     if _is_document(head, entry):
-        table = table_of_json(_document(entry), entry.shown)
-        roles = find_roles(table.column_names, options, entry.shown)
-        return raw_of_table(table, roles, options, entry.shown, names=table.column_names)
+        return raw_of_whole(table_of_json(_document(entry), entry.shown), options, entry.shown)
     sample, literal = _sample(head, entry)
     inner = field_of_items(sample)
     sample = [part for row in sample for part in expanded(row, inner)]

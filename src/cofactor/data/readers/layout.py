@@ -12,6 +12,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from cofactor.base.offsets import offsets
 from cofactor.data.events import Events
 from cofactor.data.ids import IdMap
 from cofactor.data.interactions import Interactions
@@ -107,6 +108,11 @@ def listed(table: pa.Table, key: str, column: str) -> pa.Table:
     return lists.select([key, f"{column}_list"]).rename_columns([key, column])
 
 
+def lists_of(members: pa.Array, counts: np.ndarray) -> pa.Array:
+    """Return one list after another, of so many members each."""
+    return pa.ListArray.from_arrays(pa.array(offsets(counts).astype(np.int32)), members)
+
+
 def words_of(
     column: pa.ChunkedArray, separator: str, nothing: str | None = None
 ) -> pa.ChunkedArray:
@@ -198,32 +204,21 @@ def _chained(columns: Sequence[pa.ChunkedArray]) -> pa.ChunkedArray:
     )
 
 
-def from_end(events: Events) -> np.ndarray:
-    """Return for each event how many events of the same user come after it in the source, int64
-    [n_events].
-    """
-    plain = _chained([events.users]).combine_chunks()
-    users = np.asarray(pc.dictionary_encode(plain).indices).astype(np.int64)
-    order = np.argsort(users, kind="stable")
-    counts = np.bincount(users)
-    ends = np.repeat(np.cumsum(counts), counts)
-    after = np.empty(len(users), np.int64)
-    after[order] = ends - 1 - np.arange(len(users))
-    return after
-
-
 def leave_last_two(events: Events, what: str) -> Split:
     """Cut sequences as SASRec does: each user's last event for test, the one before for validation,
     the rest for training.
 
     Users with fewer than three events are in training alone. The test's history is training and
     validation together."""
-    after = from_end(events)
-    # A user's first event has all of the others after it, so its greatest count shows a
-    # user that is too short.
     plain = _chained([events.users]).combine_chunks()
     users = np.asarray(pc.dictionary_encode(plain).indices)
-    long_enough = np.bincount(users)[users] >= 3
+    counts = np.bincount(users)
+    # How many events of the same user come after each.
+    after = np.empty(len(users), np.int64)
+    after[np.argsort(users, kind="stable")] = (
+        np.repeat(np.cumsum(counts), counts) - 1 - np.arange(len(users))
+    )
+    long_enough = counts[users] >= 3
     is_test, is_valid = (after == 0) & long_enough, (after == 1) & long_enough
     users_map, items_map = IdMap.of(events.users), IdMap.of(events.items)
     train, valid, before, test = parts(

@@ -14,7 +14,7 @@ from cofactor.data.events import Events
 from cofactor.data.readers.assemble import assemble
 from cofactor.data.readers.columns import Options
 from cofactor.data.readers.id_columns import canonical
-from cofactor.data.readers.layout import Layout, parts, text_table
+from cofactor.data.readers.layout import Layout, appended, parts, text_table
 from cofactor.data.readers.no_tables import comments
 from cofactor.data.readers.raw import Raw
 from cofactor.data.readers.sniff import leads_with_owner
@@ -71,39 +71,51 @@ def _split_lines(lines: pa.Array, separators: str) -> pa.Array:
     return pc.utf8_split_whitespace(pc.utf8_trim_whitespace(lines))
 
 
-def read_lists(entry: SourceFile, options: Options, separators: str = "") -> Events:
-    """Read a file with a line per user, the user first and then the items in their order; users
-    without items are left out.
+def parted(entry: SourceFile, separators: str = "") -> tuple[pa.Array, pa.Array, np.ndarray]:
+    """Return the first word of each line, the words behind them, and how many those are, int64
+    [n_lines]; see `token_lists`.
     """
     words, lengths = token_lists(entry, separators)
-    starts = np.cumsum(lengths) - lengths
-    is_user = np.zeros(len(words), bool)
-    is_user[starts] = True
-    heads = words.filter(pa.array(is_user))
-    if pc.all(pc.match_substring_regex(heads, r".:$")).as_py():
-        heads = pc.utf8_rtrim(heads, ":")
-    heads = canonical(heads)
-    counted = counts_before(heads, lengths)
-    if counted:
-        heads = pa.array(np.arange(len(lengths)))
-    beside = None if counted else _counts_beside(words, lengths)
-    if beside is not None:
-        words, is_user, lengths = words.filter(pa.array(~beside)), is_user[~beside], lengths - 1
-    owners = heads.take(pa.array(np.repeat(np.arange(len(lengths)), lengths - 1)))
-    items = words.filter(pa.array(~is_user))
-    raw = Raw(
+    is_first = np.zeros(len(words), bool)
+    is_first[np.cumsum(lengths) - lengths] = True
+    return words.filter(pa.array(is_first)), words.filter(pa.array(~is_first)), lengths - 1
+
+
+def raw_of_lists(
+    users: pa.Array, counts: np.ndarray, items: pa.Array, source: str, notes: list[str]
+) -> Raw:
+    """Return lists of items, one after another, of so many for each user."""
+    owners = users.take(pa.array(np.repeat(np.arange(len(counts)), counts)))
+    return Raw(
         users=pa.chunked_array([owners]),
         items=pa.chunked_array([canonical(items)]),
         values=None,
         times=None,
-        source=entry.shown,
+        source=source,
         locate=lambda rows: [],
-        notes=_notes(items, lengths, counted=counted, beside=beside is not None),
+        notes=notes,
     )
-    return assemble(raw, options)
 
 
-def _notes(items: pa.Array, lengths: np.ndarray, *, counted: bool, beside: bool) -> list[str]:
+def read_lists(entry: SourceFile, options: Options, separators: str = "") -> Events:
+    """Read a file with a line per user, the user first and then the items in their order; users
+    without items are left out.
+    """
+    heads, items, counts = parted(entry, separators)
+    if pc.all(pc.match_substring_regex(heads, r".:$")).as_py():
+        heads = pc.utf8_rtrim(heads, ":")
+    heads = canonical(heads)
+    counted = counts_before(heads, counts)
+    if counted:
+        heads = pa.array(np.arange(len(counts)))
+    beside = None if counted else _counts_beside(items, counts)
+    if beside is not None:
+        items, counts = items.filter(pa.array(~beside)), counts - 1
+    notes = _notes(items, counts, counted=counted, beside=beside is not None)
+    return assemble(raw_of_lists(heads, counts, items, entry.shown, notes), options)
+
+
+def _notes(items: pa.Array, counts: np.ndarray, *, counted: bool, beside: bool) -> list[str]:
     """What is said of lists: where their users and counts are, which are empty."""
     notes = [
         "a line per user, which begins with the count of its items; users are numbered by line"
@@ -118,21 +130,21 @@ def _notes(items: pa.Array, lengths: np.ndarray, *, counted: bool, beside: bool)
             f"items such as {items[0].as_py()!r} end in a number: if it is a value, write a row"
             " for each user, item and value"
         )
-    idle = int((lengths == 1).sum())
+    idle = int((counts == 0).sum())
     return [*notes, f"{idle:,} users have no items there"] if idle else notes
 
 
-def _counts_beside(words: pa.Array, lengths: np.ndarray) -> np.ndarray | None:
-    """Which words merely count the items of their line, second or last on every line: bool
-    [n_words]; None if none do, or lines are too few or too equal to tell.
+def _counts_beside(items: pa.Array, counts: np.ndarray) -> np.ndarray | None:
+    """Which words behind the users merely count the others of their line, first or last on every
+    line: bool [n_words]; None if none do, or lines are too few or too equal to tell.
     """
-    if len(lengths) < _COUNTED or lengths.min() < 3 or len(np.unique(lengths)) < 2:
+    if len(counts) < _COUNTED or counts.min() < 2 or len(np.unique(counts)) < 2:
         return None
-    starts = np.cumsum(lengths) - lengths
-    wanted = pa.array((lengths - 2).astype(str).tolist())
-    for places in (starts + 1, starts + lengths - 1):
-        if words.take(pa.array(places)).equals(wanted):
-            beside = np.zeros(len(words), bool)
+    ends = np.cumsum(counts)
+    wanted = pa.array((counts - 1).astype(str).tolist())
+    for places in (ends - counts, ends - 1):
+        if items.take(pa.array(places)).equals(wanted):
+            beside = np.zeros(len(items), bool)
             beside[places] = True
             return beside
     return None
@@ -142,29 +154,28 @@ def refuse_baskets(entry: SourceFile, separators: str = "") -> None:
     """Raise DataError if lines may be baskets without a user: they begin with few different words,
     which stand among the items of other lines too.
     """
-    words, lengths = token_lists(entry, separators)
-    starts = np.cumsum(lengths) - lengths
-    is_user = np.zeros(len(words), bool)
-    is_user[starts] = True
-    heads = pc.unique(words.filter(pa.array(is_user)))
-    counted = counts_before(canonical(words.filter(pa.array(is_user))), lengths)
-    if counted or len(lengths) < _BASKETS or 2 * len(heads) > len(lengths):
+    first, items, counts = parted(entry, separators)
+    heads = pc.unique(first)
+    if (
+        counts_before(canonical(first), counts)
+        or len(counts) < _BASKETS
+        or 2 * len(heads) > len(counts)
+    ):
         return
-    items = words.filter(pa.array(~is_user))
     if 2 * (pc.sum(pc.is_in(heads, value_set=pc.unique(items))).as_py() or 0) > len(heads):
         raise DataError(
-            f"{len(lengths):,} lines begin with {len(heads):,} different words, most of which stand"
+            f"{len(counts):,} lines begin with {len(heads):,} different words, most of which stand"
             " among the items of other lines too: are these baskets without a user? Number them"
             " ('1 milk bread'), or give format='lists' if a line's first word is its user.",
             source=entry.shown,
         )
 
 
-def counts_before(heads: pa.Array, lengths: np.ndarray) -> bool:
+def counts_before(heads: pa.Array, counts: np.ndarray) -> bool:
     """Return whether the first word of every line is the number of words that follow it."""
-    if not pa.types.is_integer(heads.type) or len(lengths) < 2:
+    if not pa.types.is_integer(heads.type) or len(counts) < 2:
         return False
-    return bool((np.asarray(heads) == lengths - 1).all()) and bool((lengths > 1).any())
+    return bool((np.asarray(heads) == counts).all()) and bool((counts > 0).any())
 
 
 def is_lists(entry: SourceFile | None) -> bool:
@@ -181,10 +192,7 @@ def read_split(place: Source, options: Options, what: str) -> Split:
     """Read a published split of two files, ``train.txt`` and ``test.txt``, with a line per user
     in each.
     """
-    train, test = (read_lists(place.get(name), options) for name in ("train.txt", "test.txt"))
-    train = replace(
-        train, item_table=_originals(place, "item"), user_table=_originals(place, "user")
-    )
+    train, test = _halves(place, options)
     fitted, truth = parts([train, test])
     return Split(
         fitted, Part(truth, fitted), None, f"the published split of {what}, as its authors cut it"
@@ -193,17 +201,15 @@ def read_split(place: Source, options: Options, what: str) -> Split:
 
 def read_both(place: Source, options: Options) -> Events:
     """Read all interactions of such a split, those of training first."""
-    from cofactor.data.readers.layout import appended
-
-    train, test = (read_lists(place.get(name), options) for name in ("train.txt", "test.txt"))
-    whole = appended(train, test)
-    whole = replace(
-        whole,
-        item_table=_originals(place, "item"),
-        user_table=_originals(place, "user"),
-        source=str(place.path),
-    )
+    whole = replace(appended(*_halves(place, options)), source=str(place.path))
     return whole.noted("train.txt and test.txt together; load_split gives the published split")
+
+
+def _halves(place: Source, options: Options) -> tuple[Events, Events]:
+    """Both files, with the original ids beside the first."""
+    train, test = (read_lists(place.get(name), options) for name in ("train.txt", "test.txt"))
+    items, users = _originals(place, "item"), _originals(place, "user")
+    return replace(train, item_table=items, user_table=users), test
 
 
 def _originals(place: Source, kind: str) -> pa.Table | None:

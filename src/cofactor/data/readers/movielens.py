@@ -18,6 +18,7 @@ from cofactor.data.readers.layout import (
     delimited_events,
     joined,
     listed,
+    lists_of,
     parts,
     text_table,
     words_of,
@@ -179,10 +180,7 @@ def _with_100k_tables(place: Source, events: Events) -> Events:
 
 def _flagged(flags: np.ndarray, names: list[str]) -> pa.ListArray:
     """Lists of the names whose flags are set, from bool [n_names, n_items]."""
-    item, name = np.nonzero(flags.T)
-    offsets = np.zeros(flags.shape[1] + 1, np.int32)
-    np.cumsum(np.bincount(item, minlength=flags.shape[1]), out=offsets[1:])
-    return pa.ListArray.from_arrays(pa.array(offsets), pa.array(names).take(pa.array(name)))
+    return lists_of(pa.array(names).take(pa.array(np.nonzero(flags.T)[1])), flags.sum(axis=0))
 
 
 def _with_dat_tables(place: Source, events: Events) -> Events:

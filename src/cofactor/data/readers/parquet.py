@@ -17,7 +17,7 @@ from cofactor.base import memory
 from cofactor.base.errors import CofactorError, DataError
 from cofactor.base.extras import require
 from cofactor.data.readers.columns import Options, find_roles
-from cofactor.data.readers.frames import raw_of_table
+from cofactor.data.readers.frames import raw_of_table, raw_of_whole
 from cofactor.data.readers.raw import Raw
 from cofactor.data.readers.source_files import SMALL, SourceFile
 from cofactor.data.records import column_of
@@ -67,11 +67,7 @@ def names_of(entry: SourceFile) -> list[str]:
 
 def read_feather(entry: SourceFile, options: Options) -> Raw:
     """Read the four columns of a Feather (Arrow) file."""
-    table = feather_table(entry)
-    roles = find_roles(table.column_names, options, entry.shown)
-    if table.num_rows == 0:
-        raise DataError("the file has columns but no rows.", source=entry.shown)
-    return raw_of_table(table, roles, options, entry.shown, names=table.column_names)
+    return raw_of_whole(feather_table(entry), options, entry.shown)
 
 
 def feather_table(entry: SourceFile) -> pa.Table:
@@ -83,9 +79,7 @@ def feather_table(entry: SourceFile) -> pa.Table:
 
 def read_excel(entry: SourceFile, options: Options) -> Raw:
     """Read the four columns of a workbook's first sheet that has any; needs the extra ``excel``."""
-    table = excel_table(entry)
-    roles = find_roles(table.column_names, options, entry.shown)
-    return raw_of_table(table, roles, options, entry.shown, names=table.column_names)
+    return raw_of_whole(excel_table(entry), options, entry.shown)
 
 
 def excel_table(entry: SourceFile) -> pa.Table:

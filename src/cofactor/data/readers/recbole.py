@@ -23,7 +23,7 @@ from cofactor.data.readers.layout import (
     leave_last_two,
     text_table,
 )
-from cofactor.data.readers.raw import Raw
+from cofactor.data.readers.lists import raw_of_lists
 from cofactor.data.readers.source_files import Source, SourceFile
 from cofactor.data.split import Split
 
@@ -60,18 +60,9 @@ def read_prefixes(place: Source, test: SourceFile, options: Options) -> Events:
     words[is_last] = table.column("item_id").cast(pa.string()).to_pylist()
     words[~is_last] = histories.flatten().to_pylist()
     users = canonical(table.column("user_id").combine_chunks())
-    raw = Raw(
-        users=pa.chunked_array(
-            [users.take(pa.array(np.repeat(np.arange(len(lengths)), lengths + 1)))]
-        ),
-        items=pa.chunked_array([canonical(pa.array(words, pa.string()))]),
-        values=None,
-        times=None,
-        source=str(place.path),
-        locate=lambda rows: [],
-        notes=["sequences in order of time, from the test file's histories and targets"],
-    )
-    events = assemble(raw, options)
+    notes = ["sequences in order of time, from the test file's histories and targets"]
+    items = pa.array(words, pa.string())
+    events = assemble(raw_of_lists(users, lengths + 1, items, str(place.path), notes), options)
     return replace(events, item_table=_texts(place), user_table=_index(place, "user"))
 
 

@@ -15,7 +15,7 @@ from cofactor.data.events import Events
 from cofactor.data.readers.columns import Options
 from cofactor.data.readers.id_columns import canonical
 from cofactor.data.readers.layout import Layout, delimited_events, leave_last_two, text_table
-from cofactor.data.readers.lists import is_lists, read_lists, token_lists
+from cofactor.data.readers.lists import is_lists, parted, read_lists
 from cofactor.data.readers.source_files import Source
 from cofactor.data.split import Split
 
@@ -71,28 +71,17 @@ def _beauty_tables(place: Source) -> tuple[pa.Table | None, pa.Table | None]:
     other = place.find("user_sequence.txt")
     if other is None:
         return None, None
-    ours, lengths = token_lists(place.get("Beauty.txt"))
-    theirs, their_lengths = token_lists(other)
-    if not np.array_equal(lengths, their_lengths):
+    users, ours, counts = parted(place.get("Beauty.txt"))
+    reviewers, theirs, their_counts = parted(other)
+    if not np.array_equal(counts, their_counts):
         raise DataError(
             "its lines don't match those of Beauty.txt, so the original ids are unknown.",
             source=other.shown,
         )
-    heads = np.cumsum(lengths) - lengths
-    is_item = np.ones(len(ours), bool)
-    is_item[heads] = False
-    item, first = np.unique(
-        np.asarray(canonical(ours.filter(pa.array(is_item)))), return_index=True
-    )
-    asins = theirs.filter(pa.array(is_item)).take(pa.array(first))
-    users = pa.table(
-        {
-            "user_id": canonical(ours.take(pa.array(heads))),
-            "reviewer_id": theirs.take(pa.array(heads)),
-        }
-    )
-    table = pa.table({"item_id": pa.array(item), "asin": asins})
-    return _described(place, table), users
+    item, first = np.unique(np.asarray(canonical(ours)), return_index=True)
+    table = pa.table({"item_id": pa.array(item), "asin": theirs.take(pa.array(first))})
+    known = pa.table({"user_id": canonical(users), "reviewer_id": reviewers})
+    return _described(place, table), known
 
 
 def _described(place: Source, table: pa.Table) -> pa.Table:

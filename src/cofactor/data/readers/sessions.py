@@ -15,8 +15,7 @@ from cofactor.data.readers.assemble import assemble
 from cofactor.data.readers.columns import Options
 from cofactor.data.readers.id_columns import canonical
 from cofactor.data.readers.layout import Layout
-from cofactor.data.readers.lists import token_lists
-from cofactor.data.readers.raw import Raw
+from cofactor.data.readers.lists import raw_of_lists, token_lists
 from cofactor.data.readers.source_files import Source
 from cofactor.data.readers.text_encoding import lines_of
 from cofactor.data.sessions import part_of, questions
@@ -33,17 +32,11 @@ def read_sessions(place: Source, options: Options) -> Events:
 
     The sessions are anonymous and in order of time, so their numbers are too.
     """
-    words, lengths = token_lists(place.get(TRAIN))
-    raw = Raw(
-        users=pa.chunked_array([pa.array(np.repeat(np.arange(len(lengths)), lengths))]),
-        items=pa.chunked_array([canonical(words)]),
-        values=None,
-        times=None,
-        source=place.get(TRAIN).shown,
-        locate=lambda rows: [],
-        notes=["anonymous sessions, a line each, oldest first; no times"],
-    )
-    return assemble(raw, options)
+    entry = place.get(TRAIN)
+    words, lengths = token_lists(entry)
+    sessions = pa.array(np.arange(len(lengths)))
+    notes = ["anonymous sessions, a line each, oldest first; no times"]
+    return assemble(raw_of_lists(sessions, lengths, words, entry.shown, notes), options)
 
 
 def split_sessions(place: Source, fold: str, options: Options) -> Split:

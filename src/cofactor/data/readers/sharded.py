@@ -39,6 +39,7 @@ from cofactor.data.ids import IdMap
 from cofactor.data.interactions import REPEATS, Interactions
 from cofactor.data.readers.chunks import chunks
 from cofactor.data.readers.columns import Options
+from cofactor.data.readers.growing_array import GrowingArray
 from cofactor.data.readers.item_tables import read_table
 from cofactor.data.readers.numbered_ids import Numbering, coded
 from cofactor.data.readers.read import read
@@ -104,7 +105,7 @@ def shard(
     if options.now == float("inf"):  # as `read` does: times in the future are bad
         options = replace(options, now=time.time())
     target.parent.mkdir(parents=True, exist_ok=True)
-    with room_beside(target) as room, _disk_full(target):
+    with room_beside(target) as room, _disk_full(target), _memory_kept():
         made, work = room / "made", room / "work"
         for folder in (made / "by_user", made / "by_item", work):
             folder.mkdir(parents=True)
@@ -125,6 +126,7 @@ class _Sharding:
     threads: int
     progress: Progress
     lengths: list[int] = field(default_factory=list)
+    firsts: dict[str, list[int]] = field(default_factory=lambda: {"users": [], "items": []})
     notes: list[str] = field(default_factory=list)
     tables: dict[str, Any] = field(default_factory=dict)
     columns: set[str] = field(default_factory=lambda: {"users", "items"})
@@ -134,7 +136,7 @@ class _Sharding:
             self._spool(sources, options, numbering)
             pa.default_memory_pool().release_unused()  # DuckDB comes with a pool of its own
             for side in ("users", "items"):
-                numbering.number(side, self.made / f"{side}.arrow", self.lengths, self.work)
+                numbering.number(side, self.made / f"{side}.arrow", self.work / f"{side}-rows.npy")
         ids = {side: shards._ids(self.made, side) for side in ("users", "items")}
         counts = self._count(len(ids["users"]))
         cuts = _cuts(counts, max(1, self.memory // 5 // _SORT_BYTES))
@@ -173,8 +175,8 @@ class _Sharding:
         self.columns = there
         for side in ("users", "items"):
             codes, distinct = coded(getattr(events, side))
-            numbering.add(side, number, distinct)
             self._write(number, side, codes)
+            self.firsts[side].append(numbering.add(side, distinct))
         for name in there & {"values", "times"}:
             self._write(number, name, getattr(events, name))
         for note in events.notes:
@@ -192,7 +194,8 @@ class _Sharding:
     def _chunk(self, number: int, name: str) -> np.ndarray:
         found: np.ndarray = np.load(self.work / f"{number}-{name}.npy")
         if name in ("users", "items"):  # codes, into rows
-            found = np.load(self.work / f"{number}-{name}-rows.npy")[found]
+            rows = np.load(self.work / f"{name}-rows.npy", mmap_mode="r")
+            found = rows[self.firsts[name][number] :][found]
         return found
 
     def _count(self, n_users: int) -> np.ndarray:
@@ -234,7 +237,7 @@ class _Sharding:
         names += ["in_order"] if "times" not in self.columns else []
         indptr, done, merged_any = np.zeros(n_users + 1, np.int64), 0, False
         with ExitStack() as stack:
-            out = {name: stack.enter_context(_Growing(self._path(name))) for name in names}
+            out = {name: stack.enter_context(GrowingArray(self._path(name))) for name in names}
             task = stack.enter_context(self.progress.task("sorting shards", len(cuts) - 1))
             for s, (first, end) in enumerate(pairwise(cuts)):
                 part = {name: self._dealt(s, name) for name in (*self.columns, "positions")}
@@ -329,35 +332,6 @@ class _Sharding:
         )
 
 
-class _Growing:
-    """A one-dimensional ``.npy`` whose length is known at the end."""
-
-    def __init__(self, path: Path) -> None:
-        self.path, self.count = path, 0
-        self.kind = np.dtype(shards.ARRAYS.get(f"by_user/{path.stem}", "int32"))
-        self.file = path.open("wb")
-        self._head()
-
-    def append(self, array: np.ndarray) -> None:
-        np.ascontiguousarray(array, self.kind).tofile(self.file)
-        self.count += len(array)
-
-    def __enter__(self) -> _Growing:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        with self.file:
-            self.file.seek(0)
-            self._head()
-
-    def _head(self) -> None:
-        # NumPy leaves room in the header for the length to grow.
-        np.lib.format.write_array_header_1_0(
-            self.file,
-            {"shape": (self.count,), "fortran_order": False, "descr": self.kind.str},
-        )
-
-
 def _cuts(counts: np.ndarray, most: int) -> np.ndarray:
     """Where shards of users begin and end, so that one has about ``most`` events at most."""
     ends = np.cumsum(counts)
@@ -370,6 +344,19 @@ def _asked(options: Options) -> dict[str, Any]:
     names = ("user", "item", "value", "time", "delimiter", "header", "encoding", "quote", "escape")
     found = {name: getattr(options, name) for name in names}
     return {**found, "on_bad": options.on_bad, "time_unit": options.time_unit, "now": options.now}
+
+
+@contextmanager
+def _memory_kept() -> Iterator[None]:
+    """Arrow's memory from a pool that keeps what is freed: the default one hands it back to the
+    system, which clears each page before it gives it out again.
+    """
+    pool = pa.default_memory_pool()
+    pa.set_memory_pool(pa.system_memory_pool())
+    try:
+        yield
+    finally:
+        pa.set_memory_pool(pool)
 
 
 @contextmanager

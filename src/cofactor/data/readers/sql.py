@@ -7,7 +7,7 @@ from __future__ import annotations
 import sqlite3
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import closing
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, parse_qsl, unquote, urlencode, urlsplit
@@ -54,20 +54,14 @@ def read_sqlite(
     if table and query:
         raise ArgumentError("give either table= or query=, not both.")
     try:
-        # Opened for reading alone; a path that doesn't exist is an error and no new file.
-        with closing(
-            sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)
-        ) as connection:
+        with _opened(path) as connection:
             fetch = _fetch(connection)
-            if not (table or query) and event_store.is_store(fetch, _tables(connection)):
+            if not (table or query) and event_store.is_store(fetch, set(_tables(connection))):
                 return event_store.read_store(fetch, options, f"sqlite:///{path}", parameters)
-            statement = (
-                query
-                if query is not None
-                else f"SELECT * FROM {_quoted(_table(connection, table, url))}"
-            )
+            if query is None:
+                query = f"SELECT * FROM {_quoted(_table(_tables(connection), table, url))}"
             most = max(_ROWS, path.stat().st_size)
-            return assemble(_read(connection, statement, options, url, most), options)
+            return assemble(_read(connection, query, options, url, most), options)
     except (sqlite3.Error, UnicodeDecodeError) as error:
         why = f"no row came for {_PATIENCE:.0f} s" if str(error) == "interrupted" else error
         raise DataError(f"the database can't be read: {why}.", source=url) from None
@@ -81,6 +75,20 @@ def read_postgres(url: str, options: Options) -> Events:
     ------
     DataError
         If the server can't be reached, or holds no event store there.
+    """
+    with _postgres(url) as (fetch, shown, ours):
+        if fetch is None:
+            raise DataError(
+                "it holds no event store; export the table to a file, or pass a data frame.",
+                source=shown,
+            )
+        return event_store.read_store(fetch, options, shown, ours)
+
+
+@contextmanager
+def _postgres(url: str) -> Iterator[tuple[event_store.Fetch | None, str, dict[str, str]]]:
+    """A PostgreSQL database while it is read: what reads its event store, None where it holds none;
+    its name in messages; what the URL asks of the store.
     """
     psycopg = require("psycopg", purpose="reading a PostgreSQL database")
     parts = urlsplit(url)
@@ -98,12 +106,7 @@ def read_postgres(url: str, options: Options) -> Events:
                     yield from iter(lambda: cursor.fetchmany(_BATCH), [])
 
             tables = {str(row[0]) for batch in fetch(_POSTGRES_TABLES) for row in batch}
-            if not event_store.is_store(fetch, tables):
-                raise DataError(
-                    "it holds no event store; export the table to a file, or pass a data frame.",
-                    source=shown,
-                )
-            return event_store.read_store(fetch, options, shown, ours)
+            yield fetch if event_store.is_store(fetch, tables) else None, shown, ours
     except psycopg.Error as error:
         raise DataError(
             f"the database can't be read: {' '.join(str(error).split())}.", source=shown
@@ -116,37 +119,25 @@ def last_event(url: str) -> int | None:
     """
     try:
         if not url.startswith("sqlite:"):
-            return _last_of_postgres(url)
+            with _postgres(url) as (rows, *_):
+                return None if rows is None else event_store.last_seq(rows)
         path, asked = _path(url)
         if asked.keys() & {"table", "query"}:
             return None
-        with closing(
-            sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)
-        ) as connection:
+        with _opened(path) as connection:
             fetch = _fetch(connection)
-            known = event_store.is_store(fetch, _tables(connection))
+            known = event_store.is_store(fetch, set(_tables(connection)))
             return event_store.last_seq(fetch) if known else None
     except (CofactorError, sqlite3.Error, UnicodeDecodeError):
         return None
 
 
-def _last_of_postgres(url: str) -> int | None:
-    psycopg = require("psycopg", purpose="reading a PostgreSQL database")
-    place, _, asked = url.partition("?")
-    rest = [(name, text) for name, text in parse_qsl(asked) if name not in event_store.ASKED]
-    try:
-        with psycopg.connect(f"{place}?{urlencode(rest)}") as connection:
-
-            def fetch(statement: str) -> Iterator[Sequence[tuple[Any, ...]]]:
-                yield connection.execute(statement).fetchall()
-
-            tables = {str(row[0]) for batch in fetch(_POSTGRES_TABLES) for row in batch}
-            return event_store.last_seq(fetch) if event_store.is_store(fetch, tables) else None
-    except psycopg.Error:
-        return None
-
-
 _POSTGRES_TABLES = "SELECT tablename FROM pg_tables WHERE schemaname = current_schema()"
+
+
+def _opened(path: Path) -> closing[sqlite3.Connection]:
+    """A database opened for reading alone: without the file it is an error and no new one."""
+    return closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True))
 
 
 def _fetch(connection: sqlite3.Connection) -> event_store.Fetch:
@@ -157,12 +148,12 @@ def _fetch(connection: sqlite3.Connection) -> event_store.Fetch:
     return fetch
 
 
-def _tables(connection: sqlite3.Connection) -> set[str]:
+def _tables(connection: sqlite3.Connection) -> list[str]:
     rows = connection.execute(
         "SELECT name FROM sqlite_master WHERE type IN ('table', 'view') AND name NOT LIKE"
         " 'sqlite_%'"
     )
-    return {str(row[0]) for row in rows}
+    return [str(row[0]) for row in rows]
 
 
 def _read(
@@ -170,9 +161,13 @@ def _read(
 ) -> Raw:
     # A view may compute for ever before it gives anything.
     last = [time.monotonic()]
+    # ATTACH would make a file.
+    connection.setlimit(sqlite3.SQLITE_LIMIT_ATTACHED, 0)
     connection.set_progress_handler(lambda: time.monotonic() - last[0] > _PATIENCE, 1_000_000)
     cursor = connection.execute(statement)
-    names = [column[0] for column in cursor.description or ()]
+    if cursor.description is None:
+        raise DataError("the query gives no columns; it must be a SELECT.", source=url)
+    names = [column[0] for column in cursor.description]
     refuse_repeated(names, url)
     roles = find_roles(names, options, url)
     columns = ", ".join(_quoted(name) for name in roles.values())
@@ -181,7 +176,7 @@ def _read(
     with options.progress.task("reading the database", None) as task:
         for batch in iter(lambda: cursor.fetchmany(_BATCH), []):
             for name, column in zip(parts, zip(*batch, strict=True), strict=True):
-                parts[name].append(_array(column))
+                parts[name].append(column_of(column))
             task.advance(len(batch))
             last[0] = time.monotonic()
             most -= len(batch)
@@ -209,12 +204,7 @@ def _path(url: str) -> tuple[Path, dict[str, str]]:
     return path, {key: values[0] for key, values in parse_qs(parameters).items()}
 
 
-def _table(connection: sqlite3.Connection, wanted: str | None, url: str) -> str:
-    rows = connection.execute(
-        "SELECT name FROM sqlite_master WHERE type IN ('table', 'view') AND name NOT LIKE"
-        " 'sqlite_%'"
-    )
-    names = [str(row[0]) for row in rows]
+def _table(names: list[str], wanted: str | None, url: str) -> str:
     if wanted is not None:
         if wanted not in names:
             raise unknown_name("table", wanted, names)
@@ -226,11 +216,6 @@ def _table(connection: sqlite3.Connection, wanted: str | None, url: str) -> str:
             source=url,
         )
     return usual[0]
-
-
-def _array(column: tuple[object, ...]) -> pa.Array:
-    # SQLite's columns may hold any type in any row.
-    return column_of(column)
 
 
 def _joined(arrays: list[pa.Array]) -> pa.ChunkedArray:

@@ -51,8 +51,8 @@ def split(
     how
         ``"time"`` (one moment for all users), ``"random"`` (interactions), ``"per-user"`` (a share
         of each user's), ``"leave-last"`` (each user's last n), ``"users"`` (new users with a
-        history to fold in), ``"items"`` (cold items), ``"sessions"`` (whole sessions, each prefix
-        asking for its next item), ``"next"`` (each user's first event after one moment).
+        history to fold in), ``"items"`` (cold items), ``"sessions"`` (whole sessions; the next item
+        of each prefix is predicted), ``"next"`` (each user's first event after one moment).
     test, validation
         The shares of the whole that are held out; for ``"leave-last"`` the numbers of each user's
         interactions.

@@ -15,6 +15,7 @@ from cofactor.base.errors import ArtifactError
 from cofactor.base.run import Run
 from cofactor.data.histories import Histories
 from cofactor.data.interactions import Interactions
+from cofactor.data.sorting import sparse_rows
 from cofactor.models import registry
 from cofactor.models.content import check as checking
 from cofactor.models.content.check import Check, HeldOutScores
@@ -28,6 +29,7 @@ from cofactor.models.content.content_features import (
 from cofactor.models.content.feature_map import SPEC_ARRAYS, FeatureMap
 from cofactor.models.content.reduction import main_directions
 from cofactor.models.content.ridge import sparse_ridge
+from cofactor.models.parts import of_prefix, with_prefix
 from cofactor.models.recommender import Recommender
 from cofactor.models.traits import ArraySpec, Traits
 from cofactor.models.user_batch import InnerProduct, States, UserBatch
@@ -79,13 +81,13 @@ class Bridge(ContentFeatures[BridgeConfig]):
     """A trained model, and for items without interactions the vectors ``v_i = s (v̄ + W' (f_i))``.
 
     W minimises ``Σ_(i warm) |v_i - v̄ - W'f_i|² + λ |W|²`` over the trained item vectors (biases
-    are one more entry), with v̄ their mean. λ and the scale s are chosen on a fifth of the warm
+    are one more entry), with v̄ their mean. λ and the scale s are chosen on a fifth of the     warm
     items, held out from W: λ by the AUC of the held-out items among each other, s so that content
-    vectors take the share of people's top 10 that the trained ones take (``calibrate_exposure``).
+    vectors take the share of users' top 10 that the trained ones take (``calibrate_exposure``).
     `check` says how good the map is. For EASE, v_i is its column of weights, and f_i is first
-    brought to its main directions.
+    reduced to its principal directions.
 
-    Everything else is the base's: scores, fold-in, reasons, similar items.
+    Everything else is the base model's: scores, fold-in, reasons, similar items.
 
     References
     ----------
@@ -135,12 +137,6 @@ class Bridge(ContentFeatures[BridgeConfig]):
         self._learn(data, matrix, targets, warm, run)
         self._put(matrix, cold_rows(data))
         run.progress.say(self.check.sentence)
-
-    @property
-    def notes(self) -> tuple[str, ...]:
-        """What was found in the columns, and how good the bridge is."""
-        _ = self.data
-        return (*self.spec.notes, self.check.sentence, *self.compared)
 
     def without_features(self) -> Recommender:
         """Return the base itself, fitted already where the bridge is: items with interactions
@@ -220,7 +216,7 @@ class Bridge(ContentFeatures[BridgeConfig]):
         states = self.inner.user_batch(users).states
         if self._basis is not None:
             assert isinstance(states, Histories)
-            return _one_row_each(states) @ (self._basis @ vectors.T)
+            return sparse_rows(*states.csr[:2], states.n_items) @ (self._basis @ vectors.T)
         width = vectors.shape[1] - 1
         return np.asarray(states)[:, :width] @ vectors[:, :-1].T + vectors[:, -1]
 
@@ -292,7 +288,11 @@ class Bridge(ContentFeatures[BridgeConfig]):
         states = batch.states
         if self._basis is not None:
             assert isinstance(states, Histories)
-            return self.check.scale * self.map @ (_one_row_each(states) @ self._basis)[0]
+            return (
+                self.check.scale
+                * self.map
+                @ (sparse_rows(*states.csr[:2], states.n_items) @ self._basis)[0]
+            )
         return self.check.scale * (
             self.map[:, :-1] @ np.asarray(states)[0, : self.map.shape[1] - 1] + self.map[:, -1]
         )
@@ -309,7 +309,7 @@ class Bridge(ContentFeatures[BridgeConfig]):
             **self.spec.arrays(),
             **own,
             **basis,
-            **{_PREFIX + name: array for name, array in self._trained.items()},
+            **with_prefix(_PREFIX, self._trained),
         }
 
     def _restore(self, arrays: Mapping[str, np.ndarray]) -> None:
@@ -327,9 +327,7 @@ class Bridge(ContentFeatures[BridgeConfig]):
                 f"the bridge was trained on {self._n_trained} items, and the file holds"
                 f" {self.data.n_items}."
             )
-        self._trained = {
-            n.removeprefix(_PREFIX): a for n, a in arrays.items() if n.startswith(_PREFIX)
-        }
+        self._trained = of_prefix(_PREFIX, arrays)
         known = with_items_only(self.data, np.arange(self._n_trained))
         config = self.config.base_config()
         inner = registry.get(self.config.base).from_state(config, self._trained, known)
@@ -365,16 +363,6 @@ def _columns(inner: Any) -> np.ndarray:
 
         raise ArgumentError("a bridge to EASE needs all of its weights; leave keep=None.")
     return inner.dense
-
-
-def _one_row_each(histories: Histories) -> Any:
-    """Histories as a sparse matrix of ones, [B, n_items of the base's training]."""
-    from scipy import sparse
-
-    indptr, past, _ = histories.csr
-    return sparse.csr_matrix(
-        (np.ones(len(past), np.float32), past, indptr), shape=(len(histories), histories.n_items)
-    )
 
 
 def _grown(array: np.ndarray, length: int, axis: int) -> np.ndarray:

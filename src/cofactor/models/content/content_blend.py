@@ -18,6 +18,7 @@ from cofactor.models.content.content_features import COMPARISON, ContentFeatures
 from cofactor.models.content.content_ridge import ContentRidge
 from cofactor.models.content.feature_ials import FeatureIALS
 from cofactor.models.content.two_tower import TwoTower
+from cofactor.models.parts import restored, specs_of_part, states_of
 from cofactor.models.recommender import Recommender
 from cofactor.models.traits import ArraySpec, Traits
 from cofactor.models.user_batch import States, UserBatch
@@ -92,14 +93,14 @@ class ContentBlend(SimilarByContent, ContentFeatures[ContentBlendConfig]):
 
     a is of `ContentRidge`, b of `FeatureIALS`, c of `TwoTower` (left out where ``tower_weight`` v
     is 0, as by default); σ is the standard deviation of a user's scores over 500 warm items, drawn
-    once. Ridge regression keeps every word, low-rank factors join what is said in different words,
-    and the towers are trained to rank; they err on different items.
+    once. Ridge regression uses every word, low-rank factors relate words of similar meaning, and
+    the towers are trained to rank; their errors are on different items.
 
-    A new item of which nothing is said gets the lowest score of those 500: there is no reason to
-    show it to anybody, and at 0, the middle, it would stand before everything that the user doesn't
-    care for. The parts take over the blend's columns and weights of features, unless their own
-    settings name them (``ials_settings=value_weight=1``); letters are read by the ridge alone,
-    unless so."""
+    A new item without any feature gets the lowest score of those 500: there is no reason to show it
+    to anybody, and a score of 0, the middle, would rank it before everything that the user likes
+    less than average. The parts use the blend's columns and weights of features, unless their own
+    settings name them (``ials_settings=value_weight=1``); characters are read by the ridge alone,
+    unless named so."""
 
     name = "content_blend"
     traits = Traits(explains=True, uses_values=True, uses_features=True)
@@ -116,13 +117,7 @@ class ContentBlend(SimilarByContent, ContentFeatures[ContentBlendConfig]):
         """Return the arrays of the parts, and the blend's own."""
         arrays = {"probes": ArraySpec("int64", ("probes",)), **COMPARISON}
         for prefix, (kind, own) in zip(_PREFIXES, config.parts(), strict=False):
-            sizes = {k: str(v) for k, v in own.to_dict().items() if isinstance(v, int)}
-            for name, spec in kind.arrays_of(own).items():
-                axes = tuple(
-                    a if a.isdecimal() or a in ("users", "items") else sizes.get(a, prefix + a)
-                    for a in spec.axes
-                )
-                arrays[prefix + name] = ArraySpec(spec.dtype, axes, spec.optional)
+            arrays |= specs_of_part(prefix, own, kind.arrays_of(own))
         return arrays
 
     def _fit(self, data: Interactions, validation: Part | None, run: Run) -> None:
@@ -159,11 +154,8 @@ class ContentBlend(SimilarByContent, ContentFeatures[ContentBlendConfig]):
     @property
     def _unknown(self) -> np.ndarray:
         """Which items nothing is known of: neither interactions nor content; bool [n_items]."""
-        if "unknown" not in self._cache:
-            self._cache["unknown"] = (self.data.item_counts == 0) & (
-                np.diff(self.features.indptr) == 0
-            )
-        return np.asarray(self._cache["unknown"])
+        counts, features = self.data.item_counts, self.features
+        return self._once("unknown", lambda: (counts == 0) & (np.diff(features.indptr) == 0))
 
     def _spread(self, part: Recommender, one: UserBatch) -> float:
         """The spread of one part's scores for the one user."""
@@ -206,19 +198,11 @@ class ContentBlend(SimilarByContent, ContentFeatures[ContentBlendConfig]):
         self.parts = tuple(part.with_data(self.data) for part in self.parts)
 
     def _state(self) -> dict[str, np.ndarray]:
-        theirs = {
-            prefix + n: a
-            for prefix, part in zip(_PREFIXES, self.parts, strict=False)
-            for n, a in part.state().items()
-        }
-        return {"probes": self.probes, **theirs}
+        return {"probes": self.probes, **states_of(zip(_PREFIXES, self.parts, strict=False))}
 
     def _restore(self, arrays: Mapping[str, np.ndarray]) -> None:
-        made = []
-        for prefix, part in zip(_PREFIXES, self.parts, strict=False):
-            theirs = {n.removeprefix(prefix): a for n, a in arrays.items() if n.startswith(prefix)}
-            made.append(type(part).from_state(part.config, theirs, self.data))
-        self.parts = tuple(made)
+        named = zip(_PREFIXES, self.parts, strict=False)
+        self.parts = restored(named, arrays, self.data)
         self.feature_map, self.probes = self.parts[0].feature_map, np.asarray(arrays["probes"])
         if len(self.probes) and not 0 <= self.probes.min() <= self.probes.max() < self.data.n_items:
             from cofactor.base.errors import ArtifactError

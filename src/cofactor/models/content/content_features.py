@@ -14,6 +14,7 @@ from cofactor.base.run import Run
 from cofactor.data.features import FeatureSpec
 from cofactor.data.interactions import Interactions
 from cofactor.models.answers import Reason
+from cofactor.models.content.check import Check
 from cofactor.models.content.content_config import ContentConfig
 from cofactor.models.content.feature_map import FeatureMap
 from cofactor.models.content.no_features_baseline import (
@@ -42,6 +43,7 @@ class ContentFeatures(Recommender[ContentT]):
 
     feature_map: FeatureMap
     comparison: FeatureComparison | None
+    check: Check | None = None
 
     def __init__(self, config: Any = None, **settings: Any) -> None:
         super().__init__(config, **settings)
@@ -131,12 +133,17 @@ class ContentFeatures(Recommender[ContentT]):
         return () if self.comparison is None else (self.comparison.sentence,)
 
     @property
+    def checked(self) -> tuple[str, ...]:
+        """What the check of content vectors on held-out items found, in models that have one."""
+        return () if self.check is None else (self.check.sentence,)
+
+    @property
     def notes(self) -> tuple[str, ...]:
         """What was found in the columns, what is doubtful, and how good the content turned out
         to be.
         """
         _ = self.data
-        return (*super().notes, *self.spec.notes, *self.compared)
+        return (*super().notes, *self.spec.notes, *self.checked, *self.compared)
 
     @property
     def spec(self) -> FeatureSpec:

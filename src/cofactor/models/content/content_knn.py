@@ -33,7 +33,7 @@ class ContentKNN(SimilarByContent, ContentFeatures[ContentKNNConfig]):
     cos(f_j, f_i)``.
 
     f are the items' features (see `cofactor.data.features.FeatureSpec`): TF-IDF of the text, idf of
-    categories and lists, scaled numbers. Nothing is learnt from interactions, so warm and cold
+    categories and lists, scaled numbers. Nothing is learned from interactions, so warm and cold
     items are scored alike.
 
     References

@@ -15,6 +15,7 @@ from cofactor.base.errors import ArtifactError, TrainingError
 from cofactor.base.run import Run
 from cofactor.data.histories import Histories
 from cofactor.data.interactions import Interactions
+from cofactor.data.sorting import sparse_rows
 from cofactor.models.content.content_config import ContentConfig, NormalizationConfig
 from cofactor.models.content.content_features import (
     COMPARISON,
@@ -77,11 +78,11 @@ class ContentRidge(SimilarByContent, ContentFeatures[ContentRidgeConfig]):
     + β G) (K + λ I)^-1 k_c``.
 
     With F the features of the items with interactions (with ``constant`` and ``size`` two more: 1,
-    and the standard score of ``ln(1 + n)`` for n features), ``K = F F'`` their likeness and ``k_c =
-    F f_c`` that of an item c, warm or new; ``G = N'N`` with ``N = D_u^-a X D_i^-b`` says which
-    items go together (a and b the powers, D the counts of users and items). It is the solution, for
-    all users at once, of ``min |X (I + β G) - F W|² + λ |W|²`` in the dual: collaborative data say
-    what a user would take, content says what is like it.
+    and the standard score of ``ln(1 + n)`` for n features), ``K = F F'`` is their similarity and
+    ``k_c = F f_c`` that of an item c, warm or new; ``G = N'N`` with ``N = D_u^-a X D_i^-b`` says
+    which items go together (a and b the powers, D the counts of users and items). It is the dual
+    solution, for all users at once, of ``min |X (I + β G) - F W|² + λ |W|²``: interactions say
+    which items suit a user, content says which others are similar to them.
 
     The scores of new items are divided by ``(σ_c / σ̄)^q``, with σ their standard deviation over
     users, σ̄ its median over items with interactions, and q the ``normalize_scores``: see
@@ -153,10 +154,7 @@ class ContentRidge(SimilarByContent, ContentFeatures[ContentRidgeConfig]):
         """Add what items say of items by the users that they share, in place."""
         from scipy import sparse
 
-        x = sparse.csr_matrix(
-            (np.ones(len(data), np.float32), data.item_rows, data.indptr),
-            shape=(data.n_users, data.n_items),
-        )
+        x = sparse_rows(data.indptr, data.item_rows, data.n_items)
         users = np.maximum(data.user_counts, 1) ** -self.config.user_power
         items = data.item_counts[self.warm] ** -self.config.item_power
         scaled = (
@@ -195,11 +193,8 @@ class ContentRidge(SimilarByContent, ContentFeatures[ContentRidgeConfig]):
 
     def _spreads_over(self, matrix: Any, data: Interactions) -> np.ndarray:
         """The standard deviation of items' scores over users, float64 [n]."""
-        if "sketch" not in self._cache:
-            self._cache["sketch"] = self._sketch(data)
-        return np.linalg.norm(self._inputs(matrix) @ self._cache["sketch"], axis=1).astype(
-            np.float64
-        )
+        sketch = self._once("sketch", lambda: self._sketch(data))
+        return np.linalg.norm(self._inputs(matrix) @ sketch, axis=1).astype(np.float64)
 
     def _sketch(self, data: Interactions) -> np.ndarray:
         """What all users want of each feature, mixed at random, so that ``|f'P|`` is the spread of
@@ -208,7 +203,6 @@ class ContentRidge(SimilarByContent, ContentFeatures[ContentRidgeConfig]):
         With S the scores of all users, G [n_users, r] normal and its columns centred, ``|s_c' G|² /
         (r n)`` has the mean Var(s_c); with r = 256 its root is within 5 % mostly. The draw is
         always the same, so that it needn't be kept."""
-        from scipy import sparse
 
         known = data.user_counts > 0
         drawn = rng.generator(0, self.name, "sketch").standard_normal(
@@ -216,10 +210,7 @@ class ContentRidge(SimilarByContent, ContentFeatures[ContentRidgeConfig]):
         )
         drawn[~known] = 0
         drawn[known] -= drawn[known].mean(axis=0)
-        x = sparse.csr_matrix(
-            (np.ones(len(data), np.float32), data.item_rows, data.indptr),
-            shape=(data.n_users, data.n_items),
-        )
+        x = sparse_rows(data.indptr, data.item_rows, data.n_items)
         mixed = self.weights.T @ np.asarray(x[:, self.warm].T @ drawn)
         return np.asarray(self._mine @ mixed, np.float32) / np.float32(
             np.sqrt(_SKETCH * known.sum())
@@ -238,22 +229,13 @@ class ContentRidge(SimilarByContent, ContentFeatures[ContentRidgeConfig]):
     @property
     def _mine(self) -> Any:
         """The inputs of the warm items, transposed, CSR [width + 2, n_warm]."""
-        if "mine" not in self._cache:
-            self._cache["mine"] = self._inputs(self.features[self.warm]).T.tocsr()
-        return self._cache["mine"]
+        return self._once("mine", lambda: self._inputs(self.features[self.warm]).T.tocsr())
 
     def _past(self, histories: Histories) -> Any:
         """Histories over the warm items, CSR [B, n_warm]; items without training data have
         nothing to say here.
         """
-        from scipy import sparse
-
-        indptr, past, _ = histories.csr
-        whole = sparse.csr_matrix(
-            (np.ones(len(past), np.float32), past, indptr),
-            shape=(len(histories), histories.n_items),
-        )
-        return whole[:, self.warm]
+        return sparse_rows(*histories.csr[:2], histories.n_items)[:, self.warm]
 
     def _wanted(self, past: Any) -> np.ndarray:
         """What users want of each feature, float32 [width, B]: F' (K + λ I)^-1 (I + β G)' x_u."""

@@ -74,10 +74,10 @@ class FeatureIALSConfig(
 
 
 class FeatureIALS(ContentFeatures, IterativeModel, FactorModel):
-    """Implicit ALS in which vectors are pulled to what their features say instead of to zero.
+    """Implicit ALS whose vectors are regularized towards a map of their features instead of zero.
 
     It minimises iALS's loss with ``reg_i |y_i - t_i W' f_i|²`` in place of ``reg_i |y_i|²``, where
-    ``t_i = c / (c + n_i)`` lets the n_i interactions of an item speak for themselves (c is
+    ``t_i = c / (c + n_i)`` gives features less weight the more interactions n_i an item has (c is
     ``feature_prior_count``; None: t = 1), and ``reg_u |x_u - V' g_u|²`` for users with profiles,
     plus ``λ r̄ |W|²``, with an item's part of the loss weighed as in `IALS`, by turns:
     users given items, W given y (a ridge regression), items given users and W. An item without
@@ -131,7 +131,7 @@ class FeatureIALS(ContentFeatures, IterativeModel, FactorModel):
         def update() -> None:
             self._complete(learner, learner.x.copy(), learner.y.copy(), run)
 
-        self._learn(learner, self._control(data, validation, run, update), run)
+        self._learn(learner, data, validation, run, update)
         self._complete(learner, learner.x, learner.y, run)
         run.progress.say(self.check.sentence)
 
@@ -169,12 +169,6 @@ class FeatureIALS(ContentFeatures, IterativeModel, FactorModel):
 
     def _own_metrics(self, run: Run) -> tuple[ValidationMetric, ...]:
         return (warm_ndcg_metric(run),)
-
-    @property
-    def notes(self) -> tuple[str, ...]:
-        """What was found in the columns, and how good content vectors are."""
-        _ = self.data
-        return (*self.spec.notes, self.check.sentence, *self.compared)
 
     def without_features(self) -> Recommender:
         """Return iALS with the same settings."""
@@ -230,14 +224,11 @@ class FeatureIALS(ContentFeatures, IterativeModel, FactorModel):
 
     def _levels_of(self, vectors: np.ndarray) -> np.ndarray:
         """What content vectors are multiplied by, float32 [n]."""
-        if "covariance" not in self._cache:
-            known = self.item_factors[self._known]
-            covariance = covariance_of(self.user_factors)
-            self._cache["covariance"] = (
-                covariance,
-                float(np.median(spreads_of_vectors(known, covariance))),
-            )
-        covariance, typical = self._cache["covariance"]
+        covariance = self._once("covariance", lambda: covariance_of(self.user_factors))
+        known = self.item_factors[self._known]
+        typical = self._once(
+            "typical spread", lambda: float(np.median(spreads_of_vectors(known, covariance)))
+        )
         return levels(
             spreads_of_vectors(vectors, covariance), typical, self.config.normalize_scores
         )

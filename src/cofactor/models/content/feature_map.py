@@ -15,11 +15,12 @@ from cofactor.data.features import FeatureSpec, Weights
 from cofactor.data.histories import Histories
 from cofactor.data.interactions import Interactions
 from cofactor.data.records import table_of
+from cofactor.data.sorting import sparse_rows
 from cofactor.models.answers import Reason
 from cofactor.models.content.content_config import FeatureConfig
 from cofactor.models.similarity import cosines, unit_rows
 from cofactor.models.traits import ArraySpec
-from cofactor.retrieval.topk import TopK, best_scores
+from cofactor.retrieval.topk import TopK, best_scores, one_each
 
 SPEC_ARRAYS = {
     "spec": ArraySpec("uint8", ("spec_bytes",)),
@@ -133,23 +134,20 @@ class FeatureMap:
     def similar_items(self, item_rows: np.ndarray, k: int, allowed: np.ndarray | None) -> TopK:
         """Return the items with the largest cosine of each item's features, itself left out."""
         scores = cosines(self.matrix[item_rows], self.matrix)
-        return best_scores(scores, k, excluded=_one_each(item_rows), allowed=allowed)
+        return best_scores(scores, k, excluded=one_each(item_rows), allowed=allowed)
 
     def similar_users(self, histories: Histories, user_rows: np.ndarray, k: int) -> TopK:
         """Return the users whose profiles have the largest cosine with some users', themselves
         left out.
         """
         profiles = self.profiles(histories)
-        return best_scores(cosines(profiles[user_rows], profiles), k, excluded=_one_each(user_rows))
+        return best_scores(cosines(profiles[user_rows], profiles), k, excluded=one_each(user_rows))
 
     def profiles(self, histories: Histories) -> Any:
         """Return the mean of each history's features at length 1, CSR [B, width]."""
-        from scipy import sparse
-
         indptr, past, _ = histories.csr
         shares = np.repeat(1 / np.maximum(np.diff(indptr), 1), np.diff(indptr)).astype(np.float32)
-        shape = (len(histories), self.units.shape[0])
-        return sparse.csr_matrix((shares, past, indptr), shape=shape) @ self.units
+        return sparse_rows(indptr, past, self.units.shape[0], shares) @ self.units
 
     def reasons(self, item_row: int, weights: np.ndarray) -> tuple[Reason, ...]:
         """Return the words and features of an item and what each adds, the largest first, where
@@ -164,7 +162,3 @@ class FeatureMap:
             if int(f) in names
         ]
         return tuple(Reason(n, n, a) for n, a in sorted(named, key=lambda pair: -pair[1]))
-
-
-def _one_each(rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    return np.arange(len(rows) + 1, dtype=np.int64), np.asarray(rows, np.int32)

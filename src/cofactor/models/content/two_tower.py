@@ -110,17 +110,17 @@ class TwoTower(BiasedFactors, ContentFeatures, IterativeModel, FactorModel):
     g(f_u)``: ids and content side by side.
 
     e are embeddings of the ids; h and g are networks over the features (hashed words and letters,
-    categories, lists, numbers): an embedding bag ``E' f``, and, with ``hidden``, ReLU layers behind
-    it. The gate ``t = c / (c + n)`` lets the n interactions of an item or a user speak for
-    themselves (c is ``feature_prior_count``; None: t = 1). Training minimises
+    categories, lists, numbers): an embedding bag ``E' f``, followed by ReLU layers with ``hidden``.
+    The gate ``t = c / (c + n)`` gives features less weight the more interactions n an item or a
+    user has (c is ``feature_prior_count``; None: t = 1). Training minimises
 
     ``(1 - d) L(e + t h) + d L(h alone)``
 
-    with d the ``id_dropout``: the first loss is that of `LatentFactor`, whose L2 here pulls e alone
-    to zero, so that a vector with little data is what its features say; in the second the other
-    side is held fixed, so that content learns to stand alone without bending the trained vectors.
-    A new item is ``s h(f_i)``, where s lets it take its share of users' top
-    10. Cold items are no negatives in training.
+    with d the ``id_dropout``. The first loss is that of `LatentFactor`, whose L2 here applies to e
+    alone, so that a vector with little data follows its features; in the second the other side is
+    held fixed, so that content works without ids and the trained vectors don't change. A new item
+    is ``s h(f_i)``, where s gives new items their share of users' top 10. Cold items aren't
+    sampled as negatives.
 
     Users never seen are folded in as in `LatentFactor`; one of whom only a profile is known is
     g(f).
@@ -187,8 +187,7 @@ class TwoTower(BiasedFactors, ContentFeatures, IterativeModel, FactorModel):
             control=self._control(data, validation, run, publish),
         )
         publish()
-        run.progress.say(self.notes_of_check)
-        self._cache["gate"] = self._gate(data.item_counts)
+        run.progress.say(*self.checked)
 
     def _begun(self, known: Interactions, run: Run, features: Any, profiles: Any) -> TowerTables:
         """The tables as training begins, of the items with interactions."""
@@ -293,17 +292,10 @@ class TwoTower(BiasedFactors, ContentFeatures, IterativeModel, FactorModel):
         )
 
     @property
-    def notes_of_check(self) -> str:
-        """The check in a sentence."""
-        return self.check.sentence.replace(
-            "held-out warm items", "warm items (seen in training, so this is an upper bound)"
-        )
-
-    @property
-    def notes(self) -> tuple[str, ...]:
-        """What was found in the columns, and how well content stands alone."""
-        _ = self.data
-        return (*self.spec.notes, self.notes_of_check, *self.compared)
+    def checked(self) -> tuple[str, ...]:
+        """What the check found: here the items were seen in training."""
+        said = "warm items (seen in training, so this is an upper bound)"
+        return tuple(one.replace("held-out warm items", said) for one in super().checked)
 
     def _content_vectors(self, matrix: Any) -> np.ndarray:
         made = self.check.scale * _through(matrix, self.maps)
@@ -339,12 +331,8 @@ class TwoTower(BiasedFactors, ContentFeatures, IterativeModel, FactorModel):
         slope = np.append(state[:-1], np.float32(1))
         for layer, mask in zip(self.maps[:0:-1], kept[::-1], strict=True):
             slope = (layer @ slope) * mask
-        if "gate" not in self._cache:
-            self._cache["gate"] = self._gate(self.data.item_counts)
-        counted = self.data.item_counts[item_row] > 0
-        return (self._cache["gate"][item_row] if counted else self.check.scale) * (
-            self.maps[0] @ slope
-        )
+        count = self.data.item_counts[[item_row]]
+        return (self._gate(count)[0] if count[0] else self.check.scale) * (self.maps[0] @ slope)
 
     def _state(self) -> dict[str, np.ndarray]:
         own = {name: getattr(self, name) for name in (*Factors._fields, "scale")}

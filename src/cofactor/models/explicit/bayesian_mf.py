@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from cofactor.base import checks, memory
-from cofactor.base.config import Config, setting
+from cofactor.base.config import setting
 from cofactor.base.errors import ArgumentError
 from cofactor.base.run import Run
 from cofactor.base.threads import native_threads
@@ -20,11 +20,11 @@ from cofactor.data.interactions import Interactions
 from cofactor.models.explicit.gibbs_chain import Features, GibbsChain, Ratings
 from cofactor.models.explicit.posterior import DATE_ARRAYS, POSTERIOR_ARRAYS, Posterior
 from cofactor.models.liked import rated_csr
-from cofactor.models.rating_scale import rating_scale
+from cofactor.models.rating_scale import ScaleConfig, on_scale, rating_scale
 from cofactor.models.recommender import Recommender
+from cofactor.models.similarity import root_rows
 from cofactor.models.traits import ArraySpec, Traits
 from cofactor.models.user_batch import InnerProduct, States, UserBatch
-from cofactor.retrieval.topk import TopK, nearest
 
 if TYPE_CHECKING:
     from cofactor.data.split import Part
@@ -34,7 +34,7 @@ MOST_DATES = 512  # days; more are joined to so many spans with as many ratings 
 DAY = 86_400
 
 
-class BayesianMFConfig(Config):
+class BayesianMFConfig(ScaleConfig):
     """Settings of `BayesianMF`."""
 
     factors: int = setting(16, low=1, high=512, doc="Length of the vectors of users and items.")
@@ -62,18 +62,10 @@ class BayesianMFConfig(Config):
     dates: bool = setting(
         False, doc="Whether the day of a rating has a vector too; predictions take times then."
     )
-    clip_predictions: bool = setting(
-        True, doc=("Whether predictions are clipped to the rating scale.")
-    )
-    lowest: float | None = setting(
-        None, doc="The lowest possible rating; None: the lowest of the data."
-    )
-    highest: float | None = setting(
-        None, doc="The highest possible rating; None: the highest of the data."
-    )
 
     def check(self) -> None:
         """Check that something is left after the burn-in."""
+        super().check()
         if self.burn_in >= self.sweeps:
             raise ArgumentError(
                 f"{self._label('burn_in')} must be below sweeps, not {self.burn_in} of"
@@ -137,7 +129,7 @@ class BayesianMF(Recommender):
             data, self._levels(data), len(kept), config.factors + 1, config.implicit, days
         )
         rated = [data.user_rows, data.item_rows]
-        blocks = [self._user_block(data), self._item_block(data)]
+        blocks = self._blocks(data)
         if days is not None and data.times is not None:
             rated.append(np.searchsorted(days, data.times, side="right") - 1)
             blocks.append(Features.of(len(days), []))
@@ -183,21 +175,19 @@ class BayesianMF(Recommender):
             days = np.unique(np.quantile(data.times, quantiles, method="lower"))
         return days.astype(np.int64)
 
-    def _user_block(self, data: Interactions) -> Features:
-        groups: list[Any] = [_encode_rated(data.matrix())] if self.config.implicit else []
-        groups += [
-            FeatureSpec.fit(data.profiles, features=(column,)).transform(data.profiles)
-            for column in self.config.user_features
-        ]
-        return Features.of(data.n_users, groups)
-
-    def _item_block(self, data: Interactions) -> Features:
-        groups: list[Any] = [_encode_rated(data.matrix().T.tocsr())] if self.config.implicit else []
-        groups += [
-            FeatureSpec.fit(data.catalogue, features=(column,)).transform(data.catalogue)
-            for column in self.config.item_features
-        ]
-        return Features.of(data.n_items, groups)
+    def _blocks(self, data: Interactions) -> list[Features]:
+        """The features of users and of items: who or what was rated together, and columns."""
+        of_users = (data.indptr, data.item_rows, data.n_items)
+        of_items = (*data.by_item[:2], data.n_users)
+        blocks = []
+        for rated, known, columns in (
+            (of_users, data.profiles, self.config.user_features),
+            (of_items, data.catalogue, self.config.item_features),
+        ):
+            groups: list[Any] = [root_rows(*rated)] if self.config.implicit else []
+            groups += [FeatureSpec.fit(known, features=(c,)).transform(known) for c in columns]
+            blocks.append(Features.of(len(rated[0]) - 1, groups))
+        return blocks
 
     # Scores.
 
@@ -233,45 +223,33 @@ class BayesianMF(Recommender):
         """Return the items' draws over the number of draws, beside each other: the mean score is
         their product with a user's draws.
         """
-        if "inner_product" not in self._cache:
-            vectors, offsets = self.posterior.item_side
-            n_items, n_samples, _ = vectors[:-1].shape
-            mean, deviation = self.posterior.scale
-            self._cache["inner_product"] = InnerProduct(
-                (vectors[:-1] * np.float32(deviation / n_samples)).reshape(n_items, -1),
-                (mean + deviation * offsets[:-1].mean(axis=1)).astype(np.float32),
-            )
-        found: InnerProduct = self._cache["inner_product"]
-        return found
+        return self._once("inner product", self._mean_product)
+
+    def _mean_product(self) -> InnerProduct:
+        vectors, offsets = self.posterior.item_side
+        n_items, n_samples, _ = vectors[:-1].shape
+        mean, deviation = self.posterior.scale
+        return InnerProduct(
+            (vectors[:-1] * np.float32(deviation / n_samples)).reshape(n_items, -1),
+            (mean + deviation * offsets[:-1].mean(axis=1)).astype(np.float32),
+        )
 
     def item_vectors(self) -> np.ndarray:
         """Return the items' draws beside each other, float32 [n_items, samples × (factors + 1)]."""
         _ = self.data
         return self.inner_product().item_vectors
 
-    def _similar_items(
-        self, item_rows: np.ndarray, k: int, allowed: np.ndarray | None, n_threads: int
-    ) -> TopK:
-        def without_biases() -> np.ndarray:
-            items = self.posterior.item_samples[:, :, :-1]
-            return items.reshape(len(items), -1)
+    def _compared_items(self) -> np.ndarray:
+        return _without_biases(self.posterior.item_samples)
 
-        unit = self._unit("items alone", without_biases)
-        return nearest(unit, item_rows, k, allowed=allowed, n_threads=n_threads)
-
-    def _similar_users(self, user_rows: np.ndarray, k: int, n_threads: int) -> TopK:
-        def without_biases() -> np.ndarray:
-            users = self.posterior.user_samples[:, :, :-1]
-            return users.reshape(len(users), -1)
-
-        unit = self._unit("users alone", without_biases)
-        return nearest(unit, user_rows, k, n_threads=n_threads)
+    def _compared_users(self) -> np.ndarray:
+        return _without_biases(self.posterior.user_samples)
 
     # Predictions.
 
     def _predict(self, states: States, which: np.ndarray, item_rows: np.ndarray) -> np.ndarray:
         found = self.posterior.predict(np.asarray(states), which, item_rows, None, None)
-        return self._on_scale(found[:, 0])
+        return on_scale(found[:, 0], self.config, self.limits)
 
     def predict(
         self, users: Any, items: Any, *, interval: float | None = None, times: Any = None
@@ -298,14 +276,8 @@ class BayesianMF(Recommender):
             checks.real(interval, "interval", above=0, below=1)
         states, which, item_rows, times = self._pairs(users, items, times)
         found = self.posterior.predict(states, which, item_rows, times, interval)
-        found = self._on_scale(found)
+        found = on_scale(found, self.config, self.limits)
         return found if interval is not None else found[:, 0]
-
-    def _on_scale(self, values: np.ndarray) -> np.ndarray:
-        """Predictions as float32, cut to the scale if the configuration says so."""
-        if self.config.clip_predictions:
-            values = np.clip(values, *self.limits)
-        return values.astype(np.float32)
 
     def predict_levels(
         self, users: Any, items: Any, *, times: Any = None
@@ -363,10 +335,5 @@ class BayesianMF(Recommender):
         self.posterior = Posterior.of_arrays(arrays)
 
 
-def _encode_rated(matrix: Any) -> Any:
-    """Who rated what, each row over the root of its number, SciPy CSR float32."""
-    from scipy.sparse import csr_matrix
-
-    counts = np.diff(matrix.indptr)
-    shares = np.repeat(1 / np.sqrt(np.maximum(counts, 1)), counts).astype(np.float32)
-    return csr_matrix((shares, matrix.indices, matrix.indptr), shape=matrix.shape)
+def _without_biases(samples: np.ndarray) -> np.ndarray:
+    return samples[:, :, :-1].reshape(len(samples), -1)

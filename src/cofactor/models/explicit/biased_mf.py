@@ -96,8 +96,8 @@ class BiasedMF(IterativeModel, RatingHooks):
     Notes
     -----
     SGD walks users and items in conflict-free blocks: the result is the same on any number of
-    threads. Its defaults count on the learning rate running out before the vectors fit the noise.
-    ALS has no such brake: its penalties are by default those that the ratings' noise needs
+    threads. Its defaults assume that the learning rate decays before the vectors fit the noise.
+    ALS has no learning rate: its penalties are by default those that the ratings' noise needs
     (`cofactor.models.noise.rating_penalties`), with which more factors do no harm; 16 and 15 epochs
     are enough.
 
@@ -125,9 +125,8 @@ class BiasedMF(IterativeModel, RatingHooks):
     def _fit(self, data: Interactions, validation: Part | None, run: Run) -> None:
         als = self.config.solver == "als"
         learner = (ALSLearner if als else SGDLearner)(self, data, run)
-        control = self._control(data, validation, run, lambda: self._take_over(learner))
         with native_threads(run.n_threads, blas=1) if als else nullcontext():
-            self._learn(learner, control, run, self.config.rates())
+            self._learn(learner, data, validation, run, lambda: self._take_over(learner))
         self._take_over(learner)
 
 

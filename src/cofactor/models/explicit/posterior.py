@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from cofactor.data.interactions import Interactions
+from cofactor.models.similarity import root_sums
 from cofactor.models.traits import ArraySpec
 
 if TYPE_CHECKING:
@@ -126,7 +127,7 @@ class Posterior:
         if self.implicit_samples is not None:
             drawn = users.weights[:, n_users : n_users + data.n_items].T
             self.implicit_samples[:, at] = drawn
-            known = known - _spoken(data.indptr, data.item_rows, drawn)
+            known = known - root_sums(data.indptr, data.item_rows, drawn)
         # What profiles add on the average; a new user's is not known.
         self.prior_mean[at] = sample.means[0][:, 0] + known.mean(axis=0)
         self.prior_precision[at] = sample.precisions[0][:, 0]
@@ -186,7 +187,7 @@ class Posterior:
         prior = np.repeat(self.prior_mean[None], n_users, axis=0)
         if self.implicit_samples is not None:
             flat = self.implicit_samples.reshape(len(self.implicit_samples), -1)
-            prior += _spoken(indptr, item_rows, flat).reshape(prior.shape)
+            prior += root_sums(indptr, item_rows, flat).reshape(prior.shape)
         drawn = np.empty((n_users, n_draws, width), np.float32)
         vectors, offsets = self.item_side
         draw_rows(
@@ -316,16 +317,6 @@ class Posterior:
         """Take them over from a saved state."""
         names = (*POSTERIOR_ARRAYS, *DATE_ARRAYS)
         return cls(**{name: arrays.get(name) for name in names})  # type: ignore[arg-type]
-
-
-def _spoken(indptr: np.ndarray, item_rows: np.ndarray, vectors: np.ndarray) -> np.ndarray:
-    """|N(u)|^-1/2 times the sum of the vectors of each history's items, float32 [B, width]."""
-    from scipy.sparse import csr_matrix
-
-    counts = np.diff(indptr)
-    shares = np.repeat(1 / np.sqrt(np.maximum(counts, 1)), counts).astype(np.float32)
-    rated = csr_matrix((shares, item_rows, indptr), shape=(len(counts), len(vectors)))
-    return np.asarray(rated @ vectors, np.float32)
 
 
 def _interval(share: np.ndarray, tail: float) -> tuple[np.ndarray, np.ndarray]:

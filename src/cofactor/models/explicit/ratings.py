@@ -24,7 +24,6 @@ from cofactor.models.noise import RatingPenalties
 from cofactor.models.rating_scale import ScaleConfig, on_scale, rating_scale, spread_of
 from cofactor.models.traits import ArraySpec
 from cofactor.models.user_batch import InnerProduct, States, UserBatch
-from cofactor.retrieval.topk import TopK, nearest
 from cofactor.training.learner import Epoch, Facts, Learner
 from cofactor.training.schedule import SCHEDULES
 from cofactor.training.training_config import DescentConfig
@@ -133,11 +132,8 @@ class RatingHooks(Hooks[Any]):
         """Return ``[q_i, 1]``, float32 [n_items, factors + 1], in row order: its product with a
         user's vector, plus b_i.
         """
-        if "items" not in self._cache:
-            ones = np.ones(len(self.item_factors), np.float32)
-            self._cache["items"] = np.column_stack([self.item_factors, ones])
-        found: np.ndarray = self._cache["items"]
-        return found
+        q = self.item_factors
+        return self._once("items", lambda: np.column_stack([q, np.ones(len(q), np.float32)]))
 
     def _predict(self, states: States, which: np.ndarray, item_rows: np.ndarray) -> np.ndarray:
         states = np.asarray(states)
@@ -154,16 +150,11 @@ class RatingHooks(Hooks[Any]):
             values[part] += self.item_bias[rows] * known
         return on_scale(values, self.config, self.scale)
 
-    def _similar_items(
-        self, item_rows: np.ndarray, k: int, allowed: np.ndarray | None, n_threads: int
-    ) -> TopK:
-        unit = self._unit("items alone", lambda: self.item_factors)
-        return nearest(unit, item_rows, k, allowed=allowed, n_threads=n_threads)
+    def _compared_items(self) -> np.ndarray:
+        return self.item_factors
 
-    def _similar_users(self, user_rows: np.ndarray, k: int, n_threads: int) -> TopK:
-        return nearest(
-            self._unit("users alone", lambda: self.user_factors), user_rows, k, n_threads=n_threads
-        )
+    def _compared_users(self) -> np.ndarray:
+        return self.user_factors
 
     # Users never seen.
 

@@ -22,6 +22,7 @@ from cofactor.models.explicit.ratings import (
     shuffled_walks,
 )
 from cofactor.models.iterative import IterativeModel
+from cofactor.models.similarity import root_sums
 from cofactor.models.traits import ArraySpec, Traits
 from cofactor.models.warm_start import KeptRows
 
@@ -85,8 +86,8 @@ PRESETS: dict[str, dict[str, float]] = {
 class SVDpp(IterativeModel, RatingHooks):
     """Predict ratings by ``mu + b_u + b_i + q_i · (p_u + |N(u)|^-1/2 sum_{j in N(u)} y_j)``.
 
-    N(u) are the items that u has rated. Learned by SGD, at the cost of the vectors of N(u) once per
-    user and pass, yet with the very updates of the paper (see the kernel).
+    N(u) are the items that u has rated. Trained by SGD with the paper's updates, but the vectors of
+    N(u) are read and written only once per user and pass (see the kernel).
 
     Notes
     -----
@@ -114,8 +115,7 @@ class SVDpp(IterativeModel, RatingHooks):
 
     def _fit(self, data: Interactions, validation: Part | None, run: Run) -> None:
         learner = SVDppLearner(self, data, run)
-        control = self._control(data, validation, run, lambda: self._take_over(learner))
-        self._learn(learner, control, run, self.config.rates())
+        self._learn(learner, data, validation, run, lambda: self._take_over(learner))
         self._take_over(learner)
 
     def _take_over(self, learner: RatingLearner) -> None:
@@ -134,15 +134,8 @@ class SVDpp(IterativeModel, RatingHooks):
         return made
 
     def _implicit(self, indptr: np.ndarray, item_rows: np.ndarray) -> np.ndarray:
-        from scipy.sparse import csr_matrix
-
         assert self.implicit_factors is not None
-        counts = np.diff(indptr)
-        weights = np.repeat(1 / np.sqrt(np.maximum(counts, 1)), counts).astype(np.float32)
-        touched = csr_matrix(
-            (weights, item_rows, indptr), shape=(len(counts), len(self.implicit_factors))
-        )
-        return np.asarray(touched @ self.implicit_factors, np.float32)
+        return root_sums(indptr, item_rows, self.implicit_factors)
 
 
 class SVDppLearner(RatingLearner):

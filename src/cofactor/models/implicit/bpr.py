@@ -129,9 +129,7 @@ class BPR(IterativeModel, SampledHooks, FactorModel):
 
     def _fit(self, data: Interactions, validation: Part | None, run: Run) -> None:
         self._configure_sampling(data)
-        learner = BPRLearner(self, data, run)
-        control = self._control(data, validation, run, lambda: None)
-        self._learn(learner, control, run, self.config.rates())
+        self._learn(BPRLearner(self, data, run), data, validation, run)
 
     def _fold_in(self, histories: Histories) -> States:
         from cofactor.kernels.cpu.bpr import bpr_fold_in

@@ -99,17 +99,17 @@ class EASEConfig(WeightedConfig):
 
 
 class EASE(LinearItemModel[EASEConfig]):
-    """The item-to-item weights B that minimise ``|X - X B|² + λ |B|²`` with a zero diagonal.
+    """Item-to-item weights B that minimise ``|X - X B|² + λ |B|²`` with a zero diagonal.
 
     With G = X'X and P = (G + λ I)^-1: ``B_ij = -P_ij / P_jj``, ``B_jj = 0``; the score is ``s_u =
     x_u B``. With ``user_exponent`` q, user u's row counts c_u = n_u^-q: G = X'CX, and λ times the
-    mean of c. With ``dropout`` d, the ridge of item i grows by d / (1 - d) G_ii: what noise on the
-    input does in the limit of infinitely many passes.
+    mean of c. With ``dropout`` d, the ridge of item i grows by d / (1 - d) G_ii: the limit of
+    training on inputs of which a share d is dropped at random.
 
     One n_items × n_items matrix of float32 is held: G is inverted and turned into B in place, in
     about n_items³ multiplications and additions. Where the users are fewer, n_users³ do (Woodbury's
-    identity), at the price of a second matrix of n_users × n_users, or, with ``keep``, of that one
-    alone. What wouldn't fit into memory is refused before it begins.
+    identity), which takes a second matrix of n_users × n_users, or, with ``keep``, that one alone.
+    A fit that needs more memory than there is is refused before it begins.
 
     With ``neighbours`` k, for catalogues whose square is too large, item j is predicted by its k
     strongest neighbours alone, with the best weights for that: 28 k bytes an item while they are

@@ -19,7 +19,7 @@ from cofactor.models.recommender import Recommender
 from cofactor.models.similarity import nearest_users
 from cofactor.models.traits import Traits
 from cofactor.models.user_batch import States, UserBatch
-from cofactor.retrieval.topk import TopK, best_scores
+from cofactor.retrieval.topk import TopK, best_others, one_each
 
 # indptr, rows and values by user, then by item
 BothOrders = tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, np.ndarray, np.ndarray]
@@ -87,7 +87,11 @@ class LinearItemModel(Recommender[WeightedT]):
         return replace(cls.traits, uses_order=config.recency_half_life is not None)
 
     def _states(self, user_rows: np.ndarray) -> States:
-        return self._all_users.take(user_rows)
+        data = self.data
+        if self.config.recency_half_life is not None:
+            return self._recent(data.histories(user_rows))
+        whole = Histories(data.indptr, data.item_rows, data.values, None, data.n_items)
+        return whole.take(user_rows)
 
     def _fold_in(self, histories: Histories) -> States:
         return self._recent(histories)
@@ -111,11 +115,10 @@ class LinearItemModel(Recommender[WeightedT]):
         half_life, floor = self.config.recency_half_life, self.config.recency_floor
         if half_life is None:
             return histories
-        n_events, ends = len(histories.item_rows), histories.indptr[1:]
-        newer = np.repeat(ends, histories.lengths) - 1 - np.arange(n_events)
-        values = np.ones(n_events, np.float32) if histories.values is None else histories.values
-        counts = counted(values, self.config.values, self.name)
-        counts = (counts * (floor + (1 - floor) * 0.5 ** (newer / half_life))).astype(np.float32)
+        values, n_events = histories.values, len(histories.item_rows)
+        values = np.ones(n_events, np.float32) if values is None else values
+        shares = floor + (1 - floor) * 0.5 ** (histories.ages / half_life)
+        counts = (counted(values, self.config.values, self.name) * shares).astype(np.float32)
         return Histories(histories.indptr, histories.item_rows, counts, None, histories.n_items)
 
     def _explain(self, batch: UserBatch, item_row: int) -> tuple[np.ndarray, np.ndarray, float]:
@@ -128,13 +131,8 @@ class LinearItemModel(Recommender[WeightedT]):
     ) -> TopK:
         # What having the item alone would recommend: its row of w. An item that it says nothing of
         # isn't similar.
-        one_each = np.arange(len(item_rows) + 1, dtype=np.int64)
-        scores = self._product(
-            one_each, np.asarray(item_rows, np.int32), np.ones(len(item_rows), np.float32), None
-        )
-        scores[scores <= 0] = -np.inf
-        own = (one_each, np.asarray(item_rows, np.int32))
-        return best_scores(scores, k, excluded=own, allowed=allowed, n_threads=n_threads)
+        scores = self._product(*one_each(item_rows), np.ones(len(item_rows), np.float32), None)
+        return best_others(scores, item_rows, k, allowed=allowed, n_threads=n_threads)
 
     def _similar_users(self, user_rows: np.ndarray, k: int, n_threads: int) -> TopK:
         """Return the users whose histories have the largest cosine with each user's."""
@@ -155,18 +153,6 @@ class LinearItemModel(Recommender[WeightedT]):
     @abstractmethod
     def _column(self, past: np.ndarray, item_row: int) -> np.ndarray:
         """Return w_ij for some items i and the item j, float32 [len(past)]."""
-
-    @property
-    def _all_users(self) -> Histories:
-        if "histories" not in self._cache:
-            data = self.data
-            self._cache["histories"] = (
-                Histories(data.indptr, data.item_rows, data.values, None, data.n_items)
-                if self.config.recency_half_life is None
-                else self._recent(data.histories())
-            )
-        found: Histories = self._cache["histories"]
-        return found
 
 
 def product_threads() -> int:

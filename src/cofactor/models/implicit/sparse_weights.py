@@ -55,21 +55,26 @@ class SparseWeights:
         return cls(*pack_transposed(rows, values, count, len(count)))
 
     @classmethod
-    def of_arrays(cls, arrays: Mapping[str, np.ndarray], n_items: int) -> Self:
-        """Take them over from a saved state.
+    def of_arrays(
+        cls,
+        arrays: Mapping[str, np.ndarray],
+        n_items: int,
+        names: tuple[str, ...] = tuple(SPARSE_ARRAYS),
+    ) -> Self:
+        """Take them over from a saved state, in which the three arrays have these names.
 
         Raises
         ------
         ArtifactError
             If the arrays aren't a sparse matrix of n_items by n_items.
         """
-        indptr, columns, values = (arrays[name] for name in SPARSE_ARRAYS)
-        check_offsets(indptr, columns, (n_items, n_items), ("weight_offsets", "weight_items"))
+        indptr, columns, values = (arrays[name] for name in names)
+        check_offsets(indptr, columns, (n_items, n_items), (names[0], names[1]))
         return cls(indptr, columns, values)
 
-    def arrays(self) -> dict[str, np.ndarray]:
+    def arrays(self, names: tuple[str, ...] = tuple(SPARSE_ARRAYS)) -> dict[str, np.ndarray]:
         """Return the arrays of the state."""
-        return dict(zip(SPARSE_ARRAYS, (self.indptr, self.columns, self.values), strict=True))
+        return dict(zip(names, (self.indptr, self.columns, self.values), strict=True))
 
     def with_columns_scaled(self) -> Self:
         """Return the matrix with each column divided by its sum of magnitudes; an empty column

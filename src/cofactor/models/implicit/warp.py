@@ -134,9 +134,7 @@ class WARP(IterativeModel, SampledHooks, FactorModel):
 
     def _fit(self, data: Interactions, validation: Part | None, run: Run) -> None:
         self._configure_sampling(data)
-        learner = WARPLearner(self, data, run)
-        control = self._control(data, validation, run, lambda: None)
-        self._learn(learner, control, run, self.config.rates())
+        self._learn(WARPLearner(self, data, run), data, validation, run)
 
     def _fold_in(self, histories: Histories) -> States:
         from cofactor.kernels.cpu.warp import warp_fold_in

@@ -191,7 +191,11 @@ class DenseNetConfig(MLPConfig):
 
 
 class DenseNet(IterativeModel, ModuleHooks):
-    """The tutorials' dense network: one hidden layer on the concatenated embeddings."""
+    """The tutorials' dense network: one hidden layer on the concatenated embeddings.
+
+    ``r̂_ui = μ + b_u + b_i + w · relu(W [p_u ; q_i] + c)``, trained as `LatentFactor`. It is `MLP`
+    with a single hidden layer; the tutorials' experiments and figures are in docs/tutorials.md.
+    """
 
     name = "dense_net"
     Config = DenseNetConfig
@@ -213,6 +217,9 @@ class CollabFNetConfig(MLPConfig):
 class CollabFNet(IterativeModel, ModuleHooks):
     """The tutorials' CollabFNet: ReLU and dropout on the concatenated embeddings, then a hidden
     layer.
+
+    ``r̂_ui = μ + b_u + b_i + w · relu(W dropout(relu([p_u ; q_i])) + c)``, trained as
+    `LatentFactor`; the tutorials' experiments and figures are in docs/tutorials.md.
     """
 
     name = "collab_fnet"

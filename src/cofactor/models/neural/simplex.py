@@ -15,6 +15,7 @@ from cofactor.base.run import Run
 from cofactor.base.search import between, log
 from cofactor.data.histories import Histories
 from cofactor.data.interactions import Interactions
+from cofactor.data.sorting import sparse_rows
 from cofactor.models.factors import FactorModel
 from cofactor.models.iterative import CURVE_ARRAYS, IterativeModel
 from cofactor.models.neural.factor_settings import FactorConfig
@@ -89,10 +90,10 @@ class SimpleXConfig(FactorConfig):
 class SimpleX(IterativeModel, FactorModel):
     """``s_ui = cos(x_u, q_i)`` with ``x_u = g p_u + (1 - g) M mean_{j in I_u} q_j``.
 
-    Trained as `LatentFactor`, by the cosine contrastive loss with many negatives: a positive's
-    cosine is brought to 1, and only negatives above ``margin`` are pushed away. In training, the
-    item that is to be predicted is left out of the mean of its own user's history. An unseen user
-    is the mean of its history alone; with g = 0, which is the default, so is a trained one.
+    Trained as `LatentFactor`, by the cosine contrastive loss with many negatives: it draws a
+    positive's cosine to 1, and pushes away only negatives above ``margin``. In training, the item
+    to be predicted is left out of the mean of the user's history. An unseen user is represented by
+    the mean of the history alone; with g = 0, the default, so is a trained one.
 
     References
     ----------
@@ -170,11 +171,9 @@ class SimpleX(IterativeModel, FactorModel):
         self.user_factors, self.item_factors = found.user_factors, found.item_factors
 
     def _fold_in(self, histories: Histories) -> States:
-        from scipy.sparse import csr_array
-
         indptr, item_rows, _ = histories.csr
-        shape = (len(histories), len(self.item_factors))
-        past = csr_array((self.item_lengths[item_rows], item_rows, indptr), shape)
+        lengths = self.item_lengths[item_rows]
+        past = sparse_rows(indptr, item_rows, len(self.item_factors), lengths)
         mean = past @ self.item_factors @ self.history_map
         mean /= np.maximum(np.linalg.norm(mean, axis=1, keepdims=True), 1e-12)
         return np.asarray(mean, np.float32)

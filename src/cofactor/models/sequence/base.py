@@ -16,8 +16,8 @@ from cofactor.kernels.work import run_context
 from cofactor.models.hooks import ConfigT
 from cofactor.models.recommender import Recommender
 from cofactor.models.similarity import nearest_users
-from cofactor.models.user_batch import States, UserBatch
-from cofactor.retrieval.topk import TopK, best_scores
+from cofactor.models.user_batch import UserBatch
+from cofactor.retrieval.topk import TopK, best_others
 
 REPEATS = ("exclude", "allow")
 
@@ -43,12 +43,6 @@ class SequenceModel(Recommender[ConfigT]):
 
     A subclass brings `_fit`, `_score` of histories and, where it can, `_learn`.
     """
-
-    def _states(self, user_rows: np.ndarray) -> States:
-        return self._all_histories.take(user_rows)
-
-    def _fold_in(self, histories: Histories) -> States:
-        return histories
 
     def update(self, events: Events, *, run: Run | None = None) -> Self:
         """Learn from new events; the result is that of a fit on all events together.
@@ -84,13 +78,6 @@ class SequenceModel(Recommender[ConfigT]):
         """Take over more data, of which only the users ``concerned`` (rows of ``new``) differ."""
         self._fit(new, None, run)
 
-    @property
-    def _all_histories(self) -> Histories:
-        if "histories" not in self._cache:
-            self._cache["histories"] = self.data.histories()
-        found: Histories = self._cache["histories"]
-        return found
-
     def _similar_users(self, user_rows: np.ndarray, k: int, n_threads: int) -> TopK:
         """Return the users who share the most items with each user, by cosine."""
         data = self.data
@@ -103,9 +90,7 @@ class SequenceModel(Recommender[ConfigT]):
         """Return what would be recommended after each item alone."""
         lone = Histories.of([[row] for row in np.asarray(item_rows)], self.data.n_items)
         scores = np.array(self._score(lone, None))
-        scores[scores <= 0] = -np.inf
-        own = (np.arange(len(item_rows) + 1, dtype=np.int64), np.asarray(item_rows, np.int32))
-        return best_scores(scores, k, excluded=own, allowed=allowed, n_threads=n_threads)
+        return best_others(scores, item_rows, k, allowed=allowed, n_threads=n_threads)
 
 
 def one_history(batch: UserBatch) -> Histories:
@@ -118,10 +103,3 @@ def by_item(rows: np.ndarray, added: np.ndarray) -> tuple[np.ndarray, np.ndarray
     """Return distinct item rows, ascending, and the sum of what each occurrence added."""
     past, which = np.unique(rows, return_inverse=True)
     return past.astype(np.int32), np.bincount(which, added, minlength=len(past))
-
-
-def ages(histories: Histories) -> np.ndarray:
-    """Return how many events of the same history came after each event, int64 [n_events]."""
-    return (
-        np.repeat(histories.indptr[1:], histories.lengths) - 1 - np.arange(len(histories.item_rows))
-    )

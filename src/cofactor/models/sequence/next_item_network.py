@@ -259,9 +259,7 @@ class NextItemHooks(Hooks[NextItemConfig]):
     # Answers.
 
     def _states(self, user_rows: np.ndarray) -> States:
-        if "histories" not in self._cache:
-            self._cache["histories"] = self.data.histories()
-        return self._fold_in(self._cache["histories"].take(user_rows))
+        return self._fold_in(self.data.histories(user_rows))
 
     def _fold_in(self, histories: Histories) -> States:
         """Return the hidden vector after each history, float32 [B, width]; zeros for empty ones."""

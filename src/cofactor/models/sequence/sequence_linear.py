@@ -18,7 +18,6 @@ from cofactor.data.interactions import Interactions
 from cofactor.models.sequence.base import (
     SequenceConfig,
     SequenceModel,
-    ages,
     by_item,
     one_history,
 )
@@ -147,7 +146,7 @@ class SequenceLinear(SequenceModel[SequenceLinearConfig]):
 
     def _states_of(self, histories: Histories) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """The histories' last states as CSR over the inputs: decay after decay, items ascending."""
-        age, owners, n = ages(histories), histories.owners, histories.n_items
+        age, owners, n = histories.ages, histories.owners, histories.n_items
         keys, values = [], []
         for a, decay in enumerate(self.config.decays):
             shares = decay**age
@@ -233,7 +232,7 @@ class SequenceLinear(SequenceModel[SequenceLinearConfig]):
 
     def _explain(self, batch: UserBatch, item_row: int) -> tuple[np.ndarray, np.ndarray, float]:
         read = one_history(batch).tail(self.config.history_length)
-        age, n = ages(read), self.data.n_items
+        age, n = read.ages, self.data.n_items
         added = np.zeros(len(age))
         for a, decay in enumerate(self.config.decays):
             added += decay**age * self.weights[a * n + read.item_rows, item_row]

@@ -16,7 +16,7 @@ from cofactor.base.threads import current_threads
 from cofactor.data.histories import Histories
 from cofactor.data.interactions import Interactions
 from cofactor.kernels.reference.session_neighbours import Index, NeighbourSettings
-from cofactor.models.sequence.base import SequenceConfig, SequenceModel, ages, one_history
+from cofactor.models.sequence.base import SequenceConfig, SequenceModel, one_history
 from cofactor.models.traits import ArraySpec, Traits
 from cofactor.models.user_batch import States, UserBatch
 from cofactor.retrieval.topk import Exclusions, TopK, allowed_mask, exclusions
@@ -125,24 +125,22 @@ class SessionKNN(SequenceModel[SessionKNNConfig]):
 
     def _idf(self, power: float) -> np.ndarray:
         """Each item's idf to a power, float32 [n_items]."""
-        key = f"idf {power}"
-        if key not in self._cache:
-            n = max(1, len(self.index.scale))
-            idf = np.log1p(n / np.maximum(self.item_sessions, 1)) ** power
-            self._cache[key] = idf.astype(np.float32)
-        found: np.ndarray = self._cache[key]
-        return found
+        n, counts = max(1, len(self.index.scale)), self.item_sessions
+        return self._once(
+            f"idf {power}",
+            lambda: (np.log1p(n / np.maximum(counts, 1)) ** power).astype(np.float32),
+        )
 
     def _settings(self) -> NeighbourSettings:
         config = self.config
-        if "longest" not in self._cache:
-            self._cache["longest"] = int(np.diff(self.index.indptr).max(initial=1))
+        indptr = self.index.indptr
+        longest = self._once("longest", lambda: int(np.diff(indptr).max(initial=1)))
         return NeighbourSettings(
             config.neighbours,
             config.neighbour_decay,
             config.backward,
             config.repeat_weight,
-            self._cache["longest"],
+            longest,
         )
 
     def _queries(self, histories: Histories) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -241,7 +239,7 @@ def _latest(histories: Histories, count: int) -> Histories:
 
 def _distinct(histories: Histories) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Each history's distinct items, the latest first, as CSR, and how many events came after."""
-    age, owners = ages(histories), histories.owners
+    age, owners = histories.ages, histories.owners
     newest = np.lexsort((age, owners))
     keys = owners[newest] * histories.n_items + histories.item_rows[newest]
     _, first = np.unique(keys, return_index=True)

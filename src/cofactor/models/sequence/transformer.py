@@ -117,13 +117,15 @@ class Transformer(IterativeModel, NextItemHooks, FactorModel):
     """A causal transformer over item embeddings E, which also score: ``s_uj = h_u · E_j``.
 
     ``x_t = √d E_(i_t)``; each block ``x ← x + g ⊙ mix(norm x)``, ``x ← x + g' ⊙ ffn(norm x)``; ``h
-    = norm x`` at the last place. Mix is causal attention with rotary positions by default, so a
-    hidden vector depends on how long ago events were and not on where a window begins. Every place
-    of a window predicts its next item. Windows are padded on the right and grouped by length.
+    = norm x`` at the last position. Mix is causal attention, by default with rotary positions, so
+    a hidden vector depends on how long ago events were and not on where a window begins. Every
+    position of a window predicts its next item. Windows are padded on the right and grouped by
+    length.
 
     Notes
-    ----- `PRESETS` holds SASRec, gSASRec and eSASRec. Users are their histories: each new event is
-    read in the next answer. Only `fit` needs PyTorch.
+    -----
+    `PRESETS` holds SASRec, gSASRec and eSASRec. A user is represented by the history alone, so each
+    new event counts in the next answer. Only `fit` needs PyTorch.
 
     References
     ----------

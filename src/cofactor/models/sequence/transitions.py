@@ -15,14 +15,15 @@ from cofactor.base.threads import current_threads
 from cofactor.data.features import FeatureSpec
 from cofactor.data.histories import Histories
 from cofactor.data.interactions import Interactions
+from cofactor.data.sorting import sparse_rows
 from cofactor.models.implicit.sparse_weights import SparseWeights
 from cofactor.models.sequence.base import (
     SequenceConfig,
     SequenceModel,
-    ages,
     by_item,
     one_history,
 )
+from cofactor.models.similarity import unit_rows
 from cofactor.models.traits import ArraySpec, Traits
 from cofactor.models.user_batch import States, UserBatch
 
@@ -102,7 +103,7 @@ class TransitionsConfig(SequenceConfig):
 
 
 class Transitions(SequenceModel[TransitionsConfig]):
-    """Score an item by how often it stood near the user's latest items, before or after.
+    """Score an item by how often it occurs near the user's latest items, before or after them.
 
     With F_ij = Σ d^(gap - 1) over all pairs of events of one history, i before j, at most
     ``window`` apart, T = F + b F', and r, c the sums of its rows and columns plus ``damping``:
@@ -141,8 +142,6 @@ class Transitions(SequenceModel[TransitionsConfig]):
         self._weigh()
 
     def _counted(self, histories: Histories, run: Run) -> Any:
-        from scipy.sparse import csr_matrix
-
         from cofactor.kernels.cpu.transitions import transition_counts
 
         config, n = self.config, histories.n_items
@@ -155,12 +154,10 @@ class Transitions(SequenceModel[TransitionsConfig]):
             backward=config.backward,
             n_threads=run.n_threads,
         )
-        return csr_matrix((counts, columns, indptr), shape=(n, n))
+        return sparse_rows(indptr, columns, n, counts)
 
     def _read_texts(self, data: Interactions, run: Run) -> SparseWeights:
         """The items of the most similar text, of each item."""
-        from cofactor.models.similarity import unit_rows
-
         if not data.catalogue.column_names:
             raise DataError(
                 "nothing is known of the items: text_weight needs a catalogue with titles (give"
@@ -210,7 +207,7 @@ class Transitions(SequenceModel[TransitionsConfig]):
     def _score(self, states: States, item_rows: np.ndarray | None) -> np.ndarray:
         assert isinstance(states, Histories)
         read = states.tail(self.config.history_length)
-        age = ages(read)
+        age = read.ages
         shares = (self.config.history_decay**age).astype(np.float32)
         scores = self._walked(read.indptr, read.item_rows, shares)
         if self.config.repeat_weight:
@@ -237,7 +234,7 @@ class Transitions(SequenceModel[TransitionsConfig]):
         self, batch: UserBatch, item_rows: np.ndarray
     ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         read = one_history(batch).tail(self.config.history_length)
-        age = ages(read)
+        age = read.ages
         past, shares = by_item(read.item_rows, self.config.history_decay**age)
         added = self._alone(past, item_rows).T * shares
         if self.config.repeat_weight:
@@ -261,17 +258,14 @@ class Transitions(SequenceModel[TransitionsConfig]):
             "count_values": self.counts.data,
         }
         if self.texts is not None:
-            texts = (self.texts.indptr, self.texts.columns, self.texts.values)
-            held |= dict(zip(_TEXTS, texts, strict=True))
+            held |= self.texts.arrays(_TEXTS)
         return held
 
     def _restore(self, arrays: Mapping[str, np.ndarray]) -> None:
-        from scipy.sparse import csr_matrix
-
         n = self.data.n_items
-        checked = _checked(arrays, _COUNTS, n)
-        self.counts = csr_matrix((checked.values, checked.columns, checked.indptr), shape=(n, n))
-        self.texts = _checked(arrays, _TEXTS, n) if _TEXTS[0] in arrays else None
+        counts = SparseWeights.of_arrays(arrays, n, _COUNTS)
+        self.counts = sparse_rows(counts.indptr, counts.columns, n, counts.values)
+        self.texts = SparseWeights.of_arrays(arrays, n, _TEXTS) if _TEXTS[0] in arrays else None
         self._weigh()
 
 
@@ -306,21 +300,11 @@ def nearest_texts(units: Any, count: int) -> SparseWeights:
 
 def _added(left: SparseWeights, right: SparseWeights, weight: float) -> SparseWeights:
     """left + weight · right."""
-    from scipy.sparse import csr_matrix
-
     n = len(left.indptr) - 1
-    one, two = (csr_matrix((w.values, w.columns, w.indptr), shape=(n, n)) for w in (left, right))
+    one, two = (sparse_rows(w.indptr, w.columns, n, w.values) for w in (left, right))
     total = (one + np.float32(weight) * two).tocsr()
     total.sort_indices()
     return SparseWeights(total.indptr.astype(np.int64), total.indices.astype(np.int32), total.data)
-
-
-def _checked(arrays: Mapping[str, np.ndarray], names: tuple[str, ...], n: int) -> SparseWeights:
-    """Three arrays of a state as a sparse square matrix, refused unless they are one."""
-    from cofactor.models.implicit.sparse_weights import SPARSE_ARRAYS
-
-    renamed = dict(zip(SPARSE_ARRAYS, (arrays[name] for name in names), strict=True))
-    return SparseWeights.of_arrays(renamed, n)
 
 
 # Settings of the boards in `cofactor reproduce sequences`, chosen on validation data.

@@ -183,11 +183,8 @@ def _one_of(user_batch: UserBatch, place: int) -> UserBatch:
     indptr, items = user_batch.seen
     span = slice(indptr[place], indptr[place + 1])
     states: Any = user_batch.states
-    one = (
-        states[place : place + 1]
-        if isinstance(states, np.ndarray)
-        else states.take(np.array([place]))
-    )
+    array = isinstance(states, np.ndarray)
+    one = states[place : place + 1] if array else states.take(np.array([place]))
     values = None if user_batch.values is None else user_batch.values[span]
     return UserBatch(
         one,
@@ -204,17 +201,19 @@ def popular_answer(task: ScoringTask) -> Recommendations:
     probabilities = None
     if task.rules is None:
         width = task.k if task.explorer is None else task.job.width
-        rows = _most_popular(loaded, width, mask, task.excluded)
+        rows = loaded.most_popular(width, mask, task.excluded)
     else:
 
         def find(count: int, chosen: np.ndarray | None) -> TopK:
-            found = _most_popular(loaded, count, mask if chosen is None else chosen, task.excluded)
-            return TopK(found[None], _shares(loaded, found)[None], np.array([len(found)], np.int32))
+            among = mask if chosen is None else chosen
+            found = loaded.most_popular(count, among, task.excluded)
+            shares = loaded.shares(found).astype(np.float32)
+            return TopK(found[None], shares[None], np.array([len(found)], np.int32))
 
         nothing = np.zeros(2, np.int64), np.zeros(0, np.int32)
         best = task.rules.lists(find, task.k, nothing, mask)
         rows = best.rows[0, : best.count[0]]
-    scores = _shares(loaded, rows)
+    scores = loaded.shares(rows).astype(np.float32)
     if task.explorer is not None:
         candidates = DrawnFrom(rows, scores, task.excluded, task.mask)
         rows, scores, probabilities = task.explorer.draw(loaded, candidates, task.k)
@@ -232,27 +231,6 @@ def popular_answer(task: ScoringTask) -> Recommendations:
         rerank=None if task.rules is None else task.rules.text,
         next=next_of(task.page, rows),
     )
-
-
-def _most_popular(loaded: Loaded, k: int, mask: np.ndarray, excluded: np.ndarray) -> np.ndarray:
-    """The rows of the k most popular items of a mask, int32."""
-    order = loaded.popular
-    found: list[np.ndarray] = []
-    count, start, step = 0, 0, k + len(excluded) + 64
-    while count < k and start < len(order):
-        part = order[start : start + step]
-        part = part[mask[part]]
-        if len(excluded):
-            part = part[~np.isin(part, excluded)]
-        found.append(part)
-        count, start, step = count + len(part), start + step, step * 4
-    return np.concatenate(found)[:k] if found else np.zeros(0, np.int32)
-
-
-def _shares(loaded: Loaded, rows: np.ndarray) -> np.ndarray:
-    """The share of users who interacted with some items, float32."""
-    data = loaded.model.data
-    return (data.item_counts[rows] / max(1, data.n_users)).astype(np.float32)
 
 
 def _note(profile: UserProfile) -> str | None:

@@ -19,6 +19,7 @@ from cofactor.service.errors import RequestError, invalid
 
 MOST_SHOWN = 1_000
 _MOST_BYTES = 1 << 16
+_UNREADABLE = "the cursor can't be read; begin with the first page."
 
 
 class Cursor(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
@@ -87,26 +88,20 @@ def read_cursor(text: str, query: bytes, n_items: int) -> Cursor:
     RequestError
         422 for a cursor that can't be read, or that belongs to another request.
     """
-    try:
-        raw = base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))
-        opened = zlib.decompressobj()
-        packed = opened.decompress(raw, _MOST_BYTES)
-        if opened.unconsumed_tail or not opened.eof:
-            raise ValueError("it is cut off or too long")
-        found = msgspec.msgpack.decode(packed, type=Cursor)
-        rows = found.shown
-    except (ValueError, zlib.error, binascii.Error, msgspec.MsgspecError):
-        raise invalid("the cursor can't be read; begin with the first page.", "cursor") from None
+    found = _opened(text)
+    if found is None:
+        raise invalid(_UNREADABLE, "cursor")
     if found.query != query:
         raise invalid(
             "the cursor belongs to another request; send it with the same parameters as the first"
             " page.",
             "cursor",
         )
+    rows = found.shown
     if len(rows) + len(found.ids) > MOST_SHOWN or (
         len(rows) and (rows.min() < 0 or rows.max() >= n_items)
     ):
-        raise invalid("the cursor can't be read; begin with the first page.", "cursor")
+        raise invalid(_UNREADABLE, "cursor")
     return found
 
 
@@ -119,9 +114,19 @@ def expired(version: str) -> RequestError:
 
 def version_of(text: str) -> str | None:
     """Return the version that a cursor names, before it is read with its request."""
+    found = _opened(text)
+    return None if found is None else found.version
+
+
+def _opened(text: str) -> Cursor | None:
+    """What a text holds; None where that is no cursor, cut off or too long."""
     try:
         raw = base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))
-        packed = zlib.decompressobj().decompress(raw, _MOST_BYTES)
-        return msgspec.msgpack.decode(packed, type=Cursor).version
+        opened = zlib.decompressobj()
+        packed = opened.decompress(raw, _MOST_BYTES)
+        if opened.unconsumed_tail or not opened.eof:
+            return None
+        found = msgspec.msgpack.decode(packed, type=Cursor)
+        return found if len(found.rows) % 4 == 0 else None
     except (ValueError, zlib.error, binascii.Error, msgspec.MsgspecError):
         return None

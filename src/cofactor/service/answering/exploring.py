@@ -100,8 +100,8 @@ class Explorer:
         until, rows = self._fresh.get(id(loaded), (0.0, np.zeros(0, np.int32)))
         if now >= until:
             rows = self._below_budget(loaded)
-            self._fresh = {id(loaded): (now + _LOOK, rows)} | dict(list(self._fresh.items())[-4:])
-            self._fresh[id(loaded)] = (now + _LOOK, rows)
+            others = [one for one in self._fresh.items() if one[0] != id(loaded)]
+            self._fresh = dict([*others[-4:], (id(loaded), (now + _LOOK, rows))])
         mask = loaded.view.visible if candidates.mask is None else candidates.mask
         rows = rows[mask[rows]]
         known = np.concatenate([candidates.excluded, candidates.rows])

@@ -175,14 +175,6 @@ def categories(loaded: Loaded, column: str, count: int) -> list[str]:
     return [entries.names[n] for n in order.tolist() if sums[n] > 0]
 
 
-def most_popular(loaded: Loaded, mask: np.ndarray, k: int, shown: np.ndarray) -> np.ndarray:
-    """Return the rows of the k items of a mask that most users interacted with, int32."""
-    may = mask.copy()
-    may[shown] = False
-    order = loaded.popular
-    return order[may[order]][:k]
-
-
 def liked_lately(profile: UserProfile, visible: np.ndarray, count: int) -> list[int]:
     """Return the rows of the latest distinct items that represent a user's profile."""
     found: list[int] = []

@@ -66,6 +66,24 @@ class Loaded:
     lone: float = 0.0
     quick: bool = False
 
+    def most_popular(self, k: int, mask: np.ndarray, excluded: np.ndarray) -> np.ndarray:
+        """Return the rows of the k items of a mask that most users interacted with, int32."""
+        found: list[np.ndarray] = []
+        count, start, step = 0, 0, k + len(excluded) + 64
+        while count < k and start < len(self.popular):
+            part = self.popular[start : start + step]
+            part = part[mask[part]]
+            if len(excluded):
+                part = part[~np.isin(part, excluded)]
+            found.append(part)
+            count, start, step = count + len(part), start + step, step * 4
+        return np.concatenate(found)[:k] if found else np.zeros(0, np.int32)
+
+    def shares(self, rows: np.ndarray) -> np.ndarray:
+        """Return the share of users who interacted with some items, float64."""
+        data = self.model.data
+        return np.asarray(data.item_counts[rows] / max(1, data.n_users))
+
     @property
     def can(self) -> dict[str, bool]:
         """What the model can do by its nature."""
@@ -147,20 +165,14 @@ def _check_answers(model: Recommender, version: str) -> None:
     rows = rows[data.user_counts[rows] > 0]
     if not len(rows):
         return
-    for batch in (
-        model.user_batch(rows),
-        model.fold_in(data.histories(rows) if model.traits.uses_order else _plain(model, rows)),
-    ):
+    for batch in (model.user_batch(rows), model.fold_in(_past(model, rows))):
         best = model.topk(batch, 10, excluded=batch.seen, n_threads=1)
         found = np.arange(best.rows.shape[1]) < best.count[:, None]
         if not np.isfinite(best.scores[found]).all():
             raise ArtifactError(
                 f"version {version!r} gives scores that aren't finite numbers; it can't answer."
             )
-        full = (
-            np.array([batch.seen[0][n + 1] - batch.seen[0][n] for n in range(len(rows))])
-            >= data.n_items
-        )
+        full = np.diff(batch.seen[0]) >= data.n_items
         if (best.count[~full] == 0).any():
             raise ArtifactError(
                 f"version {version!r} finds nothing to recommend to its own users; it can't answer."
@@ -172,14 +184,9 @@ def _timed(model: Recommender, view: ItemView, ordered: OrderedItems | None) -> 
     after a warm-up.
     """
     data = model.data
-    row = (
-        np.array([int(np.argmax(data.user_counts))], np.int32)
-        if data.n_users
-        else np.zeros(0, np.int32)
-    )
-    if not len(row) or not data.user_counts[row[0]]:
+    if not len(data):
         return 0.0
-    history = data.histories(row) if model.traits.uses_order else _plain(model, row)
+    history = _past(model, np.array([int(np.argmax(data.user_counts))], np.int32))
     seconds = []
     for _ in range(4):
         started = time.perf_counter()
@@ -199,9 +206,13 @@ def _timed(model: Recommender, view: ItemView, ordered: OrderedItems | None) -> 
     return min(seconds[1:])
 
 
-def _plain(model: Recommender, rows: np.ndarray) -> Histories:
-    """Histories of some users by item, without sorting everybody's events by time."""
+def _past(model: Recommender, rows: np.ndarray) -> Histories:
+    """Histories of some users: by item where the model doesn't use order, without sorting
+    everybody's events by time.
+    """
     data = model.data
+    if model.traits.uses_order:
+        return data.histories(rows)
     spans = [slice(data.indptr[row], data.indptr[row + 1]) for row in rows]
     values = None if data.values is None else [data.values[span] for span in spans]
     past = [data.item_rows[span] for span in spans]

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import msgspec
 
-from cofactor.base.disk import replace_file
+from cofactor.base.disk import replace_file, stamp_of
 from cofactor.base.errors import ArgumentError, ArtifactError
 from cofactor.retrieval.exploration import parse_exploration
 from cofactor.service.versions.versions import Folder
@@ -172,11 +172,7 @@ class Experiments:
 
     def stamp(self) -> tuple[int, int] | None:
         """Return something that changes whenever the file is replaced."""
-        try:
-            facts = self.path.stat()
-        except OSError:
-            return None
-        return facts.st_ino, facts.st_mtime_ns
+        return stamp_of(self.path)
 
     def all(self) -> list[Experiment]:
         """Return all experiments, the latest last.
@@ -191,7 +187,10 @@ class Experiments:
         except FileNotFoundError:
             return []
         except msgspec.MsgspecError as error:
-            raise ArtifactError(f"{self.path} can't be read: {error}.") from None
+            raise ArtifactError(
+                f"{self.path} can't be read: {error}; fix it, or delete it: then there are no"
+                " experiments."
+            ) from None
 
     def running(self) -> list[Experiment]:
         """Return those that run: at most one of kinds ``ab`` and ``interleave``, and one shadow."""

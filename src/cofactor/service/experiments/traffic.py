@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
 import time
 from collections import Counter
@@ -256,8 +255,10 @@ class Traffic:
         while True:
             await asyncio.sleep(self._settings.watch_seconds)
             if self.experiments.stamp() != self._stamp:
-                with contextlib.suppress(Exception):
+                try:
                     await self._read()
+                except Exception:  # the next change is looked at nevertheless
+                    log.exception("experiments not read")
 
     async def _read(self) -> None:
         """Take over the experiments that run, once their versions are in memory."""

@@ -182,7 +182,7 @@ class Context:
             try:
                 self._following.submit(self._follow, done, both)
             except RuntimeError:  # it is stopping; the next start reads all items again
-                self._settle(done, both)
+                _hand_on(done, both)
 
         write.add_done_callback(on_disk)
         return both
@@ -197,7 +197,7 @@ class Context:
                 failure.__cause__ = error
                 both.set_exception(failure)
                 return
-        self._settle(done, both)
+        _hand_on(done, both)
 
     def catch_up(self) -> None:
         """Try again what `_follow` couldn't read, and read what other processes changed."""
@@ -209,14 +209,6 @@ class Context:
             self.live.catch_up()
             if self.live.others:
                 self.live.follow_others()
-
-    @staticmethod
-    def _settle(done: Future[Ack], both: Future[Ack]) -> None:
-        error = done.exception()
-        if error is not None:
-            both.set_exception(error)
-        else:
-            both.set_result(done.result())
 
     def stored(self, write: Future[Ack]) -> asyncio.Future[Ack]:
         """Return what tells in the event loop that a write is on disk. Giving up waiting doesn't
@@ -244,16 +236,8 @@ class Context:
         with self._lock:
             resolved, self._resolved = self._resolved, []
         for answer, done in resolved:
-            if answer.done():
-                continue
-            if done.cancelled():
-                answer.cancel()
-                continue
-            error = done.exception()
-            if error is not None:
-                answer.set_exception(error)
-            else:
-                answer.set_result(done.result())
+            if not answer.done():
+                _hand_on(done, answer)
 
     def checked_k(self, k: int) -> int:
         """Return k if it is within the limit."""
@@ -310,3 +294,13 @@ class Context:
         self._slow.shutdown(wait=False, cancel_futures=True)
         self._following.shutdown(wait=False)
         self.store.close()
+
+
+def _hand_on(done: Future[Ack], to: Future[Ack] | asyncio.Future[Ack]) -> None:
+    """Let one future end as another did."""
+    if done.cancelled():
+        to.cancel()
+    elif (error := done.exception()) is not None:
+        to.set_exception(error)
+    else:
+        to.set_result(done.result())

@@ -189,19 +189,14 @@ async def _body(receive: Any, headers: dict[bytes, bytes], limit: int) -> bytes:
     length = headers.get(b"content-length", b"")
     if length.isdigit() and int(length[:20]) > limit:
         raise _too_long(limit)
-    message = await receive()
-    body: bytes = message.get("body", b"")
-    if not message.get("more_body", False):
-        if len(body) > limit:
-            raise _too_long(limit)
-        return body
-    parts, size = [body], len(body)
-    while message.get("more_body", False):
+    parts: list[bytes] = []
+    size, more = 0, True
+    while more:
         message = await receive()
         if message["type"] == "http.disconnect":
             raise RequestError(400, "malformed", "the body ended early.")
         parts.append(message.get("body", b""))
-        size += len(parts[-1])
+        size, more = size + len(parts[-1]), message.get("more_body", False)
         if size > limit:
             raise _too_long(limit)
     return b"".join(parts)

@@ -220,8 +220,8 @@ class Retraining:
         loop = asyncio.get_running_loop()
         self.running = True
         self._running_gauge.set(1)
-        begun = await loop.run_in_executor(self._pool, self._new_attempt)
         try:
+            begun = await loop.run_in_executor(self._pool, self._new_attempt)
             done = await loop.run_in_executor(self._pool, self._train, begun)
             if done.outcome is None:
                 done = await self._promote(done)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from cofactor.base.durations import SECONDS_OF
+from cofactor.base.durations import SECONDS_OF, duration_text
 from cofactor.base.errors import ArgumentError
 
 _EVERY = re.compile(r"every\s+(\d{1,6})\s*([smhd])\Z")
@@ -30,9 +30,7 @@ class RetrainSchedule:
     def __str__(self) -> str:
         if self.events is not None:
             return f"after {self.events:,} events"
-        seconds = self.seconds or 0
-        unit = next(u for u in "dhms" if seconds % SECONDS_OF[u] == 0)
-        return f"every {seconds // SECONDS_OF[unit]}{unit}"
+        return f"every {duration_text(self.seconds or 0)}"
 
     def is_due(self, seconds: float, events: int) -> bool:
         """Return whether so many seconds and events after the last attempt the next one is due.

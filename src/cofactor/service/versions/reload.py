@@ -198,29 +198,31 @@ class Models:
         where they can.
         """
         async with self._changing:
-            stale = [one for one in self._held.values() if unknown_items(one.model, self._live)]
-            for old in stale:
+            # Versions are loaded and let go in a thread meanwhile.
+            held = list(self._held.values())
+            for old in [one for one in held if unknown_items(one.model, self._live)]:
                 new = await asyncio.get_running_loop().run_in_executor(self._pool, self._grown, old)
-                self._held[old.version] = new
                 if self.current is old:
                     self.current = new
                 if new is not old:
                     self._live.forget(old.view)
 
     def _grown(self, old: Loaded) -> Loaded:
+        """A version that knows more items, held in the old one's place if that is held still."""
         model = with_stored_items(old.model, self._live, self._store)
-        if model is old.model:
+        if model is old.model or self._held.get(old.version) is not old:
             return old
-        return prepare_version(
+        new = prepare_version(
             old.version, model, old.manifest, self._live, self._store, self._settings
         )
+        self._held[old.version] = new
+        return new
 
     def _swap(self, loaded: Loaded) -> None:
-        self._stamp = self.folder.stamp()
+        self._stamp, self.problem = self.folder.stamp(), None
         if loaded is self.current:
             return
         self.previous, self.current = self.current.version, loaded
-        self.problem = None
         log.info(
             "promoted", extra={"facts": {"version": loaded.version, "previous": self.previous}}
         )

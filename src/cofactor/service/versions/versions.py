@@ -20,7 +20,7 @@ import msgspec
 
 from cofactor.artifact.format import MANIFEST, Manifest
 from cofactor.artifact.load import inspect
-from cofactor.base.disk import replace_file
+from cofactor.base.disk import replace_file, stamp_of
 from cofactor.base.errors import ArgumentError, ArtifactError
 
 CURRENT = "current"
@@ -111,16 +111,13 @@ class Folder:
             return msgspec.json.decode(raw, type=Pointer)
         except msgspec.MsgspecError as error:
             raise ArtifactError(
-                f"{self.path / CURRENT} can't be read: {error}; promote a version to fix it."
+                f"{self.path / CURRENT} can't be read: {error}; delete it: without it the version"
+                " saved last answers."
             ) from None
 
     def stamp(self) -> tuple[int, int] | None:
         """Return something that changes whenever ``current`` is replaced."""
-        try:
-            facts = (self.path / CURRENT).stat()
-        except OSError:
-            return None
-        return facts.st_ino, facts.st_mtime_ns
+        return stamp_of(self.path / CURRENT)
 
     def promote(self, version: str) -> Pointer:
         """Make a version the one that answers, in one atomic step."""
@@ -174,5 +171,7 @@ class Folder:
             except ArtifactError:
                 continue
         if not made:
-            raise ArtifactError(f"none of the versions in {self.path} can be read.")
+            raise ArtifactError(
+                f"none of the versions in {self.path} can be read; `cofactor inspect` says why."
+            )
         return max(made)[1]

@@ -5,10 +5,9 @@ A request through the framework costs several times what reading and scoring it 
 times the load that can be carried even saying no must cost next to nothing. So the routes that
 carry the load (recommendations for a user, for a posted history, events) have a fast path: a
 request that comes whole, in plain form, is refused before it is read while there is no room, and is
-otherwise handed to the same handlers, with the same checks, without routing: 174 µs of processor
-time a request, and 271 by the framework, client included (the least of 14 rounds of 240 requests
-each, side by side, November 2026). Running it without a task of its own took 168 by that measure
-and somewhat less by the medians too, which we didn't find worth its code.
+otherwise handed to the same handlers, with the same checks, without routing: 230 µs of processor
+time a request, and 420 by the framework, client included (November 2026, on a busy machine;
+`benchmarks/fast_path.py`).
 Whatever isn't plain (an escaped path, a chunked body, a page of another site, a header twice) goes
 the slow path."""
 
@@ -194,6 +193,7 @@ class FastConnection(Connection):
             data, self.held = self.held, b""
             self.flow.resume_reading()
             self.data_received(data)
+        self.close_if_ended()
 
     def _written(self, raw: bytes) -> None:
         self._unset_keepalive_if_required()

@@ -20,7 +20,6 @@ from cofactor.service.answering.feeds import (
     because_rows,
     categories,
     category_mask,
-    most_popular,
     trending_page,
 )
 from cofactor.service.answering.loaded import Loaded
@@ -85,10 +84,10 @@ def _popular(loaded: Loaded, query: PopularQuery) -> Feed:
     mask = loaded.view.visible
     if query.column is not None and query.value is not None:
         mask = category_mask(loaded, query.column, query.value)
-    rows = most_popular(loaded, mask, query.k, page.shown)
+    rows = loaded.most_popular(query.k, mask, page.shown)
     after = page.after(rows)
     cursor = None if len(rows) < query.k or after is None else after.text()
-    items = recommended(loaded, rows, _shares(loaded, rows))
+    items = recommended(loaded, rows, loaded.shares(rows))
     return Feed(items=items, source="popularity", model=loaded.name, next=cursor)
 
 
@@ -102,9 +101,10 @@ def _by_category(loaded: Loaded, query: CategoriesQuery) -> FeedRows:
     shown = np.zeros(0, np.int32)
     rows = []
     for value in categories(loaded, query.column, query.rows):
-        found = most_popular(loaded, category_mask(loaded, query.column, value), query.k, shown)
+        mask = category_mask(loaded, query.column, value)
+        found = loaded.most_popular(query.k, mask, shown)
         shown = np.concatenate([shown, found])
-        items = recommended(loaded, found, _shares(loaded, found))
+        items = recommended(loaded, found, loaded.shares(found))
         if items:
             rows.append(FeedRow(title=value, value=value, items=items))
     return FeedRows(rows=rows, source="popularity", model=loaded.name)
@@ -142,11 +142,6 @@ async def _version(context: Context, cursor: str | None) -> Loaded:
         return await context.models.get(version)
     except CofactorError:
         raise expired(str(version)) from None
-
-
-def _shares(loaded: Loaded, rows: np.ndarray) -> np.ndarray:
-    data = loaded.model.data
-    return np.asarray(data.item_counts[rows] / max(1, data.n_users))
 
 
 ROUTES = [

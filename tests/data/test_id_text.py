@@ -1,0 +1,46 @@
+"""The rule for the text of ids: what is decided by the bytes alone equals what the patterns say."""
+
+from __future__ import annotations
+
+import numpy as np
+import pyarrow as pa
+import pytest
+
+from cofactor.data import id_text
+from cofactor.data.id_text import MISSING_WORDS, clean
+from cofactor.data.readers.id_columns import canonical
+
+SIMPLE = ["u1", "7", "-0", "007", "null", "N/A", "1E5", "a:b/c_d-e", "Z", "None", "nan"]
+ODD = [" 1", "1.0", "é", "{}", "[1]", '="007"', "ObjectId(x)", "1E+15", "a b", "\u200b1", "\\N"]
+
+
+def test_simple_ids_are_cleaned_as_by_the_patterns(monkeypatch: pytest.MonkeyPatch) -> None:
+    columns = [SIMPLE, [*SIMPLE, None], [w for w in MISSING_WORDS if w.isalpha()], ["u1"], []]
+    for column in columns:
+        words = pa.array(column, pa.string())
+        assert id_text._are_simple(words)
+        quick = clean(words)
+        with monkeypatch.context() as without:
+            without.setattr(id_text, "_are_simple", lambda words: False)
+            slow = clean(words)
+        assert quick.words.equals(slow.words)
+        assert quick.notes == slow.notes
+        np.testing.assert_array_equal(quick.nested, slow.nested)
+
+
+@pytest.mark.parametrize("odd", ODD)
+def test_any_other_byte_leaves_the_decision_to_the_patterns(odd: str) -> None:
+    words = pa.array(["u1", odd, "u2"])
+    assert not id_text._are_simple(words)
+    assert id_text._are_simple(words[:1])  # a slice has its own bytes alone
+    assert id_text._are_simple(words[2:])
+
+
+def test_one_late_text_makes_all_ids_texts() -> None:
+    digits = [str(n) for n in range(150)]
+    assert canonical(pa.array(digits)).type == pa.int64()
+    assert canonical(pa.array([*digits, None])).type == pa.int64()
+    assert canonical(pa.array([*digits, "007"])).type == pa.string()
+    assert canonical(pa.array(["007", *digits])).type == pa.string()
+    assert canonical(pa.array([None, None], pa.string())).type == pa.string()
+    assert canonical(pa.array([*[None] * 150, "5"])).type == pa.int64()
