@@ -69,6 +69,7 @@ def _parts(events: Events, rows: int) -> Iterator[Events]:
             items=events.items.slice(start, rows),
             values=None if events.values is None else events.values[span],
             times=None if events.times is None else events.times[span],
+            kinds=None if events.kinds is None else events.kinds.slice(start, rows),
         )
 
 
