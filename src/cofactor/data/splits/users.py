@@ -88,8 +88,7 @@ def _asked(data: Interactions, shown: float, order: str, seed: int) -> np.ndarra
     n_asked = np.clip(
         np.floor((1 - shown) * counts + 0.5).astype(np.int64), 1, np.maximum(counts - 1, 1)
     )
-    mask: np.ndarray = cut.from_end(data, order, seed, "users") < n_asked[data.user_rows]
-    return mask
+    return cut.among_last(data, [n_asked], order, seed, "users")[0]
 
 
 def _users(data: Interactions, users: np.ndarray, held: bool) -> np.ndarray:
@@ -98,8 +97,7 @@ def _users(data: Interactions, users: np.ndarray, held: bool) -> np.ndarray:
     """
     chosen = np.zeros(data.n_users, bool)
     chosen[users] = True
-    mask: np.ndarray = (chosen if held else ~chosen)[data.user_rows]
-    return mask
+    return np.repeat(chosen if held else ~chosen, data.user_counts)
 
 
 def _part(data: Interactions, users: np.ndarray, asked: np.ndarray, name: str) -> Part:
