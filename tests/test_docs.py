@@ -13,6 +13,8 @@ from types import SimpleNamespace
 import pytest
 from tools import mkdocs_hooks
 
+from cofactor import BPR, SVDpp
+
 ROOT = Path(__file__).parents[1]
 PAGES = sorted([ROOT / "README.md", *(ROOT / "docs").rglob("*.md")])
 
@@ -82,6 +84,16 @@ def test_the_commands_of_the_published_tables_exist() -> None:
     assert {words[1] for words in commands if words[0] == "cofactor"} <= set(COMMANDS)
     makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
     assert all(f"\n{words[1]}:" in makefile for words in commands if words[0] == "make")
+
+
+def test_the_page_of_a_model_has_its_formula_and_sources_and_no_parameters() -> None:
+    text = mkdocs_hooks.documentation(SVDpp)
+    assert "`mu + b_u + b_i + q_i · (p_u + |N(u)|^-1/2 sum_{j in N(u)} y_j)`" in text
+    assert "**References.** Y. Koren" in text
+    assert "factors :" not in text
+    example = mkdocs_hooks.documentation(BPR).rpartition("```python\n")[2]
+    assert example.startswith(">>> ")
+    assert example.endswith("\n```")
 
 
 @pytest.mark.parametrize(

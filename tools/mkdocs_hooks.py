@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import inspect
 import json
 import re
 import subprocess
@@ -11,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 NOTEBOOKS = Path(__file__).parents[1] / "docs" / "notebooks"
+_SECTION = re.compile(r"^(\w[\w ]*)\n-{3,}\n", re.MULTILINE)
 
 
 def on_files(files: Any, config: Any) -> Any:
@@ -67,19 +69,34 @@ def _output(one: dict[str, Any]) -> str:
 
 
 def models() -> str:
-    """A section for each model of the registry: what it is, its settings, its documentation."""
+    """A section for each model of the registry: formula, sources, settings."""
     from cofactor.models import registry
 
     parts = ["# Models\n"]
     for name in registry.names():
         kind = registry.get(name)
         parts.append(f"\n## {kind.__name__}\n\n`{name}`: {registry.MODELS[name].summary}\n")
+        parts.append(f"\n{documentation(kind)}\n")
         parts.append("\n| Setting | Default | Meaning |\n| --- | --- | --- |\n")
         defaults = kind.Config.defaults()
         for setting, spec in kind.Config.settings().items():
             meaning = spec.doc.replace("|", "\\|")
             parts.append(f"| `{setting}` | `{defaults[setting]!r}` | {meaning} |\n")
     return "".join(parts)
+
+
+def documentation(kind: type) -> str:
+    """A class's docstring as Markdown, without its parameters."""
+    head, *sections = _SECTION.split(inspect.getdoc(kind) or "")
+    parts = [head]
+    for title, body in zip(sections[::2], sections[1::2], strict=True):
+        if title == "Examples":
+            parts.append(f"```python\n{body.strip()}\n```")
+        elif title != "Parameters":
+            parts.append(f"**{title}.** {body.strip()}")
+    text = "\n\n".join(part.strip() for part in parts)
+    text = re.sub(r"(?<!`)``([^`]+)``(?!`)", r"`\1`", text)
+    return text.replace("::\n\n    ", ":\n\n    ")
 
 
 def commands() -> str:

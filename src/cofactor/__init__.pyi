@@ -349,18 +349,20 @@ class GraphFilter(_GraphFilter):
     recency_floor : float >= 0 <= 1, default 0.0
         With a half-life: least weight of old interactions.
     factors : int | None >= 0 <= 4096, default None
-        Singular vectors of the ideal low-pass filter; 0: none; None: √interactions / 8.
+        Singular vectors of the ideal low-pass filter; 0: none; None: √items (of those with
+            interactions), 256 at most.
     neighbours : int >= 0 <= 100000, default 500
         Weights kept of each item in the linear filter; 0: none.
     user_exponent : float >= 0 <= 2, default 0.4
         a: a user with n items weighs n^-a in the normalised matrix.
     item_exponent : float >= 0 <= 2, default 0.4
         b: an item with n users weighs n^-b in the normalised matrix.
-    ideal_weight : float >= 0, default 0.6
-        α: weight of the ideal low-pass filter beside the linear one.
+    ideal_weight : float | None >= 0, default None
+        α: weight of the ideal low-pass filter beside the linear one; None: .6, or 4 or 16 times
+            more or less if that ranks held-out interactions better.
     spectral_power : float >= 0 <= 16, default 0.5
         g: a vector of singular value s counts (s / largest s)^g; 0: all the same, as published.
-    iterations : int >= 1 <= 100, default 3
+    iterations : int >= 1 <= 100, default 12
         Power iterations of the randomised singular value decomposition.
     """
     Config: ClassVar[type[cofactor.models.implicit.graph_filter.GraphFilterConfig]]
@@ -380,9 +382,9 @@ class GraphFilter(_GraphFilter):
         neighbours: int = 500,
         user_exponent: float = 0.4,
         item_exponent: float = 0.4,
-        ideal_weight: float = 0.6,
+        ideal_weight: float | None = None,
         spectral_power: float = 0.5,
-        iterations: int = 3,
+        iterations: int = 12,
     ) -> None: ...
 
 class IALS(_IALS):
@@ -2217,11 +2219,11 @@ class Blend(_Blend):
         One for each model; none lets validation data choose, or gives 1 to each.
     scale : {std, max, none}, default 'std'
         Score normalisation: divide a model's scores of a user by their deviation, their maximum,
-            or 1.
+            or 1 (models of ratings then predict together).
     repeats : {exclude, allow}, default 'exclude'
         Repeat policy that weights are tuned for: whether items of the history may be recommended.
     choose_at : int >= 1 <= 1000, default 10
-        Weights are chosen by nDCG at this cutoff on validation data.
+        Weights are chosen by nDCG at this cutoff on validation data; of ratings by RMSE.
     validation_users : int >= 1 <= 1e+06, default 5000
         How many validation users they are chosen by, at most.
     """

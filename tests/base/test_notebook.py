@@ -11,14 +11,14 @@ import numpy as np
 import pytest
 
 import cofactor
-from cofactor.base import notebook
+from cofactor.base import markup, notebook
 from cofactor.base.errors import MissingExtraError
 from cofactor.base.latex import latex_table
 from cofactor.base.progress import SILENT
 from cofactor.base.run import Run
 from cofactor.base.svg import Axes, Series, chart
 from cofactor.data.synthetic import shop
-from cofactor.runs.auto import Chosen
+from cofactor.runs.auto import Automatic, Chosen
 from cofactor.runs.compare import compare
 from cofactor.runs.train import train
 from cofactor.training.curve import LearningCurve
@@ -102,6 +102,26 @@ def test_each_thing_shows_itself_as_whole_html(
         text = thing._repr_html_()
         assert Whole(text).seen.count("div") >= 1
         assert word in text, type(thing).__name__
+
+
+def test_a_models_line_shows_formulas_as_code_and_hides_no_markup() -> None:
+    text = cofactor.EASE()._repr_html_()
+    assert "<code>|X - X B|² + λ |B|²</code>" in text
+    assert "`" not in text
+    assert markup.code_in("``a<b`` and `c` <i>") == (
+        "<code>a&lt;b</code> and <code>c</code> &lt;i&gt;"
+    )
+
+
+def test_a_choice_shows_its_table_its_result_and_the_baselines() -> None:
+    data = shop(n_users=60, n_items=30, seed=0)
+    parts = cofactor.split(data, "per-user", test=0.3, seed=0)
+    model = cofactor.EASE().fit(parts.train, run=QUICK)
+    chosen = Chosen("ease", None, "ndcg@10", 0.4, "ease was chosen.", ({"model": "ease"},))
+    result = cofactor.evaluate(model, parts, "ndcg@10", run=QUICK)
+    text = Automatic(model, chosen, result, None)._repr_html_()
+    assert Whole(text).seen.count("table") == 2
+    assert "ease was chosen." in text
 
 
 def test_events_show_their_first_lines_and_notes() -> None:

@@ -46,8 +46,8 @@ def test_train_plots_the_measured_and_the_saved_fit(
     )
     text = page.read_text(encoding="utf-8")
     assert f'font-weight="650">{metric}</text>' in text
-    assert ">measured</text>" in text
-    assert ">saved</text>" in text
+    assert ">measured: training part</text>" in text
+    assert ">saved: all data</text>" in text
 
 
 def test_plot_of_a_model_without_history_is_refused_before_any_work(

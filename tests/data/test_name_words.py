@@ -9,7 +9,7 @@ import pytest
 
 import cofactor
 from cofactor.base.errors import DataError
-from cofactor.data.readers.name_words import role_of
+from cofactor.data.readers.name_words import role_of, with_id
 
 SOLD = [("kunde1", "A-1", 2), ("kunde2", "A-2", 1), ("kunde1", "A-2", 1)]
 
@@ -245,3 +245,10 @@ def test_a_catalogue_is_known_by_the_words_of_its_names(tmp_path: Path) -> None:
     assert events.users.to_pylist() == ["007", "8"]
     assert events.item_table["item_id"].to_pylist() == ["A-1", "A-0", "A-2"]
     assert events.item_table["Preis"].to_pylist() == [1003.5, None, 4.0]
+
+
+def test_a_title_gives_way_to_the_column_that_holds_its_id(tmp_path: Path) -> None:
+    rows = ["7,S-1,Shirt,1", "8,S-2,Hat,2"]
+    path = write(tmp_path, "ga.csv", "Client ID,Product SKU,Product,Track No", rows)
+    assert cofactor.read(path).items.to_pylist() == ["S-1", "S-2"]
+    assert with_id("Track", ["Track No"]) is None

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import re
 import uuid
 from decimal import Decimal
 
+import numpy as np
+import pandas as pd
 import pyarrow as pa
 
 from field.case import Case
@@ -114,6 +117,59 @@ IDS = (
             {"user": pa.array([Decimal("1.00"), Decimal("2.00")]), "item": ["a", "b"]}
         ),
         rows=[(1, "a"), (2, "b")],
+    ),
+    *(
+        Case(
+            name=f"ids that look alike are told: {first} beside {second}",
+            origin="merged exports, forms that people fill in",
+            files={"a.csv": f"user,item\n{first},a\n{second},b\nu3,c\n"},
+            rows=[(first, "a"), (second, "b"), ("u3", "c")],
+            notes=(f"users: 1 id like '{second}' beside '{re.escape(first)}'.*kept apart",),
+        )
+        for first, second in (
+            *(
+                ("007", "7"),
+                ("Anna", "anna"),
+                ("caf\u00e9", "cafe\u0301"),
+                ("７", "7"),
+                ("+7", "7"),
+            ),
+        )
+    ),
+    *(
+        Case(
+            name=f"a word for somebody unknown is told: {word}",
+            origin="web analytics, forums",
+            files={"a.csv": f"user,item\nu1,a\n{word},b\n{word},c\n"},
+            rows=[("u1", "a"), (word, "b"), (word, "c")],
+            notes=("may stand for many",),
+        )
+        for word in ("(not set)", "Guest", "-", "-1", "unknown")
+    ),
+    Case(
+        name="a matrix of ids and ratings in narrow floats",
+        origin="np.loadtxt(dtype=np.float32)",
+        source=lambda: np.array([[16777217, 1, 5], [16777216, 2, 4]], np.float32),
+        error="ids must be",
+    ),
+    Case(
+        name="narrow floats beside a column of objects",
+        origin="a frame of pandas after a merge",
+        source=lambda: pd.DataFrame(
+            {"user": np.array([16777217, 16777216], np.float32), "item": ["a", 1]}
+        ),
+        error="ids must be",
+    ),
+    *(
+        Case(
+            name=f"ids in {kind.__name__} beyond its whole numbers",
+            origin="a matrix of ratings with its ids in one array of floats",
+            source=lambda kind=kind, low=low: pa.table(
+                {"user": pa.array(np.array([low, low + 1], kind)), "item": ["a", "b"]}
+            ),
+            error="ids must be",
+        )
+        for kind, low in ((np.float32, 2**24), (np.float16, 2**11), (np.float64, 2**53))
     ),
     Case(
         name="NaN among float ids",

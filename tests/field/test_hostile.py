@@ -68,6 +68,16 @@ def test_a_view_without_end_is_refused(tmp_path: Path, monkeypatch: pytest.Monke
             cofactor.read(f"sqlite:///{tmp_path / name}.db")
 
 
+def test_a_query_makes_no_file(tmp_path: Path) -> None:
+    with sqlite3.connect(tmp_path / "a.db") as base:
+        base.execute("CREATE TABLE ratings AS SELECT 1 AS user, 2 AS item")
+    base.close()
+    for query in (f"ATTACH '{tmp_path / 'b.db'}' AS b", f"VACUUM INTO '{tmp_path / 'b.db'}'"):
+        with pytest.raises(DataError, match="SELECT|can't be read"):
+            cofactor.read(f"sqlite:///{tmp_path / 'a.db'}", query=query)
+        assert not (tmp_path / "b.db").exists()
+
+
 def test_offsets_beyond_a_file_are_refused(tmp_path: Path) -> None:
     held = io.BytesIO()
     feather.write_feather(

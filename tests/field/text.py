@@ -25,6 +25,9 @@ def _tar(files: Mapping[str, str]) -> bytes:
     return packed.getvalue()
 
 
+_REVIEW_ROWS = "".join(f"u{n},i{n % 3},{n % 5},fine\n" for n in range(5))
+_REVIEWS = f"user,item,rating,review\n{_REVIEW_ROWS}"
+
 TEXT = (
     Case(
         name="header ended by CR, rows by LF",
@@ -317,5 +320,68 @@ TEXT = (
         origin="a hand-made file",
         files={"a.json": '{"u1":{"a":4,"b":3},"u2":{"a":1}}'},
         rows=[("u1", "a", 4.0), ("u1", "b", 3.0), ("u2", "a", 1.0)],
+    ),
+    *(
+        Case(
+            name=f"rows behind a quote that isn't closed: {what}",
+            origin="texts that people wrote, joined by commas",
+            files={name: text},
+            error=f"quote.*line {line}:",
+        )
+        for what, name, line, text in (
+            ("to the end", "a.csv", 7, _REVIEWS + 'u9,i1,4,"Great\n' + _REVIEW_ROWS),
+            ("to another", "a.csv", 7, _REVIEWS + 'u9,i1,4,"Great\nu8,i1,4,"Bad\n' + _REVIEW_ROWS),
+            (
+                "to a word",
+                "a.csv",
+                7,
+                _REVIEWS + 'u9,i1,4,"So\n' + _REVIEW_ROWS + 'u8,i2,3,says "wow" ok\n',
+            ),
+            ("no numbers", "a.csv", 3, 'user,item\nu1,a\nu1,"a\nu2,b\nu1,c\n'),
+            ("an id", "a.tsv", 3, 'user\titem\tt\n"u1"\ta\t1\n"u2\tb\t2\n"u3"\tc\t3\n'),
+        )
+    ),
+    Case(
+        name="texts over lines with commas are no rows",
+        origin="reviews",
+        files={
+            "a.csv": _REVIEWS
+            + 'u9,i1,4,"Great, really\n1, 2, 3, 4\nred, blue, green, and yellow\nu1, i1"\n'
+        },
+        rows=[*((f"u{n}", f"i{n % 3}", n % 5) for n in range(5)), ("u9", "i1", 4.0)],
+    ),
+    *(
+        Case(
+            name=f"a header in {encoding}",
+            origin="older programs of shops elsewhere",
+            files={"a.csv": f"{header}\n{first};a\nu2;b\n".encode(encoding)},
+            rows=[(first, "a"), ("u2", "b")],
+            notes=(f"read as {encoding}",),
+        )
+        for encoding, header, first in (
+            ("cp1251", "пользователь;товар", "Иван"),
+            ("shift_jis", "ユーザー;アイテム", "太郎"),
+            ("gb18030", "用户;商品", "张三"),
+            ("cp1250", "użytkownik;produkt", "Łukasz"),
+        )
+    ),
+    Case(
+        name="a line of totals",
+        origin="a report",
+        files={"a.csv": "user,item,qty\nu1,a,2\nu2,b,3\nTotal,2 items,5\n"},
+        error="total in place of the user.*line 4",
+    ),
+    Case(
+        name="a line of totals is skipped",
+        origin="a report",
+        files={"a.csv": "Kunde;Artikel;Menge\nu1;a;2,5\nu2;b;3\nGesamt:;2;5,5\n"},
+        options={"on_bad": "skip"},
+        rows=[("u1", "a", 2.5), ("u2", "b", 3.0)],
+    ),
+    Case(
+        name="an item that is called Total",
+        origin="a shop with yoghurt",
+        files={"a.csv": "user,item,qty\nu1,a,2\nu2,b,3\nu3,Total,4\n"},
+        rows=[("u1", "a", 2.0), ("u2", "b", 3.0), ("u3", "Total", 4.0)],
     ),
 )

@@ -104,6 +104,12 @@ TIMES = (
         rows=_rows(_MIDNIGHT, _MIDNIGHT + 86400),
     ),
     Case(
+        name="no-break spaces before AM and PM",
+        origin="toLocaleString of a browser",
+        files=_times("1/5/2019, 1:05:00\u202fPM", "1/25/2019, 1:05\xa0PM"),
+        rows=_rows(_MIDNIGHT + 47100, _MIDNIGHT + 20 * 86400 + 47100),
+    ),
+    Case(
         name="AM and PM",
         origin="American logs",
         files=_times("2019-01-05 01:30 PM", "2019-01-06 12:00 AM"),

@@ -14,6 +14,10 @@ from pathlib import Path
 
 import pytest
 
+from cofactor.base.errors import CofactorError
+from cofactor.base.run import available_cores
+from cofactor.base.threads import check_numba_environment, most_threads
+
 SOURCE = Path(__file__).parents[2] / "src"
 
 # A kernel of one line, so that compiling costs little.
@@ -208,3 +212,21 @@ def test_another_users_folder_among_the_temporary_files_is_not_used(
     mine.rename(tiny / "elsewhere")
     mine.symlink_to(tiny / "elsewhere")
     assert _kept_code._temporary_folder() is None
+
+
+@pytest.mark.parametrize("count", ["0", "-2", "many", ""])
+def test_a_number_of_threads_that_is_none_is_no_fault(
+    count: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("NUMBA_NUM_THREADS", count)
+    check_numba_environment()
+    assert "NUMBA_NUM_THREADS" not in os.environ
+    assert most_threads() == available_cores()
+
+
+def test_kernels_that_can_not_be_compiled_are_refused_in_a_sentence(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("NUMBA_DISABLE_JIT", "1")
+    with pytest.raises(CofactorError, match="NUMBA_DISABLE_JIT"):
+        check_numba_environment()

@@ -192,7 +192,7 @@ def test_labels_of_zero_and_negative_values_do_not_count_as_liked() -> None:
 def test_an_error_as_metric_tries_the_models_of_ratings() -> None:
     data = valued(groups(), np.random.default_rng(0).integers(1, 6, len(groups())))
     found = choose(data, parts_of(data), metric="rmse", budget=4, run=RUN, now=ticking())
-    names = {row["model"] for row in found.rows}
+    names = {row["model"] for row in found.rows if not row["model"].startswith("blend of")}
     assert names == {"bias", "biased_mf", "svdpp", "bayesian_mf"}
     assert found.metric == "rmse"
     lowest = min(row["value"] for row in found.rows if row["value"] is not None)

@@ -317,12 +317,18 @@ def test_curves_mark_the_best_epoch_and_the_page_is_self_contained(tmp_path: Pat
     loss, rmse = figures({"mf": curve})
     assert "mf, best epoch 2: 2.0000" in loss
     assert "mf, best epoch 2: 0.9000" in rmse
-    # The raw and the smoothed line, of the validation part and, dashed, of the training part.
-    assert rmse.count("<polyline") == 4
-    assert rmse.count("stroke-dasharray") == 3
+    # A line of the validation part and, dashed here and in the legend, one of the training part.
+    assert rmse.count("<polyline") == 2
+    assert rmse.count("stroke-dasharray") == 2
+    # Of many epochs, the values as they are, faint, and smoothed.
+    (many,) = figures({"mf": LearningCurve([1 / n for n in range(1, 31)], [0.1] * 30, [1.0] * 30)})
+    assert many.count("<polyline") == 2
+    assert many.count('opacity=".35"') == 1
     assert curve._repr_html_().count("<svg") == 2
     written = draw({"mf": curve}, tmp_path / "curves.html")
     text = written.read_text(encoding="utf-8")
     assert "mf: best epoch 2, rmse 0.9000" in text
     assert "<script" not in text
+    assert "Dot: the best epoch; dashed: on training data" in text
+    np.testing.assert_allclose(smoothed(np.arange(60.0))[20:40], np.arange(20.0, 40.0), atol=1e-3)
     np.testing.assert_allclose(smoothed(np.array([1.0, 1.0, np.nan, 1.0])), 1.0)

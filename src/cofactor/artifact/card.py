@@ -79,9 +79,12 @@ class ModelCard:
             if self.figures
             else "## Figures\n\nNothing was measured.\n",
             f"## What it can't do\n\n{_list(self.limits)}",
-            f"## Fit and settings\n\n{_table({**self.fit, **self.settings})}",
+            f"## Fit and settings\n\n{_table(self._fit_and_settings())}",
         ]
         return "\n".join(parts)
+
+    def _fit_and_settings(self) -> dict[str, Any]:
+        return {**self.fit, **{name: _setting(value) for name, value in self.settings.items()}}
 
     def __repr__(self) -> str:
         return self.to_markdown()
@@ -94,7 +97,7 @@ class ModelCard:
             markup.table(self.figures),
             markup.heading("What it can't do"),
             markup.notes(self.limits),
-            markup.folded("settings", markup.facts({**self.fit, **self.settings}.items())),
+            markup.folded("settings", markup.facts(self._fit_and_settings().items())),
         )
 
 
@@ -202,6 +205,13 @@ def _count(value: Any) -> int | None:
 
 def _pairs(facts: dict[str, Any], between: str) -> str:
     return ", ".join(f"{name}{between}{value}" for name, value in facts.items())
+
+
+def _setting(value: Any) -> Any:
+    """A setting as it would be written; one that is open is found from the data, or is off."""
+    if value is None:
+        return "by the data, or off"
+    return f"{value:g}" if isinstance(value, float) else value
 
 
 def _table(facts: dict[str, Any]) -> str:

@@ -7,10 +7,12 @@ from __future__ import annotations
 
 import html
 import math
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-# Inherits the page's font and colours, so that it suits light and dark notebooks alike.
+# Inherits the page's font and colours, so that it suits light and dark notebooks alike. The class
+# is named twice where JupyterLab's own rules for tables (text to the right) would win otherwise.
 _STYLE = """<style>
 .cofactor{font:13px/1.5 system-ui,"Segoe UI",Roboto,sans-serif;max-width:72em}
 .cofactor details,.cofactor .box{border:1px solid rgba(128,136,150,.45);border-radius:8px;
@@ -19,17 +21,25 @@ padding:6px 12px;margin:4px 0}
 .cofactor .tag{border-radius:9px;padding:1px 8px;font-size:11px;background:rgba(0,114,178,.16)}
 .cofactor .tag.not{background:rgba(213,94,0,.18)}
 .cofactor table{border-collapse:collapse;margin:4px 0}
-.cofactor th,.cofactor td{padding:3px 10px;text-align:left;border:0;
+.cofactor.cofactor th,.cofactor.cofactor td{padding:3px 10px;text-align:left;border:0;
 border-bottom:1px solid rgba(128,136,150,.3);background:none}
-.cofactor td.n,.cofactor th.n{text-align:right;font-variant-numeric:tabular-nums}
+.cofactor.cofactor td.n,.cofactor.cofactor th.n{text-align:right;font-variant-numeric:tabular-nums}
 .cofactor tr.best td{font-weight:650;background:rgba(0,114,178,.12)}
 .cofactor svg{max-width:100%;height:auto}
 </style>"""
 
 
+_CODE = re.compile(r"(``?)([^`]+)\1")
+
+
 def safe(text: object) -> str:
     """Return a text in which no character is markup."""
     return html.escape(str(text), quote=True)
+
+
+def code_in(text: str) -> str:
+    """Return a line of a docstring as HTML, with what stands between backquotes as code."""
+    return _CODE.sub(lambda found: f"<code>{found[2]}</code>", safe(text))
 
 
 def framed(*parts: str) -> str:

@@ -75,13 +75,15 @@ td.best b { font-weight: 700; color: var(--accent); } td small { display: block;
 .pairs td { text-align: center; border: 2px solid var(--card); border-radius: 8px; }
 .pairs th, .pairs td { padding: 6px 10px; } .pairs thead th { text-align: center; }
 .tied { color: var(--soft); margin-left: 4px; }
+.wide { overflow-x: auto; }
 .charts { display: grid; grid-template-columns: repeat(auto-fit, minmax(330px, 1fr)); gap: 20px; }
 svg { max-width: 100%; height: auto; display: block; } circle:hover { r: 7px; }
 dl { display: grid; grid-template-columns: minmax(110px, max-content) 1fr; gap: 6px 20px;
   margin: 8px 0 0; }
 dt { color: var(--soft); } dd { margin: 0; overflow-wrap: anywhere; }
 code { font: 13px/1.5 ui-monospace, "SF Mono", Menlo, Consolas, monospace; }
-@media (max-width: 640px) { section { padding: 16px 14px; } dl { grid-template-columns: 1fr;
+@media (max-width: 640px) { .wide svg { max-width: none; }
+  section { padding: 16px 14px; } dl { grid-template-columns: 1fr;
   gap: 0; } dd { margin-bottom: 8px; } }
 @media print { body { background: #fff; } section { break-inside: avoid; } }
 """

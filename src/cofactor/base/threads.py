@@ -15,6 +15,7 @@ from contextlib import contextmanager
 from functools import lru_cache
 from typing import Any
 
+from cofactor.base.errors import CofactorError
 from cofactor.base.run import available_cores
 
 _own = threading.local()
@@ -27,6 +28,21 @@ def most_threads() -> int:
     """
     wanted = os.environ.get("NUMBA_NUM_THREADS", "")
     return max(1, int(wanted)) if wanted.isdigit() else available_cores()
+
+
+def check_numba_environment() -> None:
+    """Take out a number of threads that Numba can't read, before it is imported.
+
+    Raises
+    ------
+    CofactorError
+        If Numba's compiler is switched off, without which kernels don't run.
+    """
+    wanted = os.environ.get("NUMBA_NUM_THREADS", "1")
+    if not wanted.isdecimal() or int(wanted) < 1:
+        del os.environ["NUMBA_NUM_THREADS"]
+    if os.environ.get("NUMBA_DISABLE_JIT", "0") not in ("", "0"):
+        raise CofactorError("NUMBA_DISABLE_JIT is set, and kernels have to be compiled; unset it.")
 
 
 def current_threads() -> int:

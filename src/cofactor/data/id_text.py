@@ -21,6 +21,12 @@ MISSING_WORDS = (
     *("None", "none", "NONE", "NA", "<NA>", "N/A", "n/a", "#N/A", "\\N", "undefined"),
 )
 _MISSING = frozenset(MISSING_WORDS)
+# What exports write for somebody or something that isn't known.
+_NOBODY = (
+    *("-", "--", "?", ".", "-1", "unknown", "guest", "anonymous", "anon", "nobody", "not set"),
+    *("(not set)", "(none)", "(unknown)", "n.a.", "nil", "missing", "no id", "default", "test"),
+    "00000000-0000-0000-0000-000000000000",
+)
 _MONGO = re.compile(r"""^ObjectId\(\s*["']?([0-9a-fA-F]{24})["']?\s*\)$""")
 _WRAPPED = ("$oid", "$numberLong", "$numberInt", "$uuid")
 _FLOAT = r"^-?(?:0|[1-9][0-9]{0,18})\.0+$"
@@ -65,7 +71,9 @@ def clean(words: pa.Array) -> Cleaned:
     """Apply the rule to distinct texts of ids."""
     notes: list[str] = []
     if _are_simple(words):
-        return Cleaned(_without_missing(words), np.zeros(len(words), bool))
+        found = _without_missing(words)
+        distinct = found.drop_null()  # as the words are
+        return Cleaned(found, np.zeros(len(words), bool), tuple(_doubts(distinct, distinct)))
     trimmed = _stripped(words.cast(pa.string()))
     changed = pc.sum(pc.not_equal(trimmed, words)).as_py() or 0
     if changed:
@@ -75,7 +83,36 @@ def clean(words: pa.Array) -> Cleaned:
         notes.append(f'{_ids(quoted)} taken out of ="..."')
         trimmed = _stripped(pc.replace_substring_regex(trimmed, _FORMULA, r"\1"))
     trimmed, nested = _unwrapped(_without_missing(trimmed), notes)
-    return Cleaned(_folded(trimmed, notes), nested, tuple(notes))
+    found = _folded(trimmed, notes)
+    distinct = pc.unique(found.drop_null())
+    notes += _doubts(distinct, pc.utf8_normalize(distinct, "NFKC"))
+    return Cleaned(found, nested, tuple(notes))
+
+
+def _doubts(words: pa.Array, plain: pa.Array) -> list[str]:
+    """Notes on distinct ids that are kept apart, or together, and perhaps shouldn't be; ``plain``
+    are their normalised characters.
+    """
+    notes = []
+    plain = pc.utf8_lower(plain)
+    nobody = words.filter(pc.is_in(plain, value_set=pa.array(_NOBODY)))
+    if len(nobody):
+        notes.append(f"{nobody[0].as_py()!r} is kept as an id, though it may stand for many")
+    if pc.any(pc.match_substring_regex(plain, "^[+0]")).as_py():
+        plain = pc.replace_substring_regex(plain, r"^\+?0*([0-9]+)$", r"\1")
+    if plain.equals(words):
+        return notes
+    coded = pc.dictionary_encode(plain)
+    alike = len(plain) - len(coded.dictionary)
+    if alike:
+        codes = np.asarray(coded.indices)
+        twice = np.flatnonzero(codes == np.flatnonzero(np.bincount(codes) > 1)[0])
+        first, second = words.take(pa.array(twice[:2])).to_pylist()
+        notes.append(
+            f"{_ids(alike)} like {second!r} beside {first!r}: alike but for case, zeros in front or"
+            " the writing of a character, and kept apart"
+        )
+    return notes
 
 
 def _are_simple(words: pa.Array) -> bool:

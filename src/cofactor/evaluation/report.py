@@ -87,11 +87,11 @@ def render(
         parts.append(_tests(results, comparisons))
     if any(r.groups for r in results):
         note = "The same rankings; only the true items of a group count."
-        drawn = f'<div id="groups">{charts.groups(results, leading)}</div>'
+        drawn = f'<div id="groups" class="wide">{charts.groups(results, leading)}</div>'
         parts.append(section("By group of items", note, drawn))
     lower = parse_metric(leading).lower_is_better
     note = "Lower left is better." if lower else "Towards the upper left is better."
-    drawn = f'<div id="pace">{charts.pace(results, leading, seconds)}</div>'
+    drawn = f'<div id="pace" class="wide">{charts.pace(results, leading, seconds)}</div>'
     parts += [section("Quality and time", note, drawn), _details(results, origin or {})]
     return page(title, "\n".join(parts))
 

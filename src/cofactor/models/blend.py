@@ -16,7 +16,12 @@ from cofactor.base.search import Search
 from cofactor.data.histories import Histories
 from cofactor.data.interactions import Interactions
 from cofactor.models.blend_settings import owner_of, search_of, with_words
-from cofactor.models.blend_weights import ScoredUsers, choose_weights, weighted_sum
+from cofactor.models.blend_weights import (
+    ScoredUsers,
+    choose_weights,
+    least_squares_weights,
+    weighted_sum,
+)
 from cofactor.models.parts import restored, specs_of_part, states_of
 from cofactor.models.recommender import Recommender
 from cofactor.models.traits import ArraySpec, Traits
@@ -48,7 +53,7 @@ class BlendConfig(Config):
         choices=("std", "max", "none"),
         doc=(
             "Score normalisation: divide a model's scores of a user by their"
-            " deviation, their maximum, or 1."
+            " deviation, their maximum, or 1 (models of ratings then predict together)."
         ),
     )
     repeats: str = setting(
@@ -60,7 +65,10 @@ class BlendConfig(Config):
         ),
     )
     choose_at: int = setting(
-        10, low=1, high=1000, doc="Weights are chosen by nDCG at this cutoff on validation data."
+        10,
+        low=1,
+        high=1000,
+        doc="Weights are chosen by nDCG at this cutoff on validation data; of ratings by RMSE.",
     )
     validation_users: int = setting(
         5000, low=1, high=1_000_000, doc="How many validation users they are chosen by, at most."
@@ -75,6 +83,8 @@ class BlendConfig(Config):
                 f"Blend weights must be one for each of {len(self.models)} models, not"
                 f" {len(self.weights)}."
             )
+        if self.weights and not any(self.weights):
+            raise ArgumentError("Blend weights must have one above 0.")
         made(self)
 
     def searched(self) -> dict[str, Search]:
@@ -147,7 +157,12 @@ class Blend(Recommender[BlendConfig]):
     over a grid of multiples of the first model's weight; `refit_config` keeps the choice.
 
     Every user is a history here, folded in by each model, so trained and unseen users are answered
-    alike."""
+    alike.
+
+    With scale none, models that all predict ratings predict them together: ``r_ui = Σ_m w_m r_m,ui
+    / Σ_m w_m``. Validation data chooses the weights of the least squared error then, and trained
+    users are answered by what the models have learned of them.
+    """
 
     name = "blend"
     uses_device = True
@@ -164,9 +179,13 @@ class Blend(Recommender[BlendConfig]):
     def traits_of(cls, config: BlendConfig) -> Traits:
         """Return what all of the models can do."""
         parts = made(config)
+        rates = config.scale == "none" and all(part.traits.predicts_ratings for part in parts)
         return replace(
             cls.traits,
-            explains=all(part.traits.explains for part in parts),
+            predicts_ratings=rates,
+            answers_empty=rates and all(part.traits.answers_empty for part in parts),
+            finds_similar=not rates or parts[0].traits.finds_similar,
+            explains=not rates and all(part.traits.explains for part in parts),
             same_on_any_threads=all(part.traits.same_on_any_threads for part in parts),
         )
 
@@ -195,9 +214,37 @@ class Blend(Recommender[BlendConfig]):
 
     @property
     def refit_config(self) -> Any:
-        """The settings with the weights that were chosen."""
+        """The settings with the weights, and what else the models chose, such as their epochs."""
         _ = self.data
-        return self.config.replace(weights=tuple(float(w) for w in self.weights))
+        theirs: dict[str, Any] = {}
+        for n, part in enumerate(self.parts, 1):
+            before, after = part.config.to_params(), part.refit_config.to_params()
+            theirs |= {f"{n}.{name}": v for name, v in after.items() if v != before[name]}
+        return self.config.with_values({"weights": tuple(float(w) for w in self.weights), **theirs})
+
+    def _states(self, user_rows: np.ndarray) -> States:
+        if self.traits.predicts_ratings:
+            return np.hstack([part.user_batch(user_rows).states for part in self.parts])
+        return super()._states(user_rows)
+
+    def _fold_in(self, histories: Histories) -> States:
+        if self.traits.predicts_ratings:
+            return np.hstack([part.fold_in(histories).states for part in self.parts])
+        return super()._fold_in(histories)
+
+    def _own_states(self, states: States) -> list[np.ndarray]:
+        """Each model's states, where they predict ratings together and stand beside each other."""
+        if "widths" not in self._cache:
+            one = np.zeros(1, np.int64)
+            self._cache["widths"] = [part.user_batch(one).states.shape[1] for part in self.parts]
+        return np.split(np.asarray(states), np.cumsum(self._cache["widths"])[:-1], axis=1)
+
+    def _predict(self, states: States, which: np.ndarray, item_rows: np.ndarray) -> np.ndarray:
+        predicted = [
+            part.predict_batch(UserBatch.of_states(own), which, item_rows)
+            for part, own in zip(self.parts, self._own_states(states), strict=True)
+        ]
+        return weighted_sum(predicted, self.weights / self.weights.sum())
 
     def _scaled(self, histories: Histories) -> list[np.ndarray]:
         """Each model's scores on one scale, float32 [B, n_items]."""
@@ -214,6 +261,12 @@ class Blend(Recommender[BlendConfig]):
         return np.maximum(size, 1e-12).astype(np.float32)
 
     def _score(self, states: States, item_rows: np.ndarray | None) -> np.ndarray:
+        if self.traits.predicts_ratings:
+            scores = [
+                part.score_batch(UserBatch.of_states(own), item_rows)
+                for part, own in zip(self.parts, self._own_states(states), strict=True)
+            ]
+            return weighted_sum(scores, self.weights)
         assert isinstance(states, Histories)
         total = weighted_sum(self._scaled(states), self.weights)
         return total if item_rows is None else total[:, item_rows]
@@ -237,6 +290,8 @@ class Blend(Recommender[BlendConfig]):
     def _similar_items(
         self, item_rows: np.ndarray, k: int, allowed: np.ndarray | None, n_threads: int
     ) -> TopK:
+        if self.traits.predicts_ratings:  # a single rating says little of what is alike
+            return self.parts[0].similar_item_rows(item_rows, k, allowed, n_threads)
         lone = Histories.of([[row] for row in np.asarray(item_rows)], self.data.n_items)
         scores, own = self._score(lone, None), one_each(item_rows)
         return best_scores(scores, k, excluded=own, allowed=allowed, n_threads=n_threads)
@@ -263,8 +318,20 @@ class Blend(Recommender[BlendConfig]):
 
     def choose_weights(self, validation: Part, run: Run) -> Blend:
         """Choose the weights of models that are fitted on validation data; return the blend."""
-        users = self._score_users(validation, run)
-        self.weights = choose_weights(users, self.config.choose_at, run.n_threads)
+        truth = validation.truth
+        if self.traits.predicts_ratings and truth.values is not None:
+            users = validation.user_rows
+            which = np.searchsorted(users, truth.user_rows)
+            predicted = []
+            for part in self.parts:
+                batch = part.user_batch(users)
+                if validation.fold_in:
+                    batch = part.fold_in(validation.histories(users))
+                predicted.append(part.predict_batch(batch, which, truth.item_rows))
+            self.weights = least_squares_weights(predicted, truth.values)
+            return self
+        scored = self._score_users(validation, run)
+        self.weights = choose_weights(scored, self.config.choose_at, run.n_threads)
         return self
 
     def _score_users(self, part: Part, run: Run) -> ScoredUsers:
@@ -292,63 +359,3 @@ class Blend(Recommender[BlendConfig]):
     def _named(self) -> list[tuple[str, Any]]:
         """The models with the prefixes of their arrays."""
         return [(f"{n}_", part) for n, part in enumerate(self.parts)]
-
-
-# Settings of the boards in `cofactor reproduce sequences`, chosen on validation data.
-PRESETS: dict[str, dict[str, Any]] = {
-    "sasrec-ml-1m": {
-        "models": ("sequence_linear", "transitions"),
-        "model_settings": (
-            "1.decays=0.4,0.8,0.97",
-            "1.regularization=400",
-            "2.window=10",
-            "2.backward=0",
-            "2.source_power=0.75",
-            "2.target_power=0.2",
-            "2.history_decay=0.7",
-        ),
-        "weights": (1.0, 0.023),
-    },
-    "amazon-scientific with text": {
-        "models": ("transitions", "session_knn", "content_knn"),
-        "model_settings": (
-            "1.text_weight=1",
-            "1.window=20",
-            "1.source_power=0.25",
-            "1.backward=0.6",
-            "1.history_decay=0.7",
-            "2.idf=1",
-            "2.neighbours=1000",
-            "3.text=text",
-        ),
-        "weights": (1.0, 0.22, 0.22),
-    },
-    "amazon-beauty-5core with text": {
-        "models": ("transformer", "transitions"),
-        "model_settings": (
-            "1.heads=1",
-            "1.expansion=1",
-            "1.low_pass=0.5",
-            "1.loss=sampled_softmax",
-            "1.negatives=2048",
-            "1.max_length=50",
-            "1.history_length=50",
-            "1.batch_tokens=1600",
-            "1.dropout=0.5",
-            "1.learning_rate=0.0015",
-            "1.schedule=cosine",
-            "1.warmup_ratio=0.05",
-            "1.epochs=40",
-            "1.precision=bfloat16",
-            "2.text=title",
-            "2.text_weight=0.9",
-            "2.text_neighbours=500",
-            "2.window=50",
-            "2.decay=0.9",
-            "2.source_power=0.25",
-            "2.target_power=0.1",
-            "2.history_decay=0.6",
-        ),
-        "weights": (1.0, 0.7),
-    },
-}

@@ -1,4 +1,6 @@
-"""Settings of a blend's models by name, as ``2.factors`` or ``ials.factors``: what is searched."""
+"""Settings of a blend's models by name, as ``2.factors`` or ``ials.factors``: what is searched, and
+the settings of boards.
+"""
 
 from __future__ import annotations
 
@@ -35,3 +37,63 @@ def _text(value: Any) -> str:
     if isinstance(value, bool) or value is None:
         return str(value).lower()
     return str(getattr(value, "name", value))
+
+
+# Settings of the boards in `cofactor reproduce sequences`, chosen on validation data.
+PRESETS: dict[str, dict[str, Any]] = {
+    "sasrec-ml-1m": {
+        "models": ("sequence_linear", "transitions"),
+        "model_settings": (
+            "1.decays=0.4,0.8,0.97",
+            "1.regularization=400",
+            "2.window=10",
+            "2.backward=0",
+            "2.source_power=0.75",
+            "2.target_power=0.2",
+            "2.history_decay=0.7",
+        ),
+        "weights": (1.0, 0.023),
+    },
+    "amazon-scientific with text": {
+        "models": ("transitions", "session_knn", "content_knn"),
+        "model_settings": (
+            "1.text_weight=1",
+            "1.window=20",
+            "1.source_power=0.25",
+            "1.backward=0.6",
+            "1.history_decay=0.7",
+            "2.idf=1",
+            "2.neighbours=1000",
+            "3.text=text",
+        ),
+        "weights": (1.0, 0.22, 0.22),
+    },
+    "amazon-beauty-5core with text": {
+        "models": ("transformer", "transitions"),
+        "model_settings": (
+            "1.heads=1",
+            "1.expansion=1",
+            "1.low_pass=0.5",
+            "1.loss=sampled_softmax",
+            "1.negatives=2048",
+            "1.max_length=50",
+            "1.history_length=50",
+            "1.batch_tokens=1600",
+            "1.dropout=0.5",
+            "1.learning_rate=0.0015",
+            "1.schedule=cosine",
+            "1.warmup_ratio=0.05",
+            "1.epochs=40",
+            "1.precision=bfloat16",
+            "2.text=title",
+            "2.text_weight=0.9",
+            "2.text_neighbours=500",
+            "2.window=50",
+            "2.decay=0.9",
+            "2.source_power=0.25",
+            "2.target_power=0.1",
+            "2.history_decay=0.6",
+        ),
+        "weights": (1.0, 0.7),
+    },
+}

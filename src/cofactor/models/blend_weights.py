@@ -1,4 +1,6 @@
-"""Weights of a sum of models' scores, chosen by nDCG on validation users."""
+"""Weights of a sum of models' scores, chosen by nDCG on validation users, or of predicted ratings,
+by their squared error.
+"""
 
 from __future__ import annotations
 
@@ -42,6 +44,28 @@ def choose_weights(users: ScoredUsers, place: int, n_threads: int) -> np.ndarray
         if best == before:
             break
     return weights / max(float(weights[0]), 1e-12) if weights[0] else weights
+
+
+def least_squares_weights(predicted: Sequence[np.ndarray], true: np.ndarray) -> np.ndarray:
+    """Return the weights, none below 0 and 1 in all, of the least squared error, float64
+    [n_models].
+
+    Parameters
+    ----------
+    predicted
+        Each model's predictions, float32 [n].
+    true
+        float32 [n].
+    """
+    from scipy.optimize import nnls
+
+    errors = np.stack([one - true.astype(np.float64) for one in predicted], axis=1)
+    # ‖E w‖² + (1 - Σ w)², least where w is proportional to what is wanted: for any sum of the
+    # weights, the same proportions are best.
+    lines = np.vstack([np.linalg.qr(errors, mode="r"), np.ones(len(predicted))])
+    found, _ = nnls(lines, np.append(np.zeros(len(lines) - 1), 1.0))
+    weights: np.ndarray = found / found.sum()
+    return weights
 
 
 def weighted_sum(scores: Sequence[np.ndarray], weights: np.ndarray) -> np.ndarray:

@@ -132,7 +132,7 @@ class ModelExplorer:
         else:
             self.reasons.value = "this model isn't linear in the history"
         if model.traits.finds_similar:
-            self.neighbours.value = ranked_html(model.similar_items(item, k=8))
+            self.neighbours.value = ranked_html(model.similar_items(item, k=8), "item_id")
 
     def _repr_mimebundle_(self, **options: Any) -> Any:
         return self.widget._repr_mimebundle_(**options)

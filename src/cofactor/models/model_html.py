@@ -23,7 +23,7 @@ def _block(model: Any, *, unfolded: bool = False) -> str:
         "fitted" if fitted else "not fitted", good=fitted
     )
     said = (inspect.getdoc(type(model)) or "").partition("\n\n")[0]
-    summary += f" <small>{markup.safe(' '.join(said.split()).rstrip('.'))}</small>"
+    summary += f" <small>{markup.code_in(' '.join(said.split()).rstrip('.'))}</small>"
     parts = [_settings(model)]
     # Models that are made of models show them inside, as they are connected.
     parts += [_block(part) for part in getattr(model, "parts", ())]
@@ -55,9 +55,11 @@ def _settings(model: Any) -> str:
     return shown + markup.folded(markup.safe(rest), markup.table(usual))
 
 
-def ranked_html(table: Any) -> str:
-    """Return the first lines of a ranking, each score with a bar."""
-    rows = table.to_arrow().slice(0, _LINES).to_pylist()
+def ranked_html(table: Any, without: str = "") -> str:
+    """Return the first lines of a ranking, each score with a bar; perhaps without a column."""
+    shown = table.to_arrow()
+    shown = shown.drop_columns([without]) if without else shown
+    rows = shown.slice(0, _LINES).to_pylist()
     scores = [row["score"] for row in rows]
     most = max((abs(s) for s in scores), default=0.0) or 1.0
     lines = "".join(
@@ -68,7 +70,7 @@ def ranked_html(table: Any) -> str:
     )
     names = "".join(
         f"<th scope='col' class='{'n' if n == 'score' else ''}'>{markup.safe(n)}</th>"
-        for n in table.to_arrow().column_names
+        for n in shown.column_names
     )
     notes = [f"… {len(table) - _LINES:,} more lines"] if len(table) > _LINES else []
     if table.cold_share:

@@ -125,6 +125,11 @@ class Automatic:
             lines.append(repr(self.result))
         return "\n".join([*lines, *(self.baselines.sentences() if self.baselines else [])])
 
+    def _repr_html_(self) -> str:
+        result = "" if self.result is None else self.result._repr_html_()
+        against = self.baselines.sentences() if self.baselines else ()
+        return self.chosen._repr_html_() + result + lines_html("", (), against)
+
 
 def auto(
     source: Any,

@@ -299,7 +299,9 @@ def _draw(
 ) -> None:
     from cofactor.training.curves import draw
 
-    draw({name: curve for name, curve in curves.items() if curve is not None}, plot, title)
+    names = {"measured": "measured: training part", "saved": "saved: all data"}
+    shown = {names[name]: curve for name, curve in curves.items() if curve is not None}
+    draw(shown, plot, title)
 
 
 def _fit(

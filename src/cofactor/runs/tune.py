@@ -115,7 +115,7 @@ def tune(
     data = interactions(source, reading, run)
     parts = cut(data, cutting)
     if wanted is None:
-        rates = kind.traits.predicts_ratings and data.values is not None
+        rates = kind.traits_of(fixed).predicts_ratings and data.values is not None
         wanted = parse_metric("rmse" if rates else "ndcg@10")
     with quiet(optuna), keeping(out):
         bench = Bench(kind, parts, wanted, seeds, run)

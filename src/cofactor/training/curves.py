@@ -7,6 +7,7 @@ from __future__ import annotations
 import math
 import os
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,11 +17,12 @@ from cofactor.base.page import page, section, write_page
 from cofactor.base.svg import Axes, Series, chart
 
 _TRAIN = "train "
+_FEW = 20  # epochs up to which a curve is drawn as it is
 
 
 def smoothed(values: np.ndarray, weight: float = 0.6) -> np.ndarray:
-    """Return the running mean ``m_t = w m_{t−1} + (1 − w) x_t``, corrected for its start; NaN is
-    skipped.
+    """Return the mean of two running means ``m_t = w m_{t−1} + (1 − w) x_t``, one from the start
+    and one from the end, so that it doesn't lag; each is corrected for its start, NaN is skipped.
 
     Parameters
     ----------
@@ -34,9 +36,14 @@ def smoothed(values: np.ndarray, weight: float = 0.6) -> np.ndarray:
     ndarray
         float64 [epochs].
     """
+    x = np.asarray(values, np.float64)
+    return (_running(x, weight) + _running(x[::-1], weight)[::-1]) / 2
+
+
+def _running(values: np.ndarray, weight: float) -> np.ndarray:
     result = np.empty(len(values), np.float64)
     mean = total = 0.0
-    for n, value in enumerate(np.asarray(values, np.float64)):
+    for n, value in enumerate(values):
         if not np.isnan(value):
             mean, total = weight * mean + (1 - weight) * value, weight * total + (1 - weight)
         result[n] = mean / total if total else np.nan
@@ -75,9 +82,21 @@ def draw(
     target = Path(path)
     target.parent.mkdir(parents=True, exist_ok=True)
     best = "; ".join(words for words in map(_best_of, curves, curves.values()) if words)
-    note = "Faint: each epoch; strong: smoothed; dot: the best epoch; dashed: on training data."
-    body = "".join(f"<div>{one}</div>" for one in figures(curves))
-    return write_page(target, page(title, section(title, f"{note} {best}".strip(), body)))
+    body = "".join(f'<div class="wide">{one}</div>' for one in figures(curves))
+    note = ". ".join(filter(None, (_legend(list(curves.values())), best)))
+    return write_page(target, page(title, section(title, note, body)))
+
+
+def _legend(curves: list[Any]) -> str:
+    """What is drawn how, as far as it is there."""
+    names = {name for curve in curves for name in curve.metrics}
+    signs = {
+        "faint: each epoch; strong: smoothed": any(len(curve) > _FEW for curve in curves),
+        "dot: the best epoch": any(0 <= curve.best_epoch < len(curve) for curve in curves),
+        "dashed: on training data": any(name.startswith(_TRAIN) for name in names),
+    }
+    words = "; ".join(sign for sign, there in signs.items() if there)
+    return words[:1].upper() + words[1:]
 
 
 def _of(curve: Any, metric: str) -> dict[str, list[float]]:
@@ -87,19 +106,18 @@ def _of(curve: Any, metric: str) -> dict[str, list[float]]:
 
 
 def _series(name: str, values: list[float], best: int, colour: int, dashed: bool) -> list[Series]:
-    """The raw values faint, the smoothed ones strong, the best epoch as a dot."""
+    """The values, many of them smoothed and faintly as they are; the best epoch as a dot."""
     measured = np.flatnonzero(np.isfinite(values))  # a metric may be taken each few epochs only
     epochs, known = (measured + 1).tolist(), np.asarray(values, np.float64)[measured]
-    raw = Series(
-        "", epochs, known.tolist(), colour=colour, dots=len(epochs) < 2, dashed=dashed, faint=True
-    )
-    strong = Series(
-        name, epochs, smoothed(known).tolist(), colour=colour, dots=False, dashed=dashed
-    )
+    raw = Series(name, epochs, known.tolist(), colour=colour, dots=len(epochs) < 2, dashed=dashed)
+    drawn = [raw]
+    if len(epochs) > _FEW:
+        strong = replace(raw, y=smoothed(known).tolist())
+        drawn = [replace(raw, name="", faint=True), strong]
     if not 0 <= best < len(values) or not math.isfinite(values[best]):
-        return [raw, strong]
+        return drawn
     tip = f"{name}, best epoch {best + 1}: {values[best]:.4f}"
-    return [raw, strong, Series("", [best + 1], [values[best]], tips=[tip], colour=colour)]
+    return [*drawn, Series("", [best + 1], [values[best]], tips=[tip], colour=colour)]
 
 
 def _best_of(name: str, curve: Any) -> str:

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from benchmarks.panel import simulated
 
 from cofactor.base import memory
 from cofactor.base.errors import ArgumentError, MemoryLimitError
 from cofactor.base.run import Run
 from cofactor.data.histories import Histories
 from cofactor.data.interactions import Interactions
+from cofactor.data.splits import split
 from cofactor.models.implicit import truncated_svd
 from cofactor.models.implicit.graph_filter import GraphFilter
 from cofactor.models.implicit.linear import by_user_and_item
 from cofactor.models.implicit.truncated_svd import item_vectors
+from cofactor.models.validation import ndcg
 
 N_USERS, N_ITEMS = 43, 27
 ONE = Run(threads=1)
@@ -52,7 +55,8 @@ def expected(x, config):
     np.fill_diagonal(linear, 0)
     _, s, vt = np.linalg.svd(normalised)
     s, vt = s[: config.factors], vt[: config.factors]
-    soft = config.ideal_weight * (s / s[0]) ** config.spectral_power
+    weight = 0.6 if config.ideal_weight is None else config.ideal_weight
+    soft = weight * (s / s[0]) ** config.spectral_power
     return item[:, None] * (linear + (vt.T * soft) @ vt / item)
 
 
@@ -88,12 +92,20 @@ def test_without_neighbours_the_ideal_filter_answers_alone(data):
     np.testing.assert_allclose(linear + ideal, whole, atol=1e-6)
 
 
-def test_the_number_of_factors_follows_the_data(data):
-    assert GraphFilter().fit(data, run=ONE).new_vectors.shape == (N_ITEMS, 16)  # the fewest
-    users, items = np.nonzero(np.random.default_rng(0).random((500, 100)) < 0.6)
-    larger = Interactions.from_rows(users, items, users=500, items=100)
-    expected = int(np.sqrt(len(larger)) / 8)
-    assert GraphFilter().fit(larger, run=ONE).new_vectors.shape == (100, expected)
+def test_the_number_of_factors_follows_the_items_with_interactions(data):
+    known = np.count_nonzero(data.item_counts)
+    assert known < N_ITEMS
+    assert GraphFilter().fit(data, run=ONE).new_vectors.shape == (N_ITEMS, int(known**0.5))
+
+
+def test_the_ideal_filter_weighs_more_where_common_users_are_chance():
+    # Five interactions a user of 1,000 items, of eight hidden dimensions.
+    parts = split(simulated(1000, 1000, 0.005), "per-user", test=0.2, seed=0)
+    chosen = GraphFilter().fit(parts.train, run=ONE)
+    usual = GraphFilter(ideal_weight=0.6).fit(parts.train, run=ONE)
+    values = [ndcg(one, parts.test, parts.test.user_rows) for one in (chosen, usual)]
+    assert all_weights(chosen).max() > 1.5 * all_weights(usual).max()
+    assert values[0] > 1.05 * values[1]
 
 
 @pytest.mark.parametrize("alike", [False, True])
@@ -137,5 +149,5 @@ def test_negative_values_are_refused_with_the_cure(data):
 
 def test_what_does_not_fit_into_memory_is_refused_with_the_cure(data, monkeypatch):
     monkeypatch.setattr(memory, "available_bytes", lambda: 2**20)
-    with pytest.raises(MemoryLimitError, match=r"16 factors needs .* lower neighbours or factors"):
+    with pytest.raises(MemoryLimitError, match=r"5 factors needs .* lower neighbours or factors"):
         GraphFilter().fit(data, run=ONE)

@@ -264,3 +264,40 @@ def test_what_follows_a_body_that_is_framed_twice_is_not_answered(
     assert answers.count(b"HTTP/1.1 ") == 1
     assert answers.startswith(b"HTTP/1.1 400 ")
     assert b"not both" in answers
+
+
+EVENTS = raw_request("POST", "/v1/events", b'{"events":[{"user_id":"half","item_id":1}]}')
+LONG_WAY = raw_request("GET", "/v1/users/reader%2D02/recommendations?k=2")
+
+
+@pytest.mark.parametrize(
+    ("asked", "count"),
+    [(HOT, 1), (HEALTH, 1), (EVENTS, 1), (HOT + HEALTH + HOT, 3), (LONG_WAY + HOT, 2)],
+    ids=["hot", "health", "events", "pipelined", "long way first"],
+)
+def test_who_has_said_all_is_still_answered(
+    folder: Path, events: str, asked: bytes, count: int
+) -> None:
+    async def play(port: int, _: Any) -> bytes:
+        line = await Line.to(port)
+        line.send(asked)
+        line.writer.write_eof()
+        async with asyncio.timeout(5):
+            return await line.reader.read()
+
+    answers = serve_and_play(folder, events, play, SHORT)
+    assert answers.count(b"HTTP/1.1 2") == count
+
+
+@pytest.mark.parametrize("asked", [b"", HOT[:-4], EVENTS[:-4], HEALTH + HOT[:-4]])
+def test_half_a_request_that_ends_is_let_go_at_once(
+    folder: Path, events: str, asked: bytes
+) -> None:
+    async def play(port: int, _: Any) -> float:
+        line = await Line.to(port)
+        line.send(asked)
+        line.writer.write_eof()
+        return await ended(line, 5)
+
+    long = Settings(max_waiting=60.0, head_seconds=30.0, body_seconds=30.0, idle_seconds=30.0)
+    assert serve_and_play(folder, events, play, long) < 3

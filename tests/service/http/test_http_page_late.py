@@ -1,4 +1,6 @@
-"""Answers that come late, in a real browser: none is drawn over a newer one or another view."""
+"""Answers that come late or not at all, in a real browser: none is drawn over a newer one or over
+another view, and what went wrong is said where the answer would stand.
+"""
 
 from __future__ import annotations
 
@@ -193,3 +195,42 @@ def test_a_picked_item_has_its_own_neighbours(visit: Any) -> None:
     picked = page.locator(".map h2").inner_text()
     late.come()
     assert page.locator(".map h2").inner_text() == picked
+
+
+def test_a_service_that_is_gone_is_said_where_the_answer_would_stand(
+    browser: Any, site: str
+) -> None:
+    context = browser.new_context()
+    page = context.new_page()
+    page.goto(f"{site}/#explore")
+    page.wait_for_selector("main[data-ready=explore]")
+    context.route("**/v1/**", lambda route: route.abort())
+    page.locator("section[aria-labelledby=find-title] [data-add]:enabled").first.click()
+    recs = page.locator("section[aria-labelledby=recs-title]")
+    recs.locator("text=can't be reached").wait_for()
+    assert recs.locator(".items li").count() == 0
+    assert page.locator("section[aria-labelledby=filter-title] >> text=reached").count() == 0
+    context.unroute("**/v1/**")
+    recs.locator("button:has-text('Try again')").click()
+    page.wait_for_selector("text=from 1 past item")
+    assert recs.locator(".items li").count() == 10
+    context.close()
+
+
+def test_a_busy_service_is_asked_again(browser: Any, site: str) -> None:
+    context, refused = browser.new_context(), []
+
+    def once(route: Any) -> None:
+        if refused:
+            route.continue_()
+        else:
+            refused.append(1)
+            body = '{"error": {"code": "overloaded", "message": "busy"}}'
+            route.fulfill(status=503, body=body, content_type="application/json")
+
+    context.route("**/v1/items?limit=10", once)
+    page = context.new_page()
+    page.goto(f"{site}/#explore")
+    page.wait_for_selector("section[aria-labelledby=find-title] .items li")
+    assert refused
+    context.close()

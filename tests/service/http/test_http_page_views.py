@@ -1,6 +1,4 @@
-"""The page's views of users, items, events and time in a real browser; links, images, faults of the
-network.
-"""
+"""The page's views of users, items, events and time in a real browser; links, images."""
 
 from __future__ import annotations
 
@@ -303,45 +301,6 @@ def test_the_keyboard_stays_where_it_was_after_adding(visit: Any) -> None:
         page.wait_for_function("document.activeElement.matches('[data-add]:enabled')")
         inside = "!!document.activeElement.closest('[aria-labelledby=find-title]')"
         assert page.evaluate(inside)
-
-
-def test_a_service_that_is_gone_is_said_where_the_answer_would_stand(
-    browser: Any, site: str
-) -> None:
-    context = browser.new_context()
-    page = context.new_page()
-    page.goto(f"{site}/#explore")
-    page.wait_for_selector("main[data-ready=explore]")
-    context.route("**/v1/**", lambda route: route.abort())
-    page.locator("section[aria-labelledby=find-title] [data-add]:enabled").first.click()
-    recs = page.locator("section[aria-labelledby=recs-title]")
-    recs.locator("text=can't be reached").wait_for()
-    assert recs.locator(".items li").count() == 0
-    assert page.locator("section[aria-labelledby=filter-title] >> text=reached").count() == 0
-    context.unroute("**/v1/**")
-    recs.locator("button:has-text('Try again')").click()
-    page.wait_for_selector("text=from 1 past item")
-    assert recs.locator(".items li").count() == 10
-    context.close()
-
-
-def test_a_busy_service_is_asked_again(browser: Any, site: str) -> None:
-    context, refused = browser.new_context(), []
-
-    def once(route: Any) -> None:
-        if refused:
-            route.continue_()
-        else:
-            refused.append(1)
-            body = '{"error": {"code": "overloaded", "message": "busy"}}'
-            route.fulfill(status=503, body=body, content_type="application/json")
-
-    context.route("**/v1/items?limit=10", once)
-    page = context.new_page()
-    page.goto(f"{site}/#explore")
-    page.wait_for_selector("section[aria-labelledby=find-title] .items li")
-    assert refused
-    context.close()
 
 
 def test_the_explorer_shows_and_tries_every_call(visit: Any, site: str) -> None:

@@ -21,6 +21,12 @@ from cofactor.data.readers.kinds import weighted
 from cofactor.data.readers.raw import Fault, Raw
 from cofactor.data.readers.values import settle, shape_hint
 
+_TOTALS = frozenset(
+    (
+        *("total", "totals", "grand total", "sum", "summe", "gesamt", "gesamtsumme", "insgesamt"),
+        *("somme", "suma", "totale", "totaal", "итого", "всего", "合计", "总计", "合計", "総計"),
+    )
+)
 # What may stand between cells that hold nothing.
 _BETWEEN = " \t,;|:'\""
 
@@ -53,6 +59,8 @@ def assemble(raw: Raw, options: Options) -> Events:
         columns.append(found.column)
         missing.append(found.missing)
     _leave_out_empty(raw, missing, left_out)
+    for what, column in zip(("user", "item"), columns, strict=True):
+        _fault(faults, f"a total in place of the {what}", _total(column, raw.values))
     if raw.values is not None:
         _check_values(raw, options, faults, left_out)
     if raw.times is not None:
@@ -72,6 +80,19 @@ def assemble(raw: Raw, options: Options) -> Events:
         notes=tuple(raw.notes),
     )
     return events.noted(*doubts(events.values))
+
+
+def _total(column: pa.ChunkedArray, values: np.ndarray | None) -> np.ndarray:
+    """The last row if it sums up the others, as spreadsheets and reports end, int64 [0 or 1]."""
+    last = len(column) - 1
+    word = str(column[last].as_py()).lower().rstrip(":")
+    if word not in _TOTALS or last < 1:
+        return np.zeros(0, np.int64)
+    if values is not None and np.isfinite(values).all():
+        whole = float(values[:-1].sum(dtype=np.float64))
+        if abs(whole - values[-1]) > 1e-3 * abs(whole):
+            return np.zeros(0, np.int64)
+    return np.array([last])
 
 
 def _leave_out_empty(raw: Raw, missing: Sequence[np.ndarray], left_out: np.ndarray) -> None:

@@ -110,7 +110,10 @@ def _of_numbers(
             faults.append(("a time that is no date as the others are (yyyymmdd ...)", odd))
         return dates, odd
     if unit is None and clock.are_serial_days(times) and "date" in name.lower():
-        raw.notes.append("times are a spreadsheet's days (since 30 December 1899); read as dates")
+        raw.notes.append(
+            "times are a spreadsheet's days (since 30 December 1899); read as dates,"
+            " without the time of day"
+        )
         return clock.of_serial_days(times), np.zeros(0, np.int64)
     ticks = clock.of_ticks(times) if unit is None else None
     if ticks is not None:

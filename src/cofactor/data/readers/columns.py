@@ -166,6 +166,7 @@ def _by_name(names: Sequence[str], free: Sequence[str], taken: set[str]) -> dict
     for role in free:
         found = next((by_fold[usual] for usual in USUAL[role] if usual in by_fold), None)
         if found is not None:
+            found = name_words.with_id(found, by_fold.values()) or found
             roles[role] = by_fold.pop(folded(found))
     for role in free:
         said = [name for name in by_fold.values() if name_words.role_of(name) == role]

@@ -19,6 +19,7 @@ from cofactor.base.errors import DataError
 from cofactor.data.readers import times as clock
 from cofactor.data.readers.block_parser import WORDS, Unconvertible, parsed
 from cofactor.data.readers.columns import Options, find_roles, roles_note
+from cofactor.data.readers.headers import LEGACY
 from cofactor.data.readers.lines import (
     NotUtf8,
     as_utf8,
@@ -28,6 +29,7 @@ from cofactor.data.readers.lines import (
     record_end,
 )
 from cofactor.data.readers.list_cells import explode_lists
+from cofactor.data.readers.open_quotes import refuse_swallowed
 from cofactor.data.readers.plain_numbers import LARGE, Columns, read_plain
 from cofactor.data.readers.positions import counting
 from cofactor.data.readers.raw import Raw
@@ -106,9 +108,12 @@ def read_text_table(
         block = latin(block).encode()
         notes.append(f"{entry.name}: not UTF-8, so read as Latin-1")
     kept = _Kept(dialect, {})
-    block = kept.body(one_line_end(block, quoted=dialect.quoted))
+    whole = one_line_end(block, quoted=dialect.quoted)
+    block = kept.body(whole)
+    above = whole.count(b"\n") - block.count(b"\n")
     types = {name: pa.string() for name in text}
     table = parsed(block, dialect, kept.on_malformed, None, types, entry.shown)
+    refuse_swallowed(block, dialect, table.num_rows + kept.n_malformed, above, entry.shown)
     kept.refuse(entry, options, notes)
     return table, notes
 
@@ -127,6 +132,7 @@ class _Kept:
     bare: bool = True
     n_rows: int = 0
     n_malformed: int = 0
+    n_lines: int = 0
     malformed: list[str] = field(default_factory=list)
     lines_due: int = -1
     day_first: list[tuple[int, np.ndarray]] = field(default_factory=list)
@@ -249,9 +255,7 @@ def _read_as(
     types: dict[str, pa.DataType] = {name: first.get(role, WORDS) for role, name in roles.items()}
     with options.progress.task(f"reading {entry.name}", None) as task:
         for block in ahead(line_blocks(entry, dialect)):
-            table = _typed(kept.body(block), dialect, kept, roles, types, entry.shown)
-            if table is not None:
-                kept.add(table)
+            _add(kept, block, types, entry.shown)
             task.advance(len(block))
     notes = _notes(roles, dialect)
     kept.refuse(entry, options, notes)
@@ -294,6 +298,8 @@ def _plain_raw(
 
 def _notes(roles: Mapping[str, str], dialect: Dialect) -> list[str]:
     notes = [roles_note(roles, dialect.names, headed=dialect.cells is None)]
+    if dialect.encoding in LEGACY:
+        notes.append(f"read as {dialect.encoding}")
     if dialect.title:
         notes.append(f"left out the lines above the header: {dialect.title!r} ...")
     index = None if dialect.cells is None else counting(dialect.cells)
@@ -302,13 +308,21 @@ def _notes(roles: Mapping[str, str], dialect: Dialect) -> list[str]:
     return notes
 
 
+def _add(kept: _Kept, block: bytes, types: dict[str, pa.DataType], source: str) -> None:
+    """Parse a block and keep its columns."""
+    body = kept.body(block)
+    above = kept.n_lines + block.count(b"\n") - body.count(b"\n")
+    before = kept.n_malformed
+    table = _typed(body, kept, types, source)
+    if table is not None:
+        n_records = table.num_rows + kept.n_malformed - before
+        refuse_swallowed(body, kept.dialect, n_records, above, source)
+        kept.add(table)
+    kept.n_lines += block.count(b"\n")
+
+
 def _typed(
-    block: bytes,
-    dialect: Dialect,
-    kept: _Kept,
-    roles: Mapping[str, str],
-    types: dict[str, pa.DataType],
-    source: str,
+    block: bytes, kept: _Kept, types: dict[str, pa.DataType], source: str
 ) -> pa.Table | None:
     """A block's columns; values or times that aren't numbers are read as text, which later
     blocks then are too. Values of earlier blocks need their texts too (``1.000`` may be a thousand
@@ -319,19 +333,20 @@ def _typed(
     seen = kept.n_malformed, len(kept.malformed)
     while True:
         try:
-            return parsed(block, dialect, kept.on_malformed, list(roles.values()), types, source)
+            columns = list(kept.roles.values())
+            return parsed(block, kept.dialect, kept.on_malformed, columns, types, source)
         except Unconvertible as error:
             kept.n_malformed = seen[0]
             del kept.malformed[seen[1] :]
             left = [
                 name
-                for role, name in roles.items()
+                for role, name in kept.roles.items()
                 if role in ("value", "time") and types[name] in (pa.float32(), pa.int64())
             ]
             if not left:
                 raise
             name = error.column if error.column in left else left[-1]
-            is_value = name == roles.get("value")
+            is_value = name == kept.roles.get("value")
             if is_value and kept.n_rows:
                 raise _LateWords from None
             types[name] = WORDS if is_value else pa.string()

@@ -66,11 +66,15 @@ def whole_table(source: Any, columns: Iterable[str] | None = None) -> pa.Table:
             return whole.to_arrow()
         except (pa.ArrowException, TypeError, ValueError, OverflowError):
             # Some column mixes types, or holds what Arrow hasn't.
-            return pa.table({name: column_of(whole[name].to_list()) for name in whole.columns})
+            return pa.table({name: _of_series(whole[name]) for name in whole.columns})
     if hasattr(source, "__arrow_c_stream__"):
         table = pa.table(source)
         return table if columns is None else table.select(list(columns))
     raise ArgumentError(f"a data frame was expected, not {type(source).__name__}.")
+
+
+def _of_series(series: Any) -> pa.Array | pa.ChunkedArray:
+    return series.to_arrow() if series.dtype.is_float() else column_of(series.to_list())
 
 
 def read_frame(source: Any, options: Options, name: str = "data frame") -> Raw:
@@ -184,6 +188,8 @@ def read_tuples(source: Iterable[Any], options: Options) -> Raw:
         records = [dict(zip(rows[0], row, strict=False)) for row in rows[1:]]
         return read_frame(table_of(records), options, "rows")
     odd = next((row for row in rows if not _is_row(row)), None)
+    if odd is not None and hasattr(odd, "tocoo"):
+        raise DataError("a matrix is read alone, not in a list.", source="rows")
     if odd is not None or len({len(row) for row in rows}) != 1:
         if odd is None:
             odd = next(row for row in rows if len(row) != len(rows[0]))
@@ -221,6 +227,7 @@ def _is_row(row: Any) -> bool:
     return (
         hasattr(row, "__len__")
         and not isinstance(row, (str, bytes, Mapping))
+        and not hasattr(row, "tocoo")
         and 2 <= len(row) <= 4
     )
 
@@ -239,16 +246,23 @@ def of_array(array: np.ndarray) -> Any:
         If it is neither.
     """
     if array.dtype.names:
-        return pa.table({n: column_of(array[n].tolist()) for n in array.dtype.names})
+        return pa.table({n: _of_cells(array[n]) for n in array.dtype.names})
     if array.ndim == 2 and len(array) > 1 and _is_header(array[0]):
         names = [str(name) for name in array[0]]
         return pa.table({n: column_of(c.tolist()) for n, c in zip(names, array[1:].T, strict=True)})
     if array.ndim == 2 and 2 <= array.shape[1] <= 4 and array.dtype.kind in "iufUO":
-        return pa.table({str(n): column_of(array[:, n].tolist()) for n in range(array.shape[1])})
+        return pa.table({str(n): _of_cells(array[:, n]) for n in range(array.shape[1])})
     raise ArgumentError(
         f"an array must have rows (user, item[, value[, time]]), not the shape {array.shape} of"
         f" {array.dtype}; a matrix of users by items is read as scipy.sparse.csr_matrix(array)."
     )
+
+
+def _of_cells(cells: np.ndarray) -> pa.Array:
+    """A column of an array; narrow floats stay so, since their width tells which ids they hold."""
+    if cells.dtype in (np.float32, np.float16):
+        return pa.array(np.ascontiguousarray(cells))
+    return column_of(cells.tolist())
 
 
 def of_mapping(source: Mapping[Any, Any]) -> pa.Table:

@@ -10,6 +10,11 @@ from cofactor.data.readers.columns import Options, folded, refuse_repeated
 from cofactor.data.readers.usual_names import DESCRIBING, USUAL
 
 _KNOWN = frozenset(DESCRIBING).union(*USUAL.values())
+# Of shops' older programs; the first that knows a header's names is taken.
+LEGACY = (
+    *("cp1251", "shift_jis", "gb18030", "big5", "euc_kr", "cp1250", "cp1253", "cp1254", "koi8_r"),
+    *("cp850", "mac_roman"),
+)
 _DIGIT = re.compile(r"\d")
 # Rows below a header whose names say nothing.
 _ENOUGH = 5
@@ -89,6 +94,24 @@ def _above_digits(first: Sequence[str], rest: Sequence[Sequence[str]]) -> bool:
     return len(below) == len(rest) and any(
         all(_DIGIT.search(row[n]) for row in below) for n in range(len(first))
     )
+
+
+def header_encoding(sample: bytes) -> str | None:
+    """Return the encoding other than UTF-8 and Latin-1 in which a header's names are usual ones;
+    None if the header is clear without it, or if there is no such.
+    """
+    line = sample.replace(b"\r", b"\n").partition(b"\n")[0]
+    if line.isascii() or _known_in(line, "utf-8") or _known_in(line, "cp1252"):
+        return None
+    return next((name for name in LEGACY if _known_in(line, name)), None)
+
+
+def _known_in(line: bytes, encoding: str) -> bool:
+    try:
+        fields = re.split(r"[,;\t|]", line.decode(encoding))
+    except UnicodeDecodeError:
+        return False
+    return sum(folded(name.strip(" \"'")) in _KNOWN for name in fields) > 1
 
 
 def has_roles(names: Iterable[str]) -> bool:

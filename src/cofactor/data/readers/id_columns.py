@@ -180,13 +180,14 @@ def _whole(column: pa.ChunkedArray) -> pa.ChunkedArray | None:
         if pc.any(pc.match_substring_regex(texts, r"\.[0-9]*[1-9]|[eE]-")).as_py():
             return None
         return pc.replace_substring_regex(texts, r"\.0*$", "")
+    # Beyond it, floats no longer tell neighbours apart.
+    exact = {16: 2**11, 32: 2**24}.get(column.type.bit_width, 2**53)
     column = column.cast(pa.float64())
     absent = np.asarray(pc.or_kleene(column.is_null(), pc.is_nan(column)).fill_null(True))
     whole = np.where(absent, 0.0, np.asarray(column.fill_null(0.0), np.float64))
     if not (np.isfinite(whole).all() and (whole == np.floor(whole)).all()):
         return None
-    # From here on floats no longer tell neighbours apart.
-    if np.abs(whole).max(initial=0) >= 2**53:
+    if np.abs(whole).max(initial=0) >= exact:
         return None
     return pa.chunked_array([pa.array(whole.astype(np.int64), mask=absent)])
 

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Iterable
 
 _USER = """user users customer client kunde kunden benutzer nutzer utilisateur usuario cliente
     utente patron borrower member membership reader subscriber listener visitor buyer
@@ -29,6 +30,8 @@ _FILL = "de du d la le les des der the of per par per and"
 USER, ITEM, VALUE, ACT, ID, TIME, FILL = (
     frozenset(words.split()) for words in (_USER, _ITEM, _VALUE, _ACT, _ID, _TIME, _FILL)
 )
+# A number (``track no``) may count something else.
+_SURELY_ID = frozenset(("id", "sku", "code", "key", "uuid", "guid", "ean", "asin", "isbn"))
 # Words for who, what, when and how much; and the words that may stand beside them.
 _ROLES = {
     "user": (USER, ID),
@@ -64,6 +67,14 @@ def mentions(name: str, role: str) -> bool:
     """Return whether a word of a name says a role, whatever stands beside it."""
     nouns, _ = _ROLES[role]
     return bool(set(words(name)) & nouns)
+
+
+def with_id(name: str, others: Iterable[str]) -> str | None:
+    """Return the other name that says the same with a word for ids: ``Product SKU`` beside
+    ``Product``, which holds titles then; None if there is none.
+    """
+    base = set(words(name))
+    return next((o for o in others if base < set(words(o)) <= base | _SURELY_ID), None)
 
 
 def is_id(name: str) -> bool:

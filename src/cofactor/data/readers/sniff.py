@@ -16,6 +16,7 @@ from cofactor.data.readers.headers import (
     distinct_names,
     has_numbered_names,
     has_roles,
+    header_encoding,
     is_header,
     titles_above,
 )
@@ -102,7 +103,7 @@ def sniff(sample: bytes, options: Options, source: str, *, whole: bool) -> Diale
     DataError
         If the file is empty, has a single column, or its header repeats a name.
     """
-    encoding, bom = encoding_of(sample, options.encoding)
+    encoding, bom = _encoding(sample, options)
     text = decoded(sample[bom:], encoding, options.encoding, source)
     numbered = _first_lines(text, source, options.delimiter, whole=whole)
     delimiter, quoted, numbered, title = _separators(numbered, options)
@@ -148,6 +149,13 @@ def _without_comments(numbered: list[tuple[int, str]]) -> list[tuple[int, str]]:
     if count and has_roles(re.split(r"[\s,;|]+", numbered[count - 1][1].lstrip("%# "))):
         count -= 1
     return numbered[count:]
+
+
+def _encoding(sample: bytes, options: Options) -> tuple[str, int]:
+    encoding, bom = encoding_of(sample, options.encoding)
+    if encoding == "utf-8" and options.encoding is None:
+        encoding = header_encoding(sample[bom:]) or encoding
+    return encoding, bom
 
 
 def _separators(

@@ -161,9 +161,13 @@ def _read(
 ) -> Raw:
     # A view may compute for ever before it gives anything.
     last = [time.monotonic()]
+    # ATTACH would make a file.
+    connection.setlimit(sqlite3.SQLITE_LIMIT_ATTACHED, 0)
     connection.set_progress_handler(lambda: time.monotonic() - last[0] > _PATIENCE, 1_000_000)
     cursor = connection.execute(statement)
-    names = [column[0] for column in cursor.description or ()]
+    if cursor.description is None:
+        raise DataError("the query gives no columns; it must be a SELECT.", source=url)
+    names = [column[0] for column in cursor.description]
     refuse_repeated(names, url)
     roles = find_roles(names, options, url)
     columns = ", ".join(_quoted(name) for name in roles.values())

@@ -286,7 +286,8 @@ def _by_form(column: pa.ChunkedArray | pa.Array, form: str) -> np.ndarray:
 
 def _texts(column: pa.ChunkedArray | pa.Array) -> ParsedTimes:
     texts = column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column
-    texts = pc.utf8_trim_whitespace(texts)
+    # Browsers write 1:05\u202fPM.
+    texts = pc.replace_substring_regex(pc.utf8_trim_whitespace(texts), "[\u00a0\u202f]", " ")
     if pc.any(pc.starts_with(texts, "{")).as_py():
         # {"$date": ...} of MongoDB, with or without $numberLong.
         texts = pc.replace_substring_regex(texts, r'^\{"\$(?:date|numberLong)": ?(.*)\}$', r"\1")

@@ -110,6 +110,7 @@ def nonempty(mask: np.ndarray, name: str, data: Interactions) -> np.ndarray:
     if mask.any():
         return mask
     raise ArgumentError(
-        f"the {name} part would be empty: of {len(data):,} interactions of {data.n_users:,} users"
-        " the rule gives it none; ask for another share, or use a rule that suits so little data."
+        f"the {name} part would be empty: {len(data):,} interactions of {data.n_users:,} users are"
+        " too few for this rule and share; use the rule 'random' or a larger share, or hold nothing"
+        " out (a share of 0)."
     )

@@ -15,12 +15,12 @@ from cofactor.base.search import between, log
 from cofactor.data.histories import Histories
 from cofactor.data.interactions import Interactions
 from cofactor.models.factors import FactorModel, vector_bytes
+from cofactor.models.implicit.held_out_choice import NOISE_SHARE_ARRAY, Usual, share_for
 from cofactor.models.implicit.ials_defaults import NOISE_SHARE, n_factors
 from cofactor.models.implicit.ials_device import DeviceIALSLearner, on_gpu
 from cofactor.models.implicit.ials_learner import IALSLearner
 from cofactor.models.implicit.ials_reduced import ReducedIALSLearner, reduces
 from cofactor.models.implicit.ials_sharded import ShardedIALSLearner
-from cofactor.models.implicit.noise_share import NOISE_SHARE_ARRAY, Usual, share_for
 from cofactor.models.implicit.normal_equations import FixedItems, NormalEquations
 from cofactor.models.iterative import CURVE_ARRAYS, IterativeModel
 from cofactor.models.traits import ArraySpec, Traits
@@ -171,13 +171,13 @@ class IALS(IterativeModel, FactorModel):
     pairs together weigh 10 times what the observed ones do, on data of any size. The number that
     was used is kept in the state as ``alpha0``; `fold_in` and `explain` take it from there. The
     regularization and the number of factors follow the data too, where they aren't set; the rules
-    are in `cofactor.models.implicit.ials_defaults`. The regularization is once or twice 1.5 times
-    less or more than its rule says if that ranks held-out interactions of the training data
-    significantly better (`choose_share`); training within ``max_time`` doesn't try that.
+    are in `cofactor.models.implicit.ials_defaults`. The regularization is that of its rule, or one
+    or two steps of a factor 1.5 below or above it, if that ranks held-out interactions of the
+    training data significantly better (`choose_value`); with ``max_time`` this isn't tried.
 
     Training ends with one solve of all users against the final items, exact or (solver cg) to a
     hundred-thousandth of the residual, so a trained user's vector is what `fold_in` gives for the
-    same history. Vectors stand in the basis in which the items' Gram matrix is diagonal, which
+    same history. Vectors are stored in the basis in which the items' Gram matrix is diagonal, which
     changes no score.
 
     The first epochs find the main directions, for which one step is enough (``warmup_epochs``):

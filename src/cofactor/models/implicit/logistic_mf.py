@@ -14,7 +14,7 @@ from cofactor.base.search import log
 from cofactor.data.histories import Histories
 from cofactor.data.interactions import Interactions
 from cofactor.models.factors import FactorModel
-from cofactor.models.implicit.noise_share import NOISE_SHARE_ARRAY, Usual, share_for
+from cofactor.models.implicit.held_out_choice import NOISE_SHARE_ARRAY, Usual, share_for
 from cofactor.models.implicit.pairwise import (
     MONITORED_NDCG,
     Walk,
@@ -105,9 +105,8 @@ class LogisticMF(IterativeModel, WalkHooks, FactorModel):
     By default λ is ``s α (√m_u + √m_i) / (1 + α m_u m_i / n)``, with m_u and m_i the mean numbers
     of interactions of an interaction's user and item, and n of all: a share s of the largest
     singular value that the gradient of interactions without structure would have (`noise`), where
-    the biases are at their best. s is a half, or a half or a quarter, twice or four times of that
-    if it ranks held-out interactions of the training data significantly better (`choose_share`);
-    training within ``max_time`` doesn't try that.
+    the biases are at their best. s is 1/2, or 1/8, 1/4, 1 or 2 if that ranks held-out interactions
+    of the training data significantly better (`choose_value`); with ``max_time`` this isn't tried.
 
     Source: Johnson 2014, "Logistic matrix factorization for implicit feedback data".
     """

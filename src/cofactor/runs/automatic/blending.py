@@ -22,7 +22,7 @@ from cofactor.runs.automatic.trials import Allowance, FamilyTrial
 from cofactor.runs.samples import few_users, with_users
 from cofactor.runs.words import word
 
-# A model that is further below the best one isn't worth its time in a blend.
+# A model that is further behind the best one isn't worth its time in a blend.
 _WORTH = 0.7
 _MODELS = 4
 # Numbers that one choice of weights may look at, and the fewest users that can tell anything.
@@ -78,17 +78,17 @@ def best_blend(
     part
         The validation part.
     metric
-        What decides; a blend is for lists, so ratings have none.
+        What decides.
     allowance
         No other blend is tried once it is used up.
     run
         Seed and threads.
     """
-    worth = [a for a in attempts if a.model is not None and a.score >= _WORTH * attempts[0].score]
-    worth = worth[:_MODELS]
-    if metric.family == "rating" or part.candidates is not None or len(worth) < 2:
+    worth = [a for a in attempts if a.model is not None and _is_worth(a, attempts[0])][:_MODELS]
+    rates = metric.family == "rating"
+    if len(worth) < 2 or (part.candidates is not None and not rates):
         return None
-    users = few_users(part, _most(worth[0])).user_rows
+    users = part.user_rows if rates else few_users(part, _most(worth[0])).user_rows
     if len(users) < 2 * _USERS:
         return None
     halves = with_users(part, users[::2]), with_users(part, users[1::2])
@@ -117,6 +117,11 @@ def best_blend(
         float(adjusted[list(gains).index(group)]),
         _measured(blend, part, metric, trial.run)[str(metric)],
     )
+
+
+def _is_worth(attempt: FamilyTrial, best: FamilyTrial) -> bool:
+    low, high = sorted((abs(attempt.score), abs(best.score)))
+    return low >= _WORTH * high
 
 
 def _most(attempt: FamilyTrial) -> int:
@@ -164,20 +169,23 @@ def _of(attempts: Sequence[FamilyTrial], part: Part, metric: Metric, run: Run) -
         assert model is not None
         arrays |= {f"{n}_{name}": array for name, array in model.state().items()}
     assert models[0] is not None
-    config = blend_config(attempts, metric.cutoff or 10)
+    config = blend_config(attempts, metric)
     blend = Blend.from_state(config, arrays, models[0].data)
     return blend.choose_weights(part, run)
 
 
-def blend_config(attempts: Sequence[FamilyTrial], k: int) -> Any:
-    """Return the configuration of a blend without weights."""
+def blend_config(attempts: Sequence[FamilyTrial], metric: Metric) -> Any:
+    """Return the configuration of a blend without weights, for what decides."""
     words = [
         f"{n}.{name}={word(value)}"
         for n, attempt in enumerate(attempts, 1)
         for name, value in _own(attempt.family, attempt.config).items()
     ]
     return Blend.Config(
-        models=tuple(a.family.name for a in attempts), model_settings=tuple(words), choose_at=k
+        models=tuple(a.family.name for a in attempts),
+        model_settings=tuple(words),
+        scale="none" if metric.family == "rating" else "std",
+        choose_at=metric.cutoff or 10,
     )
 
 

@@ -64,6 +64,7 @@ class Race:
         self.lanes = list(self._lanes())
         self.speed: float | None = None
         self.interrupted = False
+        self.said = ""
 
     @property
     def sampled(self) -> bool:
@@ -150,7 +151,9 @@ class Race:
                 lane.dropped = "behind the others"
         if running:
             names = ", ".join(f"{lane.family.name} {self._shown(lane)}" for lane in running[:most])
-            self.run.progress.say(f"{self.allowance.used:.0f} s: {names}")
+            if names != self.said:
+                self.run.progress.say(f"{self.allowance.used:.0f} s: {names}")
+            self.said = names
 
     def _shown(self, lane: Lane) -> str:
         found = lane.best()

@@ -74,7 +74,7 @@ def _how(race: Race, best: FamilyTrial) -> str:
     tried = sum(len(lane.attempts) for lane in race.lanes)
     families = sum(bool(lane.attempts) for lane in race.lanes)
     said = (
-        f"{tried} settings of {families} models were tried in"
+        f"{tried} setting{'s' * (tried != 1)} of {families} model{'s' * (families != 1)} tried in"
         f" {race.allowance.now() - race.allowance.began:.0f} s."
     )
     if race.sampled:

@@ -29,6 +29,7 @@ CLOSED_FORM: dict[str, dict[str, Any]] = {
         "item_exponent": 0.4,
         "ideal_weight": 1.0,
         "spectral_power": 1.0,
+        "iterations": 3,
     },
     "graph_filter:recency": {
         "factors": 1024,
@@ -36,6 +37,7 @@ CLOSED_FORM: dict[str, dict[str, Any]] = {
         "item_exponent": 0.4,
         "ideal_weight": 0.6,
         "spectral_power": 1.0,
+        "iterations": 3,
         "recency_half_life": 5.0,
         "recency_floor": 0.1,
     },

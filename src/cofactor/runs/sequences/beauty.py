@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from cofactor.base.run import Run
 from cofactor.data import datasets
-from cofactor.models import blend
+from cofactor.models import blend_settings
 from cofactor.models.sequence import transformer, transitions
 from cofactor.runs.board import Board, BoardEntry, Measure, closing, measured
 
@@ -61,7 +61,7 @@ def _entries() -> tuple[BoardEntry, ...]:
         ),
         BoardEntry(
             model="blend",
-            settings=blend.PRESETS[f"{NAME} with text"],
+            settings=blend_settings.PRESETS[f"{NAME} with text"],
             label="blend, titles",
             reads="text",
             bars={"hit@10": 0.118, "ndcg@10": 0.073},

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from cofactor.base.run import Run
 from cofactor.data import datasets
-from cofactor.models import blend
+from cofactor.models import blend_settings
 from cofactor.models.sequence import sequence_linear, transformer, transitions
 from cofactor.runs.board import Board, BoardEntry, Measure, closing, measured
 
@@ -35,7 +35,7 @@ def recipe(run: Run) -> Board:
             label="sequence_linear",
             bars={"hit@10": 0.285, "ndcg@10": 0.171},
         ),
-        BoardEntry(model="blend", settings=blend.PRESETS[NAME], label="blend"),
+        BoardEntry(model="blend", settings=blend_settings.PRESETS[NAME], label="blend"),
         BoardEntry(
             model="transformer",
             settings=transformer.PRESETS[NAME],

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from cofactor.base.run import Run
 from cofactor.data import datasets
-from cofactor.models import blend
+from cofactor.models import blend_settings
 from cofactor.models.sequence import transitions
 from cofactor.runs.board import Board, BoardEntry, Measure, closing, measured
 
@@ -39,7 +39,7 @@ def recipe(run: Run) -> Board:
         ),
         BoardEntry(
             model="blend",
-            settings=blend.PRESETS[f"{NAME} with text"],
+            settings=blend_settings.PRESETS[f"{NAME} with text"],
             label="blend, text",
             reads="text",
         ),

@@ -188,7 +188,7 @@ class Experiments:
             return []
         except msgspec.MsgspecError as error:
             raise ArtifactError(
-                f"{self.path} can't be read: {error}; mend it, or delete it: then there are no"
+                f"{self.path} can't be read: {error}; fix it, or delete it: then there are no"
                 " experiments."
             ) from None
 

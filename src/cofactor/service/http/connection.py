@@ -96,6 +96,7 @@ class Connection(H11Protocol):
     since = 0.0  # when the present phase began
     begun = False  # whether bytes of the next request have come
     answered = False  # whether a request was ever answered
+    ended = False  # whether the client has sent all that it will
     _unsent_since: float | None = None
 
     def connection_made(self, transport: Any) -> None:
@@ -116,14 +117,18 @@ class Connection(H11Protocol):
         """Whether a request is whole, or at least its head, and not answered yet."""
         return self.cycle is not None and not self.cycle.response_complete
 
+    @property
+    def receiving(self) -> bool:
+        """Whether the body of the request under way isn't whole."""
+        return self.cycle is not None and not self.cycle.response_complete and self.cycle.more_body
+
     def is_late(self, now: float) -> bool:
         """Return whether the present phase takes longer than it may."""
         settings = self.limits.settings
         if self._unsent_since is not None and now - self._unsent_since > settings.send_seconds:
             return True
         if self.busy:
-            receiving = self.cycle is not None and self.cycle.more_body
-            return receiving and now - self.since > settings.body_seconds
+            return self.receiving and now - self.since > settings.body_seconds
         fresh = self.begun or not self.answered
         return now - self.since > (settings.head_seconds if fresh else settings.idle_seconds)
 
@@ -135,11 +140,22 @@ class Connection(H11Protocol):
                 self.since = self.loop.time()
         super().data_received(data)
 
+    def eof_received(self) -> bool:  # type: ignore[override]
+        """Keep the connection of a client that has said all and still listens (`nc -N`)."""
+        self.ended = True
+        return self.busy and not self.receiving
+
+    def close_if_ended(self) -> None:
+        """Close the connection of a client that has said all and has its answers."""
+        if self.ended and not self.busy:
+            self.transport.close()
+
     def on_response_complete(self) -> None:
         """Go on to what is between two requests, or to the next one."""
         self.answered, self.since = True, self.loop.time()
         super().on_response_complete()
         self.begun = self.conn.their_state is not h11.IDLE or bool(self.conn.trailing_data[0])
+        self.close_if_ended()
 
     def pause_writing(self) -> None:
         """Note that what was answered isn't read."""

@@ -193,6 +193,7 @@ class FastConnection(Connection):
             data, self.held = self.held, b""
             self.flow.resume_reading()
             self.data_received(data)
+        self.close_if_ended()
 
     def _written(self, raw: bytes) -> None:
         self._unset_keepalive_if_required()

@@ -1,5 +1,5 @@
-"""How much of the data's noise a regularization is for: chosen on held-out training interactions,
-since data of one shape differ in it.
+"""Values of settings chosen on held-out training interactions, where data of one shape differ in
+what is right: how much of the noise a regularization is for, how much an ideal filter weighs.
 """
 
 from __future__ import annotations
@@ -28,17 +28,18 @@ _CUTOFF = 100  # of nDCG; by 10 items alone far fewer users tell candidates apar
 # Paired t from which another share counts as better: .05 for two comparisons, two-sided.
 _LEAST_T = 2.24
 
-# fit(data, share, run): a model with that share.
+# fit(data, value, run): a model with that value.
 Fit = Callable[[Interactions, float, Run], Recommender]
 # How the state of a model keeps its share; models of older versions have none.
 NOISE_SHARE_ARRAY = {"noise_share": ArraySpec("float64", ("1",), optional=True)}
 
 
 class Usual(NamedTuple):
-    """The share that is right for most data, and by which factor others differ from it."""
+    """The value that is right for most data, by which factor others differ, and of what it is."""
 
-    share: float
+    value: float
     step: float
+    name: str = "regularization"
 
 
 def share_for(model: Any, data: Interactions, run: Run, usual: Usual, fit: Fit) -> float:
@@ -48,54 +49,54 @@ def share_for(model: Any, data: Interactions, run: Run, usual: Usual, fit: Fit) 
     if model._before is not None:
         return float(model._before.noise_share[0])
     if model.config.regularization is not None or model._max_time is not None:
-        return usual.share
-    return choose_share(fit, data, usual, run)
+        return usual.value
+    return choose_value(fit, data, usual, run)
 
 
-def choose_share(fit: Fit, data: Interactions, usual: Usual, run: Run) -> float:
-    """Return the usual share, or one a step or two below or above it where that ranks held-out
+def choose_value(fit: Fit, data: Interactions, usual: Usual, run: Run) -> float:
+    """Return the usual value, or one a step or two below or above it where that ranks held-out
     interactions significantly better.
 
     A fifth of each user's interactions is held out, of as many random users as have about 20,000 in
     all. Two to four models are fitted on the rest, and compared by the paired t-test of users'
-    nDCG@100. The usual share stays where fewer than 100 users have held-out interactions.
+    nDCG@100. The usual value stays where fewer than 100 users have held-out interactions.
 
     Parameters
     ----------
     fit
-        Returns a fitted model for data, a share and a run.
+        Returns a fitted model for data, a value and a run.
     data
         The training interactions.
     usual
-        The share that is right for most data, and the step.
+        The value that is right for most data, the step, and the name for what is said.
     run
         Seed and threads; an engine and a device are left alone, so that the choice is the same
         without them.
     """
     # Below three interactions a fifth is none.
     if np.count_nonzero(data.user_counts >= 3) < FEWEST:
-        return usual.share
+        return usual.value
     parts = split(_some_users(data, run), "per-user", test=_HELD_OUT, seed=run.seed)
     if len(parts.test.user_rows) < FEWEST:
-        return usual.share
+        return usual.value
     alone = replace(run, progress=SilentProgress(), engine=None, device="cpu")
     measure = partial(_measured, fit, parts, alone)
     try:
-        values = measure(usual.share)
+        values = measure(usual.value)
         for step in (1 / usual.step, usual.step):
-            best = usual.share
-            for tried in (usual.share * step, usual.share * step**2):
+            best = usual.value
+            for tried in (usual.value * step, usual.value * step**2):
                 found = measure(tried)
                 if _t(found - values) < _LEAST_T:
                     break
                 best, values = tried, found
-            if best != usual.share:
-                run.progress.say(f"regularization: {best / usual.share:.3g} times the usual one")
+            if best != usual.value:
+                run.progress.say(f"{usual.name}: {best / usual.value:.3g} times the usual one")
                 return best
     # Training that diverges here does so on all of the data too, and is explained there.
     except CofactorError:
         pass
-    return usual.share
+    return usual.value
 
 
 def _some_users(data: Interactions, run: Run) -> Interactions:
@@ -107,9 +108,9 @@ def _some_users(data: Interactions, run: Run) -> Interactions:
     return data.where(chosen[data.user_rows]).compact()
 
 
-def _measured(fit: Fit, parts: Split, run: Run, share: float) -> np.ndarray:
+def _measured(fit: Fit, parts: Split, run: Run, value: float) -> np.ndarray:
     """Each user's nDCG, float64 [n_users]."""
-    model, users = fit(parts.train, share, run), parts.test.user_rows
+    model, users = fit(parts.train, value, run), parts.test.user_rows
     return validation.users_ndcg(model, parts.test, users, _CUTOFF, n_threads=run.n_threads)
 
 

@@ -1,4 +1,4 @@
-"""The share of the noise that logistic MF's regularization is for follows the data."""
+"""Values of settings are chosen on held-out training interactions."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from cofactor.data.interactions import Interactions
 from cofactor.data.splits import split
 from cofactor.data.synthetic import shop
 from cofactor.models import registry
-from cofactor.models.implicit import noise_share
+from cofactor.models.implicit import held_out_choice
+from cofactor.models.implicit.held_out_choice import Usual
 from cofactor.models.implicit.ials import IALS
 from cofactor.models.implicit.ials_defaults import NOISE_SHARE
 from cofactor.models.implicit.logistic_mf import LogisticMF
-from cofactor.models.implicit.noise_share import Usual
 from cofactor.models.implicit.normal_equations import NormalEquations
 from cofactor.models.validation import ndcg
 
@@ -41,7 +41,7 @@ def choose(data: Interactions, good: set[float]) -> tuple[float, list[float]]:
         tried.append(share)
         return registry.create("item_knn" if share in good else "popularity").fit(some, run=run)
 
-    return noise_share.choose_share(fit, data, USUAL, RUN), tried
+    return held_out_choice.choose_value(fit, data, USUAL, RUN), tried
 
 
 @pytest.mark.parametrize(
@@ -70,8 +70,8 @@ def test_candidates_are_fitted_on_a_sample(data: Interactions, monkeypatch: Any)
         sizes.append(len(some))
         return registry.create("popularity").fit(some, run=run)
 
-    monkeypatch.setattr(noise_share, "MOST", len(data) // 2)
-    noise_share.choose_share(fit, data, USUAL, RUN)
+    monkeypatch.setattr(held_out_choice, "MOST", len(data) // 2)
+    held_out_choice.choose_value(fit, data, USUAL, RUN)
     assert max(sizes) < 0.55 * len(data)
 
 
@@ -79,18 +79,18 @@ def test_training_that_diverges_leaves_the_usual_share(data: Interactions) -> No
     def fit(some: Interactions, share: float, run: Run) -> Any:
         raise TrainingError("diverged")
 
-    assert noise_share.choose_share(fit, data, USUAL, RUN) == 0.5
+    assert held_out_choice.choose_value(fit, data, USUAL, RUN) == 0.5
 
 
 @pytest.fixture
 def quarter(monkeypatch: Any) -> list[float]:
     asked: list[float] = []
 
-    def choose_share(fit: Any, data: Interactions, usual: Usual, run: Run) -> float:
-        asked.append(usual.share)
+    def choose_value(fit: Any, data: Interactions, usual: Usual, run: Run) -> float:
+        asked.append(usual.value)
         return 0.25
 
-    monkeypatch.setattr(noise_share, "choose_share", choose_share)
+    monkeypatch.setattr(held_out_choice, "choose_value", choose_value)
     return asked
 
 
@@ -140,7 +140,7 @@ def test_candidates_are_fitted_here_without_engine_and_device(data: Interactions
         return registry.create("popularity").fit(some, run=run)
 
     run = Run(threads=1, device="cuda", engine=cast(Any, object()))
-    noise_share.choose_share(fit, data, USUAL, run)
+    held_out_choice.choose_value(fit, data, USUAL, run)
     assert {(one.device, one.engine) for one in runs} == {("cpu", None)}
 
 
