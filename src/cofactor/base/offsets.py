@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
+
+_COUNTED = 1 << 24  # entries that are counted at a time
 
 
 def offsets(sizes: Any) -> np.ndarray:
@@ -24,7 +27,15 @@ def row_offsets(rows: np.ndarray, n_rows: int) -> np.ndarray:
     n_rows
         How many rows there are.
     """
-    return offsets(np.bincount(rows, minlength=n_rows))
+    return offsets(row_counts(rows, n_rows))
+
+
+def row_counts(rows: np.ndarray, n_rows: int) -> np.ndarray:
+    """Return the number of entries of each row, int64 [n_rows]; see `row_offsets`."""
+    counts = np.zeros(n_rows, np.int64)
+    for start in range(0, len(rows), _COUNTED):  # NumPy widens what it counts
+        counts += np.bincount(rows[start : start + _COUNTED], minlength=n_rows)
+    return counts
 
 
 def pick_rows(indptr: np.ndarray, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -35,3 +46,32 @@ def pick_rows(indptr: np.ndarray, rows: np.ndarray) -> tuple[np.ndarray, np.ndar
     starts, sizes = indptr[rows], indptr[rows + 1] - indptr[rows]
     picked = offsets(sizes)
     return picked, np.repeat(starts - picked[:-1], sizes) + np.arange(picked[-1])
+
+
+def row_blocks(indptr: np.ndarray, most: int = 1 << 22) -> Iterator[tuple[int, int]]:
+    """Yield the first row and the end of blocks of rows that have at most so many entries, or one
+    row.
+    """
+    row, n_rows = 0, len(indptr) - 1
+    while row < n_rows:
+        end = int(np.searchsorted(indptr, indptr[row] + most, side="right")) - 1
+        end = max(row + 1, end)
+        yield row, end
+        row = end
+
+
+def kept_offsets(indptr: np.ndarray, keep: np.ndarray) -> np.ndarray:
+    """Return the offsets of rows of which some entries are kept, int64.
+
+    Parameters
+    ----------
+    indptr
+        int64 [n_rows + 1].
+    keep
+        bool [n]: which entries stay.
+    """
+    sizes = np.empty(len(indptr) - 1, np.int64)
+    for row, end in row_blocks(indptr):
+        own = indptr[row : end + 1]
+        sizes[row:end] = np.diff(offsets(keep[own[0] : own[-1]])[own - own[0]])
+    return offsets(sizes)

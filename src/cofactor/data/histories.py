@@ -10,6 +10,7 @@ import numpy as np
 
 from cofactor.base.errors import ArgumentError
 from cofactor.base.offsets import offsets, pick_rows, row_offsets
+from cofactor.data.mapped import kept
 
 
 @dataclass(frozen=True)
@@ -130,7 +131,7 @@ class Histories:
 
 def picked(array: np.ndarray | None, which: np.ndarray | slice) -> np.ndarray | None:
     """Return the entries at some positions (or under a mask) of an array that may be missing."""
-    return None if array is None else array[which]
+    return None if array is None else kept(array, which)
 
 
 def in_order(

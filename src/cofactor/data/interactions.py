@@ -11,7 +11,7 @@ import numpy as np
 import pyarrow as pa
 
 from cofactor.base import checks
-from cofactor.base.offsets import offsets, pick_rows, row_offsets
+from cofactor.base.offsets import kept_offsets, offsets, pick_rows, row_counts
 from cofactor.data import sorting
 from cofactor.data.catalogue import Catalogue
 from cofactor.data.event_rows import rows_of
@@ -27,6 +27,7 @@ from cofactor.data.guards import (
 from cofactor.data.histories import Histories, in_order, picked
 from cofactor.data.ids import IdMap
 from cofactor.data.joins import aligned, join_notes, listed_items, taken
+from cofactor.data.mapped import is_mapped, kept, moved
 
 REPEATS = sorting.REPEATS
 KEEP = "keep"
@@ -263,7 +264,10 @@ class Interactions:
 
         ``self.values[positions]`` are the values in the transposed order.
         """
-        return sorting.by_item(self.indptr, self.item_rows, self.n_items)
+        indptr, rows, positions = sorting.by_item(self.indptr, self.item_rows, self.n_items)
+        if is_mapped(self.item_rows):
+            return indptr, moved(rows), moved(positions)
+        return indptr, rows, positions
 
     @cached_property
     def user_counts(self) -> np.ndarray:
@@ -273,7 +277,7 @@ class Interactions:
     @cached_property
     def item_counts(self) -> np.ndarray:
         """The number of interactions of each item, int64 [n_items]."""
-        return np.bincount(self.item_rows, minlength=self.n_items).astype(np.int64)
+        return row_counts(self.item_rows, self.n_items)
 
     @cached_property
     def chronological(self) -> np.ndarray:
@@ -337,7 +341,7 @@ class Interactions:
             log = log.where(keep[np.searchsorted(pairs, log.owners * self.n_items + log.item_rows)])
         return replace(
             self,
-            indptr=row_offsets(self.user_rows[keep], self.n_users),
+            indptr=kept_offsets(self.indptr, keep),
             **self._at(keep),
             notes=self.notes + notes,
             log=log,
@@ -346,8 +350,8 @@ class Interactions:
     def _at(self, which: np.ndarray) -> dict[str, Any]:
         """The columns of the interactions at some positions, or under a mask."""
         return {
-            "item_rows": self.item_rows[which],
-            "source_order": self.order[which],
+            "item_rows": kept(self.item_rows, which),
+            "source_order": kept(self.order, which),
             "values": picked(self.values, which),
             "times": picked(self.times, which),
         }

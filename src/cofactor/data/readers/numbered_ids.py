@@ -38,6 +38,7 @@ class Numbering:
             f"threads={max(1, threads)}",
             f"temp_directory='{work / 'spilled'}'",
             "preserve_insertion_order=false",
+            "enable_progress_bar=false",  # it goes to standard output, among what we print there
         ):
             self.connection.execute(f"SET {setting}")
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import numpy as np
 
 from cofactor.base import checks, rng
 from cofactor.base.errors import ArgumentError
+from cofactor.base.offsets import row_blocks
 from cofactor.data import sorting
 from cofactor.data.interactions import Interactions
 from cofactor.data.split import Part, Split
@@ -57,23 +59,33 @@ def percent(share: float) -> str:
     return f"{share * 100:.10g} %"
 
 
-def from_end(data: Interactions, order: str, seed: int, purpose: str) -> np.ndarray:
-    """The rank of each interaction within its user, from the end: 0 is the last; int64 [n], in the
-    data's own order.
+def among_last(
+    data: Interactions, numbers: Sequence[np.ndarray], order: str, seed: int, purpose: str
+) -> list[np.ndarray]:
+    """Return which interactions are among the last of their user: for each of several numbers per
+    user, int64 [n_users], a mask, bool [n].
 
-    ``order`` is ``"time"`` (latest last) or ``"random"``.
-    """
-    if order == "time":
-        positions = data.chronological
-    else:
-        # Drawn over CSR positions, so the same data in another order of lines is cut alike.
-        keys = rng.generator(seed, "split", purpose).random(len(data))
-        # The bits of numbers that aren't negative are in the order of the numbers.
-        positions = sorting.chronological(data.indptr, None, keys.view(np.int64))
-    ranks = np.empty(len(data), np.int64)
-    ends = np.repeat(data.indptr[1:], data.user_counts)
-    ranks[positions] = ends - 1 - np.arange(len(data), dtype=np.int64)
-    return ranks
+    ``order`` is ``"time"`` (latest last) or ``"random"``. Users are looked at in blocks, so that
+    data larger than memory needs little of it."""
+    masks = [np.empty(len(data), bool) for _ in numbers]
+    # Drawn over CSR positions, so the same data in another order of lines is cut alike.
+    draw = rng.generator(seed, "split", purpose)
+    for first, last in row_blocks(data.indptr):
+        own = data.indptr[first : last + 1]
+        here, own = slice(int(own[0]), int(own[-1])), own - own[0]
+        if order == "time":
+            rest = [None if c is None else c[here] for c in (data.source_order, data.times)]
+            positions = sorting.chronological(own, *rest)
+        else:
+            # The bits of numbers that aren't negative are in the order of the numbers.
+            keys = draw.random(int(own[-1])).view(np.int64)
+            positions = sorting.chronological(own, None, keys)
+        counts = np.diff(own)
+        ranks = np.empty(len(positions), np.int64)  # from the end: 0 is the last
+        ranks[positions] = np.repeat(own[1:], counts) - 1 - np.arange(len(positions))
+        for mask, number in zip(masks, numbers, strict=True):
+            mask[here] = ranks < np.repeat(number[first:last], counts)
+    return masks
 
 
 def order_words(data: Interactions, order: str) -> str:

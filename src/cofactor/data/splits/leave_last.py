@@ -38,11 +38,10 @@ def leave_last(data: Interactions, *, test: int = 1, validation: int = 0) -> Spl
     n_validation = checks.integer(
         validation, "validation (how many of each user's, before the test part)", low=0
     )
-    ranks, counts = cut.from_end(data, "time", 0, "leave-last"), data.user_counts[data.user_rows]
-    in_test = (ranks < n_test) & (counts > n_test)
-    in_validation = (
-        (ranks >= n_test) & (ranks < n_test + n_validation) & (counts > n_test + n_validation)
-    )
+    held = [n_test, n_test + n_validation]
+    numbers = [np.where(data.user_counts > number, number, 0) for number in held]
+    in_test, held_out = cut.among_last(data, numbers, "time", 0, "leave-last")
+    in_validation = held_out & ~in_test
     also = f", the {_some(n_validation)} before for validation" if n_validation else ""
     ties = cut.TIES if data.times is not None else cut.NO_TIMES
     sentence = (

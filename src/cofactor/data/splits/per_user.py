@@ -43,9 +43,9 @@ def per_user(
     n_validation = np.minimum(
         _rounded(validation_share, counts), np.maximum(counts - n_test - 1, 0)
     )
-    ranks, owners = cut.from_end(data, order, seed, "per-user"), data.user_rows
-    in_test = ranks < n_test[owners]
-    in_validation = ~in_test & (ranks < (n_test + n_validation)[owners])
+    numbers = [n_test, n_test + n_validation]
+    in_test, held_out = cut.among_last(data, numbers, order, seed, "per-user")
+    in_validation = held_out & ~in_test
     also = f" and {cut.percent(validation_share)} for validation" if validation_share else ""
     sentence = (
         f"{cut.percent(test_share)} of each user's interactions for test{also},"

@@ -60,7 +60,7 @@ def by_users(
     )
     asked = _asked(data, shown, order, seed)
     held = np.concatenate([test_users, validation_users])
-    train = data.where(~cut.among(data.user_rows, held, data.n_users))
+    train = data.where(_users(data, held, False))
     if not len(train):
         raise ArgumentError(
             "the training part would be empty: all users are held out; ask for smaller shares."
@@ -86,11 +86,18 @@ def _asked(data: Interactions, shown: float, order: str, seed: int) -> np.ndarra
     n_asked = np.clip(
         np.floor((1 - shown) * counts + 0.5).astype(np.int64), 1, np.maximum(counts - 1, 1)
     )
-    mask: np.ndarray = cut.from_end(data, order, seed, "users") < n_asked[data.user_rows]
-    return mask
+    return cut.among_last(data, [n_asked], order, seed, "users")[0]
+
+
+def _users(data: Interactions, users: np.ndarray, held: bool) -> np.ndarray:
+    """Whether each interaction is of one of the users (or, with ``held=False``, of none), bool
+    [n]. Without a row number of each interaction, which would take more memory.
+    """
+    chosen = cut.among(np.arange(data.n_users), users, data.n_users)
+    return np.repeat(chosen if held else ~chosen, data.user_counts)
 
 
 def _part(data: Interactions, users: np.ndarray, asked: np.ndarray, name: str) -> Part:
-    theirs = cut.among(data.user_rows, users, data.n_users)
+    theirs = _users(data, users, True)
     truth = data.where(cut.nonempty(theirs & asked, name, data))
     return Part(truth, data.where(theirs & ~asked), fold_in=True)
