@@ -43,7 +43,7 @@ async def ready(context: Context, path: dict[str, str], request: Nothing) -> Rea
         raise RequestError(503, "stopping", "the service is stopping.", retry_after=1.0)
     facts = context.store.health()
     if not facts.writable:
-        why = facts.reason.rstrip(".")
+        why = (facts.reason or "it can't be written").rstrip(".")
         raise RequestError(503, "storage", f"the store takes no events: {why}.", retry_after=5.0)
     return ReadyOut(status="ready", model=context.models.current.name, store="writable")
 
