@@ -13,7 +13,7 @@ import tempfile
 from pathlib import Path
 
 import numpy as np
-from cofactor.models.neural.biases import damped_biases
+from cofactor.models.damped_biases import damped_biases
 
 from cofactor.base.run import Run
 from cofactor.data import datasets
