@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pyarrow as pa
@@ -62,6 +63,8 @@ def test_sessions_are_cut_by_the_gap_whatever_the_order_of_lines() -> None:
     assert cut.users.to_pylist() == ["u0/1", "u0/1", "u0/2", "u0/2"]
     backwards = events_of([["d", "b", "c", "a"]], [[5100, 100, 5000, 0]])
     assert sessions_by_gap(backwards, 1800).items.to_pylist() == ["a", "b", "c", "d"]
+    named = replace(backwards, kinds=pa.array(["buy", "view", "view", "view"]))
+    assert sessions_by_gap(named, 1800).kinds.to_pylist() == ["view", "view", "view", "buy"]
     with pytest.raises(ArgumentError, match="the events have no times"):
         sessions_by_gap(events_of([["a"]]), 1800)
 

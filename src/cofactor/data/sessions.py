@@ -69,6 +69,7 @@ def sessions_by_gap(events: Events, gap: float = 1800.0) -> Events:
         values=None if events.values is None else events.values[order],
         times=times,
         user_table=None,
+        kinds=None if events.kinds is None else events.kinds.take(taken),
     ).noted(f"{int(begins.sum()):,} sessions, cut where more than {gap:g} s lie between two events")
 
 
