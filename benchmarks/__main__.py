@@ -97,12 +97,10 @@ def _parser() -> argparse.ArgumentParser:
         action="store_true",
         help="let processes use other cores than as many as they have threads",
     )
-    parser.add_argument(
-        "--envs",
-        type=Path,
-        default=made,
-        help="where the peers' environments are or are made",
-    )
+    cpu = "take CPU seconds, where a side counts them: for a busy machine"
+    parser.add_argument("--cpu", action="store_true", help=cpu)
+    envs = "where the peers' environments are or are made"
+    parser.add_argument("--envs", type=Path, default=made, help=envs)
     parser.add_argument(
         "--work", type=Path, default=made / "data", help="where prepared data is kept"
     )
@@ -120,6 +118,7 @@ def main() -> None:
         full=asked.full,
         peers=not asked.no_peers,
         pin=not asked.no_pin,
+        cpu=asked.cpu,
         envs=asked.envs,
         work=asked.work,
     )

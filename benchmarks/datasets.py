@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -107,6 +108,30 @@ def ml_100k_ratings() -> Arrays:
     return _ratings(train, test, 943, 1682)
 
 
+def sasrec_ml_1m(n_users: int = 1000) -> Arrays:
+    """The histories of some users of SASRec's file, drawn at random, each in its own order; the
+    part ``test`` holds their validation items. Items that none of them has are left out.
+    """
+    from cofactor.data.datasets import load_split
+
+    home_of("sasrec-ml-1m")
+    cut = load_split("sasrec-ml-1m")
+    assert cut.validation is not None
+    users = np.sort(np.random.default_rng(0).permutation(cut.train.n_users)[:n_users])
+    train, truth = cut.train.histories(users), cut.validation.truth
+    targets = truth.item_rows[truth.indptr[users]]
+    known, rows = np.unique(train.item_rows, return_inverse=True)
+    places = np.minimum(np.searchsorted(known, targets), len(known) - 1)
+    inside = known[places] == targets
+    return {
+        "n_items": np.array(len(known)),
+        "train_indptr": train.indptr,
+        "train_items": rows.astype(np.int32),
+        "test_indptr": np.append(0, np.cumsum(inside)),
+        "test_items": places[inside].astype(np.int32),
+    }
+
+
 MAKERS: dict[str, Callable[[], Arrays]] = {
     "gowalla": gowalla,
     "gowalla-popular": gowalla_popular,
@@ -114,6 +139,8 @@ MAKERS: dict[str, Callable[[], Arrays]] = {
     "ml-1m": ml_1m,
     "ml-1m-ratings": ml_1m_ratings,
     "ml-100k-ratings": ml_100k_ratings,
+    "sasrec-ml-1m": sasrec_ml_1m,
+    "sasrec-ml-1m-250": partial(sasrec_ml_1m, 250),
 }
 
 

@@ -34,6 +34,7 @@ class Settings:
     full: bool = False
     peers: bool = True
     pin: bool = True
+    cpu: bool = False
     envs: Path = Path(".bench-envs")
     work: Path = Path(".bench-envs/data")
     limits: dict[str, float] = field(default_factory=dict)
@@ -100,6 +101,8 @@ class Process:
         found: dict[str, Any] = json.loads(line)
         if "error" in found:
             raise Failed(f"{self.entrant.name}: {found['error']}")
+        if self.settings.cpu and "cpu" in found:
+            found["seconds"] = found["cpu"]
         return found
 
     def quality(self, metric: str, data: dict[str, np.ndarray]) -> float | None:

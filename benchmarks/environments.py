@@ -5,6 +5,7 @@ decides over another's versions.
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 import tempfile
@@ -33,6 +34,7 @@ PINS: dict[str, tuple[str, ...]] = {
         "numpy==2.4.6",
         "pyarrow",
     ),
+    "rectools": (TORCH, "rectools[torch]==0.19.0"),
     "recbole": (TORCH, "recbole==1.2.1", "numpy<2", "pandas<3", "scipy<1.13"),
     "cmfrec": (
         "cmfrec==3.5.1",
@@ -50,6 +52,7 @@ MUST_IMPORT = {
     "ials": "import implicit, irspack",
     "sgd": "import implicit, cornac, lightfm",
     "ratings": "import cornac, surprise, pandas",
+    "rectools": "import pytorch_lightning, rectools.models",
     "recbole": "import recbole",
     "cmfrec": "import cmfrec",
 }
@@ -92,7 +95,7 @@ def python_of(name: str, folder: Path, *, make: bool = True) -> Path:
 
 def versions_of(python: Path) -> dict[str, str]:
     """The distributions of an environment that count here, with their versions."""
-    wanted = [pin.split("=")[0].split("<")[0] for pins in PINS.values() for pin in pins]
+    wanted = [re.split("[=<[]", pin)[0] for pins in PINS.values() for pin in pins]
     code = (
         "import json, sys\nfrom importlib.metadata import distributions\n"
         "found = {d.metadata['Name'].lower(): d.version for d in distributions()}\n"

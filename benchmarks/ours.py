@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.side import Side, between, clocked
+from benchmarks.side import Side, between, clocked, triples
 from cofactor.base.run import Run
 from cofactor.data.interactions import Interactions
 from cofactor.models import registry
@@ -110,6 +110,44 @@ class Epochs(Model):
         stamps = Stamps()
         self.make(step, stamps)
         return between(stamps.stamps[1:])
+
+
+class EpochEnds(Stamps):
+    """Of a model whose progress moves with each step."""
+
+    def advance(self, steps: int = 1, **facts: Any) -> None:
+        """Note the time where an epoch ends."""
+        if "epoch" in facts:
+            super().advance()
+
+
+class NextItem(Epochs):
+    """The median epoch of a next-item model, the first left out; its batches hold as many places
+    as ``sequences`` windows do on average.
+    """
+
+    def prepare(self) -> None:
+        """Make the interactions, whose times are their places."""
+        users, items, _ = triples(self.data)
+        n_users, n_items = len(self.data["train_indptr"]) - 1, int(self.data["n_items"])
+        self.interactions = Interactions.from_rows(
+            users, items, times=np.arange(len(items)), users=n_users, items=n_items
+        )
+        self.run_settings = Run(seed=0, threads=self.threads)
+        most = self.settings["set"]["max_length"] + 1
+        windows = np.minimum(np.diff(self.data["train_indptr"]), most)
+        tokens = max(most, round(self.settings["sequences"] * float(windows.mean())))
+        self.settings["set"]["batch_tokens"] = tokens
+
+    def run(self, step: int | None = None) -> dict[str, float]:
+        """One fit."""
+        ends = EpochEnds()
+        self.make(step, ends)
+        return between(ends.stamps[1:])
+
+    def result(self) -> dict[str, np.ndarray]:
+        """The best of each user."""
+        return {"lists": self._lists()}
 
 
 class TopK(Side):

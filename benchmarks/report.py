@@ -138,6 +138,8 @@ def _head(whole: dict[str, Any]) -> list[str]:
             " apart; ratio: their median over ours, of the rounds that both ran."
         ),
     ]
+    if s.get("cpu"):
+        lines.append("Seconds are CPU seconds of all threads.")
     if max(whole["load_before"][0], *(c["load"][0] for c in whole["cases"])) > 1.5 * s["threads"]:
         lines.append(
             "**The machine was busy with other work: take these figures as a rough guide.**"

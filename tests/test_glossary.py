@@ -39,6 +39,12 @@ RETIRED: dict[str, str] = {
     r"\b(who|people|user|users) took\b|\btook what\b": "interacted with",
     r"\b(_publish|_prepare|_begin|_rated)\b": "_copy_weights, _build_cache, _initialise",
     r"\bnobody was asked\b": "the list is empty",
+    r"\blikeness\b": "similarity",
+    r"\bwithout doubles\b|\bdoubled and left\b": "known events",
+    r"\bspeaks? for (itself|themselves)\b": "weigh more",
+    r"\btest (part|items) (was|wasn't|were|weren't) asked\b|\basks? the test part\b": (
+        "measured on the test part"
+    ),
     r"\bnegative_law\b|\bfrequency_power\b": "negative_sampling, frequency_exponent",
 }
 PLACES = ("src/cofactor", "docs", "README.md", "CONTRIBUTING.md")

@@ -5,7 +5,7 @@ for it.
 from __future__ import annotations
 
 from benchmarks.case import Case
-from benchmarks.cases import answers, ials, linear, ratings, sampled
+from benchmarks.cases import answers, ials, linear, ratings, sampled, sasrec
 
 CASES: tuple[Case, ...] = (
     *ials.CASES,
@@ -13,4 +13,5 @@ CASES: tuple[Case, ...] = (
     *ratings.CASES,
     *linear.CASES,
     *answers.CASES,
+    *sasrec.CASES,
 )

@@ -1,8 +1,8 @@
 # %% [markdown]
 # # First recommendations from your own CSV
 #
-# From a file of purchases to recommendations with reasons, in a few minutes. The first cell only writes
-# an example file, so that the notebook runs anywhere: put the path of your own file in its place.
+# From a file of purchases to recommendations with reasons, in a few minutes. The first cell writes an example
+# file, so that the notebook runs anywhere; replace it by the path of your own file.
 
 # %%
 from pathlib import Path
@@ -25,18 +25,12 @@ csv.write_csv(catalogue, "catalogue.csv")
 # %% [markdown]
 # ## Read
 #
-# Delimiter, decimal comma and column names are found; what was found stands in the notes. A data frame or
-# a sparse matrix does as well: `cofactor.read(df)`, or at once `model.fit(df)`.
+# Delimiter, decimal comma and columns are found; the notes say what was found. Columns with unusual names are named:
+# `read("purchases.csv", user="who", item="what")`. A data frame or a sparse matrix is read too: `cofactor.read(df)`, or
+# directly `model.fit(df)`.
 
 # %%
-purchases = cofactor.read(
-    "purchases.csv",
-    user="Kunde",
-    item="Artikel-Nr",
-    value="Bewertung",
-    time="Datum",
-    items="catalogue.csv",
-)
+purchases = cofactor.read("purchases.csv", items="catalogue.csv")
 purchases
 
 # %%
@@ -49,7 +43,7 @@ cofactor.describe(data)
 # %% [markdown]
 # ## Hold something out, and compare
 #
-# A fifth of each customer's purchases is held out. Popularity is the baseline that every model has to beat.
+# A fifth of each customer's purchases is held out. Popularity is the baseline.
 
 # %%
 split = cofactor.split(data, "per-user", test=0.2, seed=0)
@@ -67,7 +61,7 @@ compared = cofactor.compare(
 compared
 
 # %% [markdown]
-# The same as numbers, for a plot of your own or a paper (`compared.to_latex()`), and as a page for others.
+# The same as numbers, for a plot of your own (or for a paper, `compared.to_latex()`), and as a report for others.
 
 # %%
 compared.to_frame().round(4)
@@ -76,7 +70,9 @@ compared.to_frame().round(4)
 compared.write_report("report.html")
 
 # %% [markdown]
-# ## Train the best on everything
+# ## Train on everything
+#
+# `ease` and `ials` don't differ significantly here, so take the simpler one.
 
 # %%
 model = cofactor.EASE().fit(data, run=run)
@@ -93,7 +89,7 @@ model.recommend(customer, k=5)
 model.explain(customer, model.recommend(customer, k=1).ids[0])
 
 # %% [markdown]
-# Somebody who has never bought here is answered from a history, without training again.
+# A customer who isn't in the data gets recommendations from a history, without training again.
 
 # %%
 model.recommend(history=data.items.ids([3, 14]), k=5)

@@ -1,7 +1,7 @@
 # %% [markdown]
 # # New products, with words
 #
-# A product that nobody has bought yet can be recommended by what is said of it: its text, categories and numbers.
+# A product that nobody has bought yet can be recommended by its description: text, categories and numbers.
 
 # %%
 import cofactor
@@ -13,8 +13,8 @@ data.catalogue
 # %% [markdown]
 # ## How good, for items without a single interaction?
 #
-# `split(..., "items")` holds whole items out: training sees none of their interactions, and the models must rank them against each
-# other from their words alone. The baseline here is chance, since popularity knows nothing of new items.
+# `split(..., "items")` holds out whole items: training sees none of their interactions, and the models rank them among each
+# other by their descriptions alone. The baseline here is chance, since new items have no popularity.
 
 # %%
 split = cofactor.split(data, "items", test=0.2, seed=0)
@@ -35,7 +35,7 @@ for name, model in models.items():
 # %% [markdown]
 # ## Warm and cold in one model
 #
-# `feature_ials` has vectors that come from words, and that move away from them as an item gains interactions.
+# `feature_ials` computes an item's vector from its features, and adapts it as the item gains interactions.
 
 # %%
 model = cofactor.FeatureIALS(factors=16, **words).fit(data, run=run)
@@ -56,7 +56,7 @@ wider = model.with_items([new])
 wider.similar_items("book-new", k=5)
 
 # %% [markdown]
-# Who should hear of it? The users for whom it scores highest:
+# Who might like it? The users for whom it scores highest:
 
 # %%
 import numpy as np
@@ -66,9 +66,9 @@ best = data.users.ids(np.argsort(-scores)[:3])
 wider.recommend(best[0], k=5)
 
 # %% [markdown]
-# ## Which words carried it
+# ## Which words contributed
 #
-# The explanation splits the score among past items, and the content part among words and features.
+# The explanation divides the score among past items, and the content part among words and features.
 
 # %%
 wider.explain(best[0], "book-new")

@@ -1,7 +1,7 @@
 # %% [markdown]
 # # From the notebook to a service, and back
 #
-# Train here, serve with one command, send events, and train again on what came in. (Needs `pip install 'cofactor[serve]'`.)
+# Train here, serve with one command, send events, and train again with them. (Needs `pip install 'cofactor[serve]'`.)
 
 # %%
 import json
@@ -46,7 +46,7 @@ answer["source"], [item["title"] for item in answer["items"]]
 # %% [markdown]
 # ## Events
 #
-# Two ratings of somebody whom the model has never seen. When the call returns they are on disk, and the next answer knows them.
+# Two ratings of a new user. When the call returns they are on disk, and the next answer uses them.
 
 # %%
 bought = data.items.ids([3, 14])

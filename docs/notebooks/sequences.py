@@ -1,7 +1,7 @@
 # %% [markdown]
 # # What comes next
 #
-# Sequence models read a history in its order. Those in closed form need no PyTorch, are fitted in seconds, and take each click into account
+# Sequence models use the order of a history. Those in closed form need no PyTorch, are fitted in seconds, and use each click
 # in the next answer.
 
 # %%
@@ -32,7 +32,7 @@ events
 # %% [markdown]
 # ## Sessions
 #
-# A visit ends where nothing happens for half an hour. The last tenth of the visits is held out: each of their prefixes is to be continued.
+# A visit ends after half an hour without a click. The last tenth of the visits is held out; the models predict the next page of each prefix.
 
 # %%
 sessions = cofactor.Interactions.build(sessions_by_gap(events, gap=1800), repeats="keep")

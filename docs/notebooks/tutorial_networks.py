@@ -28,7 +28,7 @@ mf.curve
 # %% [markdown]
 # ## All of them beside the baseline
 #
-# `bias` is the global mean plus what a user and an item add to it. What doesn't beat it has learned nothing about who likes what.
+# `bias` is the global mean plus a bias for each user and item. A model that isn't better has learned nothing about who likes what.
 
 # %%
 models = {
@@ -53,7 +53,7 @@ pd.concat([result.to_frame().assign(model=result.model) for result in results]).
 ).sort_values("rmse").round(4)
 
 # %% [markdown]
-# Are the differences more than chance? Paired by user, and corrected for their number:
+# Are the differences more than chance? The tests are paired by user and corrected for their number:
 
 # %%
 from cofactor.evaluation.significance import compare

@@ -358,7 +358,7 @@ class GraphFilter(_GraphFilter):
     item_exponent : float >= 0 <= 2, default 0.4
         b: an item with n users weighs n^-b in the normalised matrix.
     ideal_weight : float | None >= 0, default None
-        α: weight of the ideal low-pass filter beside the linear one; None: .6, or 4 or 16 times
+        α: weight of the ideal low-pass filter beside the linear one; None: 2.4, or 4 or 16 times
             more or less if that ranks held-out interactions better.
     spectral_power : float >= 0 <= 16, default 0.5
         g: a vector of singular value s counts (s / largest s)^g; 0: all the same, as published.

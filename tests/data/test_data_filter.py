@@ -32,9 +32,9 @@ def test_values_below_the_threshold_go_and_rows_are_numbered_anew():
     assert made.users.ids() == ["u1", "u2", "u3"]
     assert made.items.ids() == ["a", "b"]
     assert made.catalogue.titles([0, 1]) == ["Ay", None]
-    assert (
-        str(step)
-        == "values of 4 and more, values dropped: users 4 -> 3, items 4 -> 2, interactions 7 -> 4"
+    assert str(step) == (
+        "values of 4 and more, each counting the same: users 4 -> 3, items 4 -> 2, interactions"
+        " 7 -> 4"
     )
     assert made.notes[-1] == f"kept {step}"
     assert filters.min_values(small(), 4, binarize=False)[0].values.tolist() == [5, 4, 4, 5]

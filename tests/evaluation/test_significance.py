@@ -10,6 +10,7 @@ from cofactor.base.errors import ArgumentError
 from cofactor.evaluation.intervals import summaries
 from cofactor.evaluation.result import How, Result
 from cofactor.evaluation.significance import compare, holm, p_value
+from cofactor.runs.words import verdict
 
 
 def made(label, values, fingerprint="same"):
@@ -115,3 +116,10 @@ def test_what_cannot_be_compared_is_refused_with_the_reason():
         compare([made("a", values), made("a", values)])
     with pytest.raises(ArgumentError, match="at least two"):
         compare([made("a", values)])
+
+
+def test_two_models_on_one_user_are_too_few_to_compare() -> None:
+    (test,) = compare(
+        [made(name, {"mrr@10": np.array([v])}) for name, v in (("one", 0.5), ("two", 0.25))]
+    )
+    assert verdict(test, "one") == "Too few users to compare one with two (mrr@10 +0.2500)."

@@ -193,4 +193,29 @@ LAYOUTS = (
             {"ratings.csv": _OWN, "books.csv": "item,title\na,x\n", "tags.csv": "item,tag\na,y\n"},
         )
     ),
+    Case(
+        name="a file that was downloaded twice",
+        origin="a folder of downloads",
+        files={"a.csv": "user,item\nu1,a\nu2,b\n", "a (1).csv": "user,item\nu1,a\nu2,b\n"},
+        source=".",
+        rows=[("u1", "a"), ("u2", "b")],
+        notes=("the same as",),
+    ),
+    Case(
+        name="what an editor left behind",
+        origin="a folder in which somebody edited",
+        files={"a.csv": "user,item\nu1,a\nu2,b\n", "a.csv.bak": "user,item\nu1,old\nu2,b\n"},
+        source=".",
+        rows=[("u1", "a"), ("u2", "b")],
+    ),
+    Case(
+        name="val.csv comes after train.csv",
+        origin="folders of benchmarks",
+        files={
+            name: f"user,item\nu1,{name[:2]}\nu2,b\n"
+            for name in ("test.csv", "train.csv", "val.csv")
+        },
+        source=".",
+        rows=[("u1", "tr"), ("u2", "b"), ("u1", "va"), ("u2", "b"), ("u1", "te"), ("u2", "b")],
+    ),
 )

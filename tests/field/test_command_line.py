@@ -10,7 +10,7 @@ import pytest
 
 import cofactor
 from cofactor.base.errors import ArgumentError, UnknownIdError
-from cofactor.cli.ids import history_of, listed_ids
+from cofactor.cli.ids import history_of, lines_of, listed_ids
 from cofactor.cli.main import main
 from cofactor.cli.reading import roles
 from cofactor.cli.words import in_options
@@ -192,3 +192,25 @@ def test_several_files_here_are_named_by_the_first(
     for name in ("a.csv", "b.csv"):
         written(tmp_path, "user,item\n1,2\n", name)
     assert cofactor.read(["a.csv", "b.csv"]).source == "a.csv and 1 more"
+
+
+@pytest.mark.parametrize(
+    ("content", "right"),
+    [
+        ("a1\r\nb 2\n\n".encode("utf-16"), ["a1", "b 2"]),
+        ("\ufeffa1\rb\u2028c\n".encode(), ["a1", "b\u2028c"]),
+        ("é\n".encode("latin-1"), "isn't UTF-8"),
+        (None, "can't be read: No such file"),
+    ],
+)
+def test_files_of_users_are_read_or_refused_in_a_sentence(
+    content: bytes | None, right: list[str] | str, tmp_path: Path
+) -> None:
+    place = tmp_path / "users.txt"
+    if content is not None:
+        place.write_bytes(content)
+    if isinstance(right, list):
+        assert lines_of(str(place)) == right
+        return
+    with pytest.raises(ArgumentError, match=right):
+        lines_of(str(place))

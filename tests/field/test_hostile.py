@@ -8,6 +8,7 @@ import random
 import sqlite3
 import zipfile
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pyarrow as pa
@@ -17,7 +18,7 @@ from pyarrow import parquet as pq
 
 import cofactor
 from cofactor.base.errors import DataError, MemoryLimitError
-from cofactor.data.readers import sql, unpack
+from cofactor.data.readers import sources, sql, unpack
 from soak.fuzz_readers import mutated, seeds, tried
 
 
@@ -66,6 +67,33 @@ def test_a_view_without_end_is_refused(tmp_path: Path, monkeypatch: pytest.Monke
         base.close()
         with pytest.raises(DataError, match="without end|no row came"):
             cofactor.read(f"sqlite:///{tmp_path / name}.db")
+
+
+@pytest.mark.parametrize("name", ["/dev/zero", "/dev/full", "/dev/null"])
+def test_a_device_is_no_source(name: str) -> None:
+    with pytest.raises(DataError, match="device"):
+        cofactor.read(name)
+
+
+def test_a_pipe_without_end_does_not_fill_the_disk(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Endless:
+        def __init__(self) -> None:
+            self.asked = 0
+
+        def read(self, size: int) -> bytes:
+            self.asked += 1
+            assert self.asked < 50
+            return b"u,a\n" * (size // 4)
+
+    monkeypatch.setattr(sources.tempfile, "tempdir", str(tmp_path))
+    monkeypatch.setattr(sources, "_LOOK", 1 << 22)
+    full = SimpleNamespace(total=1 << 40, free=1 << 20)
+    monkeypatch.setattr(sources.shutil, "disk_usage", lambda _: full)
+    with pytest.raises(DataError, match="nearly full"):
+        sources.copied(Endless(), "standard input")
+    assert not list(tmp_path.iterdir())
 
 
 def test_a_query_makes_no_file(tmp_path: Path) -> None:

@@ -342,6 +342,15 @@ TEXT = (
         )
     ),
     Case(
+        name="texts that end with a line end are no rows",
+        origin="reviews",
+        files={"a.csv": _REVIEWS + 'u9,i1,4,"Great\n"\nu8,i1,4,"\n\n"\nu7,i2,3,ok\n'},
+        rows=[
+            *((f"u{n}", f"i{n % 3}", n % 5) for n in range(5)),
+            *(("u9", "i1", 4.0), ("u8", "i1", 4.0), ("u7", "i2", 3.0)),
+        ],
+    ),
+    Case(
         name="texts over lines with commas are no rows",
         origin="reviews",
         files={

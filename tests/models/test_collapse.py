@@ -112,3 +112,19 @@ COLLAPSED = {
 def test_every_latent_model_that_ranks_says_so(name, books, caplog):
     registry.create(name, **{"factors": 4, "epochs": 2} | COLLAPSED[name]).fit(books, run=ONE)
     assert f"{name} has collapsed" in caplog.text
+
+
+@pytest.mark.parametrize("name", ["item_knn", "ials", "graph_filter"])
+def test_users_of_one_item_each_teach_no_pairs(name, caplog):
+    users = np.arange(300)
+    lone = Interactions.from_rows(users, users % 30, users=300, items=30)
+    registry.create(name).fit(lone, run=ONE)
+    assert f"only 0 of 300 users have two items or more: {name} can't learn" in caplog.text
+
+
+@pytest.mark.parametrize("name", ["popularity", "ials"])
+def test_popularity_needs_no_pairs_and_a_tenth_of_pairs_is_enough(name, books, caplog):
+    lone = books.where(np.diff(books.user_rows, prepend=-1) > 0)
+    lone = lone if name == "popularity" else books
+    registry.create(name).fit(lone, run=ONE)
+    assert "two items or more" not in caplog.text

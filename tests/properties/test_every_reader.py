@@ -17,7 +17,7 @@ import numpy as np
 import pandas as pd
 import polars as pl
 import pyarrow as pa
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from pyarrow import feather
 from pyarrow import parquet as pq
@@ -131,7 +131,9 @@ def test_ids_are_found_as_they_went_out(ids: list[Any]) -> None:
 
 
 @_QUIET
-@given(st.text(st.sampled_from("\u200e\u202a\u00ad\ufeff\u3000 \t=\"N7aé'{}"), max_size=9))
+@given(st.text(st.sampled_from("\u200e\u202a\u00ad\ufeff\u3000 \t=\"N7aé'{}[]"), max_size=9))
+@example("[7]")
+@example("{}")
 def test_one_id_has_the_text_that_a_column_gives_it(text: str) -> None:
     found = clean(pa.array([text]))
     assert clean_one(text) == (None if found.nested[0] else found.words[0].as_py())

@@ -94,7 +94,7 @@ def test_every_event_is_kept_where_repeats_are(tmp_path: Path) -> None:
     train(both, "item_knn", tmp_path / "all", reading=reading, run=ONE)
     done = retrain(tmp_path / "v1", [new], tmp_path / "v2", run=ONE)
     assert_equal(load(tmp_path / "v2"), load(tmp_path / "all"))
-    assert [(one.events, one.doubled) for one in done.shares] == [(400, 0), (190, 40)]
+    assert [(one.events, one.known) for one in done.shares] == [(400, 0), (190, 40)]
 
 
 def put(url: str, events: Sequence[Row], kind: str = "view") -> None:

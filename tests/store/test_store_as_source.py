@@ -152,3 +152,14 @@ def test_a_model_is_trained_on_a_store(tmp_path: Path) -> None:
     model = cofactor.load(tmp_path / "model")
     assert (model.data.n_users, model.data.n_items, len(model.data)) == (40, 25, len(pairs))
     assert model.data.catalogue.titles([3]) == ["The third"]
+
+
+def test_events_of_nobody_in_an_older_store_are_left_out_and_told(
+    store: Store, store_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("cofactor.store.limits.is_id", lambda _: True)
+    pairs = [("a", "x"), ("NULL", "x"), ("b", "{}"), ("b", "undefined"), ("b", "y")]
+    store.append([Event(user_id=user, item_id=item, time=9) for user, item in pairs]).result()
+    events = read(store_url)
+    assert [row[:2] for row in rows(events)] == [("a", "x"), ("b", "y")]
+    assert "left out 3 events" in " ".join(events.notes)

@@ -140,3 +140,45 @@ def test_events_are_imported_beside_the_process_that_has_the_store_open(
         assert not place.exists()
         code, _, said = run(capsys, "import", url, tmp_path / "e.csv", "-q")
         assert (code, "is open for writing elsewhere" in said) == (1, True)
+
+
+def test_a_table_keeps_its_kinds_and_is_read_as_train_reads_it(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """They became views all, and a file of day-first dates or of other names was refused."""
+    url = f"sqlite:///{tmp_path}/events.db"
+    (tmp_path / "e.csv").write_text(
+        "customer;sku;event;when\nu1;A1;View;03.04.2024 10:00\nu1;A2;add to cart;13.04.2024 11:00\n"
+    )
+    words = ("--columns", "time=when", "--time-format", "%d.%m.%Y %H:%M", "--delimiter", ";")
+    code, out, err = run(capsys, "import", url, tmp_path / "e.csv", *words)
+    assert (code, "count the same" in out + err) == (0, False)
+    with open_store(url) as store:
+        found = [(one.kind, one.time) for one in store.user_events("u1")]
+    assert found == [("view", 1_712_138_400), ("add_to_cart", 1_713_006_000)]
+    again = tmp_path / "again.db"
+    assert run(capsys, "import", f"sqlite:///{again}", tmp_path / "e.csv", "--kind", "like")[0] == 0
+    with open_store(f"sqlite:///{again}") as store:
+        assert {one.kind for one in store.user_events("u1")} == {"like"}
+
+
+def test_a_catalogue_of_any_columns_describes_items(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    url = f"sqlite:///{tmp_path}/events.db"
+    (tmp_path / "c.csv").write_text(
+        "SKU,Product name,Description,Price,Genre\n"
+        f"A1,Tea pot,{'A pot for tea. ' * 8},12.5,kitchen\nA2,Kettle,,,\n"
+    )
+    (tmp_path / "long.csv").write_text(f"code,title,price\nA3,{'x ' * 501},3\nA4,Cup,4\n")
+    assert run(capsys, "import", url, tmp_path / "c.csv", "--items", "-q")[0] == 0
+    words = ("--items", "--item-id", "code", "--on-bad", "skip", "--rejects", tmp_path / "r.jsonl")
+    code, out, _ = run(capsys, "import", url, tmp_path / "long.csv", *words)
+    assert (code, "1 stored, 0 there already, 1 refused" in out) == (0, True)
+    assert "title" in json.loads((tmp_path / "r.jsonl").read_text())["reason"]
+    with open_store(url) as store:
+        pot, kettle = (store.items(["A1", "A2"])[name] for name in ("A1", "A2"))
+        assert "A4" in store.items(["A4"])
+    assert (pot.title, pot.features) == ("Tea pot", {"Price": 12.5, "Genre": "kitchen"})
+    assert (pot.text or "").startswith("A pot for tea.")
+    assert (kettle.title, kettle.text, kettle.features) == ("Kettle", None, None)

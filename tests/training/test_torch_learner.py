@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from cofactor.base.errors import ArgumentError, ArtifactError, TrainingError
+from cofactor.base.progress import SilentProgress
 from cofactor.base.run import Run
 from cofactor.training.checkpoint import Checkpoint
 from cofactor.training.curve import LearningCurve
@@ -224,6 +228,28 @@ def test_degenerate_loss_raises_training_error_with_a_cure(spoil: float, said: s
 
     with pytest.raises(TrainingError, match=f"{said}.*lower learning_rate"):
         train(net, step, _batches(), TrainingConfig(epochs=6, learning_rate=1e-4), RUN)
+
+
+class Counted(SilentProgress):
+    """Counts the steps of a task."""
+
+    total = done = 0
+
+    @contextmanager
+    def task(self, name: str, total: int | None) -> Iterator[Counted]:
+        self.total, self.done = total or 0, 0
+        yield self
+
+    def advance(self, steps: int = 1, **facts: object) -> None:
+        self.done += steps
+
+
+@pytest.mark.parametrize("size", [32, N])
+def test_progress_ends_at_its_total(size: int) -> None:
+    net, counted = Net(), Counted()
+    run = replace(RUN, progress=counted)
+    train(net, net.step, _batches(size), TrainingConfig(epochs=3), run)
+    assert counted.done == counted.total > 0
 
 
 def test_training_leaves_torchs_global_generator_alone() -> None:

@@ -7,17 +7,25 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from cofactor.cli import options as opt
 from cofactor.cli.output import Output
-from cofactor.cli.reading import roles
+from cofactor.cli.reading import (
+    Decimal,
+    Delimiter,
+    Encoding,
+    ItemId,
+    TimeFormat,
+    TimeUnit,
+    roles,
+)
 from cofactor.cli.words import in_options
 
 if TYPE_CHECKING:
-    from cofactor.store import BackupManifest, Imported
+    from cofactor.store import BackupManifest, Imported, Store
 
 INTERRUPTED = (
     "interrupted; what an import had stored by then is kept, and to run it again adds the rest."
@@ -39,9 +47,18 @@ class ImportOptions:
     ] = False
     kind: Annotated[
         str | None,
-        typer.Option(help="From a table: the kind of the events; by default rating or view."),
+        typer.Option(
+            help="From a table: the kind of the events; by default its column of kinds, or rating,"
+            " or view."
+        ),
     ] = None
     columns: opt.Columns = None
+    time_format: TimeFormat = None
+    time_unit: TimeUnit = None
+    decimal: Decimal = None
+    delimiter: Delimiter = None
+    encoding: Encoding = None
+    item_id: ItemId = None
     on_bad: opt.OnBad = "error"
     rejects: Annotated[
         str | None,
@@ -168,9 +185,7 @@ def restore(path: Backup, url: Url, show: opt.ShowOptions, overwrite: Overwrite 
 
 
 def _import(output: Output, url: str, source: str, given: ImportOptions) -> None:
-    import msgspec
-
-    from cofactor.store import import_events, import_interactions, import_items, open_store
+    from cofactor.store import import_events, import_items, open_store
     from cofactor.store.shared import open_beside
 
     own_format = (
@@ -178,35 +193,70 @@ def _import(output: Output, url: str, source: str, given: ImportOptions) -> None
         .removesuffix(".gz")
         .endswith((".jsonl", ".ndjson", ".json", ".parquet", ".pq"))
     )
-    # Then the reader has listed there already what it skipped.
-    read_first = not (given.items or (own_format and given.kind is None))
+    reading = _reading(given)
+    as_table = not own_format or bool(reading) or given.item_id is not None
+    if given.kind is not None and not given.items:
+        as_table = True
     # A service in use keeps a copy of the items, which it changes itself: those come by its API.
     with (open_store if given.items else open_beside)(url) as store:
-        if not read_first:
+        if not as_table:
             done = (import_items if given.items else import_events)(
                 store, source, on_bad=given.on_bad, progress=output.progress
             )
+        elif given.items:
+            done = _import_catalogue(output, store, source, given)
         else:
-            from cofactor.data.readers import read
-
-            events = read(
-                source,
-                on_bad=given.on_bad,
-                rejects=given.rejects,
-                progress=output.progress,
-                **(roles(given.columns) or {}),
-            )
-            for note in events.notes:
-                output.line(f"  {in_options(note)}")
-            done = import_interactions(store, events, kind=given.kind, progress=output.progress)
+            done = _import_table(output, store, source, given, reading)
     _print_imported(output, done)
     if given.rejects is not None:
-        lines = (
-            msgspec.json.encode({"line": line, "reason": why}) + b"\n" for line, why in done.rejects
-        )
-        with Path(given.rejects).open("ab" if read_first else "wb") as stream:
-            stream.writelines(lines)
+        # A reader of events has listed there already what it skipped.
+        _list_rejects(given.rejects, done, "ab" if as_table and not given.items else "wb")
     _emit_imported(output, done)
+
+
+def _reading(given: ImportOptions) -> dict[str, Any]:
+    """What the reader gets to know of the file."""
+    names = ("time_format", "time_unit", "decimal", "delimiter", "encoding")
+    options = {name: getattr(given, name) for name in names if getattr(given, name) is not None}
+    if options.get("delimiter") in ("tab", "\\t"):
+        options["delimiter"] = "\t"
+    return options | (roles(given.columns) or {})
+
+
+def _import_table(
+    output: Output, store: Store, source: str, given: ImportOptions, reading: dict[str, Any]
+) -> Imported:
+    """Events of any table that train reads."""
+    from cofactor.data.readers import read
+    from cofactor.store import import_interactions
+
+    events = read(
+        source, on_bad=given.on_bad, rejects=given.rejects, progress=output.progress, **reading
+    )
+    for note in events.notes:
+        # Here they keep their kinds.
+        if "all of which count the same" not in note or given.kind is not None:
+            output.line(f"  {in_options(note)}")
+    return import_interactions(store, events, kind=given.kind, progress=output.progress)
+
+
+def _import_catalogue(output: Output, store: Store, source: str, given: ImportOptions) -> Imported:
+    """Items of any catalogue that train reads."""
+    from cofactor.data.readers.item_tables import read_table
+    from cofactor.store import import_catalogue
+
+    table = read_table(source, id_column=given.item_id, encoding=given.encoding)
+    return import_catalogue(store, table, source, on_bad=given.on_bad, progress=output.progress)
+
+
+def _list_rejects(path: str, done: Imported, mode: str) -> None:
+    import msgspec
+
+    lines = (
+        msgspec.json.encode({"line": line, "reason": why}) + b"\n" for line, why in done.rejects
+    )
+    with Path(path).open(mode) as stream:
+        stream.writelines(lines)
 
 
 def _emit_imported(output: Output, done: Imported) -> None:

@@ -9,6 +9,8 @@ from pathlib import Path
 
 from cofactor.base.errors import ArgumentError, UnknownIdError
 from cofactor.data.ids import IdMap
+from cofactor.data.readers.text_encoding import encoding_of
+from cofactor.data.readers.text_encoding import lines_of as lines_of_text
 
 Valued = tuple[str, float | None]
 
@@ -25,11 +27,22 @@ def listed_ids(options: Sequence[str], known: IdMap) -> tuple[list[str], list[st
 
 def lines_of(path: str) -> list[str]:
     """Return the lines of a text file (``-`` for standard input), blank ones left out."""
-    text = sys.stdin.read() if path == "-" else Path(path).read_text("utf-8-sig")
-    found = [line.strip() for line in text.splitlines() if line.strip()]
+    text = sys.stdin.read() if path == "-" else _text_of(path)
+    found = [line.strip() for line in lines_of_text(text) if line.strip()]
     if not found:
         raise ArgumentError(f"--users {path} holds no user id.")
     return found
+
+
+def _text_of(path: str) -> str:
+    try:
+        content = Path(path).read_bytes()
+        encoding, mark = encoding_of(content, None)
+        return content[mark:].decode(encoding)
+    except OSError as error:
+        raise ArgumentError(f"--users {path} can't be read: {error.strerror}.") from None
+    except UnicodeDecodeError:
+        raise ArgumentError(f"--users {path} isn't UTF-8; save it as that.") from None
 
 
 def known_users(words: Sequence[str], known: IdMap) -> str | list[str]:

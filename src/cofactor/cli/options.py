@@ -74,7 +74,10 @@ How = Annotated[
     str,
     typer.Option(
         "--split",
-        help=("How to split off the test part: per-user, time, random, leave-last, users, items."),
+        help=(
+            "How to split off the test part: per-user, time, random, leave-last, sessions, next,"
+            " users, items."
+        ),
     ),
 ]
 Test = Annotated[

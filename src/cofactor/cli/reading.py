@@ -15,6 +15,25 @@ from cofactor.runs.source import Reading
 _ROLES = ("user", "item", "value", "time")
 
 
+TimeFormat = Annotated[
+    str | None,
+    typer.Option(metavar="FORMAT", help="Format of times: '%d/%m/%Y %H:%M'."),
+]
+TimeUnit = Annotated[str | None, typer.Option(help="Unit of numeric times: s, ms, us or ns.")]
+Decimal = Annotated[
+    str | None,
+    typer.Option(metavar=", or .", help=("The decimal mark; the other one separates thousands.")),
+]
+Delimiter = Annotated[
+    str | None,
+    typer.Option(
+        metavar="TEXT", help=("Delimiter of fields: ';', tab, '::' ...; detected by default.")
+    ),
+]
+Encoding = Annotated[str | None, typer.Option(help=("Text encoding: utf-8, latin-1, cp1252 ..."))]
+ItemId = Annotated[str | None, typer.Option(metavar="NAME", help="The column of ids in --items.")]
+
+
 @dataclass(frozen=True)
 class EventReading:
     """Reading."""
@@ -34,19 +53,9 @@ class EventReading:
             help="Weights of the kinds of events: view=1,purchase=5; others are left out.",
         ),
     ] = None
-    time_format: Annotated[
-        str | None,
-        typer.Option(metavar="FORMAT", help="Format of times: '%d/%m/%Y %H:%M'."),
-    ] = None
-    time_unit: Annotated[
-        str | None, typer.Option(help="Unit of numeric times: s, ms, us or ns.")
-    ] = None
-    decimal: Annotated[
-        str | None,
-        typer.Option(
-            metavar=", or .", help=("The decimal mark; the other one separates thousands.")
-        ),
-    ] = None
+    time_format: TimeFormat = None
+    time_unit: TimeUnit = None
+    decimal: Decimal = None
     format: Annotated[
         str | None,
         typer.Option(
@@ -59,15 +68,8 @@ class EventReading:
         str | None,
         typer.Option(metavar="NAME", help="Which file of a folder or an archive to read."),
     ] = None
-    delimiter: Annotated[
-        str | None,
-        typer.Option(
-            metavar="TEXT", help=("Delimiter of fields: ';', tab, '::' ...; detected by default.")
-        ),
-    ] = None
-    encoding: Annotated[
-        str | None, typer.Option(help=("Text encoding: utf-8, latin-1, cp1252 ..."))
-    ] = None
+    delimiter: Delimiter = None
+    encoding: Encoding = None
     header: Annotated[
         bool | None,
         typer.Option("--header/--no-header", help="Whether the first line names the columns."),
@@ -100,9 +102,7 @@ class ReadingOptions(EventReading):
     """Reading."""
 
     items: opt.Items = None
-    item_id: Annotated[
-        str | None, typer.Option(metavar="NAME", help="The column of ids in --items.")
-    ] = None
+    item_id: ItemId = None
     core: opt.Core = 0
 
 

@@ -171,5 +171,5 @@ def _shown(sources: list[str]) -> tuple[list[str], list[str]]:
     return users, items
 
 
-def _rows(done: Retrained, known: str = "doubled") -> list[dict[str, object]]:
-    return [{"from": one.source, "events": one.events, known: one.doubled} for one in done.shares]
+def _rows(done: Retrained, known: str = "known") -> list[dict[str, object]]:
+    return [{"from": one.source, "events": one.events, known: one.known} for one in done.shares]

@@ -32,6 +32,9 @@ class Events:
         Where they came from, for messages and reports.
     notes
         Sentences about what the reader did: columns it used, lines it dropped and why.
+    kinds
+        Texts [n_events]: what kind of event each one is by a column of the source (``purchase``);
+        None where there is none, or its kinds became weights.
     """
 
     users: pa.ChunkedArray
@@ -42,6 +45,7 @@ class Events:
     user_table: pa.Table | None = None
     source: str = "events"
     notes: tuple[str, ...] = field(default=())
+    kinds: pa.ChunkedArray | None = None
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "users", _column(self.users))
@@ -53,6 +57,9 @@ class Events:
         if self.times is not None:
             object.__setattr__(self, "times", np.ascontiguousarray(self.times, np.int64))
             counts["times"] = len(self.times)
+        if self.kinds is not None:
+            object.__setattr__(self, "kinds", _column(self.kinds))
+            counts["kinds"] = len(self.kinds)
         if len(set(counts.values())) > 1:
             raise ArgumentError(f"the columns of events must be of one length, not {counts}.")
         missing = {"user": self.users.null_count, "item": self.items.null_count}
@@ -91,6 +98,7 @@ class Events:
             items=self.items.filter(mask),
             values=picked(self.values, keep),
             times=picked(self.times, keep),
+            kinds=None if self.kinds is None else self.kinds.filter(mask),
             notes=self.notes + notes,
         )
 

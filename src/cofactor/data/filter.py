@@ -155,7 +155,7 @@ def min_values(
             )
         keep = data.values >= np.float32(threshold)
     words = [] if threshold is None else [f"values of {threshold:g} and more"]
-    words += ["values dropped"] if binarize else []
+    words += ["each counting the same"] if binarize else []
     made, step = _kept(data, keep, ", ".join(words) or "all values")
     return (replace(made, values=None) if binarize else made), step
 

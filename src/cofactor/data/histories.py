@@ -129,7 +129,7 @@ class Histories:
         return indptr, self.item_rows[order], values[order]
 
 
-def picked(array: np.ndarray | None, which: np.ndarray) -> np.ndarray | None:
+def picked(array: np.ndarray | None, which: np.ndarray | slice) -> np.ndarray | None:
     """Return the entries at some positions (or under a mask) of an array that may be missing."""
     return None if array is None else kept(array, which)
 

@@ -152,7 +152,15 @@ def clean_one(text: str) -> str | None:
     text = formula[1].strip(_EDGES) if formula else text
     if text in _MISSING:
         return None
-    return _inner(text) if text[:1] == "{" or text.startswith("ObjectId(") else text
+    held = text[:1] in "{[" and text[-1:] in "}]"
+    return _inner(text) if held or text.startswith("ObjectId(") else text
+
+
+def is_id(text: str) -> bool:
+    """Return whether a text is an id by the rule: no word for none, no object, no list."""
+    if text[:1].isalnum() and text[-1:].isalnum():
+        return text not in _MISSING
+    return clean_one(text) is not None
 
 
 def _unwrapped(words: pa.Array, notes: list[str]) -> tuple[pa.Array, np.ndarray]:

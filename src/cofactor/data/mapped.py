@@ -21,14 +21,14 @@ def is_mapped(array: Any) -> bool:
     return isinstance(array, mmap.mmap)
 
 
-def kept(array: np.ndarray, which: np.ndarray) -> np.ndarray:
+def kept(array: np.ndarray, which: np.ndarray | slice) -> np.ndarray:
     """Return ``array[which]``; large parts of a mapped array that a mask (bool [n]) keeps are
     mapped from a file without a name, in the folder for temporary files.
 
     The system then writes them to disk where memory is short, and drops them. Without room there
     they are held in memory.
     """
-    if which.dtype != bool or not is_mapped(array):
+    if isinstance(which, slice) or which.dtype != bool or not is_mapped(array):
         return array[which]
     blocks = range(0, len(array), _BLOCK)
     made = _stored(

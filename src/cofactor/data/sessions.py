@@ -9,7 +9,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from cofactor.base import checks
+from cofactor.base import checks, memory
 from cofactor.base.errors import ArgumentError
 from cofactor.base.offsets import offsets
 from cofactor.data.catalogue import Catalogue
@@ -18,6 +18,9 @@ from cofactor.data.histories import Histories, in_order, picked
 from cofactor.data.ids import IdMap
 from cofactor.data.interactions import Interactions
 from cofactor.data.split import Part
+
+# Of each event of a prefix at the peak: its place, item, time and owner, and them sorted.
+_PREFIX_BYTES = 64
 
 
 def sessions_by_gap(events: Events, gap: float = 1800.0) -> Events:
@@ -93,16 +96,48 @@ def questions(
     """
     first = checks.integer(first, "first", low=1)
     counts = np.maximum(histories.lengths - first, 0)
-    owners = np.repeat(np.arange(len(histories), dtype=np.int64), counts)
-    if not len(owners):
+    if not counts.any():
         raise ArgumentError("no sequence has an event to be predicted: each has one at most.")
+    every = np.arange(len(histories))
+    prefixes, targets = prefixes_of(histories, every, np.full(len(histories), first), counts)
+    return part_of(prefixes, targets, items, catalogue)
+
+
+def prefixes_of(
+    histories: Histories, users: np.ndarray, lengths: np.ndarray, counts: np.ndarray
+) -> tuple[Histories, np.ndarray]:
+    """Return prefixes of some users' histories, and the items that came next.
+
+    Parameters
+    ----------
+    histories
+        In order of time.
+    users
+        int64 [n]: whose.
+    lengths, counts
+        int64 [n]: how long the shortest prefix of each is, and how many there are, each longer by
+        one than that before it.
+
+    Raises
+    ------
+    MemoryLimitError
+        If they don't fit: all prefixes of one history of L events hold L²/2.
+    """
+    owners = np.repeat(users, counts)
     within = np.arange(len(owners)) - np.repeat(np.cumsum(counts) - counts, counts)
-    lengths = within + first
+    ends = np.repeat(lengths, counts) + within
     starts = histories.indptr[owners]
-    indptr = offsets(lengths)
-    positions = np.repeat(starts - indptr[:-1], lengths) + np.arange(indptr[-1])
-    prefixes = histories.at(positions, indptr)
-    return part_of(prefixes, histories.item_rows[starts + lengths], items, catalogue)
+    indptr = offsets(ends)
+    memory.require(
+        _PREFIX_BYTES * int(indptr[-1]),
+        what=(
+            f"{len(owners):,} prefixes of sessions, the longest of {int(ends.max(initial=0)):,}"
+            f" events, which hold {int(indptr[-1]):,} events together,"
+        ),
+        cure="leave out sessions of so many events (robots), or hold out last events (leave-last)",
+    )
+    positions = np.repeat(starts - indptr[:-1], ends) + np.arange(indptr[-1])
+    return histories.at(positions, indptr), histories.item_rows[starts + ends]
 
 
 def part_of(

@@ -171,6 +171,10 @@ def _manifest(folder: Path) -> dict[str, Any]:
         ) from None
     except (ValueError, OSError) as error:
         raise _damaged(folder, f"{MANIFEST} can't be read ({error})") from None
+    if isinstance(found, dict) and "model" in found:
+        raise DataError(
+            "it is a saved model and no data; `cofactor inspect` shows it.", source=str(folder)
+        )
     if not isinstance(found, dict) or found.get("format") != FORMAT:
         kind = found.get("format") if isinstance(found, dict) else None
         raise DataError(

@@ -119,10 +119,7 @@ def ask(
     sizes = np.bincount(truth.user_rows[positions], minlength=truth.n_users)
     users = np.flatnonzero(sizes).astype(np.int32)
     if len(users) == 0:
-        raise ArgumentError(
-            "there is no user with a true item that may be recommended, so there is nothing to"
-            " measure."
-        )
+        raise _nothing_to_ask(len(truth), exclude_seen)
     negatives = None
     if part.negatives is not None and not full and not drawn:
         negatives = np.ascontiguousarray(part.negatives, np.int32)[positions]
@@ -137,6 +134,17 @@ def ask(
         dropped=len(truth) - len(positions),
         negatives=negatives,
         drawn=drawn,
+    )
+
+
+def _nothing_to_ask(n_true: int, exclude_seen: bool) -> ArgumentError:
+    why = (
+        ": items of the history are left out, and all stand there; with exclude_seen=False they"
+        " count (or use evaluate_next(..., repeats='allow'))."
+    )
+    return ArgumentError(
+        f"of {n_true:,} true items none may be recommended, so there is nothing to measure"
+        f"{why if exclude_seen and n_true else '.'}"
     )
 
 

@@ -1,4 +1,6 @@
-"""Telling when a fitted model ranks items alike for everybody: its vectors have collapsed."""
+"""Telling when a fitted model ranks items alike for everybody, since its vectors have collapsed, or
+when the data has nothing personal to learn from.
+"""
 
 from __future__ import annotations
 
@@ -11,6 +13,7 @@ from cofactor.base.run import Run
 
 USERS, ITEMS = 64, 4096  # enough for a mean, and little beside any fit
 FEWEST = 20  # users, and items, below which nothing can be said
+PAIRED = 0.1  # share of users with two items from which something can be learned of pairs
 ALIKE = 0.98  # mean correlation of two users' scores from which they count as one ranking
 
 
@@ -22,9 +25,19 @@ def rows_to_score(counts: np.ndarray, most: int) -> np.ndarray:
 
 
 def say_if_collapsed(model: Any, run: Run) -> None:
-    """Say so if a fitted latent `Model` that ranks has come to rank alike for everybody; log it
-    where no progress is shown.
+    """Say so if hardly any user of a fitted `Model` has two items, or if a latent one that ranks
+    has come to rank alike for everybody; log it where no progress is shown.
     """
+    users = model.data.user_counts
+    paired, known = np.count_nonzero(users > 1), np.count_nonzero(users)
+    personal = model.traits.finds_similar and not model.traits.uses_features
+    if personal and not model.traits.predicts_ratings and paired < PAIRED * known:
+        say_or_log(
+            run.progress,
+            f"only {paired:,} of {known:,} users have two items or more: {model.name} can't learn"
+            " which items go together, and popularity is likely to be better.",
+        )
+        return
     latent = model.traits.has_vectors or model.iterative
     if not latent or model.traits.predicts_ratings:
         return

@@ -12,10 +12,16 @@ import numpy as np
 from cofactor.base.memory import aligned
 from cofactor.models.hooks import ConfigT
 from cofactor.models.recommender import Recommender
+from cofactor.models.traits import ArraySpec
 from cofactor.models.user_batch import InnerProduct, States
 
 if TYPE_CHECKING:
     from cofactor.data.interactions import Interactions
+
+FACTOR_ARRAYS: Mapping[str, ArraySpec] = {
+    "user_factors": ArraySpec("float32", ("users", "factors")),
+    "item_factors": ArraySpec("float32", ("items", "factors")),
+}
 
 
 class FactorModel(Recommender[ConfigT]):

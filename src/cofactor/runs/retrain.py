@@ -42,13 +42,13 @@ class Share:
         Its name.
     events
         How many it holds.
-    doubled
+    known
         How many of them the model or an earlier source had already; they are left out.
     """
 
     source: str
     events: int
-    doubled: int = 0
+    known: int = 0
 
 
 @dataclass(frozen=True)
@@ -192,15 +192,15 @@ def _new(old: IdMap, new: IdMap) -> tuple[int, int]:
 def _whole(
     old: Interactions, news: Sequence[Events], reading: Reading, forget: Sequence[str | int]
 ) -> tuple[Events, tuple[Share, ...]]:
-    """Old and new events as one, without doubles."""
+    """Old and new events as one, each once."""
     first = _without(_above(trained_events(old), reading.min_value), forget)
     parts = _valued([first, *news])
-    doubled = _doubled(parts, reading)
+    known = _known(parts, reading)
     shares = (
         Share("the model", len(first)),
-        *(Share(p.source, len(p), int(d.sum())) for p, d in zip(parts[1:], doubled, strict=True)),
+        *(Share(p.source, len(p), int(d.sum())) for p, d in zip(parts[1:], known, strict=True)),
     )
-    fresh = [part.where(~twice) for part, twice in zip(parts[1:], doubled, strict=True)]
+    fresh = [part.where(~twice) for part, twice in zip(parts[1:], known, strict=True)]
     if not any(map(len, fresh)):
         summary = ", ".join(f"{share.source} ({share.events:,})" for share in shares[1:])
         raise DataError(f"nothing is new: the model was trained on all events of {summary}.")
@@ -216,7 +216,7 @@ def _whole(
 def _notes(shares: Sequence[Share], reading: Reading) -> list[str]:
     summary = "; ".join(
         f"{one.source}: {one.events:,} events"
-        + (f", {one.doubled:,} of them doubled and left out" if one.doubled else "")
+        + (f", {one.known:,} of them known and left out" if one.known else "")
         for one in shares
     )
     lost = [f"core={reading.core}"] if reading.core > 1 else []
@@ -331,10 +331,10 @@ def _valued(parts: list[Events]) -> list[Events]:
     ]
 
 
-def _doubled(parts: Sequence[Events], reading: Reading) -> list[np.ndarray]:
+def _known(parts: Sequence[Events], reading: Reading) -> list[np.ndarray]:
     """Which events of each source but the first an earlier one holds too, bool [n_events].
 
-    Without times nobody can tell an event from one like it, so none is doubled. Values that were
+    Without times nobody can tell an event from one like it, so none is known. Values that were
     added up don't tell single events: of a pair that the model knows, those that aren't later than
     the model's last one are taken as known.
     """

@@ -6,10 +6,11 @@ import os
 import sqlite3
 import warnings
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from cofactor.base import sqlite_file
 from cofactor.base.errors import ArgumentError, CofactorError
 from cofactor.base.extras import require
 from cofactor.models import registry
@@ -89,7 +90,7 @@ def keeping(out: str | os.PathLike[str] | None) -> Iterator[None]:
 def _require_study(path: Path) -> None:
     """Refuse a file that isn't a study of ours, before Optuna writes its tables into it."""
     try:
-        with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)) as file:
+        with sqlite_file.opened(path) as file:
             names = [name for (name,) in file.execute("SELECT study_name FROM studies")]
     except sqlite3.DatabaseError:
         names = []

@@ -170,37 +170,22 @@ def train(
     else:
         plan = named(model, settings, given, run)
     with memory.limited(limits.max_memory):
-        done = _carry_out(plan, metrics, refit, limits=limits, run=run, old=old, kept_at=kept)
+        done = _carry_out(
+            plan, metrics, refit, limits=limits, run=run, old=old, kept_at=kept, out=Path(out)
+        )
     path = _save(plan, done, out, run, overwrite=overwrite)
     kept.remove()
     if plot is not None:
         _draw(done.curves, plot, f"{plan.name} on {plan.data.source}")
-    return done.trained(plan, path)
+    return replace(done.trained, path=path)
 
 
 class _Done(NamedTuple):
     """What carrying out a plan gave."""
 
-    model: Recommender
-    result: Result | None
-    baselines: Baselined | None
+    trained: Trained
     kept: dict[str, Any]
     curves: dict[str, LearningCurve | None]
-    refitted: bool
-    seconds: float
-
-    def trained(self, plan: Plan, path: Path) -> Trained:
-        return Trained(
-            model=self.model,
-            path=path,
-            result=self.result,
-            split=plan.parts,
-            refitted=self.refitted,
-            seconds=self.seconds,
-            baselines=self.baselines,
-            chosen=plan.chosen,
-            against=self.kept.get("against"),
-        )
 
 
 def _carry_out(
@@ -211,6 +196,7 @@ def _carry_out(
     run: Run,
     old: Incumbent | None,
     kept_at: Checkpoints,
+    out: Path,
 ) -> _Done:
     """Fit, measure, and fit again on all of the data."""
     parts, clock = plan.parts, Clock()
@@ -230,39 +216,42 @@ def _carry_out(
         seconds = clock.seconds
         curves["saved"] = fitted.curve
         fitted.comparison = comparison
-    return _Done(
+    trained = Trained(
         model=fitted,
+        path=out,
         result=result,
-        baselines=baselines,
-        kept=kept,
-        curves=curves,
+        split=parts,
         refitted=refitted,
         seconds=seconds,
+        baselines=baselines,
+        chosen=plan.chosen,
+        against=against,
     )
+    return _Done(trained, kept, curves)
 
 
 def _save(
     plan: Plan, done: _Done, out: str | os.PathLike[str], run: Run, *, overwrite: bool
 ) -> Path:
     return save(
-        done.model,
+        done.trained.model,
         out,
         overwrite=overwrite,
         metrics=done.kept,
-        run=_run_facts(plan, done, run),
+        run=_run_facts(plan, done.trained, run),
         split=None if plan.parts is None else plan.parts.sentence,
         licence=plan.reading.licence,
     )
 
 
-def _run_facts(plan: Plan, done: _Done, run: Run) -> dict[str, Any]:
+def _run_facts(plan: Plan, trained: Trained, run: Run) -> dict[str, Any]:
     """What the manifest keeps of a training."""
     return {
         "seed": run.seed,
         "threads": run.n_threads,
-        "fit_seconds": round(done.seconds, 3),
-        "fitted_on": _fitted_on(plan.parts, done.refitted),
-        "notes": list(done.model.notes),
+        "fit_seconds": round(trained.seconds, 3),
+        "fitted_on": _fitted_on(plan.parts, trained.refitted),
+        "notes": list(trained.model.notes),
         **({} if plan.chosen is None else {"chosen": plan.chosen.to_dict()}),
         **origin_facts(Origin(plan.reading, plan.cutting, plan.config)),
     }

@@ -1,4 +1,4 @@
-"""Tune: search a model's settings on a validation part, and ask the test part once, at the end."""
+"""Tune: search a model's settings on a validation part, and measure once on the test part."""
 
 from __future__ import annotations
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 from cofactor.evaluation.significance import Comparison
@@ -28,6 +29,8 @@ def verdict(test: Comparison, label: str) -> str:
     """Say in a sentence whether a model is significantly better than the other one of a test."""
     first = test.first == label
     other, lead = (test.second, test.difference) if first else (test.first, -test.difference)
+    if math.isnan(test.p_adjusted):
+        return f"Too few users to compare {label} with {other} ({test.metric} {lead:+.4f})."
     p = p_words(test.p_adjusted)
     facts = f"{test.metric} {lead:+.4f}, p {p if p.startswith('<') else '= ' + p}"
     if test.better is None:

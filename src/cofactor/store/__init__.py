@@ -25,6 +25,7 @@ from cofactor.store.exports import (
 )
 from cofactor.store.imports import (
     Imported,
+    import_catalogue,
     import_events,
     import_interactions,
     import_items,
@@ -94,6 +95,7 @@ __all__ = [
     "export_events",
     "export_impressions",
     "export_items",
+    "import_catalogue",
     "import_events",
     "import_interactions",
     "import_items",

@@ -19,6 +19,7 @@ from pathlib import Path
 
 import msgspec
 
+from cofactor.base import sqlite_file
 from cofactor.base.disk import sync
 from cofactor.store import schema
 from cofactor.store.database import Database, Session
@@ -181,7 +182,7 @@ def _copy(store: Store, target: Path) -> None:
         source = store.database.path
         with (
             _translated(store.database),
-            closing(sqlite3.connect(f"{source.as_uri()}?mode=ro", uri=True)) as here,
+            sqlite_file.opened(source) as here,
         ):
             # Row by row, as it was at one moment: a copy of the pages would copy what was erased
             # and still stands in their gaps.
@@ -263,47 +264,41 @@ def _restore_file(path: Path, database: SqliteDatabase, overwrite: bool) -> None
 
 
 def _restore_rows(path: Path, database: Database, overwrite: bool) -> None:
-    source = SqliteSession(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True))
-    try:
-        with _translated(database):
-            session = database.writer()
-            try:
-                database.prepare(session)
-                session.begin()
-                taken = [
-                    t
-                    for t in ("events", "item_changes", "erasures")
-                    if session.rows(f"SELECT 1 FROM {t} LIMIT 1")
-                ]
-                if taken and not overwrite:
-                    raise StoreError(
-                        f"{database.shown} holds events or items already; give overwrite=True."
-                    )
-                _copy_rows(source, session, SqliteDatabase(path).tables(source))
-                for table in ("events", "item_changes", "erasures", "impressions"):
-                    last = (
-                        "(SELECT value FROM counters WHERE name = 'last_seq')"
-                        if table == "events"
-                        else "0"
-                    )
-                    session.rows(
-                        f"SELECT setval(pg_get_serial_sequence('{table}', 'seq'), "
-                        f"greatest((SELECT max(seq) FROM {table}), {last}, 1))"
-                    )
-                session.commit()
-            finally:
-                with contextlib.suppress(*database.errors):
-                    session.rollback()
-                session.close()
-    finally:
-        source.close()
+    with sqlite_file.opened(path) as connection, _translated(database):
+        source, session = SqliteSession(connection), database.writer()
+        try:
+            database.prepare(session)
+            session.begin()
+            taken = [
+                t
+                for t in ("events", "item_changes", "erasures")
+                if session.rows(f"SELECT 1 FROM {t} LIMIT 1")
+            ]
+            if taken and not overwrite:
+                raise StoreError(
+                    f"{database.shown} holds events or items already; give overwrite=True."
+                )
+            _copy_rows(source, session, SqliteDatabase(path).tables(source))
+            for table in ("events", "item_changes", "erasures", "impressions"):
+                last = (
+                    "(SELECT value FROM counters WHERE name = 'last_seq')"
+                    if table == "events"
+                    else "0"
+                )
+                session.rows(
+                    f"SELECT setval(pg_get_serial_sequence('{table}', 'seq'), "
+                    f"greatest((SELECT max(seq) FROM {table}), {last}, 1))"
+                )
+            session.commit()
+        finally:
+            with contextlib.suppress(*database.errors):
+                session.rollback()
+            session.close()
 
 
 def _checked(path: Path) -> None:
     try:
-        with closing(
-            sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)
-        ) as connection:
+        with sqlite_file.opened(path) as connection:
             SqliteDatabase(path).version(SqliteSession(connection))
             found = [row[0] for row in connection.execute("PRAGMA integrity_check(5)")]
             counted = dict(connection.execute("SELECT name, value FROM counters"))
@@ -313,7 +308,7 @@ def _checked(path: Path) -> None:
         raise StoreFormatError(f"{path} is damaged: {error}.") from None
     if found != ["ok"]:
         raise StoreFormatError(f"{path} is damaged: {'; '.join(found)}.")
-    if (events, undone) != (counted["events"], counted["undone"]):
+    if (events, undone) != (counted.get("events"), counted.get("undone")):
         raise StoreFormatError(
             f"{path} holds {events:,} events and {undone:,} undone ones, but its counters say"
             f" {counted}."
@@ -321,7 +316,7 @@ def _checked(path: Path) -> None:
 
 
 def _row_counts(path: Path) -> dict[str, int]:
-    with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)) as connection:
+    with sqlite_file.opened(path) as connection:
         return {
             table: connection.execute(f"SELECT count(*) FROM {table}").fetchone()[0]
             for table in SqliteDatabase(path).tables(SqliteSession(connection))

@@ -5,12 +5,12 @@ from __future__ import annotations
 import hashlib
 import os
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
@@ -20,39 +20,17 @@ from cofactor.base.progress import SILENT, Progress
 from cofactor.data.events import Events
 from cofactor.store.exceptions import ConflictError
 from cofactor.store.limits import checked_event, checked_item
-from cofactor.store.lines import Lines, lines_of
+from cofactor.store.lines import EventLine, ItemLine, Lines, lines_of
 from cofactor.store.records import Ack, Event, Item
 from cofactor.store.store import Store
+from cofactor.store.table_lines import event_lines, item_lines
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 _BATCH = 2_000
 _IN_FLIGHT = 4
 _KEPT_REJECTS = 1_000
-
-
-class EventLine(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
-    """A line of a file of events; what an export writes can be imported."""
-
-    user_id: str | int
-    item_id: str | int
-    kind: str = "view"
-    value: float | None = None
-    time: int | None = None
-    event_id: str | None = None
-    undone: int | None = None
-    seq: int | None = None
-    received: int | None = None
-
-
-class ItemLine(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
-    """A line of a file of items; what an export writes can be imported."""
-
-    item_id: str | int
-    title: str | None = None
-    text: str | None = None
-    features: dict[str, Any] | str | None = None
-    hidden: bool | None = None
-    state: str | None = None
-    time: int | None = None
 
 
 @dataclass
@@ -132,7 +110,8 @@ def import_interactions(
         Of `cofactor.data.readers.read`. They get ids made from their content, so that a second
         import changes nothing.
     kind
-        What they are; None for ``rating`` where they have values, else ``view``.
+        What they are; None for the kinds that a column of their source names, else ``rating`` where
+        they have values, else ``view``.
     progress
         Where to report to.
 
@@ -141,22 +120,7 @@ def import_interactions(
     DataError
         If events are beyond the store's limits: which rows, and why.
     """
-    chosen = kind if kind is not None else "view" if events.values is None else "rating"
-
-    def lines() -> Iterator[tuple[int, Callable[[], EventLine]]]:
-        for start in range(0, len(events), _BATCH):
-            part = slice(start, start + _BATCH)
-            users, items = (
-                column.slice(start, _BATCH).to_pylist() for column in (events.users, events.items)
-            )
-            values = [None] * len(users) if events.values is None else events.values[part].tolist()
-            times = [None] * len(users) if events.times is None else events.times[part].tolist()
-            for number, (user, item, value, time) in enumerate(
-                zip(users, items, values, times, strict=True), start + 1
-            ):
-                line = EventLine(user_id=user, item_id=item, kind=chosen, value=value, time=time)
-                yield number, lambda line=line: line  # type: ignore[misc]
-
+    lines = event_lines(events, kind)
     return _import(store, events.source, lines, _event_intake(store), "error", progress)
 
 
@@ -175,6 +139,21 @@ def import_items(
     return _import(
         store, str(path), lines_of(Path(path), ItemLine), _ItemIntake(), on_bad, progress
     )
+
+
+def import_catalogue(
+    store: Store,
+    table: pa.Table,
+    source: str,
+    *,
+    on_bad: str = "error",
+    progress: Progress = SILENT,
+) -> Imported:
+    """Describe the items of a table that `cofactor.data.readers.item_tables.read_table` gave.
+
+    Its title and text are the items', all else are features; the other parameters and errors are
+    those of `import_events`."""
+    return _import(store, source, item_lines(table), _ItemIntake(), on_bad, progress)
 
 
 Checked = tuple[int, Any]

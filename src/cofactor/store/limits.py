@@ -14,6 +14,7 @@ import msgspec
 
 from cofactor.base import checks
 from cofactor.base.errors import ArgumentError
+from cofactor.data.id_text import is_id
 from cofactor.store.records import EventLike, Item
 
 MAX_ID = 200  # characters of a user's, an item's or an event's id
@@ -49,6 +50,14 @@ def checked_id(value: object, name: str) -> str:
     if _CONTROL.search(value):
         raise ArgumentError(f"{name} must have no control characters, not {value!r}.")
     return value
+
+
+def stored_id(value: object, name: str) -> str:
+    """Return an outside id as text; raise ArgumentError if readers of the store would find none."""
+    text = checked_id(value, name)
+    if not is_id(text):
+        raise ArgumentError(f"{name} must be an id, and {text!r} is none.")
+    return text
 
 
 def are_ids(values: Sequence[object]) -> bool:
@@ -103,7 +112,7 @@ def checked_event(event: EventLike, latest: int, new_id: str | None = None) -> E
 
     An event without an id gets ``new_id``, or one made for it.
     """
-    user, item = checked_id(event.user_id, "user_id"), checked_id(event.item_id, "item_id")
+    user, item = stored_id(event.user_id, "user_id"), stored_id(event.item_id, "item_id")
     given = event.event_id
     event_id = (
         checked_id(given, "event_id")
@@ -169,7 +178,7 @@ def checked_item(item: Item) -> ItemRow:
     """Return an item as (id, title, text, features as JSON, hidden); raise ArgumentError for
     what can't be stored.
     """
-    item_id = checked_id(item.item_id, "item_id")
+    item_id = stored_id(item.item_id, "item_id")
     for name, text, limit in (("title", item.title, MAX_TITLE), ("text", item.text, MAX_TEXT)):
         if text is None:
             continue

@@ -21,6 +21,32 @@ _LONGEST = 1 << 20  # bytes of a line
 Lines = Callable[[], Iterator[tuple[int, Callable[[], Any]]]]
 
 
+class EventLine(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
+    """A line of a file of events; what an export writes can be imported."""
+
+    user_id: str | int
+    item_id: str | int
+    kind: str = "view"
+    value: float | None = None
+    time: int | None = None
+    event_id: str | None = None
+    undone: int | None = None
+    seq: int | None = None
+    received: int | None = None
+
+
+class ItemLine(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
+    """A line of a file of items; what an export writes can be imported."""
+
+    item_id: str | int
+    title: str | None = None
+    text: str | None = None
+    features: dict[str, Any] | str | None = None
+    hidden: bool | None = None
+    state: str | None = None
+    time: int | None = None
+
+
 def lines_of(path: Path, kind: type[Any]) -> Lines:
     """Return what yields the lines of a file; only decoding a line raises what is wrong in it."""
     return lambda: _lines(path, kind)

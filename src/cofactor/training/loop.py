@@ -130,7 +130,9 @@ def fit(
 def _step_done(
     task: Task, state: TrainingState, learner: Learner, saved: Checkpoint | None
 ) -> None:
-    task.advance()
+    # An epoch of one step is counted when it ends.
+    if learner.steps > 1:
+        task.advance()
     if saved is not None and saved.every_steps and learner.step % saved.every_steps == 0:
         state.save(saved)
 

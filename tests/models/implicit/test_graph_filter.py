@@ -12,7 +12,7 @@ from cofactor.base.run import Run
 from cofactor.data.histories import Histories
 from cofactor.data.interactions import Interactions
 from cofactor.data.splits import split
-from cofactor.models.implicit import truncated_svd
+from cofactor.models.implicit import graph_filter, truncated_svd
 from cofactor.models.implicit.graph_filter import GraphFilter
 from cofactor.models.implicit.linear import by_user_and_item
 from cofactor.models.implicit.truncated_svd import item_vectors
@@ -55,7 +55,7 @@ def expected(x, config):
     np.fill_diagonal(linear, 0)
     _, s, vt = np.linalg.svd(normalised)
     s, vt = s[: config.factors], vt[: config.factors]
-    weight = 0.6 if config.ideal_weight is None else config.ideal_weight
+    weight = 2.4 if config.ideal_weight is None else config.ideal_weight
     soft = weight * (s / s[0]) ** config.spectral_power
     return item[:, None] * (linear + (vt.T * soft) @ vt / item)
 
@@ -98,14 +98,28 @@ def test_the_number_of_factors_follows_the_items_with_interactions(data):
     assert GraphFilter().fit(data, run=ONE).new_vectors.shape == (N_ITEMS, int(known**0.5))
 
 
-def test_the_ideal_filter_weighs_more_where_common_users_are_chance():
+def test_the_ideal_filter_carries_the_model_where_common_users_are_chance():
     # Five interactions a user of 1,000 items, of eight hidden dimensions.
     parts = split(simulated(1000, 1000, 0.005), "per-user", test=0.2, seed=0)
-    chosen = GraphFilter().fit(parts.train, run=ONE)
-    usual = GraphFilter(ideal_weight=0.6).fit(parts.train, run=ONE)
-    values = [ndcg(one, parts.test, parts.test.user_rows) for one in (chosen, usual)]
-    assert all_weights(chosen).max() > 1.5 * all_weights(usual).max()
-    assert values[0] > 1.05 * values[1]
+    usual, less = (GraphFilter(**s).fit(parts.train, run=ONE) for s in ({}, {"ideal_weight": 0.6}))
+    values = [ndcg(one, parts.test, parts.test.user_rows) for one in (usual, less)]
+    assert values[0] > 1.1 * values[1]
+
+
+def test_its_weight_is_chosen_among_filters_that_are_fitted_once(data, monkeypatch):
+    def choose_value(fit, some, usual, run, *, most):
+        models = [(w, fit(some, w, run).past_vectors.copy()) for w in (usual.value, 9.6)]
+        np.testing.assert_allclose(4 * models[0][1], models[1][1], rtol=1e-6)
+        return 9.6
+
+    monkeypatch.setattr(graph_filter, "choose_value", choose_value)
+    chosen, given = (GraphFilter(ideal_weight=w).fit(data, run=ONE) for w in (None, 9.6))
+    np.testing.assert_array_equal(all_weights(chosen), all_weights(given))
+    one_filter = GraphFilter(neighbours=0).fit(data, run=ONE)
+    np.testing.assert_array_equal(
+        all_weights(one_filter),
+        all_weights(GraphFilter(neighbours=0, ideal_weight=2.4).fit(data, run=ONE)),
+    )
 
 
 @pytest.mark.parametrize("alike", [False, True])

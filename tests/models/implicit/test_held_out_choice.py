@@ -63,15 +63,14 @@ def test_few_users_choose_nothing(data: Interactions) -> None:
     assert choose(data.where(data.user_rows < 90), {0.25}) == (0.5, [])
 
 
-def test_candidates_are_fitted_on_a_sample(data: Interactions, monkeypatch: Any) -> None:
+def test_candidates_are_fitted_on_a_sample(data: Interactions) -> None:
     sizes: list[int] = []
 
     def fit(some: Interactions, share: float, run: Run) -> Any:
         sizes.append(len(some))
         return registry.create("popularity").fit(some, run=run)
 
-    monkeypatch.setattr(held_out_choice, "MOST", len(data) // 2)
-    held_out_choice.choose_value(fit, data, USUAL, RUN)
+    held_out_choice.choose_value(fit, data, USUAL, RUN, most=len(data) // 2)
     assert max(sizes) < 0.55 * len(data)
 
 

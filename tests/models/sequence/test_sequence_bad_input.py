@@ -5,19 +5,23 @@ from __future__ import annotations
 
 import numpy as np
 import pyarrow as pa
+import pytest
 
+from cofactor.base import memory
+from cofactor.base.errors import MemoryLimitError
 from cofactor.base.progress import SilentProgress
 from cofactor.base.run import Run
 from cofactor.data.events import Events
 from cofactor.data.histories import Histories
 from cofactor.data.ids import IdMap
 from cofactor.data.interactions import Interactions
+from cofactor.data.splits import by_session, next_after
 from cofactor.data.splits.cut import NO_TIMES
 from cofactor.models import registry
 from cofactor.models.recommender import Recommender
 from cofactor.service.answering.profiles import UserProfiles
 from cofactor.service.settings import Settings
-from cofactor.store import open_store
+from cofactor.store import Store, open_store
 from cofactor.store.records import Event
 from models.sequence.test_sequence_models import (
     EVERY_SEQUENCE,
@@ -31,7 +35,7 @@ from models.sequence.test_sequence_models import (
 WALKS = [[0, 1, 2, 3, 0, 1], [1, 2, 4], *[[7, 8, 9, 10]] * 3]
 
 
-def built(lists: list[list[int]], times: np.ndarray | None) -> Interactions:
+def built(lists: list[list[int]], times: np.ndarray | None, repeats: str = "keep") -> Interactions:
     """Data of 12 items, a user for each list; the last item is nobody's."""
     owners = np.repeat(np.arange(len(lists)), [len(one) for one in lists])
     read = Events(
@@ -39,7 +43,7 @@ def built(lists: list[list[int]], times: np.ndarray | None) -> Interactions:
         pa.chunked_array([pa.array(np.concatenate(lists))]),
         times=times,
     )
-    return Interactions.build(read, items=IdMap(np.arange(12)), repeats="keep")
+    return Interactions.build(read, items=IdMap(np.arange(12)), repeats=repeats)
 
 
 def fitted(name: str, data: Interactions, **more: object) -> Recommender:
@@ -98,6 +102,34 @@ def test_a_clock_that_goes_back_puts_events_in_the_order_of_its_times(name: str,
         profiles = UserProfiles(model, store, Settings())
         streamed = model.score_batch(profiles.user_batch([profiles.of_user("new")]))
     np.testing.assert_allclose(streamed, scores(model, [7, 8, 9]), rtol=1e-6)
+
+
+def scores_of_user_2(model: Recommender, store: Store) -> np.ndarray:
+    """Of the user whose training events are items 7 to 10 at the seconds 109 to 112."""
+    profiles = UserProfiles(model, store, Settings())
+    return model.score_batch(profiles.user_batch([profiles.of_user("2")]))
+
+
+@pytest.mark.parametrize("repeats", ["keep", "last"])
+def test_a_stored_event_that_was_trained_on_counts_once(repeats: str, tmp_path) -> None:
+    model = fitted("transitions", built(WALKS, np.arange(n_events(WALKS)) + 100, repeats))
+    with open_store(f"sqlite:///{tmp_path / 'e.db'}") as store:
+        for item, moment in ((7, 109), (8, 110), (9, 111), (10, 112)):
+            store.append([Event(user_id=2, item_id=item, kind="click", time=moment)]).result(10)
+        assert UserProfiles(model, store, Settings()).of_user("2").trained == 2
+        np.testing.assert_allclose(scores_of_user_2(model, store), scores(model, [7, 8, 9, 10]))
+        store.append([Event(user_id=2, item_id=7, kind="click", time=113)]).result(10)
+        once_more = scores(model, [7, 8, 9, 10, 7])
+        np.testing.assert_allclose(scores_of_user_2(model, store), once_more)
+
+
+def test_a_stored_event_older_than_the_training_ones_takes_its_place_in_time(tmp_path) -> None:
+    model = fitted("transitions", built(WALKS, np.arange(n_events(WALKS)) + 100))
+    with open_store(f"sqlite:///{tmp_path / 'e.db'}") as store:
+        store.append([Event(user_id=2, item_id=1, kind="click", time=50)]).result(10)
+        store.append([Event(user_id=2, item_id=2, kind="click", time=120)]).result(10)
+        streamed = scores_of_user_2(model, store)
+    np.testing.assert_allclose(streamed, scores(model, [1, 7, 8, 9, 10, 2]))
 
 
 @EVERY_SEQUENCE
@@ -166,3 +198,19 @@ def test_kinds_travel_with_the_events() -> None:
 def test_an_empty_history_and_an_item_that_nobody_had_are_answered(name: str) -> None:
     model = fitted(name, built(WALKS, np.arange(n_events(WALKS))))
     assert scores(model, [], [11], [5, 5, 5]).shape == (3, 12)
+
+
+def test_prefixes_of_a_very_long_session_are_refused_before_they_take_the_memory() -> None:
+    lists = [*WALKS, [n % 12 for n in range(2000)]]
+    data = built(lists, np.arange(n_events(lists)))
+    with memory.limited(2**24), pytest.raises(MemoryLimitError, match="longest of 1,999 events"):
+        by_session(data)
+    with memory.limited(2**24), pytest.raises(MemoryLimitError, match="leave out sessions"):
+        next_after(data, at=n_events(WALKS) + 100, every=True)
+    assert by_session(built(WALKS, np.arange(n_events(WALKS)))).test.truth.n_users == 3
+
+
+def test_more_pairs_of_items_than_fit_are_refused_before_they_are_counted() -> None:
+    data = built(WALKS, np.arange(n_events(WALKS)))
+    with memory.limited(2**10), pytest.raises(MemoryLimitError, match="use a smaller window"):
+        fitted("transitions", data)

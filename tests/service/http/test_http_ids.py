@@ -8,6 +8,7 @@ import httpx
 import numpy as np
 import pytest
 
+import cofactor
 from cofactor.artifact.save import save
 from cofactor.data.ids import IdMap
 from cofactor.data.interactions import Interactions
@@ -110,5 +111,32 @@ def test_ids_beyond_2_to_the_53_go_out_as_texts(tmp_path: Path, events: str) -> 
         assert (await client.get("/v1/items/9148955329465709066")).json()["item_id"] == (
             "9148955329465709066"
         )
+
+    in_loop(folder, events, Settings(max_waiting=60.0), play)
+
+
+def test_words_for_nobody_and_bytes_that_are_no_text_are_no_ids(
+    tmp_path: Path, events: str
+) -> None:
+    folder = numbered(tmp_path, np.array([1, 2, 3]), "popularity")
+
+    async def play(client: httpx.AsyncClient, context: Context) -> None:
+        for user in ("NULL", "undefined", "NaN", '{"a":1}', "[1]", '=""'):
+            for body in ({"user_id": user, "item_id": 1}, {"user_id": "u", "item_id": user}):
+                answer = await client.post("/v1/events", json={"events": [body]})
+                assert answer.status_code == 422, body
+                assert "is none" in answer.json()["error"]["message"]
+        answer = await client.post("/v1/items", json={"items": [{"item_id": "NULL", "title": "x"}]})
+        assert answer.status_code == 422
+        for path in ("/v1/users/%ff/recommendations", "/v1/items/%fe"):
+            assert (await client.get(path)).status_code == 400
+        # What begins like one, and the replacement character itself, are texts.
+        for user in ("NULLs", "[a", "\ufffd"):
+            answer = await client.post(
+                "/v1/events", json={"events": [{"user_id": user, "item_id": 1}]}
+            )
+            assert answer.status_code == 200
+        assert (await client.get("/v1/users/%EF%BF%BD/recommendations")).status_code == 200
+        assert len(cofactor.read(events)) == 3
 
     in_loop(folder, events, Settings(max_waiting=60.0), play)

@@ -50,6 +50,7 @@ def assemble(raw: Raw, options: Options) -> Events:
     left_out = _repeated_headers(raw)
     if raw.events is not None:
         left_out = left_out | weighted(raw, options)
+    kinds = raw.events if options.kinds is None else None
     columns, missing = [], []
     for what, column in (("user", raw.users), ("item", raw.items)):
         found = cleaned(column)
@@ -78,6 +79,7 @@ def assemble(raw: Raw, options: Options) -> Events:
         raw.times if keep is None else picked(raw.times, keep),
         source=raw.source,
         notes=tuple(raw.notes),
+        kinds=kinds if kinds is None or keep is None else kinds.filter(pa.array(keep)),
     )
     return events.noted(*doubts(events.values))
 

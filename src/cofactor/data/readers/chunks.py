@@ -8,7 +8,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pyarrow as pa
 from pyarrow import parquet as pq
 
@@ -63,13 +62,14 @@ def chunks(
 
 def _parts(events: Events, rows: int) -> Iterator[Events]:
     for start in range(0, len(events), rows):
-        keep = np.arange(start, min(start + rows, len(events)))
+        span = slice(start, start + rows)
         yield replace(
             events,
-            users=events.users.take(pa.array(keep)),
-            items=events.items.take(pa.array(keep)),
-            values=None if events.values is None else events.values[keep],
-            times=None if events.times is None else events.times[keep],
+            users=events.users.slice(start, rows),
+            items=events.items.slice(start, rows),
+            values=None if events.values is None else events.values[span],
+            times=None if events.times is None else events.times[span],
+            kinds=None if events.kinds is None else events.kinds.slice(start, rows),
         )
 
 
@@ -80,13 +80,14 @@ def _of_parquet(entry: SourceFile, options: Options, rows: int) -> Iterator[Even
         # Texts come as the dictionaries in which they are mostly written: half of the work less.
         file.close()
         file = pq.ParquetFile(entry.path, read_dictionary=[roles["user"], roles["item"]])
-    if file.metadata.num_rows == 0:
-        raise DataError("the file has columns but no rows.", source=entry.shown)
     done = 0
-    for batch in file.iter_batches(rows, columns=list(roles.values())):
-        raw = raw_of_table(pa.Table.from_batches([batch]), roles, options, entry.shown)
-        yield from _assembled(raw, options, done)
-        done += batch.num_rows
+    with file:
+        if file.metadata.num_rows == 0:
+            raise DataError("the file has columns but no rows.", source=entry.shown)
+        for batch in file.iter_batches(rows, columns=list(roles.values())):
+            raw = raw_of_table(pa.Table.from_batches([batch]), roles, options, entry.shown)
+            yield from _assembled(raw, options, done)
+            done += batch.num_rows
 
 
 def _of_text(entry: SourceFile, options: Options) -> Iterator[Events]:

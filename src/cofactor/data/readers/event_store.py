@@ -22,6 +22,7 @@ import pyarrow as pa
 from cofactor.base.errors import DataError
 from cofactor.base.names import unknown_name
 from cofactor.data.events import Events
+from cofactor.data.id_text import is_id
 from cofactor.data.readers.assemble import assemble
 from cofactor.data.readers.columns import Options
 from cofactor.data.readers.id_columns import canonical
@@ -95,11 +96,11 @@ def read_store(
         else _weights(kinds, found, source)
     )
     found = _counts(fetch, span) if span else found
-    columns = _columns(fetch, set(weights), options, span)
+    notes = [_sentence(found, weights)]
+    columns = _columns(fetch, set(weights), options, span, notes)
     if not columns:
         raise DataError(_nothing(found, span), source=source)
     users, items, codes, values, times = columns
-    notes = [_sentence(found, weights)]
     named = kinds is not None or options.kinds is not None
     given = _values(codes, values, weights, named, options, notes)
     raw = Raw(
@@ -169,14 +170,19 @@ def _weights(kinds: str | None, found: Mapping[str, int], source: str) -> dict[s
 _Columns = tuple[pa.ChunkedArray, pa.ChunkedArray, pa.ChunkedArray, np.ndarray, np.ndarray]
 
 
-def _columns(fetch: Fetch, wanted: set[str], options: Options, span: str) -> _Columns | None:
+def _columns(
+    fetch: Fetch, wanted: set[str], options: Options, span: str, notes: list[str]
+) -> _Columns | None:
     """Users, items, kinds, values (NaN where there is none) and times of the events that count,
     in the order of arrival.
     """
     parts: list[pa.RecordBatch] = []
+    nobody = 0
     with options.progress.task("reading the event store", None) as task:
         for batch in fetch(_EVENTS.format(span)):
-            kept = [row for row in batch if row[2] in wanted]
+            counting = [row for row in batch if row[2] in wanted]
+            kept = [row for row in counting if is_id(row[0]) and is_id(row[1])]
+            nobody += len(counting) - len(kept)
             task.advance(len(batch))
             if kept:
                 cells = [
@@ -186,6 +192,8 @@ def _columns(fetch: Fetch, wanted: set[str], options: Options, span: str) -> _Co
                 parts.append(
                     pa.record_batch(cells, names=["user", "item", "kind", "value", "time"])
                 )
+    if nobody:
+        notes.append(f"left out {nobody:,} events whose user or item is a word for none (NULL ...)")
     if not parts:
         return None
     table = pa.Table.from_batches(parts)

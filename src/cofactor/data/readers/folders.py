@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
+import re
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import NamedTuple
@@ -37,6 +40,7 @@ class FileReaders(NamedTuple):
 
 
 _PAPERS = ("readme", "licen", "licence", "license", "notice", "citation", "changelog")
+_PARTS = tuple(map(re.compile, ("train", r"valid|\b(val|dev)\b", "test")))
 _NO_DATA = (".pdf", ".html", ".htm", ".md", ".png", ".jpg", ".py", ".sh", ".ipynb", ".doc", ".docx")
 
 
@@ -59,6 +63,7 @@ def read_parts(
     DataError
         If one has no values or no times where the others have them.
     """
+    entries, copies = _without_copies(entries)
     parts = [readers.events(entry, options) for entry in entries]
     if options.decimal is None and some_have_commas(parts):
         # Where one file has 4,5, the 1.000 of another is a thousand.
@@ -74,7 +79,30 @@ def read_parts(
     for part in parts:
         agreement.add(part, decimal=",")
     whole = joined(parts, source)
-    return replace(whole, notes=(f"{len(entries)} files read as one", *whole.notes))
+    return replace(whole, notes=(f"{len(entries)} files read as one", *copies, *whole.notes))
+
+
+def _without_copies(entries: Sequence[SourceFile]) -> tuple[list[SourceFile], list[str]]:
+    """The files without those that are another's copy, such as a second download's ``a (1).csv``,
+    and notes on them.
+    """
+    first: dict[tuple[int, bytes], SourceFile] = {}
+    sizes = Counter(entry.packed_bytes for entry in entries)
+    kept, notes = [], []
+    for entry in entries:
+        size = entry.packed_bytes
+        if sizes[size] < 2:
+            kept.append(entry)
+            continue
+        digest = hashlib.sha256()
+        for block in entry.blocks():
+            digest.update(block)
+        other = first.setdefault((size, digest.digest()), entry)
+        if other is entry:
+            kept.append(entry)
+        else:
+            notes.append(f"left out {entry.name}, which is the same as {other.name}")
+    return kept, notes
 
 
 def joined(parts: Sequence[Events], source: str) -> Events:
@@ -148,7 +176,7 @@ def read_folder(place: Source, options: Options, readers: FileReaders) -> Events
 def _training_first(entry: SourceFile) -> int:
     """Training comes before test, whatever the order of their names."""
     name = entry.name.lower()
-    return next((n for n, word in enumerate(("train", "valid", "test"), 1) if word in name), 0)
+    return next((n for n, word in enumerate(_PARTS, 1) if word.search(name)), 0)
 
 
 def _kind(entry: SourceFile, options: Options, readers: FileReaders) -> tuple[str, tuple[str, ...]]:

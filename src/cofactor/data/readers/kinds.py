@@ -12,6 +12,7 @@ from cofactor.data.readers.columns import Options
 from cofactor.data.readers.raw import Raw
 
 _SHOWN = 6
+_MOST = 50  # kinds of events that a column may name
 
 
 def weighted(raw: Raw, options: Options) -> np.ndarray:
@@ -32,6 +33,10 @@ def weighted(raw: Raw, options: Options) -> np.ndarray:
     counted = {w: int(n) for w, n in zip(words, counts, strict=False)}
     name = raw.columns["event"]
     if options.kinds is None:
+        if len(words) <= _MOST:
+            raw.events = pa.chunked_array([coded])
+        else:
+            raw.events = None  # no kinds, whatever the column is called
         _tell(raw, name, counted)
         return np.zeros(len(codes), bool)
     missing = [kind for kind in options.kinds if kind not in counted]
@@ -53,7 +58,7 @@ def weighted(raw: Raw, options: Options) -> np.ndarray:
 
 
 def _tell(raw: Raw, name: str, counted: dict[str, int]) -> None:
-    if len(counted) < 2 or len(counted) > 50:
+    if not 2 <= len(counted) <= _MOST:
         return
     shown = ", ".join(f"{kind} ({count:,})" for kind, count in list(counted.items())[:_SHOWN])
     raw.notes.append(

@@ -175,6 +175,20 @@ def appended(*events: Events) -> Events:
         items=_chained([part.items for part in events]),
         values=np.concatenate([part.values for part in events]) if have_values else None,
         times=np.concatenate([part.times for part in events]) if have_times else None,
+        kinds=_kinds(events),
+    )
+
+
+def _kinds(events: Sequence[Events]) -> pa.ChunkedArray | None:
+    """The kinds of all; nulls where a part names none."""
+    if all(part.kinds is None for part in events):
+        return None
+    nothing = pa.string()
+    return _chained(
+        [
+            pa.chunked_array([pa.nulls(len(part), nothing)]) if part.kinds is None else part.kinds
+            for part in events
+        ]
     )
 
 

@@ -5,9 +5,11 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Sequence
+from itertools import islice
+from typing import Any
 
 from cofactor.base.errors import DataError
-from cofactor.data.readers.sniff import Dialect, split
+from cofactor.data.readers.sniff import Dialect
 
 # Records by which columns of numbers are known.
 _SOME = 200
@@ -53,24 +55,20 @@ def refuse_swallowed(
 
 def _first_swallowed(text: str, dialect: Dialect) -> tuple[int, str] | None:
     """The line and text of the first record that holds a row."""
-    reader = csv.reader(
-        io.StringIO(text, newline=""),
-        delimiter=dialect.delimiter,
-        quotechar=dialect.quoted,
-        escapechar=dialect.escape,
-    )
-    numeric = _numeric_columns(text, dialect)
+    reader = _reader(text, dialect)
     ids: set[str] = set()
-    start = 1
+    start, n_lines = 1, text.count("\n")
+    is_closed = text.rstrip("\r\n").endswith(dialect.quoted)
     try:
+        numeric = _numeric_columns(text, dialect)
         for record in reader:
             if any("\n" in field for field in record):
-                ended = text.rstrip("\r\n").endswith(dialect.quoted)
-                if record[-1].endswith("\n") and not ended:
+                is_last = reader.line_num >= n_lines
+                if is_last and record[-1].endswith("\n") and not is_closed:
                     return start, dialect.delimiter.join(record)
                 if _holds_row(record, dialect.delimiter, numeric, ids):
                     return start, dialect.delimiter.join(record)
-            ids.update(record[:2])
+            ids.update(field for field in record[:2] if field.strip())
             start = reader.line_num + 1
     except csv.Error:
         # A field beyond that module's limit.
@@ -105,20 +103,32 @@ def _is_row(fields: Sequence[str], width: int, numeric: Sequence[bool], ids: set
     numbers = [n for n, is_number in enumerate(numeric[:width]) if is_number]
     if width < len(numeric):
         numbers = [n for n in numbers if n < width - 1]
-    if numbers:
-        return all(_is_number(fields[n]) for n in numbers)
-    return any(field in ids for field in fields[:2])
+    is_known = any(field in ids for field in fields[:2])
+    # One number alone in a row that is cut may be that of a list.
+    if not is_known and len(numbers) < (1 if width == len(numeric) else 2):
+        return False
+    return all(_is_number(fields[n]) for n in numbers)
 
 
 def _numeric_columns(text: str, dialect: Dialect) -> list[bool]:
-    """Which columns are of numbers, by the first lines whose quotes are closed."""
-    lines = text[: 1 << 16].split("\n")[:_SOME]
-    lines = [line for line in lines if line.count(dialect.quoted) % 2 == 0]
-    rows = [split(line, dialect.delimiter, dialect.quoted, dialect.escape) for line in lines]
-    rows = [row for row in rows if len(row) == len(dialect.names)]
-    return [
-        bool(rows) and all(_is_number(row[n]) for row in rows) for n in range(len(dialect.names))
-    ]
+    """Which columns are of numbers, by the first records that stand on one line; where a quote
+    opens before any, by the first lines.
+    """
+    text, width = text[: 1 << 16], len(dialect.names)
+    records = list(islice(_reader(text, dialect), _SOME))
+    lines = [line.split(dialect.delimiter) for line in text.split("\n")[:_SOME]]
+    rows = [row for row in records if not any("\n" in field for field in row)] or lines
+    rows = [row for row in rows if len(row) == width]
+    return [bool(rows) and all(_is_number(row[n]) for row in rows) for n in range(width)]
+
+
+def _reader(text: str, dialect: Dialect) -> Any:
+    return csv.reader(
+        io.StringIO(text, newline=""),
+        delimiter=dialect.delimiter,
+        quotechar=dialect.quoted,
+        escapechar=dialect.escape,
+    )
 
 
 def _is_number(text: str) -> bool:

@@ -36,8 +36,7 @@ def read_parquet(entry: SourceFile, options: Options) -> Raw:
     MemoryLimitError
         If it has more rows than memory can hold.
     """
-    with _damage(entry):
-        file = _opened(entry)
+    with _damage(entry), _opened(entry) as file:
         names = file.schema_arrow.names
         roles = find_roles(names, options, entry.shown)
         n_rows = file.metadata.num_rows
@@ -53,16 +52,15 @@ def read_parquet(entry: SourceFile, options: Options) -> Raw:
 
 def whole_table(entry: SourceFile) -> pa.Table:
     """Read all columns of a Parquet file."""
-    with _damage(entry):
-        file = _opened(entry)
+    with _damage(entry), _opened(entry) as file:
         _check_rows(file.metadata.num_rows, len(file.schema_arrow), entry)
         return _valid(file.read())
 
 
 def names_of(entry: SourceFile) -> list[str]:
     """Return the names of a Parquet file's columns."""
-    with _damage(entry):
-        return list(_opened(entry).schema_arrow.names)
+    with _damage(entry), _opened(entry) as file:
+        return list(file.schema_arrow.names)
 
 
 def read_feather(entry: SourceFile, options: Options) -> Raw:

@@ -43,7 +43,7 @@ class Raw:
     day_first
         See `clock.Found`.
     events
-        The kind of each event, or None.
+        The kind of each event, or None; `kinds.weighted` leaves those of at most fifty kinds.
     """
 
     users: pa.ChunkedArray

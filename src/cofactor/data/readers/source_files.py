@@ -244,7 +244,7 @@ def is_debris(name: str) -> bool:
         # Of a workbook that is open.
         or own.startswith("~$")
         or (own.startswith("_") and "." not in own)
-        or own.endswith((".crc", ".md5", ".sha256", "~"))
+        or own.endswith((".crc", ".md5", ".sha256", "~", ".bak", ".old", ".orig", ".tmp", ".swp"))
     )
 
 

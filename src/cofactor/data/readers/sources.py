@@ -21,6 +21,9 @@ from cofactor.data.readers.source_files import SourceFile
 STDIN = "-"
 _PATTERN = "*?["
 
+# Bytes between two looks at how much of the disk is free, and what is left of a large one.
+_LOOK, _SPARE = 1 << 26, 1 << 30
+
 
 def matched(text: str) -> list[Path] | None:
     """Return the files that a pattern such as ``parts/*.csv`` names, in order of their names; None
@@ -47,8 +50,8 @@ def reopened(path: Path, progress: Progress) -> SourceFile | None:
     mode = path.stat().st_mode
     if stat.S_ISREG(mode) or stat.S_ISDIR(mode):
         return None
-    if stat.S_ISSOCK(mode):
-        raise DataError("it is a socket, not a file.", source=str(path))
+    if not stat.S_ISFIFO(mode):
+        raise DataError("it is a device or a socket, not a file or a pipe.", source=str(path))
     progress.say(f"reading {path}, which can be read only once, into a temporary file")
     with path.open("rb") as stream:
         return copied(stream, str(path))
@@ -73,9 +76,25 @@ def copied(stream: IO[bytes], label: str) -> SourceFile:
     """Return a temporary file with a stream's bytes; it goes with the process."""
     handle, name = tempfile.mkstemp(prefix="cofactor-")
     atexit.register(_removed, name)
+    unchecked = 0
     with os.fdopen(handle, "wb") as copy:
-        shutil.copyfileobj(stream, copy, 1 << 20)
+        while part := stream.read(1 << 20):
+            copy.write(part)
+            unchecked += len(part)
+            if unchecked >= _LOOK and _is_nearly_full(name):
+                _removed(name)
+                raise DataError(
+                    "it doesn't end before the disk for temporary files is nearly full; write it"
+                    " to a file, or set TMPDIR to a folder on a larger disk.",
+                    source=label,
+                )
+            unchecked %= _LOOK
     return SourceFile(Path(name), label=label)
+
+
+def _is_nearly_full(name: str) -> bool:
+    disk = shutil.disk_usage(name)
+    return disk.free < min(_SPARE, disk.total // 20)
 
 
 def _removed(name: str) -> None:

@@ -7,13 +7,14 @@ from __future__ import annotations
 import sqlite3
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, parse_qsl, unquote, urlencode, urlsplit
 
 import pyarrow as pa
 
+from cofactor.base import sqlite_file
 from cofactor.base.errors import ArgumentError, CofactorError, DataError
 from cofactor.base.extras import require
 from cofactor.base.names import unknown_name
@@ -54,7 +55,7 @@ def read_sqlite(
     if table and query:
         raise ArgumentError("give either table= or query=, not both.")
     try:
-        with _opened(path) as connection:
+        with sqlite_file.opened(path) as connection:
             fetch = _fetch(connection)
             if not (table or query) and event_store.is_store(fetch, set(_tables(connection))):
                 return event_store.read_store(fetch, options, f"sqlite:///{path}", parameters)
@@ -124,7 +125,7 @@ def last_event(url: str) -> int | None:
         path, asked = _path(url)
         if asked.keys() & {"table", "query"}:
             return None
-        with _opened(path) as connection:
+        with sqlite_file.opened(path) as connection:
             fetch = _fetch(connection)
             known = event_store.is_store(fetch, set(_tables(connection)))
             return event_store.last_seq(fetch) if known else None
@@ -133,11 +134,6 @@ def last_event(url: str) -> int | None:
 
 
 _POSTGRES_TABLES = "SELECT tablename FROM pg_tables WHERE schemaname = current_schema()"
-
-
-def _opened(path: Path) -> closing[sqlite3.Connection]:
-    """A database opened for reading alone: without the file it is an error and no new one."""
-    return closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True))
 
 
 def _fetch(connection: sqlite3.Connection) -> event_store.Fetch:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from cofactor.base import checks, rng
+from cofactor.base import checks
 from cofactor.base.errors import ArgumentError
 from cofactor.data.interactions import Interactions
 from cofactor.data.split import Part, Split
@@ -42,20 +42,20 @@ def by_items(
     checks.choice(rank, "rank", RANKS)
     seed = checks.integer(seed, "seed", low=0)
     eligible = np.flatnonzero(data.item_counts)
-    n_test, n_validation = (
-        cut.count(test_share, len(eligible)),
-        cut.count(validation_share, len(eligible)),
-    )
-    drawn = rng.generator(seed, "split", "items").permutation(eligible)
-    test_items, validation_items = drawn[:n_test], drawn[n_test : n_test + n_validation]
-    train = data.where(~_of(data, drawn[: n_test + n_validation]))
+    shares = test_share, validation_share
+    test_items, validation_items = cut.held_out(eligible, shares, seed, "items")
+
+    def of(items: np.ndarray) -> np.ndarray:
+        return cut.among(data.item_rows, items, data.n_items)
+
+    train = data.where(~of(np.concatenate([test_items, validation_items])))
     if not len(train):
         raise ArgumentError(
             "the training part would be empty: all items are held out; ask for smaller shares."
         )
 
     def part(items: np.ndarray, name: str) -> Part:
-        truth = data.where(cut.nonempty(_of(data, items), name, data))
+        truth = data.where(cut.nonempty(of(items), name, data))
         return Part(
             truth, train, candidates=np.sort(items).astype(np.int32) if rank == "cold" else None
         )
@@ -67,11 +67,3 @@ def by_items(
     sentence = f"{len(test_items):,} items drawn at random and held out for test{also}; {ranked}"
     validation_part = part(validation_items, "validation") if validation_share else None
     return Split(train, part(test_items, "test"), validation_part, cut.seeded(sentence, seed))
-
-
-def _of(data: Interactions, items: np.ndarray) -> np.ndarray:
-    """Whether each interaction is with one of the items, bool [n]."""
-    chosen = np.zeros(data.n_items, bool)
-    chosen[items] = True
-    mask: np.ndarray = chosen[data.item_rows]
-    return mask

@@ -37,6 +37,23 @@ def count(share: float, total: int) -> int:
     return math.floor(share * total + 0.5)
 
 
+def held_out(
+    eligible: np.ndarray, shares: tuple[float, float], seed: int, purpose: str
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return which of some rows are drawn for test and for validation."""
+    n_test, n_validation = (count(share, len(eligible)) for share in shares)
+    drawn = rng.generator(seed, "split", purpose).permutation(eligible)
+    return drawn[:n_test], drawn[n_test : n_test + n_validation]
+
+
+def among(rows: np.ndarray, chosen: np.ndarray, total: int) -> np.ndarray:
+    """Return which of some rows are among the chosen ones (of a total), bool [n]."""
+    marked = np.zeros(total, bool)
+    marked[chosen] = True
+    found: np.ndarray = marked[rows]
+    return found
+
+
 def percent(share: float) -> str:
     """Return a share as text: ``20 %``."""
     return f"{share * 100:.10g} %"

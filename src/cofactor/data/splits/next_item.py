@@ -8,11 +8,10 @@ from typing import Any
 import numpy as np
 
 from cofactor.base.errors import ArgumentError
-from cofactor.base.offsets import offsets
 from cofactor.data import moments
 from cofactor.data.histories import Histories
 from cofactor.data.interactions import Interactions
-from cofactor.data.sessions import of_histories, part_of, questions
+from cofactor.data.sessions import of_histories, part_of, prefixes_of, questions
 from cofactor.data.split import Part, Split
 from cofactor.data.splits import cut
 
@@ -45,7 +44,7 @@ def by_session(data: Interactions, *, test: float = 0.1, validation: float = 0.0
             " validation; each part, and training, must have one."
         )
     end = len(some) - n_test
-    train = _rows(data, some[: end - n_validation])
+    train = data.where(cut.among(data.user_rows, some[: end - n_validation], data.n_users))
     items, about = data.items, data.catalogue
     part = questions(histories.take(some[end:]), items, about)
     held = histories.take(some[end - n_validation : end])
@@ -134,19 +133,5 @@ def _asked(histories: Histories, data: Interactions, moment: int, every: bool) -
             f"no user has events both before and after {moments.text(moment)}; choose another."
         )
     counts = after[users] if every else np.ones(len(users), np.int64)
-    owners = np.repeat(users, counts)
-    within = np.arange(len(owners)) - np.repeat(np.cumsum(counts) - counts, counts)
-    lengths = n_before[owners] + within
-    starts = histories.indptr[owners]
-    indptr = offsets(lengths)
-    positions = np.repeat(starts - indptr[:-1], lengths) + np.arange(indptr[-1])
-    prefixes = histories.at(positions, indptr)
-    targets = histories.item_rows[starts + lengths]
+    prefixes, targets = prefixes_of(histories, users, n_before[users], counts)
     return part_of(prefixes, targets, data.items, data.catalogue), n_new
-
-
-def _rows(data: Interactions, rows: np.ndarray) -> Interactions:
-    """The interactions of some users."""
-    keep = np.zeros(data.n_users, bool)
-    keep[rows] = True
-    return data.where(keep[data.user_rows])

@@ -6,7 +6,11 @@ from typing import Any
 
 import numpy as np
 
+from cofactor.base import memory
 from cofactor.kernels.cpu.jit import kernel, on_parts
+
+# A column and a count of each, and what a model makes of them.
+_PAIR_BYTES = 40
 
 
 def transition_counts(
@@ -42,6 +46,11 @@ def transition_counts(
     columns : int32 [entries]
         Ascending within each row.
     counts : float64 [entries]
+
+    Raises
+    ------
+    MemoryLimitError
+        If there are more entries than fit; before they are counted.
     """
     starts = np.zeros(n_items + 1, np.int64)
     np.cumsum(np.bincount(items, minlength=n_items), out=starts[1:])
@@ -53,6 +62,11 @@ def transition_counts(
     sizes = np.zeros(n_items + 1, np.int64)
     on_parts(lambda low, high: _sizes(low, high, n_items, *sequence, sizes), n_items, n_threads)
     rows = np.cumsum(sizes)
+    memory.require(
+        _PAIR_BYTES * int(rows[-1]),
+        what=f"counting {int(rows[-1]):,} pairs of items at most {window:,} events apart",
+        cure="use a smaller window, or leave out the longest histories",
+    )
     columns, counts = np.empty(rows[-1], np.int32), np.empty(rows[-1])
     on_parts(
         lambda low, high: _fill(low, high, n_items, *sequence, rows, columns, counts),

@@ -39,7 +39,7 @@ ContentT = TypeVar("ContentT", bound=ContentConfig)
 
 
 class ContentFeatures(Recommender[ContentT]):
-    """A model with a feature map, which it asks for descriptions, likeness and words as reasons."""
+    """A model with a feature map, which gives descriptions, similarity and words as reasons."""
 
     feature_map: FeatureMap
     comparison: FeatureComparison | None

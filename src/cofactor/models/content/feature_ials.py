@@ -35,7 +35,7 @@ from cofactor.models.content.profiles import (
 )
 from cofactor.models.content.ridge import sparse_ridge
 from cofactor.models.content.score_normalisation import covariance_of, levels, spreads_of_vectors
-from cofactor.models.factors import FactorModel
+from cofactor.models.factors import FACTOR_ARRAYS, FactorModel
 from cofactor.models.implicit.ials import IALS, IALSConfig
 from cofactor.models.implicit.ials_learner import IALSLearner
 from cofactor.models.implicit.normal_equations import FixedItems, NormalEquations
@@ -82,7 +82,7 @@ class FeatureIALS(ContentFeatures, IterativeModel, FactorModel):
     plus ``λ r̄ |W|²``, with an item's part of the loss weighed as in `IALS`, by turns:
     users given items, W given y (a ridge regression), items given users and W. An item without
     interactions has the vector ``s W' f_i``, in closed form; s is chosen so that held-out warm
-    items would take their fair share of people's top 10 (see `cofactor.models.content.check`), on W
+    items would take their fair share of users' top 10 (see `cofactor.models.content.check`), on W
     as it is fitted without them. With ``normalize_scores`` q, it is divided by ``(σ_i / σ̄)^q``
     too, where σ is the spread of its scores over the trained users and σ̄ the median of those with
     interactions.
@@ -101,8 +101,7 @@ class FeatureIALS(ContentFeatures, IterativeModel, FactorModel):
         **USER_ARRAYS,
         **COMPARISON,
         **CURVE_ARRAYS,
-        "user_factors": ArraySpec("float32", ("users", "factors")),
-        "item_factors": ArraySpec("float32", ("items", "factors")),
+        **FACTOR_ARRAYS,
         "map": ArraySpec("float32", ("width", "factors")),
         "user_map": ArraySpec("float32", ("user_width", "factors"), optional=True),
         "alpha0": ArraySpec("float64", ("1",)),
@@ -305,7 +304,7 @@ class FeatureIALS(ContentFeatures, IterativeModel, FactorModel):
 
 
 class FeatureIALSLearner(IALSLearner):
-    """As iALS, with each row pulled to its prior, which is regressed again in each epoch.
+    """As iALS, with each row regularized towards its prior, which is regressed again in each epoch.
 
     Parameters
     ----------

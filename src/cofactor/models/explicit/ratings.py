@@ -16,7 +16,7 @@ from cofactor.base.offsets import row_offsets
 from cofactor.base.run import Run
 from cofactor.data.histories import Histories
 from cofactor.data.interactions import Interactions
-from cofactor.models.factors import aligned_rows, solution, vector_bytes
+from cofactor.models.factors import FACTOR_ARRAYS, aligned_rows, solution, vector_bytes
 from cofactor.models.hooks import Hooks
 from cofactor.models.iterative import CURVE_ARRAYS
 from cofactor.models.liked import rated_csr, seen_ratings
@@ -82,8 +82,7 @@ RATING_ARRAYS = {
     "scale": ArraySpec("float32", ("2",)),
     "user_bias": ArraySpec("float32", ("users",)),
     "item_bias": ArraySpec("float32", ("items",)),
-    "user_factors": ArraySpec("float32", ("users", "factors")),
-    "item_factors": ArraySpec("float32", ("items", "factors")),
+    **FACTOR_ARRAYS,
     **CURVE_ARRAYS,
 }
 

@@ -33,8 +33,11 @@ if TYPE_CHECKING:
 
 
 # Right for most sets of the panel (benchmarks/panel.py), by their validation parts. The sparser the
-# data, the more is the linear filter one of chance.
-_IDEAL_WEIGHT = Usual(0.6, 4.0, "ideal_weight")
+# data, the more is the linear filter one of chance; with less of the ideal filter than this the
+# model fell below popularity where users are few, too few to choose by.
+_IDEAL_WEIGHT = Usual(2.4, 4.0, "ideal_weight")
+# Interactions that it is chosen on, by one fit: a wide catalogue needs many to show a difference.
+_MOST = 50_000
 
 
 class GraphFilterConfig(WeightedConfig):
@@ -71,8 +74,8 @@ class GraphFilterConfig(WeightedConfig):
         None,
         low=0,
         doc=(
-            "α: weight of the ideal low-pass filter beside the linear one; None: .6, or 4 or 16"
-            " times more or less if that ranks held-out interactions better."
+            "α: weight of the ideal low-pass filter beside the linear one; None: 2.4, or 4 or"
+            " 16 times more or less if that ranks held-out interactions better."
         ),
     )
     spectral_power: float = setting(
@@ -109,9 +112,9 @@ class GraphFilter(LinearItemModel):
     Notes
     -----
     The defaults follow the data. Where interactions are few, counts of two items' common users are
-    chance, and the ideal filter has to weigh more beside the linear one: α is 4 or 16 times its
-    usual .6 (or less) where that ranks held-out interactions of the training data significantly
-    better (`choose_value`). Singular values are hardly apart there, which is why the decomposition
+    chance, and the ideal filter has to weigh more beside the linear one: α is 2.4, or 4 or 16 times
+    more or less where that ranks held-out interactions of the training data significantly better
+    (`choose_value`). Singular values are hardly apart there, which is why the decomposition
     takes 12 iterations: after 3, the vectors were mixtures of those wanted and of noise.
 
     Y. Shen et al., "How Powerful is Graph Convolution for Recommendation?", CIKM 2021 (GF-CF,
@@ -188,7 +191,7 @@ class GraphFilter(LinearItemModel):
             model.past_vectors = np.float32(weight) * unweighted[0]
             return model
 
-        return choose_value(weighted, data, _IDEAL_WEIGHT, run)
+        return choose_value(weighted, data, _IDEAL_WEIGHT, run, most=_MOST)
 
     def _scales(self, data: Interactions, x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """n^-a of each user and n^-b of each item, float64; 1 where there is nothing."""

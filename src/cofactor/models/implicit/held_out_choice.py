@@ -53,12 +53,14 @@ def share_for(model: Any, data: Interactions, run: Run, usual: Usual, fit: Fit) 
     return choose_value(fit, data, usual, run)
 
 
-def choose_value(fit: Fit, data: Interactions, usual: Usual, run: Run) -> float:
+def choose_value(
+    fit: Fit, data: Interactions, usual: Usual, run: Run, *, most: int = MOST
+) -> float:
     """Return the usual value, or one a step or two below or above it where that ranks held-out
     interactions significantly better.
 
-    A fifth of each user's interactions is held out, of as many random users as have about 20,000 in
-    all. Two to four models are fitted on the rest, and compared by the paired t-test of users'
+    A fifth of each user's interactions is held out, of as many random users as have about ``most``
+    in all. Two to four models are fitted on the rest, and compared by the paired t-test of users'
     nDCG@100. The usual value stays where fewer than 100 users have held-out interactions.
 
     Parameters
@@ -72,11 +74,13 @@ def choose_value(fit: Fit, data: Interactions, usual: Usual, run: Run) -> float:
     run
         Seed and threads; an engine and a device are left alone, so that the choice is the same
         without them.
+    most
+        Interactions that models are fitted on, about.
     """
     # Below three interactions a fifth is none.
     if np.count_nonzero(data.user_counts >= 3) < FEWEST:
         return usual.value
-    parts = split(_some_users(data, run), "per-user", test=_HELD_OUT, seed=run.seed)
+    parts = split(_some_users(data, most, run), "per-user", test=_HELD_OUT, seed=run.seed)
     if len(parts.test.user_rows) < FEWEST:
         return usual.value
     alone = replace(run, progress=SilentProgress(), engine=None, device="cpu")
@@ -99,9 +103,9 @@ def choose_value(fit: Fit, data: Interactions, usual: Usual, run: Run) -> float:
     return usual.value
 
 
-def _some_users(data: Interactions, run: Run) -> Interactions:
-    """Random users with about `MOST` interactions in all, and the items that they have."""
-    share = MOST / len(data)
+def _some_users(data: Interactions, most: int, run: Run) -> Interactions:
+    """Random users with about so many interactions in all, and the items that they have."""
+    share = most / len(data)
     if share >= 1:
         return data.compact()
     chosen = run.generator("noise share", "users").random(data.n_users) < share

@@ -14,7 +14,7 @@ from cofactor.base.run import Run
 from cofactor.base.search import between, log
 from cofactor.data.histories import Histories
 from cofactor.data.interactions import Interactions
-from cofactor.models.factors import FactorModel, vector_bytes
+from cofactor.models.factors import FACTOR_ARRAYS, FactorModel, vector_bytes
 from cofactor.models.implicit.held_out_choice import NOISE_SHARE_ARRAY, Usual, share_for
 from cofactor.models.implicit.ials_defaults import NOISE_SHARE, n_factors
 from cofactor.models.implicit.ials_device import DeviceIALSLearner, on_gpu
@@ -204,8 +204,7 @@ class IALS(IterativeModel, FactorModel):
     Config = IALSConfig
     traits = Traits(has_vectors=True, explains=True, uses_values=True)
     arrays = {  # noqa: RUF012
-        "user_factors": ArraySpec("float32", ("users", "factors")),
-        "item_factors": ArraySpec("float32", ("items", "factors")),
+        **FACTOR_ARRAYS,
         "alpha0": ArraySpec("float64", ("1",)),
         **NOISE_SHARE_ARRAY,
         **CURVE_ARRAYS,

@@ -13,6 +13,7 @@ from cofactor.base.memory import aligned_empty
 from cofactor.base.rng import state64
 from cofactor.base.run import Run
 from cofactor.data.interactions import Interactions
+from cofactor.models.factors import FACTOR_ARRAYS
 from cofactor.models.hooks import Hooks
 from cofactor.models.iterative import CURVE_ARRAYS
 from cofactor.models.traits import ArraySpec, Traits
@@ -23,8 +24,7 @@ from cofactor.training.training_config import DescentConfig
 MONITORED_NDCG = (20, 10_000)
 NEGATIVE_SAMPLING = ("uniform", "popularity")
 VECTOR_ARRAYS = {
-    "user_factors": ArraySpec("float32", ("users", "factors")),
-    "item_factors": ArraySpec("float32", ("items", "factors")),
+    **FACTOR_ARRAYS,
     "item_bias": ArraySpec("float32", ("items",)),
 }
 SAMPLING_ARRAYS = {

@@ -32,7 +32,7 @@ def half_epoch_with_prior(
     alpha0: float,
     how: tuple[str, int, int],
 ) -> None:
-    """Solve one side, with each row pulled to its prior [n_rows, factors] if there is one."""
+    """Solve one side, with each row regularized to its prior [n_rows, factors] if there is one."""
     from cofactor.kernels.cpu.ials import half_epoch
 
     rows, ridge, shares = side[:3], side.ridge, side.shares

@@ -12,7 +12,7 @@ import numpy as np
 from cofactor.base.config import setting
 from cofactor.base.run import Run
 from cofactor.data.interactions import Interactions
-from cofactor.models.factors import FactorModel
+from cofactor.models.factors import FACTOR_ARRAYS, FactorModel
 from cofactor.models.iterative import CURVE_ARRAYS, IterativeModel
 from cofactor.models.neural.biased_factors import BiasedFactors
 from cofactor.models.neural.factor_fold_in import Factors
@@ -93,8 +93,7 @@ class LatentFactor(BiasedFactors, IterativeModel, FactorModel):
     Config = LatentFactorConfig
     traits = Traits(predicts_ratings=True, has_vectors=True, uses_values=True)
     arrays = {  # noqa: RUF012
-        "user_factors": ArraySpec("float32", ("users", "factors")),
-        "item_factors": ArraySpec("float32", ("items", "factors")),
+        **FACTOR_ARRAYS,
         "user_bias": ArraySpec("float32", ("users",)),
         "item_bias": ArraySpec("float32", ("items",)),
         "scale": ArraySpec("float64", ("3",)),
@@ -146,9 +145,6 @@ class LatentFactor(BiasedFactors, IterativeModel, FactorModel):
 
     def _learnt_with(self) -> FactorConfig:
         return self._in_use
-
-    def _state(self) -> dict[str, np.ndarray]:
-        return {name: getattr(self, name) for name in (*Factors._fields, "scale")}
 
     def _restore(self, arrays: Mapping[str, np.ndarray]) -> None:
         for name in (*Factors._fields, "scale"):

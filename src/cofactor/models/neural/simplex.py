@@ -16,7 +16,7 @@ from cofactor.base.search import between, log
 from cofactor.data.histories import Histories
 from cofactor.data.interactions import Interactions
 from cofactor.data.sorting import sparse_rows
-from cofactor.models.factors import FactorModel
+from cofactor.models.factors import FACTOR_ARRAYS, FactorModel
 from cofactor.models.iterative import CURVE_ARRAYS, IterativeModel
 from cofactor.models.neural.factor_settings import FactorConfig
 from cofactor.models.traits import ArraySpec, Traits
@@ -107,8 +107,7 @@ class SimpleX(IterativeModel, FactorModel):
     Config = SimpleXConfig
     traits = Traits(has_vectors=True)
     arrays = {  # noqa: RUF012
-        "user_factors": ArraySpec("float32", ("users", "factors")),
-        "item_factors": ArraySpec("float32", ("items", "factors")),
+        **FACTOR_ARRAYS,
         "item_lengths": ArraySpec("float32", ("items",)),
         "history_map": ArraySpec("float32", ("factors", "factors")),
         **CURVE_ARRAYS,
@@ -177,14 +176,6 @@ class SimpleX(IterativeModel, FactorModel):
         mean = past @ self.item_factors @ self.history_map
         mean /= np.maximum(np.linalg.norm(mean, axis=1, keepdims=True), 1e-12)
         return np.asarray(mean, np.float32)
-
-    def _state(self) -> dict[str, np.ndarray]:
-        names = ("user_factors", "item_factors", "item_lengths", "history_map")
-        return {name: getattr(self, name) for name in names}
-
-    def _restore(self, arrays: Mapping[str, np.ndarray]) -> None:
-        super()._restore(arrays)
-        self.item_lengths, self.history_map = arrays["item_lengths"], arrays["history_map"]
 
     def user_vectors(self) -> np.ndarray:
         """Return the trained users' vectors, float32 [n_users, factors], in row order."""

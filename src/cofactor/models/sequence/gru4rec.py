@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -84,3 +84,18 @@ class GRU4Rec(IterativeModel, NextItemHooks, FactorModel):
             state = (1 - update) * new + update * state
             states[:, t] = state
         return states
+
+
+# Settings of the boards in `cofactor reproduce sequences`, chosen on validation data.
+PRESETS: dict[str, dict[str, Any]] = {
+    "sasrec-ml-1m": {
+        "loss": "sampled_softmax",
+        "negatives": 1024,
+        "batch_tokens": 6400,
+        "dropout": 0.2,
+        "schedule": "cosine",
+        "warmup_ratio": 0.05,
+        "epochs": 20,
+        "precision": "bfloat16",
+    },
+}

@@ -15,6 +15,7 @@ from cofactor.data import datasets
 from cofactor.data.interactions import Interactions
 from cofactor.data.split import Part, Split
 from cofactor.data.splits import split
+from cofactor.models.baselines.bias import Bias
 from cofactor.models.recommender import Recommender
 from cofactor.runs.reproduced import Reproduction
 
@@ -106,6 +107,36 @@ def fitted(
     began = time.perf_counter()
     model.fit(cut.with_validation_merged().train, run=run)
     return model, time.perf_counter() - began
+
+
+def beside_bias(
+    name: str, title: str, model: Recommender, theirs: str, bar: float, run: Run
+) -> Reproduced:
+    """Fit a model of ml-100k's ratings, scaled to 0..1, and report its held-out RMSE beside the
+    bias-only model's.
+
+    Parameters
+    ----------
+    name, title
+        The recipe's.
+    model
+        Unfitted.
+    theirs, bar
+        See `Figure`.
+    run
+        Seed, threads, progress.
+    """
+    cut, label = random_split(ratings("ml-100k", scaled=True), run.seed), type(model).__name__
+    report = Reproduced(name, title, cut.sentence)
+    model, seconds = fitted(model, cut, run, report, label)
+    whole = cut.with_validation_merged()
+    bias = Bias().fit(whole.train, run=run)
+    data, measure = "ml-100k", "test RMSE of (r − 1) / 4"
+    report.figures = [
+        Figure("bias only", data, measure, rmse(bias, whole.test)),
+        Figure(label, data, measure, rmse(model, whole.test), theirs, bar, seconds=seconds),
+    ]
+    return report
 
 
 def mse(model: Recommender, part: Part) -> float:

@@ -1,4 +1,4 @@
-"""What the items of the map are coloured by: values of a column, ranges of a number, likeness."""
+"""What the items of the map are coloured by: values of a column, ranges of a number, similarity."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def choose(
     vectors: np.ndarray,
     wanted: str | None,
 ) -> Groups:
-    """Return the groups of a column, or those by likeness.
+    """Return the groups of a column, or those by similarity.
 
     Parameters
     ----------

@@ -32,7 +32,7 @@ class ItemMap:
     explained
         Which share of the spread each direction holds.
     columns
-        The columns that could be the groups', and likeness.
+        The columns that could be the groups', and similarity.
     """
 
     rows: np.ndarray

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from cofactor.base.offsets import offsets
-from cofactor.data.histories import Histories
+from cofactor.data.histories import Histories, picked
 from cofactor.models.recommender import Recommender
 from cofactor.models.user_batch import UserBatch
 from cofactor.service.settings import Settings
@@ -15,6 +15,9 @@ from cofactor.service.wire import Past
 from cofactor.store import Store
 
 _NONE = np.zeros(0, np.int32)
+_Column = np.ndarray | None
+# Items, their values and their times, one each.
+_Past = tuple[np.ndarray, _Column, _Column]
 
 
 @dataclass(frozen=True)
@@ -79,31 +82,53 @@ class UserProfiles:
             if row < 0:
                 return UserProfile(_NONE, self._values([]), _NONE, unseen=True)
             seen = data.item_rows[data.indptr[row] : data.indptr[row + 1]]
-            return UserProfile(*self._trained(row), seen, row)
+            return UserProfile(*self._trained(row)[:2], seen, row)
         found = data.items.find(list(history.item_ids))
-        kinds = history.kinds
+        kinds, times = history.kinds, np.array(history.times, np.int64)
         silent, negative = self._settings.silent_kinds, self._settings.negative_kinds
         heard = np.array([kind not in silent for kind in kinds]) & (found >= 0)
-        seen = found[heard]
+        seen, unknown = found[heard], int((found < 0).sum())
+        heard &= ~self._learnt(row, found, times)
         if upto is not None:
             heard &= np.array(history.seqs) <= upto
-            if row >= 0 and not heard.any():
-                return UserProfile(*self._trained(row), self._seen(row, seen), row)
+        if row >= 0 and not heard.any():
+            return UserProfile(*self._trained(row)[:2], self._seen(row, seen), row, unknown)
         # What somebody disliked last no longer speaks for them, liked before or not.
         events = zip(found.tolist(), kinds, heard.tolist(), strict=True)
         against = {item for item, kind, counts in events if counts and kind in negative}
         tasted = heard & np.array([item not in against for item in found.tolist()])
-        rows = found[tasted]
         values = self._values([history.values[n] for n in np.flatnonzero(tasted)])
-        unknown = int((found < 0).sum())
-        if row >= 0:
-            past, old = self._trained(row)
-            if against:
-                keep = ~np.isin(past, list(against))
-                past, old = past[keep], None if old is None else old[keep]
-            rows = np.concatenate([past, rows])
-            values = None if values is None or old is None else np.concatenate([old, values])
+        new = found[tasted], values, times[tasted]
+        rows, values = new[:2] if row < 0 else self._together(row, against, new)
         return UserProfile(rows.astype(np.int32), values, self._seen(row, seen), unknown=unknown)
+
+    def _learnt(self, row: int, found: np.ndarray, times: np.ndarray) -> np.ndarray:
+        """Which stored events the training knew, since it read the store: those of an item that the
+        user had there at that time or later.
+        """
+        data = self._model.data
+        span = slice(data.indptr[row], data.indptr[row + 1]) if row >= 0 else slice(0, 0)
+        items = data.item_rows[span]
+        if data.times is None or not len(items):
+            return np.zeros(len(found), bool)
+        place = np.minimum(np.searchsorted(items, found), len(items) - 1)
+        known: np.ndarray = (items[place] == found) & (data.times[span][place] >= times)
+        return known
+
+    def _together(self, row: int, against: set[int], new: _Past) -> tuple[np.ndarray, _Column]:
+        """The training's items and values, without what is disliked, and new ones after them, or
+        where their time puts them.
+        """
+        past, old, before = self._trained(row)
+        more, added, since = new
+        keep = ~np.isin(past, list(against))
+        rows, values = np.concatenate([past[keep], more]), None
+        if old is not None and added is not None:
+            values = np.concatenate([old[keep], added])
+        if before is not None and since is not None and (since[:1] < before[-1:]).any():
+            order = np.argsort(np.concatenate([before[keep], since]), kind="stable")
+            rows, values = rows[order], picked(values, order)
+        return rows, values
 
     def _seen(self, row: int, seen: np.ndarray) -> np.ndarray:
         """What a user had, in the training (row -1: nothing) and since, int32 ascending."""
@@ -155,17 +180,21 @@ class UserProfiles:
             return None
         return np.array([self._typical if value is None else value for value in given], np.float32)
 
-    def _trained(self, row: int) -> tuple[np.ndarray, np.ndarray | None]:
+    def _trained(self, row: int) -> _Past:
+        """A user's items in the training with their values; where order speaks all events, repeats
+        too, in order of time, with their times.
+        """
         data = self._model.data
-        if data.log is not None and self._model.traits.uses_order:
-            # Every event, repeats too, in order.
-            span = slice(data.log.indptr[row], data.log.indptr[row + 1])
-            values = data.log.values if data.values is not None else None
-            return data.log.item_rows[span], None if values is None else values[span]
         span = slice(data.indptr[row], data.indptr[row + 1])
-        # Sorting everybody's events by time is worth its memory only where order speaks.
-        positions = data.chronological[span] if self._model.traits.uses_order else span
-        return data.item_rows[positions], None if data.values is None else data.values[positions]
+        if not self._model.traits.uses_order:
+            return data.item_rows[span], picked(data.values, span), None
+        if data.log is None:
+            # Sorting everybody's events by time is worth its memory only where order speaks.
+            own = data.chronological[span]
+            return data.item_rows[own], picked(data.values, own), picked(data.times, own)
+        log, span = data.log, slice(data.log.indptr[row], data.log.indptr[row + 1])
+        values = None if data.values is None else picked(log.values, span)
+        return log.item_rows[span], values, picked(log.times, span)
 
 
 def _joined(one: UserBatch, two: UserBatch, order: np.ndarray) -> UserBatch:

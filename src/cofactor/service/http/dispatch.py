@@ -9,7 +9,7 @@ import logging
 import time
 from collections.abc import Callable
 from typing import Any
-from urllib.parse import parse_qsl
+from urllib.parse import parse_qsl, unquote_to_bytes
 
 import msgspec
 from starlette.responses import Response
@@ -127,6 +127,8 @@ class Dispatch:
         if scope["method"] == "DELETE":
             _check_whole(scope)
         path = {name: outside_id(value) for name, value in scope.get("path_params", {}).items()}
+        if any("\ufffd" in value for value in path.values()):
+            _check_text(scope)
         await context.follow()
         where = getattr(request, "where", None)
         if where is None:
@@ -211,6 +213,14 @@ def _check_whole(scope: Any) -> None:
         raise RequestError(
             405, "method", f"DELETE isn't for .../{last.decode()}; a slash in an id is written %2F."
         )
+
+
+def _check_text(scope: Any) -> None:
+    """Refuse ids of bytes that aren't UTF-8, which are one and the same once they are decoded."""
+    try:
+        unquote_to_bytes(scope.get("raw_path") or b"").decode()
+    except UnicodeDecodeError:
+        raise RequestError(400, "malformed", "the address isn't UTF-8.") from None
 
 
 def _too_long(limit: int) -> RequestError:

@@ -76,7 +76,7 @@ function figure(value, label) {
 function figuresOf(one, other) {
   const title = h("header", {}, h("h2", { id: "measured-title" }, "Measured"), h("p", {}, one === other ? people(one) : `${one.version} on ${people(one)}, ${other.version} on ${people(other)}`));
   const names = metricNames([one, other]);
-  if (!names.length) return [title, h("p", { class: "hint" }, "Neither was measured; `cofactor train` and `cofactor retrain` keep figures with a model.")];
+  if (!names.length) return [title, h("p", { class: "hint" }, "Neither was measured; ", h("code", {}, "cofactor train"), " and ", h("code", {}, "cofactor retrain"), " keep figures with a model.")];
   const same = alike(one, other);
   return [title, !same && h("p", { class: "notice" }, "They were measured on different held-out events, so their figures can't be compared."),
     h("div", { class: "table" }, h("table", { class: "measured" },

@@ -114,5 +114,5 @@ function versionsCard(s, retraining) {
           h("td", { class: "n", "data-of": "Lists" }, number(did.lists)), h("td", { class: "n", "data-of": "By popularity" }, did.lists ? `${number((100 * did.popularity) / did.lists, 1)} %` : "–"),
           h("td", { class: "n", "data-of": "Trained" }, v.created ? when(Date.parse(v.created) / 1000) : "–"), h("td", { class: "n", "data-of": "On" }, v.data ? `${number(v.data.interactions)} events` : "–"), h("td", { class: "n", "data-of": "Took" }, v.run?.fit_seconds === undefined ? "–" : `${number(v.run.fit_seconds, 1)} s`));
       })))),
-    h("p", { class: "hint" }, retraining.running ? "A retraining is under way. " : null, retraining.schedule ? `Retraining: ${retraining.schedule}. ` : "Nothing is retrained by itself; `cofactor serve --retrain \"every 6h\"` would. ", done));
+    h("p", { class: "hint" }, retraining.running ? "A retraining is under way. " : null, retraining.schedule ? `Retraining: ${retraining.schedule}. ` : ["Nothing is retrained by itself; ", h("code", {}, "cofactor serve --retrain \"every 6h\""), " would. "], done));
 }

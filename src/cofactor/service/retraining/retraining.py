@@ -364,7 +364,7 @@ def _learned(out: bytes) -> int | None:
     """How many new events the process says it learned from."""
     try:
         shares = msgspec.json.decode(out.strip().splitlines()[-1])["shares"][1:]
-        return sum(int(share["events"]) - int(share["doubled"]) for share in shares)
+        return sum(int(share["events"]) - int(share["known"]) for share in shares)
     except (msgspec.MsgspecError, LookupError, TypeError, ValueError):
         return None
 
