@@ -7,7 +7,8 @@ Cofactor's reader in memory, one after the other in one run.
     python benchmarks/shards.py use FILE [--factors 16] [--epochs 2] [--users 0.001]
 
 Each side runs in a process of its own; CPU seconds are those of the process and all below it, and
-the peak is their summed proportional set size (PSS), both looked at three times a second. Polars
+the peak is their summed proportional set size (PSS), both looked at three times a second; what of
+it lies in no file ("anonymous") is what can't be dropped when memory is short. Polars
 and Ray Data are given the same task in their own words: distinct ids in ascending order, int32
 rows, the last event of a pair by time and position, sorted; Ray Data only sorts. A side that fails
 is shown with its exit code.
@@ -146,7 +147,7 @@ def measured(words: list[str]) -> tuple[dict[str, Any], bytes]:
     """Run a program; its CPU seconds, peak and seconds, or its exit code, and what it printed."""
     began = time.perf_counter()
     process = subprocess.Popen(words, stdout=subprocess.PIPE)
-    peak, ticks = [0], {}
+    peak, ticks = [0, 0], {}
     thread = threading.Thread(target=watch, args=(process, peak, ticks), daemon=True)
     thread.start()
     said, _ = process.communicate()
@@ -156,13 +157,16 @@ def measured(words: list[str]) -> tuple[dict[str, Any], bytes]:
     facts = {
         "cpu_s": round(sum(ticks.values()) / os.sysconf("SC_CLK_TCK"), 1),
         "peak_gib": round(peak[0] / 2**20, 2),
+        "anonymous_gib": round(peak[1] / 2**20, 2),
         "wall_s": round(time.perf_counter() - began, 1),
     }
     return facts, said
 
 
 def watch(process: subprocess.Popen[bytes], peak: list[int], ticks: dict[int, int]) -> None:
-    """The summed PSS, in KiB, and each process' CPU ticks so far, of a side and all below it."""
+    """The summed PSS and what of it lies in no file, in KiB, and each process' CPU ticks so far, of
+    a side and all below it.
+    """
     while process.poll() is None:
         parents, used = {}, {}
         for folder in Path("/proc").iterdir():
@@ -173,7 +177,7 @@ def watch(process: subprocess.Popen[bytes], peak: list[int], ticks: dict[int, in
                     continue
                 parents[int(folder.name)] = int(fields[1])
                 used[int(folder.name)] = int(fields[11]) + int(fields[12])
-        total = 0
+        total = [0, 0]
         for pid in parents:
             above = pid
             while above and above != process.pid:
@@ -182,10 +186,11 @@ def watch(process: subprocess.Popen[bytes], peak: list[int], ticks: dict[int, in
                 ticks[pid] = max(ticks.get(pid, 0), used[pid])
                 try:
                     text = Path(f"/proc/{pid}/smaps_rollup").read_text()
-                    total += int(text.split("\nPss:")[1].split()[0])
+                    for n, name in enumerate(("Pss", "Pss_Anon")):
+                        total[n] += int(text.split(f"\n{name}:")[1].split()[0])
                 except (OSError, IndexError):
                     continue
-        peak[0] = max(peak[0], total)
+        peak[:] = map(max, peak, total)
         time.sleep(0.3)
 
 
