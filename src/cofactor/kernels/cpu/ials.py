@@ -53,7 +53,7 @@ def gram_basis(
     """
     if shares is not None:
         fixed = fixed * np.sqrt(shares)[:, None]
-    with _one_blas_thread():
+    with one_blas_thread():
         parts = np.zeros((DENSE_PARTS, fixed.shape[1], fixed.shape[1]), F)
         on_threads(lambda part: _gram(fixed, *_share(fixed, part), parts[part]), DENSE_PARTS)
     return eigenbasis(parts, unobserved_weight)
@@ -66,7 +66,7 @@ def gram_part(block: np.ndarray, shares: np.ndarray | None) -> np.ndarray:
     if shares is not None:
         block = block * np.sqrt(shares)[:, None]
     total = np.zeros((block.shape[1],) * 2, F)
-    with _one_blas_thread():
+    with one_blas_thread():
         _gram(block, 0, len(block), total)
     return total
 
@@ -75,7 +75,7 @@ def eigenbasis(parts: np.ndarray, unobserved_weight: float) -> tuple[np.ndarray,
     """Return the eigenbasis and the eigenvalues of the weighted sum of Gram matrices
     [`DENSE_PARTS`, f, f].
     """
-    with _one_blas_thread():
+    with one_blas_thread():
         gram = np.triu(unobserved_weight * parts.sum(axis=0, dtype=np.float64))
         if not np.isfinite(gram).all():
             raise TrainingError(
@@ -95,13 +95,13 @@ def _gram(matrix: np.ndarray, first: int, end: int, total: np.ndarray) -> None:
 
 def rotate_into(block: np.ndarray, basis: np.ndarray, found: np.ndarray) -> None:
     """Write each row of a block times the basis into ``found``, on one thread."""
-    with _one_blas_thread():
+    with one_blas_thread():
         _rotate_into(block, basis, found)
 
 
 def rotate(matrix: np.ndarray, basis: np.ndarray) -> None:
     """Multiply each row by the basis, in place."""
-    with _one_blas_thread():
+    with one_blas_thread():
         on_threads(lambda part: _rotate(matrix, *_share(matrix, part), basis), DENSE_PARTS)
 
 
@@ -120,7 +120,7 @@ def _controller() -> ThreadpoolController:
     return ThreadpoolController()
 
 
-def _one_blas_thread() -> AbstractContextManager[object]:
+def one_blas_thread() -> AbstractContextManager[object]:
     """A context for products inside our own threads, and for small matrices, which BLAS threads
     only hold up.
     """

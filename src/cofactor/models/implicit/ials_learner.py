@@ -121,6 +121,14 @@ class IALSLearner(Learner):
         """Return the objective per interaction; its observed part is taken on at most 4,096 of
         them, evenly spaced.
         """
+        from cofactor.kernels.cpu.ials import one_blas_thread
+
+        # BLAS' own threads would wait busily for milliseconds after a product, on the cores that the
+        # kernels of the next epoch need.
+        with one_blas_thread():
+            return self._loss()
+
+    def _loss(self) -> float:
         data, c, y = self.data, self.shares, self.y
         some = np.arange(0, len(data), max(1, len(data) // _LOSS_PAIRS))
         users, items = np.searchsorted(data.indptr, some, "right") - 1, data.item_rows[some]
