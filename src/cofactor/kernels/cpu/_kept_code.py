@@ -9,6 +9,7 @@ whatever can't be read is compiled again.
 
 from __future__ import annotations
 
+import hashlib
 import os
 import stat
 import tempfile
@@ -18,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 import numba
-from numba.core.caching import FunctionCache, NullCache
+from numba.core.caching import FunctionCache, IndexDataCacheFile, NullCache
 
 CURE = "set NUMBA_CACHE_DIR to a folder that this user may write to"
 _said: set[str] = set()
@@ -50,8 +51,44 @@ def cache_of(function: Any) -> Any:
     return NullCache()
 
 
+class CodeFiles(IndexDataCacheFile):  # type: ignore[misc]  # numba has no types
+    """The files of one kernel's code, each named by the signature and the source that it is for.
+
+    Numba numbers them, and writes the index before the code. Then of two processes that compile at
+    the same time, both may write the same number for two signatures, and a third may find the code
+    of an older source under a new index: it would run what was compiled for other arguments."""
+
+    def save(self, key: Any, data: Any) -> None:
+        """Keep the code for a key: first the code, then the index that names it."""
+        words = repr((key, self._source_stamp)).encode()
+        number = int.from_bytes(hashlib.blake2b(words, digest_size=8).digest())
+        name = self._data_name(number)
+        self._save_data(name, data)
+        known = self._load_index()
+        if not known:
+            self._remove_others(name)
+        # What another process adds meanwhile is lost from the index: it is compiled again.
+        self._save_index({**known, key: name})
+
+    def _remove_others(self, name: str) -> None:
+        """Remove code of older sources, which no index names."""
+        begins = self._index_name.removesuffix("nbi")
+        with suppress(OSError):
+            for other in os.listdir(self._cache_path):
+                if other.startswith(begins) and other.endswith(".nbc") and other != name:
+                    os.unlink(os.path.join(self._cache_path, other))
+
+
 class _KeptCode(FunctionCache):  # type: ignore[misc]  # numba has no types
     """Numba's cache of one kernel, which a damaged file or a full disk doesn't stop."""
+
+    def __init__(self, function: Any) -> None:
+        super().__init__(function)
+        self._cache_file = CodeFiles(
+            cache_path=self._cache_path,
+            filename_base=self._impl.filename_base,
+            source_stamp=self._impl.locator.get_source_stamp(),
+        )
 
     def load_overload(self, sig: Any, target_context: Any) -> Any:
         """Return the compiled code for a signature; None where there is none that can be read."""

@@ -123,8 +123,8 @@ class IALSLearner(Learner):
         """
         from cofactor.kernels.cpu.ials import one_blas_thread
 
-        # BLAS' own threads would wait busily for milliseconds after a product, on the cores that the
-        # kernels of the next epoch need.
+        # BLAS' own threads would wait busily for milliseconds after a product, on the cores that
+        # the kernels of the next epoch need.
         with one_blas_thread():
             return self._loss()
 
