@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from cofactor.kernels.cpu import csr
 from cofactor.kernels.cpu._kept_code import CodeFiles
 
 
@@ -47,3 +48,17 @@ def test_code_of_an_older_source_is_never_found_under_a_new_index(
     new.save("int32", "new code")
     assert seen == ["new code"]
     assert len(list(tmp_path.glob("*.nbc"))) == 1
+
+
+def test_no_kernel_uses_argsort_by_quicksort() -> None:
+    # Numba names the parts of sort and argsort alike, but for a number that each process counts
+    # anew: kept code of both, from two processes, in a third may be one and the same symbol.
+    kernels = Path(csr.__file__).parent
+    used = [
+        (path.name, line.strip())
+        for path in sorted(kernels.rglob("*.py"))
+        for line in path.read_text(encoding="utf-8").splitlines()
+        if "argsort(" in line
+    ]
+    assert used
+    assert [one for one in used if "kind=" not in one[1] or "quicksort" in one[1]] == []

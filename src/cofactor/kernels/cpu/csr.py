@@ -226,7 +226,8 @@ def _chronological(
         for q in range(start, end):
             positions[q] = q
         if len(order) > 0 and not _ascends(order, start, end):
-            first = np.argsort(order[start:end])
+            # Never Numba's quicksort: in kept code, that of argsort may bear the name of sort's.
+            first = np.argsort(order[start:end], kind="mergesort")
             for q in range(end - start):
                 positions[start + q] = start + first[q]
         if len(times) > 0 and end > start:
