@@ -185,6 +185,8 @@ def test_map_is_drawn_and_an_item_can_be_picked(visit: Any) -> None:
     for key in ("+", "+", "n"):
         page.keyboard.press(key)
     page.wait_for_selector(".map .items li")
+    assert page.locator(".map .items li").count() == 8
+    assert "item=" in page.url
     kept(page, "map")
 
 

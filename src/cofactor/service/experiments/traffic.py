@@ -29,11 +29,12 @@ from cofactor.service.settings import Settings
 from cofactor.service.versions.reload import Models
 from cofactor.service.wire import RecommendRequest
 from cofactor.store import IdMaker, Impression, Store
+from cofactor.store.impressions import MAX_LIST
 
 log = logging.getLogger("cofactor.service")
 _SHADOWS = 32  # shadow lists under way at once
 INTERLEAVED = "interleaved"
-_CERTAIN = (1.0,) * 1_000  # of a list that isn't drawn
+_CERTAIN = (1.0,) * MAX_LIST  # of a list that isn't drawn
 _USERS = 1 << 16  # whose arms are remembered
 
 
