@@ -133,6 +133,7 @@ def _context(
 async def _running(context: Context) -> AsyncIterator[None]:
     """What runs beside the requests: scoring, experiments, retraining."""
     context._scorer = Scorer(context.settings, context.admission)
+    context._loop = asyncio.get_running_loop()
     context.models.start()
     await context.traffic.start()
     context.pruning.start()
