@@ -15,7 +15,7 @@ def test_ids_get_the_places_that_they_had_and_new_ones_count_on() -> None:
     made = []
     for module in (fast, slow):
         chooser, known, first, room = np.random.default_rng(6), {}, 0, 40
-        hashes, places = np.zeros((64, 2), np.uint64), np.zeros(64, np.int32)
+        hashes, places = np.zeros(64, np.uint64), np.zeros(64, np.int32)
         for _ in range(6):
             chosen = [words[n] for n in chooser.permutation(len(words))[:30]]
             text = np.frombuffer(b"".join(chosen), np.uint8)

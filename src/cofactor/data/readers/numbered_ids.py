@@ -21,19 +21,20 @@ from cofactor.data import shards
 
 BATCH = 100_000  # sorted ids that are looked at at once
 FEW = 500_000  # distinct ids of chunks below which it isn't asked whether they came before
-_SLOT = 20  # bytes in the table of known ids
+_SLOT = 12  # bytes in the table of known ids
 
 
 class _Known:
     """The ids that came before, as far as memory for them goes: DuckDB needn't sort them again.
 
-    Ids are taken for the same if 128 bits of their hashes are, whose seeds are random: of 10⁹ ids
-    two would be mistaken for each other with a probability of 10⁻²¹.
+    Two are taken for the same if 64 bits of hash are, and the slots near each other that another
+    hash names; seeds are random. So one of 10⁹ is mistaken for another with a probability of some
+    10⁻¹⁰.
     """
 
     def __init__(self, memory: int) -> None:
         slots = 1 << max(10, (memory // _SLOT).bit_length() - 1)
-        self.hashes, self.places = np.zeros((slots, 2), np.uint64), np.zeros(slots, np.int32)
+        self.hashes, self.places = np.zeros(slots, np.uint64), np.zeros(slots, np.int32)
         self.seeds = np.frombuffer(os.urandom(16), np.uint64)
         self.room = slots // 4 * 3
 
@@ -104,7 +105,7 @@ class Numbering:
             places, new = np.arange(first, first + len(ids), dtype=np.int32), ids
         else:
             if side not in self.known:
-                self.known[side] = _Known(self.memory // 16)
+                self.known[side] = _Known(self.memory // 24)
             places = self.known[side].places_of(ids, first)
             new = ids.filter(pa.array(places >= first))
         self.counts[side] += len(new)

@@ -47,7 +47,7 @@ from cofactor.data.readers.numbered_ids import Numbering, coded
 from cofactor.data.readers.read import read
 
 LEAST_MEMORY = 256 << 20
-LEAST_ROWS = 50_000  # of a chunk
+LEAST_ROWS, MOST_ROWS = 50_000, 1_000_000  # of a chunk
 SHARD_EVENTS = 1 << 17  # of a shard, about: what is sorted at a time stays in the cache
 MOST_SHARDS = 4096
 _CHUNK_BYTES = 400  # that reading a chunk takes for each of its events, about
@@ -154,7 +154,7 @@ class _Sharding:
         self._finish(ids, shown)
 
     def _spool(self, sources: list[Any], options: Options, numbering: Numbering) -> None:
-        rows = max(LEAST_ROWS, min(1_000_000, self.memory // 4 // _CHUNK_BYTES))
+        rows = max(LEAST_ROWS, min(MOST_ROWS, self.memory // 4 // _CHUNK_BYTES))
         for source in sources:
             for events in chunks(source, options, rows, lambda s: read(s, **_asked(options))):
                 if len(events):

@@ -49,7 +49,7 @@ def places(
     new = 0
     for k in range(n):
         slot = np.int64(own[k, 0] & np.uint64(last))
-        while known[slot] and (hashes[slot, 0] != own[k, 0] or hashes[slot, 1] != own[k, 1]):
+        while known[slot] and hashes[slot] != own[k, 1]:
             slot = (slot + 1) & last
         if known[slot]:
             found[k] = known[slot] - 1
@@ -57,6 +57,5 @@ def places(
             found[k] = first + new
             new += 1
             if new <= room:
-                hashes[slot, 0], hashes[slot, 1] = own[k, 0], own[k, 1]
-                known[slot] = first + new
+                hashes[slot], known[slot] = own[k, 1], first + new
     return new

@@ -34,16 +34,17 @@ def places(
     room
         How many more ids the table may take. New ones beyond it aren't known when they come again.
     hashes, known
-        The table: uint64 [slots, 2] and int32 [slots], zeros at first; afterwards 128 bits of hash
-        of an id, and its place plus one. ``slots`` is a power of two, and more than it may take.
+        The table: uint64 [slots] and int32 [slots], zeros at first; afterwards a hash of an id, in
+        the slot that another hash of it names or the next that was free, and its place plus one.
+        ``slots`` is a power of two, and more than it may take.
     found
         int32 [n]; written: the place of each id.
     """
     new, slots = 0, len(known)
     for k in range(len(offsets) - 1):
-        pair = _hashed(text[offsets[k] : offsets[k + 1]].tobytes(), seeds.tolist())
-        slot = pair[0] % slots
-        while known[slot] and tuple(hashes[slot].tolist()) != pair:
+        slot, own = _hashed(text[offsets[k] : offsets[k + 1]].tobytes(), seeds.tolist())
+        slot %= slots
+        while known[slot] and int(hashes[slot]) != own:
             slot = (slot + 1) % slots
         if known[slot]:
             found[k] = known[slot] - 1
@@ -51,7 +52,7 @@ def places(
         found[k] = first + new
         new += 1
         if new <= room:
-            hashes[slot] = pair
+            hashes[slot] = own
             known[slot] = first + new
     return new
 
