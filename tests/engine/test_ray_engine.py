@@ -125,7 +125,8 @@ def test_walks_ease_and_neighbours_equal_those_of_local_pieces(
     engine: Any, data: Interactions
 ) -> None:
     walk = {"factors": 16, "epochs": 2}
-    for name, settings in (("bpr", walk), ("warp", walk), ("item_knn", {}), ("ease", {"keep": 9})):
+    alone = {"item_knn": {}, "graph_filter": {"factors": 8}, "ease": {"keep": 9}}
+    for name, settings in ({"bpr": walk, "warp": walk} | alone).items():
         local, ray = (
             registry.create(name, **settings).fit(data, run=replace(RUN, engine=one)).state()
             for one in (Local(), engine)

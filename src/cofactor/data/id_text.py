@@ -43,9 +43,11 @@ _INVISIBLE = "\u00ad\u180e\u200b\u200c\u200d\u200e\u200f\u202a\u202b\u202c\u202d
 )
 _SPACES = "".join(c for c in map(chr, range(0x3001)) if c.isspace())
 _EDGES = _SPACES + _INVISIBLE
-# Ids of these bytes alone are changed by no rule but that of words that mean nothing.
-_SIMPLE = np.zeros(256, bool)
-_SIMPLE[np.frombuffer((string.ascii_letters + string.digits + "_-:/").encode(), np.uint8)] = True
+# Ids of these bytes alone are changed by no rule but that of words that mean nothing: 2 where there
+# is another case.
+_SIMPLE = np.zeros(256, np.uint8)
+_SIMPLE[np.frombuffer((string.ascii_lowercase + string.digits + "_-:/").encode(), np.uint8)] = 1
+_SIMPLE[np.frombuffer(string.ascii_uppercase.encode(), np.uint8)] = 2
 
 
 @dataclass(frozen=True)
@@ -70,10 +72,12 @@ class Cleaned:
 def clean(words: pa.Array) -> Cleaned:
     """Apply the rule to distinct texts of ids."""
     notes: list[str] = []
-    if _are_simple(words):
+    kinds = _byte_kinds(words)
+    if kinds.all():
         found = _without_missing(words)
         distinct = found.drop_null()  # as the words are
-        return Cleaned(found, np.zeros(len(words), bool), tuple(_doubts(distinct, distinct)))
+        lower = pc.utf8_lower(distinct) if (kinds == 2).any() else distinct
+        return Cleaned(found, np.zeros(len(words), bool), tuple(_doubts(distinct, lower)))
     trimmed = _stripped(words.cast(pa.string()))
     changed = pc.sum(pc.not_equal(trimmed, words)).as_py() or 0
     if changed:
@@ -85,16 +89,15 @@ def clean(words: pa.Array) -> Cleaned:
     trimmed, nested = _unwrapped(_without_missing(trimmed), notes)
     found = _folded(trimmed, notes)
     distinct = pc.unique(found.drop_null())
-    notes += _doubts(distinct, pc.utf8_normalize(distinct, "NFKC"))
+    notes += _doubts(distinct, pc.utf8_lower(pc.utf8_normalize(distinct, "NFKC")))
     return Cleaned(found, nested, tuple(notes))
 
 
 def _doubts(words: pa.Array, plain: pa.Array) -> list[str]:
     """Notes on distinct ids that are kept apart, or together, and perhaps shouldn't be; ``plain``
-    are their normalised characters.
+    are their normalised characters in lower case.
     """
     notes = []
-    plain = pc.utf8_lower(plain)
     nobody = words.filter(pc.is_in(plain, value_set=pa.array(_NOBODY)))
     if len(nobody):
         notes.append(f"{nobody[0].as_py()!r} is kept as an id, though it may stand for many")
@@ -115,17 +118,17 @@ def _doubts(words: pa.Array, plain: pa.Array) -> list[str]:
     return notes
 
 
-def _are_simple(words: pa.Array) -> bool:
-    """Whether no byte of the texts is one that some rule looks for: a pass over the bytes instead
-    of ten patterns.
+def _byte_kinds(words: pa.Array) -> np.ndarray:
+    """Of each byte of the texts whether some rule looks for it, as `_SIMPLE` has it, uint8: a pass
+    over the bytes instead of ten patterns.
     """
     if not pa.types.is_string(words.type):
-        return False
+        return np.zeros(1, np.uint8)
     _, offsets, texts = words.buffers()
     if texts is None:
-        return True
+        return np.zeros(0, np.uint8)
     ends = np.frombuffer(offsets, np.int32, len(words) + 1, 4 * words.offset)[[0, -1]]
-    return bool(_SIMPLE[np.frombuffer(texts, np.uint8)[ends[0] : ends[1]]].all())
+    return _SIMPLE[np.frombuffer(texts, np.uint8)[ends[0] : ends[1]]]
 
 
 def _without_missing(words: pa.Array) -> pa.Array:

@@ -20,6 +20,40 @@ from cofactor.base.errors import DataError, MemoryLimitError
 from cofactor.data import shards
 
 BATCH = 100_000  # sorted ids that are looked at at once
+FEW = 500_000  # distinct ids of chunks below which it isn't asked whether they came before
+_SLOT = 12  # bytes in the table of known ids
+
+
+class _Known:
+    """The ids that came before, as far as memory for them goes: DuckDB needn't sort them again.
+
+    Two are taken for the same if 64 bits of hash are, and the slots near each other that another
+    hash names; seeds are random. So one of 10⁹ is mistaken for another with a probability of some
+    10⁻¹⁰.
+    """
+
+    def __init__(self, memory: int) -> None:
+        slots = 1 << max(10, (memory // _SLOT).bit_length() - 1)
+        self.hashes, self.places = np.zeros(slots, np.uint64), np.zeros(slots, np.int32)
+        self.seeds = np.frombuffer(os.urandom(16), np.uint64)
+        self.room = slots // 4 * 3
+
+    def places_of(self, ids: pa.Array, first: int) -> np.ndarray:
+        """The place of each of some distinct ids, int32: new ones count from ``first`` on."""
+        from cofactor.kernels.cpu import known_ids
+
+        if pa.types.is_integer(ids.type):
+            text = np.ascontiguousarray(ids).view(np.uint8)
+            offsets = 8 * np.arange(len(ids) + 1, dtype=np.int32)
+        else:
+            _, at, texts = ids.buffers()
+            offsets = np.frombuffer(at, np.int32, len(ids) + 1, 4 * ids.offset)
+            text = np.frombuffer(texts, np.uint8) if texts else np.zeros(0, np.uint8)
+        found = np.empty(len(ids), np.int32)
+        table = self.seeds, self.room, self.hashes, self.places
+        new = known_ids.places(text, offsets, first, *table, found)
+        self.room -= min(new, self.room)
+        return found
 
 
 class Numbering:
@@ -33,6 +67,8 @@ class Numbering:
         self.connection = duckdb.connect(":memory:")
         self.kinds: dict[str, str] = {}
         self.counts: dict[str, int] = {}
+        self.known: dict[str, _Known] = {}
+        self.memory = memory
         for setting in (
             f"memory_limit='{memory // 3 >> 20}MiB'",
             f"threads={max(1, threads)}",
@@ -48,8 +84,8 @@ class Numbering:
     def __exit__(self, *_: object) -> None:
         self.connection.close()
 
-    def add(self, side: str, ids: pa.Array) -> int:
-        """Add the distinct ids of a chunk; return the place of the first among all that came."""
+    def add(self, side: str, ids: pa.Array) -> np.ndarray:
+        """Add the distinct ids of a chunk; return the place of each among all that came, int32."""
         kind = "BIGINT" if pa.types.is_integer(ids.type) else "VARCHAR"
         if side not in self.kinds:
             self._do(f"CREATE TABLE {side} (place BIGINT, id {kind})")
@@ -58,16 +94,31 @@ class Numbering:
             # One id that is no integer makes all of them text, which is the same digits.
             self._do(f"ALTER TABLE {side} ALTER id TYPE VARCHAR")
             self.kinds[side] = kind
+            self.known.pop(side, None)
+        ids = ids.cast(pa.int64() if self.kinds[side] == "BIGINT" else pa.string())
         first = self.counts[side]
-        self.counts[side] += len(ids)
-        places = pa.array(np.arange(first, self.counts[side]))
-        self.connection.register("part", pa.table({"place": places, "id": ids}))
-        self._do(f"INSERT INTO {side} SELECT place, id::{self.kinds[side]} FROM part")
-        self.connection.unregister("part")
-        return first
+        if first + len(ids) >= 2**31:
+            raise MemoryLimitError(
+                f"the distinct {side} of all chunks are too many; give more memory with --memory."
+            )
+        if first < FEW:
+            places, new = np.arange(first, first + len(ids), dtype=np.int32), ids
+        else:
+            if side not in self.known:
+                self.known[side] = _Known(self.memory // 24)
+            places = self.known[side].places_of(ids, first)
+            new = ids.filter(pa.array(places >= first))
+        self.counts[side] += len(new)
+        if len(new):
+            numbers = pa.array(np.arange(first, self.counts[side]))
+            self.connection.register("part", pa.table({"place": numbers, "id": new}))
+            self._do(f"INSERT INTO {side} SELECT place, id FROM part")
+            self.connection.unregister("part")
+        return places
 
     def number(self, side: str, to: Path, rows: Path) -> None:
         """Write the ids in ascending order, and the row of each place, int32, as ``.npy``."""
+        self.known.pop(side, None)
         kind = pa.int64() if self.kinds[side] == "BIGINT" else pa.string()
         of_places = np.lib.format.open_memmap(rows, "w+", np.int32, (self.counts[side],))
         shards.write_ids(to, self._sorted(side, kind, of_places), kind)
