@@ -118,8 +118,7 @@ def sniff(sample: bytes, options: Options, source: str, *, whole: bool) -> Diale
     skipped = titles_above(rows, options)
     rows, numbered = rows[skipped:], numbered[skipped:]
     first, rest = rows[0], rows[1:100]
-    if options.header is not False:
-        first = completed(first, rest)
+    first = first if options.header is False else completed(first, rest)
     if len(first) < 2:
         raise DataError(
             f"the first line {lines[0][:60]!r} has one column, and at least a user and an item are"
