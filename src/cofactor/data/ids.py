@@ -15,7 +15,7 @@ import pyarrow.compute as pc
 
 from cofactor.base.errors import ArgumentError, DataError, UnknownIdError
 from cofactor.data import sorting
-from cofactor.data.id_text import clean_one, lengths_and_texts
+from cofactor.data.id_text import clean_one, lengths_and_texts, texts_of_bytes
 
 # From this many ids on, one vectorised hash join beats a Python dictionary look-up per id.
 _BULK = 512
@@ -296,6 +296,8 @@ def _each(ids: Any) -> Iterable[Any]:
 
 
 def _python(value: Any) -> Any:
+    if isinstance(value, bytes):
+        return texts_of_bytes([value])[0][0]
     return (
         value.as_py()
         if isinstance(value, pa.Scalar)

@@ -16,7 +16,7 @@ from cofactor.base import checks
 from cofactor.base.errors import ArgumentError, DataError
 from cofactor.base.progress import SILENT, Progress
 from cofactor.data.events import Events
-from cofactor.data.readers import frames, sql
+from cofactor.data.readers import arrays, frames, sql
 from cofactor.data.readers.assemble import assemble
 from cofactor.data.readers.catalogue_ids import with_catalogue
 from cofactor.data.readers.columns import Options
@@ -194,11 +194,11 @@ def _events(source: Any, options: Options, **asked: str | None) -> Events:
     if isinstance(source, Events):
         return source
     if hasattr(source, "tocoo"):
-        return frames.from_matrix(source)
+        return arrays.from_matrix(source)
     if isinstance(source, np.ndarray):
-        source = frames.of_array(source)
+        source = arrays.of_array(source)
     if isinstance(source, Mapping):
-        source = frames.of_mapping(source)
+        source = arrays.of_mapping(source)
     if frames.is_pandas(source) or frames.is_frame(source):
         return assemble(frames.read_frame(source, options), options)
     if isinstance(source, Iterable):
