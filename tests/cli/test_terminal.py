@@ -13,6 +13,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import numba
 import pytest
 from rich.console import Console
 
@@ -25,6 +26,7 @@ from cofactor.cli.main import COMMANDS, EXAMPLES, main
 from cofactor.cli.output import Output, wrapped
 from cofactor.cli.tables import print_table
 from cofactor.data.synthetic import shop
+from cofactor.kernels.cpu import jit
 from cofactor.metrics.formulas import FORMULAS
 from cofactor.metrics.table import METRICS
 
@@ -213,10 +215,19 @@ def test_models_that_compute_in_pytorch_take_the_device() -> None:
     assert {"ials", "two_tower", "transformer", "gru4rec", "lstm_rating", "bridge", "blend"} <= used
 
 
-def test_compilation_is_said_once_in_a_process(tmp_path: Path) -> None:
+def test_compilation_is_said_once_in_a_process(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(jit, "_announced", [])
+    said: list[str] = []
+    for _ in range(2):  # fitting and measuring, say
+        with jit.compilation_shown(said.append):
+            numba.njit(lambda x: x + 1.0)(1.0)
+    assert said == ["compiling kernels (once on this machine; kept on disk)"]
+
+
+def test_compilation_is_said_by_a_command(tmp_path: Path) -> None:
     lines = [f"u{u},i{u * k % 7}" for u in range(9) for k in range(1, 5)]
     (tmp_path / "buys.csv").write_text("\n".join(["user,item", *lines]))
-    command = ["compare", "buys.csv", "--models", "popularity,bias", "--threads", "1"]
+    command = ["train", "buys.csv", "--model", "ease", "--test", "0", "--threads", "1"]
     env = {**os.environ, "PYTHONPATH": str(ROOT / "src"), "NUMBA_CACHE_DIR": str(tmp_path / "kept")}
     # A home of its own: nothing compiled is found.
     env |= {"HOME": str(tmp_path), "XDG_CACHE_HOME": str(tmp_path)}

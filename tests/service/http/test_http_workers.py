@@ -68,7 +68,7 @@ def served(folder: Path, store: str, workers: int = 2) -> Iterator[tuple[Any, Li
         until = time.monotonic() + 60
         while len(workers_of(process.pid)) < workers or not all_answer(port, process.pid, workers):
             assert time.monotonic() < until
-            time.sleep(0.1)
+            time.sleep(0.02)
         lines = Lines(port)
         yield process, lines
         for one in lines.open:
@@ -98,7 +98,7 @@ def test_what_one_worker_acknowledged_every_worker_knows(
     folder: Path, events_url: str, shop_data: Interactions
 ) -> None:
     with served(folder, events_url) as (process, lines):
-        items = some_items(shop_data, *range(30))
+        items = some_items(shop_data, *range(16))
         for n, item in enumerate(items):
             user = f"u{n}"
             event = {"user_id": user, "item_id": item, "kind": "purchase"}
@@ -108,7 +108,7 @@ def test_what_one_worker_acknowledged_every_worker_knows(
                 status, found = lines.ask("GET", f"/v1/users/{user}/recommendations", line=line)
                 assert (status, found["source"], found["history_used"]) == (200, "personal", 1)
                 assert item not in [one["item_id"] for one in found["items"]]
-        for item in items[:8]:
+        for item in items[:4]:
             assert lines.ask("POST", "/v1/items/hide", {"item_ids": [item]})[0] == 200
             for line in range(12):
                 assert item not in lines.items("/v1/items?limit=100", line)
