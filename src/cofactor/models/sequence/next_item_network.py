@@ -107,6 +107,7 @@ class NextItemHooks(Hooks[NextItemConfig]):
     """
 
     uses_device = True
+    fits_on_engine = trained_together = True
 
     arrays = {  # noqa: RUF012
         "item_factors": ArraySpec("float32", ("items", "factors")),
