@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Iterable
 
 from cofactor.base.errors import UnknownNameError
@@ -37,6 +38,11 @@ def unknown_name(kind: str, name: object, known: Iterable[str]) -> UnknownNameEr
         cure = f"it must be one of {', '.join(sorted(names))}."
     shown = f"{name[:60]}…" if isinstance(name, str) and len(name) > 200 else name
     return UnknownNameError(f"unknown {kind} {shown!r}; {cure}")
+
+
+def without_password(url: str) -> str:
+    """Return a URL as messages may show it."""
+    return re.sub(r"//[^/@\s]*@", "//", url)
 
 
 def _listed(names: list[str]) -> str:
