@@ -70,13 +70,14 @@ def table_of_columns(columns: Mapping[str, Sequence[Any] | pa.Array | pa.Chunked
         if isinstance(values, (pa.Array, pa.ChunkedArray)):
             array, marks = values, None
         else:
-            array, marks = _column_and_marks(values)
+            array, marks = column_and_marks(values)
         arrays.append(array)
         fields.append(pa.field(name, array.type, metadata=marks))
     return pa.table(arrays, pa.schema(fields))
 
 
-def _column_and_marks(values: Sequence[Any]) -> tuple[pa.Array, dict[bytes, bytes] | None]:
+def column_and_marks(values: Sequence[Any]) -> tuple[pa.Array, dict[bytes, bytes] | None]:
+    """Return any values as an Arrow array, and the marks of its field (see `table_of_columns`)."""
     array, marks = column_of(values), dict[bytes, bytes]()
     if pa.types.is_string(array.type):
         if any(isinstance(value, (bool, np.bool_)) for value in values):

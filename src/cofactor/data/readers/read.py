@@ -14,6 +14,7 @@ import numpy as np
 
 from cofactor.base import checks
 from cofactor.base.errors import ArgumentError, DataError
+from cofactor.base.names import without_password
 from cofactor.base.progress import SILENT, Progress
 from cofactor.data.events import Events
 from cofactor.data.readers import arrays, frames, sql
@@ -182,7 +183,8 @@ def _events(source: Any, options: Options, **asked: str | None) -> Events:
         return sql.read_postgres(source, options)
     if isinstance(source, str) and "://" in source:
         raise ArgumentError(
-            f"cofactor reads sqlite:/// and postgresql:// URLs and files, not {source!r}; fetch it"
+            f"cofactor reads sqlite:/// and postgresql:// URLs and files, not"
+            f" {without_password(source)!r}; fetch it"
             " first, or pass a data frame."
         )
     if isinstance(source, (str, os.PathLike)):

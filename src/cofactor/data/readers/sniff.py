@@ -232,6 +232,8 @@ def _first_lines(
     numbered = list(islice(((n, line) for n, line in enumerate(lines) if line.strip()), 500))
     if not numbered:
         raise DataError("the file is empty.", source=source)
+    if text.startswith("SQLite format 3"):
+        raise DataError("this is an SQLite database; read it as sqlite:///PATH.", source=source)
     if "\0" in numbered[0][1]:
         raise DataError(
             "this is no text file; give format=, or encoding= if it is UTF-16.", source=source
