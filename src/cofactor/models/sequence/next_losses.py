@@ -56,7 +56,8 @@ class _ChunkedSoftmax(torch.autograd.Function):
         own, read = (h * true).sum(1), h.to(low)
         normaliser, grad_h = torch.empty_like(own), torch.empty_like(h)
         grad_table = items.new_zeros(table.shape)
-        rows = max(1, _LOGITS // len(table))
+        chunks = max(1, round(len(h) * len(table) / _LOGITS))
+        rows = max(1, -(-len(h) // chunks))
         # Scores that e can be raised to need nothing taken from them first.
         small = float(h.norm(dim=1).max() * items.norm(dim=1).max()) < _SMALL
         for low_row in range(0, len(h), rows):
@@ -74,7 +75,11 @@ class _ChunkedSoftmax(torch.autograd.Function):
             normaliser[part] = highest + total.log()
             # The gradient by the scores is what they are now, over the total.
             grad_h[part] = (scores @ table).float() / total[:, None]
-            grad_table += (scores.T @ (h[part] / total[:, None]).to(low)).float()
+            shares = (h[part] / total[:, None]).to(low)
+            if low == torch.float32:
+                grad_table.addmm_(scores.T, shares)
+            else:
+                grad_table += (scores.T @ shares).float()
         missing = (own - normaliser).exp_().sub_(1)[:, None]
         grad_h.addcmul_(missing, true)
         grad_items = grad_table if others is None else torch.zeros_like(items)
