@@ -54,8 +54,13 @@ class RatingConfig(DescentConfig, ScaleConfig):
     regularization: float = setting(
         0.06, low=0, doc="Penalty of the vectors for each rating of an average row."
     )
-    bias_regularization: float = setting(
-        0.003, low=0, doc="Penalty of the biases for each rating of an average row."
+    bias_regularization: float | None = setting(
+        None,
+        low=0,
+        doc=(
+            "Penalty of the biases for each rating of an average row; None: what the ratings ask"
+            " for, with SGD at least .003."
+        ),
     )
     frequency_exponent: float = setting(
         0.7,
@@ -236,10 +241,9 @@ class RatingHooks(Hooks[Any]):
         self._typical, self._spread = typical(data.user_counts), spread_of(data)
         self._penalties = self._penalties_of(data)
 
+    @abstractmethod
     def _penalties_of(self, data: Interactions) -> RatingPenalties:
-        """The penalties in use; a model whose settings may be None says what they are then."""
-        bias = self.config.bias_regularization
-        return RatingPenalties(self.config.regularization, bias, bias)
+        """The penalties in use; where settings are None, what they are then."""
 
     def _start(self, data: Interactions, run: Run) -> None:
         """Set the arrays to where learning starts."""
