@@ -6,7 +6,6 @@ from __future__ import annotations
 
 import itertools
 import os
-import shutil
 import subprocess
 import sys
 import textwrap
@@ -17,6 +16,7 @@ import pytest
 from cofactor.base.errors import CofactorError
 from cofactor.base.run import available_cores
 from cofactor.base.threads import check_numba_environment, most_threads
+from source_copies import copy_folder
 
 SOURCE = Path(__file__).parents[2] / "src"
 
@@ -175,7 +175,8 @@ def test_user_without_a_home_or_a_package_to_write_to(
     room.mkdir()
     room.chmod(0o777 if temporary else 0o755)
     code = tiny / "code"
-    shutil.copytree(SOURCE / "cofactor", code / "cofactor")
+    copy_folder("src", tmp_path)
+    (tmp_path / "src" / "cofactor").rename(code / "cofactor")
     subprocess.run(["chmod", "-R", "a+rX", str(code)], check=True)
     for parent in (code, *code.parents):
         if parent.stat().st_uid == os.geteuid() and len(parent.parts) > 2:

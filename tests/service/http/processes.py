@@ -51,17 +51,21 @@ def serving(folder: Path, store: str, *options: str) -> Iterator[tuple[subproces
     try:
         assert process.stdout is not None
         told: dict[str, Any] = json.loads(process.stdout.readline())
-        deadline = time.monotonic() + 60
-        with client() as asking:
-            while True:
-                try:
-                    if asking.get(told["url"] + "/ready").status_code == 200:
-                        break
-                except httpx.TransportError:
-                    pass
-                assert time.monotonic() < deadline
-                time.sleep(0.05)
+        _wait_until_ready(told["url"])
         yield process, told["url"]
     finally:
         process.kill()
         process.communicate()
+
+
+def _wait_until_ready(url: str) -> None:
+    deadline = time.monotonic() + 60
+    with client(base_url=url) as asking:
+        while True:
+            try:
+                if asking.get("/ready").status_code == 200:
+                    return
+            except httpx.TransportError:
+                pass
+            assert time.monotonic() < deadline
+            time.sleep(0.05)

@@ -139,29 +139,30 @@ def test_a_head_of_megabytes_is_refused_early(folder: Path, events: str) -> None
 def test_answers_that_nobody_reads_hold_little_and_end(
     folder: Path, events: str, request_: bytes
 ) -> None:
-    async def play(port: int, context: Any) -> tuple[int, int, float]:
+    async def play(port: int, context: Any) -> tuple[int, int, bool]:
         made = socket.create_connection(("127.0.0.1", port))
         made.setblocking(False)
-        sent, raw = 0, request_ * 2_000
-        began = time.monotonic()
-        while time.monotonic() - began < 5:
+        sent, cut, raw = 0, False, request_ * 2_000
+        # In each step of the loop the service has its turn: it is slow where the machine is.
+        for _ in range(2_000):
             try:
                 sent += made.send(raw[:65_536])
             except BlockingIOError:
                 await asyncio.sleep(0.01)
             except ConnectionError:
+                cut = True
                 break
             else:
                 await asyncio.sleep(0)
         made.close()
         # Others are answered all the while.
         status, *_ = await (await Line.to(port)).ask(HEALTH)
-        return sent, status, time.monotonic() - began
+        return sent, status, cut
 
     settings = Settings(max_waiting=60.0, send_seconds=0.4, idle_seconds=2.0)
-    sent, status, seconds = serve_and_play(folder, events, play, settings)
+    sent, status, cut = serve_and_play(folder, events, play, settings)
     assert status == 200
-    assert seconds < 4.9, "it was cut off"
+    assert cut
     # What the system's own buffers hold, and no more than that.
     assert sent < 24 << 20
 

@@ -30,6 +30,7 @@ from cofactor.models.warm_start import KeptRows
 from cofactor.training.curve import LearningCurve
 from cofactor.training.loop import Control
 from cofactor.training.torch.device import device_of
+from cofactor.training.torch.seeding import seeded
 from cofactor.training.torch.train import train
 
 if TYPE_CHECKING:
@@ -150,8 +151,7 @@ class ModuleHooks(Hooks[Any]):
         }
 
     def _built(self, data: Interactions, seed: int) -> nn.Module:
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(seed)
+        with seeded(seed):
             return self.builder.build(data.n_users, data.n_items, self.config).eval()
 
     def _copy_weights(self, module: nn.Module, data: Interactions) -> None:

@@ -27,6 +27,7 @@ from cofactor.models.warm_start import KeptRows
 from cofactor.retrieval.topk import TopK
 from cofactor.training.curve import LearningCurve
 from cofactor.training.loop import Control
+from cofactor.training.torch.seeding import seeded
 from cofactor.training.training_config import TrainingConfig
 
 if TYPE_CHECKING:
@@ -160,7 +161,6 @@ class NextItemHooks(Hooks[NextItemConfig]):
     # Learning.
 
     def _fit(self, data: Interactions, validation: Part | None, run: Run) -> None:
-        import torch
 
         from cofactor.training.torch.device import device_of
         from cofactor.training.torch.train import train
@@ -176,8 +176,7 @@ class NextItemHooks(Hooks[NextItemConfig]):
             cure="use fewer factors, leave out rare items, or use transitions",
         )
         device = device_of(run)
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(int(run.generator(self.name, "init").integers(2**62)))
+        with seeded(int(run.generator(self.name, "init").integers(2**62))):
             module = self._begun(histories.n_items)
         module.to(device)
         changed = Augmentation(self.config.event_dropout, self.config.reversal)
