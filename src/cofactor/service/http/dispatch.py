@@ -248,7 +248,8 @@ def _query(raw: bytes, takes: type) -> Any:
     given: dict[str, str] = {}
     for name, value in pairs:
         if name in given:
-            raise invalid(f"{name} is given twice.", name)
+            cure = "; put its rules in one, with semicolons between." if name == "rerank" else "."
+            raise invalid(f"{name} is given twice{cure}", name)
         given[name] = value
     return msgspec.convert(given, takes, strict=False)
 
