@@ -16,6 +16,7 @@ from typing import Any
 
 import pytest
 
+from cofactor.cli.main import main
 from cofactor.data.interactions import Interactions
 from service.http.scenes import some_items
 
@@ -203,15 +204,8 @@ def test_a_killed_worker_is_started_again_and_nothing_acknowledged_is_lost(
     assert process.returncode == 0
 
 
-def test_workers_are_refused_in_a_sentence(folder: Path, tmp_path: Path) -> None:
-    command = [sys.executable, "-m", "cofactor", "serve", str(folder), "--workers", "0"]
-    done = subprocess.run(
-        command,
-        capture_output=True,
-        text=True,
-        env={**os.environ, "PYTHONPATH": str(SOURCE)},
-        check=False,
-        timeout=60,
-    )
-    assert done.returncode == 1
-    assert "workers must be an integer at least 1" in done.stderr
+def test_workers_are_refused_in_a_sentence(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["serve", str(folder), "--workers", "0"]) == 1
+    assert "workers must be an integer at least 1" in capsys.readouterr().err
