@@ -59,6 +59,7 @@ def small(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sharded, "SHARD_EVENTS", 400)
     monkeypatch.setattr(sharded, "_SPREAD_BYTES", (256 << 20) // 4 // 700)
     monkeypatch.setattr(chunks, "TEXT_BLOCK", 1 << 13)
+    monkeypatch.setattr(chunks, "MANY", 1000)
     monkeypatch.setattr(numbered_ids, "BATCH", 3)
     monkeypatch.setattr(numbered_ids, "FEW", 60)
 
