@@ -20,8 +20,10 @@ def test_ids_get_the_places_that_they_had_and_new_ones_count_on() -> None:
             chosen = [words[n] for n in chooser.permutation(len(words))[:30]]
             text = np.frombuffer(b"".join(chosen), np.uint8)
             offsets = np.cumsum([0, *map(len, chosen)]).astype(np.int32)
-            found = np.empty(len(chosen), np.int32)
-            new = module.places(text, offsets, first, SEEDS, room, hashes, places, found)
+            found, fresh = np.empty(len(chosen), np.int32), np.empty(len(chosen), np.int32)
+            table = SEEDS, room, hashes, places
+            new = module.places(text, offsets, first, *table, found, fresh)
+            assert found[fresh[:new]].tolist() == list(range(first, first + new))
             expected, count = [], first
             for word in chosen:
                 expected.append(known.get(word, count))

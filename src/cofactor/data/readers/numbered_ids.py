@@ -18,42 +18,10 @@ import pyarrow.compute as pc
 from cofactor.base import extras
 from cofactor.base.errors import DataError, MemoryLimitError
 from cofactor.data import shards
+from cofactor.data.readers.known_ids import KnownIds
 
 BATCH = 100_000  # sorted ids that are looked at at once
 FEW = 500_000  # distinct ids of chunks below which it isn't asked whether they came before
-_SLOT = 12  # bytes in the table of known ids
-
-
-class _Known:
-    """The ids that came before, as far as memory for them goes: DuckDB needn't sort them again.
-
-    Two are taken for the same if 64 bits of hash are, and the slots near each other that another
-    hash names; seeds are random. So one of 10⁹ is mistaken for another with a probability of some
-    10⁻¹⁰.
-    """
-
-    def __init__(self, memory: int) -> None:
-        slots = 1 << max(10, (memory // _SLOT).bit_length() - 1)
-        self.hashes, self.places = np.zeros(slots, np.uint64), np.zeros(slots, np.int32)
-        self.seeds = np.frombuffer(os.urandom(16), np.uint64)
-        self.room = slots // 4 * 3
-
-    def places_of(self, ids: pa.Array, first: int) -> np.ndarray:
-        """The place of each of some distinct ids, int32: new ones count from ``first`` on."""
-        from cofactor.kernels.cpu import known_ids
-
-        if pa.types.is_integer(ids.type):
-            text = np.ascontiguousarray(ids).view(np.uint8)
-            offsets = 8 * np.arange(len(ids) + 1, dtype=np.int32)
-        else:
-            _, at, texts = ids.buffers()
-            offsets = np.frombuffer(at, np.int32, len(ids) + 1, 4 * ids.offset)
-            text = np.frombuffer(texts, np.uint8) if texts else np.zeros(0, np.uint8)
-        found = np.empty(len(ids), np.int32)
-        table = self.seeds, self.room, self.hashes, self.places
-        new = known_ids.places(text, offsets, first, *table, found)
-        self.room -= min(new, self.room)
-        return found
 
 
 class Numbering:
@@ -67,7 +35,7 @@ class Numbering:
         self.connection = duckdb.connect(":memory:")
         self.kinds: dict[str, str] = {}
         self.counts: dict[str, int] = {}
-        self.known: dict[str, _Known] = {}
+        self.known: dict[str, KnownIds] = {}
         self.memory = memory
         for setting in (
             f"memory_limit='{memory // 3 >> 20}MiB'",
@@ -105,9 +73,9 @@ class Numbering:
             places, new = np.arange(first, first + len(ids), dtype=np.int32), ids
         else:
             if side not in self.known:
-                self.known[side] = _Known(self.memory // 24)
-            places = self.known[side].places_of(ids, first)
-            new = ids.filter(pa.array(places >= first))
+                self.known[side] = KnownIds(self.memory // 24)
+            places, fresh = self.known[side].places_of(ids, first)
+            new = ids.take(pa.array(fresh))
         self.counts[side] += len(new)
         if len(new):
             numbers = pa.array(np.arange(first, self.counts[side]))

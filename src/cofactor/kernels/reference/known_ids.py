@@ -18,13 +18,14 @@ def places(
     hashes: np.ndarray,
     known: np.ndarray,
     found: np.ndarray,
+    fresh: np.ndarray,
 ) -> int:
     """Give each id the place that it had before, or else the next one; return how many are new.
 
     Parameters
     ----------
     text
-        uint8: the bytes of the ids, which differ from one another.
+        uint8: the bytes of the ids.
     offsets
         int32 [n + 1]: where each id begins, and the last one ends.
     first
@@ -39,6 +40,8 @@ def places(
         ``slots`` is a power of two, and more than it may take.
     found
         int32 [n]; written: the place of each id.
+    fresh
+        int32 [n]; its beginning is written: which ids are new.
     """
     new, slots = 0, len(known)
     for k in range(len(offsets) - 1):
@@ -49,7 +52,7 @@ def places(
         if known[slot]:
             found[k] = known[slot] - 1
             continue
-        found[k] = first + new
+        found[k], fresh[new] = first + new, k
         new += 1
         if new <= room:
             hashes[slot] = own
