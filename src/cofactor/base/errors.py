@@ -121,5 +121,5 @@ def _located(message: str, source: str | None, rows: Sequence[tuple[int, str]], 
     return f"{text} {shown}{more}"
 
 
-def _short(text: str, limit: int = 80) -> str:
-    return repr(text if len(text) <= limit else text[: limit - 1] + "…")
+def _short(text: str) -> str:
+    return repr(text if len(text) <= 80 else text[:79] + "…")
