@@ -13,6 +13,7 @@ import cofactor
 from cofactor.artifact.load import inspect
 from cofactor.base.errors import ArgumentError, MissingExtraError
 from cofactor.base.run import Run
+from cofactor.data.guards import doubts
 from cofactor.data.interactions import Interactions
 from cofactor.data.split import Split
 from cofactor.data.splits import split
@@ -174,7 +175,27 @@ def test_the_smallest_data_give_a_model_and_a_sentence(n_users: int, n_items: in
     found = auto(data, budget=0.5, run=RUN)
     assert found.chosen.sentence.endswith(".")
     assert found.model.recommend(history=[0], k=1) is not None
-    assert (found.result is None) == ("too few to hold any out" in found.chosen.sentence)
+    assert (found.result is None) == ("nothing could be measured" in found.chosen.sentence)
+
+
+def test_where_every_user_has_one_interaction_the_baseline_is_chosen() -> None:
+    draw = np.random.default_rng(0)
+    data = Interactions.from_rows(np.arange(300), draw.integers(0, 9, 300), users=300, items=9)
+    found = auto(data, budget=0.5, run=RUN)
+    assert (found.chosen.model, found.result) == ("popularity", None)
+    assert "none of the 300 users has two interactions" in found.chosen.sentence
+    rated = auto(valued(data, draw.integers(1, 6, 300)), budget=0.5, run=RUN, metrics="rmse")
+    assert rated.chosen.model == "bias"
+    with pytest.raises(ArgumentError, match="time"):  # what was asked wrongly is said
+        auto(data, budget=0.5, run=RUN, cutting=Cutting(how="time"))
+
+
+@pytest.mark.parametrize("each", [2, 3, 4])
+def test_short_histories_are_cut_over_all_interactions(each: int) -> None:
+    # A tenth of four interactions, rounded, is none: per user nothing would be held out.
+    found = auto(groups(120, 20, each), budget=0.5, run=RUN)
+    assert found.result is not None
+    assert "20 % of all interactions" in found.result.how.split
 
 
 def test_labels_of_zero_and_negative_values_do_not_count_as_liked() -> None:
@@ -185,6 +206,7 @@ def test_labels_of_zero_and_negative_values_do_not_count_as_liked() -> None:
     assert "min_value=1" in found.chosen.sentence
     negative = auto(valued(data, 3 * labels - 1), budget=0.3, run=RUN)
     assert len(negative.model.data) == labels.sum()
+    assert doubts(np.array([-2.0, 0, 0, 5]))[0].startswith("1 of 4 values are negative and 2 are 0")
     rated = auto(valued(data, labels), budget=0.3, run=RUN, metrics="rmse")
     assert len(rated.model.data) == len(data)
 

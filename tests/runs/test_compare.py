@@ -64,6 +64,8 @@ def test_baselines_are_measured_unless_refused() -> None:
         "bias",
     ]
     assert list(compare(DATA, ["ease", "ials"], baselines=False).results) == ["ease", "ials"]
+    errors = compare(rated, ["biased_mf:epochs=2"], metrics=["rmse"])  # popularity has none
+    assert (list(errors.results), errors.failures) == (["bias", "biased_mf:epochs=2"], {})
 
 
 def test_the_models_that_are_taken_suit_the_data() -> None:

@@ -150,10 +150,12 @@ _LARGE = ("values of 16,777,216 and more keep seven digits (float32)",)
 
 def _unliked(values: np.ndarray, low: float, high: float) -> tuple[str, ...]:
     if low < 0:
-        count = int((values < 0).sum())
+        count, zeros = int((values < 0).sum()), int((values == 0).sum())
+        also = f" and {zeros:,} are 0" if zeros else ""
         return (
-            f"{count:,} of {len(values):,} values are negative; models of implicit feedback count"
-            " every stored interaction as liked: keep those from some value on with min_value=",
+            f"{count:,} of {len(values):,} values are negative{also}; models of implicit feedback"
+            " count every stored interaction as liked: keep those from some value on with"
+            " min_value=",
         )
     if low == 0.0 < high:
         labels = high == 1.0 and bool(((values == 0) | (values == 1)).all())

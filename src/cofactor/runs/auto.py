@@ -163,7 +163,7 @@ def auto(
     run = run if run is not None else Run()
     names = metric_names(metrics)
     _, data, whole, note = read_once(source, reading or Reading(), names, run)
-    parts = cut_for_choice(data, cutting)
+    parts, _ = cut_for_choice(data, cutting)
     chosen = choose(data, parts, metric=names[0] if names else None, budget=budget, run=run).noted(
         note
     )
@@ -229,20 +229,37 @@ def read_once(
     return reading.min_value, data, whole, note
 
 
-def cut_for_choice(data: Interactions, cutting: Cutting | None) -> Split | None:
-    """Cut data into training, validation and test, or return None where it is too little for it."""
+def cut_for_choice(data: Interactions, cutting: Cutting | None) -> tuple[Split | None, Cutting]:
+    """Cut data into training, validation and test.
+
+    Where histories are too short for shares of them, all interactions are cut, not those of each
+    user.
+
+    Returns
+    -------
+    parts
+        None where there is too little data for it.
+    cutting
+        How they were cut; where there is too little data, that nothing is held out.
+    """
     cutting = cutting if cutting is not None else Cutting()
     if cutting.validation <= 0:
         cutting = replace(cutting, validation=0.1)
     if cutting.test <= 0:
         raise ArgumentError("auto needs a test part; give --test a share.")
-    try:
-        return cut(data, cutting)
-    except ArgumentError:
+    usual = cutting.how == Cutting.how
+    nothing = None, replace(cutting, test=0.0, validation=0.0)
+    # Of whom nothing else is known, every model knows the popular items alone.
+    if usual and data.user_counts.max(initial=0) < 2:
+        return nothing
+    for one in (cutting, replace(cutting, how="random"))[: 1 + usual]:
+        try:
+            return cut(data, one), one
         # Too few interactions for any share of them; what was asked wrongly is said by the rule.
-        if len(data) > 100:
-            raise
-        return None
+        except ArgumentError:
+            if len(data) > 100 and (not usual or one is not cutting):
+                raise
+    return nothing
 
 
 def choose(
@@ -337,9 +354,9 @@ def _chosen(race: Race, blend: Blended | None, metric: Metric) -> Chosen:
 def _without_choice(metric: Metric, data: Interactions) -> Chosen:
     """The baseline, where nothing can be held out."""
     name = "bias" if metric.family == "rating" and data.values is not None else "popularity"
-    sentence = (
-        f"{name} was chosen: {len(data):,} interactions of {data.n_users:,} users are too few to"
-        " hold any out, so nothing could be measured."
-    )
+    few = f"{len(data):,} interactions of {data.n_users:,} users are too few to hold any out"
+    if data.n_users > 1 and data.user_counts.max() < 2:
+        few = f"none of the {data.n_users:,} users has two interactions, so none can be held out"
+    sentence = f"{name} was chosen: {few}, and nothing could be measured."
     config = registry.get(name).Config()
     return Chosen(name, config, str(metric), None, sentence)

@@ -258,7 +258,7 @@ def compare(
     if entries is None:
         entries = unfitted(suitable(data), settings or {})
     if baselines:
-        entries = _with_baselines(entries, parts)
+        entries = _with_baselines(entries, parts, metrics)
     if len(entries) < 2:
         raise ArgumentError(f"give at least two different models to compare, not {list(entries)}.")
     fits: dict[str, Fit] = {}
@@ -322,9 +322,13 @@ def _look_like_ratings(values: np.ndarray) -> bool:
     return len(counts) > 2 and int(counts.argmax()) > 0
 
 
-def _with_baselines(entries: dict[str, Recommender], parts: Split) -> dict[str, Recommender]:
-    """The models, and before them the baselines that aren't named."""
+def _with_baselines(
+    entries: dict[str, Recommender], parts: Split, metrics: Iterable[str] | None
+) -> dict[str, Recommender]:
+    """The models, and before them the baselines that aren't named and have any of the metrics."""
     names = baseline_names(entries.values(), parts.train, parts.test)
+    if metrics and all(parse_metric(metric).family == "rating" for metric in metrics):
+        names = [name for name in names if name == "bias"]
     return {**{name: registry.create(name) for name in names}, **entries}
 
 

@@ -111,13 +111,13 @@ def automatic(
     # Read as the origin says, so that a retraining reads what is new in the same way.
     least, data, whole, note = read_once(source, reading, names, run)
     reading = replace(reading, min_value=least)
-    parts = cut_for_choice(data, given.cutting)
+    parts, cutting = cut_for_choice(data, given.cutting)
     metric = names[0] if names else None
     chosen = choose(data, parts, metric=metric, budget=budget, content=content, run=run)
     chosen = chosen.noted(note)
     reading = replace(reading, keep_items=registry.get(chosen.model).traits.uses_features)
     final = None if parts is None else parts.with_validation_merged()
-    cutting = replace(given.cutting, validation=0.0)
+    cutting = replace(cutting, validation=0.0)
     return Plan(
         name=chosen.model,
         config=chosen.config,
