@@ -8,7 +8,7 @@ import numpy as np
 
 from cofactor.data.interactions import Interactions
 
-_ROUNDS = 10  # in which both are renewed: enough for four digits
+_TURNS = 10  # in which both are renewed: enough for four digits
 
 
 def damped_biases(
@@ -39,7 +39,7 @@ def damped_biases(
     mean = float(values.mean())
     users, items = data.user_rows, data.item_rows
     user_bias, item_bias = np.zeros(data.n_users), np.zeros(data.n_items)
-    for _ in range(_ROUNDS):
+    for _ in range(_TURNS):
         item_bias = np.bincount(items, values - mean - user_bias[users], data.n_items) / (
             data.item_counts + item_damping
         )
