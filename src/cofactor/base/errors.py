@@ -131,5 +131,5 @@ def _within(text: str, limit: int) -> str:
     return text if len(text) <= limit else f"{text[:half]} … {text[-half:]}"
 
 
-def _short(text: str, limit: int = 80) -> str:
-    return repr(text if len(text) <= limit else text[: limit - 1] + "…")
+def _short(text: str) -> str:
+    return repr(text if len(text) <= 80 else text[:79] + "…")

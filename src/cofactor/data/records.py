@@ -38,20 +38,13 @@ def names_of(rows: Iterable[Mapping[str, Any]]) -> list[str]:
     return names
 
 
-def table_of(rows: Sequence[Mapping[str, Any]], names: Sequence[str] | None = None) -> pa.Table:
+def table_of(rows: Sequence[Mapping[str, Any]]) -> pa.Table:
     """Return records as an Arrow table over the union of their keys; null where a record lacks one.
 
     Columns of mixed or nested types become texts (JSON where they are nested), so that any records
     make a table.
-
-    Parameters
-    ----------
-    rows
-        The records.
-    names
-        The keys to take; all of them if None.
     """
-    names = names_of(rows) if names is None else names
+    names = names_of(rows)
     if not names:
         return pa.table({"": pa.nulls(len(rows))})
     return table_of_columns({name: [row.get(name) for row in rows] for name in names})

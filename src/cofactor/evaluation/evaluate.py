@@ -19,7 +19,7 @@ from cofactor.evaluation.groups import Groups, item_groups
 from cofactor.evaluation.intervals import Summary, ratio_summary, summaries
 from cofactor.evaluation.list_sums import Lists
 from cofactor.evaluation.measure import Blocks, TrueItemRanks, predictions
-from cofactor.evaluation.pieces import stand_in_pieces
+from cofactor.evaluation.pieces import rank_in_pieces
 from cofactor.evaluation.question import Question, ask, whole_truth
 from cofactor.evaluation.rating import Errors, levels_of
 from cofactor.evaluation.result import How, Result
@@ -222,7 +222,7 @@ def _answers(
     lists = Lists(of_lists, model.data.item_counts, model.data.n_users, question.n_candidates)
     true_ranks, errors, seconds = None, None, 0.0
     if ranking or of_lists:
-        true_ranks = stand_in_pieces(
+        true_ranks = rank_in_pieces(
             model, question, ranking, lists=lists, run=run, blocks=blocks, reranked=reranked
         )
         seconds = true_ranks.seconds

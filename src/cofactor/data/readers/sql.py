@@ -94,7 +94,7 @@ def _postgres(url: str) -> Iterator[tuple[event_store.Fetch | None, str, dict[st
     psycopg = require("psycopg", purpose="reading a PostgreSQL database")
     parts = urlsplit(url)
     parameters = dict(parse_qsl(parts.query))
-    ours = {name: parameters.pop(name) for name in event_store.ASKED if name in parameters}
+    ours = {name: parameters.pop(name) for name in event_store.URL_PARAMETERS if name in parameters}
     shown = f"postgresql://{parts.netloc.rpartition('@')[2]}{parts.path}"
     try:
         with psycopg.connect(f"{url.partition('?')[0]}?{urlencode(parameters)}") as connection:
@@ -122,8 +122,8 @@ def last_event(url: str) -> int | None:
         if not url.startswith("sqlite:"):
             with _postgres(url) as (rows, *_):
                 return None if rows is None else event_store.last_seq(rows)
-        path, asked = _path(url)
-        if asked.keys() & {"table", "query"}:
+        path, parameters = _path(url)
+        if parameters.keys() & {"table", "query"}:
             return None
         with sqlite_file.opened(path) as connection:
             fetch = _fetch(connection)

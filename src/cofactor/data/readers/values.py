@@ -70,9 +70,9 @@ class Odd:
         return self if keep.all() else Odd(self.rows[keep], self.texts.filter(pa.array(keep)))
 
 
-def numbers(column: pa.ChunkedArray | pa.Array, decimal: str | None = None) -> np.ndarray:
+def numbers(column: pa.ChunkedArray | pa.Array) -> np.ndarray:
     """Return a column as float32, NaN where it is missing or no number."""
-    return numbers_and_odd(column, decimal)[0]
+    return numbers_and_odd(column)[0]
 
 
 def numbers_and_odd(

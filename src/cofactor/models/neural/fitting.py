@@ -150,10 +150,10 @@ def _of_negatives(
     def scored(batch: tuple[Tensor, ...], generator: torch.Generator) -> Scored:
         users, items, _ = batch
         drawn = sampler.draw(users, config.negatives, generator)
-        asked = torch.cat((items.long()[:, None], drawn), 1)
+        item_rows = torch.cat((items.long()[:, None], drawn), 1)
         correction = log_expected[drawn] if config.objective.corrects_draws else None
         candidates = Candidates(data.n_items, log_expected=correction)
-        return Scored(scorer.pairs(users, asked), candidates, asked)
+        return Scored(scorer.pairs(users, item_rows), candidates, item_rows)
 
     return scored
 
