@@ -87,7 +87,8 @@ def test_the_damping_is_the_variance_of_the_noise_over_that_of_the_biases(deviat
 
 
 def test_where_there_is_nothing_to_estimate_the_damping_is_the_usual_one() -> None:
-    data = replace(random(20, 10, 0.3), values=np.full(len(random(20, 10, 0.3)), 4, np.float32))
+    pairs = random_pairs(20, 10, 0.3)
+    data = replace(pairs, values=np.full(len(pairs), 4, np.float32))
     assert estimated_damping(data) == USUAL_DAMPING
     assert estimated_damping(data.where(np.zeros(len(data), bool))) == USUAL_DAMPING
 
