@@ -243,7 +243,7 @@ def _result(
         tables.append(_ranking_table(answers, answers.true_ranks, mask))
     if answers.errors is not None:
         tables.append(_rating_table(answers, answers.errors, mask))
-    users, values = _joined(tables)
+    users, values = _join_tables(tables)
     summary = _summarised(answers, how, values, mask)
     if mask is None:
         overall = answers.lists.overall().items()
@@ -309,7 +309,7 @@ def _errors_within(answers: _Answers, errors: Errors, mask: np.ndarray | None) -
     return errors if mask is None else errors.where(mask[truth.item_rows])
 
 
-def _joined(tables: list[Table]) -> Table:
+def _join_tables(tables: list[Table]) -> Table:
     """Tables over different users as one; NaN where a user isn't in one of them."""
     users = np.unique(np.concatenate([rows for rows, _ in tables])).astype(np.int32)
     values = {}
