@@ -75,7 +75,7 @@ def _parts(events: Events, rows: int) -> Iterator[Events]:
 
 
 def _of_parquet(entry: SourceFile, options: Options, rows: int) -> Iterator[Events]:
-    file = parquet._opened(entry)
+    file = parquet.opened_for_parts(entry)
     roles = find_roles(file.schema_arrow.names, options, entry.shown)
     done = 0
     with file:

@@ -155,10 +155,18 @@ def _valid(table: pa.Table) -> pa.Table:
     return table
 
 
-def _opened(entry: SourceFile) -> Any:
+def opened_for_parts(entry: SourceFile) -> Any:
+    """Open a Parquet file to be read a part at a time: Arrow would otherwise keep the bytes of all
+    that was read until the file is closed.
+    """
+    return _opened(entry, pre_buffer=False, buffer_size=1 << 20)
+
+
+def _opened(entry: SourceFile, **how: Any) -> Any:
     if entry.member is None and entry.plain_bytes is not None:
-        return pq.ParquetFile(entry.path)
-    return pq.ParquetFile(pa.BufferReader(io.BytesIO(entry.read(limit=1 << 33)).getbuffer()))
+        return pq.ParquetFile(entry.path, **how)
+    held = pa.BufferReader(io.BytesIO(entry.read(limit=1 << 33)).getbuffer())
+    return pq.ParquetFile(held, **how)
 
 
 @contextmanager
