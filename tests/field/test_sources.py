@@ -86,3 +86,18 @@ def test_passwords_of_urls_are_not_shown(kind: str) -> None:
             take(f"{kind}://me:secret@example.org/shop")
         assert "secret" not in str(refused.value)
         assert isinstance(refused.value, ArgumentError)
+
+
+def test_a_catalogue_of_objects_by_id_is_joined(tmp_path: Path) -> None:
+    from cofactor.data.interactions import Interactions
+
+    (tmp_path / "items.json").write_text('{"1":{"title":"A"},"2":{"title":"B"}}')
+    events = cofactor.read([("u1", "1"), ("u2", "2")], items=tmp_path / "items.json")
+    data = Interactions.build(events)
+    assert data.catalogue.titles(data.items.rows([1, 2])) == ["A", "B"]
+
+
+def test_an_empty_delimiter_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text("user,item\nu1,a\n")
+    with pytest.raises(ArgumentError, match="delimiter"):
+        cofactor.read(tmp_path / "a.csv", delimiter="")

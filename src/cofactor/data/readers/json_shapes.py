@@ -8,6 +8,7 @@ from typing import Any
 import pyarrow as pa
 
 from cofactor.base.errors import DataError
+from cofactor.data.readers.columns import folded
 from cofactor.data.readers.headers import has_roles
 from cofactor.data.readers.nested_items import (
     expanded,
@@ -16,6 +17,7 @@ from cofactor.data.readers.nested_items import (
     has_ids,
     opened,
 )
+from cofactor.data.readers.usual_names import DESCRIBING
 from cofactor.data.records import names_of, table_of, table_of_columns
 
 # How far below the top a list of records may stand.
@@ -122,6 +124,8 @@ def _of_objects(value: Mapping[str, Any], parts: Sequence[Mapping[str, Any]]) ->
         return table_of_columns({n: [p.get(r) for r in rows] for n, p in value.items()})
     if has_roles(parts[0]):
         return table_of(parts)
+    if {folded(name) for name in parts[0]} & set(DESCRIBING):
+        return table_of([{"item_id": key, **part} for key, part in value.items()])
     triples = [(user, item, held) for user, items in value.items() for item, held in items.items()]
     users, items, held = zip(*triples, strict=True) if triples else ((), (), ())
     return table_of_columns({"user": users, "item": items, "value": held})

@@ -197,8 +197,10 @@ def _separators(
     below = _without_comments(numbered)
     title = "" if len(below) == len(numbered) else numbered[0][1]
     lines = [line for _, line in below]
-    delimiter = options.delimiter or (said[1] if said else None) or _delimiter(lines)
-    if not isinstance(delimiter, str):
+    delimiter = options.delimiter
+    if delimiter is None:
+        delimiter = said[1] if said else _delimiter(lines)
+    if not (isinstance(delimiter, str) and delimiter):
         raise ArgumentError(
             f"delimiter must be a text of one or more characters, not {delimiter!r}."
         )
