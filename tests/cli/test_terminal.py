@@ -122,6 +122,16 @@ def test_help_fits_eighty_columns_and_has_an_example(
     assert max(map(len, text.splitlines())) <= 80
     assert "…" not in text
     assert f"Example: {EXAMPLES[name]}" in " ".join(text.split())
+    assert "<bool>" not in text
+    assert "[[" not in text
+
+
+def test_options_come_in_the_order_of_need(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["train", "--help"]) == 0
+    text = capsys.readouterr().out
+    wanted = ["--model ", "--set ", "--out ", "--budget ", "--overwrite ", "--split ", "--json "]
+    places = [text.index(name) for name in [*wanted, "--help "]]
+    assert places == sorted(places)
 
 
 def test_the_metrics_are_listed_with_their_formulas(capsys: pytest.CaptureFixture[str]) -> None:
