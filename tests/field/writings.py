@@ -119,6 +119,20 @@ WRITINGS = (
     ),
     *(
         Case(
+            name=f"the header {again!r} further down",
+            origin="parts joined by different hands",
+            files={"a.csv": f"{header}\nu1,a\n{again}\nu2,b\n"},
+            rows=[("u1", "a"), ("u2", "b")],
+            notes=("repeats the header",),
+        )
+        for header, again in (
+            ("Usuário,Item #", "USUÁRIO,item # "),
+            ("user,item", " User , ITEM "),
+            ("user_id:token,item_id:token", "user_id:token,item_id:token"),
+        )
+    ),
+    *(
+        Case(
             name=f"below the header stands {below}",
             origin=origin,
             files={"a.csv": f"user,item\n{below}\n1,2\n3,4\n"},

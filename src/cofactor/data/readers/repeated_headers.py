@@ -102,5 +102,12 @@ def _among(column: pa.ChunkedArray, names: set[str]) -> np.ndarray:
 
 
 def _are(words: pa.Array, names: set[str]) -> np.ndarray:
-    texts = pc.utf8_lower(pc.replace_substring_regex(words, _BETWEEN, ""))
-    return np.asarray(pc.is_in(texts, value_set=pa.array(sorted(names), pa.string())))
+    # Patterns are slow: only what ends as a name does is compared.
+    words = pc.utf8_trim_whitespace(words)
+    ends = {name[-1:] for name in names}
+    suspect = [pc.ends_with(words, end) for end in sorted({*ends, *map(str.upper, ends)})]
+    found = np.flatnonzero(np.any([np.asarray(one.fill_null(False)) for one in suspect], axis=0))
+    some = pc.utf8_lower(pc.replace_substring_regex(words.take(pa.array(found)), _BETWEEN, ""))
+    hit = np.zeros(len(words), bool)
+    hit[found] = np.asarray(pc.is_in(some, value_set=pa.array(sorted(names), pa.string())))
+    return hit
