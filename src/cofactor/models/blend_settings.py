@@ -39,6 +39,32 @@ def _text(value: Any) -> str:
     return str(getattr(value, "name", value))
 
 
+# Two networks that differ in width and in how their windows are changed.
+_BEAUTY_NETWORKS = (
+    "transformer.heads=1",
+    "transformer.expansion=1",
+    "transformer.low_pass=0.5",
+    "transformer.loss=sampled_softmax",
+    "transformer.negatives=2048",
+    "transformer.max_length=50",
+    "transformer.history_length=50",
+    "transformer.batch_tokens=1600",
+    "transformer.dropout=0.5",
+    "transformer.learning_rate=0.0015",
+    "transformer.schedule=cosine",
+    "transformer.warmup_ratio=0.05",
+    "transformer.precision=bfloat16",
+    "1.factors=128",
+    "1.epochs=40",
+    "1.event_dropout=0.1",
+    "1.optimizer=adamw",
+    "1.weight_decay=0.05",
+    "2.factors=96",
+    "2.epochs=30",
+    "2.event_dropout=0.2",
+    "2.reversal=0.3",
+)
+
 # Settings of the boards in `cofactor reproduce sequences`, chosen on validation data.
 PRESETS: dict[str, dict[str, Any]] = {
     "sasrec-ml-1m": {
@@ -68,32 +94,33 @@ PRESETS: dict[str, dict[str, Any]] = {
         ),
         "weights": (1.0, 0.22, 0.22),
     },
-    "amazon-beauty-5core with text": {
-        "models": ("transformer", "transitions"),
+    "amazon-beauty-5core": {
+        "models": ("transformer", "transformer", "transitions"),
         "model_settings": (
-            "1.heads=1",
-            "1.expansion=1",
-            "1.low_pass=0.5",
-            "1.loss=sampled_softmax",
-            "1.negatives=2048",
-            "1.max_length=50",
-            "1.history_length=50",
-            "1.batch_tokens=1600",
-            "1.dropout=0.5",
-            "1.learning_rate=0.0015",
-            "1.schedule=cosine",
-            "1.warmup_ratio=0.05",
-            "1.epochs=40",
-            "1.precision=bfloat16",
-            "2.text=title",
-            "2.text_weight=0.9",
-            "2.text_neighbours=500",
-            "2.window=50",
-            "2.decay=0.9",
-            "2.source_power=0.25",
-            "2.target_power=0.1",
-            "2.history_decay=0.6",
+            *_BEAUTY_NETWORKS,
+            "3.window=50",
+            "3.decay=0.82",
+            "3.backward=0.25",
+            "3.source_power=1",
+            "3.target_power=0.2",
+            "3.damping=200",
+            "3.history_decay=0.57",
         ),
-        "weights": (1.0, 0.7),
+        "weights": (1.0, 0.7, 0.2),
+    },
+    "amazon-beauty-5core with text": {
+        "models": ("transformer", "transformer", "transitions"),
+        "model_settings": (
+            *_BEAUTY_NETWORKS,
+            "3.text=title",
+            "3.text_weight=0.9",
+            "3.text_neighbours=500",
+            "3.window=50",
+            "3.decay=0.9",
+            "3.source_power=0.25",
+            "3.target_power=0.1",
+            "3.history_decay=0.6",
+        ),
+        "weights": (1.0, 0.7, 0.7),
     },
 }
