@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 class Augmentation(NamedTuple):
-    """How windows are changed at random, each time anew.
+    """How windows are changed at random each time that they are read.
 
     Parameters
     ----------
