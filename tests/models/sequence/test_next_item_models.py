@@ -17,7 +17,7 @@ from cofactor.base.errors import ArgumentError
 from cofactor.base.run import Run
 from cofactor.data.histories import Histories
 from cofactor.data.interactions import Interactions
-from cofactor.models import registry
+from cofactor.models import blend_settings, registry
 from cofactor.models.sequence import next_losses, transformer_module
 from cofactor.models.sequence.token_batches import Augmentation, augmented
 from cofactor.models.sequence.transformer import PRESETS
@@ -230,6 +230,14 @@ def test_gbce_without_calibration_is_binary_cross_entropy() -> None:
 def test_every_preset_is_a_valid_configuration() -> None:
     for name, settings in PRESETS.items():
         assert registry.get("transformer").Config(**settings), name
+    for name, settings in blend_settings.PRESETS.items():
+        assert registry.create("blend", **settings).parts, name
+
+
+def test_the_board_of_beauty_shows_the_transformer_that_its_blend_begins_with() -> None:
+    name = "amazon-beauty-5core"
+    parts = registry.create("blend", **blend_settings.PRESETS[name]).parts
+    assert parts[0].config == registry.get("transformer").Config(**PRESETS[name])
 
 
 def test_settings_that_contradict_are_refused() -> None:

@@ -69,11 +69,7 @@ class _ChunkedSoftmax(torch.autograd.Function):
             normaliser[part] = highest + total.log()
             # The gradient by the scores is what they are now, over the total.
             grad_h[part] = (scores @ table).float() / total[:, None]
-            shares = (h[part] / total[:, None]).to(low)
-            if low == torch.float32:
-                grad_table.addmm_(scores.T, shares)
-            else:
-                grad_table += (scores.T @ shares).float()
+            grad_table += (scores.T @ (h[part] / total[:, None]).to(low)).float()
         missing = (own - normaliser).exp_().sub_(1)[:, None]
         grad_h.addcmul_(missing, true)
         grad_items = grad_table if others is None else torch.zeros_like(items)

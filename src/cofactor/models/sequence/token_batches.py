@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 class Augmentation(NamedTuple):
-    """How windows are changed at random, by a new draw each time.
+    """How windows are changed at random each time that they are read.
 
     Parameters
     ----------
@@ -105,10 +105,6 @@ class TokenBatches:
                 draws = rng.generator(self.seed, self.name, "augmentation", number, step)
                 rows = augmented(rows, self.changed, draws)
             yield (torch.from_numpy(rows.astype(np.int64)).to(self.device),)
-
-    def examples(self, batch: tuple[Tensor, ...]) -> int:
-        """Return how many events of the windows have one before them."""
-        return int((batch[0][:, 1:] >= 0).sum())
 
     def _plan(self, number: int) -> list[np.ndarray]:
         generator = rng.generator(self.seed, self.name, "batches", number)
