@@ -45,10 +45,11 @@ def test_an_experiment_from_start_to_roll_out(models: Path, cofactor: Callable[.
     assert "too early" in status
     assert "click counts 1, purchase counts 5 within 6h of a list" in status
     assert "s (shadow) is running too: --name s" in status
-    cofactor("experiment", "stop", models, "--name", "s")
-    refused = cofactor("experiment", "roll-out", models, "v9", "--name", "n")
+    assert "ended s" in cofactor("experiment", "stop", models).out
+    # What has ended is no default while another one runs.
+    refused = cofactor("experiment", "roll-out", models, "v9")
     assert (refused.code, "must be an arm of n" in refused.err) == (1, True)
-    done = cofactor("experiment", "roll-out", models, "v2", "--name", "n")
+    done = cofactor("experiment", "roll-out", models, "v2")
     assert done.code == 0, done.err
     assert Folder(models).pointer().version == "v2"
     assert Experiments(Folder(models)).get("n").rolled_out == "v2"

@@ -18,6 +18,7 @@ import pytest
 from pyarrow import parquet as pq
 
 from cofactor.base.errors import ArgumentError, DataError
+from cofactor.data import sorting
 from cofactor.data.interactions import REPEATS, Interactions
 from cofactor.data.readers import chunks, numbered_ids, read, sharded
 from cofactor.data.readers.columns import Options
@@ -50,10 +51,13 @@ def table(
 
 @pytest.fixture
 def small(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Chunks of 500 events, shards of 400, and sorted ids that come three at a time."""
+    """Chunks of 500 events, shards of 400, 700 events a pass over the items, and sorted ids that
+    come three at a time.
+    """
     monkeypatch.setattr(sharded, "LEAST_ROWS", 500)
     monkeypatch.setattr(sharded, "_CHUNK_BYTES", 1 << 40)
-    monkeypatch.setattr(sharded, "_SORT_BYTES", (256 << 20) // 4 // 400)
+    monkeypatch.setattr(sharded, "SHARD_EVENTS", 400)
+    monkeypatch.setattr(sharded, "_SPREAD_BYTES", (256 << 20) // 4 // 700)
     monkeypatch.setattr(chunks, "TEXT_BLOCK", 1 << 13)
     monkeypatch.setattr(numbered_ids, "BATCH", 3)
 
@@ -88,12 +92,21 @@ def test_shards_equal_what_build_makes(tmp_path: Path, small: None, kind: str, f
     assert not is_shards(file)
 
 
+@pytest.mark.parametrize("large", [True, False])
 @pytest.mark.parametrize("repeats", REPEATS)
 @pytest.mark.parametrize("values", [True, False])
 @pytest.mark.parametrize("times", [True, False])
 def test_repeats_are_merged_as_by_build(
-    tmp_path: Path, small: None, repeats: str, values: bool, times: bool
+    tmp_path: Path,
+    small: None,
+    monkeypatch: pytest.MonkeyPatch,
+    repeats: str,
+    values: bool,
+    times: bool,
+    large: bool,
 ) -> None:
+    if large:
+        monkeypatch.setattr(sorting, "LARGE", 1)
     file = tmp_path / "events.parquet"
     pq.write_table(table("string", values=values, times=times), file)
     made = sharded.shard([file], tmp_path / "out", memory=256 << 20, repeats=repeats)

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 
@@ -111,3 +113,38 @@ def test_one_repeat_or_step_back_among_sorted_pairs_is_seen() -> None:
         assert module.indptr_if_sorted(users, items, 4).tolist() == [0, 2, 2, 4, 4]  # type: ignore[attr-defined]
         assert not len(module.indptr_if_sorted(users, np.array([1, 1, 0, 5], np.int32), 4))  # type: ignore[attr-defined]
         assert not len(module.indptr_if_sorted(users[::-1].copy(), items, 4))  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_spreading_items_in_parts_is_the_transpose(kind: str) -> None:
+    users, items, n_users, n_items = pairs(kind)
+    indptr, order = slow.csr_order(users, items, n_users)
+    rows = items[order]
+    by_item, owners, positions = slow.transpose(indptr, rows, n_items)
+    for module in (fast, slow):
+        found = np.full(len(rows), -1, np.int32), np.full(len(rows), -1, np.int64)
+        for first, end in ((0, 1), (1, 13), (13, n_items)):
+            module.spread(indptr, rows, by_item[first : end + 1], first, *found)
+        np.testing.assert_array_equal(found[0], owners)
+        np.testing.assert_array_equal(found[1], positions)
+
+
+@pytest.mark.parametrize("cuts", [[0, 40], [0, 1, 2, 17, 39, 40], list(range(41))])
+def test_events_are_dealt_to_shards_in_their_order(cuts: list[int]) -> None:
+    draw = np.random.default_rng(0)
+    events = draw.integers(0, 40, (300, 4)).astype(np.int32)
+    made = []
+    for module in (fast, slow):
+        dealt, ends = np.empty_like(events), np.zeros(len(cuts), np.int64)
+        module.deal(events, np.array(cuts), dealt, ends)
+        made.append((dealt, ends))
+        counts = np.arange(40)
+        module.count(events[:, 0].copy(), counts)
+        np.testing.assert_array_equal(
+            counts, np.arange(40) + np.bincount(events[:, 0], minlength=40)
+        )
+    np.testing.assert_array_equal(made[0][0], made[1][0])
+    np.testing.assert_array_equal(made[0][1], made[1][1])
+    for s, (first, end) in enumerate(pairwise(cuts)):
+        mine = events[(events[:, 0] >= first) & (events[:, 0] < end)]
+        np.testing.assert_array_equal(made[0][0][made[0][1][s] : made[0][1][s + 1]], mine)

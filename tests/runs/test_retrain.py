@@ -155,6 +155,34 @@ def test_titles_and_items_of_both_catalogues_stay(tmp_path: Path) -> None:
     assert data.catalogue.row(int(data.items.find(["i3"])[0]))["year"] == 1993
 
 
+def test_titles_of_items_that_nobody_had_yet_come_from_the_catalogue_again(
+    tmp_path: Path,
+) -> None:
+    """A model holds the lines of its own items: what sold first after the training had no title."""
+    old = written(tmp_path / "old.csv", OLD)
+    items = tmp_path / "items.csv"
+    items.write_text("item,name,year\n" + "".join(f"i{n},Old {n},{1990 + n}\n" for n in range(25)))
+    with items.open("a") as more:
+        more.write("first,Sold later,2024\nsecond,Sold last,2025\n")
+    train(old, "popularity", tmp_path / "v1", reading=Reading(items=str(items)), run=ONE)
+    shelf, news = tmp_path / "v1", [*NEW, ("u1", "first", 3.0, 1_650_000_000)]
+    for version in ("v2", "v3"):  # the second one knows the file by way of the first
+        new = written(tmp_path / f"{version}.csv", news)
+        data = retrain(shelf, [new], tmp_path / version, run=ONE).trained.model.data
+        titles = dict(
+            zip(data.items.ids(), data.catalogue_titles(range(data.n_items)), strict=True)
+        )
+        assert titles["first"] == "Sold later"
+        assert titles["i4"] == "Old 4"
+        shelf, news = tmp_path / "v2", [("u2", "second", 3.0, 1_660_000_000)]
+    assert titles["second"] == "Sold last"
+    items.unlink()
+    new = written(tmp_path / "v4.csv", [("u2", "third", 3.0, 1_670_000_000)])
+    data = retrain(tmp_path / "v3", [new], tmp_path / "v4", run=ONE).trained.model.data
+    assert any("items.csv isn't there any more" in note for note in data.notes)
+    assert data.catalogue.row(int(data.items.find(["second"])[0]))["name"] == "Sold last"
+
+
 def test_what_came_from_where_is_told(tmp_path: Path) -> None:
     old = written(tmp_path / "old.csv", OLD)
     new = written(tmp_path / "new.csv", [*NEW, ("somebody", "thing", 1.0, 1_650_000_000)])

@@ -119,7 +119,7 @@ def test_failures_are_one_sentence(
 def test_events_are_imported_beside_the_process_that_has_the_store_open(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    from cofactor.store.shared import serve_beside
+    from cofactor.store.beside import serve_beside
 
     url = f"sqlite:///{tmp_path}/e.db"
     (tmp_path / "e.csv").write_text("user,item\nu1,i1\nu2,i2\n")
@@ -133,9 +133,9 @@ def test_events_are_imported_beside_the_process_that_has_the_store_open(
         assert store.history("u1").item_ids == ("i1",)
         assert "2 there already" in run(capsys, "import", url, tmp_path / "e.csv", "-q")[1]
         assert "0 kept" in run(capsys, "prune", url, "--max-impressions", 5)[1]
-        # Items belong to the service's own copy, too.
         (tmp_path / "i.jsonl").write_text('{"item_id": "i1", "title": "One"}\n')
-        assert run(capsys, "import", url, tmp_path / "i.jsonl", "--items", "-q")[0] == 1
+        assert run(capsys, "import", url, tmp_path / "i.jsonl", "--items", "-q")[0] == 0
+        assert [one.title for one in store.all_items()] == ["One"]
         writes.close()
         assert not place.exists()
         code, _, said = run(capsys, "import", url, tmp_path / "e.csv", "-q")
@@ -160,6 +160,26 @@ def test_a_table_keeps_its_kinds_and_is_read_as_train_reads_it(
     assert run(capsys, "import", f"sqlite:///{again}", tmp_path / "e.csv", "--kind", "like")[0] == 0
     with open_store(f"sqlite:///{again}") as store:
         assert {one.kind for one in store.user_events("u1")} == {"like"}
+
+
+def test_a_table_with_values_keeps_its_kinds_too(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Its kinds were ignored (all became ratings), and a view without a value was refused."""
+    url = f"sqlite:///{tmp_path}/events.db"
+    (tmp_path / "e.csv").write_text(
+        "user,item,action,rating\nu1,A1,view,\nu1,A2,Purchase,5\nu1,A3,view,3\n"
+    )
+    code, out, err = run(capsys, "import", url, tmp_path / "e.csv")
+    assert (code, "not read" in out + err) == (0, False)
+    with open_store(url) as store:
+        found = [(one.kind, one.value) for one in store.user_events("u1")]
+    assert found == [("view", None), ("purchase", 5.0), ("view", 3.0)]
+    # What stands there and is no number is refused still, and so is no value of no kind.
+    for row in ("u1,A4,view,many", "u1,A4,,", "u1,A4,view,inf"):
+        (tmp_path / "bad.csv").write_text(f"user,item,action,rating\nu1,A9,view,1\n{row}\n")
+        code, _, err = run(capsys, "import", url, tmp_path / "bad.csv", "-q")
+        assert (code, "line 3" in err) == (1, True)
 
 
 def test_a_catalogue_of_any_columns_describes_items(

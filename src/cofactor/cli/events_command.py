@@ -104,7 +104,7 @@ def prune(
 ) -> None:
     """Delete old logged lists; events stay."""
     from cofactor.store import prune_impressions
-    from cofactor.store.shared import open_beside
+    from cofactor.store.beside import open_beside
 
     retention = opt.retention(keep_impressions, max_impressions)
     if not retention:
@@ -185,8 +185,8 @@ def restore(path: Backup, url: Url, show: opt.ShowOptions, overwrite: Overwrite 
 
 
 def _import(output: Output, url: str, source: str, given: ImportOptions) -> None:
-    from cofactor.store import import_events, import_items, open_store
-    from cofactor.store.shared import open_beside
+    from cofactor.store import import_events, import_items
+    from cofactor.store.beside import open_beside
 
     own_format = (
         source.lower()
@@ -197,8 +197,7 @@ def _import(output: Output, url: str, source: str, given: ImportOptions) -> None
     as_table = not own_format or bool(reading) or given.item_id is not None
     if given.kind is not None and not given.items:
         as_table = True
-    # A service in use keeps a copy of the items, which it changes itself: those come by its API.
-    with (open_store if given.items else open_beside)(url) as store:
+    with open_beside(url) as store:
         if not as_table:
             done = (import_items if given.items else import_events)(
                 store, source, on_bad=given.on_bad, progress=output.progress
@@ -231,7 +230,12 @@ def _import_table(
     from cofactor.store import import_interactions
 
     events = read(
-        source, on_bad=given.on_bad, rejects=given.rejects, progress=output.progress, **reading
+        source,
+        on_bad=given.on_bad,
+        rejects=given.rejects,
+        kinds="keep" if given.kind is None else None,
+        progress=output.progress,
+        **reading,
     )
     for note in events.notes:
         # Here they keep their kinds.

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 Served = Annotated[
     str, typer.Argument(metavar="DIR", help="The folder of versions that is served.")
 ]
-Name = Annotated[str | None, typer.Option(help="The experiment; by default the latest.")]
+Name = Annotated[str | None, typer.Option(help="The experiment; by default the latest that runs.")]
 StoreUrl = Annotated[
     str | None,
     typer.Option(metavar="URL", help="The service's events; by default the file beside DIR."),

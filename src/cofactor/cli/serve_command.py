@@ -302,7 +302,7 @@ def _run(output: Output, served: Served, listening: Any, role: WorkerRole | None
     from cofactor.service.http.app import build
     from cofactor.service.telemetry import log_to
     from cofactor.store import open_store
-    from cofactor.store.shared import serve_beside
+    from cofactor.store.beside import serve_beside
 
     settings = served.settings
     drain_log = log_to(beside=settings.access_log)
@@ -315,13 +315,12 @@ def _run(output: Output, served: Served, listening: Any, role: WorkerRole | None
             opened = open_store(served.url) if role is None else role.open(served.url)
             if role is not None:
                 writes.append(role.serve_writes(opened))
-            if role is None or role.index == 0:
-                writes.append(serve_beside(opened))
             app = build(served.folder, opened, settings, served.keys, served.retrain)
+            if role is None or role.index == 0:
+                writes.append(serve_beside(opened, app.state.context.followed_beside))
     except BaseException:
-        listening.close()
-        if opened is not None:
-            opened.close()
+        for one in filter(None, (listening, opened)):
+            one.close()
         raise
     # From now on connections wait in the queue: who reads the address may call at once.
     listening.listen(_BACKLOG)

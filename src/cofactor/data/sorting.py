@@ -23,6 +23,8 @@ def to_csr(
     n_users: int,
     n_items: int,
     repeats: str,
+    *,
+    large: bool = False,
 ) -> tuple[np.ndarray, np.ndarray | None, np.ndarray | None]:
     """Put events into CSR order, one for each pair of user and item.
 
@@ -36,6 +38,8 @@ def to_csr(
         How many rows there are.
     repeats
         ``"last"``, ``"sum"``, ``"mean"``, ``"max"``: the value of a pair that repeats.
+    large
+        Whether they are part of large data, so that kernels pay even for these few.
 
     Returns
     -------
@@ -48,7 +52,7 @@ def to_csr(
         float32 [n_pairs], or None where there are no values and no repeats to count. Where ``keep``
         is None these are the values themselves.
     """
-    if len(user_rows) >= LARGE:
+    if large or len(user_rows) >= LARGE:
         return _large(user_rows, item_rows, values, times, n_users, repeats)
     pairs = user_rows.astype(np.int64) * n_items + item_rows
     by_pair = np.argsort(pairs, kind="stable") if times is None else np.lexsort((times, pairs))
@@ -108,27 +112,62 @@ def by_item(
     """Return a CSR matrix by columns: int64 [n_items + 1], user rows int32 [n], positions int64
     [n].
     """
-    if len(item_rows) >= LARGE:
+    found: tuple[np.ndarray, np.ndarray, np.ndarray] = _csr(len(item_rows) >= LARGE).transpose(
+        indptr, item_rows, n_items
+    )
+    return found
+
+
+def deal(events: np.ndarray, cuts: np.ndarray, dealt: np.ndarray, large: bool) -> np.ndarray:
+    """Put events by shards of users, and return where each shard's begin; see
+    `reference.csr.deal`. ``large`` as in `to_csr`.
+    """
+    ends = np.zeros(len(cuts), np.int64)
+    _csr(large).deal(events, cuts, dealt, ends)
+    return ends
+
+
+def spread(
+    indptr: np.ndarray,
+    item_rows: np.ndarray,
+    begins: np.ndarray,
+    first: int,
+    user_rows: np.ndarray,
+    positions: np.ndarray,
+) -> None:
+    """Write the entries of some items into a matrix by columns; see `reference.csr.spread`."""
+    _csr(len(item_rows) >= LARGE).spread(indptr, item_rows, begins, first, user_rows, positions)
+
+
+def count(rows: np.ndarray, counts: np.ndarray, large: bool) -> None:
+    """Add to ``counts`` (int64) how often each row (int32) occurs; ``large`` as in `to_csr`."""
+    _csr(large).count(rows, counts)
+
+
+def _csr(large: bool) -> Any:
+    if large:
         from cofactor.kernels.cpu import csr
     else:
         from cofactor.kernels.reference import csr  # type: ignore[no-redef]
-    return csr.transpose(indptr, item_rows, n_items)
+    return csr
 
 
 def chronological(
-    indptr: np.ndarray, order: np.ndarray | None, times: np.ndarray | None
+    indptr: np.ndarray,
+    order: np.ndarray | None,
+    times: np.ndarray | None,
+    *,
+    large: bool = False,
 ) -> np.ndarray:
     """Return all positions by user, and within a user by time and then by ``order`` (None: as
-    they stand), int64 [n].
+    they stand), int64 [n]; ``large`` as in `to_csr`.
     """
-    if indptr[-1] >= LARGE:
-        from cofactor.kernels.cpu import csr
-    else:
-        from cofactor.kernels.reference import csr  # type: ignore[no-redef]
+    csr = _csr(large or bool(indptr[-1] >= LARGE))
     nothing = np.empty(0, np.int64)
-    return csr.chronological(
+    found: np.ndarray = csr.chronological(
         indptr, nothing if order is None else order, nothing if times is None else times
     )
+    return found
 
 
 def mark(rows: np.ndarray, occurs: np.ndarray) -> None:

@@ -218,6 +218,11 @@ class Hooks(ABC, Generic[ConfigT]):
         ``self`` is a copy of ``before``: arrays are to be replaced, not written into.
         """
 
+    @classmethod
+    def has_draws(cls) -> bool:
+        """Return whether it has a posterior to draw from (`score_draws`)."""
+        return cls.score_draws is not Hooks.score_draws
+
     def score_draws(self, batch: UserBatch, item_rows: np.ndarray) -> np.ndarray:
         """Return the scores of some items for one user in each posterior draw, [n_draws, n].
 

@@ -44,21 +44,36 @@ class Origin:
     cutting: Cutting
     config: Config
 
+    @property
+    def reading_on(self) -> Reading:
+        """How what is new is read: the old catalogue is in the model, but for its lines of items
+        that nobody had yet.
+        """
+        return replace(self.reading, items=None, items_file=self.reading.items)
+
 
 def origin_facts(origin: Origin) -> dict[str, Any]:
     """Return an origin as plain values for the manifest; `origin_of` reads them again."""
     reading = origin.reading
-    items = reading.items
     kept = asdict(replace(reading, items=None, more={}, stores={})) | {
-        "items": os.path.abspath(items) if isinstance(items, (str, os.PathLike)) else None,
+        "items": catalogue_file(reading),
         "stores": dict(reading.stores),
         "more": {n: _plain(v) for n, v in reading.more.items() if n not in _OF_ONE_FILE},
     }
+    del kept["items_file"]
     return {
         "reading": kept,
         "cutting": asdict(origin.cutting),
         "settings": origin.config.to_dict(),
     }
+
+
+def catalogue_file(reading: Reading) -> str | None:
+    """Return the absolute path of the catalogue's file; None without one."""
+    items = reading.items
+    if items is None:
+        return reading.items_file
+    return os.path.abspath(items) if isinstance(items, (str, os.PathLike)) else None
 
 
 def _plain(value: Any) -> Any:

@@ -5,7 +5,7 @@ same settings.
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -24,7 +24,8 @@ from cofactor.data.interactions import Interactions
 from cofactor.data.joins import merged
 from cofactor.data.readers.folders import joined
 from cofactor.runs.against import Incumbent
-from cofactor.runs.origin import bounded, origin_of, overridden
+from cofactor.runs.catalogue_again import CatalogueAgain, catalogue_again
+from cofactor.runs.origin import bounded, catalogue_file, origin_of, overridden
 from cofactor.runs.source import Cutting, Reading, events_of
 from cofactor.runs.train import Limits, Trained, train
 
@@ -143,21 +144,21 @@ def retrain(
     manifest = inspect(model)
     kept = origin_of(manifest)
     seed = changes.seed if changes.seed is not None else manifest.run.get("seed", run.seed)
-    # The old catalogue is in the model: only one that is given now is read.
-    reading = overridden(replace(kept.reading, items=None), changes.reading)
+    reading = overridden(kept.reading_on, changes.reading)
     places = _new_sources(model, sources, reading)
     before = load(model)
     old = before.data
     places, ends = bounded(places, reading.stores)
     news = [events_of(place, reading, run) for place in places]
     news = [_fitting(old, new, reading, before.traits.predicts_ratings) for new in news]
-    whole, shares = _whole(old, news, reading, changes.forget)
+    again = catalogue_again(IdMap.of(old.items.arrow, *(new.items for new in news)), reading)
+    whole, shares = _whole(old, news, reading, changes.forget, again)
     trained = train(
         whole,
         manifest.model,
         out,
         settings=kept.config,
-        reading=replace(reading, items=None, stores={**reading.stores, **ends}),
+        reading=_held(reading, ends),
         cutting=overridden(kept.cutting, changes.cutting),
         metrics=changes.metrics,
         refit=changes.refit,
@@ -169,6 +170,12 @@ def retrain(
     )
     data = trained.model.data
     return Retrained(trained, shares, _new(old.users, data.users), _new(old.items, data.items))
+
+
+def _held(reading: Reading, ends: Mapping[str, int]) -> Reading:
+    """How sources are read of which the data holds all by now."""
+    stores = {**reading.stores, **ends}
+    return replace(reading, items=None, items_file=catalogue_file(reading), stores=stores)
 
 
 def _new_sources(
@@ -190,9 +197,13 @@ def _new(old: IdMap, new: IdMap) -> tuple[int, int]:
 
 
 def _whole(
-    old: Interactions, news: Sequence[Events], reading: Reading, forget: Sequence[str | int]
+    old: Interactions,
+    news: Sequence[Events],
+    reading: Reading,
+    forget: Sequence[str | int],
+    again: CatalogueAgain,
 ) -> tuple[Events, tuple[Share, ...]]:
-    """Old and new events as one, each once."""
+    """Old and new events as one, each once, with what is known of items."""
     first = _without(_above(trained_events(old), reading.min_value), forget)
     parts = _valued([first, *news])
     known = _known(parts, reading)
@@ -204,12 +215,13 @@ def _whole(
     if not any(map(len, fresh)):
         summary = ", ".join(f"{share.source} ({share.events:,})" for share in shares[1:])
         raise DataError(f"nothing is new: the model was trained on all events of {summary}.")
-    tables = [_titled(part.item_table, old.catalogue) for part in parts]
+    catalogues = [parts[0].item_table, again.table, *(part.item_table for part in parts[1:])]
+    tables = [_titled(table, old.catalogue) for table in catalogues]
     whole = joined(
         [replace(part, item_table=None) for part in (parts[0], *fresh)],
         old.source.removesuffix(_LATER) + _LATER,
     )
-    notes = (*_notes(shares, reading), *whole.notes)
+    notes = (*_notes(shares, reading), *again.notes, *whole.notes)
     return replace(whole, item_table=merged(tables, "item_id"), notes=notes), shares
 
 

@@ -30,6 +30,8 @@ class Reading:
         find it.
     items
         A catalogue: a file or table with titles and columns of the items.
+    items_file
+        The file of a catalogue that the source holds already; kept for the next retraining.
     repeats
         What becomes of several events of one user with one item: ``last``, ``sum``, ``mean`` or
         ``max``.
@@ -56,6 +58,7 @@ class Reading:
 
     columns: dict[str, str] | None = None
     items: Any = None
+    items_file: str | None = None
     repeats: str = "last"
     min_value: float | None = None
     core: int = 0

@@ -13,6 +13,7 @@ import socket
 import struct
 import threading
 import time
+from collections.abc import Callable
 from concurrent.futures import Future
 from pathlib import Path
 from typing import Any
@@ -31,16 +32,14 @@ from cofactor.store.exceptions import (
     StoreUnavailableError,
     UnknownEventError,
 )
-from cofactor.store.opening import database_of, open_store
 from cofactor.store.records import Ack, Health, StoreSettings
-from cofactor.store.sqlite import SqliteDatabase
 from cofactor.store.store import Store
 
 _LENGTH = struct.Struct("<I")
 _MOST = 256 << 20  # bytes of a message
 _HEALTH = 0.25  # seconds between two looks at the writer
-_LONGEST = 100  # bytes of a socket's path, which systems limit
 _PATIENCE = 2.0  # seconds for a connection to be made
+_OF_ITEMS = ("put", "state")  # writes
 _KINDS: dict[str, type[StoreError]] = {
     kind.__name__: kind
     for kind in (
@@ -54,6 +53,9 @@ _KINDS: dict[str, type[StoreError]] = {
         UnknownEventError,
     )
 }
+
+
+Followed = Callable[[Future[Ack], list[str]], Future[Ack]]
 
 
 class SharedWrite(msgspec.Struct, array_like=True):
@@ -86,11 +88,14 @@ class WriteServer:
         The store that writes.
     path
         The socket to make; only its owner can connect to it.
+    followed
+        Makes of a write of items, and their ids, one that is done once copies in memory follow it.
     """
 
-    def __init__(self, store: Store, path: Path) -> None:
+    def __init__(self, store: Store, path: Path, followed: Followed | None = None) -> None:
         self._store = store
         self._path = path
+        self._followed = followed
         with contextlib.suppress(FileNotFoundError):
             path.unlink()
         self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
@@ -143,6 +148,9 @@ class WriteServer:
         try:
             arguments = tuple(_as_rows(one) for one in write.arguments)
             future = self._store._write(write.name, arguments, write.size)
+            if self._followed is not None and write.name in _OF_ITEMS:
+                ids = [one if isinstance(one, str) else one[0] for one in arguments[0]]
+                future = self._followed(future, ids)
         except StoreError as error:
             answer(_failed(write.number, error))
             return
@@ -287,47 +295,6 @@ class _Link:
                 self.health = self.write("health", (), 0).result(timeout=5)
             except (StoreError, TimeoutError) as error:
                 self.health = _away(str(error).rstrip("."))
-
-
-def serve_beside(store: Store) -> WriteServer | None:
-    """Take the writes of other processes at a socket beside a store's file, so that imports can be
-    made while it is in use; None where it has no file, or a socket can't be made there.
-    """
-    path = _beside(store.database)
-    if path is None:
-        return None
-    try:
-        return WriteServer(store, path)
-    except OSError:
-        return None
-
-
-def open_beside(url: str) -> Store:
-    """Open a store to write; by way of the process that has it open, if there is one that takes
-    writes.
-
-    Raises
-    ------
-    StoreBusyError
-        If another process has it open, and takes none.
-    """
-    try:
-        return open_store(url)
-    except StoreBusyError:
-        settings = StoreSettings()
-        database = database_of(url, settings)
-        path = _beside(database)
-        if path is None or not wait_for_writer(path, 0.1):
-            raise
-        return SharedStore(database, path, settings)
-
-
-def _beside(database: Database) -> Path | None:
-    """Where the process that has a store open takes writes."""
-    if not isinstance(database, SqliteDatabase) or not hasattr(socket, "AF_UNIX"):
-        return None
-    path = database.path.with_name(database.path.name + ".writes")
-    return path if len(os.fsencode(path)) < _LONGEST else None
 
 
 def wait_for_writer(path: Path, seconds: float) -> bool:

@@ -40,6 +40,7 @@ def event_lines(events: Events, kind: str | None = None) -> Lines:
             rows = zip(users, items, values, times, kinds, strict=True)
             for number, (user, item, value, time, word) in enumerate(rows, start + 1):
                 named = kind or "_".join((word or usual).lower().split())
+                value = None if value is None or math.isnan(value) else value
                 line = EventLine(user_id=user, item_id=item, kind=named, value=value, time=time)
                 yield number, lambda line=line: line  # type: ignore[misc]
 

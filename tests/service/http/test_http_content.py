@@ -4,6 +4,7 @@ soon as they are acknowledged.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -17,7 +18,8 @@ from cofactor.models import registry
 from cofactor.models.recommender import Recommender
 from cofactor.service.http.app import build
 from cofactor.service.settings import Settings
-from cofactor.store import open_store
+from cofactor.store import Item, open_store
+from cofactor.store.beside import open_beside, serve_beside
 from service.http.scenes import BASE, TestClient, ids_of
 
 
@@ -67,6 +69,40 @@ def test_new_item_is_recommended_as_soon_as_it_is_acknowledged(
     assert "new-1" not in ids_of(
         service.post("/v1/recommend", json={"history": [{"item_id": like, "value": 5.0}], "k": 50})
     )
+
+
+@pytest.mark.parametrize("beside", [True, False], ids=["imported", "other process"])
+def test_items_of_another_process_are_placed_without_a_request(
+    shop_data: Interactions, tmp_path: Path, beside: bool
+) -> None:
+    """Imported beside the service, or written by another worker or replica: the second was taken
+    over between two requests, but never placed.
+    """
+    save(registry.create("content_knn").fit(shop_data), tmp_path / "model")
+    place = tmp_path / "e.db"
+    store = open_store(f"sqlite:///{place}")
+    app = build(tmp_path / "model", store, Settings(max_waiting=60.0))
+    context = app.state.context
+    item = Item(item_id="new-3", title="Brand new", features={"year": 1999})
+
+    def placed() -> bool:
+        return bool(context.models.current.model.data.items.find(["new-3"])[0] >= 0)
+
+    with TestClient(app, base_url=BASE):
+        if beside:
+            taking = serve_beside(store, context.followed_beside)
+            assert taking is not None
+            with open_beside(f"sqlite:///{place}") as other:
+                other.put_items([item]).result(10)
+            assert context.live.described["new-3"].title == "Brand new"  # once acknowledged
+            taking.close()
+        else:
+            context.live.others = True
+            store.put_items([item]).result(10)
+        deadline = time.monotonic() + 20
+        while not placed():
+            assert time.monotonic() < deadline
+            time.sleep(0.02)
 
 
 def test_new_items_are_known_again_after_a_restart(

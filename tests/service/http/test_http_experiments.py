@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from cofactor.base.errors import ArgumentError
 from cofactor.models.recommender import Recommender
 from cofactor.service.experiments.experiment import AttributionRules, Experiments, parse_arms
 from cofactor.service.settings import Settings
@@ -150,11 +151,16 @@ def test_explored_lists_carry_their_probabilities(start: Start, explore: str) ->
     assert min(logged(client)[-1].probabilities) < 1
 
 
-def test_thompson_needs_a_posterior_and_says_so(start: Start) -> None:
-    client = start(Settings(max_waiting=60.0, explore="thompson"))
-    answer = client.get(f"/v1/users/{USERS[0]}/recommendations")
-    assert answer.status_code == 409
-    assert "posterior" in answer.json()["error"]["message"]
+def test_thompson_needs_a_posterior_and_says_so_before_users_come(
+    start: Start, folder: Path
+) -> None:
+    """The service and the experiment began, and then every user of theirs got a 409."""
+    with pytest.raises(ArgumentError, match="v1 is a model of ials, which has no posterior"):
+        start(Settings(max_waiting=60.0, explore="thompson"))
+    with pytest.raises(ArgumentError, match="v3 is a model of ease, which has no posterior"):
+        Experiments(Folder(folder)).start(
+            "t", "ab", parse_arms("v1:50,v3~thompson:50"), AttributionRules()
+        )
 
 
 def test_new_items_are_shown_until_their_budget_is_spent(
@@ -234,3 +240,9 @@ def test_thompson_sampling_draws_by_the_posterior(
     assert all(abs(p * 10 - round(p * 10)) < 1e-9 for p in chances)
     assert 0 < min(chances) < 1
     assert len({one.items for one in logged(client)}) == 8
+    # A version without a posterior that is promoted later shows its ranking.
+    assert (
+        client.post("/v1/model/promote", json={"version": "v1", "force": True}).status_code == 200
+    )
+    plain = recommended(client, USERS[0])
+    assert (plain["source"], plain["items"][0]["probability"]) == ("personal", 1.0)

@@ -123,6 +123,11 @@ def _check_values(raw: Raw, options: Options, faults: list[Fault], left_out: np.
     odd = np.zeros(0, np.int64) if whole else np.flatnonzero(~np.isfinite(values))
     hint = shape_hint(raw.odd) if odd.size else ""
     odd = odd[~left_out[odd]] if left_out.size else odd
+    if options.keep_kinds and raw.events is not None:
+        # A view beside ratings has no value: what stands there and is none is bad.
+        written = np.concatenate([np.zeros(0, np.int64), *(part.rows for part in raw.odd)])
+        unnamed = [not kind for kind in raw.events.take(pa.array(odd)).to_pylist()]
+        odd = odd[np.isin(odd, written) | np.isinf(values[odd]) | np.array(unnamed, bool)]
     if len(odd) and len(odd) == len(values) - left_out.sum() and options.on_bad == "error":
         raise DataError(
             f"no value of {name} is a finite number{hint}; if it is the wrong column, give another"

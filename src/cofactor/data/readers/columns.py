@@ -46,6 +46,8 @@ class Options:
         ``","`` or ``"."``: the decimal mark; the other separates thousands. None to detect it.
     kinds
         Kind of event -> weight; rows of other kinds are left out.
+    keep_kinds
+        Whether events keep their kinds beside values, which may be missing then.
     rejects
         Where skipped rows are listed.
     """
@@ -65,6 +67,7 @@ class Options:
     time_format: str | None = None
     decimal: str | None = None
     kinds: Mapping[str, float] | None = None
+    keep_kinds: bool = False
     rejects: Rejects | None = field(default=None, repr=False, compare=False)
     progress: Progress = field(default=SILENT, repr=False, compare=False)
 
@@ -147,7 +150,8 @@ def find_roles(
             f" needs; the columns are {', '.join(map(repr, names))}.",
             source=source,
         )
-    if event is not None and (options.kinds is not None or "value" not in roles):
+    weighed = options.kinds is not None or options.keep_kinds
+    if event is not None and (weighed or "value" not in roles):
         roles["event"] = event
     return roles
 

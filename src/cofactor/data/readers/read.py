@@ -52,7 +52,7 @@ def read(
     time_unit: str | None = None,
     time_format: str | None = None,
     decimal: str | None = None,
-    kinds: Mapping[str, float] | None = None,
+    kinds: Mapping[str, float] | str | None = None,
     rejects: str | os.PathLike[str] | None = None,
     items: Any = None,
     item_id: str | None = None,
@@ -97,7 +97,8 @@ def read(
         it where the column makes it clear.
     kinds
         Weights of the kinds of events (``{"view": 1, "purchase": 5}``), which become the values;
-        rows of other kinds are left out.
+        rows of other kinds are left out. ``"keep"``: events keep their kinds (`Events.kinds`)
+        beside values, which may be missing (NaN) then.
     rejects
         A file for the rows that ``on_bad="skip"`` leaves out, as JSON lines.
     items
@@ -151,6 +152,7 @@ def read(
         time_format=time_format,
         decimal=decimal,
         kinds=_weights(kinds),
+        keep_kinds=kinds == "keep",
         rejects=None if rejects is None else Rejects(rejects),
         progress=progress,
     )
@@ -163,9 +165,11 @@ def read(
     return events
 
 
-def _weights(kinds: Mapping[str, float] | None) -> dict[str, float] | None:
-    if kinds is None:
+def _weights(kinds: Mapping[str, float] | str | None) -> dict[str, float] | None:
+    if kinds is None or kinds == "keep":
         return None
+    if isinstance(kinds, str):
+        raise ArgumentError(f'kinds must be weights ({{"view": 1}}) or "keep", not {kinds!r}.')
     if not kinds:
         raise ArgumentError("kinds must give at least one kind of event its weight.")
     return {str(kind): checks.real(weight, f"kinds[{kind!r}]") for kind, weight in kinds.items()}

@@ -4,9 +4,10 @@
    are kept aside, and its distinct ids go into DuckDB.
 2. DuckDB sorts all distinct ids, on disk if need be: their places are the rows. It joins each
    chunk's ids with them.
-3. Chunks are dealt out to shards of users with about as many events each; a shard is sorted and
-   its repeats are merged by the code that `Interactions.build` uses.
-4. The shards are transposed one after the other into the items' side.
+3. Chunks are dealt out to shards of users with about as many events each, few enough for a
+   processor's cache; a shard is sorted and its repeats are merged by the code that
+   `Interactions.build` uses.
+4. The users' side is spread over the items' side, as many items at a time as memory allows.
 
 `numbered_ids` is the only file that imports DuckDB.
 """
@@ -17,7 +18,7 @@ import os
 import shutil
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, field, replace
 from itertools import pairwise
 from pathlib import Path
@@ -39,6 +40,7 @@ from cofactor.data.ids import IdMap
 from cofactor.data.interactions import REPEATS, Interactions
 from cofactor.data.readers.chunks import chunks
 from cofactor.data.readers.columns import Options
+from cofactor.data.readers.event_file import EventFile
 from cofactor.data.readers.growing_array import GrowingArray
 from cofactor.data.readers.item_tables import read_table
 from cofactor.data.readers.numbered_ids import Numbering, coded
@@ -46,9 +48,10 @@ from cofactor.data.readers.read import read
 
 LEAST_MEMORY = 256 << 20
 LEAST_ROWS = 50_000  # of a chunk
-_SORT_BYTES = 64  # that sorting a shard takes for each of its events, about
+SHARD_EVENTS = 1 << 17  # of a shard, about: what is sorted at a time stays in the cache
+MOST_SHARDS = 4096
 _CHUNK_BYTES = 400  # that reading a chunk takes for each of its events, about
-_COLUMNS = {"users": np.int32, "items": np.int32, "values": np.float32, "times": np.int64}
+_SPREAD_BYTES = 12  # of an interaction on the items' side
 
 
 def shard(
@@ -109,9 +112,8 @@ def shard(
         made, work = room / "made", room / "work"
         for folder in (made / "by_user", made / "by_item", work):
             folder.mkdir(parents=True)
-        _Sharding(made, work, memory, run.n_threads, run.progress).run(
-            sources, repeats, options, items
-        )
+        with closing(_Sharding(made, work, memory, run.n_threads, run.progress)) as sharding:
+            sharding.run(sources, repeats, options, items)
         os.replace(made, target)
     return shards.open_shards(target)
 
@@ -125,11 +127,10 @@ class _Sharding:
     memory: int
     threads: int
     progress: Progress
-    lengths: list[int] = field(default_factory=list)
     firsts: dict[str, list[int]] = field(default_factory=lambda: {"users": [], "items": []})
     notes: list[str] = field(default_factory=list)
     tables: dict[str, Any] = field(default_factory=dict)
-    columns: set[str] = field(default_factory=lambda: {"users", "items"})
+    file: EventFile | None = None
 
     def run(self, sources: list[Any], repeats: str, options: Options, items: Any) -> None:
         with Numbering(self.work, self.memory, self.threads) as numbering:
@@ -139,10 +140,11 @@ class _Sharding:
                 numbering.number(side, self.made / f"{side}.arrow", self.work / f"{side}-rows.npy")
         ids = {side: shards._ids(self.made, side) for side in ("users", "items")}
         counts = self._count(len(ids["users"]))
-        cuts = _cuts(counts, max(1, self.memory // 5 // _SORT_BYTES))
+        cuts = _cuts(counts, max(SHARD_EVENTS, self.events.n_events // MOST_SHARDS))
         self._deal_out(cuts)
         self._sort(cuts, len(ids["users"]), len(ids["items"]), repeats)
-        self._transpose(cuts, len(ids["items"]))
+        self.close()
+        self._transpose(len(ids["items"]))
         if items is not None:
             self.tables["item_table"] = read_table(items)
         for name, side, column in zip(
@@ -158,27 +160,26 @@ class _Sharding:
             for events in chunks(source, options, rows, lambda s: read(s, **_asked(options))):
                 if len(events):
                     self._keep(events, numbering)
-        if not self.lengths:
+        if self.file is None:
             raise DataError("there are no interactions in it.", source=str(sources[0]))
 
     def _keep(self, events: Events, numbering: Numbering) -> None:
-        number = len(self.lengths)
         there = {"users", "items"}
         there |= {name for name in ("values", "times") if getattr(events, name) is not None}
-        if number and there != self.columns:
-            odd = ", ".join(sorted(there ^ self.columns))
+        if self.file is None:
+            self.file = EventFile(self.work / "events", there)
+        if there != set(self.file.names):
+            odd = ", ".join(sorted(there ^ set(self.file.names)))
             raise DataError(
                 f"some sources or parts have {odd} and others don't; leave that column out, or name"
                 " it for all.",
                 source=events.source,
             )
-        self.columns = there
+        columns = {name: getattr(events, name) for name in there}
         for side in ("users", "items"):
-            codes, distinct = coded(getattr(events, side))
-            self._write(number, side, codes)
+            columns[side], distinct = coded(columns[side])
             self.firsts[side].append(numbering.add(side, distinct))
-        for name in there & {"values", "times"}:
-            self._write(number, name, getattr(events, name))
+        self.file.append(columns)
         for note in events.notes:
             if note not in self.notes:
                 self.notes.append(note)
@@ -186,64 +187,55 @@ class _Sharding:
             table = getattr(events, name)
             if table is not None:
                 self.tables.setdefault(name, table)
-        self.lengths.append(len(events))
 
-    def _write(self, number: int, name: str, array: np.ndarray) -> None:
-        np.save(self.work / f"{number}-{name}.npy", np.ascontiguousarray(array, _COLUMNS[name]))
+    @property
+    def events(self) -> EventFile:
+        """What was kept of the source."""
+        assert self.file is not None
+        return self.file
 
-    def _chunk(self, number: int, name: str) -> np.ndarray:
-        found: np.ndarray = np.load(self.work / f"{number}-{name}.npy")
-        if name in ("users", "items"):  # codes, into rows
-            rows = np.load(self.work / f"{name}-rows.npy", mmap_mode="r")
-            found = rows[self.firsts[name][number] :][found]
+    def close(self) -> None:
+        """Drop what was kept of the source."""
+        if self.file is not None:
+            self.file.close()
+
+    def _rows(self, number: int, name: str, codes: np.ndarray) -> np.ndarray:
+        rows = np.load(self.work / f"{name}-rows.npy", mmap_mode="r")
+        found: np.ndarray = rows[self.firsts[name][number] :][codes]
         return found
 
     def _count(self, n_users: int) -> np.ndarray:
-        counts = np.zeros(n_users, np.int64)
-        for number in range(len(self.lengths)):
-            counts += np.bincount(self._chunk(number, "users"), minlength=n_users)
+        counts, large = np.zeros(n_users, np.int64), self.events.n_events >= sorting.LARGE
+        for number in range(len(self.events)):
+            codes = self.events.columns(number, "users")["users"]
+            sorting.count(self._rows(number, "users", codes), counts, large)
         return counts
 
     def _deal_out(self, cuts: np.ndarray) -> None:
-        """Append each chunk's events to the files of their shards of users."""
-        n_shards, position = len(cuts) - 1, 0
-        kind = np.min_scalar_type(max(n_shards - 1, 1))
-        for number, length in enumerate(self.lengths):
-            users = self._chunk(number, "users")
-            owner = (np.searchsorted(cuts, users, side="right") - 1).astype(kind)
-            by_shard = np.argsort(owner, kind="stable")
-            ends = np.cumsum(np.bincount(owner, minlength=n_shards))
-            for name in (*self.columns, "positions"):
-                column = (
-                    np.arange(position, position + length, dtype=np.int64)
-                    if name == "positions"
-                    else users
-                    if name == "users"
-                    else self._chunk(number, name)
-                )[by_shard]
-                for s, (start, end) in enumerate(zip([0, *ends[:-1]], ends, strict=True)):
-                    with (self.work / f"shard-{s}-{name}").open("ab") as file:
-                        column[start:end].tofile(file)
-            position += length
-            for path in self.work.glob(f"{number}-*.npy"):
-                path.unlink()
+        """Put each chunk's events by their shards of users."""
+        for number in range(len(self.events)):
+            columns = self.events.columns(number)
+            for name in ("users", "items"):
+                columns[name] = self._rows(number, name, columns[name])
+            self.events.deal_out(number, columns, cuts)
 
     def _sort(self, cuts: np.ndarray, n_users: int, n_items: int, repeats: str) -> None:
         """Sort each shard, merge its repeats, and append it to the arrays by user."""
-        n_events = sum(self.lengths)
-        counted = "values" not in self.columns and repeats != "last"
-        names = ["item_rows", "order", *sorted(self.columns & {"values", "times"})]
+        columns, n_events = set(self.events.names), self.events.n_events
+        large = n_events >= sorting.LARGE
+        counted = "values" not in columns and repeats != "last"
+        names = ["item_rows", "order", *sorted(columns & {"values", "times"})]
         names += ["values"] if counted else []
-        names += ["in_order"] if "times" not in self.columns else []
+        names += ["in_order"] if "times" not in columns else []
         indptr, done, merged_any = np.zeros(n_users + 1, np.int64), 0, False
         with ExitStack() as stack:
             out = {name: stack.enter_context(GrowingArray(self._path(name))) for name in names}
             task = stack.enter_context(self.progress.task("sorting shards", len(cuts) - 1))
             for s, (first, end) in enumerate(pairwise(cuts)):
-                part = {name: self._dealt(s, name) for name in (*self.columns, "positions")}
+                part = self.events.shard(s)
                 users, shape = part["users"] - np.int32(first), (int(end - first), n_items)
                 events = (users, part["items"], part.get("values"), part.get("times"))
-                own, keep, values = sorting.to_csr(*events, *shape, repeats)
+                own, keep, values = sorting.to_csr(*events, *shape, repeats, large=large)
                 kept = slice(None) if keep is None else keep
                 rows, order = part["items"][kept], part["positions"][kept]
                 indptr[first + 1 : end + 1] = done + own[1:]
@@ -253,7 +245,8 @@ class _Sharding:
                 if "times" in out:
                     out["times"].append(part["times"][kept])
                 else:
-                    out["in_order"].append(rows[sorting.chronological(own, order, None)])
+                    by_time = sorting.chronological(own, order, None, large=large)
+                    out["in_order"].append(rows[by_time])
                 if "values" in out:
                     merged_any |= values is not None
                     ones = np.ones(len(rows), np.float32) if values is None else values
@@ -268,39 +261,25 @@ class _Sharding:
     def _path(self, name: str) -> Path:
         return (self.work if name == "in_order" else self.made / "by_user") / f"{name}.npy"
 
-    def _dealt(self, s: int, name: str) -> np.ndarray:
-        path = self.work / f"shard-{s}-{name}"
-        kind = np.int64 if name == "positions" else _COLUMNS[name]
-        found = np.fromfile(path, kind) if path.exists() else np.zeros(0, kind)
-        path.unlink(missing_ok=True)
-        return found
-
-    def _transpose(self, cuts: np.ndarray, n_items: int) -> None:
-        """The items' side, a shard of users at a time: their rows ascend, so each item's do."""
+    def _transpose(self, n_items: int) -> None:
+        """The items' side: users come in ascending order, so they are ascending for each item."""
         indptr = np.load(self._path("indptr"))
-        item_rows = np.load(self._path("item_rows"), mmap_mode="r")
+        # "c" as in `shards`: writable for kernels, and never written back.
+        item_rows = np.load(self._path("item_rows"), mmap_mode="c").view(np.ndarray)
         counts = np.zeros(n_items, np.int64)
-        bounds = [(int(indptr[a]), int(indptr[b])) for a, b in pairwise(cuts)]
-        for start, end in bounds:
-            counts += np.bincount(item_rows[start:end], minlength=n_items)
+        sorting.count(item_rows, counts, len(item_rows) >= sorting.LARGE)
         begins = np.concatenate([[0], np.cumsum(counts)])
         folder = self.made / "by_item"
         np.save(folder / "indptr.npy", begins)
-        users, positions = (
-            np.lib.format.open_memmap(folder / f"{name}.npy", "w+", kind, (len(item_rows),))
-            for name, kind in (("user_rows", np.int32), ("positions", np.int64))
-        )
-        place = begins[:-1].copy()
-        for (start, end), (first, last) in zip(bounds, pairwise(cuts), strict=True):
-            own = indptr[first : last + 1] - start
-            local, rows, found = sorting.by_item(own, np.array(item_rows[start:end]), n_items)
-            here = np.diff(local)
-            at = np.repeat(place - local[:-1], here) + np.arange(end - start)
-            users[at] = rows + np.int32(first)
-            positions[at] = found + start
-            place += here
-        users.flush()
-        positions.flush()
+        paths = [folder / f"{name}.npy" for name in ("user_rows", "positions")]
+        for path, kind in zip(paths, (np.int32, np.int64), strict=True):
+            np.lib.format.open_memmap(path, "w+", kind, (len(item_rows),))
+        for first, end in pairwise(_cuts(counts, max(1, self.memory // 4 // _SPREAD_BYTES))):
+            into = [np.load(path, mmap_mode="r+") for path in paths]
+            part = begins[first : end + 1], int(first)
+            sorting.spread(indptr, item_rows, *part, *(array.view(np.ndarray) for array in into))
+            for array in into:
+                array.flush()
 
     def _write_table(self, name: str, ids: IdMap, table: pa.Table | None, column: str) -> None:
         if table is None:

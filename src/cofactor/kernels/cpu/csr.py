@@ -174,6 +174,73 @@ def merge_repeats(
     return kept_indptr, keep, merged
 
 
+@kernel
+def count(rows: np.ndarray, counts: np.ndarray) -> None:
+    """Add how often each row occurs; see `reference.csr.count`."""
+    for p in range(len(rows)):
+        counts[rows[p]] += 1
+
+
+@kernel
+def _spread(
+    indptr: np.ndarray,
+    item_rows: np.ndarray,
+    place: np.ndarray,
+    first: int,
+    user_rows: np.ndarray,
+    positions: np.ndarray,
+) -> None:
+    end = len(place)
+    # Users come in ascending order, so they are ascending within each item too.
+    for u in range(len(indptr) - 1):
+        for q in range(indptr[u], indptr[u + 1]):
+            i = item_rows[q] - first
+            if 0 <= i < end:
+                at = place[i]
+                user_rows[at] = u
+                positions[at] = q
+                place[i] = at + 1
+
+
+def spread(
+    indptr: np.ndarray,
+    item_rows: np.ndarray,
+    begins: np.ndarray,
+    first: int,
+    user_rows: np.ndarray,
+    positions: np.ndarray,
+) -> None:
+    """Write the entries of some columns into the matrix by columns; see `reference.csr.spread`."""
+    _spread(indptr, item_rows, begins[:-1].copy(), first, user_rows, positions)
+
+
+@kernel(allocates=True)
+def deal(events: np.ndarray, cuts: np.ndarray, dealt: np.ndarray, ends: np.ndarray) -> None:
+    """Put events by shards of users; see `reference.csr.deal`."""
+    n, width = events.shape
+    n_shards = len(cuts) - 1
+    owners = np.empty(n, np.int32)
+    place = np.zeros(n_shards, np.int64)
+    for p in range(n):
+        user, low, high = events[p, 0], 0, n_shards
+        while high - low > 1:
+            middle = (low + high) >> 1
+            if cuts[middle] <= user:
+                low = middle
+            else:
+                high = middle
+        owners[p] = low
+        place[low] += 1
+    for s in range(n_shards):
+        ends[s + 1] = ends[s] + place[s]
+        place[s] = ends[s]
+    for p in range(n):
+        at = place[owners[p]]
+        place[owners[p]] = at + 1
+        for k in range(width):
+            dealt[at, k] = events[p, k]
+
+
 @kernel(allocates=True)
 def transpose(
     indptr: np.ndarray, item_rows: np.ndarray, n_items: int
@@ -181,20 +248,12 @@ def transpose(
     """Return a CSR matrix by columns; see `reference.csr.transpose`."""
     n = len(item_rows)
     by_item = np.zeros(n_items + 1, np.int64)
-    for q in range(n):
-        by_item[item_rows[q] + 1] += 1
+    count(item_rows, by_item[1:])
     for i in range(n_items):
         by_item[i + 1] += by_item[i]
-    place = by_item[:-1].copy()
     user_rows = np.empty(n, np.int32)
     positions = np.empty(n, np.int64)
-    # Users come in ascending order, so they are ascending within each item too.
-    for u in range(len(indptr) - 1):
-        for q in range(indptr[u], indptr[u + 1]):
-            at = place[item_rows[q]]
-            user_rows[at] = u
-            positions[at] = q
-            place[item_rows[q]] = at + 1
+    _spread(indptr, item_rows, by_item[:-1].copy(), 0, user_rows, positions)
     return by_item, user_rows, positions
 
 

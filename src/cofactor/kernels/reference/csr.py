@@ -121,6 +121,59 @@ def transpose(
     return by_item, owners[positions], positions
 
 
+def spread(
+    indptr: np.ndarray,
+    item_rows: np.ndarray,
+    begins: np.ndarray,
+    first: int,
+    user_rows: np.ndarray,
+    positions: np.ndarray,
+) -> None:
+    """Write the entries of some columns of a CSR matrix into the matrix by columns; of all of them
+    together this makes what `transpose` returns.
+
+    Parameters
+    ----------
+    indptr, item_rows
+        The matrix by rows, int64 [n_users + 1] and int32 [n].
+    begins
+        int64 [n_columns + 1]: where the entries of the columns ``first``, ``first + 1``, ... begin.
+    first
+        The first of the columns.
+    user_rows, positions
+        int32 and int64 [n]; written from ``begins[0]`` to ``begins[-1]``.
+    """
+    mine = np.flatnonzero((item_rows >= first) & (item_rows < first + len(begins) - 1))
+    found = mine[np.argsort(item_rows[mine], kind="stable")]
+    positions[begins[0] : begins[-1]] = found
+    user_rows[begins[0] : begins[-1]] = np.searchsorted(indptr, found, side="right") - 1
+
+
+def count(rows: np.ndarray, counts: np.ndarray) -> None:
+    """Add to ``counts`` (int64 [n_rows]) how often each row (int32 [n]) occurs."""
+    counts += np.bincount(rows, minlength=len(counts))
+
+
+def deal(events: np.ndarray, cuts: np.ndarray, dealt: np.ndarray, ends: np.ndarray) -> None:
+    """Put events by shards of users, and otherwise as they came.
+
+    Parameters
+    ----------
+    events
+        int32 [n, width]; the first of each is the user's row.
+    cuts
+        int64 [n_shards + 1], ascending: where each shard's users begin; the first is 0, the last
+        the number of users.
+    dealt
+        int32 [n, width]; all are written.
+    ends
+        int64 [n_shards + 1], zeros; afterwards where each shard's events begin in ``dealt``.
+    """
+    owners = np.searchsorted(cuts, events[:, 0], side="right") - 1
+    dealt[:] = events[np.argsort(owners, kind="stable")]
+    ends[1:] = np.cumsum(np.bincount(owners, minlength=len(cuts) - 1))
+
+
 def chronological(indptr: np.ndarray, order: np.ndarray, times: np.ndarray) -> np.ndarray:
     """Return the positions of all entries by user, and within a user by time and then by ``order``,
     int64 [n].

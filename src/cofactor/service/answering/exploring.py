@@ -87,8 +87,12 @@ class Explorer:
             return rows, scores, np.zeros(0)
         draws = None
         if self.exploration.kind == "thompson":
-            # Of an unknown user one draw says the same as all: the ranking.
-            draws = scores[None] if user is None else loaded.model.score_draws(user, rows)
+            # Of an unknown user one draw says the same as all: the ranking. So it is, too, where a
+            # version was promoted that has none.
+            drawn_from = user if loaded.model.has_draws() else None
+            draws = (
+                scores[None] if drawn_from is None else loaded.model.score_draws(drawn_from, rows)
+            )
         drawn = self.exploration.draw(Pool(scores, new, draws), k, self.rng)
         return rows[drawn.places], scores[drawn.places], drawn.probabilities
 

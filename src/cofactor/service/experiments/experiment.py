@@ -9,12 +9,16 @@ import hashlib
 import re
 import secrets
 import time
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import msgspec
 
+from cofactor.artifact.load import load
 from cofactor.base.disk import replace_file, stamp_of
 from cofactor.base.errors import ArgumentError, ArtifactError
+from cofactor.models.recommender import Recommender
 from cofactor.retrieval.exploration import parse_exploration
 from cofactor.service.versions.versions import Folder
 
@@ -197,14 +201,15 @@ class Experiments:
         return [one for one in self.all() if one.ended is None]
 
     def get(self, name: str | None) -> Experiment:
-        """Return an experiment by name; the latest for None.
+        """Return an experiment by name; for None the latest of those that run, else the latest.
 
         Raises
         ------
         ArgumentError
             If there is none.
         """
-        found = [one for one in self.all() if name is None or one.name == name]
+        every = [one for one in self.all() if name is None or one.name == name]
+        found = [one for one in every if name is None and one.ended is None] or every
         if not found:
             known = ", ".join(one.name for one in self.all()[-10:]) or "none"
             raise ArgumentError(f"there is no experiment {name or ''!r}; there are: {known}.")
@@ -229,7 +234,8 @@ class Experiments:
         self.folder.check_changeable()
         _check(name, kind, arms, rules)
         for arm in arms:
-            self.folder.folder(arm.version)
+            place = self.folder.folder(arm.version)
+            check_draws(arm.explore, arm.version, partial(load, place))
         known = self.all()
         if any(one.name == name for one in known):
             raise ArgumentError(f"name: there is an experiment {name!r} already; choose another.")
@@ -262,6 +268,24 @@ class Experiments:
     def _write(self, experiments: list[Experiment]) -> None:
         raw = msgspec.json.format(msgspec.json.encode(experiments), indent=2)
         replace_file(self.path, raw + b"\n")
+
+
+def check_draws(explore: str | None, version: str, load: Callable[[], Recommender]) -> None:
+    """Refuse Thompson sampling from a version without a posterior: it would show its ranking.
+
+    Raises
+    ------
+    ArgumentError
+        If there is nothing to draw from.
+    """
+    if explore is None or parse_exploration(explore).kind != "thompson":
+        return
+    model = load()
+    if not model.has_draws():
+        raise ArgumentError(
+            f"{version} is a model of {model.name}, which has no posterior draws, so it can't be"
+            " sampled from by Thompson sampling; use bayesian_mf, or explore by slots or softmax."
+        )
 
 
 def _check(name: str, kind: str, arms: list[Arm], rules: AttributionRules) -> None:

@@ -17,6 +17,7 @@ from cofactor.service.answering.items import LiveItems
 from cofactor.service.answering.rerankers import Rerankers
 from cofactor.service.answering.scoring import Scorer
 from cofactor.service.errors import RequestError, of_error
+from cofactor.service.experiments.experiment import check_draws
 from cofactor.service.experiments.traffic import Traffic
 from cofactor.service.experiments.upkeep import Pruning
 from cofactor.service.http.context import Context
@@ -112,6 +113,7 @@ def _context(
     others = settings.workers > 1 or store.database.shared
     live = LiveItems(store, settings.image_hosts, others=others)
     models = Models(Folder(folder), live, store, settings)
+    check_draws(settings.explore, models.current.version, lambda: models.current.model)
     Rerankers(settings.rerank).check(models.current)
     telemetry, admission = Telemetry(), Admission(settings)
     traffic = Traffic(settings, models, store, admission, telemetry.registry)
@@ -133,6 +135,7 @@ def _context(
 async def _running(context: Context) -> AsyncIterator[None]:
     """What runs beside the requests: scoring, experiments, retraining."""
     context._scorer = Scorer(context.settings, context.admission)
+    context._loop = asyncio.get_running_loop()
     context.models.start()
     await context.traffic.start()
     context.pruning.start()

@@ -73,6 +73,7 @@ class Context:
     traffic: Traffic
     pruning: Pruning
     _scorer: Scorer | None = None
+    _loop: asyncio.AbstractEventLoop | None = None
     retraining: Retraining | None = None
     stopping: bool = False
     lag: float = 0.0
@@ -187,6 +188,18 @@ class Context:
         write.add_done_callback(on_disk)
         return both
 
+    def followed_beside(self, write: Future[Ack], item_ids: Iterable[str | int]) -> Future[Ack]:
+        """The same for a write that another process handed to this one's store: an import."""
+        both = self.followed(write, item_ids)
+        both.add_done_callback(lambda _: self._grow())
+        return both
+
+    def _grow(self) -> None:
+        """Let the models know new items; from any thread."""
+        with contextlib.suppress(RuntimeError):  # the loop was closed: it is stopping
+            if self._loop is not None:
+                self._loop.call_soon_threadsafe(self.models.growing)
+
     def _follow(self, done: Future[Ack], both: Future[Ack]) -> None:
         try:
             self.live.catch_up()
@@ -207,8 +220,8 @@ class Context:
     def _tried(self) -> None:
         with contextlib.suppress(StoreError):
             self.live.catch_up()
-            if self.live.others:
-                self.live.follow_others()
+            if self.live.others and self.live.follow_others():
+                self._grow()
 
     def stored(self, write: Future[Ack]) -> asyncio.Future[Ack]:
         """Return what tells in the event loop that a write is on disk. Giving up waiting doesn't
