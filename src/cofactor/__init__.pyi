@@ -491,7 +491,7 @@ class BPR(_BPR):
         Popularity sampling: an item's probability is proportional to its count to this power.
     regularization : float | None >= 0, default None
         L2 on the user vector per draw, times the step size; 0: none; None: a tenth of the data's
-            relative noise.
+            relative noise, or another share that ranks held-out interactions better.
     item_regularization : float | None >= 0, default None
         L2 on the positive item's vector; None takes regularization.
     negative_regularization : float | None >= 0, default None
