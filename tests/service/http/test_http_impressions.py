@@ -17,7 +17,7 @@ from cofactor.store import open_store
 from service.http.processes import client, serving
 
 SOAK = bool(os.environ.get("COFACTOR_SOAK"))
-KILLS = 30 if SOAK else 2
+KILLS = 30 if SOAK else 1
 
 
 @pytest.mark.parametrize(
