@@ -37,7 +37,6 @@ _BUCKETS = (
 )
 _KEPT = 60_000
 _MINUTE = 60.0
-_log = logging.getLogger("cofactor.service")
 
 
 class Telemetry:
