@@ -1,9 +1,8 @@
 """`shard`: a source that is larger than memory, into a folder of mapped arrays.
 
-1. The source is read in chunks, by the readers' own rules. A chunk's ids become codes; the codes
-   are kept aside, and its distinct ids go into DuckDB.
-2. DuckDB sorts all distinct ids, on disk if need be: their places are the rows. It joins each
-   chunk's ids with them.
+1. The source is read in chunks, by the readers' own rules. Each id gets a place, the one that it
+   had before if it is still known; the places are kept aside, and new ids go into DuckDB.
+2. DuckDB sorts the ids, on disk if need be, which gives each place its row.
 3. Chunks are dealt out to shards of users with about as many events each, few enough for a
    processor's cache; a shard is sorted and its repeats are merged by the code that
    `Interactions.build` uses.
@@ -345,7 +344,7 @@ def _disk_full(target: Path) -> Iterator[None]:
             raise
         free = shutil.disk_usage(target.parent).free
         raise DataError(
-            f"the disk is full ({free / 2**30:.1f} GiB are left); shards take some 60 bytes an"
-            " interaction, and as many again while they are made. Nothing was kept.",
+            f"the disk is full ({free / 2**30:.1f} GiB are left); shards take some 40 bytes an"
+            " interaction, and 30 more while they are made. Nothing was kept.",
             source=str(target),
         ) from error
