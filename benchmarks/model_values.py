@@ -37,7 +37,14 @@ EARLIER: dict[str, dict[str, Any]] = {
     "warp": {"epochs": 30, "learning_rate": 0.1, "regularization": 0.002},
     "logistic_mf": {"epochs": 30, "learning_rate": 0.3, "regularization": 5.0},
     "biased_mf": {"regularization": 0.06, "bias_regularization": 0.003},
-    "latent_factor": {"regularization": 0.1, "bias_regularization": 0.005},
+    "bias": {"user_damping": 4.0, "item_damping": 2.0},
+    "svdpp": {"bias_regularization": 0.003},
+    "latent_factor": {
+        "regularization": 0.1,
+        "bias_regularization": 0.005,
+        "user_damping": 10.0,
+        "item_damping": 5.0,
+    },
     "bridge": {"base_settings": ("factors=64", "regularization=0.01")},
 }
 # Where the unit of ratings is asked for.
