@@ -27,7 +27,6 @@ from cofactor.models.warm_start import KeptRows
 from cofactor.retrieval.topk import TopK
 from cofactor.training.curve import LearningCurve
 from cofactor.training.loop import Control
-from cofactor.training.torch.seeding import seeded
 from cofactor.training.training_config import TrainingConfig
 
 if TYPE_CHECKING:
@@ -156,6 +155,7 @@ class NextItemHooks(Hooks[NextItemConfig]):
     def _fit(self, data: Interactions, validation: Part | None, run: Run) -> None:
 
         from cofactor.training.torch.device import device_of
+        from cofactor.training.torch.seeding import seeded
         from cofactor.training.torch.train import train
 
         self.content = self._content_of(data, run)
