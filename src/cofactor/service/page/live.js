@@ -50,7 +50,7 @@ export async function live(main, here) {
     const total = Object.values(s.sources).reduce((a, b) => a + b, 0);
     update(out,
       h("div", { class: "tiles" },
-        tile("lists", number(s.rate, 1), "recommendations a second", spark("rate", 1)), tile("latency", s.p99_ms === null ? "–" : `${number(s.p99_ms, 1)} ms`, `p99 of the last minute${s.p50_ms === null ? "" : ` · p50 ${number(s.p50_ms, 1)} ms`}`, spark("p99", 0, " ms")),
+        tile("lists", number(s.rate, 1), "recommendations a second", spark("rate", 1)), tile("latency", s.p99_ms === null ? "–" : `${number(s.p99_ms, s.p99_ms < 100 ? 1 : 0)} ms`, `p99 of the last minute${s.p50_ms === null ? "" : ` · p50 ${number(s.p50_ms, 1)} ms`}`, spark("p99", 0, " ms")),
         tile("events", number(s.event_rate, 1), "events a second", spark("events", 1)), tile("#items", number(s.events), `events of ${number(s.users)} users, on disk`),
         tile("lists", `${number(100 * s.fallback_share, 1)} %`, "answered by popularity"), tile("requests", number(s.shed), "refused with 503 since the start")),
       h("section", { class: "card" }, h("header", {}, h("h2", {}, "Where answers came from"), h("p", {}, `${number(total)} lists since the start`)),
