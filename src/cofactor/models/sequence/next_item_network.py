@@ -113,6 +113,7 @@ class NextItemHooks(Hooks[NextItemConfig]):
     """
 
     uses_device = True
+    fits_on_engine = trained_together = True
 
     arrays = {  # noqa: RUF012
         "item_factors": ArraySpec("float32", ("items", "factors")),
@@ -159,9 +160,8 @@ class NextItemHooks(Hooks[NextItemConfig]):
     # Learning.
 
     def _fit(self, data: Interactions, validation: Part | None, run: Run) -> None:
-        import torch
-
         from cofactor.training.torch.device import device_of
+        from cofactor.training.torch.seeding import seeded
         from cofactor.training.torch.train import train
 
         self.content = self._content_of(data, run)
@@ -175,8 +175,7 @@ class NextItemHooks(Hooks[NextItemConfig]):
             cure="use fewer factors, leave out rare items, or use transitions",
         )
         device = device_of(run)
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(int(run.generator(self.name, "init").integers(2**62)))
+        with seeded(int(run.generator(self.name, "init").integers(2**62))):
             module = self._begun(histories.n_items)
         module.to(device)
         changed = Augmentation(self.config.event_dropout, self.config.reversal)

@@ -106,6 +106,10 @@ class TokenBatches:
                 rows = augmented(rows, self.changed, draws)
             yield (torch.from_numpy(rows.astype(np.int64)).to(self.device),)
 
+    def examples(self, batch: tuple[Tensor, ...]) -> int:
+        """Return how many events of the windows have one before them."""
+        return int((batch[0][:, 1:] >= 0).sum())
+
     def _plan(self, number: int) -> list[np.ndarray]:
         generator = rng.generator(self.seed, self.name, "batches", number)
         return plan_batches(self.windows.lengths, self.tokens, generator)
