@@ -24,13 +24,9 @@ DEPTH = 2  # of a model's class below Recommender
 
 # Longer than they may be; these lists may only shrink.
 LONG_FILES: set[str] = set()
-# `read` has two dozen options, each on a line of its own; the kernels say why where they stand.
+# `read` has two dozen options, each on a line of its own.
 LONG_FUNCTIONS: set[str] = {
     "src/cofactor/data/readers/read.py:read",
-    "src/cofactor/kernels/cpu/bpr.py:_walk",
-    "src/cofactor/kernels/cpu/svdpp.py:_walk",
-    "src/cofactor/kernels/cpu/text.py:parse_rows",
-    "src/cofactor/kernels/cpu/warp.py:_walk",
 }
 
 

@@ -206,8 +206,8 @@ def test_stopping_knows_both_directions_and_nan() -> None:
         True,
     ]
     assert (higher.best, higher.best_epoch, higher.stop) == (2.0, 3, False)
-    lower = EarlyStopping(1, False, min_delta=0.1)
-    assert [lower.update(e, v) for e, v in enumerate([1.0, 0.95])] == [True, False]
+    lower = EarlyStopping(1, False)
+    assert [lower.update(e, v) for e, v in enumerate([1.0, 1.05])] == [True, False]
     assert lower.stop
 
 

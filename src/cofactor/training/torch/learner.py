@@ -82,7 +82,7 @@ class TorchLearner(Learner):
         low = self.config.precision == "bfloat16"
         self.module.train()
         for batch in self.source.epoch(epoch.number, self.step):
-            own, share = (batch, 1.0) if group is None else group.part(batch)
+            own, share = (batch, 1.0) if group is None else group.part(batch, self.source.examples)
             with torch.autocast(self.device.type, torch.bfloat16) if low else nullcontext():
                 loss = self.forward(own, self.generator)
             loss.backward()
