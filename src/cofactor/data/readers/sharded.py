@@ -155,7 +155,7 @@ class _Sharding:
     def _spool(self, sources: list[Any], options: Options, numbering: Numbering) -> None:
         rows = max(LEAST_ROWS, min(MOST_ROWS, self.memory // 4 // _CHUNK_BYTES))
         for source in sources:
-            for events in chunks(source, options, rows, lambda s: read(s, **_asked(options))):
+            for events in chunks(source, options, rows, lambda s: read(s, **_reading_of(options))):
                 if len(events):
                     self._keep(events, numbering)
         if self.file is None:
@@ -316,7 +316,7 @@ def _cuts(counts: np.ndarray, most: int) -> np.ndarray:
     return np.unique([0, *(np.searchsorted(ends, goals) + 1), len(counts)])
 
 
-def _asked(options: Options) -> dict[str, Any]:
+def _reading_of(options: Options) -> dict[str, Any]:
     names = ("user", "item", "value", "time", "delimiter", "header", "encoding", "quote", "escape")
     found = {name: getattr(options, name) for name in names}
     return {**found, "on_bad": options.on_bad, "time_unit": options.time_unit, "now": options.now}

@@ -16,6 +16,7 @@ from cofactor.training.learner import Epoch, Facts, Learner
 from cofactor.training.state import diverged
 from cofactor.training.torch.group import current_group
 from cofactor.training.torch.optimizers import clip_gradient, optimizers, put_state, state_of
+from cofactor.training.torch.seeding import set_seed
 from cofactor.training.torch.source import Batch, BatchSource
 from cofactor.training.training_config import TrainingConfig
 
@@ -76,7 +77,7 @@ class TorchLearner(Learner):
             # In the middle of an epoch the generators go on from where they were.
             whose = (epoch.number, *([group.rank] if group is not None and group.rank else []))
             self.generator.manual_seed(rng.state64(self.seed, self.name, "draws", *whose))
-            torch.manual_seed(rng.state64(self.seed, self.name, "dropout", *whose))
+            set_seed(rng.state64(self.seed, self.name, "dropout", *whose))
             self.summed, self.n_counted = torch.zeros((), dtype=torch.float64), 0
         low = self.config.precision == "bfloat16"
         self.module.train()
