@@ -2295,6 +2295,10 @@ class Transformer(_Transformer):
         Windows of each history that are learned from, the latest; 0 takes all.
     batch_tokens : int >= 16 <= 6.71089e+07, default 12800
         Batch size in positions, padding included.
+    event_dropout : float >= 0 < 1, default 0.0
+        Share of a window's events left out at random in each epoch.
+    reversal : float >= 0 <= 1, default 0.0
+        Share of windows read from their end, at random in each epoch.
     scale_embeddings : bool, default True
         Whether embeddings are multiplied by the square root of their length.
     init_scale : float > 0, default 0.02
@@ -2389,6 +2393,8 @@ class Transformer(_Transformer):
         max_length: int = 200,
         latest_windows: int = 0,
         batch_tokens: int = 12800,
+        event_dropout: float = 0.0,
+        reversal: float = 0.0,
         scale_embeddings: bool = True,
         init_scale: float = 0.02,
         heads: int = 2,
@@ -2444,6 +2450,10 @@ class GRU4Rec(_GRU4Rec):
         Windows of each history that are learned from, the latest; 0 takes all.
     batch_tokens : int >= 16 <= 6.71089e+07, default 12800
         Batch size in positions, padding included.
+    event_dropout : float >= 0 < 1, default 0.0
+        Share of a window's events left out at random in each epoch.
+    reversal : float >= 0 <= 1, default 0.0
+        Share of windows read from their end, at random in each epoch.
     scale_embeddings : bool, default False
         Whether embeddings are multiplied by the square root of their length.
     init_scale : float > 0, default 0.1
@@ -2526,6 +2536,8 @@ class GRU4Rec(_GRU4Rec):
         max_length: int = 200,
         latest_windows: int = 0,
         batch_tokens: int = 12800,
+        event_dropout: float = 0.0,
+        reversal: float = 0.0,
         scale_embeddings: bool = False,
         init_scale: float = 0.1,
     ) -> None: ...

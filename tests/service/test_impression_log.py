@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from prometheus_client import CollectorRegistry
 
+from cofactor.base.errors import ArgumentError
 from cofactor.service.answering.admission import Admission
 from cofactor.service.experiments.impression_log import DurableLog
 from cofactor.service.settings import Settings
@@ -127,3 +128,8 @@ def test_a_request_that_is_cancelled_leaves_the_others_their_log(
 
     assert asyncio.run(play())
     assert admission.scored == 0
+
+
+def test_no_list_may_be_longer_than_what_is_logged() -> None:
+    with pytest.raises(ArgumentError, match="max_k must be"):
+        Settings(max_k=1_001)

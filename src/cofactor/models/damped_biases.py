@@ -10,9 +10,15 @@ import numpy as np
 
 from cofactor.data.interactions import Interactions
 
+_TURNS = 10  # enough for four digits
+
 
 def damped_biases(
-    data: Interactions, user_damping: float = 10.0, item_damping: float = 5.0, rounds: int = 10
+    data: Interactions,
+    user_damping: float = 10.0,
+    item_damping: float = 5.0,
+    *,
+    turns: int = _TURNS,
 ) -> tuple[float, np.ndarray, np.ndarray]:
     """Return the mean and the damped biases of users and items.
 
@@ -25,8 +31,8 @@ def damped_biases(
         Interactions with values.
     user_damping, item_damping
         ``λ``: the number of pseudo-ratings at the mean.
-    rounds
-        How often both are renewed; ten are enough for four digits.
+    turns
+        How often both are computed.
 
     Returns
     -------
@@ -41,7 +47,7 @@ def damped_biases(
     mean = float(values.mean())
     users, items = data.user_rows, data.item_rows
     user_bias, item_bias = np.zeros(data.n_users), np.zeros(data.n_items)
-    for _ in range(rounds):
+    for _ in range(turns):
         item_bias = np.bincount(items, values - mean - user_bias[users], data.n_items) / (
             data.item_counts + item_damping
         )

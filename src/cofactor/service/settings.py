@@ -14,6 +14,7 @@ from cofactor.data.readers.event_store import AGAINST, SILENT
 from cofactor.retrieval.exploration import parse_exploration
 from cofactor.retrieval.rerank.rules import Rerank
 from cofactor.store import Retention
+from cofactor.store.impressions import MAX_LIST
 
 _ROOT = re.compile(r"(/[A-Za-z0-9._~-]+)+")
 _HOST = re.compile(r"[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?(:\d+)?")
@@ -71,7 +72,7 @@ class Settings:
     max_history
         Events of a posted history, and the latest ones of a stored history that count.
     max_k
-        The largest k.
+        The largest k; at most 1,000, as many items as a logged list may hold.
     max_filter
         Ids of an allow or block list.
     max_filter_work
@@ -192,6 +193,7 @@ class Settings:
         checks.integer(self.port, "port", low=0, high=65_535)
         for name in _COUNTS:
             checks.integer(getattr(self, name), name, low=1)
+        checks.integer(self.max_k, "max_k", low=1, high=MAX_LIST)
         if Rerank.parse(self.rerank) and self.explore is not None:
             raise ArgumentError(
                 "explore and rerank can't both hold for all lists: rules choose a list, exploration"

@@ -52,6 +52,8 @@ def test_the_services_own_rules_hold_until_a_request_says_otherwise(
     unknown = client.get(f"/v1/users/{user}/recommendations?rerank=pin=nothing")
     assert unknown.status_code == 422
     assert unknown.json()["error"]["field"] == "rerank"
+    twice = client.get(f"/v1/users/{user}/recommendations?rerank=mmr=1&rerank=fresh=1")
+    assert (twice.status_code, "semicolons" in twice.json()["error"]["message"]) == (422, True)
 
 
 @pytest.mark.parametrize("rule", ["cap=0 by a", "cap=1 by nothing", "mmer=1", "boost=1 if a ="])

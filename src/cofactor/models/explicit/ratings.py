@@ -219,7 +219,7 @@ class RatingHooks(Hooks[Any]):
         mine = self.item_factors[past].astype(np.float64)
         theirs = self.item_factors[rows].astype(np.float64)
         y = np.column_stack([np.ones(len(past)), mine])
-        asked = np.column_stack([np.ones(len(rows)), theirs])
+        right_sides = np.column_stack([np.ones(len(rows)), theirs])
         target = seen_ratings(self, batch) - self.mean[0] - self.item_bias[past]
         z = self._implicit(np.array([0, len(past)]), past)
         if z is not None and self.implicit_factors is not None:
@@ -229,7 +229,7 @@ class RatingHooks(Hooks[Any]):
         strength = self._penalties.vectors * self._spread
         ridge = np.full(y.shape[1], self._ridge(count, strength)[0], np.float64)
         ridge[0] = self._ridge(count, self._penalties.user_bias)[0]
-        added += (y @ solution(y.T @ y + np.diag(ridge), asked.T)).T * target
+        added += (y @ solution(y.T @ y + np.diag(ridge), right_sides.T)).T * target
         return past, added, scores - added.sum(1)
 
     def _restore(self, arrays: Mapping[str, np.ndarray]) -> None:

@@ -12,8 +12,8 @@ from cofactor.data.interactions import Interactions
 from cofactor.models.damped_biases import damped_biases, estimated_damping
 from cofactor.models.noise import RatingPenalties
 
-# Rounds of the damped means that biases start from: two digits are enough for a start.
-_ROUNDS = 5
+# Turns of the damped means that biases start from: two digits are enough for a start.
+_TURNS = 5
 
 
 def rate_of_all_epochs(config: Any) -> float:
@@ -41,7 +41,7 @@ def started_biases(data: Interactions, config: Any) -> tuple[np.ndarray, np.ndar
         np.clip(1 - np.exp(np.minimum(rate * counts, 80.0)) * 2 * by / (counts + 2 * by), 0, 1)
         for counts, by in zip((data.user_counts, data.item_counts), damping, strict=True)
     ]
-    _, *biases = damped_biases(data, *damping, rounds=_ROUNDS)
+    _, *biases = damped_biases(data, *damping, turns=_TURNS)
     users, items = (
         (bias * share).astype(np.float32) for bias, share in zip(biases, shares, strict=True)
     )

@@ -4,8 +4,8 @@ import { h, number } from "./ui.js";
 export const when = (seconds) => new Date(seconds * 1000).toISOString().slice(0, 16).replace("T", " ");
 export function ago(seconds) {
   const past = Date.now() / 1000 - seconds;
-  for (const [unit, size] of [["day", 86400], ["hour", 3600], ["minute", 60]]) {
-    if (past >= size && !(unit === "day" && past > 60 * size)) { const n = Math.round(past / size); return `${n} ${unit}${n === 1 ? "" : "s"} ago`; }
+  for (const [unit, size] of past > 60 * 86400 ? [] : [["day", 86400], ["hour", 3600], ["minute", 60]]) {
+    if (past >= size) { const n = Math.round(past / size); return `${n} ${unit}${n === 1 ? "" : "s"} ago`; }
   }
   return past < 60 && past > -60 ? "just now" : when(seconds).slice(0, 10);
 }
@@ -22,7 +22,7 @@ const H = 190, LEFT = 46, BOTTOM = 24, TOP = 10;
 // One or several lines over time: {times, step, lines: [{label, values, kind}], unit}.
 export function chart({ id, title, times, step, lines, unit = "", digits = 0 }) {
   // Drawn as wide as it is shown, so that its writing has the page's size.
-  const narrow = matchMedia("(max-width: 720px)").matches, W = narrow ? 340 : 640;
+  const wide = Math.min(1320, document.documentElement.clientWidth), W = wide > 900 ? (wide - 150) / 2 : Math.max(280, wide - 76), narrow = W < 400;
   const most = roundUp(Math.max(...lines.flatMap((line) => line.values.map((v) => v ?? 0)), 0));
   const x = (n) => LEFT + ((W - LEFT - 8) * (n + 0.5)) / times.length;
   const y = (v) => H - BOTTOM - ((H - BOTTOM - TOP) * v) / most;

@@ -1,5 +1,5 @@
 // Two versions of the model on the same history: what they measured, and their lists item by item.
-import { calls, curl, fill, h, name, picture, quote, reasonsOf, retry, say, turns } from "./ui.js";
+import { broken, calls, curl, fill, h, name, picture, quote, reasonsOf, retry, say, turns } from "./ui.js";
 import { link, params, past, shared } from "./state.js";
 import { alike, axisOf, interval, metricNames, metricOf, people, whisker } from "./measured.js";
 
@@ -80,7 +80,7 @@ function figuresOf(one, other) {
   const same = alike(one, other);
   return [title, !same && h("p", { class: "notice" }, "They were measured on different held-out events, so their figures can't be compared."),
     h("div", { class: "table" }, h("table", { class: "measured" },
-      h("thead", {}, h("tr", {}, h("th", { scope: "col" }, "Metric"), [one, other].map((v, n) => h("th", { scope: "col" }, h("i", { class: `key s${n}` }), v.version)), same && h("th", { scope: "col" }, h("span", { class: "visually-hidden" }, "As a drawing")))),
+      h("thead", {}, h("tr", {}, h("th", { scope: "col" }, "Metric"), [one, other].map((v, n) => h("th", { scope: "col" }, h("i", { class: `key s${n}` }), broken(v.version))), same && h("th", { scope: "col" }, h("span", { class: "visually-hidden" }, "As a drawing")))),
       h("tbody", {}, names.map((n) => {
         const pair = [metricOf(one, n), metricOf(other, n)];
         return h("tr", {}, h("th", { scope: "row" }, n), pair.map((m) => h("td", { class: "n" }, m ? [h("b", {}, m.value.toFixed(4)), " ", h("small", {}, interval(m))] : "–")), same && h("td", { class: "drawn" }, whisker(pair, axisOf(n, pair))));
@@ -109,9 +109,9 @@ function listsOf(rows, versions, answers) {
   const pictured = rows.some((row) => (row.items[0] ?? row.items[1]).image);
   return [h("header", {}, h("h2", {}, "Both lists, item by item"), h("p", {}, h("span", { class: "delta up" }, "▲ 2"), " two places higher on the right, ", h("span", { class: "delta down" }, "▼ 2"), " two lower")),
     h("table", { class: "pairs" },
-      h("thead", {}, h("tr", {}, h("th", { scope: "col" }, h("i", { class: "key s0" }), versions[0].version), h("th", { scope: "col" }, "Item"), h("th", { scope: "col" }, h("i", { class: "key s1" }), versions[1].version), h("th", { scope: "col" }, h("span", { class: "visually-hidden" }, "Moves")))),
+      h("thead", {}, h("tr", {}, h("th", { scope: "col" }, h("i", { class: "key s0" }), broken(versions[0].version)), h("th", { scope: "col" }, "Item"), h("th", { scope: "col" }, h("i", { class: "key s1" }), broken(versions[1].version)), h("th", { scope: "col" }, h("span", { class: "visually-hidden" }, "Moves")))),
       h("tbody", {}, rows.map((row) => {
-        const item = row.items[0] ?? row.items[1], why = row.items.map((one, n) => one && (n ? row.right : row.left) < K && reasonsOf(one) && h("div", { class: "meta" }, h("i", { class: `key s${n}` }), reasonsOf(one)));
+        const item = row.items[0] ?? row.items[1], why = row.items.map((one, n) => one && (n ? row.right : row.left) < K && reasonsOf(one) && h("div", { class: "meta" }, h("i", { class: `key s${n}` }), h("div", {}, reasonsOf(one))));
         return h("tr", {}, place(row, 0), h("th", { scope: "row" }, h("div", { class: pictured ? "pictured" : null }, picture(item, pictured), h("div", {}, name(item), why))), place(row, 1), h("td", { class: "n" }, moveOf(row)));
       })))];
 }

@@ -68,7 +68,7 @@ function tableOf(results) {
     ["Outcome per user", (a) => (a.mean === undefined ? "–" : `${a.mean.toPrecision(3)} (${a.low.toPrecision(3)}–${a.high.toPrecision(3)})`)],
     ["p99", (a) => (a.p99_ms === undefined ? "–" : `${number(a.p99_ms, 1)} ms`)], ["Fallbacks", (a) => (a.fallback_share === undefined ? "–" : `${number(100 * a.fallback_share, 1)} %`)],
     ["Items shown", (a) => number(a.coverage)]];
-  return h("div", { class: "table", tabindex: "0", role: "group", "aria-label": "Arms, to scroll" }, h("table", { class: "cards" },
+  return h("div", { class: "table", tabindex: "0", role: "group", "aria-label": "Arms, to scroll" }, h("table", { class: "versions" },
     h("thead", {}, h("tr", {}, ["Arm", ...columns.map(([t]) => t)].map((t) => h("th", { scope: "col" }, t)))),
     h("tbody", {}, results.arms.map((a, n) => h("tr", {}, h("th", { scope: "row" }, a.arm, " ", n === 0 && h("span", { class: "tag" }, "control")),
       columns.map(([t, of]) => h("td", { class: "n", "data-of": t }, of(a))))))));
@@ -77,7 +77,7 @@ function tableOf(results) {
 // Lines with bands of their intervals over days; text beside it says the same.
 function chartOf(title, series, zero = false) {
   // Drawn about as wide as it is shown, so that its writing has the page's size.
-  const WIDE = matchMedia("(max-width: 720px)").matches ? 340 : 1080;
+  const WIDE = Math.min(1200, Math.max(300, document.documentElement.clientWidth - 80));
   const points = series.flatMap(([, days]) => days);
   const values = points.flatMap((d) => [d.low, d.high]).concat(zero ? [0] : []);
   const [from, to] = [Math.min(...points.map((d) => d.time)), Math.max(...points.map((d) => d.time))];

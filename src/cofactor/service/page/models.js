@@ -1,5 +1,5 @@
 // The versions of the model: what they measured, with intervals, and which one answers.
-import { agreed, api, calls, curl, fill, h, number, say, toast } from "./ui.js";
+import { agreed, broken, api, calls, curl, fill, h, number, say, toast } from "./ui.js";
 import { link, params, refreshModel, shared } from "./state.js";
 import { alike, axisOf, better, interval, metricNames, metricOf, people, whisker } from "./measured.js";
 
@@ -76,13 +76,13 @@ function aboutOf(model) {
   const rows = [
     ["Data", `${data.source}: ${number(data.users)} users, ${number(data.items)} items, ${number(data.interactions)} interactions`],
     ["Measured", split ?? "not measured"], ["Fitted", run?.fitted_on ? `on ${run.fitted_on}${run.fit_seconds ? `, ${run.fit_seconds} s` : ""}` : "–"],
-    ["Settings", settingsOf(config)],
+    ["Settings", broken(settingsOf(config))],
     ["It can", Object.entries(model.can).filter(([, yes]) => yes).map(([k]) => k.replace("_", " ")).join(", ") || "rank"],
     ["Its limits", h("div", {}, (limits ?? []).map((line) => h("p", {}, line)))],
     ["Licence", licence ?? "not stated"],
   ];
   return h("section", { class: "card" }, h("header", {}, h("h2", {}, `About ${model.current.version}`)),
-    h("div", { class: "table" }, h("table", {}, h("tbody", {}, rows.map(([k, v]) => h("tr", {}, h("th", { scope: "row" }, k), h("td", {}, v)))))),
+    h("div", { class: "table" }, h("table", { class: "about" }, h("tbody", {}, rows.map(([k, v]) => h("tr", {}, h("th", { scope: "row" }, k), h("td", {}, v)))))),
     card && h("details", {}, h("summary", {}, "The model card, as text"), h("pre", {}, card)));
 }
 

@@ -170,6 +170,8 @@ export function picture(item, beside = false) {
   return h("img", { class: "picture", src, alt: "", loading: "lazy", width: 40, height: 56, onerror: (event) => event.target.remove() });
 }
 
+// A name that may go on in the next line where its parts are joined.
+export const broken = (text) => String(text).split(/(?<=_)/).flatMap((part, n) => (n ? [h("wbr"), part] : [part]));
 export const name = (item) => item.title ?? `item ${item.item_id}`;
 export const number = (n, digits = 0) => (n === null || n === undefined ? "–" : n.toLocaleString("en", { maximumFractionDigits: digits, minimumFractionDigits: digits }));
 
