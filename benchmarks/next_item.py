@@ -80,7 +80,8 @@ class Watch:
 def configured(name: str, dataset: str, words: list[str]) -> Any:
     """The board's settings of a model, with some changed."""
     kind = registry.get(name)
-    presets = getattr(importlib.import_module(kind.__module__), "PRESETS", {})
+    home = kind.__module__ + ("_settings" if name == "blend" else "")
+    presets = getattr(importlib.import_module(home), "PRESETS", {})
     given = kind.Config.from_text(words).to_dict()
     changed = {word.partition("=")[0].strip() for word in words}
     chosen = {key: given[key] for key in changed}

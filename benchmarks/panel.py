@@ -64,6 +64,29 @@ def simulated(
     )
 
 
+def rated(kind: str, n_users: int = 1_200, n_items: int = 500, seed: int = 0) -> Interactions:
+    """Ratings of items that are chosen by fame alone, ``b_u + b_i + p_u · q_i`` and noise: on
+    ``"own-means"``, from 1 to 100 around a mean of the user's own, on ``"zeros"`` from -10 to 10,
+    nine in ten of them 0 whatever the item.
+    """
+    rng = np.random.default_rng(seed)
+    fame = -0.6 * np.log(rng.permutation(n_items) + 1.0)
+    sizes = np.clip(np.exp(rng.normal(2.8, 0.9, n_users)).astype(int), 3, n_items // 3)
+    chosen = [np.argsort(-(fame + rng.gumbel(size=n_items)))[:size] for size in sizes]
+    users, items = np.repeat(np.arange(n_users), sizes), np.concatenate(chosen)
+    p, q = rng.standard_normal((n_users, 5)) / 2, rng.standard_normal((n_items, 5)) / 2
+    biases = rng.normal(0, 0.4, n_users)[users] + rng.normal(0, 0.4, n_items)[items]
+    z = biases + (p[users] * q[items]).sum(1) + 0.8 * rng.standard_normal(len(users))
+    if kind == "own-means":
+        mean, width = rng.uniform(15, 85, n_users), rng.uniform(3, 15, n_users)
+        values = np.clip(np.rint(mean[users] + width[users] * z), 1, 100)
+    else:
+        values = np.where(rng.random(len(z)) < 0.9, 0, np.clip(np.round(4 * z, 1), -10, 10))
+    return Interactions.from_rows(
+        users, items, values.astype(np.float32), users=n_users, items=n_items, source=kind
+    )
+
+
 def real(name: str, n_users: int | None = None, *, values: bool = True) -> Interactions:
     """A local data set, or some users of it drawn at random, with the items that they have."""
     data = Interactions.build(datasets.load(name))
@@ -119,6 +142,8 @@ _RATED: dict[str, Callable[[], Interactions]] = {
     "musical": partial(real, "amazon-musical-instruments-5core"),
     "books": partial(real, "book-crossing"),
     "ml-1m": partial(real, "ml-1m", 1_200),
+    "own-means": partial(rated, "own-means"),
+    "zeros": partial(rated, "zeros"),
 }
 SCALES: dict[str, tuple[float, float]] = {
     "100..500": (100.0, 0.0),

@@ -5,6 +5,7 @@ Cofactor's reader in memory, one after the other in one run.
     python benchmarks/shards.py make FILE [--events 20000000]
     python benchmarks/shards.py run FILE [--sides shard-2GB,shard-700MB,polars,ray,memory]
     python benchmarks/shards.py use FILE [--factors 16] [--epochs 2] [--users 0.001]
+        [--memory 2GB] [--lists 0]
 
 Each side runs in a process of its own; CPU seconds are those of the process and all below it, and
 the peak is their summed proportional set size (PSS), both looked at three times a second; what of
@@ -14,7 +15,8 @@ rows, the last event of a pair by time and position, sorted; Ray Data only sorts
 is shown with its exit code.
 
 `use` then does with the shards what one does with a source, by the commands: implicit ALS is
-trained on all users but some, on whom it is measured, and all others get ten recommendations."""
+trained on all users but some, on whom it is measured, and all others, or so many of them, get ten
+recommendations."""
 
 from __future__ import annotations
 
@@ -130,17 +132,29 @@ def use(file: str, settings: argparse.Namespace) -> None:
         learned = ("--set", f"factors={settings.factors}", "--set", f"epochs={settings.epochs}")
         measuring = ("--split", "users", "--test", str(settings.users), "--metrics", "ndcg@10")
         steps = {
-            "shard": ("shard", file, "--out", shards, "--memory", "2GB"),
+            "shard": ("shard", file, "--out", shards, "--memory", settings.memory),
             "train": ("train", shards, "--model", "ials", "--no-refit", "--out", model),
             "recommend": ("recommend", model, "--all-users", "--out", lists),
         }
         steps["train"] += (*learned, *measuring)
         for step, words in steps.items():
+            if step == "recommend" and settings.lists:
+                asked = Path(folder) / "users.txt"
+                asked.write_text("\n".join(some_users(model, settings.lists)))
+                words = ("recommend", model, "--users", str(asked), "--out", lists)
             words = (sys.executable, "-m", "cofactor", *words, "--threads", "2")
             facts, _ = measured(list(words))
             print(json.dumps({"step": step, **facts}), flush=True)
         kept = json.loads((Path(model) / "manifest.json").read_text())
         print(json.dumps({"measured": kept["metrics"]}), flush=True)
+
+
+def some_users(model: str, count: int) -> list[str]:
+    """Users that a model was trained on, evenly over their order."""
+    import cofactor
+
+    users = cofactor.load(model).data.users
+    return users.ids(np.linspace(0, len(users) - 1, count).astype(np.int64))
 
 
 def measured(words: list[str]) -> tuple[dict[str, Any], bytes]:
@@ -205,6 +219,8 @@ def main() -> None:
     parser.add_argument("--factors", type=int, default=16)
     parser.add_argument("--epochs", type=int, default=2)
     parser.add_argument("--users", default="0.001", help="The share of users held out by `use`.")
+    parser.add_argument("--memory", default="2GB", help="The limit of `use`'s sharding.")
+    parser.add_argument("--lists", type=int, default=0, help="Users that get lists; 0: all.")
     parser.add_argument("--ray-python", help="The Python of an environment that has Ray.")
     settings = parser.parse_args()
     if settings.what == "make":

@@ -80,6 +80,12 @@ def _start(binaries: Path, home: Path) -> subprocess.Popen[bytes]:
         "max_connections=40",
         "shared_buffers=16MB",
         "fsync=on",
+        # What only takes time from tests on the same cores: upkeep of tables that live for
+        # seconds, and plans compiled by LLVM.
+        "autovacuum=off",
+        "jit=off",
+        "max_wal_senders=0",
+        "wal_level=minimal",
     ]
     flags = [word for one in settings for word in ("-c", one)]
     process = subprocess.Popen([binaries / "postgres", "-D", data, *flags], **quiet)

@@ -11,7 +11,8 @@ from source_copies import ROOT, assert_runs, copy_folder
 
 FILE = "cofactor/training/losses/squared_hinge.py"
 USE = """
-import numpy as np
+import sys
+import pytest
 from cofactor.base.run import Run
 from cofactor.data.synthetic import shop
 from cofactor.models import registry
@@ -35,16 +36,13 @@ def source(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return copy
 
 
-def test_models_train_and_fold_in_by_the_added_loss(source: Path) -> None:
-    assert_runs(source, "-c", USE)
-
-
-def test_the_suite_of_losses_runs_over_the_added_one(source: Path) -> None:
-    assert_runs(
-        source,
-        *("-m", "pytest", "-q", "-n", "0", "-p", "no:cacheprovider", "-k", "squared_hinge"),
+def test_models_train_by_the_added_loss_and_the_suite_of_losses_runs_over_it(source: Path) -> None:
+    """In one process: most of its time goes on importing PyTorch."""
+    suite = [
+        *("-q", "-n", "0", "-p", "no:cacheprovider", "-k", "squared_hinge"),
         *("-o", f"pythonpath={source} tests .", "tests/training/test_losses.py"),
-    )
+    ]
+    assert_runs(source, "-c", f"{USE}\nsys.exit(pytest.main({suite}))")
 
 
 @pytest.mark.checkers

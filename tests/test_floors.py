@@ -9,7 +9,9 @@ import os
 import re
 import subprocess
 import sys
+from functools import cache
 from pathlib import Path
+from typing import NamedTuple
 
 import pytest
 
@@ -121,27 +123,43 @@ def _floor(path: Path) -> str:
     return parts[0] if len(parts) > 1 else "(root)"
 
 
-def _imports(tree: ast.AST) -> list[str]:
-    found = []
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Import):
-            found += [alias.name for alias in node.names]
-        elif isinstance(node, ast.ImportFrom) and node.module and node.level == 0:
-            found += [f"{node.module}.{alias.name}" for alias in node.names]
-    return found
+class Imports(NamedTuple):
+    """What a file imports: anywhere; without what stands under ``if TYPE_CHECKING``; and of this,
+    at its top.
+    """
+
+    anywhere: list[str]
+    runtime: list[str]
+    top: list[str]
 
 
-def _runtime_tree(path: Path) -> ast.Module:
-    """The file without what stands under ``if TYPE_CHECKING``."""
+@cache
+def _imports(path: Path) -> Imports:
     tree = ast.parse(path.read_text(encoding="utf-8"))
-    for node in ast.walk(tree):
-        if (
-            isinstance(node, ast.If)
-            and isinstance(node.test, ast.Name)
-            and node.test.id == "TYPE_CHECKING"
-        ):
-            node.body = [ast.Pass()]
-    return tree
+    top = [name for node in tree.body for name in _imported(node)]
+    return Imports(_within(tree, types=True), _within(tree, types=False), top)
+
+
+def _imported(node: ast.AST) -> list[str]:
+    if isinstance(node, ast.Import):
+        return [alias.name for alias in node.names]
+    if isinstance(node, ast.ImportFrom) and node.module and node.level == 0:
+        return [f"{node.module}.{alias.name}" for alias in node.names]
+    return []
+
+
+def _within(tree: ast.AST, types: bool) -> list[str]:
+    found: list[str] = []
+    ahead = [tree]
+    while ahead:
+        node = ahead.pop()
+        found += _imported(node)
+        for_types = isinstance(node, ast.If) and getattr(node.test, "id", "") == "TYPE_CHECKING"
+        if for_types and not types:
+            ahead += node.orelse
+        elif not isinstance(node, ast.expr):  # no statement stands in an expression
+            ahead += ast.iter_child_nodes(node)
+    return found
 
 
 def test_no_floor_imports_a_higher_one() -> None:
@@ -150,7 +168,7 @@ def test_no_floor_imports_a_higher_one() -> None:
         floor = _floor(path)
         if floor == "(root)":
             continue
-        for name in _imports(_runtime_tree(path)):
+        for name in _imports(path).runtime:
             if not name.startswith("cofactor."):
                 continue
             target = name.removeprefix("cofactor.")
@@ -167,7 +185,7 @@ def test_no_family_of_models_imports_one_beside_or_above() -> None:
     for path in (SOURCE / "models").rglob("*.py"):
         family = path.relative_to(SOURCE / "models").parts[0].removesuffix(".py")
         allowed = MODELS_MAY_IMPORT.get(family, set()) | {family}
-        for name in _imports(ast.parse(path.read_text(encoding="utf-8"))):
+        for name in _imports(path).anywhere:
             target = name.removeprefix("cofactor.models.").split(".")[0]
             if name.startswith("cofactor.models.") and target in families - allowed:
                 wrong.append(f"{path.relative_to(SOURCE)} imports {name}")
@@ -190,8 +208,7 @@ def _arrows() -> dict[str, set[str]]:
     for path, module in dotted.items():
         # "a.b.c" is the module a.b.c, or the name c in the module a.b.
         named = {
-            name if name in modules else name.rpartition(".")[0]
-            for name in _imports(ast.parse(path.read_text(encoding="utf-8")))
+            name if name in modules else name.rpartition(".")[0] for name in _imports(path).anywhere
         }
         arrows[module] = (named & modules) - {module}
     return arrows
@@ -249,18 +266,15 @@ def test_heavy_libraries_are_imported_only_where_they_belong() -> None:
     wrong = []
     for path in _files():
         place = path.relative_to(SOURCE).as_posix()
-        for node in _runtime_tree(path).body:
-            names = [a.name for a in node.names] if isinstance(node, ast.Import) else []
-            names += [node.module] if isinstance(node, ast.ImportFrom) and node.module else []
-            for heavy in {n.split(".")[0] for n in names} & set(MAY_LOAD):
-                if not place.startswith(MAY_LOAD[heavy]):
-                    wrong.append(f"{place} imports {heavy}")
+        for heavy in {name.split(".")[0] for name in _imports(path).top} & set(MAY_LOAD):
+            if not place.startswith(MAY_LOAD[heavy]):
+                wrong.append(f"{place} imports {heavy}")
     assert not wrong, "\n".join(wrong)
 
 
 def test_the_reference_kernels_need_numpy_alone() -> None:
     for path in (SOURCE / "kernels" / "reference").glob("*.py"):
-        for name in _imports(_runtime_tree(path)):
+        for name in _imports(path).runtime:
             top = name.split(".")[0]
             assert top in {"numpy", "cofactor"} or top in sys.stdlib_module_names, f"{path}: {name}"
             assert not name.startswith("cofactor.") or name.startswith(

@@ -186,10 +186,10 @@ class Bias(_Bias):
         The highest possible rating; None: the highest of the data.
     method : {joint, damped}, default 'joint'
         Least squares over both biases, or damped means: items first, then users.
-    user_damping : float >= 0, default 4.0
-        Shrinkage: pseudo-ratings at the mean for each user.
-    item_damping : float >= 0, default 2.0
-        Shrinkage: pseudo-ratings at the mean for each item.
+    user_damping : float | None >= 0, default None
+        Shrinkage: pseudo-ratings at the mean for each user; None: what the ratings ask for.
+    item_damping : float | None >= 0, default None
+        Shrinkage: pseudo-ratings at the mean for each item; None: what the ratings ask for.
     sweeps : int >= 1 <= 100000, default 100
         Maximal number of sweeps over both sides (joint).
     tolerance : float > 0, default 0.0001
@@ -206,8 +206,8 @@ class Bias(_Bias):
         lowest: float | None = None,
         highest: float | None = None,
         method: str = 'joint',
-        user_damping: float = 4.0,
-        item_damping: float = 2.0,
+        user_damping: float | None = None,
+        item_damping: float | None = None,
         sweeps: int = 100,
         tolerance: float = 0.0001,
     ) -> None: ...
@@ -491,7 +491,7 @@ class BPR(_BPR):
         Popularity sampling: an item's probability is proportional to its count to this power.
     regularization : float | None >= 0, default None
         L2 on the user vector per draw, times the step size; 0: none; None: a tenth of the data's
-            relative noise.
+            relative noise, or another share that ranks held-out interactions better.
     item_regularization : float | None >= 0, default None
         L2 on the positive item's vector; None takes regularization.
     negative_regularization : float | None >= 0, default None
@@ -690,8 +690,8 @@ class BiasedMF(_BiasedMF):
         Penalty of the vectors for each rating of an average row; None: .06 for sgd, for als what
             the ratings' noise needs.
     bias_regularization : float | None >= 0, default None
-        Penalty of the biases for each rating of an average row; None: .003 for sgd, for als that
-            of damped means.
+        Penalty of the biases for each rating of an average row; None: what the ratings ask for,
+            with SGD at least .003.
     frequency_exponent : float >= 0 <= 1, default 0.7
         A row's penalty grows as n^frequency_exponent with its n ratings. 1: the same on each
             rating; 0: the same for all rows.
@@ -763,8 +763,9 @@ class SVDpp(_SVDpp):
         Learning rate of the biases in the first epoch.
     regularization : float >= 0, default 0.06
         Penalty of the vectors for each rating of an average row.
-    bias_regularization : float >= 0, default 0.003
-        Penalty of the biases for each rating of an average row.
+    bias_regularization : float | None >= 0, default None
+        Penalty of the biases for each rating of an average row; None: what the ratings ask for,
+            with SGD at least .003.
     frequency_exponent : float >= 0 <= 1, default 0.7
         A row's penalty grows as n^frequency_exponent with its n ratings. 1: the same on each
             rating; 0: the same for all rows.
@@ -813,7 +814,7 @@ class SVDpp(_SVDpp):
         factors: int = 128,
         bias_learning_rate: float = 0.004,
         regularization: float = 0.06,
-        bias_regularization: float = 0.003,
+        bias_regularization: float | None = None,
         frequency_exponent: float = 0.7,
         init_scale: float = 0.01,
         implicit_regularization: float = 0.003,
@@ -942,10 +943,12 @@ class LatentFactor(_LatentFactor):
         Whether gradients hold only the rows of a batch.
     item_bias_regularization : float | None >= 0, default None
         L2 on item biases; None: as for user biases, if those are set.
-    user_damping : float >= 0, default 10.0
-        Shrinkage: pseudo-ratings at the global mean when initialising user biases.
-    item_damping : float >= 0, default 5.0
-        Shrinkage: pseudo-ratings at the global mean when initialising item biases.
+    user_damping : float | None >= 0, default None
+        Shrinkage: pseudo-ratings at the global mean when initialising user biases; None: what the
+            ratings ask for.
+    item_damping : float | None >= 0, default None
+        Shrinkage: pseudo-ratings at the global mean when initialising item biases; None: what the
+            ratings ask for.
     frequency_exponent : float >= 0 <= 1, default 0.5
         On rated data, the L2 of a row with n ratings grows as n to this power: 1: per example; 0:
             the same for all.
@@ -989,8 +992,8 @@ class LatentFactor(_LatentFactor):
         gravity: float = 0.0,
         sparse: str = 'auto',
         item_bias_regularization: float | None = None,
-        user_damping: float = 10.0,
-        item_damping: float = 5.0,
+        user_damping: float | None = None,
+        item_damping: float | None = None,
         frequency_exponent: float = 0.5,
     ) -> None: ...
 
@@ -1064,10 +1067,12 @@ class SimpleX(_SimpleX):
         Gradients hold all rows: a history touches too many of them.
     item_bias_regularization : float | None >= 0, default None
         L2 on item biases; None: as for user biases.
-    user_damping : float >= 0, default 10.0
-        Shrinkage: pseudo-ratings at the global mean when initialising user biases.
-    item_damping : float >= 0, default 5.0
-        Shrinkage: pseudo-ratings at the global mean when initialising item biases.
+    user_damping : float | None >= 0, default None
+        Shrinkage: pseudo-ratings at the global mean when initialising user biases; None: what the
+            ratings ask for.
+    item_damping : float | None >= 0, default None
+        Shrinkage: pseudo-ratings at the global mean when initialising item biases; None: what the
+            ratings ask for.
     frequency_exponent : float >= 0 <= 1, default 0.5
         On rated data, the L2 of a row with n ratings grows as n to this power: 1: per example; 0:
             the same for all.
@@ -1114,8 +1119,8 @@ class SimpleX(_SimpleX):
         gravity: float = 0.0,
         sparse: str = 'no',
         item_bias_regularization: float | None = None,
-        user_damping: float = 10.0,
-        item_damping: float = 5.0,
+        user_damping: float | None = None,
+        item_damping: float | None = None,
         frequency_exponent: float = 0.5,
         own_share: float = 0.0,
     ) -> None: ...
@@ -1835,10 +1840,12 @@ class TwoTower(_TwoTower):
         Whether gradients hold only the rows of a batch.
     item_bias_regularization : float | None >= 0, default None
         L2 on item biases; None: as for user biases.
-    user_damping : float >= 0, default 10.0
-        Shrinkage: pseudo-ratings at the global mean when initialising user biases.
-    item_damping : float >= 0, default 5.0
-        Shrinkage: pseudo-ratings at the global mean when initialising item biases.
+    user_damping : float | None >= 0, default None
+        Shrinkage: pseudo-ratings at the global mean when initialising user biases; None: what the
+            ratings ask for.
+    item_damping : float | None >= 0, default None
+        Shrinkage: pseudo-ratings at the global mean when initialising item biases; None: what the
+            ratings ask for.
     frequency_exponent : float >= 0 <= 1, default 0.5
         On rated data, the L2 of a row with n ratings grows as n to this power: 1: per example; 0:
             the same for all.
@@ -1947,8 +1954,8 @@ class TwoTower(_TwoTower):
         gravity: float = 0.0,
         sparse: str = 'no',
         item_bias_regularization: float | None = None,
-        user_damping: float = 10.0,
-        item_damping: float = 5.0,
+        user_damping: float | None = None,
+        item_damping: float | None = None,
         frequency_exponent: float = 0.5,
         id_dropout: float = 0.3,
         hidden: tuple[int, ...] = (),
@@ -2288,6 +2295,10 @@ class Transformer(_Transformer):
         Windows of each history that are learned from, the latest; 0 takes all.
     batch_tokens : int >= 16 <= 6.71089e+07, default 12800
         Batch size in positions, padding included.
+    event_dropout : float >= 0 < 1, default 0.0
+        Share of a window's events left out at random in each epoch.
+    reversal : float >= 0 <= 1, default 0.0
+        Share of windows read from their end, at random in each epoch.
     scale_embeddings : bool, default True
         Whether embeddings are multiplied by the square root of their length.
     init_scale : float > 0, default 0.02
@@ -2382,6 +2393,8 @@ class Transformer(_Transformer):
         max_length: int = 200,
         latest_windows: int = 0,
         batch_tokens: int = 12800,
+        event_dropout: float = 0.0,
+        reversal: float = 0.0,
         scale_embeddings: bool = True,
         init_scale: float = 0.02,
         heads: int = 2,
@@ -2437,6 +2450,10 @@ class GRU4Rec(_GRU4Rec):
         Windows of each history that are learned from, the latest; 0 takes all.
     batch_tokens : int >= 16 <= 6.71089e+07, default 12800
         Batch size in positions, padding included.
+    event_dropout : float >= 0 < 1, default 0.0
+        Share of a window's events left out at random in each epoch.
+    reversal : float >= 0 <= 1, default 0.0
+        Share of windows read from their end, at random in each epoch.
     scale_embeddings : bool, default False
         Whether embeddings are multiplied by the square root of their length.
     init_scale : float > 0, default 0.1
@@ -2519,6 +2536,8 @@ class GRU4Rec(_GRU4Rec):
         max_length: int = 200,
         latest_windows: int = 0,
         batch_tokens: int = 12800,
+        event_dropout: float = 0.0,
+        reversal: float = 0.0,
         scale_embeddings: bool = False,
         init_scale: float = 0.1,
     ) -> None: ...

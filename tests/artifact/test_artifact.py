@@ -103,6 +103,38 @@ def test_a_saved_model_may_be_read_by_whoever_may_read_other_folders(saved: Path
     assert {path.stat().st_mode for path in saved.iterdir()} == {(plain / "file").stat().st_mode}
 
 
+@pytest.mark.parametrize("mask", [0o000, 0o027, 0o077])
+def test_a_saved_model_has_the_permissions_of_other_files(
+    model: Popularity, tmp_path: Path, mask: int
+) -> None:
+    before = os.umask(mask)
+    try:
+        folder = cofactor.save(model, tmp_path / "model")
+        cofactor.save(model, folder, overwrite=True)
+    finally:
+        os.umask(before)
+    assert folder.stat().st_mode & 0o777 == 0o777 & ~mask
+    assert {path.stat().st_mode & 0o777 for path in folder.iterdir()} == {0o666 & ~mask}
+
+
+def test_a_disk_that_fills_at_any_file_leaves_the_old_model_whole(
+    model: Popularity, saved: Path
+) -> None:
+    import resource
+
+    cofactor.save(model, saved, overwrite=True)
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    for size in sorted({0, *(path.stat().st_size - 1 for path in saved.iterdir())}):
+        resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
+        try:
+            with pytest.raises(ArtifactError, match="the disk is full.*nothing was saved"):
+                cofactor.save(model, saved, overwrite=True)
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, before)
+        assert [path.name for path in saved.parent.iterdir()] == ["model"]
+        cofactor.load(saved)
+
+
 @pytest.mark.parametrize("name", fmt.FILES)
 def test_one_flipped_byte_is_found_and_named(saved: Path, name: str) -> None:
     raw = bytearray((saved / name).read_bytes())
@@ -205,6 +237,18 @@ def test_forged_manifests_are_refused(saved: Path, field: str, value: object, me
     (saved / fmt.MANIFEST).write_text(json.dumps(manifest))
     with pytest.raises(ArtifactError, match=message):
         cofactor.load(saved)
+
+
+@pytest.mark.parametrize("field", ["files", "arrays", "config", "model", "versions"])
+def test_what_a_forged_manifest_says_of_itself_is_shown_in_part(saved: Path, field: str) -> None:
+    manifest = json.loads((saved / fmt.MANIFEST).read_text())
+    facts = {"files": {"bytes": 1, "sha256": ""}, "arrays": ["float32", [1]], "versions": 1}
+    many = {f"name-{n}-{'x' * 20}": facts.get(field, 1) for n in range(20_000)}
+    manifest[field] = "x" * 500_000 if field == "model" else many
+    (saved / fmt.MANIFEST).write_text(json.dumps(manifest))
+    with pytest.raises(ArtifactError) as refused:
+        cofactor.load(saved)
+    assert len(str(refused.value)) < 1_500
 
 
 @pytest.mark.parametrize(

@@ -13,6 +13,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import numba
 import pytest
 from rich.console import Console
 
@@ -25,6 +26,7 @@ from cofactor.cli.main import COMMANDS, EXAMPLES, main
 from cofactor.cli.output import Output, wrapped
 from cofactor.cli.tables import print_table
 from cofactor.data.synthetic import shop
+from cofactor.kernels.cpu import jit
 from cofactor.metrics.formulas import FORMULAS
 from cofactor.metrics.table import METRICS
 
@@ -120,6 +122,16 @@ def test_help_fits_eighty_columns_and_has_an_example(
     assert max(map(len, text.splitlines())) <= 80
     assert "…" not in text
     assert f"Example: {EXAMPLES[name]}" in " ".join(text.split())
+    assert "<bool>" not in text
+    assert "[[" not in text
+
+
+def test_options_come_in_the_order_of_need(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["train", "--help"]) == 0
+    text = capsys.readouterr().out
+    wanted = ["--model ", "--set ", "--out ", "--budget ", "--overwrite ", "--split ", "--json "]
+    places = [text.index(name) for name in [*wanted, "--help "]]
+    assert places == sorted(places)
 
 
 def test_the_metrics_are_listed_with_their_formulas(capsys: pytest.CaptureFixture[str]) -> None:
@@ -213,10 +225,19 @@ def test_models_that_compute_in_pytorch_take_the_device() -> None:
     assert {"ials", "two_tower", "transformer", "gru4rec", "lstm_rating", "bridge", "blend"} <= used
 
 
-def test_compilation_is_said_once_in_a_process(tmp_path: Path) -> None:
+def test_compilation_is_said_once_in_a_process(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(jit, "_announced", [])
+    said: list[str] = []
+    for _ in range(2):  # fitting and measuring, say
+        with jit.compilation_shown(said.append):
+            numba.njit(lambda x: x + 1.0)(1.0)
+    assert said == ["compiling kernels (once on this machine; kept on disk)"]
+
+
+def test_compilation_is_said_by_a_command(tmp_path: Path) -> None:
     lines = [f"u{u},i{u * k % 7}" for u in range(9) for k in range(1, 5)]
     (tmp_path / "buys.csv").write_text("\n".join(["user,item", *lines]))
-    command = ["compare", "buys.csv", "--models", "popularity,bias", "--threads", "1"]
+    command = ["train", "buys.csv", "--model", "ease", "--test", "0", "--threads", "1"]
     env = {**os.environ, "PYTHONPATH": str(ROOT / "src"), "NUMBA_CACHE_DIR": str(tmp_path / "kept")}
     # A home of its own: nothing compiled is found.
     env |= {"HOME": str(tmp_path), "XDG_CACHE_HOME": str(tmp_path)}

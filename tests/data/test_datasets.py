@@ -11,6 +11,7 @@ import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import cache
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
@@ -28,6 +29,12 @@ SETS = tuple(datasets.datasets())
 HERE = [
     name for name in SETS if name not in ("ml-10m", "ml-20m", "ml-25m", "ml-32m", "goodbooks-10k")
 ]
+
+
+@cache
+def split_of(name: str, fold: str | int | None, home: Path) -> Split:
+    """A published split, read once; tests don't change it."""
+    return datasets.load_split(name, fold=fold, home=home)
 
 
 def of(name: str) -> object:
@@ -87,7 +94,7 @@ def test_files_are_as_published(name: str, data_home: Path) -> None:
 def test_published_splits_have_their_sizes(
     name: str, fold: str | int | None, sizes: tuple[int, int | None, int], data_home: Path
 ) -> None:
-    split = datasets.load_split(name, fold=fold, home=data_home)
+    split = split_of(name, fold, data_home)
     validation = None if split.validation is None else len(split.validation.truth)
     assert (len(split.train), validation, len(split.test.truth)) == sizes
     assert split.train.users == split.test.truth.users
@@ -116,7 +123,7 @@ def test_catalogue_of_ml_100k_has_titles_genres_and_years(data_home: Path) -> No
 
 @pytest.mark.data("ncf-ml-1m")
 def test_ncf_negatives_stand_beside_their_test_item(data_home: Path) -> None:
-    split = datasets.load_split("ncf-ml-1m", home=data_home)
+    split = split_of("ncf-ml-1m", None, data_home)
     negatives, truth = split.test.negatives, split.test.truth
     assert negatives is not None
     assert negatives.shape == (6_040, 99)
@@ -131,7 +138,7 @@ def test_ncf_negatives_stand_beside_their_test_item(data_home: Path) -> None:
 
 @pytest.mark.data("citeulike-a")
 def test_cold_items_of_citeulike_have_no_training(data_home: Path) -> None:
-    split = datasets.load_split("citeulike-a", fold="cold", home=data_home)
+    split = split_of("citeulike-a", "cold", data_home)
     candidates = split.test.candidates
     assert candidates is not None
     assert len(candidates) == 3_396
@@ -150,7 +157,7 @@ def test_cold_items_of_citeulike_have_no_training(data_home: Path) -> None:
 
 @pytest.mark.data("sasrec-ml-1m")
 def test_sasrec_test_item_is_the_last_of_the_file(data_home: Path) -> None:
-    split = datasets.load_split("sasrec-ml-1m", home=data_home)
+    split = split_of("sasrec-ml-1m", None, data_home)
     text = read(data_home / "sasrec-ml-1m" / "ml-1m.txt.gz")
     users, items = np.asarray(text.users.cast("int64")), np.asarray(text.items.cast("int64"))
     ends = np.flatnonzero(np.append(users[1:] != users[:-1], True))

@@ -15,13 +15,20 @@ ODD = [" 1", "1.0", "é", "{}", "[1]", '="007"', "ObjectId(x)", "1E+15", "a b", 
 
 
 def test_simple_ids_are_cleaned_as_by_the_patterns(monkeypatch: pytest.MonkeyPatch) -> None:
-    columns = [SIMPLE, [*SIMPLE, None], [w for w in MISSING_WORDS if w.isalpha()], ["u1"], []]
+    columns = [
+        SIMPLE,
+        [*SIMPLE, None],
+        [w for w in MISSING_WORDS if w.isalpha()],
+        ["u1"],
+        [],
+        ["Ab", "aB", "c"],
+    ]
     for column in columns:
         words = pa.array(column, pa.string())
-        assert id_text._are_simple(words)
+        assert id_text._byte_kinds(words).all()
         quick = clean(words)
         with monkeypatch.context() as without:
-            without.setattr(id_text, "_are_simple", lambda words: False)
+            without.setattr(id_text, "_byte_kinds", lambda words: np.zeros(1, np.uint8))
             slow = clean(words)
         assert quick.words.equals(slow.words)
         assert quick.notes == slow.notes
@@ -31,9 +38,9 @@ def test_simple_ids_are_cleaned_as_by_the_patterns(monkeypatch: pytest.MonkeyPat
 @pytest.mark.parametrize("odd", ODD)
 def test_any_other_byte_leaves_the_decision_to_the_patterns(odd: str) -> None:
     words = pa.array(["u1", odd, "u2"])
-    assert not id_text._are_simple(words)
-    assert id_text._are_simple(words[:1])  # a slice has its own bytes alone
-    assert id_text._are_simple(words[2:])
+    assert not id_text._byte_kinds(words).all()
+    assert id_text._byte_kinds(words[:1]).all()  # a slice has its own bytes alone
+    assert id_text._byte_kinds(words[2:]).all()
 
 
 def test_one_late_text_makes_all_ids_texts() -> None:

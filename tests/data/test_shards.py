@@ -59,7 +59,9 @@ def small(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sharded, "SHARD_EVENTS", 400)
     monkeypatch.setattr(sharded, "_SPREAD_BYTES", (256 << 20) // 4 // 700)
     monkeypatch.setattr(chunks, "TEXT_BLOCK", 1 << 13)
+    monkeypatch.setattr(chunks, "MANY", 1000)
     monkeypatch.setattr(numbered_ids, "BATCH", 3)
+    monkeypatch.setattr(numbered_ids, "FEW", 60)
 
 
 def assert_equal(ours: Interactions, theirs: Interactions) -> None:
@@ -169,6 +171,17 @@ def test_bad_rows_are_refused_with_their_line_or_skipped(tmp_path: Path, small: 
     assert sorted(p.name for p in tmp_path.iterdir()) == ["bad.csv"]
     made = sharded.shard([file], tmp_path / "out", memory=256 << 20, options=Options(on_bad="skip"))
     assert_equal(made, Interactions.build(read(file, on_bad="skip")))
+
+
+def test_missing_ids_and_slices_of_dictionaries_in_parquet(tmp_path: Path, small: None) -> None:
+    file, whole = tmp_path / "gaps.parquet", table("string")
+    ids = whole.column("user_id").to_pylist()
+    gaps = pa.array([None if n in (7, 1900) else word for n, word in enumerate(ids)])
+    coded = whole.column("item_id").combine_chunks().dictionary_encode()
+    pq.write_table(whole.set_column(0, "user_id", gaps).set_column(1, "item_id", coded), file)
+    made = sharded.shard([file], tmp_path / "out", memory=256 << 20, options=Options(on_bad="skip"))
+    assert_equal(made, Interactions.build(read(file, on_bad="skip")))
+    assert len(made.notes)
 
 
 def test_a_folder_that_is_there_and_parts_of_unlike_columns_are_refused(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import replace
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from cofactor.data.interactions import Interactions
 from cofactor.data.synthetic.shapes import power_law
 from cofactor.evaluation.evaluate import evaluate
 from cofactor.models import registry
+from cofactor.models.sequence.token_batches import TokenBatches
 from cofactor.runs.train import train
 
 RUN = Run(seed=4, threads=1)
@@ -46,6 +48,29 @@ def test_modules_trained_together_by_one_process_are_those_of_this_one(
         registry.create("mlp").on_epoch_end(print).fit(data, run=CUT)
     with pytest.raises(ArgumentError, match="trained by several processes, .* leave resume out"):
         train(data, "mlp", tmp_path / "m", resume=True, run=CUT)
+
+
+def test_sequence_models_take_their_part_of_a_batch_by_the_events_that_are_predicted(
+    data: Interactions,
+) -> None:
+    import torch
+
+    from cofactor.training.torch.group import WorkerGroup
+
+    settings = {"factors": 8, "blocks": 1, "epochs": 1, "max_length": 20, "history_length": 20}
+    model = registry.create("gru4rec", **settings, dropout=0.0)
+    histories = data.histories()
+    windows, device = model._windows(histories), torch.device("cpu")
+    source = TokenBatches(histories, windows, 400, RUN, "gru4rec", device)
+    step, draws = model._step(model._encoder(data.n_items)), torch.Generator()
+    with torch.no_grad():
+        for batch in islice(source.epoch(0), 4):
+            parts = [WorkerGroup(rank, 3).part(batch, source.examples) for rank in range(3)]
+            summed = sum(share * float(step(own, draws)) for own, share in parts)
+            assert summed == pytest.approx(float(step(batch, draws)), rel=1e-5)
+    alone = (batch[0][:1],)
+    shares = [WorkerGroup(rank, 3).part(alone, source.examples)[1] for rank in range(3)]
+    assert shares == [0.0, 0.0, 1.0]
 
 
 def test_trials_on_an_engine_are_the_same_for_any_number_of_workers(data: Interactions) -> None:

@@ -125,7 +125,8 @@ def test_walks_ease_and_neighbours_equal_those_of_local_pieces(
     engine: Any, data: Interactions
 ) -> None:
     walk = {"factors": 16, "epochs": 2}
-    for name, settings in (("bpr", walk), ("warp", walk), ("item_knn", {}), ("ease", {"keep": 9})):
+    alone = {"item_knn": {}, "graph_filter": {"factors": 8}, "ease": {"keep": 9}}
+    for name, settings in ({"bpr": walk, "warp": walk} | alone).items():
         local, ray = (
             registry.create(name, **settings).fit(data, run=replace(RUN, engine=one)).state()
             for one in (Local(), engine)
@@ -145,6 +146,18 @@ def test_a_module_trained_by_two_workers_is_that_of_one_process_but_for_rounding
     assert cut.curve.loss == pytest.approx(whole.curve.loss, rel=1e-4)
     np.testing.assert_allclose(cut.user_factors, whole.user_factors, atol=2e-3)
     assert not np.array_equal(cut.user_factors, whole.user_factors)
+
+
+def test_a_sequence_model_trained_by_two_workers_is_that_of_one_process_but_for_rounding(
+    engine: Any, data: Interactions
+) -> None:
+    settings = {"factors": 8, "blocks": 1, "epochs": 2, "max_length": 20, "history_length": 20}
+    whole, cut = (
+        registry.create("transformer", **settings, dropout=0.0).fit(data, run=run)
+        for run in (RUN, replace(RUN, engine=engine))
+    )
+    assert cut.curve.loss == pytest.approx(whole.curve.loss, rel=1e-4)
+    np.testing.assert_allclose(cut.item_factors, whole.item_factors, atol=2e-3)
 
 
 def test_one_of_several_that_fails_or_dies_ends_the_others(engine: Any) -> None:

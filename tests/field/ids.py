@@ -83,7 +83,7 @@ IDS = (
         name="an object is no id",
         origin="a nested document",
         files={"a.jsonl": '{"user":"u0","item":"b"}\n{"user":{"name":"x","age":3},"item":"a"}\n'},
-        error="object or a list",
+        error="object, a list",
     ),
     Case(
         name="an object is no id, and skipping works",

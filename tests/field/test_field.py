@@ -16,8 +16,13 @@ from field.numbers import NUMBERS
 from field.text import TEXT
 from field.times import TIMES
 from field.tools import TOOLS
+from field.typed import TYPED
+from field.writings import WRITINGS
 
-CASES = (*TEXT, *LAYOUTS, *IDS, *TIMES, *NUMBERS, *FRAMES, *EXPORTS, *TOOLS, *FOREIGN)
+CASES = (
+    *(*TEXT, *LAYOUTS, *IDS, *TIMES, *NUMBERS, *FRAMES, *EXPORTS, *TOOLS, *FOREIGN),
+    *(*WRITINGS, *TYPED),
+)
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from functools import cache
+from typing import Any
+
 import numpy as np
 import pyarrow as pa
 import pytest
@@ -39,15 +42,20 @@ def rated(times: float = 1.0, plus: float = 0.0) -> Interactions:
     return Interactions.from_rows(users, items, values, users=N_USERS, items=N_ITEMS)
 
 
-def fitted(name: str, data: Interactions):
+def fitted_anew(name: str, times: float = 1.0, plus: float = 0.0) -> Any:
     kind = name.partition(" ")[0]
-    return registry.create(kind, **SETTINGS[name]).fit(data, run=Run(seed=1, threads=1))
+    run = Run(seed=1, threads=1)
+    return registry.create(kind, **SETTINGS[name]).fit(rated(times, plus), run=run)
+
+
+# Tests of a model that don't change it share one.
+fitted = cache(fitted_anew)
 
 
 @pytest.mark.parametrize("name", SETTINGS)
 @pytest.mark.parametrize(("times", "plus"), SCALES)
 def test_predictions_follow_the_scale(name: str, times: float, plus: float) -> None:
-    plain, scaled = fitted(name, rated()), fitted(name, rated(times, plus))
+    plain, scaled = fitted(name), fitted(name, times, plus)
     pairs = np.repeat(np.arange(N_USERS), 5), np.tile(np.arange(5), N_USERS)
     expected = times * plain.predict_rows(*pairs) + plus
     np.testing.assert_allclose(scaled.predict_rows(*pairs), expected, atol=2e-3 * times)
@@ -55,7 +63,7 @@ def test_predictions_follow_the_scale(name: str, times: float, plus: float) -> N
 
 @pytest.mark.parametrize("name", SETTINGS)
 def test_new_users_follow_the_scale(name: str) -> None:
-    plain, scaled = fitted(name, rated()), fitted(name, rated(100.0))
+    plain, scaled = fitted(name), fitted(name, 100.0, 0.0)
     items, which = np.arange(N_ITEMS), np.zeros(N_ITEMS, np.int64)
     one = [np.array([3, 9, 20])]
     known = plain.fold_in(Histories.of(one, N_ITEMS, [[5.0, 1.0, 4.0]]))
@@ -68,8 +76,8 @@ def test_new_users_follow_the_scale(name: str) -> None:
 def test_an_update_follows_the_scale(name: str) -> None:
     found = []
     for times in (1.0, 100.0):
-        data = rated(times)
-        model = fitted(name, data)
+        model = fitted_anew(name, times)
+        data = model.data
         news = Events(
             pa.chunked_array([data.users.take(np.arange(5))]),
             pa.chunked_array([data.items.take(np.arange(5))]),

@@ -154,17 +154,6 @@ def test_half_epoch_gives_the_same_scores_as_its_plain_twin(case, solver):
     np.testing.assert_allclose(scores[0], scores[1], atol=5e-5)
 
 
-@pytest.mark.parametrize("case", CASES)
-def test_loss_equals_a_loop_over_all_pairs(case):
-    indptr, indices, weights, fixed, solved = problem(case)
-    ridges = (
-        reference.row_ridge(indptr, len(fixed), 0.2, 0.1, 0.5),
-        np.linspace(0.1, 2, len(fixed)).astype(np.float32),
-    )
-    arguments = (indptr, indices, weights, solved, fixed, 0.2, *ridges)
-    assert cpu.loss(*arguments) == pytest.approx(reference.loss(*arguments), rel=1e-9)
-
-
 def test_giant_row_is_found_and_solved_exactly(monkeypatch):
     indptr, indices, weights, fixed, solved = problem("giant row and empty rows")
     for module in (cpu, reference):

@@ -35,11 +35,11 @@ def _both(texts: list[str], shortest: int, longest: int) -> list[tuple[np.ndarra
     text = np.frombuffer(b"".join(raws), np.uint8)
     found = []
     for twin in (cpu, reference):
-        counts = twin.count_words(text, offsets, 7, shortest, longest)
+        counts = twin.count_words(text, offsets, shortest, longest)
         indptr = np.zeros(len(texts) + 1, np.int64)
         np.cumsum(counts, out=indptr[1:])
         hashes, spans = np.zeros(indptr[-1], np.int64), np.zeros((indptr[-1], 2), np.int64)
-        twin.hash_words(text, offsets, 7, shortest, longest, indptr, hashes, spans)
+        twin.hash_words(text, offsets, shortest, longest, indptr, hashes, spans)
         in_order = hashes.copy()
         times = np.zeros(len(hashes), np.float32)
         distinct = twin.counted_tokens(indptr, hashes, times)
@@ -84,4 +84,4 @@ def test_random_code_points_equal_the_definition() -> None:
 
 def test_broken_utf8_is_read_to_its_end_without_fault() -> None:
     text = np.frombuffer(b"good \xff\xfe bad \xf0\x9f", np.uint8)
-    assert cpu.count_words(text, np.array([0, len(text)], np.int64), 0, 1, 0)[0] == 2
+    assert cpu.count_words(text, np.array([0, len(text)], np.int64), 1, 0)[0] == 2

@@ -190,6 +190,19 @@ def test_where_every_user_has_one_interaction_the_baseline_is_chosen() -> None:
         auto(data, budget=0.5, run=RUN, cutting=Cutting(how="time"))
 
 
+def test_what_is_no_better_than_popularity_is_said_to_be_so() -> None:
+    draw = np.random.default_rng(1)
+    items = np.minimum(draw.geometric(0.1, 1500) - 1, 29)
+    data = Interactions.from_rows(np.repeat(np.arange(150), 10), items, users=150, items=30)
+    found = choose(data, parts_of(data), budget=4, run=RUN, now=ticking())
+    assert found.model == "popularity" or "nothing shows that" in found.sentence
+    assert (
+        "nothing shows that"
+        not in choose(groups(), parts_of(groups()), budget=4, run=RUN, now=ticking()).sentence
+    )
+    assert "isn't significantly better (p" not in found.sentence  # blends of it are worse
+
+
 @pytest.mark.parametrize("each", [2, 3, 4])
 def test_short_histories_are_cut_over_all_interactions(each: int) -> None:
     # A tenth of four interactions, rounded, is none: per user nothing would be held out.

@@ -6,11 +6,13 @@ from __future__ import annotations
 
 import gzip
 import json
+import os
 import sqlite3
 import threading
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -259,6 +261,55 @@ def test_a_damaged_backup_is_refused(tmp_path: Path) -> None:
         StoreFormatError, match=r"there is no .*b.db.json; a backup is a file and its manifest"
     ):
         verify(tmp_path / "b.db")
+
+
+@pytest.mark.parametrize("step", range(3))
+@pytest.mark.parametrize("first", [True, False])
+def test_a_backup_cut_off_at_any_step_is_the_old_one_or_the_new(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, step: int, first: bool
+) -> None:
+    with open_store(f"sqlite:///{tmp_path}/e.db") as store:
+        old = None if first else backup(store, tmp_path / "b.db")
+        store.append([Event(user_id="new", item_id="i")]).result()
+        done, real = iter(range(9)), os.replace
+
+        def cut_off(*places: Any) -> None:
+            if next(done) == step:
+                raise KeyboardInterrupt
+            real(*places)
+
+        monkeypatch.setattr(os, "replace", cut_off)
+        with pytest.raises(KeyboardInterrupt):
+            backup(store, tmp_path / "b.db", overwrite=True)
+        monkeypatch.setattr(os, "replace", real)
+        if first and step < 2:
+            assert not (tmp_path / "b.db").exists()
+        else:
+            found = verify(tmp_path / "b.db")
+            assert (found == old) == (step < 2)
+            assert found == verify(tmp_path / "b.db")
+        made = backup(store, tmp_path / "b.db", overwrite=True)
+        assert verify(tmp_path / "b.db") == made
+        assert not (tmp_path / "b.db.json.new").exists()
+
+
+def test_a_disk_that_fills_during_a_backup_leaves_the_old_one(tmp_path: Path) -> None:
+    import resource
+
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    with open_store(f"sqlite:///{tmp_path}/e.db") as store:
+        filled(store)
+        old = backup(store, tmp_path / "b.db")
+        names = sorted(path.name for path in tmp_path.iterdir())
+        for size in (0, 100, 10_000):
+            resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
+            try:
+                with pytest.raises(StoreError):
+                    backup(store, tmp_path / "b.db", overwrite=True)
+            finally:
+                resource.setrlimit(resource.RLIMIT_FSIZE, before)
+            assert verify(tmp_path / "b.db") == old
+            assert sorted(path.name for path in tmp_path.iterdir()) == names
 
 
 def test_a_manifest_that_contradicts_its_file_is_refused(tmp_path: Path) -> None:

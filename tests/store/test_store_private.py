@@ -26,6 +26,7 @@ from cofactor.store import (
     StoreSettings,
     StoreUnavailableError,
     backup,
+    export_events,
     open_store,
 )
 
@@ -129,18 +130,21 @@ def test_erasures_are_made_good_under_a_load_that_never_stops(tmp_path: Path) ->
         assert traces(tmp_path, "person-0003-end") == {}
 
 
-def test_the_files_are_their_owners_alone(tmp_path: Path) -> None:
+@pytest.mark.parametrize("mask", [0o000, 0o022, 0o077])
+def test_the_files_are_their_owners_alone(tmp_path: Path, mask: int) -> None:
     path = tmp_path / "events.db"
-    before = os.umask(0o022)
+    before = os.umask(mask)
     try:
         with open_store(url_of(path)) as store:
             store.append([Event(user_id="u", item_id="i")]).result()
             backup(store, tmp_path / "backup.db")
+            export_events(store, tmp_path / "events.jsonl")
             modes = {p.name: stat.S_IMODE(p.stat().st_mode) for p in tmp_path.iterdir()}
     finally:
         os.umask(before)
     assert {name: mode for name, mode in modes.items() if mode & 0o077} == {}
     assert {"events.db", "events.db-wal", "events.db-shm", "backup.db"} <= set(modes)
+    assert {"events.db.lock", "backup.db.json", "events.jsonl"} <= set(modes)
 
 
 def test_files_that_others_could_read_are_tightened(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -205,8 +206,8 @@ def test_stopping_knows_both_directions_and_nan() -> None:
         True,
     ]
     assert (higher.best, higher.best_epoch, higher.stop) == (2.0, 3, False)
-    lower = EarlyStopping(1, False, min_delta=0.1)
-    assert [lower.update(e, v) for e, v in enumerate([1.0, 0.95])] == [True, False]
+    lower = EarlyStopping(1, False)
+    assert [lower.update(e, v) for e, v in enumerate([1.0, 1.05])] == [True, False]
     assert lower.stop
 
 
@@ -257,6 +258,13 @@ def test_training_leaves_torchs_global_generator_alone() -> None:
     before = torch.get_rng_state()
     _trained(TrainingConfig(epochs=1))
     assert torch.equal(before, torch.get_rng_state())
+
+
+def test_an_epoch_prepares_no_device_that_is_not_in_use(monkeypatch: pytest.MonkeyPatch) -> None:
+    formatted: list[object] = []
+    monkeypatch.setattr(traceback, "format_stack", lambda *_: formatted.append(1) or [])
+    _trained(TrainingConfig(epochs=3))
+    assert not formatted
 
 
 def test_same_seed_same_weights_and_another_seed_others() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
+import re
 import shutil
 import tempfile
 from collections.abc import Iterator, Mapping
@@ -20,7 +21,7 @@ import pyarrow.parquet as pq
 from cofactor.artifact import format as fmt
 from cofactor.artifact.card import CARD, card_of, limits_of
 from cofactor.artifact.versions import library_versions
-from cofactor.base.disk import exchange, room_beside, sync
+from cofactor.base.disk import exchange, is_full, room_beside, sync
 from cofactor.base.errors import ArtifactError
 from cofactor.data.catalogue import Catalogue
 from cofactor.data.ids import IdMap
@@ -134,7 +135,7 @@ def _writing(target: Path) -> Iterator[Path]:
         with room_beside(target) as room:
             yield room
     except OSError as error:
-        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        if is_full(error):
             free = shutil.disk_usage(target.parent).free
             raise ArtifactError(
                 f"the disk is full: the model doesn't fit into {target.parent} ({free / 2**20:,.0f}"
@@ -222,9 +223,10 @@ def _write_tensors(path: Path, arrays: dict[str, np.ndarray]) -> None:
     try:
         save_file(arrays, path)
     except SafetensorError as error:
-        # Its I/O errors come as text; the disk's state tells whether it was full.
-        full = shutil.disk_usage(path.parent).free < sum(a.nbytes for a in arrays.values())
-        raise OSError(errno.ENOSPC if full else errno.EIO, str(error)) from error
+        # Its I/O errors come as text.
+        found = re.search(r"os error (\d+)", str(error))
+        number = int(found[1]) if found else errno.EIO
+        raise OSError(number, os.strerror(number)) from error
 
 
 def _write_table(path: Path, ids: IdMap, catalogue: Catalogue) -> None:

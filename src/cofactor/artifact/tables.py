@@ -4,6 +4,7 @@ values is looked at before anything is unpacked.
 
 from __future__ import annotations
 
+from collections import Counter
 from pathlib import Path
 
 import numpy as np
@@ -52,7 +53,7 @@ def _check_shape(path: Path, file: pq.ParquetFile, n_rows: int) -> None:
     names = file.schema_arrow.names
     if facts.num_rows != n_rows or fmt.ID_COLUMN not in names:
         raise _wrong_rows(path, n_rows, facts.num_rows)
-    twice = {name for name in names if names.count(name) > 1}
+    twice = {name for name, count in Counter(names).items() if count > 1}
     if twice:
         raise ArtifactError(f"{path}: the columns {sorted(twice)} occur twice.")
     groups = [facts.row_group(number) for number in range(facts.num_row_groups)]

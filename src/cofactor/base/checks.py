@@ -91,17 +91,6 @@ def rows(value: Any, name: str, count: int) -> np.ndarray:
     return array.astype(np.int32, copy=False)
 
 
-def finite(array: np.ndarray, name: str) -> np.ndarray:
-    """Return ``array`` if all of it is finite; raise ArgumentError with the first bad position
-    otherwise.
-    """
-    good = np.isfinite(array)
-    if not good.all():
-        where = tuple(int(axis[0]) for axis in np.nonzero(~good))
-        raise ArgumentError(f"{name} must be finite, but {name}{list(where)} is {array[where]}.")
-    return array
-
-
 def _range(
     low: float | None, high: float | None, above: float | None = None, below: float | None = None
 ) -> str:

@@ -54,7 +54,7 @@ def sync(path: Path) -> None:
         os.close(handle)
 
 
-def replace_file(target: Path, content: bytes, mode: int = 0o644) -> None:
+def replace_file(target: Path, content: bytes) -> None:
     """Write a small file in one atomic step: a reader finds the old content or the new one."""
     handle, name = tempfile.mkstemp(prefix=f".{target.name}-", dir=target.parent)
     try:
@@ -62,7 +62,7 @@ def replace_file(target: Path, content: bytes, mode: int = 0o644) -> None:
             stream.write(content)
             stream.flush()
             os.fsync(stream.fileno())
-        os.chmod(name, mode)
+        os.chmod(name, 0o644)
         os.replace(name, target)
     finally:
         Path(name).unlink(missing_ok=True)

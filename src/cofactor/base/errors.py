@@ -99,6 +99,10 @@ class TrainingError(CofactorError, RuntimeError):
 class ArtifactError(CofactorError, ValueError):
     """A saved model is damaged, incomplete, or of a format this version doesn't know."""
 
+    def __init__(self, message: str) -> None:
+        # A damaged or forged model may have names without end.
+        super().__init__(_within(message, 1_000))
+
 
 class MemoryLimitError(CofactorError, MemoryError):
     """A computation that would not fit into memory was refused before it began."""
@@ -121,5 +125,11 @@ def _located(message: str, source: str | None, rows: Sequence[tuple[int, str]], 
     return f"{text} {shown}{more}"
 
 
-def _short(text: str, limit: int = 80) -> str:
-    return repr(text if len(text) <= limit else text[: limit - 1] + "…")
+def _within(text: str, limit: int) -> str:
+    """A text without its middle where it is too long."""
+    half = limit // 2
+    return text if len(text) <= limit else f"{text[:half]} … {text[-half:]}"
+
+
+def _short(text: str) -> str:
+    return repr(text if len(text) <= 80 else text[:79] + "…")

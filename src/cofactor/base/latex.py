@@ -38,7 +38,7 @@ def latex_table(
     lines = [rf"\begin{{tabular}}{{{columns}}}", r"\toprule", _line(names), r"\midrule"]
     for n, row in enumerate(rows):
         cells = [latex_text(row[name]) for name in names]
-        lines.append(_joined([rf"\textbf{{{c}}}" if n == best and c else c for c in cells]))
+        lines.append(_join([rf"\textbf{{{c}}}" if n == best and c else c for c in cells]))
     lines += [r"\bottomrule", r"\end{tabular}"]
     if caption is not None:
         lines = [
@@ -60,10 +60,10 @@ def latex_text(value: Any) -> str:
 
 
 def _line(names: Sequence[str]) -> str:
-    return _joined([latex_text(name) for name in names])
+    return _join([latex_text(name) for name in names])
 
 
-def _joined(cells: Sequence[str]) -> str:
+def _join(cells: Sequence[str]) -> str:
     return " & ".join(cells) + r" \\"
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Iterable
 
 from cofactor.base.errors import UnknownNameError
@@ -12,7 +13,7 @@ def nearest(name: str, known: Iterable[str], count: int = 3) -> list[str]:
     """Return up to ``count`` of the ``known`` names that are closest to ``name``, the closest
     first.
     """
-    by_fold = {k.casefold(): k for k in known}
+    by_fold = {k.casefold(): k for k in known} if len(str(name)) <= 200 else {}
     hits = difflib.get_close_matches(str(name).casefold(), by_fold, n=count, cutoff=0.5)
     return [by_fold[h] for h in hits]
 
@@ -35,7 +36,13 @@ def unknown_name(kind: str, name: object, known: Iterable[str]) -> UnknownNameEr
         cure = f"did you mean {_listed(close)}?"
     else:
         cure = f"it must be one of {', '.join(sorted(names))}."
-    return UnknownNameError(f"unknown {kind} {name!r}; {cure}")
+    shown = f"{name[:60]}…" if isinstance(name, str) and len(name) > 200 else name
+    return UnknownNameError(f"unknown {kind} {shown!r}; {cure}")
+
+
+def without_password(url: str) -> str:
+    """Return a URL as messages may show it."""
+    return re.sub(r"//[^/@\s]*@", "//", url)
 
 
 def _listed(names: list[str]) -> str:

@@ -140,7 +140,7 @@ def intervals(
     for n, (name, value, (low, high)) in enumerate(zip(names, values, spans, strict=True)):
         middle = 26 * n + 41
         parts.append(
-            f'<text x="{left - 10}" y="{middle + 4}" text-anchor="end">{_cut(name)}</text>'
+            f'<text x="{left - 10}" y="{middle + 4}" text-anchor="end">{_shorten(name)}</text>'
         )
         if math.isfinite(value):
             known = math.isfinite(low) and math.isfinite(high)
@@ -220,7 +220,7 @@ def _legend(axes: Axes, series: Sequence[Series]) -> tuple[str, int]:
             left, top = 16, top + 18
         parts.append(
             f'<line x1="{left}" x2="{left + 22}" y1="{top - 4}" y2="{top - 4}"'
-            f' {_stroke(one)}/><text x="{left + 28}" y="{top}">{_cut(one.name)}</text>'
+            f' {_stroke(one)}/><text x="{left + 28}" y="{top}">{_shorten(one.name)}</text>'
         )
         left += size
     return "".join(parts), top - (20 if axes.title else 0) + 2
@@ -257,7 +257,7 @@ def _label(text: str, left: float, top: float, end: float, taken: list[tuple[flo
     taken.append((left, top))
     inside = left + 16 + 7 * min(len(text), 30) < end
     place = f'x="{left + 10}"' if inside else f'x="{left - 10}" text-anchor="end"'
-    return f'<text {place} y="{top + 4}">{_cut(text)}</text>'
+    return f'<text {place} y="{top + 4}">{_shorten(text)}</text>'
 
 
 def _stroke(one: Series) -> str:
@@ -312,5 +312,5 @@ def _number(value: float, ticks: Sequence[float]) -> str:
     return f"{value:,.{digits}f}"
 
 
-def _cut(text: str) -> str:
+def _shorten(text: str) -> str:
     return safe(text if len(text) <= 30 else text[:29] + "…")

@@ -12,9 +12,28 @@ from collections.abc import Callable
 from typing import Any
 
 import typer
+from typer.core import TyperCommand, TyperGroup
 
 from cofactor.cli.groups import expanded
 from cofactor.cli.streams import ReaderGone
+
+
+def _at_the_end(command: Any, option: Any) -> Any:
+    """``--help`` among the options of output, instead of in a group of its own at the top."""
+    if option is not None:
+        groups = [getattr(one, "rich_help_panel", None) for one in command.params]
+        option.rich_help_panel, option.metavar = "Output" if "Output" in groups else None, ""
+    return option
+
+
+class _Command(TyperCommand):
+    def get_help_option(self, ctx: Any) -> Any:
+        return _at_the_end(self, super().get_help_option(ctx))
+
+
+class _Group(TyperGroup):
+    def get_help_option(self, ctx: Any) -> Any:
+        return _at_the_end(self, super().get_help_option(ctx))
 
 
 def app_of(name: str, example: str = "") -> typer.Typer:
@@ -25,14 +44,15 @@ def app_of(name: str, example: str = "") -> typer.Typer:
     text = _unwrapped(module.__doc__ or "")
     actions = getattr(module, "ACTIONS", None)
     if actions is None:
-        app.command(help=text, epilog=_epilog(example))(
+        app.command(cls=_Command, help=text, epilog=_epilog(example))(
             _interruptible(expanded(module.command), said)
         )
         return app
-    app.callback(help=text, epilog=_epilog(example))(lambda: None)
+    app.callback(cls=_Group, help=text, epilog=_epilog(example))(lambda: None)
     for action, (function, words) in actions.items():
         app.command(
             action,
+            cls=_Command,
             help=_unwrapped(function.__doc__ or ""),
             epilog=_epilog(f"cofactor {name} {action} {words}"),
         )(_interruptible(expanded(function), said))
@@ -40,7 +60,7 @@ def app_of(name: str, example: str = "") -> typer.Typer:
 
 
 def _epilog(example: str) -> str:
-    return f"Example: {example}  (--debug shows the traceback of a failure)"
+    return f"Example: {example}\n\n--debug shows the traceback of a failure."
 
 
 def _unwrapped(text: str) -> str:

@@ -36,7 +36,7 @@ class EngineOptions:
     exchange: Annotated[
         str,
         typer.Option(
-            metavar="gather",
+            metavar="HOW",
             help=(
                 "What ials sends between hosts: gather (all vectors of a side), reduce (sums over"
                 " users, which stay where they are), or auto: reduce from 7 users an item on."

@@ -63,6 +63,7 @@ def expanded(command: Callable[..., None]) -> Callable[..., None]:
         command(*words, **rest, **made)
 
     # Arguments first, since Python wants parameters without a default before the others.
+    parameters = [one.replace(annotation=_bare_flag(one.annotation)) for one in parameters]
     ordered = sorted(parameters, key=lambda one: one.default is not _EMPTY)
     flat.__signature__ = inspect.Signature(ordered)  # type: ignore[attr-defined]
     flat.__annotations__ = {one.name: one.annotation for one in ordered}
@@ -75,9 +76,13 @@ def _is_group(kind: Any) -> bool:
 
 
 def _fields(group: type) -> Iterator[tuple[str, Any, Any]]:
-    """The name, type and default of each field; a required one has the default ``_EMPTY``."""
+    """The name, type and default of each field, a group's own before those it shares with others;
+    a required one has the default ``_EMPTY``.
+    """
     hints = get_type_hints(group, include_extras=True)
-    for field in dataclasses.fields(group):
+    bases = [base for base in group.__bases__ if dataclasses.is_dataclass(base)]
+    shared = {field.name for base in bases for field in dataclasses.fields(base)}
+    for field in sorted(dataclasses.fields(group), key=lambda one: one.name in shared):
         missing = field.default is dataclasses.MISSING
         yield field.name, hints[field.name], _EMPTY if missing else field.default
 
@@ -96,18 +101,29 @@ def _options(group: type) -> Iterator[inspect.Parameter]:
 
 def _under(kind: Any, heading: str) -> Any:
     """The option's type with the group's heading for the help."""
+    return _with(kind, rich_help_panel=heading)
+
+
+def _bare_flag(kind: Any) -> Any:
+    """The option's type; a flag without the "<bool>" behind it, as it takes no value."""
+    annotated = typing.get_origin(kind) is Annotated
+    is_flag = annotated and typing.get_args(kind)[0] in (bool, bool | None)
+    return _with(kind, metavar="") if is_flag else kind
+
+
+def _with(kind: Any, **more: str) -> Any:
+    """The option's type with more said of it, where that isn't said yet."""
     if typing.get_origin(kind) is not Annotated:
         return kind
     plain, *notes = typing.get_args(kind)
-    made = [
-        _with_heading(note, heading) if isinstance(note, OptionInfo) else note for note in notes
-    ]
+    made = [_option_with(note, more) if isinstance(note, OptionInfo) else note for note in notes]
     return Annotated[plain, *made]
 
 
-def _with_heading(option: OptionInfo, heading: str) -> OptionInfo:
+def _option_with(option: OptionInfo, more: dict[str, str]) -> OptionInfo:
     given = {name: value for name, value in vars(option).items() if not name.startswith("_")}
-    return type(option)(**{**given, "rich_help_panel": option.rich_help_panel or heading})
+    said = {name: given[name] if given[name] is not None else text for name, text in more.items()}
+    return type(option)(**{**given, **said})
 
 
 def _make(group: type, values: Mapping[str, Any]) -> Any:

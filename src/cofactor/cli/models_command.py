@@ -12,7 +12,7 @@ from cofactor.cli.output import Output
 
 def command(
     model: Annotated[
-        str | None, typer.Argument(metavar="[NAME]", help="A model, for its settings.")
+        str | None, typer.Argument(metavar="NAME", help="A model, for its settings.")
     ] = None,
     json: opt.Json = False,
 ) -> None:

@@ -56,7 +56,7 @@ def command(
     options: PromoteOptions,
     show: opt.ShowOptions,
     version: Annotated[
-        str | None, typer.Argument(metavar="[VERSION]", help=("The subfolder to promote."))
+        str | None, typer.Argument(metavar="VERSION", help=("The subfolder to promote."))
     ] = None,
 ) -> None:
     """Promote or roll back."""

@@ -16,11 +16,11 @@ def command(
     compute: opt.ComputeOptions,
     show: opt.ShowOptions,
     suite: Annotated[
-        str, typer.Argument(metavar="[SUITE]", help="The experiments; leave it out to list them.")
+        str, typer.Argument(metavar="SUITE", help="The experiments; leave it out to list them.")
     ] = "",
     name: Annotated[
         str,
-        typer.Argument(metavar="[NAME]", help="One experiment; leave it out for all of the suite."),
+        typer.Argument(metavar="NAME", help="One experiment; leave it out for all of the suite."),
     ] = "",
     plot: Annotated[
         str | None,

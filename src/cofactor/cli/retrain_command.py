@@ -32,7 +32,7 @@ class Start:
     ]
     source: Annotated[
         list[str] | None,
-        typer.Argument(metavar="[SOURCE]...", help="What came since, as for train."),
+        typer.Argument(metavar="SOURCE", help="What came since, as for train."),
     ] = None
     forget: Annotated[
         list[str] | None,

@@ -300,12 +300,12 @@ def _run(output: Output, served: Served, listening: Any, role: WorkerRole | None
     """Serve until a signal, alone or as one of several workers."""
     from cofactor.service.http import server
     from cofactor.service.http.app import build
-    from cofactor.service.telemetry import log_to
+    from cofactor.service.telemetry import log_to_stderr
     from cofactor.store import open_store
     from cofactor.store.beside import serve_beside
 
     settings = served.settings
-    drain_log = log_to(beside=settings.access_log)
+    drain_log = log_to_stderr(beside=settings.access_log)
     opened = None
     writes: list[WriteServer | None] = []
     try:

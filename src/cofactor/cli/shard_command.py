@@ -32,7 +32,7 @@ def command(
     sources: Annotated[
         list[str],
         typer.Argument(
-            metavar="SOURCE...",
+            metavar="SOURCE",
             help="Files whose events follow each other: Parquet and text are read in chunks.",
         ),
     ],

@@ -55,10 +55,10 @@ def command(
     if text is not None:
         _print_described(output, loaded.name, text, loaded.similar_to(text, k, filters=filters))
         return
-    asked = item if title is None else _titled(title, loaded, output)
-    row = loaded.data.items.rows(asked, what="item")
-    table = loaded.similar_items(asked, k, filters=filters, run=compute.run(output))
-    name = loaded.data.catalogue.titles(row)[0] or asked
+    item_id = item if title is None else _titled(title, loaded, output)
+    row = loaded.data.items.rows(item_id, what="item")
+    table = loaded.similar_items(item_id, k, filters=filters, run=compute.run(output))
+    name = loaded.data.catalogue.titles(row)[0] or item_id
     output.line(f"Most like {name}:")
     output.table(ranked_rows(table))
     output.emit(

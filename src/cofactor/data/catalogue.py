@@ -112,12 +112,12 @@ class Catalogue:
 
     def titles(self, rows: Any) -> list[str | None]:
         """Return the titles of some rows; None where there is none."""
-        asked = np.asarray(rows, np.int64)
+        wanted = np.asarray(rows, np.int64)
         if self.title_column is None:
-            return [None] * len(asked)
+            return [None] * len(wanted)
         return [
             None if t is None else str(t)
-            for t in self.table.column(self.title_column).take(pa.array(asked)).to_pylist()
+            for t in self.table.column(self.title_column).take(pa.array(wanted)).to_pylist()
         ]
 
     def row(self, row: int) -> dict[str, Any]:

@@ -137,20 +137,20 @@ def _dates(data: Any) -> str:
 
 
 def _short(row: dict[str, Any]) -> dict[str, Any]:
-    return {name: _cut(value) for name, value in row.items()}
+    return {name: _shorten(value) for name, value in row.items()}
 
 
 def _plain(value: Any) -> Any:
-    return _cut(value.as_py())
+    return _shorten(value.as_py())
 
 
-def _cut(value: Any) -> Any:
+def _shorten(value: Any) -> Any:
     # Whole numbers stay as they are written: they may be ids or years.
     if value is None:
         return value
     if isinstance(value, float):
         return f"{value:g}"
     if isinstance(value, list):
-        return _cut(", ".join(map(str, value)))
+        return _shorten(", ".join(map(str, value)))
     text = str(value)
     return text if len(text) <= 60 else text[:59] + "…"

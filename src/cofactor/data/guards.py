@@ -132,6 +132,13 @@ def summed(matrix: Any) -> Any:
             f" {type(matrix).__name__}; scipy.sparse.csr_matrix(array) makes one."
         )
     coo = matrix.tocoo(copy=True)
+    if len(coo.shape) != 2:
+        raise ArgumentError(
+            f"matrix must have users as rows and items as columns, not the shape {coo.shape}."
+        )
+    if coo.dtype.kind in "iu":
+        # Sums of small integers don't fit into their own type.
+        coo = coo.astype(np.float64)
     coo.sum_duplicates()
     return coo
 
@@ -142,9 +149,12 @@ def doubts(values: np.ndarray | None) -> tuple[str, ...]:
         return ()
     low, high = float(values.min()), float(values.max())
     large = _LARGE if max(-low, high) >= 2**24 else ()
+    if any(scale * 788_918_400 <= low and high < scale * 4_102_444_800 for scale in (1, 1000)):
+        large = _TIMES
     return (*large, *_unliked(values, low, high))
 
 
+_TIMES = ("all values lie like times (since 1970): a column of times is named with time=",)
 _LARGE = ("values of 16,777,216 and more keep seven digits (float32)",)
 
 
@@ -157,7 +167,9 @@ def _unliked(values: np.ndarray, low: float, high: float) -> tuple[str, ...]:
             " count every stored interaction as liked: keep those from some value on with"
             " min_value=",
         )
-    if low == 0.0 < high:
+    if low == 0.0 == high:
+        return ("all values are 0, which models of implicit feedback count as liked all the same",)
+    if low == 0.0:
         labels = high == 1.0 and bool(((values == 0) | (values == 1)).all())
         what, least = ("values are labels: ", "1") if labels else ("", "")
         count = int((values == 0).sum())

@@ -45,7 +45,7 @@ class Histories:
         cls,
         lists: Sequence[Sequence[int] | np.ndarray],
         n_items: int,
-        values: Sequence[Sequence[float]] | None = None,
+        values: Sequence[Sequence[float] | np.ndarray] | None = None,
     ) -> Histories:
         """Make histories from one list of item rows per user, and one of values if there are
         any.

@@ -10,7 +10,9 @@ from __future__ import annotations
 import json
 import re
 import string
+from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -19,6 +21,8 @@ import pyarrow.compute as pc
 MISSING_WORDS = (
     *("", "NULL", "Null", "null", "(null)", "<null>", "NaN", "nan", "NAN", "-nan", "NaT"),
     *("None", "none", "NONE", "NA", "<NA>", "N/A", "n/a", "#N/A", "\\N", "undefined"),
+    # A spreadsheet's failed formulas.
+    *("#REF!", "#VALUE!", "#NAME?", "#DIV/0!", "#NUM!", "#NULL!"),
 )
 _MISSING = frozenset(MISSING_WORDS)
 # What exports write for somebody or something that isn't known.
@@ -34,18 +38,23 @@ _FLOAT = r"^-?(?:0|[1-9][0-9]{0,18})\.0+$"
 FOLDED = "are read as whole numbers"
 FRACTION = r"^-?[0-9]+\.[0-9]*[1-9][0-9]*$"
 # Also numbers beyond 2^53 that were floats, which no longer tell neighbours apart.
-_SPREADSHEET = r"^[1-9](?:\.[0-9]+)?E\+[0-9]{2}$|^-?[1-9][0-9]{15,18}\.0+$"
+_SPREADSHEET = r"^[1-9](?:[.,][0-9]+)?E\+[0-9]{2}$|^-?[1-9][0-9]{15,18}\.0+$"
 # What spreadsheets write to keep a text a text: ="007".
 _FORMULA = r'^="(.*)"$'
-# Nothing to be seen around an id: marks of width, of direction and of bytes, soft hyphens.
-_INVISIBLE = "\u00ad\u180e\u200b\u200c\u200d\u200e\u200f\u202a\u202b\u202c\u202d\u202e" + (
+# Nothing to be seen around an id: zero bytes that fill a field, marks of width, of direction and of
+# bytes, soft hyphens.
+_INVISIBLE = "\x00\u00ad\u180e\u200b\u200c\u200d\u200e\u200f\u202a\u202b\u202c\u202d\u202e" + (
     "\u2060\u2066\u2067\u2068\u2069\ufeff"
 )
 _SPACES = "".join(c for c in map(chr, range(0x3001)) if c.isspace())
 _EDGES = _SPACES + _INVISIBLE
-# Ids of these bytes alone are changed by no rule but that of words that mean nothing.
-_SIMPLE = np.zeros(256, bool)
-_SIMPLE[np.frombuffer((string.ascii_letters + string.digits + "_-:/").encode(), np.uint8)] = True
+CONTROL = r"[\x00-\x1f]"
+_HARDLY_SEEN = rf"[{_INVISIBLE}]|\s\s|[\t\r\n]"
+# Ids of these bytes alone are changed by no rule but that of words that mean nothing: 2 where there
+# is another case.
+_SIMPLE = np.zeros(256, np.uint8)
+_SIMPLE[np.frombuffer((string.ascii_lowercase + string.digits + "_-:/").encode(), np.uint8)] = 1
+_SIMPLE[np.frombuffer(string.ascii_uppercase.encode(), np.uint8)] = 2
 
 
 @dataclass(frozen=True)
@@ -70,10 +79,12 @@ class Cleaned:
 def clean(words: pa.Array) -> Cleaned:
     """Apply the rule to distinct texts of ids."""
     notes: list[str] = []
-    if _are_simple(words):
+    kinds = _byte_kinds(words)
+    if kinds.all():
         found = _without_missing(words)
         distinct = found.drop_null()  # as the words are
-        return Cleaned(found, np.zeros(len(words), bool), tuple(_doubts(distinct, distinct)))
+        lower = pc.utf8_lower(distinct) if (kinds == 2).any() else distinct
+        return Cleaned(found, np.zeros(len(words), bool), tuple(_doubts(distinct, lower)))
     trimmed = _stripped(words.cast(pa.string()))
     changed = pc.sum(pc.not_equal(trimmed, words)).as_py() or 0
     if changed:
@@ -85,17 +96,23 @@ def clean(words: pa.Array) -> Cleaned:
     trimmed, nested = _unwrapped(_without_missing(trimmed), notes)
     found = _folded(trimmed, notes)
     distinct = pc.unique(found.drop_null())
-    notes += _doubts(distinct, pc.utf8_normalize(distinct, "NFKC"))
+    plain = pc.utf8_normalize(distinct, "NFKC")
+    if pc.any(pc.match_substring_regex(plain, _HARDLY_SEEN)).as_py():
+        plain = pc.replace_substring_regex(plain, f"[{_INVISIBLE}]", "")
+        plain = pc.replace_substring_regex(plain, r"\s+", " ")
+    notes += _doubts(distinct, pc.utf8_lower(plain))
     return Cleaned(found, nested, tuple(notes))
 
 
 def _doubts(words: pa.Array, plain: pa.Array) -> list[str]:
     """Notes on distinct ids that are kept apart, or together, and perhaps shouldn't be; ``plain``
-    are their normalised characters.
+    are their normalised characters in lower case.
     """
     notes = []
-    plain = pc.utf8_lower(plain)
     nobody = words.filter(pc.is_in(plain, value_set=pa.array(_NOBODY)))
+    if not len(nobody) and pc.any(pc.starts_with(plain, "##")).as_py():
+        # A number that was too wide for its cell.
+        nobody = words.filter(pc.match_substring_regex(plain, "^#{2,}$"))
     if len(nobody):
         notes.append(f"{nobody[0].as_py()!r} is kept as an id, though it may stand for many")
     if pc.any(pc.match_substring_regex(plain, "^[+0]")).as_py():
@@ -109,23 +126,23 @@ def _doubts(words: pa.Array, plain: pa.Array) -> list[str]:
         twice = np.flatnonzero(codes == np.flatnonzero(np.bincount(codes) > 1)[0])
         first, second = words.take(pa.array(twice[:2])).to_pylist()
         notes.append(
-            f"{_ids(alike)} like {second!r} beside {first!r}: alike but for case, zeros in front or"
-            " the writing of a character, and kept apart"
+            f"{_ids(alike)} like {second!r} beside {first!r}: alike but for case, zeros in front,"
+            " blanks or the writing of a character, and kept apart"
         )
     return notes
 
 
-def _are_simple(words: pa.Array) -> bool:
-    """Whether no byte of the texts is one that some rule looks for: a pass over the bytes instead
-    of ten patterns.
+def _byte_kinds(words: pa.Array) -> np.ndarray:
+    """Of each byte of the texts whether some rule looks for it, as `_SIMPLE` has it, uint8: a pass
+    over the bytes instead of ten patterns.
     """
     if not pa.types.is_string(words.type):
-        return False
+        return np.zeros(1, np.uint8)
     _, offsets, texts = words.buffers()
     if texts is None:
-        return True
+        return np.zeros(0, np.uint8)
     ends = np.frombuffer(offsets, np.int32, len(words) + 1, 4 * words.offset)[[0, -1]]
-    return bool(_SIMPLE[np.frombuffer(texts, np.uint8)[ends[0] : ends[1]]].all())
+    return _SIMPLE[np.frombuffer(texts, np.uint8)[ends[0] : ends[1]]]
 
 
 def _without_missing(words: pa.Array) -> pa.Array:
@@ -141,6 +158,23 @@ def _stripped(words: pa.Array) -> pa.Array:
     if pc.any(pc.match_substring_regex(trimmed, f"^[{_EDGES}]|[{_EDGES}]$")).as_py():
         trimmed = pc.utf8_trim(trimmed, _EDGES)
     return trimmed
+
+
+def texts_of_bytes(values: Iterable[Any]) -> tuple[list[Any], bool]:
+    """Return values with those in bytes as texts, and whether these are hexadecimal digits: all of
+    them, unless each is UTF-8 without control characters.
+    """
+    values = list(values)
+    try:
+        found = [v.decode() if isinstance(v, bytes) else v for v in values]
+    except UnicodeDecodeError:
+        found = None
+    if found is None or any(
+        isinstance(v, bytes) and re.search(CONTROL, text)
+        for v, text in zip(values, found, strict=True)
+    ):
+        return [v.hex() if isinstance(v, bytes) else v for v in values], True
+    return found, False
 
 
 def clean_one(text: str) -> str | None:

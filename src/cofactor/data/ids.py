@@ -15,7 +15,7 @@ import pyarrow.compute as pc
 
 from cofactor.base.errors import ArgumentError, DataError, UnknownIdError
 from cofactor.data import sorting
-from cofactor.data.id_text import clean_one, lengths_and_texts
+from cofactor.data.id_text import clean_one, lengths_and_texts, texts_of_bytes
 
 # From this many ids on, one vectorised hash join beats a Python dictionary look-up per id.
 _BULK = 512
@@ -124,21 +124,23 @@ class IdMap:
 
         An integer is looked up among string ids as its decimal text, and a decimal text among int64
         ids as its number, so that what was typed on a command line finds what a file held."""
-        asked = (
+        queries = (
             ids if isinstance(ids, (pa.Array, pa.ChunkedArray, np.ndarray)) else list(_each(ids))
         )
-        if len(asked) == 0:
+        if len(queries) == 0:
             return np.zeros(0, np.int32)
         if self.kind == "int64":
             return (
-                self._find_few(asked)
-                if isinstance(asked, list) and len(asked) < _BULK
-                else self._find_numbers(_as_numbers(asked))
+                self._find_few(queries)
+                if isinstance(queries, list) and len(queries) < _BULK
+                else self._find_numbers(_as_numbers(queries))
             )
-        if len(asked) < _BULK:
-            words = asked.tolist() if isinstance(asked, np.ndarray) else list(map(_python, asked))
+        if len(queries) < _BULK:
+            words = (
+                queries.tolist() if isinstance(queries, np.ndarray) else list(map(_python, queries))
+            )
             return np.array([self._row_of_text(_text(word)) for word in words], np.int32)
-        found = pc.index_in(_plain(asked).cast(pa.string()), value_set=self._ids)
+        found = pc.index_in(_plain(queries).cast(pa.string()), value_set=self._ids)
         return np.asarray(found.fill_null(-1)).astype(np.int32)
 
     def _row_of_text(self, text: str) -> int:
@@ -147,13 +149,13 @@ class IdMap:
         cleaned = clean_one(text) if row < 0 else None
         return row if cleaned is None else self._rows_of_text.get(cleaned, -1)
 
-    def find_one(self, asked: str | int) -> int:
+    def find_one(self, queries: str | int) -> int:
         """Return the row of one id, -1 for one that isn't in the map; as `find`, in a fraction
         of the time.
         """
         if self.kind != "int64" or not self._is_sorted:
-            return int(self.find([asked])[0])
-        number = _whole(asked)
+            return int(self.find([queries])[0])
+        number = _whole(queries)
         if number is None or not len(self):
             return -1
         place = int(self._numbers.searchsorted(number))
@@ -174,14 +176,14 @@ class IdMap:
         UnknownIdError
             If any isn't in the map; the first five are named.
         """
-        asked = (
+        queries = (
             list(_each(ids))
             if not isinstance(ids, (pa.Array, pa.ChunkedArray, np.ndarray))
             else ids
         )
-        rows = self.find(asked)
+        rows = self.find(queries)
         if (rows < 0).any():
-            unknown = [_python(asked[int(n)]) for n in np.flatnonzero(rows < 0)]
+            unknown = [_python(queries[int(n)]) for n in np.flatnonzero(rows < 0)]
             raise UnknownIdError(self.unknown(unknown, what))
         return rows
 
@@ -209,13 +211,13 @@ class IdMap:
     def _rows_of_text(self) -> dict[str, int]:
         return {text: row for row, text in enumerate(self._ids.to_pylist())}
 
-    def _find_few(self, asked: list[Any]) -> np.ndarray:
+    def _find_few(self, queries: list[Any]) -> np.ndarray:
         """The rows of a few ids, without the masks that many are worth: a service asks for one
         at a time.
         """
         if len(self) == 0:
-            return np.full(len(asked), -1, np.int32)
-        whole = [_whole(_python(value)) for value in asked]
+            return np.full(len(queries), -1, np.int32)
+        whole = [_whole(_python(value)) for value in queries]
         wanted = np.array([number or 0 for number in whole], np.int64)
         numbers = self._numbers if self._is_sorted else self._sorted_numbers
         place = np.minimum(np.searchsorted(numbers, wanted), len(numbers) - 1)
@@ -230,28 +232,28 @@ class IdMap:
     def _sorted_numbers(self) -> np.ndarray:
         return self._numbers[self._order]
 
-    def _find_numbers(self, asked: np.ma.MaskedArray) -> np.ndarray:
+    def _find_numbers(self, queries: np.ma.MaskedArray) -> np.ndarray:
         if len(self) == 0:
-            return np.full(len(asked), -1, np.int32)
+            return np.full(len(queries), -1, np.int32)
         numbers = self._numbers if self._is_sorted else self._sorted_numbers
         span = int(numbers[-1]) - int(numbers[0]) + 1
-        if len(asked) > _DENSE and span <= 4 * len(asked) and not asked.mask.any():
-            return self._find_dense(asked.data, numbers, span)
-        wanted = asked.filled(0)
+        if len(queries) > _DENSE and span <= 4 * len(queries) and not queries.mask.any():
+            return self._find_dense(queries.data, numbers, span)
+        wanted = queries.filled(0)
         place = np.minimum(np.searchsorted(numbers, wanted), len(self) - 1)
-        hit = (numbers[place] == wanted) & ~np.ma.getmaskarray(asked)
+        hit = (numbers[place] == wanted) & ~np.ma.getmaskarray(queries)
         rows = place if self._is_sorted else self._order[place]
         return np.where(hit, rows, -1).astype(np.int32)
 
-    def _find_dense(self, asked: np.ndarray, numbers: np.ndarray, span: int) -> np.ndarray:
+    def _find_dense(self, queries: np.ndarray, numbers: np.ndarray, span: int) -> np.ndarray:
         """The rows by a table over all numbers between the least and the greatest id."""
         low = int(numbers[0])
         table = np.full(span, -1, np.int32)
         table[numbers - low] = np.arange(len(numbers)) if self._is_sorted else self._order
-        inside = (asked >= low) & (asked <= int(numbers[-1]))
+        inside = (queries >= low) & (queries <= int(numbers[-1]))
         if inside.all():
-            return np.take(table, asked - low)
-        return np.where(inside, np.take(table, np.where(inside, asked - low, 0)), -1).astype(
+            return np.take(table, queries - low)
+        return np.where(inside, np.take(table, np.where(inside, queries - low, 0)), -1).astype(
             np.int32
         )
 
@@ -296,6 +298,8 @@ def _each(ids: Any) -> Iterable[Any]:
 
 
 def _python(value: Any) -> Any:
+    if isinstance(value, bytes):
+        return texts_of_bytes([value])[0][0]
     return (
         value.as_py()
         if isinstance(value, pa.Scalar)
@@ -309,17 +313,21 @@ def _text(value: Any) -> str:
     return value if isinstance(value, str) else str(_python(value))
 
 
-def _as_numbers(asked: Any) -> np.ma.MaskedArray:
+def _as_numbers(queries: Any) -> np.ma.MaskedArray:
     """Ids as int64, masked where they are no whole number of 64 bits."""
-    if isinstance(asked, np.ndarray) and asked.dtype.kind in "iu" and asked.dtype != np.uint64:
-        return np.ma.MaskedArray(asked.astype(np.int64))
     if (
-        isinstance(asked, (pa.Array, pa.ChunkedArray))
-        and pa.types.is_integer(asked.type)
-        and not asked.null_count
+        isinstance(queries, np.ndarray)
+        and queries.dtype.kind in "iu"
+        and queries.dtype != np.uint64
     ):
-        return np.ma.MaskedArray(np.asarray(asked.cast(pa.int64())))
-    numbers = [_whole(_python(value)) for value in asked]
+        return np.ma.MaskedArray(queries.astype(np.int64))
+    if (
+        isinstance(queries, (pa.Array, pa.ChunkedArray))
+        and pa.types.is_integer(queries.type)
+        and not queries.null_count
+    ):
+        return np.ma.MaskedArray(np.asarray(queries.cast(pa.int64())))
+    numbers = [_whole(_python(value)) for value in queries]
     mask = [number is None for number in numbers]
     return np.ma.MaskedArray(np.array([number or 0 for number in numbers], np.int64), mask)
 

@@ -13,6 +13,7 @@ import numpy as np
 import pyarrow as pa
 
 from cofactor.base.errors import DataError
+from cofactor.data.id_text import texts_of_bytes
 
 _SIMPLE = (int, float, Decimal, UUID, datetime.timedelta, np.generic)
 
@@ -37,23 +38,47 @@ def names_of(rows: Iterable[Mapping[str, Any]]) -> list[str]:
     return names
 
 
-def table_of(rows: Sequence[Mapping[str, Any]], names: Sequence[str] | None = None) -> pa.Table:
+def table_of(rows: Sequence[Mapping[str, Any]]) -> pa.Table:
     """Return records as an Arrow table over the union of their keys; null where a record lacks one.
 
     Columns of mixed or nested types become texts (JSON where they are nested), so that any records
     make a table.
-
-    Parameters
-    ----------
-    rows
-        The records.
-    names
-        The keys to take; all of them if None.
     """
-    names = names_of(rows) if names is None else names
+    names = names_of(rows)
     if not names:
         return pa.table({"": pa.nulls(len(rows))})
-    return pa.table({name: column_of([row.get(name) for row in rows]) for name in names})
+    return table_of_columns({name: [row.get(name) for row in rows] for name in names})
+
+
+# Marks of columns of mixed types: that some of their texts were booleans, or bytes (in hex).
+BOOLEANS, BYTES = b"booleans", b"bytes"
+
+
+def table_of_columns(columns: Mapping[str, Sequence[Any] | pa.Array | pa.ChunkedArray]) -> pa.Table:
+    """Return columns of any values as an Arrow table; the fields' metadata say which texts were
+    `BOOLEANS` or `BYTES`, which are no ids or other ones.
+    """
+    arrays, fields = [], []
+    for name, values in columns.items():
+        if isinstance(values, (pa.Array, pa.ChunkedArray)):
+            array, marks = values, None
+        else:
+            array, marks = column_and_marks(values)
+        arrays.append(array)
+        fields.append(pa.field(name, array.type, metadata=marks))
+    return pa.table(arrays, pa.schema(fields))
+
+
+def column_and_marks(values: Sequence[Any]) -> tuple[pa.Array, dict[bytes, bytes] | None]:
+    """Return any values as an Arrow array, and the marks of its field (see `table_of_columns`)."""
+    array, marks = column_of(values), dict[bytes, bytes]()
+    if pa.types.is_string(array.type):
+        if any(isinstance(value, (bool, np.bool_)) for value in values):
+            marks[BOOLEANS] = b"1"
+        held = [value for value in values if isinstance(value, bytes)]
+        if held and texts_of_bytes(held)[1]:
+            marks[BYTES] = b"1"
+    return array, marks or None
 
 
 def column_of(values: Sequence[Any]) -> pa.Array:
@@ -67,10 +92,17 @@ def column_of(values: Sequence[Any]) -> pa.Array:
     try:
         if any(isinstance(value, (dict, UUID, Decimal)) for value in values):
             # A struct of all keys that ever occur would be mostly empty.
-            return pa.array([_as_text(value) for value in values], pa.string())
+            texts = texts_of_bytes(values)[0]
+            return pa.array([_as_text(value) for value in texts], pa.string())
         if any(isinstance(value, (set, frozenset)) for value in values):
             # Sets come in another order in every run.
             values = [sorted(v, key=str) if isinstance(v, (set, frozenset)) else v for v in values]
+        kinds = set(map(type, values))
+        if bytes in kinds and str in kinds:
+            return pa.array(texts_of_bytes(values)[0])
+        if datetime.date in kinds and len(kinds - {datetime.date, type(None)}):
+            # Arrow would cut off the time of day of the others.
+            values = [_midnight(v) if type(v) is datetime.date else v for v in values]
         try:
             return pa.array(values)
         except (pa.ArrowException, TypeError, ValueError, OverflowError):
@@ -82,13 +114,17 @@ def column_of(values: Sequence[Any]) -> pa.Array:
         ) from None
 
 
+def _midnight(day: datetime.date) -> datetime.datetime:
+    return datetime.datetime.combine(day, datetime.time())
+
+
 def _of_any(values: Sequence[Any]) -> pa.Array:
     """Values of mixed types, or of types that Arrow hasn't."""
     moments = [value for value in values if isinstance(value, np.datetime64)]
     if moments and len(moments) == sum(value is not None for value in values):
         stamps = np.array([np.datetime64("NaT") if v is None else v for v in values], "M8[s]")
         return pa.array(stamps)
-    return pa.array([_as_text(value) for value in values], pa.string())
+    return pa.array([_as_text(value) for value in texts_of_bytes(values)[0]], pa.string())
 
 
 def _as_text(value: Any) -> str | None:
@@ -98,13 +134,13 @@ def _as_text(value: Any) -> str | None:
         return None
     if isinstance(value, float) and np.isnan(value):
         return None
+    if isinstance(value, np.bool_):
+        value = bool(value)
     if isinstance(value, (dict, list, tuple, bool)):
         try:
             return json.dumps(value, ensure_ascii=False, default=str)
         except (TypeError, ValueError, RecursionError):
             return str(value)
-    if isinstance(value, bytes):
-        return value.decode("utf-8", "replace")
     is_complex = isinstance(value, np.complexfloating)
     if is_complex or (not isinstance(value, _SIMPLE) and not hasattr(value, "isoformat")):
         raise DataError(

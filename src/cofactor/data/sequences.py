@@ -34,10 +34,10 @@ class Windows(NamedTuple):
     lengths: np.ndarray
 
 
-def cut_windows(
-    histories: Histories, max_length: int, *, min_length: int = 2, overlap: int = 1, last: int = 0
-) -> Windows:
+def cut_windows(histories: Histories, max_length: int, *, last: int = 0) -> Windows:
     """Cut histories into windows, counted from the end, so that the oldest one is the short one.
+
+    Windows of one history share an event, so that every event but the first is a target once.
 
     Parameters
     ----------
@@ -46,11 +46,6 @@ def cut_windows(
     max_length
         The most events of a window, from 2. A window of L events has L - 1 inputs, each with the
         next event as its target.
-    min_length
-        Windows of fewer events are left out; 2, since one event has no target.
-    overlap
-        How many events the windows of one history share: 1 makes every event but the first a target
-        exactly once.
     last
         Keep only so many windows of each history, the latest; 0 keeps all.
 
@@ -60,10 +55,9 @@ def cut_windows(
         By owner, each owner's oldest first.
     """
     max_length = checks.integer(max_length, "max_length", low=2)
-    overlap = checks.integer(overlap, "overlap", low=0, high=max_length - 1)
-    step = max_length - overlap
+    step = max_length - 1
     lengths = histories.lengths
-    counts = np.maximum(1, -(-(lengths - overlap) // step))
+    counts = np.maximum(1, -(-(lengths - 1) // step))
     if last:
         counts = np.minimum(counts, checks.integer(last, "last", low=1))
     owners = np.repeat(np.arange(len(histories), dtype=np.int64), counts)
@@ -71,7 +65,7 @@ def cut_windows(
     from_last = counts[owners] - 1 - (np.arange(len(owners)) - first[owners])
     ends = histories.indptr[1:][owners] - from_last * step
     starts = np.maximum(ends - max_length, histories.indptr[:-1][owners])
-    keep = ends - starts >= min_length
+    keep = ends - starts >= 2  # one event has no target
     return Windows(owners[keep], starts[keep], (ends - starts)[keep])
 
 
@@ -129,12 +123,6 @@ def plan_batches(
             batches.append(ordered[start:cut])
             start = cut
     return [batches[n] for n in generator.permutation(len(batches))]
-
-
-def fill_of(lengths: np.ndarray, batches: list[np.ndarray]) -> float:
-    """Return the share of the batches' places that hold an event, in (0, 1]."""
-    places = sum(len(batch) * int(lengths[batch].max()) for batch in batches)
-    return float(sum(int(lengths[batch].sum()) for batch in batches)) / max(1, places)
 
 
 def padded_right(histories: Histories, windows: Windows, batch: np.ndarray) -> np.ndarray:

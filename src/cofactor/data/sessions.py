@@ -73,9 +73,7 @@ def sessions_by_gap(events: Events, gap: float = 1800.0) -> Events:
     ).noted(f"{int(begins.sum()):,} sessions, cut where more than {gap:g} s lie between two events")
 
 
-def questions(
-    histories: Histories, items: IdMap, catalogue: Catalogue | None = None, *, first: int = 1
-) -> Part:
+def questions(histories: Histories, items: IdMap, catalogue: Catalogue | None = None) -> Part:
     """Return a part with one question for each prefix: what comes next after its events.
 
     Parameters
@@ -86,8 +84,6 @@ def questions(
         The id map that their rows are of.
     catalogue
         What is known of the items.
-    first
-        How many events the shortest prefix has, from 1.
 
     Returns
     -------
@@ -95,12 +91,11 @@ def questions(
         Its "users" are the questions, numbered from 0 by sequence, the shortest prefix first. It is
         answered by fold-in, and its histories keep repeats.
     """
-    first = checks.integer(first, "first", low=1)
-    counts = np.maximum(histories.lengths - first, 0)
+    counts = np.maximum(histories.lengths - 1, 0)
     if not counts.any():
         raise ArgumentError("no sequence has an event to be predicted: each has one at most.")
     every = np.arange(len(histories))
-    prefixes, targets = prefixes_of(histories, every, np.full(len(histories), first), counts)
+    prefixes, targets = prefixes_of(histories, every, np.full(len(histories), 1), counts)
     return part_of(prefixes, targets, items, catalogue)
 
 

@@ -202,8 +202,8 @@ def joined(*parts: Interactions) -> Interactions:
         first,
         indptr=indptr,
         item_rows=items[keep],
-        values=_joined(values, keep),
-        times=_joined(times, keep),
+        values=_join(values, keep),
+        times=_join(times, keep),
         source_order=np.concatenate([part.order for part in parts])[keep],
         log=_joined_logs(parts),
     )
@@ -224,8 +224,8 @@ def _joined_logs(parts: tuple[Interactions, ...]) -> Histories | None:
     return in_order(
         owners,
         items,
-        _joined(values, every),
-        _joined(times, every),
+        _join(values, every),
+        _join(times, every),
         parts[0].n_users,
         parts[0].n_items,
     )
@@ -244,7 +244,7 @@ def _known_only(part: Part, train: Interactions, name: str) -> tuple[Part, int]:
     return replace(part, truth=truth.where(keep), negatives=negatives), int((~keep).sum())
 
 
-def _joined(parts: list[np.ndarray | None], keep: np.ndarray | slice) -> np.ndarray | None:
+def _join(parts: list[np.ndarray | None], keep: np.ndarray | slice) -> np.ndarray | None:
     """The kept entries of several columns in one; None where a part has no such column."""
     present = [part for part in parts if part is not None]
     return np.concatenate(present)[keep] if len(present) == len(parts) else None

@@ -19,7 +19,7 @@ from cofactor.evaluation.groups import Groups, item_groups
 from cofactor.evaluation.intervals import Summary, ratio_summary, summaries
 from cofactor.evaluation.list_sums import Lists
 from cofactor.evaluation.measure import Blocks, TrueItemRanks, predictions
-from cofactor.evaluation.pieces import stand_in_pieces
+from cofactor.evaluation.pieces import rank_in_pieces
 from cofactor.evaluation.question import Question, ask, whole_truth
 from cofactor.evaluation.rating import Errors, levels_of
 from cofactor.evaluation.result import How, Result
@@ -222,7 +222,7 @@ def _answers(
     lists = Lists(of_lists, model.data.item_counts, model.data.n_users, question.n_candidates)
     true_ranks, errors, seconds = None, None, 0.0
     if ranking or of_lists:
-        true_ranks = stand_in_pieces(
+        true_ranks = rank_in_pieces(
             model, question, ranking, lists=lists, run=run, blocks=blocks, reranked=reranked
         )
         seconds = true_ranks.seconds
@@ -243,7 +243,7 @@ def _result(
         tables.append(_ranking_table(answers, answers.true_ranks, mask))
     if answers.errors is not None:
         tables.append(_rating_table(answers, answers.errors, mask))
-    users, values = _joined(tables)
+    users, values = _join_tables(tables)
     summary = _summarised(answers, how, values, mask)
     if mask is None:
         overall = answers.lists.overall().items()
@@ -309,7 +309,7 @@ def _errors_within(answers: _Answers, errors: Errors, mask: np.ndarray | None) -
     return errors if mask is None else errors.where(mask[truth.item_rows])
 
 
-def _joined(tables: list[Table]) -> Table:
+def _join_tables(tables: list[Table]) -> Table:
     """Tables over different users as one; NaN where a user isn't in one of them."""
     users = np.unique(np.concatenate([rows for rows, _ in tables])).astype(np.int32)
     values = {}

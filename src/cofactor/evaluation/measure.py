@@ -62,7 +62,7 @@ class Blocks(NamedTuple):
     pieces: int = 1
 
 
-def stand(
+def rank_true_items(
     model: Recommender,
     question: Question,
     metrics: Sequence[Metric],
@@ -78,7 +78,7 @@ def stand(
     model
         A fitted model.
     question
-        From `ask`.
+        From `question.ask`.
     metrics
         Ranking metrics; what they need decides how the model is called.
     lists
@@ -96,7 +96,7 @@ def stand(
     by_lists = not question.sampled and not aucs and longest <= LONGEST_LIST
     true_ranks = TrueItemRanks(np.full(len(question.items), -1, np.int32))
     true_ranks.auc_shares = {str(m): np.full(len(question.items), np.nan) for m in aucs}
-    asker = _Asker(
+    ranker = _Ranker(
         model=model,
         question=question,
         aucs=tuple(aucs),
@@ -111,7 +111,7 @@ def stand(
     with run.progress.task("evaluating", len(question.users)) as task:
         for start in starts[number * len(starts) // count : (number + 1) * len(starts) // count]:
             block = slice(start, min(start + size, len(question.users)))
-            (asker.by_lists if by_lists else asker.by_scores)(block, true_ranks)
+            (ranker.by_lists if by_lists else ranker.by_scores)(block, true_ranks)
             task.advance(block.stop - block.start)
     true_ranks.seconds = time.perf_counter() - began
     return true_ranks
@@ -128,7 +128,7 @@ def block_size(model: Recommender, question: Question, by_lists: bool, memory_li
 
 
 @dataclass(frozen=True)
-class _Asker:
+class _Ranker:
     """One block of users at a time, in either of two ways."""
 
     model: Recommender

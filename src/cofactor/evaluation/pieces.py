@@ -12,7 +12,7 @@ import numpy as np
 from cofactor.base.engine import PIECES, in_turn
 from cofactor.base.run import Run
 from cofactor.evaluation.list_sums import Lists
-from cofactor.evaluation.measure import Blocks, TrueItemRanks, stand
+from cofactor.evaluation.measure import Blocks, TrueItemRanks, rank_true_items
 from cofactor.evaluation.question import Question
 from cofactor.metrics.table import Metric
 from cofactor.models.recommender import Recommender
@@ -21,7 +21,7 @@ from cofactor.models.shipped import ShippedModel
 
 
 class Measuring(NamedTuple):
-    """What every piece takes; see `measure.stand`."""
+    """What every piece takes; see `measure.rank_true_items`."""
 
     model: ShippedModel
     question: Question
@@ -31,7 +31,7 @@ class Measuring(NamedTuple):
     blocks: Blocks
 
 
-def stand_in_pieces(
+def rank_in_pieces(
     model: Recommender,
     question: Question,
     metrics: Sequence[Metric],
@@ -40,12 +40,12 @@ def stand_in_pieces(
     blocks: Blocks,
     reranked: RerankedLists | None = None,
 ) -> TrueItemRanks:
-    """Do what `measure.stand` does, in pieces if the run has an engine; lists that are reranked are
-    made here.
+    """Do what `measure.rank_true_items` does, in pieces if the run has an engine; lists that are
+    reranked are made here.
     """
     began, engine = time.perf_counter(), run.engine
     if engine is None or reranked is not None:
-        return stand(
+        return rank_true_items(
             model, question, metrics, lists=lists, run=run, blocks=blocks, reranked=reranked
         )
     count = PIECES * engine.workers
@@ -71,7 +71,7 @@ def stand_in_pieces(
 def ranked(whole: Measuring, number: int, count: int) -> tuple[TrueItemRanks, Lists]:
     """Return the ranks of one of ``count`` pieces of the users, and what their lists add up to."""
     lists = copy.deepcopy(whole.lists)
-    found = stand(
+    found = rank_true_items(
         whole.model.model,
         whole.question,
         whole.metrics,

@@ -138,7 +138,7 @@ def compare(
         for pair in pairs:
             difference = _paired(by_label[pair[0]], by_label[pair[1]], name)
             interval = _interval(difference, confidence, resamples)
-            found.append(_tested((name, *pair), difference, interval, test, 1 - confidence))
+            found.append(_compare_pair((name, *pair), difference, interval, test, 1 - confidence))
     return list(corrected(found, confidence)) if correction == "holm" else found
 
 
@@ -242,7 +242,7 @@ def _interval(
     return float(low or 0.0), float(high or 0.0), means[:, 0]
 
 
-def _tested(
+def _compare_pair(
     names: tuple[str, str, str],
     difference: np.ndarray,
     interval: tuple[float, float, np.ndarray | None],

@@ -102,7 +102,7 @@ def hit(ranks: Ranks, k: int) -> np.ndarray:
 
 def mean_by_user(indptr: np.ndarray, values: np.ndarray) -> np.ndarray:
     """Return the mean over each user's positions, float64 [n_users]; NaN if one is, or none is."""
-    return _divided(sum_by_user(indptr, values), np.diff(indptr))
+    return _divide(sum_by_user(indptr, values), np.diff(indptr))
 
 
 def sum_by_user(indptr: np.ndarray, values: np.ndarray) -> np.ndarray:
@@ -112,5 +112,5 @@ def sum_by_user(indptr: np.ndarray, values: np.ndarray) -> np.ndarray:
     return np.bincount(owners, weights=values, minlength=n_users)
 
 
-def _divided(sums: np.ndarray, sizes: np.ndarray) -> np.ndarray:
+def _divide(sums: np.ndarray, sizes: np.ndarray) -> np.ndarray:
     return np.divide(sums, sizes, out=np.full(len(sizes), np.nan), where=sizes > 0)

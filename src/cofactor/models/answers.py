@@ -20,9 +20,9 @@ class RankedTable:
     Parameters
     ----------
     table
-        Arrow table with the columns ``<asked>``, ``rank`` (int32, from 1), ``<answer>``, ``title``
+        Arrow table with the columns ``<query>``, ``rank`` (int32, from 1), ``<answer>``, ``title``
         (only where titles are known) and ``score`` (float32); by question, then by rank.
-    asked
+    query
         The name of the column with the questions: ``"user_id"``, ``"item_id"`` or ``"history"``
         (its number, from 0).
     answer
@@ -30,9 +30,9 @@ class RankedTable:
         ...
     """
 
-    def __init__(self, table: pa.Table, *, asked: str, answer: str) -> None:
+    def __init__(self, table: pa.Table, *, query: str, answer: str) -> None:
         self._table = table
-        self.asked = asked
+        self.query = query
         self.answer = answer
         # Set where a model with content recommends: the share of the lines whose item nobody has
         # had yet.
@@ -47,14 +47,14 @@ class RankedTable:
     def __arrow_c_stream__(self, requested_schema: object | None = None) -> object:
         return self._table.__arrow_c_stream__(requested_schema)
 
-    def __getitem__(self, asked: int | slice | str) -> Any:
+    def __getitem__(self, key: int | slice | str) -> Any:
         """Return a line by its number, some lines by a slice, or a column by its name."""
-        if isinstance(asked, str):
-            return self._table.column(asked).to_pylist()
-        if isinstance(asked, slice):
-            lines = self._table.take(list(range(len(self)))[asked])
-            return RankedTable(lines, asked=self.asked, answer=self.answer)
-        return self._table.slice(range(len(self))[asked], 1).to_pylist()[0]
+        if isinstance(key, str):
+            return self._table.column(key).to_pylist()
+        if isinstance(key, slice):
+            lines = self._table.take(list(range(len(self)))[key])
+            return RankedTable(lines, query=self.query, answer=self.answer)
+        return self._table.slice(range(len(self))[key], 1).to_pylist()[0]
 
     @property
     def ids(self) -> list[Any]:
@@ -111,13 +111,13 @@ class RankedTable:
         return text + (f"\n… {len(self) - 20:,} more lines" if len(self) > 20 else "") + cold
 
 
-def ranked(parts: list[pa.Table], asked: str, answer: str) -> RankedTable:
+def ranked(parts: list[pa.Table], query: str, answer: str) -> RankedTable:
     """Return the rankings of several blocks as one; their first column gets its name here."""
     if not parts:
         raise ArgumentError("the list of ids is empty; give at least one.")
     table = pa.concat_tables(parts)
-    names = [asked if name == "asked" else name for name in table.column_names]
-    return RankedTable(table.rename_columns(names), asked=asked, answer=answer)
+    names = [query if name == "query" else name for name in table.column_names]
+    return RankedTable(table.rename_columns(names), query=query, answer=answer)
 
 
 @dataclass(frozen=True)

@@ -85,12 +85,12 @@ class BlendConfig(Config):
             )
         if self.weights and not any(self.weights):
             raise ArgumentError("Blend weights must have one above 0.")
-        made(self)
+        create_parts(self)
 
     def searched(self) -> dict[str, Search]:
         """Return what the models declare, each setting after its model's number: ``2.factors``."""
         given = {word.partition("=")[0].strip() for word in self.model_settings}
-        found = search_of([part.config for part in made(self)])
+        found = search_of([part.config for part in create_parts(self)])
         return {name: one for name, one in found.items() if name not in given}
 
     def value_of(self, name: str) -> Any:
@@ -98,14 +98,14 @@ class BlendConfig(Config):
         place = owner_of(name, self.models)
         if place is None:
             return super().value_of(name)
-        return made(self)[place].config.value_of(name.partition(".")[2])
+        return create_parts(self)[place].config.value_of(name.partition(".")[2])
 
     def read(self, name: str, text: str) -> Any:
         """Return a setting's value from its word; see `value_of` for the names."""
         place = owner_of(name, self.models)
         if place is None:
             return super().read(name, text)
-        return made(self)[place].config.read(name.partition(".")[2], text)
+        return create_parts(self)[place].config.read(name.partition(".")[2], text)
 
     def with_values(self, changes: Mapping[str, Any]) -> Self:
         """Return a copy with some settings changed; see `value_of` for the names."""
@@ -118,7 +118,7 @@ class BlendConfig(Config):
         return type(self)(models=self.models)
 
 
-def made(config: BlendConfig) -> tuple[Any, ...]:
+def create_parts(config: BlendConfig) -> tuple[Any, ...]:
     """Return the models of a configuration, not fitted.
 
     Raises
@@ -173,12 +173,12 @@ class Blend(Recommender[BlendConfig]):
 
     def _configure(self, config: BlendConfig) -> None:
         super()._configure(config)
-        self.parts = made(config)
+        self.parts = create_parts(config)
 
     @classmethod
     def traits_of(cls, config: BlendConfig) -> Traits:
         """Return what all of the models can do."""
-        parts = made(config)
+        parts = create_parts(config)
         rates = config.scale == "none" and all(part.traits.predicts_ratings for part in parts)
         return replace(
             cls.traits,
@@ -192,7 +192,7 @@ class Blend(Recommender[BlendConfig]):
     @classmethod
     def arrays_of(cls, config: BlendConfig) -> Mapping[str, ArraySpec]:
         """Return the weights and, after the number of each model, that model's arrays."""
-        parts = made(config)
+        parts = create_parts(config)
         arrays = {"weights": ArraySpec("float64", (str(len(parts)),))}
         for n, part in enumerate(parts):
             arrays |= specs_of_part(f"{n}_", part.config, part.arrays)

@@ -29,7 +29,7 @@ def check_engine(kind: type[Hooks], run: Run) -> None:
         raise TraitError(
             f"the training of {kind.name} isn't cut into pieces for an engine; train it without"
             " --engine. Those that are: ials, bpr, warp, ease, item_knn, graph_filter,"
-            " latent_factor, simplex, mlp, dense_net, collab_fnet, neumf."
+            " latent_factor, simplex, mlp, dense_net, collab_fnet, neumf, transformer, gru4rec."
         )
 
 

@@ -74,8 +74,8 @@ class ModelExplorer:
     def _ask(self, change: Any = None) -> None:
         """Show what is recommended to the user or to the history that stands in the fields."""
         try:
-            self._asked = self._question()
-            table = self.model.recommend(k=self.k.value, **self._asked)
+            self._request = self._question()
+            table = self.model.recommend(k=self.k.value, **self._request)
         except CofactorError as error:
             self.message.value = f"<span style='color:#b3261e'>{markup.safe(error)}</span>"
             return
@@ -110,10 +110,10 @@ class ModelExplorer:
 
     def _past(self) -> str:
         data = self.model.data
-        if "history" in self._asked:
-            rows = data.items.rows(self._asked["history"], what="item")
+        if "history" in self._request:
+            rows = data.items.rows(self._request["history"], what="item")
         else:
-            user = data.users.rows(self._asked["users"], what="user")
+            user = data.users.rows(self._request["users"], what="user")
             rows = data.histories(user).item_rows[::-1]
         titles = data.catalogue_titles(rows[:_SHOWN])
         more = f"<li>… {len(rows) - _SHOWN:,} more</li>" if len(rows) > _SHOWN else ""
@@ -127,8 +127,8 @@ class ModelExplorer:
         if item is None:
             return
         if model.traits.explains:
-            asked = {"user" if name == "users" else name: v for name, v in self._asked.items()}
-            self.reasons.value = explanation_html(model.explain(item=item, **asked))
+            whose = {"user" if name == "users" else name: v for name, v in self._request.items()}
+            self.reasons.value = explanation_html(model.explain(item=item, **whose))
         else:
             self.reasons.value = "this model isn't linear in the history"
         if model.traits.finds_similar:

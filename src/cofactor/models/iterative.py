@@ -304,13 +304,13 @@ class IterativeModel(Recommender):
         return (ValidationMetric(f"ndcg@{k}", measure, True),)
 
 
-def warm_ndcg_metric(run: Run, n_users: int = 2000) -> ValidationMetric:
+def warm_ndcg_metric(run: Run) -> ValidationMetric:
     """Return nDCG@10 among items with interactions, which is what stops models with content: what
     is held out has no others.
     """
 
     def measure(model: Recommender, part: Part) -> float:
-        users = validation.warm_users(part, model.data)[:n_users]
+        users = validation.warm_users(part, model.data)[:2000]
         return validation.warm_ndcg(model, part, users, n_threads=run.n_threads)
 
     return ValidationMetric("ndcg@10", measure, True)

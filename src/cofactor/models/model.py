@@ -281,7 +281,7 @@ class Model(Hooks[ConfigT]):
         return scores
 
     def score_rows(self, user_rows: np.ndarray, item_rows: np.ndarray | None = None) -> np.ndarray:
-        """Return the scores of trained users by row, float32 [B, n_items_asked]."""
+        """Return the scores of trained users by row, float32 [B, n]."""
         return self.score_batch(self.user_batch(user_rows), item_rows)
 
     def predict_rows(self, user_rows: np.ndarray, item_rows: np.ndarray) -> np.ndarray:

@@ -7,6 +7,7 @@ from typing import NamedTuple
 import numpy as np
 
 from cofactor.data.interactions import Interactions
+from cofactor.models.damped_biases import estimated_damping
 
 # Relative noise that regularization is for at the most: with three or four interactions a row, too
 # little would be left beyond it.
@@ -62,18 +63,17 @@ class RatingPenalties(NamedTuple):
     item_bias: float
 
 
-DAMPING = (10.0, 5.0)  # pseudo-ratings at the mean that users' and items' biases are worth
-
-
 def rating_penalties(data: Interactions) -> RatingPenalties:
     """Return the penalties that ratings need for their noise, where they are few.
 
     The deviation of the noise is near the unit in which ratings are learned, so vectors' L2 is the
-    `relative_noise`, and shrinks what noise alone would show to nothing; that of biases is as the
-    shrinkage of damped means, over the mean number of ratings of a user and of an item.
+    `relative_noise`, and shrinks what noise alone would show to nothing; that of biases is the
+    damping that they ask for (`estimated_damping`), over the mean number of ratings of a user and
+    of an item.
     """
     means = [
         len(data) / max(1, int(np.count_nonzero(n))) for n in (data.user_counts, data.item_counts)
     ]
-    users, items = (damping / max(1.0, m) for damping, m in zip(DAMPING, means, strict=True))
+    dampings = estimated_damping(data)
+    users, items = (damping / max(1.0, m) for damping, m in zip(dampings, means, strict=True))
     return RatingPenalties(relative_noise(data), users, items)

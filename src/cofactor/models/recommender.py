@@ -92,19 +92,19 @@ class Recommender(Model[ConfigT]):
             raise ArgumentError("give users, or a history or features of an unseen user, not both.")
         run = run if run is not None else Run()
         allowed = _allowed(self.data, filters)
-        asked, batches = (
+        queries, batches = (
             user_batches(self, users, history, unknown)
             if features is None
             else profiled(self, history, features, unknown)
         )
-        lists = RerankedLists.of(self, rerank, len(asked), allowed)
+        lists = RerankedLists.of(self, rerank, len(queries), allowed)
         topk = self.topk if lists is None else lists.topk
         parts = []
         with run_context(run):
             for start, batch in batches:
                 seen = batch.seen if exclude_seen else None
                 best = topk(batch, k, excluded=seen, allowed=allowed, n_threads=run.n_threads)
-                part = asked.slice(start, len(batch))
+                part = queries.slice(start, len(batch))
                 parts.append(_item_table(self.data, part, best, "item_id"))
         name = "user_id" if history is None and features is None else "history"
         table = ranked(parts, name, "item_id")
@@ -113,7 +113,7 @@ class Recommender(Model[ConfigT]):
         return table
 
     def score(self, users: Any, items: Any = None) -> np.ndarray:
-        """Return the scores of items for users, by ids, float32 [n_users_asked, n_items_asked].
+        """Return the scores of items for users, by ids, float32 [n_users, n_items].
 
         Items are all of them in row order if None. Scores rank items for one user; their scale is
         the model's own."""
@@ -149,8 +149,8 @@ class Recommender(Model[ConfigT]):
             values[known] = self.predict_batch(self.user_batch(distinct), which, item_rows[known])
         if not known.all():
             unseen = self.fold_in(Histories.of([[]], self.data.n_items))
-            asked = item_rows[~known]
-            values[~known] = self.predict_batch(unseen, np.zeros(len(asked), np.int64), asked)
+            queries = item_rows[~known]
+            values[~known] = self.predict_batch(unseen, np.zeros(len(queries), np.int64), queries)
         return values
 
     def similar_items(
@@ -190,10 +190,10 @@ class Recommender(Model[ConfigT]):
         with run_context(run):
             best = self.similar_user_rows(rows, k, run.n_threads)
         question, rank, found, score = best.flat()
-        asked = self.data.users.take(rows[question])
+        queries = self.data.users.take(rows[question])
         table = pa.table(
             {
-                "asked": asked,
+                "query": queries,
                 "rank": rank,
                 "similar_user_id": self.data.users.take(found),
                 "score": score,
@@ -252,9 +252,9 @@ class Recommender(Model[ConfigT]):
         given = description if isinstance(description, (list, tuple)) else [description]
         matrix = self.described(given)
         best = self.similar_to_features(matrix, k, _allowed(self.data, filters))
-        asked = pa.array(np.arange(len(given)))
+        queries = pa.array(np.arange(len(given)))
         return ranked(
-            [_item_table(self.data, asked, best, "similar_item_id")],
+            [_item_table(self.data, queries, best, "similar_item_id")],
             "description",
             "similar_item_id",
         )
@@ -329,10 +329,10 @@ def _allowed(data: Interactions, filters: Filters | None) -> np.ndarray | None:
     return None if filters is None else filters.mask(data.items, data.catalogue)
 
 
-def _item_table(data: Interactions, asked: pa.Array, best: TopK, answer: str) -> pa.Table:
+def _item_table(data: Interactions, queries: pa.Array, best: TopK, answer: str) -> pa.Table:
     question, rank, found, score = best.flat()
     columns = {
-        "asked": asked.take(pa.array(question)),
+        "query": queries.take(pa.array(question)),
         "rank": pa.array(rank),
         answer: data.items.take(found),
     }

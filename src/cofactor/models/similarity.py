@@ -58,8 +58,8 @@ def nearest_users(
     from cofactor.kernels.cpu.history import scores_from_sparse
 
     indptr, users, positions = data.by_item
-    asked = Histories(data.indptr, data.item_rows, units, None, data.n_items).take(user_rows)
+    histories = Histories(data.indptr, data.item_rows, units, None, data.n_items).take(user_rows)
     scores = scores_from_sparse(
-        *asked.csr, indptr, users, units[positions], data.n_users, n_threads
+        *histories.csr, indptr, users, units[positions], data.n_users, n_threads
     )
     return best_others(scores, user_rows, k, n_threads=n_threads)

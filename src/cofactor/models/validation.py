@@ -106,11 +106,9 @@ def train_rmse(model: Recommender, part: Part) -> float:
     )
 
 
-def warm_ndcg(
-    model: Recommender, part: Part, users: np.ndarray, k: int = 10, *, n_threads: int = 1
-) -> float:
-    """Return nDCG@k over the items with training interactions alone, true ones included."""
-    return ndcg(model, part, users, k, allowed=model.data.item_counts > 0, n_threads=n_threads)
+def warm_ndcg(model: Recommender, part: Part, users: np.ndarray, *, n_threads: int = 1) -> float:
+    """Return nDCG@10 over the items with training interactions alone, true ones included."""
+    return ndcg(model, part, users, 10, allowed=model.data.item_counts > 0, n_threads=n_threads)
 
 
 def warm_users(part: Part, data: Interactions) -> np.ndarray:

@@ -116,7 +116,7 @@ def _holds(condition: Condition, text: str, catalogue: Catalogue) -> np.ndarray:
         return reduce(np.logical_or, [_holds(part, text, catalogue) for part in condition.parts])
     column = _column(condition, text, catalogue)
     try:
-        found = _tested(condition, text, column)
+        found = _test_column(condition, text, column)
     except (pa.ArrowException, OverflowError) as error:
         what = (
             f"column {condition.column!r} of {column.type} can't be compared with"
@@ -151,7 +151,7 @@ def _column(test: ColumnComparison, text: str, catalogue: Catalogue) -> pa.Array
     return chunk.dictionary_decode() if pa.types.is_dictionary(chunk.type) else chunk
 
 
-def _tested(test: ColumnComparison, text: str, column: pa.Array) -> pa.Array:
+def _test_column(test: ColumnComparison, text: str, column: pa.Array) -> pa.Array:
     if test.operator == "missing":
         return column.is_null(nan_is_null=pa.types.is_floating(column.type))
     if pa.types.is_null(column.type):

@@ -149,7 +149,7 @@ def unit_length(vectors: np.ndarray) -> np.ndarray:
 
 def nearest(
     units: np.ndarray,
-    asked: np.ndarray,
+    queries: np.ndarray,
     k: int,
     *,
     allowed: np.ndarray | None = None,
@@ -162,22 +162,24 @@ def nearest(
     units
         float32 [n, f]: vectors of length 1. Zero vectors stand for rows nothing is known of: they
         have no neighbours and are neighbours of none.
-    asked
+    queries
         Rows, int32 [B].
     k, allowed, n_threads
         As for `best_scores`.
     """
     known = np.asarray(units.any(axis=1))
     eligible = known if allowed is None else known & allowed
-    itself = one_each(asked)
-    best = best_dots(units[asked], units, k, excluded=itself, allowed=eligible, n_threads=n_threads)
-    count = np.where(known[asked], best.count, 0).astype(np.int32)
+    itself = one_each(queries)
+    best = best_dots(
+        units[queries], units, k, excluded=itself, allowed=eligible, n_threads=n_threads
+    )
+    count = np.where(known[queries], best.count, 0).astype(np.int32)
     return TopK(best.rows, best.scores, count)
 
 
 def best_others(
     scores: np.ndarray,
-    asked: np.ndarray,
+    queries: np.ndarray,
     k: int,
     *,
     allowed: np.ndarray | None = None,
@@ -189,13 +191,13 @@ def best_others(
     ----------
     scores
         float32 [B, n]; changed in place.
-    asked
+    queries
         Rows, int32 [B].
     k, allowed, n_threads
         As for `best_scores`.
     """
     scores[scores <= 0] = -np.inf
-    own = one_each(asked)
+    own = one_each(queries)
     return best_scores(scores, k, excluded=own, allowed=allowed, n_threads=n_threads)
 
 

@@ -120,23 +120,25 @@ def _latest(
     return held, users
 
 
-def _fitted_on(data: Interactions, asked: Interactions) -> np.ndarray:
+def _fitted_on(data: Interactions, held_out: Interactions) -> np.ndarray:
     """Which interactions are among those of a model, bool [n]."""
-    users = data.users.find(asked.users.arrow)[asked.user_rows].astype(np.int64)
-    items = data.items.find(asked.items.arrow)[asked.item_rows]
+    users = data.users.find(held_out.users.arrow)[held_out.user_rows].astype(np.int64)
+    items = data.items.find(held_out.items.arrow)[held_out.item_rows]
     pairs = data.user_rows.astype(np.int64) * data.n_items + data.item_rows
     return (users >= 0) & (items >= 0) & np.isin(users * data.n_items + items, pairs)
 
 
-def _shown(incumbent: Incumbent, asked: Interactions) -> np.ndarray:
+def _shown(incumbent: Incumbent, held_out: Interactions) -> np.ndarray:
     """Which interactions are with an item that had been shown to the user, bool [n]."""
     if not len(incumbent.shown_users):
-        return np.zeros(len(asked), bool)
-    users = asked.users.find(list(incumbent.shown_users)).astype(np.int64)
-    items = asked.items.find(list(incumbent.shown_items))
+        return np.zeros(len(held_out), bool)
+    users = held_out.users.find(list(incumbent.shown_users)).astype(np.int64)
+    items = held_out.items.find(list(incumbent.shown_items))
     known = (users >= 0) & (items >= 0)
-    shown = users[known] * asked.n_items + items[known]
-    return np.isin(asked.user_rows.astype(np.int64) * asked.n_items + asked.item_rows, shown)
+    shown = users[known] * held_out.n_items + items[known]
+    return np.isin(
+        held_out.user_rows.astype(np.int64) * held_out.n_items + held_out.item_rows, shown
+    )
 
 
 def _pasts(history: Interactions, users: np.ndarray) -> list[Any]:

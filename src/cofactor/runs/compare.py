@@ -269,10 +269,10 @@ def compare(
             run.progress.say(f"{label} failed: {one}")
         else:
             fits[label] = one
-    return _compared(data, parts, fits, failures, run)
+    return _compare(data, parts, fits, failures, run)
 
 
-def _compared(
+def _compare(
     data: Interactions, parts: Split, fits: Mapping[str, Fit], failures: dict[str, str], run: Run
 ) -> Compared:
     """The table, with tests of all models and of the lists that were reranked."""

@@ -40,7 +40,7 @@ def measured(
     if run.engine is None:
         for label, model in entries.items():
             run.progress.say(f"fitting {label}")
-            yield _measured(label, model, ComparisonBench(parts, metrics, rules, run))
+            yield _measure(label, model, ComparisonBench(parts, metrics, rules, run))
         return
     shared = run.engine.share(ComparisonBench(parts, metrics, rules, run.alone()))
     pieces = ((label, run.engine.share(model), shared) for label, model in entries.items())
@@ -62,11 +62,11 @@ def shipped(
     label: str, model: Recommender, bench: ComparisonBench
 ) -> tuple[ShippedModel, float, list[Result]] | str:
     """Return a model fitted and measured, for another process."""
-    found = _measured(label, model.clone(), bench)
+    found = _measure(label, model.clone(), bench)
     return found if isinstance(found, str) else (ShippedModel(found.model), *found[1:])
 
 
-def _measured(label: str, model: Recommender, bench: ComparisonBench) -> Fit | str:
+def _measure(label: str, model: Recommender, bench: ComparisonBench) -> Fit | str:
     run = bench.run
     try:
         model, seconds = _fit(model, bench.parts, run)

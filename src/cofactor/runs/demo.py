@@ -187,10 +187,10 @@ def _liked(data: Interactions, user_row: int, count: int = 6) -> list[int]:
     return [int(item) for item in mine.item_rows[order][:count]]
 
 
-def _reasons(model: Recommender, table: RankedTable, **asked: Any) -> list[Explanation]:
+def _reasons(model: Recommender, table: RankedTable, **whose: Any) -> list[Explanation]:
     if not model.traits.explains:
         return []
-    return [model.explain(item=item, **asked) for item in table.ids]
+    return [model.explain(item=item, **whose) for item in table.ids]
 
 
 def _neighbours(model: Recommender) -> tuple[str, RankedTable]:

@@ -184,7 +184,7 @@ def _logged(
     target, q_logged, q_target = np.ones_like(rewards), rewards * 0, rewards * 0
     for start in range(0, len(lists), _BLOCK):
         block = range(start, min(start + _BLOCK, len(lists)))
-        batch, best = _ranked(lists, model, block, max(exploration.pool, positions))
+        batch, best = _rank(lists, model, block, max(exploration.pool, positions))
         for at, place in enumerate(block):
             one = _one_list(lists, model, place, positions)
             guess = guesses[int(groups[place]) % 2]
@@ -241,7 +241,7 @@ def _guess(lists: LoggedLists, rewards: np.ndarray, used: np.ndarray, ids: IdMap
     return _ItemGuess(by_position, factors, by_row)
 
 
-def _ranked(
+def _rank(
     lists: LoggedLists, model: Recommender, block: range, width: int
 ) -> tuple[UserBatch, TopK]:
     """The policy's best items for the users of some lists, as they were before each list."""

@@ -16,7 +16,7 @@ from cofactor.artifact.format import Manifest
 from cofactor.base.config import Config
 from cofactor.base.errors import ArtifactError, CofactorError
 from cofactor.data.interactions import KEEP
-from cofactor.data.readers.event_store import ASKED
+from cofactor.data.readers.event_store import URL_PARAMETERS
 from cofactor.data.readers.sources import is_url
 from cofactor.data.readers.sql import last_event
 from cofactor.models import registry
@@ -119,14 +119,14 @@ def _known(kind: type[_Given], record: Mapping[str, Any]) -> _Given:
 def overridden(kept: _Given, given: _Given) -> _Given:
     """Return what was kept, with what is given and isn't as usual in its place."""
     usual = type(given)()
-    asked = {
+    changed = {
         field.name: getattr(given, field.name)
         for field in fields(given)
         if getattr(given, field.name) != getattr(usual, field.name)
     }
-    if isinstance(kept, Reading) and "more" in asked:
-        asked["more"] = {**kept.more, **asked["more"]}
-    return replace(kept, **asked)
+    if isinstance(kept, Reading) and "more" in changed:
+        changed["more"] = {**kept.more, **changed["more"]}
+    return replace(kept, **changed)
 
 
 def bounded(source: Any, known: Mapping[str, int] = {}) -> tuple[Any, dict[str, int]]:
@@ -144,17 +144,17 @@ def bounded(source: Any, known: Mapping[str, int] = {}) -> tuple[Any, dict[str, 
     before = known.get(name, 0)
     # A store that is shorter than it was is another one in the same place.
     span = {"until": last} | ({"after": before} if 0 < before <= last else {})
-    place, _, asked = source.partition("?")
-    return f"{place}?{urlencode({**span, **dict(parse_qsl(asked))})}", {name: last}
+    place, _, query = source.partition("?")
+    return f"{place}?{urlencode({**span, **dict(parse_qsl(query))})}", {name: last}
 
 
 def store_name(url: str) -> str:
     """Return the URL under which a store is remembered: no password, nothing of what is read."""
-    place, _, asked = url.partition("?")
+    place, _, query = url.partition("?")
     if place.startswith("sqlite:///"):
         return f"sqlite:///{Path(place.removeprefix('sqlite:///')).absolute()}"
     parts = urlsplit(place)
     login, at, host = parts.netloc.rpartition("@")
-    rest = [pair for pair in parse_qsl(asked) if pair[0] not in (*ASKED, *_SECRET)]
+    rest = [pair for pair in parse_qsl(query) if pair[0] not in (*URL_PARAMETERS, *_SECRET)]
     name = f"postgresql://{login.partition(':')[0]}{at}{host}{parts.path}"
     return f"{name}?{urlencode(sorted(rest))}" if rest else name

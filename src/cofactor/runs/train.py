@@ -205,7 +205,7 @@ def _carry_out(
     if parts is not None:
         result = evaluate(fitted, parts, metrics, run=run)
         baselines = measure_baselines(fitted, result, parts, plan.train, run)
-    comparison = _compared(fitted, parts, run)
+    comparison = _compare(fitted, parts, run)
     against = None if old is None else _against(fitted, old, plan.data, limits, run)
     kept = _kept(result, baselines) | ({} if against is None else {"against": against})
     curves = {"measured" if result is not None else "saved": fitted.curve}
@@ -318,7 +318,7 @@ def _fit_again(
     return _fit(kept_at.of(type(measured)(config), "second"), data, None, limits, run)
 
 
-def _compared(model: Recommender, parts: Split | None, run: Run) -> Any:
+def _compare(model: Recommender, parts: Split | None, run: Run) -> Any:
     """What features cost, in models with content: taken on validation data when fitted, else on
     the test part, which decides nothing.
     """

@@ -37,7 +37,6 @@ _BUCKETS = (
 )
 _KEPT = 60_000
 _MINUTE = 60.0
-_log = logging.getLogger("cofactor.service")
 
 
 class Telemetry:
@@ -201,13 +200,11 @@ class JsonLines(logging.Formatter):
 _LOGS = (("cofactor.service", logging.INFO), ("uvicorn.error", logging.WARNING))
 
 
-def log_to(stream: Any = None, *, beside: bool = False) -> Callable[[], None]:
-    """Send the service's log, and the server's warnings, to a stream as JSON lines.
+def log_to_stderr(*, beside: bool = False) -> Callable[[], None]:
+    """Send the service's log, and the server's warnings, to stderr as JSON lines.
 
     Parameters
     ----------
-    stream
-        Where to; None for stderr.
     beside
         Whether a thread writes them: with a line a request, a slow terminal or disk would otherwise
         stand before the answers.
@@ -218,7 +215,7 @@ def log_to(stream: Any = None, *, beside: bool = False) -> Callable[[], None]:
         Writes what waits; from then on lines are written at once. To be called before the process
         ends.
     """
-    handler = logging.StreamHandler(stream if stream is not None else sys.stderr)
+    handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(JsonLines())
     if not beside:
         _use(handler)

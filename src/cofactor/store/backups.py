@@ -101,8 +101,13 @@ def backup(
         for made in (room, beside):
             os.chmod(made, 0o600)  # it holds what people did
             sync(made)
+        # Both manifests are there while the file is replaced, so that at any moment one of them
+        # describes it.
+        os.replace(beside, _coming(target))
+        sync(target.parent)
         os.replace(room, target)
-        os.replace(beside, manifest_path(target))
+        sync(target.parent)
+        os.replace(_coming(target), manifest_path(target))
         sync(target.parent)
     return manifest
 
@@ -117,7 +122,40 @@ def verify(path: str | os.PathLike[str]) -> BackupManifest:
         If it differs from its manifest: how.
     """
     file = Path(path)
-    beside = manifest_path(file)
+    manifest = _manifest_of(file)
+    _checked(file)
+    rows = _row_counts(file)
+    wrong = [
+        f"{name} has {rows.get(name, 0):,} rows, not {n:,}"
+        for name, n in manifest.rows.items()
+        if rows.get(name) != n
+    ]
+    if wrong:
+        raise StoreFormatError(f"{file} isn't as its manifest says: {'; '.join(wrong)}.")
+    return manifest
+
+
+def _manifest_of(file: Path) -> BackupManifest:
+    """The manifest that describes a file; where a new backup was cut off after its file took the
+    old one's place, its manifest takes the old one's.
+    """
+    beside, coming = manifest_path(file), _coming(file)
+    if coming.is_file() and file.is_file():
+        with contextlib.suppress(StoreFormatError):
+            found = _described(file, coming)
+            with contextlib.suppress(OSError):  # it can be read where nothing may be written
+                os.replace(coming, beside)
+            return found
+    return _described(file, beside)
+
+
+def _coming(path: Path) -> Path:
+    """Where the manifest of a backup that is about to take a place stands."""
+    return path.with_name(path.name + ".json.new")
+
+
+def _described(file: Path, beside: Path) -> BackupManifest:
+    """A manifest, if it describes a file."""
     for needed in (file, beside):
         if not needed.is_file():
             raise StoreFormatError(f"there is no {needed}; a backup is a file and its manifest.")
@@ -134,15 +172,6 @@ def verify(path: str | os.PathLike[str]) -> BackupManifest:
             f"{file} isn't the file that its manifest describes (size or checksum differ): it is"
             " damaged."
         )
-    _checked(file)
-    rows = _row_counts(file)
-    wrong = [
-        f"{name} has {rows.get(name, 0):,} rows, not {n:,}"
-        for name, n in manifest.rows.items()
-        if rows.get(name) != n
-    ]
-    if wrong:
-        raise StoreFormatError(f"{file} isn't as its manifest says: {'; '.join(wrong)}.")
     return manifest
 
 

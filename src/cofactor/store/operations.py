@@ -100,7 +100,7 @@ def append_events(work: Work, rows: Sequence[EventRow]) -> Ack:
     values = [(*row[:5], work.now if row[5] is None else row[5], work.now) for row in fresh]
     stored = work.session.run_many(_INSERT, values)
     if stored < len(fresh):
-        users = _compared(work, fresh, before)
+        users = _compare(work, fresh, before)
     work.deltas["events"] += stored
     work.deltas["users"] += len(users - alive)
     seq = before
@@ -252,7 +252,7 @@ def _without_repeats(rows: Sequence[EventRow]) -> list[EventRow]:
     return list(by_id.values())
 
 
-def _compared(work: Work, rows: Sequence[EventRow], before: int) -> set[str]:
+def _compare(work: Work, rows: Sequence[EventRow], before: int) -> set[str]:
     """Compare a request with what is stored under its ids; return the users of the events that
     are new.
     """

@@ -14,6 +14,7 @@ import msgspec
 
 from cofactor.base.disk import sync
 from cofactor.base.errors import ArgumentError
+from cofactor.base.names import without_password
 from cofactor.store.database import Database, Row, Session
 from cofactor.store.exceptions import (
     StoreBusyError,
@@ -269,6 +270,6 @@ def path_of(url: str) -> Path:
     if not rest.startswith("sqlite:///") or rest == "sqlite:///":
         raise ArgumentError(
             "a store's URL must be like sqlite:///folder/events.db or postgresql://host/name, not"
-            f" {url!r}."
+            f" {without_password(url)!r}."
         )
     return Path(unquote(rest.removeprefix("sqlite:///")))

@@ -17,19 +17,18 @@ from cofactor.base.page import page, section, write_page
 from cofactor.base.svg import Axes, Series, chart
 
 _TRAIN = "train "
+_PAST = 0.6  # how much of it stays in a smoothed curve
 _FEW = 20  # epochs up to which a curve is drawn as it is
 
 
-def smoothed(values: np.ndarray, weight: float = 0.6) -> np.ndarray:
-    """Return the mean of two running means ``m_t = w m_{t−1} + (1 − w) x_t``, one from the start
-    and one from the end, so that it doesn't lag; each is corrected for its start, NaN is skipped.
+def smoothed(values: np.ndarray) -> np.ndarray:
+    """Return the mean of two running means ``m_t = .6 m_{t−1} + .4 x_t``, one from the start and
+    one from the end, so that it doesn't lag; each is corrected for its start, NaN is skipped.
 
     Parameters
     ----------
     values
         float [epochs].
-    weight
-        ``w`` in 0..1: how much of the past stays; 0 returns the values.
 
     Returns
     -------
@@ -37,15 +36,15 @@ def smoothed(values: np.ndarray, weight: float = 0.6) -> np.ndarray:
         float64 [epochs].
     """
     x = np.asarray(values, np.float64)
-    return (_running(x, weight) + _running(x[::-1], weight)[::-1]) / 2
+    return (_running(x) + _running(x[::-1])[::-1]) / 2
 
 
-def _running(values: np.ndarray, weight: float) -> np.ndarray:
+def _running(values: np.ndarray) -> np.ndarray:
     result = np.empty(len(values), np.float64)
     mean = total = 0.0
     for n, value in enumerate(values):
         if not np.isnan(value):
-            mean, total = weight * mean + (1 - weight) * value, weight * total + (1 - weight)
+            mean, total = _PAST * mean + (1 - _PAST) * value, _PAST * total + (1 - _PAST)
         result[n] = mean / total if total else np.nan
     return result
 

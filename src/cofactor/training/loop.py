@@ -113,7 +113,7 @@ def fit(
             facts = dict(learner.run_epoch(epoch))
             rate = epoch.rate(learner.steps - 1, learner.steps)
             state.record(facts, rate, time.perf_counter() - at)
-            stop = _measured(state, learner, control, epoch, facts)
+            stop = _measure(state, learner, control, epoch, facts)
             task.advance(int(learner.steps == 1), epoch=state.epoch, **facts)
             now = time.perf_counter()
             late = control.max_time is not None and 2 * now - at - began > control.max_time
@@ -137,7 +137,7 @@ def _step_done(
         state.save(saved)
 
 
-def _measured(
+def _measure(
     state: TrainingState,
     learner: Learner,
     control: Control,

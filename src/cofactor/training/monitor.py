@@ -38,13 +38,10 @@ class EarlyStopping:
         still remembered).
     higher_is_better
         The metric's direction.
-    min_delta
-        By how much the best has to be exceeded to count, at least 0.
     """
 
     patience: int
     higher_is_better: bool
-    min_delta: float = 0.0
     best: float = math.nan
     best_epoch: int = -1
     waited: int = 0
@@ -54,7 +51,7 @@ class EarlyStopping:
         improvement.
         """
         gain = value - self.best if self.higher_is_better else self.best - value
-        improved = not math.isnan(value) and (self.best_epoch < 0 or gain > self.min_delta)
+        improved = not math.isnan(value) and (self.best_epoch < 0 or gain > 0)
         if improved:
             self.best, self.best_epoch, self.waited = value, epoch, 0
         else:

@@ -9,7 +9,6 @@ from benchmarks.panel import simulated
 from cofactor.base import memory
 from cofactor.base.errors import ArgumentError, MemoryLimitError
 from cofactor.base.run import Run
-from cofactor.data.histories import Histories
 from cofactor.data.interactions import Interactions
 from cofactor.data.splits import split
 from cofactor.models.implicit import graph_filter, truncated_svd
@@ -17,6 +16,7 @@ from cofactor.models.implicit.graph_filter import GraphFilter
 from cofactor.models.implicit.linear import by_user_and_item
 from cofactor.models.implicit.truncated_svd import item_vectors
 from cofactor.models.validation import ndcg
+from models.implicit.dense_checks import all_weights, dense, small_data
 
 N_USERS, N_ITEMS = 43, 27
 ONE = Run(threads=1)
@@ -24,25 +24,7 @@ ONE = Run(threads=1)
 
 @pytest.fixture(scope="module")
 def data():
-    generator = np.random.default_rng(5)
-    taken = generator.random((N_USERS, N_ITEMS)) < np.linspace(0.05, 0.5, N_ITEMS)
-    taken[3], taken[:, 4] = False, False
-    users, items = np.nonzero(taken)
-    values = generator.integers(1, 6, len(users)).astype(np.float32)
-    return Interactions.from_rows(users, items, values, users=N_USERS, items=N_ITEMS)
-
-
-def dense(data, values=None):
-    x = np.zeros((data.n_users, data.n_items))
-    x[data.user_rows, data.item_rows] = 1.0 if values is None else values
-    return x
-
-
-def all_weights(model):
-    """w, float64 [n_items, n_items], row by row: the scores of a history of one item."""
-    n_items = model.data.n_items
-    histories = Histories.of([[i] for i in range(n_items)], n_items)
-    return model.score_batch(model.fold_in(histories)).astype(np.float64)
+    return small_data(N_USERS, N_ITEMS)
 
 
 def expected(x, config):

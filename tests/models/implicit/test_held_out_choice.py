@@ -17,6 +17,7 @@ from cofactor.data.splits import split
 from cofactor.data.synthetic import shop
 from cofactor.models import registry
 from cofactor.models.implicit import held_out_choice
+from cofactor.models.implicit.bpr import BPR
 from cofactor.models.implicit.held_out_choice import Usual
 from cofactor.models.implicit.ials import IALS
 from cofactor.models.implicit.ials_defaults import NOISE_SHARE
@@ -93,12 +94,11 @@ def quarter(monkeypatch: Any) -> list[float]:
     return asked
 
 
-KINDS = pytest.mark.parametrize("kind", [LogisticMF, IALS])
+KINDS = pytest.mark.parametrize("kind", [LogisticMF, IALS, BPR])
 
 
 def l2_of(model: Any) -> float:
-    logistic = isinstance(model, LogisticMF)
-    return model._l2 if logistic else model._equations.config.regularization
+    return model._equations.config.regularization if isinstance(model, IALS) else model._l2
 
 
 @KINDS

@@ -11,20 +11,15 @@ from cofactor.data.interactions import Interactions
 from cofactor.models.implicit import ials_defaults
 from cofactor.models.implicit.ials import IALS
 from cofactor.models.implicit.normal_equations import NormalEquations
+from models.implicit.dense_checks import random_pairs
 
 RUN = Run(threads=1)
-
-
-def random(n_users: int, n_items: int, share: float) -> Interactions:
-    rng = np.random.default_rng(0)
-    users, items = np.nonzero(rng.random((n_users, n_items)) < share)
-    return Interactions.from_rows(users, items, users=n_users, items=n_items)
 
 
 @pytest.mark.parametrize("share", [0.06, 0.2])
 @pytest.mark.parametrize("settings", [{}, {"unobserved_weight": 0.05}, {"frequency_exponent": 0.5}])
 def test_default_regularization_shrinks_noise_but_not_what_is_stronger(share, settings) -> None:
-    noise = random(300, 200, share)
+    noise = random_pairs(300, 200, share)
     model = IALS(factors=8, epochs=20, solver="cholesky", **settings).fit(noise, run=RUN)
     scores = model.user_factors @ model.item_factors.T
     sizes = np.linalg.svd(scores, compute_uv=False)
@@ -40,7 +35,7 @@ def test_default_regularization_shrinks_noise_but_not_what_is_stronger(share, se
 
 
 def test_alpha0_and_the_regularization_are_moved_apart() -> None:
-    data = random(60, 40, 0.2)
+    data = random_pairs(60, 40, 0.2)
     ridges = {}
     for alpha0 in (0.1, 0.4):
         for beta0 in (None, 0.1, 0.0):
@@ -55,7 +50,7 @@ def test_alpha0_and_the_regularization_are_moved_apart() -> None:
 
 
 def test_the_default_keeps_the_l2_where_alpha0_is_moved() -> None:
-    data = random(60, 40, 0.2)
+    data = random_pairs(60, 40, 0.2)
     means = [
         NormalEquations.of(IALS(unobserved_weight=a).config, data).ridge(data.indptr, 40).mean()
         for a in (0.01, 0.1, 1.0)
@@ -64,7 +59,7 @@ def test_the_default_keeps_the_l2_where_alpha0_is_moved() -> None:
 
 
 def test_default_factors_grow_with_the_data_and_stay_within_the_stated_memory(monkeypatch) -> None:
-    small, large = random(50, 40, 0.2), random(1500, 900, 0.08)
+    small, large = random_pairs(50, 40, 0.2), random_pairs(1500, 900, 0.08)
     assert ials_defaults.n_factors(small) == 32
     assert ials_defaults.n_factors(large) == int(np.sqrt(len(large)) / 2) // 16 * 16 > 100
     assert IALS(epochs=1).fit(small, run=RUN).item_factors.shape == (40, 32)
@@ -73,7 +68,7 @@ def test_default_factors_grow_with_the_data_and_stay_within_the_stated_memory(mo
 
 
 def test_a_loaded_model_answers_by_the_same_regularization() -> None:
-    data = random(60, 40, 0.2)
+    data = random_pairs(60, 40, 0.2)
     model = IALS(confidence="log").fit(data, run=RUN)
     loaded = IALS.from_state(model.config, model.state(), data)
     histories = data.histories(np.arange(9))

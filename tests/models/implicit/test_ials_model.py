@@ -11,7 +11,10 @@ from cofactor.data.histories import Histories
 from cofactor.data.interactions import Interactions
 from cofactor.data.synthetic import shop
 from cofactor.models.implicit.ials import IALS, IALSConfig
+from cofactor.models.implicit.ials_learner import IALSLearner
 from cofactor.models.implicit.normal_equations import NormalEquations
+from cofactor.training.learner import Epoch
+from cofactor.training.schedule import Schedule
 
 N_USERS, N_ITEMS = 23, 17
 RUN = Run(seed=4, threads=1)
@@ -136,6 +139,31 @@ def test_default_unobserved_weight_is_ten_times_the_density_among_known_users_an
         np.testing.assert_allclose(model.state()["alpha0"], [10 * density], rtol=1e-12)
     given = IALS(factors=2, epochs=1, unobserved_weight=0.25).fit(data, run=RUN)
     assert given.state()["alpha0"].tolist() == [0.25]
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {},
+        {"solver": "subspace", "block_size": 2},
+        {"item_weight_power": 0.7},
+        {"unobserved_regularization": 0.0, "cg_steps": 1},
+    ],
+)
+def test_loss_of_an_epoch_is_the_objective_per_interaction(settings):
+    data, alpha = interactions(), 0.1
+    given = {"factors": 5, "confidence": "linear", "regularization": 0.003}
+    config = IALSConfig(**given, unobserved_weight=alpha, **settings)
+    learner = IALSLearner(NormalEquations.of(config, data), data, RUN)
+    for number in range(3):
+        facts = learner.run_epoch(Epoch(number, 3, Schedule(), lambda: None))
+        x, y = learner.x.astype(np.float64), learner.y.astype(np.float64)
+        observed = np.zeros((N_USERS, N_ITEMS))
+        observed[data.user_rows, data.item_rows] = 1.0 + data.weights
+        pairs = observed * (1.0 - x @ y.T) ** 2 + alpha * (x @ y.T) ** 2
+        c = 1.0 if learner.shares is None else learner.shares
+        norms = learner.user_ridge @ (x**2).sum(axis=1) + learner.item_ridge @ (y**2).sum(axis=1)
+        assert facts["loss"] == pytest.approx(((c * pairs).sum() + norms) / len(data), rel=1e-5)
 
 
 def test_item_weight_power_minimises_the_documented_loss():

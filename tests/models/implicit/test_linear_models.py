@@ -14,6 +14,7 @@ from cofactor.models.implicit import ease as ease_module
 from cofactor.models.implicit.ease import EASE
 from cofactor.models.implicit.item_knn import ItemKNN
 from cofactor.models.noise import relative_noise
+from models.implicit.dense_checks import all_weights, dense, small_data
 
 N_USERS, N_ITEMS = 41, 23
 ONE = Run(threads=1)
@@ -21,24 +22,7 @@ ONE = Run(threads=1)
 
 @pytest.fixture(scope="module")
 def data():
-    generator = np.random.default_rng(5)
-    taken = generator.random((N_USERS, N_ITEMS)) < np.linspace(0.05, 0.5, N_ITEMS)
-    taken[3], taken[:, 4] = False, False
-    users, items = np.nonzero(taken)
-    values = generator.integers(1, 6, len(users)).astype(np.float32)
-    return Interactions.from_rows(users, items, values, users=N_USERS, items=N_ITEMS)
-
-
-def dense(data, values=None):
-    x = np.zeros((data.n_users, data.n_items))
-    x[data.user_rows, data.item_rows] = 1.0 if values is None else values
-    return x
-
-
-def all_weights(model):
-    """w, float64 [n_items, n_items], row by row: the scores of a history of one item."""
-    histories = Histories.of([[i] for i in range(N_ITEMS)], N_ITEMS)
-    return model.score_batch(model.fold_in(histories)).astype(np.float64)
+    return small_data(N_USERS, N_ITEMS)
 
 
 def test_ease_weights_equal_the_closed_form(data):

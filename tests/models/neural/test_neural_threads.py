@@ -20,7 +20,7 @@ from contract.cases import CASES
 from contract.conftest import N_ITEMS, data_for
 
 NAMES = ("mlp", "neumf", "collab_fnet", "lstm_rating", "two_tower")
-THREADS, ANSWERS = 8, 200
+THREADS, ANSWERS = 8, 100
 
 
 @cache

@@ -17,8 +17,9 @@ from cofactor.base.errors import ArgumentError
 from cofactor.base.run import Run
 from cofactor.data.histories import Histories
 from cofactor.data.interactions import Interactions
-from cofactor.models import registry
+from cofactor.models import blend_settings, registry
 from cofactor.models.sequence import next_losses, transformer_module
+from cofactor.models.sequence.token_batches import Augmentation, augmented
 from cofactor.models.sequence.transformer import PRESETS
 
 RUN = Run(seed=1, threads=1)
@@ -43,7 +44,7 @@ SETTINGS = [
     ("transformer", {"gated": True, "heads": 4, "loss": "sampled_softmax", "negatives": 10}),
     ("transformer", {"positions": "learned", "low_pass": 0.3, "heads": 2}),
     ("transformer", {"positions": "none", "loss": "gbce", "negatives": 8}),
-    ("gru4rec", {"blocks": 2}),
+    ("gru4rec", {"blocks": 2, "event_dropout": 0.3, "reversal": 0.5}),
     ("gru4rec", {"loss": "bpr_max", "negatives": 12}),
 ]
 
@@ -157,16 +158,49 @@ def test_softmax_in_bfloat16_is_near_the_one_in_float32() -> None:
     torch.testing.assert_close(found[1], found[0], rtol=0.02, atol=0.004)
 
 
-def test_attention_in_bfloat16_is_near_the_one_in_float32() -> None:
+def attention_of(dropout: float) -> transformer_module.Attention:
     config = registry.get("transformer").Config(factors=16, heads=2)
     torch.manual_seed(5)
-    attention, x = transformer_module.Attention(config).eval(), torch.randn(3, 7, 16)
+    shared = transformer_module.Dropout(transformer_module.Masks(dropout))
+    return transformer_module.Attention(config, shared)
+
+
+def test_attention_in_bfloat16_is_near_the_one_in_float32() -> None:
+    attention, x = attention_of(dropout=0.0).eval(), torch.randn(3, 7, 16)
     with torch.no_grad():
         exact = attention(x)
         with torch.autocast("cpu", torch.bfloat16):
             low = attention(x)
     assert low.dtype == torch.bfloat16
     torch.testing.assert_close(low.float(), exact, rtol=0.05, atol=0.01)
+
+
+def test_attention_with_dropout_drops_weights_and_is_else_the_fused_one() -> None:
+    attention, x = attention_of(dropout=0.5), torch.randn(3, 7, 16)
+    masks = attention.dropout.masks
+    masks.kept = {torch.float32: torch.ones(3 * 2 * 7 * 7)}
+    exact = attention.eval()(x)
+    torch.testing.assert_close(attention.train()(x), exact, rtol=1e-5, atol=1e-6)
+    masks.kept = {torch.float32: torch.zeros(3 * 2 * 7 * 7)}
+    nothing = attention.output.bias.expand(3, 7, 16)
+    torch.testing.assert_close(attention(x), nothing)
+
+
+def test_windows_lose_events_and_are_read_from_their_end() -> None:
+    rows = np.array([[1, 2, 3, 4, 5, 6, 7, 8], [9, 10, 11, -1, -1, -1, -1, -1]], np.int32)
+    draws = np.random.default_rng(0)
+    turned = augmented(rows, Augmentation(reversal=1.0), draws)
+    assert turned.tolist() == [[8, 7, 6, 5, 4, 3, 2, 1], [11, 10, 9, -1, -1, -1, -1, -1]]
+    assert np.array_equal(augmented(rows, Augmentation(reversal=1e-9), draws), rows)
+    thinned = augmented(np.repeat(rows, 500, 0), Augmentation(event_dropout=0.5), draws)
+    lengths = (thinned >= 0).sum(1)
+    assert thinned.shape[1] == lengths.max()
+    assert lengths.min() == 2
+    assert lengths[:500].mean() == pytest.approx(4, abs=0.3)
+    for row, length in zip(thinned.tolist(), lengths, strict=True):
+        assert row[:length] == sorted(row[:length])
+        assert set(row[length:]) <= {-1}
+    assert {tuple(row[:2]) for row in thinned[500:].tolist()} == {(9, 10), (9, 11), (10, 11)}
 
 
 def test_dropout_leaves_out_its_share_and_keeps_the_mean() -> None:
@@ -196,6 +230,14 @@ def test_gbce_without_calibration_is_binary_cross_entropy() -> None:
 def test_every_preset_is_a_valid_configuration() -> None:
     for name, settings in PRESETS.items():
         assert registry.get("transformer").Config(**settings), name
+    for name, settings in blend_settings.PRESETS.items():
+        assert registry.create("blend", **settings).parts, name
+
+
+def test_the_board_of_beauty_shows_the_transformer_that_its_blend_begins_with() -> None:
+    name = "amazon-beauty-5core"
+    parts = registry.create("blend", **blend_settings.PRESETS[name]).parts
+    assert parts[0].config == registry.get("transformer").Config(**PRESETS[name])
 
 
 def test_settings_that_contradict_are_refused() -> None:

@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 
 from cofactor.service.http.app import build
+from cofactor.service.http.keys import Keys
 from cofactor.service.settings import Settings
 from cofactor.store import open_store
 
@@ -43,11 +44,14 @@ def chromium() -> str | None:
 
 
 @contextlib.contextmanager
-def served_page(models: Path, store: str, settings: Settings | None = None) -> Iterator[str]:
+def served_page(
+    models: Path, store: str, settings: Settings | None = None, keys: Keys | None = None
+) -> Iterator[str]:
     """A service on a port of its own, in a thread."""
     import uvicorn
 
-    app = build(models, open_store(store), settings or Settings(max_waiting=60.0))
+    settings = settings or Settings(max_waiting=60.0)
+    app = build(models, open_store(store), settings, keys)
     with socket.socket() as listening:
         listening.bind(("127.0.0.1", 0))
         server = uvicorn.Server(uvicorn.Config(app, log_config=None, lifespan="on", ws="none"))
@@ -56,7 +60,7 @@ def served_page(models: Path, store: str, settings: Settings | None = None) -> I
         while not server.started:
             assert thread.is_alive()
             time.sleep(0.02)
-        yield f"http://127.0.0.1:{listening.getsockname()[1]}"
+        yield f"http://127.0.0.1:{listening.getsockname()[1]}{settings.root_path}"
         server.should_exit = True
         thread.join(20)
 

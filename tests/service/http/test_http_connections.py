@@ -139,29 +139,30 @@ def test_a_head_of_megabytes_is_refused_early(folder: Path, events: str) -> None
 def test_answers_that_nobody_reads_hold_little_and_end(
     folder: Path, events: str, request_: bytes
 ) -> None:
-    async def play(port: int, context: Any) -> tuple[int, int, float]:
+    async def play(port: int, context: Any) -> tuple[int, int, bool]:
         made = socket.create_connection(("127.0.0.1", port))
         made.setblocking(False)
-        sent, raw = 0, request_ * 2_000
-        began = time.monotonic()
-        while time.monotonic() - began < 5:
+        sent, cut, raw = 0, False, request_ * 2_000
+        # In each step of the loop the service has its turn: it is slow where the machine is.
+        for _ in range(2_000):
             try:
                 sent += made.send(raw[:65_536])
             except BlockingIOError:
                 await asyncio.sleep(0.01)
             except ConnectionError:
+                cut = True
                 break
             else:
                 await asyncio.sleep(0)
         made.close()
         # Others are answered all the while.
         status, *_ = await (await Line.to(port)).ask(HEALTH)
-        return sent, status, time.monotonic() - began
+        return sent, status, cut
 
     settings = Settings(max_waiting=60.0, send_seconds=0.4, idle_seconds=2.0)
-    sent, status, seconds = serve_and_play(folder, events, play, settings)
+    sent, status, cut = serve_and_play(folder, events, play, settings)
     assert status == 200
-    assert seconds < 4.9, "it was cut off"
+    assert cut
     # What the system's own buffers hold, and no more than that.
     assert sent < 24 << 20
 
@@ -301,3 +302,70 @@ def test_half_a_request_that_ends_is_let_go_at_once(
 
     long = Settings(max_waiting=60.0, head_seconds=30.0, body_seconds=30.0, idle_seconds=30.0)
     assert serve_and_play(folder, events, play, long) < 3
+
+
+CHUNKED = (
+    b"POST /v1/events HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\n"
+    b"Transfer-Encoding: chunked\r\n\r\n"
+)
+# What comes first and then again and again, while the request never ends.
+ENDLESS = {
+    "digits of a chunk's size": (b"", b"0"),
+    "an extension of a chunk": (b"5;a=", b"b"),
+    "the line end behind a chunk": (b"1\r\n{", b"\r"),
+    "chunks of one byte": (b"", b"1\r\n \r\n"),
+    "trailers": (b"2\r\n{}\r\n0\r\n", b"X-A: b\r\n"),
+    "one trailer": (b"2\r\n{}\r\n0\r\nX-A: ", b"b"),
+}
+
+
+def test_chunks_that_drip_have_no_more_time(folder: Path, events: str) -> None:
+    async def dripped(port: int, first: bytes, again: bytes) -> float:
+        line = await Line.to(port)
+        line.send(HOT + CHUNKED + first)
+
+        async def drip() -> None:
+            while True:
+                line.send(again)
+                await asyncio.sleep(0.05)
+
+        dripping = asyncio.ensure_future(drip())
+        try:
+            return await ended(line, 5)
+        finally:
+            dripping.cancel()
+
+    async def play(port: int, _: Any) -> tuple[list[float], int]:
+        seconds = await asyncio.gather(*(dripped(port, *parts) for parts in ENDLESS.values()))
+        return seconds, (await (await Line.to(port)).ask(HOT))[0]
+
+    seconds, status = serve_and_play(folder, events, play, SHORT)
+    assert {what: n for what, n in zip(ENDLESS, seconds, strict=True) if n > 3} == {}
+    assert status == 200
+
+
+def test_chunks_without_end_are_refused_early_and_let_others_be_answered(
+    folder: Path, events: str
+) -> None:
+    async def flooded(port: int, first: bytes, again: bytes) -> tuple[int, float]:
+        line, other = await Line.to(port), await Line.to(port)
+        sent, worst, piece = 0, 0.0, again * (65_536 // len(again))
+        line.send(CHUNKED + first)
+        try:
+            while sent < 32 << 20:
+                line.send(piece)
+                await line.writer.drain()
+                sent += len(piece)
+                began = time.monotonic()
+                await other.ask(HOT)
+                worst = max(worst, time.monotonic() - began)
+        except ConnectionError:
+            pass
+        return sent, worst
+
+    async def play(port: int, _: Any) -> dict[str, tuple[int, float]]:
+        return {what: await flooded(port, *parts) for what, parts in ENDLESS.items()}
+
+    done = serve_and_play(folder, events, play, Settings(max_waiting=60.0, body_seconds=0.5))
+    assert {what: sent for what, (sent, _) in done.items() if sent >= 16 << 20} == {}
+    assert {what: worst for what, (_, worst) in done.items() if worst > 2} == {}

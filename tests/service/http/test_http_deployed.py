@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import shutil
 import socket
 import subprocess
 import threading
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -17,10 +15,9 @@ import pytest
 from cofactor.base.errors import ArgumentError
 from cofactor.client import Client, ServiceError
 from cofactor.data.interactions import Interactions
-from cofactor.service.http.app import build
 from cofactor.service.http.keys import Keys, new_key
 from cofactor.service.settings import Settings
-from cofactor.store import open_store
+from service.http.browsing import served_page
 from service.http.scenes import Start, ids_of
 
 PAGE = Path(__file__).parents[3] / "src" / "cofactor" / "service" / "page"
@@ -69,31 +66,13 @@ def test_probes_answer_by_any_name_and_nothing_else_does(start: Start) -> None:
     assert client.get("/v1/items", headers={"host": "10.1.2.3:8000"}).status_code == 421
 
 
-@contextlib.contextmanager
-def serving(folder: Path, store: str, keys: Keys | None, root: str = "") -> Iterator[str]:
-    """A service on a port, in a thread."""
-    import uvicorn
-
-    app = build(folder, open_store(store), Settings(max_waiting=60.0, root_path=root), keys)
-    with socket.socket() as listening:
-        listening.bind(("127.0.0.1", 0))
-        server = uvicorn.Server(uvicorn.Config(app, log_config=None, lifespan="on", ws="none"))
-        thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]})
-        thread.start()
-        while not server.started:
-            assert thread.is_alive()
-            time.sleep(0.02)
-        yield f"http://127.0.0.1:{listening.getsockname()[1]}{root}"
-        server.should_exit = True
-        thread.join(20)
-
-
 @pytest.fixture
 def keyed(folder: Path, tmp_path: Path) -> Iterator[tuple[str, str]]:
     """The address of a service that wants keys, under a path, and a key."""
     key = new_key(tmp_path / "keys", "admin")
     keys = Keys.read(tmp_path / "keys")
-    with serving(folder, f"sqlite:///{tmp_path / 'e.db'}", keys, "/recs") as url:
+    settings = Settings(max_waiting=60.0, root_path="/recs")
+    with served_page(folder, f"sqlite:///{tmp_path / 'e.db'}", settings, keys) as url:
         yield url, key
 
 

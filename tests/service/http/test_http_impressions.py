@@ -14,10 +14,10 @@ import httpx
 import pytest
 
 from cofactor.store import open_store
-from service.http.processes import serving
+from service.http.processes import client, serving
 
 SOAK = bool(os.environ.get("COFACTOR_SOAK"))
-KILLS = 30 if SOAK else 2
+KILLS = 30 if SOAK else 1
 
 
 @pytest.mark.parametrize(
@@ -57,11 +57,11 @@ def test_no_acknowledged_impression_is_lost_in_a_kill(
 
 def look(site: str, name: str, acknowledged: dict[str, tuple[str, ...]]) -> None:
     """Ask for lists until the service is gone, and note those that it says are logged."""
-    with httpx.Client() as client:
+    with client() as asking:
         for n in range(10**6):
             user = f"reader-{n % 90:02d}" if n % 2 else f"{name}-{n}"
             try:
-                answer = client.get(f"{site}/v1/users/{user}/recommendations?k=5", timeout=20)
+                answer = asking.get(f"{site}/v1/users/{user}/recommendations?k=5", timeout=20)
             except httpx.TransportError:
                 return
             found = answer.json()

@@ -14,7 +14,7 @@ import pytest
 from cofactor.artifact.save import save
 from cofactor.data.synthetic import shop
 from cofactor.models import registry
-from service.http.browsing import go, kept, opened_browser, served_page, visiting
+from service.http.browsing import go, kept, served_page, visiting
 
 VIEWS = (
     "explore",
@@ -30,12 +30,6 @@ VIEWS = (
 
 
 pytestmark = pytest.mark.browser
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    with opened_browser() as started:
-        yield started
 
 
 @pytest.fixture(scope="module")

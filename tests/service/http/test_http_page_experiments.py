@@ -16,15 +16,9 @@ from cofactor.models import registry
 from cofactor.service.experiments.experiment import AttributionRules, Experiments, parse_arms
 from cofactor.service.versions.versions import Folder
 from cofactor.store import Event, Impression, open_store
-from service.http.browsing import kept, opened_browser, served_page, visiting
+from service.http.browsing import kept, served_page, visiting
 
 pytestmark = pytest.mark.browser
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    with opened_browser() as started:
-        yield started
 
 
 DAY = 86_400

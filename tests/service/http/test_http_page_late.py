@@ -13,15 +13,9 @@ import pytest
 from cofactor.artifact.save import save
 from cofactor.data.synthetic import shop
 from cofactor.models import registry
-from service.http.browsing import go, opened_browser, served_page, visiting
+from service.http.browsing import go, served_page, visiting
 
 pytestmark = pytest.mark.browser
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    with opened_browser() as started:
-        yield started
 
 
 @pytest.fixture(scope="module")

@@ -14,7 +14,7 @@ import pytest
 
 from cofactor.artifact.save import save
 from cofactor.models import registry
-from service.http.browsing import go, kept, opened_browser, served_page, visiting
+from service.http.browsing import go, kept, served_page, visiting
 from service.http.illustrated import illustrated
 
 pytestmark = pytest.mark.browser
@@ -25,12 +25,6 @@ def send(site: str, path: str, body: Any) -> Any:
     asked = urllib.request.Request(site + path, raw, {"content-type": "application/json"})
     with urllib.request.urlopen(asked, timeout=30) as answer:
         return json.loads(answer.read())
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    with opened_browser() as started:
-        yield started
 
 
 @pytest.fixture(scope="module")

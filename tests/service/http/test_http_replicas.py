@@ -10,12 +10,11 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import httpx
 import numpy as np
 import pytest
 
 from cofactor.data.interactions import Interactions
-from service.http.processes import serving
+from service.http.processes import client, serving
 from service.http.scenes import ids_of
 from store.places import new_place
 
@@ -26,7 +25,7 @@ class Balancer:
     """Sends every request to the next of its replicas."""
 
     def __init__(self, urls: list[str]) -> None:
-        self.clients = [httpx.Client(base_url=url, timeout=30) for url in urls]
+        self.clients = [client(base_url=url, timeout=30) for url in urls]
         self.turns = itertools.cycle(self.clients)
 
     def post(self, path: str, body: dict[str, Any]) -> Any:

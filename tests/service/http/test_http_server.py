@@ -8,11 +8,10 @@ import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
-import httpx
 import pytest
 
 from cofactor.cli.main import main
-from service.http.processes import serving
+from service.http.processes import client, serving
 
 
 @pytest.fixture
@@ -25,15 +24,12 @@ def test_factorisation_is_served_without_torch_and_stops_in_order(
     served: tuple[subprocess.Popen[str], str],
 ) -> None:
     process, url = served
-    assert (
-        httpx.post(
-            url + "/v1/events", json={"events": [{"user_id": "u", "item_id": "book-03"}]}
-        ).status_code
-        == 200
-    )
-    assert httpx.get(url + "/v1/users/u/recommendations").json()["source"] == "personal"
-    assert "cofactor_events_total 1.0" in httpx.get(url + "/metrics").text
-    assert httpx.get(url + "/").headers["content-type"].startswith("text/html")
+    with client(base_url=url) as asking:
+        event = {"user_id": "u", "item_id": "book-03"}
+        assert asking.post("/v1/events", json={"events": [event]}).status_code == 200
+        assert asking.get("/v1/users/u/recommendations").json()["source"] == "personal"
+        assert "cofactor_events_total 1.0" in asking.get("/metrics").text
+        assert asking.get("/").headers["content-type"].startswith("text/html")
     maps = Path(f"/proc/{process.pid}/maps")
     if maps.exists():
         assert "libtorch" not in maps.read_text()
@@ -49,8 +45,9 @@ def test_every_request_is_logged_without_ids_or_bodies_if_asked_for(
     folder: Path, tmp_path: Path
 ) -> None:
     with serving(folder, f"sqlite:///{tmp_path / 'e.db'}", "--access-log") as (process, url):
-        for _ in range(20):
-            assert httpx.get(url + "/v1/users/secret-name/recommendations").status_code == 200
+        with client(base_url=url) as asking:
+            for _ in range(20):
+                assert asking.get("/v1/users/secret-name/recommendations").status_code == 200
         process.send_signal(signal.SIGTERM)
         _, err = process.communicate(timeout=20)
     lines = [json.loads(line) for line in err.splitlines()]

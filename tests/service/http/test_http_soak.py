@@ -44,10 +44,12 @@ def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-@pytest.fixture
-def url(models: Path, tmp_path: Path) -> Iterator[str]:
+@pytest.fixture(scope="module")
+def url(models: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """One service for all: each test brings its own users; what the last one hides stays hidden."""
     (models / "current").write_text('{"version": "v1"}')
-    with serving(models, f"sqlite:///{tmp_path / 'events.db'}") as (_, url):
+    events = tmp_path_factory.mktemp("soak-events") / "events.db"
+    with serving(models, f"sqlite:///{events}") as (_, url):
         yield url
 
 

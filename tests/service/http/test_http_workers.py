@@ -6,6 +6,7 @@ import contextlib
 import http.client
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -16,6 +17,7 @@ from typing import Any
 
 import pytest
 
+from cofactor.cli.main import main
 from cofactor.data.interactions import Interactions
 from service.http.scenes import some_items
 
@@ -68,7 +70,7 @@ def served(folder: Path, store: str, workers: int = 2) -> Iterator[tuple[Any, Li
         until = time.monotonic() + 60
         while len(workers_of(process.pid)) < workers or not all_answer(port, process.pid, workers):
             assert time.monotonic() < until
-            time.sleep(0.1)
+            time.sleep(0.02)
         lines = Lines(port)
         yield process, lines
         for one in lines.open:
@@ -98,7 +100,7 @@ def test_what_one_worker_acknowledged_every_worker_knows(
     folder: Path, events_url: str, shop_data: Interactions
 ) -> None:
     with served(folder, events_url) as (process, lines):
-        items = some_items(shop_data, *range(30))
+        items = some_items(shop_data, *range(16))
         for n, item in enumerate(items):
             user = f"u{n}"
             event = {"user_id": user, "item_id": item, "kind": "purchase"}
@@ -108,7 +110,7 @@ def test_what_one_worker_acknowledged_every_worker_knows(
                 status, found = lines.ask("GET", f"/v1/users/{user}/recommendations", line=line)
                 assert (status, found["source"], found["history_used"]) == (200, "personal", 1)
                 assert item not in [one["item_id"] for one in found["items"]]
-        for item in items[:8]:
+        for item in items[:4]:
             assert lines.ask("POST", "/v1/items/hide", {"item_ids": [item]})[0] == 200
             for line in range(12):
                 assert item not in lines.items("/v1/items?limit=100", line)
@@ -141,77 +143,79 @@ def cpu_seconds(process: int) -> float:
     return (int(words[11]) + int(words[12])) / os.sysconf("SC_CLK_TCK")
 
 
+@pytest.fixture(scope="module")
+def shared(saved: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Any, ...]]:
+    """A service for two tests, since starting it costs more than they do; it ends in order."""
+    room = tmp_path_factory.mktemp("workers")
+    shutil.copytree(saved, room / "models")
+    with served(room / "models", f"sqlite:///{room / 'e.db'}") as (process, lines):
+        yield room / "models", process, lines
+    assert process.returncode == 0
+
+
 def test_every_answer_is_of_one_version_while_versions_change(
-    folder: Path, tmp_path: Path, shop_data: Interactions
+    shared: tuple[Any, ...], shop_data: Interactions
 ) -> None:
     from cofactor.artifact.load import load
 
+    folder, _, lines = shared
     user = shop_data.users.ids([3])[0]
     scores = {}
     for version in ("v1", "v2", "v3"):
         table = load(folder / version).recommend(user, 5)
         scores[version] = dict(zip(table.ids, table.scores, strict=True))
-    with served(folder, f"sqlite:///{tmp_path / 'e.db'}") as (_, lines):
-        seen: set[str] = set()
-        for turn in range(6):
-            version = ("v2", "v3", "v1")[turn % 3]
-            status, _ = lines.ask("POST", "/v1/model/promote", {"version": version, "force": True})
-            assert status in (200, 202)
-            until = time.monotonic() + 20
-            waiting = True
-            while waiting:
-                assert time.monotonic() < until
-                versions = set()
-                for line in range(12):
-                    _, found = lines.ask("GET", f"/v1/users/{user}/recommendations?k=5", line=line)
-                    named = found["model"]["version"]
-                    versions.add(named)
-                    for item in found["items"]:
-                        wanted = scores[named][item["item_id"]]
-                        assert item["score"] == pytest.approx(wanted, abs=1e-5)
-                seen |= versions
-                waiting = versions != {version}
-        assert seen == {"v1", "v2", "v3"}
+    seen: set[str] = set()
+    for turn in range(6):
+        version = ("v2", "v3", "v1")[turn % 3]
+        status, _ = lines.ask("POST", "/v1/model/promote", {"version": version, "force": True})
+        assert status in (200, 202)
+        until = time.monotonic() + 20
+        waiting = True
+        while waiting:
+            assert time.monotonic() < until
+            versions = set()
+            for line in range(12):
+                _, found = lines.ask("GET", f"/v1/users/{user}/recommendations?k=5", line=line)
+                named = found["model"]["version"]
+                versions.add(named)
+                for item in found["items"]:
+                    wanted = scores[named][item["item_id"]]
+                    assert item["score"] == pytest.approx(wanted, abs=1e-5)
+            seen |= versions
+            waiting = versions != {version}
+    assert seen == {"v1", "v2", "v3"}
 
 
 def test_a_killed_worker_is_started_again_and_nothing_acknowledged_is_lost(
-    folder: Path, tmp_path: Path, shop_data: Interactions
+    shared: tuple[Any, ...], shop_data: Interactions
 ) -> None:
+    _, process, lines = shared
     (item,) = some_items(shop_data, 4)
     kept: list[str] = []
-    with served(folder, f"sqlite:///{tmp_path / 'e.db'}") as (process, lines):
-        for turn in range(2):
-            victims = workers_of(process.pid)
-            os.kill(victims[turn % len(victims)], signal.SIGKILL)
-            until, after = time.monotonic() + 60, 0
-            while after < 10:
-                assert time.monotonic() < until
-                user = f"k{turn}-{len(kept)}"
-                event = {"user_id": user, "item_id": item, "event_id": user}
-                status, _ = lines.ask("POST", "/v1/events", {"events": [event]})
-                if status == 200:
-                    kept.append(user)
-                    after += len(workers_of(process.pid)) == 2
-                else:
-                    time.sleep(0.05)
-        for user in kept:
+    for turn in range(2):
+        victims = workers_of(process.pid)
+        os.kill(victims[turn % len(victims)], signal.SIGKILL)
+        until, after = time.monotonic() + 60, 0
+        while after < 10:
+            assert time.monotonic() < until
+            user = f"k{turn}-{len(kept)}"
+            event = {"user_id": user, "item_id": item, "event_id": user}
+            status, _ = lines.ask("POST", "/v1/events", {"events": [event]})
+            if status == 200:
+                kept.append(user)
+                after += len(workers_of(process.pid)) == 2
+            else:
+                time.sleep(0.05)
+    for user in kept:
+        status, found = lines.ask("GET", f"/v1/users/{user}/history")
+        while status != 200:
             status, found = lines.ask("GET", f"/v1/users/{user}/history")
-            while status != 200:
-                status, found = lines.ask("GET", f"/v1/users/{user}/history")
-            assert len(found["events"]) == 1
-        assert len(kept) >= 20
-    assert process.returncode == 0
+        assert len(found["events"]) == 1
+    assert len(kept) >= 20
 
 
-def test_workers_are_refused_in_a_sentence(folder: Path, tmp_path: Path) -> None:
-    command = [sys.executable, "-m", "cofactor", "serve", str(folder), "--workers", "0"]
-    done = subprocess.run(
-        command,
-        capture_output=True,
-        text=True,
-        env={**os.environ, "PYTHONPATH": str(SOURCE)},
-        check=False,
-        timeout=60,
-    )
-    assert done.returncode == 1
-    assert "workers must be an integer at least 1" in done.stderr
+def test_workers_are_refused_in_a_sentence(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["serve", str(folder), "--workers", "0"]) == 1
+    assert "workers must be an integer at least 1" in capsys.readouterr().err

@@ -88,15 +88,13 @@ def cleaned(text: pa.Array) -> pa.Array:
     return text
 
 
-def tokens_of(text: pa.Array, *, seed: int = 0, characters: bool = False) -> Tokens:
+def tokens_of(text: pa.Array, *, characters: bool = False) -> Tokens:
     """Return the distinct tokens of cleaned texts with their counts.
 
     Parameters
     ----------
     text
         Arrow strings, from `cleaned`.
-    seed
-        Mixed into every hash, so that one word in two roles is two tokens.
     characters
         Whether the 4- and 5-grams of each word's letters count too (they have negative hashes).
     """
@@ -105,12 +103,11 @@ def tokens_of(text: pa.Array, *, seed: int = 0, characters: bool = False) -> Tok
     raw, offsets = _bytes(text)
     shortest, longest = (4, 5) if characters else (1, 0)
     indptr = np.zeros(len(offsets), np.int64)
-    np.cumsum(count_words(raw, offsets, seed, shortest, longest), out=indptr[1:])
+    np.cumsum(count_words(raw, offsets, shortest, longest), out=indptr[1:])
     hashes, spans = np.empty(indptr[-1], np.int64), np.empty((indptr[-1], 2), np.int64)
     hash_words(
         raw,
         offsets,
-        seed,
         shortest=shortest,
         longest=longest,
         indptr=indptr,
@@ -125,19 +122,18 @@ def tokens_of(text: pa.Array, *, seed: int = 0, characters: bool = False) -> Tok
     return Tokens(packed, hashes[kept], counts[kept])
 
 
-def words_by_hash(text: str, *, seed: int = 0) -> dict[int, str]:
+def words_by_hash(text: str) -> dict[int, str]:
     """Return the words of one text as they stand in it (cleaned), by their hash; of a repeated
     one the first.
     """
     from cofactor.kernels.cpu.word_hashes import count_words, hash_words
 
     raw, offsets = _bytes(cleaned(pa.array([text[:LONGEST]], pa.string())))
-    count = count_words(raw, offsets, seed, 1, 0)[0]
+    count = count_words(raw, offsets, 1, 0)[0]
     hashes, spans = np.empty(count, np.int64), np.empty((count, 2), np.int64)
     hash_words(
         raw,
         offsets,
-        seed,
         shortest=1,
         longest=0,
         indptr=np.array([0, count], np.int64),

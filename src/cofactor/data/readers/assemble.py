@@ -8,7 +8,6 @@ from collections.abc import Sequence
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from cofactor.base.errors import DataError
 from cofactor.data.events import Events
@@ -19,6 +18,7 @@ from cofactor.data.readers.columns import Options
 from cofactor.data.readers.id_columns import cleaned, typed_ids, used_only
 from cofactor.data.readers.kinds import weighted
 from cofactor.data.readers.raw import Fault, Raw
+from cofactor.data.readers.repeated_headers import repeated_headers
 from cofactor.data.readers.values import settle, shape_hint
 
 _TOTALS = frozenset(
@@ -26,6 +26,9 @@ _TOTALS = frozenset(
         *("total", "totals", "grand total", "sum", "summe", "gesamt", "gesamtsumme", "insgesamt"),
         *("somme", "suma", "totale", "totaal", "итого", "всего", "合计", "总计", "合計", "総計"),
     )
+)
+_MEANS = frozenset(
+    ("mean", "average", "avg", "mittelwert", "durchschnitt", "moyenne", "media", "promedio", "平均")
 )
 # What may stand between cells that hold nothing.
 _BETWEEN = " \t,;|:'\""
@@ -47,7 +50,7 @@ def assemble(raw: Raw, options: Options) -> Events:
     if len(raw.users) == 0:
         raise DataError("there are no rows in it.", source=raw.source)
     faults: list[Fault] = []
-    left_out = _repeated_headers(raw)
+    left_out = repeated_headers(raw)
     if raw.events is not None:
         left_out = left_out | weighted(raw, options)
     kinds = raw.events if options.kinds is None else None
@@ -55,7 +58,7 @@ def assemble(raw: Raw, options: Options) -> Events:
     for what, column in (("user", raw.users), ("item", raw.items)):
         found = cleaned(column)
         _fault(faults, f"no {what} id", found.missing)
-        _fault(faults, f"an object or a list as {what} id", found.nested)
+        _fault(faults, f"an object, a list or a boolean as {what} id", found.nested)
         raw.notes += [f"{what}s: {note}" for note in found.notes]
         columns.append(found.column)
         missing.append(found.missing)
@@ -88,10 +91,10 @@ def _total(column: pa.ChunkedArray, values: np.ndarray | None) -> np.ndarray:
     """The last row if it sums up the others, as spreadsheets and reports end, int64 [0 or 1]."""
     last = len(column) - 1
     word = str(column[last].as_py()).lower().rstrip(":")
-    if word not in _TOTALS or last < 1:
+    if word not in _TOTALS | _MEANS or last < 1:
         return np.zeros(0, np.int64)
     if values is not None and np.isfinite(values).all():
-        whole = float(values[:-1].sum(dtype=np.float64))
+        whole = float(values[:-1].sum(dtype=np.float64)) / (last if word in _MEANS else 1)
         if abs(whole - values[-1]) > 1e-3 * abs(whole):
             return np.zeros(0, np.int64)
     return np.array([last])
@@ -137,39 +140,6 @@ def _check_values(raw: Raw, options: Options, faults: list[Fault], left_out: np.
             total=len(odd),
         )
     _fault(faults, f"a value in {name} that is missing, NaN, infinite or no number{hint}", odd)
-
-
-def _repeated_headers(raw: Raw) -> np.ndarray:
-    """Whether rows repeat the header, bool [n]; counted in the notes."""
-    names = [raw.columns.get(role) for role in ("user", "item")]
-    again = np.ones(len(raw.users) if raw.headed and None not in names else 0, bool)
-    for name, column in zip(names, (raw.users, raw.items), strict=True):
-        again = again & _equals(column, name) if again.any() else again
-    count = int(again.sum())
-    if not count:
-        return np.zeros(len(raw.users), bool)
-    lines = "1 line, which repeats" if count == 1 else f"{count:,} lines, each of which repeats"
-    raw.notes.append(f"left out {lines} the header")
-    return again
-
-
-def _equals(column: pa.ChunkedArray, word: str | None) -> np.ndarray:
-    """Which rows hold a word, bool [n]."""
-    kind = column.type
-    found, start = np.zeros(len(column), bool), 0
-    text = kind.value_type if pa.types.is_dictionary(kind) else kind
-    if not pa.types.is_string(text):
-        return found
-    for chunk in column.chunks:
-        words = chunk.dictionary if pa.types.is_dictionary(kind) else chunk
-        texts = pc.utf8_lower(pc.utf8_trim_whitespace(words))
-        hit = np.asarray(pc.equal(texts, (word or "").lower()).fill_null(False))
-        if hit.any():
-            if pa.types.is_dictionary(kind):
-                hit = np.append(hit, False)[np.asarray(chunk.indices.fill_null(len(words)))]
-            found[start : start + len(chunk)] = hit
-        start += len(chunk)
-    return found
 
 
 def _fault(faults: list[Fault], what: str, rows: np.ndarray) -> None:

@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
-from pyarrow import parquet as pq
 
 from cofactor.base.errors import DataError
 from cofactor.data.events import Events
@@ -20,12 +19,14 @@ from cofactor.data.readers.blocks import is_blocks
 from cofactor.data.readers.columns import Options, find_roles
 from cofactor.data.readers.delimited import read_delimited
 from cofactor.data.readers.frames import raw_of_table
+from cofactor.data.readers.known_ids import Coder
 from cofactor.data.readers.lines import line_blocks, record_end
 from cofactor.data.readers.raw import Raw
 from cofactor.data.readers.sniff import dialect_of
 from cofactor.data.readers.source_files import HeldFile, SourceFile, is_zip
 
 TEXT_BLOCK = 1 << 25  # bytes of text that are read at once
+MANY = 1_000_000  # rows from which on kernels pay
 
 
 def chunks(
@@ -74,18 +75,18 @@ def _parts(events: Events, rows: int) -> Iterator[Events]:
 
 
 def _of_parquet(entry: SourceFile, options: Options, rows: int) -> Iterator[Events]:
-    file = parquet._opened(entry)
+    file = parquet.opened_for_parts(entry)
     roles = find_roles(file.schema_arrow.names, options, entry.shown)
-    if entry.path.suffix != ".gz":
-        # Texts come as the dictionaries in which they are mostly written: half of the work less.
-        file.close()
-        file = pq.ParquetFile(entry.path, read_dictionary=[roles["user"], roles["item"]])
     done = 0
     with file:
         if file.metadata.num_rows == 0:
             raise DataError("the file has columns but no rows.", source=entry.shown)
+        coder = Coder(rows) if file.metadata.num_rows >= MANY else None
         for batch in file.iter_batches(rows, columns=list(roles.values())):
-            raw = raw_of_table(pa.Table.from_batches([batch]), roles, options, entry.shown)
+            columns = dict(zip(batch.schema.names, batch.columns, strict=True))
+            if coder is not None:
+                columns |= {n: coder.coded(columns[n]) for n in (roles["user"], roles["item"])}
+            raw = raw_of_table(pa.table(columns), roles, options, entry.shown)
             yield from _assembled(raw, options, done)
             done += batch.num_rows
 

@@ -38,10 +38,11 @@ from cofactor.data.readers.sniff import (
     SPOKEN,
     Dialect,
     dialect_of,
+    unpadded,
 )
 from cofactor.data.readers.source_files import SourceFile, ahead
 from cofactor.data.readers.text_encoding import LATIN, latin, one_line_end
-from cofactor.data.readers.values import Odd, numbers, numbers_and_odd
+from cofactor.data.readers.values import Odd, are_pointed, numbers, numbers_and_odd
 
 
 def read_delimited(entry: SourceFile, options: Options, dialect: Dialect | None = None) -> Raw:
@@ -110,6 +111,8 @@ def read_text_table(
     kept = _Kept(dialect, {})
     whole = one_line_end(block, quoted=dialect.quoted)
     block = kept.body(whole)
+    if dialect.padded:
+        block = unpadded(block.decode(), dialect.delimiter).encode()
     above = whole.count(b"\n") - block.count(b"\n")
     types = {name: pa.string() for name in text}
     table = parsed(block, dialect, kept.on_malformed, None, types, entry.shown)
@@ -228,14 +231,18 @@ class _Kept:
 
 
 def _read(entry: SourceFile, options: Options, dialect: Dialect, roles: Mapping[str, str]) -> Raw:
-    plain = options.decimal is None and options.time_format is None and "event" not in roles
+    # Whether 2.500 are thousands, only the texts of the whole column tell.
+    as_numbers = options.decimal is None and not are_pointed(
+        dialect.sample.get(roles.get("value", ""), ())
+    )
+    plain = as_numbers and options.time_format is None and "event" not in roles
     if plain and entry.packed_bytes >= LARGE:
         with options.progress.task(f"reading {entry.name}", None) as task:
             columns = read_plain(entry, dialect, roles, task.advance)
         if columns is not None:
             return _plain_raw(columns, entry, dialect, roles)
     try:
-        return _read_as(entry, options, dialect, roles, as_numbers=options.decimal is None)
+        return _read_as(entry, options, dialect, roles, as_numbers=as_numbers)
     except _LateWords:
         return _read_as(entry, options, dialect, roles, as_numbers=False)
 
@@ -311,6 +318,8 @@ def _notes(roles: Mapping[str, str], dialect: Dialect) -> list[str]:
 def _add(kept: _Kept, block: bytes, types: dict[str, pa.DataType], source: str) -> None:
     """Parse a block and keep its columns."""
     body = kept.body(block)
+    if kept.dialect.padded:
+        body = unpadded(body.decode(), kept.dialect.delimiter).encode()
     above = kept.n_lines + block.count(b"\n") - body.count(b"\n")
     before = kept.n_malformed
     table = _typed(body, kept, types, source)

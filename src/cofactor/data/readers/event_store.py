@@ -36,7 +36,7 @@ SILENT = frozenset({"impression"})
 AGAINST = SILENT | {"dislike", "skip", "hide", "return"}
 TABLES = frozenset({"store_meta", "events", "items", "item_changes", "erasures", "counters"})
 # What a URL may ask of a store.
-ASKED = ("kinds", "after", "until")
+URL_PARAMETERS = ("kinds", "after", "until")
 _MARK = "cofactor events"
 _SCHEMA = 2
 
@@ -56,7 +56,7 @@ def last_seq(fetch: Fetch) -> int:
 
 
 def read_store(
-    fetch: Fetch, options: Options, source: str, asked: Mapping[str, str] | None = None
+    fetch: Fetch, options: Options, source: str, parameters: Mapping[str, str] | None = None
 ) -> Events:
     """Read a store's events, and what it knows of items as the catalogue.
 
@@ -68,7 +68,7 @@ def read_store(
         What the caller gave; ``value=False`` and ``time=False`` leave those out.
     source
         For messages.
-    asked
+    parameters
         Of the URL. ``kinds``: which kinds count, ``"rating,like"``, each with its own values, or
         ``"view:1,purchase:5"``, each with that value; without it all but those of `AGAINST`, or
         those of the options. ``after``, ``until``: numbers of events.
@@ -86,9 +86,9 @@ def read_store(
             f"the event store is of a later version (schema {version}); update Cofactor.",
             source=source,
         )
-    asked = asked if asked is not None else {}
-    span = _span(asked, source)
-    kinds = asked.get("kinds")
+    parameters = parameters if parameters is not None else {}
+    span = _span(parameters, source)
+    kinds = parameters.get("kinds")
     found = _counts(fetch, "")
     weights = (
         {kind: weight for kind, weight in options.kinds.items() if kind in found}
@@ -132,11 +132,11 @@ def _facts(fetch: Fetch) -> dict[str, str]:
     }
 
 
-def _span(asked: Mapping[str, str], source: str) -> str:
+def _span(parameters: Mapping[str, str], source: str) -> str:
     """The condition on events' numbers, empty where there is none."""
     condition = ""
     for name, sign in (("after", ">"), ("until", "<=")):
-        text = asked.get(name)
+        text = parameters.get(name)
         if text is None:
             continue
         if not (text.isascii() and text.isdigit() and len(text) < 19):
@@ -214,7 +214,7 @@ def _values(
     kinds: pa.ChunkedArray,
     own: np.ndarray,
     weights: Mapping[str, float | None],
-    asked: bool,
+    chosen: bool,
     options: Options,
     notes: list[str],
 ) -> np.ndarray | None:
@@ -222,7 +222,7 @@ def _values(
     if options.value is False:
         return None
     missing = np.isnan(own)
-    if not asked and options.value is None:
+    if not chosen and options.value is None:
         if missing.any() and not missing.all():
             notes.append(
                 f"{missing.sum():,} of the events have no value, so values are left out; give"

@@ -86,18 +86,19 @@ def _without_copies(entries: Sequence[SourceFile]) -> tuple[list[SourceFile], li
     """The files without those that are another's copy, such as a second download's ``a (1).csv``,
     and notes on them.
     """
-    first: dict[tuple[int, bytes], SourceFile] = {}
+    first: dict[bytes, SourceFile] = {}
     sizes = Counter(entry.packed_bytes for entry in entries)
+    # A file and its packed copy beside it.
+    names = Counter((entry.path.parent, entry.name) for entry in entries)
     kept, notes = [], []
     for entry in entries:
-        size = entry.packed_bytes
-        if sizes[size] < 2:
+        if sizes[entry.packed_bytes] < 2 and names[entry.path.parent, entry.name] < 2:
             kept.append(entry)
             continue
         digest = hashlib.sha256()
         for block in entry.blocks():
             digest.update(block)
-        other = first.setdefault((size, digest.digest()), entry)
+        other = first.setdefault(digest.digest(), entry)
         if other is entry:
             kept.append(entry)
         else:

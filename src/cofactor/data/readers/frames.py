@@ -11,17 +11,14 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from cofactor.base.errors import ArgumentError, DataError
-from cofactor.data.events import Events
-from cofactor.data.guards import checked_values, doubts, summed
 from cofactor.data.readers import times as clock
+from cofactor.data.readers.arrays import is_header
 from cofactor.data.readers.columns import Options, find_roles, refuse_repeated, roles_note
-from cofactor.data.readers.headers import has_roles
-from cofactor.data.readers.id_columns import id_column
-from cofactor.data.readers.json_shapes import table_of_json
+from cofactor.data.readers.id_columns import IN_HEX, hex_note, id_column
 from cofactor.data.readers.list_cells import explode_lists
 from cofactor.data.readers.raw import Raw
 from cofactor.data.readers.values import numbers_and_odd
-from cofactor.data.records import column_of, table_of
+from cofactor.data.records import BOOLEANS, BYTES, table_of, table_of_columns
 
 
 def is_frame(source: Any) -> bool:
@@ -63,18 +60,28 @@ def whole_table(source: Any, columns: Iterable[str] | None = None) -> pa.Table:
         try:
             if any(kind == nw.Object for kind in whole.schema.values()):
                 raise TypeError("a column of objects")
-            return whole.to_arrow()
+            found = whole.to_arrow()
+            if not any(map(_is_doubtful, found.schema.types)):
+                return found
         except (pa.ArrowException, TypeError, ValueError, OverflowError):
-            # Some column mixes types, or holds what Arrow hasn't.
-            return pa.table({name: _of_series(whole[name]) for name in whole.columns})
+            pass
+        # Some column mixes types, or holds what Arrow hasn't.
+        return table_of_columns({name: _of_series(whole[name]) for name in whole.columns})
     if hasattr(source, "__arrow_c_stream__"):
         table = pa.table(source)
         return table if columns is None else table.select(list(columns))
     raise ArgumentError(f"a data frame was expected, not {type(source).__name__}.")
 
 
-def _of_series(series: Any) -> pa.Array | pa.ChunkedArray:
-    return series.to_arrow() if series.dtype.is_float() else column_of(series.to_list())
+def _is_doubtful(kind: pa.DataType) -> bool:
+    """Whether Arrow may have made such a column of different things: dates and times, bytes and
+    texts.
+    """
+    return pa.types.is_date32(kind) or pa.types.is_binary(kind)
+
+
+def _of_series(series: Any) -> pa.Array | pa.ChunkedArray | list[Any]:
+    return series.to_arrow() if series.dtype.is_float() else series.to_list()
 
 
 def read_frame(source: Any, options: Options, name: str = "data frame") -> Raw:
@@ -119,7 +126,8 @@ def raw_of_table(
     headed: bool = True,
 ) -> Raw:
     """Return the raw columns of an Arrow table, whose types decide how they are read."""
-    table = pa.table({name: _plain(table.column(name)) for name in dict.fromkeys(roles.values())})
+    notes = [roles_note(roles, names, headed=headed), *_doubts_of_types(table, roles)]
+    table = pa.table({name: _typed(table, name, roles) for name in dict.fromkeys(roles.values())})
     empty = _empty_lists(table.column(roles["item"]))
     table = _exploded(table, roles)
     columns = {role: table.column(name) for role, name in roles.items()}
@@ -136,7 +144,7 @@ def raw_of_table(
         bare_times=found is None or found.bare,
         source=source,
         locate=lambda rows: [(int(row) + 1, _row_text(table, int(row))) for row in rows],
-        notes=[roles_note(roles, names, headed=headed)],
+        notes=notes,
         columns=roles,
         odd=() if odd is None else (odd,),
         day_first=None if found is None else found.day_first,
@@ -145,6 +153,27 @@ def raw_of_table(
     if empty:
         raw.notes.append(f"{empty:,} {'list is' if empty == 1 else 'lists are'} empty")
     return explode_lists(raw)
+
+
+def _doubts_of_types(table: pa.Table, roles: Mapping[str, str]) -> list[str]:
+    """Notes on what the types of the columns have lost."""
+    notes = []
+    for what in ("user", "item"):
+        notes += hex_note(table.column(roles[what]), what)
+        if BYTES in (table.schema.field(roles[what]).metadata or {}):
+            notes.append(f"{what}s: ids in bytes {IN_HEX}")
+    if "time" in roles and table.column(roles["time"]).type in (pa.float32(), pa.float16()):
+        notes.append("times are floats of 32 bits or less, which round seconds of today to minutes")
+    return notes
+
+
+def _typed(table: pa.Table, name: str, roles: Mapping[str, str]) -> pa.ChunkedArray:
+    """A column in its plain layout, booleans among ids as something that is no id."""
+    column = _plain(table.column(name))
+    marks = table.schema.field(name).metadata or {}
+    if BOOLEANS in marks and name in (roles["user"], roles["item"]):
+        return pc.replace_substring_regex(column, r"^(true|false)$", r"[\1]")
+    return column
 
 
 def _plain(column: pa.ChunkedArray) -> pa.ChunkedArray:
@@ -184,7 +213,7 @@ def read_tuples(source: Iterable[Any], options: Options) -> Raw:
     if all(isinstance(row, Mapping) or _names_of_row(row) for row in rows):
         records = [r if isinstance(r, Mapping) else _record(r) for r in rows]
         return read_frame(table_of(records), options, "rows")
-    if len(rows) > 1 and _is_header(rows[0]):
+    if len(rows) > 1 and is_header(rows[0]):
         records = [dict(zip(rows[0], row, strict=False)) for row in rows[1:]]
         return read_frame(table_of(records), options, "rows")
     odd = next((row for row in rows if not _is_row(row)), None)
@@ -199,18 +228,8 @@ def read_tuples(source: Iterable[Any], options: Options) -> Raw:
         )
     names = ["user", "item", "value", "time"][: len(rows[0])]
     columns = zip(names, zip(*rows, strict=True), strict=True)
-    table = pa.table({name: column_of([_scalar(v) for v in column]) for name, column in columns})
+    table = table_of_columns({name: [_scalar(v) for v in column] for name, column in columns})
     return raw_of_table(table, find_roles(names, options, "rows"), options, "rows")
-
-
-def _is_header(row: Any) -> bool:
-    """Whether a row names the columns of those below, as the first of a csv.reader does."""
-    cells = row.tolist() if isinstance(row, np.ndarray) else row
-    return (
-        isinstance(cells, (tuple, list))
-        and all(isinstance(cell, str) for cell in cells)
-        and has_roles(cells)
-    )
 
 
 def _names_of_row(row: Any) -> list[str]:
@@ -226,7 +245,7 @@ def _record(row: Any) -> dict[str, Any]:
 def _is_row(row: Any) -> bool:
     return (
         hasattr(row, "__len__")
-        and not isinstance(row, (str, bytes, Mapping))
+        and not isinstance(row, (str, bytes, Mapping, set, frozenset))
         and not hasattr(row, "tocoo")
         and 2 <= len(row) <= 4
     )
@@ -234,66 +253,6 @@ def _is_row(row: Any) -> bool:
 
 def _scalar(value: Any) -> Any:
     return value.item() if isinstance(value, np.generic) and value.dtype.kind not in "mM" else value
-
-
-def of_array(array: np.ndarray) -> Any:
-    """Return a NumPy array of rows as something that can be read: a structured one with its names,
-    a plain one [n, 2 to 4] as columns by position.
-
-    Raises
-    ------
-    ArgumentError
-        If it is neither.
-    """
-    if array.dtype.names:
-        return pa.table({n: _of_cells(array[n]) for n in array.dtype.names})
-    if array.ndim == 2 and len(array) > 1 and _is_header(array[0]):
-        names = [str(name) for name in array[0]]
-        return pa.table({n: column_of(c.tolist()) for n, c in zip(names, array[1:].T, strict=True)})
-    if array.ndim == 2 and 2 <= array.shape[1] <= 4 and array.dtype.kind in "iufUO":
-        return pa.table({str(n): _of_cells(array[:, n]) for n in range(array.shape[1])})
-    raise ArgumentError(
-        f"an array must have rows (user, item[, value[, time]]), not the shape {array.shape} of"
-        f" {array.dtype}; a matrix of users by items is read as scipy.sparse.csr_matrix(array)."
-    )
-
-
-def _of_cells(cells: np.ndarray) -> pa.Array:
-    """A column of an array; narrow floats stay so, since their width tells which ids they hold."""
-    if cells.dtype in (np.float32, np.float16):
-        return pa.array(np.ascontiguousarray(cells))
-    return column_of(cells.tolist())
-
-
-def of_mapping(source: Mapping[Any, Any]) -> pa.Table:
-    """Return a mapping as a table: of pairs (user, item) to values, or whatever a JSON document may
-    hold."""
-    if source and all(isinstance(key, tuple) and len(key) == 2 for key in source):
-        users, items = zip(*source, strict=True)
-        values = column_of(list(source.values()))
-        return pa.table({"user": column_of(users), "item": column_of(items), "value": values})
-    return table_of_json(dict(source), "the mapping")
-
-
-def from_matrix(matrix: Any) -> Events:
-    """Return the stored entries of a SciPy sparse matrix of users by items; ids are the row and
-    column numbers.
-
-    Users and items without an entry are lost here: `Interactions.from_matrix` keeps them.
-    """
-    coo = summed(matrix)
-    values = checked_values(coo.data, "matrix")
-    if not len(values):
-        raise DataError("the matrix has no stored entries.", source="matrix")
-    users, items = (pa.chunked_array([np.asarray(axis, np.int64)]) for axis in (coo.row, coo.col))
-    events = Events(
-        users,
-        items,
-        values,
-        source="matrix",
-        notes=(f"a matrix of {coo.shape[0]:,} × {coo.shape[1]:,}",),
-    )
-    return events.noted(*doubts(events.values))
 
 
 def _names(source: Any) -> list[str]:

@@ -74,7 +74,8 @@ def distinct_names(names: Sequence[str], source: str) -> list[str]:
 def is_header(first: Sequence[str], rest: Sequence[Sequence[str]]) -> bool:
     """Return whether the first line names the columns of the rest."""
     if any(_is_number(field) for field in first):
-        return False
+        # pandas calls a count without a name 0.
+        return has_roles(first) and {field for field in first if _is_number(field)} == {"0"}
     # One usual name alone may be an id ("book"); two are a header, and so are words above numbers.
     numbers_below = any(_is_number(field) for fields in rest[:20] for field in fields)
     return (

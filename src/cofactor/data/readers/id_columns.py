@@ -9,9 +9,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from cofactor.base.errors import DataError
-from cofactor.data.id_text import clean
+from cofactor.data.id_text import CONTROL, clean
 
 _NONE = np.zeros(0, np.int64)
+# How the note ends that says so.
+IN_HEX = "that are no texts are read as hexadecimal digits"
 
 
 @dataclass(frozen=True)
@@ -137,8 +139,11 @@ def id_column(column: pa.ChunkedArray | pa.Array, source: str, what: str) -> pa.
     if pa.types.is_dictionary(kind):
         kind = kind.value_type
         if pa.types.is_string(kind) or pa.types.is_large_string(kind):
-            return column
-        column = pc.cast(column, kind)
+            return _occurring(column)
+        try:
+            column = pc.cast(column, kind)
+        except pa.ArrowNotImplementedError:
+            raise _no_ids(kind, source, what) from None
     if isinstance(kind, pa.BaseExtensionType):
         return id_column(_of_extension(column), source, what)
     if pa.types.is_string(kind) or pa.types.is_null(kind):
@@ -157,17 +162,48 @@ def id_column(column: pa.ChunkedArray | pa.Array, source: str, what: str) -> pa.
     elif pa.types.is_struct(kind):
         return _of_struct(column, source, what)
     elif pa.types.is_fixed_size_binary(kind) or pa.types.is_binary(kind) or "binary" in str(kind):
-        try:
-            texts = column.cast(pa.binary()).cast(pa.string())
-            if not pc.any(pc.match_substring_regex(texts, r"[\x00-\x1f]")).as_py():
-                return texts
-        except pa.ArrowInvalid:
-            pass
+        texts = _texts(column)
+        if texts is not None:
+            return texts
         return pa.chunked_array([[None if b is None else b.hex() for b in column.to_pylist()]])
-    raise DataError(
+    raise _no_ids(kind, source, what)
+
+
+def _no_ids(kind: pa.DataType, source: str, what: str) -> DataError:
+    return DataError(
         f"the {what} column holds {kind}, and ids must be integers or strings; convert it first.",
         source=source,
     )
+
+
+def hex_note(column: pa.ChunkedArray, what: str) -> list[str]:
+    """Return a note on a column of bytes that `id_column` reads as hexadecimal digits."""
+    kind = column.type
+    if not (pa.types.is_fixed_size_binary(kind) or "binary" in str(kind)):
+        return []
+    return [f"{what}s: ids in bytes {IN_HEX}"] if _texts(column) is None else []
+
+
+def _texts(column: pa.ChunkedArray) -> pa.ChunkedArray | None:
+    """Bytes as texts; None if some are none (see `id_text.texts_of_bytes`)."""
+    try:
+        texts = column.cast(pa.binary()).cast(pa.string())
+    except pa.ArrowInvalid:
+        return None
+    return None if pc.any(pc.match_substring_regex(texts, CONTROL)).as_py() else texts
+
+
+def _occurring(column: pa.ChunkedArray) -> pa.ChunkedArray:
+    """A dictionary column without the words that no row has: a category left out before must not
+    decide what the ids are.
+    """
+    column = column.unify_dictionaries()
+    if column.num_chunks == 0:
+        return column
+    occurs = np.zeros(len(column.chunk(0).dictionary), bool)
+    for chunk in column.chunks:
+        occurs[np.asarray(chunk.indices.drop_null())] = True
+    return column if occurs.all() else used_only(column)
 
 
 def _whole(column: pa.ChunkedArray) -> pa.ChunkedArray | None:
@@ -176,6 +212,8 @@ def _whole(column: pa.ChunkedArray) -> pa.ChunkedArray | None:
 
     A column of integers with gaps is floats in some frames; the gaps stay missing."""
     if pa.types.is_decimal(column.type):
+        if column.type.scale < 0:
+            column = column.cast(pa.decimal256(76, 0))
         texts = column.cast(pa.string())
         if pc.any(pc.match_substring_regex(texts, r"\.[0-9]*[1-9]|[eE]-")).as_py():
             return None

@@ -37,7 +37,7 @@ _TABLES: Mapping[str, Callable[[SourceFile], pa.Table]] = {
 
 
 def read_table(
-    source: Any, *, id_column: str | None = None, to: str = "item_id", encoding: str | None = None
+    source: Any, *, id_column: str | None = None, encoding: str | None = None
 ) -> pa.Table:
     """Read a table of what is known of items or users, such as a catalogue with titles and texts.
 
@@ -47,8 +47,6 @@ def read_table(
         A file (csv and the like, Parquet, JSON lines; gzipped too), or a data frame.
     id_column
         The column that holds the ids; None to find it by the usual names.
-    to
-        What the id column is called in the table returned: ``"item_id"`` or ``"user_id"``.
     encoding
         Of text files; None for UTF-8, or Latin-1 where it isn't.
 
@@ -58,12 +56,12 @@ def read_table(
         If no column is named like an id.
     """
     if isinstance(source, (str, os.PathLike)):
-        return table_of_entry(_file(Path(source)), id_column, to, encoding)
+        return table_of_entry(_file(Path(source)), id_column, encoding=encoding)
     if _is_records(source):
         found, shown = table_of(source), "the records"
     else:
         found, shown = frames.whole_table(source), "the table"
-    return _with_ids(found, id_column, to, shown)
+    return _with_ids(found, id_column, "item_id", shown)
 
 
 def table_of_entry(

@@ -8,6 +8,7 @@ from typing import Any
 import pyarrow as pa
 
 from cofactor.base.errors import DataError
+from cofactor.data.readers.columns import folded
 from cofactor.data.readers.headers import has_roles
 from cofactor.data.readers.nested_items import (
     expanded,
@@ -16,7 +17,8 @@ from cofactor.data.readers.nested_items import (
     has_ids,
     opened,
 )
-from cofactor.data.records import column_of, names_of, table_of
+from cofactor.data.readers.usual_names import DESCRIBING
+from cofactor.data.records import names_of, table_of, table_of_columns
 
 # How far below the top a list of records may stand.
 _DEPTH = 3
@@ -72,7 +74,7 @@ def _of_rows(rows: Sequence[Sequence[Any]], source: str) -> pa.Table:
         return table_of([dict(zip(rows[0], row, strict=True)) for row in rows[1:]])
     names = ("user", "item", "value", "time")
     columns = zip(names, zip(*rows, strict=True), strict=False)
-    return pa.table({name: column_of(column) for name, column in columns})
+    return table_of_columns(dict(columns))
 
 
 def _of_object(value: Mapping[str, Any], source: str) -> pa.Table | None:
@@ -92,7 +94,7 @@ def _of_object(value: Mapping[str, Any], source: str) -> pa.Table | None:
         if has_roles(value):
             return _of_columns(value, source)
         users = [user for user, items in value.items() for _ in items]
-        return pa.table({"user": users, "item": column_of([i for items in parts for i in items])})
+        return table_of_columns({"user": users, "item": [i for items in parts for i in items]})
     if all(isinstance(part, dict) for part in parts):
         return _of_objects(value, parts)
     return None
@@ -102,7 +104,7 @@ def _of_columns(value: Mapping[str, Any], source: str) -> pa.Table:
     lengths = {str(name): len(part) for name, part in value.items()}
     if len(set(lengths.values())) != 1:
         raise DataError(f"its columns must be of one length, not {lengths}.", source=source)
-    return pa.table({str(name): column_of(part) for name, part in value.items()})
+    return table_of_columns({str(name): part for name, part in value.items()})
 
 
 def _records(value: Mapping[str, Any], depth: int) -> list[list[Any]]:
@@ -119,12 +121,14 @@ def _records(value: Mapping[str, Any], depth: int) -> list[list[Any]]:
 def _of_objects(value: Mapping[str, Any], parts: Sequence[Mapping[str, Any]]) -> pa.Table:
     if has_roles(value):
         rows = names_of(parts)
-        return pa.table({n: column_of([p.get(r) for r in rows]) for n, p in value.items()})
+        return table_of_columns({n: [p.get(r) for r in rows] for n, p in value.items()})
     if has_roles(parts[0]):
         return table_of(parts)
+    if {folded(name) for name in parts[0]} & set(DESCRIBING):
+        return table_of([{"item_id": key, **part} for key, part in value.items()])
     triples = [(user, item, held) for user, items in value.items() for item, held in items.items()]
     users, items, held = zip(*triples, strict=True) if triples else ((), (), ())
-    return pa.table({"user": users, "item": items, "value": column_of(held)})
+    return table_of_columns({"user": users, "item": items, "value": held})
 
 
 def _is_lists(value: Mapping[str, Any]) -> bool:

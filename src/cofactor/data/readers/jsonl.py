@@ -34,7 +34,7 @@ from cofactor.data.readers.source_files import BLOCK, LONGEST, SMALL, HeldFile, 
 from cofactor.data.readers.text_encoding import encoding_of
 from cofactor.data.readers.usual_names import USUAL
 from cofactor.data.readers.values import numbers_and_odd
-from cofactor.data.records import column_of, names_of, table_of
+from cofactor.data.records import names_of, table_of, table_of_columns
 
 _SAMPLE = 200
 # What may stand between the values of a document.
@@ -221,7 +221,7 @@ def _slow(
             rows=bad[:5],
             total=n_bad,
         )
-    table = pa.table({name: column_of(column) for name, column in columns.items()})
+    table = table_of_columns(columns)
     raw = raw_of_table(table, roles, options, entry.shown)
     raw.locate = lambda rows: _locate(entry, rows, literal, inner)
     if inner is not None:

@@ -138,7 +138,6 @@ def parts(
     *,
     users: IdMap | None = None,
     items: IdMap | None = None,
-    repeats: str = "last",
 ) -> list[Interactions]:
     """Build interactions of several parts of one data set, over id maps that all of them share.
 
@@ -158,7 +157,6 @@ def parts(
             replace(part, item_table=item_table, user_table=user_table),
             users=users,
             items=items,
-            repeats=repeats,
         )
         for part in events
     ]

@@ -18,8 +18,10 @@ import pyarrow.compute as pc
 from cofactor.base import extras
 from cofactor.base.errors import DataError, MemoryLimitError
 from cofactor.data import shards
+from cofactor.data.readers.known_ids import KnownIds
 
 BATCH = 100_000  # sorted ids that are looked at at once
+FEW = 500_000  # distinct ids of chunks below which it isn't asked whether they came before
 
 
 class Numbering:
@@ -33,6 +35,8 @@ class Numbering:
         self.connection = duckdb.connect(":memory:")
         self.kinds: dict[str, str] = {}
         self.counts: dict[str, int] = {}
+        self.known: dict[str, KnownIds] = {}
+        self.memory = memory
         for setting in (
             f"memory_limit='{memory // 3 >> 20}MiB'",
             f"threads={max(1, threads)}",
@@ -48,8 +52,8 @@ class Numbering:
     def __exit__(self, *_: object) -> None:
         self.connection.close()
 
-    def add(self, side: str, ids: pa.Array) -> int:
-        """Add the distinct ids of a chunk; return the place of the first among all that came."""
+    def add(self, side: str, ids: pa.Array) -> np.ndarray:
+        """Add the distinct ids of a chunk; return the place of each among all that came, int32."""
         kind = "BIGINT" if pa.types.is_integer(ids.type) else "VARCHAR"
         if side not in self.kinds:
             self._do(f"CREATE TABLE {side} (place BIGINT, id {kind})")
@@ -58,16 +62,31 @@ class Numbering:
             # One id that is no integer makes all of them text, which is the same digits.
             self._do(f"ALTER TABLE {side} ALTER id TYPE VARCHAR")
             self.kinds[side] = kind
+            self.known.pop(side, None)
+        ids = ids.cast(pa.int64() if self.kinds[side] == "BIGINT" else pa.string())
         first = self.counts[side]
-        self.counts[side] += len(ids)
-        places = pa.array(np.arange(first, self.counts[side]))
-        self.connection.register("part", pa.table({"place": places, "id": ids}))
-        self._do(f"INSERT INTO {side} SELECT place, id::{self.kinds[side]} FROM part")
-        self.connection.unregister("part")
-        return first
+        if first + len(ids) >= 2**31:
+            raise MemoryLimitError(
+                f"the distinct {side} of all chunks are too many; give more memory with --memory."
+            )
+        if first < FEW:
+            places, new = np.arange(first, first + len(ids), dtype=np.int32), ids
+        else:
+            if side not in self.known:
+                self.known[side] = KnownIds(self.memory // 24)
+            places, fresh = self.known[side].places_of(ids, first)
+            new = ids.take(pa.array(fresh))
+        self.counts[side] += len(new)
+        if len(new):
+            numbers = pa.array(np.arange(first, self.counts[side]))
+            self.connection.register("part", pa.table({"place": numbers, "id": new}))
+            self._do(f"INSERT INTO {side} SELECT place, id FROM part")
+            self.connection.unregister("part")
+        return places
 
     def number(self, side: str, to: Path, rows: Path) -> None:
         """Write the ids in ascending order, and the row of each place, int32, as ``.npy``."""
+        self.known.pop(side, None)
         kind = pa.int64() if self.kinds[side] == "BIGINT" else pa.string()
         of_places = np.lib.format.open_memmap(rows, "w+", np.int32, (self.counts[side],))
         shards.write_ids(to, self._sorted(side, kind, of_places), kind)

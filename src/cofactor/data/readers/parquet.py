@@ -18,9 +18,10 @@ from cofactor.base.errors import CofactorError, DataError
 from cofactor.base.extras import require
 from cofactor.data.readers.columns import Options, find_roles
 from cofactor.data.readers.frames import raw_of_table, raw_of_whole
+from cofactor.data.readers.nested_items import has_ids
 from cofactor.data.readers.raw import Raw
 from cofactor.data.readers.source_files import SMALL, SourceFile
-from cofactor.data.records import column_of
+from cofactor.data.records import table_of_columns
 
 # What a row takes in memory at the least, in each column: it may be a few bits in the file.
 _BYTES = 8
@@ -77,7 +78,15 @@ def feather_table(entry: SourceFile) -> pa.Table:
 
 def read_excel(entry: SourceFile, options: Options) -> Raw:
     """Read the four columns of a workbook's first sheet that has any; needs the extra ``excel``."""
-    return raw_of_whole(excel_table(entry), options, entry.shown)
+    sheets = _sheets(entry)
+    tables = {name: _of_sheet(rows, entry) for name, rows in sheets.items()}
+    found = [name for name, table in tables.items() if has_ids(table.column_names)]
+    chosen = next(iter(found or tables))
+    raw = raw_of_whole(tables[chosen], options, entry.shown)
+    others = [name for name in sheets if name != chosen]
+    if others:
+        raw.notes.append(f"the sheet {chosen!r} is read; not read: {', '.join(others)}")
+    return raw
 
 
 def excel_table(entry: SourceFile) -> pa.Table:
@@ -88,19 +97,28 @@ def excel_table(entry: SourceFile) -> pa.Table:
     DataError
         If it is no workbook, or holds no table.
     """
+    return _of_sheet(next(iter(_sheets(entry).values())), entry)
+
+
+def _sheets(entry: SourceFile) -> dict[str, list[Sequence[Any]]]:
+    """The rows of each sheet that can be seen and has more than one, by name."""
     openpyxl = require("openpyxl", purpose="reading a workbook of Excel")
     with _damage(entry):
         book = openpyxl.load_workbook(
             io.BytesIO(entry.read(limit=1 << 28)), read_only=True, data_only=True
         )
         try:
-            for sheet in book.worksheets:
-                rows = [row for row in sheet.iter_rows(values_only=True) if any(map(_full, row))]
-                if len(rows) > 1:
-                    return _of_sheet(rows, entry)
+            found = {
+                sheet.title: [r for r in sheet.iter_rows(values_only=True) if any(map(_full, r))]
+                for sheet in book.worksheets
+                if sheet.sheet_state == "visible"
+            }
         finally:
             book.close()
-    raise DataError("the workbook has no sheet with a header and rows.", source=entry.shown)
+    sheets = {name: rows for name, rows in found.items() if len(rows) > 1}
+    if not sheets:
+        raise DataError("the workbook has no sheet with a header and rows.", source=entry.shown)
+    return sheets
 
 
 def _of_sheet(rows: Sequence[Sequence[Any]], entry: SourceFile) -> pa.Table:
@@ -112,8 +130,8 @@ def _of_sheet(rows: Sequence[Sequence[Any]], entry: SourceFile) -> pa.Table:
     body = rows[first + 1 :]
     if not body:
         raise DataError("the sheet has a header but no rows.", source=entry.shown)
-    return pa.table(
-        {name: column_of([row[n] if n < len(row) else None for row in body]) for n, name in named}
+    return table_of_columns(
+        {name: [row[n] if n < len(row) else None for row in body] for n, name in named}
     )
 
 
@@ -137,10 +155,18 @@ def _valid(table: pa.Table) -> pa.Table:
     return table
 
 
-def _opened(entry: SourceFile) -> Any:
+def opened_for_parts(entry: SourceFile) -> Any:
+    """Open a Parquet file to be read a part at a time: Arrow would otherwise keep the bytes of all
+    that was read until the file is closed.
+    """
+    return _opened(entry, pre_buffer=False, buffer_size=1 << 20)
+
+
+def _opened(entry: SourceFile, **how: Any) -> Any:
     if entry.member is None and entry.plain_bytes is not None:
-        return pq.ParquetFile(entry.path)
-    return pq.ParquetFile(pa.BufferReader(io.BytesIO(entry.read(limit=1 << 33)).getbuffer()))
+        return pq.ParquetFile(entry.path, **how)
+    held = pa.BufferReader(io.BytesIO(entry.read(limit=1 << 33)).getbuffer())
+    return pq.ParquetFile(held, **how)
 
 
 @contextmanager

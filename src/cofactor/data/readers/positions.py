@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 # Column -> its first cells.
 Columns = Mapping[str, Sequence[str]]
@@ -135,9 +135,9 @@ def _dated(cells: Sequence[str]) -> bool:
     return _all(cells, lambda cell: bool(_DATED.match(cell)))
 
 
-def _all(cells: Sequence[str], test: object) -> bool:
+def _all(cells: Sequence[str], test: Callable[[str], object]) -> bool:
     held = [cell.strip() for cell in cells if cell.strip()]
-    return bool(held) and all(test(cell) for cell in held)  # type: ignore[operator]
+    return bool(held) and all(test(cell) for cell in held)
 
 
 def _is_number(cell: str) -> bool:

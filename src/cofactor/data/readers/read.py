@@ -14,9 +14,10 @@ import numpy as np
 
 from cofactor.base import checks
 from cofactor.base.errors import ArgumentError, DataError
+from cofactor.base.names import without_password
 from cofactor.base.progress import SILENT, Progress
 from cofactor.data.events import Events
-from cofactor.data.readers import frames, sql
+from cofactor.data.readers import arrays, frames, sql
 from cofactor.data.readers.assemble import assemble
 from cofactor.data.readers.catalogue_ids import with_catalogue
 from cofactor.data.readers.columns import Options
@@ -175,30 +176,31 @@ def _weights(kinds: Mapping[str, float] | str | None) -> dict[str, float] | None
     return {str(kind): checks.real(weight, f"kinds[{kind!r}]") for kind, weight in kinds.items()}
 
 
-def _events(source: Any, options: Options, **asked: str | None) -> Events:
+def _events(source: Any, options: Options, **choices: str | None) -> Events:
     if isinstance(source, str) and source.startswith("sqlite:"):
-        return sql.read_sqlite(source, options, table=asked["table"], query=asked["query"])
+        return sql.read_sqlite(source, options, table=choices["table"], query=choices["query"])
     if isinstance(source, str) and source.startswith(("postgresql:", "postgres:")):
         return sql.read_postgres(source, options)
     if isinstance(source, str) and "://" in source:
         raise ArgumentError(
-            f"cofactor reads sqlite:/// and postgresql:// URLs and files, not {source!r}; fetch it"
+            f"cofactor reads sqlite:/// and postgresql:// URLs and files, not"
+            f" {without_password(source)!r}; fetch it"
             " first, or pass a data frame."
         )
     if isinstance(source, (str, os.PathLike)):
-        return _from_path(source, options, asked["format"], asked["member"])
+        return _from_path(source, options, choices["format"], choices["member"])
     if is_several(source):
         if any(is_url(part) for part in source):
-            return _from_sources(source, options, asked)
-        return _from_files([Path(path) for path in source], options, asked["format"])
+            return _from_sources(source, options, choices)
+        return _from_files([Path(path) for path in source], options, choices["format"])
     if isinstance(source, Events):
         return source
     if hasattr(source, "tocoo"):
-        return frames.from_matrix(source)
+        return arrays.from_matrix(source)
     if isinstance(source, np.ndarray):
-        source = frames.of_array(source)
+        source = arrays.of_array(source)
     if isinstance(source, Mapping):
-        source = frames.of_mapping(source)
+        source = arrays.of_mapping(source)
     if frames.is_pandas(source) or frames.is_frame(source):
         return assemble(frames.read_frame(source, options), options)
     if isinstance(source, Iterable):
@@ -243,9 +245,9 @@ def _from_files(paths: list[Path], options: Options, format: str | None) -> Even
     return read_parts(entries, options, _file_readers(format), source)
 
 
-def _from_sources(sources: Any, options: Options, asked: Mapping[str, str | None]) -> Events:
+def _from_sources(sources: Any, options: Options, choices: Mapping[str, str | None]) -> Events:
     """Files and databases as one: events in the order of the sources."""
-    parts = [_events(part, options, **asked) for part in sources]
+    parts = [_events(part, options, **choices) for part in sources]
     counts = [f"{part.source}: {len(part):,} events" for part in parts]
     whole = joined(parts, " and ".join(part.source for part in parts))
     return replace(whole, notes=(*counts, *whole.notes))

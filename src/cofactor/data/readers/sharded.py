@@ -47,7 +47,7 @@ from cofactor.data.readers.numbered_ids import Numbering, coded
 from cofactor.data.readers.read import read
 
 LEAST_MEMORY = 256 << 20
-LEAST_ROWS = 50_000  # of a chunk
+LEAST_ROWS, MOST_ROWS = 50_000, 1_000_000  # of a chunk
 SHARD_EVENTS = 1 << 17  # of a shard, about: what is sorted at a time stays in the cache
 MOST_SHARDS = 4096
 _CHUNK_BYTES = 400  # that reading a chunk takes for each of its events, about
@@ -127,7 +127,6 @@ class _Sharding:
     memory: int
     threads: int
     progress: Progress
-    firsts: dict[str, list[int]] = field(default_factory=lambda: {"users": [], "items": []})
     notes: list[str] = field(default_factory=list)
     tables: dict[str, Any] = field(default_factory=dict)
     file: EventFile | None = None
@@ -155,9 +154,9 @@ class _Sharding:
         self._finish(ids, shown)
 
     def _spool(self, sources: list[Any], options: Options, numbering: Numbering) -> None:
-        rows = max(LEAST_ROWS, min(1_000_000, self.memory // 4 // _CHUNK_BYTES))
+        rows = max(LEAST_ROWS, min(MOST_ROWS, self.memory // 4 // _CHUNK_BYTES))
         for source in sources:
-            for events in chunks(source, options, rows, lambda s: read(s, **_asked(options))):
+            for events in chunks(source, options, rows, lambda s: read(s, **_reading_of(options))):
                 if len(events):
                     self._keep(events, numbering)
         if self.file is None:
@@ -177,8 +176,8 @@ class _Sharding:
             )
         columns = {name: getattr(events, name) for name in there}
         for side in ("users", "items"):
-            columns[side], distinct = coded(columns[side])
-            self.firsts[side].append(numbering.add(side, distinct))
+            codes, distinct = coded(columns[side])
+            columns[side] = numbering.add(side, distinct)[codes]
         self.file.append(columns)
         for note in events.notes:
             if note not in self.notes:
@@ -199,16 +198,15 @@ class _Sharding:
         if self.file is not None:
             self.file.close()
 
-    def _rows(self, number: int, name: str, codes: np.ndarray) -> np.ndarray:
+    def _rows(self, name: str, places: np.ndarray) -> np.ndarray:
         rows = np.load(self.work / f"{name}-rows.npy", mmap_mode="r")
-        found: np.ndarray = rows[self.firsts[name][number] :][codes]
-        return found
+        return np.take(rows, places)
 
     def _count(self, n_users: int) -> np.ndarray:
         counts, large = np.zeros(n_users, np.int64), self.events.n_events >= sorting.LARGE
         for number in range(len(self.events)):
-            codes = self.events.columns(number, "users")["users"]
-            sorting.count(self._rows(number, "users", codes), counts, large)
+            places = self.events.columns(number, "users")["users"]
+            sorting.count(self._rows("users", places), counts, large)
         return counts
 
     def _deal_out(self, cuts: np.ndarray) -> None:
@@ -216,7 +214,7 @@ class _Sharding:
         for number in range(len(self.events)):
             columns = self.events.columns(number)
             for name in ("users", "items"):
-                columns[name] = self._rows(number, name, columns[name])
+                columns[name] = self._rows(name, columns[name])
             self.events.deal_out(number, columns, cuts)
 
     def _sort(self, cuts: np.ndarray, n_users: int, n_items: int, repeats: str) -> None:
@@ -319,7 +317,7 @@ def _cuts(counts: np.ndarray, most: int) -> np.ndarray:
     return np.unique([0, *(np.searchsorted(ends, goals) + 1), len(counts)])
 
 
-def _asked(options: Options) -> dict[str, Any]:
+def _reading_of(options: Options) -> dict[str, Any]:
     names = ("user", "item", "value", "time", "delimiter", "header", "encoding", "quote", "escape")
     found = {name: getattr(options, name) for name in names}
     return {**found, "on_bad": options.on_bad, "time_unit": options.time_unit, "now": options.now}

@@ -56,6 +56,8 @@ class Dialect:
         The character before a quote that is none, beside the doubled quote.
     encoding, bom
         The encoding, and the length of its mark at the beginning of the file.
+    padded
+        Whether blanks stand between the delimiter and quotes: ``"u1", "a"``.
     ragged
         Whether lines are lists of different lengths by nature: ``user item item ...``.
     above
@@ -64,6 +66,8 @@ class Dialect:
         The first of them, if it is more than blank or a hint at the delimiter.
     cells
         Where columns have no names: their first cells.
+    sample
+        The first cells of every column.
     """
 
     delimiter: str
@@ -73,10 +77,12 @@ class Dialect:
     escape: str | None
     encoding: str
     bom: int = 0
+    padded: bool = False
     ragged: bool = False
     above: int = 0
     title: str = ""
     cells: Mapping[str, Sequence[str]] | None = field(default=None, compare=False)
+    sample: Mapping[str, Sequence[str]] = field(default_factory=dict, compare=False)
 
     @property
     def spoken(self) -> str:
@@ -107,13 +113,12 @@ def sniff(sample: bytes, options: Options, source: str, *, whole: bool) -> Diale
     text = decoded(sample[bom:], encoding, options.encoding, source)
     numbered = _first_lines(text, source, options.delimiter, whole=whole)
     delimiter, quoted, numbered, title = _separators(numbered, options)
-    lines = [line for _, line in numbered]
+    lines, padded = _unpadded_lines([line for _, line in numbered], delimiter, quoted)
     rows = [split(line, delimiter, quoted, options.escape) for line in lines[:120]]
     skipped = titles_above(rows, options)
     rows, numbered = rows[skipped:], numbered[skipped:]
     first, rest = rows[0], rows[1:100]
-    if options.header is not False:
-        first = completed(first, rest)
+    first = first if options.header is False else completed(first, rest)
     if len(first) < 2:
         raise DataError(
             f"the first line {lines[0][:60]!r} has one column, and at least a user and an item are"
@@ -122,7 +127,6 @@ def sniff(sample: bytes, options: Options, source: str, *, whole: bool) -> Diale
             source=source,
         )
     headed, named, names = _names(first, rest, options.header, source)
-    ragged = not headed and _ragged(rows, delimiter, source)
     cells = {
         name: [row[n] for row in (rest if headed else rows) if len(row) == len(names)]
         for n, name in enumerate(names)
@@ -136,11 +140,35 @@ def sniff(sample: bytes, options: Options, source: str, *, whole: bool) -> Diale
         escape=options.escape,
         encoding=encoding,
         bom=bom,
-        ragged=ragged,
+        padded=padded,
+        ragged=not headed and _ragged(rows, delimiter, source),
         above=numbered[0][0],
         title=(title or (lines[0] if skipped else ""))[:60],
         cells=None if named else cells,
+        sample=cells,
     )
+
+
+def _unpadded_lines(lines: list[str], delimiter: str, quoted: str) -> tuple[list[str], bool]:
+    """Lines without the blanks around quotes, and whether there were such."""
+    if not quoted or not any(_is_padded(line, delimiter) for line in lines[:50]):
+        return lines, False
+    return [unpadded(line, delimiter) for line in lines], True
+
+
+def unpadded(text: str, delimiter: str) -> str:
+    """Return text without the blanks between delimiters and quotes, which parsers would take for a
+    part of the field.
+    """
+    sign = re.escape(delimiter)
+    text = re.sub(rf'((?:^|{sign})) +(?=")', r"\1", text, flags=re.MULTILINE)
+    return re.sub(rf'(?<=") +(?={sign}|$)', "", text, flags=re.MULTILINE)
+
+
+def _is_padded(line: str, delimiter: str) -> bool:
+    sign = re.escape(delimiter)
+    whole = rf'{sign} +"[^"]*" *(?:{sign}|$)|(?:^|{sign})"[^"]*" +{sign}'
+    return delimiter in (",", ";", "|") and bool(re.search(whole, line))
 
 
 def _without_comments(numbered: list[tuple[int, str]]) -> list[tuple[int, str]]:
@@ -169,8 +197,10 @@ def _separators(
     below = _without_comments(numbered)
     title = "" if len(below) == len(numbered) else numbered[0][1]
     lines = [line for _, line in below]
-    delimiter = options.delimiter or (said[1] if said else None) or _delimiter(lines)
-    if not isinstance(delimiter, str):
+    delimiter = options.delimiter
+    if delimiter is None:
+        delimiter = said[1] if said else _delimiter(lines)
+    if not (isinstance(delimiter, str) and delimiter):
         raise ArgumentError(
             f"delimiter must be a text of one or more characters, not {delimiter!r}."
         )
@@ -204,6 +234,8 @@ def _first_lines(
     numbered = list(islice(((n, line) for n, line in enumerate(lines) if line.strip()), 500))
     if not numbered:
         raise DataError("the file is empty.", source=source)
+    if text.startswith("SQLite format 3"):
+        raise DataError("this is an SQLite database; read it as sqlite:///PATH.", source=source)
     if "\0" in numbered[0][1]:
         raise DataError(
             "this is no text file; give format=, or encoding= if it is UTF-16.", source=source

@@ -24,7 +24,7 @@ from cofactor.data.readers.assemble import assemble
 from cofactor.data.readers.columns import Options, find_roles, refuse_repeated
 from cofactor.data.readers.frames import raw_of_table
 from cofactor.data.readers.raw import Raw
-from cofactor.data.records import column_of
+from cofactor.data.records import column_and_marks
 
 _BATCH = 200_000
 # Rows that any database may give, and seconds that it may take without giving any.
@@ -94,7 +94,7 @@ def _postgres(url: str) -> Iterator[tuple[event_store.Fetch | None, str, dict[st
     psycopg = require("psycopg", purpose="reading a PostgreSQL database")
     parts = urlsplit(url)
     parameters = dict(parse_qsl(parts.query))
-    ours = {name: parameters.pop(name) for name in event_store.ASKED if name in parameters}
+    ours = {name: parameters.pop(name) for name in event_store.URL_PARAMETERS if name in parameters}
     shown = f"postgresql://{parts.netloc.rpartition('@')[2]}{parts.path}"
     try:
         with psycopg.connect(f"{url.partition('?')[0]}?{urlencode(parameters)}") as connection:
@@ -122,8 +122,8 @@ def last_event(url: str) -> int | None:
         if not url.startswith("sqlite:"):
             with _postgres(url) as (rows, *_):
                 return None if rows is None else event_store.last_seq(rows)
-        path, asked = _path(url)
-        if asked.keys() & {"table", "query"}:
+        path, parameters = _path(url)
+        if parameters.keys() & {"table", "query"}:
             return None
         with sqlite_file.opened(path) as connection:
             fetch = _fetch(connection)
@@ -169,10 +169,13 @@ def _read(
     columns = ", ".join(_quoted(name) for name in roles.values())
     cursor = connection.execute(f"SELECT {columns} FROM ({statement.strip().rstrip(';')})")
     parts: dict[str, list[pa.Array]] = {name: [] for name in roles.values()}
+    marks: dict[str, dict[bytes, bytes]] = {name: {} for name in parts}
     with options.progress.task("reading the database", None) as task:
         for batch in iter(lambda: cursor.fetchmany(_BATCH), []):
             for name, column in zip(parts, zip(*batch, strict=True), strict=True):
-                parts[name].append(column_of(column))
+                array, found = column_and_marks(column)
+                parts[name].append(array)
+                marks[name] |= found or {}
             task.advance(len(batch))
             last[0] = time.monotonic()
             most -= len(batch)
@@ -185,7 +188,9 @@ def _read(
     if not any(parts.values()) or not next(iter(parts.values())):
         raise DataError("the table has no rows.", source=url)
     whole = {name: _joined(arrays) for name, arrays in parts.items()}
-    return raw_of_table(pa.table(whole), roles, options, url, names=names)
+    fields = [pa.field(name, part.type, metadata=marks[name]) for name, part in whole.items()]
+    table = pa.table(list(whole.values()), pa.schema(fields))
+    return raw_of_table(table, roles, options, url, names=names)
 
 
 def _path(url: str) -> tuple[Path, dict[str, str]]:

@@ -24,6 +24,7 @@ _SERIAL_1970, _SERIAL_2100 = 25_569, 73_051
 # What makes a year, or a month, its first day as yyyymmddHHMMSS.
 _FIRST_DAY = {4: 101_000_000, 6: 1_000_000}
 _MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
+_ENGLISH = "(?:uary|ruary|ch|il|e|y|ust|t|tember|ober|ember)?"
 _CLOCK = r"(?P<H>\d{1,2}):(?P<M>\d{2})(?::(?P<S>\d{2})(?:[.,]\d+)?)?(?: ?(?P<p>[AaPp])\.?[Mm]\.?)?"
 _OFFSET = r"(?P<zone>Z|UTC|GMT|[+-]\d{2}:?\d{2}|[+-]\d{2})"
 # Two numbers before the year: which of them is the day, only the whole column can tell.
@@ -43,11 +44,11 @@ _FORMS = (
     rf"^\[?(?P<d>\d{{1,2}})/(?P<b>[A-Za-z]{{3}})/(?P<y>\d{{4}}):{_CLOCK} ?{_OFFSET}?\]?$",
     r"^(?P<m>\d{1,2}) (?P<d>\d{1,2}), (?P<y>\d{4})$",
     (
-        r"^(?:\w{3}, )?(?P<d>\d{1,2})[ -](?P<b>[A-Za-z]{3})[a-z]*[ -](?P<y>\d{4})(?:"
+        rf"^(?:\w{{3}}, )?(?P<d>\d{{1,2}})[ -](?P<b>[A-Za-z]{{3}}){_ENGLISH}[ -](?P<y>\d{{4}})(?:"
         rf" {_CLOCK} ?{_OFFSET}?)?$"
     ),
     (
-        rf"^(?P<b>[A-Za-z]{{3}})[a-z]*\.? +(?P<d>\d{{1,2}}),? (?P<y>\d{{4}})(?:,? +{_CLOCK}"
+        rf"^(?P<b>[A-Za-z]{{3}}){_ENGLISH}\.? +(?P<d>\d{{1,2}}),? (?P<y>\d{{4}})(?:,? +{_CLOCK}"
         rf" ?{_OFFSET}?)?$"
     ),
     rf"^(?P<y>\d{{4}})[/.](?P<m>\d{{1,2}})[/.](?P<d>\d{{1,2}})(?: {_CLOCK})?$",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import partial
 
@@ -14,11 +14,15 @@ import pyarrow.compute as pc
 
 from cofactor.data.id_text import MISSING_WORDS
 
-# How the note begins that says so.
+# How notes begin or end that say so.
+_AS_POINT = "read with a decimal point (decimal=',' reads thousands)"
 COMMAS = "decimal commas"
 _NOTHING = frozenset(MISSING_WORDS)
 _AMBIGUOUS = re.compile(r"^[-+]?\d{1,3},\d{3}$")
 _DOTTED = re.compile(r"^[-+]?\d{1,3}(\.\d{3})+$")
+# 2.500 may be two and a half or thousands, unless 0.500 or 1234 stands in the column too.
+_POINTED = re.compile(r"^[-+]?[1-9]\d{0,2}\.\d{3}$")
+_SHORT = re.compile(r"^[-+]?\d{1,3}$")
 # 1.234,5 and 2,5.
 _GROUPED = re.compile(r"^[-+]?(\d+|\d{1,3}(\.\d{3})+)(,\d+)?$")
 _COMMA = re.compile(r"^[-+]?\d+,\d+$")
@@ -26,7 +30,7 @@ _THOUSANDS = re.compile(r"^[-+]?\d{1,3}(,\d{3})+(\.\d+)?$")
 _OUT_OF = re.compile(r"^(\d+(?:[.,]\d+)?) ?(?:/|out of) ?(\d+)(?: stars?)?$", re.IGNORECASE)
 _SHARE = re.compile(r"^([-+]?\d+(?:\.\d+)?)\s?%$")
 _STARS = re.compile(r"^(?:([★⭐]\ufe0f?)+[☆✩]*|\*+)$")
-_SPACED = re.compile(r"^[-+]?\d{1,3}([ \u00a0\u202f'’]\d{3})+([.,]\d+)?$")
+_SPACED = re.compile(r"^[-+]?\d{1,3}([\s'’]\d{3})+([.,]\d+)?$")
 _TRUTH = {"true": 1.0, "false": 0.0, "yes": 1.0, "no": 0.0, "t": 1.0, "f": 0.0, "y": 1.0, "n": 0.0}
 # 1234, 1,234.5 and 1.234,5.
 _WRITTEN = {
@@ -35,6 +39,9 @@ _WRITTEN = {
 }
 # {"$numberDouble": "3.5"} of MongoDB, $3.50, 4 stars: the same words around each number.
 _UNITED = re.compile(r"^([^\d+.,-]*)([-+]?\d[\d.,]*)([^\d+.,-]*)$")
+# (3.50) is negative in accounts, 4² no 4, and an object's field anything.
+_NO_UNIT = re.compile(r"[(){}\[\]²³¹⁰⁴-⁹₀-₉¼-¾⅐-⅞]")
+_NUMBER_OF_MONGO = re.compile(r'^\{"\$number[A-Za-z0-9]+": ?"?[^"]*"?\}$')
 _SPACES = re.compile(r"[\s'’]")
 
 
@@ -63,9 +70,9 @@ class Odd:
         return self if keep.all() else Odd(self.rows[keep], self.texts.filter(pa.array(keep)))
 
 
-def numbers(column: pa.ChunkedArray | pa.Array, decimal: str | None = None) -> np.ndarray:
+def numbers(column: pa.ChunkedArray | pa.Array) -> np.ndarray:
     """Return a column as float32, NaN where it is missing or no number."""
-    return numbers_and_odd(column, decimal)[0]
+    return numbers_and_odd(column)[0]
 
 
 def numbers_and_odd(
@@ -113,15 +120,30 @@ def _of_text(
         ]
         + [False]
     )
-    if not odd.any():
+    unclear = decimal is None and are_pointed(words)
+    if not (odd.any() or unclear):
         return found, None
-    if any(odd[n] and _COMMA.match((w or "").strip()) for n, w in enumerate(words)):
+    commas = any(odd[n] and _COMMA.match((w or "").strip()) for n, w in enumerate(words))
+    if commas or unclear:
         # Beside decimal commas, 1.000 may be a thousand.
         dotted = [bool(_DOTTED.match((w or "").strip())) for w in words]
         odd = odd | np.array([*dotted, False])
         found[odd[codes]] = np.nan
     rows = np.flatnonzero(odd[codes])
     return found, Odd(rows, coded.take(pa.array(rows)))
+
+
+def are_pointed(words: Iterable[str | None]) -> bool:
+    """Return whether all cells with a point are like ``2.500``, which may be thousands, and none
+    beside them shows that they aren't.
+    """
+    held = [w.strip() for w in words if w and w.strip() not in _NOTHING]
+    pointed = [w for w in held if "." in w]
+    return (
+        bool(pointed)
+        and all(_POINTED.match(w) for w in pointed)
+        and all(_SHORT.match(w) for w in held if "." not in w)
+    )
 
 
 def _plain(text: str | None) -> float:
@@ -196,14 +218,20 @@ def _writing(
 ) -> tuple[Callable[[str], float], str] | None:
     """How all odd words of a column are written, if that is clear."""
     first = words[0]
+    known = values[np.isfinite(values)]
+    if all(_POINTED.match(w) for w in words):
+        return _plain, f"values such as {first!r} {_AS_POINT}"
     if all(_SHARE.match(w) for w in words):
+        if ((known != 0) & (np.abs(known) <= 1)).any():
+            # 80 % beside 0.8.
+            return None
         return lambda w: float(_SHARE.sub(r"\1", w)), f"shares such as {first!r} read as numbers"
     if all(_STARS.match(w) for w in words):
         return (
             lambda w: float(sum(c in "★⭐*" for c in w)),
             f"stars such as {first!r} read as their number",
         )
-    if all(w.lower() in _TRUTH for w in words):
+    if all(w.lower() in _TRUTH for w in words) and np.isin(known, (0, 1)).all():
         return lambda w: _TRUTH[w.lower()], f"words such as {first!r} read as 1 and 0"
     ratios = [_OUT_OF.match(w) for w in words]
     if all(ratios) and len({r[2] for r in ratios if r}) == 1:
@@ -217,12 +245,18 @@ def _writing(
     return _united(words, values, decimal)
 
 
+def _has_unit(word: str) -> bool:
+    return not _NO_UNIT.search(word) or bool(_NUMBER_OF_MONGO.match(word))
+
+
 def _united(
     words: Sequence[str], values: np.ndarray, decimal: str | None
 ) -> tuple[Callable[[str], float], str] | None:
     """How numbers with one word around each of them are written, if that is clear."""
     # Only where all cells are so: one "x1" among numbers is a fault.
-    united = [_UNITED.match(w) if not np.isfinite(values).any() else None for w in words]
+    if np.isfinite(values).any() or not all(_has_unit(w) for w in words):
+        return None
+    united = [_UNITED.match(w) for w in words]
     if not all(united) or len({(u[1].strip(), u[3].strip().rstrip("s")) for u in united if u}) > 1:
         return None
     inner = [u[2] for u in united if u]
@@ -234,6 +268,8 @@ def _united(
     if any(np.isnan(convert(w)) for w in inner):
         return None
     note = f"the number in cells such as {words[0]!r} read"
+    if decimal is None and are_pointed(inner):
+        note = f"the number in cells such as {words[0]!r} {_AS_POINT}"
     return lambda w: convert(_UNITED.sub(r"\2", w)), note
 
 

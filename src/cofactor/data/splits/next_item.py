@@ -102,7 +102,7 @@ def next_after(
     train = of_histories(histories.where(times < start), data)
     if not len(train):
         raise ArgumentError("the training part would be empty; ask for smaller shares.")
-    part, n_new = _asked(histories, data, end, every)
+    part, n_new = _questions(histories, data, end, every)
     sentence = (
         f"Training before {moments.text(start)}; the {'events' if every else 'first event'} of each"
         f" user from {moments.text(end)} on for test, with all before as context; {n_new:,} users"
@@ -110,7 +110,7 @@ def next_after(
     )
     if start == end:
         return Split(train, part, None, sentence)
-    middle, _ = _asked(histories.where(before), data, start, every)
+    middle, _ = _questions(histories.where(before), data, start, every)
     return Split(train, part, middle, sentence + " Validation likewise, between the two moments.")
 
 
@@ -120,7 +120,9 @@ def _moment(times: np.ndarray, share: float) -> int:
     return int(ordered[len(ordered) - max(1, cut.count(share, len(ordered)))])
 
 
-def _asked(histories: Histories, data: Interactions, moment: int, every: bool) -> tuple[Part, int]:
+def _questions(
+    histories: Histories, data: Interactions, moment: int, every: bool
+) -> tuple[Part, int]:
     """The questions from a moment on, and how many users with events after it had none before."""
     assert histories.times is not None
     known = np.concatenate([[0], np.cumsum(histories.times < moment)])[histories.indptr]

@@ -17,7 +17,6 @@ from cofactor.data.split import Part, Split
 
 OVERLAPS = ("refuse", "drop", "keep")
 _DONE = {"drop": "left out of it", "keep": "kept"}
-_ID = "__id__"
 
 
 def predefined(

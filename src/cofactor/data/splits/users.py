@@ -58,7 +58,7 @@ def by_users(
     test_users, validation_users = cut.held_out(
         eligible, (test_share, validation_share), seed, "users"
     )
-    asked = _asked(data, shown, order, seed)
+    in_truth = _in_truth(data, shown, order, seed)
     held = np.concatenate([test_users, validation_users])
     train = data.where(_users(data, held, False))
     if not len(train):
@@ -74,19 +74,19 @@ def by_users(
     )
     return Split(
         train,
-        _part(data, test_users, asked, "test"),
-        _part(data, validation_users, asked, "validation") if validation_share else None,
+        _part(data, test_users, in_truth, "test"),
+        _part(data, validation_users, in_truth, "validation") if validation_share else None,
         sentence,
     )
 
 
-def _asked(data: Interactions, shown: float, order: str, seed: int) -> np.ndarray:
+def _in_truth(data: Interactions, shown: float, order: str, seed: int) -> np.ndarray:
     """Which interactions would be the truth if their user were held out, bool [n]."""
     counts = data.user_counts
-    n_asked = np.clip(
+    n_true = np.clip(
         np.floor((1 - shown) * counts + 0.5).astype(np.int64), 1, np.maximum(counts - 1, 1)
     )
-    return cut.among_last(data, [n_asked], order, seed, "users")[0]
+    return cut.among_last(data, [n_true], order, seed, "users")[0]
 
 
 def _users(data: Interactions, users: np.ndarray, held: bool) -> np.ndarray:
@@ -97,7 +97,7 @@ def _users(data: Interactions, users: np.ndarray, held: bool) -> np.ndarray:
     return np.repeat(chosen if held else ~chosen, data.user_counts)
 
 
-def _part(data: Interactions, users: np.ndarray, asked: np.ndarray, name: str) -> Part:
+def _part(data: Interactions, users: np.ndarray, in_truth: np.ndarray, name: str) -> Part:
     theirs = _users(data, users, True)
-    truth = data.where(cut.nonempty(theirs & asked, name, data))
-    return Part(truth, data.where(theirs & ~asked), fold_in=True)
+    truth = data.where(cut.nonempty(theirs & in_truth, name, data))
+    return Part(truth, data.where(theirs & ~in_truth), fold_in=True)

@@ -4,6 +4,7 @@ real data is available locally.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -234,11 +235,15 @@ _COLUMNS = ("item_id", "title", "description", "genres", "author", "year", "pric
 
 
 def _new(
-    known: set[str], make: object, genre: Genre, theme: Theme, generator: np.random.Generator
+    known: set[str],
+    make: Callable[[Genre, Theme, np.random.Generator], object],
+    genre: Genre,
+    theme: Theme,
+    generator: np.random.Generator,
 ) -> str:
     """A text that hasn't been made yet; after many tries, the best that a number can do."""
     for _ in range(60):
-        text = str(make(genre, theme, generator))  # type: ignore[operator]
+        text = str(make(genre, theme, generator))
         if text not in known:
             break
     else:

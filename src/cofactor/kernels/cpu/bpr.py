@@ -53,6 +53,20 @@ def coprime_stride(bits: Any, count: Any) -> Any:
         stride += 1
 
 
+class Keep(NamedTuple):
+    """What a step leaves of each parameter: 1 less the learning rate times its L2, float32."""
+
+    user: np.float32
+    positive: np.float32
+    negative: np.float32
+    bias: np.float32
+
+    @classmethod
+    def of(cls, learning_rate: float, *regularization: float) -> Keep:
+        """Return them for the four L2 weights."""
+        return cls(*(np.float32(1.0 - learning_rate * l2) for l2 in regularization))
+
+
 class Scratch(NamedTuple):
     """What one thread needs while it walks.
 
@@ -107,20 +121,17 @@ def _ascend(
     i: Any,
     j: Any,
     z: Any,
-    keep_u: Any,
-    keep_i: Any,
-    keep_j: Any,
-    keep_b: Any,
+    keep: Any,
 ) -> None:
     """Add z times the gradient of x_uij, and decay."""
-    pairwise_step(U, u, V, i, j, z, z, z, keep_u, keep_i, keep_j)
+    pairwise_step(U, u, V, i, j, z, z, z, keep.user, keep.positive, keep.negative)
     for k in range(tail_start(V), V.shape[1]):
         old = U[u, k]
-        U[u, k] = keep_u * old + z * (V[i, k] - V[j, k])
-        V[i, k] = keep_i * V[i, k] + z * old
-        V[j, k] = keep_j * V[j, k] - z * old
-    b[np.uint64(i)] = keep_b * b[np.uint64(i)] + z
-    b[np.uint64(j)] = keep_b * b[np.uint64(j)] - z
+        U[u, k] = keep.user * old + z * (V[i, k] - V[j, k])
+        V[i, k] = keep.positive * V[i, k] + z * old
+        V[j, k] = keep.negative * V[j, k] - z * old
+    b[np.uint64(i)] = keep.bias * b[np.uint64(i)] + z
+    b[np.uint64(j)] = keep.bias * b[np.uint64(j)] - z
 
 
 def bpr_epoch(
@@ -149,11 +160,14 @@ def bpr_epoch(
         user_factors,
         item_factors,
         item_bias,
-        learning_rate,
-        user_regularization,
-        positive_regularization,
-        negative_regularization,
-        bias_regularization,
+        np.float32(learning_rate),
+        Keep.of(
+            learning_rate,
+            user_regularization,
+            positive_regularization,
+            negative_regularization,
+            bias_regularization,
+        ),
         threshold,
         alias,
         np.uint64(seed),
@@ -166,7 +180,6 @@ def bpr_epoch(
     return float(tallies[:, 0].sum() / total), float(tallies[:, 1].sum() / total)
 
 
-# A line over 80 on purpose: drawing and stepping alternate within one round and share its buffers.
 @kernel
 def _walk(
     thread: Any,
@@ -177,11 +190,8 @@ def _walk(
     user_factors: Any,
     item_factors: Any,
     item_bias: Any,
-    learning_rate: Any,
-    user_regularization: Any,
-    positive_regularization: Any,
-    negative_regularization: Any,
-    bias_regularization: Any,
+    rate: Any,
+    keep: Any,
     threshold: Any,
     alias: Any,
     seed: Any,
@@ -191,11 +201,6 @@ def _walk(
     """One thread's share of the users, all of their pairs."""
     U, V, b = user_factors, item_factors, item_bias
     n_items, n_order = V.shape[0], user_order.shape[0]
-    rate = np.float32(learning_rate)
-    keep_u = np.float32(1.0 - learning_rate * user_regularization)
-    keep_i = np.float32(1.0 - learning_rate * positive_regularization)
-    keep_j = np.float32(1.0 - learning_rate * negative_regularization)
-    keep_b = np.float32(1.0 - learning_rate * bias_regularization)
     state = stream(seed, thread)
     words, user, begin, end, place, stride, left, us, pos, neg, x, e = scratch
     logs, correct, drawn = 0.0, np.int64(0), np.int64(0)
@@ -251,9 +256,7 @@ def _walk(
             correct += x[s] > 0
             logs += max(np.float32(0.0), -EXP_LIMIT - x[s])  # what exp_negative cut off
             z = rate * (e[s] / (_ONE + e[s]))  # z = σ(-x_uij)
-            _ascend(
-                U, V, b, us[now, s], pos[now, s], neg[now, s], z, keep_u, keep_i, keep_j, keep_b
-            )
+            _ascend(U, V, b, us[now, s], pos[now, s], neg[now, s], z, keep)
         logs += np.log(product)
         drawn += n_before
         n_before = n_now

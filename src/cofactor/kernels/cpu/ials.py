@@ -1,4 +1,4 @@
-"""Implicit ALS: a half-epoch, and the exact loss.
+"""Implicit ALS: a half-epoch.
 
 A half-epoch starts by turning both sides into the basis in which the fixed side's Gram matrix is
 diagonal. Scores and norms don't change, and the dense part of each row's system becomes a vector: a
@@ -15,7 +15,7 @@ import numpy as np
 from threadpoolctl import ThreadpoolController
 
 from cofactor.base.errors import TrainingError
-from cofactor.kernels.cpu._ials_rows import F, row_blocks
+from cofactor.kernels.cpu._ials_rows import F
 from cofactor.kernels.cpu.ials_cg import solve_cg
 from cofactor.kernels.cpu.ials_direct import solve_direct
 from cofactor.kernels.cpu.ials_subspace import solve_subspace
@@ -292,56 +292,3 @@ def solve_rows(
             " or holds NaN. Raise the regularization (its weight there is"
             f" {problem.ridge[failed]:.3g}) and check the weights."
         )
-
-
-def loss(
-    indptr: np.ndarray,
-    indices: np.ndarray,
-    weights: np.ndarray,
-    left: np.ndarray,
-    right: np.ndarray,
-    unobserved_weight: float,
-    left_ridge: np.ndarray,
-    right_ridge: np.ndarray,
-) -> float:
-    """Return the exact value of the objective; see the reference.
-
-    Notes
-    -----
-    The sum over all pairs is the sum of the elementwise product of the two Gram matrices: n f^2
-    work instead of n_users n_items f.
-    """
-    bounds = row_blocks(np.diff(indptr) + 1)
-    sums = np.zeros(len(bounds) - 1)
-    pairs = (indptr, indices, weights, left, right)
-    on_threads(lambda b: _observed_loss(*pairs, bounds[b : b + 2], sums[b : b + 1]), len(sums))
-    observed = sums.sum()
-    wide_left, wide_right = left.astype(np.float64), right.astype(np.float64)
-    everywhere = np.sum((wide_left.T @ wide_left) * (wide_right.T @ wide_right))
-    penalty = left_ridge @ np.square(wide_left).sum(axis=1) + right_ridge @ np.square(
-        wide_right
-    ).sum(axis=1)
-    return float(observed + unobserved_weight * everywhere + penalty)
-
-
-@kernel
-def _observed_loss(
-    indptr: np.ndarray,
-    indices: np.ndarray,
-    weights: np.ndarray,
-    left: np.ndarray,
-    right: np.ndarray,
-    bounds: np.ndarray,
-    sums: np.ndarray,
-) -> None:
-    for block in range(bounds.shape[0] - 1):
-        total = 0.0
-        for u in range(bounds[block], bounds[block + 1]):
-            x = left[u]
-            for t in range(indptr[u], indptr[u + 1]):
-                y = right[indices[t]]
-                score = 0.0
-                for k in range(x.shape[0]):
-                    score += np.float64(x[k]) * np.float64(y[k])
-                total += weights[t] * (1.0 - score) ** 2
-        sums[block] = total

@@ -8,7 +8,7 @@ user: the same numbers, but for rounding, with |R(u)| + |N(u)| vectors."""
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -42,27 +42,12 @@ def svdpp_epoch(
     equations.
     """
     bounds = equal_parts(indptr, order, n_threads, 1)
-    problem = (
-        indptr,
-        indices,
-        values,
-        implicit_indptr,
-        implicit_indices,
-        order,
-        mean,
-        user_bias,
-        item_bias,
-        user_factors,
-        item_factors,
-        implicit_factors,
-        learning_rate,
-        bias_learning_rate,
-        reg_user,
-        reg_item,
-        reg_implicit,
-        reg_user_bias,
-        reg_item_bias,
-    )
+    ratings = indptr, indices, values, np.float32(mean)
+    implicit = implicit_indptr, implicit_indices, implicit_factors
+    parameters = user_bias, item_bias, user_factors, item_factors
+    rates = np.float32(learning_rate), np.float32(bias_learning_rate)
+    penalties = Penalties(reg_user, reg_item, reg_implicit, reg_user_bias, reg_item_bias)
+    problem = order, ratings, implicit, parameters, rates, penalties
     squared = np.zeros(n_threads)
 
     def walk(thread: int) -> None:
@@ -72,36 +57,32 @@ def svdpp_epoch(
     return float(squared.sum())
 
 
-# Over 80 lines on purpose: one user's pass and the step of all their implicit vectors are one
-# thing, and share their buffers.
+class Penalties(NamedTuple):
+    """L2 weights by user or item, float32."""
+
+    user: np.ndarray
+    item: np.ndarray
+    implicit: np.ndarray
+    user_bias: np.ndarray
+    item_bias: np.ndarray
+
+
 @kernel(allocates=True)
 def _walk(
     first_place: Any,
     end_place: Any,
-    indptr: Any,
-    indices: Any,
-    values: Any,
-    implicit_indptr: Any,
-    implicit_indices: Any,
     order: Any,
-    mean: Any,
-    user_bias: Any,
-    item_bias: Any,
-    user_factors: Any,
-    item_factors: Any,
-    implicit_factors: Any,
-    learning_rate: Any,
-    bias_learning_rate: Any,
-    reg_user: Any,
-    reg_item: Any,
-    reg_implicit: Any,
-    reg_user_bias: Any,
-    reg_item_bias: Any,
+    ratings: Any,
+    implicit: Any,
+    parameters: Any,
+    rates: Any,
+    penalties: Any,
 ) -> Any:
     """The users at these places of the order, one after the other; the sum of squared errors."""
-    rate = np.float32(learning_rate)
-    bias_rate = np.float32(bias_learning_rate)
-    mu = np.float32(mean)
+    indptr, indices, values, mu = ratings
+    implicit_indptr, implicit_indices, implicit_factors = implicit
+    user_bias, item_bias, user_factors, item_factors = parameters
+    rate, bias_rate = rates
     factors = user_factors.shape[1]
     last = indices.shape[0] - 1
     z = np.empty(factors, np.float32)
@@ -112,25 +93,22 @@ def _walk(
         count = indptr[u + 1] - indptr[u]
         if count == 0:
             continue
-        # z_u = |N(u)|^-1/2 sum_j y_j
-        begin = implicit_indptr[u]
-        end = implicit_indptr[u + 1]
+        begin, end = implicit_indptr[u], implicit_indptr[u + 1]
         norm = np.float32(1) / np.sqrt(np.float32(max(end - begin, 1)))
         # |N| norm^2 is 1 unless N(u) is empty, where z stays 0.
         has_implicit = np.float32(1) if end > begin else np.float32(0)
-        z[:] = np.float32(0)
-        added[:] = np.float32(0)
+        # z_u = |N(u)|^-1/2 sum_j y_j
+        z[:], added[:] = np.float32(0), np.float32(0)
         for at in range(begin, end):
             y = implicit_factors[implicit_indices[at]]
             for f in range(factors):
                 z[f] += y[f]
         for f in range(factors):
             z[f] *= norm
-        p = user_factors[u]
-        b_u = user_bias[u]
-        keep_b_u = np.float32(1) - bias_rate * reg_user_bias[u]
-        keep_p = np.float32(1) - rate * reg_user[u]
-        keep_y = np.float32(1) - rate * reg_implicit[u]
+        p, b_u = user_factors[u], user_bias[u]
+        keep_b_u = np.float32(1) - bias_rate * penalties.user_bias[u]
+        keep_p = np.float32(1) - rate * penalties.user[u]
+        keep_y = np.float32(1) - rate * penalties.implicit[u]
         i = indices[indptr[u]]
         q = item_factors[i]
         dot = np.float32(0)
@@ -141,12 +119,12 @@ def _walk(
             error = values[at] - mu - b_u - b_i - dot
             loss += np.float64(error) * np.float64(error)
             b_u = keep_b_u * b_u + bias_rate * error
-            item_bias[i] = b_i + bias_rate * (error - reg_item_bias[i] * b_i)
+            item_bias[i] = b_i + bias_rate * (error - penalties.item_bias[i] * b_i)
             # q_i += gamma (e (p_u + z_u) - lambda q_i),  p_u += gamma (e q_i - lambda p_u), and
             # the paper's y_j += gamma (e |N|^-1/2 q_i - lambda y_j) for all j, summed and
             # scaled: z_u += gamma (e q_i - lambda z_u). The next rating's product is taken in
             # the same pass; after the user's last it isn't used.
-            keep_q = np.float32(1) - rate * reg_item[i]
+            keep_q = np.float32(1) - rate * penalties.item[i]
             step = rate * error
             step_z = step * has_implicit
             i = indices[min(at + 1, last)]

@@ -92,8 +92,32 @@ def _few(text: Any, start: Any, count: Any) -> Any:
     return np.int64(((x & _FOURS) * _BY_10000) >> _32)
 
 
-# Over 80 lines on purpose: one walk over a line, whose place and mask every step moves on; calls
-# would hand both back and forth.
+@helper
+def _whole(text: Any, place: Any, digits: Any) -> Any:
+    """The number that the 0 to 18 digits before a place make."""
+    number = np.int64(0)
+    if digits > 8:
+        if digits > 16:
+            number = _few(text, place - digits, digits - 16) * _TENS[8]
+        middle = min(digits, 16)
+        number = (number + _few(text, place - middle, middle - 8)) * _TENS[8]
+        number += _few(text, place - 8, 8)
+    elif digits > 0:
+        number = _few(text, place - digits, digits)
+    return number
+
+
+@helper
+def _behind_line(text: Any, place: Any) -> Any:
+    """The place behind a line that ends here; -1 if none does."""
+    start = np.int64(-1)
+    if text[place] == _LF:
+        start = place + 1
+    elif text[place] == _CR and text[place + 1] == _LF:
+        start = place + 2
+    return start
+
+
 @kernel(fast=False)
 def parse_rows(
     text: np.ndarray,
@@ -128,17 +152,9 @@ def parse_rows(
                     start = place + 1
                     place, base, mask = _next(text, base, mask)
                 digits = place - start
-                number = np.int64(0)
-                if digits > 8:
-                    if digits > 18:
-                        return ODD
-                    if digits > 16:
-                        number = _few(text, start, digits - 16) * _TENS[8]
-                    number = (
-                        number + _few(text, max(start, place - 16), min(digits - 8, 8))
-                    ) * _TENS[8] + _few(text, place - 8, 8)
-                elif digits > 0:
-                    number = _few(text, start, digits)
+                if digits > 18:
+                    return ODD
+                number = _whole(text, place, digits)
                 if role == VALUE:
                     scale = np.int64(0)
                     if text[place] == _POINT:
@@ -170,8 +186,12 @@ def parse_rows(
                             users[row] = signed
                         else:
                             items[row] = signed
-            start = place + 1
-            if f < n_fields - 1:
+            if f == n_fields - 1:
+                start = _behind_line(text, place)
+                if start < 0:
+                    return ODD
+            else:
+                start = place + 1
                 if text[place] != delimiter:
                     return ODD
                 if second:
@@ -179,12 +199,5 @@ def parse_rows(
                     if place != start or text[place] != second:
                         return ODD
                     start = place + 1
-            else:
-                if text[place] == _CR:
-                    if text[start] != _LF:
-                        return ODD
-                    start += 1
-                elif text[place] != _LF:
-                    return ODD
         row += 1
     return PLAIN

@@ -8,7 +8,7 @@ turns, so that that of the user before is still there in the round after he has 
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -38,6 +38,16 @@ def _score(U: Any, V: Any, b: Any, u: Any, i: Any) -> Any:
     for k in range(tail_start(V), V.shape[1]):
         x += U[u, k] * V[i, k]
     return x
+
+
+class Rates(NamedTuple):
+    """The learning rate, the L2 weights, and whether each parameter has a rate of its own."""
+
+    learning: np.float32
+    user: np.float32
+    item: np.float32
+    bias: np.float32
+    adaptive: bool
 
 
 @helper
@@ -86,16 +96,16 @@ def warp_epoch(
         user_factors,
         item_factors,
         item_bias,
-        user_squares,
-        item_squares,
-        bias_squares,
-        learning_rate,
-        user_regularization,
-        item_regularization,
-        bias_regularization,
-        margin,
+        (user_squares, item_squares, bias_squares),
+        Rates(
+            np.float32(learning_rate),
+            np.float32(user_regularization),
+            np.float32(item_regularization),
+            np.float32(bias_regularization),
+            adaptive,
+        ),
+        np.float32(margin),
         max_trials,
-        adaptive,
         threshold,
         alias,
         np.uint64(seed),
@@ -119,8 +129,90 @@ def _scratch() -> tuple[np.ndarray, ...]:
     )
 
 
-# Over 80 lines on purpose: the rounds of lanes share a dozen running values, and a call that took
-# them all would be harder to read.
+@helper
+def _begin_user(
+    walk: Any, words: Any, lane: Any, u: Any, indptr: Any, indices: Any, bits: Any
+) -> None:
+    """Put a user into a lane, whose other filter becomes that of the user's items."""
+    first, m = indptr[u], indptr[u + 1] - indptr[u]
+    walk[lane, 0], walk[lane, 1], walk[lane, 2], walk[lane, 5] = u, first, indptr[u + 1], m
+    walk[lane, 3], walk[lane, 4] = first + below(bits, m), coprime_stride(bits, m)
+    walk[lane, 6] = lane if walk[lane, 6] >= LANES else lane + LANES
+    filter_fill(words, walk[lane, 6], indices, first, indptr[u + 1])
+
+
+@helper
+def _search(
+    V: Any,
+    x_u: Any,
+    b: Any,
+    floor: Any,
+    max_trials: Any,
+    drawn: Any,
+    own: Any,
+    draws: Any,
+) -> Any:
+    """Draw candidates after the first, until one scores above the floor: by how much, which one,
+    and the number of trials.
+    """
+    words, indices, threshold, alias, groups, scores = draws
+    first, stop, row = drawn[1], drawn[2], drawn[5]
+    trials, which, ready = np.int64(1), 0, np.int64(0)
+    j, hinge = drawn[4], np.float32(0)
+    while True:
+        size = min(np.int64(_GROUP), max_trials - trials - ready)
+        for g in range(size):
+            own, k = draw_negative(
+                own, words, row, indices, first, stop, threshold, alias, V.shape[0]
+            )
+            groups[which, g] = k
+            prefetch_row(V, k)
+        which = 1 - which
+        if ready > 0:
+            dots(V, groups[which], ready, x_u, scores)
+            for g in range(ready):
+                trials += 1
+                j = np.int64(groups[which, g])
+                hinge = b[j] + scores[g] - floor
+                if hinge > 0:
+                    break
+        if hinge > 0 or size == 0:
+            break
+        ready = size
+    return hinge, j, trials
+
+
+@helper
+def _ascend(
+    U: Any, V: Any, b: Any, squares: Any, rates: Any, u: Any, i: Any, j: Any, w: Any
+) -> None:
+    """Add w times the gradient of x_uij, each parameter's at its rate, and decay."""
+    G_u, G_v, G_b = squares
+    rate, f = rates.learning, V.shape[1]
+    rate_u, rate_i, rate_j, rate_b, rate_c = rate, rate, rate, rate, rate
+    if rates.adaptive:
+        of_user, of_items = _squared_entries(U, V, u, i, j)
+        square = w * w
+        G_u[u] += square * of_items / np.float32(f)
+        G_v[i] += square * of_user / np.float32(f)
+        G_v[j] += square * of_user / np.float32(f)
+        G_b[i] += square
+        G_b[j] += square
+        rate_u = rate / np.sqrt(_ONE + G_u[u])
+        rate_i, rate_j = rate / np.sqrt(_ONE + G_v[i]), rate / np.sqrt(_ONE + G_v[j])
+        rate_b, rate_c = rate / np.sqrt(_ONE + G_b[i]), rate / np.sqrt(_ONE + G_b[j])
+    keep_u = _ONE - rate_u * rates.user
+    keep_i, keep_j = _ONE - rate_i * rates.item, _ONE - rate_j * rates.item
+    pairwise_step(U, u, V, i, j, rate_u * w, rate_i * w, rate_j * w, keep_u, keep_i, keep_j)
+    for k in range(tail_start(V), f):
+        old = U[u, k]
+        U[u, k] = keep_u * old + rate_u * w * (V[i, k] - V[j, k])
+        V[i, k] = keep_i * V[i, k] + rate_i * w * old
+        V[j, k] = keep_j * V[j, k] - rate_j * w * old
+    b[i] = (_ONE - rate_b * rates.bias) * b[i] + rate_b * w
+    b[j] = (_ONE - rate_c * rates.bias) * b[j] - rate_c * w
+
+
 @kernel
 def _walk(
     thread: Any,
@@ -131,16 +223,10 @@ def _walk(
     user_factors: Any,
     item_factors: Any,
     item_bias: Any,
-    user_squares: Any,
-    item_squares: Any,
-    bias_squares: Any,
-    learning_rate: Any,
-    user_regularization: Any,
-    item_regularization: Any,
-    bias_regularization: Any,
+    squares: Any,
+    rates: Any,
     margin: Any,
     max_trials: Any,
-    adaptive: Any,
     threshold: Any,
     alias: Any,
     seed: Any,
@@ -150,16 +236,10 @@ def _walk(
 ) -> None:
     """One thread's share of the users, all of their interactions."""
     U, V, b = user_factors, item_factors, item_bias
-    G_u, G_v, G_b = user_squares, item_squares, bias_squares
-    n_items, f, n_order = V.shape[0], V.shape[1], user_order.shape[0]
-    decay_u, decay_v = np.float32(user_regularization), np.float32(item_regularization)
-    decay_b, rate, gap = (
-        np.float32(bias_regularization),
-        np.float32(learning_rate),
-        np.float32(margin),
-    )
+    n_items, n_order = V.shape[0], user_order.shape[0]
     state = stream(seed, thread)
     words, walk, drawn, states, groups, scores = scratch
+    draws = words, indices, threshold, alias, groups, scores
     loss, correct, total = 0.0, np.int64(0), np.int64(0)
     q, last = thread * n_order // n_threads, (thread + 1) * n_order // n_threads
     n_now, n_before, now = np.int64(1), np.int64(0), np.int64(0)
@@ -170,23 +250,10 @@ def _walk(
         for lane in range(LANES):
             while walk[lane, 5] == 0 and q < last:
                 u = np.int64(user_order[q])
-                m = indptr[u + 1] - indptr[u]
                 q += 1
-                if 0 < m < n_items:
+                if 0 < indptr[u + 1] - indptr[u] < n_items:
                     state = advance(state)
-                    bits = mix(state)
-                    walk[lane, 0], walk[lane, 1], walk[lane, 2], walk[lane, 5] = (
-                        u,
-                        indptr[u],
-                        indptr[u + 1],
-                        m,
-                    )
-                    walk[lane, 3], walk[lane, 4] = (
-                        indptr[u] + below(bits, m),
-                        coprime_stride(bits, m),
-                    )
-                    walk[lane, 6] = lane if walk[lane, 6] >= LANES else lane + LANES
-                    filter_fill(words, walk[lane, 6], indices, indptr[u], indptr[u + 1])
+                    _begin_user(walk, words, lane, u, indptr, indices, mix(state))
                     prefetch_row(U, u)
                     prefetch_row(indices, indptr[np.int64(user_order[min(q + LANES, last - 1)])])
             if walk[lane, 5] > 0:
@@ -196,87 +263,33 @@ def _walk(
                 walk[lane, 3] = at if at < stop else at - (stop - first)
                 walk[lane, 5] -= 1
                 state = advance(state)
+                row = walk[lane, 6]
                 own, j = draw_negative(
-                    mix(state),
-                    words,
-                    walk[lane, 6],
-                    indices,
-                    first,
-                    stop,
-                    threshold,
-                    alias,
-                    n_items,
+                    mix(state), words, row, indices, first, stop, threshold, alias, n_items
                 )
                 prefetch_row(V, i)
                 prefetch_row(V, j)
-                drawn[now, n_now, 0], drawn[now, n_now, 1], drawn[now, n_now, 2] = (
-                    walk[lane, 0],
-                    first,
-                    stop,
-                )
-                drawn[now, n_now, 3], drawn[now, n_now, 4], states[now, n_now] = i, j, own
-                drawn[now, n_now, 5] = walk[lane, 6]
+                pair = drawn[now, n_now]
+                pair[0], pair[1], pair[2] = walk[lane, 0], first, stop
+                pair[3], pair[4], pair[5], states[now, n_now] = i, j, row, own
                 n_now += 1
         now = 1 - now
         for s in range(n_before):
-            u, first, stop = drawn[now, s, 0], drawn[now, s, 1], drawn[now, s, 2]
-            i, j, own = drawn[now, s, 3], drawn[now, s, 4], states[now, s]
-            floor = _score(U, V, b, u, i) - gap
+            u, i, j = drawn[now, s, 0], drawn[now, s, 3], drawn[now, s, 4]
+            floor = _score(U, V, b, u, i) - margin
             hinge = _score(U, V, b, u, j) - floor
             trials = np.int64(1)
             if hinge <= 0 and trials < max_trials:
-                row, which, ready = drawn[now, s, 5], 0, np.int64(0)
-                while True:
-                    size = min(np.int64(_GROUP), max_trials - trials - ready)
-                    for g in range(size):
-                        own, k = draw_negative(
-                            own, words, row, indices, first, stop, threshold, alias, n_items
-                        )
-                        groups[which, g] = k
-                        prefetch_row(V, k)
-                    which = 1 - which
-                    if ready > 0:
-                        dots(V, groups[which], ready, U[u], scores)
-                        for g in range(ready):
-                            trials += 1
-                            j = np.int64(groups[which, g])
-                            hinge = b[j] + scores[g] - floor
-                            if hinge > 0:
-                                break
-                    if hinge > 0 or size == 0:
-                        break
-                    ready = size
+                hinge, j, trials = _search(
+                    V, U[u], b, floor, max_trials, drawn[now, s], states[now, s], draws
+                )
             total += 1
             if hinge <= 0:
                 correct += 1
                 continue
-            w = logs[(n_items - (stop - first)) // trials]
+            w = logs[(n_items - (drawn[now, s, 2] - drawn[now, s, 1])) // trials]
             loss += w * hinge
-            rate_u, rate_i, rate_j, rate_b, rate_c = rate, rate, rate, rate, rate
-            if adaptive:
-                of_user, of_items = _squared_entries(U, V, u, i, j)
-                square = w * w
-                G_u[u] += square * of_items / np.float32(f)
-                G_v[i] += square * of_user / np.float32(f)
-                G_v[j] += square * of_user / np.float32(f)
-                G_b[i] += square
-                G_b[j] += square
-                rate_u = rate / np.sqrt(_ONE + G_u[u])
-                rate_i, rate_j = rate / np.sqrt(_ONE + G_v[i]), rate / np.sqrt(_ONE + G_v[j])
-                rate_b, rate_c = rate / np.sqrt(_ONE + G_b[i]), rate / np.sqrt(_ONE + G_b[j])
-            keep_u, keep_i, keep_j = (
-                _ONE - rate_u * decay_u,
-                _ONE - rate_i * decay_v,
-                _ONE - rate_j * decay_v,
-            )
-            pairwise_step(U, u, V, i, j, rate_u * w, rate_i * w, rate_j * w, keep_u, keep_i, keep_j)
-            for k in range(tail_start(V), f):
-                old = U[u, k]
-                U[u, k] = keep_u * old + rate_u * w * (V[i, k] - V[j, k])
-                V[i, k] = keep_i * V[i, k] + rate_i * w * old
-                V[j, k] = keep_j * V[j, k] - rate_j * w * old
-            b[i] = (_ONE - rate_b * decay_b) * b[i] + rate_b * w
-            b[j] = (_ONE - rate_c * decay_b) * b[j] - rate_c * w
+            _ascend(U, V, b, squares, rates, u, i, j, w)
         n_before = n_now
     tallies[thread, 0], tallies[thread, 1], tallies[thread, 2] = loss, correct, total
 

@@ -99,13 +99,13 @@ def _finished(h):  # type: ignore[no-untyped-def]
 
 @kernel(allocates=True)
 def _walk(  # type: ignore[no-untyped-def]
-    text, low, high, seed, shortest, longest, hashes, spans, place
+    text, low, high, shortest, longest, hashes, spans, place
 ):
     """Write one text's tokens from ``place`` on (or only count them where ``hashes`` is empty);
     return the place after.
     """
     fill = len(hashes) > 0
-    start = _BASIS ^ np.uint64(seed)
+    start = _BASIS
     word, before = start, np.int64(-1)
     began, length = np.int64(-1), 0
     letters = np.empty(_LONGEST + 2, np.int64)
@@ -160,9 +160,7 @@ def _walk(  # type: ignore[no-untyped-def]
     return place
 
 
-def count_words(
-    text: np.ndarray, offsets: np.ndarray, seed: int, shortest: int, longest: int
-) -> np.ndarray:
+def count_words(text: np.ndarray, offsets: np.ndarray, shortest: int, longest: int) -> np.ndarray:
     """Return the number of tokens of each text; see the reference."""
     counts = np.zeros(len(offsets) - 1, np.int64)
     nowhere, none, spans = (
@@ -170,7 +168,7 @@ def count_words(
         np.empty(0, np.int64),
         np.empty((0, 2), np.int64),
     )
-    how = (seed, shortest, longest)
+    how = (shortest, longest)
     on_parts(
         lambda low, high: _walk_rows(text, offsets, *how, low, high, nowhere, none, spans, counts),
         len(counts),
@@ -181,7 +179,6 @@ def count_words(
 def hash_words(
     text: np.ndarray,
     offsets: np.ndarray,
-    seed: int,
     shortest: int,
     longest: int,
     indptr: np.ndarray,
@@ -189,7 +186,7 @@ def hash_words(
     spans: np.ndarray,
 ) -> None:
     """Write the hash and the place of each token of each text; see the reference."""
-    how, counts = (seed, shortest, longest), np.zeros(len(offsets) - 1, np.int64)
+    how, counts = (shortest, longest), np.zeros(len(offsets) - 1, np.int64)
     if len(hashes):  # without any room for hashes they would be counted
         on_parts(
             lambda low, high: _walk_rows(
@@ -201,14 +198,12 @@ def hash_words(
 
 @kernel(allocates=True)
 def _walk_rows(  # type: ignore[no-untyped-def]
-    text, offsets, seed, shortest, longest, low, high, indptr, hashes, spans, counts
+    text, offsets, shortest, longest, low, high, indptr, hashes, spans, counts
 ):
     for row in range(low, high):
         begin = indptr[row]
         counts[row] = (
-            _walk(
-                text, offsets[row], offsets[row + 1], seed, shortest, longest, hashes, spans, begin
-            )
+            _walk(text, offsets[row], offsets[row + 1], shortest, longest, hashes, spans, begin)
             - begin
         )
 

@@ -1,4 +1,4 @@
-"""Implicit ALS: a half-epoch, and the exact loss, in plain NumPy."""
+"""Implicit ALS: a half-epoch, in plain NumPy."""
 
 from __future__ import annotations
 
@@ -208,47 +208,3 @@ def half_epoch(
             " interactions) is singular or holds NaN. Raise the regularization (its weight there"
             f" is {ridge[failed]:.3g}) and check the weights."
         )
-
-
-def loss(
-    indptr: np.ndarray,
-    indices: np.ndarray,
-    weights: np.ndarray,
-    left: np.ndarray,
-    right: np.ndarray,
-    unobserved_weight: float,
-    left_ridge: np.ndarray,
-    right_ridge: np.ndarray,
-) -> float:
-    """Return the exact value of the objective, by a loop over all pairs.
-
-    ::
-
-        sum_{(u,i) observed} w_ui (1 - x_u . y_i)^2 + unobserved_weight sum_u sum_i (x_u . y_i)^2
-            + sum_u left_ridge_u |x_u|^2 + sum_i right_ridge_i |y_i|^2
-
-    Parameters
-    ----------
-    indptr, indices, weights
-        The left side's interactions as CSR: int64 [n_left + 1], int32 [nnz], float32 [nnz].
-    left, right
-        Factors, float32 [n_left, f] and [n_right, f].
-    unobserved_weight
-        The weight of each pair as unobserved, from 0.
-    left_ridge, right_ridge
-        L2 weights, float32 [n_left] and [n_right].
-    """
-    total = 0.0
-    for u in range(left.shape[0]):
-        for i in range(right.shape[0]):
-            total += (
-                unobserved_weight
-                * float(left[u].astype(np.float64) @ right[i].astype(np.float64)) ** 2
-            )
-        for t in range(indptr[u], indptr[u + 1]):
-            score = float(left[u].astype(np.float64) @ right[indices[t]].astype(np.float64))
-            total += float(weights[t]) * (1.0 - score) ** 2
-    for side, ridge in ((left, left_ridge), (right, right_ridge)):
-        for row, weight in zip(side, ridge, strict=True):
-            total += float(weight) * float(np.square(row.astype(np.float64)).sum())
-    return total

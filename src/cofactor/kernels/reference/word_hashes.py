@@ -72,12 +72,12 @@ def kind(point: int) -> str:
     return "letter"
 
 
-def tokens(raw: bytes, seed: int, shortest: int, longest: int) -> list[tuple[int, int, int]]:
+def tokens(raw: bytes, shortest: int, longest: int) -> list[tuple[int, int, int]]:
     """Return ``(hash, first byte, byte after)`` of each token of one text, in the order of their
     ends.
     """
     found: list[tuple[int, int, int]] = []
-    start = BASIS ^ seed
+    start = BASIS
     word: list[int] = []
     began, before, at = 0, -1, 0
     text = raw.decode("utf-8") + " "
@@ -106,9 +106,7 @@ def tokens(raw: bytes, seed: int, shortest: int, longest: int) -> list[tuple[int
     return found
 
 
-def count_words(
-    text: np.ndarray, offsets: np.ndarray, seed: int, shortest: int, longest: int
-) -> np.ndarray:
+def count_words(text: np.ndarray, offsets: np.ndarray, shortest: int, longest: int) -> np.ndarray:
     """Return the number of tokens of each text, int64 [n_texts].
 
     Parameters
@@ -117,20 +115,17 @@ def count_words(
         uint8 [n_bytes]: valid UTF-8.
     offsets
         int64 [n_texts + 1]: text ``t`` is ``text[offsets[t]:offsets[t + 1]]``.
-    seed
-        Mixed into every hash, so that the same word in another role is another token.
     shortest, longest
         Lengths of a word's character n-grams; none if ``longest < shortest``.
     """
     return np.array(
-        [len(tokens(one, seed, shortest, longest)) for one in _texts(text, offsets)], np.int64
+        [len(tokens(one, shortest, longest)) for one in _texts(text, offsets)], np.int64
     )
 
 
 def hash_words(
     text: np.ndarray,
     offsets: np.ndarray,
-    seed: int,
     shortest: int,
     longest: int,
     indptr: np.ndarray,
@@ -141,9 +136,7 @@ def hash_words(
     (int64 [n_tokens, 2]).
     """
     for row, one in enumerate(_texts(text, offsets)):
-        for place, (token, low, high) in enumerate(
-            tokens(one, seed, shortest, longest), indptr[row]
-        ):
+        for place, (token, low, high) in enumerate(tokens(one, shortest, longest), indptr[row]):
             hashes[place] = token
             spans[place] = low + offsets[row], high + offsets[row]
 

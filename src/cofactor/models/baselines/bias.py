@@ -12,6 +12,7 @@ from cofactor.base.config import setting
 from cofactor.base.run import Run
 from cofactor.data.histories import Histories
 from cofactor.data.interactions import Interactions
+from cofactor.models.damped_biases import Damping, damping_of
 from cofactor.models.liked import rated_csr, seen_ratings
 from cofactor.models.rating_scale import ScaleConfig, on_scale, rating_scale, spread_of
 from cofactor.models.recommender import Recommender
@@ -36,11 +37,15 @@ class BiasConfig(ScaleConfig):
         choices=("joint", "damped"),
         doc="Least squares over both biases, or damped means: items first, then users.",
     )
-    user_damping: float = setting(
-        4.0, low=0, doc="Shrinkage: pseudo-ratings at the mean for each user."
+    user_damping: float | None = setting(
+        None,
+        low=0,
+        doc="Shrinkage: pseudo-ratings at the mean for each user; None: what the ratings ask for.",
     )
-    item_damping: float = setting(
-        2.0, low=0, doc="Shrinkage: pseudo-ratings at the mean for each item."
+    item_damping: float | None = setting(
+        None,
+        low=0,
+        doc="Shrinkage: pseudo-ratings at the mean for each item; None: what the ratings ask for.",
     )
     sweeps: int = setting(
         100, low=1, high=100_000, doc=("Maximal number of sweeps over both sides (joint).")
@@ -57,7 +62,8 @@ class Bias(Recommender[BiasConfig]):
 
     ``method="joint"`` minimises ``sum (r_ui - mu - b_u - b_i)^2 + user_damping |b_users|^2 +
     item_damping |b_items|^2`` by alternating until nothing moves; ``"damped"`` takes one sweep:
-    damped means of the items, then of what users leave over.
+    damped means of the items, then of what users leave over. By default the damping is the variance
+    of the noise over that of the biases, see `cofactor.models.damped_biases.estimated_damping`.
 
     References
     ----------
@@ -97,19 +103,23 @@ class Bias(Recommender[BiasConfig]):
             (data.indptr, data.item_rows, data.weights),
         )
         sweeps, mu = config.sweeps if config.method == "joint" else 1, float(self.mean[0])
-        spread = spread_of(data)
+        spread, damping = spread_of(data), self._damping(data)
         with run.progress.task("fit bias", sweeps) as task:
             for _ in range(sweeps):
-                moved = bias_sweep(
-                    *by_item, mu, self.user_bias, config.item_damping, self.item_bias
-                )
+                moved = bias_sweep(*by_item, mu, self.user_bias, damping.items, self.item_bias)
                 moved = max(
-                    moved,
-                    bias_sweep(*by_user, mu, self.item_bias, config.user_damping, self.user_bias),
+                    moved, bias_sweep(*by_user, mu, self.item_bias, damping.users, self.user_bias)
                 )
                 task.advance(moved=float(moved))
                 if moved < config.tolerance * spread:
                     break
+
+    def _damping(self, data: Interactions) -> Damping:
+        """The damping in use."""
+        config = self.config
+        return self._once(
+            "damping", lambda: damping_of(data, config.user_damping, config.item_damping)
+        )
 
     def _states(self, user_rows: np.ndarray) -> States:
         return self._level(self.user_bias[user_rows])
@@ -119,7 +129,8 @@ class Bias(Recommender[BiasConfig]):
 
         bias = np.zeros(len(histories))
         rated = rated_csr(self, histories)
-        bias_sweep(*rated, float(self.mean[0]), self.item_bias, self.config.user_damping, bias)
+        damping = self._damping(self.data).users
+        bias_sweep(*rated, float(self.mean[0]), self.item_bias, damping, bias)
         return self._level(bias)
 
     def _level(self, bias: np.ndarray) -> np.ndarray:
@@ -140,6 +151,7 @@ class Bias(Recommender[BiasConfig]):
         # item is asked about.
         past = batch.seen[1]
         left_over = seen_ratings(self, batch) - self.mean[0] - self.item_bias[past]
-        added = left_over / (self.config.user_damping + len(past)) if len(past) else np.zeros(0)
+        damping = self._damping(self.data).users
+        added = left_over / (damping + len(past)) if len(past) else np.zeros(0)
         score = float(self._score(batch.states, np.array([item_row]))[0, 0])
         return past, added, score - float(added.sum())

@@ -8,10 +8,10 @@ from typing import Any
 
 import numpy as np
 
+_ROUNDS = 2  # of power iteration, which is good for text
 
-def main_directions(
-    features: Any, count: int, generator: np.random.Generator, rounds: int = 2
-) -> np.ndarray:
+
+def main_directions(features: Any, count: int, generator: np.random.Generator) -> np.ndarray:
     """Return the right singular vectors of the largest singular values, float32 [width, count];
     fewer where the rank is lower.
 
@@ -23,8 +23,6 @@ def main_directions(
         How many.
     generator
         Draws the first directions.
-    rounds
-        Of power iteration: 0 is rough, 2 is good for text.
 
     Notes
     -----
@@ -36,7 +34,7 @@ def main_directions(
     basis = np.asarray(
         features @ generator.standard_normal((features.shape[1], extra), dtype=np.float32)
     )
-    for _ in range(rounds):
+    for _ in range(_ROUNDS):
         basis = np.linalg.qr(np.asarray(turned @ np.linalg.qr(basis)[0]))[0]
         basis = np.asarray(features @ basis)
     small = np.asarray(turned @ np.linalg.qr(basis)[0])

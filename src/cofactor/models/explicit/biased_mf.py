@@ -21,6 +21,7 @@ from cofactor.models.explicit.ratings import (
     RatingLearner,
     shuffled_walks,
 )
+from cofactor.models.explicit.sgd_biases import started_biases, with_sgd_penalties
 from cofactor.models.iterative import IterativeModel
 from cofactor.models.noise import RatingPenalties, rating_penalties
 from cofactor.models.traits import Traits
@@ -51,14 +52,6 @@ class BiasedMFConfig(RatingConfig):
         doc=(
             "Penalty of the vectors for each rating of an average row; None: .06 for sgd, for als"
             " what the ratings' noise needs."
-        ),
-    )
-    bias_regularization: float | None = setting(  # type: ignore[assignment]
-        None,
-        low=0,
-        doc=(
-            "Penalty of the biases for each rating of an average row; None: .003 for sgd, for als"
-            " that of damped means."
         ),
     )
     solver: str = setting(
@@ -95,8 +88,10 @@ class BiasedMF(IterativeModel, RatingHooks):
 
     Notes
     -----
-    SGD walks users and items in conflict-free blocks: the result is the same on any number of
-    threads. Its defaults assume that the learning rate decays before the vectors fit the noise.
+    SGD starts biases ahead where its rates would be too small for them, see
+    `cofactor.models.explicit.sgd_biases`. It walks users and items in conflict-free blocks: the
+    result is the same on any number of threads. Its defaults assume that the learning rate decays
+    before the vectors fit the noise.
     ALS has no learning rate: its penalties are by default those that the ratings' noise needs
     (`cofactor.models.noise.rating_penalties`), with which more factors do no harm; 16 and 15 epochs
     are enough.
@@ -116,8 +111,11 @@ class BiasedMF(IterativeModel, RatingHooks):
     arrays = RATING_ARRAYS
 
     def _penalties_of(self, data: Interactions) -> RatingPenalties:
-        found = SGD_PENALTIES if self.config.solver == "sgd" else rating_penalties(data)
         vectors, bias = self.config.regularization, self.config.bias_regularization
+        if self.config.solver == "als":
+            found = rating_penalties(data)
+        else:
+            found = with_sgd_penalties(SGD_PENALTIES, data, self.config)
         if vectors is not None:
             found = found._replace(vectors=vectors)
         return found if bias is None else found._replace(user_bias=bias, item_bias=bias)
@@ -139,6 +137,7 @@ class SGDLearner(RatingLearner):
         super().__init__(model, data, run)
         self.walks = shuffled_walks(data, item_blocks(data), run.generator(self.name, "walks"))
         users, items = padded(model.user_factors), padded(model.item_factors)
+        model.user_bias[:], model.item_bias[:] = started_biases(data, self.config)
         self.held = (model.user_bias, model.item_bias, users, items)
         # What is learned are the kernel's rows without what they are filled up with.
         self.live["user_factors"] = users[:, : self.config.factors]

@@ -54,8 +54,13 @@ class RatingConfig(DescentConfig, ScaleConfig):
     regularization: float = setting(
         0.06, low=0, doc="Penalty of the vectors for each rating of an average row."
     )
-    bias_regularization: float = setting(
-        0.003, low=0, doc="Penalty of the biases for each rating of an average row."
+    bias_regularization: float | None = setting(
+        None,
+        low=0,
+        doc=(
+            "Penalty of the biases for each rating of an average row; None: what the ratings ask"
+            " for, with SGD at least .003."
+        ),
     )
     frequency_exponent: float = setting(
         0.7,
@@ -214,7 +219,7 @@ class RatingHooks(Hooks[Any]):
         mine = self.item_factors[past].astype(np.float64)
         theirs = self.item_factors[rows].astype(np.float64)
         y = np.column_stack([np.ones(len(past)), mine])
-        asked = np.column_stack([np.ones(len(rows)), theirs])
+        right_sides = np.column_stack([np.ones(len(rows)), theirs])
         target = seen_ratings(self, batch) - self.mean[0] - self.item_bias[past]
         z = self._implicit(np.array([0, len(past)]), past)
         if z is not None and self.implicit_factors is not None:
@@ -224,7 +229,7 @@ class RatingHooks(Hooks[Any]):
         strength = self._penalties.vectors * self._spread
         ridge = np.full(y.shape[1], self._ridge(count, strength)[0], np.float64)
         ridge[0] = self._ridge(count, self._penalties.user_bias)[0]
-        added += (y @ solution(y.T @ y + np.diag(ridge), asked.T)).T * target
+        added += (y @ solution(y.T @ y + np.diag(ridge), right_sides.T)).T * target
         return past, added, scores - added.sum(1)
 
     def _restore(self, arrays: Mapping[str, np.ndarray]) -> None:
@@ -236,10 +241,9 @@ class RatingHooks(Hooks[Any]):
         self._typical, self._spread = typical(data.user_counts), spread_of(data)
         self._penalties = self._penalties_of(data)
 
+    @abstractmethod
     def _penalties_of(self, data: Interactions) -> RatingPenalties:
-        """The penalties in use; a model whose settings may be None says what they are then."""
-        bias = self.config.bias_regularization
-        return RatingPenalties(self.config.regularization, bias, bias)
+        """The penalties in use; where settings are None, what they are then."""
 
     def _start(self, data: Interactions, run: Run) -> None:
         """Set the arrays to where learning starts."""

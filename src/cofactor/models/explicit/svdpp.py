@@ -21,7 +21,9 @@ from cofactor.models.explicit.ratings import (
     RatingLearner,
     shuffled_walks,
 )
+from cofactor.models.explicit.sgd_biases import started_biases, with_sgd_penalties
 from cofactor.models.iterative import IterativeModel
+from cofactor.models.noise import RatingPenalties
 from cofactor.models.similarity import root_sums
 from cofactor.models.traits import ArraySpec, Traits
 from cofactor.models.warm_start import KeptRows
@@ -61,6 +63,8 @@ class SVDppConfig(RatingConfig):
         0.003, low=0, doc="Penalty of the implicit item vectors in each step."
     )
 
+
+LEAST_BIAS_PENALTY = 0.003
 
 # Chosen on a tenth of the first fold's training ratings (benchmarks/accuracy_ratings.py --tune);
 # the defaults are good for both sizes.
@@ -118,6 +122,12 @@ class SVDpp(IterativeModel, RatingHooks):
         self._learn(learner, data, validation, run, lambda: self._take_over(learner))
         self._take_over(learner)
 
+    def _penalties_of(self, data: Interactions) -> RatingPenalties:
+        bias = self.config.bias_regularization
+        least = LEAST_BIAS_PENALTY if bias is None else bias
+        found = RatingPenalties(self.config.regularization, least, least)
+        return found if bias is not None else with_sgd_penalties(found, data, self.config)
+
     def _take_over(self, learner: RatingLearner) -> None:
         super()._take_over(learner)
         # A trained user is p_u + z_u.
@@ -143,6 +153,7 @@ class SVDppLearner(RatingLearner):
 
     def __init__(self, model: SVDpp, data: Interactions, run: Run) -> None:
         super().__init__(model, data, run)
+        model.user_bias[:], model.item_bias[:] = started_biases(data, self.config)
         self.live["implicit_factors"] = aligned(np.zeros_like(model.item_factors))
         whole = np.array([0, data.n_items])
         strength = model.config.implicit_regularization * self.spread

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -12,6 +13,7 @@ from cofactor.base.search import among, between, log
 from cofactor.data.histories import Histories
 from cofactor.data.interactions import Interactions
 from cofactor.models.factors import FactorModel
+from cofactor.models.implicit.held_out_choice import NOISE_SHARE_ARRAY, Usual, share_for
 from cofactor.models.implicit.pairwise import (
     MONITORED_NDCG,
     SampledConfig,
@@ -23,6 +25,7 @@ from cofactor.models.implicit.pairwise import (
 from cofactor.models.implicit.pairwise_blocks import blocks_of, bpr_walked
 from cofactor.models.iterative import IterativeModel
 from cofactor.models.noise import relative_noise
+from cofactor.models.recommender import Recommender
 from cofactor.models.user_batch import States
 from cofactor.training.learner import Facts
 from cofactor.training.schedule import SCHEDULES
@@ -36,6 +39,7 @@ _FOLD_IN_DRAWS = 2_000
 
 
 NOISE_SHARE = 0.1  # chosen on validation parts of the panel (benchmarks/panel.py)
+_SHARE = Usual(NOISE_SHARE, 2.0)
 
 
 class BPRConfig(SampledConfig):
@@ -60,7 +64,7 @@ class BPRConfig(SampledConfig):
         low=0,
         doc=(
             "L2 on the user vector per draw, times the step size; 0: none; None: a tenth of the"
-            " data's relative noise."
+            " data's relative noise, or another share that ranks held-out interactions better."
         ),
     )
     item_regularization: float | None = setting(
@@ -106,8 +110,11 @@ class BPR(IterativeModel, SampledHooks, FactorModel):
 
     Notes
     -----
-    Threads write without locks: only ``threads=1`` repeats bit for bit. Values of the interactions
-    aren't read. A new user's vector is fitted by the same ascent with the items held.
+    By default λ is a share s of the data's `relative_noise`: 1/10, or 1/40, 1/20, 1/5 or 2/5 if
+    that ranks held-out interactions of the training data significantly better (`choose_value`);
+    with ``max_time`` this isn't tried. Threads write without locks: only ``threads=1`` repeats bit
+    for bit. Values of the interactions aren't read. A new user's vector is fitted by the same
+    ascent with the items held.
 
     Source: Rendle, Freudenthaler, Gantner, Schmidt-Thieme 2009, "BPR: Bayesian personalized ranking
     from implicit feedback"; Niu, Recht, Ré, Wright 2011, "Hogwild!".
@@ -126,8 +133,12 @@ class BPR(IterativeModel, SampledHooks, FactorModel):
     name = "bpr"
     Config = BPRConfig
     monitored_ndcg = MONITORED_NDCG
+    arrays = {**SampledHooks.arrays, **NOISE_SHARE_ARRAY}  # noqa: RUF012
+
+    noise_share: np.ndarray  # float64 [1]: of the default regularization
 
     def _fit(self, data: Interactions, validation: Part | None, run: Run) -> None:
+        self.noise_share = np.array([share_for(self, data, run, _SHARE, self._fitted)])
         self._configure_sampling(data)
         self._learn(BPRLearner(self, data, run), data, validation, run)
 
@@ -150,8 +161,16 @@ class BPR(IterativeModel, SampledHooks, FactorModel):
         )
         return folded
 
+    def _restore(self, arrays: Mapping[str, np.ndarray]) -> None:
+        # Models of older versions keep no share: they have the usual one.
+        super()._restore({"noise_share": np.array([NOISE_SHARE]), **arrays})
+
+    def _fitted(self, data: Interactions, share: float, run: Run) -> Recommender:
+        l2 = share * relative_noise(data)
+        return type(self)(self.config.replace(regularization=l2)).fit(data, run=run)
+
     def _default_l2(self, data: Interactions) -> float:
-        return either(self.config.regularization, NOISE_SHARE * relative_noise(data))
+        return either(self.config.regularization, float(self.noise_share[0]) * relative_noise(data))
 
     def _decays(self) -> tuple[float, float, float, float]:
         """L2 of the user, the positive item, the negative item and the biases."""

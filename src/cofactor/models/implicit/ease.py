@@ -13,13 +13,13 @@ from cofactor.base.engine import Engine
 from cofactor.base.errors import ArgumentError, ArtifactError, TrainingError
 from cofactor.base.run import Run
 from cofactor.base.search import among, between, log
+from cofactor.base.threads import current_threads
 from cofactor.data.interactions import Interactions
 from cofactor.models.implicit.ease_pieces import weights_in_pieces
 from cofactor.models.implicit.linear import (
     LinearItemModel,
     WeightedConfig,
     by_user_and_item,
-    product_threads,
     weighed,
 )
 from cofactor.models.implicit.sparse_ease import neighbour_weights
@@ -267,12 +267,12 @@ class EASE(LinearItemModel[EASEConfig]):
         from cofactor.kernels.cpu.history import scores_from_dense
 
         if self.sparse is not None:
-            scores = self.sparse.scores(indptr, past, values, product_threads())
+            scores = self.sparse.scores(indptr, past, values, current_threads())
         else:
             assert self.dense is not None
             few = item_rows is not None and len(item_rows) * 8 < self.dense.shape[0]
             weights = np.ascontiguousarray(self.dense[:, item_rows]) if few else self.dense
-            scores = scores_from_dense(indptr, past, values, weights, product_threads())
+            scores = scores_from_dense(indptr, past, values, weights, current_threads())
             if few:
                 return scores
         return scores if item_rows is None else scores[:, item_rows]

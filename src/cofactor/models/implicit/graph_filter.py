@@ -12,7 +12,7 @@ from cofactor.base.config import setting
 from cofactor.base.errors import ArgumentError
 from cofactor.base.run import Run
 from cofactor.base.search import between, log
-from cofactor.base.threads import native_threads
+from cofactor.base.threads import current_threads, native_threads
 from cofactor.data.interactions import Interactions
 from cofactor.models.implicit.held_out_choice import Usual, choose_value
 from cofactor.models.implicit.linear import (
@@ -20,7 +20,6 @@ from cofactor.models.implicit.linear import (
     LinearItemModel,
     WeightedConfig,
     by_user_and_item,
-    product_threads,
     weighed,
 )
 from cofactor.models.implicit.neighbour_pieces import neighbours_of_all
@@ -228,7 +227,7 @@ class GraphFilter(LinearItemModel):
     ) -> np.ndarray:
         from cofactor.kernels.cpu.history import scores_from_dense
 
-        n_threads = product_threads()
+        n_threads = current_threads()
         linear = self.weights.scores(indptr, past, values, n_threads)
         states = scores_from_dense(indptr, past, values, self.past_vectors, n_threads)
         if item_rows is None:

@@ -84,7 +84,7 @@ def choose_value(
     if len(parts.test.user_rows) < FEWEST:
         return usual.value
     alone = replace(run, progress=SilentProgress(), engine=None, device="cpu")
-    measure = partial(_measured, fit, parts, alone)
+    measure = partial(_measure, fit, parts, alone)
     try:
         values = measure(usual.value)
         for step in (1 / usual.step, usual.step):
@@ -112,7 +112,7 @@ def _some_users(data: Interactions, most: int, run: Run) -> Interactions:
     return data.where(chosen[data.user_rows]).compact()
 
 
-def _measured(fit: Fit, parts: Split, run: Run, value: float) -> np.ndarray:
+def _measure(fit: Fit, parts: Split, run: Run, value: float) -> np.ndarray:
     """Each user's nDCG, float64 [n_users]."""
     model, users = fit(parts.train, value, run), parts.test.user_rows
     return validation.users_ndcg(model, parts.test, users, _CUTOFF, n_threads=run.n_threads)

@@ -76,7 +76,7 @@ class ReducedIALSLearner(ShardedIALSLearner):
             super()._half(side, solver)
             return
         basis, diagonal = self._basis("users")
-        rotated = self._turned("users", basis)
+        rotated = self._turn("users", basis)
         self._deal(len(rotated))
         exchange = _Exchange(self, self._groups, rotated, diagonal)
         states = exchange.states(begun, exchange.sums("right_sides", []))
@@ -105,7 +105,7 @@ class ReducedIALSLearner(ShardedIALSLearner):
         observed, grams, penalties = zip(*self.engine.get(terms), strict=True)
         return sum(observed), np.sum(grams, axis=0), sum(penalties)
 
-    def _turned(self, side: str, basis: Any) -> list[Any]:
+    def _turn(self, side: str, basis: Any) -> list[Any]:
         """A side's blocks in a basis, each where it is."""
         blocks = self.blocks[side]
         where = dealt(self.engine.places(), len(blocks))

@@ -10,6 +10,7 @@ import numpy as np
 from cofactor.base.config import setting
 from cofactor.base.run import Run
 from cofactor.base.search import among, between, log
+from cofactor.base.threads import current_threads
 from cofactor.data.interactions import Interactions
 from cofactor.models.implicit.linear import (
     WEIGHTING_DOC,
@@ -17,7 +18,6 @@ from cofactor.models.implicit.linear import (
     LinearItemModel,
     WeightedConfig,
     by_user_and_item,
-    product_threads,
     weighed,
 )
 from cofactor.models.implicit.neighbour_pieces import neighbours_of_all
@@ -171,7 +171,7 @@ class ItemKNN(LinearItemModel[ItemKNNConfig]):
     def _product(
         self, indptr: np.ndarray, past: np.ndarray, values: np.ndarray, item_rows: np.ndarray | None
     ) -> np.ndarray:
-        scores = self.weights.scores(indptr, past, values, product_threads())
+        scores = self.weights.scores(indptr, past, values, current_threads())
         return scores if item_rows is None else scores[:, item_rows]
 
     def _column(self, past: np.ndarray, item_row: int) -> np.ndarray:

@@ -12,7 +12,6 @@ import numpy as np
 
 from cofactor.base.config import Config, setting
 from cofactor.base.errors import ArgumentError
-from cofactor.base.threads import current_threads
 from cofactor.data.histories import Histories
 from cofactor.data.interactions import Interactions
 from cofactor.models.recommender import Recommender
@@ -153,11 +152,6 @@ class LinearItemModel(Recommender[WeightedT]):
     @abstractmethod
     def _column(self, past: np.ndarray, item_row: int) -> np.ndarray:
         """Return w_ij for some items i and the item j, float32 [len(past)]."""
-
-
-def product_threads() -> int:
-    """Return how many threads a product with the weights may use: those that the caller has set."""
-    return current_threads()
 
 
 def counted(values: np.ndarray, how: str, name: str) -> np.ndarray:

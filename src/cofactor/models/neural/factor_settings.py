@@ -35,15 +35,21 @@ class FactorConfig(LossConfig):
     item_bias_regularization: float | None = setting(
         None, low=0.0, doc="L2 on item biases; None: as for user biases."
     )
-    user_damping: float = setting(
-        10.0,
+    user_damping: float | None = setting(
+        None,
         low=0.0,
-        doc="Shrinkage: pseudo-ratings at the global mean when initialising user biases.",
+        doc=(
+            "Shrinkage: pseudo-ratings at the global mean when initialising user biases; None:"
+            " what the ratings ask for."
+        ),
     )
-    item_damping: float = setting(
-        5.0,
+    item_damping: float | None = setting(
+        None,
         low=0.0,
-        doc="Shrinkage: pseudo-ratings at the global mean when initialising item biases.",
+        doc=(
+            "Shrinkage: pseudo-ratings at the global mean when initialising item biases; None:"
+            " what the ratings ask for."
+        ),
     )
     frequency_exponent: float = setting(
         0.5,

@@ -10,7 +10,7 @@ import torch
 
 from cofactor.base.run import Run
 from cofactor.data.interactions import Interactions
-from cofactor.models.damped_biases import damped_biases
+from cofactor.models.damped_biases import damped_biases, damping_of
 from cofactor.models.neural import fitting
 from cofactor.models.neural.factor_fold_in import Factors, cold_row, l2_weights
 from cofactor.models.neural.factor_settings import FactorConfig
@@ -59,7 +59,8 @@ def begin(
     fits, counts = config.fits(data), (data.user_counts, data.item_counts)
     biases = [np.zeros(len(n), np.float32) for n in counts]
     if fits and config.biases:
-        mean, *biases = damped_biases(data, config.user_damping, config.item_damping)
+        damping = damping_of(data, config.user_damping, config.item_damping)
+        mean, *biases = damped_biases(data, *damping)
         # Without a mean the biases have to carry it: half each.
         more, unit = 0.0 if config.mean else mean / 2, fitting.unit_of(data, config)
         biases = [((bias + more) / unit).astype(np.float32) for bias in biases]
@@ -70,19 +71,17 @@ def begin(
         )
         for bias in biases
     )
-    weights = (
-        [torch.from_numpy(l2_weights(n, n, config.frequency_exponent)) for n in counts]
-        if fits
-        else [None, None]
-    )
-    user_l2, item_l2 = config.bias_regularization, config.item_bias_regularization
+    weights: list[torch.Tensor | None] = [None, None]
+    if fits:
+        weights = [torch.from_numpy(l2_weights(n, n, config.frequency_exponent)) for n in counts]
+    l2, item_l2 = config.bias_regularization, config.item_bias_regularization
     settings = TableSettings(
         biases=config.biases and not config.objective.uses_cosine,
         user_biases=config.objective.sees_user_bias,
         cosine=config.objective.uses_cosine,
         sparse=_is_sparse(data, config),
         regularization=config.regularization,
-        bias_regularization=(user_l2, user_l2 if item_l2 is None else item_l2),
+        bias_regularization=(l2, l2 if item_l2 is None else item_l2),
         user_weight=weights[0],
         item_weight=weights[1],
     )

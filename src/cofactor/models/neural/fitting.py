@@ -69,7 +69,7 @@ def examples(
         if config.fits(data)
         else torch.ones(len(data), device=device)
     )
-    columns = (users, items, target)
+    columns: tuple[torch.Tensor, ...] = (users, items, target)
     if config.needs(data) is Needs.NEGATIVES:
         open_ = torch.as_tensor(data.user_counts < data.n_items, device=device)[users.long()]
         if not bool(open_.any()):
@@ -77,7 +77,7 @@ def examples(
                 f"every user has interacted with every item, so {config.objective.name} has no"
                 " negatives to sample."
             )
-        columns = tuple(column[open_] for column in columns)  # type: ignore[assignment]
+        columns = tuple(column[open_] for column in columns)
     return Batches(columns, config.batch_size, seed=rng.state64(run.seed, name, "batches"))
 
 
@@ -150,10 +150,10 @@ def _of_negatives(
     def scored(batch: tuple[Tensor, ...], generator: torch.Generator) -> Scored:
         users, items, _ = batch
         drawn = sampler.draw(users, config.negatives, generator)
-        asked = torch.cat((items.long()[:, None], drawn), 1)
+        item_rows = torch.cat((items.long()[:, None], drawn), 1)
         correction = log_expected[drawn] if config.objective.corrects_draws else None
         candidates = Candidates(data.n_items, log_expected=correction)
-        return Scored(scorer.pairs(users, asked), candidates, asked)
+        return Scored(scorer.pairs(users, item_rows), candidates, item_rows)
 
     return scored
 

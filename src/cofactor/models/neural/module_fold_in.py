@@ -108,9 +108,9 @@ class FoldIn:
     ) -> Tensor:
         lengths = torch.from_numpy(np.diff(indptr))
         users = torch.repeat_interleave(torch.arange(len(lengths)), lengths)
-        asked, candidates = self._asked(indptr, items, target)
-        whose = users if asked.dim() == 1 else users[:, None].expand_as(asked)
-        pairs = whose.reshape(-1), asked.reshape(-1)
+        item_rows, candidates = self._sampled(indptr, items, target)
+        whose = users if item_rows.dim() == 1 else users[:, None].expand_as(item_rows)
+        pairs = whose.reshape(-1), item_rows.reshape(-1)
         config = self.config
         held = self.tables.strengths(module, config.regularization, config.bias_regularization)
         # The sum over events, not their mean: then Adam's epsilon is as small beside every user's
@@ -120,13 +120,13 @@ class FoldIn:
         def gradient(rows: Tensor) -> Tensor:
             rows = rows.requires_grad_()
             weights = self.tables.weights(module, self.tables.users, rows)
-            scores = self.tables.call(module, weights, *pairs).reshape(asked.shape)
+            scores = self.tables.call(module, weights, *pairs).reshape(item_rows.shape)
             loss = config.objective.value(scores, candidates, config) * len(users)
             return torch.autograd.grad(loss, rows)[0] + 2 * held * rows.detach()
 
         return _adam(gradient, self.start.repeat(len(lengths), 1), config.fold_in_steps)
 
-    def _asked(
+    def _sampled(
         self, indptr: np.ndarray, items: np.ndarray, target: np.ndarray
     ) -> tuple[Tensor, Candidates]:
         """The items whose scores the loss needs, and what they are."""

@@ -15,6 +15,7 @@ from cofactor.models.neural.module_fold_in import ModuleConfig
 from cofactor.models.neural.torch_model import Builder, ModuleHooks, train_module
 from cofactor.models.traits import Traits
 from cofactor.training.losses import LOSSES, Loss
+from cofactor.training.torch.seeding import seeded
 
 
 class NeuMFNet(nn.Module):
@@ -103,8 +104,7 @@ def _initialise(
         return
     whole, alone_config = module.state_dict(), config.replace(epochs=config.pretrain_epochs)
     for half in ("gmf", "mlp"):
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(int(run.generator("neumf", "init", half).integers(2**62)))
+        with seeded(int(run.generator("neumf", "init", half).integers(2**62))):
             alone = NeuMFNet(data.n_users, data.n_items, config, (half,))
         its = Tables.found(alone, data.n_users, data.n_items)
         train_module(alone, its, data, alone_config, run, name=f"neumf {half}")

@@ -30,6 +30,7 @@ from cofactor.models.warm_start import KeptRows
 from cofactor.training.curve import LearningCurve
 from cofactor.training.loop import Control
 from cofactor.training.torch.device import device_of
+from cofactor.training.torch.seeding import seeded
 from cofactor.training.torch.train import train
 
 if TYPE_CHECKING:
@@ -150,8 +151,7 @@ class ModuleHooks(Hooks[Any]):
         }
 
     def _built(self, data: Interactions, seed: int) -> nn.Module:
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(seed)
+        with seeded(seed):
             return self.builder.build(data.n_users, data.n_items, self.config).eval()
 
     def _copy_weights(self, module: nn.Module, data: Interactions) -> None:
@@ -230,14 +230,14 @@ class ModuleHooks(Hooks[Any]):
 
     def _score(self, states: States, item_rows: np.ndarray | None) -> np.ndarray:
         vectors = np.asarray(states)
-        asked = np.arange(self.data.n_items) if item_rows is None else np.asarray(item_rows)
-        scores = np.empty((len(vectors), len(asked)), np.float32)
-        per_block = max(1, _PAIRS // max(1, len(asked)))
+        rows = np.arange(self.data.n_items) if item_rows is None else np.asarray(item_rows)
+        scores = np.empty((len(vectors), len(rows)), np.float32)
+        per_block = max(1, _PAIRS // max(1, len(rows)))
         for low in range(0, len(vectors), per_block):
             some = vectors[low : low + per_block]
-            which, items = np.repeat(np.arange(len(some)), len(asked)), np.tile(asked, len(some))
+            which, items = np.repeat(np.arange(len(some)), len(rows)), np.tile(rows, len(some))
             scores[low : low + per_block] = self._pairs(some, which, items).reshape(
-                len(some), len(asked)
+                len(some), len(rows)
             )
         return self.config.objective.link(scores)
 

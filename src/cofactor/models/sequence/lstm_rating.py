@@ -31,6 +31,7 @@ from cofactor.models.warm_start import KeptRows
 from cofactor.training.torch.batches import Batches
 from cofactor.training.torch.device import device_of
 from cofactor.training.torch.penalties import l2_of_batch
+from cofactor.training.torch.seeding import seeded
 from cofactor.training.torch.train import train
 from cofactor.training.training_config import TrainingConfig
 
@@ -129,8 +130,7 @@ class LSTMRating(IterativeModel, FactorModel):
         mean, _, item_bias = damped_biases(data)
         unit = spread_of(data)
         self.scale = np.array([mean, data.values.min(), data.values.max(), unit], np.float64)
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(int(run.generator(self.name, "init").integers(2**62)))
+        with seeded(int(run.generator(self.name, "init").integers(2**62))):
             module = RatingLSTM(torch.from_numpy(item_bias) / unit, self.config)
         if self.config.pretrain_epochs:
             vectors, item_bias = self._pretrained(data, run)

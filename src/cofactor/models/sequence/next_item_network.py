@@ -20,7 +20,7 @@ from cofactor.models.hooks import Hooks
 from cofactor.models.iterative import CURVE_ARRAYS
 from cofactor.models.sequence.base import SequenceConfig
 from cofactor.models.sequence.item_content import CONTENT_ARRAYS, ItemContent, ItemContentConfig
-from cofactor.models.sequence.token_batches import TokenBatches
+from cofactor.models.sequence.token_batches import Augmentation, TokenBatches
 from cofactor.models.traits import ArraySpec, Traits
 from cofactor.models.user_batch import States
 from cofactor.models.warm_start import KeptRows
@@ -73,6 +73,12 @@ class NextItemConfig(TrainingConfig, SequenceConfig, ItemContentConfig):
     batch_tokens: int = setting(
         12_800, low=16, high=2**26, doc="Batch size in positions, padding included."
     )
+    event_dropout: float = setting(
+        0.0, low=0, below=1, doc="Share of a window's events left out at random in each epoch."
+    )
+    reversal: float = setting(
+        0.0, low=0, high=1, doc="Share of windows read from their end, at random in each epoch."
+    )
     scale_embeddings: bool = setting(
         True, doc=("Whether embeddings are multiplied by the square root of their length.")
     )
@@ -107,6 +113,7 @@ class NextItemHooks(Hooks[NextItemConfig]):
     """
 
     uses_device = True
+    fits_on_engine = trained_together = True
 
     arrays = {  # noqa: RUF012
         "item_factors": ArraySpec("float32", ("items", "factors")),
@@ -153,9 +160,8 @@ class NextItemHooks(Hooks[NextItemConfig]):
     # Learning.
 
     def _fit(self, data: Interactions, validation: Part | None, run: Run) -> None:
-        import torch
-
         from cofactor.training.torch.device import device_of
+        from cofactor.training.torch.seeding import seeded
         from cofactor.training.torch.train import train
 
         self.content = self._content_of(data, run)
@@ -169,11 +175,12 @@ class NextItemHooks(Hooks[NextItemConfig]):
             cure="use fewer factors, leave out rare items, or use transitions",
         )
         device = device_of(run)
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(int(run.generator(self.name, "init").integers(2**62)))
+        with seeded(int(run.generator(self.name, "init").integers(2**62))):
             module = self._begun(histories.n_items)
         module.to(device)
-        source = TokenBatches(histories, windows, self.config.batch_tokens, run, self.name, device)
+        changed = Augmentation(self.config.event_dropout, self.config.reversal)
+        tokens = self.config.batch_tokens
+        source = TokenBatches(histories, windows, tokens, run, self.name, device, changed)
 
         def update() -> None:
             self._take(module)

@@ -56,7 +56,8 @@ class _ChunkedSoftmax(torch.autograd.Function):
         own, read = (h * true).sum(1), h.to(low)
         normaliser, grad_h = torch.empty_like(own), torch.empty_like(h)
         grad_table = items.new_zeros(table.shape)
-        rows = max(1, _LOGITS // len(table))
+        chunks = max(1, round(len(h) * len(table) / _LOGITS))
+        rows = max(1, -(-len(h) // chunks))
         # Scores that e can be raised to need nothing taken from them first.
         small = float(h.norm(dim=1).max() * items.norm(dim=1).max()) < _SMALL
         for low_row in range(0, len(h), rows):
@@ -64,13 +65,7 @@ class _ChunkedSoftmax(torch.autograd.Function):
             scores = read[part] @ table.T
             known = (place[part] >= 0).nonzero().squeeze(1)
             scores[known, place[part][known]] = -math.inf
-            highest = torch.zeros_like(own[part])
-            if not small:
-                highest = torch.maximum(scores.amax(1), (own[part] - stand_for).to(low))
-                scores.sub_(highest[:, None])
-            scores.exp_()
-            highest = highest.float() + stand_for
-            total = (own[part] - highest).exp() + scores.sum(1, dtype=torch.float32)
+            highest, total = _totals(scores, own[part], stand_for, small)
             normaliser[part] = highest + total.log()
             # The gradient by the scores is what they are now, over the total.
             grad_h[part] = (scores @ table).float() / total[:, None]
@@ -89,6 +84,19 @@ class _ChunkedSoftmax(torch.autograd.Function):
         grad_h, grad_items = ctx.saved_tensors
         share = grad / len(grad_h)
         return share * grad_h, None, share * grad_items, None, None
+
+
+def _totals(scores: Tensor, own: Tensor, stand_for: float, small: bool) -> tuple[Tensor, Tensor]:
+    """Raise e to the scores less the highest, in place; return what was taken from them, and their
+    sums with the true item's.
+    """
+    highest = torch.zeros_like(own)
+    if not small:
+        highest = torch.maximum(scores.amax(1), (own - stand_for).to(scores.dtype))
+        scores.sub_(highest[:, None])
+    scores.exp_()
+    highest = highest.float() + stand_for
+    return highest, (own - highest).exp() + scores.sum(1, dtype=torch.float32)
 
 
 def _half(h: Tensor) -> torch.dtype:

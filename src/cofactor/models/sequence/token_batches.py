@@ -3,18 +3,60 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
 from cofactor.base import rng
 from cofactor.base.run import Run
 from cofactor.data.histories import Histories
-from cofactor.data.sequences import Windows, padded_right, plan_batches
+from cofactor.data.sequences import PADDING, Windows, padded_right, plan_batches
 
 if TYPE_CHECKING:
     import torch
     from torch import Tensor
+
+
+class Augmentation(NamedTuple):
+    """How windows are changed at random each time that they are read.
+
+    Parameters
+    ----------
+    event_dropout
+        Probability, in [0, 1), of an event to be left out: its neighbours then follow each other.
+    reversal
+        Probability, in [0, 1], of a window to be read from its end.
+    """
+
+    event_dropout: float = 0.0
+    reversal: float = 0.0
+
+
+def augmented(
+    rows: np.ndarray, changed: Augmentation, generator: np.random.Generator
+) -> np.ndarray:
+    """Return windows with events left out and some reversed, int32 [B, at most T].
+
+    Parameters
+    ----------
+    rows
+        int32 [B, T], padded on the right with `PADDING`; each window has two events at least, and
+        keeps its last two where fewer would be left.
+    """
+    lengths = (rows != PADDING).sum(1)
+    places = np.arange(rows.shape[1])
+    inside = places < lengths[:, None]
+    order = np.where(inside, places, rows.shape[1] + places)
+    if changed.reversal:
+        turned = generator.random(len(rows)) < changed.reversal
+        order[turned] = np.where(inside, -places, order)[turned]
+    if changed.event_dropout:
+        kept = inside & (generator.random(rows.shape) >= changed.event_dropout)
+        few = kept.sum(1) < 2
+        kept[few] = (inside & (places >= lengths[:, None] - 2))[few]
+        order[~kept] = 2 * rows.shape[1]
+        rows, lengths = np.where(kept, rows, PADDING), kept.sum(1)
+    return np.take_along_axis(rows, order.argsort(1, kind="stable"), 1)[:, : lengths.max()]
 
 
 class TokenBatches:
@@ -30,6 +72,8 @@ class TokenBatches:
         What the order of each epoch follows from.
     device
         Where batches are put.
+    changed
+        How windows are changed each time that they are read.
     """
 
     def __init__(
@@ -40,10 +84,11 @@ class TokenBatches:
         run: Run,
         name: str,
         device: torch.device,
+        changed: Augmentation = Augmentation(),  # noqa: B008 (immutable)
     ) -> None:
         self.histories, self.windows, self.device = histories, windows, device
         self.tokens = max(tokens, int(windows.lengths.max()))
-        self.seed, self.name = run.seed, name
+        self.seed, self.name, self.changed = run.seed, name, changed
         # Epochs differ by a batch or two: a bound on their number.
         self.most = len(self._plan(0)) + 1 + len(self._plan(0)) // 50
 
@@ -54,9 +99,16 @@ class TokenBatches:
         """Yield the batches of an epoch, each one tensor int64 [B, T], -1 beyond the end."""
         import torch
 
-        for batch in self._plan(number)[start : self.most]:
+        for step, batch in enumerate(self._plan(number)[start : self.most], start):
             rows = padded_right(self.histories, self.windows, batch)
+            if any(self.changed):
+                draws = rng.generator(self.seed, self.name, "augmentation", number, step)
+                rows = augmented(rows, self.changed, draws)
             yield (torch.from_numpy(rows.astype(np.int64)).to(self.device),)
+
+    def examples(self, batch: tuple[Tensor, ...]) -> int:
+        """Return how many events of the windows have one before them."""
+        return int((batch[0][:, 1:] >= 0).sum())
 
     def _plan(self, number: int) -> list[np.ndarray]:
         generator = rng.generator(self.seed, self.name, "batches", number)

@@ -54,6 +54,7 @@ PRESETS: dict[str, dict[str, Any]] = {
         "precision": "bfloat16",
     },
     "amazon-beauty-5core": {
+        "factors": 128,
         "heads": 1,
         "expansion": 1,
         "low_pass": 0.5,
@@ -63,6 +64,9 @@ PRESETS: dict[str, dict[str, Any]] = {
         "history_length": 50,
         "batch_tokens": 1600,
         "dropout": 0.5,
+        "event_dropout": 0.1,
+        "optimizer": "adamw",
+        "weight_decay": 0.05,
         "learning_rate": 0.0015,
         "schedule": "cosine",
         "warmup_ratio": 0.05,

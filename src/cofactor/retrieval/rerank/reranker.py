@@ -145,7 +145,7 @@ class Reranker:
             short = []
             for user in todo.tolist():
                 candidates = self._candidates(user, base, extra)
-                chosen = self._chosen(candidates, k, self._mix(history, user), exposure)
+                chosen = self._choose(candidates, k, self._mix(history, user), exposure)
                 more = base.count[user] == depth and depth < MAX_CANDIDATES
                 if len(chosen) < k and more:
                     short.append(user)
@@ -268,7 +268,7 @@ class Reranker:
         shares = [GroupShares(self.rules.at_least, self.items, rows)] if self.rules.at_least else []
         return [*caps, *shares]
 
-    def _chosen(
+    def _choose(
         self,
         candidates: RankedCandidates,
         k: int,

@@ -184,7 +184,7 @@ class Rerank:
             For one that can't be read: which, and how it is written.
         """
         texts = [text] if isinstance(text, str) else list(text)
-        rules = [rule for one in texts for rule in _divided(one) if rule]
+        rules = [rule for one in texts for rule in _split_rules(one) if rule]
         if len(rules) > MAX_RULES:
             raise ArgumentError(f"rerank must have at most {MAX_RULES} rules, not {len(rules)}.")
         found: dict[str, Any] = {"caps": {}, "pins": {}, "boosts": {}, "at_least": {}}
@@ -217,7 +217,7 @@ def _placed(pins: Mapping[int, Any] | Iterable[Any]) -> dict[int, Any]:
 _QUOTED = re.compile(r"""'(?:[^']|'')*'|"(?:[^"]|"")*"|`[^`]*`|;""")
 
 
-def _divided(text: str) -> list[str]:
+def _split_rules(text: str) -> list[str]:
     """Split a text at its ``;``, but not within quotes."""
     if not isinstance(text, str):
         raise ArgumentError(f"a rule must be a text such as 'cap=2 by author', not {text!r}.")

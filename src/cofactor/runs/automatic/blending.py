@@ -115,7 +115,7 @@ def best_blend(
         blend.refit_config,
         float(gains[group].mean()),
         float(adjusted[list(gains).index(group)]),
-        _measured(blend, part, metric, trial.run)[str(metric)],
+        _measure(blend, part, metric, trial.run)[str(metric)],
     )
 
 
@@ -153,7 +153,7 @@ class _Trial:
         for by, on in (self.halves, self.halves[::-1]):
             blend = _of([self.worth[n] for n in group], by, self.metric, self.run)
             both = [
-                _measured(model, on, self.metric, self.run).values[str(self.metric)]
+                _measure(model, on, self.metric, self.run).values[str(self.metric)]
                 for model in (blend, self.worth[0].model)
             ]
             found.append(sign * (both[0] - both[1]))
@@ -194,5 +194,5 @@ def _own(family: Family, config: Any) -> dict[str, Any]:
     return {name: value for name, value in config.to_params().items() if value != usual[name]}
 
 
-def _measured(model: Any, part: Part, metric: Metric, run: Run) -> Result:
+def _measure(model: Any, part: Part, metric: Metric, run: Run) -> Result:
     return evaluate(model, part, str(metric), run=run, resamples=0)

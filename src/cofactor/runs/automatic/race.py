@@ -150,12 +150,12 @@ class Race:
             if place >= most:
                 lane.dropped = "behind the others"
         if running:
-            names = ", ".join(f"{lane.family.name} {self._shown(lane)}" for lane in running[:most])
+            names = ", ".join(f"{lane.family.name} {self._show(lane)}" for lane in running[:most])
             if names != self.said:
                 self.run.progress.say(f"{self.allowance.used:.0f} s: {names}")
             self.said = names
 
-    def _shown(self, lane: Lane) -> str:
+    def _show(self, lane: Lane) -> str:
         found = lane.best()
         return "" if found is None else f"{abs(found.score):.4f}"
 

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
+import numpy as np
+
+from cofactor.evaluation import significance
 from cofactor.metrics.table import Metric
 from cofactor.runs.automatic.blending import Blended
 from cofactor.runs.automatic.families import BASELINES
@@ -13,6 +17,7 @@ from cofactor.runs.words import p_words, word
 
 # Fewer users than these tell little of any difference.
 _FEW_USERS = 30
+_CONFIDENCE = 0.95
 
 
 def rows(race: Race, blend: Blended | None) -> list[dict[str, Any]]:
@@ -53,21 +58,41 @@ def _choice(race: Race, blend: Blended | None, metric: Metric, best: FamilyTrial
     other = None if base is None else base.best(best.whole) or base.best()
     against = ""
     if other is not None and base is not None and base.family.name != name:
-        against = f" {base.family.name} reaches {abs(other.score):.4f}."
+        against = (
+            f" {base.family.name} reaches {abs(other.score):.4f}{_doubt(best, other, metric)}."
+        )
     if blend is None:
         return f"{alone} was chosen: {metric} {value:.4f} on the validation part.{against}"
-    p = p_words(blend.p)
-    p = p if p.startswith("<") else f"= {p}"
+    p = _p_words(blend.p)
     if blend.better:
         return (
             f"A {blend.label} was chosen: {metric} {blend.value:.4f} on the validation part,"
             f" {value:.4f} for {alone}, the best model alone; on users by which no weights were"
             f" chosen the blend is significantly better (p {p}).{against}"
         )
+    isnt = f"isn't significantly better (p {p})" if blend.gain > 0 else "isn't better"
     return (
         f"{alone} was chosen: {metric} {value:.4f} on the validation part. The best"
-        f" {blend.label} isn't significantly better (p {p}).{against}"
+        f" {blend.label} {isnt}.{against}"
     )
+
+
+def _doubt(best: FamilyTrial, base: FamilyTrial, metric: Metric) -> str:
+    """Say so where the best model isn't significantly better than the baseline."""
+    results = (best.result, base.result)
+    found = [result.values[str(metric)] for result in results if result is not None]
+    if len(found) < 2 or len(found[0]) != len(found[1]):
+        return ""
+    gains = (found[0] - found[1]) * (-1 if metric.lower_is_better else 1)
+    p = significance.p_value(gains[~np.isnan(gains)], "t")
+    if math.isnan(p) or (p < 1 - _CONFIDENCE and float(np.nanmean(gains)) > 0):
+        return ""
+    return f"; nothing shows that {best.family.name} is better (p {_p_words(p)})"
+
+
+def _p_words(p: float) -> str:
+    words = p_words(p)
+    return words if words.startswith("<") else f"= {words}"
 
 
 def _how(race: Race, best: FamilyTrial) -> str:

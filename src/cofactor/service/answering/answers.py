@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -37,8 +36,6 @@ class ScoringJob:
         Something else that needs the model's kernels.
     future
         Where the answer goes, in the event loop.
-    arrived
-        When it came, by the monotonic clock.
     explorer
         Draws the list instead of taking the best; None for the best. Rules of reranking come first:
         a list that they choose isn't drawn.
@@ -48,7 +45,6 @@ class ScoringJob:
     future: asyncio.Future[Any]
     request: RecommendRequest | None = None
     call: Callable[[], Any] | None = None
-    arrived: float = field(default_factory=time.monotonic)
     explorer: Explorer | None = None
 
     @property

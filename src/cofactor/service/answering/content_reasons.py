@@ -53,13 +53,13 @@ def shared(model: Any, description: Any, item_rows: np.ndarray, limit: int) -> l
     limit
         How many words an item at most.
     """
-    asked = description.toarray()[0]
+    query = description.toarray()[0]
     lengths = [
-        float(np.linalg.norm(model.features[int(row)].data) * np.linalg.norm(asked))
+        float(np.linalg.norm(model.features[int(row)].data) * np.linalg.norm(query))
         for row in item_rows
     ]
     return [
-        _named(model, int(row), asked / max(length, 1e-12), limit)
+        _named(model, int(row), query / max(length, 1e-12), limit)
         for row, length in zip(item_rows, lengths, strict=True)
     ]
 

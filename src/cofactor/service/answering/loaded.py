@@ -216,7 +216,7 @@ def _past(model: Recommender, rows: np.ndarray) -> Histories:
     spans = [slice(data.indptr[row], data.indptr[row + 1]) for row in rows]
     values = None if data.values is None else [data.values[span] for span in spans]
     past = [data.item_rows[span] for span in spans]
-    return Histories.of(past, data.n_items, values)  # type: ignore[arg-type]
+    return Histories.of(past, data.n_items, values)
 
 
 def _warm(model: Recommender) -> None:

@@ -166,14 +166,12 @@ class UserProfiles:
             one, two = (
                 self.user_batch([profiles[place] for place in which]) for which in (trained, others)
             )
-            return _joined(one, two, np.argsort(trained + others, kind="stable"))
+            return _join(one, two, np.argsort(trained + others, kind="stable"))
         values = (
             None if self._typical is None else [np.asarray(profile.values) for profile in profiles]
         )
         rows = [profile.rows for profile in profiles]
-        return self._model.fold_in(
-            Histories.of(rows, self._model.data.n_items, values)  # type: ignore[arg-type]
-        )
+        return self._model.fold_in(Histories.of(rows, self._model.data.n_items, values))
 
     def _values(self, given: list[float | None]) -> np.ndarray | None:
         if self._typical is None:
@@ -197,7 +195,7 @@ class UserProfiles:
         return log.item_rows[span], values, picked(log.times, span)
 
 
-def _joined(one: UserBatch, two: UserBatch, order: np.ndarray) -> UserBatch:
+def _join(one: UserBatch, two: UserBatch, order: np.ndarray) -> UserBatch:
     """Two batches of people with vectors as one, in the order given."""
     states = np.concatenate([np.asarray(one.states), np.asarray(two.states)])[order]
     lengths = np.concatenate([np.diff(one.seen[0]), np.diff(two.seen[0])])

@@ -191,7 +191,7 @@ class Scorer:
             groups.setdefault((id(job.loaded), trained, task.own), []).append(task)
         for group in groups.values():
             try:
-                done += self._scored(group)
+                done += self._score(group)
             except Exception as error:
                 if len(group) == 1:
                     done.append((group[0].job, error))
@@ -199,7 +199,7 @@ class Scorer:
                 # One that fails must not take its neighbours along.
                 for task in group:
                     try:
-                        done += self._scored([task])
+                        done += self._score([task])
                     except Exception as own_error:
                         done.append((task.job, own_error))
 
@@ -230,7 +230,7 @@ class Scorer:
             page=page,
         )
 
-    def _scored(self, group: list[ScoringTask]) -> list[tuple[ScoringJob, Any]]:
+    def _score(self, group: list[ScoringTask]) -> list[tuple[ScoringJob, Any]]:
         loaded = group[0].job.loaded
         user_batch = loaded.profiles.user_batch([task.profile for task in group])
         indptr = offsets([len(task.excluded) for task in group])

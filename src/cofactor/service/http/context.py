@@ -215,9 +215,9 @@ class Context:
     def catch_up(self) -> None:
         """Try again what `_follow` couldn't read, and read what other processes changed."""
         if (self.live.owes or self.live.others) and not self.stopping:
-            self._following.submit(self._tried)
+            self._following.submit(self._try_again)
 
-    def _tried(self) -> None:
+    def _try_again(self) -> None:
         with contextlib.suppress(StoreError):
             self.live.catch_up()
             if self.live.others and self.live.follow_others():

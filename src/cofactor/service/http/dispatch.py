@@ -28,6 +28,7 @@ _NO_SNIFF = (b"x-content-type-options", b"nosniff")
 _HEADERS = [_JSON, _NO_STORE, _NO_SNIFF]
 _BEHIND_IDS = (b"because", b"export", b"history", b"recommendations", b"similar")
 _PROBES = ("/health", "/ready")
+Headers = list[tuple[bytes, bytes]]
 _LATE = 25.0  # times what a request may wait that the event loop may be late, on average
 
 
@@ -63,7 +64,7 @@ class Dispatch:
 
     async def reply(
         self, context: Context, scope: Any, headers: dict[bytes, bytes], body: Any
-    ) -> tuple[int, bytes, list]:
+    ) -> tuple[int, bytes, Headers]:
         """Return status, body and headers of the answer to a request; whatever goes wrong is
         reported in the response.
 
@@ -109,7 +110,7 @@ class Dispatch:
 
     async def _answer(
         self, context: Context, scope: Any, headers: dict[bytes, bytes], body: Any
-    ) -> tuple[int, bytes, list]:
+    ) -> tuple[int, bytes, Headers]:
         route, settings = self.route, context.settings
         if not isinstance(body, bytes):
             self._has_room(context)

@@ -221,12 +221,12 @@ def check_knowledge(version: str, new: Interactions, old: Interactions) -> str:
         events; 409 ``lacks_content``, if titles or columns of the catalogue are missing.
     """
     shares = []
-    for known, asked, counts in (
+    for known, queries, counts in (
         (new.users, old.users, old.user_counts),
         (new.items, old.items, old.item_counts),
     ):
         rows = np.flatnonzero(counts)
-        shares.append(float((known.find(asked.take(rows)) >= 0).mean()) if len(rows) else 1.0)
+        shares.append(float((known.find(queries.take(rows)) >= 0).mean()) if len(rows) else 1.0)
     shares.append(len(new) / max(1, len(old)))
     summary = (
         f"{shares[0]:.0%} of the current version's users and {shares[1]:.0%} of its items, and has"

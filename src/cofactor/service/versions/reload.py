@@ -250,16 +250,13 @@ class Models:
             return loaded
 
     def _let_go(self) -> None:
-        """Forget the versions that were asked for longest ago; never the current one, nor the
-        one before.
+        """Forget the versions that were loaded longest ago; never the current one, the one
+        before, the last one loaded, nor those of experiments.
         """
-        current = getattr(self, "current", None)
-        kept = {
-            *getattr(self, "pinned", ()),
-            self.previous,
-            None if current is None else current.version,
-            next(reversed(self._held)),
-        }
+        if len(self._held) <= self._settings.keep_versions:
+            return
+        last = next(reversed(self._held))
+        kept = {*self.pinned, self.previous, self.current.version, last}
         for version in list(self._held):
             if len(self._held) <= self._settings.keep_versions:
                 return

@@ -61,6 +61,10 @@ class Batches:
             chosen = order[low : low + self.batch_size]
             yield tuple(column.index_select(0, chosen) for column in self.columns)
 
+    def examples(self, batch: tuple[Tensor, ...]) -> int:
+        """Return how many examples a batch has."""
+        return len(batch[0])
+
     def _order(self, number: int) -> Tensor:
         device = self.columns[0].device
         generator = torch.Generator(device).manual_seed(

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 import socket
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from datetime import timedelta
@@ -30,15 +30,16 @@ class WorkerGroup(NamedTuple):
     rank: int
     size: int
 
-    def part(self, batch: Batch) -> tuple[Batch, float]:
-        """Return this process' examples of a batch, and which share of it they are.
+    def part(self, batch: Batch, examples: Callable[[Batch], int]) -> tuple[Batch, float]:
+        """Return this process' rows of a batch, and which share of its examples they are.
 
-        Where there are fewer examples than processes, some have one with a share of 0.
+        Where there are fewer rows than processes, some have one with a share of 0.
         """
         count = len(batch[0])
         first, end = (rank * count // self.size for rank in (self.rank, self.rank + 1))
-        own = slice(first, end) if end > first else slice(0, 1)
-        return tuple(column[own] for column in batch), (end - first) / count
+        rows = slice(first, end) if end > first else slice(0, 1)
+        own = tuple(column[rows] for column in batch)
+        return own, examples(own) / examples(batch) if end > first else 0.0
 
     def average(self, module: nn.Module, loss: Tensor, share: float) -> Tensor:
         """Replace the gradients by their means over the whole batch; return that of the loss."""

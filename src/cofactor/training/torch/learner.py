@@ -16,6 +16,7 @@ from cofactor.training.learner import Epoch, Facts, Learner
 from cofactor.training.state import diverged
 from cofactor.training.torch.group import current_group
 from cofactor.training.torch.optimizers import clip_gradient, optimizers, put_state, state_of
+from cofactor.training.torch.seeding import set_seed
 from cofactor.training.torch.source import Batch, BatchSource
 from cofactor.training.training_config import TrainingConfig
 
@@ -76,12 +77,12 @@ class TorchLearner(Learner):
             # In the middle of an epoch the generators go on from where they were.
             whose = (epoch.number, *([group.rank] if group is not None and group.rank else []))
             self.generator.manual_seed(rng.state64(self.seed, self.name, "draws", *whose))
-            torch.manual_seed(rng.state64(self.seed, self.name, "dropout", *whose))
+            set_seed(rng.state64(self.seed, self.name, "dropout", *whose))
             self.summed, self.n_counted = torch.zeros((), dtype=torch.float64), 0
         low = self.config.precision == "bfloat16"
         self.module.train()
         for batch in self.source.epoch(epoch.number, self.step):
-            own, share = (batch, 1.0) if group is None else group.part(batch)
+            own, share = (batch, 1.0) if group is None else group.part(batch, self.source.examples)
             with torch.autocast(self.device.type, torch.bfloat16) if low else nullcontext():
                 loss = self.forward(own, self.generator)
             loss.backward()

@@ -26,3 +26,6 @@ class BatchSource(Protocol):
         The order follows from the epoch's number alone, so that an interrupted run finds its place
         again.
         """
+
+    def examples(self, batch: Batch) -> int:
+        """Return how many examples the loss of a batch is the mean of."""

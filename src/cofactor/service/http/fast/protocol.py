@@ -36,7 +36,9 @@ _HEAD = re.compile(
     rb" -~]*\r\n)+)\r\n"
 )
 # What these ask for is the framework's business: other framings, other endings, other sites' pages.
-_LONG_WAY = frozenset({b"transfer-encoding", b"expect", b"upgrade", b"origin", b"sec-fetch-site"})
+_SLOW_PATH_HEADERS = frozenset(
+    {b"transfer-encoding", b"expect", b"upgrade", b"origin", b"sec-fetch-site"}
+)
 _MOST_UNSENT = 1 << 16  # bytes of answers that a client may leave unread on the fast path
 _MOST_HELD = 1 << 16  # bytes that are taken while an answer is on its way
 
@@ -56,7 +58,7 @@ def _refusal(outcome: str | None) -> bytes:
 
 _NO, _NO_EVENTS = _refusal(None), _refusal("refused")
 
-Reply = tuple[int, bytes, list]
+Reply = tuple[int, bytes, list[tuple[bytes, bytes]]]
 Plain = tuple[bytes, bytes, bytes, dict[bytes, bytes], bytes]
 
 
@@ -128,7 +130,7 @@ def read_plain(data: bytes) -> Plain | None:
             return None
         headers[name] = value.strip()
     if (
-        not _LONG_WAY.isdisjoint(headers)
+        not _SLOW_PATH_HEADERS.isdisjoint(headers)
         or headers.get(b"connection", b"keep-alive").lower() != b"keep-alive"
     ):
         return None
@@ -141,14 +143,14 @@ def read_plain(data: bytes) -> Plain | None:
 class FastConnection(Connection):
     """A connection with the fast path in front."""
 
-    way: FastPath
+    fast_path: FastPath
     answering: asyncio.Task[Reply] | None = None  # the answer on its way, on the fast path
     held = b""
     closes = False
 
     @property
     def busy(self) -> bool:
-        """Whether a request is under way, on either way."""
+        """Whether a request is under way, on either path."""
         return self.answering is not None or super().busy
 
     def data_received(self, data: bytes) -> None:
@@ -159,19 +161,19 @@ class FastConnection(Connection):
             if len(self.held) > _MOST_HELD:
                 self.flow.pause_reading()
             return
-        if not self.begun and not self.busy and data.startswith(_HOT) and self._short(data):
+        if not self.begun and not self.busy and data.startswith(_HOT) and self._answer_plain(data):
             return
         super().data_received(data)
 
-    def _short(self, data: bytes) -> bool:
+    def _answer_plain(self, data: bytes) -> bool:
         """Answer or refuse a request here, if it is a plain one."""
         if self.transport.get_write_buffer_size() > _MOST_UNSENT:
             return False
-        refusal = self.way.refusal(data)
+        refusal = self.fast_path.refusal(data)
         if refusal is not None:
             self._written(refusal)
             return True
-        reply = self.way.begun(data)
+        reply = self.fast_path.begun(data)
         if reply is None:
             return False
         self._unset_keepalive_if_required()
@@ -215,9 +217,9 @@ class FastConnection(Connection):
         super().connection_lost(exc)
 
 
-def guarded_protocol(way: FastPath, limits: ConnectionLimits) -> type[FastConnection]:
+def guarded_protocol(fast_path: FastPath, limits: ConnectionLimits) -> type[FastConnection]:
     """Return the connections of one server as a protocol for uvicorn."""
-    return type("Guarded", (FastConnection,), {"way": way, "limits": limits})
+    return type("Guarded", (FastConnection,), {"fast_path": fast_path, "limits": limits})
 
 
 @functools.cache

@@ -1,0 +1,113 @@
+"""Rows that are no data: headers further down, and types below a header."""
+
+from __future__ import annotations
+
+import re
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from cofactor.base.errors import DataError
+from cofactor.data.readers.columns import folded
+from cofactor.data.readers.raw import Raw
+from cofactor.data.readers.usual_names import USUAL
+
+_BETWEEN = r"[\s_.-]+"
+_TYPES = frozenset(
+    (
+        *("string", "str", "text", "char", "varchar", "object", "category", "token", "uuid"),
+        *("int", "int32", "int64", "integer", "bigint", "long", "number", "numeric", "float"),
+        *("float32", "float64", "double", "discrete", "continuous", "nominal", "ordinal"),
+    )
+)
+
+
+def repeated_headers(raw: Raw) -> np.ndarray:
+    """Return whether rows repeat the header, or say types below it, bool [n]; counted in the notes.
+
+    Raises
+    ------
+    DataError
+        If a header further down has its columns in another order: then so have the rows below.
+    """
+    left_out = np.zeros(len(raw.users), bool)
+    if not raw.headed or not {"user", "item"} <= raw.columns.keys():
+        return left_out
+    left_out[: _below_header(raw)] = True
+    usual = {
+        role: {folded(raw.columns[role]), _squeezed(raw.columns[role])}.union(
+            filter(_is_id, USUAL[role])
+        )
+        for role in ("user", "item")
+    }
+    again = _both(raw, usual["user"], usual["item"])
+    count = int(again.sum())
+    if count:
+        lines = "1 line, which repeats" if count == 1 else f"{count:,} lines, each of which repeats"
+        raw.notes.append(f"left out {lines} the header")
+    turned = _both(raw, usual["item"] - usual["user"], usual["user"] - usual["item"])
+    if turned.any():
+        raise DataError(
+            "a header further down has the user and the item in another order, and so have the rows"
+            " below it; read the files that were joined one by one:",
+            source=raw.source,
+            rows=raw.locate(np.flatnonzero(turned)[:5]),
+            total=int(turned.sum()),
+        )
+    return left_out | again
+
+
+def _squeezed(name: str) -> str:
+    return re.sub(_BETWEEN, "", name).lower()
+
+
+def _is_id(name: str) -> bool:
+    """Whether a column's name can hardly be an id itself, as ``customer`` and ``book`` can."""
+    return name.endswith("id") and len(name) > 4
+
+
+def _below_header(raw: Raw) -> int:
+    """How many rows (0 or 1) below the header say the columns' types."""
+    cells = [str(column[0].as_py()).strip().lower() for column in (raw.users, raw.items)]
+    if not all(cell.partition("(")[0] in _TYPES for cell in cells):
+        return 0
+    shown = ", ".join(cells)
+    raw.notes.append(f"left out the line below the header ({shown}), which says types")
+    return 1
+
+
+def _both(raw: Raw, users: set[str], items: set[str]) -> np.ndarray:
+    """Which rows have a name of some as their user and of some as their item, bool [n]."""
+    found = _among(raw.users, users)
+    return found & _among(raw.items, items) if found.any() else found
+
+
+def _among(column: pa.ChunkedArray, names: set[str]) -> np.ndarray:
+    """Which rows hold one of some folded names, bool [n]."""
+    kind = column.type
+    found, start = np.zeros(len(column), bool), 0
+    text = kind.value_type if pa.types.is_dictionary(kind) else kind
+    if not pa.types.is_string(text):
+        return found
+    for chunk in column.chunks:
+        words = chunk.dictionary if pa.types.is_dictionary(kind) else chunk
+        hit = _are(words, names)
+        if hit.any():
+            if pa.types.is_dictionary(kind):
+                hit = np.append(hit, False)[np.asarray(chunk.indices.fill_null(len(words)))]
+            found[start : start + len(chunk)] = hit
+        start += len(chunk)
+    return found
+
+
+def _are(words: pa.Array, names: set[str]) -> np.ndarray:
+    # Patterns are slow: only what ends as a name does is compared.
+    words = pc.utf8_trim_whitespace(words)
+    ends = {name[-1:] for name in names}
+    suspect = [pc.ends_with(words, end) for end in sorted({*ends, *map(str.upper, ends)})]
+    found = np.flatnonzero(np.any([np.asarray(one.fill_null(False)) for one in suspect], axis=0))
+    some = pc.utf8_lower(pc.replace_substring_regex(words.take(pa.array(found)), _BETWEEN, ""))
+    hit = np.zeros(len(words), bool)
+    hit[found] = np.asarray(pc.is_in(some, value_set=pa.array(sorted(names), pa.string())))
+    return hit

@@ -1,0 +1,103 @@
+"""Workbooks, databases, folders and URLs as people have them."""
+
+from __future__ import annotations
+
+import gzip
+import sqlite3
+from collections.abc import Mapping, Sequence
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import cofactor
+from cofactor.base.errors import ArgumentError, CofactorError, DataError
+from field.case import rows_of
+
+_TABLE: list[tuple[Any, ...]] = [("user", "item", "rating"), ("u1", "a", 4), ("u2", "b", 3)]
+_ROWS = [("u1", "a", 4.0), ("u2", "b", 3.0)]
+_NOTES: list[tuple[Any, ...]] = [("notes",), ("see the next sheet",)]
+
+
+def _workbook(path: Path, sheets: Mapping[str, Sequence[Sequence[Any]]], hidden: str = "") -> Path:
+    openpyxl = pytest.importorskip("openpyxl")
+    book = openpyxl.Workbook()
+    book.remove(book.active)
+    for name, rows in sheets.items():
+        sheet = book.create_sheet(name)
+        for row in rows:
+            sheet.append(row)
+        sheet.sheet_state = "hidden" if name == hidden else "visible"
+    book.active = list(sheets).index(next(name for name in sheets if name != hidden))
+    book.save(path)
+    return path
+
+
+@pytest.mark.parametrize(
+    ("sheets", "hidden", "said"),
+    [
+        ({"read me": _NOTES, "data": _TABLE}, "", "'data' is read; not read: read me"),
+        ({"old": [_TABLE[0], ("u9", "z", 1)], "data": _TABLE}, "old", ""),
+        ({"data": _TABLE, "May": [_TABLE[0], ("u9", "z", 1)]}, "", "'data' is read; not read: May"),
+    ],
+)
+def test_the_sheet_with_users_and_items_is_read_and_the_others_are_told(
+    tmp_path: Path, sheets: dict[str, Any], hidden: str, said: str
+) -> None:
+    events = cofactor.read(_workbook(tmp_path / "a.xlsx", sheets, hidden))
+    assert rows_of(events, 3) == _ROWS
+    assert said in "\n".join(events.notes)
+
+
+def test_booleans_in_a_workbook_are_no_ids(tmp_path: Path) -> None:
+    path = _workbook(tmp_path / "a.xlsx", {"data": [*_TABLE, (True, "c", 1)]})
+    with pytest.raises(DataError, match="a boolean as user id"):
+        cofactor.read(path)
+
+
+def test_blobs_beside_texts_in_a_database_are_hexadecimal_and_told(tmp_path: Path) -> None:
+    with closing(sqlite3.connect(tmp_path / "a.db")) as base:
+        base.executescript(
+            "CREATE TABLE t (user, item); INSERT INTO t VALUES (x'ff00', 'a'), ('u2', 'b')"
+        )
+    events = cofactor.read(f"sqlite:///{tmp_path}/a.db")
+    assert rows_of(events, 2) == [("ff00", "a"), ("u2", "b")]
+    assert any("hexadecimal" in note for note in events.notes)
+    with pytest.raises(DataError, match="sqlite:///"):
+        cofactor.read(tmp_path / "a.db")
+
+
+def test_a_file_and_its_packed_copy_are_read_once(tmp_path: Path) -> None:
+    text = b"user,item\nu1,a\nu2,b\n"
+    (tmp_path / "a.csv").write_bytes(text)
+    (tmp_path / "a.csv.gz").write_bytes(gzip.compress(text))
+    events = cofactor.read(tmp_path)
+    assert rows_of(events, 2) == [("u1", "a"), ("u2", "b")]
+    assert any("the same as" in note for note in events.notes)
+
+
+@pytest.mark.parametrize("kind", ["mysql", "https", "s3"])
+def test_passwords_of_urls_are_not_shown(kind: str) -> None:
+    from cofactor.store import open_store
+
+    for take in (cofactor.read, open_store):
+        with pytest.raises(CofactorError) as refused:
+            take(f"{kind}://me:secret@example.org/shop")
+        assert "secret" not in str(refused.value)
+        assert isinstance(refused.value, ArgumentError)
+
+
+def test_a_catalogue_of_objects_by_id_is_joined(tmp_path: Path) -> None:
+    from cofactor.data.interactions import Interactions
+
+    (tmp_path / "items.json").write_text('{"1":{"title":"A"},"2":{"title":"B"}}')
+    events = cofactor.read([("u1", "1"), ("u2", "2")], items=tmp_path / "items.json")
+    data = Interactions.build(events)
+    assert data.catalogue.titles(data.items.rows([1, 2])) == ["A", "B"]
+
+
+def test_an_empty_delimiter_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text("user,item\nu1,a\n")
+    with pytest.raises(ArgumentError, match="delimiter"):
+        cofactor.read(tmp_path / "a.csv", delimiter="")
