@@ -14,6 +14,7 @@ from cofactor.base.run import Run
 from cofactor.base.search import between, log
 from cofactor.base.threads import native_threads
 from cofactor.data.interactions import Interactions
+from cofactor.models.damped_biases import estimated_damping
 from cofactor.models.explicit.ratings import (
     RATING_ARRAYS,
     RatingConfig,
@@ -115,7 +116,8 @@ class BiasedMF(IterativeModel, RatingHooks):
         if self.config.solver == "als":
             found = rating_penalties(data)
         else:
-            found = with_sgd_penalties(SGD_PENALTIES, data, self.config)
+            self._damping = estimated_damping(data)
+            found = with_sgd_penalties(SGD_PENALTIES, data, self._damping, self.config)
         if vectors is not None:
             found = found._replace(vectors=vectors)
         return found if bias is None else found._replace(user_bias=bias, item_bias=bias)
@@ -137,7 +139,7 @@ class SGDLearner(RatingLearner):
         super().__init__(model, data, run)
         self.walks = shuffled_walks(data, item_blocks(data), run.generator(self.name, "walks"))
         users, items = padded(model.user_factors), padded(model.item_factors)
-        model.user_bias[:], model.item_bias[:] = started_biases(data, self.config)
+        model.user_bias[:], model.item_bias[:] = started_biases(data, model._damping, self.config)
         self.held = (model.user_bias, model.item_bias, users, items)
         # What is learned are the kernel's rows without what they are filled up with.
         self.live["user_factors"] = users[:, : self.config.factors]

@@ -16,6 +16,7 @@ from cofactor.base.offsets import row_offsets
 from cofactor.base.run import Run
 from cofactor.data.histories import Histories
 from cofactor.data.interactions import Interactions
+from cofactor.models.damped_biases import Damping
 from cofactor.models.factors import FACTOR_ARRAYS, aligned_rows, solution, vector_bytes
 from cofactor.models.hooks import Hooks
 from cofactor.models.iterative import CURVE_ARRAYS
@@ -107,6 +108,7 @@ class RatingHooks(Hooks[Any]):
     _typical: float
     _spread: float
     _penalties: RatingPenalties
+    _damping: Damping  # what the biases of SGD start from
 
     def memory_needed(self, data: Interactions) -> int | None:
         """Return the bytes that a fit needs at least."""

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from cofactor.data.interactions import Interactions
-from cofactor.models.damped_biases import damped_biases, estimated_damping
+from cofactor.models.damped_biases import Damping, damped_biases
 from cofactor.models.noise import RatingPenalties
 
 # Turns of the damped means that biases start from: two digits are enough for a start.
@@ -28,7 +28,9 @@ def rate_of_all_epochs(config: Any) -> float:
     )
 
 
-def started_biases(data: Interactions, config: Any) -> tuple[np.ndarray, np.ndarray]:
+def started_biases(
+    data: Interactions, damping: Damping, config: Any
+) -> tuple[np.ndarray, np.ndarray]:
     """Return where the biases of users and of items start, float32.
 
     At the share of the damped mean that the rates don't reach from 0 even if twice the damping λ
@@ -36,7 +38,7 @@ def started_biases(data: Interactions, config: Any) -> tuple[np.ndarray, np.ndar
     for most rows of most data, and nearly 1 for users who rate around means of their own, with few
     ratings each.
     """
-    damping, rate = estimated_damping(data), rate_of_all_epochs(config)
+    rate = rate_of_all_epochs(config)
     shares = [
         np.clip(1 - np.exp(np.minimum(rate * counts, 80.0)) * 2 * by / (counts + 2 * by), 0, 1)
         for counts, by in zip((data.user_counts, data.item_counts), damping, strict=True)
@@ -48,16 +50,16 @@ def started_biases(data: Interactions, config: Any) -> tuple[np.ndarray, np.ndar
     return users, items
 
 
-def with_sgd_penalties(least: RatingPenalties, data: Interactions, config: Any) -> RatingPenalties:
+def with_sgd_penalties(
+    least: RatingPenalties, data: Interactions, damping: Damping, config: Any
+) -> RatingPenalties:
     """Return penalties with those of biases raised where the ratings ask for more damping than by
     rates that run out.
     """
     by_rates = 1 / rate_of_all_epochs(config)
     users, items = (
-        (damping - by_rates) * np.count_nonzero(counts) / max(1, len(data))
-        for damping, counts in zip(
-            estimated_damping(data), (data.user_counts, data.item_counts), strict=True
-        )
+        (by - by_rates) * np.count_nonzero(counts) / max(1, len(data))
+        for by, counts in zip(damping, (data.user_counts, data.item_counts), strict=True)
     )
     return least._replace(
         user_bias=max(least.user_bias, users), item_bias=max(least.item_bias, items)

@@ -14,6 +14,7 @@ from cofactor.base.memory import aligned
 from cofactor.base.run import Run
 from cofactor.base.search import between, log
 from cofactor.data.interactions import Interactions
+from cofactor.models.damped_biases import estimated_damping
 from cofactor.models.explicit.ratings import (
     RATING_ARRAYS,
     RatingConfig,
@@ -126,7 +127,10 @@ class SVDpp(IterativeModel, RatingHooks):
         bias = self.config.bias_regularization
         least = LEAST_BIAS_PENALTY if bias is None else bias
         found = RatingPenalties(self.config.regularization, least, least)
-        return found if bias is not None else with_sgd_penalties(found, data, self.config)
+        self._damping = estimated_damping(data)
+        if bias is not None:
+            return found
+        return with_sgd_penalties(found, data, self._damping, self.config)
 
     def _take_over(self, learner: RatingLearner) -> None:
         super()._take_over(learner)
@@ -153,7 +157,7 @@ class SVDppLearner(RatingLearner):
 
     def __init__(self, model: SVDpp, data: Interactions, run: Run) -> None:
         super().__init__(model, data, run)
-        model.user_bias[:], model.item_bias[:] = started_biases(data, self.config)
+        model.user_bias[:], model.item_bias[:] = started_biases(data, model._damping, self.config)
         self.live["implicit_factors"] = aligned(np.zeros_like(model.item_factors))
         whole = np.array([0, data.n_items])
         strength = model.config.implicit_regularization * self.spread
