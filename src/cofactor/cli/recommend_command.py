@@ -143,7 +143,7 @@ def command(
     output = show.output()
     how: dict[str, Any] = {"rerank": as_rules(lists.rerank), "exclude_seen": not which.keep_seen}
     run = compute.run(output)
-    loaded = load(model)
+    loaded = load(model, mapped=True)
     if which.items is not None:
         before = loaded.data.n_items
         loaded = loaded.with_items(which.items, known="skip")

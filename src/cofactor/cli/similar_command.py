@@ -50,7 +50,7 @@ def command(
     if sum(given is not None for given in (item, title, text)) != 1:
         raise typer.BadParameter("give one of --item, --title and --text.")
     output = show.output()
-    loaded = load(model)
+    loaded = load(model, mapped=True)
     filters = Filters(where=where) if where else None
     if text is not None:
         _print_described(output, loaded.name, text, loaded.similar_to(text, k, filters=filters))

@@ -57,7 +57,7 @@ def evaluate_beside_baselines(
     run = run if run is not None else Run()
     if metrics is not None:
         parse_metrics(metrics)
-    fitted = model if isinstance(model, Recommender) else load(model)
+    fitted = model if isinstance(model, Recommender) else load(model, mapped=True)
     part, sentence = unseen_part(fitted, interactions(source, reading, run))
     result = evaluate(fitted, part, metrics, groups=groups, run=run)
     result = replace(result, how=replace(result.how, split=sentence))
