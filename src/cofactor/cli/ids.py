@@ -19,7 +19,11 @@ def listed_ids(options: Sequence[str], known: IdMap) -> tuple[list[str], list[st
     """Return the ids that options name (an id or ``ID,ID,...`` each), and the unknown ones."""
     found: list[str] = []
     strange: list[str] = []
-    for words in options:
+    # All at once first: among millions of ids that takes less time and memory than one by one.
+    for words, row in zip(options, known.find(list(options)).tolist(), strict=True):
+        if row >= 0:
+            found.append(words.strip())
+            continue
         for word in _parts(words, known):
             (found if known.find_one(word) >= 0 else strange).append(word)
     return found, strange
