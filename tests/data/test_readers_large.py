@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from cofactor.base.errors import DataError
@@ -194,6 +194,7 @@ def outcome(path: Path, delimiter: str) -> Events | str:
 
 
 @settings(max_examples=150, deadline=None)
+@example(file=(b"\n0,0,0.000,0\n0,0,0.000,0\n0,0,0.000,0\n0,-1,0.000,0", ","), block=40)
 @given(files(), st.integers(40, 300))
 def test_both_ways_agree_on_any_file(file: tuple[bytes, str], block: int) -> None:
     with tempfile.TemporaryDirectory() as folder:

@@ -114,7 +114,7 @@ def _doubts(words: pa.Array, plain: pa.Array) -> list[str]:
         # A number that was too wide for its cell.
         nobody = words.filter(pc.match_substring_regex(plain, "^#{2,}$"))
     if len(nobody):
-        notes.append(f"{nobody[0].as_py()!r} is kept as an id, though it may stand for many")
+        notes.append(nobody_note(nobody[0].as_py()))
     if pc.any(pc.match_substring_regex(plain, "^[+0]")).as_py():
         plain = pc.replace_substring_regex(plain, r"^\+?0*([0-9]+)$", r"\1")
     if plain.equals(words):
@@ -130,6 +130,11 @@ def _doubts(words: pa.Array, plain: pa.Array) -> list[str]:
             " blanks or the writing of a character, and kept apart"
         )
     return notes
+
+
+def nobody_note(text: str) -> str:
+    """Return the note on an id that exports write for somebody or something that isn't known."""
+    return f"{text!r} is kept as an id, though it may stand for many"
 
 
 def _byte_kinds(words: pa.Array) -> np.ndarray:

@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from cofactor.base.errors import DataError
-from cofactor.data.id_text import CONTROL, clean
+from cofactor.data.id_text import CONTROL, clean, nobody_note
 
 _NONE = np.zeros(0, np.int64)
 # How the note ends that says so.
@@ -39,8 +39,7 @@ class IdColumn:
 def cleaned(column: pa.ChunkedArray) -> IdColumn:
     """Apply the rule for the text of ids to a column of integers or strings (or a dictionary)."""
     if pa.types.is_integer(column.type):
-        absent = np.flatnonzero(np.asarray(column.is_null())) if column.null_count else _NONE
-        return IdColumn(column, absent, _NONE)
+        return _of_integers(column, column)
     if not pa.types.is_dictionary(column.type):
         column = pc.dictionary_encode(column.cast(pa.string()))
     column = column.unify_dictionaries()
@@ -50,8 +49,7 @@ def cleaned(column: pa.ChunkedArray) -> IdColumn:
     # object.
     words = column.chunk(0).dictionary
     if pa.types.is_integer(words.type):
-        absent = np.flatnonzero(np.asarray(column.is_null())) if column.null_count else _NONE
-        return IdColumn(column, absent, _NONE)
+        return _of_integers(column, words)
     found = clean(words)
     refused = np.asarray(found.words.is_null())
     changed = bool(found.notes) or bool(refused.any())
@@ -61,6 +59,14 @@ def cleaned(column: pa.ChunkedArray) -> IdColumn:
         )
     missing = _rows(column, refused & ~found.nested, nulls=True)
     return IdColumn(column, missing, _rows(column, found.nested, nulls=False), found.notes)
+
+
+def _of_integers(column: pa.ChunkedArray, numbers: pa.Array | pa.ChunkedArray) -> IdColumn:
+    """A column whose distinct ids are among some integers."""
+    absent = np.flatnonzero(np.asarray(column.is_null())) if column.null_count else _NONE
+    signed = pa.types.is_signed_integer(numbers.type)
+    nobody = signed and pc.any(pc.equal(numbers, pa.scalar(-1, numbers.type))).as_py()
+    return IdColumn(column, absent, _NONE, (nobody_note("-1"),) if nobody else ())
 
 
 def _rows(column: pa.ChunkedArray, words: np.ndarray, *, nulls: bool) -> np.ndarray:
