@@ -224,7 +224,7 @@ def _write_tensors(path: Path, arrays: dict[str, np.ndarray]) -> None:
         save_file(arrays, path)
     except SafetensorError as error:
         # Its I/O errors come as text.
-        found = re.search(r"os error (\d+)", str(error))
+        found = re.search(r"(?:os error |Os \{ code: )(\d+)", str(error))
         number = int(found[1]) if found else errno.EIO
         raise OSError(number, os.strerror(number)) from error
 
