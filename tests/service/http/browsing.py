@@ -60,9 +60,11 @@ def served_page(
         while not server.started:
             assert thread.is_alive()
             time.sleep(0.02)
-        yield f"http://127.0.0.1:{listening.getsockname()[1]}{settings.root_path}"
-        server.should_exit = True
-        thread.join(20)
+        try:
+            yield f"http://127.0.0.1:{listening.getsockname()[1]}{settings.root_path}"
+        finally:  # a thread that goes on would keep the process of a failed test
+            server.should_exit = True
+            thread.join(20)
 
 
 @contextlib.contextmanager

@@ -336,7 +336,7 @@ def test_the_page_works_under_a_path(tmp_path: Path, browser: Any) -> None:
     settings = Settings(max_waiting=60.0, root_path="/recs")
     with (
         served_page(tmp_path / "m", f"sqlite:///{tmp_path / 'e.db'}", settings) as url,
-        visiting(browser, f"{url}/recs") as visit,
+        visiting(browser, url) as visit,
     ):
         page = visit("explore")
         page.locator("section[aria-labelledby=find-title] [data-add]:enabled").first.click()
