@@ -7,6 +7,8 @@ from __future__ import annotations
 import asyncio
 import socket
 import time
+from collections.abc import Iterable
+from itertools import count, repeat
 from pathlib import Path
 from typing import Any
 
@@ -45,6 +47,21 @@ async def ended(line: Line, within: float) -> float:
     return time.monotonic() - began
 
 
+async def ended_dripping(line: Line, pieces: Iterable[bytes]) -> float:
+    """Seconds until the other side ends a connection on which pieces arrive all the time."""
+
+    async def drip() -> None:
+        for piece in pieces:
+            line.send(piece)
+            await asyncio.sleep(0.05)
+
+    dripping = asyncio.ensure_future(drip())
+    try:
+        return await ended(line, 5)
+    finally:
+        dripping.cancel()
+
+
 @pytest.mark.parametrize(
     "begin", [b"", b"GET /hea", b"GET /v1/users/", b"POST /v1/events HTTP/1.1"]
 )
@@ -61,19 +78,7 @@ def test_a_head_that_drips_has_no_more_time(folder: Path, events: str) -> None:
     async def play(port: int, _: Any) -> float:
         line = await Line.to(port)
         line.send(b"GET /health HTTP/1.1\r\nHost: 127.0.0.1\r\n")
-
-        async def drip() -> None:
-            n = 0
-            while True:
-                n += 1
-                line.send(b"X-%d: y\r\n" % n)
-                await asyncio.sleep(0.05)
-
-        dripping = asyncio.ensure_future(drip())
-        try:
-            return await ended(line, 5)
-        finally:
-            dripping.cancel()
+        return await ended_dripping(line, (b"X-%d: y\r\n" % n for n in count(1)))
 
     assert serve_and_play(folder, events, play, SHORT) < 3
 
@@ -84,17 +89,7 @@ def test_a_body_that_drips_has_no_more_time(folder: Path, events: str) -> None:
         line.send(
             b"POST /v1/recommend HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 100000\r\n\r\n{"
         )
-
-        async def drip() -> None:
-            while True:
-                line.send(b" ")
-                await asyncio.sleep(0.05)
-
-        dripping = asyncio.ensure_future(drip())
-        try:
-            return await ended(line, 5)
-        finally:
-            dripping.cancel()
+        return await ended_dripping(line, repeat(b" "))
 
     assert serve_and_play(folder, events, play, SHORT) < 3
 
@@ -323,17 +318,7 @@ def test_chunks_that_drip_have_no_more_time(folder: Path, events: str) -> None:
     async def dripped(port: int, first: bytes, again: bytes) -> float:
         line = await Line.to(port)
         line.send(HOT + CHUNKED + first)
-
-        async def drip() -> None:
-            while True:
-                line.send(again)
-                await asyncio.sleep(0.05)
-
-        dripping = asyncio.ensure_future(drip())
-        try:
-            return await ended(line, 5)
-        finally:
-            dripping.cancel()
+        return await ended_dripping(line, repeat(again))
 
     async def play(port: int, _: Any) -> tuple[list[float], int]:
         seconds = await asyncio.gather(*(dripped(port, *parts) for parts in ENDLESS.values()))
