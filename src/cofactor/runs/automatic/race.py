@@ -249,11 +249,14 @@ class Race:
             return None
         if family.length is None:
             return {}
-        usual = family.kind.Config.defaults()[family.length]
+        usual = family.usual_length
         each = self._seconds_each(family)
         fitting = int(limit / max(each, 1e-9))
-        if fitting >= usual:
+        # Where epochs are chosen, that takes up to twice the usual number, and a fit as well.
+        chosen = family.kind.Config.defaults()[family.length] is None
+        if fitting >= (3 if chosen else 1) * usual:
             return {}
+        fitting = min(fitting, usual)
         if fitting < max(2, usual // 30):
             return None
         return _lasting(family, fitting)
