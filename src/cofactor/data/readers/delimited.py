@@ -30,9 +30,10 @@ from cofactor.data.readers.lines import (
 )
 from cofactor.data.readers.list_cells import explode_lists
 from cofactor.data.readers.open_quotes import refuse_swallowed
+from cofactor.data.readers.partitions import Partition, partition_of, with_partition
 from cofactor.data.readers.plain_numbers import LARGE, Columns, read_plain
 from cofactor.data.readers.positions import counting
-from cofactor.data.readers.raw import Raw
+from cofactor.data.readers.raw import NoRowsError, Raw
 from cofactor.data.readers.sniff import (
     DELIMITERS,
     SPOKEN,
@@ -56,7 +57,7 @@ def read_delimited(entry: SourceFile, options: Options, dialect: Dialect | None 
         are to be skipped).
     """
     dialect = dialect_of(entry, options) if dialect is None else dialect
-    roles = find_roles(dialect.names, options, entry.shown, columns=dialect.cells)
+    roles = roles_of(entry, dialect, options)
     try:
         return explode_lists(_read(entry, options, dialect, roles))
     except NotUtf8 as stop:
@@ -67,6 +68,12 @@ def read_delimited(entry: SourceFile, options: Options, dialect: Dialect | None 
         raw = explode_lists(_read_latin(entry, options, dialect, roles))
         raw.notes.append("not UTF-8, so read as Latin-1; give encoding= if it is another")
         return raw
+
+
+def roles_of(entry: SourceFile, dialect: Dialect, options: Options) -> dict[str, str]:
+    """Return the column of each role of a delimited file."""
+    beside = partition_of(entry)
+    return find_roles(dialect.names, options, entry.shown, columns=dialect.cells, partition=beside)
 
 
 def _read_latin(
@@ -127,6 +134,7 @@ class _Kept:
 
     dialect: Dialect
     roles: Mapping[str, str]
+    partition: Partition = field(default_factory=dict)
     users: list[pa.Array] = field(default_factory=list)
     items: list[pa.Array] = field(default_factory=list)
     values: np.ndarray = field(default_factory=lambda: np.zeros(0, np.float32))
@@ -165,6 +173,7 @@ class _Kept:
 
     def add(self, table: pa.Table) -> None:
         count = table.num_rows
+        table = with_partition(table, self.partition)
         self.users += table.column(self.roles["user"]).chunks
         self.items += table.column(self.roles["item"]).chunks
         if "event" in self.roles:
@@ -235,7 +244,8 @@ def _read(entry: SourceFile, options: Options, dialect: Dialect, roles: Mapping[
     as_numbers = options.decimal is None and not are_pointed(
         dialect.sample.get(roles.get("value", ""), ())
     )
-    plain = as_numbers and options.time_format is None and "event" not in roles
+    plain = as_numbers and options.time_format is None and set(roles.values()) <= set(dialect.names)
+    plain = plain and "event" not in roles
     if plain and entry.packed_bytes >= LARGE:
         with options.progress.task(f"reading {entry.name}", None) as task:
             columns = read_plain(entry, dialect, roles, task.advance)
@@ -255,7 +265,7 @@ def _read_as(
     *,
     as_numbers: bool,
 ) -> Raw:
-    kept = _Kept(dialect, roles, time_format=options.time_format)
+    kept = _Kept(dialect, roles, partition_of(entry), time_format=options.time_format)
     first = {"value": pa.float32() if as_numbers else WORDS, "time": pa.int64()}
     if options.time_format is not None:
         first["time"] = pa.string()
@@ -268,7 +278,7 @@ def _read_as(
     kept.refuse(entry, options, notes)
     if kept.n_rows == 0:
         what = "a header but no rows" if dialect.headed else "no rows"
-        raise DataError(f"the file has {what}.", source=entry.shown)
+        raise NoRowsError(f"the file has {what}.", source=entry.shown)
     values, odd = kept.whole_values(options.decimal)
     return Raw(
         users=pa.chunked_array(kept.users, type=WORDS),
@@ -342,7 +352,7 @@ def _typed(
     seen = kept.n_malformed, len(kept.malformed)
     while True:
         try:
-            columns = list(kept.roles.values())
+            columns = [name for name in kept.roles.values() if name in kept.dialect.names]
             return parsed(block, kept.dialect, kept.on_malformed, columns, types, source)
         except Unconvertible as error:
             kept.n_malformed = seen[0]

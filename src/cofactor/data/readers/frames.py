@@ -16,7 +16,7 @@ from cofactor.data.readers.arrays import is_header
 from cofactor.data.readers.columns import Options, find_roles, refuse_repeated, roles_note
 from cofactor.data.readers.id_columns import IN_HEX, hex_note, id_column
 from cofactor.data.readers.list_cells import explode_lists
-from cofactor.data.readers.raw import Raw
+from cofactor.data.readers.raw import NoRowsError, Raw
 from cofactor.data.readers.values import numbers_and_odd
 from cofactor.data.records import BOOLEANS, BYTES, table_of, table_of_columns
 
@@ -104,7 +104,7 @@ def read_frame(source: Any, options: Options, name: str = "data frame") -> Raw:
             refuse_repeated(names, name, taken)
     table = whole_table(_without_repeated(source, names), roles.values())
     if table.num_rows == 0:
-        raise DataError("the table has columns but no rows.", source=name)
+        raise NoRowsError("the table has columns but no rows.", source=name)
     return raw_of_table(table, roles, options, name, names=names, headed=not bare)
 
 
@@ -112,7 +112,7 @@ def raw_of_whole(table: pa.Table, options: Options, source: str) -> Raw:
     """Return the raw columns of a file's whole table."""
     roles = find_roles(table.column_names, options, source)
     if table.num_rows == 0:
-        raise DataError("the file has columns but no rows.", source=source)
+        raise NoRowsError("the file has columns but no rows.", source=source)
     return raw_of_table(table, roles, options, source, names=table.column_names)
 
 
@@ -209,7 +209,7 @@ def read_tuples(source: Iterable[Any], options: Options) -> Raw:
     """Read tuples ``(user, item[, value[, time]])``, or dictionaries with the usual names."""
     rows = list(source)
     if not rows:
-        raise DataError("there are no rows in it.", source="rows")
+        raise NoRowsError("there are no rows in it.", source="rows")
     if all(isinstance(row, Mapping) or _names_of_row(row) for row in rows):
         records = [r if isinstance(r, Mapping) else _record(r) for r in rows]
         return read_frame(table_of(records), options, "rows")

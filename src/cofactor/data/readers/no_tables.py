@@ -52,6 +52,7 @@ _LINES = tuple(
             "write them with json.dump or csv.writer",
         ),
         ("triples of a graph (RDF)", r"(<[^>]*>|_:\w+)\s+<[^>]*>\s+.*\.\s*$", _CURE),
+        ("JSON behind a key", r"[^\s{}\[\]]+[\t ]+\{\s*\".*\}\s*$", "keep only the JSON in it"),
         ("fastText's lines", r"__label__", _CURE),
         ("facts of a logic program", r"\w+\([^()]*\)\.\s*$", _CURE),
         (

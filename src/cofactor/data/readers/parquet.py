@@ -19,7 +19,8 @@ from cofactor.base.extras import require
 from cofactor.data.readers.columns import Options, find_roles
 from cofactor.data.readers.frames import raw_of_table, raw_of_whole
 from cofactor.data.readers.nested_items import has_ids
-from cofactor.data.readers.raw import Raw
+from cofactor.data.readers.partitions import partition_of, with_partition
+from cofactor.data.readers.raw import NoRowsError, Raw
 from cofactor.data.readers.source_files import SMALL, SourceFile
 from cofactor.data.records import table_of_columns
 
@@ -38,16 +39,18 @@ def read_parquet(entry: SourceFile, options: Options) -> Raw:
         If it has more rows than memory can hold.
     """
     with _damage(entry), _opened(entry) as file:
-        names = file.schema_arrow.names
-        roles = find_roles(names, options, entry.shown)
+        names, partition = file.schema_arrow.names, partition_of(entry)
+        roles = find_roles(names, options, entry.shown, partition=partition)
         n_rows = file.metadata.num_rows
         if n_rows == 0:
-            raise DataError("the file has columns but no rows.", source=entry.shown)
+            raise NoRowsError("the file has columns but no rows.", source=entry.shown)
         _check_rows(n_rows, len(roles), entry)
         with options.progress.task(f"reading {entry.name}", n_rows) as task:
             threads = _BYTES * n_rows > SMALL
-            table = _valid(file.read(columns=list(roles.values()), use_threads=threads))
+            columns = [name for name in roles.values() if name in names]
+            table = _valid(file.read(columns=columns, use_threads=threads))
             task.advance(table.num_rows)
+        table = with_partition(table, partition)
         return raw_of_table(table, roles, options, entry.shown, names=names)
 
 
@@ -66,7 +69,8 @@ def names_of(entry: SourceFile) -> list[str]:
 
 def read_feather(entry: SourceFile, options: Options) -> Raw:
     """Read the four columns of a Feather (Arrow) file."""
-    return raw_of_whole(feather_table(entry), options, entry.shown)
+    table = with_partition(feather_table(entry), partition_of(entry))
+    return raw_of_whole(table, options, entry.shown)
 
 
 def feather_table(entry: SourceFile) -> pa.Table:

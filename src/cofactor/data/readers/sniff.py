@@ -21,6 +21,7 @@ from cofactor.data.readers.headers import (
     titles_above,
 )
 from cofactor.data.readers.no_tables import comments, refuse_no_table
+from cofactor.data.readers.raw import NoRowsError
 from cofactor.data.readers.source_files import SourceFile
 from cofactor.data.readers.text_encoding import decoded, encoding_of, lines_of
 
@@ -233,7 +234,7 @@ def _first_lines(
     lines = _whole_header(lines)
     numbered = list(islice(((n, line) for n, line in enumerate(lines) if line.strip()), 500))
     if not numbered:
-        raise DataError("the file is empty.", source=source)
+        raise NoRowsError("the file is empty.", source=source)
     if text.startswith("SQLite format 3"):
         raise DataError("this is an SQLite database; read it as sqlite:///PATH.", source=source)
     if "\0" in numbered[0][1]:
