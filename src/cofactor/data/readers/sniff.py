@@ -154,13 +154,11 @@ def _escape(lines: Sequence[str], delimiter: str, quoted: str) -> str | None:
     """The backslash, if one stands before a quote within quotes, and no quote is doubled."""
     if not quoted or len(delimiter) > 1:
         return None
-    sign = re.escape(delimiter)
-    within = re.compile(
-        rf"(?:^|{sign}){quoted}[^{quoted}]*[^{quoted}\\]\\{quoted}(?!\s*(?:{sign}|$))"
-    )
-    doubled = quoted * 2
-    some = lines[:120]
-    return "\\" if any(map(within.search, some)) and not any(doubled in x for x in some) else None
+    q, sign = quoted, re.escape(delimiter)
+    within = re.compile(rf"(?:^|{sign}){q}[^{q}]*[^{q}\\]\\{q}(?!\s*(?:{sign}|$))")
+    doubled = re.compile(rf"(?<=[^{sign}]){q}{q}|{q}{q}(?=[^{sign}\s])")
+    found = any(map(within.search, lines[:120]))
+    return "\\" if found and not any(map(doubled.search, lines[:120])) else None
 
 
 def _unpadded_lines(lines: list[str], delimiter: str, quoted: str) -> tuple[list[str], bool]:
