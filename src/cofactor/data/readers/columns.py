@@ -9,6 +9,7 @@ import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
+from itertools import takewhile
 from typing import Any
 
 from cofactor.base.errors import ArgumentError, DataError
@@ -195,7 +196,7 @@ def has_role(role: str, names: Sequence[str]) -> bool:
 
 def _by_name(names: Sequence[str], free: Sequence[str], taken: set[str]) -> dict[str, str]:
     by_fold: dict[str, str] = {}
-    table = _common(names)
+    table = common_prefix(names)
     for name in names:
         if name not in taken:
             by_fold.setdefault(folded(name.removeprefix(table)), name)
@@ -216,10 +217,11 @@ def _by_name(names: Sequence[str], free: Sequence[str], taken: set[str]) -> dict
     return roles
 
 
-def _common(names: Sequence[str]) -> str:
-    """What stands before all names: ``ratings.`` of ``ratings.user``, ``ratings.item``."""
-    table = "".join(names[0].partition(".")[:2]) if names else ""
-    return table if table.endswith(".") and all(n.startswith(table) for n in names) else ""
+def common_prefix(names: Sequence[str]) -> str:
+    """Return what stands before all names: ``ratings.`` of ``ratings.user``, ``ratings.item``."""
+    pairs = zip(min(names, default=""), max(names, default=""), strict=False)
+    shared = "".join(a for a, _ in takewhile(lambda pair: pair[0] == pair[1], pairs))
+    return shared[: max(shared.rfind("."), shared.rfind(":")) + 1] if len(names) > 1 else ""
 
 
 def _event(names: Sequence[str], taken: set[str]) -> str | None:
