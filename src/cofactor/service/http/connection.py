@@ -15,10 +15,12 @@ from typing import Any
 import h11
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
+from cofactor.service.errors import RequestError
 from cofactor.service.settings import Settings
 
 MAX_HEAD = 1 << 16  # bytes of a request's line and headers
 _LOOK = 1.0  # seconds between two looks
+_JSON = (b"content-type", b"application/json")
 _SHARE = 0.75  # of all connections that one address may hold
 
 
@@ -139,6 +141,22 @@ class Connection(H11Protocol):
             if self.answered:  # the first request has the time since the connection was made
                 self.since = self.loop.time()
         super().data_received(data)
+
+    def send_400_response(self, msg: str) -> None:
+        """Refuse what isn't HTTP, in the form of all refusals, and end; a handler that waits for
+        the rest of a body is told that nobody is there any more.
+        """
+        if self.busy:
+            self.cycle.disconnected = True
+            self.cycle.message_event.set()
+        if self.conn.our_state in (h11.IDLE, h11.SEND_RESPONSE):
+            body = RequestError(400, "malformed", "this isn't an HTTP request.").body()
+            length = str(len(body)).encode()
+            headers = [_JSON, (b"content-length", length), (b"connection", b"close")]
+            reply = h11.Response(status_code=400, headers=headers, reason=b"Bad Request")
+            for event in (reply, h11.Data(data=body), h11.EndOfMessage()):
+                self.transport.write(self.conn.send(event))
+        self.transport.close()
 
     def eof_received(self) -> bool:  # type: ignore[override]
         """Keep the connection of a client that has said all and still listens (`nc -N`)."""
