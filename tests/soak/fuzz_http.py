@@ -182,13 +182,13 @@ def _read(seen: Seen) -> None:
 
 
 def _play_all(seen: Seen, place: str, seconds: float, chance: random.Random) -> int:
-    begun = told = time.monotonic()
+    begun = said = time.monotonic()
     while time.monotonic() - begun < seconds:
         play(seen, place, chance.choice(OPERATIONS), chance.getrandbits(32))
         throw(seen, place, chance)
-        if time.monotonic() - told > EVERY:
-            told = time.monotonic()
-            seen.say(told - begun)
+        if time.monotonic() - said > EVERY:
+            said = time.monotonic()
+            seen.say(said - begun)
     ask(seen, place, ("GET", "/health", None, {}))
     seen.say(time.monotonic() - begun)
     return int(seen.failures.total() > 0 or seen.process.poll() is not None)

@@ -119,8 +119,8 @@ def not_found(message: str, field: str | None = None) -> RequestError:
 _AT = re.compile(r"^(?P<what>.*?) - at `(?P<key>key in )?\$?\.?(?P<where>[^`]*)`$", re.DOTALL)
 _PLACE = re.compile(r"^(?P<where>(?:events|items)\[\d+\]): (?P<what>.*)$", re.DOTALL)
 _NAMED = re.compile(
-    r"^(user_id|item_ids?|item_id|event_ids?|kind|value|time|title|text|features|allow|block|where"
-    r"|k|history|version)\b"
+    r"^((?:user_id|item_ids?|event_ids?|kind|value|time|title|text|features|allow|block|where"
+    r"|k|history|version)\b(?:\[\d+\])?)"
 )
 
 
@@ -131,9 +131,11 @@ def of_decoding(error: msgspec.MsgspecError | UnicodeDecodeError | RecursionErro
         return RequestError(400, "malformed", f"the body is no JSON that can be read: {why}.")
     found = _AT.match(str(error))
     if found is None:
-        return invalid(f"{error}.", _named(str(error)))
-    where = re.sub(r"\[\.\.\.\]", "[…]", found["where"]) or None
-    return invalid(f"{found['what']}.", where)
+        return invalid(f"{str(error).rstrip('.')}.", _named(str(error)))
+    where = re.sub(r"\[\.\.\.\]", "[…]", found["where"])
+    if named := _named(found["what"]):  # a check of ours, on the object there
+        where = f"{where}.{named}" if where else named
+    return invalid(f"{found['what'].rstrip('.')}.", where or None)
 
 
 def of_error(error: Exception) -> RequestError:

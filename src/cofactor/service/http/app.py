@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from starlette.applications import Starlette
+from starlette.convertors import Convertor, register_url_convertor
 from starlette.routing import Route as StarletteRoute
 
 from cofactor.base.errors import ArgumentError
@@ -26,6 +27,7 @@ from cofactor.service.http.fast.protocol import FastPath
 from cofactor.service.http.guard import Guard, cors
 from cofactor.service.http.keys import Keys
 from cofactor.service.http.openapi import document_bytes
+from cofactor.service.http.route import PATH_IDS
 from cofactor.service.http.routes import table
 from cofactor.service.retraining.retraining import Retraining, RetrainSettings
 from cofactor.service.settings import Settings
@@ -217,12 +219,27 @@ class _Outer:
         await send({"type": "http.response.body", "body": body})
 
 
+class _IdConvertor(Convertor[str]):
+    """All characters, ends of lines too, so that an id is refused as one and not as a path."""
+
+    regex = "(?s:.*)"
+
+    def convert(self, value: str) -> str:
+        return value
+
+    def to_string(self, value: str) -> str:
+        return value
+
+
+register_url_convertor("outside_id", _IdConvertor())
+
+
 def _starlette_path(path: str) -> str:
     """Ids may hold slashes: what stands between the fixed parts of a path is one id, whatever is
     in it.
     """
-    for name in ("user_id", "item_id"):
-        path = path.replace(f"{{{name}}}", f"{{{name}:path}}")
+    for name in PATH_IDS:
+        path = path.replace(f"{{{name}}}", f"{{{name}:outside_id}}")
     return path
 
 

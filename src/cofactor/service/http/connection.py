@@ -144,7 +144,7 @@ class Connection(H11Protocol):
 
     def send_400_response(self, msg: str) -> None:
         """Refuse what isn't HTTP, in the form of all refusals, and end; a handler that waits for
-        the rest of a body is told that nobody is there any more.
+        the rest of a body learns that nobody is there any more.
         """
         if self.busy:
             self.cycle.disconnected = True

@@ -17,7 +17,7 @@ from starlette.responses import Response
 from cofactor.service.errors import RequestError, invalid, of_error, overloaded
 from cofactor.service.http.context import Context
 from cofactor.service.http.guard import Guard, cors
-from cofactor.service.http.route import Route
+from cofactor.service.http.route import PATH_IDS, Route
 from cofactor.service.wire import outside_id
 
 log = logging.getLogger("cofactor.service")
@@ -127,7 +127,8 @@ class Dispatch:
             request = _query(scope["query_string"], route.takes)
         if scope["method"] == "DELETE":
             _check_whole(scope)
-        path = {name: outside_id(value) for name, value in scope.get("path_params", {}).items()}
+        path = scope.get("path_params", {})
+        path = {n: outside_id(v, n) if n in PATH_IDS else v for n, v in path.items()}
         if any("\ufffd" in value for value in path.values()):
             _check_text(scope)
         await context.follow()
