@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
 from typing import Any
 
 import msgspec
@@ -24,6 +23,13 @@ from cofactor.store import (
     StoreError,
     UnknownEventError,
 )
+
+Headers = list[tuple[bytes, bytes]]
+JSON_HEADERS: Headers = [
+    (b"content-type", b"application/json"),
+    (b"cache-control", b"no-store"),
+    (b"x-content-type-options", b"nosniff"),
+]
 
 
 class RequestError(CofactorError):
@@ -78,14 +84,21 @@ class RequestError(CofactorError):
             fields["event_ids"] = self.event_ids
         return msgspec.json.encode({"error": fields})
 
-    def headers(self) -> Mapping[str, str]:
-        """Return the answer's headers besides its type."""
-        found = {}
+    def headers(self) -> Headers:
+        """Return the answer's headers besides its length."""
+        found = list(JSON_HEADERS)
         if self.retry_after is not None:
-            found["retry-after"] = str(max(1, round(self.retry_after)))
+            found.append((b"retry-after", str(max(1, round(self.retry_after))).encode()))
         if self.status == 401:
-            found["www-authenticate"] = "Bearer"
+            found.append((b"www-authenticate", b"Bearer"))
         return found
+
+    async def answer(self, send: Any, *more: tuple[bytes, bytes]) -> None:
+        """Send the answer of what reached no route, by ASGI's ``send``."""
+        body = self.body()
+        headers = [*self.headers(), (b"content-length", str(len(body)).encode()), *more]
+        await send({"type": "http.response.start", "status": self.status, "headers": headers})
+        await send({"type": "http.response.body", "body": body})
 
 
 def overloaded(message: str, retry_after: float = 1.0) -> RequestError:

@@ -20,7 +20,6 @@ from cofactor.service.settings import Settings
 
 MAX_HEAD = 1 << 16  # bytes of a request's line and headers
 _LOOK = 1.0  # seconds between two looks
-_JSON = (b"content-type", b"application/json")
 _SHARE = 0.75  # of all connections that one address may hold
 
 
@@ -150,9 +149,10 @@ class Connection(H11Protocol):
             self.cycle.disconnected = True
             self.cycle.message_event.set()
         if self.conn.our_state in (h11.IDLE, h11.SEND_RESPONSE):
-            body = RequestError(400, "malformed", "this isn't an HTTP request.").body()
-            length = str(len(body)).encode()
-            headers = [_JSON, (b"content-length", length), (b"connection", b"close")]
+            error = RequestError(400, "malformed", "this isn't an HTTP request.")
+            body = error.body()
+            length = (b"content-length", str(len(body)).encode())
+            headers = [*error.headers(), length, (b"connection", b"close")]
             reply = h11.Response(status_code=400, headers=headers, reason=b"Bad Request")
             for event in (reply, h11.Data(data=body), h11.EndOfMessage()):
                 self.transport.write(self.conn.send(event))
