@@ -109,7 +109,8 @@ def test_weighted_squares_equal_their_plain_twin(shape):
     assert penalty == pytest.approx(right_penalty, rel=1e-5)
     with native_threads(1):
         alone = cpu.weighted_squares(vectors, weights, ridge)
-    assert (alone[0] == columns).all() and alone[1] == penalty
+    assert (alone[0] == columns).all()
+    assert alone[1] == penalty
 
 
 @pytest.mark.parametrize("solver", SOLVERS)
