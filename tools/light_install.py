@@ -100,7 +100,8 @@ def _megabytes(folder: Path) -> float:
 def _largest(venv: Path, count: int = 8) -> str:
     """Return the packages that take the most, with MB, and what compiled Python takes of all."""
     (site,) = venv.glob("lib/python*/site-packages")
-    sizes = sorted(((_size(one), one.name) for one in distributions(path=[str(site)])), reverse=True)
+    found = distributions(path=[str(site)])
+    sizes = sorted(((_size(one), one.name) for one in found), reverse=True)
     compiled = sum(f.stat().st_size for f in site.rglob("*.pyc")) / 1e6
     listed = ", ".join(f"{name} {size:.1f}" for size, name in sizes[:count])
     return f"{listed}; {compiled:.1f} of all packages are compiled Python (.pyc)"
