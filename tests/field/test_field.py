@@ -13,6 +13,7 @@ from field.foreign import FOREIGN
 from field.frames import FRAMES
 from field.ids import IDS
 from field.layouts import LAYOUTS
+from field.nested import NESTED
 from field.numbers import NUMBERS
 from field.parts import PARTS
 from field.text import TEXT
@@ -23,7 +24,7 @@ from field.writings import WRITINGS
 
 CASES = (
     *(*TEXT, *LAYOUTS, *IDS, *TIMES, *NUMBERS, *FRAMES, *EXPORTS, *TOOLS, *FOREIGN),
-    *(*WRITINGS, *TYPED, *DOCUMENTS, *PARTS),
+    *(*WRITINGS, *TYPED, *DOCUMENTS, *PARTS, *NESTED),
 )
 
 

@@ -32,6 +32,8 @@ _NOBODY = (
     "00000000-0000-0000-0000-000000000000",
 )
 _MONGO = re.compile(r"""^ObjectId\(\s*["']?([0-9a-fA-F]{24})["']?\s*\)$""")
+# An object as Python writes it.
+_PY_MAPPING = re.compile(r"^\{\s*'[^']*'\s*:")
 _WRAPPED = ("$oid", "$numberLong", "$numberInt", "$uuid")
 _FLOAT = r"^-?(?:0|[1-9][0-9]{0,18})\.0+$"
 # How the note ends that says so.
@@ -231,7 +233,7 @@ def _inner(text: str) -> str | None:
     try:
         value = json.loads(text)
     except (ValueError, RecursionError):
-        return text if len(text) < 4096 else None
+        return text if len(text) < 4096 and not _PY_MAPPING.match(text) else None
     if isinstance(value, dict) and len(value) == 1:
         name, held = next(iter(value.items()))
         if name in _WRAPPED and isinstance(held, (str, int)) and not isinstance(held, bool):

@@ -180,9 +180,10 @@ def has_role(role: str, names: Sequence[str]) -> bool:
 
 def _by_name(names: Sequence[str], free: Sequence[str], taken: set[str]) -> dict[str, str]:
     by_fold: dict[str, str] = {}
+    table = _common(names)
     for name in names:
         if name not in taken:
-            by_fold.setdefault(folded(name), name)
+            by_fold.setdefault(folded(name.removeprefix(table)), name)
     if by_fold.keys() & set(EVENT):
         # It numbers the events there.
         by_fold.pop("eventid", None)
@@ -190,14 +191,20 @@ def _by_name(names: Sequence[str], free: Sequence[str], taken: set[str]) -> dict
     for role in free:
         found = next((by_fold[usual] for usual in USUAL[role] if usual in by_fold), None)
         if found is not None:
-            found = name_words.with_id(found, by_fold.values()) or found
-            roles[role] = by_fold.pop(folded(found))
+            roles[role] = name_words.with_id(found, by_fold.values()) or found
+            by_fold = {key: name for key, name in by_fold.items() if name != roles[role]}
     for role in free:
-        said = [name for name in by_fold.values() if name_words.role_of(name) == role]
+        said = [n for n in by_fold.values() if name_words.role_of(n.removeprefix(table)) == role]
         if role not in roles and said:
-            found = next((name for name in said if name_words.is_id(name)), said[0])
-            roles[role] = by_fold.pop(folded(found))
+            roles[role] = next((name for name in said if name_words.is_id(name)), said[0])
+            by_fold = {key: name for key, name in by_fold.items() if name != roles[role]}
     return roles
+
+
+def _common(names: Sequence[str]) -> str:
+    """What stands before all names: ``ratings.`` of ``ratings.user``, ``ratings.item``."""
+    table = "".join(names[0].partition(".")[:2]) if names else ""
+    return table if table.endswith(".") and all(n.startswith(table) for n in names) else ""
 
 
 def _event(names: Sequence[str], taken: set[str]) -> str | None:

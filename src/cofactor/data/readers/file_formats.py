@@ -102,7 +102,7 @@ def format_of(entry: SourceFile) -> str:
     head = entry.head(4096)
     if head[:4] == b"PAR1":
         return "parquet"
-    if head[:6] == b"ARROW1" or head[:4] == b"FEA1":
+    if head[:6] == b"ARROW1" or head[:4] in (b"FEA1", parquet.STREAM):
         return "feather"
     if head[:4] == b"PK\x03\x04" and entry.suffix in (".xlsx", ".xlsm"):
         return "excel"

@@ -63,6 +63,24 @@ def table_of_json(value: Any, source: str) -> pa.Table:
     )
 
 
+def unnested(table: pa.Table, source: str) -> pa.Table:
+    """Return a table with structs (or lists of them) that its users or items stand in as JSON with
+    such objects is read; others as they are.
+    """
+    return table_of_json(table.to_pylist(), source) if is_nested(table.schema) else table
+
+
+def is_nested(schema: pa.Schema) -> bool:
+    """Return whether a table has its users or items within structs or lists of them."""
+    flat = [field.name for field in schema if not _holds_structs(field.type)]
+    return len(flat) < len(schema) and not has_ids(flat)
+
+
+def _holds_structs(kind: pa.DataType) -> bool:
+    lists = pa.types.is_list(kind) or pa.types.is_large_list(kind)
+    return pa.types.is_struct(kind.value_type if lists else kind)
+
+
 def _is_order(value: Mapping[str, Any]) -> bool:
     """Whether an object is one record that names its user and holds a list of items."""
     own = {name: part for name, part in value.items() if not isinstance(part, list)}
@@ -94,7 +112,7 @@ def _of_object(value: Mapping[str, Any], source: str) -> pa.Table | None:
     if isinstance(columns, list) and isinstance(data, list):
         rows = [dict(zip(map(str, columns), row, strict=False)) for row in data]
         return table_of(rows) if rows else None
-    if all(_is_keyed(part) for part in parts):
+    if any(map(_has_digit, value)) and all(map(_is_keyed, parts)):
         # Of each user, or of each item.
         key = "item" if has_role("user", names_of(parts[0])) else "user"
         return table_of([{key: name, **row} for name, part in value.items() for row in part])
@@ -158,7 +176,12 @@ def _is_keyed(part: Any) -> bool:
     """Whether a part is a list of records that name an item or a user, but not both."""
     if not (isinstance(part, list) and part and all(isinstance(row, dict) for row in part)):
         return False
-    return has_role("item", names_of(part)) != has_role("user", names_of(part))
+    names = names_of(part)
+    return has_role("item", names) != has_role("user", names) and field_of_items(part) is None
+
+
+def _has_digit(key: object) -> bool:
+    return any(letter.isdigit() for letter in str(key))
 
 
 def _is_lists(value: Mapping[str, Any]) -> bool:

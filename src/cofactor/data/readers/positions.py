@@ -33,7 +33,7 @@ def by_position(columns: Columns, free: Sequence[str], taken: set[str]) -> dict[
     rest = [name for name in rest if name != index and name not in _coordinates(columns)]
     roles: dict[str, str] = {}
     if "time" in free:
-        at = next((name for name in rest[:2] if len(rest) > 2 and _dated(columns[name])), None)
+        at = next((name for name in rest[:2] if len(rest) > 2 and dated(columns[name])), None)
         if at is None and len(rest) > 2 and _logged(columns[rest[0]]):
             at = rest[0]
         if at is None and _timed_second([columns[name] for name in rest]):
@@ -112,7 +112,7 @@ def whole(cells: Sequence[str]) -> bool:
 
 
 def _timed(cells: Sequence[str]) -> bool:
-    return _dated(cells) or _all(cells, _is_moment)
+    return dated(cells) or _all(cells, _is_moment)
 
 
 def _logged(cells: Sequence[str]) -> bool:
@@ -154,7 +154,8 @@ def _rates(cells: Sequence[str]) -> bool:
         return False
 
 
-def _dated(cells: Sequence[str]) -> bool:
+def dated(cells: Sequence[str]) -> bool:
+    """Return whether all cells that hold anything are dates as texts, and some do."""
     return _all(cells, lambda cell: bool(_DATED.match(cell)))
 
 

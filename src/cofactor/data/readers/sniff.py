@@ -20,7 +20,7 @@ from cofactor.data.readers.headers import (
     is_header,
     titles_above,
 )
-from cofactor.data.readers.no_tables import comments, refuse_no_table
+from cofactor.data.readers.no_tables import comments, refuse_binary, refuse_no_table
 from cofactor.data.readers.raw import NoRowsError
 from cofactor.data.readers.source_files import SourceFile
 from cofactor.data.readers.text_encoding import decoded, encoding_of, lines_of
@@ -110,7 +110,7 @@ def sniff(sample: bytes, options: Options, source: str, *, whole: bool) -> Diale
     DataError
         If the file is empty, has a single column, or its header repeats a name.
     """
-    encoding, bom = _encoding(sample, options)
+    encoding, bom = _encoding(sample, options, source)
     text = decoded(sample[bom:], encoding, options.encoding, source)
     numbered = _first_lines(text, source, options.delimiter, whole=whole)
     delimiter, quoted, numbered, title = _separators(numbered, options)
@@ -180,7 +180,8 @@ def _without_comments(numbered: list[tuple[int, str]]) -> list[tuple[int, str]]:
     return numbered[count:]
 
 
-def _encoding(sample: bytes, options: Options) -> tuple[str, int]:
+def _encoding(sample: bytes, options: Options, source: str) -> tuple[str, int]:
+    refuse_binary(sample, source)
     encoding, bom = encoding_of(sample, options.encoding)
     if encoding == "utf-8" and options.encoding is None:
         encoding = header_encoding(sample[bom:]) or encoding

@@ -33,7 +33,7 @@ _UNORDERED = (
 )
 # Vectorised by Arrow's regular expressions; the first that fits counts.
 _FORMS = (
-    rf"^(?P<y>\d{{4}})-(?P<m>\d{{1,2}})-(?P<d>\d{{1,2}})(?:[T ]{_CLOCK} ?{_OFFSET}?)?$",
+    rf"^(?P<y>\d{{4}})-(?P<m>\d{{1,2}})(?:-(?P<d>\d{{1,2}})(?:[T ]{_CLOCK} ?{_OFFSET}?)?)?$",
     rf"^\w{{3}} (?P<b>[A-Za-z]{{3}}) +(?P<d>\d{{1,2}}) {_CLOCK} (?:{_OFFSET} )?(?P<y>\d{{4}})$",
     # JavaScript's Date, written as text.
     (
@@ -112,8 +112,7 @@ def seconds(column: pa.ChunkedArray | pa.Array, form: str | None = None) -> Pars
     if form is not None and not pa.types.is_temporal(kind):
         return ParsedTimes(_by_form(column.cast(pa.string()), form), False)
     if pa.types.is_timestamp(kind):
-        # Arrow's timestamps count from 1970 in UTC, with a zone for display or without one (taken
-        # as UTC).
+        # Arrow's count from 1970 in UTC, with a zone for display or without one (taken as UTC).
         return ParsedTimes(
             _filled(pc.divide(_floored(column.cast(pa.int64()), UNITS[kind.unit]), 1)), False
         )
@@ -347,7 +346,8 @@ def _from_fields(fields: pa.StructArray) -> np.ndarray:
         if name not in names:
             return np.zeros(len(fields), np.int64)
         text = fields.field(names[name])
-        return np.asarray(pc.if_else(pc.equal(text, ""), "0", text).cast(pa.int64()))
+        absent = "1" if name == "d" else "0"
+        return np.asarray(pc.if_else(pc.equal(text, ""), absent, text).cast(pa.int64()))
 
     if "b" in names:
         named = pc.index_in(pc.utf8_lower(fields.field(names["b"])), value_set=pa.array(_MONTHS))

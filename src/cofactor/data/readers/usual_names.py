@@ -212,6 +212,8 @@ USUAL: Mapping[str, tuple[str, ...]] = {
         *("상품", "아이템", "urun", "artykuł", "articolo", "articulo", "vare", "vara"),
         "vyrobek",
         "aid",
+        *("products", "productids", "movies", "movieids", "books", "bookids", "articles"),
+        *("articleids", "songs", "trackids", "skus"),
     ),
     "value": (
         "rating",
@@ -329,7 +331,7 @@ USUAL: Mapping[str, tuple[str, ...]] = {
         "createdatutc",
         "bestelldatum",
         *("saledate", "solddate", "dateofsale", "tdat", "belegdatum", "auftragsdatum"),
-        *("rechnungsdatum", "buchungsdatum", "uts", "dt", "ds", "endtime"),
+        *("rechnungsdatum", "buchungsdatum", "timestamps", "times", "uts", "dt", "ds", "endtime"),
         *(
             "дата",
             "время",
