@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from field.case import Case, assert_case
+from field.dialects import DIALECTS
 from field.documents import DOCUMENTS
 from field.exports import EXPORTS
 from field.foreign import FOREIGN
@@ -24,7 +25,7 @@ from field.writings import WRITINGS
 
 CASES = (
     *(*TEXT, *LAYOUTS, *IDS, *TIMES, *NUMBERS, *FRAMES, *EXPORTS, *TOOLS, *FOREIGN),
-    *(*WRITINGS, *TYPED, *DOCUMENTS, *PARTS, *NESTED),
+    *(*WRITINGS, *TYPED, *DOCUMENTS, *PARTS, *NESTED, *DIALECTS),
 )
 
 

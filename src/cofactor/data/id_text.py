@@ -96,6 +96,11 @@ def clean(words: pa.Array) -> Cleaned:
         notes.append(f'{_ids(quoted)} taken out of ="..."')
         trimmed = _stripped(pc.replace_substring_regex(trimmed, _FORMULA, r"\1"))
     trimmed, nested = _unwrapped(_without_missing(trimmed), notes)
+    # Neither C nor PostgreSQL has texts with a zero byte.
+    zeros = pc.match_substring(trimmed, "\x00").fill_null(False)
+    if pc.any(zeros).as_py():
+        nested = nested | np.asarray(zeros)
+        trimmed = pc.if_else(zeros, pa.scalar(None, pa.string()), trimmed)
     found = _folded(trimmed, notes)
     distinct = pc.unique(found.drop_null())
     plain = pc.utf8_normalize(distinct, "NFKC")
@@ -192,6 +197,8 @@ def clean_one(text: str) -> str | None:
     formula = re.fullmatch(_FORMULA, text)
     text = formula[1].strip(_EDGES) if formula else text
     if text in _MISSING:
+        return None
+    if "\x00" in text:
         return None
     held = text[:1] in "{[" and text[-1:] in "}]"
     return _inner(text) if held or text.startswith("ObjectId(") else text

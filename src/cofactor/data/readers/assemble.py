@@ -31,6 +31,7 @@ _TOTALS = frozenset(
 _MEANS = frozenset(
     ("mean", "average", "avg", "mittelwert", "durchschnitt", "moyenne", "media", "promedio", "平均")
 )
+_NO_ID = "an object, a list, a zero byte or a boolean"
 # Rows from which on ids that are all alike, or none like another, are odd; and that show it.
 _FEW, _SOME = 10, 1000
 # What may stand between cells that hold nothing.
@@ -57,7 +58,7 @@ def assemble(raw: Raw, options: Options) -> Events:
     for what, column in (("user", raw.users), ("item", raw.items)):
         found = cleaned(column)
         _fault(faults, f"no {what} id", found.missing)
-        _fault(faults, f"an object, a list or a boolean as {what} id", found.nested)
+        _fault(faults, f"{_NO_ID} as {what} id", found.nested)
         raw.notes += [f"{what}s: {note}" for note in found.notes]
         columns.append(found.column)
         missing.append(found.missing)

@@ -80,6 +80,7 @@ _CONTAINER = re.compile(
 )
 
 
+_MEASURE = re.compile(r"^-\d+\.\d*[1-9]$")
 # Types that Avro and DynamoDB write around a value: {"user": {"string": "u1"}}.
 _UNION = re.compile(r"\.(?:string|int|long|float|double|S|N)$")
 
@@ -89,7 +90,7 @@ def folded(name: str) -> str:
     """Return a column's name as letters without accents and digits only; ``user_id:token`` (typed
     headers) loses its type, ``properties.item`` its container, and ``Item #`` is a number.
     """
-    name = _UNION.sub("", _CONTAINER.sub("", name))
+    name = _UNION.sub("", _CONTAINER.sub("", re.sub(r"^# ?(?=\w)", "", name)))
     counted = re.sub(r"[#№]|\b[Nn][°º]", "no", re.sub(r":[^\d:]*$", "", name))
     bare = unicodedata.normalize("NFKD", counted.casefold())
     return re.sub(r"[\W_]+", "", "".join(c for c in bare if not unicodedata.combining(c)))
@@ -153,6 +154,7 @@ def find_roles(
         roles |= _by_name(beside, free, set(roles.values()))
         free = [role for role in free if role not in roles]
         roles |= by_position(columns, free, set(roles.values()))
+        _refuse_measures(roles, columns, source)
     else:
         roles |= _by_name(names, free, set(roles.values()))
     needed = ("user", "item", *(role for role in ("value", "time") if given[role] is True))
@@ -171,6 +173,19 @@ def find_roles(
     if event is not None and (weighed or "value" not in roles):
         roles["event"] = event
     return roles
+
+
+def _refuse_measures(roles: Mapping[str, str], columns: Columns, source: str) -> None:
+    """Raise DataError if a column that was taken for ids by its position holds measures."""
+    for role in ("user", "item"):
+        odd = next((c for c in columns.get(roles.get(role, ""), ()) if _MEASURE.match(c)), None)
+        if odd is not None:
+            raise DataError(
+                f"without a header, {roles[role]} would be the {role}s, and {odd!r} is no id; name"
+                f" the columns ({role}=). If the table has a column for each item, write a row for"
+                " each user and item instead (pandas.melt does).",
+                source=source,
+            )
 
 
 def has_role(role: str, names: Sequence[str]) -> bool:

@@ -123,7 +123,8 @@ def read_text_table(
     above = whole.count(b"\n") - block.count(b"\n")
     types = {name: pa.string() for name in text}
     table = parsed(block, dialect, kept.on_malformed, None, types, entry.shown)
-    refuse_swallowed(block, dialect, table.num_rows + kept.n_malformed, above, entry.shown)
+    n_records = table.num_rows + kept.n_malformed + kept.n_blank
+    refuse_swallowed(block, dialect, n_records, above, entry.shown)
     kept.refuse(entry, options, notes)
     return table, notes
 
@@ -143,6 +144,7 @@ class _Kept:
     bare: bool = True
     n_rows: int = 0
     n_malformed: int = 0
+    n_blank: int = 0
     n_lines: int = 0
     malformed: list[str] = field(default_factory=list)
     lines_due: int = -1
@@ -166,6 +168,9 @@ class _Kept:
         return block[start:]
 
     def on_malformed(self, row: Any) -> str:
+        if not (row.text or "").strip():
+            self.n_blank += 1
+            return "skip"
         self.n_malformed += 1
         if len(self.malformed) < 5:
             self.malformed.append(row.text or "")
@@ -287,7 +292,7 @@ def _read_as(
         times=kept.times if "time" in roles else None,
         bare_times=kept.bare,
         source=entry.shown,
-        locate=lambda rows: located(entry, dialect, rows, kept.n_malformed > 0),
+        locate=lambda rows: located(entry, dialect, rows, kept.n_malformed + kept.n_blank > 0),
         notes=notes,
         columns=roles,
         headed=dialect.cells is None,
@@ -317,6 +322,8 @@ def _notes(roles: Mapping[str, str], dialect: Dialect) -> list[str]:
     notes = [roles_note(roles, dialect.names, headed=dialect.cells is None)]
     if dialect.encoding in LEGACY:
         notes.append(f"read as {dialect.encoding}")
+    if dialect.escape:
+        notes.append(f"quotes after {dialect.escape!r} are part of the text")
     if dialect.title:
         notes.append(f"left out the lines above the header: {dialect.title!r} ...")
     index = None if dialect.cells is None else counting(dialect.cells)
@@ -331,10 +338,10 @@ def _add(kept: _Kept, block: bytes, types: dict[str, pa.DataType], source: str) 
     if kept.dialect.padded:
         body = unpadded(body.decode(), kept.dialect.delimiter).encode()
     above = kept.n_lines + block.count(b"\n") - body.count(b"\n")
-    before = kept.n_malformed
+    before = kept.n_malformed + kept.n_blank
     table = _typed(body, kept, types, source)
     if table is not None:
-        n_records = table.num_rows + kept.n_malformed - before
+        n_records = table.num_rows + kept.n_malformed + kept.n_blank - before
         refuse_swallowed(body, kept.dialect, n_records, above, source)
         kept.add(table)
     kept.n_lines += block.count(b"\n")
@@ -349,14 +356,14 @@ def _typed(
     """
     if not block or block.isspace():
         return None
-    seen = kept.n_malformed, len(kept.malformed)
+    seen = kept.n_malformed, kept.n_blank, len(kept.malformed)
     while True:
         try:
             columns = [name for name in kept.roles.values() if name in kept.dialect.names]
             return parsed(block, kept.dialect, kept.on_malformed, columns, types, source)
         except Unconvertible as error:
-            kept.n_malformed = seen[0]
-            del kept.malformed[seen[1] :]
+            kept.n_malformed, kept.n_blank, _ = seen
+            del kept.malformed[seen[2] :]
             left = [
                 name
                 for role, name in kept.roles.items()

@@ -31,6 +31,9 @@ def by_position(columns: Columns, free: Sequence[str], taken: set[str]) -> dict[
     rest = [name for name in columns if name not in taken]
     index = counting(columns)
     rest = [name for name in rest if name != index and name not in _coordinates(columns)]
+    if len(rest) > 3 and set(columns[rest[1]]) in ({"0"}, {"Q0"}):
+        # TREC's judgements and runs: topic, nothing, document.
+        del rest[1]
     roles: dict[str, str] = {}
     if "time" in free:
         at = next((name for name in rest[:2] if len(rest) > 2 and dated(columns[name])), None)
