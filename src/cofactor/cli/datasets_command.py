@@ -17,8 +17,12 @@ _ACTIONS = ("list", "show", "fetch", "verify")
 
 
 def command(
-    action: Annotated[str, typer.Argument(metavar="list|show|fetch|verify")] = "list",
-    name: Annotated[str | None, typer.Argument(metavar="NAME")] = None,
+    action: Annotated[
+        str, typer.Argument(metavar="list|show|fetch|verify", help="What to do.")
+    ] = "list",
+    name: Annotated[
+        str | None, typer.Argument(metavar="NAME", help="A dataset's name, as list shows it.")
+    ] = None,
     json: opt.Json = False,
     quiet: opt.Quiet = False,
 ) -> None:
