@@ -66,6 +66,6 @@ def test_sequence_linear_takes_no_more_than_it_says(kept: bool) -> None:
     assert 0.7 * said < peak < said + 2**20
     with (
         memory.limited(said),
-        pytest.raises(MemoryLimitError, match="items and 3 decays needs .* memory, and"),
+        pytest.raises(MemoryLimitError, match="items with 3 decays needs .* memory, and"),
     ):
         model.fit(data, run=ONE)

@@ -14,7 +14,7 @@ def panel_rows(n: int) -> int:
     """Return the rows of a panel: enough for products at full speed, at most a sixteenth of all
     beyond that, as what stands right of the diagonal is wasted.
     """
-    return max(64, min(1024, n // 16))
+    return max(64, min(512, n // 16))
 
 
 def factorise(rows: Callable[[int, int], np.ndarray], n: int) -> list[np.ndarray]:

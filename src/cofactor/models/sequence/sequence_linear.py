@@ -120,7 +120,7 @@ class SequenceLinear(SequenceModel[SequenceLinearConfig]):
             raise ArgumentError("sequence_linear decays must name at least one decay.")
         memory.require(
             self._needed(n),
-            what=f"sequence_linear's matrices of {n:,} items and {copies} decays",
+            what=f"sequence_linear of {n:,} items with {copies} decays",
             cure="use one decay, leave out rare items, or use transitions",
         )
         self._learn_from(data.histories(), run)
