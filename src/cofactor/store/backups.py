@@ -19,7 +19,7 @@ from pathlib import Path
 
 import msgspec
 
-from cofactor.base import sqlite_file
+from cofactor.base import checks, sqlite_file
 from cofactor.base.disk import sync
 from cofactor.store import schema
 from cofactor.store.database import Database, Session
@@ -81,7 +81,7 @@ def backup(
     StoreError
         If the place is taken, can't be written, or the copy isn't sound.
     """
-    target = Path(os.path.abspath(path))
+    target = checks.path(path, "path")
     if target.exists() and not overwrite:
         raise StoreError(f"{target} already exists; choose another name, or give overwrite=True.")
     with _room(target) as room:

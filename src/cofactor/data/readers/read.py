@@ -203,7 +203,7 @@ def _events(source: Any, options: Options, **choices: str | None) -> Events:
         source = arrays.of_mapping(source)
     if frames.is_pandas(source) or frames.is_frame(source):
         return assemble(frames.read_frame(source, options), options)
-    if isinstance(source, Iterable):
+    if isinstance(source, Iterable) and not isinstance(source, (bytes, bytearray, memoryview)):
         return assemble(frames.read_tuples(source, options), options)
     raise ArgumentError(
         "source must be a path, a dataset's name, a database URL, a data frame, a sparse matrix or"
@@ -214,13 +214,14 @@ def _events(source: Any, options: Options, **choices: str | None) -> Events:
 def _from_path(
     source: str | os.PathLike[str], options: Options, format: str | None, member: str | None
 ) -> Events:
+    checks.path(source, "source")
     if os.fspath(source) == STDIN:
         return read_entry(standard_input(), options, format)
     several = matched(os.fspath(source))
     if several is not None:
         return _from_files(several, options, format)
     path = Path(source).expanduser()
-    if not path.exists():
+    if not os.path.exists(path):  # a name that is too long is none of a file's either
         return _named(source, options)
     copy = reopened(path, options.progress)
     if copy is not None:
