@@ -164,6 +164,26 @@ def test_signals_leave_no_half_model(
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.parametrize("ended", [KeyboardInterrupt, Terminated])
+def test_a_signal_that_a_compiled_module_swallowed_is_still_one(
+    ended: type[BaseException], cofactor: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def swallowed(*_: object) -> None:
+        try:
+            raise ended
+        except BaseException as error:
+            raise ImportError("Encountered an error while initializing the extension.") from error
+
+    monkeypatch.setattr("cofactor.cli.main._command", swallowed)
+    if ended is Terminated:
+        with pytest.raises(Terminated):
+            cofactor("models")
+    else:
+        done = cofactor("models")
+        assert done.code == 130
+        assert "interrupted; nothing was saved" in done.err
+
+
 def test_a_killed_training_leaves_no_model_in_place(shop_files: Path, tmp_path: Path) -> None:
     words = [
         "train",

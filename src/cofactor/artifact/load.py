@@ -85,7 +85,7 @@ def load(path: str | os.PathLike[str], *, mapped: bool = False) -> Recommender:
         If a file is missing, cut off or changed, or an array has a wrong name, dtype, shape, a
         number out of its bounds or a NaN; it says which.
     """
-    folder = checks.path(path, "path")
+    folder, mapped = checks.path(path, "path"), checks.boolean(mapped, "mapped")
     return _of_one_moment(folder, lambda: _loaded(folder, mapped))
 
 

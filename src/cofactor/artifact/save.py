@@ -108,7 +108,7 @@ def check_target(path: str | os.PathLike[str], *, overwrite: bool = False) -> Pa
     ArtifactError
         If the place is taken, or its parent folder can't be written.
     """
-    target = checks.path(path, "path")
+    target, overwrite = checks.path(path, "path"), checks.boolean(overwrite, "overwrite")
     try:
         if target.exists() or target.is_symlink():
             if not (target / fmt.MANIFEST).is_file():

@@ -85,7 +85,8 @@ def run() -> None:
 
     reread_arguments()
     prepare(json="--json" in sys.argv)
-    signal.signal(signal.SIGTERM, _terminated)
+    if signal.getsignal(signal.SIGTERM) is signal.SIG_DFL:
+        signal.signal(signal.SIGTERM, _terminated)
     code = 0
     try:
         code = main(sys.argv[1:])
@@ -136,21 +137,40 @@ def _run(name: str, words: list[str], debug: bool) -> int:
     except ReaderGone:
         return _silenced()
     except (KeyboardInterrupt, Interrupted) as error:
-        _print_error(str(error) or "interrupted; nothing was saved.")
-        return INTERRUPTED
-    except (CofactorError, OSError, MemoryError) as error:
-        if debug:
-            raise
-        _print_error(_sentence(error))
-        return 1
+        return _interrupted(str(error))
     except Exception as error:
+        if signal_behind(error) is Terminated:
+            raise Terminated from error
+        if signal_behind(error) is KeyboardInterrupt:
+            return _interrupted()
         if debug:
             raise
-        from cofactor.cli.streams import report
+        if isinstance(error, (CofactorError, OSError, MemoryError)):
+            _print_error(_sentence(error))
+        else:
+            from cofactor.cli.streams import report
 
-        _print_error(report(error, name))
+            _print_error(report(error, name))
         return 1
     return 0
+
+
+def signal_behind(error: BaseException | None) -> type[BaseException] | None:
+    """Return the signal that an error comes from, if any: a compiled module that is interrupted
+    while it is loaded says only that it couldn't be.
+    """
+    seen: set[int] = set()
+    while error is not None and id(error) not in seen:
+        seen.add(id(error))
+        if isinstance(error, (KeyboardInterrupt, Terminated)):
+            return type(error)
+        error = error.__cause__ or error.__context__
+    return None
+
+
+def _interrupted(said: str = "") -> int:
+    _print_error(said or "interrupted; nothing was saved.")
+    return INTERRUPTED
 
 
 def _print_error(sentence: str) -> None:

@@ -87,6 +87,7 @@ class Recommender(Model[ConfigT]):
             For unknown ids, unless the fallback was asked for.
         """
         checks.integer(k, "k", low=1)
+        exclude_seen = checks.boolean(exclude_seen, "exclude_seen")
         checks.choice(unknown, "unknown", ("error", "fallback"))
         if users is not None and (history is not None or features is not None):
             raise ArgumentError("give users, or a history or features of an unseen user, not both.")
