@@ -1,4 +1,4 @@
-"""Flags and ids of odd types, by every public call that takes them."""
+"""Odd uses of the public calls: flags and ids of other types, a fit beside a call."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import cofactor
-from cofactor.base.errors import ArgumentError
+from cofactor.base.errors import ArgumentError, NotFittedError
 from cofactor.data.ids import IdMap
 from cofactor.data.synthetic import shop
 from cofactor.models.recommender import Recommender
@@ -56,3 +56,32 @@ def test_one_id_is_one_id_in_any_container(model: Recommender) -> None:
     assert numbers.rows(np.array("7")).tolist() == [2]
     with pytest.raises(ArgumentError, match="must be a list, not an array of shape"):
         model.recommend(np.array([[user]]))
+
+
+@pytest.mark.parametrize("fails", [False, True])
+def test_no_answer_is_made_of_two_fits(fails: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    data, other = shop(n_users=12, n_items=20), shop(n_users=14, n_items=24, seed=9)
+    model = cofactor.Popularity().fit(data)
+    real = type(model).topk
+
+    def fitted_meanwhile(self: Recommender, *arguments: Any, **options: Any) -> Any:
+        model.fit(other)  # as another thread would
+        if fails:
+            raise IndexError("arrays of two fits")
+        return real(self, *arguments, **options)
+
+    user = data.users.ids([0])
+    with monkeypatch.context() as patched:
+        patched.setattr(type(model), "topk", fitted_meanwhile)
+        with pytest.raises(NotFittedError, match="fitted again by another thread"):
+            model.recommend(user)
+    assert len(model.recommend(user)) > 0
+
+
+def test_an_explanation_is_of_one_item() -> None:
+    model = cofactor.EASE().fit(shop(n_users=12, n_items=20))
+    user, items = model.data.users.ids([0])[0], model.data.items.ids([0, 1])
+    assert model.explain(user, items[:1]).item == items[0]
+    for odd in (items, []):
+        with pytest.raises(ArgumentError, match="explain takes one item, not"):
+            model.explain(user, odd)
