@@ -79,7 +79,8 @@ def evaluate_next(
     ArgumentError
         For other metrics, or if no user has a true item.
     """
-    part = split.test if isinstance(split, Split) else split
+    part = protocol.measured_part(split)
+    checks.integer(resamples, "resamples", low=0)
     checks.choice(repeats, "repeats", REPEAT_POLICIES)
     run = run if run is not None else Run()
     wanted = _metrics(metrics)
@@ -106,7 +107,7 @@ def evaluate_next(
         groups={},
     )
     kinds = (("repeat", targets.repeated), ("explore", ~targets.repeated))
-    groups = {name: _part_of(whole, mask) for name, mask in kinds if mask.any()}
+    groups = {name: _of_users(whole, mask) for name, mask in kinds if mask.any()}
     return replace(whole, groups=groups)
 
 
@@ -118,9 +119,8 @@ def _how(
     resamples: int,
     seconds: float,
 ) -> How:
-    sentence = split.sentence if isinstance(split, Split) else "one part by itself"
     return How(
-        split=sentence,
+        split=protocol.how_split(split),
         fingerprint=split.fingerprint,
         protocol=f"next item among all {model.data.n_items:,} items, repeats: {repeats}",
         sampled=False,
@@ -219,7 +219,7 @@ def _values(metric: Metric, ranks: np.ndarray) -> np.ndarray:
     return np.where(ranks < metric.places, metric.definition.of_one(ranks), 0.0)
 
 
-def _part_of(whole: Result, mask: np.ndarray) -> Result:
+def _of_users(whole: Result, mask: np.ndarray) -> Result:
     """The same measurement, of some of its users."""
     how = whole.how
     values = {name: column[mask] for name, column in whole.values.items()}
