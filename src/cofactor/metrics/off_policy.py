@@ -167,4 +167,3 @@ def _interval(
     quantile = float(stdtrit(n_groups - 1, 0.5 + level / 2))
     width = quantile * math.sqrt(variance) / len(influence)
     return Estimate(method, value, value - width, value + width)
-
