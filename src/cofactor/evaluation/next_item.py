@@ -15,7 +15,7 @@ from cofactor.base.errors import ArgumentError
 from cofactor.base.run import Run
 from cofactor.data.split import Part, Split
 from cofactor.evaluation import protocol
-from cofactor.evaluation.intervals import summaries
+from cofactor.evaluation.intervals import Summary, summaries
 from cofactor.evaluation.result import How, Result
 from cofactor.kernels.work import run_context
 from cofactor.metrics.table import Metric, Ranking, parse_metrics
@@ -100,11 +100,8 @@ def evaluate_next(
         user_rows=targets.users,
         user_ids=part.truth.users.take(targets.users),
         values=values,
-        summary=summaries(
-            values, confidence=how.confidence, resamples=how.resamples, seed=how.seed
-        ),
+        summary=_summary(values, how),
         how=how,
-        groups={},
     )
     kinds = (("repeat", targets.repeated), ("explore", ~targets.repeated))
     groups = {name: _of_users(whole, mask) for name, mask in kinds if mask.any()}
@@ -221,9 +218,15 @@ def _values(metric: Metric, ranks: np.ndarray) -> np.ndarray:
 
 def _of_users(whole: Result, mask: np.ndarray) -> Result:
     """The same measurement, of some of its users."""
-    how = whole.how
     values = {name: column[mask] for name, column in whole.values.items()}
-    summary = summaries(values, confidence=how.confidence, resamples=how.resamples, seed=how.seed)
-    ids = whole.user_ids.filter(pa.array(mask))
-    rows = whole.user_rows[mask]
-    return replace(whole, user_rows=rows, user_ids=ids, values=values, summary=summary, groups={})
+    return replace(
+        whole,
+        user_rows=whole.user_rows[mask],
+        user_ids=whole.user_ids.filter(pa.array(mask)),
+        values=values,
+        summary=_summary(values, whole.how),
+    )
+
+
+def _summary(values: dict[str, np.ndarray], how: How) -> dict[str, Summary]:
+    return summaries(values, confidence=how.confidence, resamples=how.resamples, seed=how.seed)
