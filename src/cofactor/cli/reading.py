@@ -176,5 +176,7 @@ def _pairs(words: str, option: str, form: str) -> list[tuple[str, str]]:
         name, equals, value = word.partition("=")
         if not equals:
             raise ArgumentError(f"{option} must be written {form},{form}, not {word!r}.")
+        if name.strip() in dict(pairs):
+            raise ArgumentError(f"{option} gives {name.strip()} twice: {words!r}.")
         pairs.append((name.strip(), value.strip()))
     return pairs

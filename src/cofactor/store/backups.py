@@ -20,7 +20,7 @@ from pathlib import Path
 import msgspec
 
 from cofactor.base import checks, sqlite_file
-from cofactor.base.disk import sync
+from cofactor.base.disk import check_regular, sync
 from cofactor.store import schema
 from cofactor.store.database import Database, Session
 from cofactor.store.exceptions import StoreError, StoreFormatError, StoreUnavailableError
@@ -84,6 +84,7 @@ def backup(
     target = checks.path(path, "path")
     if target.exists() and not checks.boolean(overwrite, "overwrite"):
         raise StoreError(f"{target} already exists; choose another name, or give overwrite=True.")
+    check_regular(target)
     with _room(target) as room:
         _copy(store, room)
         _checked(room)
@@ -279,6 +280,7 @@ def _restore_file(path: Path, database: SqliteDatabase, overwrite: bool) -> None
                 f"{target} has a log beside it that belongs to no file ({leftovers[0].name}); move"
                 " it away first."
             )
+        check_regular(target)
         with _room(target) as room:
             shutil.copyfile(path, room)
             if _sha256(room) != _sha256(path):
