@@ -105,7 +105,12 @@ export async function explore(main, here) {
     const fresh = before ? new Set([...now].filter((id) => !before.has(id))) : new Set();
     before = now;
     fill(about, origin(answer));
-    keepFocus(recs, () => fill(recs, items.length || answer.source !== "popularity" ? null : h("p", { class: "hint" }, "Add an item: this list becomes personal at once."), answer.items.length ? itemList(answer.items, { acts, fresh, meta: reasonsOf }) : h("p", { class: "empty" }, "No item passes this filter.")));
+    const list = answer.items.length ? itemList(answer.items, { acts, fresh, meta: reasonsOf }) : h("p", { class: "empty" }, "No item passes this filter.");
+    // The popular items stand on the left already; what is behind the line is drawn, and can be opened.
+    const same = !items.length && answer.source === "popularity" && answer.items.length > 0 && !where.value.trim();
+    keepFocus(recs, () => fill(recs, same
+      ? [h("p", { class: "empty" }, "Add an item: this list becomes personal at once."), h("details", {}, h("summary", {}, "What somebody without a history gets: the popular items"), list)]
+      : list));
     say(`${answer.items.length} recommendations, ${answer.source}`);
     showCalls();
   }
@@ -173,8 +178,10 @@ async function linked(ids, ask) {
   if (items.some(Boolean)) past.replace(items.filter(Boolean));
 }
 
+// What a condition looks like, on a column that these items have.
+const EXAMPLES = { genres: "genres has 'Comedy'", category: "category = 'garden'", year: "year >= 1990", price: "price < 20", title: "title ~ 'star'" };
 function whereExample() {
   const names = columns();
-  if (names.includes("genres")) return "genres has 'Comedy'";
-  return names.includes("year") ? "year >= 1990" : names.length ? `${names[0]} is not missing` : "no attributes";
+  const known = Object.keys(EXAMPLES).find((column) => names.includes(column));
+  return known ? EXAMPLES[known] : names.length ? `${names[0]} is not missing` : "no attributes";
 }
