@@ -1,6 +1,6 @@
 // Find items, see neighbours, build a history, watch the recommendations and their reasons change.
 import { calls, curl, debounced, fill, h, itemList, name, number, origin, quote, reasonsOf, retry, say, skeleton, turns } from "./ui.js";
-import { link, params, past, shared } from "./state.js";
+import { columns, link, params, past, shared, whereExample } from "./state.js";
 import { historyList } from "./history.js";
 
 export async function explore(main, here) {
@@ -109,7 +109,7 @@ export async function explore(main, here) {
     // The popular items stand on the left already; what is behind the line is drawn, and can be opened.
     const same = !items.length && answer.source === "popularity" && answer.items.length > 0 && !where.value.trim();
     keepFocus(recs, () => fill(recs, same
-      ? [h("p", { class: "empty" }, "Add an item: this list becomes personal at once."), h("details", {}, h("summary", {}, "What somebody without a history gets: the popular items"), list)]
+      ? [h("p", { class: "empty" }, "Add an item: this list becomes personal at once."), h("details", {}, h("summary", { class: "hint" }, "What a new visitor gets"), list)]
       : list));
     say(`${answer.items.length} recommendations, ${answer.source}`);
     showCalls();
@@ -159,10 +159,6 @@ function card(id, title, hint, ...children) {
   return h("section", { class: "card", "aria-labelledby": id }, h("header", {}, h("h2", { id }, title), hint && h("p", {}, hint)), children);
 }
 
-function columns() {
-  return shared.model.columns.filter((c) => !/url|image|link/i.test(c));
-}
-
 // The columns, each of which begins a condition.
 function columnsHint(where) {
   const names = columns();
@@ -176,12 +172,4 @@ async function linked(ids, ask) {
   if (!ids || ids === past.ids().join(",")) return;
   const items = await Promise.all(ids.split(",").slice(0, 50).map((id) => ask("GET", `/v1/items/${encodeURIComponent(id)}`).catch(() => null)));
   if (items.some(Boolean)) past.replace(items.filter(Boolean));
-}
-
-// What a condition looks like, on a column that these items have.
-const EXAMPLES = { genres: "genres has 'Comedy'", category: "category = 'garden'", year: "year >= 1990", price: "price < 20", title: "title ~ 'star'" };
-function whereExample() {
-  const names = columns();
-  const known = Object.keys(EXAMPLES).find((column) => names.includes(column));
-  return known ? EXAMPLES[known] : names.length ? `${names[0]} is not missing` : "no attributes";
 }
