@@ -55,6 +55,28 @@ def test_skipped_rows_are_listed(tmp_path: Path, capsys: pytest.CaptureFixture[s
     rejects = tmp_path / "rejects.jsonl"
     described(capsys, path, "--on-bad", "skip", "--rejects", str(rejects))
     assert [json.loads(line)["line"] for line in rejects.read_text().splitlines()] == [3]
+    # They hold what people did, also where others could read such a file until now.
+    rejects.chmod(0o644)
+    described(capsys, path, "--on-bad", "skip", "--rejects", str(rejects))
+    assert rejects.stat().st_mode & 0o777 == 0o600
+
+
+@pytest.mark.parametrize("text", ["user,item\nu1,a\n", '{"source": "web", "user": 1, "item": 2}\n'])
+def test_rejected_rows_replace_no_file_that_holds_something_else(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], text: str
+) -> None:
+    path = written(tmp_path, text, "a.jsonl" if text[0] == "{" else "a.csv")
+    (tmp_path / "link").symlink_to(path)
+    store = f"sqlite:///{tmp_path}/e.db"
+    for name in (path, str(tmp_path / "link"), str(tmp_path), str(tmp_path / "no" / "r.jsonl")):
+        rejects = ("--on-bad", "skip", "--rejects", name)
+        assert main(["describe", path, *rejects]) == 1
+        assert main(["events", "import", store, path, *rejects]) == 1
+        error = capsys.readouterr().err
+        assert error.count("cofactor: --rejects ") == 2
+        assert error.count("holds something other") + error.count("can't be written") == 2
+        assert Path(path).read_text() == text
+    assert not (tmp_path / "e.db").exists()
 
 
 @pytest.mark.parametrize(

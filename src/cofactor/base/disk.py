@@ -9,10 +9,11 @@ import errno
 import os
 import secrets
 import shutil
+import stat
 import sys
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from cofactor.base.errors import CofactorError
@@ -67,6 +68,17 @@ def replace_file(target: Path, content: bytes) -> None:
     finally:
         Path(name).unlink(missing_ok=True)
     sync(target.parent)
+
+
+def owner_only(name: str, flags: int) -> int:
+    """Open a file that holds what people did, for its owner alone, also where others could read it
+    until now: an ``opener`` of `open`. A device or a pipe stays as it is.
+    """
+    handle = os.open(name, flags, 0o600)
+    if hasattr(os, "fchmod") and stat.S_ISREG(os.fstat(handle).st_mode):
+        with suppress(OSError):  # somebody else's, who lets us write
+            os.fchmod(handle, 0o600)
+    return handle
 
 
 def stamp_of(path: Path) -> tuple[int, int] | None:

@@ -15,7 +15,7 @@ import typer
 from typer.core import TyperCommand, TyperGroup
 
 from cofactor.cli.groups import expanded
-from cofactor.cli.streams import ReaderGone
+from cofactor.cli.streams import Interrupted, ReaderGone
 
 
 def _at_the_end(command: Any, option: Any) -> Any:
@@ -81,12 +81,10 @@ def _interruptible(command: Callable[..., None], said: str) -> Callable[..., Non
 
     @functools.wraps(command)
     def guarded(*words: Any, **options: Any) -> None:
-        from cofactor.base.errors import CofactorError
-
         try:
             command(*words, **options)
         except KeyboardInterrupt:
-            raise CofactorError(said) from None
+            raise Interrupted(said) from None
         except BrokenPipeError:
             raise ReaderGone from None
 

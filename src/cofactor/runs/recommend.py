@@ -14,6 +14,7 @@ import pyarrow as pa
 import pyarrow.csv
 import pyarrow.parquet as pq
 
+from cofactor.base import checks
 from cofactor.base.disk import room_beside
 from cofactor.base.engine import Engine, EngineError, Local, in_turn
 from cofactor.base.errors import ArgumentError
@@ -69,7 +70,7 @@ def recommend_all(
     ]
     listing = Listing(model, k, filters, rerank, exclude_seen, run)
     if str(out).endswith(("/", os.sep)):
-        return _write_parts(listing, blocks, Path(os.path.abspath(out)))
+        return _write_parts(listing, blocks, checks.path(out, "out"))
     return write_tables(_tables(listing, blocks), out)
 
 
@@ -88,7 +89,7 @@ def write_tables(tables: Iterator[pa.Table], out: str | os.PathLike[str]) -> tup
     tuple
         The file, and how many lines it has.
     """
-    target = Path(os.path.abspath(out))
+    target = checks.path(out, "out")
     if target.suffix not in _WRITERS:
         raise ArgumentError(f"out must end in {', '.join(_WRITERS)}, not {target.name!r}.")
     try:

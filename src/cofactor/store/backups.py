@@ -19,7 +19,7 @@ from pathlib import Path
 
 import msgspec
 
-from cofactor.base import sqlite_file
+from cofactor.base import checks, sqlite_file
 from cofactor.base.disk import sync
 from cofactor.store import schema
 from cofactor.store.database import Database, Session
@@ -81,8 +81,8 @@ def backup(
     StoreError
         If the place is taken, can't be written, or the copy isn't sound.
     """
-    target = Path(os.path.abspath(path))
-    if target.exists() and not overwrite:
+    target = checks.path(path, "path")
+    if target.exists() and not checks.boolean(overwrite, "overwrite"):
         raise StoreError(f"{target} already exists; choose another name, or give overwrite=True.")
     with _room(target) as room:
         _copy(store, room)
@@ -192,7 +192,7 @@ def restore(path: str | os.PathLike[str], url: str, *, overwrite: bool = False) 
     StoreError
         If the backup isn't sound, or the place is taken.
     """
-    manifest = verify(path)
+    manifest, overwrite = verify(path), checks.boolean(overwrite, "overwrite")
     database = database_of(url, StoreSettings())
     if isinstance(database, SqliteDatabase):
         _restore_file(Path(path), database, overwrite)

@@ -13,6 +13,7 @@ from typing import IO, Any
 
 import msgspec
 
+from cofactor.base import checks
 from cofactor.base.errors import DataError
 from cofactor.store.exceptions import StoreUnavailableError
 from cofactor.store.impressions import ShownItem, shown_items
@@ -107,7 +108,7 @@ def json_lines(records: Iterable[StoredEvent | StoredItem | ShownItem]) -> Itera
 
 def _export(records: Iterator[Any], path: Path, columns: Mapping[str, str], overwrite: bool) -> int:
     chosen = file_format(path)
-    if path.exists() and not overwrite:
+    if path.exists() and not checks.boolean(overwrite, "overwrite"):
         raise DataError(
             "it already exists; choose another name, or give overwrite=True.",
             source=str(path),
