@@ -14,6 +14,7 @@ import pyarrow.csv
 import pyarrow.parquet as pq
 import pytest
 
+from cofactor.artifact.load import load
 from cofactor.cli.events_command import ACTIONS as EVENTS
 from cofactor.cli.experiment_command import ACTIONS as EXPERIMENT
 from cofactor.cli.main import EXAMPLES
@@ -25,29 +26,16 @@ ELSEWHERE = {"demo", "serve", "reproduce"}
 ORDER = (
     *("describe", "shard", "train", "inspect", "recommend", "similar", "evaluate", "curve"),
     *("compare", "tune", "runs", "events import", "retrain", "promote"),
-    *("experiment start", "experiment", "experiment status", "experiment stop"),
-    *(
-        "experiment roll-out",
-        "ope",
-        "events stats",
-        "events export",
-        "events prune",
-        "events backup",
-    ),
-    *(
-        "events",
-        "events verify",
-        "events restore",
-        "datasets",
-        "models",
-        "metrics",
-        "completion",
-        "doctor",
-    ),
+    *("experiment start", "experiment status", "experiment stop"),
+    *("experiment roll-out", "ope", "events stats", "events export", "events prune"),
+    *("events backup", "events verify", "events restore"),
+    *("datasets", "models", "metrics", "completion", "doctor"),
 )
 ALL = {name: words.removeprefix("cofactor ") for name, words in EXAMPLES.items()}
 for group, actions in (("events", EVENTS), ("experiment", EXPERIMENT)):
+    of_group = ALL.pop(group)
     ALL |= {f"{group} {one}": f"{group} {one} {words}" for one, (_, words) in actions.items()}
+    assert of_group in ALL.values()  # its example is an action's
 
 
 def test_every_example_is_run_here_or_elsewhere() -> None:
@@ -76,6 +64,9 @@ def prepare(name: str, cofactor: Callable[..., Any]) -> None:
     """Make what the example takes for granted."""
     if name == "shard":
         pq.write_table(pyarrow.csv.read_csv("purchases.csv"), "events/one.parquet")
+    elif name == "inspect":  # whatever the search found; not each model has neighbours
+        again = ("train", "purchases.csv", "--model", "ease", "--out", "shop-model", "--overwrite")
+        assert cofactor(*again).code == 0
     elif name == "runs":
         assert cofactor("compare", "purchases.csv", "--models", "ease", "--runs", "runs").code == 0
     elif name == "retrain":
@@ -84,23 +75,20 @@ def prepare(name: str, cofactor: Callable[..., Any]) -> None:
     elif name == "experiment start":
         for version in ("v3", "v4"):
             shutil.copytree("models/v2", f"models/{version}")
-    elif name == "experiment":  # the example of start again
-        assert cofactor(*shlex.split(ALL["experiment stop"])).code == 0
-        shutil.rmtree("models/experiments")
     elif name == "experiment roll-out":
         again = ALL["experiment start"].replace("new-model", "other-model")
         assert cofactor(*shlex.split(again)).code == 0
     elif name == "ope":
+        policy = load("models/v4")
         with open_store("sqlite:///models-events.db") as store:
-            given = {"version": "v2", "source": "personal", "items": ("B-204", "B-300", "B-301")}
-            given |= {"probabilities": (0.2, 0.1, 0.1), "time": 1_800_000_000}
-            users = [f"47{n:02}" for n in range(40)]
-            lists = [Impression(request_id=f"r{user}", user_id=user, **given) for user in users]
-            store.log_impressions(lists)
-    elif name == "events":  # the example of backup again
-        Path("backup.db").unlink()
+            given = {"version": "v2", "source": "personal", "probabilities": (0.9, 0.9, 0.9)}
+            for n, user in enumerate([f"{4700 + user}" for user in range(40)] * 2):
+                items = tuple(policy.recommend(user, k=3).ids)
+                place = {"request_id": f"r{n}", "user_id": user, "time": 1_800_000_000}
+                store.log_impressions([Impression(items=items, **place, **given)])
     elif name == "events restore":
-        Path("events.db").unlink()
+        for path in Path().glob("events.db*"):
+            path.unlink()
 
 
 @pytest.mark.slow
