@@ -207,7 +207,7 @@ def _events(source: Any, options: Options, **choices: str | None) -> Events:
         return _events(arrays.converted(source), options, **choices)
     if isinstance(source, (bytes, bytearray, memoryview)) or hasattr(source, "readline"):
         raise ArgumentError(
-            "source is bytes or an open file; pass its path, '-' for standard input, or rows."
+            "source must be a path, '-' for standard input, or rows, not bytes or an open file."
         )
     if isinstance(source, Iterable):
         return assemble(frames.read_tuples(source, options), options)
