@@ -205,9 +205,9 @@ def _events(source: Any, options: Options, **choices: str | None) -> Events:
         return assemble(frames.read_frame(source, options), options)
     if hasattr(source, "__array__"):
         return _events(arrays.converted(source), options, **choices)
-    if isinstance(source, (bytes, bytearray)) or hasattr(source, "readline"):
+    if isinstance(source, (bytes, bytearray, memoryview)) or hasattr(source, "readline"):
         raise ArgumentError(
-            "source is bytes or an open file; pass its path, '-' for standard input, or rows."
+            "source must be a path, '-' for standard input, or rows, not bytes or an open file."
         )
     if isinstance(source, Iterable):
         return assemble(frames.read_tuples(source, options), options)
@@ -220,13 +220,14 @@ def _events(source: Any, options: Options, **choices: str | None) -> Events:
 def _from_path(
     source: str | os.PathLike[str], options: Options, format: str | None, member: str | None
 ) -> Events:
+    checks.path(source, "source")
     if os.fspath(source) == STDIN:
         return read_entry(standard_input(), options, format)
     several = matched(os.fspath(source))
     if several is not None:
         return _from_files(several, options, format)
     path = Path(source).expanduser()
-    if not path.exists():
+    if not os.path.exists(path):  # a name that is too long is none of a file's either
         return _named(source, options)
     copy = reopened(path, options.progress)
     if copy is not None:
