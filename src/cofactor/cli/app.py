@@ -27,6 +27,12 @@ def _at_the_end(command: Any, option: Any) -> Any:
 
 
 class _Command(TyperCommand):
+    def __init__(self, *given: Any, **named: Any) -> None:
+        super().__init__(*given, **named)
+        for one in self.params:
+            if one.param_type_name == "argument":  # its name says it; not also "<list[str]>"
+                one.display_type_rich = lambda ctx: None  # type: ignore[attr-defined]
+
     def get_help_option(self, ctx: Any) -> Any:
         return _at_the_end(self, super().get_help_option(ctx))
 

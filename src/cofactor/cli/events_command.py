@@ -17,7 +17,11 @@ from cofactor.cli.reading import (
     Decimal,
     Delimiter,
     Encoding,
+    Format,
+    Header,
     ItemId,
+    Member,
+    Quote,
     TimeFormat,
     TimeUnit,
     roles,
@@ -48,16 +52,21 @@ class ImportOptions:
     kind: Annotated[
         str | None,
         typer.Option(
+            metavar="KIND",
             help="From a table: the kind of the events; by default its column of kinds, or rating,"
-            " or view."
+            " or view.",
         ),
     ] = None
     columns: opt.Columns = None
     time_format: TimeFormat = None
     time_unit: TimeUnit = None
     decimal: Decimal = None
+    format: Format = None
+    member: Member = None
     delimiter: Delimiter = None
     encoding: Encoding = None
+    header: Header = None
+    quote: Quote = None
     item_id: ItemId = None
     on_bad: opt.OnBad = "error"
     rejects: Annotated[
@@ -217,8 +226,9 @@ def _import(output: Output, url: str, source: str, given: ImportOptions) -> None
 
 def _reading(given: ImportOptions) -> dict[str, Any]:
     """What the reader gets to know of the file."""
-    names = ("time_format", "time_unit", "decimal", "delimiter", "encoding")
-    options = {name: getattr(given, name) for name in names if getattr(given, name) is not None}
+    names = ("time_format", "time_unit", "decimal", "format", "member", "delimiter", "encoding")
+    said = {name: getattr(given, name) for name in (*names, "header", "quote")}
+    options = {name: value for name, value in said.items() if value is not None}
     if options.get("delimiter") in ("tab", "\\t"):
         options["delimiter"] = "\t"
     return options | (roles(given.columns) or {})

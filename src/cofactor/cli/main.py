@@ -57,7 +57,7 @@ EXAMPLES: dict[str, str] = {
     "curve": "cofactor curve purchases.csv --model feature_ials --items catalogue.csv",
     "compare": "cofactor compare purchases.csv --models ease,ials,big=ials:factors=256",
     "tune": "cofactor tune purchases.csv --model ials --budget 10m --out study.db",
-    "runs": "cofactor runs compare runs last 20260131",
+    "runs": "cofactor runs show runs last",
     "recommend": "cofactor recommend shop-model --user 4711 --explain",
     "similar": "cofactor similar shop-model --item B-204",
     "serve": "cofactor serve shop-model --port 8000",

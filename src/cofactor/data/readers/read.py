@@ -203,7 +203,13 @@ def _events(source: Any, options: Options, **choices: str | None) -> Events:
         source = arrays.of_mapping(source)
     if frames.is_pandas(source) or frames.is_frame(source):
         return assemble(frames.read_frame(source, options), options)
-    if isinstance(source, Iterable) and not isinstance(source, (bytes, bytearray, memoryview)):
+    if hasattr(source, "__array__"):
+        return _events(arrays.converted(source), options, **choices)
+    if isinstance(source, (bytes, bytearray, memoryview)) or hasattr(source, "readline"):
+        raise ArgumentError(
+            "source must be a path, '-' for standard input, or rows, not bytes or an open file."
+        )
+    if isinstance(source, Iterable):
         return assemble(frames.read_tuples(source, options), options)
     raise ArgumentError(
         "source must be a path, a dataset's name, a database URL, a data frame, a sparse matrix or"
@@ -262,6 +268,8 @@ def _named(source: str | os.PathLike[str], options: Options) -> Events:
     from cofactor.data import datasets
 
     text = os.fspath(source)
+    if "\n" in text:
+        raise ArgumentError("source is a text of several lines; pass the path of a file, or rows.")
     looks_like_path = (
         isinstance(source, os.PathLike)
         or "/" in text

@@ -232,7 +232,7 @@ class _Sharding:
                 part = self.events.shard(s)
                 users, shape = part["users"] - np.int32(first), (int(end - first), n_items)
                 events = (users, part["items"], part.get("values"), part.get("times"))
-                own, keep, values = sorting.to_csr(*events, *shape, repeats, large=large)
+                own, keep, values = sorting.to_csr(*events, shape, repeats, large=large)
                 kept = slice(None) if keep is None else keep
                 rows, order = part["items"][kept], part["positions"][kept]
                 indptr[first + 1 : end + 1] = done + own[1:]
