@@ -104,6 +104,8 @@ def evaluate(
     checks.real(confidence, "confidence", above=0, below=1)
     checks.integer(resamples, "resamples", low=0)
     checks.integer(memory_limit, "memory_limit", low=1)
+    exclude_seen = checks.boolean(exclude_seen, "exclude_seen")
+    full = checks.boolean(full, "full")
     run = run if run is not None else Run()
     wanted = protocol.default_metrics(model, part) if metrics is None else parse_metrics(metrics)
     masks = item_groups(groups, split.train if isinstance(split, Split) else model.data)

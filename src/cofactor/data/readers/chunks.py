@@ -10,18 +10,19 @@ from typing import Any
 
 import pyarrow as pa
 
-from cofactor.base.errors import DataError
 from cofactor.data.events import Events
 from cofactor.data.readers import parquet
 from cofactor.data.readers.agreement import Agreement
-from cofactor.data.readers.assemble import NoRowLeftError, assemble
+from cofactor.data.readers.assemble import assemble
 from cofactor.data.readers.blocks import is_blocks
 from cofactor.data.readers.columns import Options, find_roles
-from cofactor.data.readers.delimited import read_delimited
+from cofactor.data.readers.delimited import read_delimited, roles_of
 from cofactor.data.readers.frames import raw_of_table
+from cofactor.data.readers.json_text import is_json
 from cofactor.data.readers.known_ids import Coder
 from cofactor.data.readers.lines import line_blocks, record_end
-from cofactor.data.readers.raw import Raw
+from cofactor.data.readers.partitions import partition_of, with_partition
+from cofactor.data.readers.raw import NoRowsError, Raw
 from cofactor.data.readers.sniff import dialect_of
 from cofactor.data.readers.source_files import HeldFile, SourceFile, is_zip
 
@@ -54,7 +55,7 @@ def chunks(
     if entry.suffix in (".parquet", ".pq") or entry.head(4) == b"PAR1":
         yield from _of_parquet(entry, options, rows)
         return
-    json = entry.suffix in (".json", ".jsonl", ".ndjson") or entry.head(1) in (b"{", b"[")
+    json = entry.suffix in (".json", ".jsonl", ".ndjson") or is_json(entry.head(4096))
     if json or is_blocks(entry.head(4096)) or dialect_of(entry, options).ragged:
         yield from _parts(whole(source), rows)
     else:
@@ -76,24 +77,28 @@ def _parts(events: Events, rows: int) -> Iterator[Events]:
 
 def _of_parquet(entry: SourceFile, options: Options, rows: int) -> Iterator[Events]:
     file = parquet.opened_for_parts(entry)
-    roles = find_roles(file.schema_arrow.names, options, entry.shown)
+    names, partition = file.schema_arrow.names, partition_of(entry)
+    roles = find_roles(names, options, entry.shown, partition=partition)
     done = 0
     with file:
         if file.metadata.num_rows == 0:
-            raise DataError("the file has columns but no rows.", source=entry.shown)
+            raise NoRowsError("the file has columns but no rows.", source=entry.shown)
         coder = Coder(rows) if file.metadata.num_rows >= MANY else None
-        for batch in file.iter_batches(rows, columns=list(roles.values())):
+        for batch in file.iter_batches(rows, columns=[n for n in roles.values() if n in names]):
             columns = dict(zip(batch.schema.names, batch.columns, strict=True))
             if coder is not None:
-                columns |= {n: coder.coded(columns[n]) for n in (roles["user"], roles["item"])}
-            raw = raw_of_table(pa.table(columns), roles, options, entry.shown)
+                ids = columns.keys() & {roles["user"], roles["item"]}
+                columns |= {n: coder.coded(columns[n]) for n in ids}
+            raw = raw_of_table(
+                with_partition(pa.table(columns), partition), roles, options, entry.shown
+            )
             yield from _assembled(raw, options, done)
             done += batch.num_rows
 
 
 def _of_text(entry: SourceFile, options: Options) -> Iterator[Events]:
     dialect = dialect_of(entry, options)
-    roles = find_roles(dialect.names, options, entry.shown, columns=dialect.cells)
+    roles = roles_of(entry, dialect, options)
     # Found once, for the whole file: a chunk alone might look otherwise.
     fixed = replace(
         options,
@@ -139,5 +144,5 @@ def _assembled(raw: Raw, options: Options, before: int) -> Iterator[Events]:
     """
     inner = raw.locate
     raw.locate = lambda rows: [(line + before, text) for line, text in inner(rows)]
-    with suppress(NoRowLeftError):
+    with suppress(NoRowsError):
         yield assemble(raw, options)
