@@ -171,7 +171,7 @@ def _weights(words: str) -> dict[str, float]:
 
 
 def _pairs(words: str, option: str, form: str) -> list[tuple[str, str]]:
-    pairs = []
+    pairs: list[tuple[str, str]] = []
     for word in words.split(","):
         name, equals, value = word.partition("=")
         if not equals:
