@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -18,13 +19,28 @@ class Agreement:
 
     One part alone may look clear and be wrong: ``1.000`` is a thousand beside a later part's
     ``4,5``, and ``1.0`` a version beside ``1.1``.
+
+    Parameters
+    ----------
+    plain_values, commas, folded, fractions
+        `facts` of the parts before the first one that is added.
     """
 
-    def __init__(self) -> None:
-        self.plain_values = False
-        self.commas = False
-        self.folded: set[str] = set()
-        self.fractions: dict[str, str] = {}
+    def __init__(
+        self,
+        plain_values: bool = False,
+        commas: bool = False,
+        folded: Iterable[str] = (),
+        fractions: Mapping[str, str] | None = None,
+    ) -> None:
+        self.plain_values = plain_values
+        self.commas = commas
+        self.folded = set(folded)
+        self.fractions = dict(fractions or {})
+
+    def facts(self) -> dict[str, Any]:
+        """Return what is known of the parts so far, as JSON."""
+        return {**vars(self), "folded": sorted(self.folded)}
 
     def add(self, part: Events, *, decimal: str | None = None) -> None:
         """Compare a part with those before it.

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import pyarrow as pa
 
@@ -22,16 +22,35 @@ from cofactor.data.readers.frames import raw_of_table
 from cofactor.data.readers.known_ids import Coder
 from cofactor.data.readers.lines import line_blocks, record_end
 from cofactor.data.readers.raw import Raw
-from cofactor.data.readers.sniff import dialect_of
+from cofactor.data.readers.sniff import Dialect, dialect_of
 from cofactor.data.readers.source_files import HeldFile, SourceFile, is_zip
 
 TEXT_BLOCK = 1 << 25  # bytes of text that are read at once
 MANY = 1_000_000  # rows from which on kernels pay
 
 
+class Chunk(NamedTuple):
+    """A part of a source.
+
+    Parameters
+    ----------
+    events
+        What is in it, of which something is left.
+    done
+        What has been read so far, as JSON: `chunks` continues behind it.
+    """
+
+    events: Events
+    done: dict[str, Any]
+
+
 def chunks(
-    source: Any, options: Options, rows: int, whole: Callable[[Any], Events]
-) -> Iterator[Events]:
+    source: Any,
+    options: Options,
+    rows: int,
+    whole: Callable[[Any], Events],
+    done: Mapping[str, Any] | None = None,
+) -> Iterator[Chunk]:
     """Yield the events of a source in their order, a part at a time.
 
     Parameters
@@ -45,71 +64,66 @@ def chunks(
         About how many events a chunk has.
     whole
         Reads a source that doesn't come in chunks.
+    done
+        Of the chunk after which to continue, which came with the same ``options`` and ``rows``;
+        None from the beginning.
     """
+    done = done if done is not None else {}
     path = Path(source).expanduser() if isinstance(source, (str, Path)) else None
     if path is None or not path.is_file() or is_zip(path):
-        yield from _parts(whole(source), rows)
+        yield from _parts(whole(source), rows, **done)
         return
     entry = SourceFile(path)
     if entry.suffix in (".parquet", ".pq") or entry.head(4) == b"PAR1":
-        yield from _of_parquet(entry, options, rows)
+        yield from _of_parquet(entry, options, rows, **done)
         return
     json = entry.suffix in (".json", ".jsonl", ".ndjson") or entry.head(1) in (b"{", b"[")
     if json or is_blocks(entry.head(4096)) or dialect_of(entry, options).ragged:
-        yield from _parts(whole(source), rows)
+        yield from _parts(whole(source), rows, **done)
     else:
-        yield from _of_text(entry, options)
+        yield from _of_text(entry, options, **done)
 
 
-def _parts(events: Events, rows: int) -> Iterator[Events]:
-    for start in range(0, len(events), rows):
-        span = slice(start, start + rows)
-        yield replace(
+def _parts(events: Events, rows: int, start: int = 0) -> Iterator[Chunk]:
+    for first in range(start, len(events), rows):
+        span = slice(first, first + rows)
+        part = replace(
             events,
-            users=events.users.slice(start, rows),
-            items=events.items.slice(start, rows),
+            users=events.users.slice(first, rows),
+            items=events.items.slice(first, rows),
             values=None if events.values is None else events.values[span],
             times=None if events.times is None else events.times[span],
-            kinds=None if events.kinds is None else events.kinds.slice(start, rows),
+            kinds=None if events.kinds is None else events.kinds.slice(first, rows),
         )
+        yield Chunk(part, {"start": first + rows})
 
 
-def _of_parquet(entry: SourceFile, options: Options, rows: int) -> Iterator[Events]:
+def _of_parquet(entry: SourceFile, options: Options, rows: int, start: int = 0) -> Iterator[Chunk]:
     file = parquet.opened_for_parts(entry)
     roles = find_roles(file.schema_arrow.names, options, entry.shown)
-    done = 0
     with file:
         if file.metadata.num_rows == 0:
             raise DataError("the file has columns but no rows.", source=entry.shown)
         coder = Coder(rows) if file.metadata.num_rows >= MANY else None
-        for batch in file.iter_batches(rows, columns=list(roles.values())):
+        for batch in parquet.batches(file, rows, list(roles.values()), start):
             columns = dict(zip(batch.schema.names, batch.columns, strict=True))
             if coder is not None:
                 columns |= {n: coder.coded(columns[n]) for n in (roles["user"], roles["item"])}
             raw = raw_of_table(pa.table(columns), roles, options, entry.shown)
-            yield from _assembled(raw, options, done)
-            done += batch.num_rows
+            before, start = start, start + batch.num_rows
+            for events in _assembled(raw, options, before):
+                yield Chunk(events, {"start": start})
 
 
-def _of_text(entry: SourceFile, options: Options) -> Iterator[Events]:
+def _of_text(
+    entry: SourceFile, options: Options, blocks: int = 0, agreed: Mapping[str, Any] | None = None
+) -> Iterator[Chunk]:
     dialect = dialect_of(entry, options)
     roles = find_roles(dialect.names, options, entry.shown, columns=dialect.cells)
-    # Found once, for the whole file: a chunk alone might look otherwise.
-    fixed = replace(
-        options,
-        delimiter=dialect.delimiter,
-        header=dialect.headed,
-        encoding="utf-8",
-        quote=dialect.quoted,
-        escape=dialect.escape,
-        user=roles["user"],
-        item=roles["item"],
-        value=roles.get("value", False),
-        time=roles.get("time", False),
-    )
+    fixed = _fixed(options, dialect, roles)
     header, lines, above = b"", 0, dialect.above
-    agreement = Agreement()
-    for block in line_blocks(entry, dialect, TEXT_BLOCK):
+    agreement = Agreement(**agreed if agreed is not None else {})
+    for number, block in enumerate(line_blocks(entry, dialect, TEXT_BLOCK)):
         while above and block:
             # What stands above the header.
             block = block[block.index(b"\n") + 1 :] if b"\n" in block else b""
@@ -123,14 +137,32 @@ def _of_text(entry: SourceFile, options: Options) -> Iterator[Events]:
             part = header + block
         if dialect.headed and part == header:
             continue
-        raw = read_delimited(HeldFile(entry.path, content=part), fixed)
-        # The header that is put before a later part is no line of the file there.
-        for events in _assembled(raw, fixed, max(0, lines - header.count(b"\n"))):
-            agreement.add(events, decimal=fixed.decimal)
-            yield events
+        before, lines = lines, lines + block.count(b"\n")
+        if number < blocks:
+            continue
         if agreement.commas:
             fixed = replace(fixed, decimal=",")
-        lines += block.count(b"\n")
+        raw = read_delimited(HeldFile(entry.path, content=part), fixed)
+        # The header that is put before a later part is no line of the file there.
+        for events in _assembled(raw, fixed, max(0, before - header.count(b"\n"))):
+            agreement.add(events, decimal=fixed.decimal)
+            yield Chunk(events, {"blocks": number + 1, "agreed": agreement.facts()})
+
+
+def _fixed(options: Options, dialect: Dialect, roles: Mapping[str, str]) -> Options:
+    """How a text is written, found once for the whole file: a chunk alone might look otherwise."""
+    return replace(
+        options,
+        delimiter=dialect.delimiter,
+        header=dialect.headed,
+        encoding="utf-8",
+        quote=dialect.quoted,
+        escape=dialect.escape,
+        user=roles["user"],
+        item=roles["item"],
+        value=roles.get("value", False),
+        time=roles.get("time", False),
+    )
 
 
 def _assembled(raw: Raw, options: Options, before: int) -> Iterator[Events]:

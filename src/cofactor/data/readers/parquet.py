@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 from pyarrow import feather
 from pyarrow import parquet as pq
@@ -160,6 +161,32 @@ def opened_for_parts(entry: SourceFile) -> Any:
     that was read until the file is closed.
     """
     return _opened(entry, pre_buffer=False, buffer_size=1 << 20)
+
+
+def batches(file: Any, rows: int, columns: list[str], start: int) -> Iterator[pa.RecordBatch]:
+    """Yield so many rows at a time of an open file, from the row ``start`` on.
+
+    Row groups before it aren't read.
+    """
+    ends = np.cumsum([file.metadata.row_group(n).num_rows for n in range(file.num_row_groups)])
+    first = int(np.searchsorted(ends, start, "right"))
+    found = file.iter_batches(rows, row_groups=range(first, len(ends)), columns=columns)
+    skip = start - (int(ends[first - 1]) if first else 0)
+    if not skip:
+        yield from found
+        return
+    # Cut so that each batch has the rows that it has when the file is read from its start.
+    held: list[pa.RecordBatch] = []
+    for batch in found:
+        held.append(batch.slice(min(skip, batch.num_rows)))
+        skip -= min(skip, batch.num_rows)
+        table = pa.Table.from_batches(held)
+        while table.num_rows >= rows:
+            yield table.slice(0, rows).combine_chunks().to_batches()[0]
+            table = table.slice(rows)
+        held = table.to_batches()
+    if sum(batch.num_rows for batch in held):
+        yield pa.Table.from_batches(held).combine_chunks().to_batches()[0]
 
 
 def _opened(entry: SourceFile, **how: Any) -> Any:
