@@ -17,13 +17,14 @@ from cofactor.data.readers.agreement import Agreement
 from cofactor.data.readers.assemble import NoRowLeftError, assemble
 from cofactor.data.readers.blocks import is_blocks
 from cofactor.data.readers.columns import Options, find_roles
-from cofactor.data.readers.delimited import read_delimited
+from cofactor.data.readers.delimited import NOT_UTF8, read_delimited
 from cofactor.data.readers.frames import raw_of_table
 from cofactor.data.readers.known_ids import Coder
-from cofactor.data.readers.lines import line_blocks, record_end
+from cofactor.data.readers.lines import NotUtf8, line_blocks, record_end
 from cofactor.data.readers.raw import Raw
 from cofactor.data.readers.sniff import Dialect, dialect_of
 from cofactor.data.readers.source_files import HeldFile, SourceFile, is_zip
+from cofactor.data.readers.text_encoding import LATIN
 
 TEXT_BLOCK = 1 << 25  # bytes of text that are read at once
 MANY = 1_000_000  # rows from which on kernels pay
@@ -105,7 +106,7 @@ def _of_parquet(entry: SourceFile, options: Options, rows: int, start: int = 0) 
         if file.metadata.num_rows == 0:
             raise DataError("the file has columns but no rows.", source=entry.shown)
         coder = Coder(rows) if file.metadata.num_rows >= MANY else None
-        for batch in parquet.batches(file, rows, list(roles.values()), start):
+        for batch in parquet.batches(file, entry, rows, list(roles.values()), start):
             columns = dict(zip(batch.schema.names, batch.columns, strict=True))
             if coder is not None:
                 columns |= {n: coder.coded(columns[n]) for n in (roles["user"], roles["item"])}
@@ -116,14 +117,55 @@ def _of_parquet(entry: SourceFile, options: Options, rows: int, start: int = 0) 
 
 
 def _of_text(
-    entry: SourceFile, options: Options, blocks: int = 0, agreed: Mapping[str, Any] | None = None
+    entry: SourceFile,
+    options: Options,
+    blocks: int = 0,
+    agreed: Mapping[str, Any] | None = None,
+    encoding: str | None = None,
 ) -> Iterator[Chunk]:
+    """The chunks of a delimited file: as UTF-8, and where it turns out to be none, Latin-1."""
     dialect = dialect_of(entry, options)
+    if encoding is not None:
+        dialect = replace(dialect, encoding=encoding)
+    done: dict[str, Any] = {"blocks": blocks, "agreed": agreed}
+    ascii_so_far = True
+
+    def watched() -> Iterator[bytes]:
+        nonlocal ascii_so_far
+        for block in line_blocks(entry, dialect, TEXT_BLOCK):
+            ascii_so_far &= block.isascii()
+            yield block
+
+    try:
+        for events, read in _of_blocks(watched(), entry, dialect, options, blocks, agreed):
+            done = read
+            noted = events if encoding is None else events.noted(NOT_UTF8)
+            yield Chunk(noted, {**done, "encoding": encoding})
+    except NotUtf8 as stop:
+        other = {"utf-8": LATIN[0], LATIN[0]: LATIN[1]}.get(dialect.encoding)
+        if options.encoding is not None or other is None or not ascii_so_far:
+            raise DataError(
+                f"the file isn't all {options.encoding or dialect.encoding}: {stop}; say what it"
+                " is with encoding= (--encoding).",
+                source=entry.shown,
+            ) from None
+        # What has been read is the same in both.
+        yield from _of_text(entry, options, **done, encoding=other)
+
+
+def _of_blocks(
+    lines_of_file: Iterator[bytes],
+    entry: SourceFile,
+    dialect: Dialect,
+    options: Options,
+    blocks: int,
+    agreed: Mapping[str, Any] | None,
+) -> Iterator[Chunk]:
     roles = find_roles(dialect.names, options, entry.shown, columns=dialect.cells)
     fixed = _fixed(options, dialect, roles)
     header, lines, above = b"", 0, dialect.above
     agreement = Agreement(**agreed if agreed is not None else {})
-    for number, block in enumerate(line_blocks(entry, dialect, TEXT_BLOCK)):
+    for number, block in enumerate(lines_of_file):
         while above and block:
             # What stands above the header.
             block = block[block.index(b"\n") + 1 :] if b"\n" in block else b""

@@ -160,14 +160,22 @@ def opened_for_parts(entry: SourceFile) -> Any:
     """Open a Parquet file to be read a part at a time: Arrow would otherwise keep the bytes of all
     that was read until the file is closed.
     """
-    return _opened(entry, pre_buffer=False, buffer_size=1 << 20)
+    with _damage(entry):
+        return _opened(entry, pre_buffer=False, buffer_size=1 << 20)
 
 
-def batches(file: Any, rows: int, columns: list[str], start: int) -> Iterator[pa.RecordBatch]:
+def batches(
+    file: Any, entry: SourceFile, rows: int, columns: list[str], start: int
+) -> Iterator[pa.RecordBatch]:
     """Yield so many rows at a time of an open file, from the row ``start`` on.
 
     Row groups before it aren't read.
     """
+    with _damage(entry):
+        yield from _batches(file, rows, columns, start)
+
+
+def _batches(file: Any, rows: int, columns: list[str], start: int) -> Iterator[pa.RecordBatch]:
     ends = np.cumsum([file.metadata.row_group(n).num_rows for n in range(file.num_row_groups)])
     first = int(np.searchsorted(ends, start, "right"))
     found = file.iter_batches(rows, row_groups=range(first, len(ends)), columns=columns)

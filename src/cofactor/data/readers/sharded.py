@@ -21,7 +21,7 @@ import shutil
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, closing, contextmanager
-from dataclasses import replace
+from dataclasses import fields, replace
 from functools import partial
 from itertools import pairwise
 from pathlib import Path
@@ -359,9 +359,9 @@ class _Sharding:
 
 
 def _reading_of(options: Options) -> dict[str, Any]:
-    names = ("user", "item", "value", "time", "delimiter", "header", "encoding", "quote", "escape")
-    found = {name: getattr(options, name) for name in names}
-    return {**found, "on_bad": options.on_bad, "time_unit": options.time_unit, "now": options.now}
+    """The arguments of `read` that mean the same."""
+    own = ("keep_kinds", "rejects", "progress")
+    return {f.name: getattr(options, f.name) for f in fields(options) if f.name not in own}
 
 
 @contextmanager
