@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any
 
@@ -31,6 +32,20 @@ Delimiter = Annotated[
     ),
 ]
 Encoding = Annotated[str | None, typer.Option(help=("Text encoding: utf-8, latin-1, cp1252 ..."))]
+Kinds = Annotated[
+    str | None,
+    typer.Option(
+        metavar="KIND=WEIGHT,...",
+        help="Weights of the kinds of events: view=1,purchase=5; others are left out.",
+    ),
+]
+Header = Annotated[
+    bool | None,
+    typer.Option("--header/--no-header", help="Whether the first line names the columns."),
+]
+Quote = Annotated[
+    bool | None, typer.Option("--quote/--no-quote", help='Whether " encloses fields.')
+]
 ItemId = Annotated[str | None, typer.Option(metavar="NAME", help="The column of ids in --items.")]
 
 
@@ -46,13 +61,7 @@ class EventReading:
         str | None,
         typer.Option(metavar="FILE", help=("The file that lists skipped rows, as JSON lines.")),
     ] = None
-    kinds: Annotated[
-        str | None,
-        typer.Option(
-            metavar="KIND=WEIGHT,...",
-            help="Weights of the kinds of events: view=1,purchase=5; others are left out.",
-        ),
-    ] = None
+    kinds: Kinds = None
     time_format: TimeFormat = None
     time_unit: TimeUnit = None
     decimal: Decimal = None
@@ -70,22 +79,13 @@ class EventReading:
     ] = None
     delimiter: Delimiter = None
     encoding: Encoding = None
-    header: Annotated[
-        bool | None,
-        typer.Option("--header/--no-header", help="Whether the first line names the columns."),
-    ] = None
-    quote: Annotated[
-        bool | None, typer.Option("--quote/--no-quote", help='Whether " encloses fields.')
-    ] = None
+    header: Header = None
+    quote: Quote = None
 
     def reading(self) -> Reading:
         """Return what the runs take."""
         given = vars(self)
-        more = {name: given[name] for name in _MORE if given.get(name) is not None}
-        if "kinds" in more:
-            more["kinds"] = _weights(more["kinds"])
-        if more.get("delimiter") in ("tab", "\\t"):
-            more["delimiter"] = "\t"
+        more = how_written(given, _MORE)
         return Reading(
             columns=roles(self.columns),
             items=given.get("items"),
@@ -121,6 +121,16 @@ _MORE = (
     "header",
     "quote",
 )
+
+
+def how_written(given: Mapping[str, Any], names: Iterable[str]) -> dict[str, Any]:
+    """Return those of the options that were given, as `cofactor.read` takes them."""
+    more = {name: given[name] for name in names if given.get(name) is not None}
+    if "kinds" in more:
+        more["kinds"] = _weights(more["kinds"])
+    if more.get("delimiter") in ("tab", "\\t"):
+        more["delimiter"] = "\t"
+    return more
 
 
 def roles(words: str | None) -> dict[str, Any] | None:

@@ -75,9 +75,9 @@ class Agreement:
             self.folded.add(side)
         elif not pa.types.is_integer(_plain_type(column)) and side not in self.fractions:
             words = column.unify_dictionaries().chunk(0).dictionary if _coded(column) else column
-            hits = words.filter(pc.match_substring_regex(words.cast(pa.string()), FRACTION))
-            if len(hits):
-                self.fractions[side] = hits[0].as_py()
+            fraction = _fraction_among(words)
+            if fraction is not None:
+                self.fractions[side] = fraction
         if side in self.folded and side in self.fractions:
             raise DataError(
                 f"ids of {side} such as {self.fractions[side]!r} are texts, but in other parts all"
@@ -96,6 +96,18 @@ def some_have_commas(parts: Sequence[Events]) -> bool:
     """Return whether decimal commas were found in some of the parts and not in all with values."""
     found = {has_commas(part) for part in parts if part.values is not None}
     return len(found) > 1
+
+
+def _fraction_among(words: pa.Array | pa.ChunkedArray) -> str | None:
+    """The first id that is written like 1.1."""
+    for chunk in words.cast(pa.string()).chunks if isinstance(words, pa.ChunkedArray) else [words]:
+        text = chunk.buffers()[2]
+        # Most have no point at all, which is seen at once.
+        if text is not None and b"." in text.to_pybytes():
+            hits = chunk.filter(pc.match_substring_regex(chunk.cast(pa.string()), FRACTION))
+            if len(hits):
+                return str(hits[0].as_py())
+    return None
 
 
 def _coded(column: pa.ChunkedArray) -> bool:

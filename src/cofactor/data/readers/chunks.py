@@ -51,6 +51,7 @@ def chunks(
     rows: int,
     whole: Callable[[Any], Events],
     done: Mapping[str, Any] | None = None,
+    agreement: Agreement | None = None,
 ) -> Iterator[Chunk]:
     """Yield the events of a source in their order, a part at a time.
 
@@ -68,24 +69,35 @@ def chunks(
     done
         Of the chunk after which to continue, which came with the same ``options`` and ``rows``;
         None from the beginning.
+    agreement
+        What other sources before it were read as, which it must not contradict.
+
+    Raises
+    ------
+    DataError
+        If it contradicts them, or is damaged or empty.
     """
     done = done if done is not None else {}
+    agreement = agreement if agreement is not None else Agreement()
     path = Path(source).expanduser() if isinstance(source, (str, Path)) else None
     if path is None or not path.is_file() or is_zip(path):
-        yield from _parts(whole(source), rows, **done)
+        yield from _parts(whole(source), options, rows, agreement, **done)
         return
     entry = SourceFile(path)
     if entry.suffix in (".parquet", ".pq") or entry.head(4) == b"PAR1":
-        yield from _of_parquet(entry, options, rows, **done)
+        yield from _of_parquet(entry, options, rows, agreement, **done)
         return
     json = entry.suffix in (".json", ".jsonl", ".ndjson") or entry.head(1) in (b"{", b"[")
     if json or is_blocks(entry.head(4096)) or dialect_of(entry, options).ragged:
-        yield from _parts(whole(source), rows, **done)
+        yield from _parts(whole(source), options, rows, agreement, **done)
     else:
-        yield from _of_text(entry, options, **done)
+        yield from _of_text(entry, options, agreement, **done)
 
 
-def _parts(events: Events, rows: int, start: int = 0) -> Iterator[Chunk]:
+def _parts(
+    events: Events, options: Options, rows: int, agreement: Agreement, start: int = 0
+) -> Iterator[Chunk]:
+    agreement.add(events, decimal=options.decimal)
     for first in range(start, len(events), rows):
         span = slice(first, first + rows)
         part = replace(
@@ -99,12 +111,17 @@ def _parts(events: Events, rows: int, start: int = 0) -> Iterator[Chunk]:
         yield Chunk(part, {"start": first + rows})
 
 
-def _of_parquet(entry: SourceFile, options: Options, rows: int, start: int = 0) -> Iterator[Chunk]:
+def _of_parquet(
+    entry: SourceFile, options: Options, rows: int, agreement: Agreement, start: int = 0
+) -> Iterator[Chunk]:
     file = parquet.opened_for_parts(entry)
     roles = find_roles(file.schema_arrow.names, options, entry.shown)
     with file:
         if file.metadata.num_rows == 0:
             raise DataError("the file has columns but no rows.", source=entry.shown)
+        value = file.schema_arrow.field(roles["value"]).type if "value" in roles else None
+        # Numbers are written in neither way.
+        decimal = "." if value is not None and pa.types.is_primitive(value) else options.decimal
         coder = Coder(rows) if file.metadata.num_rows >= MANY else None
         for batch in parquet.batches(file, entry, rows, list(roles.values()), start):
             columns = dict(zip(batch.schema.names, batch.columns, strict=True))
@@ -113,59 +130,58 @@ def _of_parquet(entry: SourceFile, options: Options, rows: int, start: int = 0) 
             raw = raw_of_table(pa.table(columns), roles, options, entry.shown)
             before, start = start, start + batch.num_rows
             for events in _assembled(raw, options, before):
+                agreement.add(events, decimal=decimal)
                 yield Chunk(events, {"start": start})
 
 
 def _of_text(
     entry: SourceFile,
     options: Options,
+    agreement: Agreement,
     blocks: int = 0,
-    agreed: Mapping[str, Any] | None = None,
     encoding: str | None = None,
 ) -> Iterator[Chunk]:
     """The chunks of a delimited file: as UTF-8, and where it turns out to be none, Latin-1."""
     dialect = dialect_of(entry, options)
     if encoding is not None:
         dialect = replace(dialect, encoding=encoding)
-    done: dict[str, Any] = {"blocks": blocks, "agreed": agreed}
-    ascii_so_far = True
+    done, only_ascii = blocks, True
 
-    def watched() -> Iterator[bytes]:
-        nonlocal ascii_so_far
+    def read_blocks() -> Iterator[bytes]:
+        nonlocal only_ascii
         for block in line_blocks(entry, dialect, TEXT_BLOCK):
-            ascii_so_far &= block.isascii()
+            only_ascii &= block.isascii()
             yield block
 
     try:
-        for events, read in _of_blocks(watched(), entry, dialect, options, blocks, agreed):
-            done = read
+        for events, done in _of_blocks(read_blocks(), entry, dialect, options, agreement, blocks):
             noted = events if encoding is None else events.noted(NOT_UTF8)
-            yield Chunk(noted, {**done, "encoding": encoding})
+            yield Chunk(noted, {"blocks": done, "encoding": encoding})
     except NotUtf8 as stop:
         other = {"utf-8": LATIN[0], LATIN[0]: LATIN[1]}.get(dialect.encoding)
-        if options.encoding is not None or other is None or not ascii_so_far:
+        if options.encoding is not None or other is None or not only_ascii:
             raise DataError(
                 f"the file isn't all {options.encoding or dialect.encoding}: {stop}; say what it"
                 " is with encoding= (--encoding).",
                 source=entry.shown,
             ) from None
         # What has been read is the same in both.
-        yield from _of_text(entry, options, **done, encoding=other)
+        yield from _of_text(entry, options, agreement, done, other)
 
 
 def _of_blocks(
-    lines_of_file: Iterator[bytes],
+    file_blocks: Iterator[bytes],
     entry: SourceFile,
     dialect: Dialect,
     options: Options,
-    blocks: int,
-    agreed: Mapping[str, Any] | None,
-) -> Iterator[Chunk]:
+    agreement: Agreement,
+    first: int,
+) -> Iterator[tuple[Events, int]]:
+    """The events of each block from the ``first`` on, and how many blocks have been read."""
     roles = find_roles(dialect.names, options, entry.shown, columns=dialect.cells)
     fixed = _fixed(options, dialect, roles)
     header, lines, above = b"", 0, dialect.above
-    agreement = Agreement(**agreed if agreed is not None else {})
-    for number, block in enumerate(lines_of_file):
+    for number, block in enumerate(file_blocks):
         while above and block:
             # What stands above the header.
             block = block[block.index(b"\n") + 1 :] if b"\n" in block else b""
@@ -180,7 +196,7 @@ def _of_blocks(
         if dialect.headed and part == header:
             continue
         before, lines = lines, lines + block.count(b"\n")
-        if number < blocks:
+        if number < first:
             continue
         if agreement.commas:
             fixed = replace(fixed, decimal=",")
@@ -188,7 +204,7 @@ def _of_blocks(
         # The header that is put before a later part is no line of the file there.
         for events in _assembled(raw, fixed, max(0, before - header.count(b"\n"))):
             agreement.add(events, decimal=fixed.decimal)
-            yield Chunk(events, {"blocks": number + 1, "agreed": agreement.facts()})
+            yield events, number + 1
 
 
 def _fixed(options: Options, dialect: Dialect, roles: Mapping[str, str]) -> Options:

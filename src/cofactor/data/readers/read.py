@@ -132,11 +132,8 @@ def read(
     UnknownNameError
         If a column, a format or a dataset doesn't exist; the nearest names are offered.
     """
-    checks.choice(on_bad, "on_bad", ("error", "skip"))
     if format is not None:
         checks.choice(format, "format", FORMATS)
-    if decimal is not None:
-        checks.choice(decimal, "decimal", (",", "."))
     options = Options(
         user=user,
         item=item,

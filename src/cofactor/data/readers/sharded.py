@@ -43,6 +43,7 @@ from cofactor.data.events import Events
 from cofactor.data.ids import IdMap
 from cofactor.data.interactions import REPEATS, Interactions
 from cofactor.data.readers import items_side
+from cofactor.data.readers.agreement import Agreement
 from cofactor.data.readers.chunks import chunks
 from cofactor.data.readers.columns import Options
 from cofactor.data.readers.event_file import DealtFile, EventFile
@@ -169,6 +170,7 @@ class _Sharding:
         # As `read` does: times in the future are bad.
         now = time.time() if options.now == float("inf") else options.now
         facts = {"source": 0, "done": None, "rows": rows, "now": now, **self.kept.facts}
+        agreement = Agreement(**facts.get("agreed", {}))
         if self.kept.stage:
             self.file = EventFile(self.work / "events", facts["names"], facts["starts"])
             for side in ("users", "items"):
@@ -177,16 +179,14 @@ class _Sharding:
         whole = partial(read, **_reading_of(options))
         for number in range(facts["source"], len(sources)):
             source, done = sources[number], facts["done"]
-            for chunk in chunks(source, options, facts["rows"], whole, done):
-                if len(chunk.events):
-                    self._keep(chunk.events, numbering)
-                if self.file is not None and self.kept.is_due():
-                    self._save_read({**facts, "source": number, "done": chunk.done}, numbering)
+            for chunk in chunks(source, options, facts["rows"], whole, done, agreement):
+                self._keep(chunk.events, numbering)
+                facts.update(source=number, done=chunk.done, agreed=agreement.facts())
+                if self.kept.is_due():
+                    self._save_read(facts, numbering)
+            if facts["done"] is None:
+                raise DataError("there are no interactions in it.", source=str(source))
             facts["done"] = None
-        if self.file is None:
-            raise DataError("there are no interactions in it.", source=str(sources[0]))
-        if self.kept.is_due():
-            self._save_read({**facts, "source": len(sources)}, numbering)
 
     def _save_read(self, facts: dict[str, Any], numbering: Numbering) -> None:
         self.events.file.flush()
