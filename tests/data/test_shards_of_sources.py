@@ -17,7 +17,7 @@ from pyarrow import parquet as pq
 import cofactor
 from cofactor.base.errors import CofactorError, DataError
 from cofactor.data.interactions import Interactions
-from cofactor.data.readers import chunks, numbered_ids, read, sharded
+from cofactor.data.readers import chunks, numbered_ids, read, shard_sources, sharded
 from cofactor.data.readers.columns import Options
 
 pytest.importorskip("duckdb")
@@ -123,9 +123,6 @@ def units(unit: int) -> Callable[[Path], Any]:
 
 CASES: dict[str, tuple[Callable[[Path], Any], dict[str, Any]]] = {
     "several": (several, {}),
-    "pattern": (pattern, {}),
-    "copy": (with_a_copy, {}),
-    "partitions": (partitions, {}),
     "packed": (packed, {}),
     "kinds": (kinds, {"kinds": {"view": 1.0, "buy": 5.0}}),
     "dates": (dates, {"time": "when", "time_format": "%d/%m/%Y %H:%M"}),
@@ -134,6 +131,20 @@ CASES: dict[str, tuple[Callable[[Path], Any], dict[str, Any]]] = {
     "swapped": (several, {"user": "item_id", "item": "user_id", "time": False}),
     **{f"unit {unit}": (units(unit), {}) for unit in (10**3, 10**6, 10**9)},
 }
+
+
+# What stands for several files is never read as a whole, which may not fit into memory.
+@pytest.mark.parametrize("make", [pattern, with_a_copy, partitions])
+def test_files_of_a_pattern_or_folder_are_read_one_by_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, make: Callable[[Path], Any]
+) -> None:
+    (tmp_path / "in").mkdir()
+    source = make(tmp_path / "in")
+    whole = read(source)
+    monkeypatch.setattr(shard_sources, "read", lambda *_, **__: pytest.fail("read as a whole"))
+    made = sharded.shard([source], tmp_path / "out", memory=256 << 20)
+    assert made.fingerprint == Interactions.build(whole).fingerprint
+    assert {note for note in whole.notes if "left out" in note or "as one" in note} <= {*made.notes}
 
 
 @pytest.mark.parametrize("case", CASES)

@@ -63,7 +63,7 @@ def read_parts(
     DataError
         If one has no values or no times where the others have them.
     """
-    entries, copies = _without_copies(entries)
+    entries, copies = without_copies(entries)
     parts = [readers.events(entry, options) for entry in entries]
     if options.decimal is None and some_have_commas(parts):
         # Where one file has 4,5, the 1.000 of another is a thousand.
@@ -82,9 +82,9 @@ def read_parts(
     return replace(whole, notes=(f"{len(entries)} files read as one", *copies, *whole.notes))
 
 
-def _without_copies(entries: Sequence[SourceFile]) -> tuple[list[SourceFile], list[str]]:
-    """The files without those that are another's copy, such as a second download's ``a (1).csv``,
-    and notes on them.
+def without_copies(entries: Sequence[SourceFile]) -> tuple[list[SourceFile], list[str]]:
+    """Return the files without those that are another's copy, such as a second download's
+    ``a (1).csv``, and notes on them.
     """
     first: dict[bytes, SourceFile] = {}
     sizes = Counter(entry.packed_bytes for entry in entries)
@@ -147,14 +147,12 @@ def read_folder(place: Source, options: Options, readers: FileReaders) -> Events
     if len(entries) == 1:
         return readers.events(entries[0], options)
     found = [_kind(entry, options, readers) for entry in entries]
-    kinds = [kind for kind, _ in found]
-    tables = [entry for entry, kind in zip(entries, kinds, strict=True) if kind == "events"]
-    items, users = (
-        [entry for entry, kind in zip(entries, kinds, strict=True) if kind == which]
-        for which in ("items", "users")
+    if _is_one_table(found):
+        return read_parts(entries, options, readers, source)
+    tables, items, users = (
+        [entry for entry, (kind, _) in zip(entries, found, strict=True) if kind == which]
+        for which in ("events", "items", "users")
     )
-    if tables and len(tables) == len(entries) and len({names for _, names in found}) == 1:
-        return read_parts(tables, options, readers, source)
     known = len(tables) + len(items) + len(users) == len(entries)
     if known and len(tables) == 1 and len(items) < 2 and len(users) < 2:
         events = readers.events(tables[0], options)
@@ -172,6 +170,18 @@ def read_folder(place: Source, options: Options, readers: FileReaders) -> Events
         " with member=.",
         source=source,
     )
+
+
+def parts_of_one_table(place: Source, options: Options, readers: FileReaders) -> list[SourceFile]:
+    """Return the files of a folder that are parts of one table, in their order; none if they
+    aren't.
+    """
+    entries = sorted(data_files(place), key=_training_first)
+    return entries if _is_one_table([_kind(e, options, readers) for e in entries]) else []
+
+
+def _is_one_table(found: Sequence[tuple[str, tuple[str, ...]]]) -> bool:
+    return {kind for kind, _ in found} == {"events"} and len({names for _, names in found}) == 1
 
 
 def _training_first(entry: SourceFile) -> int:

@@ -19,10 +19,9 @@ from __future__ import annotations
 import os
 import shutil
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, closing, contextmanager
-from dataclasses import fields, replace
-from functools import partial
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -50,8 +49,7 @@ from cofactor.data.readers.event_file import DealtFile, EventFile
 from cofactor.data.readers.growing_array import GrowingArray
 from cofactor.data.readers.item_tables import read_table
 from cofactor.data.readers.numbered_ids import Numbering, coded
-from cofactor.data.readers.read import read
-from cofactor.data.readers.same_sources import key_of
+from cofactor.data.readers.shard_sources import key_of, opened
 
 LEAST_MEMORY = 256 << 20
 LEAST_ROWS, MOST_ROWS = 50_000, 1_000_000  # of a chunk
@@ -176,9 +174,9 @@ class _Sharding:
             for side in ("users", "items"):
                 numbering.restore(side)
         options = replace(options, now=facts["now"])
-        whole = partial(read, **_reading_of(options))
-        for number in range(facts["source"], len(sources)):
-            source, done = sources[number], facts["done"]
+        files, whole = opened(sources, options, self._note)
+        for number in range(facts["source"], len(files)):
+            source, done = files[number], facts["done"]
             for chunk in chunks(source, options, facts["rows"], whole, done, agreement):
                 self._keep(chunk.events, numbering)
                 facts.update(source=number, done=chunk.done, agreed=agreement.facts())
@@ -221,14 +219,15 @@ class _Sharding:
             codes, distinct = coded(columns[side])
             columns[side] = numbering.add(side, distinct)[codes]
         self.file.append(columns)
-        for note in events.notes:
-            if note not in self.notes:
-                self.notes.append(note)
+        self._note(events.notes)
         for name in ("item_table", "user_table"):
             table = getattr(events, name)
             if table is not None and name not in self.tables:
                 pq.write_table(table, self._table(name))
                 self.tables[name] = table
+
+    def _note(self, notes: Iterable[str]) -> None:
+        self.notes += [note for note in notes if note not in self.notes]
 
     @property
     def events(self) -> EventFile:
@@ -356,12 +355,6 @@ class _Sharding:
                 "fingerprint": mark,
             },
         )
-
-
-def _reading_of(options: Options) -> dict[str, Any]:
-    """The arguments of `read` that mean the same."""
-    own = ("keep_kinds", "rejects", "progress")
-    return {f.name: getattr(options, f.name) for f in fields(options) if f.name not in own}
 
 
 @contextmanager

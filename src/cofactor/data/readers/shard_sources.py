@@ -1,16 +1,43 @@
-"""What tells that sources and options are those of an earlier run."""
+"""Sources of shards: the files that they stand for, and what tells that they are the same."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import fields
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import cofactor
+from cofactor.data.events import Events
 from cofactor.data.readers.columns import Options
+from cofactor.data.readers.read import parts_of, read
 from cofactor.data.readers.sources import matched
+
+
+def opened(
+    sources: Sequence[Any], options: Options, note: Callable[[Iterable[str]], None]
+) -> tuple[list[Any], Callable[[Any], Events]]:
+    """Return what is read in chunks, one after the other, and how it is read where it can't be.
+
+    Parameters
+    ----------
+    sources
+        Those that were named: of a pattern, and of a folder of parts, each file comes alone.
+    options
+        How they are read.
+    note
+        Takes what there is to say about them.
+    """
+    files: list[Any] = []
+    for source in sources:
+        parts, notes = parts_of(source, options)
+        files += parts
+        note(notes)
+    own = ("keep_kinds", "rejects", "progress")
+    how = {f.name: getattr(options, f.name) for f in fields(options) if f.name not in own}
+    return files, partial(read, **how)
 
 
 def key_of(sources: Sequence[Any], options: Options, repeats: str) -> dict[str, Any] | None:
