@@ -21,10 +21,10 @@ import argparse
 import json
 import time
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -44,6 +44,7 @@ RESULTS = Path(__file__).parent / "results"
 VARIANTS: dict[str, tuple[str, Settings]] = {
     "als": ("biased_mf", {"solver": "als"}),
     "bpr_factor": ("latent_factor", {"loss": "bpr"}),
+    "logistic_mlp": ("mlp", {"loss": "logistic"}),
     "ials_counts": ("ials", {"confidence": "log"}),
     "ials_linear": ("ials", {"confidence": "linear"}),
 }
@@ -123,6 +124,37 @@ RATING: dict[str, list[Settings]] = {
     "mlp": [{"regularization": 0.05}, {"epochs": 5}, {"dropout": 0.3}],
     "dense_net": [{"regularization": 0.05}, {"epochs": 5}],
     "collab_fnet": [{"regularization": 0.05}, {"epochs": 5}],
+}
+# Models that are trained by gradient descent: their defaults alone, on small sets.
+NEURAL: dict[str, list[Settings]] = {
+    name: []
+    for name in (
+        "popularity",
+        "latent_factor",
+        "bpr_factor",
+        "simplex",
+        "neumf",
+        "logistic_mlp",
+        "gru4rec",
+        "transformer",
+        "two_tower",
+        "bridge",
+    )
+}
+
+
+class Kind(NamedTuple):
+    """What is measured where, and by which metric; the first model is the baseline."""
+
+    tried: dict[str, list[Settings]]
+    sets: dict[str, Callable[[], Split]]
+    metric: str
+
+
+KINDS = {
+    "ranking": Kind(RANKING, panel.RANKING, "ndcg@10"),
+    "rating": Kind(RATING, panel.RATING, "rmse"),
+    "neural": Kind(NEURAL, panel.SMALL, "ndcg@10"),
 }
 
 
@@ -292,11 +324,10 @@ def _cell(one: Regret) -> str:
 
 
 def _run(given: argparse.Namespace, ledger: Ledger) -> None:
-    ranking = given.kind == "ranking"
-    tried, sets = (RANKING, panel.RANKING) if ranking else (RATING, panel.RATING)
+    tried, sets, metric = KINDS[given.kind]
     for name in given.sets or sets:
         run = Run(seed=given.seed, threads=given.threads, progress=SILENT)
-        bench = Bench(name, sets[name](), "ndcg@10" if ranking else "rmse", run, ledger)
+        bench = Bench(name, sets[name](), metric, run, ledger)
         models = given.models or list(tried)
         for model in models:
             kind = registry.get(VARIANTS.get(model, (model, {}))[0])
@@ -318,7 +349,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--kind", choices=("ranking", "rating"), default="ranking")
+    parser.add_argument("--kind", choices=tuple(KINDS), default="ranking")
     parser.add_argument("--sets", nargs="*", default=[])
     parser.add_argument("--models", nargs="*", default=[])
     parser.add_argument("--trials", type=int, default=8)
@@ -333,8 +364,7 @@ def main() -> None:
     if not given.report:
         _run(given, ledger)
     ledger.compact()
-    ranking = given.kind == "ranking"
-    tried, sets = (RANKING, panel.RANKING) if ranking else (RATING, panel.RATING)
+    tried, sets, _ = KINDS[given.kind]
     models = list(dict.fromkeys([*tried, *given.models]))
     for part in ("validation", "test"):
         print("\n".join(report(ledger, given.sets or list(sets), models, part)))

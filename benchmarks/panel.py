@@ -87,6 +87,41 @@ def rated(kind: str, n_users: int = 1_200, n_items: int = 500, seed: int = 0) ->
     )
 
 
+def alike(n_users: int, n_items: int, share: float, seed: int = 0) -> Interactions:
+    """Users who all choose by the items' fame, so that nothing is personal."""
+    rng = np.random.default_rng(seed)
+    fame = -0.8 * np.log(rng.permutation(n_items) + 1.0)
+    sizes = np.clip(rng.poisson(share * n_items, n_users), 4, n_items // 2)
+    chosen = [np.argsort(-(fame + rng.gumbel(size=n_items)))[:size] for size in sizes]
+    users = np.repeat(np.arange(n_users), sizes)
+    return Interactions.from_rows(
+        users, np.concatenate(chosen), users=n_users, items=n_items, source="alike"
+    )
+
+
+def walked(n_users: int, n_items: int, length: float, seed: int = 0) -> Interactions:
+    """Sessions: of four events three go to one of the five items that usually follow the last one,
+    the others anywhere by fame; times are in order.
+    """
+    rng = np.random.default_rng(seed)
+    share = (rng.permutation(n_items) + 10.0) ** -0.7
+    share /= share.sum()
+    follows = rng.choice(n_items, (n_items, 5), p=share)
+    sizes = np.maximum(3, rng.poisson(length, n_users))
+    users = np.repeat(np.arange(n_users), sizes)
+    anywhere = rng.choice(n_items, len(users), p=share)
+    turn, near = rng.integers(5, size=len(users)), rng.random(len(users)) < 0.75
+    items = anywhere.copy()
+    for n in range(1, len(users)):
+        if users[n] == users[n - 1] and near[n]:
+            items[n] = follows[items[n - 1], turn[n]]
+    begin = rng.integers(0, 10_000_000, n_users)
+    times = 1_000_000_000 + begin[users] + 60 * np.arange(len(users))
+    return Interactions.from_rows(
+        users, items, times=times, users=n_users, items=n_items, source="walked"
+    )
+
+
 def real(name: str, n_users: int | None = None, *, values: bool = True) -> Interactions:
     """A local data set, or some users of it drawn at random, with the items that they have."""
     data = Interactions.build(datasets.load(name))
@@ -144,6 +179,20 @@ _RATED: dict[str, Callable[[], Interactions]] = {
     "ml-1m": partial(real, "ml-1m", 1_200),
     "own-means": partial(rated, "own-means"),
     "zeros": partial(rated, "zeros"),
+    "few-means": partial(rated, "own-means", 60, 80, seed=1),
+    "few-zeros": partial(rated, "zeros", 60, 80, seed=1),
+}
+# Where models that are trained by gradient descent take seconds.
+_SMALL: dict[str, Callable[[], Interactions]] = {
+    "thousand": lambda: simulated(100, 150, 0.067),
+    "sparse-5": lambda: simulated(4_000, 3_000, 0.0017),
+    "dense-100": lambda: simulated(1_000, 100, 0.23),
+    "wide-500": lambda: simulated(500, 100_000, 0.0005),
+    "counts": lambda: simulated(800, 500, 0.04, counts=600.0),
+    "time": lambda: simulated(1_000, 800, 0.02, drift=0.5),
+    "alike": lambda: alike(1_500, 400, 0.03),
+    "walked": lambda: walked(3_000, 800, 8.0),
+    "shop": shop,
 }
 SCALES: dict[str, tuple[float, float]] = {
     "100..500": (100.0, 0.0),
@@ -154,6 +203,10 @@ SCALES: dict[str, tuple[float, float]] = {
 RANKING: dict[str, Callable[[], Split]] = {
     name: partial(_cut, make, "time" if name in _BY_TIME else "per-user")
     for name, make in _RANKING.items()
+}
+SMALL: dict[str, Callable[[], Split]] = {
+    name: partial(_cut, make, "time" if name in _BY_TIME else "per-user")
+    for name, make in _SMALL.items()
 }
 RATING: dict[str, Callable[[], Split]] = {
     **{name: partial(_cut, make) for name, make in _RATED.items()},

@@ -831,8 +831,8 @@ class BayesianMF(_BayesianMF):
         The lowest possible rating; None: the lowest of the data.
     highest : float | None, default None
         The highest possible rating; None: the highest of the data.
-    factors : int >= 1 <= 512, default 16
-        Length of the vectors of users and items.
+    factors : int | None >= 0 <= 512, default None
+        Length of the vectors; None: 16, or 1 where held-out ratings ask for no more.
     sweeps : int >= 2 <= 100000, default 200
         Passes of the sampler over all parameters.
     burn_in : int >= 1, default 40
@@ -840,9 +840,10 @@ class BayesianMF(_BayesianMF):
     samples : int >= 1 <= 4096, default 64
         Draws kept of those after the burn-in, evenly spaced.
     likelihood : {auto, ordinal, normal}, default 'auto'
-        Ordered probit of levels, or normal; auto: levels if there are 2 to 32 of them.
-    implicit : bool, default True
-        Whether who rated what, whatever the rating, is a feature of users and items.
+        Ordered probit of levels, or normal; auto: levels, of which more than 32 are joined.
+    implicit : bool | None, default None
+        Whether who rated what, whatever the rating, is a feature of users and items; None: if
+            held-out ratings are predicted better.
     user_features : tuple[str, ...], default ()
         Columns of the profiles read as features of users.
     item_features : tuple[str, ...], default ()
@@ -860,12 +861,12 @@ class BayesianMF(_BayesianMF):
         clip_predictions: bool = True,
         lowest: float | None = None,
         highest: float | None = None,
-        factors: int = 16,
+        factors: int | None = None,
         sweeps: int = 200,
         burn_in: int = 40,
         samples: int = 64,
         likelihood: str = 'auto',
-        implicit: bool = True,
+        implicit: bool | None = None,
         user_features: tuple[str, ...] = (),
         item_features: tuple[str, ...] = (),
         dates: bool = False,

@@ -121,8 +121,15 @@ def units(unit: int) -> Callable[[Path], Any]:
     return made
 
 
+def nothing_in_one(place: Path) -> list[Path]:
+    (place / "a.csv").write_text(text(events(1)))
+    (place / "b.csv").write_text("user_id,item_id,rating,timestamp\n")
+    return [place / "a.csv", place / "b.csv"]
+
+
 CASES: dict[str, tuple[Callable[[Path], Any], dict[str, Any]]] = {
     "several": (several, {}),
+    "nothing in one": (nothing_in_one, {}),
     "packed": (packed, {}),
     "kinds": (kinds, {"kinds": {"view": 1.0, "buy": 5.0}}),
     "dates": (dates, {"time": "when", "time_format": "%d/%m/%Y %H:%M"}),
@@ -188,12 +195,6 @@ def damaged(place: Path) -> list[Path]:
     return [place / "a.parquet"]
 
 
-def nothing_in_one(place: Path) -> list[Path]:
-    (place / "a.csv").write_text(text(events(1)))
-    (place / "b.csv").write_text("user_id,item_id,rating,timestamp\n")
-    return [place / "a.csv", place / "b.csv"]
-
-
 def two_encodings(place: Path) -> list[Path]:
     lines = text(events(1)).encode() + text(events(2), header=False).encode("latin-1")
     (place / "a.csv").write_bytes(lines)
@@ -207,7 +208,6 @@ def two_encodings(place: Path) -> list[Path]:
         (decimals, r"b\.csv: .*decimal=','"),
         (cut_short, r"b\.parquet: .*no whole Parquet file"),
         (damaged, r"a\.parquet: .*no whole Parquet file"),
-        (nothing_in_one, r"b\.csv: .*no interactions"),
         (two_encodings, r"a\.csv: .*encoding="),
     ],
 )

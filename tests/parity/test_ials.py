@@ -98,6 +98,21 @@ def test_gram_matrix_is_that_of_all_rows(factors):
     )
 
 
+@pytest.mark.parametrize("shape", [(3000, 24), (9000, 7), (5, 64), (0, 3)])
+def test_weighted_squares_equal_their_plain_twin(shape):
+    rng = np.random.default_rng(2)
+    vectors = rng.standard_normal(shape).astype(np.float32)
+    weights, ridge = rng.uniform(0, 3, (2, shape[0])).astype(np.float32)
+    columns, penalty = cpu.weighted_squares(vectors, weights, ridge)
+    right_columns, right_penalty = reference.weighted_squares(vectors, weights, ridge)
+    np.testing.assert_allclose(columns, right_columns, rtol=1e-5)
+    assert penalty == pytest.approx(right_penalty, rel=1e-5)
+    with native_threads(1):
+        alone = cpu.weighted_squares(vectors, weights, ridge)
+    assert (alone[0] == columns).all()
+    assert alone[1] == penalty
+
+
 @pytest.mark.parametrize("solver", SOLVERS)
 def test_solver_touches_only_the_rows_it_is_given(solver):
     indptr, indices, weights, fixed, solved = problem("random")

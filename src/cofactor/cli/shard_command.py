@@ -71,7 +71,7 @@ def command(
     reads: Reads,
     compute: opt.ThreadOptions,
     show: opt.ShowOptions,
-    memory: Annotated[str, typer.Option(help="Memory limit: 700MB, 2GB.")] = "2GB",
+    memory: Annotated[str, typer.Option(metavar="2GB", help="Memory limit: 700MB, 2GB.")] = "2GB",
 ) -> None:
     """Shard."""
     from cofactor.data.readers.sharded import shard

@@ -19,8 +19,8 @@ from pathlib import Path
 
 import msgspec
 
-from cofactor.base import sqlite_file
-from cofactor.base.disk import sync
+from cofactor.base import checks, sqlite_file
+from cofactor.base.disk import check_regular, sync
 from cofactor.store import schema
 from cofactor.store.database import Database, Session
 from cofactor.store.exceptions import StoreError, StoreFormatError, StoreUnavailableError
@@ -81,9 +81,10 @@ def backup(
     StoreError
         If the place is taken, can't be written, or the copy isn't sound.
     """
-    target = Path(os.path.abspath(path))
-    if target.exists() and not overwrite:
+    target = checks.path(path, "path")
+    if target.exists() and not checks.boolean(overwrite, "overwrite"):
         raise StoreError(f"{target} already exists; choose another name, or give overwrite=True.")
+    check_regular(target)
     with _room(target) as room:
         _copy(store, room)
         _checked(room)
@@ -192,7 +193,7 @@ def restore(path: str | os.PathLike[str], url: str, *, overwrite: bool = False) 
     StoreError
         If the backup isn't sound, or the place is taken.
     """
-    manifest = verify(path)
+    manifest, overwrite = verify(path), checks.boolean(overwrite, "overwrite")
     database = database_of(url, StoreSettings())
     if isinstance(database, SqliteDatabase):
         _restore_file(Path(path), database, overwrite)
@@ -279,6 +280,7 @@ def _restore_file(path: Path, database: SqliteDatabase, overwrite: bool) -> None
                 f"{target} has a log beside it that belongs to no file ({leftovers[0].name}); move"
                 " it away first."
             )
+        check_regular(target)
         with _room(target) as room:
             shutil.copyfile(path, room)
             if _sha256(room) != _sha256(path):

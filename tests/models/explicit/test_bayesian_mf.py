@@ -20,7 +20,7 @@ from cofactor.models.explicit.gibbs_chain import draw_cuts
 
 N_USERS, N_ITEMS = 120, 60
 ONE = Run(threads=1, seed=3)
-SMALL = {"factors": 3, "sweeps": 120, "burn_in": 40, "samples": 40}
+SMALL = {"factors": 3, "sweeps": 120, "burn_in": 40, "samples": 40, "implicit": True}
 
 
 def drawn(seed=0, share=0.5, times=False):

@@ -14,14 +14,16 @@ from cofactor.base.errors import DataError
 from cofactor.data.events import Events
 from cofactor.data.readers import parquet
 from cofactor.data.readers.agreement import Agreement
-from cofactor.data.readers.assemble import NoRowLeftError, assemble
+from cofactor.data.readers.assemble import assemble
 from cofactor.data.readers.blocks import is_blocks
 from cofactor.data.readers.columns import Options, find_roles
-from cofactor.data.readers.delimited import NOT_UTF8, read_delimited
+from cofactor.data.readers.delimited import NOT_UTF8, read_delimited, roles_of
 from cofactor.data.readers.frames import raw_of_table
+from cofactor.data.readers.json_text import is_json
 from cofactor.data.readers.known_ids import Coder
 from cofactor.data.readers.lines import NotUtf8, line_blocks, record_end
-from cofactor.data.readers.raw import Raw
+from cofactor.data.readers.partitions import partition_of, with_partition
+from cofactor.data.readers.raw import NoRowsError, Raw
 from cofactor.data.readers.sniff import Dialect, dialect_of
 from cofactor.data.readers.source_files import HeldFile, SourceFile, is_zip
 from cofactor.data.readers.text_encoding import LATIN
@@ -75,7 +77,7 @@ def chunks(
     Raises
     ------
     DataError
-        If it contradicts them, or is damaged or empty.
+        If it contradicts them, or is damaged; where there are no rows nothing comes.
     """
     done = done if done is not None else {}
     agreement = agreement if agreement is not None else Agreement()
@@ -85,13 +87,18 @@ def chunks(
         return
     entry = SourceFile(path)
     if entry.suffix in (".parquet", ".pq") or entry.head(4) == b"PAR1":
-        yield from _of_parquet(entry, options, rows, agreement, **done)
-        return
-    json = entry.suffix in (".json", ".jsonl", ".ndjson") or entry.head(1) in (b"{", b"[")
-    if json or is_blocks(entry.head(4096)) or dialect_of(entry, options).ragged:
-        yield from _parts(whole(source), options, rows, agreement, **done)
-    else:
+        if parquet.has_plain_columns(entry):
+            yield from _of_parquet(entry, options, rows, agreement, **done)
+            return
+    elif not _is_read_whole(entry, options):
         yield from _of_text(entry, options, agreement, **done)
+        return
+    yield from _parts(whole(source), options, rows, agreement, **done)
+
+
+def _is_read_whole(entry: SourceFile, options: Options) -> bool:
+    json = entry.suffix in (".json", ".jsonl", ".ndjson") or is_json(entry.head(4096))
+    return json or is_blocks(entry.head(4096)) or dialect_of(entry, options).ragged
 
 
 def _parts(
@@ -115,22 +122,24 @@ def _of_parquet(
     entry: SourceFile, options: Options, rows: int, agreement: Agreement, start: int = 0
 ) -> Iterator[Chunk]:
     file = parquet.opened_for_parts(entry)
-    roles = find_roles(file.schema_arrow.names, options, entry.shown)
+    names, partition = file.schema_arrow.names, partition_of(entry)
+    roles = find_roles(names, options, entry.shown, partition=partition)
     with file:
-        if file.metadata.num_rows == 0:
-            raise DataError("the file has columns but no rows.", source=entry.shown)
-        value = file.schema_arrow.field(roles["value"]).type if "value" in roles else None
+        taken = [name for name in roles.values() if name in names]
+        value = roles.get("value")
         # Numbers are written in neither way.
-        decimal = "." if value is not None and pa.types.is_primitive(value) else options.decimal
+        plain = value in names and pa.types.is_primitive(file.schema_arrow.field(value).type)
         coder = Coder(rows) if file.metadata.num_rows >= MANY else None
-        for batch in parquet.batches(file, entry, rows, list(roles.values()), start):
+        for batch in parquet.batches(file, entry, rows, taken, start):
             columns = dict(zip(batch.schema.names, batch.columns, strict=True))
             if coder is not None:
-                columns |= {n: coder.coded(columns[n]) for n in (roles["user"], roles["item"])}
-            raw = raw_of_table(pa.table(columns), roles, options, entry.shown)
+                ids = columns.keys() & {roles["user"], roles["item"]}
+                columns |= {n: coder.coded(columns[n]) for n in ids}
+            table = with_partition(pa.table(columns), partition)
+            raw = raw_of_table(table, roles, options, entry.shown)
             before, start = start, start + batch.num_rows
             for events in _assembled(raw, options, before):
-                agreement.add(events, decimal=decimal)
+                agreement.add(events, decimal="." if plain else options.decimal)
                 yield Chunk(events, {"start": start})
 
 
@@ -178,7 +187,7 @@ def _of_blocks(
     first: int,
 ) -> Iterator[tuple[Events, int]]:
     """The events of each block from the ``first`` on, and how many blocks have been read."""
-    roles = find_roles(dialect.names, options, entry.shown, columns=dialect.cells)
+    roles = roles_of(entry, dialect, options)
     fixed = _fixed(options, dialect, roles)
     header, lines, above = b"", 0, dialect.above
     for number, block in enumerate(file_blocks):
@@ -229,5 +238,5 @@ def _assembled(raw: Raw, options: Options, before: int) -> Iterator[Events]:
     """
     inner = raw.locate
     raw.locate = lambda rows: [(line + before, text) for line, text in inner(rows)]
-    with suppress(NoRowLeftError):
+    with suppress(NoRowsError):
         yield assemble(raw, options)

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any
@@ -78,11 +78,25 @@ class Options:
             checks.choice(self.decimal, "decimal", (",", "."))
 
 
+# What logs keep the fields of any event in.
+_CONTAINER = re.compile(
+    r"^(?:(?:event_?|user_?)?propert(?:ies|y)|attributes|params|payload|data|body|fields|record"
+    r"|context|details|node|(?-i:Item)(?=\.\w+\.[SN]$))\.",
+    re.IGNORECASE,
+)
+
+
+_MEASURE = re.compile(r"^-\d+\.\d*[1-9]$")
+# Types that Avro and DynamoDB write around a value: {"user": {"string": "u1"}}.
+_UNION = re.compile(r"\.(?:string|int|long|float|double|S|N)$")
+
+
 @lru_cache(4096)
 def folded(name: str) -> str:
     """Return a column's name as letters without accents and digits only; ``user_id:token`` (typed
-    headers) loses its type, and ``Item #`` is a number.
+    headers) loses its type, ``properties.item`` its container, and ``Item #`` is a number.
     """
+    name = _UNION.sub("", _CONTAINER.sub("", re.sub(r"^# ?(?=\w)", "", name)))
     counted = re.sub(r"[#№]|\b[Nn][°º]", "no", re.sub(r":[^\d:]*$", "", name))
     bare = unicodedata.normalize("NFKD", counted.casefold())
     return re.sub(r"[\W_]+", "", "".join(c for c in bare if not unicodedata.combining(c)))
@@ -108,6 +122,7 @@ def find_roles(
     source: str,
     *,
     columns: Columns | None = None,
+    partition: Iterable[str] = (),
 ) -> dict[str, str]:
     """Return the column of each role that the data has; ``event`` too, where nothing else gives a
     value.
@@ -123,6 +138,8 @@ def find_roles(
     columns
         Where names say nothing (no header): the first cells of each column, by which and by whose
         order roles are reported.
+    partition
+        Columns that the folders above the file name.
 
     Raises
     ------
@@ -132,22 +149,24 @@ def find_roles(
         If a column that was given doesn't exist.
     """
     given = {role: getattr(options, role) for role in ROLES}
+    beside = [name for name in partition if name not in names]
+    names = [*names, *beside]
     roles = _given_roles(names, given, source)
     free = [role for role in ROLES if role not in roles and given[role] is not False]
     if options.kinds is not None and given["value"] is None:
         # The weights of the kinds are the values.
         free = [role for role in free if role != "value"]
     if columns is not None:
+        roles |= _by_name(beside, free, set(roles.values()))
+        free = [role for role in free if role not in roles]
         roles |= by_position(columns, free, set(roles.values()))
+        _refuse_measures(roles, columns, source)
     else:
         roles |= _by_name(names, free, set(roles.values()))
-    for role in ("user", "item"):
+    needed = ("user", "item", *(role for role in ("value", "time") if given[role] is True))
+    for role in needed:
         if role not in roles:
             raise DataError(_missing(role, names) + _wide(roles, names), source=source)
-    if (given["value"] is True and "value" not in roles) or (
-        given["time"] is True and "time" not in roles
-    ):
-        raise DataError(_missing("value" if "value" not in roles else "time", names), source=source)
     roles = {role: roles[role] for role in ROLES if role in roles}
     event = None if columns is not None else _event(names, set(roles.values()))
     if options.kinds is not None and event is None:
@@ -162,6 +181,19 @@ def find_roles(
     return roles
 
 
+def _refuse_measures(roles: Mapping[str, str], columns: Columns, source: str) -> None:
+    """Raise DataError if a column that was taken for ids by its position holds measures."""
+    for role in ("user", "item"):
+        odd = next((c for c in columns.get(roles.get(role, ""), ()) if _MEASURE.match(c)), None)
+        if odd is not None:
+            raise DataError(
+                f"without a header, {roles[role]} would be the {role}s, and {odd!r} is no id; name"
+                f" the columns ({role}=). If the table has a column for each item, write a row for"
+                " each user and item instead (pandas.melt does).",
+                source=source,
+            )
+
+
 def has_role(role: str, names: Sequence[str]) -> bool:
     """Return whether one of some names is a role's."""
     return bool(_by_name(names, [role], set()))
@@ -169,21 +201,31 @@ def has_role(role: str, names: Sequence[str]) -> bool:
 
 def _by_name(names: Sequence[str], free: Sequence[str], taken: set[str]) -> dict[str, str]:
     by_fold: dict[str, str] = {}
+    table = _common(names)
     for name in names:
         if name not in taken:
-            by_fold.setdefault(folded(name), name)
+            by_fold.setdefault(folded(name.removeprefix(table)), name)
+    if by_fold.keys() & set(EVENT):
+        # It numbers the events there.
+        by_fold.pop("eventid", None)
     roles = {}
     for role in free:
         found = next((by_fold[usual] for usual in USUAL[role] if usual in by_fold), None)
         if found is not None:
-            found = name_words.with_id(found, by_fold.values()) or found
-            roles[role] = by_fold.pop(folded(found))
+            roles[role] = name_words.with_id(found, by_fold.values()) or found
+            by_fold = {key: name for key, name in by_fold.items() if name != roles[role]}
     for role in free:
-        said = [name for name in by_fold.values() if name_words.role_of(name) == role]
+        said = [n for n in by_fold.values() if name_words.role_of(n.removeprefix(table)) == role]
         if role not in roles and said:
-            found = next((name for name in said if name_words.is_id(name)), said[0])
-            roles[role] = by_fold.pop(folded(found))
+            roles[role] = next((name for name in said if name_words.is_id(name)), said[0])
+            by_fold = {key: name for key, name in by_fold.items() if name != roles[role]}
     return roles
+
+
+def _common(names: Sequence[str]) -> str:
+    """What stands before all names: ``ratings.`` of ``ratings.user``, ``ratings.item``."""
+    table = "".join(names[0].partition(".")[:2]) if names else ""
+    return table if table.endswith(".") and all(n.startswith(table) for n in names) else ""
 
 
 def _event(names: Sequence[str], taken: set[str]) -> str | None:
@@ -245,8 +287,10 @@ def _wide(roles: Mapping[str, str], names: Sequence[str]) -> str:
 
 def _missing(role: str, names: Sequence[str]) -> str:
     close = [name for name in names if name_words.mentions(name, role)]
-    close.sort(key=lambda name: not name_words.is_id(name))
-    close += [name for usual in USUAL[role][:6] for name in nearest(usual, names, 1)]
+    if role == "item":
+        close += [name for name in names if folded(name) in ("title", "name")]
+    close.sort(key=lambda name: not (name_words.is_id(name) or folded(name) == "title"))
+    close += [name for usual in USUAL[role][:6] for name in nearest(usual, names, 1, cutoff=0.75)]
     hint = f"perhaps {role}={close[0]!r}?" if close else f"give it as {role}=NAME."
     return (
         f"no column is named like {'an' if role == 'item' else 'a'} {role}'s; the columns are"

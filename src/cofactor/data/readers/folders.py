@@ -17,6 +17,8 @@ from cofactor.data.joins import merged
 from cofactor.data.readers.agreement import Agreement, some_have_commas
 from cofactor.data.readers.columns import Options
 from cofactor.data.readers.layout import appended
+from cofactor.data.readers.partitions import partition_of
+from cofactor.data.readers.raw import NoRowsError
 from cofactor.data.readers.source_files import Source, SourceFile
 
 
@@ -64,7 +66,7 @@ def read_parts(
         If one has no values or no times where the others have them.
     """
     entries, copies = without_copies(entries)
-    parts = [readers.events(entry, options) for entry in entries]
+    entries, parts, empty = _read_all(entries, options, readers)
     if options.decimal is None and some_have_commas(parts):
         # Where one file has 4,5, the 1.000 of another is a thousand.
         if options.rejects is not None:
@@ -79,7 +81,26 @@ def read_parts(
     for part in parts:
         agreement.add(part, decimal=",")
     whole = joined(parts, source)
-    return replace(whole, notes=(f"{len(entries)} files read as one", *copies, *whole.notes))
+    one = [f"{len(entries)} files read as one"] if len(entries) > 1 else []
+    return replace(whole, notes=(*one, *copies, *empty, *whole.notes))
+
+
+def _read_all(
+    entries: Sequence[SourceFile], options: Options, readers: FileReaders
+) -> tuple[list[SourceFile], list[Events], list[str]]:
+    """The files that have rows, their events, and notes on the others: what writes tables in parts
+    also writes empty ones.
+    """
+    parts, notes, nothing = {}, [], None
+    for n, entry in enumerate(entries):
+        try:
+            parts[n] = readers.events(entry, options)
+        except NoRowsError as error:
+            nothing = error
+            notes.append(f"left out {entry.name}: {error.message}")
+    if nothing is not None and not parts:
+        raise nothing
+    return [entries[n] for n in parts], list(parts.values()), notes
 
 
 def without_copies(entries: Sequence[SourceFile]) -> tuple[list[SourceFile], list[str]]:
@@ -95,7 +116,7 @@ def without_copies(entries: Sequence[SourceFile]) -> tuple[list[SourceFile], lis
         if sizes[entry.packed_bytes] < 2 and names[entry.path.parent, entry.name] < 2:
             kept.append(entry)
             continue
-        digest = hashlib.sha256()
+        digest = hashlib.sha256(repr(sorted(partition_of(entry).items())).encode())
         for block in entry.blocks():
             digest.update(block)
         other = first.setdefault(digest.digest(), entry)
@@ -143,10 +164,20 @@ def read_folder(place: Source, options: Options, readers: FileReaders) -> Events
         If its files are neither parts of one table nor a table beside its catalogue.
     """
     entries = sorted(data_files(place), key=_training_first)
-    source = str(place.path)
+    return _of_entries(entries, options, readers, str(place.path))
+
+
+def _of_entries(
+    entries: list[SourceFile], options: Options, readers: FileReaders, source: str
+) -> Events:
     if len(entries) == 1:
         return readers.events(entries[0], options)
     found = [_kind(entry, options, readers) for entry in entries]
+    empty = [entry for entry, (kind, _) in zip(entries, found, strict=True) if kind == "empty"]
+    if empty and len(empty) < len(entries):
+        entries = [entry for entry in entries if entry not in empty]
+        events = _of_entries(entries, options, readers, source)
+        return events.noted(_left_out(empty))
     if _is_one_table(found):
         return read_parts(entries, options, readers, source)
     tables, items, users = (
@@ -172,12 +203,25 @@ def read_folder(place: Source, options: Options, readers: FileReaders) -> Events
     )
 
 
-def parts_of_one_table(place: Source, options: Options, readers: FileReaders) -> list[SourceFile]:
-    """Return the files of a folder that are parts of one table, in their order; none if they
-    aren't.
+def parts_of_one_table(
+    place: Source, options: Options, readers: FileReaders
+) -> tuple[list[SourceFile], list[str]]:
+    """Return the files of a folder that are parts of one table, in their order, and notes on the
+    others, in which there is nothing; no file if they aren't.
     """
-    entries = sorted(data_files(place), key=_training_first)
-    return entries if _is_one_table([_kind(e, options, readers) for e in entries]) else []
+    found = {
+        entry: _kind(entry, options, readers)
+        for entry in sorted(data_files(place), key=_training_first)
+    }
+    empty = [entry for entry, (kind, _) in found.items() if kind == "empty"]
+    parts = [entry for entry in found if entry not in empty]
+    if not _is_one_table([found[entry] for entry in parts]):
+        return [], []
+    return parts, [_left_out(empty)] if empty else []
+
+
+def _left_out(empty: Sequence[SourceFile]) -> str:
+    return f"left out {', '.join(entry.name for entry in empty)}: nothing in it"
 
 
 def _is_one_table(found: Sequence[tuple[str, tuple[str, ...]]]) -> bool:
@@ -193,5 +237,7 @@ def _training_first(entry: SourceFile) -> int:
 def _kind(entry: SourceFile, options: Options, readers: FileReaders) -> tuple[str, tuple[str, ...]]:
     try:
         return readers.kind(entry, options)
+    except NoRowsError:
+        return "empty", ()
     except CofactorError:
         return "other", ()

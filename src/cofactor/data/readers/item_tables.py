@@ -10,6 +10,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from cofactor.base import checks
 from cofactor.base.errors import DataError
 from cofactor.base.progress import SILENT
 from cofactor.data.catalogue import WITHOUT_ID
@@ -56,6 +57,7 @@ def read_table(
         If no column is named like an id.
     """
     if isinstance(source, (str, os.PathLike)):
+        checks.path(source, "items")
         return table_of_entry(_file(Path(source)), id_column, encoding=encoding)
     if _is_records(source):
         found, shown = table_of(source), "the records"

@@ -10,33 +10,37 @@ from collections.abc import Iterable
 
 _USER = """user users customer client kunde kunden benutzer nutzer utilisateur usuario cliente
     utente patron borrower member membership reader subscriber listener visitor buyer
-    shopper guest account adherent emprunteur abonne lecteur leser mitglied consumer contact
+    shopper guest account profile adherent emprunteur abonne lecteur leser mitglied consumer contact
     email mail"""
 _ITEM = """item items product produit produkt artikel article articulo prodotto produto sku asin
     isbn ean book livre buch bib biblio movie film song track video podcast game course
     offer material goods"""
-_VALUE = "rating ratings quantity quantite menge anzahl cantidad qty quantita quantidade note stars"
+_VALUE = (
+    "rating ratings quantity quantite menge anzahl cantidad qty quantita quantidade stars score"
+)
 _ACT = """order purchase commande achat bestellung bestell kauf checkout loan borrow borrowed
     issue issued pret emprunt ausleihe transaction event invoice facture rechnung visit play
     played view viewed listen rated review reviewed created creation sale sold paid added
-    pedido compra ordine acquisto"""
+    pedido compra ordine acquisto server collector received sent updated added
+    listened clicked streamed"""
 _ID = """id ids no nr num number numero nummer nbr code key barcode uri ref reference referenz
     identifiant identifier identificador codigo codice pseudo record hash uuid guid"""
 _TIME = "date datetime time timestamp ts datum uhrzeit zeit fecha data heure at on utc"
+_DATE = "date datum fecha data dato tarih dia jour giorno tag day дата 日期 日付 날짜"
 # What stands at the end of a compound word: Kundennr, Bestelldatum, Artikelnummer.
 _COMPOUND = re.compile(r"(?<=[^\W\d_]{4})(nr|nummer|datum)\b")
-_FILL = "de du d la le les des der the of per par per and"
+_FILL = "de du d la le les des der the of per par per and my your"
 
-USER, ITEM, VALUE, ACT, ID, TIME, FILL = (
-    frozenset(words.split()) for words in (_USER, _ITEM, _VALUE, _ACT, _ID, _TIME, _FILL)
+USER, ITEM, VALUE, ACT, ID, TIME, DATE, FILL = (
+    frozenset(words.split()) for words in (_USER, _ITEM, _VALUE, _ACT, _ID, _TIME, _DATE, _FILL)
 )
 # A number (``track no``) may count something else.
 _SURELY_ID = frozenset(("id", "sku", "code", "key", "uuid", "guid", "ean", "asin", "isbn"))
 # Words for who, what, when and how much; and the words that may stand beside them.
 _ROLES = {
-    "user": (USER, ID),
-    "item": (ITEM, ID),
-    "value": (VALUE, frozenset()),
+    "user": (USER, ID | {"name"}),
+    "item": (ITEM, ID | {"name", "title", "titel", "titre", "titulo", "titolo"}),
+    "value": (VALUE, ITEM | ACT),
     "time": (TIME, ACT),
 }
 
@@ -75,6 +79,11 @@ def with_id(name: str, others: Iterable[str]) -> str | None:
     """
     base = set(words(name))
     return next((o for o in others if base < set(words(o)) <= base | _SURELY_ID), None)
+
+
+def is_dated(name: str) -> bool:
+    """Return whether a word of a name says that it holds dates, in any language."""
+    return bool(set(words(name)) & DATE) or "date" in name.lower()
 
 
 def is_id(name: str) -> bool:

@@ -17,13 +17,17 @@ from pyarrow import parquet as pq
 from cofactor.base import memory
 from cofactor.base.errors import CofactorError, DataError
 from cofactor.base.extras import require
-from cofactor.data.readers.columns import Options, find_roles
-from cofactor.data.readers.frames import raw_of_table, raw_of_whole
+from cofactor.data.readers.columns import Options, find_roles, refuse_repeated
+from cofactor.data.readers.frames import are_numbered, raw_of_table, raw_of_whole
+from cofactor.data.readers.json_shapes import is_nested
 from cofactor.data.readers.nested_items import has_ids
-from cofactor.data.readers.raw import Raw
+from cofactor.data.readers.partitions import partition_of, with_partition
+from cofactor.data.readers.raw import NoRowsError, Raw
 from cofactor.data.readers.source_files import SMALL, SourceFile
 from cofactor.data.records import table_of_columns
 
+# How a stream of Arrow begins, a file of its own otherwise.
+STREAM = b"\xff\xff\xff\xff"
 # What a row takes in memory at the least, in each column: it may be a few bits in the file.
 _BYTES = 8
 
@@ -39,16 +43,25 @@ def read_parquet(entry: SourceFile, options: Options) -> Raw:
         If it has more rows than memory can hold.
     """
     with _damage(entry), _opened(entry) as file:
-        names = file.schema_arrow.names
-        roles = find_roles(names, options, entry.shown)
+        names, partition = file.schema_arrow.names, partition_of(entry)
+        if not _is_plain(file):
+            _check_rows(file.metadata.num_rows, len(names), entry)
+            return raw_of_whole(
+                with_partition(_valid(file.read()), partition), options, entry.shown
+            )
+        roles = find_roles(names, options, entry.shown, partition=partition)
+        for taken in roles.values():
+            refuse_repeated(names, entry.shown, taken)
         n_rows = file.metadata.num_rows
         if n_rows == 0:
-            raise DataError("the file has columns but no rows.", source=entry.shown)
+            raise NoRowsError("the file has columns but no rows.", source=entry.shown)
         _check_rows(n_rows, len(roles), entry)
         with options.progress.task(f"reading {entry.name}", n_rows) as task:
             threads = _BYTES * n_rows > SMALL
-            table = _valid(file.read(columns=list(roles.values()), use_threads=threads))
+            columns = [name for name in roles.values() if name in names]
+            table = _valid(file.read(columns=columns, use_threads=threads))
             task.advance(table.num_rows)
+        table = with_partition(table, partition)
         return raw_of_table(table, roles, options, entry.shown, names=names)
 
 
@@ -67,13 +80,16 @@ def names_of(entry: SourceFile) -> list[str]:
 
 def read_feather(entry: SourceFile, options: Options) -> Raw:
     """Read the four columns of a Feather (Arrow) file."""
-    return raw_of_whole(feather_table(entry), options, entry.shown)
+    table = with_partition(feather_table(entry), partition_of(entry))
+    return raw_of_whole(table, options, entry.shown)
 
 
 def feather_table(entry: SourceFile) -> pa.Table:
     """Read all columns of a Feather (Arrow) file."""
     with _damage(entry):
         held = entry.read(limit=1 << 32)
+        if held.startswith(STREAM):
+            return _valid(pa.ipc.open_stream(held).read_all())
         return _valid(feather.read_table(io.BytesIO(held), use_threads=len(held) > SMALL))
 
 
@@ -154,6 +170,16 @@ def _valid(table: pa.Table) -> pa.Table:
     """
     table.validate(full=True)
     return table
+
+
+def has_plain_columns(entry: SourceFile) -> bool:
+    """Return whether a file's columns have names, and none holds others."""
+    with opened_for_parts(entry) as file:
+        return _is_plain(file)
+
+
+def _is_plain(file: Any) -> bool:
+    return not are_numbered(file.schema_arrow.names) and not is_nested(file.schema_arrow)
 
 
 def opened_for_parts(entry: SourceFile) -> Any:

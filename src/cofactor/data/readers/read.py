@@ -207,6 +207,12 @@ def _events(source: Any, options: Options, **choices: str | None) -> Events:
         source = arrays.of_mapping(source)
     if frames.is_pandas(source) or frames.is_frame(source):
         return assemble(frames.read_frame(source, options), options)
+    if hasattr(source, "__array__"):
+        return _events(arrays.converted(source), options, **choices)
+    if isinstance(source, (bytes, bytearray, memoryview)) or hasattr(source, "readline"):
+        raise ArgumentError(
+            "source must be a path, '-' for standard input, or rows, not bytes or an open file."
+        )
     if isinstance(source, Iterable):
         return assemble(frames.read_tuples(source, options), options)
     raise ArgumentError(
@@ -218,13 +224,14 @@ def _events(source: Any, options: Options, **choices: str | None) -> Events:
 def _from_path(
     source: str | os.PathLike[str], options: Options, format: str | None, member: str | None
 ) -> Events:
+    checks.path(source, "source")
     if os.fspath(source) == STDIN:
         return read_entry(standard_input(), options, format)
     several = matched(os.fspath(source))
     if several is not None:
         return _from_files(several, options, format)
     path = Path(source).expanduser()
-    if not path.exists():
+    if not os.path.exists(path):  # a name that is too long is none of a file's either
         return _named(source, options)
     copy = reopened(path, options.progress)
     if copy is not None:
@@ -247,17 +254,18 @@ def parts_of(source: Any, options: Options) -> tuple[list[Any], tuple[str, ...]]
     if not isinstance(source, (str, os.PathLike)) or os.fspath(source) == STDIN:
         return [source], ()
     path = Path(source).expanduser()
+    notes: list[str] = []
     several = matched(os.fspath(source))
     if several is not None:
         entries = [SourceFile(part) for part in several if not is_debris(part.name)]
     elif path.is_dir() and layout_of(Source(path)) is None:
-        entries = parts_of_one_table(Source(path), options, _file_readers(None))
+        entries, notes = parts_of_one_table(Source(path), options, _file_readers(None))
     else:
         return [source], ()
     if len(entries) < 2:
         return [source], ()
     kept, copies = without_copies(entries)
-    return [entry.path for entry in kept], (f"{len(kept)} files read as one", *copies)
+    return [entry.path for entry in kept], (f"{len(kept)} files read as one", *copies, *notes)
 
 
 def _from_files(paths: list[Path], options: Options, format: str | None) -> Events:
@@ -285,6 +293,8 @@ def _named(source: str | os.PathLike[str], options: Options) -> Events:
     from cofactor.data import datasets
 
     text = os.fspath(source)
+    if "\n" in text:
+        raise ArgumentError("source is a text of several lines; pass the path of a file, or rows.")
     looks_like_path = (
         isinstance(source, os.PathLike)
         or "/" in text

@@ -49,6 +49,7 @@ from cofactor.data.readers.event_file import DealtFile, EventFile
 from cofactor.data.readers.growing_array import GrowingArray
 from cofactor.data.readers.item_tables import read_table
 from cofactor.data.readers.numbered_ids import Numbering, coded
+from cofactor.data.readers.raw import NoRowsError
 from cofactor.data.readers.shard_sources import key_of, opened
 
 LEAST_MEMORY = 256 << 20
@@ -175,16 +176,22 @@ class _Sharding:
                 numbering.restore(side)
         options = replace(options, now=facts["now"])
         files, whole = opened(sources, options, self._note)
+        empty = NoRowsError("there are no interactions in it.", source=str(sources[0]))
         for number in range(facts["source"], len(files)):
             source, done = files[number], facts["done"]
-            for chunk in chunks(source, options, facts["rows"], whole, done, agreement):
-                self._keep(chunk.events, numbering)
-                facts.update(source=number, done=chunk.done, agreed=agreement.facts())
-                if self.kept.is_due():
-                    self._save_read(facts, numbering)
+            try:
+                for chunk in chunks(source, options, facts["rows"], whole, done, agreement):
+                    self._keep(chunk.events, numbering)
+                    facts.update(source=number, done=chunk.done, agreed=agreement.facts())
+                    if self.kept.is_due():
+                        self._save_read(facts, numbering)
+            except NoRowsError as error:
+                empty = error
             if facts["done"] is None:
-                raise DataError("there are no interactions in it.", source=str(source))
+                self._note([f"left out {source}: no interactions in it"])
             facts["done"] = None
+        if self.file is None:
+            raise empty
 
     def _save_read(self, facts: dict[str, Any], numbering: Numbering) -> None:
         self.events.file.flush()
@@ -294,7 +301,7 @@ class _Sharding:
                 part = dealt.shard(s)
                 users, shape = part["users"] - np.int32(first), (int(end - first), n_items)
                 events = (users, part["items"], part.get("values"), part.get("times"))
-                own, keep, values = sorting.to_csr(*events, *shape, repeats, large=large)
+                own, keep, values = sorting.to_csr(*events, shape, repeats, large=large)
                 kept = slice(None) if keep is None else keep
                 rows, order = part["items"][kept], part["positions"][kept]
                 indptr[first + 1 : end + 1] = done + own[1:]

@@ -170,6 +170,44 @@ def _gram_tiles(matrix: np.ndarray, first: int, end: int, total: np.ndarray) -> 
                 add_tile(matrix, start, stop, i, j, total)
 
 
+def weighted_squares(
+    vectors: np.ndarray, weights: np.ndarray, ridge: np.ndarray
+) -> tuple[np.ndarray, float]:
+    """Return the columns' weighted sums of squares and the rows' penalty; see the reference."""
+    sums = np.zeros((DENSE_PARTS, 2, vectors.shape[1]))
+
+    def part(number: int) -> None:
+        _weighted_squares(vectors, weights, ridge, *_share(vectors, number), sums[number])
+
+    on_threads(part, DENSE_PARTS)
+    columns, penalties = sums.sum(0)
+    return columns, float(penalties.sum())
+
+
+@kernel(allocates=True)
+def _weighted_squares(
+    vectors: np.ndarray,
+    weights: np.ndarray,
+    ridge: np.ndarray,
+    first: int,
+    end: int,
+    sums: np.ndarray,
+) -> None:
+    """sums += those of some rows: of few at a time in float32, which vectorises best."""
+    f = vectors.shape[1]
+    some = np.zeros((2, f), F)
+    for start in range(first, end, DENSE_ROWS):
+        for i in range(start, min(start + DENSE_ROWS, end)):
+            for k in range(f):
+                square = vectors[i, k] * vectors[i, k]
+                some[0, k] += weights[i] * square
+                some[1, k] += ridge[i] * square
+        for k in range(f):
+            sums[0, k] += some[0, k]
+            sums[1, k] += some[1, k]
+            some[0, k] = some[1, k] = F(0)
+
+
 def giant_rows(indptr: np.ndarray) -> np.ndarray:
     """Return the rows, ascending, that hold so much of the data that one thread shouldn't have
     them alone.

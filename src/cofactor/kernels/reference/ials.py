@@ -53,6 +53,26 @@ def row_ridge(
     return out
 
 
+def weighted_squares(
+    vectors: np.ndarray, weights: np.ndarray, ridge: np.ndarray
+) -> tuple[np.ndarray, float]:
+    """Return sum_n w_n v_nk^2 of each column k, and sum_n ridge_n |v_n|^2.
+
+    Parameters
+    ----------
+    vectors
+        float32 [n, f].
+    weights, ridge
+        w and the L2 weights, float32 [n].
+
+    Returns
+    -------
+    float64 [f], and a number.
+    """
+    squares = np.square(vectors, dtype=np.float64)
+    return weights.astype(np.float64) @ squares, float(ridge @ squares.sum(1))
+
+
 def gram_basis(
     fixed: np.ndarray, unobserved_weight: float, shares: np.ndarray | None = None
 ) -> tuple[np.ndarray, np.ndarray]:

@@ -17,8 +17,10 @@ from cofactor.base.threads import native_threads
 from cofactor.data.features import FeatureSpec
 from cofactor.data.histories import Histories
 from cofactor.data.interactions import Interactions
+from cofactor.models.explicit.bayesian_shape import Shape, choose_shape, shapes
 from cofactor.models.explicit.gibbs_chain import Features, GibbsChain, Ratings
 from cofactor.models.explicit.posterior import DATE_ARRAYS, POSTERIOR_ARRAYS, Posterior
+from cofactor.models.explicit.rating_levels import JOINED, Levels
 from cofactor.models.liked import rated_csr
 from cofactor.models.rating_scale import ScaleConfig, on_scale, rating_scale
 from cofactor.models.recommender import Recommender
@@ -29,7 +31,8 @@ from cofactor.models.user_batch import InnerProduct, States, UserBatch
 if TYPE_CHECKING:
     from cofactor.data.split import Part
 
-MOST_LEVELS = 32  # distinct ratings up to which "auto" takes them for levels
+MOST_LEVELS = 256  # distinct ratings that "ordinal" takes for levels
+_TRIED_SWEEPS = 100  # of the chains that choose factors and features
 MOST_DATES = 512  # days; more are joined to so many spans with as many ratings each
 DAY = 86_400
 
@@ -37,7 +40,12 @@ DAY = 86_400
 class BayesianMFConfig(ScaleConfig):
     """Settings of `BayesianMF`."""
 
-    factors: int = setting(16, low=1, high=512, doc="Length of the vectors of users and items.")
+    factors: int | None = setting(
+        None,
+        low=0,
+        high=512,
+        doc="Length of the vectors; None: 16, or 1 where held-out ratings ask for no more.",
+    )
     sweeps: int = setting(
         200, low=2, high=100_000, doc="Passes of the sampler over all parameters."
     )
@@ -48,10 +56,14 @@ class BayesianMFConfig(ScaleConfig):
     likelihood: str = setting(
         "auto",
         choices=("auto", "ordinal", "normal"),
-        doc="Ordered probit of levels, or normal; auto: levels if there are 2 to 32 of them.",
+        doc="Ordered probit of levels, or normal; auto: levels, of which more than 32 are joined.",
     )
-    implicit: bool = setting(
-        True, doc="Whether who rated what, whatever the rating, is a feature of users and items."
+    implicit: bool | None = setting(
+        None,
+        doc=(
+            "Whether who rated what, whatever the rating, is a feature of users and items; None:"
+            " if held-out ratings are predicted better."
+        ),
     )
     user_features: tuple[str, ...] = setting(
         (), doc="Columns of the profiles read as features of users."
@@ -81,7 +93,9 @@ class BayesianMF(Recommender):
     day has a vector d too: ``b_d + p_u · d + q_i · d`` comes to the score. Every vector has a
     normal prior with the mean and precision of its group (ids, implicit, each column), which are
     drawn too. Ratings are levels of an ordered probit model, whose cuts are drawn, or normal around
-    the score after standardising, so that their scale doesn't matter.
+    the score after standardising, so that their scale doesn't matter. Of more than 32 distinct
+    ratings those near to each other make one level: vectors would explain the outliers of a
+    normal model by noise.
 
     `predict` with ``interval`` and `predict_levels` say how sure the model is. A new user's vectors
     are drawn given each kept draw of the items, with random numbers that are fixed. Scores rank by
@@ -115,21 +129,22 @@ class BayesianMF(Recommender):
     def _fit(self, data: Interactions, validation: Part | None, run: Run) -> None:
         config = self.config
         self.limits = rating_scale(config, data, type(self).__name__)
+        shape = choose_shape(shapes(config.factors, config.implicit), data, self._tried, run)
         kept = np.unique(
             np.linspace(config.burn_in, config.sweeps - 1, config.samples).round().astype(int)
         )
-        rows = data.n_users + (2 if config.implicit else 1) * data.n_items
+        rows = data.n_users + (2 if shape.implicit else 1) * data.n_items
         memory.require(
-            8 * rows * len(kept) * (config.factors + 1) + 80 * len(data),
-            what=f"bayesian_mf with {len(kept)} samples of {config.factors} factors",
+            8 * rows * len(kept) * (shape.factors + 1) + 80 * len(data),
+            what=f"bayesian_mf with {len(kept)} samples of {shape.factors} factors",
             cure="lower samples or factors",
         )
         days = self._days(data)
         self.posterior = Posterior.empty(
-            data, self._levels(data), len(kept), config.factors + 1, config.implicit, days
+            data, self._levels(data), len(kept), shape.factors + 1, shape.implicit, days
         )
         rated = [data.user_rows, data.item_rows]
-        blocks = self._blocks(data)
+        blocks = self._blocks(data, shape.implicit)
         if days is not None and data.times is not None:
             rated.append(np.searchsorted(days, data.times, side="right") - 1)
             blocks.append(Features.of(len(days), []))
@@ -142,7 +157,7 @@ class BayesianMF(Recommender):
             native_threads(run.n_threads),
         ):
             n_levels = len(self.posterior.levels)
-            chain = GibbsChain(ratings, blocks, config.factors, n_levels, generator)
+            chain = GibbsChain(ratings, blocks, shape.factors, n_levels, generator)
             for sweep, sample in enumerate(chain.sweeps(config.sweeps)):
                 at = int(np.searchsorted(kept, sweep))
                 if at < len(kept) and kept[at] == sweep:
@@ -150,16 +165,26 @@ class BayesianMF(Recommender):
                 task.advance(1)
             self.posterior.finish(data, run.generator(self.name, "fold-in"))
 
-    def _levels(self, data: Interactions) -> np.ndarray:
-        """The distinct ratings if they are taken for levels, else nothing; float32."""
-        levels = np.unique(data.weights)
-        likelihood = self.config.likelihood
-        if likelihood == "normal" or (likelihood == "auto" and not 2 <= len(levels) <= MOST_LEVELS):
-            return np.zeros(0, np.float32)
-        if not 2 <= len(levels) <= 256:
+    def _tried(self, data: Interactions, shape: Shape, run: Run) -> Recommender:
+        """Fit a shorter chain, to see what the shape is worth."""
+        sweeps = min(self.config.sweeps, _TRIED_SWEEPS)
+        short = self.config.replace(
+            **shape._asdict(), sweeps=sweeps, burn_in=min(self.config.burn_in, sweeps // 3 or 1)
+        )
+        return type(self)(short).fit(data, run=run)
+
+    def _levels(self, data: Interactions) -> Levels:
+        """The levels that ratings are taken for; none for the normal likelihood."""
+        levels, likelihood = Levels.distinct(data.weights), self.config.likelihood
+        few = len(levels.values) < 2
+        if likelihood == "normal" or (likelihood == "auto" and few):
+            return Levels.none()
+        if likelihood == "auto":
+            return levels if len(levels.values) <= JOINED else Levels.joined(data.weights)
+        if few or len(levels.values) > MOST_LEVELS:
             raise ArgumentError(
-                "bayesian_mf likelihood='ordinal' needs 2 to 256 distinct ratings, and there are"
-                f" {len(levels):,}; use 'normal'."
+                f"bayesian_mf likelihood='ordinal' needs 2 to {MOST_LEVELS} distinct ratings, and"
+                f" there are {len(levels.values):,}; use 'auto', which joins them, or 'normal'."
             )
         return levels
 
@@ -175,7 +200,7 @@ class BayesianMF(Recommender):
             days = np.unique(np.quantile(data.times, quantiles, method="lower"))
         return days.astype(np.int64)
 
-    def _blocks(self, data: Interactions) -> list[Features]:
+    def _blocks(self, data: Interactions, implicit: bool) -> list[Features]:
         """The features of users and of items: who or what was rated together, and columns."""
         of_users = (data.indptr, data.item_rows, data.n_items)
         of_items = (*data.by_item[:2], data.n_users)
@@ -184,7 +209,7 @@ class BayesianMF(Recommender):
             (of_users, data.profiles, self.config.user_features),
             (of_items, data.catalogue, self.config.item_features),
         ):
-            groups: list[Any] = [root_rows(*rated)] if self.config.implicit else []
+            groups: list[Any] = [root_rows(*rated)] if implicit else []
             groups += [FeatureSpec.fit(known, features=(c,)).transform(known) for c in columns]
             blocks.append(Features.of(len(rated[0]) - 1, groups))
         return blocks

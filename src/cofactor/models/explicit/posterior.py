@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from cofactor.data.interactions import Interactions
+from cofactor.models.explicit.rating_levels import Levels, level_of
 from cofactor.models.similarity import root_sums
 from cofactor.models.traits import ArraySpec
 
@@ -29,6 +30,7 @@ POSTERIOR_ARRAYS = {
     "alpha": ArraySpec("float64", ("draws",)),
     "inner_cuts": ArraySpec("float64", ("draws", "cuts")),
     "levels": ArraySpec("float32", ("levels",)),
+    "level_ends": ArraySpec("float32", ("levels", "2"), optional=True),
     "scale": ArraySpec("float64", ("2",)),
     "reference": ArraySpec("float32", ("pairs", "levels")),
 }
@@ -57,8 +59,8 @@ class Posterior:
         float64 [draws], the precision of ratings.
     inner_cuts
         float64 [draws, levels - 1].
-    levels
-        float32 [levels]; empty for the normal likelihood.
+    levels, level_ends
+        float32 [levels] and [levels, 2], see `Levels`; empty for the normal likelihood.
     scale
         float64 [2]: the ratings' mean and deviation; 0 and 1 with levels.
     reference
@@ -78,6 +80,7 @@ class Posterior:
     levels: np.ndarray
     scale: np.ndarray
     reference: np.ndarray
+    level_ends: np.ndarray | None = None
     date_samples: np.ndarray | None = None
     days: np.ndarray | None = None
 
@@ -85,7 +88,7 @@ class Posterior:
     def empty(
         cls,
         data: Interactions,
-        levels: np.ndarray,
+        levels: Levels,
         n_draws: int,
         width: int,
         implicit: bool,
@@ -107,10 +110,11 @@ class Posterior:
             prior_precision=one.copy(),
             noise=one.copy(),
             alpha=np.ones(n_draws),
-            inner_cuts=np.zeros((n_draws, max(len(levels) - 1, 0))),
-            levels=levels,
-            scale=np.array([0.0, 1.0] if len(levels) else scale),
-            reference=np.zeros((0, len(levels)), np.float32),
+            inner_cuts=np.zeros((n_draws, max(len(levels.values) - 1, 0))),
+            levels=levels.values,
+            level_ends=levels.ends,
+            scale=np.array([0.0, 1.0] if len(levels.values) else scale),
+            reference=np.zeros((0, len(levels.values)), np.float32),
             date_samples=None if days is None else room(len(days)),
             days=days,
         )
@@ -147,13 +151,18 @@ class Posterior:
             share = self.probabilities(states, which, data.item_rows[pairs], times)
             self.reference = share.astype(np.float32)
 
+    @property
+    def ends(self) -> np.ndarray:
+        """The lowest and the highest rating of each level, float32 [levels, 2]."""
+        # Models of older versions keep none: their levels are single ratings.
+        return np.stack([self.levels] * 2, 1) if self.level_ends is None else self.level_ends
+
     def standardised(self, ratings: np.ndarray) -> np.ndarray:
         """Return the nearest level's number, int32, or the standard score, float32."""
         if not len(self.levels):
             mean, deviation = self.scale
             return ((ratings - mean) / deviation).astype(np.float32)
-        middles = (self.levels[1:] + self.levels[:-1]) / 2
-        return np.searchsorted(middles, ratings).astype(np.int32)
+        return level_of(ratings, self.ends)
 
     @cached_property
     def item_side(self) -> tuple[np.ndarray, np.ndarray]:
@@ -224,8 +233,10 @@ class Posterior:
         if interval is None:
             return value[:, None]
         low, high = _interval(share, self._tail(interval))
-        ends = np.minimum(self.levels[low], value), np.maximum(self.levels[high], value)
-        return np.column_stack([value, *ends])
+        lows, highs = self.ends.T
+        return np.column_stack(
+            [value, np.minimum(lows[low], value), np.maximum(highs[high], value)]
+        )
 
     def _tail(self, interval: float) -> float:
         """The tail to cut at both ends, so that the mean probability of the intervals of the
