@@ -68,8 +68,11 @@ def read_delimited(entry: SourceFile, options: Options, dialect: Dialect | None 
                 f"the file isn't {options.encoding}: {stop}.", source=entry.shown
             ) from None
         raw = explode_lists(_read_latin(entry, options, dialect, roles))
-        raw.notes.append("not UTF-8, so read as Latin-1; give encoding= if it is another")
+        raw.notes.append(NOT_UTF8)
         return raw
+
+
+NOT_UTF8 = "not UTF-8, so read as Latin-1; give encoding= if it is another"
 
 
 def roles_of(entry: SourceFile, dialect: Dialect, options: Options) -> dict[str, str]:
