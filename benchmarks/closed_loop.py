@@ -205,7 +205,7 @@ class Shop:
             )
         except DataError as error:
             return structs.replace(begun, outcome="nothing_new", why=str(error), version=None)
-        events = sum(one.events - one.doubled for one in done.shares[1:])
+        events = sum(one.events - one.known for one in done.shares[1:])
         return structs.replace(begun, events=events)
 
     async def live(self, days: int) -> Outcome:

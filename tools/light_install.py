@@ -4,7 +4,8 @@ python tools/light_install.py [PYTHON]
 
 Makes a clean environment with PYTHON (the running one by default), installs this folder into it
 with a PATH that holds no compiler, and runs ``cofactor demo`` with nothing compiled before.
-Prints seconds and megabytes beside their bars, and exits with 1 if one is missed."""
+Prints seconds and megabytes beside their bars, which packages take the space, and exits with 1 if
+a bar is missed."""
 
 from __future__ import annotations
 
@@ -14,6 +15,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from importlib.metadata import Distribution, distributions
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
@@ -59,6 +61,7 @@ def measured(folder: Path, python: str) -> tuple[dict[str, float], str]:
     subprocess.run([*install, str(source)], check=True, env=env, cwd=folder)
     figures = {"install, s": time.perf_counter() - began, "install, s CPU": _cpu_seconds() - cpu}
     figures["on disk, MB"] = _megabytes(venv) - before
+    print("the largest, MB:", _largest(venv))
     (bare / "sitecustomize.py").write_text(_WATCH, encoding="utf-8")
     began, cpu = time.perf_counter(), _cpu_seconds()
     done = subprocess.run(
@@ -92,6 +95,21 @@ def _cpu_seconds() -> float:
 def _megabytes(folder: Path) -> float:
     """Disk space in MB (10^6 bytes), as files' sizes add up."""
     return sum(f.lstat().st_size for f in folder.rglob("*") if not f.is_dir()) / 1e6
+
+
+def _largest(venv: Path, count: int = 8) -> str:
+    """Return the packages that take the most, with MB, and what compiled Python takes of all."""
+    (site,) = venv.glob("lib/python*/site-packages")
+    found = distributions(path=[str(site)])
+    sizes = sorted(((_size(one), one.name) for one in found), reverse=True)
+    compiled = sum(f.stat().st_size for f in site.rglob("*.pyc")) / 1e6
+    listed = ", ".join(f"{name} {size:.1f}" for size, name in sizes[:count])
+    return f"{listed}; {compiled:.1f} of all packages are compiled Python (.pyc)"
+
+
+def _size(package: Distribution) -> float:
+    places = (Path(str(file.locate())) for file in package.files or [])
+    return sum(place.lstat().st_size for place in places if place.is_file()) / 1e6
 
 
 if __name__ == "__main__":

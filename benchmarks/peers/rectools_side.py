@@ -17,7 +17,7 @@ class SASRec(Side):
     stamps: ClassVar[list[tuple[float, float]]] = []
 
     def prepare(self) -> None:
-        """Interactions with days in place of times, as it asks for."""
+        """Interactions with seconds in place of times; days reach too far for its type."""
         import pandas as pd
         import torch
         from rectools import Columns
@@ -30,7 +30,7 @@ class SASRec(Side):
                 Columns.User: users,
                 Columns.Item: items,
                 Columns.Weight: 1,
-                Columns.Datetime: np.datetime64("2000-01-01", "D") + np.arange(len(items)),
+                Columns.Datetime: np.datetime64("2000-01-01", "s") + np.arange(len(items)),
             }
         )
         frame[Columns.Datetime] = frame[Columns.Datetime].astype("datetime64[ns]")

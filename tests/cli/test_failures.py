@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from cofactor.models.implicit.ease import EASE
+from cofactor.cli.main import Terminated, _terminated
 
 Run = Callable[..., "Ran"]  # noqa: F821  (a fixture's class)
 
@@ -139,17 +139,49 @@ def test_debug_shows_the_traceback(cofactor: Run) -> None:
         cofactor("models", "eas", "--debug")
 
 
-def test_ctrl_c_leaves_no_half_model(
+def test_signals_leave_no_half_model(
     cofactor: Run, shop_files: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def interrupted(*_: object) -> None:
-        raise KeyboardInterrupt
+    ended: list[signal.Signals] = []
+    before = signal.signal(signal.SIGTERM, _terminated)
 
-    monkeypatch.setattr(EASE, "_fit", interrupted)
-    done = cofactor("train", shop_files / "events.csv", "--model", "ease", "--out", tmp_path / "m")
-    assert done.code == 1
-    assert "interrupted; nothing was saved" in done.err
+    def end_in_the_middle(written: Path) -> None:
+        assert len(list(written.parent.iterdir())) > 3
+        os.kill(os.getpid(), ended[-1])
+
+    monkeypatch.setattr("cofactor.artifact.save.sync", end_in_the_middle)
+    words = ("train", shop_files / "events.csv", "--model", "ease", "--out", tmp_path / "m")
+    try:
+        ended.append(signal.SIGINT)
+        done = cofactor(*words)
+        assert done.code == 130
+        assert done.err.endswith("interrupted; nothing was saved.\n")
+        ended.append(signal.SIGTERM)
+        with pytest.raises(Terminated):
+            cofactor(*words)
+    finally:
+        signal.signal(signal.SIGTERM, before)
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("ended", [KeyboardInterrupt, Terminated])
+def test_a_signal_that_a_compiled_module_swallowed_is_still_one(
+    ended: type[BaseException], cofactor: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def swallowed(*_: object) -> None:
+        try:
+            raise ended
+        except BaseException as error:
+            raise ImportError("Encountered an error while initializing the extension.") from error
+
+    monkeypatch.setattr("cofactor.cli.main._command", swallowed)
+    if ended is Terminated:
+        with pytest.raises(Terminated):
+            cofactor("models")
+    else:
+        done = cofactor("models")
+        assert done.code == 130
+        assert "interrupted; nothing was saved" in done.err
 
 
 def test_a_killed_training_leaves_no_model_in_place(shop_files: Path, tmp_path: Path) -> None:

@@ -6,6 +6,8 @@ from __future__ import annotations
 
 import hashlib
 import io
+import ssl
+import sys
 import threading
 import zipfile
 from collections.abc import Iterator
@@ -14,6 +16,7 @@ from dataclasses import replace
 from functools import cache
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from urllib.error import URLError
 
 import numpy as np
 import pytest
@@ -214,10 +217,14 @@ def test_every_dataset_says_what_it_is() -> None:
 
 class _Files(BaseHTTPRequestHandler):
     content: bytes = b""
+    missing = 0
 
     def do_GET(self) -> None:
+        if not self.content:
+            self.send_error(404)
+            return
         self.send_response(200)
-        self.send_header("Content-Length", str(len(self.content)))
+        self.send_header("Content-Length", str(len(self.content) + self.missing))
         self.end_headers()
         self.wfile.write(self.content)
 
@@ -226,8 +233,8 @@ class _Files(BaseHTTPRequestHandler):
 
 
 @contextmanager
-def serving(content: bytes) -> Iterator[str]:
-    handler = type("_Served", (_Files,), {"content": content})
+def serving(content: bytes, missing: int = 0) -> Iterator[str]:
+    handler = type("_Served", (_Files,), {"content": content, "missing": missing})
     server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
     thread = threading.Thread(target=server.serve_forever)
     thread.start()
@@ -290,6 +297,53 @@ def test_refused_connection_is_one_clear_sentence(tmp_path: Path) -> None:
     ):
         fetch_files(offered(url), tmp_path)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_download_that_breaks_off_is_not_taken_for_the_whole(tmp_path: Path) -> None:
+    with (
+        serving(zipped(), missing=5) as url,
+        pytest.raises(DownloadError, match=r"couldn't be fetched .*5 more expected.*try again"),
+    ):
+        fetch_files(offered(url), tmp_path)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_download_that_is_gone_is_told_with_the_status(tmp_path: Path) -> None:
+    with serving(b"") as url, pytest.raises(DownloadError, match="HTTP Error 404: Not Found"):
+        fetch_files(offered(url), tmp_path)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_unverifiable_certificate_says_what_a_mac_needs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refused(*args: object, **kwargs: object) -> None:
+        raise URLError(ssl.SSLCertVerificationError("unable to get local issuer certificate"))
+
+    monkeypatch.setattr(sys.modules[fetch_files.__module__], "urlopen", refused)
+    with pytest.raises(DownloadError, match=r"Install Certificates\.command"):
+        fetch_files(offered("https://localhost/ratings.zip"), tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("platform", "variables", "expected"),
+    [
+        ("linux", {}, ".cache/cofactor/datasets"),
+        ("linux", {"XDG_CACHE_HOME": "/c"}, "/c/cofactor/datasets"),
+        ("darwin", {}, "Library/Caches/cofactor/datasets"),
+        ("win32", {"LOCALAPPDATA": "/l"}, "/l/cofactor/cofactor/Cache/datasets"),
+        ("linux", {"COFACTOR_CACHE": "/own"}, "/own"),
+    ],
+)
+def test_downloads_go_to_the_platform_s_cache_folder(
+    platform: str, variables: dict[str, str], expected: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("COFACTOR_CACHE", "XDG_CACHE_HOME", "LOCALAPPDATA"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setattr("sys.platform", platform)
+    assert datasets.cache_folder() == Path.home() / expected
 
 
 def test_dataset_without_downloads_says_where_it_is_described(tmp_path: Path) -> None:

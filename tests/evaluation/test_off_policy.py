@@ -65,6 +65,16 @@ def test_a_users_lists_are_one_observation() -> None:
         estimate(one._replace(groups=np.zeros(3, np.int64)), "ips")
 
 
+@pytest.mark.parametrize("level", [0.9, 0.99])
+def test_the_interval_of_a_list_a_user_is_students(level: float) -> None:
+    from scipy import stats
+
+    terms = (cascade_weights(small()) * small().rewards).sum(axis=1)
+    right = stats.ttest_1samp(terms, 0.0).confidence_interval(level)
+    found = estimate(small(), "ips", level=level)
+    assert (found.low, found.high) == pytest.approx(tuple(right))
+
+
 def test_intervals_cover_the_truth() -> None:
     # The full run is benchmarks/off_policy.py.
     covered: dict[str, list[bool]] = {}

@@ -36,9 +36,9 @@ EXPORTS = (
         name="names that are no role's are refused, not taken for a row",
         origin="a report",
         files={
-            "a.csv": "visitor name,thing bought\n" + "".join(f"{u},{i}\n" for u, i in _KINDS),
+            "a.csv": "visited by,thing bought\n" + "".join(f"{u},{i}\n" for u, i in _KINDS),
         },
-        error="perhaps user='visitor name'",
+        error="no column is named like a user's; the columns are 'visited by'",
     ),
     Case(
         name="people without a header stay rows",

@@ -55,6 +55,71 @@ def test_skipped_rows_are_listed(tmp_path: Path, capsys: pytest.CaptureFixture[s
     rejects = tmp_path / "rejects.jsonl"
     described(capsys, path, "--on-bad", "skip", "--rejects", str(rejects))
     assert [json.loads(line)["line"] for line in rejects.read_text().splitlines()] == [3]
+    # They hold what people did, also where others could read such a file until now.
+    rejects.chmod(0o644)
+    described(capsys, path, "--on-bad", "skip", "--rejects", str(rejects))
+    assert rejects.stat().st_mode & 0o777 == 0o600
+
+
+@pytest.mark.parametrize("text", ["user,item\nu1,a\n", '{"source": "web", "user": 1, "item": 2}\n'])
+def test_rejected_rows_replace_no_file_that_holds_something_else(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], text: str
+) -> None:
+    path = written(tmp_path, text, "a.jsonl" if text[0] == "{" else "a.csv")
+    (tmp_path / "link").symlink_to(path)
+    store = f"sqlite:///{tmp_path}/e.db"
+    for name in (path, str(tmp_path / "link"), str(tmp_path), str(tmp_path / "no" / "r.jsonl")):
+        rejects = ("--on-bad", "skip", "--rejects", name)
+        assert main(["describe", path, *rejects]) == 1
+        assert main(["events", "import", store, path, *rejects]) == 1
+        error = capsys.readouterr().err
+        words = ("holds something other than rejected rows", "can't be written")
+        assert sum(map(error.count, words)) == 2
+        assert Path(path).read_text() == text
+    assert not (tmp_path / "e.db").exists()
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        (("--set", "factors=2", "--set", "factors=3"), "IALS factors is given twice"),
+        (("--columns", "user=user,user=item"), "--columns gives user twice"),
+        (("--kinds", "view=1,view=2"), "--kinds gives view twice"),
+        (("--items", ""), "items must name a file or a folder, not ''"),
+    ],
+)
+def test_what_is_given_twice_or_empty_is_not_guessed(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], words: tuple[str, ...], sentence: str
+) -> None:
+    source = written(tmp_path, "user,item,event\nu1,a,view\nu2,b,view\n")
+    train = ("train", source, "--model", "ials", "--out", str(tmp_path / "m"))
+    assert main([*train, *words]) == 1
+    assert sentence in capsys.readouterr().err
+
+
+def test_outputs_replace_no_file_that_holds_something_else(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    text = "user,item,rank\n" + "".join(f"u{n % 9},i{n * 7 % 11},{n}\n" for n in range(60))
+    source, model = written(tmp_path, text), str(tmp_path / "m")
+    others = [written(tmp_path, '{"rank": 1}\n', "a.jsonl"), written(tmp_path, "PAR1", "a.parquet")]
+    train = ("train", source, "--model", "popularity", "--out", model, "-q")
+    assert main([*train]) == 0
+    for name in (source, *others):
+        assert main(["recommend", model, "--all-users", "--out", name, "-q"]) == 1
+        assert "holds something other than recommendations" in capsys.readouterr().err
+    compare = ("compare", source, "--models", "popularity,bias", "--report")
+    for name in (source, str(tmp_path / "m" / "manifest.json")):
+        assert main([*compare, name, "-q"]) == 1
+        assert "holds something other than a page" in capsys.readouterr().err
+    assert Path(source).read_text() == text
+    # What was written before is replaced.
+    for end in ("csv", "jsonl", "parquet"):
+        for _ in range(2):
+            lists = str(tmp_path / f"lists.{end}")
+            assert main(["recommend", model, "--all-users", "--out", lists, "-q"]) == 0
+    for _ in range(2):
+        assert main([*compare, str(tmp_path / "r.html"), "-q"]) == 0
 
 
 @pytest.mark.parametrize(

@@ -7,12 +7,16 @@ from pathlib import Path
 import pytest
 
 from field.case import Case, assert_case
+from field.dialects import DIALECTS
+from field.documents import DOCUMENTS
 from field.exports import EXPORTS
 from field.foreign import FOREIGN
 from field.frames import FRAMES
 from field.ids import IDS
 from field.layouts import LAYOUTS
+from field.nested import NESTED
 from field.numbers import NUMBERS
+from field.parts import PARTS
 from field.text import TEXT
 from field.times import TIMES
 from field.tools import TOOLS
@@ -21,7 +25,7 @@ from field.writings import WRITINGS
 
 CASES = (
     *(*TEXT, *LAYOUTS, *IDS, *TIMES, *NUMBERS, *FRAMES, *EXPORTS, *TOOLS, *FOREIGN),
-    *(*WRITINGS, *TYPED),
+    *(*WRITINGS, *TYPED, *DOCUMENTS, *PARTS, *NESTED, *DIALECTS),
 )
 
 

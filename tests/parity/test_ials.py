@@ -13,6 +13,7 @@ from cofactor.kernels.cpu.ials_cg import solve_cg as cpu_cg
 from cofactor.kernels.cpu.ials_direct import solve_direct as cpu_direct
 from cofactor.kernels.cpu.ials_subspace import solve_subspace as cpu_subspace
 from cofactor.kernels.reference import ials as reference
+from cofactor.kernels.reference.ials_cg import RowSystems
 from cofactor.kernels.reference.ials_cg import solve_cg as reference_cg
 from cofactor.kernels.reference.ials_direct import solve_direct as reference_direct
 from cofactor.kernels.reference.ials_subspace import solve_subspace as reference_subspace
@@ -81,8 +82,9 @@ def test_solver_equals_its_plain_twin(case, solver):
     fast, slow, extra = SOLVERS[solver]
     extra = tuple(min(size, fixed.shape[1]) for size in extra) if "subspace" in solver else extra
     ours, truth = solved.copy(), solved.copy()
-    assert fast(indptr, indices, weights, fixed, diagonal, ridge, rows, ours, *extra) == -1
-    assert slow(indptr, indices, weights, fixed, diagonal, ridge, rows, truth, *extra) == -1
+    systems = RowSystems(indptr, indices, weights, fixed, diagonal, ridge)
+    assert fast(systems, rows, ours, *extra) == -1
+    assert slow(systems, rows, truth, *extra) == -1
     np.testing.assert_allclose(ours, truth, atol=2e-5)
     assert not ours[np.diff(indptr) == 0].any()
 
@@ -98,13 +100,33 @@ def test_gram_matrix_is_that_of_all_rows(factors):
     )
 
 
+@pytest.mark.parametrize("shape", [(3000, 24), (9000, 7), (5, 64), (0, 3)])
+def test_weighted_squares_equal_their_plain_twin(shape):
+    rng = np.random.default_rng(2)
+    vectors = rng.standard_normal(shape).astype(np.float32)
+    weights, ridge = rng.uniform(0, 3, (2, shape[0])).astype(np.float32)
+    columns, penalty = cpu.weighted_squares(vectors, weights, ridge)
+    right_columns, right_penalty = reference.weighted_squares(vectors, weights, ridge)
+    np.testing.assert_allclose(columns, right_columns, rtol=1e-5)
+    assert penalty == pytest.approx(right_penalty, rel=1e-5)
+    with native_threads(1):
+        alone = cpu.weighted_squares(vectors, weights, ridge)
+    assert (alone[0] == columns).all()
+    assert alone[1] == penalty
+
+
 @pytest.mark.parametrize("solver", SOLVERS)
 def test_solver_touches_only_the_rows_it_is_given(solver):
     indptr, indices, weights, fixed, solved = problem("random")
     before = solved.copy()
     fast, _, extra = SOLVERS[solver]
     diagonal, ridge = np.ones(fixed.shape[1], np.float32), np.ones(len(solved), np.float32)
-    fast(indptr, indices, weights, fixed, diagonal, ridge, np.array([4, 17]), solved, *extra)
+    fast(
+        RowSystems(indptr, indices, weights, fixed, diagonal, ridge),
+        np.array([4, 17]),
+        solved,
+        *extra,
+    )
     changed = np.flatnonzero((solved != before).any(axis=1))
     assert changed.tolist() == [4, 17]
 
@@ -114,21 +136,11 @@ def test_solver_gives_the_same_bits_for_any_thread_count(solver):
     indptr, indices, weights, fixed, solved = problem("random")
     fast, _, extra = SOLVERS[solver]
     diagonal, ridge = np.ones(fixed.shape[1], np.float32), np.ones(len(solved), np.float32)
-    results = []
+    systems, results = RowSystems(indptr, indices, weights, fixed, diagonal, ridge), []
     for threads in (1, 2):
         out = solved.copy()
         with native_threads(threads):
-            fast(
-                indptr,
-                indices,
-                weights,
-                fixed,
-                diagonal,
-                ridge,
-                np.arange(len(solved)),
-                out,
-                *extra,
-            )
+            fast(systems, np.arange(len(solved)), out, *extra)
         results.append(out)
     assert np.array_equal(*results)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -51,6 +52,21 @@ def test_a_store_is_filled_counted_exported_backed_up_and_restored(
     assert run(capsys, "restore", tmp_path / "b.db", f"sqlite:///{tmp_path}/again.db")[0] == 0
     with open_store(f"sqlite:///{tmp_path}/again.db") as store:
         assert store.counts().events == 20
+
+
+def test_a_table_is_read_as_train_reads_it(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    url, packed = f"sqlite:///{tmp_path}/events.db", tmp_path / "export.zip"
+    with zipfile.ZipFile(packed, "w") as archive:
+        archive.writestr("a.txt", '1;"one\n2;two\n')
+        archive.writestr("notes.txt", "nothing to read\n")
+    reading = ("--member", "a.txt", "--no-header", "--no-quote", "--format", "delimited")
+    code, out, err = run(capsys, "import", url, packed, *reading, "-q")
+    assert (code, err) == (0, "")
+    assert "2 lines: 2 stored" in out
+    with open_store(url) as store:
+        assert {event.item_id for event in store.events()} == {'"one', "two"}
 
 
 def test_refused_lines_are_shown_and_listed(

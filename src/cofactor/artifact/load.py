@@ -14,6 +14,7 @@ import numpy as np
 
 from cofactor.artifact import format as fmt
 from cofactor.artifact.mapped import mapped_tensors
+from cofactor.base import checks
 from cofactor.base.errors import ArtifactError, CofactorError, MissingExtraError, UnknownNameError
 from cofactor.data.histories import Histories
 from cofactor.data.interactions import Interactions
@@ -58,7 +59,7 @@ def inspect(path: str | os.PathLike[str]) -> fmt.Manifest:
     ArtifactError
         If there is no model, or its manifest is damaged or of another format.
     """
-    folder = Path(os.path.abspath(path))
+    folder = checks.path(path, "path")
     return _of_one_moment(folder, lambda: fmt.read_manifest(folder))
 
 
@@ -84,7 +85,7 @@ def load(path: str | os.PathLike[str], *, mapped: bool = False) -> Recommender:
         If a file is missing, cut off or changed, or an array has a wrong name, dtype, shape, a
         number out of its bounds or a NaN; it says which.
     """
-    folder = Path(os.path.abspath(path))
+    folder, mapped = checks.path(path, "path"), checks.boolean(mapped, "mapped")
     return _of_one_moment(folder, lambda: _loaded(folder, mapped))
 
 

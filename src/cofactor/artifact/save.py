@@ -21,6 +21,7 @@ import pyarrow.parquet as pq
 from cofactor.artifact import format as fmt
 from cofactor.artifact.card import CARD, card_of, limits_of
 from cofactor.artifact.versions import library_versions
+from cofactor.base import checks
 from cofactor.base.disk import exchange, is_full, room_beside, sync
 from cofactor.base.errors import ArtifactError
 from cofactor.data.catalogue import Catalogue
@@ -107,15 +108,17 @@ def check_target(path: str | os.PathLike[str], *, overwrite: bool = False) -> Pa
     ArtifactError
         If the place is taken, or its parent folder can't be written.
     """
-    target = Path(os.path.abspath(path))
-    if target.exists() or target.is_symlink():
-        if not (target / fmt.MANIFEST).is_file():
-            raise ArtifactError(f"{target} exists and isn't a saved model; choose another place.")
-        if not overwrite:
-            raise ArtifactError(
-                f"{target} holds a model already; choose another place, or give overwrite=True."
-            )
+    target, overwrite = checks.path(path, "path"), checks.boolean(overwrite, "overwrite")
     try:
+        if target.exists() or target.is_symlink():
+            if not (target / fmt.MANIFEST).is_file():
+                raise ArtifactError(
+                    f"{target} exists and isn't a saved model; choose another place."
+                )
+            if not overwrite:
+                raise ArtifactError(
+                    f"{target} holds a model already; choose another place, or give overwrite=True."
+                )
         target.parent.mkdir(parents=True, exist_ok=True)
         probe = tempfile.mkdtemp(prefix=f".{target.name}-", dir=target.parent)
         os.rmdir(probe)

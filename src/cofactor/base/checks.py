@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import math
 import operator
+import os
 from collections.abc import Iterable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -89,6 +91,23 @@ def rows(value: Any, name: str, count: int) -> np.ndarray:
         bad = array[(array < 0) | (array >= count)][0]
         raise ArgumentError(f"{name} must be rows in 0..{count - 1}, not {bad}.")
     return array.astype(np.int32, copy=False)
+
+
+def path(value: object, name: str) -> Path:
+    """Return ``value`` as an absolute path, ``~`` as the home; raise ArgumentError if it can name
+    no file or folder.
+
+    An empty text, often a variable of the shell that isn't set, is not the current folder."""
+    text = os.fspath(value) if isinstance(value, os.PathLike) else value
+    if not isinstance(text, str) or not text or "\0" in text:
+        raise ArgumentError(f"{name} must name a file or a folder, not {_described(value)}.")
+    try:
+        return Path(os.path.abspath(os.path.expanduser(text)))
+    except FileNotFoundError:
+        raise ArgumentError(
+            f"{name}: {text} can't be found, since the current folder was deleted; change to one"
+            " that is there."
+        ) from None
 
 
 def _range(

@@ -9,12 +9,12 @@ from collections.abc import Iterable
 from cofactor.base.errors import UnknownNameError
 
 
-def nearest(name: str, known: Iterable[str], count: int = 3) -> list[str]:
+def nearest(name: str, known: Iterable[str], count: int = 3, cutoff: float = 0.5) -> list[str]:
     """Return up to ``count`` of the ``known`` names that are closest to ``name``, the closest
-    first.
+    first; ``cutoff`` is the least share of what they have in common.
     """
     by_fold = {k.casefold(): k for k in known} if len(str(name)) <= 200 else {}
-    hits = difflib.get_close_matches(str(name).casefold(), by_fold, n=count, cutoff=0.5)
+    hits = difflib.get_close_matches(str(name).casefold(), by_fold, n=count, cutoff=cutoff)
     return [by_fold[h] for h in hits]
 
 

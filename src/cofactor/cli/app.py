@@ -15,7 +15,7 @@ import typer
 from typer.core import TyperCommand, TyperGroup
 
 from cofactor.cli.groups import expanded
-from cofactor.cli.streams import ReaderGone
+from cofactor.cli.streams import Interrupted, ReaderGone
 
 
 def _at_the_end(command: Any, option: Any) -> Any:
@@ -27,6 +27,12 @@ def _at_the_end(command: Any, option: Any) -> Any:
 
 
 class _Command(TyperCommand):
+    def __init__(self, *given: Any, **named: Any) -> None:
+        super().__init__(*given, **named)
+        for one in self.params:
+            if one.param_type_name == "argument":  # its name says it; not also "<list[str]>"
+                one.display_type_rich = lambda ctx: None  # type: ignore[attr-defined]
+
     def get_help_option(self, ctx: Any) -> Any:
         return _at_the_end(self, super().get_help_option(ctx))
 
@@ -75,12 +81,10 @@ def _interruptible(command: Callable[..., None], said: str) -> Callable[..., Non
 
     @functools.wraps(command)
     def guarded(*words: Any, **options: Any) -> None:
-        from cofactor.base.errors import CofactorError
-
         try:
             command(*words, **options)
         except KeyboardInterrupt:
-            raise CofactorError(said) from None
+            raise Interrupted(said) from None
         except BrokenPipeError:
             raise ReaderGone from None
 

@@ -13,12 +13,16 @@ import typer
 from cofactor.cli import options as opt
 from cofactor.cli.output import Output
 
+Action = Annotated[str, typer.Argument(metavar="list|show|fetch|verify", help="What to do.")]
+Name = Annotated[
+    str | None, typer.Argument(metavar="NAME", help="A dataset's name, as list shows it.")
+]
 _ACTIONS = ("list", "show", "fetch", "verify")
 
 
 def command(
-    action: Annotated[str, typer.Argument(metavar="list|show|fetch|verify")] = "list",
-    name: Annotated[str | None, typer.Argument(metavar="NAME")] = None,
+    action: Action = "list",
+    name: Name = None,
     json: opt.Json = False,
     quiet: opt.Quiet = False,
 ) -> None:

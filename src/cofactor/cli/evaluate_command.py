@@ -21,10 +21,11 @@ class Measurement:
     groups: Annotated[
         str | None,
         typer.Option(
+            metavar="warm|count",
             help=(
                 "Also metrics by groups of items: warm (with training"
                 " interactions or without), count (by their number)."
-            )
+            ),
         ),
     ] = None
 

@@ -17,7 +17,11 @@ from cofactor.cli.reading import (
     Decimal,
     Delimiter,
     Encoding,
+    Format,
+    Header,
     ItemId,
+    Member,
+    Quote,
     TimeFormat,
     TimeUnit,
     roles,
@@ -48,16 +52,21 @@ class ImportOptions:
     kind: Annotated[
         str | None,
         typer.Option(
+            metavar="KIND",
             help="From a table: the kind of the events; by default its column of kinds, or rating,"
-            " or view."
+            " or view.",
         ),
     ] = None
     columns: opt.Columns = None
     time_format: TimeFormat = None
     time_unit: TimeUnit = None
     decimal: Decimal = None
+    format: Format = None
+    member: Member = None
     delimiter: Delimiter = None
     encoding: Encoding = None
+    header: Header = None
+    quote: Quote = None
     item_id: ItemId = None
     on_bad: opt.OnBad = "error"
     rejects: Annotated[
@@ -185,6 +194,7 @@ def restore(path: Backup, url: Url, show: opt.ShowOptions, overwrite: Overwrite 
 
 
 def _import(output: Output, url: str, source: str, given: ImportOptions) -> None:
+    from cofactor.data.readers.rejects import Rejects
     from cofactor.store import import_events, import_items
     from cofactor.store.beside import open_beside
 
@@ -197,6 +207,8 @@ def _import(output: Output, url: str, source: str, given: ImportOptions) -> None
     as_table = not own_format or bool(reading) or given.item_id is not None
     if given.kind is not None and not given.items:
         as_table = True
+    if given.rejects is not None:
+        Rejects(given.rejects)  # refused now rather than after the work
     with open_beside(url) as store:
         if not as_table:
             done = (import_items if given.items else import_events)(
@@ -208,15 +220,15 @@ def _import(output: Output, url: str, source: str, given: ImportOptions) -> None
             done = _import_table(output, store, source, given, reading)
     _print_imported(output, done)
     if given.rejects is not None:
-        # A reader of events has listed there already what it skipped.
-        _list_rejects(given.rejects, done, "ab" if as_table and not given.items else "wb")
+        _list_rejects(given.rejects, done)
     _emit_imported(output, done)
 
 
 def _reading(given: ImportOptions) -> dict[str, Any]:
     """What the reader gets to know of the file."""
-    names = ("time_format", "time_unit", "decimal", "delimiter", "encoding")
-    options = {name: getattr(given, name) for name in names if getattr(given, name) is not None}
+    names = ("time_format", "time_unit", "decimal", "format", "member", "delimiter", "encoding")
+    said = {name: getattr(given, name) for name in (*names, "header", "quote")}
+    options = {name: value for name, value in said.items() if value is not None}
     if options.get("delimiter") in ("tab", "\\t"):
         options["delimiter"] = "\t"
     return options | (roles(given.columns) or {})
@@ -253,13 +265,14 @@ def _import_catalogue(output: Output, store: Store, source: str, given: ImportOp
     return import_catalogue(store, table, source, on_bad=given.on_bad, progress=output.progress)
 
 
-def _list_rejects(path: str, done: Imported, mode: str) -> None:
+def _list_rejects(path: str, done: Imported) -> None:
+    """List what the store refused, behind what a reader skipped."""
     import msgspec
 
     lines = (
         msgspec.json.encode({"line": line, "reason": why}) + b"\n" for line, why in done.rejects
     )
-    with Path(path).open(mode) as stream:
+    with Path(path).open("ab") as stream:
         stream.writelines(lines)
 
 

@@ -25,7 +25,10 @@ if TYPE_CHECKING:
 Served = Annotated[
     str, typer.Argument(metavar="DIR", help="The folder of versions that is served.")
 ]
-Name = Annotated[str | None, typer.Option(help="The experiment; by default the latest that runs.")]
+Name = Annotated[
+    str | None,
+    typer.Option(metavar="NAME", help="The experiment; by default the latest that runs."),
+]
 StoreUrl = Annotated[
     str | None,
     typer.Option(metavar="URL", help="The service's events; by default the file beside DIR."),
@@ -36,7 +39,7 @@ StoreUrl = Annotated[
 class StartOptions:
     """Experiment."""
 
-    name: Annotated[str, typer.Option(help="What it is called from now on.")]
+    name: Annotated[str, typer.Option(metavar="NAME", help="A name of your choice.")]
     arms: Annotated[
         str,
         typer.Option(
@@ -50,7 +53,8 @@ class StartOptions:
     kind: Annotated[
         str,
         typer.Option(
-            help="ab, interleave (lists of both arms) or shadow (the second arm isn't shown)."
+            metavar="ab|interleave|shadow",
+            help="Two versions side by side, lists of both, or a second arm that isn't shown.",
         ),
     ] = "ab"
     rewards: Annotated[
@@ -61,10 +65,16 @@ class StartOptions:
         ),
     ] = "*=1"
     window: Annotated[
-        str, typer.Option(help="How long after a list an event counts for it: 30m, 6h, 1d.")
+        str,
+        typer.Option(
+            metavar="1d", help="How long after a list an event counts for it: 30m, 6h, 1d."
+        ),
     ] = "1d"
     horizon: Annotated[
-        str, typer.Option(help="How long after their first list a user's lists count: 7d.")
+        str,
+        typer.Option(
+            metavar="7d", help="How long after their first list a user's lists count: 7d."
+        ),
     ] = "7d"
 
 

@@ -63,7 +63,7 @@ def expanded(command: Callable[..., None]) -> Callable[..., None]:
         command(*words, **rest, **made)
 
     # Arguments first, since Python wants parameters without a default before the others.
-    parameters = [one.replace(annotation=_bare_flag(one.annotation)) for one in parameters]
+    parameters = [one.replace(annotation=_with_value(one.annotation)) for one in parameters]
     ordered = sorted(parameters, key=lambda one: one.default is not _EMPTY)
     flat.__signature__ = inspect.Signature(ordered)  # type: ignore[attr-defined]
     flat.__annotations__ = {one.name: one.annotation for one in ordered}
@@ -104,11 +104,16 @@ def _under(kind: Any, heading: str) -> Any:
     return _with(kind, rich_help_panel=heading)
 
 
-def _bare_flag(kind: Any) -> Any:
-    """The option's type; a flag without the "<bool>" behind it, as it takes no value."""
-    annotated = typing.get_origin(kind) is Annotated
-    is_flag = annotated and typing.get_args(kind)[0] in (bool, bool | None)
-    return _with(kind, metavar="") if is_flag else kind
+def _with_value(kind: Any) -> Any:
+    """The option's type with a word for its value in the help, instead of Python's "<str>"; none
+    for a flag.
+    """
+    if typing.get_origin(kind) is not Annotated:
+        return kind
+    plain = typing.get_args(kind)[0]
+    types = {plain, *typing.get_args(plain)}
+    words = {bool: "", int: "N", float: "NUMBER"}
+    return _with(kind, metavar=next((words[one] for one in words if one in types), "TEXT"))
 
 
 def _with(kind: Any, **more: str) -> Any:

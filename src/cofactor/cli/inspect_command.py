@@ -1,4 +1,6 @@
-"""Show a saved model's facts, without loading its arrays."""
+"""Show what a saved model is: settings, data, measurements, model card.
+
+Its arrays aren't loaded."""
 
 from __future__ import annotations
 

@@ -2,15 +2,20 @@
 code.
 
 Exit codes: 0 it worked, 1 it failed (one sentence on stderr; ``--debug`` shows the traceback), 2 it
-was called wrongly. Only the command that is asked for is imported, and the help of ``cofactor``
+was called wrongly, 130 it was ended by Ctrl-C. SIGTERM ends it as it ends other programs, once what
+it was writing is gone. Only the command that is asked for is imported, and the help of ``cofactor``
 itself imports nothing: it answers at once."""
 
 from __future__ import annotations
 
 import errno
 import os
+import signal
 import sys
 from collections.abc import Sequence
+from typing import Any
+
+INTERRUPTED = 130  # what shells show for a program that Ctrl-C ended
 
 # Name -> what it does, in the order of the help. Each is a module of this package (see ``app``).
 COMMANDS: dict[str, str] = {
@@ -52,7 +57,7 @@ EXAMPLES: dict[str, str] = {
     "curve": "cofactor curve purchases.csv --model feature_ials --items catalogue.csv",
     "compare": "cofactor compare purchases.csv --models ease,ials,big=ials:factors=256",
     "tune": "cofactor tune purchases.csv --model ials --budget 10m --out study.db",
-    "runs": "cofactor runs compare runs last 20260131",
+    "runs": "cofactor runs show runs last",
     "recommend": "cofactor recommend shop-model --user 4711 --explain",
     "similar": "cofactor similar shop-model --item B-204",
     "serve": "cofactor serve shop-model --port 8000",
@@ -70,16 +75,25 @@ EXAMPLES: dict[str, str] = {
 }
 
 
+class Terminated(BaseException):
+    """SIGTERM: whoever holds something half written removes it, as after Ctrl-C."""
+
+
 def run() -> None:
     """Run the command line and exit; the entry point of the ``cofactor`` script."""
     from cofactor.cli.streams import prepare, reread_arguments
 
     reread_arguments()
     prepare(json="--json" in sys.argv)
+    if signal.getsignal(signal.SIGTERM) is signal.SIG_DFL:
+        signal.signal(signal.SIGTERM, _terminated)
     code = 0
     try:
         code = main(sys.argv[1:])
         sys.stdout.flush()
+    except Terminated:
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+        os.kill(os.getpid(), signal.SIGTERM)
     except BrokenPipeError:
         code = _silenced()
     except OSError as error:  # the disk that the output goes to is full
@@ -90,8 +104,12 @@ def run() -> None:
     sys.exit(code)
 
 
+def _terminated(*_: Any) -> None:
+    raise Terminated
+
+
 def main(arguments: Sequence[str]) -> int:
-    """Run one command and return its exit code: 0, 1 or 2."""
+    """Run one command and return its exit code: 0, 1, 2 or 130."""
     words = list(arguments)
     if not words or words[0] in ("--help", "-h", "help"):
         print(_help())
@@ -110,7 +128,7 @@ def main(arguments: Sequence[str]) -> int:
 
 def _run(name: str, words: list[str], debug: bool) -> int:
     from cofactor.base.errors import CofactorError
-    from cofactor.cli.streams import ReaderGone
+    from cofactor.cli.streams import Interrupted, ReaderGone
 
     try:
         _command(name, words)
@@ -118,22 +136,41 @@ def _run(name: str, words: list[str], debug: bool) -> int:
         return done.code if isinstance(done.code, int) else 0
     except ReaderGone:
         return _silenced()
-    except KeyboardInterrupt:
-        print("cofactor: interrupted; nothing was saved.", file=sys.stderr)
-        return 1
-    except (CofactorError, OSError, MemoryError) as error:
-        if debug:
-            raise
-        _print_error(_sentence(error))
-        return 1
+    except (KeyboardInterrupt, Interrupted) as error:
+        return _interrupted(str(error))
     except Exception as error:
+        if signal_behind(error) is Terminated:
+            raise Terminated from error
+        if signal_behind(error) is KeyboardInterrupt:
+            return _interrupted()
         if debug:
             raise
-        from cofactor.cli.streams import report
+        if isinstance(error, (CofactorError, OSError, MemoryError)):
+            _print_error(_sentence(error))
+        else:
+            from cofactor.cli.streams import report
 
-        _print_error(report(error, name))
+            _print_error(report(error, name))
         return 1
     return 0
+
+
+def signal_behind(error: BaseException | None) -> type[BaseException] | None:
+    """Return the signal that an error comes from, if any: a compiled module that is interrupted
+    while it is loaded says only that it couldn't be.
+    """
+    seen: set[int] = set()
+    while error is not None and id(error) not in seen:
+        seen.add(id(error))
+        if isinstance(error, (KeyboardInterrupt, Terminated)):
+            return type(error)
+        error = error.__cause__ or error.__context__
+    return None
+
+
+def _interrupted(said: str = "") -> int:
+    _print_error(said or "interrupted; nothing was saved.")
+    return INTERRUPTED
 
 
 def _print_error(sentence: str) -> None:
@@ -159,14 +196,15 @@ def _silenced() -> int:
 def _sentence(error: BaseException) -> str:
     import re
 
+    from cofactor.cli.streams import printable
     from cofactor.cli.words import sentence_of
 
     if isinstance(error, MemoryError) and not str(error):
         return "out of memory; use fewer factors, a smaller batch, or a machine with more memory."
     if isinstance(error, OSError) and error.errno == errno.ENOSPC and error.filename is None:
         return f"the output can't be written: {error.strerror}."
-    from cofactor.cli.streams import printable
-
+    if isinstance(error, OSError) and isinstance(error.filename, str) and error.strerror:
+        return printable(f"{error.filename}: {error.strerror}.")
     said = sentence_of(error)
     # A place in a filter keeps its caret below it.
     place = re.search(r"\n  (.*)\n( *)\^$", said)

@@ -45,12 +45,17 @@ class AttributionOptions:
         typer.Option(metavar="KIND=WORTH,...", help="What an event is worth, as for experiment."),
     ] = "*=1"
     window: Annotated[
-        str, typer.Option(help="How long after a list an event counts for it: 30m, 6h, 1d.")
+        str,
+        typer.Option(
+            metavar="1d", help="How long after a list an event counts for it: 30m, 6h, 1d."
+        ),
     ] = "1d"
     experiment: Annotated[
         str | None, typer.Option(metavar="NAME", help="Only the lists of one experiment.")
     ] = None
-    arm: Annotated[str | None, typer.Option(help="Only the lists of one arm.")] = None
+    arm: Annotated[
+        str | None, typer.Option(metavar="VERSION", help="Only the lists of one arm.")
+    ] = None
 
 
 def command(

@@ -49,10 +49,11 @@ Items = Annotated[
 Repeats = Annotated[
     str,
     typer.Option(
+        metavar="HOW",
         help=(
             "How to merge several events of a user with an item: last, sum, mean or max; keep"
-            " merges none, for models of order."
-        )
+            " merges none, for sequence models."
+        ),
     ),
 ]
 MinValue = Annotated[
@@ -62,7 +63,10 @@ MinValue = Annotated[
 Core = Annotated[
     int, typer.Option(help="Keep only users and items with at least this many interactions.")
 ]
-OnBad = Annotated[str, typer.Option(help="Lines that can't be read: error, or skip (counted).")]
+OnBad = Annotated[
+    str,
+    typer.Option(metavar="error|skip", help="What to do with lines that can't be read."),
+]
 KeepImpressions = Annotated[
     str | None,
     typer.Option(metavar="90d", help="Delete logged lists that are older (s, m, h, d)."),
@@ -74,6 +78,7 @@ How = Annotated[
     str,
     typer.Option(
         "--split",
+        metavar="HOW",
         help=(
             "How to split off the test part: per-user, time, random, leave-last, sessions, next,"
             " users, items."
@@ -92,7 +97,8 @@ Validation = Annotated[
 Seed = Annotated[int, typer.Option(help="Seed of all random numbers.")]
 Threads = Annotated[int, typer.Option(help="Number of threads; 0 means all cores.")]
 Device = Annotated[
-    str, typer.Option(help="Device of PyTorch models: auto, cpu, cuda, cuda:1, mps.")
+    str,
+    typer.Option(metavar="DEVICE", help="Device of PyTorch models: auto, cpu, cuda, cuda:1, mps."),
 ]
 Metrics = Annotated[
     str | None,
@@ -196,9 +202,10 @@ class SettingOptions:
 class ModelOptions(SettingOptions):
     """Model."""
 
-    model: Annotated[str, typer.Option(help="The model's name; `cofactor models` lists them.")] = (
-        field(kw_only=True)
-    )
+    model: Annotated[
+        str,
+        typer.Option(metavar="NAME", help="The model's name; `cofactor models` lists them."),
+    ] = field(kw_only=True)
 
 
 @dataclass(frozen=True)
@@ -208,7 +215,8 @@ class AnyModelOptions(SettingOptions):
     model: Annotated[
         str,
         typer.Option(
-            help="The model's name (`cofactor models` lists them); auto tries them and chooses."
+            metavar="NAME",
+            help="The model's name (`cofactor models` lists them); auto tries them and chooses.",
         ),
     ] = "auto"
 

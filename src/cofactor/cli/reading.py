@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any
 
@@ -19,7 +20,12 @@ TimeFormat = Annotated[
     str | None,
     typer.Option(metavar="FORMAT", help="Format of times: '%d/%m/%Y %H:%M'."),
 ]
-TimeUnit = Annotated[str | None, typer.Option(help="Unit of numeric times: s, ms, us or ns.")]
+TimeUnit = Annotated[
+    str | None,
+    typer.Option(
+        metavar="s|ms|us|ns", help="Unit of numeric times; detected by default, by their size."
+    ),
+]
 Decimal = Annotated[
     str | None,
     typer.Option(metavar=", or .", help=("The decimal mark; the other one separates thousands.")),
@@ -30,7 +36,41 @@ Delimiter = Annotated[
         metavar="TEXT", help=("Delimiter of fields: ';', tab, '::' ...; detected by default.")
     ),
 ]
-Encoding = Annotated[str | None, typer.Option(help=("Text encoding: utf-8, latin-1, cp1252 ..."))]
+Kinds = Annotated[
+    str | None,
+    typer.Option(
+        metavar="KIND=WEIGHT,...",
+        help="Weights of the kinds of events: view=1,purchase=5; others are left out.",
+    ),
+]
+Encoding = Annotated[
+    str | None,
+    typer.Option(
+        metavar="NAME", help="Text encoding: utf-8, latin-1, cp1252 ...; detected by default."
+    ),
+]
+Format = Annotated[
+    str | None,
+    typer.Option(
+        metavar="FORMAT",
+        help="delimited, jsonl, parquet, feather, excel, lists or blocks; detected by default.",
+    ),
+]
+Member = Annotated[
+    str | None,
+    typer.Option(metavar="NAME", help="Which file of a folder or an archive to read."),
+]
+Header = Annotated[
+    bool | None,
+    typer.Option(
+        "--header/--no-header",
+        help="Whether the first line names the columns; detected by default.",
+    ),
+]
+Quote = Annotated[
+    bool | None,
+    typer.Option("--quote/--no-quote", help='Whether " encloses fields; by default, it does.'),
+]
 ItemId = Annotated[str | None, typer.Option(metavar="NAME", help="The column of ids in --items.")]
 
 
@@ -46,46 +86,21 @@ class EventReading:
         str | None,
         typer.Option(metavar="FILE", help=("The file that lists skipped rows, as JSON lines.")),
     ] = None
-    kinds: Annotated[
-        str | None,
-        typer.Option(
-            metavar="KIND=WEIGHT,...",
-            help="Weights of the kinds of events: view=1,purchase=5; others are left out.",
-        ),
-    ] = None
+    kinds: Kinds = None
     time_format: TimeFormat = None
     time_unit: TimeUnit = None
     decimal: Decimal = None
-    format: Annotated[
-        str | None,
-        typer.Option(
-            help=(
-                "delimited, jsonl, parquet, feather, excel, lists or blocks; detected by default."
-            )
-        ),
-    ] = None
-    member: Annotated[
-        str | None,
-        typer.Option(metavar="NAME", help="Which file of a folder or an archive to read."),
-    ] = None
+    format: Format = None
+    member: Member = None
     delimiter: Delimiter = None
     encoding: Encoding = None
-    header: Annotated[
-        bool | None,
-        typer.Option("--header/--no-header", help="Whether the first line names the columns."),
-    ] = None
-    quote: Annotated[
-        bool | None, typer.Option("--quote/--no-quote", help='Whether " encloses fields.')
-    ] = None
+    header: Header = None
+    quote: Quote = None
 
     def reading(self) -> Reading:
         """Return what the runs take."""
         given = vars(self)
-        more = {name: given[name] for name in _MORE if given.get(name) is not None}
-        if "kinds" in more:
-            more["kinds"] = _weights(more["kinds"])
-        if more.get("delimiter") in ("tab", "\\t"):
-            more["delimiter"] = "\t"
+        more = how_written(given, _MORE)
         return Reading(
             columns=roles(self.columns),
             items=given.get("items"),
@@ -123,6 +138,16 @@ _MORE = (
 )
 
 
+def how_written(given: Mapping[str, Any], names: Iterable[str]) -> dict[str, Any]:
+    """Return those of the options that were given, as `cofactor.read` takes them."""
+    more = {name: given[name] for name in names if given.get(name) is not None}
+    if "kinds" in more:
+        more["kinds"] = _weights(more["kinds"])
+    if more.get("delimiter") in ("tab", "\\t"):
+        more["delimiter"] = "\t"
+    return more
+
+
 def roles(words: str | None) -> dict[str, Any] | None:
     """Return ``user=uid,item=sku`` as a mapping; ``time=`` with nothing behind it leaves times out.
 
@@ -154,10 +179,12 @@ def _weights(words: str) -> dict[str, float]:
 
 
 def _pairs(words: str, option: str, form: str) -> list[tuple[str, str]]:
-    pairs = []
+    pairs: list[tuple[str, str]] = []
     for word in words.split(","):
         name, equals, value = word.partition("=")
         if not equals:
             raise ArgumentError(f"{option} must be written {form},{form}, not {word!r}.")
+        if name.strip() in dict(pairs):
+            raise ArgumentError(f"{option} gives {name.strip()} twice: {words!r}.")
         pairs.append((name.strip(), value.strip()))
     return pairs

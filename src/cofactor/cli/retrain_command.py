@@ -1,8 +1,8 @@
 """Train a saved model again on its own training data and on what came since.
 
 The model knows its training data, its catalogue, its settings and how its sources were read; what
-it was trained on already is left out. Without a SOURCE the event stores that it was trained on are
-read on, or else the one that `cofactor serve` keeps beside the folder."""
+it was trained on already is left out. Without a SOURCE, new events come from the event stores that
+it was trained on, or else from the one that `cofactor serve` keeps beside the folder."""
 
 from __future__ import annotations
 
@@ -36,7 +36,9 @@ class Start:
     ] = None
     forget: Annotated[
         list[str] | None,
-        typer.Option(metavar="ID", help="A user whose old interactions are left out; may repeat."),
+        typer.Option(
+            metavar="ID", help="A user whose old interactions are left out; may be repeated."
+        ),
     ] = None
 
     def model(self) -> Path:
@@ -83,7 +85,7 @@ class Draws:
     """Computation."""
 
     seed: Annotated[
-        int | None, typer.Option(help="Every random draw follows from it; by default the model's.")
+        int | None, typer.Option(help="Seed of all random numbers; by default the model's.")
     ] = None
 
 

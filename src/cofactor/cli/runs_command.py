@@ -19,9 +19,11 @@ _RUNS = {"list": 0, "show": 1, "compare": 2}
 
 
 def command(
-    action: Annotated[str, typer.Argument(metavar="list|show|compare")],
+    action: Annotated[str, typer.Argument(metavar="list|show|compare", help="What to do.")],
     folder: Annotated[str, typer.Argument(metavar="DIR", help="The folder of --runs.")],
-    names: Annotated[list[str] | None, typer.Argument(metavar="RUN")] = None,
+    names: Annotated[
+        list[str] | None, typer.Argument(metavar="RUN", help="One run for show, two for compare.")
+    ] = None,
     json: opt.Json = False,
 ) -> None:
     """List, show or compare."""

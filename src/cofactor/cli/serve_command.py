@@ -30,7 +30,10 @@ class Listening:
     """Listening."""
 
     host: Annotated[
-        str, typer.Option(help="Where to listen; beyond this machine only with --keys.")
+        str,
+        typer.Option(
+            metavar="ADDRESS", help="Where to listen; beyond this machine only with --keys."
+        ),
     ] = "127.0.0.1"
     port: Annotated[int, typer.Option(help="The port; 0 takes a free one.")] = 8000
     allow_host: Annotated[

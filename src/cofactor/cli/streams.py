@@ -86,3 +86,7 @@ class ReaderGone(Exception):
     """Who read our output has gone (``cofactor ... | head``): not our failure, and nobody to
     tell.
     """
+
+
+class Interrupted(Exception):
+    """Ctrl-C in a command; says what became of its work."""

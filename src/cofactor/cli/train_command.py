@@ -76,7 +76,9 @@ class FirstTraining(TrainingOptions):
 
     out: Annotated[
         str | None,
-        typer.Option(metavar="DIR", help="The folder to save to; else SOURCE-model, here."),
+        typer.Option(
+            metavar="DIR", help="The folder to save to; by default SOURCE-model in the current one."
+        ),
     ] = None
     budget: Annotated[
         str, typer.Option(metavar="10m", help="Time for the search of auto: 90s, 10m, 2h.")

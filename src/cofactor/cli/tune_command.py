@@ -29,14 +29,16 @@ class SearchOptions:
     """Search."""
 
     trials: Annotated[
-        int, typer.Option(help="How many settings are tried, with those in --out already.")
+        int, typer.Option(help="How many settings are tried, including those in --out.")
     ] = 50
     budget: Annotated[
         str | None, typer.Option(metavar="10m", help="Time for the search: 90s, 10m, 2h.")
     ] = None
     metric: Annotated[
         str | None,
-        typer.Option(metavar="NAME", help="What to search for; else ndcg@10, or rmse for ratings."),
+        typer.Option(
+            metavar="NAME", help="The metric to optimise; by default ndcg@10, or rmse for ratings."
+        ),
     ] = None
     seeds: Annotated[int, typer.Option(help="Fits in each trial, each from another seed.")] = 1
     search: Annotated[
@@ -48,7 +50,9 @@ class SearchOptions:
     ] = None
     out: Annotated[
         str | None,
-        typer.Option(metavar="STUDY.db", help="The file of the study; if there, it goes on."),
+        typer.Option(
+            metavar="STUDY.db", help="The file of the study; one that exists is continued."
+        ),
     ] = None
 
     def space(self) -> dict[str, Search]:

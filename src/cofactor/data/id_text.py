@@ -32,6 +32,8 @@ _NOBODY = (
     "00000000-0000-0000-0000-000000000000",
 )
 _MONGO = re.compile(r"""^ObjectId\(\s*["']?([0-9a-fA-F]{24})["']?\s*\)$""")
+# An object as Python writes it.
+_PY_MAPPING = re.compile(r"^\{\s*'[^']*'\s*:")
 _WRAPPED = ("$oid", "$numberLong", "$numberInt", "$uuid")
 _FLOAT = r"^-?(?:0|[1-9][0-9]{0,18})\.0+$"
 # How the note ends that says so.
@@ -94,6 +96,11 @@ def clean(words: pa.Array) -> Cleaned:
         notes.append(f'{_ids(quoted)} taken out of ="..."')
         trimmed = _stripped(pc.replace_substring_regex(trimmed, _FORMULA, r"\1"))
     trimmed, nested = _unwrapped(_without_missing(trimmed), notes)
+    # Neither C nor PostgreSQL has texts with a zero byte.
+    zeros = pc.match_substring(trimmed, "\x00").fill_null(False)
+    if pc.any(zeros).as_py():
+        nested = nested | np.asarray(zeros)
+        trimmed = pc.if_else(zeros, pa.scalar(None, pa.string()), trimmed)
     found = _folded(trimmed, notes)
     distinct = pc.unique(found.drop_null())
     plain = pc.utf8_normalize(distinct, "NFKC")
@@ -191,6 +198,8 @@ def clean_one(text: str) -> str | None:
     text = formula[1].strip(_EDGES) if formula else text
     if text in _MISSING:
         return None
+    if "\x00" in text:
+        return None
     held = text[:1] in "{[" and text[-1:] in "}]"
     return _inner(text) if held or text.startswith("ObjectId(") else text
 
@@ -231,7 +240,7 @@ def _inner(text: str) -> str | None:
     try:
         value = json.loads(text)
     except (ValueError, RecursionError):
-        return text if len(text) < 4096 else None
+        return text if len(text) < 4096 and not _PY_MAPPING.match(text) else None
     if isinstance(value, dict) and len(value) == 1:
         name, held = next(iter(value.items()))
         if name in _WRAPPED and isinstance(held, (str, int)) and not isinstance(held, bool):

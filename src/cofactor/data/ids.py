@@ -124,9 +124,7 @@ class IdMap:
 
         An integer is looked up among string ids as its decimal text, and a decimal text among int64
         ids as its number, so that what was typed on a command line finds what a file held."""
-        queries = (
-            ids if isinstance(ids, (pa.Array, pa.ChunkedArray, np.ndarray)) else list(_each(ids))
-        )
+        queries = _queries(ids)
         if len(queries) == 0:
             return np.zeros(0, np.int32)
         if self.kind == "int64":
@@ -176,11 +174,7 @@ class IdMap:
         UnknownIdError
             If any isn't in the map; the first five are named.
         """
-        queries = (
-            list(_each(ids))
-            if not isinstance(ids, (pa.Array, pa.ChunkedArray, np.ndarray))
-            else ids
-        )
+        queries = _queries(ids)
         rows = self.find(queries)
         if (rows < 0).any():
             unknown = [_python(queries[int(n)]) for n in np.flatnonzero(rows < 0)]
@@ -262,9 +256,7 @@ def as_ids(ids: Any) -> pa.Array:
     """Return one id or several, of any container, as an Arrow array of int64 or string, in the
     order given.
     """
-    return _plain(
-        ids if isinstance(ids, (pa.Array, pa.ChunkedArray, np.ndarray)) else list(_each(ids))
-    )
+    return _plain(_queries(ids))
 
 
 def wire_id(value: int | str) -> int | str:
@@ -291,10 +283,15 @@ def _used(column: Any) -> Any:
     return unified.chunk(0).dictionary.filter(pa.array(occurs))
 
 
-def _each(ids: Any) -> Iterable[Any]:
-    if isinstance(ids, (str, bytes)) or not isinstance(ids, Iterable):
-        return (ids,)
-    return ids
+def _queries(ids: Any) -> Any:
+    """One id or several as an array, or as a list."""
+    if isinstance(ids, (pa.Array, pa.ChunkedArray)):
+        return ids
+    if isinstance(ids, np.ndarray):
+        if ids.ndim > 1:
+            raise ArgumentError(f"ids must be a list, not an array of shape {ids.shape}.")
+        return ids.reshape(-1)
+    return [ids] if isinstance(ids, (str, bytes)) or not isinstance(ids, Iterable) else list(ids)
 
 
 def _python(value: Any) -> Any:

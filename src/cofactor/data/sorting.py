@@ -20,8 +20,7 @@ def to_csr(
     item_rows: np.ndarray,
     values: np.ndarray | None,
     times: np.ndarray | None,
-    n_users: int,
-    n_items: int,
+    shape: tuple[int, int],
     repeats: str,
     *,
     large: bool = False,
@@ -34,8 +33,8 @@ def to_csr(
         int32 [n].
     values, times
         float32 and int64 [n], or None.
-    n_users, n_items
-        How many rows there are.
+    shape
+        How many users and items there are.
     repeats
         ``"last"``, ``"sum"``, ``"mean"``, ``"max"``: the value of a pair that repeats.
     large
@@ -52,6 +51,7 @@ def to_csr(
         float32 [n_pairs], or None where there are no values and no repeats to count. Where ``keep``
         is None these are the values themselves.
     """
+    n_users, n_items = shape
     if large or len(user_rows) >= LARGE:
         return _large(user_rows, item_rows, values, times, n_users, repeats)
     pairs = user_rows.astype(np.int64) * n_items + item_rows
@@ -92,7 +92,7 @@ def columns(
     """Return the columns of `Interactions` by name, from checked events and the numbers of users
     and items; see `to_csr`. What is large and sorted already shares its arrays.
     """
-    indptr, keep, merged = to_csr(user_rows, item_rows, values, times, *shape, repeats)
+    indptr, keep, merged = to_csr(user_rows, item_rows, values, times, shape, repeats)
     n_repeats = 0 if keep is None else len(user_rows) - len(keep)
     if keep is not None:
         item_rows, times = item_rows[keep], None if times is None else times[keep]

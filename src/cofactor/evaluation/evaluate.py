@@ -10,7 +10,6 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from cofactor.base import checks
-from cofactor.base.errors import ArgumentError
 from cofactor.base.offsets import offsets
 from cofactor.base.run import Run
 from cofactor.data.split import Part, Split
@@ -101,10 +100,12 @@ def evaluate(
         If nothing can be measured: no user has a true item that may be recommended, or the items
         are others.
     """
-    part = _part_of(split)
+    part = protocol.measured_part(split)
     checks.real(confidence, "confidence", above=0, below=1)
     checks.integer(resamples, "resamples", low=0)
     checks.integer(memory_limit, "memory_limit", low=1)
+    exclude_seen = checks.boolean(exclude_seen, "exclude_seen")
+    full = checks.boolean(full, "full")
     run = run if run is not None else Run()
     wanted = protocol.default_metrics(model, part) if metrics is None else parse_metrics(metrics)
     masks = item_groups(groups, split.train if isinstance(split, Split) else model.data)
@@ -122,13 +123,6 @@ def evaluate(
     inside = tuple(m for m in wanted if m.family != "lists")
     inner = {name: _result(answers, how, inside, mask) for name, mask in masks.items() if inside}
     return replace(_result(answers, how, wanted, None), groups=inner)
-
-
-def _part_of(split: Any) -> Part:
-    part = split.test if isinstance(split, Split) else split
-    if not isinstance(part, Part):
-        raise ArgumentError(f"split must be a Split or a Part, not {type(split).__name__}.")
-    return part
 
 
 class _Resampling(NamedTuple):
@@ -181,7 +175,7 @@ def _how(
     drawn: _Resampling,
 ) -> How:
     return How(
-        split=split.sentence if isinstance(split, Split) else "one part, given by itself",
+        split=protocol.how_split(split),
         fingerprint=split.fingerprint,
         protocol=_sentence(question, exclude_seen, metrics),
         sampled=question.sampled,

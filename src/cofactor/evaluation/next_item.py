@@ -15,7 +15,7 @@ from cofactor.base.errors import ArgumentError
 from cofactor.base.run import Run
 from cofactor.data.split import Part, Split
 from cofactor.evaluation import protocol
-from cofactor.evaluation.intervals import summaries
+from cofactor.evaluation.intervals import Summary, summaries
 from cofactor.evaluation.result import How, Result
 from cofactor.kernels.work import run_context
 from cofactor.metrics.table import Metric, Ranking, parse_metrics
@@ -79,7 +79,8 @@ def evaluate_next(
     ArgumentError
         For other metrics, or if no user has a true item.
     """
-    part = split.test if isinstance(split, Split) else split
+    part = protocol.measured_part(split)
+    checks.integer(resamples, "resamples", low=0)
     checks.choice(repeats, "repeats", REPEAT_POLICIES)
     run = run if run is not None else Run()
     wanted = _metrics(metrics)
@@ -99,14 +100,11 @@ def evaluate_next(
         user_rows=targets.users,
         user_ids=part.truth.users.take(targets.users),
         values=values,
-        summary=summaries(
-            values, confidence=how.confidence, resamples=how.resamples, seed=how.seed
-        ),
+        summary=_summary(values, how),
         how=how,
-        groups={},
     )
     kinds = (("repeat", targets.repeated), ("explore", ~targets.repeated))
-    groups = {name: _part_of(whole, mask) for name, mask in kinds if mask.any()}
+    groups = {name: _of_users(whole, mask) for name, mask in kinds if mask.any()}
     return replace(whole, groups=groups)
 
 
@@ -118,9 +116,8 @@ def _how(
     resamples: int,
     seconds: float,
 ) -> How:
-    sentence = split.sentence if isinstance(split, Split) else "one part by itself"
     return How(
-        split=sentence,
+        split=protocol.how_split(split),
         fingerprint=split.fingerprint,
         protocol=f"next item among all {model.data.n_items:,} items, repeats: {repeats}",
         sampled=False,
@@ -219,11 +216,17 @@ def _values(metric: Metric, ranks: np.ndarray) -> np.ndarray:
     return np.where(ranks < metric.places, metric.definition.of_one(ranks), 0.0)
 
 
-def _part_of(whole: Result, mask: np.ndarray) -> Result:
+def _of_users(whole: Result, mask: np.ndarray) -> Result:
     """The same measurement, of some of its users."""
-    how = whole.how
     values = {name: column[mask] for name, column in whole.values.items()}
-    summary = summaries(values, confidence=how.confidence, resamples=how.resamples, seed=how.seed)
-    ids = whole.user_ids.filter(pa.array(mask))
-    rows = whole.user_rows[mask]
-    return replace(whole, user_rows=rows, user_ids=ids, values=values, summary=summary, groups={})
+    return replace(
+        whole,
+        user_rows=whole.user_rows[mask],
+        user_ids=whole.user_ids.filter(pa.array(mask)),
+        values=values,
+        summary=_summary(values, whole.how),
+    )
+
+
+def _summary(values: dict[str, np.ndarray], how: How) -> dict[str, Summary]:
+    return summaries(values, confidence=how.confidence, resamples=how.resamples, seed=how.seed)

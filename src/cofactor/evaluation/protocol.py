@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
 from cofactor.base.errors import ArgumentError, TraitError
 from cofactor.data.interactions import Interactions
-from cofactor.data.split import Part
+from cofactor.data.split import Part, Split
 from cofactor.evaluation.csr_rows import among, take_rows
 from cofactor.metrics.table import Metric, parse_metrics
 from cofactor.models.recommender import Recommender
@@ -18,6 +19,25 @@ LONGEST_LIST = 256
 TIES = "equal scores are ordered by the lower item row"
 RANKING_DEFAULTS = ("ndcg@10", "recall@20", "precision@10", "map@10", "mrr@10", "hit@10")
 RATING_DEFAULTS = ("rmse", "mae")
+
+
+def measured_part(split: Any) -> Part:
+    """Return the part that is measured: a split's test part, or the part that was given.
+
+    Raises
+    ------
+    ArgumentError
+        If it is neither.
+    """
+    part = split.test if isinstance(split, Split) else split
+    if not isinstance(part, Part):
+        raise ArgumentError(f"split must be a Split or a Part, not {type(split).__name__}.")
+    return part
+
+
+def how_split(split: Split | Part) -> str:
+    """Return the sentence that says how the data was divided."""
+    return split.sentence if isinstance(split, Split) else "one part, given by itself"
 
 
 def default_metrics(model: Recommender, part: Part) -> tuple[Metric, ...]:

@@ -10,6 +10,7 @@ import numpy as np
 
 from cofactor.base.progress import say_or_log
 from cofactor.base.run import Run
+from cofactor.base.threads import native_threads
 
 USERS, ITEMS = 64, 4096  # enough for a mean, and little beside any fit
 FEWEST = 20  # users, and items, below which nothing can be said
@@ -44,7 +45,10 @@ def say_if_collapsed(model: Any, run: Run) -> None:
     counts = model.data.item_counts
     users = rows_to_score(model.data.user_counts, USERS)
     items = rows_to_score(counts, ITEMS)
-    sentence = collapse_of(model.name, model.score_rows(users, items), counts[items])
+    # After a product, other threads of BLAS would wait busily for tens of milliseconds.
+    with native_threads(run.n_threads, blas=1):
+        scores = model.score_rows(users, items)
+    sentence = collapse_of(model.name, scores, counts[items])
     if sentence is not None:
         say_or_log(run.progress, sentence)
 

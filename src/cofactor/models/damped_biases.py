@@ -4,7 +4,7 @@ how much damping the ratings ask for.
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple, Self
 
 import numpy as np
 
@@ -43,18 +43,11 @@ def damped_biases(
     -----
     Source: Koren, "Factor in the Neighbors", TKDD 2010, section 2.2, iterated.
     """
-    values = data.weights.astype(np.float64)
-    mean = float(values.mean())
-    users, items = data.user_rows, data.item_rows
-    user_bias, item_bias = np.zeros(data.n_users), np.zeros(data.n_items)
+    ratings, damping = _Ratings.of(data), Damping(user_damping, item_damping)
+    users, items = np.zeros(data.n_users), np.zeros(data.n_items)
     for _ in range(turns):
-        item_bias = np.bincount(items, values - mean - user_bias[users], data.n_items) / (
-            data.item_counts + item_damping
-        )
-        user_bias = np.bincount(users, values - mean - item_bias[items], data.n_users) / (
-            data.user_counts + user_damping
-        )
-    return mean, user_bias.astype(np.float32), item_bias.astype(np.float32)
+        users, items = ratings.turn(users, damping)
+    return ratings.mean, users.astype(np.float32), items.astype(np.float32)
 
 
 class Damping(NamedTuple):
@@ -62,6 +55,50 @@ class Damping(NamedTuple):
 
     users: float
     items: float
+
+
+class _Ratings(NamedTuple):
+    """What damped means need of the ratings: sums, and which users rated which items."""
+
+    mean: float
+    pattern: Any  # SciPy CSR [users, items]: 1 for each rating
+    user_sums: np.ndarray  # of ratings less the mean, float64 [users]
+    item_sums: np.ndarray
+    user_counts: np.ndarray
+    item_counts: np.ndarray
+
+    @classmethod
+    def of(cls, data: Interactions) -> Self:
+        """Return those of some data."""
+        from scipy.sparse import csr_matrix
+
+        values, shape = data.weights.astype(np.float64), (data.n_users, data.n_items)
+        mean = float(values.mean())
+        rest = csr_matrix((values - mean, data.item_rows, data.indptr), shape)
+        ones = csr_matrix((np.ones(len(values)), rest.indices, rest.indptr), shape)
+        sums = rest @ np.ones(data.n_items), rest.T @ np.ones(data.n_users)
+        return cls(mean, ones, *sums, data.user_counts, data.item_counts)
+
+    def turn(self, users: np.ndarray, damping: Damping) -> tuple[np.ndarray, np.ndarray]:
+        """Return the biases of users and items, those of items given the users' before."""
+        # Without ratings and damping, 0 / 0 is to be 0.
+        items = (self.item_sums - self.pattern.T @ users) / np.maximum(
+            self.item_counts + damping.items, _LEAST
+        )
+        users = (self.user_sums - self.pattern @ items) / np.maximum(
+            self.user_counts + damping.users, _LEAST
+        )
+        return users, items
+
+    def squared_error(
+        self, users: np.ndarray, items: np.ndarray, damping: Damping, squares: float
+    ) -> float:
+        """Return the sum of squared errors after a `turn`, given the ratings' squares."""
+        # Σ (r - b_i)² = Σ r² - Σ_i b_i (2 Σ_u r - n_i b_i). Of that the users' biases explain
+        # b_u (2 s_u - n_u b_u), and their sums are s_u = (n_u + λ_u) b_u.
+        left = squares - (items * (2 * self.item_sums - self.item_counts * items)).sum()
+        left -= (np.square(users) * (self.user_counts + 2 * damping.users)).sum()
+        return max(0.0, float(left))
 
 
 USUAL_DAMPING = Damping(10.0, 5.0)
@@ -97,32 +134,25 @@ def estimated_damping(data: Interactions) -> Damping:
     if len(data) > _MOST:
         some = np.random.default_rng(0).random(data.n_users) < _MOST / len(data)
         data = data.where(some[data.user_rows])
-    values = data.weights.astype(np.float64)
+    values = data.weights
     if not len(values) or values.min() == values.max():
         return USUAL_DAMPING
-    rest = values - values.mean()
-    sides = [
-        (rows, counts, counts > 0)
-        for rows, counts in (
-            (data.item_rows, data.item_counts),
-            (data.user_rows, data.user_counts),
-        )
-    ]
-    damping = [USUAL_DAMPING.items, USUAL_DAMPING.users]
-    biases = [np.zeros(data.n_items), np.zeros(data.n_users)]
+    ratings, damping = _Ratings.of(data), USUAL_DAMPING
+    squares = float(np.square(values - ratings.mean, dtype=np.float64).sum())
+    counts = ratings.user_counts, ratings.item_counts
+    users = np.zeros(data.n_users)
     for _ in range(_ROUNDS):
-        for n, (rows, counts, _) in enumerate(sides):
-            other = biases[1 - n][sides[1 - n][0]]
-            biases[n] = np.bincount(rows, rest - other, len(counts)) / (counts + damping[n])
-        error = rest - biases[0][data.item_rows] - biases[1][data.user_rows]
-        fitted = sum(
-            float((c / (c + d)).sum()) for (_, c, _), d in zip(sides, damping, strict=True)
+        users, items = ratings.turn(users, damping)
+        fitted = sum(float((n / (n + by)).sum()) for n, by in zip(counts, damping, strict=True))
+        error = ratings.squared_error(users, items, damping, squares)
+        noise = error / max(1.0, len(values) - fitted)
+        damping = Damping(
+            *(
+                max(_LEAST, noise / float((bias[n > 0] ** 2 + noise / (n[n > 0] + by)).mean()))
+                for bias, n, by in zip((users, items), counts, damping, strict=True)
+            )
         )
-        noise = float(error @ error) / max(1.0, len(rest) - fitted)
-        for n, (_, counts, known) in enumerate(sides):
-            left = noise / (counts[known] + damping[n])
-            damping[n] = max(_LEAST, noise / float((biases[n][known] ** 2 + left).mean()))
-    return Damping(users=damping[1], items=damping[0])
+    return damping
 
 
 def damping_of(data: Interactions, users: float | None, items: float | None) -> Damping:

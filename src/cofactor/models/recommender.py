@@ -22,6 +22,7 @@ from cofactor.models.fold_in import read_histories
 from cofactor.models.hooks import ConfigT
 from cofactor.models.model import Model
 from cofactor.models.new_items import with_new_items
+from cofactor.models.one_fit import of_one_fit
 from cofactor.models.requested_users import profiled, user_batches
 from cofactor.models.reranking import RerankedLists
 from cofactor.retrieval.topk import TopK
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
 class Recommender(Model[ConfigT]):
     """A model that learns from interactions and recommends."""
 
+    @of_one_fit
     def recommend(
         self,
         users: Any = None,
@@ -87,6 +89,7 @@ class Recommender(Model[ConfigT]):
             For unknown ids, unless the fallback was asked for.
         """
         checks.integer(k, "k", low=1)
+        exclude_seen = checks.boolean(exclude_seen, "exclude_seen")
         checks.choice(unknown, "unknown", ("error", "fallback"))
         if users is not None and (history is not None or features is not None):
             raise ArgumentError("give users, or a history or features of an unseen user, not both.")
@@ -112,6 +115,7 @@ class Recommender(Model[ConfigT]):
             table.cold_share = _cold_share(self.data, table.to_arrow().column("item_id"))
         return table
 
+    @of_one_fit
     def score(self, users: Any, items: Any = None) -> np.ndarray:
         """Return the scores of items for users, by ids, float32 [n_users, n_items].
 
@@ -120,6 +124,7 @@ class Recommender(Model[ConfigT]):
         item_rows = None if items is None else self.data.items.rows(items, what="item")
         return self.score_rows(self.data.users.rows(users, what="user"), item_rows)
 
+    @of_one_fit
     def predict(self, users: Any, items: Any) -> np.ndarray:
         """Return the value each user would give each item, pair by pair, float32 [n], on the data's
         own scale.
@@ -153,6 +158,7 @@ class Recommender(Model[ConfigT]):
             values[~known] = self.predict_batch(unseen, np.zeros(len(queries), np.int64), queries)
         return values
 
+    @of_one_fit
     def similar_items(
         self, items: Any, k: int = 10, *, filters: Filters | None = None, run: Run | None = None
     ) -> RankedTable:
@@ -181,6 +187,7 @@ class Recommender(Model[ConfigT]):
             "similar_item_id",
         )
 
+    @of_one_fit
     def similar_users(self, users: Any, k: int = 10, *, run: Run | None = None) -> RankedTable:
         """Return each user's k nearest: ``user_id``, ``rank``, ``similar_user_id``, ``score``."""
         self._require_similarity()
@@ -231,6 +238,7 @@ class Recommender(Model[ConfigT]):
         with run_context(Run()):
             return self.with_data(data)
 
+    @of_one_fit
     def similar_to(
         self, description: Any, k: int = 10, *, filters: Filters | None = None
     ) -> RankedTable:
@@ -259,6 +267,7 @@ class Recommender(Model[ConfigT]):
             "similar_item_id",
         )
 
+    @of_one_fit
     def explain(self, user: Any = None, item: Any = None, *, history: Any = None) -> Explanation:
         """Say which past items carried an item's score for a user, by id or by history.
 
@@ -275,7 +284,10 @@ class Recommender(Model[ConfigT]):
                 " items."
             )
         data = self.data
-        row = int(data.items.rows(item, what="item")[0])
+        rows = data.items.rows(item, what="item")
+        if len(rows) != 1:
+            raise ArgumentError(f"explain takes one item, not {len(rows)}.")
+        row = int(rows[0])
         if user is not None:
             batch = self.user_batch(data.users.rows(user, what="user"))
         else:

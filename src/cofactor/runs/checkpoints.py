@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from cofactor.base.errors import ArgumentError
@@ -22,11 +22,14 @@ class Checkpoints:
 
     Parameters
     ----------
+    target
+        The folder that the model is saved to.
     folder
-        The folder, or None: none are kept.
+        That of the checkpoints, or None: none are kept.
     """
 
-    folder: Path | None
+    target: Path
+    folder: Path | None = None
 
     def of(self, model: Recommender, name: str) -> Recommender:
         """Return a model that keeps its checkpoint there while it is fitted."""
@@ -50,10 +53,11 @@ def checkpoints(out: str | os.PathLike[str], model: str, resume: bool, run: Run)
     TraitError
         For a model whose training isn't cut into pieces, if the run has an engine.
     """
+    none = Checkpoints(Path(out))
     if model == AUTO:
         if resume or run.engine is not None:
             raise ArgumentError(f"{AUTO} searches in this process; name a model, or use tune.")
-        return Checkpoints(None)
+        return none
     kind = registry.get(model)
     check_engine(kind, run)
     together = run.engine is not None and kind.trained_together
@@ -63,14 +67,14 @@ def checkpoints(out: str | os.PathLike[str], model: str, resume: bool, run: Run)
             raise ArgumentError(
                 f"{model} {why}, so it has no checkpoints to go on from; leave resume out."
             )
-        return Checkpoints(None)
+        return none
     target = Path(os.path.abspath(out))
     folder = target.with_name(f".{target.name}.checkpoints")
     if folder.is_dir() and not resume:
         shutil.rmtree(folder)
     if not resume and run.engine is None:
-        return Checkpoints(None)
+        return none
     if resume:
         found = folder.is_dir() and any(folder.iterdir())
         run.progress.say(f"{'going on from' if found else 'no checkpoints yet in'} {folder}")
-    return Checkpoints(folder)
+    return replace(none, folder=folder)

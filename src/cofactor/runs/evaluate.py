@@ -7,13 +7,12 @@ from collections.abc import Iterable
 from dataclasses import replace
 from typing import Any
 
-import numpy as np
-
 from cofactor.artifact.load import load
 from cofactor.base.errors import ArgumentError
 from cofactor.base.run import Run
 from cofactor.data.interactions import Interactions
 from cofactor.data.split import Part
+from cofactor.evaluation.csr_rows import contains
 from cofactor.evaluation.evaluate import evaluate
 from cofactor.evaluation.result import Result
 from cofactor.metrics.table import parse_metrics
@@ -72,9 +71,7 @@ def unseen_part(model: Recommender, data: Interactions) -> tuple[Part, str]:
     user_rows = known.users.find(data.users.arrow)[data.user_rows]
     item_rows = known.items.find(data.items.arrow)[data.item_rows]
     mapped = (user_rows >= 0) & (item_rows >= 0)
-    trained = known.user_rows.astype(np.int64) * known.n_items + known.item_rows
-    pairs = user_rows.astype(np.int64) * known.n_items + item_rows
-    new = mapped & ~np.isin(pairs, trained)
+    new = mapped & ~contains(known, user_rows, item_rows)
     if not new.any():
         why = (
             "all of it was trained on"

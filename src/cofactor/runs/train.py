@@ -170,9 +170,7 @@ def train(
     else:
         plan = named(model, settings, given, run)
     with memory.limited(limits.max_memory):
-        done = _carry_out(
-            plan, metrics, refit, limits=limits, run=run, old=old, kept_at=kept, out=Path(out)
-        )
+        done = _carry_out(plan, metrics, refit, limits=limits, run=run, old=old, kept_at=kept)
     path = _save(plan, done, out, run, overwrite=overwrite)
     kept.remove()
     if plot is not None:
@@ -196,7 +194,6 @@ def _carry_out(
     run: Run,
     old: Incumbent | None,
     kept_at: Checkpoints,
-    out: Path,
 ) -> _Done:
     """Fit, measure, and fit again on all of the data."""
     parts, clock = plan.parts, Clock()
@@ -218,7 +215,7 @@ def _carry_out(
         fitted.comparison = comparison
     trained = Trained(
         model=fitted,
-        path=out,
+        path=kept_at.target,
         result=result,
         split=parts,
         refitted=refitted,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
 from typing import Any
 
 import msgspec
@@ -24,6 +23,13 @@ from cofactor.store import (
     StoreError,
     UnknownEventError,
 )
+
+Headers = list[tuple[bytes, bytes]]
+JSON_HEADERS: Headers = [
+    (b"content-type", b"application/json"),
+    (b"cache-control", b"no-store"),
+    (b"x-content-type-options", b"nosniff"),
+]
 
 
 class RequestError(CofactorError):
@@ -78,14 +84,21 @@ class RequestError(CofactorError):
             fields["event_ids"] = self.event_ids
         return msgspec.json.encode({"error": fields})
 
-    def headers(self) -> Mapping[str, str]:
-        """Return the answer's headers besides its type."""
-        found = {}
+    def headers(self) -> Headers:
+        """Return the answer's headers besides its length."""
+        found = list(JSON_HEADERS)
         if self.retry_after is not None:
-            found["retry-after"] = str(max(1, round(self.retry_after)))
+            found.append((b"retry-after", str(max(1, round(self.retry_after))).encode()))
         if self.status == 401:
-            found["www-authenticate"] = "Bearer"
+            found.append((b"www-authenticate", b"Bearer"))
         return found
+
+    async def answer(self, send: Any, *more: tuple[bytes, bytes]) -> None:
+        """Send the answer of what reached no route, by ASGI's ``send``."""
+        body = self.body()
+        headers = [*self.headers(), (b"content-length", str(len(body)).encode()), *more]
+        await send({"type": "http.response.start", "status": self.status, "headers": headers})
+        await send({"type": "http.response.body", "body": body})
 
 
 def overloaded(message: str, retry_after: float = 1.0) -> RequestError:
@@ -119,8 +132,8 @@ def not_found(message: str, field: str | None = None) -> RequestError:
 _AT = re.compile(r"^(?P<what>.*?) - at `(?P<key>key in )?\$?\.?(?P<where>[^`]*)`$", re.DOTALL)
 _PLACE = re.compile(r"^(?P<where>(?:events|items)\[\d+\]): (?P<what>.*)$", re.DOTALL)
 _NAMED = re.compile(
-    r"^(user_id|item_ids?|item_id|event_ids?|kind|value|time|title|text|features|allow|block|where"
-    r"|k|history|version)\b"
+    r"^((?:user_id|item_ids?|event_ids?|kind|value|time|title|text|features|allow|block|where"
+    r"|k|history|version)\b(?:\[\d+\])?)"
 )
 
 
@@ -131,9 +144,11 @@ def of_decoding(error: msgspec.MsgspecError | UnicodeDecodeError | RecursionErro
         return RequestError(400, "malformed", f"the body is no JSON that can be read: {why}.")
     found = _AT.match(str(error))
     if found is None:
-        return invalid(f"{error}.", _named(str(error)))
-    where = re.sub(r"\[\.\.\.\]", "[…]", found["where"]) or None
-    return invalid(f"{found['what']}.", where)
+        return invalid(f"{str(error).rstrip('.')}.", _named(str(error)))
+    where = re.sub(r"\[\.\.\.\]", "[…]", found["where"])
+    if named := _named(found["what"]):  # a check of ours, on the object there
+        where = f"{where}.{named}" if where else named
+    return invalid(f"{found['what'].rstrip('.')}.", where or None)
 
 
 def of_error(error: Exception) -> RequestError:

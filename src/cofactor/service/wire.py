@@ -9,8 +9,9 @@ from typing import Annotated, Any, Literal
 import msgspec
 from msgspec import Meta
 
+from cofactor.base.errors import ArgumentError
 from cofactor.data.id_text import clean_one
-from cofactor.store import MAX_ID, MAX_TEXT, MAX_TITLE
+from cofactor.store import MAX_ID, MAX_TEXT, MAX_TITLE, checked_id
 
 # Ids are texts; an integer is taken as its decimal text.
 IdText = Annotated[str, Meta(min_length=1, max_length=MAX_ID)]
@@ -28,16 +29,28 @@ CursorText = Annotated[str, Meta(min_length=1, max_length=16_000)]
 Kind = Annotated[str, Meta(pattern=r"^[a-z0-9][a-z0-9_.-]{0,31}$")]
 
 
-def outside_id(value: Any) -> Any:
-    """Return an id by the rule for all input (`data.id_text`): stripped and unwrapped."""
+def outside_id(value: Any, name: str) -> Any:
+    """Return an id by the rule for all input (`data.id_text`): stripped and unwrapped.
+
+    Raises
+    ------
+    ArgumentError
+        If it is no id: the same texts by every path, query and body.
+    """
     if not isinstance(value, str):
         return value
     cleaned = clean_one(value)
-    return value.strip() if cleaned is None else cleaned
+    if len(value) > MAX_ID or cleaned is None:
+        checked_id(value, name)  # what is nothing but zero bytes is named as such
+        raise ArgumentError(f"{name} must be an id, and {value.strip()!r} is none.")
+    return cleaned if cleaned.isprintable() else checked_id(cleaned, name)
 
 
-def _outside_ids(values: list[Any] | None) -> list[Any] | None:
-    return None if values is None else [outside_id(value) for value in values]
+def _outside_ids(values: list[Any], name: str) -> list[Any]:
+    try:
+        return [outside_id(value, name) for value in values]
+    except ArgumentError:  # which one is looked up now that it matters
+        return [outside_id(value, f"{name}[{n}]") for n, value in enumerate(values)]
 
 
 class Strict(msgspec.Struct, forbid_unknown_fields=True, kw_only=True, omit_defaults=True):
@@ -54,7 +67,7 @@ class Past(Strict, kw_only=True):
     value: Finite | None = None
 
     def __post_init__(self) -> None:
-        self.item_id = outside_id(self.item_id)
+        self.item_id = outside_id(self.item_id, "item_id")
 
 
 class _Choice(Strict, kw_only=True):
@@ -67,7 +80,8 @@ class _Choice(Strict, kw_only=True):
     version: Version | None = None
 
     def __post_init__(self) -> None:
-        self.allow, self.block = _outside_ids(self.allow), _outside_ids(self.block)
+        self.allow = self.allow and _outside_ids(self.allow, "allow")
+        self.block = self.block and _outside_ids(self.block, "block")
 
 
 class RecommendRequest(_Choice, kw_only=True):
@@ -91,7 +105,8 @@ class RecommendRequest(_Choice, kw_only=True):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        self.user_id, self.history = outside_id(self.user_id), _outside_ids(self.history)
+        self.user_id = outside_id(self.user_id, "user_id")
+        self.history = self.history and _outside_ids(self.history, "history")
 
 
 class SimilarRequest(_Choice, kw_only=True):
@@ -105,7 +120,7 @@ class SimilarRequest(_Choice, kw_only=True):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        self.item_id = outside_id(self.item_id)
+        self.item_id = outside_id(self.item_id, "item_id")
 
 
 class EventIn(Strict, kw_only=True):
@@ -119,7 +134,8 @@ class EventIn(Strict, kw_only=True):
     event_id: IdText | None = None
 
     def __post_init__(self) -> None:
-        self.user_id, self.item_id = outside_id(self.user_id), outside_id(self.item_id)
+        self.user_id = outside_id(self.user_id, "user_id")
+        self.item_id = outside_id(self.item_id, "item_id")
 
 
 class EventsRequest(Strict, kw_only=True):
@@ -138,7 +154,7 @@ class UndoRequest(Strict, kw_only=True):
     user_id: Id | None = None
 
     def __post_init__(self) -> None:
-        self.user_id = outside_id(self.user_id)
+        self.user_id = outside_id(self.user_id, "user_id")
 
 
 class ItemIn(Strict, kw_only=True):
@@ -151,7 +167,7 @@ class ItemIn(Strict, kw_only=True):
     hidden: bool | None = None
 
     def __post_init__(self) -> None:
-        self.item_id = outside_id(self.item_id)
+        self.item_id = outside_id(self.item_id, "item_id")
 
 
 class ItemsRequest(Strict, kw_only=True):
@@ -166,7 +182,7 @@ class ItemIdsRequest(Strict, kw_only=True):
     item_ids: Annotated[list[Id], Meta(min_length=1, max_length=10_000)]
 
     def __post_init__(self) -> None:
-        self.item_ids = [outside_id(one) for one in self.item_ids]
+        self.item_ids = _outside_ids(self.item_ids, "item_ids")
 
 
 class PromoteRequest(Strict, kw_only=True):

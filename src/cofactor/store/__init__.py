@@ -39,6 +39,7 @@ from cofactor.store.limits import (
     MAX_TEXT,
     MAX_TITLE,
     IdMaker,
+    checked_id,
     made_ids,
 )
 from cofactor.store.opening import open_store
@@ -92,6 +93,7 @@ __all__ = [
     "StoredItem",
     "UnknownEventError",
     "backup",
+    "checked_id",
     "export_events",
     "export_impressions",
     "export_items",

@@ -13,6 +13,8 @@ from typing import IO, Any
 
 import msgspec
 
+from cofactor.base import checks
+from cofactor.base.disk import check_regular
 from cofactor.base.errors import DataError
 from cofactor.store.exceptions import StoreUnavailableError
 from cofactor.store.impressions import ShownItem, shown_items
@@ -107,12 +109,13 @@ def json_lines(records: Iterable[StoredEvent | StoredItem | ShownItem]) -> Itera
 
 def _export(records: Iterator[Any], path: Path, columns: Mapping[str, str], overwrite: bool) -> int:
     chosen = file_format(path)
-    if path.exists() and not overwrite:
+    if path.exists() and not checks.boolean(overwrite, "overwrite"):
         raise DataError(
             "it already exists; choose another name, or give overwrite=True.",
             source=str(path),
         )
     path = Path(os.path.abspath(path))
+    check_regular(path)
     name = None
     try:
         handle, name = tempfile.mkstemp(prefix=f".{path.name}-", dir=path.parent)

@@ -83,7 +83,7 @@ class Store:
         self.database = database
         self._readers = Readers(database, self.settings.readers)
         self._writer: Writer | None = None
-        if read_only:
+        if checks.boolean(read_only, "read_only"):
             self._check_version()
             return
         database.acquire()

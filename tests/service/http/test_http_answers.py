@@ -334,7 +334,7 @@ def test_errors_have_one_shape_and_name_the_field(service: TestClient) -> None:
         ),
         ("post", "/v1/events", {"events": []}, 422, "events"),
         ("post", "/v1/events", {"events": [], "more": 1}, 422, None),
-        ("get", "/v1/items/none", None, 404, "item_id"),
+        ("get", "/v1/items/nowhere", None, 404, "item_id"),
         ("get", "/nothing", None, 404, None),
         ("get", "/v1/search?q=a&q=b", None, 422, "q"),
     ]

@@ -5,6 +5,7 @@ never read. They end, and others are answered meanwhile.
 from __future__ import annotations
 
 import asyncio
+import json
 import socket
 import time
 from collections.abc import Iterable
@@ -354,3 +355,45 @@ def test_chunks_without_end_are_refused_early_and_let_others_be_answered(
     done = serve_and_play(folder, events, play, Settings(max_waiting=60.0, body_seconds=0.5))
     assert {what: sent for what, (sent, _) in done.items() if sent >= 16 << 20} == {}
     assert {what: worst for what, (_, worst) in done.items() if worst > 2} == {}
+
+
+CHUNKED = b"Host: 127.0.0.1\r\nTransfer-Encoding: chunked\r\n\r\n"
+
+
+@pytest.mark.parametrize(
+    ("begin", "broken", "statuses"),
+    [
+        (b"POST /v1/events HTTP/1.1\r\n" + CHUNKED, b"zz\r\n", [400]),
+        # Refused before the body is there: the answer has gone already.
+        (b"POST /v1/nothing HTTP/1.1\r\n" + CHUNKED, b"zz\r\n", [404]),
+        (b"POST /v1/nothing HTTP/1.1\r\n" + CHUNKED + b"2\r\n{}\r\n", b"\x00\r\n", [404]),
+        (HEALTH, b"\x16\x03\x01\r\n\r\n", [200, 400]),
+        (b"", b"GET\r\n\r\n", [400]),
+    ],
+)
+def test_what_breaks_off_in_the_middle_is_refused_once_and_logged_as_no_fault(
+    folder: Path,
+    events: str,
+    begin: bytes,
+    broken: bytes,
+    statuses: list[int],
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    async def play(port: int, _: Any) -> list[int]:
+        line = await Line.to(port)
+        line.send(begin)
+        await asyncio.sleep(0.05)
+        line.send(broken)
+        found = []
+        while len(found) < 4:
+            try:
+                status, headers, body = await line.answer()
+            except (asyncio.IncompleteReadError, ConnectionError):
+                break
+            assert headers["content-type"] == "application/json"
+            assert status == 200 or set(json.loads(body)["error"]) <= {"code", "message", "outcome"}
+            found.append(status)
+        return found
+
+    assert serve_and_play(folder, events, play) == statuses
+    assert not [one.getMessage() for one in caplog.records if one.levelname == "ERROR"]

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
+from urllib.parse import quote
 
 import httpx
 import numpy as np
@@ -13,10 +16,11 @@ from cofactor.artifact.save import save
 from cofactor.data.ids import IdMap
 from cofactor.data.interactions import Interactions
 from cofactor.models import registry
+from cofactor.service.http.app import build
 from cofactor.service.http.context import Context
 from cofactor.service.settings import Settings
 from cofactor.store import open_store
-from service.http.scenes import Start, ids_of, in_loop, some_items
+from service.http.scenes import BASE, Start, TestClient, ids_of, in_loop, some_items
 
 
 def numbered(tmp_path: Path, ids: np.ndarray, model: str = "item_knn") -> Path:
@@ -140,3 +144,81 @@ def test_words_for_nobody_and_bytes_that_are_no_text_are_no_ids(
         assert len(cofactor.read(events)) == 3
 
     in_loop(folder, events, Settings(max_waiting=60.0), play)
+
+
+NO_IDS = ("NULL", "undefined", '{"a": 1}', '=""', "a\x00b", "\x00", "a\nb", "\x7f", " ", "x" * 201)
+IDS = ("a/b", "%2F", "a\x00", "\ta", "e\u0301", "a\u2028b", "x" * 200, '{"$oid": "a"}', "007")
+
+
+EVENT = {"user_id": "u", "item_id": "book-03"}
+# The field that an error names, and what else tells the doors apart -> an address, or a body too.
+DOORS: dict[str, tuple[str, str, Callable[[str], Any] | None]] = {
+    "user_id list": ("GET", "/v1/users/{}/recommendations", None),
+    "user_id history": ("GET", "/v1/users/{}/history", None),
+    "user_id export": ("GET", "/v1/users/{}/export", None),
+    "user_id because": ("GET", "/v1/users/{}/because", None),
+    "user_id erase": ("DELETE", "/v1/users/{}", None),
+    "item_id show": ("GET", "/v1/items/{}", None),
+    "item_id similar": ("GET", "/v1/items/{}/similar", None),
+    "item_id delete": ("DELETE", "/v1/items/{}", None),
+    "user_id posted": ("POST", "/v1/recommend", lambda one: {"user_id": one}),
+    "history[0]": ("POST", "/v1/recommend", lambda one: {"history": [one]}),
+    "history[0].item_id": (
+        "POST",
+        "/v1/recommend",
+        lambda one: {"history": [{"item_id": one, "value": 1}]},
+    ),
+    "allow[0]": ("POST", "/v1/recommend", lambda one: {"history": [], "allow": [one]}),
+    "block[0]": ("POST", "/v1/similar", lambda one: {"item_id": "book-03", "block": [one]}),
+    "item_id posted": ("POST", "/v1/similar", lambda one: {"item_id": one}),
+    "events[0].user_id": (
+        "POST",
+        "/v1/events",
+        lambda one: {"events": [{**EVENT, "user_id": one}]},
+    ),
+    "events[0].item_id": (
+        "POST",
+        "/v1/events",
+        lambda one: {"events": [{**EVENT, "item_id": one}]},
+    ),
+    "user_id undo": ("POST", "/v1/events/undo", lambda one: {"event_ids": ["e"], "user_id": one}),
+    "items[0].item_id": ("POST", "/v1/items", lambda one: {"items": [{"item_id": one}]}),
+    "item_ids[0] hide": ("POST", "/v1/items/hide", lambda one: {"item_ids": [one]}),
+    "item_ids[0] show": ("POST", "/v1/items/show", lambda one: {"item_ids": [one]}),
+    "item_ids[0] delete": ("POST", "/v1/items/delete", lambda one: {"item_ids": [one]}),
+}
+
+
+@pytest.fixture(scope="module")
+def come_by(
+    tmp_path_factory: pytest.TempPathFactory, saved: Path
+) -> Iterator[Callable[[str, str], httpx.Response]]:
+    """Ask a service by a door with an id."""
+    store = open_store(f"sqlite:///{tmp_path_factory.mktemp('ids') / 'events.db'}")
+    with TestClient(build(saved, store, Settings(max_waiting=60.0)), base_url=BASE) as client:
+
+        def answer(door: str, one: str) -> httpx.Response:
+            method, address, body = DOORS[door]
+            # This client decodes a path once more than a server does.
+            address = address.format(quote(quote(one, safe=""), safe=""))
+            return client.request(method, address, json=None if body is None else body(one))
+
+        yield answer
+
+
+@pytest.mark.parametrize("one", NO_IDS, ids=ascii)
+def test_what_is_no_id_is_refused_by_every_door(
+    come_by: Callable[[str, str], httpx.Response], one: str
+) -> None:
+    for door in DOORS:
+        answer = come_by(door, one)
+        assert answer.status_code == 422, (door, answer.text)
+        assert answer.json()["error"]["field"] == door.split()[0], door
+
+
+@pytest.mark.parametrize("one", IDS, ids=ascii)
+def test_what_is_an_id_is_taken_by_every_door(
+    come_by: Callable[[str, str], httpx.Response], one: str
+) -> None:
+    for door in DOORS:
+        assert come_by(door, one).status_code in (200, 404), door  # 404: the model lacks it

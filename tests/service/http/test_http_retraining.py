@@ -4,6 +4,7 @@ is killed touches nothing.
 
 from __future__ import annotations
 
+import asyncio
 import http.server
 import json
 import os
@@ -167,6 +168,35 @@ def test_an_attempt_that_cannot_begin_is_not_under_way(
         return planned.running
 
     assert in_loop(folder, events_db, Settings(), play) is False
+
+
+@pytest.mark.parametrize("step", ["_train", "is_due"])
+def test_a_schedule_outlives_whatever_goes_wrong(
+    step: str, folder: Path, events_db: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    calls = []
+
+    def broken(*_: Any) -> Any:
+        calls.append(step)
+        raise AttributeError("nobody foresaw this")
+
+    async def play(_: Any, context: Any) -> Retraining:
+        settings = settings_for(events_db, look_seconds=0.001)
+        planned = Retraining(settings, context.models, context.store, context.telemetry.registry)
+        monkeypatch.setattr(planned, step, broken)
+        planned.start()
+        while len(calls) < 2 and planned.last is None:
+            await asyncio.sleep(0.001)
+        assert planned._task is not None
+        assert not planned._task.done()
+        await planned.close()
+        return planned
+
+    planned = in_loop(folder, events_db, Settings(), play)
+    if step == "_train":  # a failed attempt; the next one is due when the schedule says
+        assert planned.last is not None
+        assert (planned.last.outcome, planned.last.version) == ("failed", None)
+        assert planned.last.why == "AttributeError: nobody foresaw this"
 
 
 @pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="this system has no kill -9")

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import hashlib
 import shutil
+import ssl
 import tempfile
 import zipfile
+from http.client import HTTPException, IncompleteRead
 from pathlib import Path
+from urllib.error import URLError
+from urllib.request import Request, urlopen
 
 from cofactor.base.errors import DataError, DownloadError
 from cofactor.base.progress import SILENT, Progress
@@ -47,39 +52,50 @@ def fetch_files(
 
 
 def _fetch_one(dataset: Dataset, name: str, url: str, folder: Path, timeout: float) -> None:
-    import pooch
-    import requests
-
     known = checksums().get(f"{dataset.name}/{name}")
-    digest = (
-        f"sha256:{known[0]}"
-        if known
-        else f"md5:{dataset.md5[name]}"
-        if name in dataset.md5
-        else None
-    )
+    expected = known[0] if known else dataset.md5.get(name)
+    digest = hashlib.sha256() if known else hashlib.md5(usedforsecurity=False)
     place = folder / name
-    place.parent.mkdir(parents=True, exist_ok=True)
     try:
-        pooch.get_logger().setLevel("WARNING")  # what is said goes through progress
-        pooch.retrieve(
-            url,
-            known_hash=digest,
-            fname=place.name,
-            path=place.parent,
-            downloader=pooch.HTTPDownloader(timeout=timeout, progressbar=False),
-        )
-    except requests.exceptions.RequestException as error:
+        _download(url, place, digest, timeout)
+    except (URLError, HTTPException, TimeoutError, ConnectionError, ssl.SSLError) as error:
         raise DownloadError(
-            f"{dataset.name} couldn't be fetched from {url} ({type(error).__name__}); check the"
+            f"{dataset.name} couldn't be fetched from {url} ({_cause(error)}); check the"
             " connection and try again, or set COFACTOR_DATA to a folder that holds it."
-        ) from error
-    except ValueError as error:
-        raise DownloadError(
-            f"what came from {url} has a wrong checksum; try again later ({error})."
         ) from error
     except OSError as error:
         raise DownloadError(f"{dataset.name} couldn't be written to {folder}: {error}.") from error
+    if expected is not None and digest.hexdigest() != expected:
+        raise DownloadError(
+            f"what came from {url} has a wrong checksum; try again later ({digest.name}"
+            f" {digest.hexdigest()}, expected {expected})."
+        )
+
+
+def _download(url: str, place: Path, digest: hashlib._Hash, timeout: float) -> None:
+    request = Request(url, headers={"User-Agent": "cofactor"})  # some hosts refuse urllib's own
+    with urlopen(request, timeout=timeout) as response:
+        place.parent.mkdir(parents=True, exist_ok=True)
+        with place.open("wb") as out:
+            while block := response.read(1 << 20):
+                digest.update(block)
+                out.write(block)
+            n_bytes, length = out.tell(), response.headers.get("Content-Length")
+    if length is not None and n_bytes < int(length):  # read() by blocks doesn't notice
+        raise IncompleteRead(b"", int(length) - n_bytes)
+
+
+def _cause(error: Exception) -> str:
+    """Return in a few words why a connection failed."""
+    reason: object = error
+    if isinstance(error, URLError) and isinstance(error.reason, Exception):
+        reason = error.reason
+    if isinstance(reason, ssl.SSLCertVerificationError):
+        return (
+            "its certificate can't be verified; Python from python.org on a Mac needs its 'Install"
+            " Certificates.command' run once"
+        )
+    return str(reason) or type(reason).__name__
 
 
 def _check(dataset: Dataset, folder: Path, progress: Progress) -> None:

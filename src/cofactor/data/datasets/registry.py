@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cache
@@ -91,9 +92,11 @@ def cache_folder() -> Path:
     """Return the folder that downloads go to: COFACTOR_CACHE, or the platform's cache folder."""
     if os.environ.get(CACHE):
         return Path(os.environ[CACHE])
-    import pooch
-
-    return Path(pooch.os_cache("cofactor")) / "datasets"
+    if sys.platform == "win32":
+        local = os.environ.get("LOCALAPPDATA") or Path.home() / "AppData" / "Local"
+        return Path(local, "cofactor", "cofactor", "Cache", "datasets")
+    default = Path.home() / ("Library/Caches" if sys.platform == "darwin" else ".cache")
+    return Path(os.environ.get("XDG_CACHE_HOME") or default, "cofactor", "datasets")
 
 
 def located(dataset: Dataset, home: Path | None = None) -> Source | None:

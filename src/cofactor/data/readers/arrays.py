@@ -26,6 +26,23 @@ def is_header(row: Any) -> bool:
     )
 
 
+def converted(source: Any) -> np.ndarray:
+    """Return the array of another library (a tensor, say) as one of NumPy.
+
+    Raises
+    ------
+    ArgumentError
+        If NumPy can't have it: it is on another device, sparse, or of a type that NumPy hasn't.
+    """
+    try:
+        return np.asarray(source)
+    except Exception as error:  # whatever that library raises
+        raise ArgumentError(
+            f"a {type(source).__name__} can't be read as it is ({str(error).splitlines()[0]}); pass"
+            " an array of NumPy, or a sparse matrix of SciPy."
+        ) from None
+
+
 def of_array(array: np.ndarray) -> Any:
     """Return a NumPy array of rows as something that can be read: a structured one with its names,
     a plain one [n, 2 to 4] as columns by position.

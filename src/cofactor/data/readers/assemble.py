@@ -8,6 +8,7 @@ from collections.abc import Sequence
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from cofactor.base.errors import DataError
 from cofactor.data.events import Events
@@ -17,7 +18,7 @@ from cofactor.data.readers.checked_times import checked_times
 from cofactor.data.readers.columns import Options
 from cofactor.data.readers.id_columns import cleaned, typed_ids, used_only
 from cofactor.data.readers.kinds import weighted
-from cofactor.data.readers.raw import Fault, Raw
+from cofactor.data.readers.raw import Fault, NoRowsError, Raw
 from cofactor.data.readers.repeated_headers import repeated_headers
 from cofactor.data.readers.values import settle, shape_hint
 
@@ -30,12 +31,11 @@ _TOTALS = frozenset(
 _MEANS = frozenset(
     ("mean", "average", "avg", "mittelwert", "durchschnitt", "moyenne", "media", "promedio", "平均")
 )
+_NO_ID = "an object, a list, a zero byte or a boolean"
+# Rows from which on ids that are all alike, or none like another, are odd; and that show it.
+_FEW, _SOME = 10, 1000
 # What may stand between cells that hold nothing.
 _BETWEEN = " \t,;|:'\""
-
-
-class NoRowLeftError(DataError):
-    """All rows were left out."""
 
 
 def assemble(raw: Raw, options: Options) -> Events:
@@ -48,7 +48,7 @@ def assemble(raw: Raw, options: Options) -> Events:
         are in all.
     """
     if len(raw.users) == 0:
-        raise DataError("there are no rows in it.", source=raw.source)
+        raise NoRowsError("there are no rows in it.", source=raw.source)
     faults: list[Fault] = []
     left_out = repeated_headers(raw)
     if raw.events is not None:
@@ -58,7 +58,7 @@ def assemble(raw: Raw, options: Options) -> Events:
     for what, column in (("user", raw.users), ("item", raw.items)):
         found = cleaned(column)
         _fault(faults, f"no {what} id", found.missing)
-        _fault(faults, f"an object, a list or a boolean as {what} id", found.nested)
+        _fault(faults, f"{_NO_ID} as {what} id", found.nested)
         raw.notes += [f"{what}s: {note}" for note in found.notes]
         columns.append(found.column)
         missing.append(found.missing)
@@ -84,7 +84,25 @@ def assemble(raw: Raw, options: Options) -> Events:
         notes=tuple(raw.notes),
         kinds=kinds if kinds is None or keep is None else kinds.filter(pa.array(keep)),
     )
-    return events.noted(*doubts(events.values))
+    return events.noted(*doubts(events.values), *_doubts_of_ids(events))
+
+
+def _doubts_of_ids(events: Events) -> list[str]:
+    """Notes on columns that can hardly be ids of users or items: the same one in all rows, or
+    another one in each.
+    """
+    notes, n = [], len(events)
+    for what, ids in (("user", events.users), ("item", events.items)):
+        some = len(pc.unique(ids.slice(0, _SOME)))
+        if n >= _FEW and some in (1, min(n, _SOME)):
+            distinct = some if n <= _SOME else len(pc.unique(ids))
+            if distinct in (1, n):
+                how = "the same" if distinct == 1 else "another"
+                notes.append(
+                    f"each of the {n:,} rows has {how} {what}; if it is the wrong column, give"
+                    f" {what}="
+                )
+    return notes
 
 
 def _total(column: pa.ChunkedArray, values: np.ndarray | None) -> np.ndarray:
@@ -179,7 +197,7 @@ def _refuse_or_drop(
     if not keep.any():
         counts = [f"{_have(len(rows))} {what}" for what, rows in faults]
         why = ", ".join(counts) or "all of them have the header's words or nothing"
-        raise NoRowLeftError(f"no row is left: {why}.", source=raw.source)
+        raise NoRowsError(f"no row is left: {why}.", source=raw.source)
     return keep
 
 

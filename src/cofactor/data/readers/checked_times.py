@@ -5,8 +5,10 @@ from __future__ import annotations
 import numpy as np
 
 from cofactor.base.errors import DataError
+from cofactor.data.readers import bare_times as bare
 from cofactor.data.readers import times as clock
 from cofactor.data.readers.columns import Options
+from cofactor.data.readers.name_words import is_dated
 from cofactor.data.readers.raw import Fault, Raw
 
 _DAY = 86400
@@ -73,7 +75,7 @@ def _read_dates_among(times: np.ndarray, raw: Raw) -> None:
     of August 1970, and none at midnight.
     """
     among = (times >= 1900_01_01) & (times <= 2100_12_31) & (times % _DAY != 0)
-    found = clock.dates_of(times[among]) if among.any() else None
+    found = bare.dates_of(times[among]) if among.any() else None
     if found is not None:
         times[among] = found
         raw.notes.append("dates written as numbers (yyyymmdd) among the times; read as dates")
@@ -102,31 +104,36 @@ def _of_numbers(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Bare numbers as seconds, and the rows of another unit than the others."""
     unit = clock.checked_unit(options.time_unit, raw.source)
-    dates = clock.dates_of(times) if unit is None else None
+    dates = bare.dates_of(times) if unit is None else None
     if dates is not None:
         raw.notes.append("times are dates written as numbers (yyyymmdd ...); read as dates")
         odd = np.flatnonzero((dates == clock.MISSING) & (times != clock.MISSING))
         if odd.size:
             faults.append(("a time that is no date as the others are (yyyymmdd ...)", odd))
         return dates, odd
-    if unit is None and clock.are_serial_days(times) and "date" in name.lower():
-        raw.notes.append(
-            "times are a spreadsheet's days (since 30 December 1899); read as dates,"
-            " without the time of day"
+    dated = unit is None and is_dated(raw.columns.get("time", ""))
+    if unit is None and bare.are_julian_days(times):
+        raise DataError(
+            f"{name} holds Julian days, such as {times.max()}; write them as dates, say"
+            " time_unit='s' if they are seconds, or leave times out with time=False.",
+            source=raw.source,
         )
-        return clock.of_serial_days(times), np.zeros(0, np.int64)
-    ticks = clock.of_ticks(times) if unit is None else None
+    days = bare.of_days(times) if dated else None
+    if days is not None:
+        raw.notes.append(f"times are {days.unit}; read as dates, without the time of day")
+        return days.times, np.zeros(0, np.int64)
+    ticks = bare.of_ticks(times) if unit is None else None
     if ticks is not None:
         raw.notes.append(f"times are {ticks.unit}; converted to seconds")
         return ticks.times, np.zeros(0, np.int64)
-    unit, odd = clock.unit_of(times, unit)
+    unit, odd = bare.unit_of(times, unit)
     if odd.size:
         faults.append(
             (f"a time of another unit than the {_UNITS[unit]} of the others (give time_unit=)", odd)
         )
     if unit != "s":
         raw.notes.append(f"times are {_UNITS[unit]}; converted to seconds")
-    return clock.to_seconds(times, unit), odd
+    return bare.to_seconds(times, unit), odd
 
 
 def _tell_past(raw: Raw, times: np.ndarray, name: str) -> None:

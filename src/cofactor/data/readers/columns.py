@@ -6,11 +6,13 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
+from itertools import takewhile
 from typing import Any
 
+from cofactor.base import checks
 from cofactor.base.errors import ArgumentError, DataError
 from cofactor.base.names import nearest, unknown_name
 from cofactor.base.progress import SILENT, Progress
@@ -71,12 +73,31 @@ class Options:
     rejects: Rejects | None = field(default=None, repr=False, compare=False)
     progress: Progress = field(default=SILENT, repr=False, compare=False)
 
+    def __post_init__(self) -> None:
+        checks.choice(self.on_bad, "on_bad", ("error", "skip"))
+        if self.decimal is not None:
+            checks.choice(self.decimal, "decimal", (",", "."))
+
+
+# What logs keep the fields of any event in.
+_CONTAINER = re.compile(
+    r"^(?:(?:event_?|user_?)?propert(?:ies|y)|attributes|params|payload|data|body|fields|record"
+    r"|context|details|node|(?-i:Item)(?=\.\w+\.[SN]$))\.",
+    re.IGNORECASE,
+)
+
+
+_MEASURE = re.compile(r"^-\d+\.\d*[1-9]$")
+# Types that Avro and DynamoDB write around a value: {"user": {"string": "u1"}}.
+_UNION = re.compile(r"\.(?:string|int|long|float|double|S|N)$")
+
 
 @lru_cache(4096)
 def folded(name: str) -> str:
     """Return a column's name as letters without accents and digits only; ``user_id:token`` (typed
-    headers) loses its type, and ``Item #`` is a number.
+    headers) loses its type, ``properties.item`` its container, and ``Item #`` is a number.
     """
+    name = _UNION.sub("", _CONTAINER.sub("", re.sub(r"^# ?(?=\w)", "", name)))
     counted = re.sub(r"[#№]|\b[Nn][°º]", "no", re.sub(r":[^\d:]*$", "", name))
     bare = unicodedata.normalize("NFKD", counted.casefold())
     return re.sub(r"[\W_]+", "", "".join(c for c in bare if not unicodedata.combining(c)))
@@ -102,6 +123,7 @@ def find_roles(
     source: str,
     *,
     columns: Columns | None = None,
+    partition: Iterable[str] = (),
 ) -> dict[str, str]:
     """Return the column of each role that the data has; ``event`` too, where nothing else gives a
     value.
@@ -117,6 +139,8 @@ def find_roles(
     columns
         Where names say nothing (no header): the first cells of each column, by which and by whose
         order roles are reported.
+    partition
+        Columns that the folders above the file name.
 
     Raises
     ------
@@ -126,22 +150,24 @@ def find_roles(
         If a column that was given doesn't exist.
     """
     given = {role: getattr(options, role) for role in ROLES}
+    beside = [name for name in partition if name not in names]
+    names = [*names, *beside]
     roles = _given_roles(names, given, source)
     free = [role for role in ROLES if role not in roles and given[role] is not False]
     if options.kinds is not None and given["value"] is None:
         # The weights of the kinds are the values.
         free = [role for role in free if role != "value"]
     if columns is not None:
+        roles |= _by_name(beside, free, set(roles.values()))
+        free = [role for role in free if role not in roles]
         roles |= by_position(columns, free, set(roles.values()))
+        _refuse_measures(roles, columns, source)
     else:
         roles |= _by_name(names, free, set(roles.values()))
-    for role in ("user", "item"):
+    needed = ("user", "item", *(role for role in ("value", "time") if given[role] is True))
+    for role in needed:
         if role not in roles:
             raise DataError(_missing(role, names) + _wide(roles, names), source=source)
-    if (given["value"] is True and "value" not in roles) or (
-        given["time"] is True and "time" not in roles
-    ):
-        raise DataError(_missing("value" if "value" not in roles else "time", names), source=source)
     roles = {role: roles[role] for role in ROLES if role in roles}
     event = None if columns is not None else _event(names, set(roles.values()))
     if options.kinds is not None and event is None:
@@ -156,6 +182,19 @@ def find_roles(
     return roles
 
 
+def _refuse_measures(roles: Mapping[str, str], columns: Columns, source: str) -> None:
+    """Raise DataError if a column that was taken for ids by its position holds measures."""
+    for role in ("user", "item"):
+        odd = next((c for c in columns.get(roles.get(role, ""), ()) if _MEASURE.match(c)), None)
+        if odd is not None:
+            raise DataError(
+                f"without a header, {roles[role]} would be the {role}s, and {odd!r} is no id; name"
+                f" the columns ({role}=). If the table has a column for each item, write a row for"
+                " each user and item instead (pandas.melt does).",
+                source=source,
+            )
+
+
 def has_role(role: str, names: Sequence[str]) -> bool:
     """Return whether one of some names is a role's."""
     return bool(_by_name(names, [role], set()))
@@ -163,21 +202,32 @@ def has_role(role: str, names: Sequence[str]) -> bool:
 
 def _by_name(names: Sequence[str], free: Sequence[str], taken: set[str]) -> dict[str, str]:
     by_fold: dict[str, str] = {}
+    table = common_prefix(names)
     for name in names:
         if name not in taken:
-            by_fold.setdefault(folded(name), name)
+            by_fold.setdefault(folded(name.removeprefix(table)), name)
+    if by_fold.keys() & set(EVENT):
+        # It numbers the events there.
+        by_fold.pop("eventid", None)
     roles = {}
     for role in free:
         found = next((by_fold[usual] for usual in USUAL[role] if usual in by_fold), None)
         if found is not None:
-            found = name_words.with_id(found, by_fold.values()) or found
-            roles[role] = by_fold.pop(folded(found))
+            roles[role] = name_words.with_id(found, by_fold.values()) or found
+            by_fold = {key: name for key, name in by_fold.items() if name != roles[role]}
     for role in free:
-        said = [name for name in by_fold.values() if name_words.role_of(name) == role]
+        said = [n for n in by_fold.values() if name_words.role_of(n.removeprefix(table)) == role]
         if role not in roles and said:
-            found = next((name for name in said if name_words.is_id(name)), said[0])
-            roles[role] = by_fold.pop(folded(found))
+            roles[role] = next((name for name in said if name_words.is_id(name)), said[0])
+            by_fold = {key: name for key, name in by_fold.items() if name != roles[role]}
     return roles
+
+
+def common_prefix(names: Sequence[str]) -> str:
+    """Return what stands before all names: ``ratings.`` of ``ratings.user``, ``ratings.item``."""
+    pairs = zip(min(names, default=""), max(names, default=""), strict=False)
+    shared = "".join(a for a, _ in takewhile(lambda pair: pair[0] == pair[1], pairs))
+    return shared[: max(shared.rfind("."), shared.rfind(":")) + 1] if len(names) > 1 else ""
 
 
 def _event(names: Sequence[str], taken: set[str]) -> str | None:
@@ -239,8 +289,10 @@ def _wide(roles: Mapping[str, str], names: Sequence[str]) -> str:
 
 def _missing(role: str, names: Sequence[str]) -> str:
     close = [name for name in names if name_words.mentions(name, role)]
-    close.sort(key=lambda name: not name_words.is_id(name))
-    close += [name for usual in USUAL[role][:6] for name in nearest(usual, names, 1)]
+    if role == "item":
+        close += [name for name in names if folded(name) in ("title", "name")]
+    close.sort(key=lambda name: not (name_words.is_id(name) or folded(name) == "title"))
+    close += [name for usual in USUAL[role][:6] for name in nearest(usual, names, 1, cutoff=0.75)]
     hint = f"perhaps {role}={close[0]!r}?" if close else f"give it as {role}=NAME."
     return (
         f"no column is named like {'an' if role == 'item' else 'a'} {role}'s; the columns are"

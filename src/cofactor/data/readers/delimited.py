@@ -29,17 +29,14 @@ from cofactor.data.readers.lines import (
     record_end,
 )
 from cofactor.data.readers.list_cells import explode_lists
+from cofactor.data.readers.name_words import is_dated
 from cofactor.data.readers.open_quotes import refuse_swallowed
+from cofactor.data.readers.partitions import Partition, partition_of, with_partition
 from cofactor.data.readers.plain_numbers import LARGE, Columns, read_plain
-from cofactor.data.readers.positions import counting
-from cofactor.data.readers.raw import Raw
-from cofactor.data.readers.sniff import (
-    DELIMITERS,
-    SPOKEN,
-    Dialect,
-    dialect_of,
-    unpadded,
-)
+from cofactor.data.readers.positions import are_clocks, counting, dated
+from cofactor.data.readers.raw import NoRowsError, Raw
+from cofactor.data.readers.repeated_headers import without_headers
+from cofactor.data.readers.sniff import DELIMITERS, SPOKEN, Dialect, dialect_of, unpadded
 from cofactor.data.readers.source_files import SourceFile, ahead
 from cofactor.data.readers.text_encoding import LATIN, latin, one_line_end
 from cofactor.data.readers.values import Odd, are_pointed, numbers, numbers_and_odd
@@ -56,7 +53,7 @@ def read_delimited(entry: SourceFile, options: Options, dialect: Dialect | None 
         are to be skipped).
     """
     dialect = dialect_of(entry, options) if dialect is None else dialect
-    roles = find_roles(dialect.names, options, entry.shown, columns=dialect.cells)
+    roles = roles_of(entry, dialect, options)
     try:
         return explode_lists(_read(entry, options, dialect, roles))
     except NotUtf8 as stop:
@@ -65,8 +62,22 @@ def read_delimited(entry: SourceFile, options: Options, dialect: Dialect | None 
                 f"the file isn't {options.encoding}: {stop}.", source=entry.shown
             ) from None
         raw = explode_lists(_read_latin(entry, options, dialect, roles))
-        raw.notes.append("not UTF-8, so read as Latin-1; give encoding= if it is another")
+        raw.notes.append(NOT_UTF8)
         return raw
+
+
+NOT_UTF8 = "not UTF-8, so read as Latin-1; give encoding= if it is another"
+
+
+def roles_of(entry: SourceFile, dialect: Dialect, options: Options) -> dict[str, str]:
+    """Return the column of each role of a delimited file."""
+    beside, cells = partition_of(entry), dialect.cells
+    roles = find_roles(dialect.names, options, entry.shown, columns=cells, partition=beside)
+    if options.time is None and are_clocks(dialect.sample.get(roles.get("time", ""), ())):
+        # The time of day stands beside the date.
+        rest = (n for n, some in dialect.sample.items() if is_dated(n) and dated(some))
+        roles["time"] = next((n for n in rest if n not in roles.values()), roles["time"])
+    return roles
 
 
 def _read_latin(
@@ -111,12 +122,15 @@ def read_text_table(
     kept = _Kept(dialect, {})
     whole = one_line_end(block, quoted=dialect.quoted)
     block = kept.body(whole)
+    if dialect.headed:
+        block = without_headers(block, whole[: len(whole) - len(block)], dialect)
     if dialect.padded:
         block = unpadded(block.decode(), dialect.delimiter).encode()
     above = whole.count(b"\n") - block.count(b"\n")
     types = {name: pa.string() for name in text}
     table = parsed(block, dialect, kept.on_malformed, None, types, entry.shown)
-    refuse_swallowed(block, dialect, table.num_rows + kept.n_malformed, above, entry.shown)
+    n_records = table.num_rows + kept.n_malformed + kept.n_blank
+    refuse_swallowed(block, dialect, n_records, above, entry.shown)
     kept.refuse(entry, options, notes)
     return table, notes
 
@@ -127,6 +141,7 @@ class _Kept:
 
     dialect: Dialect
     roles: Mapping[str, str]
+    partition: Partition = field(default_factory=dict)
     users: list[pa.Array] = field(default_factory=list)
     items: list[pa.Array] = field(default_factory=list)
     values: np.ndarray = field(default_factory=lambda: np.zeros(0, np.float32))
@@ -135,6 +150,7 @@ class _Kept:
     bare: bool = True
     n_rows: int = 0
     n_malformed: int = 0
+    n_blank: int = 0
     n_lines: int = 0
     malformed: list[str] = field(default_factory=list)
     lines_due: int = -1
@@ -158,6 +174,9 @@ class _Kept:
         return block[start:]
 
     def on_malformed(self, row: Any) -> str:
+        if not (row.text or "").strip():
+            self.n_blank += 1
+            return "skip"
         self.n_malformed += 1
         if len(self.malformed) < 5:
             self.malformed.append(row.text or "")
@@ -165,6 +184,7 @@ class _Kept:
 
     def add(self, table: pa.Table) -> None:
         count = table.num_rows
+        table = with_partition(table, self.partition)
         self.users += table.column(self.roles["user"]).chunks
         self.items += table.column(self.roles["item"]).chunks
         if "event" in self.roles:
@@ -235,7 +255,8 @@ def _read(entry: SourceFile, options: Options, dialect: Dialect, roles: Mapping[
     as_numbers = options.decimal is None and not are_pointed(
         dialect.sample.get(roles.get("value", ""), ())
     )
-    plain = as_numbers and options.time_format is None and "event" not in roles
+    plain = as_numbers and options.time_format is None and set(roles.values()) <= set(dialect.names)
+    plain = plain and "event" not in roles
     if plain and entry.packed_bytes >= LARGE:
         with options.progress.task(f"reading {entry.name}", None) as task:
             columns = read_plain(entry, dialect, roles, task.advance)
@@ -255,7 +276,7 @@ def _read_as(
     *,
     as_numbers: bool,
 ) -> Raw:
-    kept = _Kept(dialect, roles, time_format=options.time_format)
+    kept = _Kept(dialect, roles, partition_of(entry), time_format=options.time_format)
     first = {"value": pa.float32() if as_numbers else WORDS, "time": pa.int64()}
     if options.time_format is not None:
         first["time"] = pa.string()
@@ -268,7 +289,7 @@ def _read_as(
     kept.refuse(entry, options, notes)
     if kept.n_rows == 0:
         what = "a header but no rows" if dialect.headed else "no rows"
-        raise DataError(f"the file has {what}.", source=entry.shown)
+        raise NoRowsError(f"the file has {what}.", source=entry.shown)
     values, odd = kept.whole_values(options.decimal)
     return Raw(
         users=pa.chunked_array(kept.users, type=WORDS),
@@ -277,7 +298,7 @@ def _read_as(
         times=kept.times if "time" in roles else None,
         bare_times=kept.bare,
         source=entry.shown,
-        locate=lambda rows: located(entry, dialect, rows, kept.n_malformed > 0),
+        locate=lambda rows: located(entry, dialect, rows, kept.n_malformed + kept.n_blank > 0),
         notes=notes,
         columns=roles,
         headed=dialect.cells is None,
@@ -307,6 +328,8 @@ def _notes(roles: Mapping[str, str], dialect: Dialect) -> list[str]:
     notes = [roles_note(roles, dialect.names, headed=dialect.cells is None)]
     if dialect.encoding in LEGACY:
         notes.append(f"read as {dialect.encoding}")
+    if dialect.escape:
+        notes.append(f"quotes after {dialect.escape!r} are part of the text")
     if dialect.title:
         notes.append(f"left out the lines above the header: {dialect.title!r} ...")
     index = None if dialect.cells is None else counting(dialect.cells)
@@ -321,10 +344,10 @@ def _add(kept: _Kept, block: bytes, types: dict[str, pa.DataType], source: str) 
     if kept.dialect.padded:
         body = unpadded(body.decode(), kept.dialect.delimiter).encode()
     above = kept.n_lines + block.count(b"\n") - body.count(b"\n")
-    before = kept.n_malformed
+    before = kept.n_malformed + kept.n_blank
     table = _typed(body, kept, types, source)
     if table is not None:
-        n_records = table.num_rows + kept.n_malformed - before
+        n_records = table.num_rows + kept.n_malformed + kept.n_blank - before
         refuse_swallowed(body, kept.dialect, n_records, above, source)
         kept.add(table)
     kept.n_lines += block.count(b"\n")
@@ -339,14 +362,14 @@ def _typed(
     """
     if not block or block.isspace():
         return None
-    seen = kept.n_malformed, len(kept.malformed)
+    seen = kept.n_malformed, kept.n_blank, len(kept.malformed)
     while True:
         try:
-            columns = list(kept.roles.values())
+            columns = [name for name in kept.roles.values() if name in kept.dialect.names]
             return parsed(block, kept.dialect, kept.on_malformed, columns, types, source)
         except Unconvertible as error:
-            kept.n_malformed = seen[0]
-            del kept.malformed[seen[1] :]
+            kept.n_malformed, kept.n_blank, _ = seen
+            del kept.malformed[seen[2] :]
             left = [
                 name
                 for role, name in kept.roles.items()

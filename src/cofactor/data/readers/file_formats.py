@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 
@@ -13,7 +12,9 @@ from cofactor.data.readers.assemble import assemble
 from cofactor.data.readers.blocks import is_blocks, read_blocks
 from cofactor.data.readers.columns import Options, find_roles, folded
 from cofactor.data.readers.delimited import read_delimited
+from cofactor.data.readers.json_text import is_json
 from cofactor.data.readers.lists import read_lists, refuse_baskets
+from cofactor.data.readers.partitions import partition_of
 from cofactor.data.readers.raw import Raw
 from cofactor.data.readers.sniff import dialect_of
 from cofactor.data.readers.source_files import SourceFile
@@ -41,11 +42,18 @@ _SUFFIXES = {
 }
 # What stands between the items of lists, beside whitespace, by what the lines are split at.
 _SEPARATORS = {",": ",", "\t": ",", ";": ";,", "|": "|"}
-_ARRAY = re.compile(rb"^\[\s*[\[{]")
 
 
 def read_entry(entry: SourceFile, options: Options, format: str | None = None) -> Events:
     """Read one file, whose format is detected by name and content if it isn't given."""
+    events = _read(entry, options, format)
+    partition = partition_of(entry)
+    if not partition:
+        return events
+    return events.noted(f"the folders' names give {', '.join(partition)}")
+
+
+def _read(entry: SourceFile, options: Options, format: str | None) -> Events:
     if format is None and reviews.is_goodreads(entry):
         return reviews.read_goodreads_file(entry, options)
     chosen = format or format_of(entry)
@@ -65,11 +73,11 @@ def columns_of(entry: SourceFile, options: Options) -> tuple[str, tuple[str, ...
     """Return what a file's columns make it: ``"events"`` (users and items), ``"items"`` or
     ``"users"`` (one of them alone), or ``"other"``; and their names.
     """
-    chosen = format_of(entry)
+    chosen, partition = format_of(entry), partition_of(entry)
     if chosen == "delimited":
         dialect = dialect_of(entry, options)
         if dialect.cells is not None:
-            return "events", dialect.names
+            return "events", (*dialect.names, *partition)
         names = list(dialect.names)
     elif chosen == "parquet":
         names = parquet.names_of(entry)
@@ -77,6 +85,7 @@ def columns_of(entry: SourceFile, options: Options) -> tuple[str, tuple[str, ...
         names = jsonl.sampled_names(entry)
     else:
         return "other", ()
+    names = list(dict.fromkeys([*names, *partition]))
     columns = tuple(sorted(folded(name) for name in names))
     try:
         find_roles(names, replace(options, kinds=None), entry.shown)
@@ -91,16 +100,15 @@ def columns_of(entry: SourceFile, options: Options) -> tuple[str, tuple[str, ...
 def format_of(entry: SourceFile) -> str:
     """Return the format that a file's first bytes show; where they show none, its name's."""
     head = entry.head(4096)
-    start = head.lstrip()
     if head[:4] == b"PAR1":
         return "parquet"
-    if head[:6] == b"ARROW1" or head[:4] == b"FEA1":
+    if head[:6] == b"ARROW1" or head[:4] in (b"FEA1", parquet.STREAM):
         return "feather"
     if head[:4] == b"PK\x03\x04" and entry.suffix in (".xlsx", ".xlsm"):
         return "excel"
     if is_blocks(head):
         return "blocks"
-    if start[:1] == b"{" or _ARRAY.match(start):
+    if is_json(head):
         return "jsonl"
     by_name = _SUFFIXES.get(entry.suffix)
     return "delimited" if by_name is None else by_name

@@ -17,6 +17,8 @@ from cofactor.data.joins import merged
 from cofactor.data.readers.agreement import Agreement, some_have_commas
 from cofactor.data.readers.columns import Options
 from cofactor.data.readers.layout import appended
+from cofactor.data.readers.partitions import partition_of
+from cofactor.data.readers.raw import NoRowsError
 from cofactor.data.readers.source_files import Source, SourceFile
 
 
@@ -63,8 +65,8 @@ def read_parts(
     DataError
         If one has no values or no times where the others have them.
     """
-    entries, copies = _without_copies(entries)
-    parts = [readers.events(entry, options) for entry in entries]
+    entries, copies = without_copies(entries)
+    entries, parts, empty = _read_all(entries, options, readers)
     if options.decimal is None and some_have_commas(parts):
         # Where one file has 4,5, the 1.000 of another is a thousand.
         if options.rejects is not None:
@@ -79,12 +81,31 @@ def read_parts(
     for part in parts:
         agreement.add(part, decimal=",")
     whole = joined(parts, source)
-    return replace(whole, notes=(f"{len(entries)} files read as one", *copies, *whole.notes))
+    one = [f"{len(entries)} files read as one"] if len(entries) > 1 else []
+    return replace(whole, notes=(*one, *copies, *empty, *whole.notes))
 
 
-def _without_copies(entries: Sequence[SourceFile]) -> tuple[list[SourceFile], list[str]]:
-    """The files without those that are another's copy, such as a second download's ``a (1).csv``,
-    and notes on them.
+def _read_all(
+    entries: Sequence[SourceFile], options: Options, readers: FileReaders
+) -> tuple[list[SourceFile], list[Events], list[str]]:
+    """The files that have rows, their events, and notes on the others: what writes tables in parts
+    also writes empty ones.
+    """
+    parts, notes, nothing = {}, [], None
+    for n, entry in enumerate(entries):
+        try:
+            parts[n] = readers.events(entry, options)
+        except NoRowsError as error:
+            nothing = error
+            notes.append(f"left out {entry.name}: {error.message}")
+    if nothing is not None and not parts:
+        raise nothing
+    return [entries[n] for n in parts], list(parts.values()), notes
+
+
+def without_copies(entries: Sequence[SourceFile]) -> tuple[list[SourceFile], list[str]]:
+    """Return the files without those that are another's copy, such as a second download's
+    ``a (1).csv``, and notes on them.
     """
     first: dict[bytes, SourceFile] = {}
     sizes = Counter(entry.packed_bytes for entry in entries)
@@ -95,7 +116,7 @@ def _without_copies(entries: Sequence[SourceFile]) -> tuple[list[SourceFile], li
         if sizes[entry.packed_bytes] < 2 and names[entry.path.parent, entry.name] < 2:
             kept.append(entry)
             continue
-        digest = hashlib.sha256()
+        digest = hashlib.sha256(repr(sorted(partition_of(entry).items())).encode())
         for block in entry.blocks():
             digest.update(block)
         other = first.setdefault(digest.digest(), entry)
@@ -143,18 +164,26 @@ def read_folder(place: Source, options: Options, readers: FileReaders) -> Events
         If its files are neither parts of one table nor a table beside its catalogue.
     """
     entries = sorted(data_files(place), key=_training_first)
-    source = str(place.path)
+    return _of_entries(entries, options, readers, str(place.path))
+
+
+def _of_entries(
+    entries: list[SourceFile], options: Options, readers: FileReaders, source: str
+) -> Events:
     if len(entries) == 1:
         return readers.events(entries[0], options)
     found = [_kind(entry, options, readers) for entry in entries]
-    kinds = [kind for kind, _ in found]
-    tables = [entry for entry, kind in zip(entries, kinds, strict=True) if kind == "events"]
-    items, users = (
-        [entry for entry, kind in zip(entries, kinds, strict=True) if kind == which]
-        for which in ("items", "users")
+    empty = [entry for entry, (kind, _) in zip(entries, found, strict=True) if kind == "empty"]
+    if empty and len(empty) < len(entries):
+        entries = [entry for entry in entries if entry not in empty]
+        events = _of_entries(entries, options, readers, source)
+        return events.noted(_left_out(empty))
+    if _is_one_table(found):
+        return read_parts(entries, options, readers, source)
+    tables, items, users = (
+        [entry for entry, (kind, _) in zip(entries, found, strict=True) if kind == which]
+        for which in ("events", "items", "users")
     )
-    if tables and len(tables) == len(entries) and len({names for _, names in found}) == 1:
-        return read_parts(tables, options, readers, source)
     known = len(tables) + len(items) + len(users) == len(entries)
     if known and len(tables) == 1 and len(items) < 2 and len(users) < 2:
         events = readers.events(tables[0], options)
@@ -174,6 +203,31 @@ def read_folder(place: Source, options: Options, readers: FileReaders) -> Events
     )
 
 
+def parts_of_one_table(
+    place: Source, options: Options, readers: FileReaders
+) -> tuple[list[SourceFile], list[str]]:
+    """Return the files of a folder that are parts of one table, in their order, and notes on the
+    others, in which there is nothing; no file if they aren't.
+    """
+    found = {
+        entry: _kind(entry, options, readers)
+        for entry in sorted(data_files(place), key=_training_first)
+    }
+    empty = [entry for entry, (kind, _) in found.items() if kind == "empty"]
+    parts = [entry for entry in found if entry not in empty]
+    if not _is_one_table([found[entry] for entry in parts]):
+        return [], []
+    return parts, [_left_out(empty)] if empty else []
+
+
+def _left_out(empty: Sequence[SourceFile]) -> str:
+    return f"left out {', '.join(entry.name for entry in empty)}: nothing in it"
+
+
+def _is_one_table(found: Sequence[tuple[str, tuple[str, ...]]]) -> bool:
+    return {kind for kind, _ in found} == {"events"} and len({names for _, names in found}) == 1
+
+
 def _training_first(entry: SourceFile) -> int:
     """Training comes before test, whatever the order of their names."""
     name = entry.name.lower()
@@ -183,5 +237,7 @@ def _training_first(entry: SourceFile) -> int:
 def _kind(entry: SourceFile, options: Options, readers: FileReaders) -> tuple[str, tuple[str, ...]]:
     try:
         return readers.kind(entry, options)
+    except NoRowsError:
+        return "empty", ()
     except CofactorError:
         return "other", ()

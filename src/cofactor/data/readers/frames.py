@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -15,10 +16,14 @@ from cofactor.data.readers import times as clock
 from cofactor.data.readers.arrays import is_header
 from cofactor.data.readers.columns import Options, find_roles, refuse_repeated, roles_note
 from cofactor.data.readers.id_columns import IN_HEX, hex_note, id_column
-from cofactor.data.readers.list_cells import explode_lists
-from cofactor.data.readers.raw import Raw
+from cofactor.data.readers.json_shapes import is_nested, unnested
+from cofactor.data.readers.list_cells import explode_lists, with_list_rows
+from cofactor.data.readers.positions import dated
+from cofactor.data.readers.raw import NoRowsError, Raw
 from cofactor.data.readers.values import numbers_and_odd
 from cofactor.data.records import BOOLEANS, BYTES, table_of, table_of_columns
+
+_NUMBERED = re.compile(r"^(_c|_col|column_?|col_?|f|field_?|v|)(\d{1,4})_?$", re.IGNORECASE)
 
 
 def is_frame(source: Any) -> bool:
@@ -92,28 +97,48 @@ def read_frame(source: Any, options: Options, name: str = "data frame") -> Raw:
     if is_pandas(source):
         source = tamed(source)
     names = _names(source)
-    bare = names == [str(n) for n in range(len(names))]
-    if bare:
-        whole = whole_table(source)
-        cells = {n: [str(v) for v in whole.column(n)[:100].to_pylist()] for n in names}
-        roles = find_roles(names, options, name, columns=cells)
-    else:
+    if are_numbered(names):
+        return raw_of_whole(whole_table(source), options, name)
+    try:
         roles = find_roles(names, options, name)
+    except DataError:
+        whole = whole_table(_without_repeated(source, names))
+        if not is_nested(whole.schema):
+            raise
+        return raw_of_whole(whole, options, name)
     for taken in roles.values():
-        if names.count(taken) > 1:
-            refuse_repeated(names, name, taken)
+        refuse_repeated(names, name, taken)
     table = whole_table(_without_repeated(source, names), roles.values())
+    if is_nested(table.schema):
+        return raw_of_whole(whole_table(_without_repeated(source, names)), options, name)
     if table.num_rows == 0:
-        raise DataError("the table has columns but no rows.", source=name)
-    return raw_of_table(table, roles, options, name, names=names, headed=not bare)
+        raise NoRowsError("the table has columns but no rows.", source=name)
+    return raw_of_table(table, roles, options, name, names=names)
 
 
 def raw_of_whole(table: pa.Table, options: Options, source: str) -> Raw:
-    """Return the raw columns of a file's whole table."""
-    roles = find_roles(table.column_names, options, source)
+    """Return the raw columns of a file's whole table, within structs too."""
+    table = unnested(table, source)
+    names, cells = table.column_names, None
+    if bare := are_numbered(names):
+        cells = {n: [str(v) for v in table.column(n)[:100].to_pylist()] for n in names}
+    roles = find_roles(names, options, source, columns=cells)
     if table.num_rows == 0:
-        raise DataError("the file has columns but no rows.", source=source)
-    return raw_of_table(table, roles, options, source, names=table.column_names)
+        raise NoRowsError("the table has columns but no rows.", source=source)
+    return raw_of_table(table, roles, options, source, names=names, headed=not bare)
+
+
+def are_numbered(names: Sequence[str]) -> bool:
+    """Return whether columns have no names but those that libraries give by number: ``0``,
+    ``_c0``, ``column_1``, ``f0_``.
+    """
+    parts = [_NUMBERED.match(name) for name in names]
+    numbers = [int(part[2]) for part in parts if part]
+    return (
+        len(numbers) == len(names)
+        and len({part[1] for part in parts if part}) == 1
+        and numbers == list(range(numbers[0], numbers[0] + len(numbers)))
+    )
 
 
 def raw_of_table(
@@ -129,7 +154,7 @@ def raw_of_table(
     notes = [roles_note(roles, names, headed=headed), *_doubts_of_types(table, roles)]
     table = pa.table({name: _typed(table, name, roles) for name in dict.fromkeys(roles.values())})
     empty = _empty_lists(table.column(roles["item"]))
-    table = _exploded(table, roles)
+    table = with_list_rows(table, roles, source)
     columns = {role: table.column(name) for role, name in roles.items()}
     found = clock.seconds(columns["time"], options.time_format) if "time" in columns else None
     values, odd = None, None
@@ -193,23 +218,11 @@ def _empty_lists(column: pa.ChunkedArray) -> int:
     return pc.sum(pc.equal(pc.list_value_length(column).fill_null(0), 0)).as_py() or 0
 
 
-def _exploded(table: pa.Table, roles: Mapping[str, str]) -> pa.Table:
-    """A table whose items are lists, with a row for each item of each list."""
-    kind = table.schema.field(roles["item"]).type
-    if not (pa.types.is_list(kind) or pa.types.is_large_list(kind)):
-        return table
-    items = table.column(roles["item"]).combine_chunks()
-    if isinstance(items, pa.ChunkedArray):
-        items = pa.concat_arrays(items.chunks)
-    rest = table.drop_columns([roles["item"]]).take(pc.list_parent_indices(items))
-    return rest.append_column(roles["item"], pc.list_flatten(items))
-
-
 def read_tuples(source: Iterable[Any], options: Options) -> Raw:
     """Read tuples ``(user, item[, value[, time]])``, or dictionaries with the usual names."""
     rows = list(source)
     if not rows:
-        raise DataError("there are no rows in it.", source="rows")
+        raise NoRowsError("there are no rows in it.", source="rows")
     if all(isinstance(row, Mapping) or _names_of_row(row) for row in rows):
         records = [r if isinstance(r, Mapping) else _record(r) for r in rows]
         return read_frame(table_of(records), options, "rows")
@@ -227,6 +240,8 @@ def read_tuples(source: Iterable[Any], options: Options) -> Raw:
             source="rows",
         )
     names = ["user", "item", "value", "time"][: len(rows[0])]
+    if len(names) == 3 and options.value is None and dated([str(row[2]) for row in rows]):
+        names[2] = "time"
     columns = zip(names, zip(*rows, strict=True), strict=True)
     table = table_of_columns({name: [_scalar(v) for v in column] for name, column in columns})
     return raw_of_table(table, find_roles(names, options, "rows"), options, "rows")
@@ -235,10 +250,19 @@ def read_tuples(source: Iterable[Any], options: Options) -> Raw:
 def _names_of_row(row: Any) -> list[str]:
     """The names that a row itself has (named tuples, rows of database drivers); none of a tuple."""
     keys = getattr(row, "_fields", None) or getattr(row, "keys", None)
-    return [str(name) for name in (keys() if callable(keys) else keys or ())]
+    return [str(name) for name in (keys() if callable(keys) else keys or _attributes(row))]
+
+
+def _attributes(row: Any) -> list[str]:
+    """The fields that a row's class declares: a dataclass, or a class of attrs or pydantic."""
+    kind = type(row)
+    declared = getattr(kind, "__dataclass_fields__", None) or getattr(kind, "model_fields", None)
+    return list(declared or (part.name for part in getattr(kind, "__attrs_attrs__", ())))
 
 
 def _record(row: Any) -> dict[str, Any]:
+    if names := _attributes(row):
+        return {name: getattr(row, name) for name in names}
     return dict(zip(_names_of_row(row), row, strict=True))
 
 

@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 
 from cofactor.data.readers.columns import Options, folded, refuse_repeated
+from cofactor.data.readers.name_words import mentions, role_of, words
 from cofactor.data.readers.usual_names import DESCRIBING, USUAL
 
 _KNOWN = frozenset(DESCRIBING).union(*USUAL.values())
@@ -23,17 +24,23 @@ _ENOUGH = 5
 def titles_above(rows: Sequence[Sequence[str]], options: Options) -> int:
     """Return how many lines of one field stand above a header of several."""
     usual = Counter(len(row) for row in rows if len(row) > 1).most_common(1)
-    count = next((n for n, row in enumerate(rows) if usual and len(row) == usual[0][0]), 0)
+    # Spreadsheets fill titles up with delimiters.
+    count = next((n for n, row in enumerate(rows) if usual and _is_row(row, usual[0][0])), 0)
     if count == 0 or count > 10 or options.header is False:
         return 0
     rest = rows[count + 1 :]
     fits = sum(len(row) == len(rows[count]) for row in rest)
     headed = options.header or is_header(rows[count], rest)
     if any(
-        len(row) > 1 and is_header(row, rows[n + 1 : count]) for n, row in enumerate(rows[:count])
+        _is_row(row, len(row)) and is_header(row, rows[n + 1 : count])
+        for n, row in enumerate(rows[:count])
     ):
         return 0
     return count if rest and headed and 2 * fits > len(rest) else 0
+
+
+def _is_row(row: Sequence[str], width: int) -> bool:
+    return len(row) == width and (sum(bool(cell.strip()) for cell in row) > 1 or width == 1)
 
 
 def completed(first: Sequence[str], rest: Sequence[Sequence[str]]) -> list[str]:
@@ -81,8 +88,18 @@ def is_header(first: Sequence[str], rest: Sequence[Sequence[str]]) -> bool:
     return (
         numbers_below
         or sum(folded(name) in _KNOWN for name in first) > 1
+        or _say_roles(first)
         or _above_digits(first, rest)
     )
+
+
+def _say_roles(names: Sequence[str]) -> bool:
+    """Whether words name a user's column and an item's: the usual name of a user beside a word for
+    items, or two names of several words each.
+    """
+    if any(folded(name) in USUAL["user"] for name in names):
+        return any(mentions(name, "item") for name in names if folded(name) not in USUAL["user"])
+    return {"user", "item"} <= {role_of(name) for name in names if len(words(name)) > 1}
 
 
 def _above_digits(first: Sequence[str], rest: Sequence[Sequence[str]]) -> bool:

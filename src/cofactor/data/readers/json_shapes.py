@@ -8,7 +8,7 @@ from typing import Any
 import pyarrow as pa
 
 from cofactor.base.errors import DataError
-from cofactor.data.readers.columns import folded
+from cofactor.data.readers.columns import folded, has_role
 from cofactor.data.readers.headers import has_roles
 from cofactor.data.readers.nested_items import (
     expanded,
@@ -17,6 +17,7 @@ from cofactor.data.readers.nested_items import (
     has_ids,
     opened,
 )
+from cofactor.data.readers.raw import NoRowsError
 from cofactor.data.readers.usual_names import DESCRIBING
 from cofactor.data.records import names_of, table_of, table_of_columns
 
@@ -36,7 +37,11 @@ def table_of_json(value: Any, source: str) -> pa.Table:
     DataError
         If it is none of these.
     """
-    if isinstance(value, list) and value:
+    if value in ([], {}):
+        raise NoRowsError("there are no rows in it.", source=source)
+    if isinstance(value, dict) and _is_order(value):
+        value = [value]
+    if isinstance(value, list):
         if all(isinstance(row, dict) for row in value):
             # Hits of Elasticsearch hold their record in a field.
             hits = [row.get("_source") for row in value]
@@ -47,7 +52,7 @@ def table_of_json(value: Any, source: str) -> pa.Table:
             return table_of(rows if has_ids(filled_names(fields, names_of(rows))) else fields)
         if all(isinstance(row, list) and 2 <= len(row) <= 4 for row in value):
             return _of_rows(value, source)
-    if isinstance(value, dict) and value:
+    if isinstance(value, dict):
         value = {name: _listed(part) for name, part in value.items()}
         table = _of_object(value, source)
         if table is not None:
@@ -56,6 +61,30 @@ def table_of_json(value: Any, source: str) -> pa.Table:
         "a JSON file must hold an array of objects, an object a line, or an object of lists.",
         source=source,
     )
+
+
+def unnested(table: pa.Table, source: str) -> pa.Table:
+    """Return a table with structs (or lists of them) that its users or items stand in as JSON with
+    such objects is read; others as they are.
+    """
+    return table_of_json(table.to_pylist(), source) if is_nested(table.schema) else table
+
+
+def is_nested(schema: pa.Schema) -> bool:
+    """Return whether a table has its users or items within structs or lists of them."""
+    flat = [field.name for field in schema if not _holds_structs(field.type)]
+    return len(flat) < len(schema) and not has_ids(flat)
+
+
+def _holds_structs(kind: pa.DataType) -> bool:
+    lists = pa.types.is_list(kind) or pa.types.is_large_list(kind)
+    return pa.types.is_struct(kind.value_type if lists else kind)
+
+
+def _is_order(value: Mapping[str, Any]) -> bool:
+    """Whether an object is one record that names its user and holds a list of items."""
+    own = {name: part for name, part in value.items() if not isinstance(part, list)}
+    return has_role("user", names_of([opened(own)])) and field_of_items([value]) is not None
 
 
 def _listed(part: Any) -> Any:
@@ -83,11 +112,17 @@ def _of_object(value: Mapping[str, Any], source: str) -> pa.Table | None:
     if isinstance(columns, list) and isinstance(data, list):
         rows = [dict(zip(map(str, columns), row, strict=False)) for row in data]
         return table_of(rows) if rows else None
+    if any(map(_has_digit, value)) and all(map(_is_keyed, parts)):
+        # Of each user, or of each item.
+        key = "item" if has_role("user", names_of(parts[0])) else "user"
+        return table_of([{key: name, **row} for name, part in value.items() for row in part])
     records = _records(value, _DEPTH)
     if len(records) > 1:
         records = [some for some in records if has_roles(some[0])]
     if len(records) == 1:
         return table_of_json(records[0], source)
+    if len(parts) == 1 and isinstance(parts[0], dict) and all(map(_is_number, parts[0].values())):
+        return _of_objects(value, parts)
     if len(parts) == 1 and isinstance(parts[0], (dict, list)) and not _is_lists(value):
         return table_of_json(parts[0], source)
     if _is_lists(value):
@@ -98,6 +133,10 @@ def _of_object(value: Mapping[str, Any], source: str) -> pa.Table | None:
     if all(isinstance(part, dict) for part in parts):
         return _of_objects(value, parts)
     return None
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, (int, float))
 
 
 def _of_columns(value: Mapping[str, Any], source: str) -> pa.Table:
@@ -128,7 +167,21 @@ def _of_objects(value: Mapping[str, Any], parts: Sequence[Mapping[str, Any]]) ->
         return table_of([{"item_id": key, **part} for key, part in value.items()])
     triples = [(user, item, held) for user, items in value.items() for item, held in items.items()]
     users, items, held = zip(*triples, strict=True) if triples else ((), (), ())
+    if held and all(isinstance(part, dict) for part in held):
+        return table_of([{"user": u, "item": i, **part} for u, i, part in triples])
     return table_of_columns({"user": users, "item": items, "value": held})
+
+
+def _is_keyed(part: Any) -> bool:
+    """Whether a part is a list of records that name an item or a user, but not both."""
+    if not (isinstance(part, list) and part and all(isinstance(row, dict) for row in part)):
+        return False
+    names = names_of(part)
+    return has_role("item", names) != has_role("user", names) and field_of_items(part) is None
+
+
+def _has_digit(key: object) -> bool:
+    return any(letter.isdigit() for letter in str(key))
 
 
 def _is_lists(value: Mapping[str, Any]) -> bool:

@@ -4,7 +4,6 @@ Amazon metadata.
 
 from __future__ import annotations
 
-import ast
 import json
 import re
 from collections.abc import Iterator, Mapping
@@ -19,9 +18,16 @@ from cofactor.base.errors import DataError
 from cofactor.data.readers import times as clock
 from cofactor.data.readers.columns import Options, find_roles, folded, roles_note
 from cofactor.data.readers.frames import raw_of_table, raw_of_whole
-from cofactor.data.readers.headers import has_roles
 from cofactor.data.readers.id_columns import id_column
 from cofactor.data.readers.json_shapes import table_of_json
+from cofactor.data.readers.json_text import (
+    document,
+    in_utf8,
+    is_blank,
+    is_document,
+    literal_of,
+    record_of,
+)
 from cofactor.data.readers.nested_items import (
     expanded,
     field_of_items,
@@ -29,20 +35,17 @@ from cofactor.data.readers.nested_items import (
     has_ids,
     opened,
 )
-from cofactor.data.readers.raw import Raw
-from cofactor.data.readers.source_files import BLOCK, LONGEST, SMALL, HeldFile, SourceFile
+from cofactor.data.readers.partitions import partition_of, with_partition
+from cofactor.data.readers.raw import NoRowsError, Raw
+from cofactor.data.readers.source_files import BLOCK, LONGEST, SMALL, SourceFile
 from cofactor.data.readers.text_encoding import encoding_of
 from cofactor.data.readers.usual_names import USUAL
 from cofactor.data.readers.values import numbers_and_odd
 from cofactor.data.records import names_of, table_of, table_of_columns
 
 _SAMPLE = 200
-# What may stand between the values of a document.
-_BETWEEN = re.compile(r"[\s,]*")
 # What may be a field's name.
 _FIELD = re.compile(rb'"([A-Za-z][\w -]{1,30})"[ \t]*:')
-# A whole JSON document is held in memory, some ten times its size.
-_LARGEST_DOCUMENT = 1 << 30
 
 
 def read_jsonl(entry: SourceFile, options: Options) -> Raw:
@@ -54,13 +57,27 @@ def read_jsonl(entry: SourceFile, options: Options) -> Raw:
         If a line is no object (with its number), the file is empty, or no field is named like a
         user or an item.
     """
-    entry = _in_utf8(entry)
+    text = in_utf8(entry, options.encoding)
+    raw = _read(text, options)
+    if (
+        text is not entry
+        and options.encoding is None
+        and encoding_of(entry.head(4096), None)[0] == "utf-8"
+    ):
+        raw.notes.append("not UTF-8, so read as Latin-1; give encoding= if it is another")
+    return raw
+
+
+def _read(entry: SourceFile, options: Options) -> Raw:
     head = entry.head()
-    if _is_document(head, entry):
-        return raw_of_whole(table_of_json(_document(entry), entry.shown), options, entry.shown)
+    if is_document(head, entry):
+        table = with_partition(table_of_json(document(entry), entry.shown), partition_of(entry))
+        return raw_of_whole(table, options, entry.shown)
     sample, literal = _sample(head, entry)
     inner = field_of_items(sample)
     sample = [part for row in sample for part in expanded(row, inner)]
+    partition = partition_of(entry)
+    sample = [{**partition, **row} for row in sample]
     names = names_of(sample)
     # A field that is always empty at first is nobody's id where another one has some.
     fields = [opened(row) for row in sample]
@@ -74,7 +91,13 @@ def read_jsonl(entry: SourceFile, options: Options) -> Raw:
     if late:
         names += [name for name in late if name not in names]
         roles = find_roles(names, options, entry.shown)
-    slow = literal or inner is not None or options.time_format is not None or "event" in roles
+    slow = (
+        literal
+        or inner is not None
+        or partition
+        or options.time_format is not None
+        or "event" in roles
+    )
     if slow or any("." in name for name in roles.values()):
         return _slow(entry, options, roles, literal=literal, inner=inner)
     kinds = {name: _kind([row.get(name) for row in sample]) for name in roles.values()}
@@ -87,26 +110,20 @@ def read_jsonl(entry: SourceFile, options: Options) -> Raw:
 
 def whole_table(entry: SourceFile) -> pa.Table:
     """Read all fields of all lines; fields that aren't of one simple type become texts of JSON."""
-    entry = _in_utf8(entry)
+    entry = in_utf8(entry)
     head = entry.head()
-    if _is_document(head, entry):
-        return table_of_json(_document(entry), entry.shown)
+    if is_document(head, entry):
+        return table_of_json(document(entry), entry.shown)
     _, literal = _sample(head, entry)
-    return table_of([row for _, row in _objects(entry, literal)])
+    return table_of([opened(row) for _, row in _objects(entry, literal)])
 
 
 def sampled_names(entry: SourceFile) -> list[str]:
-    """Return the fields of the first lines."""
-    return names_of(_sample((entry := _in_utf8(entry)).head(), entry)[0])
-
-
-def _in_utf8(entry: SourceFile) -> SourceFile:
-    """The file, or its text in UTF-8 where it is in another encoding, as its mark or zeros say."""
-    encoding, mark = encoding_of(entry.head(4096), None)
-    if encoding == "utf-8":
-        return entry
-    text = entry.read(limit=_LARGEST_DOCUMENT)[mark:].decode(encoding, "replace")
-    return HeldFile(entry.path, entry.member, entry.shown, content=text.encode())
+    """Return the fields of the first lines, or those of a whole document."""
+    entry = in_utf8(entry)
+    if is_document(entry.head(), entry):
+        return table_of_json(document(entry), entry.shown).column_names
+    return names_of(_sample(entry.head(), entry)[0])
 
 
 def _late_names(entry: SourceFile, roles: Mapping[str, str], options: Options) -> list[str]:
@@ -182,7 +199,7 @@ def _fast(
                 return None
             task.advance(len(block))
     if sum(map(len, columns.users)) == 0:
-        raise DataError("there are no rows in it.", source=entry.shown)
+        raise NoRowsError("there are no rows in it.", source=entry.shown)
     return Raw(
         users=pa.chunked_array(columns.users),
         items=pa.chunked_array(columns.items),
@@ -207,11 +224,11 @@ def _slow(
     """Line by line: says which lines are no objects, and takes fields of mixed types."""
     bad: list[tuple[int, str]] = []
     columns: dict[str, list[Any]] = {name: [] for name in roles.values()}
-    nested = any("." in name for name in columns)
+    nested, partition = any("." in name for name in columns), partition_of(entry)
     for _, row in _objects(entry, literal, bad, inner):
         fields = opened(row) if nested else row
         for name, column in columns.items():
-            column.append(fields.get(name, row.get(name)))
+            column.append(fields.get(name, row.get(name, partition.get(name))))
     n_bad = len(bad)
     if n_bad and options.on_bad == "error":
         plural = "line is no JSON object" if n_bad == 1 else "lines are no JSON objects"
@@ -237,56 +254,18 @@ def _slow(
     return raw
 
 
-def _is_document(head: bytes, entry: SourceFile) -> bool:
-    """Whether the file is one JSON document instead of an object a line."""
-    start = head.lstrip()
-    if start[:1] == b"[":
-        return True
-    first, _, rest = start.partition(b"\n")
-    row = _json(first)
-    if row is None:
-        # A document over several lines begins with a line that is none by itself, and objects
-        # without any line end between them are one line.
-        alone = bool(first.strip()) and not rest.strip()
-        return first.strip() == b"{" or b"}{" in first or alone
-    nested = [isinstance(value, (list, dict)) for value in row.values()]
-    return not rest.strip() and any(nested) and (all(nested) or not has_roles(row))
-
-
-def _document(entry: SourceFile) -> Any:
-    try:
-        return _values(entry.read(limit=_LARGEST_DOCUMENT))
-    except ValueError as error:
-        raise DataError(f"this is no JSON: {error}.", source=entry.shown) from None
-    except RecursionError:
-        raise DataError("this JSON is nested too deeply to be data.", source=entry.shown) from None
-
-
-def _values(raw: bytes) -> Any:
-    """The value of a document; a list where several stand one after another, as jq and some
-    streams write them.
-    """
-    text, found, at = raw.decode("utf-8-sig"), [], 0
-    decoder = json.JSONDecoder()
-    while at < len(text):
-        value, end = decoder.raw_decode(text, at)
-        found.append(value)
-        at = _BETWEEN.match(text, end).end()  # type: ignore[union-attr]  # it matches nothing too
-    return found[0] if len(found) == 1 else found
-
-
 def _sample(head: bytes, entry: SourceFile) -> tuple[list[dict[str, Any]], bool]:
     """The objects of the first lines, and whether they are Python literals instead of JSON."""
-    lines = [line for line in head.splitlines() if line.strip()]
+    lines = [line for line in head.splitlines() if not is_blank(line)]
     if not lines:
-        raise DataError("the file is empty.", source=entry.shown)
+        raise NoRowsError("the file is empty.", source=entry.shown)
     if len(lines) > 1 and not head.endswith(b"\n"):
         lines = lines[:-1]
     rows, literals = [], 0
     for line in lines[:_SAMPLE]:
-        row = _json(line)
+        row = record_of(line)
         if row is None:
-            row = _literal(line)
+            row = literal_of(line)
             literals += row is not None
         if row is not None:
             rows.append(row)
@@ -309,9 +288,9 @@ def _objects(
     for block in _blocks(entry):
         for text in block.split(b"\n")[: None if not block.endswith(b"\n") else -1]:
             line += 1
-            if not text.strip():
+            if is_blank(text):
                 continue
-            row = (_literal(text) or _json(text)) if literal else _json(text)
+            row = (literal_of(text) or record_of(text)) if literal else record_of(text)
             if row is not None:
                 yield from ((line, part) for part in expanded(row, inner))
             elif bad is not None:
@@ -322,25 +301,6 @@ def _objects(
                     source=entry.shown,
                     rows=[(line, text.decode("utf-8", "replace"))],
                 )
-
-
-def _json(text: bytes) -> dict[str, Any] | None:
-    try:
-        # An array's lines may have lost its brackets.
-        row = json.loads(text.rstrip().removesuffix(b","))
-    except (ValueError, RecursionError):
-        return None
-    return row if isinstance(row, dict) else None
-
-
-def _literal(text: bytes) -> dict[str, Any] | None:
-    # Literals only: names, calls and operators are refused by the parser, so nothing of the file is
-    # ever run.
-    try:
-        row = ast.literal_eval(text.decode("utf-8").strip())
-    except (ValueError, SyntaxError, UnicodeDecodeError, MemoryError, RecursionError):
-        return None
-    return row if isinstance(row, dict) else None
 
 
 def _blocks(entry: SourceFile) -> Iterator[bytes]:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from cofactor.base.errors import DataError
 from cofactor.data.readers.columns import folded
 from cofactor.data.readers.raw import Raw
 from cofactor.data.readers.values import Odd
@@ -26,6 +27,11 @@ _BRACKETS = r"^\s*\[.*\]\s*$"
 _LIST = r"""^\s*\[(\s*["'].*["']\s*|[-\d., ]+|.*, .*)\]\s*$"""
 _ENTRY = re.compile(r"""\s*(?:'((?:[^'\\]|\\.)*)'|"((?:[^"\\]|\\.)*)"|([^,]*[^,\s]))\s*(?:,|$)""")
 _SIGNS = (",", ";", "|")
+# Sets of Python and arrays of PostgreSQL; and mappings, which are no lists.
+_BRACES = r"^\s*\{.*\}\s*$"
+_MAPPING = r"""^\s*\{\s*("[^"]*"|'[^']*'|[-\w.]+)\s*:"""
+# Ids with digits between blanks: in names of things hardly every word has one.
+_NUMBERS = r"^\s*\S*\d\S*( \S*\d\S*)*\s*$"
 
 
 def explode_lists(raw: Raw) -> Raw:
@@ -64,10 +70,14 @@ def _splitter(words: pa.Array, name: str) -> Callable[[str], Sequence[str]] | No
         return _of_brackets if listed else None
     if name not in _PLURAL:
         return None
+    if pc.all(pc.match_substring_regex(held, _BRACES)).as_py():
+        mapped = pc.any(pc.match_substring_regex(held, _MAPPING)).as_py()
+        return None if mapped else _of_brackets
     counts = {sign: pc.sum(pc.match_substring(held, sign)).as_py() for sign in _SIGNS}
     sign = max(_SIGNS, key=lambda sign: int(counts[sign]))
     if not counts[sign]:
-        return None
+        numbers = pc.all(pc.match_substring_regex(held, _NUMBERS)).as_py()
+        return str.split if numbers and pc.any(pc.match_substring(held, " ")).as_py() else None
     return lambda cell: [part.strip() for part in cell.split(sign) if part.strip()]
 
 
@@ -108,3 +118,40 @@ def _moved(odd: Odd, starts: np.ndarray, lengths: np.ndarray) -> Odd:
     within = np.arange(counts.sum()) - np.repeat(np.cumsum(counts) - counts, counts)
     source = np.repeat(np.arange(len(odd.rows)), counts)
     return Odd(starts[odd.rows[source]] + within, odd.texts.take(pa.array(source)))
+
+
+def with_list_rows(table: pa.Table, roles: Mapping[str, str], source: str) -> pa.Table:
+    """Return a table whose items are lists with a row for each item of each list, and its own value
+    and time where these are lists too.
+
+    Raises
+    ------
+    DataError
+        If such lists aren't as long as those of the items.
+    """
+    lists = {name: _whole(table.column(name)) for name in table.column_names if _lists(table, name)}
+    if roles["item"] not in lists:
+        return table
+    items = lists[roles["item"]]
+    lengths = pc.list_value_length(items).fill_null(0)
+    for name, parts in lists.items():
+        if not pc.list_value_length(parts).fill_null(0).equals(lengths):
+            raise DataError(
+                f"the lists in column {name!r} aren't as long as those in {roles['item']!r}; leave"
+                " the column out with value=False or time=False, or name another.",
+                source=source,
+            )
+    rest = table.drop_columns(list(lists)).take(pc.list_parent_indices(items))
+    for name, parts in lists.items():
+        rest = rest.append_column(name, pc.list_flatten(parts))
+    return rest
+
+
+def _lists(table: pa.Table, name: str) -> bool:
+    kind = table.schema.field(name).type
+    return pa.types.is_list(kind) or pa.types.is_large_list(kind)
+
+
+def _whole(column: pa.ChunkedArray) -> pa.Array:
+    whole = column.combine_chunks()
+    return pa.concat_arrays(whole.chunks) if isinstance(whole, pa.ChunkedArray) else whole

@@ -50,11 +50,16 @@ def opened(row: Mapping[str, Any]) -> dict[str, Any]:
     Wrapped ids (``{"$oid": ...}``) stay as they are."""
     found: dict[str, Any] = {}
     for name, value in row.items():
-        if isinstance(value, dict) and not any(str(inner).startswith("$") for inner in value):
+        if isinstance(value, dict) and not is_wrapped(value):
             found |= {f"{name}.{inner}": one for inner, one in opened(value).items()}
         else:
             found[name] = value
     return found
+
+
+def is_wrapped(value: Mapping[str, Any]) -> bool:
+    """Return whether an object is a document store's writing of one value: ``{"$oid": ...}``."""
+    return all(str(name).startswith("$") for name in value)
 
 
 def filled_names(rows: Sequence[Mapping[str, Any]], names: Sequence[str]) -> list[str]:

@@ -35,6 +35,23 @@ _BEGINNINGS = tuple(
         ("JSON behind record separators", r"\x1e", "take them out (tr -d '\\036')"),
     )
 )
+# How files of other programs begin.
+_BINARY = tuple(
+    (re.compile(sign, re.DOTALL), what, cure)
+    for sign, what, cure in (
+        (rb"ORC[\x00-\x1f]{2}", "an ORC file", "write Parquet"),
+        (rb"Obj\x01", "an Avro file", "write Parquet"),
+        (rb"\x89HDF|.{0}CDF[\x01\x02\x05]", "an HDF5 or NetCDF file", "write Parquet or csv"),
+        (rb"\x93NUMPY", "an array of NumPy", "pass numpy.load(file)"),
+        (rb"\x80[\x02-\x05][\x95c}\](]", "a pickle, which may run code", "write Parquet or csv"),
+        (rb"\xd0\xcf\x11\xe0", "a document of old Office", "save the sheet as .xlsx or csv"),
+        (rb"<stata_dta>|[\x69-\x77][\x01\x02]\x01\x00", "a file of Stata", "write csv"),
+        (rb"\$FL2|\x00{8}.{4}\xc2\xea", "a file of SPSS or SAS", "write csv"),
+        (rb"RD[XAB][23]\n", "a file of R", "write csv or Parquet"),
+        (rb".{8}DUCK", "a database of DuckDB", "pass a relation of it, or COPY to Parquet"),
+        (rb"%PDF-|\x89PNG|\xff\xd8\xff|GIF8", "a page or a picture", _CURE),
+    )
+)
 _NAMED = r"[A-Za-z_][\w.]*=(\"[^\"]*\"|[^\s,;\"]*)"
 # What all lines show.
 _LINES = tuple(
@@ -52,6 +69,8 @@ _LINES = tuple(
             "write them with json.dump or csv.writer",
         ),
         ("triples of a graph (RDF)", r"(<[^>]*>|_:\w+)\s+<[^>]*>\s+.*\.\s*$", _CURE),
+        ("JSON behind a key", r"[^\s{}\[\]]+[\t ]+\{\s*\".*\}\s*$", "keep only the JSON in it"),
+        ("a list of an evaluation's candidates", r"\(\d+, ?\d+\)(\t\d+)+\s*$", "read its folder"),
         ("fastText's lines", r"__label__", _CURE),
         ("facts of a logic program", r"\w+\([^()]*\)\.\s*$", _CURE),
         (
@@ -65,7 +84,10 @@ _LINES = tuple(
 _RULES = frozenset(" \t|+,;:=-").union(map(chr, range(0x2500, 0x2580)))
 _PIECE = re.compile(r":-+:?|-+:|[-=\u2500\u2501\u2550]{2,}")
 _COMMENT = re.compile(r"[%#]+(\s|$)")
-_MARKUP = re.compile(r"^\s*<(!doctype|html|head|body|\?xml|table)\b", re.IGNORECASE)
+_MARKUP = re.compile(
+    r"^\s*<((!doctype|html|head|body|\?xml|table)\b|([a-z][\w-]*)(\s[^<>]*)?>(.*</\w|\s*$))",
+    re.IGNORECASE,
+)
 
 
 def refuse_no_table(lines: Sequence[str], source: str, *, split_at: str | None = None) -> None:
@@ -93,6 +115,13 @@ def refuse_no_table(lines: Sequence[str], source: str, *, split_at: str | None =
             " or export the data again.",
             source=source,
         )
+
+
+def refuse_binary(sample: bytes, source: str) -> None:
+    """Raise DataError, which names the cure, if a file's first bytes are another program's."""
+    for sign, what, cure in _BINARY:
+        if sign.match(sample):
+            raise DataError(f"this is {what}, not a table of text; {cure}.", source=source)
 
 
 def _is_rule(line: str) -> bool:

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 from pyarrow import feather
 from pyarrow import parquet as pq
@@ -16,13 +17,17 @@ from pyarrow import parquet as pq
 from cofactor.base import memory
 from cofactor.base.errors import CofactorError, DataError
 from cofactor.base.extras import require
-from cofactor.data.readers.columns import Options, find_roles
-from cofactor.data.readers.frames import raw_of_table, raw_of_whole
+from cofactor.data.readers.columns import Options, find_roles, refuse_repeated
+from cofactor.data.readers.frames import are_numbered, raw_of_table, raw_of_whole
+from cofactor.data.readers.json_shapes import is_nested
 from cofactor.data.readers.nested_items import has_ids
-from cofactor.data.readers.raw import Raw
+from cofactor.data.readers.partitions import partition_of, with_partition
+from cofactor.data.readers.raw import NoRowsError, Raw
 from cofactor.data.readers.source_files import SMALL, SourceFile
 from cofactor.data.records import table_of_columns
 
+# How a stream of Arrow begins, a file of its own otherwise.
+STREAM = b"\xff\xff\xff\xff"
 # What a row takes in memory at the least, in each column: it may be a few bits in the file.
 _BYTES = 8
 
@@ -38,16 +43,25 @@ def read_parquet(entry: SourceFile, options: Options) -> Raw:
         If it has more rows than memory can hold.
     """
     with _damage(entry), _opened(entry) as file:
-        names = file.schema_arrow.names
-        roles = find_roles(names, options, entry.shown)
+        names, partition = file.schema_arrow.names, partition_of(entry)
+        if not _is_plain(file):
+            _check_rows(file.metadata.num_rows, len(names), entry)
+            return raw_of_whole(
+                with_partition(_valid(file.read()), partition), options, entry.shown
+            )
+        roles = find_roles(names, options, entry.shown, partition=partition)
+        for taken in roles.values():
+            refuse_repeated(names, entry.shown, taken)
         n_rows = file.metadata.num_rows
         if n_rows == 0:
-            raise DataError("the file has columns but no rows.", source=entry.shown)
+            raise NoRowsError("the file has columns but no rows.", source=entry.shown)
         _check_rows(n_rows, len(roles), entry)
         with options.progress.task(f"reading {entry.name}", n_rows) as task:
             threads = _BYTES * n_rows > SMALL
-            table = _valid(file.read(columns=list(roles.values()), use_threads=threads))
+            columns = [name for name in roles.values() if name in names]
+            table = _valid(file.read(columns=columns, use_threads=threads))
             task.advance(table.num_rows)
+        table = with_partition(table, partition)
         return raw_of_table(table, roles, options, entry.shown, names=names)
 
 
@@ -66,13 +80,16 @@ def names_of(entry: SourceFile) -> list[str]:
 
 def read_feather(entry: SourceFile, options: Options) -> Raw:
     """Read the four columns of a Feather (Arrow) file."""
-    return raw_of_whole(feather_table(entry), options, entry.shown)
+    table = with_partition(feather_table(entry), partition_of(entry))
+    return raw_of_whole(table, options, entry.shown)
 
 
 def feather_table(entry: SourceFile) -> pa.Table:
     """Read all columns of a Feather (Arrow) file."""
     with _damage(entry):
         held = entry.read(limit=1 << 32)
+        if held.startswith(STREAM):
+            return _valid(pa.ipc.open_stream(held).read_all())
         return _valid(feather.read_table(io.BytesIO(held), use_threads=len(held) > SMALL))
 
 
@@ -155,11 +172,55 @@ def _valid(table: pa.Table) -> pa.Table:
     return table
 
 
+def has_plain_columns(entry: SourceFile) -> bool:
+    """Return whether a file's columns have names, and none holds others."""
+    with opened_for_parts(entry) as file:
+        return _is_plain(file)
+
+
+def _is_plain(file: Any) -> bool:
+    return not are_numbered(file.schema_arrow.names) and not is_nested(file.schema_arrow)
+
+
 def opened_for_parts(entry: SourceFile) -> Any:
     """Open a Parquet file to be read a part at a time: Arrow would otherwise keep the bytes of all
     that was read until the file is closed.
     """
-    return _opened(entry, pre_buffer=False, buffer_size=1 << 20)
+    with _damage(entry):
+        return _opened(entry, pre_buffer=False, buffer_size=1 << 20)
+
+
+def batches(
+    file: Any, entry: SourceFile, rows: int, columns: list[str], start: int
+) -> Iterator[pa.RecordBatch]:
+    """Yield so many rows at a time of an open file, from the row ``start`` on.
+
+    Row groups before it aren't read.
+    """
+    with _damage(entry):
+        yield from _batches(file, rows, columns, start)
+
+
+def _batches(file: Any, rows: int, columns: list[str], start: int) -> Iterator[pa.RecordBatch]:
+    ends = np.cumsum([file.metadata.row_group(n).num_rows for n in range(file.num_row_groups)])
+    first = int(np.searchsorted(ends, start, "right"))
+    found = file.iter_batches(rows, row_groups=range(first, len(ends)), columns=columns)
+    skip = start - (int(ends[first - 1]) if first else 0)
+    if not skip:
+        yield from found
+        return
+    # Cut so that each batch has the rows that it has when the file is read from its start.
+    held: list[pa.RecordBatch] = []
+    for batch in found:
+        held.append(batch.slice(min(skip, batch.num_rows)))
+        skip -= min(skip, batch.num_rows)
+        table = pa.Table.from_batches(held)
+        while table.num_rows >= rows:
+            yield table.slice(0, rows).combine_chunks().to_batches()[0]
+            table = table.slice(rows)
+        held = table.to_batches()
+    if sum(batch.num_rows for batch in held):
+        yield pa.Table.from_batches(held).combine_chunks().to_batches()[0]
 
 
 def _opened(entry: SourceFile, **how: Any) -> Any:

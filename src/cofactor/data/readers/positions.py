@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping, Sequence
+from itertools import pairwise
 
 # Column -> its first cells.
 Columns = Mapping[str, Sequence[str]]
+_DEGREE = re.compile(r"^-?\d{1,3}\.\d{3,}$")
+_CLOCK = re.compile(r"^\d{1,2}:\d{2}(:\d{2}([.,]\d+)?)?( ?[AaPp]\.?[Mm]\.?)?$")
 _INTEGER = re.compile(r"^-?\d+$")
 _DATED = re.compile(
     r"^(\d{4}[-/.]\d{1,2}[-/.]\d{1,2}|\d{1,2}[-/.]\d{1,2}[-/.]\d{2,4}|\d{4}\d{2}\d{2}T\d)"
@@ -15,6 +18,8 @@ _DATED = re.compile(
 # Seconds of 1985 to 2100, and the same in milli-, micro- and nanoseconds.
 _FIRST, _LAST = 473_385_600, 4_102_444_800
 _ENOUGH = 5
+# Whole numbers that are all as large are seldom ratings or counts.
+_CODES = 100_000
 # The year 2000: ids count up too, and seldom from here.
 _LOGS = 946_684_800
 
@@ -26,11 +31,13 @@ def by_position(columns: Columns, free: Sequence[str], taken: set[str]) -> dict[
     """
     rest = [name for name in columns if name not in taken]
     index = counting(columns)
-    if index in rest:
-        rest.remove(index)
+    rest = [name for name in rest if name != index and name not in _coordinates(columns)]
+    if len(rest) > 3 and set(columns[rest[1]]) in ({"0"}, {"Q0"}):
+        # TREC's judgements and runs: topic, nothing, document.
+        del rest[1]
     roles: dict[str, str] = {}
     if "time" in free:
-        at = next((name for name in rest[:2] if len(rest) > 2 and _dated(columns[name])), None)
+        at = next((name for name in rest[:2] if len(rest) > 2 and dated(columns[name])), None)
         if at is None and len(rest) > 2 and _logged(columns[rest[0]]):
             at = rest[0]
         if at is None and _timed_second([columns[name] for name in rest]):
@@ -43,12 +50,15 @@ def by_position(columns: Columns, free: Sequence[str], taken: set[str]) -> dict[
         if role in free and rest:
             roles[role] = rest.pop(0)
     if "value" in free:
-        value = next((name for name in rest if numeric(columns[name])), None)
+        value = next((name for name in rest if _values(columns[name])), None)
         if value is not None:
             roles["value"] = value
             rest = rest[rest.index(value) + 1 :]
     if "time" in free and "time" not in roles and ("value" in roles or "value" not in free):
-        late = next((name for name in rest if whole(columns[name])), None)
+        late = next(
+            (n for n in rest if whole(columns[n]) and len(set(columns[n])) > (len(columns[n]) > 1)),
+            None,
+        )
         if late is not None:
             roles["time"] = late
     return roles
@@ -78,6 +88,23 @@ def counting(columns: Columns) -> str | None:
     return None if numeric(third) and _timed(columns[names[3]]) and len(names) == 4 else names[0]
 
 
+def _coordinates(columns: Columns) -> set[str]:
+    """The neighbours that hold places on the earth: degrees with at least three decimals."""
+    pairs = [pair for pair in pairwise(columns) if all(_degrees(columns[name]) for name in pair)]
+    return {name for pair in pairs for name in pair}
+
+
+def _degrees(cells: Sequence[str]) -> bool:
+    return _all(cells, lambda cell: bool(_DEGREE.match(cell)) and abs(float(cell)) <= 180)
+
+
+def _values(cells: Sequence[str]) -> bool:
+    """Whether cells may be values: numbers, and not all of them as large as ids and codes."""
+    return numeric(cells) and not (
+        whole(cells) and _all(cells, lambda cell: abs(int(cell)) >= _CODES) and len(cells) > 1
+    )
+
+
 def numeric(cells: Sequence[str]) -> bool:
     """Return whether all cells that hold anything are numbers, and some do."""
     return _all(cells, _is_number)
@@ -89,7 +116,7 @@ def whole(cells: Sequence[str]) -> bool:
 
 
 def _timed(cells: Sequence[str]) -> bool:
-    return _dated(cells) or _all(cells, _is_moment)
+    return dated(cells) or _all(cells, _is_moment)
 
 
 def _logged(cells: Sequence[str]) -> bool:
@@ -131,7 +158,13 @@ def _rates(cells: Sequence[str]) -> bool:
         return False
 
 
-def _dated(cells: Sequence[str]) -> bool:
+def are_clocks(cells: Sequence[str]) -> bool:
+    """Return whether all cells that hold anything are times of day, and some do."""
+    return _all(cells, lambda cell: bool(_CLOCK.match(cell)))
+
+
+def dated(cells: Sequence[str]) -> bool:
+    """Return whether all cells that hold anything are dates as texts, and some do."""
     return _all(cells, lambda cell: bool(_DATED.match(cell)))
 
 

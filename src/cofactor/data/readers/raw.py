@@ -8,10 +8,15 @@ from dataclasses import dataclass, field
 import numpy as np
 import pyarrow as pa
 
+from cofactor.base.errors import DataError
 from cofactor.data.readers.values import Odd
 
 Locate = Callable[[np.ndarray], list[tuple[int, str]]]
 Fault = tuple[str, np.ndarray]
+
+
+class NoRowsError(DataError):
+    """There are no rows, or all of them were left out."""
 
 
 @dataclass

@@ -22,7 +22,14 @@ from cofactor.data.readers.assemble import assemble
 from cofactor.data.readers.catalogue_ids import with_catalogue
 from cofactor.data.readers.columns import Options
 from cofactor.data.readers.file_formats import FORMATS, columns_of, read_entry
-from cofactor.data.readers.folders import FileReaders, joined, read_folder, read_parts
+from cofactor.data.readers.folders import (
+    FileReaders,
+    joined,
+    parts_of_one_table,
+    read_folder,
+    read_parts,
+    without_copies,
+)
 from cofactor.data.readers.item_tables import read_table, table_of_entry
 from cofactor.data.readers.layouts import layout_of
 from cofactor.data.readers.rejects import Rejects
@@ -132,11 +139,8 @@ def read(
     UnknownNameError
         If a column, a format or a dataset doesn't exist; the nearest names are offered.
     """
-    checks.choice(on_bad, "on_bad", ("error", "skip"))
     if format is not None:
         checks.choice(format, "format", FORMATS)
-    if decimal is not None:
-        checks.choice(decimal, "decimal", (",", "."))
     options = Options(
         user=user,
         item=item,
@@ -203,6 +207,12 @@ def _events(source: Any, options: Options, **choices: str | None) -> Events:
         source = arrays.of_mapping(source)
     if frames.is_pandas(source) or frames.is_frame(source):
         return assemble(frames.read_frame(source, options), options)
+    if hasattr(source, "__array__"):
+        return _events(arrays.converted(source), options, **choices)
+    if isinstance(source, (bytes, bytearray, memoryview)) or hasattr(source, "readline"):
+        raise ArgumentError(
+            "source must be a path, '-' for standard input, or rows, not bytes or an open file."
+        )
     if isinstance(source, Iterable):
         return assemble(frames.read_tuples(source, options), options)
     raise ArgumentError(
@@ -214,13 +224,14 @@ def _events(source: Any, options: Options, **choices: str | None) -> Events:
 def _from_path(
     source: str | os.PathLike[str], options: Options, format: str | None, member: str | None
 ) -> Events:
+    checks.path(source, "source")
     if os.fspath(source) == STDIN:
         return read_entry(standard_input(), options, format)
     several = matched(os.fspath(source))
     if several is not None:
         return _from_files(several, options, format)
     path = Path(source).expanduser()
-    if not path.exists():
+    if not os.path.exists(path):  # a name that is too long is none of a file's either
         return _named(source, options)
     copy = reopened(path, options.progress)
     if copy is not None:
@@ -234,6 +245,27 @@ def _from_path(
     if layout is not None:
         return layout.read(place, options).noted(f"read as {layout.name}")
     return read_folder(place, options, _file_readers(format))
+
+
+def parts_of(source: Any, options: Options) -> tuple[list[Any], tuple[str, ...]]:
+    """Return the files that a pattern, or a folder of the parts of one table, stands for, in their
+    order, and notes on them; of anything else the source alone.
+    """
+    if not isinstance(source, (str, os.PathLike)) or os.fspath(source) == STDIN:
+        return [source], ()
+    path = Path(source).expanduser()
+    notes: list[str] = []
+    several = matched(os.fspath(source))
+    if several is not None:
+        entries = [SourceFile(part) for part in several if not is_debris(part.name)]
+    elif path.is_dir() and layout_of(Source(path)) is None:
+        entries, notes = parts_of_one_table(Source(path), options, _file_readers(None))
+    else:
+        return [source], ()
+    if len(entries) < 2:
+        return [source], ()
+    kept, copies = without_copies(entries)
+    return [entry.path for entry in kept], (f"{len(kept)} files read as one", *copies, *notes)
 
 
 def _from_files(paths: list[Path], options: Options, format: str | None) -> Events:
@@ -261,6 +293,8 @@ def _named(source: str | os.PathLike[str], options: Options) -> Events:
     from cofactor.data import datasets
 
     text = os.fspath(source)
+    if "\n" in text:
+        raise ArgumentError("source is a text of several lines; pass the path of a file, or rows.")
     looks_like_path = (
         isinstance(source, os.PathLike)
         or "/" in text

@@ -7,8 +7,23 @@ import os
 from collections.abc import Iterable
 from pathlib import Path
 
-from cofactor.base.disk import naming_full
-from cofactor.base.errors import CofactorError
+from cofactor.base.disk import check_replaced, naming_full, owner_only
+from cofactor.base.errors import ArgumentError, CofactorError
+
+_OURS = ({"source", "line", "reason", "text"}, {"line", "reason"})
+_LONGEST = 1 << 24  # bytes of a line that are read
+
+
+def _is_ours(path: Path) -> bool:
+    """Whether a file begins as lists of rejected rows do: those of this module and those of the
+    event store.
+    """
+    with path.open("rb") as stream:
+        head = stream.readline(_LONGEST)
+    try:
+        return set(json.loads(head)) in _OURS
+    except (ValueError, TypeError, RecursionError):
+        return False
 
 
 class Rejects:
@@ -17,7 +32,13 @@ class Rejects:
     Parameters
     ----------
     path
-        The file; it is replaced, and there (empty) when nothing was skipped.
+        The file; it is replaced, and there (empty) when nothing was skipped. Its owner's alone, as
+        rows hold what people did.
+
+    Raises
+    ------
+    ArgumentError
+        If it can't be written, or holds something else, such as the source itself.
     """
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
@@ -26,7 +47,14 @@ class Rejects:
 
     def clear(self) -> None:
         """Begin again with an empty file."""
-        self.path.write_bytes(b"")
+        try:
+            check_replaced(self.path, _is_ours, "rejected rows")
+            with open(self.path, "wb", opener=owner_only):
+                pass
+        except OSError as error:
+            raise ArgumentError(
+                f"rejects={str(self.path)!r} can't be written: {error.strerror}."
+            ) from None
 
     def add(self, source: str, reason: str, rows: Iterable[tuple[int, str]]) -> None:
         """List rows as (line, text)."""

@@ -7,7 +7,7 @@ import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import islice
+from itertools import islice, takewhile
 
 from cofactor.base.errors import ArgumentError, DataError
 from cofactor.data.readers.columns import Options
@@ -20,15 +20,16 @@ from cofactor.data.readers.headers import (
     is_header,
     titles_above,
 )
-from cofactor.data.readers.no_tables import comments, refuse_no_table
+from cofactor.data.readers.no_tables import comments, refuse_binary, refuse_no_table
+from cofactor.data.readers.raw import NoRowsError
 from cofactor.data.readers.source_files import SourceFile
 from cofactor.data.readers.text_encoding import decoded, encoding_of, lines_of
 
 # The order decides between two that fit equally well.
-DELIMITERS = ("::", "\t", ",", ";", "|", " ")
+DELIMITERS = ("::", "\t", ",", ";", "|", "\x01", "\x1f", " ")
 # One or more spaces and tabs, written as pandas does.
 WHITESPACE = r"\s+"
-SPOKEN = {"\t": "tab", " ": "space", WHITESPACE: "whitespace"}
+SPOKEN = {"\t": "tab", "\x01": "\\x01", "\x1f": "\\x1f", " ": "space", WHITESPACE: "whitespace"}
 _SEPARATED = re.compile(r"^\"?sep=(.)\"?\s*$", re.IGNORECASE)
 # Items between commas without any space: "a,b,c".
 _LIST = re.compile(r"^[^\s,]+(,[^\s,]+)*$")
@@ -109,7 +110,7 @@ def sniff(sample: bytes, options: Options, source: str, *, whole: bool) -> Diale
     DataError
         If the file is empty, has a single column, or its header repeats a name.
     """
-    encoding, bom = _encoding(sample, options)
+    encoding, bom = _encoding(sample, options, source)
     text = decoded(sample[bom:], encoding, options.encoding, source)
     numbered = _first_lines(text, source, options.delimiter, whole=whole)
     delimiter, quoted, numbered, title = _separators(numbered, options)
@@ -126,7 +127,7 @@ def sniff(sample: bytes, options: Options, source: str, *, whole: bool) -> Diale
             " '::'.",
             source=source,
         )
-    headed, named, names = _names(first, rest, options.header, source)
+    headed, named, names = _names(first, rest, _header(first, options), source)
     cells = {
         name: [row[n] for row in (rest if headed else rows) if len(row) == len(names)]
         for n, name in enumerate(names)
@@ -137,7 +138,7 @@ def sniff(sample: bytes, options: Options, source: str, *, whole: bool) -> Diale
         headed=headed,
         names=tuple(names),
         quoted=quoted,
-        escape=options.escape,
+        escape=options.escape or _escape(lines, delimiter, quoted),
         encoding=encoding,
         bom=bom,
         padded=padded,
@@ -147,6 +148,17 @@ def sniff(sample: bytes, options: Options, source: str, *, whole: bool) -> Diale
         cells=None if named else cells,
         sample=cells,
     )
+
+
+def _escape(lines: Sequence[str], delimiter: str, quoted: str) -> str | None:
+    """The backslash, if one stands before a quote within quotes, and no quote is doubled."""
+    if not quoted or len(delimiter) > 1:
+        return None
+    q, sign = quoted, re.escape(delimiter)
+    within = re.compile(rf"(?:^|{sign}){q}[^{q}]*[^{q}\\]\\{q}(?!\s*(?:{sign}|$))")
+    doubled = re.compile(rf"(?<=[^{sign}]){q}{q}|{q}{q}(?=[^{sign}\s])")
+    found = any(map(within.search, lines[:120]))
+    return "\\" if found and not any(map(doubled.search, lines[:120])) else None
 
 
 def _unpadded_lines(lines: list[str], delimiter: str, quoted: str) -> tuple[list[str], bool]:
@@ -179,7 +191,8 @@ def _without_comments(numbered: list[tuple[int, str]]) -> list[tuple[int, str]]:
     return numbered[count:]
 
 
-def _encoding(sample: bytes, options: Options) -> tuple[str, int]:
+def _encoding(sample: bytes, options: Options, source: str) -> tuple[str, int]:
+    refuse_binary(sample, source)
     encoding, bom = encoding_of(sample, options.encoding)
     if encoding == "utf-8" and options.encoding is None:
         encoding = header_encoding(sample[bom:]) or encoding
@@ -209,6 +222,14 @@ def _separators(
     return delimiter, quoted, below, title
 
 
+def _header(first: Sequence[str], options: Options) -> bool | None:
+    """Whether there is a header, as the caller says: also by columns that the first line names."""
+    if options.header is not None:
+        return options.header
+    given = (options.user, options.item, options.value, options.time)
+    return any(isinstance(name, str) and name in first for name in given) or None
+
+
 def _names(
     first: Sequence[str], rest: Sequence[Sequence[str]], header: bool | None, source: str
 ) -> tuple[bool, bool, list[str]]:
@@ -233,7 +254,7 @@ def _first_lines(
     lines = _whole_header(lines)
     numbered = list(islice(((n, line) for n, line in enumerate(lines) if line.strip()), 500))
     if not numbered:
-        raise DataError("the file is empty.", source=source)
+        raise NoRowsError("the file is empty.", source=source)
     if text.startswith("SQLite format 3"):
         raise DataError("this is an SQLite database; read it as sqlite:///PATH.", source=source)
     if "\0" in numbered[0][1]:
@@ -267,6 +288,8 @@ def _ragged(rows: Sequence[Sequence[str]], delimiter: str, source: str) -> bool:
         If they are pairs of an index and a value (libsvm).
     """
     full = [[field for field in row if field] for row in rows]
+    # LETOR's lines end with a comment.
+    full = [list(takewhile(lambda field: field[0] != "#", row)) or row for row in full]
     if delimiter == " " and all(_PAIR.match(field) for row in full for field in row[1:]):
         raise DataError(
             "lines of index:value (libsvm) can't be read; write a row for each user and item.",

@@ -16,24 +16,18 @@ MISSING = np.iinfo(np.int64).min
 # In `ParsedTimes.day_first`: not written with two numbers before the year.
 AS_BEFORE = MISSING + 1
 UNITS: Mapping[str, int] = {"s": 1, "ms": 10**3, "us": 10**6, "ns": 10**9}
-# Seconds of 1970..5138 lie below 10^11, milliseconds of 1973..5138 below 10^14, and so on by
-# thousands.
-_SECONDS_BELOW = 10**11
-# 1 January 1970 and 2100 as spreadsheets count days.
-_SERIAL_1970, _SERIAL_2100 = 25_569, 73_051
-# What makes a year, or a month, its first day as yyyymmddHHMMSS.
-_FIRST_DAY = {4: 101_000_000, 6: 1_000_000}
 _MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
 _ENGLISH = "(?:uary|ruary|ch|il|e|y|ust|t|tember|ober|ember)?"
 _CLOCK = r"(?P<H>\d{1,2}):(?P<M>\d{2})(?::(?P<S>\d{2})(?:[.,]\d+)?)?(?: ?(?P<p>[AaPp])\.?[Mm]\.?)?"
-_OFFSET = r"(?P<zone>Z|UTC|GMT|[+-]\d{2}:?\d{2}|[+-]\d{2})"
+# Java writes [Europe/Berlin] behind it.
+_OFFSET = r"(?:(?P<zone>[Zz]|UTC|GMT|[+-]\d{2}:?\d{2}|[+-]\d{2})(?:\[[\w/+-]+\])?)"
 # Two numbers before the year: which of them is the day, only the whole column can tell.
 _UNORDERED = (
     rf"^(?P<m>\d{{1,2}})[/-](?P<d>\d{{1,2}})[/-](?P<y>\d{{4}})(?:,?[T ]{_CLOCK} ?{_OFFSET}?)?$"
 )
 # Vectorised by Arrow's regular expressions; the first that fits counts.
 _FORMS = (
-    rf"^(?P<y>\d{{4}})-(?P<m>\d{{1,2}})-(?P<d>\d{{1,2}})(?:[T ]{_CLOCK} ?{_OFFSET}?)?$",
+    rf"^(?P<y>\d{{4}})-(?P<m>\d{{1,2}})(?:-(?P<d>\d{{1,2}})(?:[Tt ]{_CLOCK} ?{_OFFSET}?)?)?$",
     rf"^\w{{3}} (?P<b>[A-Za-z]{{3}}) +(?P<d>\d{{1,2}}) {_CLOCK} (?:{_OFFSET} )?(?P<y>\d{{4}})$",
     # JavaScript's Date, written as text.
     (
@@ -48,30 +42,17 @@ _FORMS = (
         rf" {_CLOCK} ?{_OFFSET}?)?$"
     ),
     (
-        rf"^(?P<b>[A-Za-z]{{3}}){_ENGLISH}\.? +(?P<d>\d{{1,2}}),? (?P<y>\d{{4}})(?:,? +{_CLOCK}"
-        rf" ?{_OFFSET}?)?$"
+        r"^(?:\w{6,9}, )?"
+        rf"(?P<b>[A-Za-z]{{3}}){_ENGLISH}\.?(?: +|-)(?P<d>\d{{1,2}})(?:,? |-)(?P<y>\d{{4}})"
+        rf"(?:,?(?: at)? +{_CLOCK} ?{_OFFSET}?)?$"
     ),
-    rf"^(?P<y>\d{{4}})[/.](?P<m>\d{{1,2}})[/.](?P<d>\d{{1,2}})(?: {_CLOCK})?$",
-    rf"^(?P<d>\d{{1,2}})\.(?P<m>\d{{1,2}})\.(?P<y>\d{{4}})(?:,? {_CLOCK} ?{_OFFSET}?)?$",
+    rf"^(?P<y>\d{{4}})[/.年] ?(?P<m>\d{{1,2}})[/.月] ?(?P<d>\d{{1,2}})[日.]?(?: {_CLOCK})?$",
+    rf"^(?P<d>\d{{1,2}})\.(?P<m>\d{{1,2}})\.(?P<y>\d{{4}})(?:,? {_CLOCK} ?(?:Uhr|{_OFFSET})?)?$",
     (
         r"^(?P<y>\d{4})(?P<m>\d{2})(?P<d>\d{2})T(?P<H>\d{2})(?P<M>\d{2})(?P<S>\d{2})?"
         rf" ?{_OFFSET}?$"
     ),
 )
-
-
-# Seconds between the beginning of such counts and 1970.
-_TICKS = {
-    ".NET's ticks (100 ns since the year 1)": -62_135_596_800,
-    "Windows' file times (100 ns since 1601)": -11_644_473_600,
-}
-
-
-class Ticks(NamedTuple):
-    """Times that were counts of 100 nanoseconds: int64 [n] in seconds, and what they were."""
-
-    times: np.ndarray
-    unit: str
 
 
 class ParsedTimes(NamedTuple):
@@ -112,8 +93,7 @@ def seconds(column: pa.ChunkedArray | pa.Array, form: str | None = None) -> Pars
     if form is not None and not pa.types.is_temporal(kind):
         return ParsedTimes(_by_form(column.cast(pa.string()), form), False)
     if pa.types.is_timestamp(kind):
-        # Arrow's timestamps count from 1970 in UTC, with a zone for display or without one (taken
-        # as UTC).
+        # Arrow's count from 1970 in UTC, with a zone for display or without one (taken as UTC).
         return ParsedTimes(
             _filled(pc.divide(_floored(column.cast(pa.int64()), UNITS[kind.unit]), 1)), False
         )
@@ -150,82 +130,6 @@ def ordered(times: np.ndarray, day_first: np.ndarray | None) -> tuple[np.ndarray
     if only_month:
         return times, "month"
     return (times, None) if (as_day == times).all() else (times, "")
-
-
-def dates_of(times: np.ndarray) -> np.ndarray | None:
-    """Return bare numbers most of which are dates (yyyy, yyyymm, yyyymmdd, yyyymmddHHMM,
-    yyyymmddHHMMSS) as seconds, `MISSING` where one is none; None if most aren't.
-    """
-    # A thousand of them tell how many digits they have; mostly it is no date's number.
-    some = times[:: max(1, len(times) // 1000)]
-    some = some[some != MISSING]
-    digits = len(str(int(np.median(some)))) if some.size else 0
-    if digits not in (4, 6, 8, 12, 14):
-        return None
-    known = times[times != MISSING]
-    low, high = (year * 10 ** (digits - 4) for year in (1900, 2101))
-    inside = (times >= low) & (times < high)
-    if 2 * inside.sum() <= len(known):
-        return None
-    rest = np.where(inside, times, low) * 10 ** (14 - digits) + _FIRST_DAY.get(digits, 0)
-    parts = []
-    for _ in range(5):
-        rest, part = np.divmod(rest, 100)
-        parts.append(part)
-    total = np.where(inside, _moment(rest, *reversed(parts)), MISSING)
-    return total if 2 * (total != MISSING).sum() > len(known) else None
-
-
-def are_serial_days(times: np.ndarray) -> bool:
-    """Return whether bare numbers are all days of 1970 to 2100 as spreadsheets count them."""
-    known = times[times != MISSING]
-    return bool(known.size) and known.min() >= _SERIAL_1970 and known.max() < _SERIAL_2100
-
-
-def of_serial_days(times: np.ndarray) -> np.ndarray:
-    """Return a spreadsheet's days (since 30 December 1899) as seconds since 1970."""
-    return np.where(times == MISSING, MISSING, (times - _SERIAL_1970) * 86400)
-
-
-def of_ticks(times: np.ndarray) -> Ticks | None:
-    """Return bare numbers that are all .NET's or Windows' counts of 100 nanoseconds (of 2000 to
-    2100) as seconds; None if they aren't. As nanoseconds since 1970 they would be of 1974 or 1990.
-    """
-    known = times[times != MISSING]
-    if not known.size:
-        return None
-    for unit, since in _TICKS.items():
-        low, high = ((second - since) * 10**7 for second in (946_684_800, 4_102_444_800))
-        if low <= known.min() and known.max() < high:
-            return Ticks(np.where(times == MISSING, MISSING, times // 10**7 + since), unit)
-    return None
-
-
-def unit_of(times: np.ndarray, given: str | None) -> tuple[str, np.ndarray]:
-    """Return the unit of bare numbers, by their size, and the positions that don't fit it
-    (int64, mostly none).
-
-    The unit of the greater number of times is the unit; times that would need another are the ones
-    that don't fit."""
-    if given is not None:
-        return given, np.zeros(0, np.int64)
-    # Nearly always all of them are seconds, which two passes without any copy tell.
-    if not times.size or (times.max() < _SECONDS_BELOW and times.min() > -_SECONDS_BELOW):
-        return "s", np.zeros(0, np.int64)
-    known = times != MISSING
-    size = np.abs(times, where=known, out=np.zeros_like(times))
-    bounds = np.array([_SECONDS_BELOW * factor for factor in (1, 10**3, 10**6)])
-    scale = np.searchsorted(bounds, size, side="right")
-    counts = np.bincount(scale[known], minlength=4)
-    unit = int(np.argmax(counts))
-    return tuple(UNITS)[unit], np.flatnonzero((scale != unit) & known)
-
-
-def to_seconds(times: np.ndarray, unit: str) -> np.ndarray:
-    """Return bare numbers of a unit as seconds, rounded down; `MISSING` stays."""
-    if unit == "s":
-        return times
-    return np.where(times == MISSING, MISSING, times // UNITS[unit])
 
 
 def spoken(second: float) -> str:
@@ -294,6 +198,8 @@ def _texts(column: pa.ChunkedArray | pa.Array) -> ParsedTimes:
         texts = pc.replace_substring_regex(texts, r'^\{"\$(?:date|numberLong)": ?(.*)\}$', r"\1")
         texts = pc.replace_substring_regex(texts, r'^\{"\$numberLong": ?(.*)\}$', r"\1")
         texts = pc.utf8_trim(texts, '"')
+    if pc.any(pc.starts_with(texts, "/Date(")).as_py():
+        texts = pc.replace_substring_regex(texts, r"^/Date\((-?\d+)(?:[+-]\d{4})?\)/$", r"\1")
     bare = pc.match_substring_regex(texts, r"^-?\d{1,18}(\.\d*)?$").fill_null(False)
     found = np.full(len(texts), MISSING)
     numeric = np.asarray(bare)
@@ -347,7 +253,8 @@ def _from_fields(fields: pa.StructArray) -> np.ndarray:
         if name not in names:
             return np.zeros(len(fields), np.int64)
         text = fields.field(names[name])
-        return np.asarray(pc.if_else(pc.equal(text, ""), "0", text).cast(pa.int64()))
+        absent = "1" if name == "d" else "0"
+        return np.asarray(pc.if_else(pc.equal(text, ""), absent, text).cast(pa.int64()))
 
     if "b" in names:
         named = pc.index_in(pc.utf8_lower(fields.field(names["b"])), value_set=pa.array(_MONTHS))
@@ -361,14 +268,14 @@ def _from_fields(fields: pa.StructArray) -> np.ndarray:
         hours = np.where(marked & ((hours < 1) | (hours > 12)), 99, hours)
         hours = np.where(marked & (hours < 13), hours % 12, hours)
         hours = hours + 12 * np.asarray(pc.equal(half, "p"))
-    total = _moment(number("y"), month, number("d"), hours, number("M"), number("S"))
+    total = of_calendar(number("y"), month, number("d"), hours, number("M"), number("S"))
     if "zone" in names:
         shift = _offsets(fields.field(names["zone"]))
         total = np.where(total == MISSING, MISSING, total - shift)
     return total
 
 
-def _moment(
+def of_calendar(
     year: np.ndarray,
     month: np.ndarray,
     day: np.ndarray,
@@ -376,7 +283,7 @@ def _moment(
     minutes: np.ndarray,
     secs: np.ndarray,
 ) -> np.ndarray:
-    """Seconds since 1970 of dates and times, `MISSING` where there is no such one."""
+    """Return the seconds since 1970 of dates and times, `MISSING` where there is no such one."""
     first = ((year - 1970) * 12 + month - 1).astype("M8[M]")
     date = first.astype("M8[D]") + (day - 1)
     good = (month >= 1) & (month <= 12) & (day >= 1) & (date.astype("M8[M]") == first)
@@ -393,7 +300,7 @@ def _offsets(zones: pa.Array) -> np.ndarray:
 
 
 def _offset(zone: str) -> int:
-    if zone in ("", "Z", "UTC", "GMT"):
+    if zone in ("", "Z", "z", "UTC", "GMT"):
         return 0
     digits = zone[1:].replace(":", "").ljust(4, "0")
     ahead = int(digits[:2]) * 3600 + int(digits[2:]) * 60

@@ -70,6 +70,7 @@ USUAL: Mapping[str, tuple[str, ...]] = {
         "visitor",
         "customercode",
         "customername",
+        "distinctid",
         *("buyerusername", "purchaser", "purchaserid", "patronid", "auftraggeber", "besteller"),
         "voter",
         "rater",
@@ -210,6 +211,9 @@ USUAL: Mapping[str, tuple[str, ...]] = {
         ),
         *("상품", "아이템", "urun", "artykuł", "articolo", "articulo", "vare", "vara"),
         "vyrobek",
+        "aid",
+        *("products", "productids", "movies", "movieids", "books", "bookids", "articles"),
+        *("articleids", "songs", "trackids", "skus"),
     ),
     "value": (
         "rating",
@@ -327,7 +331,7 @@ USUAL: Mapping[str, tuple[str, ...]] = {
         "createdatutc",
         "bestelldatum",
         *("saledate", "solddate", "dateofsale", "tdat", "belegdatum", "auftragsdatum"),
-        *("rechnungsdatum", "buchungsdatum"),
+        *("rechnungsdatum", "buchungsdatum", "timestamps", "times", "uts", "dt", "ds", "endtime"),
         *(
             "дата",
             "время",

@@ -26,7 +26,8 @@ _SHORT = re.compile(r"^[-+]?\d{1,3}$")
 # 1.234,5 and 2,5.
 _GROUPED = re.compile(r"^[-+]?(\d+|\d{1,3}(\.\d{3})+)(,\d+)?$")
 _COMMA = re.compile(r"^[-+]?\d+,\d+$")
-_THOUSANDS = re.compile(r"^[-+]?\d{1,3}(,\d{3})+(\.\d+)?$")
+# 1,234.5, and India's 1,23,456.5.
+_THOUSANDS = re.compile(r"^[-+]?(\d{1,3}(,\d{3})+|\d{1,2}(,\d{2})*,\d{3})(\.\d+)?$")
 _OUT_OF = re.compile(r"^(\d+(?:[.,]\d+)?) ?(?:/|out of) ?(\d+)(?: stars?)?$", re.IGNORECASE)
 _SHARE = re.compile(r"^([-+]?\d+(?:\.\d+)?)\s?%$")
 _STARS = re.compile(r"^(?:([★⭐]\ufe0f?)+[☆✩]*|\*+)$")
@@ -34,7 +35,9 @@ _SPACED = re.compile(r"^[-+]?\d{1,3}([\s'’]\d{3})+([.,]\d+)?$")
 _TRUTH = {"true": 1.0, "false": 0.0, "yes": 1.0, "no": 0.0, "t": 1.0, "f": 0.0, "y": 1.0, "n": 0.0}
 # 1234, 1,234.5 and 1.234,5.
 _WRITTEN = {
-    ".": re.compile(r"^[-+]?(\d+|\d{1,3}(,\d{3})+)?(\.\d*)?([eE][-+]?\d+)?$"),
+    ".": re.compile(
+        r"^[-+]?(\d+|\d{1,3}(,\d{3})+|\d{1,2}(,\d{2})*,\d{3})?(\.\d*)?([eE][-+]?\d+)?$"
+    ),
     ",": re.compile(r"^[-+]?(\d+|\d{1,3}(\.\d{3})+)?(,\d*)?([eE][-+]?\d+)?$"),
 }
 # {"$numberDouble": "3.5"} of MongoDB, $3.50, 4 stars: the same words around each number.
@@ -148,7 +151,7 @@ def are_pointed(words: Iterable[str | None]) -> bool:
 
 def _plain(text: str | None) -> float:
     try:
-        return float(text) if text and "_" not in text else float("nan")
+        return float(text.replace("\u2212", "-")) if text and "_" not in text else float("nan")
     except ValueError:
         return float("nan")
 
@@ -202,7 +205,7 @@ def shape_hint(odd: Sequence[Odd]) -> str:
     word = example[shape]
     cure = (
         "decimal=',' or decimal='.' says which it is"
-        if re.fullmatch(r"[-+\d.,]+", word)
+        if re.fullmatch(r"[-+]?[\d.,]+", word) or re.search(r"\d[.,]\d{3}(?!\d)", word)
         else "they need to be numbers, and dropping them would keep a biased sample"
     )
     return f"; most of them look like {word!r}: {cure}"
@@ -275,14 +278,15 @@ def _united(
 
 def _grouped(words: Sequence[str], values: np.ndarray) -> tuple[Callable[[str], float], str] | None:
     """How numbers with decimal commas or grouped thousands are written, if that is clear."""
-    if words and all(_SPACED.match(w) for w in words):
-        return (
-            lambda w: _by_decimal(w, "," if "," in w else "."),
-            f"thousands as in {words[0]!r} read",
-        )
-    clear = [w for w in words if "," in w and not _AMBIGUOUS.match(w)]
     known = values[np.isfinite(values)]
-    if clear and all(_GROUPED.match(w) for w in words) and (known == np.floor(known)).all():
+    spaced = next((w for w in words if _SPACED.match(w)), None)
+    whole = (known == np.floor(known)).all()
+    if spaced and all(_SPACED.match(w) or (_COMMA.match(w) and whole) for w in words):
+        return lambda w: _by_decimal(
+            w, "," if "," in w else "."
+        ), f"thousands as in {spaced!r} read"
+    clear = [w for w in words if "," in w and not _AMBIGUOUS.match(w)]
+    if clear and all(_GROUPED.match(w) for w in words) and whole:
         return lambda w: _by_decimal(w, ","), f"{COMMAS} such as {clear[0]!r} read"
     if clear and all(_THOUSANDS.match(w) for w in words):
         return lambda w: _by_decimal(w, "."), f"thousands with commas such as {clear[0]!r} read"

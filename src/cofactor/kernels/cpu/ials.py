@@ -21,6 +21,7 @@ from cofactor.kernels.cpu.ials_direct import solve_direct
 from cofactor.kernels.cpu.ials_subspace import solve_subspace
 from cofactor.kernels.cpu.jit import kernel, on_threads
 from cofactor.kernels.cpu.llvm.ials import TILE_COLUMNS, TILE_ROWS, add_tile
+from cofactor.kernels.reference.ials_cg import RowSystems
 
 # A row longer than both is worth all threads: it alone could hold them up (see `giant_rows`).
 GIANT_ROW = 32_768
@@ -170,6 +171,44 @@ def _gram_tiles(matrix: np.ndarray, first: int, end: int, total: np.ndarray) -> 
                 add_tile(matrix, start, stop, i, j, total)
 
 
+def weighted_squares(
+    vectors: np.ndarray, weights: np.ndarray, ridge: np.ndarray
+) -> tuple[np.ndarray, float]:
+    """Return the columns' weighted sums of squares and the rows' penalty; see the reference."""
+    sums = np.zeros((DENSE_PARTS, 2, vectors.shape[1]))
+
+    def part(number: int) -> None:
+        _weighted_squares(vectors, weights, ridge, *_share(vectors, number), sums[number])
+
+    on_threads(part, DENSE_PARTS)
+    columns, penalties = sums.sum(0)
+    return columns, float(penalties.sum())
+
+
+@kernel(allocates=True)
+def _weighted_squares(
+    vectors: np.ndarray,
+    weights: np.ndarray,
+    ridge: np.ndarray,
+    first: int,
+    end: int,
+    sums: np.ndarray,
+) -> None:
+    """sums += those of some rows: of few at a time in float32, which vectorises best."""
+    f = vectors.shape[1]
+    some = np.zeros((2, f), F)
+    for start in range(first, end, DENSE_ROWS):
+        for i in range(start, min(start + DENSE_ROWS, end)):
+            for k in range(f):
+                square = vectors[i, k] * vectors[i, k]
+                some[0, k] += weights[i] * square
+                some[1, k] += ridge[i] * square
+        for k in range(f):
+            sums[0, k] += some[0, k]
+            sums[1, k] += some[1, k]
+            some[0, k] = some[1, k] = F(0)
+
+
 def giant_rows(indptr: np.ndarray) -> np.ndarray:
     """Return the rows, ascending, that hold so much of the data that one thread shouldn't have
     them alone.
@@ -179,18 +218,14 @@ def giant_rows(indptr: np.ndarray) -> np.ndarray:
 
 
 def solve_giant(
-    indptr: np.ndarray,
-    indices: np.ndarray,
-    weights: np.ndarray,
-    fixed: np.ndarray,
-    diagonal: np.ndarray,
-    ridge: np.ndarray,
+    systems: RowSystems,
     rows: np.ndarray,
     solved: np.ndarray,
 ) -> int:
     """Solve some rows exactly, one after another, each on all BLAS threads; see the
     reference implementation.
     """
+    indptr, indices, weights, fixed, diagonal, ridge = systems
     for u in rows:
         matrix = np.diag(diagonal.astype(np.float64) + ridge[u])
         right = np.zeros(fixed.shape[1])
@@ -228,19 +263,8 @@ def half_epoch(
     rotate(fixed, basis)
     if solver == "subspace":
         rotate(solved, basis)  # the other solvers don't look at what was there
-    problem = RowSystems(indptr, indices, weights, fixed, diagonal, ridge)
-    solve_rows(problem, solved, giant_rows(indptr), Solver(solver, steps, block_size, tolerance))
-
-
-class RowSystems(NamedTuple):
-    """The systems of a side's rows, or of some rows that follow each other, in the eigenbasis."""
-
-    indptr: np.ndarray
-    indices: np.ndarray
-    weights: np.ndarray
-    fixed: np.ndarray
-    diagonal: np.ndarray
-    ridge: np.ndarray
+    systems = RowSystems(indptr, indices, weights, fixed, diagonal, ridge)
+    solve_rows(systems, solved, giant_rows(indptr), Solver(solver, steps, block_size, tolerance))
 
 
 class Solver(NamedTuple):
@@ -253,13 +277,13 @@ class Solver(NamedTuple):
 
 
 def solve_rows(
-    problem: RowSystems, solved: np.ndarray, giants: np.ndarray, solver: Solver, first: int = 0
+    systems: RowSystems, solved: np.ndarray, giants: np.ndarray, solver: Solver, first: int = 0
 ) -> None:
     """Solve all rows, in place.
 
     Parameters
     ----------
-    problem
+    systems
         The systems.
     solved
         float32 [rows, f].
@@ -276,19 +300,19 @@ def solve_rows(
         If a system is singular.
     """
     rows = np.setdiff1d(np.arange(len(solved)), giants, assume_unique=True)
-    failed = solve_giant(*problem, giants, solved)
+    failed = solve_giant(systems, giants, solved)
     if failed < 0:
         if solver.name == "cg":
-            failed = solve_cg(*problem, rows, solved, solver.steps, solver.tolerance)
+            failed = solve_cg(systems, rows, solved, solver.steps, solver.tolerance)
         elif solver.name == "cholesky":
-            failed = solve_direct(*problem, rows, solved)
+            failed = solve_direct(systems, rows, solved)
         else:
             size = min(solver.block_size, solved.shape[1])
-            failed = solve_subspace(*problem, rows, solved, size)
+            failed = solve_subspace(systems, rows, solved, size)
     if failed >= 0:
-        count = problem.indptr[failed + 1] - problem.indptr[failed]
+        count = systems.indptr[failed + 1] - systems.indptr[failed]
         raise TrainingError(
             f"implicit ALS: the system of row {first + failed} ({count} interactions) is singular"
             " or holds NaN. Raise the regularization (its weight there is"
-            f" {problem.ridge[failed]:.3g}) and check the weights."
+            f" {systems.ridge[failed]:.3g}) and check the weights."
         )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from cofactor.base.errors import TrainingError
-from cofactor.kernels.reference.ials_cg import solve_cg
+from cofactor.kernels.reference.ials_cg import RowSystems, solve_cg
 from cofactor.kernels.reference.ials_direct import solve_direct
 from cofactor.kernels.reference.ials_subspace import solve_subspace
 
@@ -51,6 +51,26 @@ def row_ridge(
         pairs = indptr[u + 1] - indptr[u] + unobserved_weight * n_other
         out[u] = regularization * pairs**frequency_exponent
     return out
+
+
+def weighted_squares(
+    vectors: np.ndarray, weights: np.ndarray, ridge: np.ndarray
+) -> tuple[np.ndarray, float]:
+    """Return sum_n w_n v_nk^2 of each column k, and sum_n ridge_n |v_n|^2.
+
+    Parameters
+    ----------
+    vectors
+        float32 [n, f].
+    weights, ridge
+        w and the L2 weights, float32 [n].
+
+    Returns
+    -------
+    float64 [f], and a number.
+    """
+    squares = np.square(vectors, dtype=np.float64)
+    return weights.astype(np.float64) @ squares, float(ridge @ squares.sum(1))
 
 
 def gram_basis(
@@ -104,22 +124,6 @@ def giant_rows(indptr: np.ndarray) -> np.ndarray:
         [u for u, n in enumerate(lengths) if n > GIANT_ROW and n > lengths.sum() * GIANT_SHARE],
         np.int64,
     )
-
-
-def solve_giant(
-    indptr: np.ndarray,
-    indices: np.ndarray,
-    weights: np.ndarray,
-    fixed: np.ndarray,
-    diagonal: np.ndarray,
-    ridge: np.ndarray,
-    rows: np.ndarray,
-    solved: np.ndarray,
-) -> int:
-    """Solve some rows exactly; parameters and result as
-    `cofactor.kernels.reference.ials_direct.solve_direct`.
-    """
-    return solve_direct(indptr, indices, weights, fixed, diagonal, ridge, rows, solved)
 
 
 def half_epoch(
@@ -193,15 +197,15 @@ def half_epoch(
     rotate(solved, basis)
     giants = giant_rows(indptr)
     rows = np.setdiff1d(np.arange(len(indptr) - 1), giants)
-    problem = (indptr, indices, weights, fixed, diagonal, ridge)
-    failed = solve_giant(*problem, giants, solved)
+    systems = RowSystems(indptr, indices, weights, fixed, diagonal, ridge)
+    failed = solve_direct(systems, giants, solved)
     if failed < 0:
         if solver == "cg":
-            failed = solve_cg(*problem, rows, solved, steps, tolerance)
+            failed = solve_cg(systems, rows, solved, steps, tolerance)
         elif solver == "cholesky":
-            failed = solve_direct(*problem, rows, solved)
+            failed = solve_direct(systems, rows, solved)
         else:
-            failed = solve_subspace(*problem, rows, solved, min(block_size, fixed.shape[1]))
+            failed = solve_subspace(systems, rows, solved, min(block_size, fixed.shape[1]))
     if failed >= 0:
         raise TrainingError(
             f"implicit ALS: the system of row {failed} ({indptr[failed + 1] - indptr[failed]}"

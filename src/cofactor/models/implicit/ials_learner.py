@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import cached_property
+
 import numpy as np
 
 from cofactor.base.memory import aligned_empty
@@ -15,8 +17,6 @@ _LOSS_PAIRS = 4_096  # at most so many are looked at for the loss of an epoch
 # Of the residual that is left of a row in the last solve: vectors then differ from the exact ones
 # by less than a thousandth.
 _SOLVED = 1e-5
-
-_CACHED_ROWS = 1_024  # their squares stay in the cache
 
 UserTerms = tuple[float, np.ndarray, float]  # what `user_terms` returns
 
@@ -123,24 +123,23 @@ class IALSLearner(Learner):
         """Return the objective per interaction; its observed part is taken on at most 4,096 of
         them, evenly spaced.
         """
-        from cofactor.kernels.cpu.ials import one_blas_thread
+        from cofactor.kernels.cpu.ials import weighted_squares
 
-        # BLAS' own threads would wait busily for milliseconds after a product, on the cores that
-        # the kernels of the next epoch need.
-        with one_blas_thread():
-            return self._loss()
+        data, (users, items, weights) = self.data, self._loss_pairs
+        observed, user_squares, user_penalty = self._user_terms(users, items, weights)
+        c = np.ones(data.n_items, np.float32) if self.shares is None else self.shares
+        item_squares, item_penalty = weighted_squares(self.y, c, self.item_ridge)
+        # An epoch ends in the basis in which X'X is diagonal, and so is its product with Y'CY.
+        everywhere = self.alpha0 * float(user_squares @ item_squares)
+        return observed / len(users) + (everywhere + user_penalty + item_penalty) / len(data)
 
-    def _loss(self) -> float:
+    @cached_property
+    def _loss_pairs(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """The interactions of the loss: their users, their items, and what they weigh."""
         data = self.data
         some = np.arange(0, len(data), max(1, len(data) // _LOSS_PAIRS))
         users, items = np.searchsorted(data.indptr, some, "right") - 1, data.item_rows[some]
-        weights = self._pair_weights(some, items)
-        observed, user_squares, user_penalty = self._user_terms(users, items, weights)
-        c = np.ones(data.n_items, np.float32) if self.shares is None else self.shares
-        item_squares, item_penalty = squares(self.y, c, self.item_ridge)
-        # An epoch ends in the basis in which X'X is diagonal, and so is its product with Y'CY.
-        everywhere = self.alpha0 * float(user_squares @ item_squares)
-        return observed / len(some) + (everywhere + user_penalty + item_penalty) / len(data)
+        return users, items, self._pair_weights(some, items)
 
     def _user_terms(self, users: np.ndarray, items: np.ndarray, weights: np.ndarray) -> UserTerms:
         """What the users' vectors have in the objective, with some pairs and what they weigh."""
@@ -164,17 +163,8 @@ def user_terms(
     rows, vectors, weights
         Of each pair: the user's row, the item's vector, and w.
     """
+    from cofactor.kernels.cpu.ials import weighted_squares
+
     missed = 1.0 - np.einsum("nf,nf->n", x[rows], vectors)
     observed = float(weights @ np.square(missed))
-    return observed, *squares(x, np.ones(len(x), np.float32), ridge)
-
-
-def squares(
-    vectors: np.ndarray, weights: np.ndarray, ridge: np.ndarray
-) -> tuple[np.ndarray, float]:
-    """Return Σ_n w_n v_nk², float64 [f], and Σ_n ridge_n |v_n|²."""
-    both, sums = np.stack((weights, ridge)), np.zeros((2, vectors.shape[1]))
-    for start in range(0, len(vectors), _CACHED_ROWS):
-        rows = slice(start, start + _CACHED_ROWS)
-        sums += both[:, rows] @ np.square(vectors[rows])
-    return sums[0], float(sums[1].sum())
+    return observed, *weighted_squares(x, np.ones(len(x), np.float32), ridge)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -21,18 +21,21 @@ from cofactor.models.sequence.base import (
     by_item,
     one_history,
 )
+from cofactor.models.sequence.panel_cholesky import factorise, panel_rows, solve_lines
 from cofactor.models.traits import ArraySpec, Traits
 from cofactor.models.user_batch import States, UserBatch
 
 if TYPE_CHECKING:
     from cofactor.data.split import Part
 
+# Rows of Σ c_u x_u x_u' from the one to the other, of which columns up to the diagonal count.
+_FinalRows = Callable[[int, int], np.ndarray]
 # A state's entry below this adds nothing that float32 sums could hold.
 _FORGOTTEN = 1e-7
 
 
 class _Sums(NamedTuple):
-    """What histories add up to.
+    """What histories add up to, as `SequenceLinear.update` adds to it.
 
     Parameters
     ----------
@@ -95,8 +98,8 @@ class SequenceLinear(SequenceModel[SequenceLinearConfig]):
     -----
     After the linear item models of Choi, Kim, Lee, Shim and Lee. 2021. Session-aware Linear
     Item-Item Models for Session-based Recommendation (SLIST). WWW; here the whole decayed history
-    predicts the next item alone, and several decays stand side by side. Memory: 4 n² (2 d + d²)
-    bytes, and as much again with ``keep_sums``.
+    predicts the next item alone, and several decays stand side by side. Memory at the peak: n²
+    (2 d² + 4 d) bytes, or 8 n² for one decay; ``keep_sums`` adds 4 n² (d² + d).
     """
 
     name = "sequence_linear"
@@ -115,34 +118,74 @@ class SequenceLinear(SequenceModel[SequenceLinearConfig]):
         n, copies = data.n_items, len(self.config.decays)
         if not copies:
             raise ArgumentError("sequence_linear decays must name at least one decay.")
-        kept = 2 if self.config.keep_sums else 1
         memory.require(
-            4 * n * n * kept * (2 * copies + copies * copies) + 2**26,
-            what=f"sequence_linear's matrices of {n:,} items and {copies} decays",
+            self._needed(n),
+            what=f"sequence_linear of {n:,} items with {copies} decays",
             cure="use one decay, leave out rare items, or use transitions",
         )
-        self._solved(self._summed(data.histories(), run), data, run)
+        self._learn_from(data.histories(), run)
 
-    def _solved(self, sums: _Sums, data: Interactions, run: Run) -> None:
-        self.sums = sums if self.config.keep_sums else None
-        self.weights = self._solve(sums, data, run)
+    def _needed(self, n_items: int) -> int:
+        """Bytes at the peak of a fit."""
+        width = n_items * len(self.config.decays)
+        kept = 4 * width * (width + n_items) if self.config.keep_sums else 0
+        following, panel = 4 * width * n_items, 4 * width * panel_rows(width)
+        # Three panels are at work beside the factor; weights are copied when it is gone.
+        solving = following + 2 * width * width + panel // 2 + 3 * panel
+        return kept + max(solving, 2 * following) + 2**26
 
-    def _summed(self, histories: Histories, run: Run) -> _Sums:
-        from cofactor.kernels.cpu.gram import gram_lower
+    def _learn_from(self, histories: Histories, run: Run) -> None:
+        from cofactor.kernels.cpu.gram import gram_rows
+
+        if self.config.keep_sums:
+            self._keep(self._sums_of(histories, run))
+            return
+        states = self._weighted_states(histories)
+        self.sums = None
+        self.weights = self._solve(
+            *self._following(histories),
+            lambda first, end: gram_rows(states, first, end, run.n_threads),
+        )
+
+    def _keep(self, sums: _Sums) -> None:
+        self.sums = sums
+        self.weights = self._solve(
+            sums.following.copy(), sums.counts, lambda first, end: sums.final[first:end].copy()
+        )
+
+    def _sums_of(self, histories: Histories, run: Run) -> _Sums:
+        from cofactor.kernels.cpu.gram import gram_rows
+
+        following, counts = self._following(histories)
+        states = self._weighted_states(histories)
+        final = gram_rows(states, 0, following.shape[1], run.n_threads)
+        return _Sums(following, final, counts)
+
+    def _shares(self, histories: Histories) -> np.ndarray:
+        """c_u, float64 [n_users]."""
+        shares: np.ndarray = np.maximum(histories.lengths, 1.0) ** -self.config.user_weight_power
+        return shares
+
+    def _following(self, histories: Histories) -> tuple[np.ndarray, np.ndarray]:
+        """A' and counts; see `_Sums`."""
         from cofactor.kernels.cpu.next_sums import next_sums
 
-        n, decays = histories.n_items, self.config.decays
-        share = np.maximum(histories.lengths, 1.0) ** -self.config.user_weight_power
+        n, decays, share = histories.n_items, self.config.decays, self._shares(histories)
         following = np.zeros((n, n * len(decays)), np.float32)
         for a, decay in enumerate(decays):
             part = following[:, a * n : (a + 1) * n]
             next_sums(histories.indptr, histories.item_rows, share, decay, part)
+        of_events = np.repeat(share, histories.lengths)
+        return following, np.bincount(histories.item_rows, of_events, minlength=n)
+
+    def _weighted_states(self, histories: Histories) -> tuple[np.ndarray, ...]:
+        """The last states times √c_u by users and by inputs, as `gram_lower` takes them."""
         indptr, inputs, values = self._states_of(histories)
-        values = values * np.repeat(np.sqrt(share), np.diff(indptr)).astype(np.float32)
-        columns, users, positions = sorting.by_item(indptr, inputs, n * len(decays))
-        final = gram_lower(indptr, inputs, values, columns, users, values[positions], run.n_threads)
-        counts = np.bincount(histories.item_rows, np.repeat(share, histories.lengths), minlength=n)
-        return _Sums(following, final, counts)
+        roots = np.sqrt(self._shares(histories))
+        values = values * np.repeat(roots, np.diff(indptr)).astype(np.float32)
+        width = histories.n_items * len(self.config.decays)
+        columns, users, positions = sorting.by_item(indptr, inputs, width)
+        return indptr, inputs, values, columns, users, values[positions]
 
     def _states_of(self, histories: Histories) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """The histories' last states as CSR over the inputs: decay after decay, items ascending."""
@@ -160,44 +203,55 @@ class SequenceLinear(SequenceModel[SequenceLinearConfig]):
         total = np.bincount(which, np.concatenate(values), minlength=len(found))
         return indptr, (found % width).astype(np.int32), total.astype(np.float32)
 
-    def _gram(self, sums: _Sums, n_threads: int) -> np.ndarray:
-        """G, lower triangle, float32 [d n, d n]."""
-        gram = sums.final.copy() if self.config.keep_sums else sums.final
-        n, decays = len(sums.counts), self.config.decays
-        for a, one in enumerate(decays):
-            left = sums.following[:, a * n : (a + 1) * n]
-            for b, two in enumerate(decays[: a + 1]):
-                block = gram[a * n : (a + 1) * n, b * n : (b + 1) * n]
-                np.negative(block, out=block)
-                block += np.float32(one) * left.T
-                block += np.float32(two) * sums.following[:, b * n : (b + 1) * n]
-                np.einsum("ii->i", block)[:] += sums.counts.astype(np.float32)
-                block /= np.float32(1 - one * two)
-        return gram
+    def _solve(
+        self, following: np.ndarray, counts: np.ndarray, final_rows: _FinalRows
+    ) -> np.ndarray:
+        """B, float32 [d n, n], of A', which is overwritten."""
+        mean = max(float(counts.mean()), 1e-12)
+        exponent = self.config.frequency_exponent
+        penalty = self.config.regularization * (counts / mean) ** exponent
 
-    def _solve(self, sums: _Sums, data: Interactions, run: Run) -> np.ndarray:
-        from scipy.linalg.lapack import spotrf, spotrs
+        def rows(first: int, end: int) -> np.ndarray:
+            gram = self._gram_rows(following, counts, first, final_rows(first, end))
+            diagonal = gram[np.arange(end - first), np.arange(first, end)]
+            diagonal += penalty[np.arange(first, end) % len(counts)].astype(np.float32)
+            # An item without events would leave a zero on the diagonal.
+            diagonal[diagonal <= 0] = np.float32(self.config.regularization)
+            gram[np.arange(end - first), np.arange(first, end)] = diagonal
+            return gram
 
-        config = self.config
-        gram = self._gram(sums, run.n_threads)
-        # Only the lower triangle is valid: the upper one of the transpose, which Fortran reads.
-        mean = max(float(sums.counts.mean()), 1e-12)
-        penalty = config.regularization * (sums.counts / mean) ** config.frequency_exponent
-        diagonal = np.einsum("ii->i", gram)
-        diagonal += np.tile(penalty, len(config.decays)).astype(np.float32)
-        # An item without events would leave a zero on the diagonal.
-        diagonal[diagonal <= 0] = np.float32(config.regularization)
-        factor, info = spotrf(gram.T, lower=0, overwrite_a=1)
-        if info != 0:
+        try:
+            factor = factorise(rows, following.shape[1])
+        except ArithmeticError as error:
             raise TrainingError(
-                f"sequence_linear's Gram matrix isn't positive definite (pivot {info}); raise"
-                f" regularization above {config.regularization:g}, or lower decays {config.decays}."
-            )
-        following = sums.following.copy() if config.keep_sums else sums.following
-        solved, _ = spotrs(factor, following.T, lower=0, overwrite_b=1)
-        if config.target_power:
-            solved /= (np.maximum(sums.counts, 1.0) ** config.target_power).astype(np.float32)
-        return np.ascontiguousarray(solved)
+                f"sequence_linear's Gram matrix isn't positive definite ({error}); raise"
+                f" regularization above {self.config.regularization:g}, or lower decays"
+                f" {self.config.decays}."
+            ) from error
+        solve_lines(factor, following)
+        del factor  # before the weights are copied
+        if self.config.target_power:
+            towards = np.maximum(counts, 1.0) ** self.config.target_power
+            following /= towards.astype(np.float32)[:, None]
+        return np.ascontiguousarray(following.T)
+
+    def _gram_rows(
+        self, following: np.ndarray, counts: np.ndarray, first: int, final: np.ndarray
+    ) -> np.ndarray:
+        """Rows of G from ``first`` on, in place of those of Σ c_u x_u x_u'."""
+        n, decays, end = len(counts), self.config.decays, first + len(final)
+        np.negative(final, out=final)
+        for a in range(first // n, -(-end // n)):
+            low, high = max(first, a * n), min(end, (a + 1) * n)
+            items = slice(low - a * n, high - a * n)
+            diagonal = np.arange(high - low), np.arange(items.start, items.stop)
+            for b in range(a + 1):
+                block = final[low - first : high - first, b * n : (b + 1) * n]
+                block += np.float32(decays[a]) * following[:, low:high].T
+                block += np.float32(decays[b]) * following[items, b * n : (b + 1) * n]
+                block[diagonal] += counts[items].astype(np.float32)
+                block /= np.float32(1 - decays[a] * decays[b])
+        return final
 
     def _learn(self, old: Interactions, new: Interactions, concerned: np.ndarray, run: Run) -> None:
         if self.sums is None:
@@ -205,8 +259,8 @@ class SequenceLinear(SequenceModel[SequenceLinearConfig]):
             return
         items = new.items.rows(old.items.arrow, what="item")
         known = old.users.find(new.users.take(concerned))
-        taken = self._summed(old.histories(known[known >= 0]), run)
-        added = self._summed(new.histories(concerned), run)
+        taken = self._sums_of(old.histories(known[known >= 0]), run)
+        added = self._sums_of(new.histories(concerned), run)
         inputs = np.concatenate([items + a * new.n_items for a in range(len(self.config.decays))])
         for total, plus, minus, rows, columns in (
             (self.sums.following, added.following, taken.following, items, inputs),
@@ -216,7 +270,7 @@ class SequenceLinear(SequenceModel[SequenceLinearConfig]):
         added.counts[items] += self.sums.counts - taken.counts
         if not (np.diff(items) > 0).all():
             raise ArgumentError("the items' rows must ascend by id to be updated.")
-        self._solved(added, new, run)
+        self._keep(added)
 
     def _score(self, states: States, item_rows: np.ndarray | None) -> np.ndarray:
         from cofactor.kernels.cpu.history import scores_from_dense

@@ -9,6 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from starlette.applications import Starlette
+from starlette.convertors import Convertor, register_url_convertor
+from starlette.requests import Request
+from starlette.responses import Response
 from starlette.routing import Route as StarletteRoute
 
 from cofactor.base.errors import ArgumentError
@@ -16,7 +19,7 @@ from cofactor.service.answering.admission import Admission
 from cofactor.service.answering.items import LiveItems
 from cofactor.service.answering.rerankers import Rerankers
 from cofactor.service.answering.scoring import Scorer
-from cofactor.service.errors import RequestError, of_error
+from cofactor.service.errors import RequestError
 from cofactor.service.experiments.experiment import check_draws
 from cofactor.service.experiments.traffic import Traffic
 from cofactor.service.experiments.upkeep import Pruning
@@ -26,6 +29,7 @@ from cofactor.service.http.fast.protocol import FastPath
 from cofactor.service.http.guard import Guard, cors
 from cofactor.service.http.keys import Keys
 from cofactor.service.http.openapi import document_bytes
+from cofactor.service.http.route import PATH_IDS
 from cofactor.service.http.routes import table
 from cofactor.service.retraining.retraining import Retraining, RetrainSettings
 from cofactor.service.settings import Settings
@@ -199,36 +203,43 @@ class _Outer:
             "framing",
             "a request has content-length or transfer-encoding, not both; send one of them.",
         )
-        headers = [(b"content-type", b"application/json"), (b"connection", b"close")]
-        await send({"type": "http.response.start", "status": error.status, "headers": headers})
-        await send({"type": "http.response.body", "body": error.body()})
+        await error.answer(send, (b"connection", b"close"))
 
     async def _preflight(self, scope: Any, send: Any) -> None:
         try:
             headers = cors(self._guard.check(scope, dict(scope["headers"])), preflight=True)
-            status, body = 204, b""
         except RequestError as error:
-            status, body, headers = (
-                error.status,
-                error.body(),
-                [(b"content-type", b"application/json")],
-            )
-        await send({"type": "http.response.start", "status": status, "headers": headers})
-        await send({"type": "http.response.body", "body": body})
+            await error.answer(send)
+            return
+        await send({"type": "http.response.start", "status": 204, "headers": headers})
+        await send({"type": "http.response.body", "body": b""})
+
+
+class _IdConvertor(Convertor[str]):
+    """All characters, ends of lines too, so that an id is refused as one and not as a path."""
+
+    regex = "(?s:.*)"
+
+    def convert(self, value: str) -> str:
+        return value
+
+    def to_string(self, value: str) -> str:
+        return value
+
+
+register_url_convertor("outside_id", _IdConvertor())
 
 
 def _starlette_path(path: str) -> str:
     """Ids may hold slashes: what stands between the fixed parts of a path is one id, whatever is
     in it.
     """
-    for name in ("user_id", "item_id"):
-        path = path.replace(f"{{{name}}}", f"{{{name}:path}}")
+    for name in PATH_IDS:
+        path = path.replace(f"{{{name}}}", f"{{{name}:outside_id}}")
     return path
 
 
-async def _missing(request: Any, error: Any) -> Any:
-    from starlette.responses import Response
-
+async def _missing(request: Request, error: Any) -> Response:
     if error.status_code == 405:
         refusal = RequestError(
             405, "method", f"{request.url.path} can't be asked with {request.method}."
@@ -239,8 +250,11 @@ async def _missing(request: Any, error: Any) -> Any:
             "not_found",
             f"there is nothing at {request.url.path}; /openapi.json lists what there is.",
         )
-    headers = {k: v for k, v in (error.headers or {}).items() if k.lower() == "allow"}
-    return Response(of_error(refusal).body(), refusal.status, headers, "application/json")
+    response = Response(refusal.body(), refusal.status)
+    response.raw_headers += refusal.headers()
+    if "Allow" in (error.headers or {}):
+        response.headers["allow"] = error.headers["Allow"]
+    return response
 
 
 async def _measure_lag(context: Context) -> None:

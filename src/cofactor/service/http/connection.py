@@ -15,6 +15,7 @@ from typing import Any
 import h11
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
+from cofactor.service.errors import RequestError
 from cofactor.service.settings import Settings
 
 MAX_HEAD = 1 << 16  # bytes of a request's line and headers
@@ -139,6 +140,23 @@ class Connection(H11Protocol):
             if self.answered:  # the first request has the time since the connection was made
                 self.since = self.loop.time()
         super().data_received(data)
+
+    def send_400_response(self, msg: str) -> None:
+        """Refuse what isn't HTTP, in the form of all refusals, and end; a handler that waits for
+        the rest of a body learns that nobody is there any more.
+        """
+        if self.busy:
+            self.cycle.disconnected = True
+            self.cycle.message_event.set()
+        if self.conn.our_state in (h11.IDLE, h11.SEND_RESPONSE):
+            error = RequestError(400, "malformed", "this isn't an HTTP request.")
+            body = error.body()
+            length = (b"content-length", str(len(body)).encode())
+            headers = [*error.headers(), length, (b"connection", b"close")]
+            reply = h11.Response(status_code=400, headers=headers, reason=b"Bad Request")
+            for event in (reply, h11.Data(data=body), h11.EndOfMessage()):
+                self.transport.write(self.conn.send(event))
+        self.transport.close()
 
     def eof_received(self) -> bool:  # type: ignore[override]
         """Keep the connection of a client that has said all and still listens (`nc -N`)."""

@@ -5,6 +5,7 @@ errors, counting.
 from __future__ import annotations
 
 import asyncio
+import json
 import logging
 import time
 from collections.abc import Callable
@@ -14,21 +15,23 @@ from urllib.parse import parse_qsl, unquote_to_bytes
 import msgspec
 from starlette.responses import Response
 
-from cofactor.service.errors import RequestError, invalid, of_error, overloaded
+from cofactor.service.errors import (
+    JSON_HEADERS,
+    Headers,
+    RequestError,
+    invalid,
+    of_error,
+    overloaded,
+)
 from cofactor.service.http.context import Context
 from cofactor.service.http.guard import Guard, cors
-from cofactor.service.http.route import Route
+from cofactor.service.http.route import PATH_IDS, Route
 from cofactor.service.wire import outside_id
 
 log = logging.getLogger("cofactor.service")
 _encoder = msgspec.json.Encoder()
-_JSON = (b"content-type", b"application/json")
-_NO_STORE = (b"cache-control", b"no-store")
-_NO_SNIFF = (b"x-content-type-options", b"nosniff")
-_HEADERS = [_JSON, _NO_STORE, _NO_SNIFF]
 _BEHIND_IDS = (b"because", b"export", b"history", b"recommendations", b"similar")
 _PROBES = ("/health", "/ready")
-Headers = list[tuple[bytes, bytes]]
 _LATE = 25.0  # times what a request may wait that the event loop may be late, on average
 
 
@@ -95,11 +98,7 @@ class Dispatch:
                 failure.outcome = "unknown" if failure.status == 500 else "refused"
             if failure.status == 500:
                 log.exception("failed", extra={"facts": {"route": route.path}})
-            status, payload, extra = (
-                failure.status,
-                failure.body(),
-                [*_HEADERS, *_raw(failure.headers())],
-            )
+            status, payload, extra = failure.status, failure.body(), failure.headers()
         finally:
             self._guard.under_way -= 1
             admission.scored -= route.timed
@@ -120,14 +119,15 @@ class Dispatch:
             raw = body if isinstance(body, bytes) else await _body(body, headers, settings.max_body)
             if len(raw) > settings.max_body:
                 raise _too_long(settings.max_body)
-            if not raw.strip():
-                raise RequestError(400, "malformed", "the body is empty; send a JSON object.")
+            _check_plain(headers, raw)
             request = self._decode(raw)
+            _check_names(raw)
         else:
             request = _query(scope["query_string"], route.takes)
         if scope["method"] == "DELETE":
             _check_whole(scope)
-        path = {name: outside_id(value) for name, value in scope.get("path_params", {}).items()}
+        path = scope.get("path_params", {})
+        path = {n: outside_id(v, n) if n in PATH_IDS else v for n, v in path.items()}
         if any("\ufffd" in value for value in path.values()):
             _check_text(scope)
         await context.follow()
@@ -143,7 +143,7 @@ class Dispatch:
                 bytes(answer.body),
                 [h for h in answer.raw_headers if h[0] != b"content-length"],
             )
-        return 200, _encoder.encode(answer), _HEADERS
+        return 200, _encoder.encode(answer), JSON_HEADERS
 
     def _has_room(self, context: Context) -> None:
         """Refuse what came by the slow path while there is no room; it counts itself
@@ -205,6 +205,36 @@ async def _body(receive: Any, headers: dict[bytes, bytes], limit: int) -> bytes:
     return b"".join(parts)
 
 
+def _check_plain(headers: dict[bytes, bytes], raw: bytes) -> None:
+    """Refuse a body that is there only in another encoding, or not at all."""
+    encoding = headers.get(b"content-encoding", b"identity").lower()
+    if encoding not in (b"identity", b""):
+        raise RequestError(
+            415,
+            "encoding",
+            f"bodies are read as they are, not as {encoding.decode('latin-1')!r}; send it without"
+            " content-encoding.",
+        )
+    if not raw.strip():
+        raise RequestError(400, "malformed", "the body is empty; send a JSON object.")
+
+
+def _check_names(raw: bytes) -> None:
+    """Refuse an object with a name twice, of which readers take the one or the other."""
+    _names.decode(raw.decode())
+
+
+def _object(pairs: list[tuple[str, Any]]) -> None:
+    if len({name for name, _ in pairs}) < len(pairs):
+        names = [name for name, _ in pairs]
+        name = next(name for n, name in enumerate(names) if name in names[:n])
+        raise invalid(f"{name} is given twice in one object.", name)
+
+
+# Numbers are looked at nowhere: those of any length are texts here.
+_names = json.JSONDecoder(object_pairs_hook=_object, parse_int=str, parse_float=str, strict=False)
+
+
 def _check_whole(scope: Any) -> None:
     """Refuse to delete where the path goes on behind an id as it does for reading: the id of a user
     ``x/export`` is written ``x%2Fexport``.
@@ -253,7 +283,3 @@ def _query(raw: bytes, takes: type) -> Any:
             raise invalid(f"{name} is given twice{cure}", name)
         given[name] = value
     return msgspec.convert(given, takes, strict=False)
-
-
-def _raw(headers: Any) -> list[tuple[bytes, bytes]]:
-    return [(name.encode("latin-1"), value.encode("latin-1")) for name, value in headers.items()]

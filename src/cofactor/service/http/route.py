@@ -8,6 +8,7 @@ from typing import Any
 
 from cofactor.service.http.context import Context
 
+PATH_IDS = ("user_id", "item_id")  # names in paths that stand for ids, slashes and all
 Handler = Callable[[Context, dict[str, str], Any], Awaitable[Any]]
 
 

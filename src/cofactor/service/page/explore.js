@@ -1,6 +1,6 @@
 // Find items, see neighbours, build a history, watch the recommendations and their reasons change.
 import { calls, curl, debounced, fill, h, itemList, name, number, origin, quote, reasonsOf, retry, say, skeleton, turns } from "./ui.js";
-import { link, params, past, shared } from "./state.js";
+import { columns, link, params, past, shared, whereExample } from "./state.js";
 import { historyList } from "./history.js";
 
 export async function explore(main, here) {
@@ -105,7 +105,12 @@ export async function explore(main, here) {
     const fresh = before ? new Set([...now].filter((id) => !before.has(id))) : new Set();
     before = now;
     fill(about, origin(answer));
-    keepFocus(recs, () => fill(recs, items.length || answer.source !== "popularity" ? null : h("p", { class: "hint" }, "Add an item: this list becomes personal at once."), answer.items.length ? itemList(answer.items, { acts, fresh, meta: reasonsOf }) : h("p", { class: "empty" }, "No item passes this filter.")));
+    const list = answer.items.length ? itemList(answer.items, { acts, fresh, meta: reasonsOf }) : h("p", { class: "empty" }, "No item passes this filter.");
+    // The popular items stand on the left already; what is behind the line is drawn, and can be opened.
+    const same = !items.length && answer.source === "popularity" && answer.items.length > 0 && !where.value.trim();
+    keepFocus(recs, () => fill(recs, same
+      ? [h("p", { class: "empty" }, "Add an item: this list becomes personal at once."), h("details", {}, h("summary", { class: "hint" }, "What a new visitor gets"), list)]
+      : list));
     say(`${answer.items.length} recommendations, ${answer.source}`);
     showCalls();
   }
@@ -154,10 +159,6 @@ function card(id, title, hint, ...children) {
   return h("section", { class: "card", "aria-labelledby": id }, h("header", {}, h("h2", { id }, title), hint && h("p", {}, hint)), children);
 }
 
-function columns() {
-  return shared.model.columns.filter((c) => !/url|image|link/i.test(c));
-}
-
 // The columns, each of which begins a condition.
 function columnsHint(where) {
   const names = columns();
@@ -171,10 +172,4 @@ async function linked(ids, ask) {
   if (!ids || ids === past.ids().join(",")) return;
   const items = await Promise.all(ids.split(",").slice(0, 50).map((id) => ask("GET", `/v1/items/${encodeURIComponent(id)}`).catch(() => null)));
   if (items.some(Boolean)) past.replace(items.filter(Boolean));
-}
-
-function whereExample() {
-  const names = columns();
-  if (names.includes("genres")) return "genres has 'Comedy'";
-  return names.includes("year") ? "year >= 1990" : names.length ? `${names[0]} is not missing` : "no attributes";
 }

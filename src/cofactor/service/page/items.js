@@ -1,6 +1,6 @@
 // Browse the items: search, filter, hide and show; and the last events.
 import { actButton, api, calls, curl, debounced, fill, h, name, number, picture, retry, say, toast, turns } from "./ui.js";
-import { link, params } from "./state.js";
+import { link, params, whereExample } from "./state.js";
 import { ago, when } from "./charts.js";
 
 const PAGE = 25;
@@ -8,7 +8,7 @@ const PAGE = 25;
 export async function items(main, here) {
   const given = params();
   const search = h("input", { type: "search", id: "items-search", placeholder: "Words of a title, or an id …", autocomplete: "off" });
-  const where = h("input", { id: "items-where", placeholder: "year >= 1990", autocomplete: "off", spellcheck: "false" });
+  const where = h("input", { id: "items-where", placeholder: whereExample(), autocomplete: "off", spellcheck: "false" });
   const state = h("select", { id: "items-state" }, h("option", { value: "visible" }, "visible"), h("option", { value: "hidden" }, "hidden"));
   const out = h("div", {}), events = h("div", {}), terminal = h("div", {});
   search.value = given.get("q") ?? "";

@@ -26,7 +26,8 @@ export const interval = (m) => (m.low === undefined || m.low === null ? "" : `($
 
 // Dots with bars, one line for each metric; an arrow where one is beyond the axis.
 export function whisker(metrics, [low, high]) {
-  const at = (x) => `${4 + (92 * (Math.min(Math.max(x, low), high) - low)) / (high - low || 1)}%`;
+  // An axis without a length has everything in its middle.
+  const at = (x) => (high > low ? `${4 + (92 * (Math.min(Math.max(x, low), high) - low)) / (high - low)}%` : "50%");
   const drawn = metrics.map((m, n) => {
     const y = 6 + 11 * n;
     if (!m) return null;

@@ -62,3 +62,16 @@ function changed() {
   sessionStorage.setItem(KEPT, JSON.stringify(history));
   for (const call of listeners) call();
 }
+
+// The columns that a condition can be on.
+export function columns() {
+  return shared.model.columns.filter((c) => !/url|image|link/i.test(c));
+}
+
+// What a condition looks like, on a column that these items have.
+const EXAMPLES = { genres: "genres has 'Comedy'", category: "category = 'garden'", year: "year >= 1990", price: "price < 20", title: "title ~ 'star'" };
+export function whereExample() {
+  const names = columns();
+  const known = Object.keys(EXAMPLES).find((column) => names.includes(column));
+  return known ? EXAMPLES[known] : names.length ? `${names[0]} is not missing` : "no attributes";
+}

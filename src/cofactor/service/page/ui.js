@@ -213,15 +213,16 @@ export function actButton(sign, label, onclick, props = {}) {
 export function calls(entries, open = false) {
   const rows = entries.filter(Boolean).map(([title, text]) => [
     h("dt", {}, title),
-    h("dd", {}, h("code", { tabindex: "0" }, text), actButton("⧉", `Copy: ${title}`, async () => {
+    h("dd", {}, h("code", { tabindex: "0" }, text), h("button", { type: "button", class: "quiet", "aria-label": `Copy: ${title}`, onclick: async () => {
       try { await navigator.clipboard.writeText(text); say("copied"); } catch { toast("Copying isn't allowed here; select the text instead."); }
-    })),
+    } }, "Copy")),
   ]);
   return h("details", { class: "calls", open }, h("summary", {}, "The same from a terminal"), h("dl", {}, rows));
 }
 
 const quoted = (text) => `'${String(text).replaceAll("'", `'"'"'`)}'`;
-export const quote = quoted;
+// A word of a command line; in quotes where a shell would divide or change it.
+export const quote = (text) => (/^[\w@%+=:,./-]+$/.test(text) ? String(text) : quoted(text));
 export function curl(method, path, body) {
   const auth = key ? ` -H ${quoted("authorization: Bearer $KEY")}`.replaceAll("'", '"') : "";
   const url = base + path;

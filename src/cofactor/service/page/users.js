@@ -13,7 +13,7 @@ export async function users(main, here) {
     const user = id.value.trim();
     link(here, { user: user || null });
     const call = userTurn();
-    if (!user) { fill(out, h("p", { class: "empty" }, "Enter the id of somebody in the training data or in the events; whoever was active lately is named below.")); fill(terminal, calls([["Recommend to a user, over HTTP", curl("GET", "/v1/users/ID/recommendations?k=10")], ["Who was active lately, over HTTP", curl("GET", "/v1/events?limit=100")]])); return; }
+    if (!user) { fill(out, h("p", { class: "empty" }, "Enter the id of somebody in the training data or in the events.")); fill(terminal, calls([["Recommend to a user, over HTTP", curl("GET", "/v1/users/ID/recommendations?k=10")], ["Who was active lately, over HTTP", curl("GET", "/v1/events?limit=100")]])); return; }
     const at = `/v1/users/${encodeURIComponent(user)}`;
     fill(out, h("p", { class: "empty", "aria-busy": "true" }, "Looking …"));
     try {

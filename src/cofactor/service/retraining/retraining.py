@@ -212,8 +212,10 @@ class Retraining:
             try:
                 if await loop.run_in_executor(self._pool, self.is_due):
                     await self.retrain()
-            except (CofactorError, OSError) as error:
-                log.warning("retraining didn't start", extra={"facts": {"problem": str(error)}})
+            except Exception as error:  # the schedule outlives whatever goes wrong
+                facts = {"problem": str(error) or type(error).__name__}
+                unforeseen = not isinstance(error, CofactorError | OSError)
+                log.warning("retraining didn't start", exc_info=unforeseen, extra={"facts": facts})
 
     async def retrain(self) -> Attempt:
         """Train, check, promote, remove what is old, and report."""
@@ -222,9 +224,7 @@ class Retraining:
         self._running_gauge.set(1)
         try:
             begun = await loop.run_in_executor(self._pool, self._new_attempt)
-            done = await loop.run_in_executor(self._pool, self._train, begun)
-            if done.outcome is None:
-                done = await self._promote(done)
+            done = await self._attempted(begun)
             removed = await loop.run_in_executor(self._pool, self._remove_old)
             seconds = round(time.time() - begun.time, 3)
             done = msgspec.structs.replace(done, seconds=seconds, removed=removed)
@@ -233,6 +233,19 @@ class Retraining:
             self.running = False
             self._running_gauge.set(0)
         return done
+
+    async def _attempted(self, begun: Attempt) -> Attempt:
+        """Train and promote; what goes wrong unforeseen is a failed attempt, so the next one is due
+        when the schedule says.
+        """
+        try:
+            loop = asyncio.get_running_loop()
+            done = await loop.run_in_executor(self._pool, self._train, begun)
+            return await self._promote(done) if done.outcome is None else done
+        except Exception as error:
+            log.warning("retraining failed", exc_info=not isinstance(error, OSError))
+            why = f"{type(error).__name__}: {error}"
+            return msgspec.structs.replace(begun, outcome="failed", why=why, version=None)
 
     def _new_attempt(self) -> Attempt:
         self._sweep()

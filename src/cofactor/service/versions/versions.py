@@ -12,7 +12,6 @@ a single saved model is served too; it is its own only version."""
 
 from __future__ import annotations
 
-import os
 import threading
 from pathlib import Path
 
@@ -20,6 +19,7 @@ import msgspec
 
 from cofactor.artifact.format import MANIFEST, Manifest
 from cofactor.artifact.load import inspect
+from cofactor.base import checks
 from cofactor.base.disk import replace_file, stamp_of
 from cofactor.base.errors import ArgumentError, ArtifactError
 
@@ -51,7 +51,7 @@ class Folder:
     """
 
     def __init__(self, path: Path) -> None:
-        self.path = Path(os.path.abspath(path))
+        self.path = checks.path(path, "folder")
         self.single = (self.path / MANIFEST).is_file()
         self._lock = threading.Lock()
         if not self.single and not self.versions():

@@ -49,10 +49,9 @@ class AdaptiveHinge(Hinge):
 
     Notes
     -----
-    The maximum is taken along a row, that is within one user. (Reshaping a flat draw to [n, B] and
-    taking the maximum over the wrong axis compares users with one another: a known mistake, and a
-    test holds it off.) Source: Weston, Bengio and Usunier, "WSABIE", 2011, with the sampling
-    bounded at n as in Kula's Spotlight, 2017.
+    The maximum is taken along a row, that is within one user; over the wrong axis of a flat draw
+    reshaped to [n, B], users would be compared with one another. Source: Weston, Bengio and
+    Usunier, "WSABIE", 2011, with the sampling bounded at n as in Kula's Spotlight, 2017.
     """
 
     name = "adaptive_hinge"

@@ -20,7 +20,7 @@ from collections.abc import Coroutine, Mapping
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
-from cofactor.service.errors import overloaded
+from cofactor.service.errors import Headers, overloaded
 from cofactor.service.http.connection import Connection, ConnectionLimits
 from cofactor.service.http.context import GONE
 
@@ -43,22 +43,26 @@ _MOST_UNSENT = 1 << 16  # bytes of answers that a client may leave unread on the
 _MOST_HELD = 1 << 16  # bytes that are taken while an answer is on its way
 
 
+@functools.cache
+def _line_of(status: int) -> bytes:
+    return f"HTTP/1.1 {status} {HTTPStatus(status).phrase}\r\n".encode()
+
+
+def _lines_of(headers: Headers) -> bytes:
+    return b"".join([name + b": " + value + b"\r\n" for name, value in headers]) + b"\r\n"
+
+
 def _refusal(outcome: str | None) -> bytes:
     error = overloaded("there are more requests than can be answered in time; try again shortly.")
     error.outcome = outcome
     body = error.body()
-    return (
-        b"HTTP/1.1 503 Service Unavailable\r\ncontent-type: application/json\r\ncache-control:"
-        b" no-store\r\nretry-after: 1\r\ncontent-length: "
-        + str(len(body)).encode()
-        + b"\r\n\r\n"
-        + body
-    )
+    headers = [*error.headers(), (b"content-length", str(len(body)).encode())]
+    return _line_of(503) + _lines_of(headers) + body
 
 
 _NO, _NO_EVENTS = _refusal(None), _refusal("refused")
 
-Reply = tuple[int, bytes, list[tuple[bytes, bytes]]]
+Reply = tuple[int, bytes, Headers]
 Plain = tuple[bytes, bytes, bytes, dict[bytes, bytes], bytes]
 
 
@@ -186,9 +190,8 @@ class FastConnection(Connection):
         if task.cancelled():  # nobody is there any more
             return
         status, body, headers = task.result()
-        head = b"".join([name + b": " + value + b"\r\n" for name, value in headers])
         if not self.transport.is_closing():
-            self._written(_line_of(status) + head + b"\r\n" + body)
+            self._written(_line_of(status) + _lines_of(headers) + body)
         if self.closes:
             self.transport.close()
         elif self.held:
@@ -220,11 +223,6 @@ class FastConnection(Connection):
 def guarded_protocol(fast_path: FastPath, limits: ConnectionLimits) -> type[FastConnection]:
     """Return the connections of one server as a protocol for uvicorn."""
     return type("Guarded", (FastConnection,), {"fast_path": fast_path, "limits": limits})
-
-
-@functools.cache
-def _line_of(status: int) -> bytes:
-    return f"HTTP/1.1 {status} {HTTPStatus(status).phrase}\r\n".encode()
 
 
 def is_whole(data: bytes) -> bool:

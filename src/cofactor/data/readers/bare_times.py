@@ -1,0 +1,117 @@
+"""Times that are bare numbers: dates without signs, days, ticks, and seconds of any unit."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+from cofactor.data.readers.times import MISSING, UNITS, of_calendar
+
+# Seconds of 1970..5138 lie below 10^11, milliseconds of 1973..5138 below 10^14, and so on by
+# thousands.
+_SECONDS_BELOW = 10**11
+# Counts of days: what they count from, its first day of 1970, and which of them are looked for
+# (1970 to 2100 as spreadsheets count; 1995 to 2040 since 1970, below those).
+_DAYS = (
+    ("a spreadsheet's days (since 30 December 1899)", 25_569, 25_569, 73_051),
+    ("days since 1970", 0, 9_131, 25_569),
+)
+# What makes a year, or a month, its first day as yyyymmddHHMMSS.
+_FIRST_DAY = {4: 101_000_000, 6: 1_000_000}
+# 1995 to 2100 as astronomers count days.
+_JULIAN = 2_449_718, 2_488_070
+# Seconds between the beginning of such counts and 1970.
+_TICKS = {
+    ".NET's ticks (100 ns since the year 1)": -62_135_596_800,
+    "Windows' file times (100 ns since 1601)": -11_644_473_600,
+}
+
+
+class Counted(NamedTuple):
+    """Times that were counts of something: int64 [n] in seconds, and of what."""
+
+    times: np.ndarray
+    unit: str
+
+
+def dates_of(times: np.ndarray) -> np.ndarray | None:
+    """Return bare numbers most of which are dates (yyyy, yyyymm, yyyymmdd, yyyymmddHHMM,
+    yyyymmddHHMMSS) as seconds, `MISSING` where one is none; None if most aren't.
+    """
+    # A thousand of them tell how many digits they have; mostly it is no date's number.
+    some = times[:: max(1, len(times) // 1000)]
+    some = some[some != MISSING]
+    digits = len(str(int(np.median(some)))) if some.size else 0
+    if digits not in (4, 6, 8, 12, 14):
+        return None
+    known = times[times != MISSING]
+    low, high = (year * 10 ** (digits - 4) for year in (1900, 2101))
+    inside = (times >= low) & (times < high)
+    if 2 * inside.sum() <= len(known):
+        return None
+    rest = np.where(inside, times, low) * 10 ** (14 - digits) + _FIRST_DAY.get(digits, 0)
+    parts = []
+    for _ in range(5):
+        rest, part = np.divmod(rest, 100)
+        parts.append(part)
+    total = np.where(inside, of_calendar(rest, *reversed(parts)), MISSING)
+    return total if 2 * (total != MISSING).sum() > len(known) else None
+
+
+def of_days(times: np.ndarray) -> Counted | None:
+    """Return bare numbers that are all a spreadsheet's days, or days since 1970, as seconds; None
+    if they aren't.
+    """
+    known = times[times != MISSING]
+    for unit, first, low, high in _DAYS:
+        if known.size and low <= known.min() and known.max() < high:
+            return Counted(np.where(times == MISSING, MISSING, (times - first) * 86400), unit)
+    return None
+
+
+def are_julian_days(times: np.ndarray) -> bool:
+    """Return whether bare numbers are all Julian days of 1995 to 2100."""
+    known = times[times != MISSING]
+    return bool(known.size) and _JULIAN[0] <= known.min() and known.max() < _JULIAN[1]
+
+
+def of_ticks(times: np.ndarray) -> Counted | None:
+    """Return bare numbers that are all .NET's or Windows' counts of 100 nanoseconds (of 2000 to
+    2100) as seconds; None if they aren't. As nanoseconds since 1970 they would be of 1974 or 1990.
+    """
+    known = times[times != MISSING]
+    if not known.size:
+        return None
+    for unit, since in _TICKS.items():
+        low, high = ((second - since) * 10**7 for second in (946_684_800, 4_102_444_800))
+        if low <= known.min() and known.max() < high:
+            return Counted(np.where(times == MISSING, MISSING, times // 10**7 + since), unit)
+    return None
+
+
+def unit_of(times: np.ndarray, given: str | None) -> tuple[str, np.ndarray]:
+    """Return the unit of bare numbers, by their size, and the positions that don't fit it
+    (int64, mostly none).
+
+    The unit of the greater number of times is the unit; times that would need another are the ones
+    that don't fit."""
+    if given is not None:
+        return given, np.zeros(0, np.int64)
+    # Nearly always all of them are seconds, which two passes without any copy tell.
+    if not times.size or (times.max() < _SECONDS_BELOW and times.min() > -_SECONDS_BELOW):
+        return "s", np.zeros(0, np.int64)
+    known = times != MISSING
+    size = np.abs(times, where=known, out=np.zeros_like(times))
+    bounds = np.array([_SECONDS_BELOW * factor for factor in (1, 10**3, 10**6)])
+    scale = np.searchsorted(bounds, size, side="right")
+    counts = np.bincount(scale[known], minlength=4)
+    unit = int(np.argmax(counts))
+    return tuple(UNITS)[unit], np.flatnonzero((scale != unit) & known)
+
+
+def to_seconds(times: np.ndarray, unit: str) -> np.ndarray:
+    """Return bare numbers of a unit as seconds, rounded down; `MISSING` stays."""
+    if unit == "s":
+        return times
+    return np.where(times == MISSING, MISSING, times // UNITS[unit])

@@ -1,0 +1,189 @@
+"""Text as programs and people write it: escapes, titles, headers that only words show, dates."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from field.case import Case, Row
+
+_HEAD = "user,item,rating\n"
+_AB: list[Row] = [("u1", "a", 3.0), ("u2", "b", 4.0)]
+
+
+def _text(name: str, origin: str, text: str | bytes, rows: list[Row] | None, **more: Any) -> Case:
+    return Case(name=name, origin=origin, files={"a.csv": text}, rows=rows, **more)
+
+
+def _values(name: str, origin: str, *cells: str, values: tuple[float, ...], **more: Any) -> Case:
+    lines = "".join(f"u{n};i{n};{cell}\n" for n, cell in enumerate(cells))
+    rows: list[Row] = [(f"u{n}", f"i{n}", value) for n, value in enumerate(values)]
+    return _text(name, origin, "user;item;rating\n" + lines, rows, **more)
+
+
+def _time(name: str, origin: str, cell: str, second: int | None, **more: Any) -> Case:
+    column = more.pop("column", "date")
+    text = f'user,item,{column}\nu1,a,"{cell}"\nu2,b,"{cell}"\n'
+    rows: list[Row] = [("u1", "a", None, second), ("u2", "b", None, second)]
+    return _text(name, origin, text, None if second is None else rows, **more)
+
+
+_SHOP: list[Row] = [(1, "A1", 2.0), (2, "A2", 1.0)]
+DIALECTS = (
+    _text(
+        "a backslash before a quote",
+        "MySQL's dumps",
+        'user,item\nu1,"a \\"x\\", b"\nu2,c\n',
+        [("u1", 'a "x", b'), ("u2", "c")],
+        notes=("quotes after",),
+    ),
+    _text(
+        "a backslash that ends a quoted path",
+        "Windows",
+        'user,item\nu1,"C:\\"\nu2,"D:\\"\n',
+        [("u1", "C:\\"), ("u2", "D:\\")],
+    ),
+    _text(
+        "lines of blanks",
+        "an editor",
+        "user,item,rating\n  \nu1,a,3\n \nu2,b,4\n  \n",
+        _AB,
+    ),
+    _text(
+        "fields between Hive's signs",
+        "Hive",
+        "u1\x01a1\x013\nu2\x01b2\x014\n",
+        [("u1", "a1"), ("u2", "b2")],
+    ),
+    _text(
+        "a header behind a sign of comment",
+        "awk",
+        "#user,item\nu1,a\nu2,b\n",
+        [("u1", "a"), ("u2", "b")],
+    ),
+    _text(
+        "a title filled up with delimiters",
+        "Excel",
+        "My Shop,,\n,,\n" + _HEAD + "u1,a,3\nu2,b,4\n",
+        _AB,
+        notes=("left out the lines above the header",),
+    ),
+    _text(
+        "a header of two words each above one row",
+        "a form's first answer",
+        "Kunden Name,Film Titel\nann,Heat\n",
+        [("ann", "Heat")],
+    ),
+    _text(
+        "a header of which one name is usual above one row",
+        "a form's first answer",
+        "user,movie seen\nann,Heat\n",
+        None,
+        error="perhaps item='movie seen'",
+    ),
+    _text(
+        "a header that the caller's names show",
+        "a form's first answer",
+        "who,thing\nann,Heat\n",
+        [("ann", "Heat")],
+        options={"user": "who", "item": "thing"},
+    ),
+    _text(
+        "a zero byte within an id",
+        "a damaged export",
+        "user,item\nu\x001,a\nu2,b\n",
+        None,
+        error="a zero byte or a boolean as user id",
+    ),
+    _text(
+        "judgements of a search engine",
+        "TREC",
+        "1 0 doc1 1\n1 0 doc2 0\n2 0 doc1 2\n",
+        [(1, "doc1", 1.0), (1, "doc2", 0.0), (2, "doc1", 2.0)],
+    ),
+    _text(
+        "learning to rank",
+        "LETOR",
+        "2 qid:1 1:0.5 2:0.3 #doc1\n0 qid:1 1:0.1 2:0.2 #doc2\n",
+        None,
+        error="index:value",
+    ),
+    _text(
+        "ratings as a matrix without a header",
+        "Jester",
+        "99,-7.82,8.79,-9.66\n4,4.08,-0.29,6.36\n",
+        None,
+        error="'-7.82' is no id",
+    ),
+    _values(
+        "India's thousands",
+        "a till in Mumbai",
+        "1,23,456.50",
+        "2,34,567.00",
+        "12.50",
+        values=(123456.5, 234567.0, 12.5),
+    ),
+    _values(
+        "narrow blanks between thousands",
+        "a French report",
+        "1\u202f234,50",
+        "2\u00a0000,00",
+        "12,50",
+        values=(1234.5, 2000.0, 12.5),
+    ),
+    _values("a minus of typesetters", "a spreadsheet", "\u22121", "2", values=(-1.0, 2.0)),
+    _time(
+        "a spreadsheet's day in a column named in Spanish",
+        "Excel",
+        "43831",
+        1577836800,
+        column="fecha",
+    ),
+    _time("days since 1970", "R", "18262", 1577836800, notes=("days since 1970",)),
+    _time("Julian days", "an observatory's database", "2458849.5", None, error="holds Julian days"),
+    _time(
+        "a date of .NET in JSON", ".NET", "/Date(1614939072000+0100)/", 1614939072, column="time"
+    ),
+    _time(
+        "a date of Java with its region",
+        "Java",
+        "2021-03-05T10:11:12+01:00[Europe/Berlin]",
+        1614935472,
+    ),
+    _time("a date in small letters", "RFC 3339", "2021-03-05t10:11:12z", 1614939072),
+    _time("a date and at", "a takeout", "March 5, 2021 at 10:11 AM", 1614939060),
+    _time("a date with its weekday", "an e-reader", "Friday, March 5, 2021", 1614902400),
+    _time("a date of Japan", "a Japanese shop", "2021年3月5日", 1614902400),
+    _time("a date of Korea", "a Korean shop", "2021. 3. 5.", 1614902400),
+    _time("a time of Germany", "a German shop", "05.03.2021 10:11 Uhr", 1614939060),
+    *(
+        _text(f"a header in {language}", "a shop's export", f"{header}\n1;A1;2\n2;A2;1\n", _SHOP)
+        for language, header in (
+            ("Spanish, shortened", "Cód. cliente;Cód. artículo;Cantidad"),
+            ("Italian", "Codice Cliente;Codice Articolo;Quantità"),
+            ("Portuguese", "cod_cliente;cod_produto;qtd"),
+            ("Dutch", "Klantnummer;Artikelnummer;Aantal"),
+            ("Turkish", "Müşteri No;Ürün Kodu;Adet"),
+            ("Chinese", "用户编号;商品编号;数量"),
+            ("Japanese", "会員番号;商品コード;数量"),
+            ("Korean", "회원번호;상품코드;수량"),
+            ("Arabic", "العميل;المنتج;الكمية"),
+            ("Greek", "Πελάτης;Προϊόν;Ποσότητα"),
+            ("Finnish", "Asiakas;Tuote;Määrä"),
+            ("the words of an analysis", "ga:clientId;ga:productSku;ga:itemQuantity"),
+        )
+    ),
+    _text(
+        "date and time of day in two columns",
+        "a till (Square)",
+        "Date,Time,Customer ID,SKU\n2021-03-05,10:11:12,C1,H1\n2021-03-06,10:11,C2,B1\n",
+        [("C1", "H1", None, 1614902400), ("C2", "B1", None, 1614988800)],
+        notes=("time = Date; not read: Time",),
+    ),
+    _time("a month, a day and a year between dashes", "a market place", "Mar-05-2021", 1614902400),
+    Case(
+        name="candidates of an evaluation",
+        origin="NCF",
+        files={"a.txt": "(0,25)\t1064\t174\n(1,133)\t1072\t3154\n"},
+        error="an evaluation's candidates",
+    ),
+)

@@ -1,0 +1,152 @@
+"""Tables in parts, and tables whose columns only their contents tell."""
+
+from __future__ import annotations
+
+import io
+import json
+from typing import Any
+
+import pyarrow as pa
+from pyarrow import parquet as pq
+
+from field.case import Case
+
+_HEAD = "user,item,rating\n"
+_PLAYS = [
+    {"ts": "2021-03-05T10:11:12Z", "username": user, "spotify_track_uri": f"spotify:track:{user}"}
+    for user in ("ann", "bob")
+]
+
+
+def _parquet(**columns: Any) -> bytes:
+    stream = io.BytesIO()
+    pq.write_table(pa.table(columns), stream)
+    return stream.getvalue()
+
+
+def _text(name: str, origin: str, text: str, rows: list[Any], **more: Any) -> Case:
+    return Case(name=name, origin=origin, files={"a.csv": text}, rows=rows, **more)
+
+
+PARTS = (
+    Case(
+        name="users in the names of folders, above equal files",
+        origin="Spark's partitionBy",
+        files={f"user={n}/p.parquet": _parquet(item=["a", "b"]) for n in (1, 2)},
+        source=".",
+        rows=[(1, "a"), (1, "b"), (2, "a"), (2, "b")],
+        notes=("the folders' names give user",),
+    ),
+    Case(
+        name="dates in the names of folders",
+        origin="Hive",
+        files={f"date=2024-01-0{n}/p.parquet": _parquet(user=[n], item=["a"]) for n in (1, 2)}
+        | {"_SUCCESS": b""},
+        source=".",
+        rows=[(1, "a", None, 1704067200), (2, "a", None, 1704153600)],
+    ),
+    Case(
+        name="folders' names above csv, one of nobody",
+        origin="DuckDB's PARTITION_BY",
+        files={
+            "user=u%201/p.csv": "item,rating\na,3\n",
+            "user=__HIVE_DEFAULT_PARTITION__/p.csv": "item,rating\na,3\n",
+        },
+        source=".",
+        options={"on_bad": "skip"},
+        rows=[("u 1", "a", 3.0)],
+        notes=("left out p.csv: no row is left",),
+    ),
+    Case(
+        name="folders' names above csv without a header",
+        origin="Spark's csv",
+        files={"user=7/p.csv": "a1,3\nb2,4\n", "user=8/p.csv": "c2,3\n"},
+        source=".",
+        rows=[(7, "a1", 3.0), (7, "b2", 4.0), (8, "c2", 3.0)],
+    ),
+    Case(
+        name="folders' names above JSON lines",
+        origin="a stream's sink",
+        files={
+            "dt=20240101/user=7/p.jsonl": '{"item":"a"}\n',
+            "dt=20240102/user=8/p.jsonl": '{"item":"a"}\n',
+        },
+        source=".",
+        rows=[(7, "a", None, 1704067200), (8, "a", None, 1704153600)],
+    ),
+    Case(
+        name="a part with a header alone, and an empty one",
+        origin="Spark's csv",
+        files={"p0.csv": _HEAD + "u1,a,3\n", "p1.csv": _HEAD, "p2.csv": b""},
+        source=".",
+        rows=[("u1", "a", 3.0)],
+        notes=("left out p1.csv", "left out p2.csv"),
+    ),
+    Case(
+        name="a part of Parquet without rows",
+        origin="Spark",
+        files={
+            "p0.parquet": _parquet(user=["u1"], item=["a"]),
+            "p1.parquet": _parquet(user=pa.array([], "string"), item=pa.array([], "string")),
+        },
+        source=".",
+        rows=[("u1", "a")],
+    ),
+    Case(
+        name="a folder of JSON documents",
+        origin="a streaming history",
+        files={f"endsong_{n}.json": json.dumps([row]) for n, row in enumerate(_PLAYS)},
+        source=".",
+        rows=[(u, f"spotify:track:{u}", None, 1614939072) for u in ("ann", "bob")],
+    ),
+    _text(
+        "places on the earth are neither items nor values",
+        "check-ins (Gowalla)",
+        "0\t2010-10-19T23:55:27Z\t30.2359091167\t-97.7951395833\t22847\n"
+        "1\t2010-10-18T22:17:43Z\t30.2691029532\t-97.7493953705\t420315\n",
+        [(0, 22847, None, 1287532527), (1, 420315, None, 1287440263)],
+    ),
+    _text(
+        "codes of categories are no values",
+        "clicks (UserBehavior)",
+        "1,2268318,2520377,pv,1511544070\n2,2333346,2520771,pv,1511561733\n",
+        [(1, 2268318, None, 1511544070), (2, 2333346, None, 1511561733)],
+    ),
+    _text(
+        "a last column of zeros is no time",
+        "hours of games (Steam)",
+        "151,Skyrim,play,273.0,0\n151,Fallout 4,play,2.0,0\n",
+        [(151, "Skyrim", 273.0, None), (151, "Fallout 4", 2.0, None)],
+    ),
+    Case(
+        name="the number of an event is no item",
+        origin="web analytics",
+        files={"a.csv": "user_id,event,event_id,page\nu1,view,e1,p\nu2,view,e2,q\n"},
+        error="no column is named like an item's",
+    ),
+    _text(
+        "an item in every row of its own, noted",
+        "a log whose ids number its rows",
+        "time,event_id,user_id\n" + "".join(f"{1600000000 + n},{n},u{n % 3}\n" for n in range(12)),
+        [(f"u{n % 3}", n, None, 1600000000 + n) for n in range(12)],
+        notes=("each of the 12 rows has another item",),
+    ),
+    _text(
+        "quantities of products, times of servers",
+        "two shops' reports",
+        "Customer ID,Product ID,Product Qty,serverTimestamp\n5,77,2,1614939072\n",
+        [(5, 77, 2.0, 1614939072)],
+    ),
+    _text(
+        "a profile's name",
+        "a video service",
+        "Profile Name,Start Time,Film Title\nann,2021-03-05 20:00:01,Heat\n",
+        [("ann", "Heat", None, 1614974401)],
+    ),
+    Case(
+        name="one person's films are refused without a wild guess",
+        origin="Letterboxd",
+        files={"a.csv": "Date,Name,Year,Rating\n2021-03-05,Heat,1995,4.5\n"},
+        error="Rating': give it as user=NAME",
+    ),
+)

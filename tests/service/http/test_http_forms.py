@@ -1,0 +1,75 @@
+"""Forms of requests that nobody means: names twice, encodings, framings; and the one form in which
+they are refused.
+"""
+
+from __future__ import annotations
+
+import gzip
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from cofactor.service.http.app import build
+from cofactor.service.settings import Settings
+from cofactor.store import open_store
+from service.http.scenes import BASE, TestClient
+
+
+@pytest.fixture(scope="module")
+def service(saved: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[TestClient]:
+    store = open_store(f"sqlite:///{tmp_path_factory.mktemp('forms') / 'events.db'}")
+    app = build(saved, store, Settings(max_waiting=60.0))
+    with TestClient(app, base_url=BASE, raise_server_exceptions=False) as client:
+        yield client
+
+
+def test_a_name_twice_in_one_object_is_refused_as_in_a_query(service: TestClient) -> None:
+    twice = {
+        "/v1/recommend": b'{"user_id": "a", "k": 3, "user_id": "b"}',
+        "/v1/events": b'{"events": [{"user_id": "a", "item_id": "b", "user\\u005fid": "c"}]}',
+        "/v1/items": b'{"items": [{"item_id": "a", "features": {"year": 1990, "year": 1991}}]}',
+        "/v1/model/promote": b'{"version": "v1", "version": "v2"}',
+    }
+    for path, body in twice.items():
+        answer = service.post(path, content=body)
+        assert answer.status_code == 422, (path, answer.text)
+        assert "is given twice" in answer.json()["error"]["message"]
+    # The same name in two objects, and in a text, is one each.
+    body = b'{"history": [{"item_id": "a"}, {"item_id": "\\"item_id\\": \\"item_id\\":"}], "k": 1}'
+    assert service.post("/v1/recommend", content=body).status_code == 200
+    assert service.get("/v1/stats").json()["events"] == 0
+
+
+def test_a_body_in_another_encoding_is_refused_by_name(service: TestClient) -> None:
+    body = b'{"history": []}'
+    for encoding, content in (("gzip", gzip.compress(body)), ("br", body), ("gzip, gzip", body)):
+        answer = service.post(
+            "/v1/recommend", content=content, headers={"content-encoding": encoding}
+        )
+        assert answer.status_code == 415, answer.text
+        assert repr(encoding) in answer.json()["error"]["message"]
+    for encoding in ("identity", "Identity", ""):
+        answer = service.post("/v1/recommend", content=body, headers={"content-encoding": encoding})
+        assert answer.status_code == 200, answer.text
+
+
+def test_refusals_before_any_route_are_answered_like_all_others(service: TestClient) -> None:
+    foreign = {"origin": "http://elsewhere.example"}
+    for answer in (
+        service.get("/nothing"),
+        service.request("TRACE", "/health"),
+        service.options("/v1/recommend", headers=foreign),
+        service.post(
+            "/v1/recommend",
+            content=b"{}",
+            headers={"transfer-encoding": "chunked", "content-length": "2"},
+        ),
+        service.get("/v1/stats", headers={"host": "elsewhere.example"}),
+        service.get("/v1/nothing/%0A"),
+    ):
+        assert set(answer.json()["error"]) == {"code", "message"}, answer.text
+        assert answer.headers["content-type"] == "application/json"
+        assert answer.headers["cache-control"] == "no-store"
+        assert answer.headers["x-content-type-options"] == "nosniff"
+        assert int(answer.headers["content-length"]) == len(answer.content)
