@@ -186,4 +186,35 @@ DIALECTS = (
         files={"a.txt": "(0,25)\t1064\t174\n(1,133)\t1072\t3154\n"},
         error="an evaluation's candidates",
     ),
+    Case(
+        name="a log of a program",
+        origin="a service",
+        files={"a.txt": "2021-03-05 10:11:12 INFO u1 a\n2021-03-05 10:11:13 INFO u2 b\n"},
+        error="a log of a program",
+    ),
+    Case(
+        name="sequences between -1 and -2",
+        origin="SPMF",
+        files={"a.txt": "1 -1 2 -1 -2\n3 -1 -2\n"},
+        error="SPMF's sequences",
+    ),
+    Case(
+        name="a pointer to a large file",
+        origin="Git LFS",
+        files={"a.csv": "version https://git-lfs.github.com/spec/v1\noid sha256:ab\nsize 9\n"},
+        error="git lfs pull",
+    ),
+    _text(
+        "bytes as Python writes them",
+        "a data set of TensorFlow, written as csv",
+        "user,item\nb'357',b'12'\nb'41',b'13'\n",
+        [(357, 12), (41, 13)],
+        notes=("Python's writing of bytes",),
+    ),
+    _text(
+        "a column of sequences",
+        "sequential recommendation",
+        "user_id,item_seq\n1,5 6 7\n2,6 8\n",
+        [(1, 5), (1, 6), (1, 7), (2, 6), (2, 8)],
+    ),
 )
