@@ -12,6 +12,7 @@ from functools import lru_cache
 from itertools import takewhile
 from typing import Any
 
+from cofactor.base import checks
 from cofactor.base.errors import ArgumentError, DataError
 from cofactor.base.names import nearest, unknown_name
 from cofactor.base.progress import SILENT, Progress
@@ -71,6 +72,11 @@ class Options:
     keep_kinds: bool = False
     rejects: Rejects | None = field(default=None, repr=False, compare=False)
     progress: Progress = field(default=SILENT, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        checks.choice(self.on_bad, "on_bad", ("error", "skip"))
+        if self.decimal is not None:
+            checks.choice(self.decimal, "decimal", (",", "."))
 
 
 # What logs keep the fields of any event in.
