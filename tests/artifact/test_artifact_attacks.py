@@ -108,6 +108,17 @@ def test_weight_offsets_that_wrap_around_are_refused(
         cofactor.load(path)
 
 
+@pytest.mark.parametrize("best", [2, 2**62, -2, -(2**63)])
+def test_a_best_epoch_that_was_none_is_refused(
+    data: Interactions, tmp_path: Path, best: int
+) -> None:
+    path = cofactor.save(cofactor.IALS(factors=2, epochs=2).fit(data), tmp_path / "model")
+    assert "last 2" in repr(cofactor.load(path).curve)
+    with_arrays(path, model__history_best_epoch=np.array([best], np.int64))
+    with pytest.raises(ArtifactError, match="history_best_epoch must be one of 2 epochs"):
+        cofactor.load(path)
+
+
 def test_item_rows_that_do_not_ascend_or_repeat_are_refused(
     popularity: Path, data: Interactions
 ) -> None:

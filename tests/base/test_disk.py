@@ -3,11 +3,18 @@
 from __future__ import annotations
 
 import os
+import socket
 from pathlib import Path
 
 import pytest
 
+import cofactor
 from cofactor.base import disk
+from cofactor.base.errors import ArgumentError
+from cofactor.base.page import write_page
+from cofactor.data.synthetic import shop
+from cofactor.runs.recommend import write_tables
+from cofactor.store import backup, export_events, open_store
 
 
 def test_the_room_stands_beside_its_target_hidden_and_is_gone_after_a_failure(
@@ -33,6 +40,35 @@ def test_a_room_may_be_renamed_to_its_target(tmp_path: Path) -> None:
         "model",
         "model/whole",
     ]
+
+
+@pytest.mark.parametrize("kind", ["pipe", "folder", "socket"])
+def test_no_file_takes_the_place_of_what_is_none(tmp_path: Path, kind: str) -> None:
+    """As root, `--plot /dev/full` put a page there."""
+    place = tmp_path / "lists.csv"
+    if kind == "pipe":
+        os.mkfifo(place)
+    elif kind == "folder":
+        place.mkdir()
+    else:
+        listening = socket.socket(socket.AF_UNIX)
+        listening.bind(str(place))
+        listening.close()
+    before = place.lstat()
+    model = cofactor.Popularity().fit(shop(n_users=12, n_items=20))
+    lists = model.recommend(model.data.users.ids([0])).to_arrow()
+    with open_store(f"sqlite:///{tmp_path}/events.db") as store:
+        jsonl = place.rename(tmp_path / "events.jsonl")
+        for write in (
+            lambda: disk.replace_file(jsonl, b"x"),
+            lambda: write_page(jsonl, "x"),
+            lambda: write_tables(iter([lists]), jsonl),
+            lambda: export_events(store, jsonl, overwrite=True),
+            lambda: backup(store, jsonl, overwrite=True),
+        ):
+            with pytest.raises(ArgumentError, match=r"events\.jsonl is a .*name a file"):
+                write()
+    assert os.path.samestat(jsonl.lstat(), before)
 
 
 def test_files_and_folders_are_synced_and_closed(

@@ -16,7 +16,7 @@ from cofactor.base.errors import MissingExtraError
 from cofactor.base.latex import latex_table
 from cofactor.base.progress import SILENT
 from cofactor.base.run import Run
-from cofactor.base.svg import Axes, Series, chart
+from cofactor.base.svg import Axes, Series, chart, intervals
 from cofactor.data.synthetic import shop
 from cofactor.runs.auto import Automatic, Chosen
 from cofactor.runs.compare import compare
@@ -222,6 +222,11 @@ def test_charts_leave_out_what_is_not_finite() -> None:
     Whole(text)
     assert "<svg" in chart(Axes(), [Series("all alike", [1, 1], [5.0, 5.0])])
     assert "<svg" in chart(Axes(x_log=True), [Series("none", [], [])])
+    # Alike but for rounding, as by models of equal lists.
+    for value in (0.3, 0.0, 1e-17, 5e12, -2.0):
+        near = value + abs(value) * 2e-16 + 1e-18
+        assert "<svg" in chart(Axes(), [Series("nearly", [1, 2], [value, near])])
+        assert "<svg" in intervals("m", ["a", "b"], [value, near], [(value, near)] * 2)
 
 
 class FakeDisplay(ModuleType):

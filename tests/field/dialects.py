@@ -27,6 +27,7 @@ def _time(name: str, origin: str, cell: str, second: int | None, **more: Any) ->
     return _text(name, origin, text, None if second is None else rows, **more)
 
 
+_SHOP: list[Row] = [(1, "A1", 2.0), (2, "A2", 1.0)]
 DIALECTS = (
     _text(
         "a backslash before a quote",
@@ -154,4 +155,35 @@ DIALECTS = (
     _time("a date of Japan", "a Japanese shop", "2021年3月5日", 1614902400),
     _time("a date of Korea", "a Korean shop", "2021. 3. 5.", 1614902400),
     _time("a time of Germany", "a German shop", "05.03.2021 10:11 Uhr", 1614939060),
+    *(
+        _text(f"a header in {language}", "a shop's export", f"{header}\n1;A1;2\n2;A2;1\n", _SHOP)
+        for language, header in (
+            ("Spanish, shortened", "Cód. cliente;Cód. artículo;Cantidad"),
+            ("Italian", "Codice Cliente;Codice Articolo;Quantità"),
+            ("Portuguese", "cod_cliente;cod_produto;qtd"),
+            ("Dutch", "Klantnummer;Artikelnummer;Aantal"),
+            ("Turkish", "Müşteri No;Ürün Kodu;Adet"),
+            ("Chinese", "用户编号;商品编号;数量"),
+            ("Japanese", "会員番号;商品コード;数量"),
+            ("Korean", "회원번호;상품코드;수량"),
+            ("Arabic", "العميل;المنتج;الكمية"),
+            ("Greek", "Πελάτης;Προϊόν;Ποσότητα"),
+            ("Finnish", "Asiakas;Tuote;Määrä"),
+            ("the words of an analysis", "ga:clientId;ga:productSku;ga:itemQuantity"),
+        )
+    ),
+    _text(
+        "date and time of day in two columns",
+        "a till (Square)",
+        "Date,Time,Customer ID,SKU\n2021-03-05,10:11:12,C1,H1\n2021-03-06,10:11,C2,B1\n",
+        [("C1", "H1", None, 1614902400), ("C2", "B1", None, 1614988800)],
+        notes=("time = Date; not read: Time",),
+    ),
+    _time("a month, a day and a year between dashes", "a market place", "Mar-05-2021", 1614902400),
+    Case(
+        name="candidates of an evaluation",
+        origin="NCF",
+        files={"a.txt": "(0,25)\t1064\t174\n(1,133)\t1072\t3154\n"},
+        error="an evaluation's candidates",
+    ),
 )

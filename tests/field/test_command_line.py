@@ -73,10 +73,53 @@ def test_rejected_rows_replace_no_file_that_holds_something_else(
         assert main(["describe", path, *rejects]) == 1
         assert main(["events", "import", store, path, *rejects]) == 1
         error = capsys.readouterr().err
-        assert error.count("cofactor: --rejects ") == 2
-        assert error.count("holds something other") + error.count("can't be written") == 2
+        words = ("holds something other than rejected rows", "can't be written")
+        assert sum(map(error.count, words)) == 2
         assert Path(path).read_text() == text
     assert not (tmp_path / "e.db").exists()
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        (("--set", "factors=2", "--set", "factors=3"), "IALS factors is given twice"),
+        (("--columns", "user=user,user=item"), "--columns gives user twice"),
+        (("--kinds", "view=1,view=2"), "--kinds gives view twice"),
+        (("--items", ""), "items must name a file or a folder, not ''"),
+    ],
+)
+def test_what_is_given_twice_or_empty_is_not_guessed(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], words: tuple[str, ...], sentence: str
+) -> None:
+    source = written(tmp_path, "user,item,event\nu1,a,view\nu2,b,view\n")
+    train = ("train", source, "--model", "ials", "--out", str(tmp_path / "m"))
+    assert main([*train, *words]) == 1
+    assert sentence in capsys.readouterr().err
+
+
+def test_outputs_replace_no_file_that_holds_something_else(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    text = "user,item,rank\n" + "".join(f"u{n % 9},i{n * 7 % 11},{n}\n" for n in range(60))
+    source, model = written(tmp_path, text), str(tmp_path / "m")
+    others = [written(tmp_path, '{"rank": 1}\n', "a.jsonl"), written(tmp_path, "PAR1", "a.parquet")]
+    train = ("train", source, "--model", "popularity", "--out", model, "-q")
+    assert main([*train]) == 0
+    for name in (source, *others):
+        assert main(["recommend", model, "--all-users", "--out", name, "-q"]) == 1
+        assert "holds something other than recommendations" in capsys.readouterr().err
+    compare = ("compare", source, "--models", "popularity,bias", "--report")
+    for name in (source, str(tmp_path / "m" / "manifest.json")):
+        assert main([*compare, name, "-q"]) == 1
+        assert "holds something other than a page" in capsys.readouterr().err
+    assert Path(source).read_text() == text
+    # What was written before is replaced.
+    for end in ("csv", "jsonl", "parquet"):
+        for _ in range(2):
+            lists = str(tmp_path / f"lists.{end}")
+            assert main(["recommend", model, "--all-users", "--out", lists, "-q"]) == 0
+    for _ in range(2):
+        assert main([*compare, str(tmp_path / "r.html"), "-q"]) == 0
 
 
 @pytest.mark.parametrize(

@@ -55,11 +55,11 @@ def test_shards_that_do_not_fit_leave_nothing(log: Path) -> None:
 
 def test_a_page_that_does_not_fit_leaves_the_old_one(tmp_path: Path) -> None:
     page = tmp_path / "report.html"
-    page.write_text("old")
+    page.write_text("<!doctype html>old")
     with files_of_at_most(1000), pytest.raises(CofactorError, match=r"full: .*report\.html"):
         write_page(page, "x" * 5000)
     assert [p.name for p in tmp_path.iterdir()] == ["report.html"]
-    assert page.read_text() == "old"
+    assert page.read_text() == "<!doctype html>old"
 
 
 def test_a_study_that_does_not_fit_is_one_sentence(tmp_path: Path) -> None:

@@ -15,19 +15,24 @@ import threading
 import time
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from cofactor.base.errors import ArgumentError
 from cofactor.store import (
     Event,
     Store,
     StoreBusyError,
+    StoreError,
     StoreFormatError,
     StoreSettings,
     StoreUnavailableError,
     backup,
     export_events,
     open_store,
+    restore,
+    verify,
 )
 
 QUICK = StoreSettings(probe_seconds=0.02)
@@ -139,12 +144,62 @@ def test_the_files_are_their_owners_alone(tmp_path: Path, mask: int) -> None:
             store.append([Event(user_id="u", item_id="i")]).result()
             backup(store, tmp_path / "backup.db")
             export_events(store, tmp_path / "events.jsonl")
+            restore(tmp_path / "backup.db", url_of(tmp_path / "restored.db"))
             modes = {p.name: stat.S_IMODE(p.stat().st_mode) for p in tmp_path.iterdir()}
     finally:
         os.umask(before)
     assert {name: mode for name, mode in modes.items() if mode & 0o077} == {}
     assert {"events.db", "events.db-wal", "events.db-shm", "backup.db"} <= set(modes)
-    assert {"events.db.lock", "backup.db.json", "events.jsonl"} <= set(modes)
+    assert {"events.db.lock", "backup.db.json", "events.jsonl", "restored.db"} <= set(modes)
+
+
+@pytest.mark.parametrize("end", ["", "-wal", "-shm", ".lock"])
+@pytest.mark.parametrize("by_link", [False, True])
+def test_a_backup_never_takes_the_place_of_the_store(
+    tmp_path: Path, end: str, by_link: bool
+) -> None:
+    path = tmp_path / "events.db"
+    with open_store(url_of(path)) as store:
+        store.append([Event(user_id="u", item_id="i")]).result()
+        target = path.with_name(path.name + end)
+        if by_link:
+            (tmp_path / "link").symlink_to(target)
+            target = tmp_path / "link"
+        with pytest.raises(StoreError, match="belongs to the store"):
+            backup(store, target, overwrite=True)
+        assert store.append([Event(user_id="u", item_id="j")]).result().changed == 1
+        assert store.counts().events == 2
+
+
+def test_a_backup_is_not_restored_onto_itself_and_its_manifest_replaces_no_other(
+    tmp_path: Path,
+) -> None:
+    with open_store(url_of(tmp_path / "events.db")) as store:
+        store.append([Event(user_id="u", item_id="i")]).result()
+        backup(store, tmp_path / "b.db")
+        (tmp_path / "notes.json").write_text("mine")
+        with pytest.raises(StoreError, match=r"notes\.json already exists"):
+            backup(store, tmp_path / "notes")
+    (tmp_path / "link").symlink_to(tmp_path / "b.db")
+    (tmp_path / "link.json").symlink_to(tmp_path / "b.db.json")
+    for name in ("b.db", "link"):
+        with pytest.raises(StoreError, match="is the backup itself"):
+            restore(tmp_path / name, url_of(tmp_path / "b.db"), overwrite=True)
+    assert verify(tmp_path / "b.db").rows["events"] == 1
+
+
+@pytest.mark.parametrize(
+    "odd", [5, None, b"sqlite:///e.db", "sqlite:///:memory:", "sqlite:///a%00"]
+)
+def test_what_is_no_store_s_address_is_refused_and_makes_no_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, odd: Any
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(ArgumentError, match="a store's URL must be"):
+        open_store(odd)
+    with pytest.raises(StoreUnavailableError, match="is no file"):
+        open_store(url_of(tmp_path))
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_files_that_others_could_read_are_tightened(tmp_path: Path) -> None:

@@ -295,6 +295,8 @@ class Config:
             if not equals:
                 raise ArgumentError(f"a setting must be written NAME=VALUE, not {word!r}.")
             cls._refuse_unknown({name: text})
+            if name in values:
+                raise ArgumentError(f"{cls._label(name)} is given twice: {word!r} comes second.")
             values[name] = _read(text.strip(), cls._label(name), hints[name])
         return cls(**values)
 
@@ -378,16 +380,8 @@ def _read(text: str, label: str, hint: Any) -> Any:
             if part.strip()
         )
     if kind is bool:
-        words = {
-            "true": True,
-            "yes": True,
-            "on": True,
-            "1": True,
-            "false": False,
-            "no": False,
-            "off": False,
-            "0": False,
-        }
+        words = dict.fromkeys(("true", "yes", "on", "1"), True)
+        words |= dict.fromkeys(("false", "no", "off", "0"), False)
         if text.casefold() not in words:
             raise ArgumentError(f"{label} must be true or false, not {text!r}.")
         return words[text.casefold()]

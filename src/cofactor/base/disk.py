@@ -12,11 +12,11 @@ import shutil
 import stat
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from cofactor.base.errors import CofactorError
+from cofactor.base.errors import ArgumentError, CofactorError
 
 # A full disk, a full quota, and the largest file that a process may write.
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
@@ -57,6 +57,7 @@ def sync(path: Path) -> None:
 
 def replace_file(target: Path, content: bytes) -> None:
     """Write a small file in one atomic step: a reader finds the old content or the new one."""
+    check_regular(target)
     handle, name = tempfile.mkstemp(prefix=f".{target.name}-", dir=target.parent)
     try:
         with os.fdopen(handle, "wb") as stream:
@@ -68,6 +69,44 @@ def replace_file(target: Path, content: bytes) -> None:
     finally:
         Path(name).unlink(missing_ok=True)
     sync(target.parent)
+
+
+def check_regular(target: Path) -> None:
+    """Refuse to put a file in the place of a device, a pipe or a folder: whoever may write to
+    ``/dev`` would lose what is there.
+
+    Raises
+    ------
+    ArgumentError
+        If there is something, and it is no file.
+    """
+    if target.exists() and not target.is_file():
+        what = "a folder" if target.is_dir() else "a device, a pipe or a socket"
+        raise ArgumentError(f"{target} is {what}, and isn't replaced by a file; name a file.")
+
+
+def check_replaced(target: Path, is_ours: Callable[[Path], bool], what: str) -> None:
+    """Refuse to replace a file that holds something else than an output such as the new one: most
+    often it is the source itself, named by mistake.
+
+    Parameters
+    ----------
+    target
+        The file, which needn't be there.
+    is_ours
+        Says of a file with content whether it is an earlier output.
+    what
+        What such files hold, for the message.
+
+    Raises
+    ------
+    ArgumentError
+        If it holds something else.
+    """
+    if target.is_file() and target.stat().st_size and not is_ours(target):
+        raise ArgumentError(
+            f"{target} holds something other than {what}, and isn't replaced; choose another name."
+        )
 
 
 def owner_only(name: str, flags: int) -> int:

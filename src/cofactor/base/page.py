@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from cofactor.base.disk import naming_full, replace_file
+from cofactor.base.disk import check_regular, check_replaced, naming_full, replace_file
 from cofactor.base.markup import safe
 
 
@@ -22,12 +22,26 @@ def section(title: str, note: str, body: str) -> str:
 
 def write_page(path: str | os.PathLike[str], text: str) -> Path:
     """Write a page, and return its path; one that is there is replaced once this is whole."""
-    path = Path(path)
+    path = check_page(path)
     with naming_full(path):
         replace_file(path, text.encode())
     return path
 
 
+def check_page(path: str | os.PathLike[str]) -> Path:
+    """Return the path of a page; raise ArgumentError if the file that is there is no page."""
+    target = Path(path)
+    check_regular(target)
+    check_replaced(target, _is_page, "a page")
+    return target
+
+
+def _is_page(path: Path) -> bool:
+    with path.open("rb") as stream:
+        return stream.read(len(_DOCTYPE)).upper() == _DOCTYPE
+
+
+_DOCTYPE = b"<!DOCTYPE HTML>"
 _PAGE = """<!DOCTYPE html>
 <html lang="en"><head><meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">

@@ -91,22 +91,24 @@ class Output:
 
 
 def check_writable(path: str, option: str) -> None:
-    """Refuse a file that can't be written, before the work that it is for.
+    """Refuse a page that can't be written, before the work that it is for.
 
     Raises
     ------
     ArgumentError
-        If its folder isn't there, or it is a folder itself.
+        If its folder isn't there, it is a folder itself, or a file that is no page.
     """
     from pathlib import Path
 
     from cofactor.base.errors import ArgumentError
+    from cofactor.base.page import check_page
 
     target = Path(path)
     if target.is_dir():
         raise ArgumentError(f"{option} {path}: this is a folder; name a file in it.")
     if not target.absolute().parent.is_dir():
         raise ArgumentError(f"{option} {path}: there is no folder {target.parent}; make it first.")
+    check_page(target)
 
 
 def wrapped(text: str, stream: TextIO) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from itertools import chain
@@ -15,7 +16,7 @@ import pyarrow.csv
 import pyarrow.parquet as pq
 
 from cofactor.base import checks
-from cofactor.base.disk import room_beside
+from cofactor.base.disk import check_regular, check_replaced, room_beside
 from cofactor.base.engine import Engine, EngineError, Local, in_turn
 from cofactor.base.errors import ArgumentError
 from cofactor.base.run import Run
@@ -93,6 +94,8 @@ def write_tables(tables: Iterator[pa.Table], out: str | os.PathLike[str]) -> tup
     if target.suffix not in _WRITERS:
         raise ArgumentError(f"out must end in {', '.join(_WRITERS)}, not {target.name!r}.")
     try:
+        check_regular(target)
+        check_replaced(target, _is_listing, "recommendations")
         with room_beside(target) as room:
             count = _WRITERS[target.suffix](room / target.name, tables)
             os.replace(room / target.name, target)
@@ -177,6 +180,20 @@ def _write_parts(listing: Listing, blocks: list[tuple[int, int]], target: Path) 
             )
         os.replace(made, target)
     return target, count
+
+
+def _is_listing(path: Path) -> bool:
+    """Whether a file holds lists as they are written here, by its columns."""
+    if path.suffix == ".parquet":
+        try:
+            names = pq.read_schema(path).names
+        except pa.ArrowException:
+            return False
+    else:
+        with path.open("rb") as stream:
+            head = stream.readline(1 << 20)
+        names = re.findall(r'"(\w+)"', head.decode(errors="replace"))
+    return {"rank", "item_id", "score"} <= set(names)
 
 
 def _write_parquet(path: Path, tables: Iterator[pa.Table]) -> int:

@@ -20,7 +20,7 @@ from pathlib import Path
 import msgspec
 
 from cofactor.base import checks, sqlite_file
-from cofactor.base.disk import sync
+from cofactor.base.disk import check_regular, sync
 from cofactor.store import schema
 from cofactor.store.database import Database, Session
 from cofactor.store.exceptions import StoreError, StoreFormatError, StoreUnavailableError
@@ -82,8 +82,14 @@ def backup(
         If the place is taken, can't be written, or the copy isn't sound.
     """
     target = checks.path(path, "path")
-    if target.exists() and not checks.boolean(overwrite, "overwrite"):
-        raise StoreError(f"{target} already exists; choose another name, or give overwrite=True.")
+    taken = target.exists() or manifest_path(target).exists()
+    if taken and not checks.boolean(overwrite, "overwrite"):
+        name = target if target.exists() else manifest_path(target)
+        raise StoreError(f"{name} already exists; choose another name, or give overwrite=True.")
+    check_regular(target)
+    for made in (target, manifest_path(target)):
+        if isinstance(store.database, SqliteDatabase) and store.database.owns(made):
+            raise StoreError(f"{made} belongs to the store itself; choose another name.")
     with _room(target) as room:
         _copy(store, room)
         _checked(room)
@@ -195,6 +201,10 @@ def restore(path: str | os.PathLike[str], url: str, *, overwrite: bool = False) 
     manifest, overwrite = verify(path), checks.boolean(overwrite, "overwrite")
     database = database_of(url, StoreSettings())
     if isinstance(database, SqliteDatabase):
+        if os.path.realpath(path) == str(database.path):
+            raise StoreError(
+                f"{path} is the backup itself, which stays as it is; restore it to another place."
+            )
         _restore_file(Path(path), database, overwrite)
     else:
         _restore_rows(Path(path), database, overwrite)
@@ -279,12 +289,14 @@ def _restore_file(path: Path, database: SqliteDatabase, overwrite: bool) -> None
                 f"{target} has a log beside it that belongs to no file ({leftovers[0].name}); move"
                 " it away first."
             )
+        check_regular(target)
         with _room(target) as room:
             shutil.copyfile(path, room)
             if _sha256(room) != _sha256(path):
                 raise StoreUnavailableError(
                     f"the copy of {path} in {target.parent} differs from it; check the disk."
                 )
+            os.chmod(room, 0o600)  # it holds what people did
             sync(room)
             os.replace(room, target)
             sync(target.parent)

@@ -14,6 +14,7 @@ from typing import IO, Any
 import msgspec
 
 from cofactor.base import checks
+from cofactor.base.disk import check_regular
 from cofactor.base.errors import DataError
 from cofactor.store.exceptions import StoreUnavailableError
 from cofactor.store.impressions import ShownItem, shown_items
@@ -114,6 +115,7 @@ def _export(records: Iterator[Any], path: Path, columns: Mapping[str, str], over
             source=str(path),
         )
     path = Path(os.path.abspath(path))
+    check_regular(path)
     name = None
     try:
         handle, name = tempfile.mkstemp(prefix=f".{path.name}-", dir=path.parent)

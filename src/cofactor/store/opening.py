@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from cofactor.base.errors import ArgumentError
 from cofactor.store.database import Database
 from cofactor.store.journal import take_in
 from cofactor.store.records import StoreSettings
@@ -43,6 +44,10 @@ def open_store(
 
 def database_of(url: str, settings: StoreSettings) -> Database:
     """Return the database of a URL."""
+    if not isinstance(url, str):
+        raise ArgumentError(
+            f"a store's URL must be a text like sqlite:///folder/events.db, not {url!r}."
+        )
     if url.startswith(("postgresql://", "postgres://")):
         from cofactor.store.postgres import PostgresDatabase
 

@@ -118,6 +118,8 @@ class SqliteDatabase(Database):
         """Open the connection that writes: write-ahead log, full synchronisation, deleted
         content overwritten.
         """
+        # Made for its owner alone from the first moment; its log gets the same mode.
+        os.close(os.open(self.path, os.O_RDWR | os.O_CREAT, 0o600))
         session = self.connect(read_only=False)
         try:
             mode = session.rows("PRAGMA journal_mode = WAL")[0][0]
@@ -146,6 +148,8 @@ class SqliteDatabase(Database):
         """Lock the store for this process: one writer, who alone moves the log into the file."""
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
+            if self.path.exists() and not self.path.is_file():
+                raise StoreUnavailableError(f"{self.shown} is no file; a store is one.")
             self._lock.acquire()
             self._check_names()
         except OSError as error:
@@ -163,6 +167,12 @@ class SqliteDatabase(Database):
                 f"{self.shown} has another name too (a hard link), under which another process"
                 " could write to it; remove one of the names, or copy the file."
             )
+
+    def owns(self, path: Path) -> bool:
+        """Return whether a path leads to the file, its log or its lock."""
+        ends = ("", "-wal", "-shm", "-journal", ".lock")
+        own = [self.path.with_name(self.path.name + end) for end in ends]
+        return Path(os.path.realpath(path)) in own
 
     def _keep_private(self) -> None:
         """Make the file and its log their owner's alone: they hold what people did."""
@@ -267,9 +277,10 @@ def path_of(url: str) -> Path:
     kind.
     """
     rest = url.partition("?")[0]
-    if not rest.startswith("sqlite:///") or rest == "sqlite:///":
+    name = unquote(rest.removeprefix("sqlite:///"))
+    if not rest.startswith("sqlite:///") or not name or "\0" in name or name == ":memory:":
         raise ArgumentError(
             "a store's URL must be like sqlite:///folder/events.db or postgresql://host/name, not"
             f" {without_password(url)!r}."
         )
-    return Path(unquote(rest.removeprefix("sqlite:///")))
+    return Path(os.path.expanduser(name))

@@ -9,6 +9,8 @@ from typing import Any
 
 import numpy as np
 
+from cofactor.base.errors import ArtifactError
+
 
 @dataclass
 class LearningCurve:
@@ -88,7 +90,12 @@ class LearningCurve:
         loss, rate = (np.asarray(arrays[f"history_{name}"]).tolist() for name in ("loss", "rate"))
         seconds = np.asarray(arrays.get("history_seconds", np.full(len(loss), np.nan))).tolist()
         metrics = dict(zip(names, values.tolist(), strict=False))
-        return cls(loss, rate, seconds, metrics, int(arrays["history_best_epoch"][0]))
+        best = int(arrays["history_best_epoch"][0])
+        if not -1 <= best < len(loss):
+            raise ArtifactError(
+                f"history_best_epoch must be one of {len(loss)} epochs, or -1 for none, not {best}."
+            )
+        return cls(loss, rate, seconds, metrics, best)
 
     def to_dict(self) -> dict[str, Any]:
         """Return it as JSON can hold it; NaN becomes None."""

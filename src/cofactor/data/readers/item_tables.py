@@ -10,11 +10,12 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from cofactor.base import checks
 from cofactor.base.errors import DataError
 from cofactor.base.progress import SILENT
 from cofactor.data.catalogue import WITHOUT_ID
 from cofactor.data.readers import frames, jsonl, parquet
-from cofactor.data.readers.columns import Options, folded
+from cofactor.data.readers.columns import Options, common_prefix, folded
 from cofactor.data.readers.delimited import read_text_table
 from cofactor.data.readers.file_formats import format_of
 from cofactor.data.readers.folders import data_files
@@ -56,6 +57,7 @@ def read_table(
         If no column is named like an id.
     """
     if isinstance(source, (str, os.PathLike)):
+        checks.path(source, "items")
         return table_of_entry(_file(Path(source)), id_column, encoding=encoding)
     if _is_records(source):
         found, shown = table_of(source), "the records"
@@ -153,7 +155,9 @@ def _only(place: Source) -> SourceFile:
 
 
 def _id_name(names: Iterable[str], kind: str, source: str) -> str:
-    by_fold = {folded(name): name for name in reversed(list(names))}
+    names = list(names)
+    table = common_prefix(names)
+    by_fold = {folded(name.removeprefix(table)): name for name in reversed(names)}
     usual = (*USUAL[kind], "id")
     said = [name for name in by_fold.values() if role_of(name) == kind]
     # Of "Article" and "Article no" the latter holds the id.

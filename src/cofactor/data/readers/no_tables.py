@@ -70,6 +70,7 @@ _LINES = tuple(
         ),
         ("triples of a graph (RDF)", r"(<[^>]*>|_:\w+)\s+<[^>]*>\s+.*\.\s*$", _CURE),
         ("JSON behind a key", r"[^\s{}\[\]]+[\t ]+\{\s*\".*\}\s*$", "keep only the JSON in it"),
+        ("a list of an evaluation's candidates", r"\(\d+, ?\d+\)(\t\d+)+\s*$", "read its folder"),
         ("fastText's lines", r"__label__", _CURE),
         ("facts of a logic program", r"\w+\([^()]*\)\.\s*$", _CURE),
         (
@@ -83,7 +84,10 @@ _LINES = tuple(
 _RULES = frozenset(" \t|+,;:=-").union(map(chr, range(0x2500, 0x2580)))
 _PIECE = re.compile(r":-+:?|-+:|[-=\u2500\u2501\u2550]{2,}")
 _COMMENT = re.compile(r"[%#]+(\s|$)")
-_MARKUP = re.compile(r"^\s*<(!doctype|html|head|body|\?xml|table)\b", re.IGNORECASE)
+_MARKUP = re.compile(
+    r"^\s*<((!doctype|html|head|body|\?xml|table)\b|([a-z][\w-]*)(\s[^<>]*)?>(.*</\w|\s*$))",
+    re.IGNORECASE,
+)
 
 
 def refuse_no_table(lines: Sequence[str], source: str, *, split_at: str | None = None) -> None:

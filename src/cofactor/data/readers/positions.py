@@ -9,6 +9,7 @@ from itertools import pairwise
 # Column -> its first cells.
 Columns = Mapping[str, Sequence[str]]
 _DEGREE = re.compile(r"^-?\d{1,3}\.\d{3,}$")
+_CLOCK = re.compile(r"^\d{1,2}:\d{2}(:\d{2}([.,]\d+)?)?( ?[AaPp]\.?[Mm]\.?)?$")
 _INTEGER = re.compile(r"^-?\d+$")
 _DATED = re.compile(
     r"^(\d{4}[-/.]\d{1,2}[-/.]\d{1,2}|\d{1,2}[-/.]\d{1,2}[-/.]\d{2,4}|\d{4}\d{2}\d{2}T\d)"
@@ -155,6 +156,11 @@ def _rates(cells: Sequence[str]) -> bool:
         )
     except ValueError:
         return False
+
+
+def are_clocks(cells: Sequence[str]) -> bool:
+    """Return whether all cells that hold anything are times of day, and some do."""
+    return _all(cells, lambda cell: bool(_CLOCK.match(cell)))
 
 
 def dated(cells: Sequence[str]) -> bool:

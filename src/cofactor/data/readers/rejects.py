@@ -7,7 +7,7 @@ import os
 from collections.abc import Iterable
 from pathlib import Path
 
-from cofactor.base.disk import naming_full, owner_only
+from cofactor.base.disk import check_replaced, naming_full, owner_only
 from cofactor.base.errors import ArgumentError, CofactorError
 
 _OURS = ({"source", "line", "reason", "text"}, {"line", "reason"})
@@ -15,13 +15,13 @@ _LONGEST = 1 << 24  # bytes of a line that are read
 
 
 def _is_ours(path: Path) -> bool:
-    """Whether a file is empty, or begins as lists of rejected rows do: those of this module and
-    those of the event store.
+    """Whether a file begins as lists of rejected rows do: those of this module and those of the
+    event store.
     """
     with path.open("rb") as stream:
         head = stream.readline(_LONGEST)
     try:
-        return not head or set(json.loads(head)) in _OURS
+        return set(json.loads(head)) in _OURS
     except (ValueError, TypeError, RecursionError):
         return False
 
@@ -48,11 +48,7 @@ class Rejects:
     def clear(self) -> None:
         """Begin again with an empty file."""
         try:
-            if self.path.is_file() and not _is_ours(self.path):
-                raise ArgumentError(
-                    f"rejects={str(self.path)!r} holds something other than rejected rows, and"
-                    " isn't replaced; choose another name."
-                )
+            check_replaced(self.path, _is_ours, "rejected rows")
             with open(self.path, "wb", opener=owner_only):
                 pass
         except OSError as error:

@@ -199,7 +199,7 @@ def _path(url: str) -> tuple[Path, dict[str, str]]:
         raise ArgumentError(
             f"a database URL must be like sqlite:///folder/file.db?table=events, not {url!r}."
         )
-    path = Path(unquote(rest.removeprefix("sqlite:///")))
+    path = Path(unquote(rest.removeprefix("sqlite:///"))).expanduser()
     if not path.is_file():
         raise DataError("there is no such database file.", source=str(path))
     return path, {key: values[0] for key, values in parse_qs(parameters).items()}
