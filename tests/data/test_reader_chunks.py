@@ -53,5 +53,10 @@ def test_chunks_give_the_rows_of_the_whole(
     path.write_bytes(content if isinstance(content, bytes) else content.encode())
     monkeypatch.setattr(cut, "TEXT_BLOCK", size)
     read = partial(cofactor.read, now=1.8e9)
-    parts = cut.chunks(path, Options(now=1.8e9), rows=7, whole=read)
-    assert rows_of(parts) == rows_of([read(path)])
+    parts = list(cut.chunks(path, Options(now=1.8e9), rows=7, whole=read))
+    whole = rows_of([read(path)])
+    assert rows_of(part.events for part in parts) == whole
+    # Behind one of them it continues with those that follow.
+    middle = len(parts) // 2
+    rest = cut.chunks(path, Options(now=1.8e9), 7, read, parts[middle].done)
+    assert rows_of(part.events for part in [*parts[: middle + 1], *rest]) == whole

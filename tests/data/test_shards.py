@@ -20,7 +20,7 @@ from pyarrow import parquet as pq
 from cofactor.base.errors import ArgumentError, DataError
 from cofactor.data import sorting
 from cofactor.data.interactions import REPEATS, Interactions
-from cofactor.data.readers import chunks, numbered_ids, read, sharded
+from cofactor.data.readers import chunks, items_side, numbered_ids, read, sharded
 from cofactor.data.readers.columns import Options
 from cofactor.data.shards import MANIFEST, is_shards, open_shards
 
@@ -57,7 +57,7 @@ def small(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sharded, "LEAST_ROWS", 500)
     monkeypatch.setattr(sharded, "_CHUNK_BYTES", 1 << 40)
     monkeypatch.setattr(sharded, "SHARD_EVENTS", 400)
-    monkeypatch.setattr(sharded, "_SPREAD_BYTES", (256 << 20) // 4 // 700)
+    monkeypatch.setattr(items_side, "_SPREAD_BYTES", (256 << 20) // 4 // 700)
     monkeypatch.setattr(chunks, "TEXT_BLOCK", 1 << 13)
     monkeypatch.setattr(chunks, "MANY", 1000)
     monkeypatch.setattr(numbered_ids, "BATCH", 3)
@@ -222,7 +222,7 @@ def test_a_run_that_was_killed_leaves_nothing_that_opens(tmp_path: Path) -> None
     program = (
         "import sys, os, signal\n"
         "from cofactor.data.readers import sharded\n"
-        "sharded._Sharding._transpose = lambda *a: os.kill(os.getpid(), signal.SIGKILL)\n"
+        "sharded.items_side.write = lambda *a: os.kill(os.getpid(), signal.SIGKILL)\n"
         f"sharded.shard([{str(file)!r}], {str(tmp_path / 'out')!r}, memory=256 << 20)\n"
     )
     done = subprocess.run(
@@ -232,7 +232,7 @@ def test_a_run_that_was_killed_leaves_nothing_that_opens(tmp_path: Path) -> None
     assert not (tmp_path / "out").exists()
     with pytest.raises(DataError, match="holds no shards"):
         open_shards(tmp_path / "out")
-    for left in tmp_path.glob(".out-*"):
+    for left in tmp_path.glob(".out.*"):
         assert not is_shards(left)
         assert not is_shards(left / "made")
     assert len(sharded.shard([file], tmp_path / "out", memory=256 << 20))

@@ -226,7 +226,11 @@ NESTED = (
         "text instead of a path", "a test", lambda: "user,item\nu1,a\n", None, error="several lines"
     ),
     _made(
-        "an open file", "pandas' habits", lambda: io.StringIO("user,item\n"), None, error="its path"
+        "an open file",
+        "pandas' habits",
+        lambda: io.StringIO("user,item\n"),
+        None,
+        error="not bytes or an open file",
     ),
     _made(
         "months",

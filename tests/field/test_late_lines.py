@@ -99,7 +99,7 @@ def test_chunks_that_contradict_are_refused(
         place.write_text("user;item;rating\n" + 20 * f"{first}\n" + 3 * f"{last}\n")
         read = partial(cofactor.read, now=1.8e9)
         found = chunks.chunks(place, Options(now=1.8e9, **options), rows=5, whole=read)
-        return [row for part in found for row in rows_of(part, 3)]
+        return [row for part in found for row in rows_of(part.events, 3)]
 
     with pytest.raises(DataError, match="decimal commas"):
         parts("u;a;1.000", "u;a;4,5")

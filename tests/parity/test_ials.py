@@ -13,6 +13,7 @@ from cofactor.kernels.cpu.ials_cg import solve_cg as cpu_cg
 from cofactor.kernels.cpu.ials_direct import solve_direct as cpu_direct
 from cofactor.kernels.cpu.ials_subspace import solve_subspace as cpu_subspace
 from cofactor.kernels.reference import ials as reference
+from cofactor.kernels.reference.ials_cg import RowSystems
 from cofactor.kernels.reference.ials_cg import solve_cg as reference_cg
 from cofactor.kernels.reference.ials_direct import solve_direct as reference_direct
 from cofactor.kernels.reference.ials_subspace import solve_subspace as reference_subspace
@@ -81,8 +82,9 @@ def test_solver_equals_its_plain_twin(case, solver):
     fast, slow, extra = SOLVERS[solver]
     extra = tuple(min(size, fixed.shape[1]) for size in extra) if "subspace" in solver else extra
     ours, truth = solved.copy(), solved.copy()
-    assert fast(indptr, indices, weights, fixed, diagonal, ridge, rows, ours, *extra) == -1
-    assert slow(indptr, indices, weights, fixed, diagonal, ridge, rows, truth, *extra) == -1
+    systems = RowSystems(indptr, indices, weights, fixed, diagonal, ridge)
+    assert fast(systems, rows, ours, *extra) == -1
+    assert slow(systems, rows, truth, *extra) == -1
     np.testing.assert_allclose(ours, truth, atol=2e-5)
     assert not ours[np.diff(indptr) == 0].any()
 
@@ -119,7 +121,12 @@ def test_solver_touches_only_the_rows_it_is_given(solver):
     before = solved.copy()
     fast, _, extra = SOLVERS[solver]
     diagonal, ridge = np.ones(fixed.shape[1], np.float32), np.ones(len(solved), np.float32)
-    fast(indptr, indices, weights, fixed, diagonal, ridge, np.array([4, 17]), solved, *extra)
+    fast(
+        RowSystems(indptr, indices, weights, fixed, diagonal, ridge),
+        np.array([4, 17]),
+        solved,
+        *extra,
+    )
     changed = np.flatnonzero((solved != before).any(axis=1))
     assert changed.tolist() == [4, 17]
 
@@ -129,21 +136,11 @@ def test_solver_gives_the_same_bits_for_any_thread_count(solver):
     indptr, indices, weights, fixed, solved = problem("random")
     fast, _, extra = SOLVERS[solver]
     diagonal, ridge = np.ones(fixed.shape[1], np.float32), np.ones(len(solved), np.float32)
-    results = []
+    systems, results = RowSystems(indptr, indices, weights, fixed, diagonal, ridge), []
     for threads in (1, 2):
         out = solved.copy()
         with native_threads(threads):
-            fast(
-                indptr,
-                indices,
-                weights,
-                fixed,
-                diagonal,
-                ridge,
-                np.arange(len(solved)),
-                out,
-                *extra,
-            )
+            fast(systems, np.arange(len(solved)), out, *extra)
         results.append(out)
     assert np.array_equal(*results)
 

@@ -8,7 +8,7 @@ import pytest
 
 from cofactor.kernels.cpu import ials_sums as cpu
 from cofactor.kernels.reference import ials_sums as reference
-from cofactor.kernels.reference.ials_cg import solve_cg
+from cofactor.kernels.reference.ials_cg import RowSystems, solve_cg
 from parity.test_ials import CASES, problem
 
 
@@ -21,7 +21,8 @@ def test_sums_over_two_places_solve_what_one_place_solves(case: str) -> None:
     places = [parted(indptr, indices, weights, fixed, part) for part in (0, 1)]
     solved = [solved_by(kernels, places, diagonal, ridge, 4) for kernels in (cpu, reference)]
     whole = np.zeros_like(solved[0])
-    solve_cg(indptr, indices, weights, fixed, diagonal, ridge, np.arange(len(whole)), whole, 4)
+    systems = RowSystems(indptr, indices, weights, fixed, diagonal, ridge)
+    solve_cg(systems, np.arange(len(whole)), whole, 4)
     for found in solved:
         np.testing.assert_allclose(found, whole, atol=2e-5)
     assert not solved[0][np.diff(indptr) == 0].any()

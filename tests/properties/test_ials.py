@@ -9,6 +9,7 @@ import pytest
 
 from cofactor.kernels.cpu import ials
 from cofactor.kernels.cpu.ials_cg import solve_cg
+from cofactor.kernels.reference.ials_cg import RowSystems
 
 N_USERS, N_ITEMS, FACTORS, ALPHA = 41, 29, 8, 0.2
 
@@ -131,17 +132,9 @@ def test_conjugate_gradient_is_exact_after_one_step_more_than_interactions():
     for steps in (2, 3, 9):
         x = np.empty((1, 16), np.float32)
         ridge = np.full(1, 0.3, np.float32)
-        solve_cg(
-            indptr,
-            indices,
-            np.array([1, 2], np.float32),
-            fixed,
-            diagonal,
-            ridge,
-            np.arange(1),
-            x,
-            steps,
-        )
+        weights = np.array([1, 2], np.float32)
+        systems = RowSystems(indptr, indices, weights, fixed, diagonal, ridge)
+        solve_cg(systems, np.arange(1), x, steps)
         results.append(x)
     # From zero the first direction already lies in the span of the two rows, so here two steps are
     # enough.
@@ -154,7 +147,7 @@ def test_tolerance_ends_conjugate_gradient_early_and_near_the_solution():
     dense = rng.random((31, 19)) < 0.5
     indptr, indices, values = csr(dense, rng.uniform(0.5, 3, dense.shape).astype(np.float32))
     fixed = rng.standard_normal((19, 12)).astype(np.float32)
-    problem = (
+    systems = RowSystems(
         indptr,
         indices,
         values,
@@ -165,7 +158,7 @@ def test_tolerance_ends_conjugate_gradient_early_and_near_the_solution():
     found = []
     for steps, tolerance in ((60, 0.0), (60, 1e-3), (60, 0.3), (1, 0.0)):
         x = np.empty((31, 12), np.float32)
-        assert solve_cg(*problem, np.arange(31), x, steps, tolerance) == -1
+        assert solve_cg(systems, np.arange(31), x, steps, tolerance) == -1
         found.append(x)
     error = [float(np.abs(x - found[0]).max()) for x in found[1:]]
     assert 1e-7 < error[0] < 0.01 < error[1] < error[2]

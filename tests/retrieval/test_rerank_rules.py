@@ -12,6 +12,16 @@ WRITTEN = [
     ("mmr=0.7 by genres", Rerank(mmr=0.7, by="genres")),
     ("dpp=0.5 by `main author`", Rerank(dpp=0.5, by="main author")),
     ("calibrate=0.4 by genres", Rerank(calibrate=0.4, by="genres")),
+    ("mmr=0.123456789 by `liked by`", Rerank(mmr=0.123456789, by="liked by")),
+    (
+        "fresh=0.1 by `half-life 3` half-life 0.5d",
+        Rerank(fresh=Freshness(weight=0.1, column="half-life 3", half_life=0.5)),
+    ),
+    ("cap=2 by `a by b`", Rerank(caps={"a by b": 2})),
+    (
+        "boost=1234567.5 if `by` > 1234567.5",
+        Rerank(boosts={"`by` > 1234567.5": 1234567.5}),
+    ),
     ("cap=2 by author; cap=3 by genres", Rerank(caps={"author": 2, "genres": 3})),
     ("pin=B7; pin=A 1 at 4", Rerank(pins={1: "B7", 4: "A 1"})),
     ("boost=0.3 if year >= 2000", Rerank(boosts={"year >= 2000": 0.3})),

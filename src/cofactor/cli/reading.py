@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any
 
@@ -33,6 +34,13 @@ Delimiter = Annotated[
     str | None,
     typer.Option(
         metavar="TEXT", help=("Delimiter of fields: ';', tab, '::' ...; detected by default.")
+    ),
+]
+Kinds = Annotated[
+    str | None,
+    typer.Option(
+        metavar="KIND=WEIGHT,...",
+        help="Weights of the kinds of events: view=1,purchase=5; others are left out.",
     ),
 ]
 Encoding = Annotated[
@@ -78,13 +86,7 @@ class EventReading:
         str | None,
         typer.Option(metavar="FILE", help=("The file that lists skipped rows, as JSON lines.")),
     ] = None
-    kinds: Annotated[
-        str | None,
-        typer.Option(
-            metavar="KIND=WEIGHT,...",
-            help="Weights of the kinds of events: view=1,purchase=5; others are left out.",
-        ),
-    ] = None
+    kinds: Kinds = None
     time_format: TimeFormat = None
     time_unit: TimeUnit = None
     decimal: Decimal = None
@@ -98,11 +100,7 @@ class EventReading:
     def reading(self) -> Reading:
         """Return what the runs take."""
         given = vars(self)
-        more = {name: given[name] for name in _MORE if given.get(name) is not None}
-        if "kinds" in more:
-            more["kinds"] = _weights(more["kinds"])
-        if more.get("delimiter") in ("tab", "\\t"):
-            more["delimiter"] = "\t"
+        more = how_written(given, _MORE)
         return Reading(
             columns=roles(self.columns),
             items=given.get("items"),
@@ -138,6 +136,16 @@ _MORE = (
     "header",
     "quote",
 )
+
+
+def how_written(given: Mapping[str, Any], names: Iterable[str]) -> dict[str, Any]:
+    """Return those of the options that were given, as `cofactor.read` takes them."""
+    more = {name: given[name] for name in names if given.get(name) is not None}
+    if "kinds" in more:
+        more["kinds"] = _weights(more["kinds"])
+    if more.get("delimiter") in ("tab", "\\t"):
+        more["delimiter"] = "\t"
+    return more
 
 
 def roles(words: str | None) -> dict[str, Any] | None:

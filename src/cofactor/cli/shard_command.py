@@ -1,7 +1,8 @@
 """Turn sources that are larger than memory into a folder that the other commands take as a source.
 
 Ids are numbered, pairs sorted and repeats merged as when a source is read into memory, and with the
-same fingerprint. Needs the extra "big" (DuckDB)."""
+same fingerprint. The same command continues a run that was interrupted, if the sources are files.
+Needs the extra "big" (DuckDB)."""
 
 from __future__ import annotations
 
@@ -12,10 +13,23 @@ import typer
 
 from cofactor.cli import options as opt
 from cofactor.cli.output import Output
-from cofactor.cli.reading import roles
+from cofactor.cli.reading import (
+    Decimal,
+    Delimiter,
+    Encoding,
+    Header,
+    Kinds,
+    Quote,
+    TimeFormat,
+    TimeUnit,
+    how_written,
+    roles,
+)
 
 if TYPE_CHECKING:
+    from cofactor.base.progress import Progress
     from cofactor.data.interactions import Interactions
+    from cofactor.data.readers.columns import Options
 
 
 @dataclass(frozen=True)
@@ -26,6 +40,23 @@ class Reads:
     items: opt.Items = None
     repeats: opt.Repeats = "last"
     on_bad: opt.OnBad = "error"
+    kinds: Kinds = None
+    time_format: TimeFormat = None
+    time_unit: TimeUnit = None
+    decimal: Decimal = None
+    delimiter: Delimiter = None
+    encoding: Encoding = None
+    header: Header = None
+    quote: Quote = None
+
+    def options(self, progress: Progress) -> Options:
+        """Return how sources are read."""
+        from cofactor.data.readers.columns import Options
+
+        given = vars(self)
+        more = how_written(given, set(given) - {"columns", "items", "repeats", "on_bad"})
+        own = {**(roles(self.columns) or {}), **more}
+        return Options(**own, on_bad=self.on_bad, progress=progress)
 
 
 def command(
@@ -43,19 +74,17 @@ def command(
     memory: Annotated[str, typer.Option(metavar="2GB", help="Memory limit: 700MB, 2GB.")] = "2GB",
 ) -> None:
     """Shard."""
-    from cofactor.data.readers.columns import Options
     from cofactor.data.readers.sharded import shard
 
     output = show.output()
     limit = opt.n_bytes(memory, "memory")
     assert limit is not None
-    options = Options(**(roles(reads.columns) or {}), on_bad=reads.on_bad, progress=output.progress)
     made = shard(
         list(sources),
         out,
         memory=limit,
         repeats=reads.repeats,
-        options=options,
+        options=reads.options(output.progress),
         items=reads.items,
         run=compute.run(output),
     )

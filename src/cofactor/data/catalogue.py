@@ -176,7 +176,11 @@ def _empty(n_rows: int) -> pa.Table:
 
 
 def _title_column(table: pa.Table) -> str | None:
-    by_fold = {re.sub(r"[\W_]+", "", n.casefold()): n for n in reversed(table.column_names)}
+    # Of "meta.title" and "movie_title:token_seq" a part says it.
+    parts = {re.sub(r"^.*\.|:.*$", "", name): name for name in reversed(table.column_names)}
+    parts = {part: name for part, name in parts.items() if "title" in part.lower()}
+    whole = {name: name for name in reversed(table.column_names)}
+    by_fold = {_bare(part): name for part, name in {**parts, **whole}.items()}
     found = next((by_fold[name] for name in TITLE_NAMES if name in by_fold), None)
     described = by_fold.get(_DESCRIPTION)
     if found is not None or described is None:
@@ -186,6 +190,10 @@ def _title_column(table: pa.Table) -> str | None:
         return None
     longest = pc.max(pc.utf8_length(column)).as_py()
     return described if longest is not None and longest <= _LONGEST_TITLE else None
+
+
+def _bare(name: str) -> str:
+    return re.sub(r"[\W_]+", "", name.casefold())
 
 
 def folded(text: str) -> str:

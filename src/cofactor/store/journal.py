@@ -15,10 +15,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from cofactor.base.locks import lock
 from cofactor.store.database import Database
 from cofactor.store.exceptions import StoreError
 from cofactor.store.impressions import is_impression_line
-from cofactor.store.locks import lock
 from cofactor.store.sqlite import SqliteDatabase
 
 if TYPE_CHECKING:

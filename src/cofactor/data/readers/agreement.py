@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -18,13 +19,28 @@ class Agreement:
 
     One part alone may look clear and be wrong: ``1.000`` is a thousand beside a later part's
     ``4,5``, and ``1.0`` a version beside ``1.1``.
+
+    Parameters
+    ----------
+    plain_values, commas, folded, fractions
+        `facts` of the parts before the first one that is added.
     """
 
-    def __init__(self) -> None:
-        self.plain_values = False
-        self.commas = False
-        self.folded: set[str] = set()
-        self.fractions: dict[str, str] = {}
+    def __init__(
+        self,
+        plain_values: bool = False,
+        commas: bool = False,
+        folded: Iterable[str] = (),
+        fractions: Mapping[str, str] | None = None,
+    ) -> None:
+        self.plain_values = plain_values
+        self.commas = commas
+        self.folded = set(folded)
+        self.fractions = dict(fractions or {})
+
+    def facts(self) -> dict[str, Any]:
+        """Return what is known of the parts so far, as JSON."""
+        return {**vars(self), "folded": sorted(self.folded)}
 
     def add(self, part: Events, *, decimal: str | None = None) -> None:
         """Compare a part with those before it.
@@ -59,9 +75,9 @@ class Agreement:
             self.folded.add(side)
         elif not pa.types.is_integer(_plain_type(column)) and side not in self.fractions:
             words = column.unify_dictionaries().chunk(0).dictionary if _coded(column) else column
-            hits = words.filter(pc.match_substring_regex(words.cast(pa.string()), FRACTION))
-            if len(hits):
-                self.fractions[side] = hits[0].as_py()
+            fraction = _fraction_among(words)
+            if fraction is not None:
+                self.fractions[side] = fraction
         if side in self.folded and side in self.fractions:
             raise DataError(
                 f"ids of {side} such as {self.fractions[side]!r} are texts, but in other parts all"
@@ -80,6 +96,18 @@ def some_have_commas(parts: Sequence[Events]) -> bool:
     """Return whether decimal commas were found in some of the parts and not in all with values."""
     found = {has_commas(part) for part in parts if part.values is not None}
     return len(found) > 1
+
+
+def _fraction_among(words: pa.Array | pa.ChunkedArray) -> str | None:
+    """The first id that is written like 1.1."""
+    for chunk in words.cast(pa.string()).chunks if isinstance(words, pa.ChunkedArray) else [words]:
+        text = chunk.buffers()[2]
+        # Most have no point at all, which is seen at once.
+        if text is not None and b"." in text.to_pybytes():
+            hits = chunk.filter(pc.match_substring_regex(chunk.cast(pa.string()), FRACTION))
+            if len(hits):
+                return str(hits[0].as_py())
+    return None
 
 
 def _coded(column: pa.ChunkedArray) -> bool:

@@ -10,6 +10,7 @@ import pyarrow as pa
 from pyarrow import csv as pacsv
 
 from cofactor.base.errors import DataError
+from cofactor.data.readers.raw import NoRowsError
 from cofactor.data.readers.sniff import WHITESPACE, Dialect
 from cofactor.data.readers.source_files import SMALL
 
@@ -77,6 +78,8 @@ def parsed(
 
 
 def _typed_error(text: str, dialect: Dialect, source: str) -> DataError:
+    if "Empty CSV" in text:
+        return NoRowsError("the file has a header but no rows.", source=source)
     if "conversion error" not in text:
         return DataError(
             f"the text can't be split into rows ({text}); check its quotes, or give quote=False.",

@@ -112,7 +112,7 @@ def _of_numbers(
             faults.append(("a time that is no date as the others are (yyyymmdd ...)", odd))
         return dates, odd
     dated = unit is None and is_dated(raw.columns.get("time", ""))
-    if dated and bare.are_julian_days(times):
+    if unit is None and bare.are_julian_days(times):
         raise DataError(
             f"{name} holds Julian days, such as {times.max()}; write them as dates, say"
             " time_unit='s' if they are seconds, or leave times out with time=False.",

@@ -2,37 +2,59 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import pyarrow as pa
 
+from cofactor.base.errors import DataError
 from cofactor.data.events import Events
 from cofactor.data.readers import parquet
 from cofactor.data.readers.agreement import Agreement
 from cofactor.data.readers.assemble import assemble
 from cofactor.data.readers.blocks import is_blocks
 from cofactor.data.readers.columns import Options, find_roles
-from cofactor.data.readers.delimited import read_delimited, roles_of
+from cofactor.data.readers.delimited import NOT_UTF8, read_delimited, roles_of
 from cofactor.data.readers.frames import raw_of_table
 from cofactor.data.readers.json_text import is_json
 from cofactor.data.readers.known_ids import Coder
-from cofactor.data.readers.lines import line_blocks, record_end
+from cofactor.data.readers.lines import NotUtf8, line_blocks, record_end
 from cofactor.data.readers.partitions import partition_of, with_partition
 from cofactor.data.readers.raw import NoRowsError, Raw
-from cofactor.data.readers.sniff import dialect_of
+from cofactor.data.readers.sniff import Dialect, dialect_of
 from cofactor.data.readers.source_files import HeldFile, SourceFile, is_zip
+from cofactor.data.readers.text_encoding import LATIN
 
 TEXT_BLOCK = 1 << 25  # bytes of text that are read at once
 MANY = 1_000_000  # rows from which on kernels pay
 
 
+class Chunk(NamedTuple):
+    """A part of a source.
+
+    Parameters
+    ----------
+    events
+        What is in it, of which something is left.
+    done
+        What has been read so far, as JSON: `chunks` continues behind it.
+    """
+
+    events: Events
+    done: dict[str, Any]
+
+
 def chunks(
-    source: Any, options: Options, rows: int, whole: Callable[[Any], Events]
-) -> Iterator[Events]:
+    source: Any,
+    options: Options,
+    rows: int,
+    whole: Callable[[Any], Events],
+    done: Mapping[str, Any] | None = None,
+    agreement: Agreement | None = None,
+) -> Iterator[Chunk]:
     """Yield the events of a source in their order, a part at a time.
 
     Parameters
@@ -46,75 +68,129 @@ def chunks(
         About how many events a chunk has.
     whole
         Reads a source that doesn't come in chunks.
+    done
+        Of the chunk after which to continue, which came with the same ``options`` and ``rows``;
+        None from the beginning.
+    agreement
+        What other sources before it were read as, which it must not contradict.
+
+    Raises
+    ------
+    DataError
+        If it contradicts them, or is damaged; where there are no rows nothing comes.
     """
+    done = done if done is not None else {}
+    agreement = agreement if agreement is not None else Agreement()
     path = Path(source).expanduser() if isinstance(source, (str, Path)) else None
     if path is None or not path.is_file() or is_zip(path):
-        yield from _parts(whole(source), rows)
+        yield from _parts(whole(source), options, rows, agreement, **done)
         return
     entry = SourceFile(path)
     if entry.suffix in (".parquet", ".pq") or entry.head(4) == b"PAR1":
-        yield from _of_parquet(entry, options, rows)
+        if parquet.has_plain_columns(entry):
+            yield from _of_parquet(entry, options, rows, agreement, **done)
+            return
+    elif not _is_read_whole(entry, options):
+        yield from _of_text(entry, options, agreement, **done)
         return
+    yield from _parts(whole(source), options, rows, agreement, **done)
+
+
+def _is_read_whole(entry: SourceFile, options: Options) -> bool:
     json = entry.suffix in (".json", ".jsonl", ".ndjson") or is_json(entry.head(4096))
-    if json or is_blocks(entry.head(4096)) or dialect_of(entry, options).ragged:
-        yield from _parts(whole(source), rows)
-    else:
-        yield from _of_text(entry, options)
+    return json or is_blocks(entry.head(4096)) or dialect_of(entry, options).ragged
 
 
-def _parts(events: Events, rows: int) -> Iterator[Events]:
-    for start in range(0, len(events), rows):
-        span = slice(start, start + rows)
-        yield replace(
+def _parts(
+    events: Events, options: Options, rows: int, agreement: Agreement, start: int = 0
+) -> Iterator[Chunk]:
+    agreement.add(events, decimal=options.decimal)
+    for first in range(start, len(events), rows):
+        span = slice(first, first + rows)
+        part = replace(
             events,
-            users=events.users.slice(start, rows),
-            items=events.items.slice(start, rows),
+            users=events.users.slice(first, rows),
+            items=events.items.slice(first, rows),
             values=None if events.values is None else events.values[span],
             times=None if events.times is None else events.times[span],
-            kinds=None if events.kinds is None else events.kinds.slice(start, rows),
+            kinds=None if events.kinds is None else events.kinds.slice(first, rows),
         )
+        yield Chunk(part, {"start": first + rows})
 
 
-def _of_parquet(entry: SourceFile, options: Options, rows: int) -> Iterator[Events]:
+def _of_parquet(
+    entry: SourceFile, options: Options, rows: int, agreement: Agreement, start: int = 0
+) -> Iterator[Chunk]:
     file = parquet.opened_for_parts(entry)
     names, partition = file.schema_arrow.names, partition_of(entry)
     roles = find_roles(names, options, entry.shown, partition=partition)
-    done = 0
     with file:
-        if file.metadata.num_rows == 0:
-            raise NoRowsError("the file has columns but no rows.", source=entry.shown)
+        taken = [name for name in roles.values() if name in names]
+        value = roles.get("value")
+        # Numbers are written in neither way.
+        plain = value in names and pa.types.is_primitive(file.schema_arrow.field(value).type)
         coder = Coder(rows) if file.metadata.num_rows >= MANY else None
-        for batch in file.iter_batches(rows, columns=[n for n in roles.values() if n in names]):
+        for batch in parquet.batches(file, entry, rows, taken, start):
             columns = dict(zip(batch.schema.names, batch.columns, strict=True))
             if coder is not None:
                 ids = columns.keys() & {roles["user"], roles["item"]}
                 columns |= {n: coder.coded(columns[n]) for n in ids}
-            raw = raw_of_table(
-                with_partition(pa.table(columns), partition), roles, options, entry.shown
-            )
-            yield from _assembled(raw, options, done)
-            done += batch.num_rows
+            table = with_partition(pa.table(columns), partition)
+            raw = raw_of_table(table, roles, options, entry.shown)
+            before, start = start, start + batch.num_rows
+            for events in _assembled(raw, options, before):
+                agreement.add(events, decimal="." if plain else options.decimal)
+                yield Chunk(events, {"start": start})
 
 
-def _of_text(entry: SourceFile, options: Options) -> Iterator[Events]:
+def _of_text(
+    entry: SourceFile,
+    options: Options,
+    agreement: Agreement,
+    blocks: int = 0,
+    encoding: str | None = None,
+) -> Iterator[Chunk]:
+    """The chunks of a delimited file: as UTF-8, and where it turns out to be none, Latin-1."""
     dialect = dialect_of(entry, options)
+    if encoding is not None:
+        dialect = replace(dialect, encoding=encoding)
+    done, only_ascii = blocks, True
+
+    def read_blocks() -> Iterator[bytes]:
+        nonlocal only_ascii
+        for block in line_blocks(entry, dialect, TEXT_BLOCK):
+            only_ascii &= block.isascii()
+            yield block
+
+    try:
+        for events, done in _of_blocks(read_blocks(), entry, dialect, options, agreement, blocks):
+            noted = events if encoding is None else events.noted(NOT_UTF8)
+            yield Chunk(noted, {"blocks": done, "encoding": encoding})
+    except NotUtf8 as stop:
+        other = {"utf-8": LATIN[0], LATIN[0]: LATIN[1]}.get(dialect.encoding)
+        if options.encoding is not None or other is None or not only_ascii:
+            raise DataError(
+                f"the file isn't all {options.encoding or dialect.encoding}: {stop}; say what it"
+                " is with encoding= (--encoding).",
+                source=entry.shown,
+            ) from None
+        # What has been read is the same in both.
+        yield from _of_text(entry, options, agreement, done, other)
+
+
+def _of_blocks(
+    file_blocks: Iterator[bytes],
+    entry: SourceFile,
+    dialect: Dialect,
+    options: Options,
+    agreement: Agreement,
+    first: int,
+) -> Iterator[tuple[Events, int]]:
+    """The events of each block from the ``first`` on, and how many blocks have been read."""
     roles = roles_of(entry, dialect, options)
-    # Found once, for the whole file: a chunk alone might look otherwise.
-    fixed = replace(
-        options,
-        delimiter=dialect.delimiter,
-        header=dialect.headed,
-        encoding="utf-8",
-        quote=dialect.quoted,
-        escape=dialect.escape,
-        user=roles["user"],
-        item=roles["item"],
-        value=roles.get("value", False),
-        time=roles.get("time", False),
-    )
+    fixed = _fixed(options, dialect, roles)
     header, lines, above = b"", 0, dialect.above
-    agreement = Agreement()
-    for block in line_blocks(entry, dialect, TEXT_BLOCK):
+    for number, block in enumerate(file_blocks):
         while above and block:
             # What stands above the header.
             block = block[block.index(b"\n") + 1 :] if b"\n" in block else b""
@@ -128,14 +204,32 @@ def _of_text(entry: SourceFile, options: Options) -> Iterator[Events]:
             part = header + block
         if dialect.headed and part == header:
             continue
-        raw = read_delimited(HeldFile(entry.path, content=part), fixed)
-        # The header that is put before a later part is no line of the file there.
-        for events in _assembled(raw, fixed, max(0, lines - header.count(b"\n"))):
-            agreement.add(events, decimal=fixed.decimal)
-            yield events
+        before, lines = lines, lines + block.count(b"\n")
+        if number < first:
+            continue
         if agreement.commas:
             fixed = replace(fixed, decimal=",")
-        lines += block.count(b"\n")
+        raw = read_delimited(HeldFile(entry.path, content=part), fixed)
+        # The header that is put before a later part is no line of the file there.
+        for events in _assembled(raw, fixed, max(0, before - header.count(b"\n"))):
+            agreement.add(events, decimal=fixed.decimal)
+            yield events, number + 1
+
+
+def _fixed(options: Options, dialect: Dialect, roles: Mapping[str, str]) -> Options:
+    """How a text is written, found once for the whole file: a chunk alone might look otherwise."""
+    return replace(
+        options,
+        delimiter=dialect.delimiter,
+        header=dialect.headed,
+        encoding="utf-8",
+        quote=dialect.quoted,
+        escape=dialect.escape,
+        user=roles["user"],
+        item=roles["item"],
+        value=roles.get("value", False),
+        time=roles.get("time", False),
+    )
 
 
 def _assembled(raw: Raw, options: Options, before: int) -> Iterator[Events]:

@@ -9,8 +9,10 @@ import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
+from itertools import takewhile
 from typing import Any
 
+from cofactor.base import checks
 from cofactor.base.errors import ArgumentError, DataError
 from cofactor.base.names import nearest, unknown_name
 from cofactor.base.progress import SILENT, Progress
@@ -71,6 +73,11 @@ class Options:
     rejects: Rejects | None = field(default=None, repr=False, compare=False)
     progress: Progress = field(default=SILENT, repr=False, compare=False)
 
+    def __post_init__(self) -> None:
+        checks.choice(self.on_bad, "on_bad", ("error", "skip"))
+        if self.decimal is not None:
+            checks.choice(self.decimal, "decimal", (",", "."))
+
 
 # What logs keep the fields of any event in.
 _CONTAINER = re.compile(
@@ -80,7 +87,7 @@ _CONTAINER = re.compile(
 )
 
 
-_MEASURE = re.compile(r"^-\d+\.\d*[1-9]$")
+_MEASURE = re.compile(r"^-\d+\.\d*[1-9]$|^0?\.\d{3,}$")
 # Types that Avro and DynamoDB write around a value: {"user": {"string": "u1"}}.
 _UNION = re.compile(r"\.(?:string|int|long|float|double|S|N)$")
 
@@ -195,7 +202,7 @@ def has_role(role: str, names: Sequence[str]) -> bool:
 
 def _by_name(names: Sequence[str], free: Sequence[str], taken: set[str]) -> dict[str, str]:
     by_fold: dict[str, str] = {}
-    table = _common(names)
+    table = common_prefix(names)
     for name in names:
         if name not in taken:
             by_fold.setdefault(folded(name.removeprefix(table)), name)
@@ -216,10 +223,11 @@ def _by_name(names: Sequence[str], free: Sequence[str], taken: set[str]) -> dict
     return roles
 
 
-def _common(names: Sequence[str]) -> str:
-    """What stands before all names: ``ratings.`` of ``ratings.user``, ``ratings.item``."""
-    table = "".join(names[0].partition(".")[:2]) if names else ""
-    return table if table.endswith(".") and all(n.startswith(table) for n in names) else ""
+def common_prefix(names: Sequence[str]) -> str:
+    """Return what stands before all names: ``ratings.`` of ``ratings.user``, ``ratings.item``."""
+    pairs = zip(min(names, default=""), max(names, default=""), strict=False)
+    shared = "".join(a for a, _ in takewhile(lambda pair: pair[0] == pair[1], pairs))
+    return shared[: max(shared.rfind("."), shared.rfind(":")) + 1] if len(names) > 1 else ""
 
 
 def _event(names: Sequence[str], taken: set[str]) -> str | None:

@@ -29,18 +29,14 @@ from cofactor.data.readers.lines import (
     record_end,
 )
 from cofactor.data.readers.list_cells import explode_lists
+from cofactor.data.readers.name_words import is_dated
 from cofactor.data.readers.open_quotes import refuse_swallowed
 from cofactor.data.readers.partitions import Partition, partition_of, with_partition
 from cofactor.data.readers.plain_numbers import LARGE, Columns, read_plain
-from cofactor.data.readers.positions import counting
+from cofactor.data.readers.positions import are_clocks, counting, dated
 from cofactor.data.readers.raw import NoRowsError, Raw
-from cofactor.data.readers.sniff import (
-    DELIMITERS,
-    SPOKEN,
-    Dialect,
-    dialect_of,
-    unpadded,
-)
+from cofactor.data.readers.repeated_headers import without_headers
+from cofactor.data.readers.sniff import DELIMITERS, SPOKEN, Dialect, dialect_of, unpadded
 from cofactor.data.readers.source_files import SourceFile, ahead
 from cofactor.data.readers.text_encoding import LATIN, latin, one_line_end
 from cofactor.data.readers.values import Odd, are_pointed, numbers, numbers_and_odd
@@ -66,14 +62,22 @@ def read_delimited(entry: SourceFile, options: Options, dialect: Dialect | None 
                 f"the file isn't {options.encoding}: {stop}.", source=entry.shown
             ) from None
         raw = explode_lists(_read_latin(entry, options, dialect, roles))
-        raw.notes.append("not UTF-8, so read as Latin-1; give encoding= if it is another")
+        raw.notes.append(NOT_UTF8)
         return raw
+
+
+NOT_UTF8 = "not UTF-8, so read as Latin-1; give encoding= if it is another"
 
 
 def roles_of(entry: SourceFile, dialect: Dialect, options: Options) -> dict[str, str]:
     """Return the column of each role of a delimited file."""
-    beside = partition_of(entry)
-    return find_roles(dialect.names, options, entry.shown, columns=dialect.cells, partition=beside)
+    beside, cells = partition_of(entry), dialect.cells
+    roles = find_roles(dialect.names, options, entry.shown, columns=cells, partition=beside)
+    if options.time is None and are_clocks(dialect.sample.get(roles.get("time", ""), ())):
+        # The time of day stands beside the date.
+        rest = (n for n, some in dialect.sample.items() if is_dated(n) and dated(some))
+        roles["time"] = next((n for n in rest if n not in roles.values()), roles["time"])
+    return roles
 
 
 def _read_latin(
@@ -118,6 +122,8 @@ def read_text_table(
     kept = _Kept(dialect, {})
     whole = one_line_end(block, quoted=dialect.quoted)
     block = kept.body(whole)
+    if dialect.headed:
+        block = without_headers(block, whole[: len(whole) - len(block)], dialect)
     if dialect.padded:
         block = unpadded(block.decode(), dialect.delimiter).encode()
     above = whole.count(b"\n") - block.count(b"\n")

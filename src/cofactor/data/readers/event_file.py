@@ -1,8 +1,8 @@
-"""All events of a source in one file on disk: chunk after chunk as they come, then by shard."""
+"""All events of a source on disk: chunk after chunk as they come, then by shard."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,28 +13,24 @@ from cofactor.data import sorting
 KINDS = {"users": np.int32, "items": np.int32, "values": np.float32, "times": np.int64}
 
 
-class EventFile:
-    """The columns of each chunk, and later, in the same place on disk, its events dealt out.
-
-    An event takes as many int32 as its columns have, and one more for its position in the chunk,
-    which is only there once events are dealt out: a page of the file that was written just before
-    costs the system less than a new one.
+class _Numbers:
+    """A file of int32 that is read and written at any place.
 
     Parameters
     ----------
     path
-        Of the file, which is made.
+        The file.
     names
         The columns, of `KINDS`; the same for all chunks.
+    starts
+        Where each chunk begins that is there already, in events, and where the last one ends.
     """
 
-    def __init__(self, path: Path, names: set[str]) -> None:
-        self.path, self.file = path, path.open("w+b")
+    def __init__(self, path: Path, names: Collection[str], starts: Sequence[int] = (0,)) -> None:
+        self.path, self.file = path, path.open("r+b" if starts[-1] else "w+b")
         self.names = [name for name in KINDS if name in names]
-        self.width = 1 + sum(np.dtype(KINDS[name]).itemsize // 4 for name in self.names)
-        self.starts = [0]  # of each chunk, in events
-        self.ends: list[np.ndarray] = []  # of each shard's events in each chunk
-        self.room: list[np.ndarray] = []  # for dealing out: new pages cost the system time
+        self.width = sum(np.dtype(KINDS[name]).itemsize // 4 for name in self.names)
+        self.starts = list(starts)
 
     def __len__(self) -> int:
         return len(self.starts) - 1
@@ -45,9 +41,21 @@ class EventFile:
         return self.starts[-1]
 
     def close(self) -> None:
-        """Remove the file."""
+        """Close the file."""
         self.file.close()
-        self.path.unlink(missing_ok=True)
+
+    def _seek(self, event: int) -> None:
+        self.file.seek(4 * self.width * event)
+
+    def _write(self, array: np.ndarray) -> None:
+        self.file.write(array.reshape(-1).view(np.uint8).data)
+
+    def _read(self, array: np.ndarray) -> None:
+        self.file.readinto(array.reshape(-1).view(np.uint8).data)
+
+
+class EventFile(_Numbers):
+    """The columns of each chunk, one after the other."""
 
     def append(self, columns: Mapping[str, Any]) -> None:
         """Write the columns of the next chunk."""
@@ -66,15 +74,36 @@ class EventFile:
             self._read(array)
         return found
 
-    def deal_out(self, number: int, columns: Mapping[str, np.ndarray], cuts: np.ndarray) -> None:
-        """Write a chunk's events in the place of its columns, by shard of users.
+
+class DealtFile(_Numbers):
+    """The events of each chunk by shard of users, each with its position in the chunk behind its
+    columns.
+
+    Parameters
+    ----------
+    path, names, starts
+        As in `EventFile`; the chunks are those of such a file.
+    ends
+        int64 [n_chunks, n_shards + 1]: of each shard's events in each chunk, where they were dealt
+        out already; otherwise they are dealt out now.
+    """
+
+    def __init__(
+        self, path: Path, names: Collection[str], starts: Sequence[int], ends: Any = None
+    ) -> None:
+        super().__init__(path, names, (0,) if ends is None else starts)
+        self.starts = list(starts)
+        self.width += 1
+        self.ends = [] if ends is None else list(ends)
+        self.room: list[np.ndarray] = []  # for dealing out: new pages cost the system time
+
+    def deal_out(self, columns: Mapping[str, np.ndarray], cuts: np.ndarray) -> None:
+        """Write the next chunk's events by shard of users.
 
         Parameters
         ----------
-        number
-            Of the chunk; all before it were dealt out.
         columns
-            Those of the chunk, with rows instead of codes.
+            Those of the chunk, with rows instead of places.
         cuts
             int64 [n_shards + 1]: where each shard's users begin.
         """
@@ -90,7 +119,7 @@ class EventFile:
             events[:, place : place + parts.shape[1]] = parts
             place += parts.shape[1]
         ends = sorting.deal(events, cuts, dealt, self.n_events >= sorting.LARGE)
-        self._seek(self.starts[number])
+        self._seek(self.starts[len(self.ends)])
         self._write(dealt)
         self.ends.append(ends)
 
@@ -115,12 +144,3 @@ class EventFile:
             found[name] = column.reshape(-1).view(KINDS[name])
             place += width
         return found
-
-    def _seek(self, event: int) -> None:
-        self.file.seek(4 * self.width * event)
-
-    def _write(self, array: np.ndarray) -> None:
-        self.file.write(array.reshape(-1).view(np.uint8).data)
-
-    def _read(self, array: np.ndarray) -> None:
-        self.file.readinto(array.reshape(-1).view(np.uint8).data)

@@ -41,7 +41,11 @@ class FileReaders(NamedTuple):
     kind: Callable[[SourceFile, Options], tuple[str, tuple[str, ...]]]
 
 
-_PAPERS = ("readme", "licen", "licence", "license", "notice", "citation", "changelog")
+_PAPERS = (
+    *("readme", "licen", "licence", "license", "notice", "citation", "changelog"),
+    # What the Hugging Face library writes beside a table.
+    *("dataset_info.json", "state.json"),
+)
 _PARTS = tuple(map(re.compile, ("train", r"valid|\b(val|dev)\b", "test")))
 _NO_DATA = (".pdf", ".html", ".htm", ".md", ".png", ".jpg", ".py", ".sh", ".ipynb", ".doc", ".docx")
 
@@ -65,7 +69,7 @@ def read_parts(
     DataError
         If one has no values or no times where the others have them.
     """
-    entries, copies = _without_copies(entries)
+    entries, copies = without_copies(entries)
     entries, parts, empty = _read_all(entries, options, readers)
     if options.decimal is None and some_have_commas(parts):
         # Where one file has 4,5, the 1.000 of another is a thousand.
@@ -103,9 +107,9 @@ def _read_all(
     return [entries[n] for n in parts], list(parts.values()), notes
 
 
-def _without_copies(entries: Sequence[SourceFile]) -> tuple[list[SourceFile], list[str]]:
-    """The files without those that are another's copy, such as a second download's ``a (1).csv``,
-    and notes on them.
+def without_copies(entries: Sequence[SourceFile]) -> tuple[list[SourceFile], list[str]]:
+    """Return the files without those that are another's copy, such as a second download's
+    ``a (1).csv``, and notes on them.
     """
     first: dict[bytes, SourceFile] = {}
     sizes = Counter(entry.packed_bytes for entry in entries)
@@ -175,18 +179,15 @@ def _of_entries(
     found = [_kind(entry, options, readers) for entry in entries]
     empty = [entry for entry, (kind, _) in zip(entries, found, strict=True) if kind == "empty"]
     if empty and len(empty) < len(entries):
-        names = ", ".join(entry.name for entry in empty)
         entries = [entry for entry in entries if entry not in empty]
         events = _of_entries(entries, options, readers, source)
-        return events.noted(f"left out {names}: nothing in it")
-    kinds = [kind for kind, _ in found]
-    tables = [entry for entry, kind in zip(entries, kinds, strict=True) if kind == "events"]
-    items, users = (
-        [entry for entry, kind in zip(entries, kinds, strict=True) if kind == which]
-        for which in ("items", "users")
+        return events.noted(_left_out(empty))
+    if _is_one_table(found):
+        return read_parts(entries, options, readers, source)
+    tables, items, users = (
+        [entry for entry, (kind, _) in zip(entries, found, strict=True) if kind == which]
+        for which in ("events", "items", "users")
     )
-    if tables and len(tables) == len(entries) and len({names for _, names in found}) == 1:
-        return read_parts(tables, options, readers, source)
     known = len(tables) + len(items) + len(users) == len(entries)
     if known and len(tables) == 1 and len(items) < 2 and len(users) < 2:
         events = readers.events(tables[0], options)
@@ -204,6 +205,31 @@ def _of_entries(
         " with member=.",
         source=source,
     )
+
+
+def parts_of_one_table(
+    place: Source, options: Options, readers: FileReaders
+) -> tuple[list[SourceFile], list[str]]:
+    """Return the files of a folder that are parts of one table, in their order, and notes on the
+    others, in which there is nothing; no file if they aren't.
+    """
+    found = {
+        entry: _kind(entry, options, readers)
+        for entry in sorted(data_files(place), key=_training_first)
+    }
+    empty = [entry for entry, (kind, _) in found.items() if kind == "empty"]
+    parts = [entry for entry in found if entry not in empty]
+    if not _is_one_table([found[entry] for entry in parts]):
+        return [], []
+    return parts, [_left_out(empty)] if empty else []
+
+
+def _left_out(empty: Sequence[SourceFile]) -> str:
+    return f"left out {', '.join(entry.name for entry in empty)}: nothing in it"
+
+
+def _is_one_table(found: Sequence[tuple[str, tuple[str, ...]]]) -> bool:
+    return {kind for kind, _ in found} == {"events"} and len({names for _, names in found}) == 1
 
 
 def _training_first(entry: SourceFile) -> int:

@@ -115,7 +115,7 @@ def whole_table(entry: SourceFile) -> pa.Table:
     if is_document(head, entry):
         return table_of_json(document(entry), entry.shown)
     _, literal = _sample(head, entry)
-    return table_of([row for _, row in _objects(entry, literal)])
+    return table_of([opened(row) for _, row in _objects(entry, literal)])
 
 
 def sampled_names(entry: SourceFile) -> list[str]:

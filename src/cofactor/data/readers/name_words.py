@@ -10,29 +10,40 @@ from collections.abc import Iterable
 
 _USER = """user users customer client kunde kunden benutzer nutzer utilisateur usuario cliente
     utente patron borrower member membership reader subscriber listener visitor buyer
-    shopper guest account profile adherent emprunteur abonne lecteur leser mitglied consumer contact
+    shopper guest account profile klant kund klienta musteri asiakas πελατης 用户 客户 会员 会員
+    顧客 고객 회원 العميل adherent emprunteur abonne lecteur leser mitglied consumer contact
     email mail"""
 _ITEM = """item items product produit produkt artikel article articulo prodotto produto sku asin
     isbn ean book livre buch bib biblio movie film song track video podcast game course
-    offer material goods"""
-_VALUE = (
-    "rating ratings quantity quantite menge anzahl cantidad qty quantita quantidade stars score"
-)
+    offer material goods articolo produktu urun tuote προιον 商品 상품 المنتج"""
+_VALUE = """rating ratings quantity quantite menge anzahl cantidad qty quantita quantidade stars
+    score qtd mnozstvi maara ποσοτητα 数量 수량 الكمية"""
 _ACT = """order purchase commande achat bestellung bestell kauf checkout loan borrow borrowed
     issue issued pret emprunt ausleihe transaction event invoice facture rechnung visit play
     played view viewed listen rated review reviewed created creation sale sold paid added
     pedido compra ordine acquisto server collector received sent updated added
-    listened clicked streamed"""
+    listened clicked streamed original ship close create bestel zamowienia"""
 _ID = """id ids no nr num number numero nummer nbr code key barcode uri ref reference referenz
-    identifiant identifier identificador codigo codice pseudo record hash uuid guid"""
+    identifiant identifier identificador codigo codice cod kodu 编号 番号 コード 번호 코드 pseudo
+    record hash uuid guid"""
 _TIME = "date datetime time timestamp ts datum uhrzeit zeit fecha data heure at on utc"
 _DATE = "date datum fecha data dato tarih dia jour giorno tag day дата 日期 日付 날짜"
-# What stands at the end of a compound word: Kundennr, Bestelldatum, Artikelnummer.
-_COMPOUND = re.compile(r"(?<=[^\W\d_]{4})(nr|nummer|datum)\b")
-_FILL = "de du d la le les des der the of per par per and my your"
+_FILL = "de du d la le les des der the of per par per and my your effective"
 
+
+def _plain(text: str) -> str:
+    """Text in lower case, without accents."""
+    parts = unicodedata.normalize("NFKD", text.casefold())
+    return "".join(c for c in parts if not unicodedata.combining(c))
+
+
+# What stands at the end of a compound word: Kundennr, Bestelldatum, Artikelnummer, 用户编号.
+_COMPOUND = re.compile(
+    rf"(?<=[^\W\d_]{{4}})(nr|nummer|datum)\b|(?<=\w)({_plain('编号|番号|コード|번호|코드')})\b"
+)
 USER, ITEM, VALUE, ACT, ID, TIME, DATE, FILL = (
-    frozenset(words.split()) for words in (_USER, _ITEM, _VALUE, _ACT, _ID, _TIME, _DATE, _FILL)
+    frozenset(_plain(words).split())
+    for words in (_USER, _ITEM, _VALUE, _ACT, _ID, _TIME, _DATE, _FILL)
 )
 # A number (``track no``) may count something else.
 _SURELY_ID = frozenset(("id", "sku", "code", "key", "uuid", "guid", "ean", "asin", "isbn"))
@@ -50,9 +61,7 @@ def words(name: str) -> list[str]:
     bare = re.sub(r"\(.*?\)|\[.*?\]", " ", name)
     bare = re.sub(r"#|№|\b[Nn][°º]", " no ", bare)
     bare = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", bare)
-    plain = unicodedata.normalize("NFKD", bare.casefold())
-    whole = "".join(c for c in plain if not unicodedata.combining(c))
-    return re.findall(r"[^\W_]+", _COMPOUND.sub(r" \1", whole.replace("_", " ")))
+    return re.findall(r"[^\W_]+", _COMPOUND.sub(r" \1\2", _plain(bare).replace("_", " ")))
 
 
 def role_of(name: str) -> str | None:

@@ -16,7 +16,12 @@ _CURE = "export it as csv, JSON or Parquet"
 _BEGINNINGS = tuple(
     (what, re.compile(sign, re.IGNORECASE), cure)
     for what, sign, cure in (
-        ("a dump of SQL", r"\s*(INSERT INTO|CREATE TABLE|DROP TABLE|-- \w+ dump)\b", _CURE),
+        (
+            "a dump of SQL",
+            r"\s*(INSERT INTO|CREATE TABLE|DROP TABLE|COPY .* FROM stdin|-- \w+ dump)\b",
+            _CURE,
+        ),
+        ("a pointer of Git LFS", r"version https://git-lfs", "fetch the file (git lfs pull)"),
         ("YAML", r"\s*- ['\"\w ]+:(\s|$)", _CURE),
         ("an ARFF file", r"\s*@relation\b", _CURE),
         (
@@ -70,6 +75,13 @@ _LINES = tuple(
         ),
         ("triples of a graph (RDF)", r"(<[^>]*>|_:\w+)\s+<[^>]*>\s+.*\.\s*$", _CURE),
         ("JSON behind a key", r"[^\s{}\[\]]+[\t ]+\{\s*\".*\}\s*$", "keep only the JSON in it"),
+        (
+            "a log of a program",
+            r"\[?\d{4}-\d\d-\d\d[T ]\d\d:\d\d.*\b(DEBUG|INFO|WARN|WARNING|ERROR|TRACE|FATAL)\b",
+            _CURE,
+        ),
+        ("SPMF's sequences", r"[\d ]+ -1( [\d ]+ -1)* -2\s*$", "write a row for each item"),
+        ("a list of an evaluation's candidates", r"\(\d+, ?\d+\)(\t\d+)+\s*$", "read its folder"),
         ("fastText's lines", r"__label__", _CURE),
         ("facts of a logic program", r"\w+\([^()]*\)\.\s*$", _CURE),
         (
@@ -83,7 +95,10 @@ _LINES = tuple(
 _RULES = frozenset(" \t|+,;:=-").union(map(chr, range(0x2500, 0x2580)))
 _PIECE = re.compile(r":-+:?|-+:|[-=\u2500\u2501\u2550]{2,}")
 _COMMENT = re.compile(r"[%#]+(\s|$)")
-_MARKUP = re.compile(r"^\s*<(!doctype|html|head|body|\?xml|table)\b", re.IGNORECASE)
+_MARKUP = re.compile(
+    r"^\s*<((!doctype|html|head|body|\?xml|table)\b|([a-z][\w-]*)(\s[^<>]*)?>(.*</\w|\s*$))",
+    re.IGNORECASE,
+)
 
 
 def refuse_no_table(lines: Sequence[str], source: str, *, split_at: str | None = None) -> None:

@@ -25,7 +25,18 @@ FEW = 500_000  # distinct ids of chunks below which it isn't asked whether they 
 
 
 class Numbering:
-    """Distinct ids of all chunks in DuckDB, and their rows."""
+    """Distinct ids of all chunks in DuckDB, and their rows.
+
+    Parameters
+    ----------
+    work
+        A folder, in which they are also written down as they come, so that another run can take
+        them over.
+    memory
+        Bytes to get along with.
+    threads
+        Of DuckDB.
+    """
 
     def __init__(self, work: Path, memory: int, threads: int) -> None:
         duckdb = extras.require("duckdb", purpose="sharding data larger than memory")
@@ -37,6 +48,7 @@ class Numbering:
         self.counts: dict[str, int] = {}
         self.known: dict[str, KnownIds] = {}
         self.memory = memory
+        self.logs = {side: work / f"{side}.ids" for side in ("users", "items")}
         for setting in (
             f"memory_limit='{memory // 3 >> 20}MiB'",
             f"threads={max(1, threads)}",
@@ -54,16 +66,7 @@ class Numbering:
 
     def add(self, side: str, ids: pa.Array) -> np.ndarray:
         """Add the distinct ids of a chunk; return the place of each among all that came, int32."""
-        kind = "BIGINT" if pa.types.is_integer(ids.type) else "VARCHAR"
-        if side not in self.kinds:
-            self._do(f"CREATE TABLE {side} (place BIGINT, id {kind})")
-            self.kinds[side], self.counts[side] = kind, 0
-        elif kind != self.kinds[side] == "BIGINT":
-            # One id that is no integer makes all of them text, which is the same digits.
-            self._do(f"ALTER TABLE {side} ALTER id TYPE VARCHAR")
-            self.kinds[side] = kind
-            self.known.pop(side, None)
-        ids = ids.cast(pa.int64() if self.kinds[side] == "BIGINT" else pa.string())
+        ids = self._typed_ids(side, ids)
         first = self.counts[side]
         if first + len(ids) >= 2**31:
             raise MemoryLimitError(
@@ -76,13 +79,39 @@ class Numbering:
                 self.known[side] = KnownIds(self.memory // 24)
             places, fresh = self.known[side].places_of(ids, first)
             new = ids.take(pa.array(fresh))
-        self.counts[side] += len(new)
         if len(new):
-            numbers = pa.array(np.arange(first, self.counts[side]))
-            self.connection.register("part", pa.table({"place": numbers, "id": new}))
-            self._do(f"INSERT INTO {side} SELECT place, id FROM part")
-            self.connection.unregister("part")
+            self._insert(side, new)
+            with self.logs[side].open("ab") as log, pa.ipc.new_stream(log, _schema(new)) as stream:
+                stream.write_batch(pa.record_batch([new], schema=_schema(new)))
         return places
+
+    def restore(self, side: str) -> None:
+        """Take over the ids that another run wrote down, each with the place that it had there."""
+        with pa.memory_map(str(self.logs[side])) as log:
+            while log.tell() < log.size():
+                ids = pa.ipc.open_stream(log).read_all().column(0).combine_chunks()
+                self._insert(side, self._typed_ids(side, ids))
+
+    def _typed_ids(self, side: str, ids: pa.Array) -> pa.Array:
+        """Ids as the table has them, which is made, or becomes one of text."""
+        kind = "BIGINT" if pa.types.is_integer(ids.type) else "VARCHAR"
+        if side not in self.kinds:
+            self._do(f"CREATE TABLE {side} (place BIGINT, id {kind})")
+            self.kinds[side], self.counts[side] = kind, 0
+        elif kind != self.kinds[side] == "BIGINT":
+            # One id that is no integer makes all of them text, which is the same digits.
+            self._do(f"ALTER TABLE {side} ALTER id TYPE VARCHAR")
+            self.kinds[side] = kind
+            self.known.pop(side, None)
+        return ids.cast(pa.int64() if self.kinds[side] == "BIGINT" else pa.string())
+
+    def _insert(self, side: str, ids: pa.Array) -> None:
+        first = self.counts[side]
+        self.counts[side] += len(ids)
+        numbers = pa.array(np.arange(first, self.counts[side]))
+        self.connection.register("part", pa.table({"place": numbers, "id": ids}))
+        self._do(f"INSERT INTO {side} SELECT place, id FROM part")
+        self.connection.unregister("part")
 
     def number(self, side: str, to: Path, rows: Path) -> None:
         """Write the ids in ascending order, and the row of each place, int32, as ``.npy``."""
@@ -131,6 +160,10 @@ class Numbering:
             if "space" not in said and "too large" not in said:
                 raise OSError(errno.EIO, str(error).splitlines()[0]) from error
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC)) from error
+
+
+def _schema(ids: pa.Array) -> pa.Schema:
+    return pa.schema([("id", ids.type)])
 
 
 def coded(column: pa.ChunkedArray) -> tuple[np.ndarray, pa.Array]:

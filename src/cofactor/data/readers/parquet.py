@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 from pyarrow import feather
 from pyarrow import parquet as pq
@@ -43,7 +44,7 @@ def read_parquet(entry: SourceFile, options: Options) -> Raw:
     """
     with _damage(entry), _opened(entry) as file:
         names, partition = file.schema_arrow.names, partition_of(entry)
-        if are_numbered(names) or is_nested(file.schema_arrow):
+        if not _is_plain(file):
             _check_rows(file.metadata.num_rows, len(names), entry)
             return raw_of_whole(
                 with_partition(_valid(file.read()), partition), options, entry.shown
@@ -171,11 +172,55 @@ def _valid(table: pa.Table) -> pa.Table:
     return table
 
 
+def has_plain_columns(entry: SourceFile) -> bool:
+    """Return whether a file's columns have names, and none holds others."""
+    with opened_for_parts(entry) as file:
+        return _is_plain(file)
+
+
+def _is_plain(file: Any) -> bool:
+    return not are_numbered(file.schema_arrow.names) and not is_nested(file.schema_arrow)
+
+
 def opened_for_parts(entry: SourceFile) -> Any:
     """Open a Parquet file to be read a part at a time: Arrow would otherwise keep the bytes of all
     that was read until the file is closed.
     """
-    return _opened(entry, pre_buffer=False, buffer_size=1 << 20)
+    with _damage(entry):
+        return _opened(entry, pre_buffer=False, buffer_size=1 << 20)
+
+
+def batches(
+    file: Any, entry: SourceFile, rows: int, columns: list[str], start: int
+) -> Iterator[pa.RecordBatch]:
+    """Yield so many rows at a time of an open file, from the row ``start`` on.
+
+    Row groups before it aren't read.
+    """
+    with _damage(entry):
+        yield from _batches(file, rows, columns, start)
+
+
+def _batches(file: Any, rows: int, columns: list[str], start: int) -> Iterator[pa.RecordBatch]:
+    ends = np.cumsum([file.metadata.row_group(n).num_rows for n in range(file.num_row_groups)])
+    first = int(np.searchsorted(ends, start, "right"))
+    found = file.iter_batches(rows, row_groups=range(first, len(ends)), columns=columns)
+    skip = start - (int(ends[first - 1]) if first else 0)
+    if not skip:
+        yield from found
+        return
+    # Cut so that each batch has the rows that it has when the file is read from its start.
+    held: list[pa.RecordBatch] = []
+    for batch in found:
+        held.append(batch.slice(min(skip, batch.num_rows)))
+        skip -= min(skip, batch.num_rows)
+        table = pa.Table.from_batches(held)
+        while table.num_rows >= rows:
+            yield table.slice(0, rows).combine_chunks().to_batches()[0]
+            table = table.slice(rows)
+        held = table.to_batches()
+    if sum(batch.num_rows for batch in held):
+        yield pa.Table.from_batches(held).combine_chunks().to_batches()[0]
 
 
 def _opened(entry: SourceFile, **how: Any) -> Any:

@@ -22,7 +22,14 @@ from cofactor.data.readers.assemble import assemble
 from cofactor.data.readers.catalogue_ids import with_catalogue
 from cofactor.data.readers.columns import Options
 from cofactor.data.readers.file_formats import FORMATS, columns_of, read_entry
-from cofactor.data.readers.folders import FileReaders, joined, read_folder, read_parts
+from cofactor.data.readers.folders import (
+    FileReaders,
+    joined,
+    parts_of_one_table,
+    read_folder,
+    read_parts,
+    without_copies,
+)
 from cofactor.data.readers.item_tables import read_table, table_of_entry
 from cofactor.data.readers.layouts import layout_of
 from cofactor.data.readers.rejects import Rejects
@@ -132,11 +139,8 @@ def read(
     UnknownNameError
         If a column, a format or a dataset doesn't exist; the nearest names are offered.
     """
-    checks.choice(on_bad, "on_bad", ("error", "skip"))
     if format is not None:
         checks.choice(format, "format", FORMATS)
-    if decimal is not None:
-        checks.choice(decimal, "decimal", (",", "."))
     options = Options(
         user=user,
         item=item,
@@ -241,6 +245,27 @@ def _from_path(
     if layout is not None:
         return layout.read(place, options).noted(f"read as {layout.name}")
     return read_folder(place, options, _file_readers(format))
+
+
+def parts_of(source: Any, options: Options) -> tuple[list[Any], tuple[str, ...]]:
+    """Return the files that a pattern, or a folder of the parts of one table, stands for, in their
+    order, and notes on them; of anything else the source alone.
+    """
+    if not isinstance(source, (str, os.PathLike)) or os.fspath(source) == STDIN:
+        return [source], ()
+    path = Path(source).expanduser()
+    notes: list[str] = []
+    several = matched(os.fspath(source))
+    if several is not None:
+        entries = [SourceFile(part) for part in several if not is_debris(part.name)]
+    elif path.is_dir() and layout_of(Source(path)) is None:
+        entries, notes = parts_of_one_table(Source(path), options, _file_readers(None))
+    else:
+        return [source], ()
+    if len(entries) < 2:
+        return [source], ()
+    kept, copies = without_copies(entries)
+    return [entry.path for entry in kept], (f"{len(kept)} files read as one", *copies, *notes)
 
 
 def _from_files(paths: list[Path], options: Options, format: str | None) -> Events:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 
 import numpy as np
 import pyarrow as pa
@@ -11,6 +12,7 @@ import pyarrow.compute as pc
 from cofactor.base.errors import DataError
 from cofactor.data.readers.columns import folded
 from cofactor.data.readers.raw import Raw
+from cofactor.data.readers.sniff import Dialect, split
 from cofactor.data.readers.usual_names import USUAL
 
 _BETWEEN = r"[\s_.-]+"
@@ -58,6 +60,17 @@ def repeated_headers(raw: Raw) -> np.ndarray:
     return left_out | again
 
 
+def without_headers(block: bytes, head: bytes, dialect: Dialect) -> bytes:
+    """Return the rows of a table, with blank lines in place of the types below its header and of
+    headers further down.
+    """
+    header = head.rstrip(b"\n").rpartition(b"\n")[2]
+    first, end, rest = block.partition(b"\n")
+    if are_types(split(first.decode(), dialect.delimiter, dialect.quoted)):
+        block = end + rest
+    return (b"\n" + block).replace(b"\n" + header + b"\n", b"\n\n")[1:] if header else block
+
+
 def _squeezed(name: str) -> str:
     return re.sub(_BETWEEN, "", name).lower()
 
@@ -70,11 +83,17 @@ def _is_id(name: str) -> bool:
 def _below_header(raw: Raw) -> int:
     """How many rows (0 or 1) below the header say the columns' types."""
     cells = [str(column[0].as_py()).strip().lower() for column in (raw.users, raw.items)]
-    if not all(cell.partition("(")[0] in _TYPES for cell in cells):
+    if not are_types(cells):
         return 0
     shown = ", ".join(cells)
     raw.notes.append(f"left out the line below the header ({shown}), which says types")
     return 1
+
+
+def are_types(cells: Sequence[str]) -> bool:
+    """Return whether all cells that hold anything are names of types, and some do."""
+    held = [cell.strip().lower() for cell in cells if cell.strip()]
+    return bool(held) and all(cell.partition("(")[0] in _TYPES for cell in held)
 
 
 def _both(raw: Raw, users: set[str], items: set[str]) -> np.ndarray:

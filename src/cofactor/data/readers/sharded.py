@@ -8,6 +8,9 @@
    `Interactions.build` uses.
 4. The users' side is spread over the items' side, as many items at a time as memory allows.
 
+What is done lies beside the target, with a checkpoint every ten seconds while the source is read
+and after step 3's halves; an interrupted run continues from there.
+
 `numbered_ids` is the only file that imports DuckDB.
 """
 
@@ -16,9 +19,9 @@ from __future__ import annotations
 import os
 import shutil
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, closing, contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -28,29 +31,32 @@ import pyarrow as pa
 from pyarrow import parquet as pq
 
 from cofactor.base import checks
-from cofactor.base.disk import is_full, room_beside
+from cofactor.base.disk import is_full
 from cofactor.base.errors import ArgumentError, DataError
 from cofactor.base.progress import Progress
 from cofactor.base.run import Run
+from cofactor.base.unfinished import Unfinished, folder_of, unfinished
 from cofactor.data import shards, sorting
 from cofactor.data.catalogue import Catalogue
 from cofactor.data.events import Events
 from cofactor.data.ids import IdMap
 from cofactor.data.interactions import REPEATS, Interactions
+from cofactor.data.readers import items_side
+from cofactor.data.readers.agreement import Agreement
 from cofactor.data.readers.chunks import chunks
 from cofactor.data.readers.columns import Options
-from cofactor.data.readers.event_file import EventFile
+from cofactor.data.readers.event_file import DealtFile, EventFile
 from cofactor.data.readers.growing_array import GrowingArray
 from cofactor.data.readers.item_tables import read_table
 from cofactor.data.readers.numbered_ids import Numbering, coded
-from cofactor.data.readers.read import read
+from cofactor.data.readers.raw import NoRowsError
+from cofactor.data.readers.shard_sources import key_of, opened
 
 LEAST_MEMORY = 256 << 20
 LEAST_ROWS, MOST_ROWS = 50_000, 1_000_000  # of a chunk
 SHARD_EVENTS = 1 << 17  # of a shard, about: what is sorted at a time stays in the cache
 MOST_SHARDS = 4096
 _CHUNK_BYTES = 400  # that reading a chunk takes for each of its events, about
-_SPREAD_BYTES = 12  # of an interaction on the items' side
 
 
 def shard(
@@ -71,7 +77,9 @@ def shard(
         What `read` takes. Parquet and delimited files are read in chunks; others have to fit into
         memory, one by one.
     out
-        The folder, which must not exist. It appears when it is complete.
+        The folder, which must not exist. It appears when it is complete. What an interrupted run
+        did is kept beside it, and the same call continues from there: if the sources are files that
+        haven't changed since, the options are the same, and the version of Cofactor is.
     memory
         Bytes to get along with, about; at least 256 MiB.
     repeats
@@ -104,62 +112,102 @@ def shard(
     memory = checks.integer(memory, "memory", low=LEAST_MEMORY)
     options = options if options is not None else Options()
     run = run if run is not None else Run(threads=1)
-    if options.now == float("inf"):  # as `read` does: times in the future are bad
-        options = replace(options, now=time.time())
     target.parent.mkdir(parents=True, exist_ok=True)
-    with room_beside(target) as room, _disk_full(target), _memory_kept():
-        made, work = room / "made", room / "work"
-        for folder in (made / "by_user", made / "by_item", work):
-            folder.mkdir(parents=True)
-        with closing(_Sharding(made, work, memory, run.n_threads, run.progress)) as sharding:
+    key = key_of(sources, options, repeats)
+    with _disk_full(target), _memory_kept(), unfinished(target, key, run.progress) as kept:
+        with closing(_Sharding(kept, memory, run.n_threads, run.progress)) as sharding:
             sharding.run(sources, repeats, options, items)
-        os.replace(made, target)
+        os.replace(sharding.made, target)
     return shards.open_shards(target)
 
 
-@dataclass
 class _Sharding:
     """One run: what is known of the chunks so far, and where things lie."""
 
-    made: Path
-    work: Path
-    memory: int
-    threads: int
-    progress: Progress
-    notes: list[str] = field(default_factory=list)
-    tables: dict[str, Any] = field(default_factory=dict)
-    file: EventFile | None = None
+    def __init__(self, kept: Unfinished, memory: int, threads: int, progress: Progress) -> None:
+        self.kept, self.memory, self.threads, self.progress = kept, memory, threads, progress
+        self.made, self.work = kept.folder / "made", kept.folder / "work"
+        for folder in (self.made / "by_user", self.made / "by_item", self.work):
+            folder.mkdir(parents=True, exist_ok=True)
+        self.notes: list[str] = kept.facts.get("notes", [])
+        self.tables = {
+            name: pq.read_table(self._table(name)) for name in kept.facts.get("tables", ())
+        }
+        self.file: EventFile | None = None
+        self.dealt: DealtFile | None = None
+
+    def close(self) -> None:
+        """Close what is open."""
+        for file in (self.file, self.dealt):
+            if file is not None:
+                file.close()
 
     def run(self, sources: list[Any], repeats: str, options: Options, items: Any) -> None:
-        with Numbering(self.work, self.memory, self.threads) as numbering:
-            self._spool(sources, options, numbering)
-            pa.default_memory_pool().release_unused()  # DuckDB comes with a pool of its own
-            for side in ("users", "items"):
-                numbering.number(side, self.made / f"{side}.arrow", self.work / f"{side}-rows.npy")
+        """Make the folder, from where an interrupted run ended."""
+        if self.kept.stage not in ("dealt", "sorted"):
+            with Numbering(self.work, self.memory, self.threads) as numbering:
+                self._spool(sources, options, numbering)
+                pa.default_memory_pool().release_unused()  # DuckDB comes with a pool of its own
+                for side in ("users", "items"):
+                    numbering.number(side, self._ids(side), self.work / f"{side}-rows.npy")
+            self._deal_out()
         ids = {side: shards._ids(self.made, side) for side in ("users", "items")}
-        counts = self._count(len(ids["users"]))
-        cuts = _cuts(counts, max(SHARD_EVENTS, self.events.n_events // MOST_SHARDS))
-        self._deal_out(cuts)
-        self._sort(cuts, len(ids["users"]), len(ids["items"]), repeats)
-        self.close()
-        self._transpose(len(ids["items"]))
+        if self.kept.stage != "sorted":
+            self._sort(len(ids["users"]), len(ids["items"]), repeats)
+        items_side.write(self.made, len(ids["items"]), self.memory)
         if items is not None:
             self.tables["item_table"] = read_table(items)
         for name, side, column in zip(
             shards.TABLES, ("items", "users"), ("item_id", "user_id"), strict=True
         ):
             self._write_table(name, ids[side], self.tables.get(f"{column[:4]}_table"), column)
-        shown = ", ".join(str(source) for source in sources)
-        self._finish(ids, shown)
+        self._finish(ids, ", ".join(str(source) for source in sources))
 
     def _spool(self, sources: list[Any], options: Options, numbering: Numbering) -> None:
+        """Read the sources, from where an interrupted run ended."""
         rows = max(LEAST_ROWS, min(MOST_ROWS, self.memory // 4 // _CHUNK_BYTES))
-        for source in sources:
-            for events in chunks(source, options, rows, lambda s: read(s, **_reading_of(options))):
-                if len(events):
-                    self._keep(events, numbering)
+        # As `read` does: times in the future are bad.
+        now = time.time() if options.now == float("inf") else options.now
+        facts = {"source": 0, "done": None, "rows": rows, "now": now, **self.kept.facts}
+        agreement = Agreement(**facts.get("agreed", {}))
+        if self.kept.stage:
+            self.file = EventFile(self.work / "events", facts["names"], facts["starts"])
+            for side in ("users", "items"):
+                numbering.restore(side)
+        options = replace(options, now=facts["now"])
+        files, whole = opened(sources, options, self._note)
+        empty = NoRowsError("there are no interactions in it.", source=str(sources[0]))
+        for number in range(facts["source"], len(files)):
+            source, done = files[number], facts["done"]
+            try:
+                for chunk in chunks(source, options, facts["rows"], whole, done, agreement):
+                    self._keep(chunk.events, numbering)
+                    facts.update(source=number, done=chunk.done, agreed=agreement.facts())
+                    if self.kept.is_due():
+                        self._save_read(facts, numbering)
+            except NoRowsError as error:
+                empty = error
+            if facts["done"] is None:
+                self._note([f"left out {source}: no interactions in it"])
+            facts["done"] = None
         if self.file is None:
-            raise DataError("there are no interactions in it.", source=str(sources[0]))
+            raise empty
+
+    def _save_read(self, facts: dict[str, Any], numbering: Numbering) -> None:
+        self.events.file.flush()
+        files = [self.events.path, *numbering.logs.values(), *map(self._table, self.tables)]
+        self.kept.save("read", files, {**facts, **self._facts(self.events)})
+
+    def _facts(self, events: EventFile | DealtFile) -> dict[str, Any]:
+        """What another run needs to know of the events."""
+        known = {"notes": self.notes, "tables": list(self.tables)}
+        return {**known, "names": events.names, "starts": events.starts}
+
+    def _table(self, name: str) -> Path:
+        return self.work / f"{name}.parquet"
+
+    def _ids(self, side: str) -> Path:
+        return self.made / f"{side}.arrow"
 
     def _keep(self, events: Events, numbering: Numbering) -> None:
         there = {"users", "items"}
@@ -178,24 +226,21 @@ class _Sharding:
             codes, distinct = coded(columns[side])
             columns[side] = numbering.add(side, distinct)[codes]
         self.file.append(columns)
-        for note in events.notes:
-            if note not in self.notes:
-                self.notes.append(note)
+        self._note(events.notes)
         for name in ("item_table", "user_table"):
             table = getattr(events, name)
-            if table is not None:
-                self.tables.setdefault(name, table)
+            if table is not None and name not in self.tables:
+                pq.write_table(table, self._table(name))
+                self.tables[name] = table
+
+    def _note(self, notes: Iterable[str]) -> None:
+        self.notes += [note for note in notes if note not in self.notes]
 
     @property
     def events(self) -> EventFile:
         """What was kept of the source."""
         assert self.file is not None
         return self.file
-
-    def close(self) -> None:
-        """Drop what was kept of the source."""
-        if self.file is not None:
-            self.file.close()
 
     def _rows(self, name: str, places: np.ndarray) -> np.ndarray:
         rows = np.load(self.work / f"{name}-rows.npy", mmap_mode="r")
@@ -208,17 +253,41 @@ class _Sharding:
             sorting.count(self._rows("users", places), counts, large)
         return counts
 
-    def _deal_out(self, cuts: np.ndarray) -> None:
+    def _deal_out(self) -> None:
         """Put each chunk's events by their shards of users."""
+        counts = self._count(len(shards._ids(self.made, "users")))
+        cuts = items_side.cuts(counts, max(SHARD_EVENTS, self.events.n_events // MOST_SHARDS))
+        dealt = self.dealt = DealtFile(self.work / "dealt", self.events.names, self.events.starts)
         for number in range(len(self.events)):
             columns = self.events.columns(number)
             for name in ("users", "items"):
                 columns[name] = self._rows(name, columns[name])
-            self.events.deal_out(number, columns, cuts)
+            dealt.deal_out(columns, cuts)
+        dealt.file.flush()
+        self.events.close()
+        np.save(self.work / "cuts.npy", cuts)
+        np.save(self.work / "ends.npy", np.stack(dealt.ends))
+        spent = [f"{side}{kind}" for side in ("users", "items") for kind in ("-rows.npy", ".ids")]
+        files = [self.work / name for name in ("dealt", "cuts.npy", "ends.npy")]
+        self._end("dealt", files, [self.work / name for name in ("events", *spent)])
 
-    def _sort(self, cuts: np.ndarray, n_users: int, n_items: int, repeats: str) -> None:
+    def _end(self, stage: str, files: list[Path], spent: list[Path]) -> None:
+        assert self.dealt is not None
+        files = [*files, *map(self._ids, ("users", "items")), *map(self._table, self.tables)]
+        self.kept.end_stage(stage, files, self._facts(self.dealt), spent)
+
+    def _all_dealt(self) -> tuple[DealtFile, np.ndarray]:
+        """The events by shard, and where the shards' users begin; of an interrupted run too."""
+        cuts = np.load(self.work / "cuts.npy")
+        if self.dealt is None:
+            ends, facts = np.load(self.work / "ends.npy"), self.kept.facts
+            self.dealt = DealtFile(self.work / "dealt", facts["names"], facts["starts"], ends)
+        return self.dealt, cuts
+
+    def _sort(self, n_users: int, n_items: int, repeats: str) -> None:
         """Sort each shard, merge its repeats, and append it to the arrays by user."""
-        columns, n_events = set(self.events.names), self.events.n_events
+        dealt, cuts = self._all_dealt()
+        columns, n_events = set(dealt.names), dealt.n_events
         large = n_events >= sorting.LARGE
         counted = "values" not in columns and repeats != "last"
         names = ["item_rows", "order", *sorted(columns & {"values", "times"})]
@@ -229,7 +298,7 @@ class _Sharding:
             out = {name: stack.enter_context(GrowingArray(self._path(name))) for name in names}
             task = stack.enter_context(self.progress.task("sorting shards", len(cuts) - 1))
             for s, (first, end) in enumerate(pairwise(cuts)):
-                part = self.events.shard(s)
+                part = dealt.shard(s)
                 users, shape = part["users"] - np.int32(first), (int(end - first), n_items)
                 events = (users, part["items"], part.get("values"), part.get("times"))
                 own, keep, values = sorting.to_csr(*events, shape, repeats, large=large)
@@ -254,29 +323,16 @@ class _Sharding:
         np.save(self._path("indptr"), indptr)
         if done < n_events:
             self.notes.append(f"{n_events - done:,} repeated pairs merged ({repeats})")
+        self._end_sorting(dealt)
+
+    def _end_sorting(self, dealt: DealtFile) -> None:
+        dealt.close()
+        spent = [self.work / name for name in ("dealt", "cuts.npy", "ends.npy")]
+        files = [*(self.made / "by_user").iterdir(), *self.work.glob("in_order.npy")]
+        self._end("sorted", files, spent)
 
     def _path(self, name: str) -> Path:
         return (self.work if name == "in_order" else self.made / "by_user") / f"{name}.npy"
-
-    def _transpose(self, n_items: int) -> None:
-        """The items' side: users come in ascending order, so they are ascending for each item."""
-        indptr = np.load(self._path("indptr"))
-        # "c" as in `shards`: writable for kernels, and never written back.
-        item_rows = np.load(self._path("item_rows"), mmap_mode="c").view(np.ndarray)
-        counts = np.zeros(n_items, np.int64)
-        sorting.count(item_rows, counts, len(item_rows) >= sorting.LARGE)
-        begins = np.concatenate([[0], np.cumsum(counts)])
-        folder = self.made / "by_item"
-        np.save(folder / "indptr.npy", begins)
-        paths = [folder / f"{name}.npy" for name in ("user_rows", "positions")]
-        for path, kind in zip(paths, (np.int32, np.int64), strict=True):
-            np.lib.format.open_memmap(path, "w+", kind, (len(item_rows),))
-        for first, end in pairwise(_cuts(counts, max(1, self.memory // 4 // _SPREAD_BYTES))):
-            into = [np.load(path, mmap_mode="r+") for path in paths]
-            part = begins[first : end + 1], int(first)
-            sorting.spread(indptr, item_rows, *part, *(array.view(np.ndarray) for array in into))
-            for array in into:
-                array.flush()
 
     def _write_table(self, name: str, ids: IdMap, table: pa.Table | None, column: str) -> None:
         if table is None:
@@ -308,20 +364,6 @@ class _Sharding:
         )
 
 
-def _cuts(counts: np.ndarray, most: int) -> np.ndarray:
-    """Where shards of users begin and end, so that one has about ``most`` events at most."""
-    ends = np.cumsum(counts)
-    n_shards = max(1, -(-int(ends[-1]) // most))
-    goals = ends[-1] * np.arange(1, n_shards) / n_shards
-    return np.unique([0, *(np.searchsorted(ends, goals) + 1), len(counts)])
-
-
-def _reading_of(options: Options) -> dict[str, Any]:
-    names = ("user", "item", "value", "time", "delimiter", "header", "encoding", "quote", "escape")
-    found = {name: getattr(options, name) for name in names}
-    return {**found, "on_bad": options.on_bad, "time_unit": options.time_unit, "now": options.now}
-
-
 @contextmanager
 def _memory_kept() -> Iterator[None]:
     """Arrow's memory from a pool that keeps what is freed: the default one hands it back to the
@@ -343,8 +385,15 @@ def _disk_full(target: Path) -> Iterator[None]:
         if not is_full(error):
             raise
         free = shutil.disk_usage(target.parent).free
+        folder = folder_of(target)
+        kept = "Nothing was kept."
+        if folder.exists():
+            kept = (
+                f"Make room and run the same again: it continues from what is kept in {folder},"
+                " which may also be removed."
+            )
         raise DataError(
             f"the disk is full ({free / 2**30:.1f} GiB are left); shards take some 40 bytes an"
-            " interaction, and 30 more while they are made. Nothing was kept.",
+            f" interaction, and 30 more while they are made. {kept}",
             source=str(target),
         ) from error

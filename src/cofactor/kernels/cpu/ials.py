@@ -21,6 +21,7 @@ from cofactor.kernels.cpu.ials_direct import solve_direct
 from cofactor.kernels.cpu.ials_subspace import solve_subspace
 from cofactor.kernels.cpu.jit import kernel, on_threads
 from cofactor.kernels.cpu.llvm.ials import TILE_COLUMNS, TILE_ROWS, add_tile
+from cofactor.kernels.reference.ials_cg import RowSystems
 
 # A row longer than both is worth all threads: it alone could hold them up (see `giant_rows`).
 GIANT_ROW = 32_768
@@ -217,18 +218,14 @@ def giant_rows(indptr: np.ndarray) -> np.ndarray:
 
 
 def solve_giant(
-    indptr: np.ndarray,
-    indices: np.ndarray,
-    weights: np.ndarray,
-    fixed: np.ndarray,
-    diagonal: np.ndarray,
-    ridge: np.ndarray,
+    systems: RowSystems,
     rows: np.ndarray,
     solved: np.ndarray,
 ) -> int:
     """Solve some rows exactly, one after another, each on all BLAS threads; see the
     reference implementation.
     """
+    indptr, indices, weights, fixed, diagonal, ridge = systems
     for u in rows:
         matrix = np.diag(diagonal.astype(np.float64) + ridge[u])
         right = np.zeros(fixed.shape[1])
@@ -266,19 +263,8 @@ def half_epoch(
     rotate(fixed, basis)
     if solver == "subspace":
         rotate(solved, basis)  # the other solvers don't look at what was there
-    problem = RowSystems(indptr, indices, weights, fixed, diagonal, ridge)
-    solve_rows(problem, solved, giant_rows(indptr), Solver(solver, steps, block_size, tolerance))
-
-
-class RowSystems(NamedTuple):
-    """The systems of a side's rows, or of some rows that follow each other, in the eigenbasis."""
-
-    indptr: np.ndarray
-    indices: np.ndarray
-    weights: np.ndarray
-    fixed: np.ndarray
-    diagonal: np.ndarray
-    ridge: np.ndarray
+    systems = RowSystems(indptr, indices, weights, fixed, diagonal, ridge)
+    solve_rows(systems, solved, giant_rows(indptr), Solver(solver, steps, block_size, tolerance))
 
 
 class Solver(NamedTuple):
@@ -291,13 +277,13 @@ class Solver(NamedTuple):
 
 
 def solve_rows(
-    problem: RowSystems, solved: np.ndarray, giants: np.ndarray, solver: Solver, first: int = 0
+    systems: RowSystems, solved: np.ndarray, giants: np.ndarray, solver: Solver, first: int = 0
 ) -> None:
     """Solve all rows, in place.
 
     Parameters
     ----------
-    problem
+    systems
         The systems.
     solved
         float32 [rows, f].
@@ -314,19 +300,19 @@ def solve_rows(
         If a system is singular.
     """
     rows = np.setdiff1d(np.arange(len(solved)), giants, assume_unique=True)
-    failed = solve_giant(*problem, giants, solved)
+    failed = solve_giant(systems, giants, solved)
     if failed < 0:
         if solver.name == "cg":
-            failed = solve_cg(*problem, rows, solved, solver.steps, solver.tolerance)
+            failed = solve_cg(systems, rows, solved, solver.steps, solver.tolerance)
         elif solver.name == "cholesky":
-            failed = solve_direct(*problem, rows, solved)
+            failed = solve_direct(systems, rows, solved)
         else:
             size = min(solver.block_size, solved.shape[1])
-            failed = solve_subspace(*problem, rows, solved, size)
+            failed = solve_subspace(systems, rows, solved, size)
     if failed >= 0:
-        count = problem.indptr[failed + 1] - problem.indptr[failed]
+        count = systems.indptr[failed + 1] - systems.indptr[failed]
         raise TrainingError(
             f"implicit ALS: the system of row {first + failed} ({count} interactions) is singular"
             " or holds NaN. Raise the regularization (its weight there is"
-            f" {problem.ridge[failed]:.3g}) and check the weights."
+            f" {systems.ridge[failed]:.3g}) and check the weights."
         )

@@ -18,17 +18,13 @@ from cofactor.kernels.cpu.llvm.cg import (
     turn,
     weighted_dots,
 )
+from cofactor.kernels.reference.ials_cg import RowSystems
 
 _LANES = 16
 
 
 def solve_cg(
-    indptr: np.ndarray,
-    indices: np.ndarray,
-    weights: np.ndarray,
-    fixed: np.ndarray,
-    diagonal: np.ndarray,
-    ridge: np.ndarray,
+    systems: RowSystems,
     rows: np.ndarray,
     solved: np.ndarray,
     steps: int,
@@ -44,20 +40,21 @@ def solve_cg(
 
     The vector code takes 16 factors at a time; other numbers of them are filled up with columns of
     zeros, which stay zero."""
-    counts = np.diff(indptr)[rows]
+    counts = np.diff(systems.indptr)[rows]
     bounds = row_blocks(counts + 8)
     failed = np.full(max(1, len(bounds) - 1), -1, np.int64)
-    f = fixed.shape[1]
+    f = systems.fixed.shape[1]
     whole = -(-f // _LANES) * _LANES
     into = solved
     if whole > f:
         fixed, diagonal, into = (
-            _widened(fixed, whole),
-            _widened(diagonal[None], whole)[0],
+            _widened(systems.fixed, whole),
+            _widened(systems.diagonal[None], whole)[0],
             np.zeros((len(solved), whole), F),
         )
         diagonal[f:] = F(1)  # nothing is divided by zero, whatever the ridge
-    problem = (indptr, indices, weights, fixed, diagonal, ridge, rows, into, steps, F(tolerance))
+        systems = systems._replace(fixed=fixed, diagonal=diagonal)
+    problem = (systems, rows, into, steps, F(tolerance))
     longest = int(counts.max(initial=0))
 
     def block(b: int) -> None:
@@ -79,12 +76,7 @@ def _widened(matrix: np.ndarray, columns: int) -> np.ndarray:
 
 @kernel
 def _solve_cg(
-    indptr: np.ndarray,
-    indices: np.ndarray,
-    weights: np.ndarray,
-    fixed: np.ndarray,
-    diagonal: np.ndarray,
-    ridge: np.ndarray,
+    systems: RowSystems,
     rows: np.ndarray,
     solved: np.ndarray,
     steps: int,
@@ -97,6 +89,7 @@ def _solve_cg(
     """Letters: x the solution, r its residual, p the direction, D + Y_u' W Y_u the matrix, M =
     D^-1, z = M r, s = W Y_u p.
     """
+    indptr, indices, weights, fixed, diagonal, ridge = systems
     f = fixed.shape[1]
     n_blocks = bounds.shape[0] - 1
     for block in range(n_blocks):

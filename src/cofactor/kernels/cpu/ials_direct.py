@@ -14,17 +14,13 @@ from cofactor.kernels.cpu._ials_rows import (
     solve_upper,
 )
 from cofactor.kernels.cpu.jit import kernel, on_threads
+from cofactor.kernels.reference.ials_cg import RowSystems
 
 CHUNK = 64  # rows gathered at a time for the f x f system
 
 
 def solve_direct(
-    indptr: np.ndarray,
-    indices: np.ndarray,
-    weights: np.ndarray,
-    fixed: np.ndarray,
-    diagonal: np.ndarray,
-    ridge: np.ndarray,
+    systems: RowSystems,
     rows: np.ndarray,
     solved: np.ndarray,
 ) -> int:
@@ -37,11 +33,11 @@ def solve_direct(
     from zero; where its smallest entry is below 1e-5 of the largest, the f x f system is taken
     instead.
     """
-    n, f = np.diff(indptr)[rows].astype(np.float64), float(fixed.shape[1])
+    n, f = np.diff(systems.indptr)[rows].astype(np.float64), float(systems.fixed.shape[1])
     short = np.minimum(n, f)
     bounds = row_blocks(n * short * np.where(n < f, n, f) / f + n * f + short**3 / 6 + 8 * f)
     failed = np.full(max(1, len(bounds) - 1), -1, np.int64)
-    problem = (indptr, indices, weights, fixed, diagonal, ridge, rows, solved)
+    problem = (systems, rows, solved)
     on_threads(
         lambda b: _solve_direct(*problem, bounds[b : b + 2], failed[b : b + 1]), len(bounds) - 1
     )
@@ -50,12 +46,7 @@ def solve_direct(
 
 @kernel(allocates=True)
 def _solve_direct(
-    indptr: np.ndarray,
-    indices: np.ndarray,
-    weights: np.ndarray,
-    fixed: np.ndarray,
-    diagonal: np.ndarray,
-    ridge: np.ndarray,
+    systems: RowSystems,
     rows: np.ndarray,
     solved: np.ndarray,
     bounds: np.ndarray,
@@ -64,6 +55,7 @@ def _solve_direct(
     """Letters: D the diagonal plus ridge, Z = W^1/2 Y_u, S = Z D^-1/2, c = W^1/2 1, x the
     solution.
     """
+    indptr, indices, weights, fixed, diagonal, ridge = systems
     f = fixed.shape[1]
     n_blocks = bounds.shape[0] - 1
     size = max(f, CHUNK)

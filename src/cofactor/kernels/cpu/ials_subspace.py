@@ -13,15 +13,11 @@ from cofactor.kernels.cpu._ials_rows import (
     solve_upper,
 )
 from cofactor.kernels.cpu.jit import kernel, on_threads
+from cofactor.kernels.reference.ials_cg import RowSystems
 
 
 def solve_subspace(
-    indptr: np.ndarray,
-    indices: np.ndarray,
-    weights: np.ndarray,
-    fixed: np.ndarray,
-    diagonal: np.ndarray,
-    ridge: np.ndarray,
+    systems: RowSystems,
     rows: np.ndarray,
     solved: np.ndarray,
     block_size: int,
@@ -29,9 +25,9 @@ def solve_subspace(
     """Improve some rows by one Newton step in each block of factors; see the reference for
     the parameters.
     """
-    bounds = row_blocks(np.diff(indptr)[rows] + 8 + block_size)
+    bounds = row_blocks(np.diff(systems.indptr)[rows] + 8 + block_size)
     failed = np.full(max(1, len(bounds) - 1), -1, np.int64)
-    problem = (indptr, indices, weights, fixed, diagonal, ridge, rows, solved, block_size)
+    problem = (systems, rows, solved, block_size)
     on_threads(
         lambda b: _solve_subspace(*problem, bounds[b : b + 2], failed[b : b + 1]), len(bounds) - 1
     )
@@ -40,12 +36,7 @@ def solve_subspace(
 
 @kernel(allocates=True)
 def _solve_subspace(
-    indptr: np.ndarray,
-    indices: np.ndarray,
-    weights: np.ndarray,
-    fixed: np.ndarray,
-    diagonal: np.ndarray,
-    ridge: np.ndarray,
+    systems: RowSystems,
     rows: np.ndarray,
     solved: np.ndarray,
     block_size: int,
@@ -55,6 +46,7 @@ def _solve_subspace(
     """Letters: e_t = w_t (1 - x . y_t), g the block's negative gradient, H its Hessian, both
     halved; c the step.
     """
+    indptr, indices, weights, fixed, diagonal, ridge = systems
     f = fixed.shape[1]
     n_blocks = bounds.shape[0] - 1
     for block in range(n_blocks):

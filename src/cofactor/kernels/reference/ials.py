@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from cofactor.base.errors import TrainingError
-from cofactor.kernels.reference.ials_cg import solve_cg
+from cofactor.kernels.reference.ials_cg import RowSystems, solve_cg
 from cofactor.kernels.reference.ials_direct import solve_direct
 from cofactor.kernels.reference.ials_subspace import solve_subspace
 
@@ -126,22 +126,6 @@ def giant_rows(indptr: np.ndarray) -> np.ndarray:
     )
 
 
-def solve_giant(
-    indptr: np.ndarray,
-    indices: np.ndarray,
-    weights: np.ndarray,
-    fixed: np.ndarray,
-    diagonal: np.ndarray,
-    ridge: np.ndarray,
-    rows: np.ndarray,
-    solved: np.ndarray,
-) -> int:
-    """Solve some rows exactly; parameters and result as
-    `cofactor.kernels.reference.ials_direct.solve_direct`.
-    """
-    return solve_direct(indptr, indices, weights, fixed, diagonal, ridge, rows, solved)
-
-
 def half_epoch(
     indptr: np.ndarray,
     indices: np.ndarray,
@@ -213,15 +197,15 @@ def half_epoch(
     rotate(solved, basis)
     giants = giant_rows(indptr)
     rows = np.setdiff1d(np.arange(len(indptr) - 1), giants)
-    problem = (indptr, indices, weights, fixed, diagonal, ridge)
-    failed = solve_giant(*problem, giants, solved)
+    systems = RowSystems(indptr, indices, weights, fixed, diagonal, ridge)
+    failed = solve_direct(systems, giants, solved)
     if failed < 0:
         if solver == "cg":
-            failed = solve_cg(*problem, rows, solved, steps, tolerance)
+            failed = solve_cg(systems, rows, solved, steps, tolerance)
         elif solver == "cholesky":
-            failed = solve_direct(*problem, rows, solved)
+            failed = solve_direct(systems, rows, solved)
         else:
-            failed = solve_subspace(*problem, rows, solved, min(block_size, fixed.shape[1]))
+            failed = solve_subspace(systems, rows, solved, min(block_size, fixed.shape[1]))
     if failed >= 0:
         raise TrainingError(
             f"implicit ALS: the system of row {failed} ({indptr[failed + 1] - indptr[failed]}"

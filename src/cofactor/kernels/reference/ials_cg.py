@@ -4,16 +4,37 @@ eigenbasis.
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
 
 
+class RowSystems(NamedTuple):
+    """The systems of one side's rows ``(D_u + Y_u' W_u Y_u) x_u = Y_u' W_u 1``, D_u = diagonal +
+    ridge_u, in the eigenbasis of the other side's Gram matrix.
+
+    Parameters
+    ----------
+    indptr, indices, weights
+        The interactions as CSR: int64 [n_rows + 1], int32 [nnz], float32 [nnz] with weights from 0.
+    fixed
+        The other side's factors Y, float32 [n_other, f].
+    diagonal
+        The eigenvalues of their weighted Gram matrix, float32 [f], from 0.
+    ridge
+        Each row's L2 weight, float32 [n_rows], from 0.
+    """
+
+    indptr: np.ndarray
+    indices: np.ndarray
+    weights: np.ndarray
+    fixed: np.ndarray
+    diagonal: np.ndarray
+    ridge: np.ndarray
+
+
 def solve_cg(
-    indptr: np.ndarray,
-    indices: np.ndarray,
-    weights: np.ndarray,
-    fixed: np.ndarray,
-    diagonal: np.ndarray,
-    ridge: np.ndarray,
+    systems: RowSystems,
     rows: np.ndarray,
     solved: np.ndarray,
     steps: int,
@@ -22,20 +43,10 @@ def solve_cg(
     """Solve some rows by a few steps of conjugate gradient from zero, preconditioned with the dense
     part.
 
-    ::
-
-        (D_u + Y_u' W_u Y_u) x_u = Y_u' W_u 1,   D_u = diagonal + ridge_u
-
     Parameters
     ----------
-    indptr, indices, weights
-        The interactions as CSR: int64 [n_rows + 1], int32 [nnz], float32 [nnz] with weights from 0.
-    fixed
-        The other side's factors, float32 [n_other, f], in the eigenbasis of their Gram matrix.
-    diagonal
-        The eigenvalues of the weighted Gram matrix, float32 [f], from 0.
-    ridge
-        Each row's L2 weight, float32 [n_rows], from 0.
+    systems
+        The systems of all rows.
     rows
         The rows to solve, int64 [any], without repeats.
     solved
@@ -62,6 +73,7 @@ def solve_cg(
     Takács, Pilászy and Tikk. 2011. Applications of the Conjugate Gradient Method for Implicit
     Feedback Collaborative Filtering. RecSys, section 3 (there without a preconditioner).
     """
+    indptr, indices, weights, fixed, diagonal, ridge = systems
     failed = -1
     for u in sorted(int(row) for row in rows):
         part = slice(indptr[u], indptr[u + 1])

@@ -4,14 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 
+from cofactor.kernels.reference.ials_cg import RowSystems
+
 
 def solve_direct(
-    indptr: np.ndarray,
-    indices: np.ndarray,
-    weights: np.ndarray,
-    fixed: np.ndarray,
-    diagonal: np.ndarray,
-    ridge: np.ndarray,
+    systems: RowSystems,
     rows: np.ndarray,
     solved: np.ndarray,
 ) -> int:
@@ -23,7 +20,7 @@ def solve_direct(
 
     Parameters
     ----------
-    indptr, indices, weights, fixed, diagonal, ridge, rows
+    systems, rows
         As in `cofactor.kernels.reference.ials_cg.solve_cg`.
     solved
         The factors sought, float32 [n_rows, f]; only ``rows`` are written, and what was there isn't
@@ -38,6 +35,7 @@ def solve_direct(
     Hu, Koren and Volinsky. 2008. Collaborative Filtering for Implicit Feedback Datasets. ICDM,
     equation 4.
     """
+    indptr, indices, weights, fixed, diagonal, ridge = systems
     failed = -1
     for u in sorted(int(row) for row in rows):
         part = slice(indptr[u], indptr[u + 1])

@@ -4,14 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 
+from cofactor.kernels.reference.ials_cg import RowSystems
+
 
 def solve_subspace(
-    indptr: np.ndarray,
-    indices: np.ndarray,
-    weights: np.ndarray,
-    fixed: np.ndarray,
-    diagonal: np.ndarray,
-    ridge: np.ndarray,
+    systems: RowSystems,
     rows: np.ndarray,
     solved: np.ndarray,
     block_size: int,
@@ -24,7 +21,7 @@ def solve_subspace(
 
     Parameters
     ----------
-    indptr, indices, weights, fixed, diagonal, ridge, rows
+    systems, rows
         As in `cofactor.kernels.reference.ials_cg.solve_cg`.
     solved
         The factors, float32 [n_rows, f], in the same basis as ``fixed``; ``rows`` are improved in
@@ -47,6 +44,7 @@ def solve_subspace(
     Rendle, Krichene, Zhang and Koren. 2021. iALS++: Speeding up Matrix Factorization with Subspace
     Optimization, arXiv:2110.14044, section 4.
     """
+    indptr, indices, weights, fixed, diagonal, ridge = systems
     failed = -1
     f = fixed.shape[1]
     for u in sorted(int(row) for row in rows):

@@ -279,7 +279,8 @@ def solved(
     tuple
         The vectors, and their part of the Gram sum.
     """
-    from cofactor.kernels.cpu.ials import RowSystems, solve_rows
+    from cofactor.kernels.cpu.ials import solve_rows
+    from cofactor.kernels.reference.ials_cg import RowSystems
 
     equations, solver = how
     weights = _weights(equations, shard)

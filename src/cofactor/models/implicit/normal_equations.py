@@ -140,17 +140,18 @@ class NormalEquations:
             If a history's system is singular.
         """
         from cofactor.kernels.cpu.ials_direct import solve_direct
+        from cofactor.kernels.reference.ials_cg import RowSystems
 
         indptr, item_rows, values = histories.csr
         ridge, weights = self.ridge(indptr, items.n_counted), self.confidence(values)
         if items.shares is not None:
             weights *= items.shares[item_rows]
-        system = (indptr, item_rows, weights, items.vectors)
+        csr = (indptr, item_rows, weights, items.vectors)
         if prior is not None:
-            system = with_prior(*system, prior, ridge)
+            csr = with_prior(*csr, prior, ridge)
         rows = np.arange(len(histories))
         solved = np.empty((len(histories), self.config.factors), np.float32)
-        failed = solve_direct(*system, items.diagonal, ridge, rows, solved)
+        failed = solve_direct(RowSystems(*csr, items.diagonal, ridge), rows, solved)
         if failed >= 0:
             raise ArgumentError(
                 f"history {failed} gives a singular system; fit the model with a higher"

@@ -283,17 +283,16 @@ class Reranker:
         # What is pinned further down isn't used up before; and what is pinned counts for the caps
         # of all places.
         free[list(candidates.pinned.values())] = False
-        for n in candidates.pinned.values():
+        for pinned in candidates.pinned.values():
             for cap in limits:
                 if isinstance(cap, Cap):
-                    cap.place(n)
+                    cap.place(pinned)
         chosen: list[int] = []
         while len(chosen) < k:
             pin = candidates.pinned.get(len(chosen))
-            found = self._next(objective, limits, len(chosen), free) if pin is None else pin
-            if found is None:
+            n = self._next(objective, limits, len(chosen), free) if pin is None else pin
+            if n is None:
                 break
-            n = found
             free[n] = False
             chosen.append(n)
             objective.place(n)

@@ -280,17 +280,22 @@ def _words(rest: str, allowed: tuple[str, ...]) -> tuple[str, dict[str, str]]:
     """The value of a rule, and what stands behind its words; ``if`` takes all that follows it."""
     if not allowed:
         return rest, {}
-    pattern = re.compile(rf"(?:^|\s+)({'|'.join(allowed)})\s+", re.IGNORECASE)
-    head, words = rest, {}
-    first = pattern.search(rest)
-    if first is not None:
-        head, tail = rest[: first.start()], rest[first.start() :]
-        parts = pattern.split(tail, maxsplit=1 if allowed == ("if",) else 0)[1:]
-        for word, text in zip(parts[::2], parts[1::2], strict=True):
-            plain = text.strip()
-            quoted = len(plain) > 1 and plain[0] == plain[-1] == "`"
-            words[word.casefold()] = plain[1:-1] if quoted else plain
-    return head.strip(), words
+    # What is quoted holds no words.
+    masked = re.sub("`[^`]*`", lambda quoted: "`" * len(quoted[0]), rest)
+    found = re.finditer(rf"(?:^|\s+)({'|'.join(allowed)})\s+", masked, re.IGNORECASE)
+    marks = list(found)[: 1 if allowed == ("if",) else None]
+    if not marks:
+        return rest.strip(), {}
+    ends = [*(mark.start() for mark in marks[1:]), len(rest)]
+    words = {
+        mark[1].casefold(): _unquoted(rest[mark.end() : end].strip())
+        for mark, end in zip(marks, ends, strict=True)
+    }
+    return rest[: marks[0].start()].strip(), words
+
+
+def _unquoted(text: str) -> str:
+    return text[1:-1] if re.fullmatch("`[^`]*`", text) else text
 
 
 def _number(text: str, rule: str, name: str) -> float:
@@ -308,24 +313,29 @@ def _written(rules: Rerank) -> Iterable[str]:
     for name in OBJECTIVES:
         if getattr(rules, name) is not None:
             by = f" by {_column(rules.by)}" if rules.by is not None else ""
-            yield f"{name}={getattr(rules, name):g}{by}"
+            yield f"{name}={_exact(getattr(rules, name))}{by}"
     for column, most in rules.caps.items():
         yield f"cap={most} by {_column(column)}"
     assert isinstance(rules.pins, Mapping)
     for place, item in rules.pins.items():
         yield f"pin={item} at {place}"
     for condition, amount in rules.boosts.items():
-        yield f"{'boost' if amount > 0 else 'bury'}={abs(amount):g} if {condition}"
+        yield f"{'boost' if amount > 0 else 'bury'}={_exact(abs(amount))} if {condition}"
     if isinstance(rules.fresh, Freshness):
         by = f" by {_column(rules.fresh.column)}" if rules.fresh.column is not None else ""
-        yield f"fresh={rules.fresh.weight:g}{by} half-life {rules.fresh.half_life:g}d"
+        yield f"fresh={_exact(rules.fresh.weight)}{by} half-life {_exact(rules.fresh.half_life)}d"
     for group, share in rules.at_least.items():
-        yield f"at_least={share:g} if {group}"
+        yield f"at_least={_exact(share)} if {group}"
     if rules.exposure is not None:
-        yield f"exposure={rules.exposure:g}"
+        yield f"exposure={_exact(rules.exposure)}"
     if rules.candidates != Rerank.candidates:
         yield f"candidates={rules.candidates}"
 
 
 def _column(name: str | None) -> str:
     return f"`{name}`" if name is not None and not re.fullmatch(r"[^\W\d]\w*", name) else f"{name}"
+
+
+def _exact(number: float) -> str:
+    short = f"{number:g}"
+    return short if float(short) == number else repr(float(number))

@@ -1,0 +1,72 @@
+"""Sources of shards: the files that they stand for, and what tells that they are the same."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import fields
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import cofactor
+from cofactor.data.events import Events
+from cofactor.data.readers.columns import Options
+from cofactor.data.readers.read import parts_of, read
+from cofactor.data.readers.sources import matched
+
+
+def opened(
+    sources: Sequence[Any], options: Options, note: Callable[[Iterable[str]], None]
+) -> tuple[list[Any], Callable[[Any], Events]]:
+    """Return what is read in chunks, one after the other, and how it is read where it can't be.
+
+    Parameters
+    ----------
+    sources
+        Those that were named: of a pattern, and of a folder of parts, each file comes alone.
+    options
+        How they are read.
+    note
+        Takes what there is to say about them.
+    """
+    files: list[Any] = []
+    for source in sources:
+        parts, notes = parts_of(source, options)
+        files += parts
+        note(notes)
+    own = ("keep_kinds", "rejects", "progress")
+    how = {f.name: getattr(options, f.name) for f in fields(options) if f.name not in own}
+    return files, partial(read, **how)
+
+
+def key_of(sources: Sequence[Any], options: Options, repeats: str) -> dict[str, Any] | None:
+    """Return what shards depend on, as JSON: names, sizes and times of files, options, version;
+    None where a source isn't on disk (data frames, databases, standard input), or skipped rows are
+    listed.
+    """
+    files = [_files_of(source) for source in sources]
+    if options.rejects is not None or None in files:
+        return None
+    said = {field.name: getattr(options, field.name) for field in fields(options) if field.compare}
+    return {
+        "version": cofactor.__version__,
+        "sources": [str(source) for source in sources],
+        "files": files,
+        "options": {**said, "now": str(options.now), "repeats": repeats},
+    }
+
+
+def _files_of(source: Any) -> list[tuple[str, int, int]] | None:
+    if not isinstance(source, (str, os.PathLike)):
+        return None
+    path = Path(source).expanduser()
+    paths = [path] if path.exists() else matched(os.fspath(source))
+    if paths is None:
+        return None
+    if path.is_dir():
+        paths = sorted(found for found in path.rglob("*") if found.is_file())
+    if not all(found.is_file() for found in paths):  # pipes come once
+        return None
+    marks = ((found, found.stat()) for found in paths)
+    return [(str(found.resolve()), mark.st_size, mark.st_mtime_ns) for found, mark in marks]

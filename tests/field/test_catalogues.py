@@ -1,0 +1,97 @@
+"""Catalogues as people have them: what is read of each."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pytest
+from scipy import sparse
+
+from cofactor import FeatureIALS, Interactions, read
+from cofactor.base.errors import ArgumentError, DataError
+from cofactor.data.catalogue import Catalogue
+from cofactor.data.ids import IdMap
+from cofactor.data.readers import read_table
+
+_TITLES = {1: "Heat", 2: "Alien"}
+_NESTED = "".join(
+    json.dumps({"item": n, "meta": {"title": title}}) + "\n" for n, title in _TITLES.items()
+)
+
+
+@pytest.mark.parametrize(
+    ("text", "column"),
+    [
+        ("item,title,price\nint,string,float\n1,Heat,3\n2,Alien,4\n", "title"),
+        ("item,title\n1,Heat\nitem,title\n2,Alien\n", "title"),
+        ("item,title\n1,Heat\n   \n2,Alien\n", "title"),
+        ("My catalogue,,\nitem,title,price\n1,Heat,3\n2,Alien,4\n", "title"),
+        ('item,title\n1,"Heat"\n2,"Alien"\n', "title"),
+        ("t.item_id,t.title\n1,Heat\n2,Alien\n", "t.title"),
+        ("item_id:token\tmovie_title:token_seq\n1\tHeat\n2\tAlien\n", "movie_title:token_seq"),
+        ("\ufeff" + _NESTED, "meta.title"),
+    ],
+)
+def test_a_catalogue_has_its_titles(text: str, column: str, tmp_path: Path) -> None:
+    path = tmp_path / "items.csv"
+    path.write_text(text, encoding="utf-8")
+    table = read_table(path)
+    found: dict[Any, Any] = dict(
+        zip(table["item_id"].to_pylist(), table[column].to_pylist(), strict=True)
+    )
+    assert found == _TITLES
+    catalogue = Catalogue.aligned(IdMap([1, 2]), table, "item_id")
+    assert catalogue.title_column == column
+
+
+def test_types_below_a_header_leave_numbers_numbers(tmp_path: Path) -> None:
+    path = tmp_path / "items.csv"
+    path.write_text("item,title,price\nint,varchar(20),float\n1,Heat,3.5\n")
+    assert read_table(path)["price"].to_pylist() == [3.5]
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("item,title\n", "a header but no rows"),
+        ("<items><item id='1'>Heat</item></items>", "HTML or XML"),
+    ],
+)
+def test_what_is_no_catalogue_is_named(text: str, message: str, tmp_path: Path) -> None:
+    path = tmp_path / "items.csv"
+    path.write_text(text)
+    with pytest.raises(DataError, match=message):
+        read_table(path)
+
+
+@pytest.mark.parametrize(
+    "column",
+    [
+        pa.array(["x", "y"]).cast(pa.string_view()),
+        pa.array([["x"], ["y"]], pa.list_view(pa.string())),
+        pa.RunEndEncodedArray.from_arrays(pa.array([2], pa.int32()), pa.array(["x"])),
+        pa.array([1, 2], pa.timestamp("ns", "UTC")),
+    ],
+    ids=lambda column: str(column.type),
+)
+def test_arrows_newer_layouts_are_features(column: pa.Array) -> None:
+    """Arrow's own functions know neither views nor runs, and refuse to cut nanoseconds off."""
+    items = pa.table({"item": pa.array(["a", "b"]).cast(pa.string_view()), "extra": column})
+    data = Interactions.build(read([("u", "a"), ("u", "b"), ("v", "a")], items=items))
+    model = FeatureIALS(factors=2, epochs=1).fit(data)
+    assert list(model.recommend("v", k=1).ids) == ["b"]
+
+
+def test_a_catalogue_with_a_name_twice_is_refused() -> None:
+    items = pa.table([pa.array(["a"]), pa.array([1]), pa.array([2])], ["item", "g", "g"])
+    with pytest.raises(DataError, match="the column 'g' 2 times"):
+        read([("u", "a")], items=items)
+
+
+def test_ids_of_a_matrix_are_an_id_map() -> None:
+    with pytest.raises(ArgumentError, match="users must be an IdMap or a count, not list"):
+        Interactions.from_matrix(sparse.csr_matrix(np.eye(2)), users=["a", "b"])  # type: ignore[arg-type]
