@@ -54,6 +54,18 @@ def test_a_body_in_another_encoding_is_refused_by_name(service: TestClient) -> N
         assert answer.status_code == 200, answer.text
 
 
+@pytest.mark.parametrize("name", ["Authorization", "Origin", "Sec-Fetch-Site", "content-encoding"])
+@pytest.mark.parametrize("path", ["/v1/recommend", "/nothing"])
+def test_a_header_that_decides_who_may_is_given_once(
+    service: TestClient, name: str, path: str
+) -> None:
+    for values in (("a", "b"), ("a", "a")):
+        headers = [(name, value) for value in values]
+        answer = service.post(path, content=b'{"history": []}', headers=headers)
+        assert answer.status_code == 400
+        assert f"{name.lower()} is given twice" in answer.json()["error"]["message"]
+
+
 def test_refusals_before_any_route_are_answered_like_all_others(service: TestClient) -> None:
     foreign = {"origin": "http://elsewhere.example"}
     for answer in (
