@@ -36,13 +36,7 @@ from cofactor.data.readers.plain_numbers import LARGE, Columns, read_plain
 from cofactor.data.readers.positions import are_clocks, counting, dated
 from cofactor.data.readers.raw import NoRowsError, Raw
 from cofactor.data.readers.repeated_headers import without_headers
-from cofactor.data.readers.sniff import (
-    DELIMITERS,
-    SPOKEN,
-    Dialect,
-    dialect_of,
-    unpadded,
-)
+from cofactor.data.readers.sniff import DELIMITERS, SPOKEN, Dialect, dialect_of, unpadded
 from cofactor.data.readers.source_files import SourceFile, ahead
 from cofactor.data.readers.text_encoding import LATIN, latin, one_line_end
 from cofactor.data.readers.values import Odd, are_pointed, numbers, numbers_and_odd
