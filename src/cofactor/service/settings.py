@@ -39,7 +39,6 @@ _COUNTS = (
     "max_scored",
     "max_ingest",
     "batch",
-    "threads",
     "trending_events",
     "max_connections",
 )
@@ -204,6 +203,7 @@ class Settings:
             )
         if self.explore is not None:
             parse_exploration(self.explore)
+        checks.integer(self.threads, "threads", low=1, high=4_096)
         # Processes by the hundred thousand would take the machine with them.
         checks.integer(self.workers, "workers", low=1, high=MOST_WORKERS)
         for name in self.hosts:

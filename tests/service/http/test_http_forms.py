@@ -95,11 +95,12 @@ def test_refusals_before_any_route_are_answered_like_all_others(service: TestCli
         *(("hosts", odd) for odd in ("", "*", "shop.example:80", "http://shop.example", "a b")),
         *(("origins", odd) for odd in ("", "*", "shop.example", "https://shop.example/a", "null")),
         *(("workers", odd) for odd in (0, -1, 1_000_000, True, 2.0)),
+        *(("threads", odd) for odd in (0, 1_000_000)),
     ],
 )
 def test_what_could_never_match_or_would_take_the_machine_is_refused(name: str, odd: Any) -> None:
     with pytest.raises(ArgumentError, match=rf"{name} must be"):
-        Settings(**{name: odd if name == "workers" else (odd,)})
+        Settings(**{name: (odd,) if name in ("hosts", "origins") else odd})
 
 
 def test_names_and_origins_of_every_kind_are_taken() -> None:
