@@ -43,6 +43,7 @@ def simulated(
     sizes = np.clip(sizes.round().astype(int), 4, n_items // 2)
     peak, begin = rng.random(n_items), rng.random(n_users)
     items, values, times = [], [], []
+    turns = np.random.default_rng(seed)  # nothing but the order of the interactions
     for u in range(n_users):
         suits = 2 * (q @ p[u]) / np.sqrt(_TRAITS)
         when = np.clip(begin[u] + 0.2 * rng.random(n_items), 0, 1)
@@ -50,6 +51,8 @@ def simulated(
         chosen = np.argpartition(-score, sizes[u])[: sizes[u]]
         chosen = chosen[np.argsort(-score[chosen])]
         uses = np.exp(0.5 * suits[chosen] + 1.5 * rng.standard_normal(len(chosen)))
+        order = turns.permutation(len(chosen))
+        chosen, uses = chosen[order], uses[order]
         items.append(chosen)
         values.append(np.maximum(1, np.rint(counts * uses / uses.mean())))
         times.append((1e9 + 1e7 * when[chosen]).astype(np.int64))

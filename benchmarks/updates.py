@@ -24,7 +24,13 @@ from cofactor.models import registry
 from cofactor.models.recommender import Recommender
 from cofactor.runs.source import interactions
 
-_NETWORK = {"factors": 32, "loss": "sampled_softmax", "negatives": 256, "batch_tokens": 3200}
+_NETWORK = {
+    "factors": 32,
+    "loss": "sampled_softmax",
+    "negatives": 256,
+    "batch_tokens": 3200,
+    "popularity_prior": 0.0,
+}
 MODELS: dict[str, dict[str, Any]] = {
     "transitions": {},
     "sequence_linear": {"keep_sums": True},

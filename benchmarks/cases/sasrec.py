@@ -15,6 +15,7 @@ _OURS = {
     "expansion": 1,
     "positions": "learned",
     "loss": "softmax",
+    "popularity_prior": 0.0,
     "dropout": 0.2,
     "attention_dropout": 0.2,
     "latest_windows": 1,

@@ -123,7 +123,7 @@ class OwnModule(_OwnModule):
         *,
         user_tables: tuple[str, ...] = (),
         item_tables: tuple[str, ...] = (),
-        epochs: int = 20,
+        epochs: int | None = None,
         validate_every: int = 1,
         patience: int = 0,
         learning_rate: float = 0.01,
@@ -132,7 +132,7 @@ class OwnModule(_OwnModule):
         drop_every: float = 10,
         drop_factor: float = 0.1,
         decay: float = 0.95,
-        batch_size: int = 4096,
+        batch_size: int | None = None,
         optimizer: str = 'adam',
         momentum: float = 0.0,
         weight_decay: float = 0.0,
@@ -877,8 +877,9 @@ class LatentFactor(_LatentFactor):
 
     Parameters
     ----------
-    epochs : int >= 1 <= 1e+06, default 20
-        Passes over the data.
+    epochs : int | None >= 1 <= 1e+06, default None
+        Passes over the data; None: as many as predict held-out training interactions best, of up
+            to 100,000, else the model's usual number, mostly 20.
     validate_every : int >= 1, default 1
         Epochs between two measurements on the validation part, if there is one.
     patience : int >= 0, default 0
@@ -895,8 +896,9 @@ class LatentFactor(_LatentFactor):
         Step schedule: factor of the learning rate at each drop.
     decay : float > 0 <= 1, default 0.95
         Exponential schedule: the factor from epoch to epoch.
-    batch_size : int >= 0 <= 1.07374e+09, default 4096
-        Batch size in examples; 0 takes all at once (full batch).
+    batch_size : int | None >= 0 <= 1.07374e+09, default None
+        Batch size in examples; 0 takes all at once (full batch); None: 4096 (1024 in simplex and
+            two_tower), or a sixteenth of few interactions, 64 at least.
     optimizer : {adam, adamw, sgd, adagrad}, default 'adam'
         The optimiser.
     momentum : float >= 0 < 1, default 0.0
@@ -961,7 +963,7 @@ class LatentFactor(_LatentFactor):
         self,
         config: cofactor.models.neural.latent_factor.LatentFactorConfig | None = None,
         *,
-        epochs: int = 20,
+        epochs: int | None = None,
         validate_every: int = 1,
         patience: int = 0,
         learning_rate: float = 0.01,
@@ -970,7 +972,7 @@ class LatentFactor(_LatentFactor):
         drop_every: float = 10,
         drop_factor: float = 0.1,
         decay: float = 0.95,
-        batch_size: int = 4096,
+        batch_size: int | None = None,
         optimizer: str = 'adam',
         momentum: float = 0.0,
         weight_decay: float = 0.0,
@@ -1003,8 +1005,9 @@ class SimpleX(_SimpleX):
 
     Parameters
     ----------
-    epochs : int >= 1 <= 1e+06, default 30
-        Passes over the data.
+    epochs : int | None >= 1 <= 1e+06, default None
+        Passes over the data; None: as many as predict held-out training interactions best, of up
+            to 100,000, else the model's usual number, mostly 20.
     validate_every : int >= 1, default 1
         Epochs between two measurements on the validation part, if there is one.
     patience : int >= 0, default 0
@@ -1021,8 +1024,9 @@ class SimpleX(_SimpleX):
         Step schedule: factor of the learning rate at each drop.
     decay : float > 0 <= 1, default 0.95
         Exponential schedule: the factor from epoch to epoch.
-    batch_size : int >= 0 <= 1.07374e+09, default 1024
-        Batch size in examples; 0 takes all at once.
+    batch_size : int | None >= 0 <= 1.07374e+09, default None
+        Batch size in examples; 0 takes all at once (full batch); None: 4096 (1024 in simplex and
+            two_tower), or a sixteenth of few interactions, 64 at least.
     optimizer : {adam, adamw, sgd, adagrad}, default 'adam'
         The optimiser.
     momentum : float >= 0 < 1, default 0.0
@@ -1088,7 +1092,7 @@ class SimpleX(_SimpleX):
         self,
         config: cofactor.models.neural.simplex.SimpleXConfig | None = None,
         *,
-        epochs: int = 30,
+        epochs: int | None = None,
         validate_every: int = 1,
         patience: int = 0,
         learning_rate: float = 0.003,
@@ -1097,7 +1101,7 @@ class SimpleX(_SimpleX):
         drop_every: float = 10,
         drop_factor: float = 0.1,
         decay: float = 0.95,
-        batch_size: int = 1024,
+        batch_size: int | None = None,
         optimizer: str = 'adam',
         momentum: float = 0.0,
         weight_decay: float = 0.0,
@@ -1131,8 +1135,9 @@ class MLP(_MLP):
 
     Parameters
     ----------
-    epochs : int >= 1 <= 1e+06, default 20
-        Passes over the data.
+    epochs : int | None >= 1 <= 1e+06, default None
+        Passes over the data; None: as many as predict held-out training interactions best, of up
+            to 100,000, else the model's usual number, mostly 20.
     validate_every : int >= 1, default 1
         Epochs between two measurements on the validation part, if there is one.
     patience : int >= 0, default 0
@@ -1149,8 +1154,9 @@ class MLP(_MLP):
         Step schedule: factor of the learning rate at each drop.
     decay : float > 0 <= 1, default 0.95
         Exponential schedule: the factor from epoch to epoch.
-    batch_size : int >= 0 <= 1.07374e+09, default 4096
-        Batch size in examples; 0 takes all at once (full batch).
+    batch_size : int | None >= 0 <= 1.07374e+09, default None
+        Batch size in examples; 0 takes all at once (full batch); None: 4096 (1024 in simplex and
+            two_tower), or a sixteenth of few interactions, 64 at least.
     optimizer : {adam, adamw, sgd, adagrad}, default 'adam'
         The optimiser.
     momentum : float >= 0 < 1, default 0.0
@@ -1209,7 +1215,7 @@ class MLP(_MLP):
         self,
         config: cofactor.models.neural.mlp.MLPConfig | None = None,
         *,
-        epochs: int = 20,
+        epochs: int | None = None,
         validate_every: int = 1,
         patience: int = 0,
         learning_rate: float = 0.01,
@@ -1218,7 +1224,7 @@ class MLP(_MLP):
         drop_every: float = 10,
         drop_factor: float = 0.1,
         decay: float = 0.95,
-        batch_size: int = 4096,
+        batch_size: int | None = None,
         optimizer: str = 'adam',
         momentum: float = 0.0,
         weight_decay: float = 0.0,
@@ -1250,8 +1256,9 @@ class DenseNet(_DenseNet):
 
     Parameters
     ----------
-    epochs : int >= 1 <= 1e+06, default 20
-        Passes over the data.
+    epochs : int | None >= 1 <= 1e+06, default None
+        Passes over the data; None: as many as predict held-out training interactions best, of up
+            to 100,000, else the model's usual number, mostly 20.
     validate_every : int >= 1, default 1
         Epochs between two measurements on the validation part, if there is one.
     patience : int >= 0, default 0
@@ -1268,8 +1275,9 @@ class DenseNet(_DenseNet):
         Step schedule: factor of the learning rate at each drop.
     decay : float > 0 <= 1, default 0.95
         Exponential schedule: the factor from epoch to epoch.
-    batch_size : int >= 0 <= 1.07374e+09, default 4096
-        Batch size in examples; 0 takes all at once (full batch).
+    batch_size : int | None >= 0 <= 1.07374e+09, default None
+        Batch size in examples; 0 takes all at once (full batch); None: 4096 (1024 in simplex and
+            two_tower), or a sixteenth of few interactions, 64 at least.
     optimizer : {adam, adamw, sgd, adagrad}, default 'adam'
         The optimiser.
     momentum : float >= 0 < 1, default 0.0
@@ -1328,7 +1336,7 @@ class DenseNet(_DenseNet):
         self,
         config: cofactor.models.neural.mlp.DenseNetConfig | None = None,
         *,
-        epochs: int = 20,
+        epochs: int | None = None,
         validate_every: int = 1,
         patience: int = 0,
         learning_rate: float = 0.01,
@@ -1337,7 +1345,7 @@ class DenseNet(_DenseNet):
         drop_every: float = 10,
         drop_factor: float = 0.1,
         decay: float = 0.95,
-        batch_size: int = 4096,
+        batch_size: int | None = None,
         optimizer: str = 'adam',
         momentum: float = 0.0,
         weight_decay: float = 0.0,
@@ -1370,8 +1378,9 @@ class CollabFNet(_CollabFNet):
 
     Parameters
     ----------
-    epochs : int >= 1 <= 1e+06, default 20
-        Passes over the data.
+    epochs : int | None >= 1 <= 1e+06, default None
+        Passes over the data; None: as many as predict held-out training interactions best, of up
+            to 100,000, else the model's usual number, mostly 20.
     validate_every : int >= 1, default 1
         Epochs between two measurements on the validation part, if there is one.
     patience : int >= 0, default 0
@@ -1388,8 +1397,9 @@ class CollabFNet(_CollabFNet):
         Step schedule: factor of the learning rate at each drop.
     decay : float > 0 <= 1, default 0.95
         Exponential schedule: the factor from epoch to epoch.
-    batch_size : int >= 0 <= 1.07374e+09, default 4096
-        Batch size in examples; 0 takes all at once (full batch).
+    batch_size : int | None >= 0 <= 1.07374e+09, default None
+        Batch size in examples; 0 takes all at once (full batch); None: 4096 (1024 in simplex and
+            two_tower), or a sixteenth of few interactions, 64 at least.
     optimizer : {adam, adamw, sgd, adagrad}, default 'adam'
         The optimiser.
     momentum : float >= 0 < 1, default 0.0
@@ -1448,7 +1458,7 @@ class CollabFNet(_CollabFNet):
         self,
         config: cofactor.models.neural.mlp.CollabFNetConfig | None = None,
         *,
-        epochs: int = 20,
+        epochs: int | None = None,
         validate_every: int = 1,
         patience: int = 0,
         learning_rate: float = 0.01,
@@ -1457,7 +1467,7 @@ class CollabFNet(_CollabFNet):
         drop_every: float = 10,
         drop_factor: float = 0.1,
         decay: float = 0.95,
-        batch_size: int = 4096,
+        batch_size: int | None = None,
         optimizer: str = 'adam',
         momentum: float = 0.0,
         weight_decay: float = 0.0,
@@ -1489,8 +1499,9 @@ class NeuMF(_NeuMF):
 
     Parameters
     ----------
-    epochs : int >= 1 <= 1e+06, default 20
-        Passes over the data.
+    epochs : int | None >= 1 <= 1e+06, default None
+        Passes over the data; None: as many as predict held-out training interactions best, of up
+            to 100,000, else the model's usual number, mostly 20.
     validate_every : int >= 1, default 1
         Epochs between two measurements on the validation part, if there is one.
     patience : int >= 0, default 0
@@ -1507,8 +1518,9 @@ class NeuMF(_NeuMF):
         Step schedule: factor of the learning rate at each drop.
     decay : float > 0 <= 1, default 0.95
         Exponential schedule: the factor from epoch to epoch.
-    batch_size : int >= 0 <= 1.07374e+09, default 4096
-        Batch size in examples; 0 takes all at once (full batch).
+    batch_size : int | None >= 0 <= 1.07374e+09, default None
+        Batch size in examples; 0 takes all at once (full batch); None: 4096 (1024 in simplex and
+            two_tower), or a sixteenth of few interactions, 64 at least.
     optimizer : {adam, adamw, sgd, adagrad}, default 'adam'
         The optimiser.
     momentum : float >= 0 < 1, default 0.0
@@ -1560,7 +1572,7 @@ class NeuMF(_NeuMF):
         self,
         config: cofactor.models.neural.neumf.NeuMFConfig | None = None,
         *,
-        epochs: int = 20,
+        epochs: int | None = None,
         validate_every: int = 1,
         patience: int = 0,
         learning_rate: float = 0.01,
@@ -1569,7 +1581,7 @@ class NeuMF(_NeuMF):
         drop_every: float = 10,
         drop_factor: float = 0.1,
         decay: float = 0.95,
-        batch_size: int = 4096,
+        batch_size: int | None = None,
         optimizer: str = 'adam',
         momentum: float = 0.0,
         weight_decay: float = 0.0,
@@ -1872,8 +1884,9 @@ class TwoTower(_TwoTower):
         Step schedule: factor of the learning rate at each drop.
     decay : float > 0 <= 1, default 0.95
         Exponential schedule: the factor from epoch to epoch.
-    batch_size : int >= 0 <= 1.07374e+09, default 1024
-        Batch size in examples; 0 takes all at once.
+    batch_size : int | None >= 0 <= 1.07374e+09, default None
+        Batch size in examples; 0 takes all at once (full batch); None: 4096 (1024 in simplex and
+            two_tower), or a sixteenth of few interactions, 64 at least.
     optimizer : {adam, adamw, sgd, adagrad}, default 'adam'
         The optimiser.
     momentum : float >= 0 < 1, default 0.0
@@ -1932,7 +1945,7 @@ class TwoTower(_TwoTower):
         drop_every: float = 10,
         drop_factor: float = 0.1,
         decay: float = 0.95,
-        batch_size: int = 1024,
+        batch_size: int | None = None,
         optimizer: str = 'adam',
         momentum: float = 0.0,
         weight_decay: float = 0.0,
@@ -2288,6 +2301,9 @@ class Transformer(_Transformer):
         Negatives sampled per batch, shared by its positions.
     calibration : float >= 0 <= 1, default 0.75
         gbce: 0 is binary cross-entropy, 1 as calibrated as a softmax.
+    popularity_prior : float >= 0 <= 2, default 1.0
+        Weight of items' log popularity in the scores, beside which the network learns; 0 (and
+            with content): none.
     score_regularization : float >= 0, default 1.0
         bpr_max: weight of the squared scores of the negatives.
     max_length : int >= 2 <= 10000, default 200
@@ -2316,8 +2332,9 @@ class Transformer(_Transformer):
         How positions are encoded: by their distance, by a vector each, or not at all.
     attention_dropout : float >= 0 < 1, default 0.0
         Dropout probability of attention weights.
-    epochs : int >= 1 <= 1e+06, default 20
-        Passes over the data.
+    epochs : int | None >= 1 <= 1e+06, default None
+        Passes over the data; None: as many as predict held-out training interactions best, of up
+            to 100,000, else the model's usual number, mostly 20.
     validate_every : int >= 1, default 1
         Epochs between two measurements on the validation part, if there is one.
     patience : int >= 0, default 0
@@ -2334,8 +2351,9 @@ class Transformer(_Transformer):
         Step schedule: factor of the learning rate at each drop.
     decay : float > 0 <= 1, default 0.95
         Exponential schedule: the factor from epoch to epoch.
-    batch_size : int >= 0 <= 1.07374e+09, default 4096
-        Batch size in examples; 0 takes all at once (full batch).
+    batch_size : int | None >= 0 <= 1.07374e+09, default None
+        Batch size in examples; 0 takes all at once (full batch); None: 4096 (1024 in simplex and
+            two_tower), or a sixteenth of few interactions, 64 at least.
     optimizer : {adam, adamw, sgd, adagrad}, default 'adam'
         The optimiser.
     momentum : float >= 0 < 1, default 0.0
@@ -2367,7 +2385,7 @@ class Transformer(_Transformer):
         id_dropout: float = 0.2,
         repeats: str = 'exclude',
         history_length: int = 200,
-        epochs: int = 20,
+        epochs: int | None = None,
         validate_every: int = 1,
         patience: int = 0,
         learning_rate: float = 0.001,
@@ -2376,7 +2394,7 @@ class Transformer(_Transformer):
         drop_every: float = 10,
         drop_factor: float = 0.1,
         decay: float = 0.95,
-        batch_size: int = 4096,
+        batch_size: int | None = None,
         optimizer: str = 'adam',
         momentum: float = 0.0,
         weight_decay: float = 0.0,
@@ -2390,6 +2408,7 @@ class Transformer(_Transformer):
         loss: str = 'softmax',
         negatives: int = 512,
         calibration: float = 0.75,
+        popularity_prior: float = 1.0,
         score_regularization: float = 1.0,
         max_length: int = 200,
         latest_windows: int = 0,
@@ -2443,6 +2462,9 @@ class GRU4Rec(_GRU4Rec):
         Negatives sampled per batch, shared by its positions.
     calibration : float >= 0 <= 1, default 0.75
         gbce: 0 is binary cross-entropy, 1 as calibrated as a softmax.
+    popularity_prior : float >= 0 <= 2, default 1.0
+        Weight of items' log popularity in the scores, beside which the network learns; 0 (and
+            with content): none.
     score_regularization : float >= 0, default 1.0
         bpr_max: weight of the squared scores of the negatives.
     max_length : int >= 2 <= 10000, default 200
@@ -2459,8 +2481,9 @@ class GRU4Rec(_GRU4Rec):
         Whether embeddings are multiplied by the square root of their length.
     init_scale : float > 0, default 0.1
         Standard deviation of the initial embeddings.
-    epochs : int >= 1 <= 1e+06, default 20
-        Passes over the data.
+    epochs : int | None >= 1 <= 1e+06, default None
+        Passes over the data; None: as many as predict held-out training interactions best, of up
+            to 100,000, else the model's usual number, mostly 20.
     validate_every : int >= 1, default 1
         Epochs between two measurements on the validation part, if there is one.
     patience : int >= 0, default 0
@@ -2477,8 +2500,9 @@ class GRU4Rec(_GRU4Rec):
         Step schedule: factor of the learning rate at each drop.
     decay : float > 0 <= 1, default 0.95
         Exponential schedule: the factor from epoch to epoch.
-    batch_size : int >= 0 <= 1.07374e+09, default 4096
-        Batch size in examples; 0 takes all at once (full batch).
+    batch_size : int | None >= 0 <= 1.07374e+09, default None
+        Batch size in examples; 0 takes all at once (full batch); None: 4096 (1024 in simplex and
+            two_tower), or a sixteenth of few interactions, 64 at least.
     optimizer : {adam, adamw, sgd, adagrad}, default 'adam'
         The optimiser.
     momentum : float >= 0 < 1, default 0.0
@@ -2510,7 +2534,7 @@ class GRU4Rec(_GRU4Rec):
         id_dropout: float = 0.2,
         repeats: str = 'exclude',
         history_length: int = 200,
-        epochs: int = 20,
+        epochs: int | None = None,
         validate_every: int = 1,
         patience: int = 0,
         learning_rate: float = 0.003,
@@ -2519,7 +2543,7 @@ class GRU4Rec(_GRU4Rec):
         drop_every: float = 10,
         drop_factor: float = 0.1,
         decay: float = 0.95,
-        batch_size: int = 4096,
+        batch_size: int | None = None,
         optimizer: str = 'adam',
         momentum: float = 0.0,
         weight_decay: float = 0.0,
@@ -2533,6 +2557,7 @@ class GRU4Rec(_GRU4Rec):
         loss: str = 'softmax',
         negatives: int = 512,
         calibration: float = 0.75,
+        popularity_prior: float = 1.0,
         score_regularization: float = 1.0,
         max_length: int = 200,
         latest_windows: int = 0,

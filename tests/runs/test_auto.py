@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from itertools import count
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -23,8 +24,10 @@ from cofactor.runs import auto as auto_module
 from cofactor.runs.auto import auto, choose
 from cofactor.runs.automatic import families, race
 from cofactor.runs.automatic.blending import best_blend
+from cofactor.runs.automatic.prior import wisest
 from cofactor.runs.automatic.race import Race
 from cofactor.runs.automatic.trials import Allowance, FamilyTrial
+from cofactor.runs.samples import few_users
 from cofactor.runs.source import Cutting
 from cofactor.runs.train import Limits, train
 
@@ -334,3 +337,37 @@ def test_the_test_part_is_looked_at_once(monkeypatch: pytest.MonkeyPatch) -> Non
     assert looks == [True]
     assert found.result is not None
     assert "significantly better than popularity" in repr(found)
+
+
+def test_few_users_do_not_overrule_what_is_usually_best() -> None:
+    def tried(name: str, values: Any) -> FamilyTrial:
+        family = next(one for one in families.FAMILIES if one.name == name)
+        result: Any = SimpleNamespace(values={"ndcg@10": np.asarray(values, float)})
+        return FamilyTrial(family, {}, float(np.mean(values)), 0.1, True, None, result)
+
+    metric, draw = parse_metric("ndcg@10"), np.random.default_rng(0)
+
+    def chosen(n_users: int, gain: float) -> str:
+        usual = draw.random(n_users)
+        noise = 0.3 * draw.standard_normal(n_users)
+        other = usual + gain + noise - noise.mean()
+        attempts = [tried("bpr", other), tried("ials", usual)]
+        return wisest(attempts, metric, rates=False, new_items=False).family.name
+
+    assert chosen(8, 0.05) == "ials"
+    assert chosen(8, 0.5) == "bpr"
+    assert chosen(5_000, 0.005) == "bpr"
+    assert chosen(5_000, -0.005) == "ials"
+
+
+def test_with_few_users_only_defaults_are_tried_and_it_says_so() -> None:
+    data = groups(n_users=60, each=12)
+    whole = parts_of(data)
+    assert whole.validation is not None
+    parts = replace(whole, validation=few_users(whole.validation, 8))
+    found = choose(data, parts, budget=6, run=RUN, now=ticking())
+    assert max(row["tried"] for row in found.rows) == 1
+    assert "Only 8 users decided" in found.sentence
+    assert "no settings but the defaults were tried" in found.sentence
+    if "don't show" in found.sentence:
+        assert found.model == "ials"

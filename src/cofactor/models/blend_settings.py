@@ -71,6 +71,7 @@ PRESETS: dict[str, dict[str, Any]] = {
     "amazon-beauty-5core": {
         "models": ("transformer", "transformer", "transitions"),
         "model_settings": (
+            "transformer.popularity_prior=0",
             "transformer.heads=1",
             "transformer.expansion=1",
             "transformer.low_pass=0.5",
@@ -106,6 +107,7 @@ PRESETS: dict[str, dict[str, Any]] = {
     "amazon-beauty-5core with text": {
         "models": ("transformer", "transitions"),
         "model_settings": (
+            "1.popularity_prior=0",
             "1.heads=1",
             "1.expansion=1",
             "1.low_pass=0.5",

@@ -41,6 +41,11 @@ def fit_where(model: Any, data: Interactions, validation: Part | None, run: Run)
     ArgumentError
         If the other processes can't have what the fit needs.
     """
+    with model._settled(data, validation, run):
+        _fit_where(model, data, validation, run)
+
+
+def _fit_where(model: Any, data: Interactions, validation: Part | None, run: Run) -> None:
     if run.engine is None or not model.trained_together:
         model._fit(data, validation, run)
         return

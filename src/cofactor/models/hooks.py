@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, Self, TypeVar
 
 import numpy as np
@@ -92,6 +93,12 @@ class Hooks(ABC, Generic[ConfigT]):
         """Return float32 [B, n_items], or [B, len(item_rows)]; higher is better."""
 
     # What a model may bring.
+
+    def _settled(
+        self, data: Interactions, validation: Part | None, run: Run
+    ) -> AbstractContextManager[None]:
+        """While open, settings that are only chosen for a fit have values."""
+        return nullcontext()
 
     def _states(self, user_rows: np.ndarray) -> States:
         """Return what is kept of some trained users; rows without interactions too.

@@ -9,7 +9,7 @@ from __future__ import annotations
 import copy
 import os
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -22,6 +22,7 @@ from cofactor.base.run import Run
 from cofactor.data.events import Events
 from cofactor.data.interactions import Interactions
 from cofactor.models import validation
+from cofactor.models.held_out_epochs import settled_epochs
 from cofactor.models.recommender import Recommender
 from cofactor.models.traits import ArraySpec
 from cofactor.models.warm_start import KeptRows
@@ -183,7 +184,8 @@ class IterativeModel(Recommender):
         events
             With outside ids; users and items may be new.
         epochs
-            Passes over all events; a quarter of the setting ``epochs`` if None.
+            Passes over all events; a quarter of the setting ``epochs`` (or of those that were run)
+            if None.
         run
             Seed, device, threads, progress.
 
@@ -206,7 +208,7 @@ class IterativeModel(Recommender):
         if not len(events):
             return self
         before, config = copy.copy(self), self.config
-        wanted = max(1, config.epochs // 4) if epochs is None else epochs
+        wanted = max(1, (config.epochs or len(self.curve)) // 4) if epochs is None else epochs
         try:
             self.config, self._before = config.replace(epochs=wanted), before
             self.fit(extended(before.data, events), run=run)
@@ -216,6 +218,11 @@ class IterativeModel(Recommender):
         finally:
             self.config, self._before = config, None
         return self
+
+    def _settled(
+        self, data: Interactions, validation: Part | None, run: Run
+    ) -> AbstractContextManager[None]:
+        return settled_epochs(self, data, validation, run)
 
     def _learn(
         self,

@@ -324,6 +324,7 @@ def choose(
 
 def _blend(race: Race, metric: Metric, run: Run) -> Blended | None:
     fitted = [lane.best(True) or lane.best() for lane in race.leaders]
+    fitted.sort(key=lambda attempt: attempt is not race.choice)  # it comes first
     part = (race.parts if race.best and race.best.whole else race.small).validation
     assert part is not None
     try:
@@ -333,7 +334,7 @@ def _blend(race: Race, metric: Metric, run: Run) -> Blended | None:
 
 
 def _chosen(race: Race, blend: Blended | None, metric: Metric) -> Chosen:
-    best = race.best
+    best = race.choice
     assert best is not None
     rows = wording.rows(race, blend)
     name, config, value = best.family.name, best.config, abs(best.score)

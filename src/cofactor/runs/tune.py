@@ -164,7 +164,7 @@ def _sampler(optuna: Any, study: Any, trials: int, seed: int) -> Any:
 
 def _pruner(optuna: Any, kind: type[Recommender], fixed: Any) -> Any:
     """The pruner; the first epochs say little of the last, so a quarter of them is waited for."""
-    warmup = max(2, fixed.epochs // 4) if kind.iterative else 0
+    warmup = max(2, (fixed.epochs or fixed.usual_epochs) // 4) if kind.iterative else 0
     return optuna.pruners.MedianPruner(n_startup_trials=5, n_warmup_steps=warmup)
 
 

@@ -6,6 +6,9 @@ from cofactor.base.config import Config, setting
 from cofactor.base.errors import ArgumentError
 from cofactor.training.schedule import SCHEDULES, Schedule
 
+# An epoch has so many steps at least, unless batches would be smaller than this.
+_FEWEST_STEPS, _LEAST_BATCH = 16, 64
+
 OPTIMIZERS = ("adam", "adamw", "sgd", "adagrad")
 
 
@@ -84,11 +87,25 @@ class TrainingConfig(DescentConfig):
         "average": "ema_decay",
     }
 
-    batch_size: int = setting(
-        4096,
+    usual_epochs, usual_batch = 20, 4096
+
+    epochs: int | None = setting(  # type: ignore[assignment]
+        None,
+        low=1,
+        high=1_000_000,
+        doc=(
+            "Passes over the data; None: as many as predict held-out training interactions best,"
+            " of up to 100,000, else the model's usual number, mostly 20."
+        ),
+    )
+    batch_size: int | None = setting(
+        None,
         low=0,
         high=2**30,
-        doc="Batch size in examples; 0 takes all at once (full batch).",
+        doc=(
+            "Batch size in examples; 0 takes all at once (full batch); None: 4096 (1024 in simplex"
+            " and two_tower), or a sixteenth of few interactions, 64 at least."
+        ),
     )
     optimizer: str = setting("adam", choices=OPTIMIZERS, doc="The optimiser.")
     momentum: float = setting(
@@ -114,6 +131,12 @@ class TrainingConfig(DescentConfig):
     compile: bool = setting(
         False, doc="Whether torch.compile compiles the step (needs a C++ compiler)."
     )
+
+    def batch_of(self, n_examples: int) -> int:
+        """Return the batch size for so many examples; 0 takes all at once."""
+        if self.batch_size is not None:
+            return self.batch_size
+        return min(self.usual_batch, max(_LEAST_BATCH, n_examples // _FEWEST_STEPS))
 
     def check(self) -> None:
         """Refuse settings that contradict one another."""

@@ -64,15 +64,14 @@ if TYPE_CHECKING:
 class TwoTowerConfig(FactorConfig, PriorConfig, CalibrationConfig, ProfileConfig, ContentConfig):
     """Settings of `TwoTower`: those of `LatentFactor` and of the content."""
 
+    usual_batch = 1024
+
+    epochs: int = setting(15, low=1, high=1_000_000, doc="Passes over the data.")
     factors: int = setting(64, low=1, high=4096, doc="Length of the user and item vectors.")
     loss: str | Loss = setting(
         "in_batch_softmax",
         choices=LOSSES,
         doc="Training loss: squared fits values; all others rank. A name or a Loss object.",
-    )
-    epochs: int = setting(15, low=1, high=1_000_000, doc="Passes over the data.")
-    batch_size: int = setting(
-        1024, low=0, high=2**30, doc="Batch size in examples; 0 takes all at once."
     )
     learning_rate: float = setting(
         0.005, above=0.0, high=1e3, doc="Peak learning rate of the schedule."

@@ -89,7 +89,7 @@ def begin(
 
 
 def _is_sparse(data: Interactions, config: FactorConfig) -> bool:
-    n_rows, per_batch = data.n_users + data.n_items, max(1, config.batch_size or len(data))
+    n_rows, per_batch = data.n_users + data.n_items, max(1, config.batch_of(len(data)) or len(data))
     return config.sparse == "yes" or (
         config.sparse == "auto"
         and n_rows > _SPARSE_FROM * per_batch

@@ -78,7 +78,8 @@ def examples(
                 " negatives to sample."
             )
         columns = tuple(column[open_] for column in columns)
-    return Batches(columns, config.batch_size, seed=rng.state64(run.seed, name, "batches"))
+    per_batch = config.batch_of(len(columns[0]))
+    return Batches(columns, per_batch, seed=rng.state64(run.seed, name, "batches"))
 
 
 def sampler_of(data: Interactions, config: LossConfig, device: torch.device) -> negatives.Sampler:

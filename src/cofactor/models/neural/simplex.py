@@ -39,6 +39,8 @@ class SimpleXConfig(FactorConfig):
         "own_share": between(0.0, 0.9),
     }
 
+    usual_epochs, usual_batch = 30, 1024
+
     factors: int = setting(64, low=1, high=4096, doc="Length of the user and item vectors.")
     loss: str | Loss = setting(
         "cosine_contrastive",
@@ -54,12 +56,8 @@ class SimpleXConfig(FactorConfig):
     negative_weight: float = setting(
         16.0, low=0.0, doc="The weight of the negatives beside the positive (cosine_contrastive)."
     )
-    epochs: int = setting(30, low=1, high=1_000_000, doc="Passes over the data.")
     learning_rate: float = setting(
         0.003, above=0.0, high=1e3, doc="Peak learning rate of the schedule."
-    )
-    batch_size: int = setting(
-        1024, low=0, high=2**30, doc="Batch size in examples; 0 takes all at once."
     )
     init_scale: float = setting(
         0.1, above=0.0, high=10.0, doc="Standard deviation of the initial vectors."

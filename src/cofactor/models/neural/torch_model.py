@@ -16,7 +16,7 @@ from cofactor.base.errors import ArtifactError
 from cofactor.base.run import Run
 from cofactor.data.histories import Histories
 from cofactor.data.interactions import Interactions
-from cofactor.models.damped_biases import damped_biases
+from cofactor.models.damped_biases import damped_biases, estimated_damping
 from cofactor.models.hooks import Hooks
 from cofactor.models.iterative import CURVE_ARRAYS
 from cofactor.models.liked import rated_csr
@@ -47,7 +47,7 @@ def begin_at_biases(
     """Set the tables of width 1 to the damped means, if the loss learns ratings."""
     if not config.fits(data):
         return
-    _, *biases = damped_biases(data)
+    _, *biases = damped_biases(data, *estimated_damping(data))
     for names, bias in zip((tables.users, tables.items), biases, strict=True):
         for name in names:
             if tables.widths(module, (name,)) == [1]:

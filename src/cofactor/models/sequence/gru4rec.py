@@ -89,6 +89,7 @@ class GRU4Rec(IterativeModel, NextItemHooks, FactorModel):
 # Settings of the boards in `cofactor reproduce sequences`, chosen on validation data.
 PRESETS: dict[str, dict[str, Any]] = {
     "sasrec-ml-1m": {
+        "popularity_prior": 0.0,
         "loss": "sampled_softmax",
         "negatives": 1024,
         "batch_tokens": 6400,

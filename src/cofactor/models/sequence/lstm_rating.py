@@ -46,6 +46,7 @@ _TABLES = Tables((), ("inputs", "outputs", "item_bias"))
 class LSTMRatingConfig(TrainingConfig):
     """Settings of `LSTMRating`."""
 
+    epochs: int = setting(20, low=1, high=1_000_000, doc="Passes over the data.")
     factors: int = setting(
         32, low=1, high=4096, doc="Length of the item vectors and of the user state."
     )

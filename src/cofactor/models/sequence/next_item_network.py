@@ -63,6 +63,15 @@ class NextItemConfig(TrainingConfig, SequenceConfig, ItemContentConfig):
     calibration: float = setting(
         0.75, low=0, high=1, doc="gbce: 0 is binary cross-entropy, 1 as calibrated as a softmax."
     )
+    popularity_prior: float = setting(
+        1.0,
+        low=0,
+        high=2,
+        doc=(
+            "Weight of items' log popularity in the scores, beside which the network learns; 0 (and"
+            " with content): none."
+        ),
+    )
     score_regularization: float = setting(
         1.0, low=0, doc="bpr_max: weight of the squared scores of the negatives."
     )
@@ -106,7 +115,8 @@ class NextItemConfig(TrainingConfig, SequenceConfig, ItemContentConfig):
 
 
 class NextItemHooks(Hooks[NextItemConfig]):
-    """A network that reads a history and scores the next item: ``s_uj = h_u · E_j``.
+    """A network that reads a history and scores the next item: ``s_uj = h_u · E_j + c log(n_j +
+    1)``, where n_j is an item's number of interactions and c the ``popularity_prior``.
 
     Trained at all places of each window at once; answered by NumPy alone. A subclass brings the
     module (`_encoder`), the shapes of its weights (`layout`) and their reading (`_hidden`).
@@ -117,11 +127,13 @@ class NextItemHooks(Hooks[NextItemConfig]):
 
     arrays = {  # noqa: RUF012
         "item_factors": ArraySpec("float32", ("items", "factors")),
+        "item_bias": ArraySpec("float32", ("items",), optional=True),
         "weights": ArraySpec("float32", ("weights",)),
         **CURVE_ARRAYS,
     }
 
     item_factors: np.ndarray
+    item_bias: np.ndarray | None = None
     weights: dict[str, np.ndarray]
     content: ItemContent | None = None
     curve: LearningCurve
@@ -165,6 +177,7 @@ class NextItemHooks(Hooks[NextItemConfig]):
         from cofactor.training.torch.train import train
 
         self.content = self._content_of(data, run)
+        self.item_bias = self._prior(data)
         histories = data.histories()
         if self.content is not None:
             histories = self.content.warm_histories(histories)
@@ -196,6 +209,17 @@ class NextItemHooks(Hooks[NextItemConfig]):
         )
         update()
 
+    def _prior(self, data: Interactions) -> np.ndarray | None:
+        """Return ``c log(n_j + 1)`` for items with n_j interactions, float32 [n_items], or None.
+
+        Few histories teach a network less than counts do. New items have none, so with content
+        there is no prior.
+        """
+        if self.content is not None or not self.config.popularity_prior:
+            return None
+        log_counts = np.log(data.item_counts + 1.0)
+        return (self.config.popularity_prior * log_counts).astype(np.float32)
+
     def _windows(self, histories: Histories) -> Windows:
         config = self.config
         windows = cut_windows(histories, config.max_length + 1, last=config.latest_windows)
@@ -223,6 +247,7 @@ class NextItemHooks(Hooks[NextItemConfig]):
 
         config, loss = self.config, LOSSES[self.config.loss]
         share = config.id_dropout if self.content is not None else 0.0
+        prior = None if self.item_bias is None else torch.from_numpy(self.item_bias)[:, None]
 
         def step(batch: tuple[Tensor, ...], generator: torch.Generator) -> Tensor:
             (rows,) = batch
@@ -233,6 +258,9 @@ class NextItemHooks(Hooks[NextItemConfig]):
                 kept = torch.rand(n_items, generator=generator, device=device) >= share
             vectors = module.item_vectors(kept)
             hidden = module(inputs.clamp_min(0), vectors).flatten(0, 1).index_select(0, inside)
+            if prior is not None:  # one more coordinate, in which all histories have 1
+                vectors = torch.cat((vectors, prior.to(vectors)), 1)
+                hidden = torch.cat((hidden, hidden.new_ones(len(hidden), 1)), 1)
             return loss(hidden, target.flatten()[inside], vectors, config, generator)
 
         return step
@@ -310,6 +338,8 @@ class NextItemHooks(Hooks[NextItemConfig]):
     def _state(self) -> dict[str, np.ndarray]:
         flat = [self.weights[name].reshape(-1) for name, _ in self.layout(self.config)]
         own = {"item_factors": self.item_factors, "weights": np.concatenate(flat)}
+        if self.item_bias is not None:
+            own["item_bias"] = self.item_bias
         return own if self.content is None else {**own, **self.content.arrays()}
 
     def _restore(self, arrays: Mapping[str, np.ndarray]) -> None:
@@ -324,6 +354,7 @@ class NextItemHooks(Hooks[NextItemConfig]):
         named = zip(layout, parts, strict=True)
         self.weights = {name: part.reshape(shape) for (name, shape), part in named}
         self.item_factors = arrays["item_factors"]
+        self.item_bias = arrays.get("item_bias")  # models of older versions have none
         if self.config.content_factors:
             self.content = ItemContent.from_arrays(arrays, self.data)
 

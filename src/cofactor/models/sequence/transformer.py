@@ -24,8 +24,15 @@ _EPSILON, _ROTARY_BASE = 1e-6, 10_000.0
 # The names that people look for, as settings of one model; and the settings of the boards in
 # `cofactor reproduce sequences`, chosen on validation data.
 PRESETS: dict[str, dict[str, Any]] = {
-    "SASRec": {"gated": False, "positions": "learned", "expansion": 1, "loss": "softmax"},
+    "SASRec": {
+        "gated": False,
+        "positions": "learned",
+        "expansion": 1,
+        "loss": "softmax",
+        "popularity_prior": 0.0,
+    },
     "gSASRec": {
+        "popularity_prior": 0.0,
         "gated": False,
         "positions": "learned",
         "expansion": 1,
@@ -34,6 +41,7 @@ PRESETS: dict[str, dict[str, Any]] = {
         "calibration": 0.75,
     },
     "eSASRec": {
+        "popularity_prior": 0.0,
         "gated": True,
         "positions": "rotary",
         "expansion": 4,
@@ -41,6 +49,7 @@ PRESETS: dict[str, dict[str, Any]] = {
         "negatives": 256,
     },
     "sasrec-ml-1m": {
+        "popularity_prior": 0.0,
         "factors": 128,
         "expansion": 1,
         "loss": "sampled_softmax",
@@ -54,6 +63,7 @@ PRESETS: dict[str, dict[str, Any]] = {
         "precision": "bfloat16",
     },
     "amazon-beauty-5core": {
+        "popularity_prior": 0.0,
         "factors": 128,
         "heads": 1,
         "expansion": 1,

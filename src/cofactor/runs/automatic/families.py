@@ -98,6 +98,13 @@ class Family:
         """The model's class; raises MissingExtraError where what it needs isn't installed."""
         return registry.get(self.name)
 
+    @property
+    def usual_length(self) -> int:
+        """How long it is trained by default, where its epochs aren't chosen."""
+        assert self.length is not None
+        config: Any = self.kind.Config
+        return int(config.defaults()[self.length] or config.usual_epochs)
+
     def config(self, settings: Mapping[str, Any]) -> Any:
         """Return a configuration; a comparison with the model without features is left out."""
         from cofactor.runs.entries import without_comparison
@@ -108,7 +115,7 @@ class Family:
         """Return what may be drawn: what the Config declares, and how long is trained."""
         space = dict(self.kind.Config.search)
         if self.length == "epochs" and "epochs" not in space:
-            usual = self.kind.Config.defaults()["epochs"]
+            usual = self.usual_length
             space["epochs"] = log(max(2, usual // 3), 2 * usual)
         return space or dict(_SPACES.get(self.name, {}))
 

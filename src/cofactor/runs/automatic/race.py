@@ -24,6 +24,7 @@ from cofactor.runs.automatic.families import (
     Family,
     Settings,
 )
+from cofactor.runs.automatic.prior import wisest
 from cofactor.runs.automatic.trials import Allowance, FamilyTrial, Lane, OutOfTime, score_of
 from cofactor.runs.samples import few_users, sample
 
@@ -38,6 +39,8 @@ _SCORES = 1.5e8
 # How many families are left at the beginning of each round, and the share of the budget that is
 # used at its end. In the first one only the settings that families begin with are tried.
 _ROUNDS = ((9, 0.55), (3, 0.75), (2, 0.9), (1, 1.0))
+# Users in the validation part below which the defaults of all families are tried, and nothing else.
+FEW_USERS = 30
 # What a model that is only tried says isn't shown, and isn't logged either.
 _UNHEARD = SilentProgress()
 # The square matrix by which the machine's speed is taken.
@@ -72,6 +75,12 @@ class Race:
         return self.small is not self.parts
 
     @property
+    def few(self) -> bool:
+        """Whether so few users are measured that other settings would win by chance."""
+        assert self.parts.validation is not None
+        return len(self.parts.validation.user_rows) < FEW_USERS
+
+    @property
     def leaders(self) -> list[Lane]:
         """The families with an attempt, the best first; those on whole data before the others."""
         some = [lane for lane in self.lanes if lane.attempts]
@@ -87,13 +96,25 @@ class Race:
             return None
         return leaders[0].best(True) or leaders[0].best()
 
+    @property
+    def choice(self) -> FamilyTrial | None:
+        """The attempt to choose: the best, or with few users the usually best family's; see
+        `cofactor.runs.automatic.prior`.
+        """
+        best = self.best
+        if best is None:
+            return None
+        found = [a for lane in self.leaders if (a := lane.best(best.whole or None)) is not None]
+        given = self.given
+        return wisest(found, self.metric, rates=given.rates, new_items=given.new_items)
+
     def go(self) -> None:
         """Run it. Ctrl-C ends it once there is an attempt."""
         try:
             self._first()
             # On samples, time is left for fits on the whole.
             seconds = self.allowance.seconds * (0.6 if self.sampled else 1.0)
-            for n, (survivors, share) in enumerate(_ROUNDS):
+            for n, (survivors, share) in enumerate(() if self.few else _ROUNDS):
                 self._keep(survivors)
                 self._round(share * seconds, draws=n > 0)
             if self.sampled:
@@ -249,11 +270,14 @@ class Race:
             return None
         if family.length is None:
             return {}
-        usual = family.kind.Config.defaults()[family.length]
+        usual = family.usual_length
         each = self._seconds_each(family)
         fitting = int(limit / max(each, 1e-9))
-        if fitting >= usual:
+        # Where epochs are chosen, that takes up to twice the usual number, and a fit as well.
+        chosen = family.kind.Config.defaults()[family.length] is None
+        if fitting >= (3 if chosen else 1) * usual:
             return {}
+        fitting = min(fitting, usual)
         if fitting < max(2, usual // 30):
             return None
         return _lasting(family, fitting)

@@ -15,8 +15,6 @@ from cofactor.runs.automatic.race import Race
 from cofactor.runs.automatic.trials import FamilyTrial, Lane
 from cofactor.runs.words import p_words, word
 
-# Fewer users than these tell little of any difference.
-_FEW_USERS = 30
 _CONFIDENCE = 0.95
 
 
@@ -40,7 +38,7 @@ def rows(race: Race, blend: Blended | None) -> list[dict[str, Any]]:
 
 def paragraph(race: Race, blend: Blended | None, metric: Metric) -> str:
     """Return the paragraph."""
-    best = race.best
+    best = race.choice
     assert best is not None
     said = [_choice(race, blend, metric, best), _how(race, best), _dropped(race)]
     if race.skipped:
@@ -107,8 +105,13 @@ def _how(race: Race, best: FamilyTrial) -> str:
         said += f" Most of them were fitted on a sample of {n:,} users"
         said += "." if best.whole else ", the chosen one too, since all would take too long."
     users = 0 if best.result is None else best.result.n_users
-    if users < _FEW_USERS:
-        said += f" Only {users} users decided: most differences are chance."
+    if race.few:
+        said += f" Only {users} users decided: most differences are chance, and no settings but"
+        said += " the defaults were tried."
+    ahead = race.best
+    if ahead is not None and ahead is not best:
+        said += f" {ahead.family.name} reaches {abs(ahead.score):.4f}, but {users} users don't show"
+        said += f" that it is better than {best.family.name}, which mostly is the better one."
     return said
 
 

@@ -25,6 +25,7 @@ NAME = "amazon-beauty-5core"
 QUESTIONS = 4000
 
 _TRANSFORMER: dict[str, Any] = {
+    "popularity_prior": 0.0,
     "factors": 192,
     "heads": 4,
     "blocks": 1,

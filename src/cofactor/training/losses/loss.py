@@ -25,7 +25,7 @@ class LossSettings(Protocol):
     """The settings that losses read."""
 
     @property
-    def batch_size(self) -> int:
+    def batch_size(self) -> int | None:
         """Examples of a step; 0 takes all of them."""
 
     @property

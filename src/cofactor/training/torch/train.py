@@ -53,7 +53,7 @@ def train(
     with native_threads(run.n_threads), torch.random.fork_rng(devices, device_type="cuda"):
         curve = fit(
             learner,
-            epochs=config.epochs,
+            epochs=config.epochs or config.usual_epochs,
             schedule=config.rates(),
             run=run,
             control=control,

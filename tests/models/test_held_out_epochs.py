@@ -1,0 +1,95 @@
+"""How many epochs networks are trained for where nobody says so, and where the next-item networks
+begin: neither noise nor too little training may leave them below the baselines.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+import cofactor
+from cofactor.base.run import Run
+from cofactor.data.interactions import Interactions
+from cofactor.data.splits import split
+from cofactor.evaluation.evaluate import evaluate
+from cofactor.models.held_out_epochs import _Measured
+
+ONE = Run(threads=1, seed=0)
+
+
+def alike(values: bool) -> Interactions:
+    """Users who all choose by the items' fame, and rate by nothing but biases and noise."""
+    rng = np.random.default_rng(0)
+    fame = -0.8 * np.log(np.arange(60) + 1.0)
+    chosen = [np.argsort(-(fame + rng.gumbel(size=60)))[:6] for _ in range(250)]
+    users, items = np.repeat(np.arange(250), 6), np.concatenate(chosen)
+    ratings = 3 + rng.normal(0, 0.3, 60)[items] + rng.standard_normal(len(users))
+    return Interactions.from_rows(
+        users, items, ratings.astype(np.float32) if values else None, users=250, items=60
+    )
+
+
+@pytest.fixture(scope="module")
+def ranked():
+    return split(alike(values=False), "per-user", test=0.2, seed=0)
+
+
+def ndcg(model, parts) -> float:
+    return float(evaluate(model, parts, ["ndcg@10"], run=ONE, resamples=0)["ndcg@10"])
+
+
+@pytest.mark.parametrize("model", [cofactor.GRU4Rec(factors=8), cofactor.Transformer(factors=8)])
+def test_next_item_networks_begin_at_popularity_and_stay_there_where_nothing_is_personal(
+    ranked, model
+):
+    popularity = ndcg(cofactor.Popularity().fit(ranked.train, run=ONE), ranked)
+    model.fit(ranked.train, run=ONE)
+    assert ndcg(model, ranked) > 0.93 * popularity
+    assert model.config.epochs is None
+    again = type(model).from_state(model.config, model.state(), ranked.train)
+    np.testing.assert_array_equal(again.score_rows(np.arange(3)), model.score_rows(np.arange(3)))
+
+
+def test_models_without_a_prior_are_read_and_trained_as_before(ranked):
+    plain = cofactor.GRU4Rec(factors=8, epochs=1, popularity_prior=0.0).fit(ranked.train, run=ONE)
+    assert plain.item_bias is None
+    assert "item_bias" not in plain.state()
+    old = cofactor.GRU4Rec.from_state(
+        cofactor.GRU4Rec(factors=8).config, plain.state(), ranked.train
+    )
+    np.testing.assert_array_equal(old.score_rows(np.arange(3)), plain.score_rows(np.arange(3)))
+
+
+def test_networks_for_ratings_stop_before_they_learn_noise():
+    parts = split(alike(values=True), "per-user", test=0.2, seed=0)
+
+    def rmse(model) -> float:
+        found = evaluate(model.fit(parts.train, run=ONE), parts, ["rmse"], run=ONE, resamples=0)
+        return float(found["rmse"])
+
+    bias = rmse(cofactor.Bias())
+    assert rmse(cofactor.MLP(epochs=20)) > 1.1 * bias
+    assert rmse(cofactor.MLP()) < 1.03 * bias
+
+
+def test_given_epochs_and_validation_parts_are_left_alone(ranked):
+    short = cofactor.NeuMF(epochs=2).fit(ranked.train, run=ONE)
+    assert len(short.curve) == 2
+    watched = cofactor.NeuMF(factors=2).fit(ranked.train, validation=ranked.test, run=ONE)
+    assert len(watched.curve) == 20
+    assert watched.refit_config.epochs == watched.curve.best_epoch + 1
+
+
+def test_the_first_epoch_is_taken_that_the_best_one_is_not_clearly_better_than():
+    measured = _Measured(1)
+    rng = np.random.default_rng(0)
+    best = rng.random(400)
+    measured.epochs = [best - 0.3, best - 0.01 * rng.standard_normal(400) - 1e-5, best, best - 0.1]
+    assert measured.first_good() == 1
+
+
+def test_few_interactions_make_small_batches():
+    config = cofactor.NeuMF().config
+    assert [config.batch_of(n) for n in (100, 3_200, 10**6)] == [64, 200, 4096]
+    assert cofactor.SimpleX().config.batch_of(10**6) == 1024
+    assert config.replace(batch_size=0).batch_of(100) == 0
