@@ -26,6 +26,9 @@ from cofactor.data.records import BOOLEANS, BYTES, table_of, table_of_columns
 _NUMBERED = re.compile(r"^(_c|_col|column_?|col_?|f|field_?|v|)(\d{1,4})_?$", re.IGNORECASE)
 
 
+_NEWER = re.compile("view|run_end_encoded")
+
+
 def is_frame(source: Any) -> bool:
     """Return whether something is a data frame that can be read."""
     if isinstance(source, (pa.Table, pa.RecordBatch)):
@@ -201,6 +204,14 @@ def _typed(table: pa.Table, name: str, roles: Mapping[str, str]) -> pa.ChunkedAr
     return column
 
 
+def plain_layout(table: pa.Table) -> pa.Table:
+    """Return a table whose columns are all of Arrow's plain layouts, which its functions know."""
+    for place, field in enumerate(table.schema):
+        if _NEWER.search(str(field.type)):
+            table = table.set_column(place, field.name, _plain(table.column(place)))
+    return table
+
+
 def _plain(column: pa.ChunkedArray) -> pa.ChunkedArray:
     """A column of one of Arrow's newer layouts in its plain one."""
     kind = column.type
@@ -209,6 +220,8 @@ def _plain(column: pa.ChunkedArray) -> pa.ChunkedArray:
     if "list_view" in str(kind) or pa.types.is_fixed_size_list(kind):
         # Arrow's own cast of views makes lists without their offsets.
         return pa.chunked_array([pa.array(column.to_pylist(), pa.list_(kind.value_type))])
+    if pa.types.is_string_view(kind) or pa.types.is_binary_view(kind):
+        return column.cast(pa.string() if pa.types.is_string_view(kind) else pa.binary())
     return column
 
 
