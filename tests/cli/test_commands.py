@@ -7,6 +7,7 @@ from __future__ import annotations
 import csv
 import json
 import os
+import shlex
 import subprocess
 import sys
 import time
@@ -18,6 +19,7 @@ import pytest
 
 from cofactor.artifact.load import load
 from cofactor.cli.main import COMMANDS
+from cofactor.cli.words import quoted
 from cofactor.models import registry
 from cofactor.runs.auto import choose
 
@@ -324,3 +326,26 @@ def test_demo_runs_on_the_synthetic_shop_and_says_so(
     assert "synthetic book shop made by Cofactor" in done.out
     assert "an unseen user" in done.out
     assert (tmp_path / "demo" / "manifest.json").is_file()
+    # What it prints to go on with works as it is printed; the service and YOUR.csv aside.
+    lines = [line.strip() for line in done.out.partition("Next:")[2].splitlines() if line]
+    assert f"cofactor serve {tmp_path / 'demo'}" in lines[3]
+    for line in lines[:3]:
+        words = shlex.split(line[line.index("cofactor ") :])[1:]
+        assert cofactor(*words).code == 0, line
+
+
+@pytest.mark.parametrize(
+    ("word", "shown"),
+    [
+        ("reader-0003", "reader-0003"),
+        ("Viktor's Locked Confession", '"Viktor\'s Locked Confession"'),
+        ("The $9 'Oath'", "'The $9 '\"'\"'Oath'\"'\"''"),
+        ("", "''"),
+    ],
+)
+def test_words_of_a_printed_command_are_quoted_where_a_shell_needs_it(
+    word: str, shown: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("os.name", "posix")
+    assert quoted(word) == shown
+    assert shlex.split(shown) == [word]

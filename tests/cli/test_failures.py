@@ -212,6 +212,33 @@ def test_a_broken_pipe_is_no_failure() -> None:
     assert done.returncode == 0
 
 
+def test_a_help_that_nobody_reads_on_is_no_failure(
+    cofactor: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def gone(*_: object) -> None:
+        try:
+            raise BrokenPipeError
+        except OSError:
+            sys.exit(1)  # as click does
+
+    monkeypatch.setattr("cofactor.cli.main._command", gone)
+    monkeypatch.setattr("cofactor.cli.main._silenced", lambda: 0)
+    assert cofactor("train", "--help").code == 0
+
+
+def test_a_deleted_current_folder_is_named(
+    cofactor: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "gone").mkdir()
+    os.chdir(tmp_path / "gone")
+    (tmp_path / "gone").rmdir()
+    for words in (("events", "stats", "sqlite:///e.db"), ("inspect", "m"), ("describe", "e.csv")):
+        done = cofactor(*words)
+        assert done.code == 1
+        assert "the current folder was deleted" in done.err
+
+
 def test_a_place_in_a_filter_has_its_caret_below_it(cofactor: Run, trained: Path) -> None:
     where = "year > 1990 and yaer < 3"
     done = cofactor("recommend", trained, "--history", "book-01", "--where", where)

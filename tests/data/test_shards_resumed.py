@@ -91,6 +91,8 @@ def small() -> Iterator[None]:
         patch.setattr(chunks, "TEXT_BLOCK", 1 << 11)
         patch.setattr(chunks, "MANY", 200)
         patch.setattr(numbered_ids, "FEW", 30)
+        patch.setattr(numbered_ids, "BATCH", 7)
+        patch.setattr(shards, "ID_BATCH", 5)
         yield
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import subprocess
 import sys
@@ -12,8 +13,9 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
+from cofactor.base import unfinished
 from cofactor.base.engine import Local, in_turn
-from cofactor.base.errors import ArgumentError, TraitError
+from cofactor.base.errors import ArgumentError, CofactorError, TraitError
 from cofactor.base.run import Run
 from cofactor.cli.main import main
 from cofactor.data.interactions import Interactions
@@ -24,7 +26,7 @@ from cofactor.models import registry
 from cofactor.models.implicit.ials import IALS
 from cofactor.runs.compare import compare
 from cofactor.runs.cross_validate import cross_validate
-from cofactor.runs.recommend import recommend_all
+from cofactor.runs.recommend import Listing, recommend_all
 from cofactor.runs.train import train
 
 RUN = Run(seed=4, threads=1)
@@ -146,6 +148,42 @@ def test_recommendations_in_pieces_are_the_same_lines(
     assert count == len(one)
     with pytest.raises(ArgumentError, match="exists already"):
         recommend_all(model, f"{tmp_path}/parts/", 5, run=CUT)
+
+
+def test_parts_that_were_written_stay_when_the_rest_is_interrupted(
+    data: Interactions, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("cofactor.runs.recommend._BLOCK", 130)
+    monkeypatch.setattr(unfinished, "PERIOD", 0.0)
+    monkeypatch.setattr(unfinished, "sync", lambda path: None)
+    model = IALS(factors=8, epochs=1).fit(data, run=RUN)
+    recommend_all(model, tmp_path / "one.parquet", 5, run=RUN)
+    inner, made = Listing.part, []
+
+    def part(self: Listing, start: int, end: int, path: str) -> int:
+        made.append(start)
+        if made.count(260) == 1 and start == 260:
+            Path(f"{path}.abc").write_bytes(b"half")
+            raise OSError(errno.ENOSPC, "No space left on device")
+        return inner(self, start, end, path)
+
+    monkeypatch.setattr(Listing, "part", part)
+    with pytest.raises(CofactorError, match="continues from what was written"):
+        recommend_all(model, f"{tmp_path}/parts/", 5, run=RUN)
+    recommend_all(model, f"{tmp_path}/parts/", 5, run=RUN)
+    # A checkpoint may be at work still when the next part ends, which it then doesn't have.
+    assert made[:3] == [0, 130, 260]
+    assert made[3] > 0
+    assert made[-3:] == [260, 390, 520]
+    one, parts = (pq.read_table(tmp_path / name) for name in ("one.parquet", "parts"))
+    assert one.equals(parts)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["one.parquet", "parts"]
+    # Other lists start over.
+    made.clear()
+    with pytest.raises(CofactorError, match="disk is full"):
+        recommend_all(model, f"{tmp_path}/more/", 5, run=RUN)
+    recommend_all(model, f"{tmp_path}/more/", 4, run=RUN)
+    assert made[3:] == [0, 130, 260, 390, 520]
 
 
 def test_comparison_in_pieces_is_equal_but_for_seconds(data: Interactions) -> None:

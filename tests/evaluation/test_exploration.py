@@ -78,6 +78,9 @@ def test_explorations_are_read_and_others_refused() -> None:
     for text in ("", "slots", "slots=x", "greedy=1", "thompson=2", "slots=0.1+other=1", "slots=2"):
         with pytest.raises(ArgumentError):
             parse_exploration(text)
+    for text in ("thompson+pool=nan", "slots=0.1+budget=inf", "slots=0.1+budget=2.9"):
+        with pytest.raises(ArgumentError, match="must be an integer"):
+            parse_exploration(text)
     with pytest.raises(ArgumentError, match="posterior draws"):
         parse_exploration("thompson").draw(Pool(SCORES), 1, np.random.default_rng(0))
 

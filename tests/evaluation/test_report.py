@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from html import escape
 from html.parser import HTMLParser
 
@@ -95,6 +96,20 @@ def test_the_table_shows_each_value_and_marks_the_best(results):
     for result in results:
         assert f"<b>{result['ndcg@3']:.4f}</b>" in text
     assert 'class="best"' in text
+
+
+def test_of_equal_models_the_one_that_was_tested_against_is_marked(results):
+    again = replace(results[2], model="again")  # as good as the third, before it in the order
+    tests = compare([*results, again], ["auc"], baseline="third")
+    page = render([again, *results], comparisons=tests)
+
+    def auc(model):
+        row = page.split(f'<tr><th scope="row">{model}</th>')[1].partition("</tr>")[0]
+        return row.split("<td")[2]
+
+    assert auc("third").startswith(' class="best"')
+    assert not auc("again").startswith(' class="best"')
+    assert "≈" in auc("again")
 
 
 def test_sampled_metrics_are_flagged_on_the_page(results):

@@ -81,6 +81,12 @@ DIALECTS = (
         error="perhaps item='movie seen'",
     ),
     _text(
+        "a header of one word each above few rows",
+        "a video service",
+        "profile,item\nann,a\nbob,b\n",
+        [("ann", "a"), ("bob", "b")],
+    ),
+    _text(
         "a header that the caller's names show",
         "a form's first answer",
         "who,thing\nann,Heat\n",
@@ -112,7 +118,7 @@ DIALECTS = (
         "Jester",
         "99,-7.82,8.79,-9.66\n4,4.08,-0.29,6.36\n",
         None,
-        error="'-7.82' is no id",
+        error="write a row for each user and item",
     ),
     _values(
         "India's thousands",
@@ -185,5 +191,68 @@ DIALECTS = (
         origin="NCF",
         files={"a.txt": "(0,25)\t1064\t174\n(1,133)\t1072\t3154\n"},
         error="an evaluation's candidates",
+    ),
+    Case(
+        name="a log of a program",
+        origin="a service",
+        files={"a.txt": "2021-03-05 10:11:12 INFO u1 a\n2021-03-05 10:11:13 INFO u2 b\n"},
+        error="a log of a program",
+    ),
+    Case(
+        name="sequences between -1 and -2",
+        origin="SPMF",
+        files={"a.txt": "1 -1 2 -1 -2\n3 -1 -2\n"},
+        error="SPMF's sequences",
+    ),
+    Case(
+        name="a pointer to a large file",
+        origin="Git LFS",
+        files={"a.csv": "version https://git-lfs.github.com/spec/v1\noid sha256:ab\nsize 9\n"},
+        error="git lfs pull",
+    ),
+    _text(
+        "bytes as Python writes them",
+        "a data set of TensorFlow, written as csv",
+        "user,item\nb'357',b'12'\nb'41',b'13'\n",
+        [(357, 12), (41, 13)],
+        notes=("Python's writing of bytes",),
+    ),
+    _text(
+        "a column of sequences",
+        "sequential recommendation",
+        "user_id,item_seq\n1,5 6 7\n2,6 8\n",
+        [(1, 5), (1, 6), (1, 7), (2, 6), (2, 8)],
+    ),
+    _text(
+        "kinds of events between user and item",
+        "a click log",
+        "u1,view,a\nu2,buy,b\nu1,view,b\n",
+        [("u1", "a"), ("u2", "b"), ("u1", "b")],
+    ),
+    _text(
+        "a time of day between user and item",
+        "a till's log",
+        "u1,10:11:12,a,5\nu2,10:12:12,b,4\n",
+        [("u1", "a", 5.0), ("u2", "b", 4.0)],
+    ),
+    _text(
+        "places of two decimals",
+        "check-ins, rounded",
+        "0\t2010-10-19T23:55:27Z\t30.23\t-97.79\t22847\n"
+        "1\t2010-10-18T22:17:43Z\t30.26\t-97.74\t420315\n",
+        [(0, 22847, None, 1287532527), (1, 420315, None, 1287440263)],
+    ),
+    _text(
+        "two scores are no place",
+        "scores of two models",
+        "u1,a,0.123,0.456\nu2,b,0.223,0.556\n",
+        [("u1", "a", 0.123), ("u2", "b", 0.223)],
+    ),
+    _text(
+        "vectors of users",
+        "embeddings",
+        "u1,0.123,0.456,0.789\nu2,0.223,0.556,0.889\n",
+        None,
+        error="'0.123' is no id",
     ),
 )

@@ -14,6 +14,7 @@ import numpy as np
 import pandas as pd
 import polars as pl
 import pyarrow as pa
+from pyarrow import dataset
 from pyarrow import parquet as pq
 
 from field.case import Case, Row
@@ -237,5 +238,54 @@ NESTED = (
         "pandas' periods",
         lambda: pd.DataFrame({"user": _USERS, "item": ["a", "b"], "date": ["2021-03", "2021-04"]}),
         [("u1", "a", None, 1614556800), ("u2", "b", None, 1617235200)],
+    ),
+    _made(
+        "a header that became a row",
+        "pandas, header=None",
+        lambda: pd.DataFrame([["user", "item"], ["u1", "a"], ["u2", "b"]]),
+        _AB,
+    ),
+    _made(
+        "headers among the rows of a frame",
+        "files joined by pandas.concat",
+        lambda: pd.DataFrame({"user": ["u1", "user", "u2"], "item": ["a", "item", "b"]}),
+        _AB,
+        notes=("repeats the header",),
+    ),
+    _made(
+        "records with objects in memory",
+        "an API's answer",
+        lambda: [
+            {"userId": "u1", "properties": {"product_id": "a"}},
+            {"userId": "u2", "properties": {"product_id": "b"}},
+        ],
+        _AB,
+    ),
+    _made(
+        "frames in a list",
+        "a loop over files",
+        lambda: [pd.DataFrame({"user": ["u1"], "item": ["a"]})],
+        None,
+        error="join them first",
+    ),
+    _made(
+        "columns in a tuple",
+        "scikit-learn's habits",
+        lambda: (np.array([1, 2]), np.array([3, 4])),
+        None,
+        error="may be rows or columns",
+    ),
+    _made(
+        "a plan that can't be",
+        "polars",
+        lambda: pl.LazyFrame({"user": ["u1"]}).select("nope"),
+        None,
+        error="can't be computed",
+    ),
+    _made(
+        "a dataset of Arrow",
+        "pyarrow.dataset",
+        lambda: dataset.dataset(pa.table({"user": _USERS, "item": ["a", "b"]})),
+        _AB,
     ),
 )

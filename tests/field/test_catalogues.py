@@ -6,9 +6,13 @@ import json
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import pyarrow as pa
 import pytest
+from scipy import sparse
 
-from cofactor.base.errors import DataError
+from cofactor import FeatureIALS, Interactions, read
+from cofactor.base.errors import ArgumentError, DataError
 from cofactor.data.catalogue import Catalogue
 from cofactor.data.ids import IdMap
 from cofactor.data.readers import read_table
@@ -62,3 +66,32 @@ def test_what_is_no_catalogue_is_named(text: str, message: str, tmp_path: Path) 
     path.write_text(text)
     with pytest.raises(DataError, match=message):
         read_table(path)
+
+
+@pytest.mark.parametrize(
+    "column",
+    [
+        pa.array(["x", "y"]).cast(pa.string_view()),
+        pa.array([["x"], ["y"]], pa.list_view(pa.string())),
+        pa.RunEndEncodedArray.from_arrays(pa.array([2], pa.int32()), pa.array(["x"])),
+        pa.array([1, 2], pa.timestamp("ns", "UTC")),
+    ],
+    ids=lambda column: str(column.type),
+)
+def test_arrows_newer_layouts_are_features(column: pa.Array) -> None:
+    """Arrow's own functions know neither views nor runs, and refuse to cut nanoseconds off."""
+    items = pa.table({"item": pa.array(["a", "b"]).cast(pa.string_view()), "extra": column})
+    data = Interactions.build(read([("u", "a"), ("u", "b"), ("v", "a")], items=items))
+    model = FeatureIALS(factors=2, epochs=1).fit(data)
+    assert list(model.recommend("v", k=1).ids) == ["b"]
+
+
+def test_a_catalogue_with_a_name_twice_is_refused() -> None:
+    items = pa.table([pa.array(["a"]), pa.array([1]), pa.array([2])], ["item", "g", "g"])
+    with pytest.raises(DataError, match="the column 'g' 2 times"):
+        read([("u", "a")], items=items)
+
+
+def test_ids_of_a_matrix_are_an_id_map() -> None:
+    with pytest.raises(ArgumentError, match="users must be an IdMap or a count, not list"):
+        Interactions.from_matrix(sparse.csr_matrix(np.eye(2)), users=["a", "b"])  # type: ignore[arg-type]

@@ -31,16 +31,18 @@ MODELS = (
     *("content_blend", "transitions", "sequence_linear", "session_knn", "blend"),
     *("transformer", "gru4rec"),
 )
-# Seconds that a mutation may take at most, and those after which a long run says how far it is.
-LONGEST, EVERY = 30, 10_000
+# Seconds of processor time that a mutation may take at most, so that a busy machine makes no
+# findings; seconds by the clock, for what hangs without working; mutations after which a long run
+# says how far it is.
+LONGEST, HANGING, EVERY = 30, 900, 10_000
 
 
 class Slow(BaseException):
-    """A mutation took longer than `LONGEST` seconds."""
+    """A mutation took longer than it may."""
 
 
 def _stop(*_: object) -> None:
-    raise Slow(f"not done after {LONGEST} s")
+    raise Slow(f"not done after {LONGEST} s of work, or {HANGING} s")
 
 
 def originals(names: tuple[str, ...], folder: Path) -> list[tuple[str, dict[str, bytes]]]:
@@ -61,7 +63,8 @@ def _attempt(
     name: str, files: dict[str, bytes], folder: Path, chance: random.Random
 ) -> tuple[bool, str]:
     """Try one mutation: whether it loaded, and what went wrong in a way that it mustn't."""
-    signal.alarm(LONGEST)
+    signal.setitimer(signal.ITIMER_PROF, LONGEST)
+    signal.alarm(HANGING)
     try:
         return tried(files, folder, chance), ""
     except KeyboardInterrupt:
@@ -70,6 +73,7 @@ def _attempt(
         return False, f"{name}: {type(error).__name__}: {str(error)[:90]!r}"
     finally:
         signal.alarm(0)
+        signal.setitimer(signal.ITIMER_PROF, 0)
 
 
 def main() -> int:
@@ -82,6 +86,7 @@ def main() -> int:
     parser.add_argument("--place", type=Path, default=Path(os.devnull))
     asked = parser.parse_args()
     signal.signal(signal.SIGALRM, _stop)
+    signal.signal(signal.SIGPROF, _stop)
     loaded, failures = 0, Counter[str]()
     memory = "/dev/shm" if Path("/dev/shm").is_dir() else None
     with tempfile.TemporaryDirectory(dir=memory) as place:

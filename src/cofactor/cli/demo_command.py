@@ -13,6 +13,7 @@ import typer
 from cofactor.cli import options as opt
 from cofactor.cli.output import Output
 from cofactor.cli.show import ranked_rows, reasoned_rows
+from cofactor.cli.words import quoted
 
 if TYPE_CHECKING:
     from cofactor.runs.demo import Demo
@@ -54,13 +55,14 @@ def command(
 
 
 def _print_next(output: Output, done: Demo, out: str) -> None:
-    user = done.known.title.removeprefix("user ")
+    user = quoted(done.known.title.removeprefix("user "))
     output.line("Next:")
-    name = _executable()
+    name, out = _executable(), quoted(out)
     output.command(f"{name} recommend {out} --user {user} --explain")
-    output.command(f"{name} serve {out}      then open http://127.0.0.1:8000")
-    output.command(f'{name} similar {out} --title "{done.similar[0]}"')
+    output.command(f"{name} similar {out} --title {quoted(done.similar[0])}")
     output.command(f"{name} inspect {out}")
+    output.command(f"{name} serve {out}")
+    output.line("    and open the address that it prints")
     output.command(f"{name} train YOUR.csv --model ials --out my-model")
 
 
@@ -101,6 +103,6 @@ def _executable() -> str:
         return "cofactor"
     beside = Path(sys.executable).with_name("cofactor")
     if not beside.exists():
-        return f"{sys.executable} -m cofactor"
+        return f"{quoted(sys.executable)} -m cofactor"
     here = Path.cwd()
-    return str(beside.relative_to(here) if beside.is_relative_to(here) else beside)
+    return quoted(str(beside.relative_to(here) if beside.is_relative_to(here) else beside))

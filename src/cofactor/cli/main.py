@@ -133,6 +133,8 @@ def _run(name: str, words: list[str], debug: bool) -> int:
     try:
         _command(name, words)
     except SystemExit as done:
+        if isinstance(done.__context__, BrokenPipeError):  # of a help that nobody reads on
+            return _silenced()
         return done.code if isinstance(done.code, int) else 0
     except ReaderGone:
         return _silenced()
@@ -203,6 +205,8 @@ def _sentence(error: BaseException) -> str:
         return "out of memory; use fewer factors, a smaller batch, or a machine with more memory."
     if isinstance(error, OSError) and error.errno == errno.ENOSPC and error.filename is None:
         return f"the output can't be written: {error.strerror}."
+    if isinstance(error, FileNotFoundError) and error.filename is None and error.errno:
+        return "the current folder was deleted; change to one that is there."
     if isinstance(error, OSError) and isinstance(error.filename, str) and error.strerror:
         return printable(f"{error.filename}: {error.strerror}.")
     said = sentence_of(error)

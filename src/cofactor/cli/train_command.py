@@ -18,7 +18,7 @@ from cofactor.cli.engine_options import WorkOptions
 from cofactor.cli.output import Output
 from cofactor.cli.reading import ReadingOptions
 from cofactor.cli.show import show_result
-from cofactor.cli.words import in_options
+from cofactor.cli.words import in_options, quoted
 from cofactor.runs.auto import BUDGET
 from cofactor.runs.train import Limits, Trained, train
 
@@ -148,8 +148,9 @@ def tell(output: Output, done: Trained, training: Training | FirstTraining) -> N
     output.line(f"Saved to {done.path} (fitted on {what} in {done.seconds:.1f} s).")
     if training.plot is not None:
         output.line(f"Curves: {training.plot}")
-    folder = training.out or done.path.name
-    output.line(f"Next: cofactor recommend {folder} --user {data.users.ids([0])[0]}")
+    folder, user = training.out or done.path.name, str(data.users.ids([0])[0])
+    output.line("Next:")
+    output.command(f"cofactor recommend {quoted(folder)} --user {quoted(user)}")
 
 
 def _tell_of_threads(output: Output, done: Trained, compute: opt.ThreadOptions) -> None:

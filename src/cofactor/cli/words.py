@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import re
+import shlex
+import subprocess
 
 from cofactor.base.errors import DataError
 
@@ -17,6 +20,15 @@ _ARGUMENT = re.compile(
     rf"\b({'|'.join((*_SAME, *_ROLES, *_FLAGS))})="
     r"(True|False|NAME|'[^']*'|\{[^}]*\}|-?\d+(?:\.\d+)?(?!\w))?(?![\w])"
 )
+
+
+def quoted(word: str) -> str:
+    """Return a word of a command line as a shell takes it, in quotes where it needs them."""
+    if os.name == "nt":
+        return subprocess.list2cmdline([word])
+    # Titles with an apostrophe read better so than as shlex writes them.
+    readable = "'" in word and not set(word) & set('"$`\\!')
+    return f'"{word}"' if readable else shlex.quote(word)
 
 
 def in_options(text: str) -> str:

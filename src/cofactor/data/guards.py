@@ -8,6 +8,7 @@ import numpy as np
 
 from cofactor.base.errors import ArgumentError, DataError
 from cofactor.data.events import Events
+from cofactor.data.ids import IdMap
 
 # Seconds of 1970 to 5138 lie below; what is greater counts milliseconds or less.
 SECONDS_BELOW = 10**11
@@ -107,6 +108,24 @@ def checked_mask(keep: Any, n: int) -> np.ndarray:
             f"keep must be a bool for each of the {n} interactions, not of shape {keep.shape}."
         )
     return keep
+
+
+def id_map(given: Any, name: str) -> IdMap:
+    """Return an id map, or that of the ids 0, 1, ... up to a count.
+
+    Raises
+    ------
+    ArgumentError
+        If it is neither.
+    """
+    if isinstance(given, IdMap):
+        return given
+    if not isinstance(given, (int, np.integer)) or isinstance(given, bool):
+        raise ArgumentError(
+            f"{name} must be an IdMap or a count, not {type(given).__name__};"
+            " cofactor.data.ids.IdMap makes one of an array of ids in the order of the rows."
+        )
+    return IdMap(np.arange(given, dtype=np.int64))
 
 
 def same_length(source: str, **columns: Any) -> None:

@@ -32,6 +32,7 @@ _NOBODY = (
     "00000000-0000-0000-0000-000000000000",
 )
 _MONGO = re.compile(r"""^ObjectId\(\s*["']?([0-9a-fA-F]{24})["']?\s*\)$""")
+_PY_BYTES = r"""^b('[^'\\]+'|"[^"\\]+")$"""
 # An object as Python writes it.
 _PY_MAPPING = re.compile(r"^\{\s*'[^']*'\s*:")
 _WRAPPED = ("$oid", "$numberLong", "$numberInt", "$uuid")
@@ -95,6 +96,11 @@ def clean(words: pa.Array) -> Cleaned:
     if quoted:
         notes.append(f'{_ids(quoted)} taken out of ="..."')
         trimmed = _stripped(pc.replace_substring_regex(trimmed, _FORMULA, r"\1"))
+    if len(trimmed) and pc.all(pc.match_substring_regex(trimmed, _PY_BYTES)).as_py():
+        notes.append(
+            f"ids such as {trimmed[0].as_py()!r} are Python's writing of bytes; read as texts"
+        )
+        trimmed = pc.replace_substring_regex(trimmed, r"^b.(.*).$", r"\1")
     trimmed, nested = _unwrapped(_without_missing(trimmed), notes)
     # Neither C nor PostgreSQL has texts with a zero byte.
     zeros = pc.match_substring(trimmed, "\x00").fill_null(False)

@@ -21,6 +21,7 @@ from cofactor.data.guards import (
     checked_mask,
     checked_seconds,
     checked_values,
+    id_map,
     same_length,
     summed,
 )
@@ -161,8 +162,7 @@ class Interactions:
             If a value is NaN, infinite or complex, or a time can be no second since 1970.
         """
         checks.choice(repeats, "repeats", REPEATS)
-        users = users if isinstance(users, IdMap) else IdMap(np.arange(users, dtype=np.int64))
-        items = items if isinstance(items, IdMap) else IdMap(np.arange(items, dtype=np.int64))
+        users, items = id_map(users, "users"), id_map(items, "items")
         user_rows = checks.rows(user_rows, "user_rows", len(users))
         item_rows = checks.rows(item_rows, "item_rows", len(items))
         same_length(source, user_rows=user_rows, item_rows=item_rows, values=values, times=times)

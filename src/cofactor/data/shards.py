@@ -17,6 +17,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterator, Mapping
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +33,7 @@ from cofactor.data.interactions import Interactions
 FORMAT = "cofactor-shards/1"
 MANIFEST = "manifest.json"
 BLOCK = 1 << 20  # numbers that are looked at at once
+ID_BATCH = 100_000  # ids of a batch on disk
 
 # Name -> dtype of the arrays; those of `OPTIONAL` stand only where the data has them.
 ARRAYS: Mapping[str, str] = {
@@ -135,14 +137,22 @@ def write_manifest(folder: Path, data: Mapping[str, Any]) -> None:
     (folder / MANIFEST).write_text(json.dumps(whole, indent=1, ensure_ascii=False), "utf-8")
 
 
-def write_ids(path: Path, batches: Iterator[pa.Array], kind: pa.DataType) -> int:
-    """Write ids, which come in row order, as an Arrow file that can be mapped; return how many."""
-    count = 0
-    schema = pa.schema([("id", kind)])
+def write_ids(path: Path, parts: Iterator[pa.Array], kind: pa.DataType) -> int:
+    """Write ids, which come in row order, as an Arrow file that can be mapped; return how many.
+
+    The file's batches are of one length, however the ids come, so that the same ids are the same
+    bytes.
+    """
+    none = pa.array([], kind)
+    count, held, schema = 0, none, pa.schema([("id", kind)])
     with pa.OSFile(str(path), "wb") as sink, pa.ipc.new_file(sink, schema) as writer:
-        for ids in batches:
-            writer.write_batch(pa.record_batch([ids], schema=schema))
-            count += len(ids)
+        for ids in chain(parts, [None]):
+            held = held if ids is None else pa.concat_arrays([held, ids])
+            while len(held) >= ID_BATCH or (ids is None and len(held)):
+                # Copied: a slice would be written with some bytes of its neighbours.
+                batch = pa.concat_arrays([held.slice(0, ID_BATCH), none])
+                writer.write_batch(pa.record_batch([batch], schema=schema))
+                count, held = count + len(batch), held.slice(ID_BATCH)
     return count
 
 

@@ -128,7 +128,7 @@ def _summary(
     heads = "".join(f'<th scope="col">{safe(name)}</th>' for name in metrics)
     heads += '<th scope="col">fit, s</th>' if seconds is not None else ""
     lines = []
-    best = {name: _best(results, name) for name in metrics}
+    best = {name: _best(results, name, comparisons) for name in metrics}
     for result in results:
         cells = "".join(_cell(result, name, best[name], comparisons) for name in metrics)
         if seconds is not None:
@@ -171,12 +171,15 @@ def _cell(result: Result, name: str, best: str | None, comparisons: Sequence[Com
     return f"<td{mark}><b>{one.value:.4f}</b>{sign}{interval}</td>"
 
 
-def _best(results: Sequence[Result], name: str) -> str | None:
+def _best(results: Sequence[Result], name: str, comparisons: Sequence[Comparison]) -> str | None:
+    """The best on a metric; of equal ones, the one that the others were tested against."""
     defined = [r for r in results if name in r.summary and math.isfinite(r[name])]
     if len(defined) < 2:
         return None
-    choose = min if parse_metric(name).lower_is_better else max
-    return choose(defined, key=lambda r: r[name]).model
+    top = (min if parse_metric(name).lower_is_better else max)(r[name] for r in defined)
+    equal = [r.model for r in defined if r[name] == top]
+    tested = {one.second for one in comparisons if one.metric == name}
+    return next((model for model in equal if model in tested), equal[0])
 
 
 def _tests(results: Sequence[Result], comparisons: Sequence[Comparison]) -> str:

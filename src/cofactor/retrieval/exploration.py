@@ -14,6 +14,7 @@ from cofactor.base import checks
 from cofactor.base.errors import ArgumentError
 
 _KINDS = ("slots", "softmax", "thompson")
+_COUNTS = ("new_budget", "pool")
 
 
 class Pool(NamedTuple):
@@ -219,8 +220,9 @@ def parse_exploration(text: str) -> Exploration:
         if name not in names or names[name] in given:
             raise _unknown(text)
         given[names[name]] = _number(amount, text)
-    counts = {name: int(given.pop(name)) for name in ("new_budget", "pool") if name in given}
-    return Exploration(kind=kind, **given, **counts)  # type: ignore[arg-type]
+    # A count that is no whole number is refused there.
+    whole = {name: int(n) if n.is_integer() else n for name, n in given.items() if name in _COUNTS}
+    return Exploration(kind=kind, **(given | whole))  # type: ignore[arg-type]
 
 
 def _number(amount: str, text: str) -> float:

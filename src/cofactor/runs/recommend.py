@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import re
+import secrets
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from itertools import chain
@@ -15,11 +17,13 @@ import pyarrow as pa
 import pyarrow.csv
 import pyarrow.parquet as pq
 
+import cofactor
 from cofactor.base import checks
-from cofactor.base.disk import check_regular, check_replaced, room_beside
+from cofactor.base.disk import check_regular, check_replaced, naming_full, room_beside
 from cofactor.base.engine import Engine, EngineError, Local, in_turn
 from cofactor.base.errors import ArgumentError
 from cofactor.base.run import Run
+from cofactor.base.unfinished import unfinished
 from cofactor.models.recommender import Recommender
 from cofactor.models.shipped import ShippedModel
 from cofactor.retrieval.filters import Filters
@@ -47,7 +51,8 @@ def recommend_all(
         A fitted model.
     out
         A file that ends in .parquet, .csv or .jsonl, or a new folder (``"lists/"``) for Parquet
-        files of some users each; it is written atomically.
+        files of some users each; it is written atomically. What an interrupted run wrote of a
+        folder is kept beside it, and the same call continues from there.
     k
         Items a user, at most.
     filters
@@ -140,8 +145,24 @@ class Listing:
     def part(self, start: int, end: int, path: str) -> int:
         """Write the lists of some users to a Parquet file; return how many lines it has."""
         table = self.table(start, end)
-        pq.write_table(table, path, compression="zstd")
+        # Another run of this piece may be writing it too.
+        mine = f"{path}.{secrets.token_hex(6)}"
+        pq.write_table(table, mine, compression="zstd")
+        os.replace(mine, path)
         return int(table.num_rows)
+
+    def key(self) -> dict[str, Any]:
+        """Return what the lists depend on, as JSON."""
+        assert isinstance(self.model, Recommender)
+        digest = hashlib.sha256(self.model.data.fingerprint.encode())
+        for name, array in sorted(self.model.state().items()):
+            digest.update(f"{name} {array.dtype} {array.shape}".encode())
+            digest.update(np.ascontiguousarray(array).data)
+        return {
+            "version": cofactor.__version__,
+            "model": f"{self.model.name} {digest.hexdigest()}",
+            "how": repr((self.k, self.filters, self.rerank, self.exclude_seen, _BLOCK)),
+        }
 
 
 def _tables(listing: Listing, blocks: list[tuple[int, int]]) -> Iterator[pa.Table]:
@@ -157,29 +178,38 @@ def _tables(listing: Listing, blocks: list[tuple[int, int]]) -> Iterator[pa.Tabl
 
 
 def _write_parts(listing: Listing, blocks: list[tuple[int, int]], target: Path) -> tuple[Path, int]:
-    """Write a folder of Parquet files, each by the piece that computes it."""
+    """Write a folder of Parquet files, each by the piece that computes it; those that an
+    interrupted run wrote stay.
+    """
     if target.exists():
         raise ArgumentError(f"{target} exists already; choose another folder, or remove it.")
-    engine = listing.run.engine or Local()
-    shared, count = listing.shared(engine), 0
-    with room_beside(target) as room:
-        made = room / "parts"
-        made.mkdir()
-        pieces = (
-            (shared, *block, str(made / f"part-{number:05}.parquet"))
-            for number, block in enumerate(blocks)
-        )
-        with listing.run.progress.task("recommending", len(blocks)) as task:
-            for lines in in_turn(engine, Listing.part, pieces):
-                count += lines
+    engine, progress = listing.run.engine or Local(), listing.run.progress
+    with (
+        naming_full(target, "the same call continues from what was written"),
+        unfinished(target, listing.key(), progress) as kept,
+    ):
+        made = kept.folder / "parts"
+        made.mkdir(exist_ok=True)
+        lines: list[int] = kept.facts.get("lines", [])
+        paths = [made / f"part-{number:05}.parquet" for number in range(len(blocks))]
+        shared, done = listing.shared(engine), len(lines)
+        pieces = ((shared, *blocks[n], str(paths[n])) for n in range(done, len(blocks)))
+        with progress.task("recommending", len(blocks)) as task:
+            task.advance(done)
+            for found in in_turn(engine, Listing.part, pieces):
+                lines.append(found)
                 task.advance()
+                if kept.is_due() and all(path.exists() for path in paths[: len(lines)]):
+                    kept.save("parts", paths[: len(lines)], {"lines": lines})
+        for path in {*made.iterdir()} - {*paths}:  # of workers that died
+            path.unlink()
         if len(list(made.iterdir())) != len(blocks):
             raise EngineError(
                 f"some hosts wrote their files to a {target.parent} of their own; name a folder"
                 " that all hosts share under the same path."
             )
         os.replace(made, target)
-    return target, count
+    return target, sum(lines)
 
 
 def _is_listing(path: Path) -> bool:

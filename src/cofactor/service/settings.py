@@ -17,7 +17,11 @@ from cofactor.store import Retention
 from cofactor.store.impressions import MAX_LIST
 
 _ROOT = re.compile(r"(/[A-Za-z0-9._~-]+)+")
+_HEX = "[0-9A-Fa-f:.]*"
 _HOST = re.compile(r"[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?(:\d+)?")
+_NAME = re.compile(rf"\w([\w.-]*\w)?|{_HEX}:{_HEX}:{_HEX}", re.ASCII)
+_ORIGIN = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://[^/\s*]+/?")
+MOST_WORKERS = 256
 _EVERYTHING = Retention()
 LOOPBACK = ("127.0.0.1", "::1", "localhost")
 
@@ -35,9 +39,7 @@ _COUNTS = (
     "max_scored",
     "max_ingest",
     "batch",
-    "threads",
     "trending_events",
-    "workers",
     "max_connections",
 )
 _SECONDS = (
@@ -201,6 +203,20 @@ class Settings:
             )
         if self.explore is not None:
             parse_exploration(self.explore)
+        checks.integer(self.threads, "threads", low=1, high=4_096)
+        # Processes by the hundred thousand would take the machine with them.
+        checks.integer(self.workers, "workers", low=1, high=MOST_WORKERS)
+        for name in self.hosts:
+            if not _NAME.fullmatch(name):
+                raise ArgumentError(
+                    f"hosts must be names or addresses without a port such as recs.shop.example,"
+                    f" not {name!r}."
+                )
+        for name in self.origins:
+            if not _ORIGIN.fullmatch(name):
+                raise ArgumentError(
+                    f"origins must be such as https://shop.example, each one named, not {name!r}."
+                )
         for name in self.image_hosts:
             if not _HOST.fullmatch(name):
                 raise ArgumentError(

@@ -103,6 +103,10 @@ class SqliteDatabase(Database):
 
     def connect(self, *, read_only: bool) -> Session:
         """Open a connection. Tests give a driver of their own here, which fails where they say."""
+        if not read_only:
+            # Made for its owner alone from the first moment; its log gets the same mode. SQLite
+            # syncs the folder when it makes the log.
+            os.close(os.open(self.path, os.O_RDWR | os.O_CREAT, 0o600))
         uri = f"{self.path.as_uri()}?mode={'ro' if read_only else 'rwc'}"
         return SqliteSession(
             sqlite3.connect(
@@ -118,8 +122,6 @@ class SqliteDatabase(Database):
         """Open the connection that writes: write-ahead log, full synchronisation, deleted
         content overwritten.
         """
-        # Made for its owner alone from the first moment; its log gets the same mode.
-        os.close(os.open(self.path, os.O_RDWR | os.O_CREAT, 0o600))
         session = self.connect(read_only=False)
         try:
             mode = session.rows("PRAGMA journal_mode = WAL")[0][0]

@@ -5,10 +5,12 @@ from __future__ import annotations
 import time
 from typing import Any
 
+import msgspec
 import numpy as np
 import pytest
 
 from cofactor.data.interactions import Interactions
+from cofactor.service.answering.cursors import _opened
 from service.http.scenes import Start, TestClient, ids_of, some_items
 
 
@@ -159,6 +161,37 @@ def test_cursors_of_other_requests_and_broken_ones_are_refused(
         assert refused.json()["error"]["field"] == "cursor"
     described = client.post("/v1/recommend", json={"text": "a", "cursor": cursor})
     assert described.status_code == 422
+
+
+@pytest.mark.parametrize(
+    "forged",
+    [
+        {"seq": 2**63},
+        {"seq": -1},
+        {"time": 2**63},
+        {"time": -1},
+        {"version": "v" * 201},
+        {"ids": ("i" * 201,)},
+        {"rows": b"\xff" * 4},
+        {"rows": b"abc"},
+    ],
+    ids=str,
+)
+def test_a_forged_cursor_is_refused_by_every_list(start: Start, forged: dict[str, Any]) -> None:
+    client = start(model="v3")
+    events = [{"user_id": f"u{n}", "item_id": f"book-0{n}"} for n in range(1, 8)]
+    assert client.post("/v1/events", json={"events": events}).is_success
+    for address in (
+        "/v1/feeds/trending?k=2",
+        "/v1/feeds/popular?k=2",
+        "/v1/users/u1/recommendations?k=2&paged=true",
+    ):
+        made = _opened(client.get(address).json()["next"])
+        assert made is not None
+        cursor = msgspec.structs.replace(made, **forged).text()
+        refused = client.get(f"{address}&cursor={cursor}")
+        assert refused.status_code == 422, (address, refused.text)
+        assert refused.json()["error"]["field"] == "cursor"
 
 
 def test_popular_items_of_a_category_in_pages_and_rows(

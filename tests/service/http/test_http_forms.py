@@ -7,9 +7,11 @@ from __future__ import annotations
 import gzip
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from cofactor.base.errors import ArgumentError
 from cofactor.service.http.app import build
 from cofactor.service.settings import Settings
 from cofactor.store import open_store
@@ -54,6 +56,18 @@ def test_a_body_in_another_encoding_is_refused_by_name(service: TestClient) -> N
         assert answer.status_code == 200, answer.text
 
 
+@pytest.mark.parametrize("name", ["Authorization", "Origin", "Sec-Fetch-Site", "content-encoding"])
+@pytest.mark.parametrize("path", ["/v1/recommend", "/nothing"])
+def test_a_header_that_decides_who_may_is_given_once(
+    service: TestClient, name: str, path: str
+) -> None:
+    for values in (("a", "b"), ("a", "a")):
+        headers = [(name, value) for value in values]
+        answer = service.post(path, content=b'{"history": []}', headers=headers)
+        assert answer.status_code == 400
+        assert f"{name.lower()} is given twice" in answer.json()["error"]["message"]
+
+
 def test_refusals_before_any_route_are_answered_like_all_others(service: TestClient) -> None:
     foreign = {"origin": "http://elsewhere.example"}
     for answer in (
@@ -73,3 +87,23 @@ def test_refusals_before_any_route_are_answered_like_all_others(service: TestCli
         assert answer.headers["cache-control"] == "no-store"
         assert answer.headers["x-content-type-options"] == "nosniff"
         assert int(answer.headers["content-length"]) == len(answer.content)
+
+
+@pytest.mark.parametrize(
+    ("name", "odd"),
+    [
+        *(("hosts", odd) for odd in ("", "*", "shop.example:80", "http://shop.example", "a b")),
+        *(("origins", odd) for odd in ("", "*", "shop.example", "https://shop.example/a", "null")),
+        *(("workers", odd) for odd in (0, -1, 1_000_000, True, 2.0)),
+        *(("threads", odd) for odd in (0, 1_000_000)),
+    ],
+)
+def test_what_could_never_match_or_would_take_the_machine_is_refused(name: str, odd: Any) -> None:
+    with pytest.raises(ArgumentError, match=rf"{name} must be"):
+        Settings(**{name: (odd,) if name in ("hosts", "origins") else odd})
+
+
+def test_names_and_origins_of_every_kind_are_taken() -> None:
+    hosts = ("shop.example", "my_service", "10.0.0.1", "::1", "fe80::1", "localhost")
+    origins = ("https://shop.example", "http://127.0.0.1:8000/", "capacitor://localhost")
+    assert Settings(hosts=hosts, origins=origins, workers=256).hosts == hosts

@@ -83,7 +83,7 @@ def _number(table: pa.Table, column: Column) -> np.ndarray:
         if pa.types.is_timestamp(values.type) or pa.types.is_date(values.type):
             return (
                 np.asarray(
-                    values.cast(pa.timestamp("s"))
+                    values.cast(pa.timestamp("s"), safe=False)
                     .cast(pa.int64())
                     .cast(pa.float64())
                     .fill_null(np.nan),

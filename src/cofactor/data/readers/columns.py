@@ -87,7 +87,7 @@ _CONTAINER = re.compile(
 )
 
 
-_MEASURE = re.compile(r"^-\d+\.\d*[1-9]$")
+_MEASURE = re.compile(r"^-\d+\.\d*[1-9]$|^0?\.\d{3,}$")
 # Types that Avro and DynamoDB write around a value: {"user": {"string": "u1"}}.
 _UNION = re.compile(r"\.(?:string|int|long|float|double|S|N)$")
 

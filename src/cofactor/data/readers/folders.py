@@ -41,7 +41,11 @@ class FileReaders(NamedTuple):
     kind: Callable[[SourceFile, Options], tuple[str, tuple[str, ...]]]
 
 
-_PAPERS = ("readme", "licen", "licence", "license", "notice", "citation", "changelog")
+_PAPERS = (
+    *("readme", "licen", "licence", "license", "notice", "citation", "changelog"),
+    # What the Hugging Face library writes beside a table.
+    *("dataset_info.json", "state.json"),
+)
 _PARTS = tuple(map(re.compile, ("train", r"valid|\b(val|dev)\b", "test")))
 _NO_DATA = (".pdf", ".html", ".htm", ".md", ".png", ".jpg", ".py", ".sh", ".ipynb", ".doc", ".docx")
 

@@ -15,8 +15,9 @@ from cofactor.base.errors import ArgumentError, DataError
 from cofactor.data.readers import times as clock
 from cofactor.data.readers.arrays import is_header
 from cofactor.data.readers.columns import Options, find_roles, refuse_repeated, roles_note
+from cofactor.data.readers.headers import has_roles
 from cofactor.data.readers.id_columns import IN_HEX, hex_note, id_column
-from cofactor.data.readers.json_shapes import is_nested, unnested
+from cofactor.data.readers.json_shapes import is_nested, table_of_json, unnested
 from cofactor.data.readers.list_cells import explode_lists, with_list_rows
 from cofactor.data.readers.positions import dated
 from cofactor.data.readers.raw import NoRowsError, Raw
@@ -26,9 +27,12 @@ from cofactor.data.records import BOOLEANS, BYTES, table_of, table_of_columns
 _NUMBERED = re.compile(r"^(_c|_col|column_?|col_?|f|field_?|v|)(\d{1,4})_?$", re.IGNORECASE)
 
 
+_NEWER = re.compile("view|run_end_encoded")
+
+
 def is_frame(source: Any) -> bool:
     """Return whether something is a data frame that can be read."""
-    if isinstance(source, (pa.Table, pa.RecordBatch)):
+    if isinstance(source, (pa.Table, pa.RecordBatch)) or hasattr(source, "scanner"):
         return True
     narrow = nw.from_native(source, pass_through=True, allow_series=True)
     if isinstance(narrow, nw.Series):
@@ -91,9 +95,9 @@ def _of_series(series: Any) -> pa.Array | pa.ChunkedArray | list[Any]:
 
 def read_frame(source: Any, options: Options, name: str = "data frame") -> Raw:
     """Read the four columns of a data frame."""
-    if hasattr(source, "read_all"):
-        # A stream of Arrow comes once.
-        source = source.read_all()
+    if hasattr(source, "read_all") or hasattr(source, "scanner"):
+        # A stream of Arrow comes once, a dataset of it in pieces.
+        source = source.read_all() if hasattr(source, "read_all") else source.to_table()
     if is_pandas(source):
         source = tamed(source)
     names = _names(source)
@@ -119,6 +123,9 @@ def read_frame(source: Any, options: Options, name: str = "data frame") -> Raw:
 def raw_of_whole(table: pa.Table, options: Options, source: str) -> Raw:
     """Return the raw columns of a file's whole table, within structs too."""
     table = unnested(table, source)
+    if are_numbered(table.column_names) and table.num_rows > 1:
+        first = [str(column[0].as_py()) for column in table.columns]
+        table = table.slice(1).rename_columns(first) if has_roles(first) else table
     names, cells = table.column_names, None
     if bare := are_numbered(names):
         cells = {n: [str(v) for v in table.column(n)[:100].to_pylist()] for n in names}
@@ -171,6 +178,7 @@ def raw_of_table(
         locate=lambda rows: [(int(row) + 1, _row_text(table, int(row))) for row in rows],
         notes=notes,
         columns=roles,
+        headed=headed,
         odd=() if odd is None else (odd,),
         day_first=None if found is None else found.day_first,
         events=columns["event"].cast(pa.string()) if "event" in columns else None,
@@ -201,6 +209,14 @@ def _typed(table: pa.Table, name: str, roles: Mapping[str, str]) -> pa.ChunkedAr
     return column
 
 
+def plain_layout(table: pa.Table) -> pa.Table:
+    """Return a table whose columns are all of Arrow's plain layouts, which its functions know."""
+    for place, field in enumerate(table.schema):
+        if _NEWER.search(str(field.type)):
+            table = table.set_column(place, field.name, _plain(table.column(place)))
+    return table
+
+
 def _plain(column: pa.ChunkedArray) -> pa.ChunkedArray:
     """A column of one of Arrow's newer layouts in its plain one."""
     kind = column.type
@@ -209,6 +225,8 @@ def _plain(column: pa.ChunkedArray) -> pa.ChunkedArray:
     if "list_view" in str(kind) or pa.types.is_fixed_size_list(kind):
         # Arrow's own cast of views makes lists without their offsets.
         return pa.chunked_array([pa.array(column.to_pylist(), pa.list_(kind.value_type))])
+    if pa.types.is_string_view(kind) or pa.types.is_binary_view(kind):
+        return column.cast(pa.string() if pa.types.is_string_view(kind) else pa.binary())
     return column
 
 
@@ -223,9 +241,10 @@ def read_tuples(source: Iterable[Any], options: Options) -> Raw:
     rows = list(source)
     if not rows:
         raise NoRowsError("there are no rows in it.", source="rows")
+    _refuse_columns(source, rows)
     if all(isinstance(row, Mapping) or _names_of_row(row) for row in rows):
-        records = [r if isinstance(r, Mapping) else _record(r) for r in rows]
-        return read_frame(table_of(records), options, "rows")
+        records = [dict(r) if isinstance(r, Mapping) else _record(r) for r in rows]
+        return read_frame(table_of_json(records, "rows"), options, "rows")
     if len(rows) > 1 and is_header(rows[0]):
         records = [dict(zip(rows[0], row, strict=False)) for row in rows[1:]]
         return read_frame(table_of(records), options, "rows")
@@ -245,6 +264,17 @@ def read_tuples(source: Iterable[Any], options: Options) -> Raw:
     columns = zip(names, zip(*rows, strict=True), strict=True)
     table = table_of_columns({name: [_scalar(v) for v in column] for name, column in columns})
     return raw_of_table(table, find_roles(names, options, "rows"), options, "rows")
+
+
+def _refuse_columns(source: Iterable[Any], rows: Sequence[Any]) -> None:
+    """Raise DataError for frames in a list, and columns in a tuple, which look like rows."""
+    if any(hasattr(row, "columns") for row in rows):
+        raise DataError("it holds data frames; join them first (concat).", source="rows")
+    if isinstance(source, tuple) and all(hasattr(row, "__array__") for row in rows):
+        raise DataError(
+            "a tuple of arrays may be rows or columns; pass {'user': ..., 'item': ...}.",
+            source="rows",
+        )
 
 
 def _names_of_row(row: Any) -> list[str]:
@@ -289,7 +319,12 @@ def _names(source: Any) -> list[str]:
         return [str(name) for name in source.columns]
     lazy = nw.from_native(source, pass_through=True)
     if isinstance(lazy, nw.LazyFrame):
-        return lazy.collect_schema().names()
+        try:
+            return lazy.collect_schema().names()
+        except Exception as error:  # whatever the library raises at a plan that can't be
+            raise ArgumentError(
+                f"the lazy frame can't be computed: {str(error).splitlines()[0]}."
+            ) from None
     columns = getattr(source, "columns", None)
     if columns is not None and not callable(columns):
         return [str(name) for name in columns]

@@ -15,7 +15,7 @@ from cofactor.base.errors import DataError
 from cofactor.base.progress import SILENT
 from cofactor.data.catalogue import WITHOUT_ID
 from cofactor.data.readers import frames, jsonl, parquet
-from cofactor.data.readers.columns import Options, common_prefix, folded
+from cofactor.data.readers.columns import Options, common_prefix, folded, refuse_repeated
 from cofactor.data.readers.delimited import read_text_table
 from cofactor.data.readers.file_formats import format_of
 from cofactor.data.readers.folders import data_files
@@ -111,6 +111,8 @@ def _with_ids(found: pa.Table, id_column: str | None, to: str, shown: str) -> pa
             f"there is no column {name!r}; the columns are {', '.join(found.column_names)}.",
             source=shown,
         )
+    refuse_repeated(found.column_names, shown)
+    found = frames.plain_layout(found)
     place = found.column_names.index(name)
     found = found.set_column(place, to, _typed_ids(found.column(name), shown, kind))
     lost = found.column(to).null_count

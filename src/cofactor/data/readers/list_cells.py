@@ -20,6 +20,7 @@ _PLURAL = frozenset(
     (
         *("items", "itemids", "products", "productids", "movies", "movieids", "books", "bookids"),
         *("articles", "articleids", "songs", "tracks", "trackids", "skus", "basket", "cart"),
+        *("itemseq", "itemsequence", "itemlist", "itemidlist"),
     )
 )
 _BRACKETS = r"^\s*\[.*\]\s*$"

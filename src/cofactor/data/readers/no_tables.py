@@ -16,7 +16,12 @@ _CURE = "export it as csv, JSON or Parquet"
 _BEGINNINGS = tuple(
     (what, re.compile(sign, re.IGNORECASE), cure)
     for what, sign, cure in (
-        ("a dump of SQL", r"\s*(INSERT INTO|CREATE TABLE|DROP TABLE|-- \w+ dump)\b", _CURE),
+        (
+            "a dump of SQL",
+            r"\s*(INSERT INTO|CREATE TABLE|DROP TABLE|COPY .* FROM stdin|-- \w+ dump)\b",
+            _CURE,
+        ),
+        ("a pointer of Git LFS", r"version https://git-lfs", "fetch the file (git lfs pull)"),
         ("YAML", r"\s*- ['\"\w ]+:(\s|$)", _CURE),
         ("an ARFF file", r"\s*@relation\b", _CURE),
         (
@@ -70,6 +75,12 @@ _LINES = tuple(
         ),
         ("triples of a graph (RDF)", r"(<[^>]*>|_:\w+)\s+<[^>]*>\s+.*\.\s*$", _CURE),
         ("JSON behind a key", r"[^\s{}\[\]]+[\t ]+\{\s*\".*\}\s*$", "keep only the JSON in it"),
+        (
+            "a log of a program",
+            r"\[?\d{4}-\d\d-\d\d[T ]\d\d:\d\d.*\b(DEBUG|INFO|WARN|WARNING|ERROR|TRACE|FATAL)\b",
+            _CURE,
+        ),
+        ("SPMF's sequences", r"[\d ]+ -1( [\d ]+ -1)* -2\s*$", "write a row for each item"),
         ("a list of an evaluation's candidates", r"\(\d+, ?\d+\)(\t\d+)+\s*$", "read its folder"),
         ("fastText's lines", r"__label__", _CURE),
         ("facts of a logic program", r"\w+\([^()]*\)\.\s*$", _CURE),

@@ -8,7 +8,23 @@ from itertools import pairwise
 
 # Column -> its first cells.
 Columns = Mapping[str, Sequence[str]]
-_DEGREE = re.compile(r"^-?\d{1,3}\.\d{3,}$")
+_DEGREE = re.compile(r"^-?\d{1,3}\.\d+$")
+# What people do with items, in logs.
+_KINDS = frozenset(
+    (
+        "view",
+        "views",
+        "click",
+        "clicks",
+        "pv",
+        "buy",
+        "cart",
+        "fav",
+        "addtocart",
+        "purchase",
+        "like",
+    )
+)
 _CLOCK = re.compile(r"^\d{1,2}:\d{2}(:\d{2}([.,]\d+)?)?( ?[AaPp]\.?[Mm]\.?)?$")
 _INTEGER = re.compile(r"^-?\d+$")
 _DATED = re.compile(
@@ -32,6 +48,9 @@ def by_position(columns: Columns, free: Sequence[str], taken: set[str]) -> dict[
     rest = [name for name in columns if name not in taken]
     index = counting(columns)
     rest = [name for name in rest if name != index and name not in _coordinates(columns)]
+    if len(rest) > 2:
+        no_ids = [name for name in rest[:2] if _no_ids(columns[name])]
+        rest = [name for name in rest if len(rest) - len(no_ids) < 2 or name not in no_ids]
     if len(rest) > 3 and set(columns[rest[1]]) in ({"0"}, {"Q0"}):
         # TREC's judgements and runs: topic, nothing, document.
         del rest[1]
@@ -89,13 +108,24 @@ def counting(columns: Columns) -> str | None:
 
 
 def _coordinates(columns: Columns) -> set[str]:
-    """The neighbours that hold places on the earth: degrees with at least three decimals."""
-    pairs = [pair for pair in pairwise(columns) if all(_degrees(columns[name]) for name in pair)]
+    """The neighbours that hold places on the earth, in degrees."""
+    pairs = [pair for pair in pairwise(columns) if _are_degrees([columns[n] for n in pair])]
     return {name for pair in pairs for name in pair}
 
 
-def _degrees(cells: Sequence[str]) -> bool:
-    return _all(cells, lambda cell: bool(_DEGREE.match(cell)) and abs(float(cell)) <= 180)
+def _are_degrees(pair: Sequence[Sequence[str]]) -> bool:
+    """Whether two columns hold degrees: some beyond 1, below 0 or with three decimals at least."""
+    if not all(_all(cells, _DEGREE.match) for cells in pair):
+        return False
+    held = [cell.strip() for cells in pair for cell in cells if cell.strip()]
+    places = [float(cell) for cell in held]
+    fine = min(places) < 0 or all(len(cell.partition(".")[2]) > 2 for cell in held)
+    return fine and 1 < max(map(abs, places)) <= 180
+
+
+def _no_ids(cells: Sequence[str]) -> bool:
+    """Whether cells are times of day or kinds of events, which are no ids."""
+    return are_clocks(cells) or _all(cells, lambda cell: cell.lower() in _KINDS)
 
 
 def _values(cells: Sequence[str]) -> bool:

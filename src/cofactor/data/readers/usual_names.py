@@ -214,6 +214,7 @@ USUAL: Mapping[str, tuple[str, ...]] = {
         "aid",
         *("products", "productids", "movies", "movieids", "books", "bookids", "articles"),
         *("articleids", "songs", "trackids", "skus"),
+        *("itemseq", "itemsequence", "itemlist", "itemidlist"),
     ),
     "value": (
         "rating",

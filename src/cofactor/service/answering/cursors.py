@@ -10,12 +10,14 @@ import base64
 import binascii
 import zlib
 from hashlib import blake2b
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
 import numpy as np
+from msgspec import Meta
 
 from cofactor.service.errors import RequestError, invalid
+from cofactor.store import MAX_ID
 
 MOST_SHOWN = 1_000
 _MOST_BYTES = 1 << 16
@@ -41,12 +43,13 @@ class Cursor(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields
         Ids of what was shown and has no row.
     """
 
-    version: str
+    version: Annotated[str, Meta(max_length=200)]
     query: bytes
-    seq: int
-    time: int
+    # Whoever made a cursor of their own gets no further than to a refusal.
+    seq: Annotated[int, Meta(ge=0, le=2**62)]
+    time: Annotated[int, Meta(ge=0, le=2**53)]
     rows: bytes = b""
-    ids: tuple[str, ...] = ()
+    ids: tuple[Annotated[str, Meta(max_length=MAX_ID)], ...] = ()
 
     @property
     def shown(self) -> np.ndarray:

@@ -159,6 +159,7 @@ async def _running(context: Context) -> AsyncIterator[None]:
         await asyncio.to_thread(context.close)
 
 
+_ONCE = (b"authorization", b"origin", b"sec-fetch-site", b"content-encoding")
 _FRAMINGS = {b"content-length", b"transfer-encoding"}
 
 
@@ -176,8 +177,15 @@ class _Outer:
         if scope["type"] == "websocket":
             await send({"type": "websocket.close", "code": 1003})
             return
-        if scope["type"] == "http" and {name for name, _ in scope["headers"]} >= _FRAMINGS:
+        names = [name for name, _ in scope.get("headers", ())]
+        if scope["type"] == "http" and set(names) >= _FRAMINGS:
             await self._twice_framed(send)
+            return
+        twice = next((name for name in _ONCE if names.count(name) > 1), None)
+        if twice is not None:
+            # A proxy that goes by the other one has let somebody else in.
+            what = f"the header {twice.decode()} is given twice; send it once."
+            await RequestError(400, "malformed", what).answer(send)
             return
         if scope["type"] == "http" and scope["method"] == "OPTIONS":
             await self._preflight(scope, send)
