@@ -2,10 +2,10 @@
 where they are asked for.
 
 ``python -m benchmarks.next_item sasrec-ml-1m transformer --seeds 0 1 2 [--set epochs=40 dropout=.1]
-[--sample 2000 --every 5] [--test]``. The settings begin with the board's own (`PRESETS` in the
-model's file) where there are any. ``--every`` prints the curve on a sample of the validation users,
-so that a bad run can be ended. CPU seconds are of fitting alone, one thread; the data is found by
-COFACTOR_DATA."""
+[--sample 2000 --every 5] [--text] [--test]``. The settings begin with the board's own (`PRESETS` in
+the model's file) where there are any; ``--text``: those of models that read titles. ``--every``
+prints the curve on a sample of the validation users, so that a bad run can be ended. CPU seconds
+are of fitting alone, one thread; the data is found by COFACTOR_DATA."""
 
 from __future__ import annotations
 
@@ -32,12 +32,14 @@ def main() -> None:
     parser.add_argument("--set", nargs="*", default=[], metavar="NAME=VALUE")
     parser.add_argument("--sample", type=int, default=2000)
     parser.add_argument("--every", type=int, default=0)
+    parser.add_argument("--text", action="store_true")
     parser.add_argument("--test", action="store_true")
     asked = parser.parse_args()
     split = datasets.load_split(asked.dataset)
     if split.validation is None:
         raise SystemExit(f"{asked.dataset} has no validation part.")
-    config = configured(asked.model, asked.dataset, asked.set)
+    preset = f"{asked.dataset} with text" if asked.text else asked.dataset
+    config = configured(asked.model, preset, asked.set)
     print(config, flush=True)
     found = []
     for seed in asked.seeds:
@@ -77,7 +79,7 @@ class Watch:
         print(f"epoch {epoch + 1}: loss {facts['loss']:.4f}, {shown(values)}", flush=True)
 
 
-def configured(name: str, dataset: str, words: list[str]) -> Any:
+def configured(name: str, preset: str, words: list[str]) -> Any:
     """The board's settings of a model, with some changed."""
     kind = registry.get(name)
     home = kind.__module__ + ("_settings" if name == "blend" else "")
@@ -85,7 +87,7 @@ def configured(name: str, dataset: str, words: list[str]) -> Any:
     given = kind.Config.from_text(words).to_dict()
     changed = {word.partition("=")[0].strip() for word in words}
     chosen = {key: given[key] for key in changed}
-    return kind.Config(**{**presets.get(dataset, {}), **chosen})
+    return kind.Config(**{**presets.get(preset, {}), **chosen})
 
 
 def figures(model: Any, part: Part, users: np.ndarray, run: Run) -> tuple[float, float]:

@@ -928,7 +928,7 @@ class LatentFactor(_LatentFactor):
         cosine_contrastive: the weight of the negatives beside the positive.
     regularization : float | None >= 0, default None
         L2 on the vectors that a batch touches, per example; None: on ratings what their noise
-            needs, else .1.
+            needs, else a tenth of the data's relative noise.
     bias_regularization : float | None >= 0, default None
         L2 on the biases that a batch touches, per example; None: on ratings that of damped means,
             else .005.
@@ -1548,7 +1548,7 @@ class NeuMF(_NeuMF):
         The margin of hinge, adaptive_hinge, warp and cosine_contrastive.
     negative_weight : float >= 0, default 1.0
         cosine_contrastive: the weight of the negatives beside the positive.
-    regularization : float >= 0, default 0.001
+    regularization : float >= 0, default 0.01
         L2 on the vectors that a batch touches, per example.
     bias_regularization : float >= 0, default 0.005
         L2 on the biases that a batch touches, per example.
@@ -1595,7 +1595,7 @@ class NeuMF(_NeuMF):
         negative_power: float = 0.75,
         margin: float = 1.0,
         negative_weight: float = 1.0,
-        regularization: float = 0.001,
+        regularization: float = 0.01,
         bias_regularization: float = 0.005,
         fold_in_steps: int = 150,
         factors: int = 16,

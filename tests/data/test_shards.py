@@ -7,6 +7,7 @@ from __future__ import annotations
 import errno
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -282,6 +283,19 @@ def test_other_damage_is_told_by_size_or_checksum(made: Path) -> None:
     (made / MANIFEST).write_text("{")
     with pytest.raises(DataError, match="can't be read"):
         open_shards(made)
+
+
+def test_a_folder_may_be_copied_and_moved_but_not_sharded_again(made: Path, tmp_path: Path) -> None:
+    whole = open_shards(made).fingerprint
+    shutil.copytree(made, tmp_path / "copy")
+    made.rename(tmp_path / "moved")
+    (tmp_path / "events.parquet").unlink()
+    for name in ("copy", "moved"):
+        opened = open_shards(tmp_path / name, verify=True)
+        del opened.__dict__["fingerprint"]
+        assert opened.fingerprint == whole
+    with pytest.raises(ArgumentError, match="holds shards already"):
+        sharded.shard([tmp_path / "moved"], tmp_path / "again", memory=256 << 20)
 
 
 def test_writing_to_opened_arrays_leaves_the_files_as_they_are(made: Path) -> None:

@@ -81,6 +81,12 @@ DIALECTS = (
         error="perhaps item='movie seen'",
     ),
     _text(
+        "a header of one word each above few rows",
+        "a video service",
+        "profile,item\nann,a\nbob,b\n",
+        [("ann", "a"), ("bob", "b")],
+    ),
+    _text(
         "a header that the caller's names show",
         "a form's first answer",
         "who,thing\nann,Heat\n",

@@ -102,7 +102,12 @@ COLLAPSED = {
     "warp": {"regularization": 50.0, "bias_regularization": 0.0},
     "logistic_mf": {"regularization": 1e4},
     "latent_factor": {"loss": "bpr", "regularization": 50.0},
-    "simplex": {"negative_weight": 1e-6, "learning_rate": 0.05, "epochs": 10},
+    "simplex": {
+        "negative_weight": 1e-6,
+        "learning_rate": 0.05,
+        "epochs": 10,
+        "batch_size": 1024,
+    },
     "neumf": {"regularization": 3.0, "learning_rate": 0.03, "epochs": 10},
     "feature_ials": {"regularization": 1e4, "epochs": 2, "compare_without_features": False},
 }

@@ -53,7 +53,11 @@ def rmse_of(name: str, **settings: Any) -> float:
             {"solver": "als", "epochs": 12},
             {"regularization": 0.06, "bias_regularization": 0.003},
         ),
-        ("latent_factor", {}, {"regularization": 0.1, "bias_regularization": 0.005}),
+        (
+            "latent_factor",
+            {"epochs": 20, "batch_size": 4096},
+            {"regularization": 0.1, "bias_regularization": 0.005},
+        ),
     ],
 )
 def test_defaults_on_few_ratings_are_no_worse_than_bias(

@@ -31,7 +31,7 @@ from cofactor.models.hooks import ConfigT, Hooks
 from cofactor.models.learned import check_learned
 from cofactor.models.traits import check_arrays
 from cofactor.models.user_batch import Shares, UserBatch
-from cofactor.retrieval.topk import Exclusions, TopK, best_dots, best_scores
+from cofactor.retrieval.topk import Exclusions, TopK, best_dots, best_dots_or, best_scores
 
 if TYPE_CHECKING:
     from cofactor.data.conversion import DataLike
@@ -382,18 +382,12 @@ class Model(Hooks[ConfigT]):
             bool [n_items]: which items may come back at all.
         """
         dots = self.inner_product()
-        whole = self.traits.answers_empty or not batch.empty.any()
-        if dots is not None and whole:
-            vectors, offsets = dots
-            states = np.asarray(batch.states)
-            return best_dots(
-                states,
-                vectors,
-                k,
-                item_offsets=offsets,
-                excluded=excluded,
-                allowed=allowed,
-                n_threads=n_threads,
-            )
-        scores = self.score_batch(batch)
-        return best_scores(scores, k, excluded=excluded, allowed=allowed, n_threads=n_threads)
+        how: Any = {"excluded": excluded, "allowed": allowed, "n_threads": n_threads}
+        if dots is None:
+            return best_scores(self.score_batch(batch), k, **how)
+        states, vectors = np.asarray(batch.states), dots.item_vectors
+        how["item_offsets"] = dots.offsets
+        if self.traits.answers_empty or not batch.empty.any():
+            return best_dots(states, vectors, k, **how)
+        popular = self._popularity
+        return best_dots_or(states, vectors, k, without=batch.empty, scores=popular, **how)

@@ -8,10 +8,12 @@ without padding."""
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
 from cofactor.base import checks
+from cofactor.base.offsets import pick_rows
 from cofactor.base.threads import kernel_threads, native_threads
 
 # Exclusions as CSR: indptr int64 [B + 1] and item rows int32, ascending within a row.
@@ -137,6 +139,58 @@ def best_dots(
                 n_threads=n_threads,
             )
         )
+
+
+def best_dots_or(
+    user_vectors: np.ndarray,
+    item_vectors: np.ndarray,
+    k: int,
+    *,
+    without: np.ndarray,
+    scores: np.ndarray,
+    excluded: Exclusions | None = None,
+    **how: Any,
+) -> TopK:
+    """Return the k best items as `best_dots`, and for some users those of the highest given scores.
+
+    Parameters
+    ----------
+    user_vectors, item_vectors, k, excluded, how
+        As for `best_dots`.
+    without
+        bool [B]: users whose vectors don't count.
+    scores
+        float32 [n_items]: what counts for them.
+    """
+    n_users, n_items = len(user_vectors), len(item_vectors)
+    indptr, indices = exclusions(excluded, n_users)
+    # An inner product of nothing, so that their scores aren't all held either.
+    nothing = np.zeros((n_users, 1), np.float32), np.zeros((n_items, 1), np.float32)
+    found: TopK | None = None
+    for mask, vectors, offsets in (
+        (~without, (user_vectors, item_vectors), how.pop("item_offsets", None)),
+        (without, nothing, scores),
+    ):
+        rows = np.flatnonzero(mask)
+        own, places = pick_rows(indptr, rows)
+        best = best_dots(
+            vectors[0][rows],
+            vectors[1],
+            k,
+            item_offsets=offsets,
+            excluded=(own, indices[places]),
+            **how,
+        )
+        if found is None:
+            width = best.rows.shape[1]
+            found = TopK(
+                np.empty((n_users, width), best.rows.dtype),
+                np.empty((n_users, width), best.scores.dtype),
+                np.empty(n_users, best.count.dtype),
+            )
+        found.rows[rows], found.scores[rows], found.count[rows] = best.rows, best.scores, best.count
+    assert found is not None
+    return found
 
 
 def unit_length(vectors: np.ndarray) -> np.ndarray:

@@ -94,11 +94,15 @@ def is_header(first: Sequence[str], rest: Sequence[Sequence[str]]) -> bool:
 
 
 def _say_roles(names: Sequence[str]) -> bool:
-    """Whether words name a user's column and an item's: the usual name of a user beside a word for
-    items, or two names of several words each.
+    """Whether words name a user's column and an item's: a usual name beside a word for the other
+    (``book`` alone may be an item), or two names of several words each.
     """
-    if any(folded(name) in USUAL["user"] for name in names):
+    folds = {folded(name) for name in names}
+    said = {role_of(name) for name in names}
+    if folds & set(USUAL["user"]):
         return any(mentions(name, "item") for name in names if folded(name) not in USUAL["user"])
+    if "user" in said and any(fold in ("item", "product", "itemid", "productid") for fold in folds):
+        return True
     return {"user", "item"} <= {role_of(name) for name in names if len(words(name)) > 1}
 
 

@@ -10,10 +10,12 @@ from pathlib import Path
 from typing import Any
 
 import cofactor
+from cofactor.base.errors import ArgumentError
 from cofactor.data.events import Events
 from cofactor.data.readers.columns import Options
 from cofactor.data.readers.read import parts_of, read
 from cofactor.data.readers.sources import matched
+from cofactor.data.shards import is_shards
 
 
 def opened(
@@ -29,9 +31,16 @@ def opened(
         How they are read.
     note
         Takes what there is to say about them.
+
+    Raises
+    ------
+    ArgumentError
+        If one of them is a folder of shards.
     """
     files: list[Any] = []
     for source in sources:
+        if is_shards(source):
+            raise ArgumentError(f"{source} holds shards already; name what they were made from.")
         parts, notes = parts_of(source, options)
         files += parts
         note(notes)

@@ -17,12 +17,15 @@ from cofactor.models.iterative import CURVE_ARRAYS, IterativeModel
 from cofactor.models.neural.biased_factors import BiasedFactors
 from cofactor.models.neural.factor_fold_in import Factors
 from cofactor.models.neural.factor_settings import FactorConfig
-from cofactor.models.noise import RatingPenalties, rating_penalties
+from cofactor.models.noise import RatingPenalties, rating_penalties, relative_noise
 from cofactor.models.traits import ArraySpec, Traits
 from cofactor.models.warm_start import KeptRows
 
 if TYPE_CHECKING:
     from cofactor.data.split import Part
+
+
+_NOISE_SHARE = 0.1  # of rankings' L2, as in BPR
 
 
 class LatentFactorConfig(FactorConfig):
@@ -33,7 +36,7 @@ class LatentFactorConfig(FactorConfig):
         low=0.0,
         doc=(
             "L2 on the vectors that a batch touches, per example; None: on ratings what their"
-            " noise needs, else .1."
+            " noise needs, else a tenth of the data's relative noise."
         ),
     )
     bias_regularization: float | None = setting(  # type: ignore[assignment]
@@ -50,9 +53,11 @@ class LatentFactorConfig(FactorConfig):
 
     def on(self, data: Interactions) -> Self:
         """Return the settings with the penalties that are None as the data has it."""
-        found = RatingPenalties(0.1, 0.005, 0.005)
-        if self.fits(data):
-            found = rating_penalties(data)
+        found = (
+            rating_penalties(data)
+            if self.fits(data)
+            else RatingPenalties(_NOISE_SHARE * relative_noise(data), 0.005, 0.005)
+        )
         if self.bias_regularization is not None:
             found = found._replace(item_bias=self.bias_regularization)
         given = (self.regularization, self.bias_regularization, self.item_bias_regularization)

@@ -92,7 +92,7 @@ class NeuMFConfig(ModuleConfig):
         "logistic", choices=LOSSES, doc="Training loss; the paper's is logistic."
     )
     regularization: float = setting(
-        0.001, low=0.0, doc="L2 on the vectors that a batch touches, per example."
+        0.01, low=0.0, doc="L2 on the vectors that a batch touches, per example."
     )
 
 
