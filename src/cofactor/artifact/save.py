@@ -96,7 +96,7 @@ def save(
         for name in fmt.FILES:
             sync(room / name)
         sync(room)
-        _move(room, target)
+        _move(room, target, overwrite)
     return target
 
 
@@ -116,9 +116,7 @@ def check_target(path: str | os.PathLike[str], *, overwrite: bool = False) -> Pa
                     f"{target} exists and isn't a saved model; choose another place."
                 )
             if not overwrite:
-                raise ArtifactError(
-                    f"{target} holds a model already; choose another place, or give overwrite=True."
-                )
+                raise _taken(target)
         target.parent.mkdir(parents=True, exist_ok=True)
         probe = tempfile.mkdtemp(prefix=f".{target.name}-", dir=target.parent)
         os.rmdir(probe)
@@ -244,7 +242,13 @@ def _write_bytes(path: Path, raw: bytes) -> None:
         os.fsync(stream.fileno())
 
 
-def _move(room: Path, target: Path) -> None:
+def _taken(target: Path) -> ArtifactError:
+    return ArtifactError(
+        f"{target} holds a model already; choose another place, or give overwrite=True."
+    )
+
+
+def _move(room: Path, target: Path, overwrite: bool) -> None:
     """Put the finished folder in its place; an older model stays whole until the new one is there.
 
     Where two folders can be exchanged in one step there is no moment without a model. Elsewhere
@@ -252,9 +256,23 @@ def _move(room: Path, target: Path) -> None:
     nothing there, and a process killed in it leaves the old model in a folder beside it,
     whose name begins with a dot and the model's name.
     """
-    if not target.exists():
-        os.rename(room, target)
-    elif not exchange(room, target):
+    if target.exists() and overwrite:
+        _replace(room, target)
+    else:
+        try:
+            os.rename(room, target)  # never onto a folder that holds something
+        except OSError:
+            if not target.exists():
+                raise
+            # Somebody else saved there while this one was written.
+            if not overwrite:
+                raise _taken(target) from None
+            _replace(room, target)
+    sync(target.parent)
+
+
+def _replace(room: Path, target: Path) -> None:
+    if not exchange(room, target):
         old = Path(tempfile.mkdtemp(prefix=f".{target.name}-old-", dir=target.parent))
         os.rename(target, old / "model")
         try:
@@ -264,4 +282,3 @@ def _move(room: Path, target: Path) -> None:
             raise
         finally:
             shutil.rmtree(old, ignore_errors=True)
-    sync(target.parent)
