@@ -218,4 +218,4 @@ def test_workers_are_refused_in_a_sentence(
     folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert main(["serve", str(folder), "--workers", "0"]) == 1
-    assert "workers must be an integer at least 1" in capsys.readouterr().err
+    assert "workers must be an integer in 1..256" in capsys.readouterr().err
