@@ -204,7 +204,12 @@ class ContentBlend(SimilarByContent, ContentFeatures[ContentBlendConfig]):
         named = zip(_PREFIXES, self.parts, strict=False)
         self.parts = restored(named, arrays, self.data)
         self.feature_map, self.probes = self.parts[0].feature_map, np.asarray(arrays["probes"])
-        if len(self.probes) and not 0 <= self.probes.min() <= self.probes.max() < self.data.n_items:
+        if (
+            not len(self.probes)
+            or not 0 <= self.probes.min() <= self.probes.max() < self.data.n_items
+        ):
             from cofactor.base.errors import ArtifactError
 
-            raise ArtifactError("the model's array 'probes' names items that aren't there.")
+            raise ArtifactError(
+                "the model's array 'probes' names no items, or some that aren't there."
+            )
