@@ -25,6 +25,7 @@ DATA = Interactions.from_rows(rows % 3, rows // 3, users=3, items=4)
         ("test", {}, "split must be a Split or a Part, not str"),
         (None, {"resamples": -1}, "resamples"),
         (None, {"resamples": "many"}, "resamples"),
+        (None, {"resamples": 10**9}, "resamples must be an integer in 0..1000000"),
     ],
 )
 def test_wrong_arguments_are_named(

@@ -255,6 +255,8 @@ def test_empty_and_giant_requests_are_refused(store: Store) -> None:
         store.append([])
     with pytest.raises(ArgumentError, match="not 10,001"):
         store.append([event()] * 10_001)
+    with pytest.raises(ArgumentError, match=r"events\[1\] must be of Event, not dict"):
+        store.append([event(), {"user_id": "u", "item_id": "i"}])  # type: ignore[list-item]
     with pytest.raises(ArgumentError, match="event_ids must be a list, not str"):
         store.undo("abc")
 

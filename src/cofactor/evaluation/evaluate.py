@@ -15,7 +15,7 @@ from cofactor.base.run import Run
 from cofactor.data.split import Part, Split
 from cofactor.evaluation import protocol
 from cofactor.evaluation.groups import Groups, item_groups
-from cofactor.evaluation.intervals import Summary, ratio_summary, summaries
+from cofactor.evaluation.intervals import MAX_RESAMPLES, Summary, ratio_summary, summaries
 from cofactor.evaluation.list_sums import Lists
 from cofactor.evaluation.measure import Blocks, TrueItemRanks, predictions
 from cofactor.evaluation.pieces import rank_in_pieces
@@ -80,7 +80,7 @@ def evaluate(
     confidence
         Level of the intervals, in (0, 1).
     resamples
-        Bootstrap resamples of the users; 0 for no intervals.
+        Bootstrap resamples of the users, up to 1,000,000; 0 for no intervals.
     memory_limit
         Bytes that a block of scores and its working copy may take (one user's line of scores at the
         least).
@@ -102,7 +102,7 @@ def evaluate(
     """
     part = protocol.measured_part(split)
     checks.real(confidence, "confidence", above=0, below=1)
-    checks.integer(resamples, "resamples", low=0)
+    checks.integer(resamples, "resamples", low=0, high=MAX_RESAMPLES)
     checks.integer(memory_limit, "memory_limit", low=1)
     exclude_seen = checks.boolean(exclude_seen, "exclude_seen")
     full = checks.boolean(full, "full")

@@ -11,6 +11,8 @@ import numpy as np
 
 from cofactor.base.rng import state64
 
+MAX_RESAMPLES = 1_000_000
+
 
 @dataclass(frozen=True)
 class Summary:

@@ -15,7 +15,7 @@ from cofactor.base.errors import ArgumentError
 from cofactor.base.run import Run
 from cofactor.data.split import Part, Split
 from cofactor.evaluation import protocol
-from cofactor.evaluation.intervals import Summary, summaries
+from cofactor.evaluation.intervals import MAX_RESAMPLES, Summary, summaries
 from cofactor.evaluation.result import How, Result
 from cofactor.kernels.work import run_context
 from cofactor.metrics.table import Metric, Ranking, parse_metrics
@@ -80,7 +80,7 @@ def evaluate_next(
         For other metrics, or if no user has a true item.
     """
     part = protocol.measured_part(split)
-    checks.integer(resamples, "resamples", low=0)
+    checks.integer(resamples, "resamples", low=0, high=MAX_RESAMPLES)
     checks.choice(repeats, "repeats", REPEAT_POLICIES)
     run = run if run is not None else Run()
     wanted = _metrics(metrics)

@@ -12,7 +12,7 @@ import numpy as np
 
 from cofactor.base import checks
 from cofactor.base.errors import ArgumentError
-from cofactor.evaluation.intervals import cut, resampled
+from cofactor.evaluation.intervals import MAX_RESAMPLES, cut, resampled
 from cofactor.evaluation.result import Result
 from cofactor.metrics.table import parse_metric
 
@@ -124,7 +124,7 @@ def compare(
     checks.choice(test, "test", TESTS)
     checks.choice(correction, "correction", ("holm", "none"))
     checks.real(confidence, "confidence", above=0, below=1)
-    checks.integer(resamples, "resamples", low=1)
+    checks.integer(resamples, "resamples", low=1, high=MAX_RESAMPLES)
     _require_comparable(results)
     labels = [r.model for r in results]
     by_label = dict(zip(labels, results, strict=True))

@@ -15,7 +15,7 @@ import msgspec
 from cofactor.base import checks
 from cofactor.base.errors import ArgumentError
 from cofactor.data.id_text import is_id
-from cofactor.store.records import EventLike, Item
+from cofactor.store.records import Event, EventLike, Item
 
 MAX_ID = 200  # characters of a user's, an item's or an event's id
 MAX_TITLE = 1_000
@@ -141,7 +141,7 @@ def checked_event(event: EventLike, latest: int, new_id: str | None = None) -> E
 
 def checked_events(events: Sequence[EventLike], now: float) -> list[EventRow]:
     """Check a batch of events; raise ArgumentError that says which one is at fault."""
-    _batch(events, "events")
+    _batch_of(Event, events, "events")
     latest = int(now) + _DAY
     rows = []
     # The system is asked for chance once, not at each event.
@@ -163,7 +163,7 @@ def checked_items(items: Sequence[Item]) -> list[ItemRow]:
     """Check a batch of items; raise ArgumentError that says which one is at fault. Of a repeated
     id the last counts.
     """
-    _batch(items, "items")
+    _batch_of(Item, items, "items")
     rows = {}
     for place, item in enumerate(items):
         try:
@@ -246,3 +246,12 @@ def _batch(values: Sequence[object], name: str) -> None:
         raise ArgumentError(
             f"{name} must be 1 to {MAX_BATCH:,} in one request, not {len(values):,}."
         )
+
+
+def _batch_of(kind: type, values: Sequence[object], name: str) -> None:
+    _batch(values, name)
+    for place, one in enumerate(values):
+        if not hasattr(one, "item_id"):
+            raise ArgumentError(
+                f"{name}[{place}] must be of {kind.__name__}, not {type(one).__name__}."
+            )
