@@ -119,6 +119,15 @@ def test_a_best_epoch_that_was_none_is_refused(
         cofactor.load(path)
 
 
+@pytest.mark.parametrize("probes", [[], [-1], [10**6]])
+def test_a_content_blend_without_probes_is_refused(tmp_path: Path, probes: list[int]) -> None:
+    books = shop(n_users=40, n_items=30)
+    path = cofactor.save(cofactor.ContentBlend().fit(books), tmp_path / "model")
+    with_arrays(path, model__probes=np.array(probes, np.int64))
+    with pytest.raises(ArtifactError, match="'probes' names no items"):
+        cofactor.load(path)
+
+
 def test_item_rows_that_do_not_ascend_or_repeat_are_refused(
     popularity: Path, data: Interactions
 ) -> None:

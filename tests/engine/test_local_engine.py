@@ -6,10 +6,12 @@ import errno
 import hashlib
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
@@ -18,6 +20,7 @@ from cofactor.base.engine import Local, in_turn
 from cofactor.base.errors import ArgumentError, CofactorError, TraitError
 from cofactor.base.run import Run
 from cofactor.cli.main import main
+from cofactor.data.catalogue import Catalogue
 from cofactor.data.interactions import Interactions
 from cofactor.data.synthetic.shapes import power_law
 from cofactor.evaluation.evaluate import evaluate
@@ -184,6 +187,17 @@ def test_parts_that_were_written_stay_when_the_rest_is_interrupted(
         recommend_all(model, f"{tmp_path}/more/", 5, run=RUN)
     recommend_all(model, f"{tmp_path}/more/", 4, run=RUN)
     assert made[3:] == [0, 130, 260, 390, 520]
+
+
+def test_parts_stay_only_where_the_catalogue_is_the_same(data: Interactions) -> None:
+    def key_with(titles: list[str]) -> dict[str, Any]:
+        titled = replace(data, catalogue=Catalogue(pa.table({"title": titles})))
+        model = IALS(factors=2, epochs=1).fit(titled, run=RUN)
+        return Listing(model, 5, None, None, True, RUN).key()
+
+    titles = [f"title {n}" for n in range(data.n_items)]
+    assert key_with(titles) == key_with(list(titles))
+    assert key_with(titles) != key_with([*titles[:-1], "another"])
 
 
 def test_comparison_in_pieces_is_equal_but_for_seconds(data: Interactions) -> None:

@@ -158,6 +158,10 @@ class Listing:
         for name, array in sorted(self.model.state().items()):
             digest.update(f"{name} {array.dtype} {array.shape}".encode())
             digest.update(np.ascontiguousarray(array).data)
+        catalogue = self.model.data.catalogue.table  # its titles are listed, and filters read it
+        digest.update(repr(catalogue.column_names).encode())
+        for batch in catalogue.to_batches():
+            digest.update(batch.serialize())
         return {
             "version": cofactor.__version__,
             "model": f"{self.model.name} {digest.hexdigest()}",
