@@ -8,6 +8,7 @@ import pytest
 from cofactor.base.threads import native_threads
 from cofactor.kernels.cpu import topk as fast
 from cofactor.kernels.reference import topk as slow
+from cofactor.retrieval.topk import best_dots, items_unchanged
 
 
 def exclusions(generator, n_rows, n_items, share):
@@ -177,3 +178,35 @@ def test_result_does_not_depend_on_threads():
         )
     np.testing.assert_array_equal(one[0], two[0])
     np.testing.assert_array_equal(one[0], many[0])
+
+
+def test_items_that_do_not_change_are_sorted_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    sorts: list[int] = []
+    sort = fast.ordered_items
+
+    def counted(*arrays: np.ndarray) -> fast.ItemOrder:
+        sorts.append(len(arrays[1]))
+        return sort(*arrays)
+
+    monkeypatch.setattr(fast, "ordered_items", counted)
+    draw = np.random.default_rng(3)
+    users, items = (draw.normal(size=(n, 4)).astype(np.float32) for n in (600, 2_500))
+    offsets = draw.normal(size=2_500).astype(np.float32)
+
+    def found() -> list[np.ndarray]:
+        halves = (users[:300], users[300:])
+        tops = [
+            best_dots(half, items, 5, item_offsets=c) for c in (None, offsets) for half in halves
+        ]
+        return [top.rows for top in tops]
+
+    alone = found()
+    assert len(sorts) == 4
+    with items_unchanged(), items_unchanged():
+        kept = found()
+        assert len(sorts) == 6
+    for one, other in zip(alone, kept, strict=True):
+        np.testing.assert_array_equal(one, other)
+    items *= draw.random((2_500, 1)).astype(np.float32)
+    assert not np.array_equal(found()[0], alone[0])
+    assert len(sorts) == 10
