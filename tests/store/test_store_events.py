@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from cofactor.base.errors import ArgumentError
@@ -13,11 +14,14 @@ from cofactor.store import (
     Ack,
     ConflictError,
     Event,
+    Impression,
+    Item,
     Store,
     StoreFormatError,
     StoreSettings,
     StoreUnavailableError,
     UnknownEventError,
+    impression_line,
     open_store,
 )
 from store.places import event
@@ -49,6 +53,30 @@ def test_history_with_a_limit_gives_the_newest(store: Store) -> None:
 def test_integers_are_ids_by_their_decimal_text(store: Store) -> None:
     store.append([event(7, 42)]).result()
     assert store.history("7").item_ids == ("42",) == store.history(7).item_ids
+
+
+def test_ids_of_users_and_items_follow_the_rule_for_all_input(store: Store) -> None:
+    store.append([event(" ada\u200b", "\xa042", event_id=" e "), event("ada", '="7"')]).result()
+    assert store.history("ada\t").item_ids == ("42", "7") == store.history("ada").item_ids
+    assert store.event(" e ").user_id == "ada"  # type: ignore[union-attr]
+    assert store.event("e") is None  # compared as it is
+    assert store.counts().users == 1
+    store.put_items([Item(item_id=" 42", title="x")]).result()
+    assert store.hide_items(["42 ", np.int64(7)]).result().changed == 2
+    assert store.unseen_items() == {"42": "hidden", "7": "hidden"}
+    assert store.item(" 42").title == "x" == store.items(["42"])["42"].title  # type: ignore[union-attr]
+    shown = {"user_id": " ada", "version": "v", "source": "s", "items": (" 42",)}
+    lists = [Impression(request_id=n, **shown, probabilities=(1.0,), time=1) for n in ("r", "r2")]
+    store.log_impressions(lists[:1]).result()
+    assert next(store.impressions()).items == ("42",)
+    store.log_lines([impression_line(lists[1])]).result()
+    assert store.erase_user(" ada ").result().changed == 2
+    assert (store.user_events("ada"), list(store.impressions())) == ([], [])
+    for user in ("NULL", " ", "[1]", 10**5000, True):
+        with pytest.raises(ArgumentError, match="user_id must"):
+            store.append([event(user)])
+        with pytest.raises(ArgumentError, match="user_id must"):
+            store.history(user)  # type: ignore[arg-type]
 
 
 def test_time_left_open_is_the_moment_of_arrival(

@@ -39,8 +39,8 @@ from cofactor.store.limits import (
     MAX_TEXT,
     MAX_TITLE,
     IdMaker,
-    checked_id,
     made_ids,
+    outside_id,
 )
 from cofactor.store.opening import open_store
 from cofactor.store.pruning import Retention, prune_impressions
@@ -93,7 +93,6 @@ __all__ = [
     "StoredItem",
     "UnknownEventError",
     "backup",
-    "checked_id",
     "export_events",
     "export_impressions",
     "export_items",
@@ -105,6 +104,7 @@ __all__ = [
     "json_lines",
     "made_ids",
     "open_store",
+    "outside_id",
     "prune_impressions",
     "restore",
     "take_in",

@@ -27,7 +27,13 @@ from cofactor.store.impressions import (
     log_lines,
     user_impressions,
 )
-from cofactor.store.limits import checked_events, checked_id, checked_ids, checked_items
+from cofactor.store.limits import (
+    checked_events,
+    checked_id,
+    checked_ids,
+    checked_items,
+    outside_id,
+)
 from cofactor.store.paging import PAGE, paged
 from cofactor.store.readers import Readers
 from cofactor.store.records import (
@@ -159,8 +165,8 @@ class Store:
             Fails with `UnknownEventError`, which names the ids that were never stored; then nothing
             was undone.
         """
-        ids = checked_ids(event_ids, "event_ids")
-        user = None if user_id is None else checked_id(user_id, "user_id")
+        ids = checked_ids(event_ids, "event_ids", checked_id)
+        user = None if user_id is None else outside_id(user_id, "user_id")
         return self._write("undo", (ids, user), len(ids))
 
     def erase_user(self, user_id: str | int) -> Future[Ack]:
@@ -168,7 +174,7 @@ class Store:
         after a crash (`health` says whether it is done); the log of erasures says when and how
         many, not who.
         """
-        user = checked_id(user_id, "user_id")
+        user = outside_id(user_id, "user_id")
         return self._write("erase", (user,), 1)
 
     def put_items(self, items: Sequence[Item]) -> Future[Ack]:
@@ -228,13 +234,13 @@ class Store:
         who was never seen.
         """
         limit = checks.integer(limit, "limit", low=1)
-        return self._read(queries.history, checked_id(user_id, "user_id"), limit)
+        return self._read(queries.history, outside_id(user_id, "user_id"), limit)
 
     def user_events(self, user_id: str | int) -> list[StoredEvent]:
         """Return all that is stored of a user, undone events too, in the order of arrival: what
         an export holds.
         """
-        return self._read(queries.user_events, checked_id(user_id, "user_id"))
+        return self._read(queries.user_events, outside_id(user_id, "user_id"))
 
     def event(self, event_id: str) -> StoredEvent | None:
         """Return one event, undone or not; None if it was never stored."""
@@ -261,7 +267,7 @@ class Store:
 
     def user_impressions(self, user_id: str | int) -> list[StoredImpression]:
         """Return the lists logged for a user, in the order of arrival."""
-        return self._read(user_impressions, checked_id(user_id, "user_id"))
+        return self._read(user_impressions, outside_id(user_id, "user_id"))
 
     def item(self, item_id: str | int) -> StoredItem | None:
         """Return what is stored of an item; None for one that was never described, hidden or
@@ -291,7 +297,7 @@ class Store:
 
     def item_history(self, item_id: str | int) -> list[ItemChange]:
         """Return all changes of one item, the first one first."""
-        return self._read(queries.changes_of, checked_id(item_id, "item_id"))
+        return self._read(queries.changes_of, outside_id(item_id, "item_id"))
 
     def counts(self) -> Counts:
         """Return how much is in the store."""
