@@ -21,6 +21,8 @@ from cofactor.store import (
     StoreSettings,
     StoreUnavailableError,
     UnknownEventError,
+    export_events,
+    import_events,
     impression_line,
     open_store,
 )
@@ -85,6 +87,18 @@ def test_time_left_open_is_the_moment_of_arrival(
     store = opened(store_url, settings=StoreSettings(now=lambda: NOW + 0.9))
     store.append([event(time=None, event_id="a")]).result()
     assert store.event("a").time == NOW == store.event("a").received  # type: ignore[union-attr]
+
+
+def test_a_clock_before_1970_stores_what_can_be_read_again(
+    store_url: str, opened: Callable[..., Store], tmp_path: Path
+) -> None:
+    store = opened(store_url, settings=StoreSettings(now=lambda: -1e9))
+    ack = store.append([event(time=None), event(item="j", time=7, event_id="e")]).result()
+    store.undo([ack.event_ids[1]]).result()
+    assert [(one.time, one.received) for one in store.events()] == [(0, 0), (7, 0)]
+    export_events(store, tmp_path / "events.jsonl")
+    with open_store(f"sqlite:///{tmp_path}/again.db") as again:
+        assert import_events(again, tmp_path / "events.jsonl").changed == 2
 
 
 def test_a_retry_changes_nothing_and_says_so(store: Store) -> None:
@@ -306,6 +320,23 @@ def test_a_place_that_cannot_be_a_store_is_refused_with_the_reason(tmp_path: Pat
         open_store(f"sqlite:///{tmp_path}/other.db")
     with pytest.raises(ArgumentError, match="a store's URL must be like"):
         open_store("mysql://host/db")
+
+
+def test_a_store_of_0_1_is_read_as_it_is_and_migrated_when_it_is_written(
+    store_url: str, opened: Callable[..., Store], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from cofactor.store import schema
+
+    with monkeypatch.context() as patch:
+        patch.setattr(schema, "MIGRATIONS", schema.MIGRATIONS[:1])
+        with open_store(store_url) as store:
+            store.append([event(event_id="a")]).result()
+    with open_store(store_url, read_only=True) as store:
+        assert (store.counts().events, store.counts().impressions) == (1, 0)
+        assert list(store.impressions()) == list(store.impressions(experiment="x")) == []
+        assert store.user_impressions("u") == store.impressions_by_id(["r"]) == []
+    with open_store(store_url) as store:
+        assert store.erase_user("u").result().changed == 1
 
 
 def test_a_later_schema_is_refused_and_an_earlier_one_migrated_with_its_content(

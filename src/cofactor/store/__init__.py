@@ -5,7 +5,7 @@ histories.
 coroutine, await ``asyncio.wrap_future(store.append(events))``; elsewhere call ``.result()``. Reads
 answer at once."""
 
-from cofactor.store.backups import BackupManifest, backup, restore, verify
+from cofactor.store.backups import backup, restore, verify
 from cofactor.store.exceptions import (
     ConflictError,
     OverloadError,
@@ -42,6 +42,7 @@ from cofactor.store.limits import (
     made_ids,
     outside_id,
 )
+from cofactor.store.manifest import BackupManifest
 from cofactor.store.opening import open_store
 from cofactor.store.pruning import Retention, prune_impressions
 from cofactor.store.records import (

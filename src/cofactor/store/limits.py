@@ -157,10 +157,10 @@ def checked_event(event: EventLike, latest: int, new_id: str | None = None) -> E
     return event_id, user, item, event.kind, value, moment
 
 
-def checked_events(events: Sequence[EventLike], now: float) -> list[EventRow]:
+def checked_events(events: Sequence[EventLike], now: int) -> list[EventRow]:
     """Check a batch of events; raise ArgumentError that says which one is at fault."""
     _batch_of(Event, events, "events")
-    latest = int(now) + _DAY
+    latest = now + _DAY
     rows = []
     # The system is asked for chance once, not at each event.
     fresh = made_ids(sum(event.event_id is None for event in events))

@@ -48,7 +48,7 @@ from cofactor.store.records import (
     StoredItem,
     StoreSettings,
 )
-from cofactor.store.schema import DELETED, HIDDEN, VISIBLE
+from cofactor.store.schema import DELETED, HIDDEN, MIGRATIONS, VISIBLE
 from cofactor.store.writer import WriteJob, Writer
 
 Read = TypeVar("Read")
@@ -89,8 +89,9 @@ class Store:
         self.database = database
         self._readers = Readers(database, self.settings.readers)
         self._writer: Writer | None = None
+        self._schema = len(MIGRATIONS)
         if checks.boolean(read_only, "read_only"):
-            self._check_version()
+            self._schema = self._check_version()
             return
         database.acquire()
         try:
@@ -145,7 +146,7 @@ class Store:
         OverloadError
             If too much waits already; nothing was taken.
         """
-        rows = checked_events(events, self.settings.now())
+        rows = checked_events(events, self.settings.moment())
         return self._write("append", (rows,), len(rows))
 
     def undo(self, event_ids: Sequence[str], user_id: str | int | None = None) -> Future[Ack]:
@@ -259,15 +260,15 @@ class Store:
         of one experiment, if it is named.
         """
         query: Any = impressions_after if experiment is None else in_experiment(experiment)
-        return paged(partial(self._read, query), after, limit, "seq")
+        return paged(partial(self._lists, query), after, limit, "seq")
 
     def impressions_by_id(self, request_ids: Sequence[str]) -> list[StoredImpression]:
         """Return the lists logged for some requests, in the order of arrival."""
-        return self._read(impressions_by_id, self.database, request_ids)
+        return self._lists(impressions_by_id, self.database, request_ids)
 
     def user_impressions(self, user_id: str | int) -> list[StoredImpression]:
         """Return the lists logged for a user, in the order of arrival."""
-        return self._read(user_impressions, outside_id(user_id, "user_id"))
+        return self._lists(user_impressions, outside_id(user_id, "user_id"))
 
     def item(self, item_id: str | int) -> StoredItem | None:
         """Return what is stored of an item; None for one that was never described, hidden or
@@ -378,7 +379,13 @@ class Store:
         with self._readers.one() as session:
             return query(session, *arguments)
 
-    def _check_version(self) -> None:
+    def _lists(self, query: Callable[..., list[StoredImpression]], *arguments: Any) -> Any:
+        """Return logged lists; a store of 0.1 that was opened for reading has none."""
+        return self._read(query, *arguments) if self._schema > 1 else []
+
+    def _check_version(self) -> int:
         with self._readers.one() as session:
-            if self.database.version(session) == 0:
-                raise StoreFormatError(f"{self.database.shown} holds no event store.")
+            found = self.database.version(session)
+        if found == 0:
+            raise StoreFormatError(f"{self.database.shown} holds no event store.")
+        return found
