@@ -147,23 +147,23 @@ def test_pruned_search_loses_nothing(kind, with_offsets):
     assert as_lists(*got) == as_lists(*wanted)
 
 
-def test_pruned_search_really_skips_items(monkeypatch):
+def test_pruned_search_really_skips_items():
     generator = np.random.default_rng(8)
     x = np.abs(generator.normal(size=(300, 4))).astype(np.float32)
     y = np.abs(generator.normal(size=(4 * fast.ITEM_BLOCK, 4))).astype(np.float32)
     y[fast.ITEM_BLOCK :] *= 1e-3
-    order, reach, rest = fast._bounds(x, y, np.zeros(len(y), np.float32))
+    items = fast.ordered_items(x, y, np.zeros(len(y), np.float32))
+    order, reach = items.rows, items.reach
     assert set(order[: fast.ITEM_BLOCK].tolist()) == set(range(fast.ITEM_BLOCK))
     assert reach[0] == pytest.approx(np.linalg.norm(y, axis=1).max(), rel=1e-6)
     assert reach[1] < 1e-2
     # A bound that claims too little must lose items: the test above would see it.
-    monkeypatch.setattr(fast, "_bounds", lambda *_: (order, reach * 0.0, rest))
     y[fast.ITEM_BLOCK :] *= 1e6
+    items = items._replace(vectors=y[order], reach=reach * 0.0)
     none, nothing = np.zeros(301, np.int64), np.zeros(0, np.int32)
+    offsets, allowed = np.zeros(len(y), np.float32), np.ones(len(y), bool)
     with native_threads(1, blas=1):
-        rows, _, _ = fast.topk_dot(
-            x, y, np.zeros(len(y), np.float32), 3, none, nothing, np.ones(len(y), bool), 1
-        )
+        rows, _, _ = fast.topk_dot(x, y, offsets, 3, none, nothing, allowed, 1, items)
     assert (rows < fast.ITEM_BLOCK).all()
 
 
