@@ -39,7 +39,7 @@ from benchmarks.datasets import interactions, parts, prepared  # noqa: E402
 from benchmarks.driver import Process, Settings  # noqa: E402
 
 FEW = 2
-ALPHAS, REGULARIZATIONS = (2.5, 10.0, 40.0), (0.003, 0.01, 0.03, 0.1)  # the latter as ours
+ALPHAS, REGULARIZATIONS = (0.5, 1.0, 2.5, 10.0), (0.003, 0.01, 0.03, 0.1)  # the latter as ours
 METRIC = "ndcg@10"
 
 
