@@ -2233,7 +2233,7 @@ class Blend(_Blend):
     Parameters
     ----------
     models : tuple[str, ...], default ('transitions', 'sequence_linear')
-        The models by name, at least two; one may recur.
+        The models by name, at least two; one may recur, with a seed of its own.
     model_settings : tuple[str, ...], default ()
         Their settings: NAME.SETTING=VALUE, or N.SETTING=VALUE for the Nth, from 1.
     weights : tuple[float, ...] >= 0, default ()
