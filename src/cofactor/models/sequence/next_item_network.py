@@ -247,7 +247,11 @@ class NextItemHooks(Hooks[NextItemConfig]):
 
         config, loss = self.config, LOSSES[self.config.loss]
         share = config.id_dropout if self.content is not None else 0.0
-        prior = None if self.item_bias is None else torch.from_numpy(self.item_bias)[:, None]
+        prior = None
+        if self.item_bias is not None:  # in two parts, whose sum bfloat16 keeps
+            whole = torch.from_numpy(self.item_bias)
+            rounded = whole.bfloat16().float()
+            prior = torch.stack((rounded, whole - rounded), 1)
 
         def step(batch: tuple[Tensor, ...], generator: torch.Generator) -> Tensor:
             (rows,) = batch
@@ -258,9 +262,9 @@ class NextItemHooks(Hooks[NextItemConfig]):
                 kept = torch.rand(n_items, generator=generator, device=device) >= share
             vectors = module.item_vectors(kept)
             hidden = module(inputs.clamp_min(0), vectors).flatten(0, 1).index_select(0, inside)
-            if prior is not None:  # one more coordinate, in which all histories have 1
+            if prior is not None:  # two more coordinates, in which all histories have 1
                 vectors = torch.cat((vectors, prior.to(vectors)), 1)
-                hidden = torch.cat((hidden, hidden.new_ones(len(hidden), 1)), 1)
+                hidden = torch.cat((hidden, hidden.new_ones(len(hidden), 2)), 1)
             return loss(hidden, target.flatten()[inside], vectors, config, generator)
 
         return step
