@@ -176,8 +176,8 @@ NESTED = (
         "mappings in cells",
         "a data frame of dictionaries, written as csv",
         "user,items\nu1,\"{'a': 3, 'b': 4}\"\nu2,\"{'c': 1}\"\n",
-        None,
-        error="2 rows have an object",
+        [("u1", "a", 3.0), ("u1", "b", 4.0), ("u2", "c", 1.0)],
+        notes=("the numbers beside them in column 'items' read as values",),
     ),
     _text(
         "sets in cells",

@@ -199,6 +199,8 @@ def _of_entries(
             events = replace(events, user_table=readers.table(users[0], None, "user_id"))
             note += f", with {users[0].name} as the table of users"
         return replace(events, source=source).noted(note)
+    if len({columns for _, columns in found}) == 1 and found[0][1]:
+        readers.events(entries[0], options)  # says which column they all lack
     names = ", ".join(entry.name for entry in entries[:8]) + (" ..." if len(entries) > 8 else "")
     raise DataError(
         f"it holds {len(entries)} files ({names or 'none'}) of no known layout; name one of them"
