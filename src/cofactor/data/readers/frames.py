@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
@@ -130,7 +131,7 @@ def raw_of_whole(table: pa.Table, options: Options, source: str) -> Raw:
         table = table.slice(1).rename_columns(first) if has_roles(first) else table
     names, cells = table.column_names, None
     if bare := are_numbered(names):
-        cells = {n: [str(v) for v in table.column(n)[:100].to_pylist()] for n in names}
+        cells = cells_of_table(table)(names)
     roles = find_roles(names, options, source, columns=cells)
     roles = with_clock(roles, names, options, cells_of_table(table), headed=not bare)
     if table.num_rows == 0:
@@ -227,6 +228,12 @@ def _plain(column: pa.ChunkedArray) -> pa.ChunkedArray:
     kind = column.type
     if pa.types.is_run_end_encoded(kind):
         return pa.chunked_array([pc.run_end_decode(chunk) for chunk in column.chunks])
+    if pa.types.is_map(kind):
+        # A mapping, as JSON writes it.
+        cells = [
+            None if c is None else json.dumps(dict(c), default=str) for c in column.to_pylist()
+        ]
+        return pa.chunked_array([pa.array(cells, pa.string())])
     if "list_view" in str(kind) or pa.types.is_fixed_size_list(kind):
         # Arrow's own cast of views makes lists without their offsets.
         return pa.chunked_array([pa.array(column.to_pylist(), pa.list_(kind.value_type))])
@@ -278,6 +285,11 @@ def tamed(frame: Any) -> Any:
         If it is a series whose index doesn't hold users and items.
     """
     if not hasattr(frame, "columns"):
+        if not hasattr(frame, "to_frame"):
+            raise ArgumentError(
+                f"a {type(frame).__name__} of pandas is no data frame; pass one (pandas.concat"
+                " joins the chunks of a reader)."
+            )
         if getattr(frame, "index", None) is None or frame.index.nlevels != 2:
             raise ArgumentError(
                 f"a {type(frame).__name__} has one column, and at least a user and an item are"
