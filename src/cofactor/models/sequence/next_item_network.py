@@ -20,6 +20,7 @@ from cofactor.models.hooks import Hooks
 from cofactor.models.iterative import CURVE_ARRAYS
 from cofactor.models.sequence.base import SequenceConfig
 from cofactor.models.sequence.item_content import CONTENT_ARRAYS, ItemContent, ItemContentConfig
+from cofactor.models.sequence.spectral_embedding import spectral_embeddings
 from cofactor.models.sequence.token_batches import Augmentation, TokenBatches
 from cofactor.models.traits import ArraySpec, Traits
 from cofactor.models.user_batch import States
@@ -93,6 +94,11 @@ class NextItemConfig(TrainingConfig, SequenceConfig, ItemContentConfig):
     )
     init_scale: float = setting(
         0.02, above=0, doc=("Standard deviation of the initial embeddings.")
+    )
+    initial_embeddings: str = setting(
+        "random",
+        choices=("random", "spectral"),
+        doc="Where embeddings begin: at random, or close for items that occur near each other.",
     )
     learning_rate: float = setting(0.001, above=0.0, high=1e3, doc="Learning rate.")
     history_length: int = setting(
@@ -189,7 +195,7 @@ class NextItemHooks(Hooks[NextItemConfig]):
         )
         device = device_of(run)
         with seeded(int(run.generator(self.name, "init").integers(2**62))):
-            module = self._begun(histories.n_items)
+            module = self._begun(histories, run)
         module.to(device)
         changed = Augmentation(self.config.event_dropout, self.config.reversal)
         tokens = self.config.batch_tokens
@@ -232,13 +238,18 @@ class NextItemHooks(Hooks[NextItemConfig]):
     def _content_of(self, data: Interactions, run: Run) -> ItemContent | None:
         return ItemContent.learn(data, self.config, run) if self.config.content_factors else None
 
-    def _begun(self, n_items: int) -> ItemEncoder:
+    def _begun(self, histories: Histories, run: Run) -> ItemEncoder:
         """Return the untrained module, with what is read of the items."""
         import torch
 
-        if self.content is None:
-            return self._encoder(n_items)
-        return self._encoder(n_items, torch.from_numpy(self.content.reduced))
+        content = None if self.content is None else torch.from_numpy(self.content.reduced)
+        module, width = self._encoder(histories.n_items, content), self.config.factors
+        if self.config.initial_embeddings == "spectral":
+            draws = run.generator(self.name, "spectral")
+            start = spectral_embeddings(histories, width, draws, run.n_threads)
+            start *= np.float32(self.config.init_scale * width**0.5)
+            module.embeddings.weight.data.copy_(torch.from_numpy(start))
+        return module
 
     def _step(self, module: ItemEncoder) -> Step:
         import torch
