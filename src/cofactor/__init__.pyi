@@ -879,8 +879,8 @@ class LatentFactor(_LatentFactor):
     Parameters
     ----------
     epochs : int | None >= 1 <= 1e+06, default None
-        Passes over the data; None: as many as predict held-out training interactions best, of up
-            to 100,000, else the model's usual number, mostly 20.
+        Passes over the data; None: as many as predict held-out training interactions best, of
+            300,000 at most, else the model's usual number, mostly 20.
     validate_every : int >= 1, default 1
         Epochs between two measurements on the validation part, if there is one.
     patience : int >= 0, default 0
@@ -1012,8 +1012,8 @@ class SimpleX(_SimpleX):
     Parameters
     ----------
     epochs : int | None >= 1 <= 1e+06, default None
-        Passes over the data; None: as many as predict held-out training interactions best, of up
-            to 100,000, else the model's usual number, mostly 20.
+        Passes over the data; None: as many as predict held-out training interactions best, of
+            300,000 at most, else the model's usual number, mostly 20.
     validate_every : int >= 1, default 1
         Epochs between two measurements on the validation part, if there is one.
     patience : int >= 0, default 0
@@ -1146,8 +1146,8 @@ class MLP(_MLP):
     Parameters
     ----------
     epochs : int | None >= 1 <= 1e+06, default None
-        Passes over the data; None: as many as predict held-out training interactions best, of up
-            to 100,000, else the model's usual number, mostly 20.
+        Passes over the data; None: as many as predict held-out training interactions best, of
+            300,000 at most, else the model's usual number, mostly 20.
     validate_every : int >= 1, default 1
         Epochs between two measurements on the validation part, if there is one.
     patience : int >= 0, default 0
@@ -1271,8 +1271,8 @@ class DenseNet(_DenseNet):
     Parameters
     ----------
     epochs : int | None >= 1 <= 1e+06, default None
-        Passes over the data; None: as many as predict held-out training interactions best, of up
-            to 100,000, else the model's usual number, mostly 20.
+        Passes over the data; None: as many as predict held-out training interactions best, of
+            300,000 at most, else the model's usual number, mostly 20.
     validate_every : int >= 1, default 1
         Epochs between two measurements on the validation part, if there is one.
     patience : int >= 0, default 0
@@ -1397,8 +1397,8 @@ class CollabFNet(_CollabFNet):
     Parameters
     ----------
     epochs : int | None >= 1 <= 1e+06, default None
-        Passes over the data; None: as many as predict held-out training interactions best, of up
-            to 100,000, else the model's usual number, mostly 20.
+        Passes over the data; None: as many as predict held-out training interactions best, of
+            300,000 at most, else the model's usual number, mostly 20.
     validate_every : int >= 1, default 1
         Epochs between two measurements on the validation part, if there is one.
     patience : int >= 0, default 0
@@ -1522,8 +1522,8 @@ class NeuMF(_NeuMF):
     Parameters
     ----------
     epochs : int | None >= 1 <= 1e+06, default None
-        Passes over the data; None: as many as predict held-out training interactions best, of up
-            to 100,000, else the model's usual number, mostly 20.
+        Passes over the data; None: as many as predict held-out training interactions best, of
+            300,000 at most, else the model's usual number, mostly 20.
     validate_every : int >= 1, default 1
         Epochs between two measurements on the validation part, if there is one.
     patience : int >= 0, default 0
@@ -2360,8 +2360,8 @@ class Transformer(_Transformer):
     attention_dropout : float >= 0 < 1, default 0.0
         Dropout probability of attention weights.
     epochs : int | None >= 1 <= 1e+06, default None
-        Passes over the data; None: as many as predict held-out training interactions best, of up
-            to 100,000, else the model's usual number, mostly 20.
+        Passes over the data; None: as many as predict held-out training interactions best, of
+            300,000 at most, else the model's usual number, mostly 20.
     validate_every : int >= 1, default 1
         Epochs between two measurements on the validation part, if there is one.
     patience : int >= 0, default 0
@@ -2510,8 +2510,8 @@ class GRU4Rec(_GRU4Rec):
     init_scale : float > 0, default 0.1
         Standard deviation of the initial embeddings.
     epochs : int | None >= 1 <= 1e+06, default None
-        Passes over the data; None: as many as predict held-out training interactions best, of up
-            to 100,000, else the model's usual number, mostly 20.
+        Passes over the data; None: as many as predict held-out training interactions best, of
+            300,000 at most, else the model's usual number, mostly 20.
     validate_every : int >= 1, default 1
         Epochs between two measurements on the validation part, if there is one.
     patience : int >= 0, default 0

@@ -151,7 +151,7 @@ def test_the_first_epoch_is_taken_that_the_best_one_is_not_clearly_better_than()
     best = rng.random(400)
     good = best - 0.01 * rng.standard_normal(400) - 1e-5
     measured.weights = (0.0, 1.0)
-    measured.epochs = [[best - 0.3, best], [good, best], [best, best], [best - 0.1, best]]
+    measured.epochs = [[best - 0.3, best - 0.2], [good, best], [best, best], [best - 0.1, best]]
     assert measured.first_good() == (1, 0.0)
     measured.epochs = [[best - 0.3, best - 0.4], [best - 0.2, best]]
     assert measured.first_good() == (1, 1.0)

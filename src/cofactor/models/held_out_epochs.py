@@ -35,7 +35,7 @@ _HELD_OUT = 0.2
 # or by a network.
 _MEASURED, _PAIRS = (4000, 1000), (40_000_000, 2_000_000)
 _BLOCK = 512  # users who are scored at a time
-_WEIGHTS = (0.0, 0.02, 0.05, 0.1, 0.2, 1.0)  # of log popularity beside a cosine
+_WEIGHTS = (0.0, 0.05, 0.2, 1.0, 5.0)  # of log popularity beside a cosine
 _LEAST_T = 1.0  # paired t from which an epoch counts as better: the one-standard-error rule
 
 
@@ -166,7 +166,7 @@ class _Measured:
         else:
             values = self._ndcg(model)
         self.epochs.append(values)
-        return max(float(found.mean()) for found in values)
+        return float(values[0].mean())  # with what popularity adds, patience would never end
 
     def _ndcg(self, model: Any) -> list[np.ndarray]:
         lists: list[list[np.ndarray]] = [[] for _ in self.weights]
@@ -186,12 +186,12 @@ class _Measured:
         return [evaluate_lists(*each, *true, "ndcg@10")["ndcg@10"] for each in made]
 
     def first_good(self) -> tuple[int, float]:
-        """Return the first epoch with the least weight that the best isn't significantly better
-        than.
+        """Return the first epoch that, with some weight, the best one isn't significantly better
+        than, and the least such weight.
         """
         best = max((v for of in self.epochs for v in of), key=lambda values: float(values.mean()))
-        for n, weight in enumerate(self.weights):
-            for epoch, values in enumerate(self.epochs):
+        for epoch, values in enumerate(self.epochs):
+            for n, weight in enumerate(self.weights):
                 gain = best - values[n]
                 if gain.mean() * len(gain) ** 0.5 <= _LEAST_T * gain.std():
                     return epoch, weight
