@@ -16,6 +16,7 @@ from cofactor.base.run import Run
 from cofactor.data.histories import Histories
 from cofactor.data.interactions import Interactions
 from cofactor.data.sequences import Windows, cut_windows, padded_right
+from cofactor.models.held_out_epochs import log_popularity
 from cofactor.models.hooks import Hooks
 from cofactor.models.iterative import CURVE_ARRAYS
 from cofactor.models.sequence.base import SequenceConfig
@@ -39,6 +40,10 @@ if TYPE_CHECKING:
     from cofactor.training.torch.learner import Step
 
 NEXT_LOSSES = ("softmax", "sampled_softmax", "gbce", "bpr_max")
+# For each interaction, the softmax over all items takes 6 n_items × factors operations, and the
+# network 6 for each of its weights, which are 16 factors² by default: with so many items and 64
+# factors, sixteen times less. Beyond, items are sampled, and the catalogue hardly matters.
+_MOST_ITEMS = 2**14
 _READ_TOKENS = 2**14  # places that are read at once: their hidden layers stay near the cache
 
 # A named weight of the network beside the embeddings, and its shape.
@@ -54,9 +59,12 @@ class NextItemConfig(TrainingConfig, SequenceConfig, ItemContentConfig):
     blocks: int = setting(2, low=1, high=64, doc="Number of blocks (or layers).")
     dropout: float = setting(0.1, low=0, below=1, doc="Dropout probability of hidden values.")
     loss: str = setting(
-        "softmax",
-        choices=NEXT_LOSSES,
-        doc=("Training loss: softmax over all items; the others over negatives sampled per batch."),
+        "auto",
+        choices=("auto", *NEXT_LOSSES),
+        doc=(
+            "Training loss: softmax over all items; the others over negatives sampled per batch;"
+            " auto: softmax, or sampled_softmax of more than 16,384 items."
+        ),
     )
     negatives: int = setting(
         512, low=1, high=1_000_000, doc=("Negatives sampled per batch, shared by its positions.")
@@ -104,6 +112,12 @@ class NextItemConfig(TrainingConfig, SequenceConfig, ItemContentConfig):
     history_length: int = setting(
         200, low=1, high=10_000, doc=("Number of a user's latest events that the model reads.")
     )
+
+    def loss_for(self, n_items: int) -> str:
+        """Return the name of the loss for a catalogue: ``loss``, or what "auto" takes."""
+        if self.loss != "auto":
+            return self.loss
+        return "softmax" if n_items <= _MOST_ITEMS else "sampled_softmax"
 
     def check(self) -> None:
         """Refuse settings that contradict one another."""
@@ -223,8 +237,7 @@ class NextItemHooks(Hooks[NextItemConfig]):
         """
         if self.content is not None or not self.config.popularity_prior:
             return None
-        log_counts = np.log(data.item_counts + 1.0)
-        return (self.config.popularity_prior * log_counts).astype(np.float32)
+        return np.float32(self.config.popularity_prior) * log_popularity(data)
 
     def _windows(self, histories: Histories) -> Windows:
         config = self.config
@@ -256,7 +269,8 @@ class NextItemHooks(Hooks[NextItemConfig]):
 
         from cofactor.models.sequence.next_losses import LOSSES
 
-        config, loss = self.config, LOSSES[self.config.loss]
+        config = self.config
+        loss = LOSSES[config.loss_for(len(module.embeddings.weight))]
         share = config.id_dropout if self.content is not None else 0.0
         prior = None
         if self.item_bias is not None:  # in two parts, whose sum bfloat16 keeps
