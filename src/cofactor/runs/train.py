@@ -41,7 +41,7 @@ class Trained:
     model
         The model that was saved.
     path
-            The folder that it was saved to.
+        The folder that it was saved to.
     result
         The result on the test part of a model with the same settings that was fitted on the
         training part alone; None if nothing was held out.
