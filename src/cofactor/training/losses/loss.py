@@ -104,6 +104,9 @@ class Loss(ABC):
         Whether scores have to be cosines.
     corrects_draws
         Whether drawn items represent the catalogue, each 1 / (expected count) items.
+    gives_log_odds
+        Whether the best scores without user information are the log odds that an item is observed
+        rather than drawn.
     bounded_fold_in
         Whether `slopes` are those of a convex bound, and equal `value`'s for one negative alone.
     """
@@ -114,6 +117,7 @@ class Loss(ABC):
     sees_user_bias: ClassVar[bool] = False
     uses_cosine: ClassVar[bool] = False
     corrects_draws: ClassVar[bool] = False
+    gives_log_odds: ClassVar[bool] = False
     bounded_fold_in: ClassVar[bool] = False
 
     @abstractmethod
