@@ -5,12 +5,12 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, replace
-from functools import cached_property
 from statistics import median
 from typing import Any
 
 import numpy as np
 
+from cofactor.base.cached import cached_property
 from cofactor.base.errors import ArgumentError, TrainingError
 from cofactor.base.progress import SILENT
 from cofactor.base.run import Run
