@@ -43,10 +43,7 @@ from cofactor.data.readers.sources import (
     standard_input,
 )
 
-# Arguments of `read` that are options as they are.
-_AS_GIVEN = tuple(
-    one.name for one in fields(Options) if one.name not in ("now", "kinds", "keep_kinds", "rejects")
-)
+_OPTIONS = frozenset(one.name for one in fields(Options))
 
 
 def read(
@@ -147,8 +144,8 @@ def read(
     given = locals()
     if format is not None:
         checks.choice(format, "format", FORMATS)
-    options = Options(
-        **{name: given[name] for name in _AS_GIVEN},
+    options = replace(
+        Options(**{name: given[name] for name in _OPTIONS & given.keys()}),
         now=clock.time() if now is None else checks.real(now, "now"),
         kinds=_weights(kinds),
         keep_kinds=kinds == "keep",
