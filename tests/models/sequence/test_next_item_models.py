@@ -21,6 +21,7 @@ from cofactor.models import blend_settings, registry
 from cofactor.models.sequence import next_losses, transformer_module
 from cofactor.models.sequence.token_batches import Augmentation, augmented
 from cofactor.models.sequence.transformer import PRESETS
+from cofactor.training.torch import device
 
 RUN = Run(seed=1, threads=1)
 N_ITEMS = 23
@@ -158,6 +159,19 @@ def test_softmax_in_bfloat16_is_near_the_one_in_float32() -> None:
         loss.backward()
         found.append((loss.detach(), h.grad.clone(), items.grad.clone()))
     torch.testing.assert_close(found[1], found[0], rtol=0.02, atol=0.004)
+
+
+@pytest.mark.parametrize("has_it", [False, True])
+def test_precision_is_bfloat16_where_the_processor_has_it_and_is_kept(
+    has_it: bool, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(device, "multiplies_bfloat16", lambda _: has_it)
+    model = fitted("transformer", {"factors": 4, "epochs": 1})
+    named = {"factors": 4, "epochs": 1, "precision": ("float32", "bfloat16")[has_it]}
+    assert np.array_equal(model.item_factors, fitted("transformer", named).item_factors)
+    assert model.config.precision == "auto"
+    cofactor.save(model, tmp_path / "model")
+    assert cofactor.load(tmp_path / "model").precision_bits.tolist() == [16 if has_it else 32]
 
 
 def attention_of(dropout: float) -> transformer_module.Attention:

@@ -95,6 +95,14 @@ class NextItemConfig(TrainingConfig, SequenceConfig, ItemContentConfig):
         0.02, above=0, doc=("Standard deviation of the initial embeddings.")
     )
     learning_rate: float = setting(0.001, above=0.0, high=1e3, doc="Learning rate.")
+    precision: str = setting(
+        "auto",
+        choices=("auto", "float32", "bfloat16"),
+        doc=(
+            "Numeric precision of the forward pass; auto: bfloat16 where the processor multiplies"
+            " it, else float32."
+        ),
+    )
     history_length: int = setting(
         200, low=1, high=10_000, doc=("Number of a user's latest events that the model reads.")
     )
@@ -129,12 +137,14 @@ class NextItemHooks(Hooks[NextItemConfig]):
         "item_factors": ArraySpec("float32", ("items", "factors")),
         "item_bias": ArraySpec("float32", ("items",), optional=True),
         "weights": ArraySpec("float32", ("weights",)),
+        "precision_bits": ArraySpec("uint8", ("1",), optional=True),
         **CURVE_ARRAYS,
     }
 
     item_factors: np.ndarray
     item_bias: np.ndarray | None = None
     weights: dict[str, np.ndarray]
+    precision_bits: np.ndarray | None = None  # of training, 16 or 32: what "auto" came to
     content: ItemContent | None = None
     curve: LearningCurve
 
@@ -178,6 +188,7 @@ class NextItemHooks(Hooks[NextItemConfig]):
 
         self.content = self._content_of(data, run)
         self.item_bias = self._prior(data)
+        self.precision_bits = np.array([16 if self.config.precision == "bfloat16" else 32], "u1")
         histories = data.histories()
         if self.content is not None:
             histories = self.content.warm_histories(histories)
@@ -344,6 +355,8 @@ class NextItemHooks(Hooks[NextItemConfig]):
         own = {"item_factors": self.item_factors, "weights": np.concatenate(flat)}
         if self.item_bias is not None:
             own["item_bias"] = self.item_bias
+        if self.precision_bits is not None:
+            own["precision_bits"] = self.precision_bits
         return own if self.content is None else {**own, **self.content.arrays()}
 
     def _restore(self, arrays: Mapping[str, np.ndarray]) -> None:
@@ -358,7 +371,8 @@ class NextItemHooks(Hooks[NextItemConfig]):
         named = zip(layout, parts, strict=True)
         self.weights = {name: part.reshape(shape) for (name, shape), part in named}
         self.item_factors = arrays["item_factors"]
-        self.item_bias = arrays.get("item_bias")  # models of older versions have none
+        # Models of older versions have neither.
+        self.item_bias, self.precision_bits = arrays.get("item_bias"), arrays.get("precision_bits")
         if self.config.content_factors:
             self.content = ItemContent.from_arrays(arrays, self.data)
 
