@@ -19,7 +19,8 @@ from cofactor.data.histories import Histories
 from cofactor.data.interactions import Interactions
 from cofactor.models import blend_settings, registry
 from cofactor.models.sequence import next_losses, transformer_module
-from cofactor.models.sequence.token_batches import Augmentation, augmented
+from cofactor.models.sequence.next_item_network import _few_shapes
+from cofactor.models.sequence.token_batches import Augmentation, augmented, rounded_up
 from cofactor.models.sequence.transformer import PRESETS
 from cofactor.training.torch import device
 
@@ -200,6 +201,22 @@ def test_attention_with_dropout_drops_weights_and_is_else_the_fused_one() -> Non
     masks.kept = {torch.float32: torch.zeros(3 * 2 * 7 * 7)}
     nothing = attention.output.bias.expand(3, 7, 16)
     torch.testing.assert_close(attention(x), nothing)
+
+
+def test_batches_have_few_shapes_and_rounding_them_up_changes_no_loss() -> None:
+    sizes = {rounded_up(n) for n in range(1, 1025)}
+    assert len(sizes) == 15 + 6 * 8 + 1
+    assert all(n <= rounded_up(n) <= n * 9 / 8 for n in range(1, 1025))
+    model = fitted("transformer", {"epochs": 1, "dropout": 0.0})
+    step, draws = model._step(model._encoder(N_ITEMS)), torch.Generator()
+    rows = torch.randint(N_ITEMS, (17, 12))
+    rows[3, 5:] = -1
+    more = torch.nn.functional.pad(rows, (0, 5, 0, 9), value=-1)
+    with torch.no_grad():
+        seen = _few_shapes(rows, 16).shape, _few_shapes(more, 16).shape
+        losses = [float(step((given,), draws)) for given in (rows, more)]
+    assert seen == ((18, 12), (26, 17))
+    assert losses[1] == pytest.approx(losses[0], rel=1e-6)
 
 
 def test_windows_lose_events_and_are_read_from_their_end() -> None:

@@ -14,6 +14,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from cofactor.models.sequence.token_batches import rounded_up
+
 
 class NextLossSettings(Protocol):
     """The settings that losses of the next item read."""
@@ -34,7 +36,6 @@ class NextLossSettings(Protocol):
 # loss(h, t, E, config, generator)
 NextLoss = Callable[[Tensor, Tensor, Tensor, NextLossSettings, torch.Generator], Tensor]
 _LOGITS = 2**21  # scores of a chunk: few enough to stay in a cache
-_EVEN = 32  # positions are rounded up to it: oneDNN compiles a product for each of its shapes
 _SMALL = 40.0  # e to the power of minus this and of this are far from what float32 can't hold
 _WIDE = torch.backends.cpu.get_cpu_capability() == "AVX512" and hasattr(
     torch.ops.mkldnn, "_linear_pointwise"
@@ -58,7 +59,7 @@ class _ChunkedSoftmax(torch.autograd.Function):
         table = (items if others is None else items.index_select(0, others)).to(low)
         place = target if others is None else _places(others, len(items))[target]
         true = items.index_select(0, target)
-        h = functional.pad(h.float(), (0, 0, 0, -n % _EVEN))
+        h = functional.pad(h.float(), (0, 0, 0, rounded_up(n) - n))
         own = functional.pad((h[:n] * true).sum(1), (0, len(h) - n))
         read, normaliser, grad_h = (
             (h * _TO_BITS).to(low),
@@ -66,7 +67,7 @@ class _ChunkedSoftmax(torch.autograd.Function):
             torch.empty_like(h),
         )
         grad_table: Tensor | None = None
-        rows = max(1, _LOGITS // len(table) // _EVEN) * _EVEN
+        rows = max(1, _LOGITS // len(table))
         # Scores that 2 can be raised to need nothing taken from them first.
         small = float(h.norm(dim=1).max() * items.norm(dim=1).max()) < _SMALL
         for low_row in range(0, len(h), rows):
