@@ -2393,8 +2393,9 @@ class Transformer(_Transformer):
         Gradient clipping: largest norm of the whole gradient; 0 doesn't clip.
     ema_decay : float >= 0 < 1, default 0.0
         Decay of an exponential moving average of the weights, used in their place; 0 is off.
-    precision : {float32, bfloat16}, default 'float32'
-        Numeric precision of the forward pass.
+    precision : {auto, float32, bfloat16}, default 'auto'
+        Numeric precision of the forward pass; auto: bfloat16 where the processor multiplies it,
+            else float32.
     compile : bool, default False
         Whether torch.compile compiles the step (needs a C++ compiler).
     """
@@ -2429,7 +2430,7 @@ class Transformer(_Transformer):
         weight_decay: float = 0.0,
         max_grad_norm: float = 0.0,
         ema_decay: float = 0.0,
-        precision: str = 'float32',
+        precision: str = 'auto',
         compile: bool = False,
         factors: int = 64,
         blocks: int = 2,
@@ -2546,8 +2547,9 @@ class GRU4Rec(_GRU4Rec):
         Gradient clipping: largest norm of the whole gradient; 0 doesn't clip.
     ema_decay : float >= 0 < 1, default 0.0
         Decay of an exponential moving average of the weights, used in their place; 0 is off.
-    precision : {float32, bfloat16}, default 'float32'
-        Numeric precision of the forward pass.
+    precision : {auto, float32, bfloat16}, default 'auto'
+        Numeric precision of the forward pass; auto: bfloat16 where the processor multiplies it,
+            else float32.
     compile : bool, default False
         Whether torch.compile compiles the step (needs a C++ compiler).
     """
@@ -2582,7 +2584,7 @@ class GRU4Rec(_GRU4Rec):
         weight_decay: float = 0.0,
         max_grad_norm: float = 0.0,
         ema_decay: float = 0.0,
-        precision: str = 'float32',
+        precision: str = 'auto',
         compile: bool = False,
         factors: int = 128,
         blocks: int = 1,

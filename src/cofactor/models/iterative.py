@@ -9,7 +9,7 @@ from __future__ import annotations
 import copy
 import os
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -25,6 +25,7 @@ from cofactor.models import validation
 from cofactor.models.held_out_epochs import settled_epochs
 from cofactor.models.recommender import Recommender
 from cofactor.models.traits import ArraySpec
+from cofactor.models.usual_precision import settled_precision
 from cofactor.models.warm_start import KeptRows
 from cofactor.training.checkpoint import Checkpoint
 from cofactor.training.curve import LearningCurve
@@ -220,10 +221,10 @@ class IterativeModel(Recommender):
             self.config, self._before = config, None
         return self
 
-    def _settled(
-        self, data: Interactions, validation: Part | None, run: Run
-    ) -> AbstractContextManager[None]:
-        return settled_epochs(self, data, validation, run)
+    @contextmanager
+    def _settled(self, data: Interactions, validation: Part | None, run: Run) -> Iterator[None]:
+        with settled_epochs(self, data, validation, run), settled_precision(self, run):
+            yield
 
     def _learn(
         self,

@@ -19,8 +19,10 @@ from cofactor.data.histories import Histories
 from cofactor.data.interactions import Interactions
 from cofactor.models import blend_settings, registry
 from cofactor.models.sequence import next_losses, transformer_module
-from cofactor.models.sequence.token_batches import Augmentation, augmented
+from cofactor.models.sequence.next_item_network import _few_shapes
+from cofactor.models.sequence.token_batches import Augmentation, augmented, rounded_up
 from cofactor.models.sequence.transformer import PRESETS
+from cofactor.training.torch import device
 
 RUN = Run(seed=1, threads=1)
 N_ITEMS = 23
@@ -160,6 +162,19 @@ def test_softmax_in_bfloat16_is_near_the_one_in_float32() -> None:
     torch.testing.assert_close(found[1], found[0], rtol=0.02, atol=0.004)
 
 
+@pytest.mark.parametrize("has_it", [False, True])
+def test_precision_is_bfloat16_where_the_processor_has_it_and_is_kept(
+    has_it: bool, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(device, "multiplies_bfloat16", lambda _: has_it)
+    model = fitted("transformer", {"factors": 4, "epochs": 1})
+    named = {"factors": 4, "epochs": 1, "precision": ("float32", "bfloat16")[has_it]}
+    assert np.array_equal(model.item_factors, fitted("transformer", named).item_factors)
+    assert model.config.precision == "auto"
+    cofactor.save(model, tmp_path / "model")
+    assert cofactor.load(tmp_path / "model").precision_bits.tolist() == [16 if has_it else 32]
+
+
 def attention_of(dropout: float) -> transformer_module.Attention:
     config = registry.get("transformer").Config(factors=16, heads=2)
     torch.manual_seed(5)
@@ -186,6 +201,22 @@ def test_attention_with_dropout_drops_weights_and_is_else_the_fused_one() -> Non
     masks.kept = {torch.float32: torch.zeros(3 * 2 * 7 * 7)}
     nothing = attention.output.bias.expand(3, 7, 16)
     torch.testing.assert_close(attention(x), nothing)
+
+
+def test_batches_have_few_shapes_and_rounding_them_up_changes_no_loss() -> None:
+    sizes = {rounded_up(n) for n in range(1, 1025)}
+    assert len(sizes) == 15 + 6 * 8 + 1
+    assert all(n <= rounded_up(n) <= n * 9 / 8 for n in range(1, 1025))
+    model = fitted("transformer", {"epochs": 1, "dropout": 0.0})
+    step, draws = model._step(model._encoder(N_ITEMS)), torch.Generator()
+    rows = torch.randint(N_ITEMS, (17, 12))
+    rows[3, 5:] = -1
+    more = torch.nn.functional.pad(rows, (0, 5, 0, 9), value=-1)
+    with torch.no_grad():
+        seen = _few_shapes(rows, 16).shape, _few_shapes(more, 16).shape
+        losses = [float(step((given,), draws)) for given in (rows, more)]
+    assert seen == ((18, 12), (26, 17))
+    assert losses[1] == pytest.approx(losses[0], rel=1e-6)
 
 
 def test_windows_lose_events_and_are_read_from_their_end() -> None:

@@ -74,6 +74,14 @@ class NextItemConfig(TrainingConfig, SequenceConfig, ItemContentConfig):
         doc="Where embeddings begin: at random, or close for items that occur near each other.",
     )
     learning_rate: float = setting(0.001, above=0.0, high=1e3, doc="Learning rate.")
+    precision: str = setting(
+        "auto",
+        choices=("auto", "float32", "bfloat16"),
+        doc=(
+            "Numeric precision of the forward pass; auto: bfloat16 where the processor multiplies"
+            " it, else float32."
+        ),
+    )
     history_length: int = setting(
         200, low=1, high=10_000, doc=("Number of a user's latest events that the model reads.")
     )

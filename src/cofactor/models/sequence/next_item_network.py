@@ -14,14 +14,14 @@ from cofactor.base.errors import ArgumentError, ArtifactError
 from cofactor.base.run import Run
 from cofactor.data.histories import Histories
 from cofactor.data.interactions import Interactions
-from cofactor.data.sequences import Windows, cut_windows, padded_right
+from cofactor.data.sequences import PADDING, Windows, cut_windows, padded_right
 from cofactor.models.held_out_epochs import log_popularity
 from cofactor.models.hooks import Hooks
 from cofactor.models.iterative import CURVE_ARRAYS
 from cofactor.models.sequence.item_content import CONTENT_ARRAYS, ItemContent
 from cofactor.models.sequence.next_item_config import NextItemConfig
 from cofactor.models.sequence.spectral_embedding import spectral_embeddings
-from cofactor.models.sequence.token_batches import Augmentation, TokenBatches
+from cofactor.models.sequence.token_batches import Augmentation, TokenBatches, rounded_up
 from cofactor.models.traits import ArraySpec, Traits
 from cofactor.models.user_batch import States
 from cofactor.models.warm_start import KeptRows
@@ -58,12 +58,14 @@ class NextItemHooks(Hooks[NextItemConfig]):
         "item_factors": ArraySpec("float32", ("items", "factors")),
         "item_bias": ArraySpec("float32", ("items",), optional=True),
         "weights": ArraySpec("float32", ("weights",)),
+        "precision_bits": ArraySpec("uint8", ("1",), optional=True),
         **CURVE_ARRAYS,
     }
 
     item_factors: np.ndarray
     item_bias: np.ndarray | None = None
     weights: dict[str, np.ndarray]
+    precision_bits: np.ndarray | None = None  # of training, 16 or 32: what "auto" came to
     content: ItemContent | None = None
     curve: LearningCurve
 
@@ -107,6 +109,7 @@ class NextItemHooks(Hooks[NextItemConfig]):
 
         self.content = self._content_of(data, run)
         self.item_bias = self._prior(data)
+        self.precision_bits = np.array([16 if self.config.precision == "bfloat16" else 32], "u1")
         histories = data.histories()
         if self.content is not None:
             histories = self.content.warm_histories(histories)
@@ -188,7 +191,7 @@ class NextItemHooks(Hooks[NextItemConfig]):
             prior = torch.stack((rounded, whole - rounded), 1)
 
         def step(batch: tuple[Tensor, ...], generator: torch.Generator) -> Tensor:
-            (rows,) = batch
+            rows = _few_shapes(batch[0], config.max_length)
             inputs, target = rows[:, :-1], rows[:, 1:]
             inside, kept = (target >= 0).flatten().nonzero().squeeze(1), None
             if share:
@@ -278,6 +281,8 @@ class NextItemHooks(Hooks[NextItemConfig]):
         own = {"item_factors": self.item_factors, "weights": np.concatenate(flat)}
         if self.item_bias is not None:
             own["item_bias"] = self.item_bias
+        if self.precision_bits is not None:
+            own["precision_bits"] = self.precision_bits
         return own if self.content is None else {**own, **self.content.arrays()}
 
     def _restore(self, arrays: Mapping[str, np.ndarray]) -> None:
@@ -292,9 +297,20 @@ class NextItemHooks(Hooks[NextItemConfig]):
         named = zip(layout, parts, strict=True)
         self.weights = {name: part.reshape(shape) for (name, shape), part in named}
         self.item_factors = arrays["item_factors"]
-        self.item_bias = arrays.get("item_bias")  # models of older versions have none
+        # Models of older versions have neither.
+        self.item_bias, self.precision_bits = arrays.get("item_bias"), arrays.get("precision_bits")
         if self.config.content_factors:
             self.content = ItemContent.from_arrays(arrays, self.data)
+
+
+def _few_shapes(rows: Tensor, longest: int) -> Tensor:
+    """Return windows, int64 [B, T + 1], with padding beside and below; see `rounded_up`."""
+    from torch.nn import functional
+
+    n_windows, n_inputs = len(rows), rows.shape[1] - 1
+    right = max(n_inputs, min(rounded_up(n_inputs), longest)) - n_inputs
+    below = rounded_up(n_windows) - n_windows
+    return functional.pad(rows, (0, right, 0, below), value=PADDING)
 
 
 def _alike(lengths: np.ndarray) -> Iterator[np.ndarray]:

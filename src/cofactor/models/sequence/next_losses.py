@@ -14,6 +14,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from cofactor.models.sequence.token_batches import rounded_up
+
 
 class NextLossSettings(Protocol):
     """The settings that losses of the next item read."""
@@ -33,7 +35,7 @@ class NextLossSettings(Protocol):
 
 # loss(h, t, E, config, generator)
 NextLoss = Callable[[Tensor, Tensor, Tensor, NextLossSettings, torch.Generator], Tensor]
-_LOGITS = 2**20  # scores of a chunk: few enough to stay in a cache
+_LOGITS = 2**21  # scores of a chunk: few enough to stay in a cache
 _SMALL = 40.0  # e to the power of minus this and of this are far from what float32 can't hold
 _WIDE = torch.backends.cpu.get_cpu_capability() == "AVX512" and hasattr(
     torch.ops.mkldnn, "_linear_pointwise"
@@ -53,28 +55,33 @@ class _ChunkedSoftmax(torch.autograd.Function):
     def forward(
         ctx: Any, h: Tensor, target: Tensor, items: Tensor, others: Tensor | None, stand_for: float
     ) -> Tensor:
-        h, items, low = h.float(), items.float(), _half(h)
+        n, items, low = len(h), items.float(), _half(h)
         table = (items if others is None else items.index_select(0, others)).to(low)
         place = target if others is None else _places(others, len(items))[target]
         true = items.index_select(0, target)
-        own, read = (h * true).sum(1), (h * _TO_BITS).to(low)
-        normaliser, grad_h = torch.empty_like(own), torch.empty_like(h)
+        h = functional.pad(h.float(), (0, 0, 0, rounded_up(n) - n))
+        own = functional.pad((h[:n] * true).sum(1), (0, len(h) - n))
+        read, normaliser, grad_h = (
+            (h * _TO_BITS).to(low),
+            torch.empty_like(own),
+            torch.empty_like(h),
+        )
         grad_table: Tensor | None = None
-        chunks = max(1, round(len(h) * len(table) / _LOGITS))
-        rows = max(1, -(-len(h) // chunks))
+        rows = max(1, _LOGITS // len(table))
         # Scores that 2 can be raised to need nothing taken from them first.
         small = float(h.norm(dim=1).max() * items.norm(dim=1).max()) < _SMALL
         for low_row in range(0, len(h), rows):
             part = slice(low_row, low_row + rows)
-            scores = _product(read[part], table)
-            known = (place[part] >= 0).nonzero().squeeze(1)
-            scores[known, place[part][known]] = -math.inf
+            scores, at = _product(read[part], table), place[part]
+            known = (at >= 0).nonzero().squeeze(1)
+            scores[known, at[known]] = -math.inf
             highest, total = _totals(scores, own[part], stand_for, small)
             normaliser[part] = highest + total.log()
             # The gradient by the scores is what they are now, over the total.
             grad_h[part] = _product(scores, table.T) / total[:, None]
             moved = _transposed_product(scores, (h[part] / total[:, None]).to(low))
             grad_table = moved.float() if grad_table is None else grad_table.add_(moved)
+        h, own, normaliser, grad_h = h[:n], own[:n], normaliser[:n], grad_h[:n]
         missing = (own - normaliser).exp_().sub_(1)[:, None]
         grad_h.addcmul_(missing, true)
         assert grad_table is not None

@@ -7,6 +7,7 @@ place, which depends on that place and those before it alone: padding needs no m
 from __future__ import annotations
 
 import math
+from functools import lru_cache
 from typing import Any
 
 import torch
@@ -15,6 +16,7 @@ from torch.nn import functional
 
 EPSILON = 1e-6  # of layer normalisation
 ROTARY_BASE = 10_000.0
+_STARTS = 16  # of stretches, drawn at once
 _WRITTEN_OUT = 512  # places: the longest attention whose weights stand in memory on a CPU
 
 
@@ -32,19 +34,23 @@ class Masks:
     def __init__(self, probability: float) -> None:
         self.below = round(256 * probability)
         self.kept: dict[torch.dtype, Tensor] = {}
+        self.starts: list[int] = []
 
     def draw(self, size: int) -> None:
         """Draw for stretches of at most ``size`` places."""
         numbers = torch.empty(-(-size // 4), dtype=torch.int64).random_(-(2**63), None)
         kept = numbers.view(torch.uint8) >= self.below
         self.kept = {torch.float32: kept.float().mul_(256 / (256 - self.below))}
+        self.starts = []
 
     def like(self, x: Tensor) -> Tensor:
         """Return a stretch in the shape and type of x."""
         if x.dtype not in self.kept:
             self.kept[x.dtype] = self.kept[torch.float32].to(x.dtype)
         pool = self.kept[x.dtype]
-        start = int(torch.randint(len(pool) - x.numel() + 1, ()))
+        if not self.starts:
+            self.starts = torch.randint(2**62, (_STARTS,)).tolist()
+        start = self.starts.pop() % (len(pool) - x.numel() + 1)
         return pool[start : start + x.numel()].view(x.shape)
 
 
@@ -232,9 +238,10 @@ class Attention(nn.Module):
             )
         # A CPU takes a third of the fused operation's time for these in bfloat16, and .6 of it with
         # dropout, which isn't fused there.
-        future = query.new_full((length, length), -math.inf).triu_(1)
         scale, flat = query.shape[-1] ** -0.5, [part.flatten(0, 1) for part in (query, key, value)]
-        scores = torch.baddbmm(future, flat[0], flat[1].transpose(1, 2), alpha=scale)
+        scores = torch.baddbmm(
+            _future(length, query.dtype), flat[0], flat[1].transpose(1, 2), alpha=scale
+        )
         return (self.dropout(torch.softmax(scores, -1)) @ flat[2]).view(query.shape)
 
     def _filtered(self, x: Tensor) -> Tensor:
@@ -248,6 +255,12 @@ class Attention(nn.Module):
         return low + self.high.square() * (x - low)
 
 
+@lru_cache(maxsize=8)
+def _future(length: int, dtype: torch.dtype) -> Tensor:
+    """[length, length] on the CPU: -inf where the column's place is after the row's, else 0."""
+    return torch.full((length, length), -math.inf, dtype=dtype).triu_(1)
+
+
 def rotate(x: Tensor) -> Tensor:
     """Turn each pair of channels of [B, heads, T, c] by its place times the pair's frequency.
 
@@ -255,13 +268,21 @@ def rotate(x: Tensor) -> Tensor:
     of the places. Source: Su et al., "RoFormer", 2021, eq. 15.
     """
     half = x.shape[-1] // 2
-    frequencies = ROTARY_BASE ** (-torch.arange(half, device=x.device) / half)
-    angles = torch.arange(x.shape[-2], device=x.device)[:, None] * frequencies
-    cos, sin = angles.cos().to(x.dtype), angles.sin().to(x.dtype)
+    cos, sin = _turns(x.shape[-2], half, x.dtype, x.device)
     first, second = x[..., :half], x[..., half : 2 * half]
     return torch.cat(
         (first * cos - second * sin, first * sin + second * cos, x[..., 2 * half :]), -1
     )
+
+
+@lru_cache(maxsize=8)
+def _turns(
+    length: int, half: int, dtype: torch.dtype, device: torch.device
+) -> tuple[Tensor, Tensor]:
+    """Cosines and sines of each place's angles, [length, half]."""
+    frequencies = ROTARY_BASE ** (-torch.arange(half, device=device) / half)
+    angles = torch.arange(length, device=device)[:, None] * frequencies
+    return angles.cos().to(dtype), angles.sin().to(dtype)
 
 
 class GRUEncoder(ItemEncoder):
