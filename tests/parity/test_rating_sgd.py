@@ -98,14 +98,14 @@ def run_mf(
 
 
 def run_svdpp(
-    module: object, n_threads: int, extra: bool, epochs: int = 3
+    module: object, extra: bool, epochs: int = 3, factors: int = FACTORS
 ) -> tuple[dict[str, np.ndarray], list[float]]:
     """A few epochs of ``module``'s SVD++ kernel, N(u) being the rated items or (extra) another
     set.
     """
     indptr, indices, values = ratings()
     implicit = ratings(seed=5, giant=False)[:2] if extra else (indptr, indices)
-    held = parameters()
+    held = parameters(factors=factors)
     losses = []
     for epoch in range(epochs):
         order = np.random.default_rng(epoch).permutation(N_USERS)
@@ -129,7 +129,7 @@ def run_svdpp(
                 held["reg_implicit"],
                 held["reg_user_bias"],
                 held["reg_item_bias"],
-                n_threads,
+                1,
             )
         )
     return held, losses
@@ -164,7 +164,13 @@ def test_mf_vectors_of_any_length_equal_the_reference(factors: int) -> None:
 def test_svdpp_one_vector_recurrence_equals_updating_every_implicit_vector_at_every_rating(
     extra: bool,
 ) -> None:
-    assert_same(run_svdpp(fast_svdpp, 1, extra), run_svdpp(slow_svdpp, 1, extra))
+    assert_same(run_svdpp(fast_svdpp, extra), run_svdpp(slow_svdpp, extra))
+
+
+@pytest.mark.parametrize("factors", [1, 16, 35, 48])
+def test_svdpp_vectors_of_any_length_equal_the_reference(factors: int) -> None:
+    one = run_svdpp(fast_svdpp, False, factors=factors)
+    assert_same(one, run_svdpp(slow_svdpp, False, factors=factors))
 
 
 @pytest.mark.parametrize("bounds", [[0, N_ITEMS], [0, 6, N_ITEMS]])

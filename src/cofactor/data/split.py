@@ -17,16 +17,16 @@ from cofactor.data.interactions import Interactions
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Part:
-    """What a model is measured on: for each user the held-out items, and the history that the
-    model may see.
+    """The data that a model is measured on: for each user the held-out items, and the history that
+    the model may see.
 
     Parameters
     ----------
     truth
         The held-out interactions.
     history
-        What is known of each user when a list is requested; seen items are left out of the list.
-        For users the model was fitted on, this is their training data.
+        Each user's known interactions when a list is requested; seen items are left out of the
+        list. For users the model was fitted on, this is their training data.
     fold_in
         Whether the users are new to the model (strong generalisation): they are answered by
         `fold_in` of their history instead of by their trained row.
@@ -81,22 +81,23 @@ class Part:
         return f"Part({len(self.truth):,} held-out interactions, {users}, {how})"
 
     def histories(self, user_rows: np.ndarray) -> Histories:
-        """Return what may be seen of some users, in order of time."""
+        """Return the histories of some users that the model may see, in order of time."""
         return self.history.histories(user_rows)
 
 
 @dataclass(frozen=True, eq=False)
 class Split:
-    """A data set divided into parts that share its id maps: a row is the same in each of them.
+    """A data set divided into parts that share its id maps: a row number means the same in each
+    part.
 
     Parameters
     ----------
     train
-        What models are fitted on.
+        The data that models are fitted on.
     test
-        What is reported; never used for any choice.
+        The data that is reported on, never used for any choice.
     validation
-        What hyperparameters and early stopping are chosen by, or None.
+        The data for choosing hyperparameters and early stopping, or None.
     sentence
         How the data was divided, in one sentence, with the rule for ties.
     """
@@ -134,8 +135,8 @@ class Split:
     def with_validation_merged(self) -> Split:
         """Return the split for the final fit, once all choices are made: validation joins training.
 
-        What is seen of the test users grows with it, unless they are held out as a whole
-        (``fold_in``). It equals the split that the same rule gives without validation."""
+        The histories of the test users grow by it, unless whole users are held out (``fold_in``).
+        The result equals the split that the same rule makes without validation."""
         if self.validation is None:
             return self
         held_out = [self.validation.history] if self.validation.fold_in else []
@@ -147,11 +148,11 @@ class Split:
         return Split(train, test, None, sentence)
 
     def with_validation_seen(self) -> Split:
-        """Return the split in which the test users' histories hold their validation items too,
-        untrained on.
+        """Return the split in which the test users' histories include their validation items, which
+        aren't trained on.
 
-        It is how published results of sequence models were measured: the model is chosen by the
-        last but one item, and is shown that item when it is asked for the last one."""
+        Published results of sequence models are measured so: the model is chosen by the last but
+        one item, and that item is in the history when the last one is predicted."""
         if self.validation is None or self.test.fold_in:
             return self
         test = replace(self.test, history=joined(self.test.history, self.validation.truth))
@@ -164,8 +165,8 @@ class Split:
         """Return the split without the held-out interactions of users with no history and of items
         not trained on.
 
-        Items are kept where the part ranks its own candidates (cold items). How many were left out
-        is in the sentence.
+        Items are kept if the part ranks its own candidates (cold items). The sentence says how many
+        interactions were left out.
 
         Raises
         ------
@@ -184,8 +185,8 @@ class Split:
 
 
 def joined(*parts: Interactions) -> Interactions:
-    """Return several parts of one data set as one; of a pair that stands in several, the last
-    part's counts.
+    """Return several parts of one data set as one; if a pair is in several, the last part's value
+    counts.
     """
     first = parts[0]
     users = np.concatenate([part.user_rows for part in parts])
@@ -210,8 +211,8 @@ def joined(*parts: Interactions) -> Interactions:
 
 
 def _joined_logs(parts: tuple[Interactions, ...]) -> Histories | None:
-    """Every event of all parts, in order of time, or part by part where there is none; None where
-    no part keeps repeats.
+    """Every event of all parts, in order of time, or part by part without times; None if no part
+    keeps repeats.
     """
     if all(part.log is None for part in parts):
         return None

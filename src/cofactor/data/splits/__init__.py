@@ -1,8 +1,8 @@
-"""The rules by which data is cut into train, validation and test; one rule a file.
+"""The rules that split data into train, validation and test; one rule per file.
 
-All shares are shares of the whole data set. The validation part is always cut out of what the test
-part leaves, by the same rule, so that it simulates the test, and asking for one never changes the
-test part."""
+All shares are shares of the whole data set. The validation part is always split off the remainder
+of the test part by the same rule, so that it simulates the test; having one never changes the test
+part."""
 
 from cofactor.data.splits.by_name import split
 from cofactor.data.splits.cold_items import by_items

@@ -1,4 +1,4 @@
-"""Cutting data by the name of a rule."""
+"""Splitting data by the name of a rule."""
 
 from __future__ import annotations
 
@@ -57,14 +57,14 @@ def split(
         The shares of the whole that are held out; for ``"leave-last"`` the numbers of each user's
         interactions.
     seed
-        For the rules that draw.
+        Seed of the rules that draw at random.
     options
-        What else the rule takes; see `cofactor.data.splits`.
+        Other arguments of the rule; see `cofactor.data.splits`.
 
     Returns
     -------
     Split
-        With a sentence that says how the cut was made.
+        The parts, with a sentence that says how they were made.
 
     Raises
     ------

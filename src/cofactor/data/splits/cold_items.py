@@ -1,4 +1,4 @@
-"""New items: nothing of them is trained on but what the catalogue says."""
+"""New items: only their catalogue entries are known in training."""
 
 from __future__ import annotations
 
@@ -27,14 +27,12 @@ def by_items(
     Parameters
     ----------
     data
-        The interactions; the catalogue has to describe the items if a model is to do more than
-        guess.
+        The interactions; models can rank held-out items only by their catalogue entries.
     test, validation
         The shares of the items that have interactions, rounded to a whole number of items, halves
         up; 0 for no validation.
     rank
-        What is ranked: ``"cold"`` (the part's held-out items alone) or ``"all"`` items, trained on
-        or not.
+        The items to rank: ``"cold"`` (the part's held-out items alone) or ``"all"``.
     seed
         Of the draw.
     """

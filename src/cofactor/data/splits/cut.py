@@ -1,4 +1,4 @@
-"""What the rules share: checked shares, ranks within users, and parts made from masks."""
+"""Helpers of the rules: checked shares, ranks within users, parts from masks."""
 
 from __future__ import annotations
 
@@ -89,7 +89,7 @@ def among_last(
 
 
 def order_words(data: Interactions, order: str) -> str:
-    """How the order within a user came about, for the sentence."""
+    """The order within a user, for the sentence."""
     if order == "random":
         return "drawn at random"
     return f"the latest ({TIES if data.times is not None else NO_TIMES})"
@@ -103,8 +103,8 @@ def seeded(sentence: str, seed: int) -> str:
 def known_users(
     data: Interactions, test: np.ndarray, validation: np.ndarray | None, sentence: str
 ) -> Split:
-    """Make the split in which all users are trained on: the histories of both parts are the
-    training part.
+    """Build a split in which all users are trained on: the histories of both parts are the training
+    part.
 
     Parameters
     ----------

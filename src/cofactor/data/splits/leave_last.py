@@ -18,19 +18,19 @@ def leave_last(data: Interactions, *, test: int = 1, validation: int = 0) -> Spl
     Parameters
     ----------
     data
-        The interactions. Without times, the order of the source stands for time, and the sentence
-        says so.
+        The interactions. Without times, the order of the source counts as the order of time, and
+        the sentence says so.
     test
-        How many of each user's are the test part, from 1. Users who don't have more than that stay
-        in training.
+        How many of each user's interactions are the test part, at least 1. Users with no more than
+        that stay in training.
     validation
-        How many before those are the validation part; 0 for none. Users who don't have more than
-        both together give none to it.
+        How many before those are the validation part; 0 for none. Users with no more than both
+        together have no validation interactions.
 
     Notes
     -----
-    One user's last interaction may be older than what another's training holds; `by_time` has no
-    such leak.
+    One user's last interaction may be older than another user's training interactions; `by_time`
+    has no such leak.
     """
     if data.log is not None:
         return _of_events(data, data.log, test, validation)

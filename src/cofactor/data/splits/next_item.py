@@ -1,5 +1,6 @@
-"""Questions for the next item: sessions held out whole, and one moment for everybody with the
-users' pasts as context."""
+"""Splits for next-item prediction: whole sessions held out, or one point in time for all users with
+their earlier events as context.
+"""
 
 from __future__ import annotations
 
@@ -17,7 +18,8 @@ from cofactor.data.splits import cut
 
 
 def by_session(data: Interactions, *, test: float = 0.1, validation: float = 0.0) -> Split:
-    """Hold out the latest sessions whole; each of their prefixes asks for its next item.
+    """Hold out the latest sessions as a whole; the next item of each of their prefixes is to be
+    predicted.
 
     Parameters
     ----------
@@ -65,10 +67,11 @@ def next_after(
     at: Any = None,
     every: bool = False,
 ) -> Split:
-    """Train on what came before one moment; ask what each user's next item after it was.
+    """Train on the events before a point in time; each user's next item after it is to be
+    predicted.
 
-    No training event is later than any question, so nothing of the future is learnt from, which
-    leaving out each user's last event allows.
+    No training event is later than a test event, so nothing is learned from the future, which can
+    happen if each user's last event is held out.
 
     Parameters
     ----------

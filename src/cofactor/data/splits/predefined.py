@@ -1,4 +1,4 @@
-"""Given parts: files that others cut, so that their figures can be compared with ours."""
+"""Given parts: published files, so that published figures can be compared with ours."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def predefined(
     overlap: str = "refuse",
     repeats: str = "last",
 ) -> Split:
-    """Make a split from parts that are cut already.
+    """Build a split from given parts.
 
     Parameters
     ----------
@@ -45,7 +45,7 @@ def predefined(
         Published candidates: outside item ids, [n_test, n_negatives], one line per line of
         ``test``.
     cold_items
-        Whether each part ranks only items that training hasn't.
+        Whether each part ranks only items that aren't in training.
     overlap
         What becomes of held-out pairs that stand in the part's history too, and so can't be
         recommended: ``"refuse"`` them, ``"drop"`` them from the held-out part, or ``"keep"`` them.

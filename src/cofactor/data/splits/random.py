@@ -13,7 +13,7 @@ from cofactor.data.splits import cut
 def by_random(
     data: Interactions, *, test: float = 0.2, validation: float = 0.0, seed: int = 0
 ) -> Split:
-    """Hold out interactions drawn at random, whoever's they are.
+    """Hold out interactions drawn at random from all users.
 
     Parameters
     ----------
@@ -26,8 +26,8 @@ def by_random(
 
     Notes
     -----
-    Training then holds what came after the test interactions, so the figures flatter what a running
-    system would see; `by_time` doesn't.
+    Training then contains events later than the test interactions, so figures are better than those
+    of a running system; `by_time` avoids this.
     """
     test_share, validation_share = cut.shares(test, validation)
     seed = checks.integer(seed, "seed", low=0)

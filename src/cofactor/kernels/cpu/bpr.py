@@ -8,6 +8,7 @@ core, and their sigmoids are one vector operation; the steps are vector code (`s
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -249,33 +250,29 @@ def bpr_fold_in(
     seed: int | np.uint64,
 ) -> np.ndarray:
     """Fit the vectors of new users with the items held; see `reference.bpr.bpr_fold_in`."""
-    folded = np.zeros((indptr.shape[0] - 1, item_factors.shape[1]), np.float32)
-    problem = (
-        indptr,
-        indices,
-        item_factors,
-        item_bias,
-        learning_rate,
-        user_regularization,
-        threshold,
-        alias,
-        epochs,
-        least_draws,
-        np.uint64(seed),
-        folded,
-    )
-    f = folded.shape[1]
-    on_parts(lambda begin, end: _fold_in(begin, end, *problem, fold_in_scratch(f)), len(folded))
+    how = learning_rate, user_regularization, threshold, alias, epochs, least_draws
+    return fold_in_parts(_fold_in, indptr, indices, item_factors, item_bias, *how, np.uint64(seed))
+
+
+def fold_in_parts(
+    kernel: Callable[..., None],
+    indptr: np.ndarray,
+    indices: np.ndarray,
+    item_factors: np.ndarray,
+    *problem: Any,
+) -> np.ndarray:
+    """Return the vectors of new users, fitted by a kernel to parts of them at the same time."""
+    n, f = len(indptr) - 1, item_factors.shape[1]
+    folded = np.zeros((n, f), np.float32)
+
+    def fit(begin: int, end: int) -> None:
+        # The vector, the sum of its later values, a filter.
+        vector, mean = np.empty((1, f), np.float32), np.empty(f, np.float64)
+        scratch = vector, mean, np.empty((1, FILTER_WORDS), np.uint64)
+        kernel(begin, end, indptr, indices, item_factors, *problem, folded, scratch)
+
+    on_parts(fit, n)
     return folded
-
-
-def fold_in_scratch(factors: int) -> tuple[np.ndarray, ...]:
-    """What the fit of a new user works with: the vector, the sum of its later values, a filter."""
-    return (
-        np.empty((1, factors), np.float32),
-        np.empty(factors, np.float64),
-        np.empty((1, FILTER_WORDS), np.uint64),
-    )
 
 
 @kernel

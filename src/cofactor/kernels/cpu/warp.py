@@ -13,8 +13,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from cofactor.kernels.cpu._ials_rows import dots
-from cofactor.kernels.cpu.bpr import coprime_stride, fold_in_scratch
-from cofactor.kernels.cpu.jit import helper, kernel, on_parts, on_threads
+from cofactor.kernels.cpu.bpr import coprime_stride, fold_in_parts
+from cofactor.kernels.cpu.jit import helper, kernel, on_threads
 from cofactor.kernels.cpu.llvm.rows import dot_rows, pairwise_step, prefetch_row, tail_start
 from cofactor.kernels.cpu.sampling import (
     FILTER_WORDS,
@@ -310,26 +310,9 @@ def warp_fold_in(
     seed: int | np.uint64,
 ) -> np.ndarray:
     """Fit the vectors of new users with the items held; see `reference.warp.warp_fold_in`."""
-    folded = np.zeros((indptr.shape[0] - 1, item_factors.shape[1]), np.float32)
-    problem = (
-        indptr,
-        indices,
-        item_factors,
-        item_bias,
-        learning_rate,
-        user_regularization,
-        margin,
-        max_trials,
-        threshold,
-        alias,
-        epochs,
-        least_draws,
-        np.uint64(seed),
-        folded,
-    )
-    f = folded.shape[1]
-    on_parts(lambda begin, end: _fold_in(begin, end, *problem, fold_in_scratch(f)), len(folded))
-    return folded
+    how = learning_rate, user_regularization, margin, max_trials
+    draws = threshold, alias, epochs, least_draws, np.uint64(seed)
+    return fold_in_parts(_fold_in, indptr, indices, item_factors, item_bias, *how, *draws)
 
 
 @kernel

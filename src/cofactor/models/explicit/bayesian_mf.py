@@ -1,6 +1,4 @@
-"""BayesianMF: a factorisation machine of ratings, sampled instead of optimised, that knows how sure
-it is.
-"""
+"""BayesianMF: a factorisation machine of ratings, sampled from its posterior, with intervals."""
 
 from __future__ import annotations
 

@@ -1,6 +1,4 @@
-"""SVD++: matrix factorisation in which what a user has rated at all, whatever the rating, speaks
-too.
-"""
+"""SVD++: biased matrix factorisation plus implicit feedback from the set of rated items."""
 
 from __future__ import annotations
 
