@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from functools import cached_property
-
 import numpy as np
 
+from cofactor.base.cached import cached_property
 from cofactor.base.memory import aligned_empty
 from cofactor.base.run import Run
 from cofactor.data.interactions import Interactions
