@@ -41,7 +41,6 @@ def fit(settings: argparse.Namespace) -> None:
     data = Interactions.from_rows(
         pairs["users"], pairs["items"], users=settings.users, items=settings.items
     )
-    _ = data.by_item
     engine: Any = None
     if settings.side == "local":
         engine = Local()
