@@ -227,3 +227,10 @@ def test_options_are_checked_wherever_they_are_given(option: dict[str, str]) -> 
         Options(**option)
     with pytest.raises(CofactorError, match="must be one of"):
         cofactor.read([("a", "b")], **option)
+
+
+def test_parts_of_which_some_have_no_header_are_refused(tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text("item,user\n" + "a,u1\nb,u2\n")
+    (tmp_path / "b.csv").write_text("c,3\nd,4\n")
+    with pytest.raises(DataError, match="some parts have a header and others none"):
+        sharded.shard([tmp_path / "a.csv", tmp_path / "b.csv"], tmp_path / "out", memory=256 << 20)

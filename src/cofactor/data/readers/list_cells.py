@@ -28,6 +28,8 @@ _BRACKETS = r"^\s*\[.*\]\s*$"
 # In at least one of them: texts in quotes, numbers, or a comma and a blank; else it may be an id.
 _LIST = r"""^\s*\[(\s*["'].*["']\s*|[-\d., ]+|.*, .*)\]\s*$"""
 _ENTRY = re.compile(r"""\s*(?:'((?:[^'\\]|\\.)*)'|"((?:[^"\\]|\\.)*)"|([^,]*[^,\s]))\s*(?:,|$)""")
+# Between the parts of a list in Hive's files.
+_HIVE = "\x02"
 _SIGNS = (",", ";", "|")
 # Sets of Python and arrays of PostgreSQL; and mappings, which are no lists.
 _BRACES = r"^\s*\{.*\}\s*$"
@@ -124,6 +126,8 @@ def _splitter(words: pa.Array, name: str) -> Callable[[str], Sequence[str]] | No
     if _all_match(held, _BRACKETS):
         listed = pc.any(pc.match_substring_regex(held, _LIST)).as_py()
         return _of_brackets if listed else None
+    if pc.any(pc.match_substring(held, _HIVE)).as_py():
+        return lambda cell: [part for part in cell.split(_HIVE) if part]
     if name not in _PLURAL:
         return None
     if _all_match(held, _BRACES):
