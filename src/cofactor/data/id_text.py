@@ -116,6 +116,12 @@ def clean(words: pa.Array) -> Cleaned:
         plain = pc.replace_substring_regex(plain, f"[{_INVISIBLE}]", "")
         plain = pc.replace_substring_regex(plain, r"\s+", " ")
     notes += _doubts(distinct, pc.utf8_lower(plain))
+    lost = distinct.filter(pc.match_substring(distinct, "\ufffd"))
+    if len(lost):
+        notes.append(
+            f"ids such as {lost[0].as_py()!r} have lost characters (\ufffd), so that different ones"
+            " may have become one; export them again as UTF-8"
+        )
     return Cleaned(found, nested, tuple(notes))
 
 
@@ -130,12 +136,6 @@ def _doubts(words: pa.Array, plain: pa.Array) -> list[str]:
         nobody = words.filter(pc.match_substring_regex(plain, "^#{2,}$"))
     if len(nobody):
         notes.append(nobody_note(nobody[0].as_py()))
-    lost = words.filter(pc.match_substring(words, "\ufffd"))
-    if len(lost):
-        notes.append(
-            f"ids such as {lost[0].as_py()!r} have lost characters (\ufffd), so that different ones"
-            " may have become one; export them again as UTF-8"
-        )
     if pc.any(pc.match_substring_regex(plain, "^[+0]")).as_py():
         plain = pc.replace_substring_regex(plain, r"^\+?0*([0-9]+)$", r"\1")
     if plain.equals(words):
