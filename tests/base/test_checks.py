@@ -1,4 +1,4 @@
-"""Checks of arguments: paths."""
+"""Checks of arguments: paths and numbers."""
 
 from __future__ import annotations
 
@@ -52,3 +52,11 @@ def test_the_home_is_the_home_everywhere(tmp_path: Path, monkeypatch: pytest.Mon
     assert check_target("~/model") == tmp_path / "model"
     with pytest.raises(ArtifactError, match=str(tmp_path)):
         cofactor.load("~/model")
+
+
+@pytest.mark.parametrize("huge", [10**400, -(10**5000)], ids=["large", "small"])
+def test_numbers_beyond_any_float_are_refused_in_a_sentence(huge: int) -> None:
+    with pytest.raises(ArgumentError, match="value must be a finite number"):
+        checks.real(huge, "value")
+    with pytest.raises(ArgumentError, match="factors must be an integer in 1..9"):
+        checks.integer(huge, "factors", low=1, high=9)

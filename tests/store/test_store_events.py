@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from cofactor.base.errors import ArgumentError
@@ -13,11 +14,16 @@ from cofactor.store import (
     Ack,
     ConflictError,
     Event,
+    Impression,
+    Item,
     Store,
     StoreFormatError,
     StoreSettings,
     StoreUnavailableError,
     UnknownEventError,
+    export_events,
+    import_events,
+    impression_line,
     open_store,
 )
 from store.places import event
@@ -51,12 +57,48 @@ def test_integers_are_ids_by_their_decimal_text(store: Store) -> None:
     assert store.history("7").item_ids == ("42",) == store.history(7).item_ids
 
 
+def test_ids_of_users_and_items_follow_the_rule_for_all_input(store: Store) -> None:
+    store.append([event(" ada\u200b", "\xa042", event_id=" e "), event("ada", '="7"')]).result()
+    assert store.history("ada\t").item_ids == ("42", "7") == store.history("ada").item_ids
+    assert store.event(" e ").user_id == "ada"  # type: ignore[union-attr]
+    assert store.event("e") is None  # compared as it is
+    assert store.counts().users == 1
+    store.put_items([Item(item_id=" 42", title="x")]).result()
+    assert store.hide_items(["42 ", np.int64(7)]).result().changed == 2
+    assert store.unseen_items() == {"42": "hidden", "7": "hidden"}
+    assert store.item(" 42").title == "x" == store.items(["42"])["42"].title  # type: ignore[union-attr]
+    shown = {"user_id": " ada", "version": "v", "source": "s", "items": (" 42",)}
+    lists = [Impression(request_id=n, **shown, probabilities=(1.0,), time=1) for n in ("r", "r2")]
+    store.log_impressions(lists[:1]).result()
+    assert next(store.impressions()).items == ("42",)
+    store.log_lines([impression_line(lists[1])]).result()
+    assert store.erase_user(" ada ").result().changed == 2
+    assert (store.user_events("ada"), list(store.impressions())) == ([], [])
+    for user in ("NULL", " ", "[1]", 10**5000, True):
+        with pytest.raises(ArgumentError, match="user_id must"):
+            store.append([event(user)])
+        with pytest.raises(ArgumentError, match="user_id must"):
+            store.history(user)  # type: ignore[arg-type]
+
+
 def test_time_left_open_is_the_moment_of_arrival(
     store_url: str, opened: Callable[..., Store]
 ) -> None:
     store = opened(store_url, settings=StoreSettings(now=lambda: NOW + 0.9))
     store.append([event(time=None, event_id="a")]).result()
     assert store.event("a").time == NOW == store.event("a").received  # type: ignore[union-attr]
+
+
+def test_a_clock_before_1970_stores_what_can_be_read_again(
+    store_url: str, opened: Callable[..., Store], tmp_path: Path
+) -> None:
+    store = opened(store_url, settings=StoreSettings(now=lambda: -1e9))
+    ack = store.append([event(time=None), event(item="j", time=7, event_id="e")]).result()
+    store.undo([ack.event_ids[1]]).result()
+    assert [(one.time, one.received) for one in store.events()] == [(0, 0), (7, 0)]
+    export_events(store, tmp_path / "events.jsonl")
+    with open_store(f"sqlite:///{tmp_path}/again.db") as again:
+        assert import_events(again, tmp_path / "events.jsonl").changed == 2
 
 
 def test_a_retry_changes_nothing_and_says_so(store: Store) -> None:
@@ -278,6 +320,23 @@ def test_a_place_that_cannot_be_a_store_is_refused_with_the_reason(tmp_path: Pat
         open_store(f"sqlite:///{tmp_path}/other.db")
     with pytest.raises(ArgumentError, match="a store's URL must be like"):
         open_store("mysql://host/db")
+
+
+def test_a_store_of_0_1_is_read_as_it_is_and_migrated_when_it_is_written(
+    store_url: str, opened: Callable[..., Store], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from cofactor.store import schema
+
+    with monkeypatch.context() as patch:
+        patch.setattr(schema, "MIGRATIONS", schema.MIGRATIONS[:1])
+        with open_store(store_url) as store:
+            store.append([event(event_id="a")]).result()
+    with open_store(store_url, read_only=True) as store:
+        assert (store.counts().events, store.counts().impressions) == (1, 0)
+        assert list(store.impressions()) == list(store.impressions(experiment="x")) == []
+        assert store.user_impressions("u") == store.impressions_by_id(["r"]) == []
+    with open_store(store_url) as store:
+        assert store.erase_user("u").result().changed == 1
 
 
 def test_a_later_schema_is_refused_and_an_earlier_one_migrated_with_its_content(

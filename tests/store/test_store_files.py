@@ -7,6 +7,7 @@ from __future__ import annotations
 import gzip
 import json
 import os
+import shutil
 import sqlite3
 import threading
 from collections.abc import Callable
@@ -18,6 +19,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+import cofactor
 from cofactor.base.errors import ArgumentError, DataError
 from cofactor.store import (
     Event,
@@ -349,3 +351,46 @@ def test_a_restore_over_a_store_leaves_nothing_of_its_log(tmp_path: Path) -> Non
         assert store.counts().events == 30
         assert len(list(store.events())) == 31
     assert not list(tmp_path.glob(".*"))
+
+
+def test_a_backup_is_read_and_never_written(tmp_path: Path) -> None:
+    file = tmp_path / "backup.db"
+    with open_store(f"sqlite:///{tmp_path}/events.db") as store:
+        filled(store)
+        backup(store, file)
+    with pytest.raises(StoreFormatError, match="is a backup.*`cofactor events restore`"):
+        open_store(f"sqlite:///{file}")
+    with open_store(f"sqlite:///{file}", read_only=True) as store:
+        assert store.counts().events == 30
+    assert verify(file).rows["events"] == 31
+    for name in ("backup.db", "backup.db.json"):
+        shutil.copy(tmp_path / name, tmp_path / f"older-{name}")
+    with pytest.raises(StoreFormatError, match="older-backup.db is a backup"):
+        restore(file, f"sqlite:///{tmp_path}/older-backup.db", overwrite=True)
+    assert len(list(tmp_path.iterdir())) == 6  # no lock was left beside them
+    (tmp_path / "backup.db.json").unlink()
+    with open_store(f"sqlite:///{file}") as store:
+        assert store.counts().events == 30
+
+
+def test_a_store_on_a_read_only_disk_is_read_without_files_beside_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place = tmp_path / "events.db"
+    with open_store(f"sqlite:///{place}") as store:
+        filled(store)
+    facts = os.statvfs(place)
+    mounted = type("Facts", (), {"f_flag": facts.f_flag | os.ST_RDONLY})
+    monkeypatch.setattr(os, "statvfs", lambda _: mounted)
+
+    def made_beside() -> set[str]:
+        with open_store(f"sqlite:///{place}", read_only=True) as store:
+            assert store.counts().events == 30
+            assert len(cofactor.read(f"sqlite:///{place}?kinds=rating")) > 20
+            return {one.name for one in tmp_path.iterdir()} - {"events.db", "events.db.lock"}
+
+    assert not made_beside()
+    # A log that is there already holds what the file doesn't: it is never left out.
+    with closing(sqlite3.connect(place)) as writer:
+        writer.execute("CREATE TABLE more (a)")
+        assert "events.db-wal" in made_beside()

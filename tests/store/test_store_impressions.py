@@ -97,7 +97,7 @@ def test_a_request_id_with_another_content_is_a_conflict(store: Store) -> None:
         ({"item_arms": ("x",)}, "item_arms must have 2 entries"),
         ({"probabilities": (1.0, float("nan"))}, "probabilities must be"),
         ({"request_id": ""}, "request_id must have 1 to 200 characters"),
-        ({"user_id": "a\0"}, "user_id"),
+        ({"user_id": "a\0b"}, "user_id"),
         ({"experiment": ""}, "experiment"),
         ({"items": ("a", "b" * 201)}, "items"),
         ({"items": ("a",) * 1_001, "probabilities": (1.0,) * 1_001}, "items must be at most 1,000"),

@@ -28,7 +28,8 @@ def integer(value: object, name: str, *, low: int | None = None, high: int | Non
             f"{name} must be an integer{_range(low, high)}, not {_described(value)}."
         ) from None
     if (low is not None and number < low) or (high is not None and number > high):
-        raise ArgumentError(f"{name} must be an integer{_range(low, high)}, not {number}.")
+        shown = number if number.bit_length() < 200 else _described(number)
+        raise ArgumentError(f"{name} must be an integer{_range(low, high)}, not {shown}.")
     return number
 
 
@@ -49,7 +50,7 @@ def real(
         raise ArgumentError(f"{wanted}, not {value!r}.")
     try:
         number = float(value)  # type: ignore[arg-type]
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         raise ArgumentError(f"{wanted}, not {_described(value)}.") from None
     inside = (
         math.isfinite(number)
@@ -128,5 +129,8 @@ def _range(
 
 
 def _described(value: object) -> str:
-    text = repr(value)
+    try:
+        text = repr(value)
+    except ValueError:  # an integer of thousands of digits
+        text = "one of thousands of digits"
     return f"{text if len(text) <= 60 else text[:59] + '…'} ({type(value).__name__})"

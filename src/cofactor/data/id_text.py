@@ -207,6 +207,8 @@ def clean_one(text: str) -> str | None:
     """Return one id's text after the rule (floats aside, which a whole column decides); None where
     there is no id in it.
     """
+    if text[:1].isalnum() and text[-1:].isalnum() and "\x00" not in text:  # most ids
+        return None if text in _MISSING else text
     text = text.strip(_EDGES)
     formula = re.fullmatch(_FORMULA, text)
     text = formula[1].strip(_EDGES) if formula else text
@@ -220,8 +222,6 @@ def clean_one(text: str) -> str | None:
 
 def is_id(text: str) -> bool:
     """Return whether a text is an id by the rule: no word for none, no object, no list."""
-    if text[:1].isalnum() and text[-1:].isalnum():
-        return text not in _MISSING
     return clean_one(text) is not None
 
 

@@ -10,8 +10,8 @@ import msgspec
 from msgspec import Meta
 
 from cofactor.base.errors import ArgumentError
-from cofactor.data.id_text import clean_one
-from cofactor.store import MAX_ID, MAX_TEXT, MAX_TITLE, checked_id
+from cofactor.store import MAX_ID, MAX_TEXT, MAX_TITLE
+from cofactor.store import outside_id as stored_id
 
 # Ids are texts; an integer is taken as its decimal text.
 IdText = Annotated[str, Meta(min_length=1, max_length=MAX_ID)]
@@ -30,20 +30,8 @@ Kind = Annotated[str, Meta(pattern=r"^[a-z0-9][a-z0-9_.-]{0,31}$")]
 
 
 def outside_id(value: Any, name: str) -> Any:
-    """Return an id by the rule for all input (`data.id_text`): stripped and unwrapped.
-
-    Raises
-    ------
-    ArgumentError
-        If it is no id: the same texts by every path, query and body.
-    """
-    if not isinstance(value, str):
-        return value
-    cleaned = clean_one(value)
-    if len(value) > MAX_ID or cleaned is None:
-        checked_id(value, name)  # what is nothing but zero bytes is named as such
-        raise ArgumentError(f"{name} must be an id, and {value.strip()!r} is none.")
-    return cleaned if cleaned.isprintable() else checked_id(cleaned, name)
+    """Return an id by the rule for all input; integers stay as they are."""
+    return stored_id(value, name) if isinstance(value, str) else value
 
 
 def _outside_ids(values: list[Any], name: str) -> list[Any]:

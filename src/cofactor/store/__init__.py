@@ -5,7 +5,7 @@ histories.
 coroutine, await ``asyncio.wrap_future(store.append(events))``; elsewhere call ``.result()``. Reads
 answer at once."""
 
-from cofactor.store.backups import BackupManifest, backup, restore, verify
+from cofactor.store.backups import backup, restore, verify
 from cofactor.store.exceptions import (
     ConflictError,
     OverloadError,
@@ -39,9 +39,10 @@ from cofactor.store.limits import (
     MAX_TEXT,
     MAX_TITLE,
     IdMaker,
-    checked_id,
     made_ids,
+    outside_id,
 )
+from cofactor.store.manifest import BackupManifest
 from cofactor.store.opening import open_store
 from cofactor.store.pruning import Retention, prune_impressions
 from cofactor.store.records import (
@@ -93,7 +94,6 @@ __all__ = [
     "StoredItem",
     "UnknownEventError",
     "backup",
-    "checked_id",
     "export_events",
     "export_impressions",
     "export_items",
@@ -105,6 +105,7 @@ __all__ = [
     "json_lines",
     "made_ids",
     "open_store",
+    "outside_id",
     "prune_impressions",
     "restore",
     "take_in",

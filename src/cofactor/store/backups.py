@@ -24,6 +24,7 @@ from cofactor.base.disk import check_regular, sync
 from cofactor.store import schema
 from cofactor.store.database import Database, Session
 from cofactor.store.exceptions import StoreError, StoreFormatError, StoreUnavailableError
+from cofactor.store.manifest import BackupManifest, manifest_path
 from cofactor.store.opening import database_of
 from cofactor.store.records import StoreSettings
 from cofactor.store.sqlite import SqliteDatabase, SqliteSession
@@ -31,34 +32,6 @@ from cofactor.store.store import Store
 
 FORMAT = 1
 _PAGE = 20_000
-
-
-class BackupManifest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What stands beside a backup, in ``<file>.json``.
-
-    Parameters
-    ----------
-    format
-        1.
-    schema
-        The version of the store's tables.
-    created
-        When, ISO 8601, UTC.
-    source
-        The store's name.
-    bytes, sha256
-        Of the file.
-    rows
-        Table -> number of rows.
-    """
-
-    format: int
-    schema: int
-    created: str
-    source: str
-    bytes: int
-    sha256: str
-    rows: dict[str, int]
 
 
 def backup(
@@ -209,11 +182,6 @@ def restore(path: str | os.PathLike[str], url: str, *, overwrite: bool = False) 
     else:
         _restore_rows(Path(path), database, overwrite)
     return manifest
-
-
-def manifest_path(path: Path) -> Path:
-    """Return where a backup's manifest stands."""
-    return path.with_name(path.name + ".json")
 
 
 def _copy(store: Store, target: Path) -> None:

@@ -233,7 +233,7 @@ class _ItemIntake:
 
 
 def _event_intake(store: Store) -> _EventIntake:
-    return _EventIntake(int(store.settings.now()) + 86_400)
+    return _EventIntake(store.settings.moment() + 86_400)
 
 
 def _import(

@@ -11,7 +11,7 @@ from cofactor.base import checks
 from cofactor.base.errors import ArgumentError
 from cofactor.store.database import Database, Row, Session
 from cofactor.store.exceptions import ConflictError
-from cofactor.store.limits import MAX_BATCH, are_ids, checked_id
+from cofactor.store.limits import MAX_BATCH, are_ids, are_outside_ids, checked_id, outside_id
 from cofactor.store.operations import Work
 from cofactor.store.records import Ack
 
@@ -143,7 +143,8 @@ def checked_impressions(impressions: Sequence[Impression]) -> list[Row]:
 
 
 def _checked(one: Impression) -> Row:
-    words = (one.request_id, one.user_id, one.version, one.source, one.experiment, one.arm)
+    user = outside_id(one.user_id, "user_id")
+    words = (one.request_id, user, one.version, one.source, one.experiment, one.arm)
     if not are_ids([word for word in words if word is not None]):
         for name, word in zip(_WORDS, words, strict=True):
             if word is not None or name not in ("experiment", "arm"):
@@ -151,8 +152,8 @@ def _checked(one: Impression) -> Row:
     items: Sequence[str] = one.items
     if len(items) > MAX_LIST:
         raise ArgumentError(f"items must be at most {MAX_LIST:,}, not {len(items):,}.")
-    if not are_ids(items):
-        items = [checked_id(item, "items") for item in items]
+    if not (are_ids(items) and are_outside_ids(items)):
+        items = [outside_id(item, "items") for item in items]
     for name in ("probabilities", "item_arms"):
         given = getattr(one, name)
         if given is not None and len(given) != len(items):
@@ -228,6 +229,7 @@ def _is_plain(one: Impression) -> bool:
         and type(one.time) is int
         and one.time >= 0
         and are_ids(texts)
+        and are_outside_ids((one.user_id,))
     )
 
 

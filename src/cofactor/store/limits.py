@@ -6,15 +6,16 @@ import math
 import re
 import secrets
 import time as clock
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import msgspec
+import numpy as np
 
 from cofactor.base import checks
 from cofactor.base.errors import ArgumentError
-from cofactor.data.id_text import is_id
+from cofactor.data.id_text import clean_one
 from cofactor.store.records import Event, EventLike, Item
 
 MAX_ID = 200  # characters of a user's, an item's or an event's id
@@ -40,9 +41,11 @@ _FORMATS = {
 
 
 def checked_id(value: object, name: str) -> str:
-    """Return an outside id as text; raise ArgumentError if it can't be one."""
-    if isinstance(value, int) and not isinstance(value, bool):
-        value = str(value)
+    """Return an id that is compared as it is (an event's, a request's) as text; raise ArgumentError
+    if it can't be one.
+    """
+    if isinstance(value, (int, np.integer)) and not isinstance(value, bool):
+        value = str(value) if int(value).bit_length() < 4 * MAX_ID else ""
     if not isinstance(value, str):
         raise ArgumentError(f"{name} must be text or an integer, not {type(value).__name__}.")
     if not 0 < len(value) <= MAX_ID:
@@ -52,12 +55,25 @@ def checked_id(value: object, name: str) -> str:
     return value
 
 
-def stored_id(value: object, name: str) -> str:
-    """Return an outside id as text; raise ArgumentError if readers of the store would find none."""
-    text = checked_id(value, name)
-    if not is_id(text):
-        raise ArgumentError(f"{name} must be an id, and {text!r} is none.")
-    return text
+def outside_id(value: object, name: str) -> str:
+    """Return a user's or an item's id by the rule for all input (`data.id_text`): stripped and
+    unwrapped; raise ArgumentError if it is none.
+    """
+    if not isinstance(value, str):
+        return checked_id(value, name)
+    cleaned = clean_one(value) if len(value) <= MAX_ID else None
+    if cleaned is None:
+        checked_id(value, name)  # what is nothing but zero bytes is named as such
+        raise ArgumentError(f"{name} must be an id, and {value.strip()!r} is none.")
+    return cleaned if cleaned.isprintable() else checked_id(cleaned, name)
+
+
+def are_outside_ids(values: Sequence[str]) -> bool:
+    """Return whether all texts are ids as `outside_id` returns them."""
+    try:
+        return all(clean_one(value) == value for value in values)
+    except (TypeError, AttributeError):
+        return False
 
 
 def are_ids(values: Sequence[object]) -> bool:
@@ -70,12 +86,14 @@ def are_ids(values: Sequence[object]) -> bool:
     return not sizes or (min(sizes) > 0 and max(sizes) <= MAX_ID and not _CONTROL.search(joined))
 
 
-def checked_ids(values: Sequence[object], name: str) -> list[str]:
+def checked_ids(
+    values: Sequence[object], name: str, check: Callable[[object, str], str] = outside_id
+) -> list[str]:
     """Return ids as text without repeats, in their order; raise ArgumentError for none or too
-    many.
+    many, or one that ``check`` refuses.
     """
     _batch(values, name)
-    return list(dict.fromkeys(checked_id(value, name) for value in values))
+    return list(dict.fromkeys(check(value, name) for value in values))
 
 
 def made_ids(count: int) -> Iterator[str]:
@@ -112,7 +130,7 @@ def checked_event(event: EventLike, latest: int, new_id: str | None = None) -> E
 
     An event without an id gets ``new_id``, or one made for it.
     """
-    user, item = stored_id(event.user_id, "user_id"), stored_id(event.item_id, "item_id")
+    user, item = outside_id(event.user_id, "user_id"), outside_id(event.item_id, "item_id")
     given = event.event_id
     event_id = (
         checked_id(given, "event_id")
@@ -139,10 +157,10 @@ def checked_event(event: EventLike, latest: int, new_id: str | None = None) -> E
     return event_id, user, item, event.kind, value, moment
 
 
-def checked_events(events: Sequence[EventLike], now: float) -> list[EventRow]:
+def checked_events(events: Sequence[EventLike], now: int) -> list[EventRow]:
     """Check a batch of events; raise ArgumentError that says which one is at fault."""
     _batch_of(Event, events, "events")
-    latest = int(now) + _DAY
+    latest = now + _DAY
     rows = []
     # The system is asked for chance once, not at each event.
     fresh = made_ids(sum(event.event_id is None for event in events))
@@ -178,7 +196,7 @@ def checked_item(item: Item) -> ItemRow:
     """Return an item as (id, title, text, features as JSON, hidden); raise ArgumentError for
     what can't be stored.
     """
-    item_id = stored_id(item.item_id, "item_id")
+    item_id = outside_id(item.item_id, "item_id")
     for name, text, limit in (("title", item.title, MAX_TITLE), ("text", item.text, MAX_TEXT)):
         if text is None:
             continue

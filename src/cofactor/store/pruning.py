@@ -55,7 +55,7 @@ def prune_impressions(
     spared
         Names of experiments whose lists stay, whatever their age or number: those that run.
     """
-    now = store.settings.now()
+    now = store.settings.moment()
     before = -1.0 if retention.seconds is None else now - retention.seconds
     excess = 0 if retention.most is None else store.counts().impressions - retention.most
     seq = 0

@@ -303,3 +303,9 @@ class StoreSettings:
         checks.real(self.busy_seconds, "busy_seconds", low=0)
         checks.real(self.probe_seconds, "probe_seconds", above=0)
         checks.real(self.erase_seconds, "erase_seconds", low=0)
+
+    def moment(self) -> int:
+        """Return the second since 1970, 0 where the clock stands before it: times aren't
+        negative.
+        """
+        return max(0, int(self.now()))

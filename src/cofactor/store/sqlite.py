@@ -15,6 +15,7 @@ import msgspec
 from cofactor.base.disk import sync
 from cofactor.base.errors import ArgumentError
 from cofactor.base.names import without_password
+from cofactor.base.sqlite_file import reading_uri
 from cofactor.store.database import Database, Row, Session
 from cofactor.store.exceptions import (
     StoreBusyError,
@@ -23,6 +24,7 @@ from cofactor.store.exceptions import (
     StoreUnavailableError,
 )
 from cofactor.store.locks import FileLock
+from cofactor.store.manifest import BackupManifest, manifest_path
 
 _QUICK = 256 << 20  # bytes that are written again while somebody waits for the end
 _BUSY, _LOCKED, _READONLY, _IOERR, _CORRUPT, _FULL, _CANTOPEN, _NOTADB = 5, 6, 8, 10, 11, 13, 14, 26
@@ -107,7 +109,7 @@ class SqliteDatabase(Database):
             # Made for its owner alone from the first moment; its log gets the same mode. SQLite
             # syncs the folder when it makes the log.
             os.close(os.open(self.path, os.O_RDWR | os.O_CREAT, 0o600))
-        uri = f"{self.path.as_uri()}?mode={'ro' if read_only else 'rwc'}"
+        uri = reading_uri(self.path) if read_only else f"{self.path.as_uri()}?mode=rwc"
         return SqliteSession(
             sqlite3.connect(
                 uri,
@@ -152,12 +154,27 @@ class SqliteDatabase(Database):
             self.path.parent.mkdir(parents=True, exist_ok=True)
             if self.path.exists() and not self.path.is_file():
                 raise StoreUnavailableError(f"{self.shown} is no file; a store is one.")
+            self._check_no_backup()
             self._lock.acquire()
             self._check_names()
         except OSError as error:
             raise StoreUnavailableError(
-                f"{self.shown} can't be written: {error.strerror}."
+                f"{self.shown} can't be written: {error.strerror}; choose another place for it."
             ) from None
+
+    def _check_no_backup(self) -> None:
+        """Refuse to write to a backup, which its manifest wouldn't describe any more."""
+        beside = manifest_path(self.path)
+        if not (self.path.is_file() and beside.is_file()):
+            return
+        try:
+            msgspec.json.decode(beside.read_bytes(), type=BackupManifest)
+        except msgspec.DecodeError:
+            return  # something else of that name
+        raise StoreFormatError(
+            f"{self.shown} is a backup, which stays as it is; make a store of it with `cofactor"
+            f" events restore`, or remove {beside.name} if it is the store itself now."
+        )
 
     def _check_names(self) -> None:
         """Refuse a file of two names: SQLite's log goes by the name, so two processes would each
@@ -265,6 +282,11 @@ class SqliteDatabase(Database):
             )
         if code == _CANTOPEN and not self.path.exists():
             return StoreUnavailableError(f"there is no event store at {self.shown}.")
+        if code == _CANTOPEN and not os.access(self.path.parent, os.W_OK):
+            return StoreUnavailableError(
+                f"{self.shown} can't be read where nothing may be written beside it (its log);"
+                " copy it, with what has its name and -wal behind, to another folder."
+            )
         return StoreUnavailableError(
             f"{self.shown} can't be written or read: {error}.", unknown=committing
         )

@@ -27,7 +27,13 @@ from cofactor.store.impressions import (
     log_lines,
     user_impressions,
 )
-from cofactor.store.limits import checked_events, checked_id, checked_ids, checked_items
+from cofactor.store.limits import (
+    checked_events,
+    checked_id,
+    checked_ids,
+    checked_items,
+    outside_id,
+)
 from cofactor.store.paging import PAGE, paged
 from cofactor.store.readers import Readers
 from cofactor.store.records import (
@@ -42,7 +48,7 @@ from cofactor.store.records import (
     StoredItem,
     StoreSettings,
 )
-from cofactor.store.schema import DELETED, HIDDEN, VISIBLE
+from cofactor.store.schema import DELETED, HIDDEN, MIGRATIONS, VISIBLE
 from cofactor.store.writer import WriteJob, Writer
 
 Read = TypeVar("Read")
@@ -83,8 +89,9 @@ class Store:
         self.database = database
         self._readers = Readers(database, self.settings.readers)
         self._writer: Writer | None = None
+        self._schema = len(MIGRATIONS)
         if checks.boolean(read_only, "read_only"):
-            self._check_version()
+            self._schema = self._check_version()
             return
         database.acquire()
         try:
@@ -139,7 +146,7 @@ class Store:
         OverloadError
             If too much waits already; nothing was taken.
         """
-        rows = checked_events(events, self.settings.now())
+        rows = checked_events(events, self.settings.moment())
         return self._write("append", (rows,), len(rows))
 
     def undo(self, event_ids: Sequence[str], user_id: str | int | None = None) -> Future[Ack]:
@@ -159,8 +166,8 @@ class Store:
             Fails with `UnknownEventError`, which names the ids that were never stored; then nothing
             was undone.
         """
-        ids = checked_ids(event_ids, "event_ids")
-        user = None if user_id is None else checked_id(user_id, "user_id")
+        ids = checked_ids(event_ids, "event_ids", checked_id)
+        user = None if user_id is None else outside_id(user_id, "user_id")
         return self._write("undo", (ids, user), len(ids))
 
     def erase_user(self, user_id: str | int) -> Future[Ack]:
@@ -168,7 +175,7 @@ class Store:
         after a crash (`health` says whether it is done); the log of erasures says when and how
         many, not who.
         """
-        user = checked_id(user_id, "user_id")
+        user = outside_id(user_id, "user_id")
         return self._write("erase", (user,), 1)
 
     def put_items(self, items: Sequence[Item]) -> Future[Ack]:
@@ -228,13 +235,13 @@ class Store:
         who was never seen.
         """
         limit = checks.integer(limit, "limit", low=1)
-        return self._read(queries.history, checked_id(user_id, "user_id"), limit)
+        return self._read(queries.history, outside_id(user_id, "user_id"), limit)
 
     def user_events(self, user_id: str | int) -> list[StoredEvent]:
         """Return all that is stored of a user, undone events too, in the order of arrival: what
         an export holds.
         """
-        return self._read(queries.user_events, checked_id(user_id, "user_id"))
+        return self._read(queries.user_events, outside_id(user_id, "user_id"))
 
     def event(self, event_id: str) -> StoredEvent | None:
         """Return one event, undone or not; None if it was never stored."""
@@ -253,15 +260,15 @@ class Store:
         of one experiment, if it is named.
         """
         query: Any = impressions_after if experiment is None else in_experiment(experiment)
-        return paged(partial(self._read, query), after, limit, "seq")
+        return paged(partial(self._lists, query), after, limit, "seq")
 
     def impressions_by_id(self, request_ids: Sequence[str]) -> list[StoredImpression]:
         """Return the lists logged for some requests, in the order of arrival."""
-        return self._read(impressions_by_id, self.database, request_ids)
+        return self._lists(impressions_by_id, self.database, request_ids)
 
     def user_impressions(self, user_id: str | int) -> list[StoredImpression]:
         """Return the lists logged for a user, in the order of arrival."""
-        return self._read(user_impressions, checked_id(user_id, "user_id"))
+        return self._lists(user_impressions, outside_id(user_id, "user_id"))
 
     def item(self, item_id: str | int) -> StoredItem | None:
         """Return what is stored of an item; None for one that was never described, hidden or
@@ -291,7 +298,7 @@ class Store:
 
     def item_history(self, item_id: str | int) -> list[ItemChange]:
         """Return all changes of one item, the first one first."""
-        return self._read(queries.changes_of, checked_id(item_id, "item_id"))
+        return self._read(queries.changes_of, outside_id(item_id, "item_id"))
 
     def counts(self) -> Counts:
         """Return how much is in the store."""
@@ -372,7 +379,13 @@ class Store:
         with self._readers.one() as session:
             return query(session, *arguments)
 
-    def _check_version(self) -> None:
+    def _lists(self, query: Callable[..., list[StoredImpression]], *arguments: Any) -> Any:
+        """Return logged lists; a store of 0.1 that was opened for reading has none."""
+        return self._read(query, *arguments) if self._schema > 1 else []
+
+    def _check_version(self) -> int:
         with self._readers.one() as session:
-            if self.database.version(session) == 0:
-                raise StoreFormatError(f"{self.database.shown} holds no event store.")
+            found = self.database.version(session)
+        if found == 0:
+            raise StoreFormatError(f"{self.database.shown} holds no event store.")
+        return found

@@ -203,7 +203,7 @@ class Writer:
         committing = False
         try:
             session = self._begun()
-            work = Work(session, self._database, int(self._settings.now()))
+            work = Work(session, self._database, self._settings.moment())
             done = [self._apply(work, job) for job in jobs]
             work.write_counters()
             committing = True
@@ -300,7 +300,7 @@ class Writer:
             session = self._database.writer()
             self._database.prepare(session)
             session.begin()
-            work = Work(session, self._database, int(self._settings.now()))
+            work = Work(session, self._database, self._settings.moment())
             operations.probe(work)
             owed = operations.is_owed(work)
             session.commit()

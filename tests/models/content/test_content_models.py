@@ -16,6 +16,7 @@ from cofactor.base.errors import ArgumentError, DataError, TraitError
 from cofactor.base.run import Run
 from cofactor.data.catalogue import Catalogue
 from cofactor.models import registry
+from cofactor.models.content.bridge import BASES, BridgeConfig
 from content_shop import SMALL, made, shop
 
 
@@ -154,6 +155,22 @@ def test_one_text_for_all_still_fits_and_says_that_content_is_useless(name: str)
     )
     assert any("distinguish the items" in note for note in model.notes)
     assert np.isfinite(model.score_rows(np.arange(90))).all()
+
+
+@pytest.mark.parametrize("base", BASES)
+def test_a_bridge_of_0_1_keeps_the_base_settings_it_was_fitted_with(base: str) -> None:
+    saved = {"base": base, "compare_without_features": True}
+    earlier = {**saved, "base_settings": []}
+    earlier["twin"] = earlier.pop("compare_without_features")  # glossary: its name in 0.1
+    found = BridgeConfig.from_dict(earlier).base_config()
+    if base in ("ials", "bpr"):
+        assert found.value_of("regularization") == 0.01
+    rate = {"bpr": 0.08, "warp": 0.1, "logistic_mf": 0.3}.get(base)
+    assert rate is None or found.value_of("learning_rate") == rate
+    usual = registry.get(base).Config()
+    assert BridgeConfig.from_dict({**saved, "base_settings": []}).base_config() == usual
+    given = BridgeConfig.from_dict({**earlier, "base_settings": ["regularization=3"]})
+    assert given.base_config().value_of("regularization") == 3
 
 
 @pytest.mark.parametrize("base", ["bpr", "ease", "latent_factor", "logistic_mf"])

@@ -16,6 +16,7 @@ from cofactor.service.http.app import build
 from cofactor.service.settings import Settings
 from cofactor.store import open_store
 from service.http.scenes import BASE, TestClient
+from service.http.served import Line, raw_request, serve_and_play
 
 
 @pytest.fixture(scope="module")
@@ -107,3 +108,28 @@ def test_names_and_origins_of_every_kind_are_taken() -> None:
     hosts = ("shop.example", "my_service", "10.0.0.1", "::1", "fe80::1", "localhost")
     origins = ("https://shop.example", "http://127.0.0.1:8000/", "capacitor://localhost")
     assert Settings(hosts=hosts, origins=origins, workers=256).hosts == hosts
+
+
+def test_a_whole_address_is_asked_for_like_a_path(saved: Path, events: str) -> None:
+    """RFC 9112, section 3.2.2: servers take them, and their host counts instead of the header's."""
+    asked = {
+        "http://127.0.0.1/health": ("evil.example", 200),
+        "HTTP://localhost:8000/v1/search?q=a": ("evil.example", 200),
+        "https://127.0.0.1/v1/users/reader-02/recommendations?k=2": ("127.0.0.1", 200),
+        "http://127.0.0.1": ("127.0.0.1", 200),
+        "http://127.0.0.1?a=1": ("127.0.0.1", 422),
+        "http://evil.example/v1/items": ("127.0.0.1", 421),
+        "http://127.0.0.1@evil.example/v1/items": ("127.0.0.1", 400),
+        "http:///v1/items": ("127.0.0.1", 400),
+        "ftp://127.0.0.1/v1/items": ("127.0.0.1", 400),
+        "v1/items": ("127.0.0.1", 400),
+        "*": ("127.0.0.1", 400),
+    }
+
+    async def play(port: int, _: Any) -> dict[str, int]:
+        line, found = await Line.to(port), {}
+        for target, (host, _status) in asked.items():
+            found[target] = (await line.ask(raw_request("GET", target, host=host)))[0]
+        return found
+
+    assert serve_and_play(saved, events, play) == {t: status for t, (_, status) in asked.items()}

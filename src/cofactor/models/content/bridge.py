@@ -43,6 +43,15 @@ RIDGES = (0.3, 1.0, 3.0, 10.0, 30.0)
 # EASE has a column for a vector: it is mapped to from so many main directions of the content.
 _DIRECTIONS = 256
 _PREFIX = "base_"
+# What settings of bases were in 0.1 where they weren't given, of those that fold-in reads: its
+# manifests hold only what was given.
+_DEFAULTS_OF_0_1 = {
+    "ials": {"regularization": 0.01},
+    "bpr": {"learning_rate": 0.08, "regularization": 0.01},
+    "warp": {"learning_rate": 0.1, "regularization": 0.002},
+    "logistic_mf": {"learning_rate": 0.3, "regularization": 5.0},
+    "latent_factor": {"regularization": 0.1, "bias_regularization": 0.005},
+}
 
 
 class BridgeConfig(CalibrationConfig, ContentConfig):
@@ -68,8 +77,14 @@ class BridgeConfig(CalibrationConfig, ContentConfig):
         """Return older settings under their present names, the base's too."""
         present = super().upgrade(values)
         if "base_settings" in present:
-            kind = registry.get(present.get("base", "ials")).Config
-            present["base_settings"] = kind.upgrade_text(present["base_settings"])
+            base = present.get("base", "ials")
+            given = registry.get(base).Config.upgrade_text(present["base_settings"])
+            if "twin" in values:  # glossary: old name, which 0.1 alone wrote
+                usual = {**_DEFAULTS_OF_0_1.get(base, {})}
+                for word in given:
+                    usual.pop(word.partition("=")[0], None)
+                given += [f"{name}={value}" for name, value in usual.items()]
+            present["base_settings"] = given
         return present
 
     def base_config(self) -> Config:

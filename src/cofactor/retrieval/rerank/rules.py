@@ -214,7 +214,8 @@ def _placed(pins: Mapping[int, Any] | Iterable[Any]) -> dict[int, Any]:
     return placed
 
 
-_QUOTED = re.compile(r"""'(?:[^']|'')*'|"(?:[^"]|"")*"|`[^`]*`|;""")
+# A quote within a word (O'Brien) begins nothing.
+_QUOTED = re.compile(r"""(?<!\w)'(?:[^']|'')*'|(?<!\w)"(?:[^"]|"")*"|`[^`]*`|;""")
 
 
 def _split_rules(text: str) -> list[str]:
@@ -234,7 +235,7 @@ _FORMS: dict[str, tuple[str, tuple[str, ...]]] = {
     "dpp": ("dpp=0.6 or dpp=0.6 by COLUMN", ("by",)),
     "calibrate": ("calibrate=0.5 by COLUMN", ("by",)),
     "cap": ("cap=2 by COLUMN", ("by",)),
-    "pin": ("pin=ID or pin=ID at 3", ("at",)),
+    "pin": ("pin=ID or pin=ID at 3, an odd ID as `ID`", ("at",)),
     "boost": ("boost=0.3 if CONDITION", ("if",)),
     "bury": ("bury=0.3 if CONDITION", ("if",)),
     "fresh": ("fresh=0.2, fresh=0.2 by COLUMN half-life 90d", ("by", "half-life")),
@@ -253,6 +254,7 @@ def _read(rule: str, found: dict[str, Any]) -> None:
     if not equals or not value or (name in ("cap", "boost", "bury", "at_least") and not words):
         raise _unreadable(rule, name)
     if name == "pin":
+        value = _unquoted(value)
         place = _number(words.get("at", str(1 + len(found["pins"]))), rule, name)
         if place in found["pins"]:
             raise ArgumentError(f"rerank: two items are pinned to place {place:g}.")
@@ -287,6 +289,12 @@ def _words(rest: str, allowed: tuple[str, ...]) -> tuple[str, dict[str, str]]:
     if not marks:
         return rest.strip(), {}
     ends = [*(mark.start() for mark in marks[1:]), len(rest)]
+    named = [mark[1].casefold() for mark in marks]
+    twice = next((one for n, one in enumerate(named) if one in named[:n]), None)
+    if twice is not None:
+        raise ArgumentError(
+            f"rerank: {twice!r} stands twice in {rest!r}; put a name that holds it in backticks."
+        )
     words = {
         mark[1].casefold(): _unquoted(rest[mark.end() : end].strip())
         for mark, end in zip(marks, ends, strict=True)
@@ -295,7 +303,11 @@ def _words(rest: str, allowed: tuple[str, ...]) -> tuple[str, dict[str, str]]:
 
 
 def _unquoted(text: str) -> str:
-    return text[1:-1] if re.fullmatch("`[^`]*`", text) else text
+    return text[1:-1].replace("``", "`") if re.fullmatch("`(?:[^`]|``)*`", text) else text
+
+
+def _quoted(text: str) -> str:
+    return f"`{text.replace('`', '``')}`"
 
 
 def _number(text: str, rule: str, name: str) -> float:
@@ -318,7 +330,8 @@ def _written(rules: Rerank) -> Iterable[str]:
         yield f"cap={most} by {_column(column)}"
     assert isinstance(rules.pins, Mapping)
     for place, item in rules.pins.items():
-        yield f"pin={item} at {place}"
+        odd = re.search(r"[;`'\"]|^\s|\s$|\sat\s", str(item), re.IGNORECASE)
+        yield f"pin={_quoted(str(item)) if odd else item} at {place}"
     for condition, amount in rules.boosts.items():
         yield f"{'boost' if amount > 0 else 'bury'}={_exact(abs(amount))} if {condition}"
     if isinstance(rules.fresh, Freshness):
@@ -333,7 +346,8 @@ def _written(rules: Rerank) -> Iterable[str]:
 
 
 def _column(name: str | None) -> str:
-    return f"`{name}`" if name is not None and not re.fullmatch(r"[^\W\d]\w*", name) else f"{name}"
+    plain = name is None or re.fullmatch(r"[^\W\d]\w*", name)
+    return f"{name}" if plain else _quoted(f"{name}")
 
 
 def _exact(number: float) -> str:

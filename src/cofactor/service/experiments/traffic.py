@@ -318,5 +318,5 @@ class Traffic:
             ms=round(ms, 3),
             shown=shown,
             # When it goes out, not when it is written: what follows from it comes later.
-            time=int(self._store.settings.now()),
+            time=self._store.settings.moment(),
         )

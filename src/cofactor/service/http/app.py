@@ -26,7 +26,7 @@ from cofactor.service.experiments.upkeep import Pruning
 from cofactor.service.http.context import Context
 from cofactor.service.http.dispatch import Dispatch
 from cofactor.service.http.fast.protocol import FastPath
-from cofactor.service.http.guard import Guard, cors
+from cofactor.service.http.guard import Guard, cors, from_origin
 from cofactor.service.http.keys import Keys
 from cofactor.service.http.openapi import document_bytes
 from cofactor.service.http.route import PATH_IDS
@@ -181,6 +181,12 @@ class _Outer:
         if scope["type"] == "http" and set(names) >= _FRAMINGS:
             await self._twice_framed(send)
             return
+        if scope["type"] == "http":
+            try:
+                scope = from_origin(scope)
+            except RequestError as error:
+                await error.answer(send)
+                return
         twice = next((name for name in _ONCE if names.count(name) > 1), None)
         if twice is not None:
             # A proxy that goes by the other one has let somebody else in.

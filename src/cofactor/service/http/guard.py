@@ -4,7 +4,9 @@ room?
 
 from __future__ import annotations
 
+import re
 from typing import Any
+from urllib.parse import unquote
 
 from cofactor.service.errors import RequestError, overloaded
 from cofactor.service.settings import LOOPBACK, Settings
@@ -79,6 +81,39 @@ class Guard:
                 f"pages of {page!r} must not call this; start it with --allow-origin to let them.",
             )
         return None
+
+
+_ABSOLUTE = re.compile(rb"https?://([^/?#]*)(.*)", re.IGNORECASE | re.DOTALL)
+
+
+def from_origin(scope: Scope) -> Scope:
+    """Return a request whose target is a path: of a whole address (``GET http://shop/v1/items``),
+    which every server has to take (RFC 9112, section 3.2.2), the host counts instead of the
+    header's.
+
+    Raises
+    ------
+    RequestError
+        400 for a target of another form, or an address with a user's name or without a host.
+    """
+    raw = scope.get("raw_path") or scope["path"].encode()
+    if raw.startswith(b"/") or (raw == b"*" and scope["method"] == "OPTIONS"):
+        return scope
+    found = _ABSOLUTE.fullmatch(raw)
+    if found is None or not found[1] or b"@" in found[1]:
+        raise RequestError(
+            400,
+            "malformed",
+            "the target of a request is a path such as /v1/items, or http:// with a host and one.",
+        )
+    headers = [(name, value) for name, value in scope["headers"] if name != b"host"]
+    path = found[2] or b"/"
+    return {
+        **scope,
+        "path": unquote(path.decode("latin-1")),
+        "raw_path": path,
+        "headers": [(b"host", found[1]), *headers],
+    }
 
 
 def cors(origin: str | None, preflight: bool = False) -> list[tuple[bytes, bytes]]:

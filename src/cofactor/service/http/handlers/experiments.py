@@ -36,7 +36,7 @@ def _show(context: Context, name: str | None) -> ExperimentsOut:
         raise not_found(str(error), "name") from None
     kept = context.results.get(one.name)
     if kept is None or time.monotonic() > kept[0]:
-        now = int(context.store.settings.now())
+        now = context.store.settings.moment()
         kept = (time.monotonic() + _KEPT, results(one, context.store, now))
         context.results[one.name] = kept
     return ExperimentsOut(experiments=[_fields(one) for one in known], results=kept[1])
