@@ -116,13 +116,19 @@ def clean(words: pa.Array) -> Cleaned:
         plain = pc.replace_substring_regex(plain, f"[{_INVISIBLE}]", "")
         plain = pc.replace_substring_regex(plain, r"\s+", " ")
     notes += _doubts(distinct, pc.utf8_lower(plain))
-    lost = distinct.filter(pc.match_substring(distinct, "\ufffd"))
-    if len(lost):
-        notes.append(
-            f"ids such as {lost[0].as_py()!r} have lost characters (\ufffd), so that different ones"
-            " may have become one; export them again as UTF-8"
-        )
+    notes += _lost_characters(distinct)
     return Cleaned(found, nested, tuple(notes))
+
+
+def _lost_characters(words: pa.Array) -> list[str]:
+    """A note on ids that stand for several, since what isn't ASCII became the same sign."""
+    lost = words.filter(pc.match_substring(words, "\ufffd"))
+    if not len(lost):
+        return []
+    return [
+        f"ids such as {lost[0].as_py()!r} have lost characters (\ufffd), so that different ones may"
+        " have become one; export them again as UTF-8"
+    ]
 
 
 def _doubts(words: pa.Array, plain: pa.Array) -> list[str]:
