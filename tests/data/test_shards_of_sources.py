@@ -4,6 +4,7 @@ contradicts what came before, is one sentence.
 
 from __future__ import annotations
 
+import datetime
 import gzip
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -112,6 +113,17 @@ def late_latin(place: Path) -> Any:
     return place / "a.csv"
 
 
+def days_and_clocks(place: Path) -> Any:
+    """A date and a time of day in two columns, in a text of several chunks and in Parquet."""
+    table = events(1).drop_columns("timestamp")
+    hours = [datetime.time(n % 24, 5) for n in range(100)]
+    table = table.append_column("date", [[datetime.date(2021, 3, 5)] * 100])
+    table = table.append_column("time", [hours])
+    (place / "a.csv").write_text(text(table))
+    pq.write_table(table, place / "b.parquet")
+    return [place / "a.csv", place / "b.parquet"]
+
+
 def units(unit: int) -> Callable[[Path], Any]:
     def made(place: Path) -> Any:
         (place / "a.csv").write_text(text(events(1, unit=unit)))
@@ -135,6 +147,7 @@ CASES: dict[str, tuple[Callable[[Path], Any], dict[str, Any]]] = {
     "dates": (dates, {"time": "when", "time_format": "%d/%m/%Y %H:%M"}),
     "commas": (commas, {"decimal": ","}),
     "late latin": (late_latin, {}),
+    "days and clocks": (days_and_clocks, {}),
     "swapped": (several, {"user": "item_id", "item": "user_id", "time": False}),
     **{f"unit {unit}": (units(unit), {}) for unit in (10**3, 10**6, 10**9)},
 }
@@ -227,3 +240,10 @@ def test_options_are_checked_wherever_they_are_given(option: dict[str, str]) -> 
         Options(**option)
     with pytest.raises(CofactorError, match="must be one of"):
         cofactor.read([("a", "b")], **option)
+
+
+def test_parts_of_which_some_have_no_header_are_refused(tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text("item,user\n" + "a,u1\nb,u2\n")
+    (tmp_path / "b.csv").write_text("c,3\nd,4\n")
+    with pytest.raises(DataError, match="some parts have a header and others none"):
+        sharded.shard([tmp_path / "a.csv", tmp_path / "b.csv"], tmp_path / "out", memory=256 << 20)

@@ -149,4 +149,28 @@ PARTS = (
         files={"a.csv": "Date,Name,Year,Rating\n2021-03-05,Heat,1995,4.5\n"},
         error="Rating': give it as user=NAME",
     ),
+    *(
+        Case(
+            name=f"parts behind the first one's header: {what}",
+            origin="split -l",
+            files={
+                "d/xaa.csv": "item,user,rating\na,u1,3\nb,u2,4\n",
+                "d/xab.csv": "c,u3,5\nd,u4,1\n",
+            },
+            source=source,
+            rows=[("u1", "a", 3.0), ("u2", "b", 4.0), ("u3", "c", 5.0), ("u4", "d", 1.0)],
+            notes=("xab.csv is read by the header of xaa.csv",),
+        )
+        for what, source in (("a folder", "d"), ("a pattern", "d/x*.csv"))
+    ),
+    Case(
+        name="parts without a header that have other columns",
+        origin="a folder of downloads",
+        files={
+            "xaa.csv": "item,user,rating\na,u1,3\nb,u2,4\n",
+            "xab.csv": "c,u3,5,1600000000\nd,u4,1,1600000001\n",
+        },
+        source="x*.csv",
+        error="it has no header, as xaa.csv has, and 4 columns, not 3",
+    ),
 )

@@ -149,4 +149,81 @@ SERVICES = (
             ("keys of YAML", "u1:\n  a: 3\n  b: 4\nu2:\n  a: 1\n", "this is YAML"),
         )
     ),
+    Case(
+        name="records in the values of messages",
+        origin="Kafka",
+        files={
+            "a.jsonl": '{"topic":"x","value":{"user_id":"u1","item_id":"a","rating":3}}\n'
+            '{"topic":"x","value":{"user_id":"u2","item_id":"b","rating":4}}\n'
+        },
+        rows=_AB,
+    ),
+    Case(
+        name="rows before and after a change",
+        origin="Debezium",
+        files={
+            "a.jsonl": '{"before":null,"after":{"user_id":"u1","item_id":"a","rating":3}}\n'
+            '{"before":{"user_id":"u2","item_id":"b","rating":1},'
+            '"after":{"user_id":"u2","item_id":"b","rating":4}}\n'
+        },
+        rows=_AB,
+    ),
+    Case(
+        name="an object without fields",
+        origin="an API that had nothing to say",
+        files={"a.json": "{}"},
+        error="no columns",
+    ),
+    _text("edges of a graph", "Gephi", "source,target\nu1,a\nu2,b\n", error="named like"),
+    _text(
+        "two words that ask who and what",
+        "a form",
+        "who,what\nu1,a\nu2,b\n",
+        error="give it as user=NAME",
+    ),
+    _text(
+        "a word above dates, and one row",
+        "Jira",
+        "Issue key,Reporter,Created\nP-1,ann,2021-03-05\n",
+        error="named like",
+    ),
+    _text(
+        "a missing value in the first row, without a header",
+        "PostgreSQL's COPY",
+        "u1\ta\t\\N\nu2\tb\t4\nu3\tc\t5\n",
+        error="1 row has a value in .* that is missing",
+    ),
+    _text(
+        "lists within fields between Hive's signs",
+        "Hive",
+        "u1\x01a\x02b\nu2\x01c\n",
+        [("u1", "a"), ("u1", "b"), ("u2", "c")],
+    ),
+    _text(
+        "fields of field-aware machines", "libffm", "1 0:5:1 1:7:1\n0 0:6:1 1:8:1\n", error="libsvm"
+    ),
+    *(
+        _text(
+            f"a frame as {program} prints it",
+            "a notebook, copied",
+            f"  user item  rating\n{first}   u1    a       3\n{first + 1}   u2    b       4\n",
+            _AB,
+        )
+        for program, first in (("pandas", 0), ("R", 1))
+    ),
+    _text(
+        "numbers with eighteen digits",
+        "numpy.savetxt",
+        "1.000000000000000000e+00 1.000000000000000000e+01 3.000000000000000000e+00\n"
+        "2.000000000000000000e+00 2.000000000000000000e+01 4.000000000000000000e+00\n",
+        [(1, 10, 3.0), (2, 20, 4.0)],
+        notes=("read as whole numbers",),
+    ),
+    _text(
+        "ids that have lost characters",
+        "an export through ASCII",
+        "user,item\nM\ufffdller,a\nu2,b\n",
+        [("M\ufffdller", "a"), ("u2", "b")],
+        notes=("have lost characters",),
+    ),
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 import gzip
 import sqlite3
 from collections.abc import Mapping, Sequence
@@ -101,3 +102,18 @@ def test_an_empty_delimiter_is_refused(tmp_path: Path) -> None:
     (tmp_path / "a.csv").write_text("user,item\nu1,a\n")
     with pytest.raises(ArgumentError, match="delimiter"):
         cofactor.read(tmp_path / "a.csv", delimiter="")
+
+
+def test_a_day_beside_a_time_of_day_is_one_time_in_workbooks_and_databases(tmp_path: Path) -> None:
+    day, clock = datetime.date(2021, 3, 5), datetime.time(10, 11, 12)
+    head, row = ("user", "item", "date", "time"), ("u1", "a")
+    book = _workbook(tmp_path / "a.xlsx", {"data": [head, (*row, day, clock)]})
+    base = tmp_path / "a.db"
+    with closing(sqlite3.connect(base)) as made:
+        made.execute("CREATE TABLE ratings (user, item, date, time)")
+        made.execute("INSERT INTO ratings VALUES (?, ?, ?, ?)", (*row, str(day), str(clock)))
+        made.commit()
+    for source in (book, f"sqlite:///{base}"):
+        events = cofactor.read(source)
+        assert rows_of(events) == [("u1", "a", None, 1_614_939_072)], source
+        assert "clock = time" in "\n".join(events.notes)

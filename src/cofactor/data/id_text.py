@@ -39,6 +39,8 @@ _WRAPPED = ("$oid", "$numberLong", "$numberInt", "$uuid")
 _FLOAT = r"^-?(?:0|[1-9][0-9]{0,18})\.0+$"
 # How the note ends that says so.
 FOLDED = "are read as whole numbers"
+# How numpy.savetxt writes any number.
+_EXPONENT = r"^-?[0-9]\.[0-9]{18}e[+-][0-9]{2}$"
 FRACTION = r"^-?[0-9]+\.[0-9]*[1-9][0-9]*$"
 # Also numbers beyond 2^53 that were floats, which no longer tell neighbours apart.
 _SPREADSHEET = r"^[1-9](?:[.,][0-9]+)?E\+[0-9]{2}$|^-?[1-9][0-9]{15,18}\.0+$"
@@ -114,7 +116,19 @@ def clean(words: pa.Array) -> Cleaned:
         plain = pc.replace_substring_regex(plain, f"[{_INVISIBLE}]", "")
         plain = pc.replace_substring_regex(plain, r"\s+", " ")
     notes += _doubts(distinct, pc.utf8_lower(plain))
+    notes += _lost_characters(distinct)
     return Cleaned(found, nested, tuple(notes))
+
+
+def _lost_characters(words: pa.Array) -> list[str]:
+    """A note on ids that stand for several, since what isn't ASCII became the same sign."""
+    lost = words.filter(pc.match_substring(words, "\ufffd"))
+    if not len(lost):
+        return []
+    return [
+        f"ids such as {lost[0].as_py()!r} have lost characters (\ufffd), so that different ones may"
+        " have become one; export them again as UTF-8"
+    ]
 
 
 def _doubts(words: pa.Array, plain: pa.Array) -> list[str]:
@@ -259,6 +273,12 @@ def _folded(words: pa.Array, notes: list[str]) -> pa.Array:
     """Whole numbers written as floats as integers, unless the column has fractions too (versions,
     sections), where ``1.0`` and ``1`` are two ids.
     """
+    some = (words[:20], words)  # mostly the first already aren't
+    if len(words) and all(pc.all(pc.match_substring_regex(w, _EXPONENT)).as_py() for w in some):
+        numbers = words.cast(pa.float64())
+        if pc.all(pc.and_(pc.equal(numbers, pc.floor(numbers)), pc.less(numbers, 2.0**53))).as_py():
+            notes.append(f"ids such as {words.drop_null()[0].as_py()!r} {FOLDED}")
+            return numbers.cast(pa.int64()).cast(pa.string())
     floats = pc.match_substring_regex(words, _FLOAT).fill_null(False)
     count = pc.sum(floats).as_py() or 0
     lossy = words.filter(pc.match_substring_regex(words, _SPREADSHEET).fill_null(False))

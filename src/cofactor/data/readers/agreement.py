@@ -11,6 +11,7 @@ import pyarrow.compute as pc
 from cofactor.base.errors import DataError
 from cofactor.data.events import Events
 from cofactor.data.id_text import FOLDED, FRACTION
+from cofactor.data.readers.columns import BY_POSITION
 from cofactor.data.readers.values import COMMAS
 
 
@@ -22,7 +23,7 @@ class Agreement:
 
     Parameters
     ----------
-    plain_values, commas, folded, fractions
+    plain_values, commas, folded, fractions, headed
         `facts` of the parts before the first one that is added.
     """
 
@@ -32,15 +33,17 @@ class Agreement:
         commas: bool = False,
         folded: Iterable[str] = (),
         fractions: Mapping[str, str] | None = None,
+        headed: Iterable[bool] = (),
     ) -> None:
         self.plain_values = plain_values
         self.commas = commas
         self.folded = set(folded)
         self.fractions = dict(fractions or {})
+        self.headed = set(headed)
 
     def facts(self) -> dict[str, Any]:
         """Return what is known of the parts so far, as JSON."""
-        return {**vars(self), "folded": sorted(self.folded)}
+        return {**vars(self), "folded": sorted(self.folded), "headed": sorted(self.headed)}
 
     def add(self, part: Events, *, decimal: str | None = None) -> None:
         """Compare a part with those before it.
@@ -67,6 +70,14 @@ class Agreement:
                     " be a thousand; say which it is with decimal=',' or decimal='.'.",
                     source=part.source,
                 )
+        said = [note for note in part.notes if note.startswith(("columns: ", BY_POSITION))]
+        self.headed |= {not note.startswith(BY_POSITION) for note in said}
+        if len(self.headed) > 1:
+            raise DataError(
+                "some parts have a header and others none, so that their columns may stand in"
+                " another order; give all of them a header.",
+                source=part.source,
+            )
         for side, column in (("users", part.users), ("items", part.items)):
             self._add_ids(part, side, column)
 

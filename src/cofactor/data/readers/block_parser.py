@@ -52,12 +52,16 @@ def parsed(
     """
     block, delimiter = _one_character(block, dialect.delimiter)
     has_quotes = bool(dialect.quoted) and dialect.quoted.encode() in block
+    # Arrow's reader of streams wakes fewer threads, but settles types by its first block.
+    given = columns is not None and set(columns) <= types.keys()
+    small = len(block) <= SMALL and given
+    reader = _streamed if small else pacsv.read_csv
     try:
-        return pacsv.read_csv(
+        return reader(
             pa.BufferReader(block),
             read_options=pacsv.ReadOptions(
                 column_names=list(dialect.names),
-                block_size=1 << 22,
+                block_size=len(block) + 1 if small else 1 << 22,
                 use_threads=len(block) > SMALL,
             ),
             parse_options=pacsv.ParseOptions(
@@ -76,6 +80,11 @@ def parsed(
         )
     except pa.ArrowInvalid as error:
         raise _typed_error(str(error), dialect, source) from None
+
+
+def _streamed(source: pa.BufferReader, **how: Any) -> pa.Table:
+    with pacsv.open_csv(source, **how) as reader:
+        return reader.read_all()
 
 
 def _typed_error(text: str, dialect: Dialect, source: str) -> DataError:

@@ -21,6 +21,8 @@ from cofactor.data.readers.positions import Columns, by_position, is_wide
 from cofactor.data.readers.rejects import Rejects
 from cofactor.data.readers.usual_names import EVENT, ROLES, USUAL
 
+# How notes begin on columns that have no names.
+BY_POSITION = "no header; columns by position:"
 # Columns from which on a table without an item's may have one for each item.
 _WIDE = 4
 
@@ -85,7 +87,7 @@ class Options:
 # What logs keep the fields of any event in.
 _CONTAINER = re.compile(
     r"^(?:(?:event_?|user_?)?propert(?:ies|y)|attributes|params|payload|data|body|fields|record"
-    r"|context|details|node|(?-i:Item)(?=\.\w+\.[SN]$))\.",
+    r"|context|details?|node|value|after|message|document|_?source|(?-i:Item)(?=\.\w+\.[SN]$))\.",
     re.IGNORECASE,
 )
 
@@ -157,6 +159,8 @@ def find_roles(
     UnknownNameError, ArgumentError
         If a column that was given doesn't exist.
     """
+    if not names:
+        raise DataError("there are no columns in it.", source=source)
     given = {role: getattr(options, role) for role in ROLES}
     beside = [name for name in partition if name not in names]
     names = [*names, *beside]
@@ -258,7 +262,7 @@ def _event(names: Sequence[str], taken: set[str]) -> str | None:
 def roles_note(roles: Mapping[str, str], names: Sequence[str] = (), *, headed: bool = True) -> str:
     """Return the sentence that says which columns were taken, and which were not."""
     taken = ", ".join(f"{role} = {name}" for role, name in roles.items())
-    said = f"columns: {taken}" if headed else f"no header; columns by position: {taken}"
+    said = f"columns: {taken}" if headed else f"{BY_POSITION} {taken}"
     rest = [name for name in names if name not in roles.values() and name.strip()]
     if not rest:
         return said

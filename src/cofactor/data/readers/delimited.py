@@ -8,6 +8,7 @@ in memory is 4 bytes an id."""
 from __future__ import annotations
 
 import codecs
+import re
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -15,6 +16,7 @@ from dataclasses import replace
 import pyarrow as pa
 
 from cofactor.base.errors import DataError
+from cofactor.data.id_text import MISSING_WORDS
 from cofactor.data.readers.block_columns import BlockColumns
 from cofactor.data.readers.block_parser import WORDS, Unconvertible, parsed
 from cofactor.data.readers.clock_columns import with_clock
@@ -52,18 +54,21 @@ def read_delimited(entry: SourceFile, options: Options, dialect: Dialect | None 
     """
     dialect = dialect_of(entry, options) if dialect is None else dialect
     roles = roles_of(entry, dialect, options)
+    of_hive = dialect.delimiter == "\x01"
     try:
-        return explode_lists(_read(entry, options, dialect, roles))
+        return explode_lists(_read(entry, options, dialect, roles), of_hive=of_hive)
     except NotUtf8 as stop:
         if options.encoding is not None:
             raise DataError(
                 f"the file isn't {options.encoding}: {stop}.", source=entry.shown
             ) from None
-        raw = explode_lists(_read_latin(entry, options, dialect, roles))
+        raw = explode_lists(_read_latin(entry, options, dialect, roles), of_hive=of_hive)
         raw.notes.append(NOT_UTF8)
         return raw
 
 
+_NUMBER = re.compile(r"^\s*[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?\s*$")
+_WHOLE = re.compile(r"^\s*-?\d+\s*$")
 NOT_UTF8 = "not UTF-8, so read as Latin-1; give encoding= if it is another"
 
 
@@ -138,9 +143,8 @@ def read_text_table(
 
 def _read(entry: SourceFile, options: Options, dialect: Dialect, roles: Mapping[str, str]) -> Raw:
     # Whether 2.500 are thousands, only the texts of the whole column tell.
-    as_numbers = options.decimal is None and not are_pointed(
-        dialect.sample.get(roles.get("value", ""), ())
-    )
+    cells = dialect.sample.get(roles.get("value", ""), ())
+    as_numbers = options.decimal is None and not are_pointed(cells) and _all_fit(_NUMBER, cells)
     plain = as_numbers and options.time_format is None and set(roles.values()) <= set(dialect.names)
     plain = plain and not roles.keys() & {"event", "clock"}
     if plain and entry.packed_bytes >= LARGE:
@@ -154,6 +158,11 @@ def _read(entry: SourceFile, options: Options, dialect: Dialect, roles: Mapping[
         return _read_as(entry, options, dialect, roles, as_numbers=False)
 
 
+def _all_fit(form: re.Pattern[str], cells: Sequence[str]) -> bool:
+    """Whether the first cells are plain numbers: others needn't be tried as such."""
+    return all(form.match(cell) or cell.strip() in MISSING_WORDS for cell in cells)
+
+
 def _read_as(
     entry: SourceFile,
     options: Options,
@@ -164,7 +173,8 @@ def _read_as(
 ) -> Raw:
     kept = BlockColumns(dialect, roles, partition_of(entry), time_format=options.time_format)
     first = {"value": pa.float32() if as_numbers else WORDS, "time": pa.int64()}
-    if options.time_format is not None:
+    times = dialect.sample.get(roles.get("time", ""), ())
+    if options.time_format is not None or not _all_fit(_WHOLE, times):
         first["time"] = pa.string()
     types: dict[str, pa.DataType] = {name: first.get(role, WORDS) for role, name in roles.items()}
     with options.progress.task(f"reading {entry.name}", None) as task:

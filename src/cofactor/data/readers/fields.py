@@ -82,9 +82,13 @@ def delimiter_of(lines: Sequence[str]) -> str:
 
 
 def _aligned(lines: Sequence[str]) -> bool:
-    """Whether columns are aligned by runs of spaces: every line has as many words."""
+    """Whether columns are aligned by runs of spaces: every line has as many words, the header
+    perhaps one less (frames as pandas and R print them have no name for their index).
+    """
     runs = sum("  " in line.strip() for line in lines)
-    return 2 * runs > len(lines) and len({len(line.split()) for line in lines}) == 1
+    first, *others = (len(line.split()) for line in lines)
+    widths = set(others) or {first}
+    return 2 * runs > len(lines) and len(widths) == 1 and widths <= {first, first + 1}
 
 
 def _n_fields(line: str, delimiter: str) -> int:

@@ -11,7 +11,8 @@ from cofactor.data.readers import jsonl, parquet, reviews
 from cofactor.data.readers.assemble import assemble
 from cofactor.data.readers.blocks import is_blocks, read_blocks
 from cofactor.data.readers.columns import Options, find_roles, folded
-from cofactor.data.readers.delimited import read_delimited
+from cofactor.data.readers.delimited import read_delimited, roles_of
+from cofactor.data.readers.folders import Header
 from cofactor.data.readers.json_text import is_json
 from cofactor.data.readers.lists import read_lists, refuse_baskets
 from cofactor.data.readers.partitions import partition_of
@@ -95,6 +96,25 @@ def columns_of(entry: SourceFile, options: Options) -> tuple[str, tuple[str, ...
         if known & set(USUAL["user"]):
             return "users", columns
         return "items" if known & {*USUAL["item"], "id"} else "other", columns
+
+
+def header_of(entry: SourceFile, options: Options) -> Header | None:
+    """Return what is known of a delimited file's header; None for other formats, and lists."""
+    if format_of(entry) != "delimited":
+        return None
+    dialect = dialect_of(entry, options)
+    if dialect.ragged:
+        return None
+    if dialect.cells is not None:
+        return Header(len(dialect.names), dialect.delimiter, None)
+    roles = roles_of(entry, dialect, options)
+    if not set(roles.values()) <= set(dialect.names) or "event" in roles:
+        return None
+    at = {role: dialect.names.index(name) for role, name in roles.items()}
+    places = {"header": False, "delimiter": dialect.delimiter, "value": False, "time": False, **at}
+    if "clock" in at:
+        places["clock"] = f"column {at['clock']}"
+    return Header(len(dialect.names), dialect.delimiter, places)
 
 
 def format_of(entry: SourceFile) -> str:

@@ -5,9 +5,10 @@ from __future__ import annotations
 import hashlib
 import re
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import pyarrow as pa
 
@@ -22,6 +23,22 @@ from cofactor.data.readers.raw import NoRowsError
 from cofactor.data.readers.source_files import Source, SourceFile
 
 
+class Header(NamedTuple):
+    """What is known of the header of a text.
+
+    Parameters
+    ----------
+    width, delimiter
+        The number of columns, and what stands between them.
+    places
+        Options under which files without a header are read as this one is; None if it has none.
+    """
+
+    width: int
+    delimiter: str
+    places: Mapping[str, Any] | None
+
+
 class FileReaders(NamedTuple):
     """The functions that read a folder's files.
 
@@ -34,11 +51,14 @@ class FileReaders(NamedTuple):
     kind
         Returns what a file is by its columns: ``"events"``, ``"items"``, ``"users"`` or
         ``"other"``; and their names.
+    header
+        Returns what is known of a text's header (`Header`), None for other formats.
     """
 
     events: Callable[[SourceFile, Options], Events]
     table: Callable[[SourceFile, str | None, str], pa.Table]
     kind: Callable[[SourceFile, Options], tuple[str, tuple[str, ...]]]
+    header: Callable[[SourceFile, Options], Header | None]
 
 
 _PAPERS = (
@@ -89,6 +109,7 @@ def read_parts(
         If one has no values or no times where the others have them.
     """
     entries, copies = without_copies(entries)
+    readers = _with_one_header(entries, options, readers)
     entries, parts, empty = _read_all(entries, options, readers)
     if options.decimal is None and some_have_commas(parts):
         # Where one file has 4,5, the 1.000 of another is a thousand.
@@ -106,6 +127,40 @@ def read_parts(
     whole = joined(parts, source)
     one = [f"{len(entries)} files read as one"] if len(entries) > 1 else []
     return replace(whole, notes=(*one, *copies, *empty, *whole.notes))
+
+
+def _with_one_header(
+    entries: Sequence[SourceFile], options: Options, readers: FileReaders
+) -> FileReaders:
+    """The functions, of which the first reads files that go on without a header (``split -l`` makes
+    such) by that of another one.
+    """
+    if options.header is not None or options.user is not None or options.item is not None:
+        return readers
+    found = {}
+    for entry in entries:
+        with suppress(CofactorError):
+            found[entry] = readers.header(entry, options)
+    headed = next(((e, h) for e, h in found.items() if h is not None and h.places), None)
+    bare = {e: h.width for e, h in found.items() if h is not None and h.places is None}
+    if headed is None or not bare:
+        return readers
+    (first, header), read_events = headed, readers.events
+
+    def events(entry: SourceFile, options: Options) -> Events:
+        if entry not in bare:
+            return read_events(entry, options)
+        if bare[entry] != header.width:
+            raise DataError(
+                f"it has no header, as {first.name} has, and {bare[entry]} columns, not"
+                f" {header.width}; read it alone, or take it out.",
+                source=entry.shown,
+            )
+        part = read_events(entry, replace(options, **(header.places or {})))
+        said = f"{entry.name} is read by the header of {first.name}"
+        return replace(part, notes=(*part.notes[1:], said))
+
+    return readers._replace(events=events)
 
 
 def _read_all(
@@ -201,7 +256,7 @@ def _of_entries(
         entries = [entry for entry in entries if entry not in empty]
         events = _of_entries(entries, options, readers, source)
         return events.noted(_left_out(empty))
-    if _is_one_table(found):
+    if _is_one_table(found) or _goes_on(entries, options, readers):
         return read_parts(entries, options, readers, source)
     tables, items, users = (
         [entry for entry, (kind, _) in zip(entries, found, strict=True) if kind == which]
@@ -251,6 +306,17 @@ def _left_out(empty: Sequence[SourceFile]) -> str:
 
 def _is_one_table(found: Sequence[tuple[str, tuple[str, ...]]]) -> bool:
     return {kind for kind, _ in found} == {"events"} and len({names for _, names in found}) == 1
+
+
+def _goes_on(entries: Sequence[SourceFile], options: Options, readers: FileReaders) -> bool:
+    """Whether files are texts of one making, of which only some have a header."""
+    heads = []
+    for entry in entries:
+        with suppress(CofactorError):
+            heads.append(readers.header(entry, options))
+    made = {(head.width, head.delimiter) for head in heads if head is not None}
+    some = {bool(head.places) for head in heads if head is not None}
+    return len(made) == 1 and len(some) == 2 and None not in heads and len(heads) == len(entries)
 
 
 def _training_first(entry: SourceFile) -> int:

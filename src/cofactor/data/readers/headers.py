@@ -6,13 +6,21 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
 
+from cofactor.data.id_text import MISSING_WORDS
 from cofactor.data.readers.columns import Options, folded, refuse_repeated
 from cofactor.data.readers.name_words import mentions, role_of, words
+from cofactor.data.readers.positions import dated
 from cofactor.data.readers.usual_names import DESCRIBING, USUAL
 
 _KNOWN = frozenset(DESCRIBING).union(*USUAL.values())
 # Hardly an id is one of these.
 _SURELY = {"user", *(name for name in USUAL["user"] if re.fullmatch(r"\w{3,}id", name))}
+_NOTHING = frozenset(MISSING_WORDS) - {""}
+# What graphs and lists call their two columns.
+_EDGES = (
+    *({"from", "to"}, {"source", "target"}, {"src", "dst"}, {"follower", "followee"}),
+    *({"who", "what"}, {"u", "v"}, {"u", "i"}, {"u", "i", "r"}),
+)
 # Of shops' older programs; the first that knows a header's names is taken.
 LEGACY = (
     *("cp1251", "shift_jis", "gb18030", "big5", "euc_kr", "cp1250", "cp1253", "cp1254", "koi8_r"),
@@ -89,6 +97,8 @@ def distinct_names(names: Sequence[str], source: str) -> list[str]:
 
 def is_header(first: Sequence[str], rest: Sequence[Sequence[str]]) -> bool:
     """Return whether the first line names the columns of the rest."""
+    if any(field.strip() in _NOTHING for field in first):
+        return False
     if any(_is_number(field) for field in first):
         # pandas calls a count without a name 0.
         return has_roles(first) and {field for field in first if _is_number(field)} == {"0"}
@@ -98,8 +108,10 @@ def is_header(first: Sequence[str], rest: Sequence[Sequence[str]]) -> bool:
         numbers_below
         or _known(first) > 1
         or any(folded(name) in _SURELY for name in first)
+        or {name.strip().casefold() for name in first} in _EDGES
         or _say_roles(first)
         or _above_digits(first, rest)
+        or _above_dates(first, rest)
     )
 
 
@@ -125,6 +137,15 @@ def _above_digits(first: Sequence[str], rest: Sequence[Sequence[str]]) -> bool:
     below = [row for row in rest if len(row) == len(first)]
     return len(below) == len(rest) and any(
         all(_DIGIT.search(row[n]) for row in below) for n in range(len(first))
+    )
+
+
+def _above_dates(first: Sequence[str], rest: Sequence[Sequence[str]]) -> bool:
+    """Whether a word stands above a column of dates."""
+    below = [row for row in rest if len(row) == len(first)]
+    return len(below) == len(rest) > 0 and any(
+        name.strip() and not _DIGIT.search(name) and dated([row[n] for row in below])
+        for n, name in enumerate(first)
     )
 
 

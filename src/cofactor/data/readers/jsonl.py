@@ -110,7 +110,9 @@ def _roles(
     if not has_ids(filled) or given & {path for path in paths if path not in names}:
         names, filled = paths, filled_names(fields, paths)
     roles = find_roles(filled if has_ids(filled) else names, options, entry.shown)
-    late = _late_names(entry, roles, options)
+    # What holds the ids is no value.
+    holders = {name.partition(".")[0] for name in roles.values() if "." in name}
+    late = [name for name in _late_names(entry, roles, options) if name not in holders]
     if late:
         names += [name for name in late if name not in names]
         roles = find_roles(names, options, entry.shown)

@@ -28,6 +28,8 @@ _BRACKETS = r"^\s*\[.*\]\s*$"
 # In at least one of them: texts in quotes, numbers, or a comma and a blank; else it may be an id.
 _LIST = r"""^\s*\[(\s*["'].*["']\s*|[-\d., ]+|.*, .*)\]\s*$"""
 _ENTRY = re.compile(r"""\s*(?:'((?:[^'\\]|\\.)*)'|"((?:[^"\\]|\\.)*)"|([^,]*[^,\s]))\s*(?:,|$)""")
+# Between the parts of a list in Hive's files.
+_HIVE = "\x02"
 _SIGNS = (",", ";", "|")
 # Sets of Python and arrays of PostgreSQL; and mappings, which are no lists.
 _BRACES = r"^\s*\{.*\}\s*$"
@@ -37,11 +39,11 @@ _NUMBER = re.compile(r"^\s*-?\d+(\.\d+)?$")
 _NUMBERS = r"^\s*\S*\d\S*( \S*\d\S*)*\s*$"
 
 
-def explode_lists(raw: Raw) -> Raw:
+def explode_lists(raw: Raw, *, of_hive: bool = False) -> Raw:
     """Return raw columns with a row for each item where the cells of the items hold lists.
 
-    They are lists if all stand in square brackets (``['a', 'b']``), or if they hold commas,
-    semicolons or bars in a column of a plural name.
+    They are lists if all stand in square brackets (``['a', 'b']``), if they hold commas, semicolons
+    or bars in a column of a plural name, or Hive's sign in a file of its making (``of_hive``).
     """
     items = raw.items
     if pa.types.is_integer(items.type) or not len(items):
@@ -53,7 +55,7 @@ def explode_lists(raw: Raw) -> Raw:
     items = items.unify_dictionaries()
     words = items.chunk(0).dictionary
     name = folded(raw.columns.get("item", ""))
-    parts = _splitter(words, name)
+    parts = _splitter(words, name, of_hive=of_hive)
     numbered = name in _PLURAL and raw.values is None and raw.events is None
     if parts is None and not (numbered and _all_match(words, _BRACES)):
         return raw
@@ -118,12 +120,16 @@ def _pairs(parts: Sequence[str]) -> list[tuple[str, str]] | None:
     return [(item.strip(), text) for item, _, text in found]
 
 
-def _splitter(words: pa.Array, name: str) -> Callable[[str], Sequence[str]] | None:
+def _splitter(
+    words: pa.Array, name: str, *, of_hive: bool
+) -> Callable[[str], Sequence[str]] | None:
     """How the cells are split; None if they hold no lists."""
     held = words.filter(pc.not_equal(pc.utf8_trim_whitespace(words), ""))
     if _all_match(held, _BRACKETS):
         listed = pc.any(pc.match_substring_regex(held, _LIST)).as_py()
         return _of_brackets if listed else None
+    if of_hive and pc.any(pc.match_substring(held, _HIVE)).as_py():
+        return lambda cell: [part for part in cell.split(_HIVE) if part]
     if name not in _PLURAL:
         return None
     if _all_match(held, _BRACES):

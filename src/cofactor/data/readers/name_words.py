@@ -7,6 +7,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Iterable
+from functools import lru_cache
 
 _USER = """user users customer client kunde kunden benutzer nutzer utilisateur usuario cliente
     utente patron borrower member membership reader subscriber listener visitor buyer
@@ -59,12 +60,13 @@ _ROLES = {
 }
 
 
-def words(name: str) -> list[str]:
+@lru_cache(4096)
+def words(name: str) -> tuple[str, ...]:
     """Return a name's words in lower case without accents, without what is in brackets."""
     bare = re.sub(r"\(.*?\)|\[.*?\]", " ", name)
     bare = re.sub(r"#|№|\b[Nn][°º]", " no ", bare)
     bare = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", bare)
-    return re.findall(r"[^\W_]+", _COMPOUND.sub(r" \1\2", _plain(bare).replace("_", " ")))
+    return tuple(re.findall(r"[^\W_]+", _COMPOUND.sub(r" \1\2", _plain(bare).replace("_", " "))))
 
 
 def role_of(name: str) -> str | None:

@@ -20,7 +20,10 @@ _NOTHING = "__HIVE_DEFAULT_PARTITION__"
 def partition_of(entry: SourceFile) -> Partition:
     """Return the columns that the folders right above a file name, and their values."""
     found: dict[str, str | None] = {}
-    for folder in reversed(PurePath(entry.member or entry.path).parts[:-1]):
+    path = entry.member or str(entry.path)
+    if "=" not in path:
+        return found
+    for folder in reversed(PurePath(path).parts[:-1]):
         name, equals, value = folder.partition("=")
         if not (name and equals):
             break

@@ -6,6 +6,9 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from itertools import pairwise
 
+from cofactor.data.id_text import MISSING_WORDS
+
+_MISSING = frozenset(MISSING_WORDS)
 # Column -> its first cells.
 Columns = Mapping[str, Sequence[str]]
 _DEGREE = re.compile(r"^-?\d{1,3}\.\d+$")
@@ -29,6 +32,7 @@ _CLOCK = re.compile(r"^\d{1,2}:\d{2}(:\d{2}([.,]\d+)?)?( ?[AaPp]\.?[Mm]\.?)?$")
 _INTEGER = re.compile(r"^-?\d+$")
 _DATED = re.compile(
     r"^(\d{4}[-/.]\d{1,2}[-/.]\d{1,2}|\d{1,2}[-/.]\d{1,2}[-/.]\d{2,4}|\d{4}\d{2}\d{2}T\d)"
+    r"|^\d{1,2}/[A-Za-z]{3}/\d{2,4}"
     r"|^\w{3},? +\w+ +\d{1,2},? .*\d{4}|^[A-Za-z]{3,9} \d{1,2}(st|nd|rd|th)?, \d{4}"
     r"|^\d{1,2}(\.|er|st|nd|rd|th)? (de )?[^\W\d_]{3,12}\.?( de)? \d{4}"
 )
@@ -222,7 +226,7 @@ def dated(cells: Sequence[str]) -> bool:
 
 
 def _all(cells: Sequence[str], test: Callable[[str], object]) -> bool:
-    held = [cell.strip() for cell in cells if cell.strip()]
+    held = [cell.strip() for cell in cells if cell.strip() not in _MISSING]
     return bool(held) and all(test(cell) for cell in held)
 
 

@@ -21,7 +21,7 @@ from cofactor.data.readers import arrays, frames, rows, sql
 from cofactor.data.readers.assemble import assemble
 from cofactor.data.readers.catalogue_ids import with_catalogue
 from cofactor.data.readers.columns import Options
-from cofactor.data.readers.file_formats import FORMATS, columns_of, read_entry
+from cofactor.data.readers.file_formats import FORMATS, columns_of, header_of, read_entry
 from cofactor.data.readers.folders import (
     FileReaders,
     joined,
@@ -278,7 +278,7 @@ def _from_sources(sources: Any, options: Options, choices: Mapping[str, str | No
 
 
 def _file_readers(format: str | None) -> FileReaders:
-    return FileReaders(partial(read_entry, format=format), table_of_entry, columns_of)
+    return FileReaders(partial(read_entry, format=format), table_of_entry, columns_of, header_of)
 
 
 def _named(source: str | os.PathLike[str], options: Options) -> Events:

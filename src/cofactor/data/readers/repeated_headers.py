@@ -16,6 +16,8 @@ from cofactor.data.readers.raw import Raw
 from cofactor.data.readers.sniff import Dialect
 from cofactor.data.readers.usual_names import USUAL
 
+# Words up to which Arrow's functions take longer to call than Python's to compare.
+_FEW = 64
 _BETWEEN = r"[\s_.-]+"
 _TYPES = frozenset(
     (
@@ -122,6 +124,9 @@ def _among(column: pa.ChunkedArray, names: set[str]) -> np.ndarray:
 
 
 def _are(words: pa.Array, names: set[str]) -> np.ndarray:
+    if len(words) <= _FEW:
+        cells = (cell or "" for cell in words.to_pylist())
+        return np.array([_squeezed(cell.strip()) in names for cell in cells], bool)
     # Patterns are slow: only what ends as a name does is compared.
     words = pc.utf8_trim_whitespace(words)
     ends = {name[-1:] for name in names}

@@ -37,7 +37,7 @@ _LIST = re.compile(r"^[^\s,]+(,[^\s,]+)*$")
 _CLOCK = re.compile(r"^\d{1,2}:\d{2}$")
 # A field whose quotes don't end on the line.
 _OPEN = re.compile(r'(^|[,;\t|])"(?:[^"]|"")*$')
-_PAIR = re.compile(r"^(\d+|qid):-?\d+(\.\d+)?$")
+_PAIR = re.compile(r"^(\d+:)?(\d+|qid):-?\d+(\.\d+)?$")
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path, PurePosixPath
 from typing import IO
 
@@ -19,6 +20,8 @@ from cofactor.base.names import nearest
 from cofactor.data.readers.unpack import SUFFIXES, damage, packing, refuse_bomb, unpacked
 
 BLOCK = 1 << 25
+# Bytes that are kept of a file's beginning.
+_START = 1 << 12
 # Bytes up to which starting threads takes longer than they save.
 SMALL = 1 << 20
 # No line of a table is longer.
@@ -111,8 +114,18 @@ class SourceFile:
 
     def head(self, size: int = 1 << 18) -> bytes:
         """Return its first bytes, unpacked."""
+        start, whole = self._start
+        if whole or size <= len(start):
+            return start[:size]
         with self.open() as stream:
             return _read(stream, size)
+
+    @cached_property
+    def _start(self) -> tuple[bytes, bool]:
+        """The first bytes, which every detection looks at, and whether they are all."""
+        with self.open() as stream:
+            start = _read(stream, _START + 1)
+        return start[:_START], len(start) <= _START
 
     def read(self, limit: int | None = None) -> bytes:
         """Return all of its bytes, unpacked; more than ``limit`` are refused."""

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from functools import cache
 from typing import NamedTuple
 
 import numpy as np
@@ -62,6 +64,9 @@ _FORMS = (
         rf" ?{_OFFSET}?$"
     ),
 )
+
+
+_FEW = 64
 
 
 class ParsedTimes(NamedTuple):
@@ -242,11 +247,20 @@ def _read_form(texts: pa.Array, form: str, found: np.ndarray, todo: np.ndarray) 
     """Read the texts at ``todo`` that fit a form into ``found``; the positions of the others."""
     if not todo.size:
         return todo
-    fields = pc.extract_regex(texts.take(pa.array(todo)), form)
+    some = texts.take(pa.array(todo))
+    # Arrow compiles a form at each call, which takes longer than looking at few texts.
+    if todo.size <= _FEW and not any(map(_compiled(form).match, some.fill_null("").to_pylist())):
+        return todo
+    fields = pc.extract_regex(some, form)
     hit = np.asarray(fields.is_valid())
     if hit.any():
         found[todo[hit]] = _from_fields(fields.filter(pa.array(hit)))
     return todo[~hit]
+
+
+@cache
+def _compiled(form: str) -> re.Pattern[str]:
+    return re.compile(form, re.ASCII)
 
 
 def _scientific(texts: pa.Array, found: np.ndarray) -> np.ndarray:

@@ -136,8 +136,9 @@ def damage(source: str) -> Iterator[None]:
         IndexError,
         pa.ArrowInvalid,
     ) as error:
+        first = str(error).partition("\n")[0].rstrip(":")
         raise DataError(
-            f"the compressed data is damaged ({error}); fetch or copy it again.", source=source
+            f"the compressed data is damaged ({first}); fetch or copy it again.", source=source
         ) from None
     except (OSError, ValueError, OverflowError, UnicodeDecodeError) as error:
         if isinstance(error, DataError) or getattr(error, "filename", None) is not None:
