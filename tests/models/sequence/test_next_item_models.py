@@ -267,12 +267,6 @@ def test_every_preset_is_a_valid_configuration() -> None:
         assert registry.create("blend", **settings).parts, name
 
 
-def test_the_board_of_beauty_shows_the_transformer_that_its_blend_begins_with() -> None:
-    name = "amazon-beauty-5core"
-    parts = registry.create("blend", **blend_settings.PRESETS[name]).parts
-    assert parts[0].config == registry.get("transformer").Config(**PRESETS[name])
-
-
 def test_settings_that_contradict_are_refused() -> None:
     with pytest.raises(ArgumentError, match="factors must be a multiple of heads"):
         registry.create("transformer", factors=10, heads=4)
