@@ -929,7 +929,7 @@ class LatentFactor(_LatentFactor):
         cosine_contrastive: the weight of the negatives beside the positive.
     regularization : float | None >= 0, default None
         L2 on the vectors that a batch touches, per example; None: on ratings what their noise
-            needs, else a tenth of the data's relative noise.
+            needs, else a fiftieth of the data's relative noise.
     bias_regularization : float | None >= 0, default None
         L2 on the biases that a batch touches, per example; None: on ratings that of damped means,
             else .005.
