@@ -2259,7 +2259,7 @@ class Blend(_Blend):
     Parameters
     ----------
     models : tuple[str, ...], default ('transitions', 'sequence_linear')
-        The models by name, at least two; one may recur.
+        The models by name, at least two; one may recur, with a seed of its own.
     model_settings : tuple[str, ...], default ()
         Their settings: NAME.SETTING=VALUE, or N.SETTING=VALUE for the Nth, from 1.
     weights : tuple[float, ...] >= 0, default ()
@@ -2347,6 +2347,8 @@ class Transformer(_Transformer):
         Whether embeddings are multiplied by the square root of their length.
     init_scale : float > 0, default 0.02
         Standard deviation of the initial embeddings.
+    initial_embeddings : {random, spectral}, default 'random'
+        Where embeddings begin: at random, or close for items that occur near each other.
     heads : int >= 1 <= 64, default 2
         Attention heads; factors is a multiple of them.
     expansion : int >= 1 <= 16, default 2
@@ -2444,6 +2446,7 @@ class Transformer(_Transformer):
         reversal: float = 0.0,
         scale_embeddings: bool = True,
         init_scale: float = 0.02,
+        initial_embeddings: str = 'random',
         heads: int = 2,
         expansion: int = 2,
         gated: bool = False,
@@ -2509,6 +2512,8 @@ class GRU4Rec(_GRU4Rec):
         Whether embeddings are multiplied by the square root of their length.
     init_scale : float > 0, default 0.1
         Standard deviation of the initial embeddings.
+    initial_embeddings : {random, spectral}, default 'random'
+        Where embeddings begin: at random, or close for items that occur near each other.
     epochs : int | None >= 1 <= 1e+06, default None
         Passes over the data; None: as many as predict held-out training interactions best, of
             300,000 at most, else the model's usual number, mostly 20.
@@ -2594,6 +2599,7 @@ class GRU4Rec(_GRU4Rec):
         reversal: float = 0.0,
         scale_embeddings: bool = False,
         init_scale: float = 0.1,
+        initial_embeddings: str = 'random',
     ) -> None: ...
 
 class LSTMRating(_LSTMRating):
