@@ -929,7 +929,7 @@ class LatentFactor(_LatentFactor):
         cosine_contrastive: the weight of the negatives beside the positive.
     regularization : float | None >= 0, default None
         L2 on the vectors that a batch touches, per example; None: on ratings what their noise
-            needs, else a tenth of the data's relative noise.
+            needs, else a fiftieth of the data's relative noise.
     bias_regularization : float | None >= 0, default None
         L2 on the biases that a batch touches, per example; None: on ratings that of damped means,
             else .005.
@@ -1194,8 +1194,8 @@ class MLP(_MLP):
         The margin of hinge, adaptive_hinge, warp and cosine_contrastive.
     negative_weight : float >= 0, default 1.0
         cosine_contrastive: the weight of the negatives beside the positive.
-    regularization : float >= 0, default 0.01
-        L2 on the vectors that a batch touches, per example.
+    regularization : float | None >= 0, default None
+        L2 on the vectors that a batch touches, per example; None: .01 on ratings, else .001.
     bias_regularization : float >= 0, default 0.005
         L2 on the biases that a batch touches, per example.
     fold_in_steps : int >= 1 <= 10000, default 150
@@ -1251,7 +1251,7 @@ class MLP(_MLP):
         negative_power: float = 0.75,
         margin: float = 1.0,
         negative_weight: float = 1.0,
-        regularization: float = 0.01,
+        regularization: float | None = None,
         bias_regularization: float = 0.005,
         fold_in_steps: int = 150,
         popularity_prior: float = 1.0,
@@ -1319,8 +1319,8 @@ class DenseNet(_DenseNet):
         The margin of hinge, adaptive_hinge, warp and cosine_contrastive.
     negative_weight : float >= 0, default 1.0
         cosine_contrastive: the weight of the negatives beside the positive.
-    regularization : float >= 0, default 0.01
-        L2 on the vectors that a batch touches, per example.
+    regularization : float | None >= 0, default None
+        L2 on the vectors that a batch touches, per example; None: .01 on ratings, else .001.
     bias_regularization : float >= 0, default 0.005
         L2 on the biases that a batch touches, per example.
     fold_in_steps : int >= 1 <= 10000, default 150
@@ -1376,7 +1376,7 @@ class DenseNet(_DenseNet):
         negative_power: float = 0.75,
         margin: float = 1.0,
         negative_weight: float = 1.0,
-        regularization: float = 0.01,
+        regularization: float | None = None,
         bias_regularization: float = 0.005,
         fold_in_steps: int = 150,
         popularity_prior: float = 1.0,
@@ -1445,8 +1445,8 @@ class CollabFNet(_CollabFNet):
         The margin of hinge, adaptive_hinge, warp and cosine_contrastive.
     negative_weight : float >= 0, default 1.0
         cosine_contrastive: the weight of the negatives beside the positive.
-    regularization : float >= 0, default 0.01
-        L2 on the vectors that a batch touches, per example.
+    regularization : float | None >= 0, default None
+        L2 on the vectors that a batch touches, per example; None: .01 on ratings, else .001.
     bias_regularization : float >= 0, default 0.005
         L2 on the biases that a batch touches, per example.
     fold_in_steps : int >= 1 <= 10000, default 150
@@ -1502,7 +1502,7 @@ class CollabFNet(_CollabFNet):
         negative_power: float = 0.75,
         margin: float = 1.0,
         negative_weight: float = 1.0,
-        regularization: float = 0.01,
+        regularization: float | None = None,
         bias_regularization: float = 0.005,
         fold_in_steps: int = 150,
         popularity_prior: float = 1.0,

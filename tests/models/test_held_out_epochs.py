@@ -162,3 +162,17 @@ def test_few_interactions_make_small_batches():
     assert [config.batch_of(n) for n in (100, 3_200, 10**6)] == [64, 200, 4096]
     assert cofactor.SimpleX().config.batch_of(10**6) == 1024
     assert config.replace(batch_size=0).batch_of(100) == 0
+
+
+def test_an_mlp_for_rankings_grows_beside_the_prior():
+    rng = np.random.default_rng(0)
+    users = np.repeat(np.arange(120), 10)
+    items = np.concatenate([rng.permutation(30)[:10] + 30 * (u % 2) for u in range(120)])
+    data = Interactions.from_rows(users, items, users=120, items=60)
+    model = cofactor.MLP(loss="logistic", factors=8, hidden=(8,), epochs=30, dropout=0.0)
+    rated = alike(values=True)
+    found = [cofactor.MLP(loss=loss).config.on(rated) for loss in ("squared", "logistic")]
+    assert [config.regularization for config in found] == [0.01, 0.001]
+    scores = model.fit(data, run=ONE).score_rows(np.arange(2))
+    assert scores[0, :30].mean() > 1.5 * scores[0, 30:].mean()
+    assert scores[1, 30:].mean() > 1.5 * scores[1, :30].mean()

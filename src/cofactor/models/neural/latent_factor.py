@@ -25,7 +25,8 @@ if TYPE_CHECKING:
     from cofactor.data.split import Part
 
 
-_NOISE_SHARE = 0.1  # of rankings' L2, as in BPR
+# Of rankings' L2. A tenth, as in BPR, holds the vectors at 0 where they grow beside a prior.
+_NOISE_SHARE = 0.02
 
 
 class LatentFactorConfig(FactorConfig):
@@ -36,7 +37,7 @@ class LatentFactorConfig(FactorConfig):
         low=0.0,
         doc=(
             "L2 on the vectors that a batch touches, per example; None: on ratings what their"
-            " noise needs, else a tenth of the data's relative noise."
+            " noise needs, else a fiftieth of the data's relative noise."
         ),
     )
     bias_regularization: float | None = setting(  # type: ignore[assignment]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Self
+
 import numpy as np
 import torch
 from torch import Tensor, nn
@@ -108,8 +110,10 @@ class MLPConfig(ModuleConfig):
     init_scale: float = setting(
         0.1, above=0.0, high=10.0, doc="Standard deviation of the initial embeddings."
     )
-    regularization: float = setting(
-        0.01, low=0.0, doc="L2 on the vectors that a batch touches, per example."
+    regularization: float | None = setting(  # type: ignore[assignment]
+        None,
+        low=0.0,
+        doc="L2 on the vectors that a batch touches, per example; None: .01 on ratings, else .001.",
     )
     popularity_prior: float = setting(
         1.0,
@@ -128,6 +132,16 @@ class MLPConfig(ModuleConfig):
     pretrain_regularization: float = setting(
         0.08, low=0.0, doc="The regularization of that factorisation."
     )
+
+    def on(self, data: Interactions) -> Self:
+        """Return the settings with the regularization that the data's kind asks for.
+
+        Beside the popularity prior a ranking's vectors grow from a saddle, where .01 would hold
+        them; ratings show their noise from the first epoch on.
+        """
+        if self.regularization is not None:
+            return self
+        return self.replace(regularization=0.01 if self.fits(data) else 0.001)
 
     def check(self) -> None:
         """Refuse settings that contradict one another."""

@@ -7,6 +7,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from math import cos, pi
+from typing import Self
 
 import numpy as np
 import torch
@@ -15,6 +16,7 @@ from torch import Tensor, nn
 from cofactor.base import rng
 from cofactor.base.config import setting
 from cofactor.base.errors import ArgumentError
+from cofactor.data.interactions import Interactions
 from cofactor.models.neural.embedding_tables import Tables
 from cofactor.training.losses import LOSSES, Candidates, Loss, Needs
 from cofactor.training.losses.loss_config import LossConfig
@@ -40,6 +42,10 @@ class ModuleConfig(LossConfig):
             " the module learns; 0: none."
         ),
     )
+
+    def on(self, data: Interactions) -> Self:
+        """Return the settings without None in what follows the data."""
+        return self
 
     def check(self) -> None:
         """Refuse losses that would run the whole module for every item of each example."""

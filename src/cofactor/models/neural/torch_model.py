@@ -205,7 +205,7 @@ class ModuleHooks(Hooks[Any]):
         self._fold = FoldIn(
             self.tables,
             users[torch.from_numpy(data.user_counts > 0)].mean(0),
-            self.config,
+            self.config.on(data),
             self.config.needs(data),
             data.item_counts,
             torch.from_numpy(self._priors[:-1]),
@@ -345,7 +345,7 @@ def train_module(
     control
         Monitors, checkpoint, callbacks and the time budget.
     """
-    device = device_of(run)
+    device, config = device_of(run), config.on(data)
     held = None if prior is None else torch.from_numpy(prior).to(device)
 
     def pairs(users: Tensor, items: Tensor) -> Tensor:
