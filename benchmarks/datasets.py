@@ -50,7 +50,7 @@ def small(name: str) -> Arrays:
     fast.
     """
     data = power_law(400, 300, 9_000, rated=name.endswith("ratings"), seed=1)
-    arrays = _parts(split(data, "per-user", test=0.2, seed=1))
+    arrays = parts(split(data, "per-user", test=0.2, seed=1))
     return arrays | _with_factors(arrays) if name == "gowalla-factors" else arrays
 
 
@@ -61,7 +61,7 @@ def gowalla() -> Arrays:
     from cofactor.data.datasets import load_split
 
     home_of("lightgcn-gowalla")
-    return _parts(split(load_split("lightgcn-gowalla").train, "per-user", test=0.1, seed=1))
+    return parts(split(load_split("lightgcn-gowalla").train, "per-user", test=0.1, seed=1))
 
 
 def gowalla_popular() -> Arrays:
@@ -79,7 +79,7 @@ def gowalla_popular() -> Arrays:
     cut = Interactions.from_rows(
         train.user_rows[kept], new[train.item_rows[kept]], users=train.n_users, items=len(popular)
     )
-    return _parts(split(cut, "per-user", test=0.1, seed=1))
+    return parts(split(cut, "per-user", test=0.1, seed=1))
 
 
 def gowalla_factors() -> Arrays:
@@ -92,7 +92,7 @@ def ml_1m() -> Arrays:
     """MovieLens 1M as implicit feedback, a tenth of each user's interactions held out."""
     users, items, _ = _movielens_1m(range(1, 6))
     data = Interactions.from_rows(users, items, users=6040, items=3952).compact()
-    return _parts(split(data, "per-user", test=0.1, seed=1))
+    return parts(split(data, "per-user", test=0.1, seed=1))
 
 
 def ml_1m_ratings() -> Arrays:
@@ -173,7 +173,8 @@ def _ratings(
     return made
 
 
-def _parts(cut: Split) -> Arrays:
+def parts(cut: Split) -> Arrays:
+    """The parts ``train`` and ``test`` of a split."""
     return (
         {"n_items": np.array(cut.train.n_items)}
         | _csr("train", cut.train)

@@ -43,6 +43,7 @@ PINS: dict[str, tuple[str, ...]] = {
         "pandas==2.3.3",
         "threadpoolctl==3.8.0",
     ),
+    "spark": ("pyspark==4.3.0", "numpy==2.4.6"),
 }
 # What a peer that is compiled here is compiled with, where the newest does it harm: built by Cython
 # 3, cmfrec takes Python's lock after each call of BLAS, so that threads wait for each other: an
@@ -55,6 +56,7 @@ MUST_IMPORT = {
     "rectools": "import pytorch_lightning, rectools.models",
     "recbole": "import recbole",
     "cmfrec": "import cmfrec",
+    "spark": "import pyspark.ml.recommendation",
 }
 
 

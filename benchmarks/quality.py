@@ -20,7 +20,7 @@ def measured(metric: str, data: Arrays, result: Arrays, threads: int) -> float:
     Parameters
     ----------
     metric
-        ``"ndcg@20"`` or ``"rmse"``.
+        ``"ndcg@20"`` (or another length up to 20) or ``"rmse"``.
     data
         The data set with its parts.
     result
@@ -34,7 +34,8 @@ def measured(metric: str, data: Arrays, result: Arrays, threads: int) -> float:
         error = result["predicted"].astype(np.float64) - data["test_values"]
         return float(np.sqrt(np.mean(error**2)))
     lists = result.get("lists")
-    return ndcg(best_lists(data, result, threads) if lists is None else lists, data)
+    lists = best_lists(data, result, threads) if lists is None else lists
+    return ndcg(lists, data, int(metric.removeprefix("ndcg@")))
 
 
 def best_lists(data: Arrays, result: Arrays, threads: int) -> np.ndarray:
@@ -48,14 +49,14 @@ def best_lists(data: Arrays, result: Arrays, threads: int) -> np.ndarray:
     return best_dots(x, y, K, item_offsets=bias, excluded=seen, n_threads=threads).rows
 
 
-def ndcg(lists: np.ndarray, data: Arrays) -> float:
-    """Mean nDCG@20 of lists."""
+def ndcg(lists: np.ndarray, data: Arrays, k: int = K) -> float:
+    """Mean nDCG@k of lists; k at most 20."""
     indptr, items, n_items = data["test_indptr"], data["test_items"], int(data["n_items"])
     sizes = np.diff(indptr)
     truth = np.repeat(np.arange(len(sizes)), sizes) * n_items + items
     asked = np.flatnonzero(sizes)
-    listed = lists[asked, :K].astype(np.int64)
+    listed = lists[asked, :k].astype(np.int64)
     hits = np.isin(asked[:, None] * n_items + listed, truth) & (listed >= 0)
     discounts = 1.0 / np.log2(np.arange(listed.shape[1]) + 2)
-    ideal = np.cumsum(1.0 / np.log2(np.arange(K) + 2))[np.minimum(sizes[asked], K) - 1]
+    ideal = np.cumsum(1.0 / np.log2(np.arange(k) + 2))[np.minimum(sizes[asked], k) - 1]
     return float(np.mean(hits @ discounts / ideal))

@@ -149,6 +149,7 @@ class OwnModule(_OwnModule):
         regularization: float = 0.05,
         bias_regularization: float = 0.005,
         fold_in_steps: int = 150,
+        popularity_prior: float = 0.0,
     ) -> None: ...
 
 class Popularity(_Popularity):
@@ -878,8 +879,8 @@ class LatentFactor(_LatentFactor):
     Parameters
     ----------
     epochs : int | None >= 1 <= 1e+06, default None
-        Passes over the data; None: as many as predict held-out training interactions best, of up
-            to 100,000, else the model's usual number, mostly 20.
+        Passes over the data; None: as many as predict held-out training interactions best, of
+            300,000 at most, else the model's usual number, mostly 20.
     validate_every : int >= 1, default 1
         Epochs between two measurements on the validation part, if there is one.
     patience : int >= 0, default 0
@@ -955,6 +956,9 @@ class LatentFactor(_LatentFactor):
     frequency_exponent : float >= 0 <= 1, default 0.5
         On rated data, the L2 of a row with n ratings grows as n to this power: 1: per example; 0:
             the same for all.
+    popularity_prior : float >= 0 <= 2, default 1.0
+        Where it ranks: weight of what popularity says of an item (its log odds), beside which the
+            biases are learned; 0, and without biases: none.
     """
     Config: ClassVar[type[cofactor.models.neural.latent_factor.LatentFactorConfig]]
     config: cofactor.models.neural.latent_factor.LatentFactorConfig
@@ -998,16 +1002,18 @@ class LatentFactor(_LatentFactor):
         user_damping: float | None = None,
         item_damping: float | None = None,
         frequency_exponent: float = 0.5,
+        popularity_prior: float = 1.0,
     ) -> None: ...
 
 class SimpleX(_SimpleX):
-    """``s_ui = cos(x_u, q_i)`` with ``x_u = g p_u + (1 - g) M mean_{j in I_u} q_j``.
+    """``s_ui = cos(x_u, q_i) + c log(n_i + 1)`` with ``x_u = g p_u + (1 - g) M mean_{j in I_u}
+    q_j``, n_i an item's number of interactions and c the ``popularity_weight``.
 
     Parameters
     ----------
     epochs : int | None >= 1 <= 1e+06, default None
-        Passes over the data; None: as many as predict held-out training interactions best, of up
-            to 100,000, else the model's usual number, mostly 20.
+        Passes over the data; None: as many as predict held-out training interactions best, of
+            300,000 at most, else the model's usual number, mostly 20.
     validate_every : int >= 1, default 1
         Epochs between two measurements on the validation part, if there is one.
     patience : int >= 0, default 0
@@ -1081,6 +1087,9 @@ class SimpleX(_SimpleX):
     frequency_exponent : float >= 0 <= 1, default 0.5
         On rated data, the L2 of a row with n ratings grows as n to this power: 1: per example; 0:
             the same for all.
+    popularity_weight : float | None >= 0 <= 10, default None
+        Weight of items' log popularity beside the cosine; None: 0, or what ranks held-out
+            training interactions better, where epochs are chosen by them.
     own_share : float >= 0 < 1, default 0.0
         g: weight of a user's own vector beside its history's mean; 0: a user is its history
             alone.
@@ -1127,6 +1136,7 @@ class SimpleX(_SimpleX):
         user_damping: float | None = None,
         item_damping: float | None = None,
         frequency_exponent: float = 0.5,
+        popularity_weight: float | None = None,
         own_share: float = 0.0,
     ) -> None: ...
 
@@ -1136,8 +1146,8 @@ class MLP(_MLP):
     Parameters
     ----------
     epochs : int | None >= 1 <= 1e+06, default None
-        Passes over the data; None: as many as predict held-out training interactions best, of up
-            to 100,000, else the model's usual number, mostly 20.
+        Passes over the data; None: as many as predict held-out training interactions best, of
+            300,000 at most, else the model's usual number, mostly 20.
     validate_every : int >= 1, default 1
         Epochs between two measurements on the validation part, if there is one.
     patience : int >= 0, default 0
@@ -1190,6 +1200,9 @@ class MLP(_MLP):
         L2 on the biases that a batch touches, per example.
     fold_in_steps : int >= 1 <= 10000, default 150
         Gradient steps for the vector of an unseen user.
+    popularity_prior : float >= 0 <= 2, default 1.0
+        Where it ranks: weight of what popularity says of an item (its log odds), beside which the
+            network learns; 0: none.
     factors : int >= 1 <= 4096, default 32
         Length of the user and item embeddings.
     hidden : tuple[int, ...] >= 1 <= 65536, default (64, 32)
@@ -1241,6 +1254,7 @@ class MLP(_MLP):
         regularization: float = 0.01,
         bias_regularization: float = 0.005,
         fold_in_steps: int = 150,
+        popularity_prior: float = 1.0,
         factors: int = 32,
         hidden: tuple[int, ...] = (64, 32),
         dropout: float = 0.1,
@@ -1257,8 +1271,8 @@ class DenseNet(_DenseNet):
     Parameters
     ----------
     epochs : int | None >= 1 <= 1e+06, default None
-        Passes over the data; None: as many as predict held-out training interactions best, of up
-            to 100,000, else the model's usual number, mostly 20.
+        Passes over the data; None: as many as predict held-out training interactions best, of
+            300,000 at most, else the model's usual number, mostly 20.
     validate_every : int >= 1, default 1
         Epochs between two measurements on the validation part, if there is one.
     patience : int >= 0, default 0
@@ -1311,6 +1325,9 @@ class DenseNet(_DenseNet):
         L2 on the biases that a batch touches, per example.
     fold_in_steps : int >= 1 <= 10000, default 150
         Gradient steps for the vector of an unseen user.
+    popularity_prior : float >= 0 <= 2, default 1.0
+        Where it ranks: weight of what popularity says of an item (its log odds), beside which the
+            network learns; 0: none.
     factors : int >= 1 <= 4096, default 32
         Length of the user and item embeddings.
     hidden : tuple[int, ...] >= 1 <= 65536, default (128,)
@@ -1362,6 +1379,7 @@ class DenseNet(_DenseNet):
         regularization: float = 0.01,
         bias_regularization: float = 0.005,
         fold_in_steps: int = 150,
+        popularity_prior: float = 1.0,
         factors: int = 32,
         hidden: tuple[int, ...] = (128,),
         dropout: float = 0.1,
@@ -1379,8 +1397,8 @@ class CollabFNet(_CollabFNet):
     Parameters
     ----------
     epochs : int | None >= 1 <= 1e+06, default None
-        Passes over the data; None: as many as predict held-out training interactions best, of up
-            to 100,000, else the model's usual number, mostly 20.
+        Passes over the data; None: as many as predict held-out training interactions best, of
+            300,000 at most, else the model's usual number, mostly 20.
     validate_every : int >= 1, default 1
         Epochs between two measurements on the validation part, if there is one.
     patience : int >= 0, default 0
@@ -1433,6 +1451,9 @@ class CollabFNet(_CollabFNet):
         L2 on the biases that a batch touches, per example.
     fold_in_steps : int >= 1 <= 10000, default 150
         Gradient steps for the vector of an unseen user.
+    popularity_prior : float >= 0 <= 2, default 1.0
+        Where it ranks: weight of what popularity says of an item (its log odds), beside which the
+            network learns; 0: none.
     factors : int >= 1 <= 4096, default 64
         Length of the user and item embeddings.
     hidden : tuple[int, ...] >= 1 <= 65536, default (64,)
@@ -1484,6 +1505,7 @@ class CollabFNet(_CollabFNet):
         regularization: float = 0.01,
         bias_regularization: float = 0.005,
         fold_in_steps: int = 150,
+        popularity_prior: float = 1.0,
         factors: int = 64,
         hidden: tuple[int, ...] = (64,),
         dropout: float = 0.1,
@@ -1500,8 +1522,8 @@ class NeuMF(_NeuMF):
     Parameters
     ----------
     epochs : int | None >= 1 <= 1e+06, default None
-        Passes over the data; None: as many as predict held-out training interactions best, of up
-            to 100,000, else the model's usual number, mostly 20.
+        Passes over the data; None: as many as predict held-out training interactions best, of
+            300,000 at most, else the model's usual number, mostly 20.
     validate_every : int >= 1, default 1
         Epochs between two measurements on the validation part, if there is one.
     patience : int >= 0, default 0
@@ -1554,6 +1576,9 @@ class NeuMF(_NeuMF):
         L2 on the biases that a batch touches, per example.
     fold_in_steps : int >= 1 <= 10000, default 150
         Gradient steps for the vector of an unseen user.
+    popularity_prior : float >= 0 <= 2, default 1.0
+        Where it ranks: weight of what popularity says of an item (its log odds), beside which the
+            network learns; 0: none.
     factors : int >= 2 <= 4096, default 16
         Length of each half's embeddings.
     hidden : tuple[int, ...] >= 1 <= 65536, default (32, 16, 8)
@@ -1598,6 +1623,7 @@ class NeuMF(_NeuMF):
         regularization: float = 0.01,
         bias_regularization: float = 0.005,
         fold_in_steps: int = 150,
+        popularity_prior: float = 1.0,
         factors: int = 16,
         hidden: tuple[int, ...] = (32, 16, 8),
         dropout: float = 0.0,
@@ -2233,7 +2259,7 @@ class Blend(_Blend):
     Parameters
     ----------
     models : tuple[str, ...], default ('transitions', 'sequence_linear')
-        The models by name, at least two; one may recur.
+        The models by name, at least two; one may recur, with a seed of its own.
     model_settings : tuple[str, ...], default ()
         Their settings: NAME.SETTING=VALUE, or N.SETTING=VALUE for the Nth, from 1.
     weights : tuple[float, ...] >= 0, default ()
@@ -2295,8 +2321,9 @@ class Transformer(_Transformer):
         Number of blocks (or layers).
     dropout : float >= 0 < 1, default 0.1
         Dropout probability of hidden values.
-    loss : {softmax, sampled_softmax, gbce, bpr_max}, default 'softmax'
-        Training loss: softmax over all items; the others over negatives sampled per batch.
+    loss : {auto, softmax, sampled_softmax, gbce, bpr_max}, default 'auto'
+        Training loss: softmax over all items; the others over negatives sampled per batch; auto:
+            softmax, or sampled_softmax of more than 16,384 items.
     negatives : int >= 1 <= 1e+06, default 512
         Negatives sampled per batch, shared by its positions.
     calibration : float >= 0 <= 1, default 0.75
@@ -2320,6 +2347,8 @@ class Transformer(_Transformer):
         Whether embeddings are multiplied by the square root of their length.
     init_scale : float > 0, default 0.02
         Standard deviation of the initial embeddings.
+    initial_embeddings : {random, spectral}, default 'random'
+        Where embeddings begin: at random, or close for items that occur near each other.
     heads : int >= 1 <= 64, default 2
         Attention heads; factors is a multiple of them.
     expansion : int >= 1 <= 16, default 2
@@ -2333,8 +2362,8 @@ class Transformer(_Transformer):
     attention_dropout : float >= 0 < 1, default 0.0
         Dropout probability of attention weights.
     epochs : int | None >= 1 <= 1e+06, default None
-        Passes over the data; None: as many as predict held-out training interactions best, of up
-            to 100,000, else the model's usual number, mostly 20.
+        Passes over the data; None: as many as predict held-out training interactions best, of
+            300,000 at most, else the model's usual number, mostly 20.
     validate_every : int >= 1, default 1
         Epochs between two measurements on the validation part, if there is one.
     patience : int >= 0, default 0
@@ -2405,7 +2434,7 @@ class Transformer(_Transformer):
         factors: int = 64,
         blocks: int = 2,
         dropout: float = 0.1,
-        loss: str = 'softmax',
+        loss: str = 'auto',
         negatives: int = 512,
         calibration: float = 0.75,
         popularity_prior: float = 1.0,
@@ -2417,6 +2446,7 @@ class Transformer(_Transformer):
         reversal: float = 0.0,
         scale_embeddings: bool = True,
         init_scale: float = 0.02,
+        initial_embeddings: str = 'random',
         heads: int = 2,
         expansion: int = 2,
         gated: bool = False,
@@ -2456,8 +2486,9 @@ class GRU4Rec(_GRU4Rec):
         Layers of recurrent units.
     dropout : float >= 0 < 1, default 0.1
         Dropout probability of hidden values.
-    loss : {softmax, sampled_softmax, gbce, bpr_max}, default 'softmax'
-        Training loss: softmax over all items; the others over negatives sampled per batch.
+    loss : {auto, softmax, sampled_softmax, gbce, bpr_max}, default 'auto'
+        Training loss: softmax over all items; the others over negatives sampled per batch; auto:
+            softmax, or sampled_softmax of more than 16,384 items.
     negatives : int >= 1 <= 1e+06, default 512
         Negatives sampled per batch, shared by its positions.
     calibration : float >= 0 <= 1, default 0.75
@@ -2481,9 +2512,11 @@ class GRU4Rec(_GRU4Rec):
         Whether embeddings are multiplied by the square root of their length.
     init_scale : float > 0, default 0.1
         Standard deviation of the initial embeddings.
+    initial_embeddings : {random, spectral}, default 'random'
+        Where embeddings begin: at random, or close for items that occur near each other.
     epochs : int | None >= 1 <= 1e+06, default None
-        Passes over the data; None: as many as predict held-out training interactions best, of up
-            to 100,000, else the model's usual number, mostly 20.
+        Passes over the data; None: as many as predict held-out training interactions best, of
+            300,000 at most, else the model's usual number, mostly 20.
     validate_every : int >= 1, default 1
         Epochs between two measurements on the validation part, if there is one.
     patience : int >= 0, default 0
@@ -2554,7 +2587,7 @@ class GRU4Rec(_GRU4Rec):
         factors: int = 128,
         blocks: int = 1,
         dropout: float = 0.1,
-        loss: str = 'softmax',
+        loss: str = 'auto',
         negatives: int = 512,
         calibration: float = 0.75,
         popularity_prior: float = 1.0,
@@ -2566,6 +2599,7 @@ class GRU4Rec(_GRU4Rec):
         reversal: float = 0.0,
         scale_embeddings: bool = False,
         init_scale: float = 0.1,
+        initial_embeddings: str = 'random',
     ) -> None: ...
 
 class LSTMRating(_LSTMRating):

@@ -267,6 +267,31 @@ def test_only_some_pieces_are_computed_ahead() -> None:
     assert begun == list(range(9))
 
 
+def test_a_worker_computes_a_private_value_once_until_the_next_one() -> None:
+    from cofactor.engines import ray
+
+    seen: list[tuple[int, ...]] = []
+
+    def added(*numbers: int) -> int:
+        seen.append(numbers)
+        return sum(numbers)
+
+    first, second = ray.Private("a", added, (2, 3)), ray.Private("b", added, (4,))
+    for private, found in ((first, 5), (first, 5), (second, 4), (first, 5)):
+        assert ray._values((1, private.head, *private.arguments, 9)) == [1, found, 9]
+    assert seen == [(2, 3), (4,), (2, 3)]
+
+
+def test_shards_on_an_engine_keep_no_transposed_copy_in_this_process() -> None:
+    data = power_law(200, 60, 2_000, rated=True, seed=1)
+    settings = {"factors": 4, "epochs": 1, "regularization": 0.01}
+    IALS(**settings).fit(data, run=CUT)
+    assert "by_item" not in vars(data)
+    kept = data.by_item
+    IALS(**settings).fit(data, run=CUT)
+    assert data.by_item is kept
+
+
 def test_the_command_line_names_the_engine(tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
     log = tmp_path / "log.csv"
     log.write_text(

@@ -182,8 +182,8 @@ DIALECTS = (
         "date and time of day in two columns",
         "a till (Square)",
         "Date,Time,Customer ID,SKU\n2021-03-05,10:11:12,C1,H1\n2021-03-06,10:11,C2,B1\n",
-        [("C1", "H1", None, 1614902400), ("C2", "B1", None, 1614988800)],
-        notes=("time = Date; not read: Time",),
+        [("C1", "H1", None, 1614939072), ("C2", "B1", None, 1615025460)],
+        notes=("time = Date, clock = Time",),
     ),
     _time("a month, a day and a year between dashes", "a market place", "Mar-05-2021", 1614902400),
     Case(

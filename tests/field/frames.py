@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import io
+
 import numpy as np
 import pandas as pd
 import polars as pl
@@ -143,5 +145,44 @@ FRAMES = (
         origin="to_dict('list')",
         source=lambda: {"user": [1, 2], "item": [3, 4]},
         rows=[(1, 3), (2, 4)],
+    ),
+    *(
+        Case(name=name, origin=origin, source=source, error=error)
+        for name, origin, source, error in (
+            (
+                "a masked rating",
+                "numpy.ma",
+                lambda: np.ma.array([[1, 2, 3], [4, 5, 6]], mask=[[0, 0, 0], [0, 0, 1]]),
+                "missing, NaN",
+            ),
+            (
+                "a masked id among narrow floats",
+                "numpy.ma",
+                lambda: np.ma.array(
+                    np.array([[1, 2, 3.5], [4, 5, 6.5]], np.float32), mask=[[0] * 3, [0, 1, 0]]
+                ),
+                "no item id",
+            ),
+            (
+                "a missing rating in a frame without names",
+                "polars, has_header=False",
+                lambda: pl.DataFrame(
+                    {"column_1": ["u1", "u2"], "column_2": ["a", "b"], "column_3": [3.0, None]}
+                ),
+                "missing, NaN",
+            ),
+            (
+                "chunks of a reader",
+                "pandas' read_csv(chunksize=)",
+                lambda: pd.read_csv(io.StringIO("user,item\nu1,a\n"), chunksize=1),
+                "no data frame.*concat",
+            ),
+            (
+                "groups of a frame",
+                "pandas' groupby",
+                lambda: pd.DataFrame({"user": ["u1"], "item": ["a"]}).groupby("user"),
+                "no data frame",
+            ),
+        )
     ),
 )

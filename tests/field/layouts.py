@@ -218,4 +218,18 @@ LAYOUTS = (
         source=".",
         rows=[("u1", "tr"), ("u2", "b"), ("u1", "va"), ("u2", "b"), ("u1", "te"), ("u2", "b")],
     ),
+    *(
+        Case(
+            name=f"a table whose log says which files count: {which}",
+            origin="a lake",
+            files={f"d/{log}": "{}\n", "d/part-0.csv": "user,item\nu1,a\nu2,b\n"},
+            source="d",
+            error=f"table of {which}",
+        )
+        for which, log in (
+            ("Delta Lake", "_delta_log/00000.json"),
+            ("Iceberg", "metadata/v1.metadata.json"),
+            ("Hudi", ".hoodie/hoodie.properties"),
+        )
+    ),
 )

@@ -102,6 +102,17 @@ NESTED = (
         {"user": _USERS, "properties": [{"item_id": "a"}, {"item_id": "b"}]},
         _AB,
     ),
+    _file(
+        "maps of items and values in Parquet",
+        "a warehouse",
+        {
+            "user": _USERS,
+            "items": pa.array(
+                [[("a", 3.0), ("b", 4.0)], [("c", 1.0)]], pa.map_(pa.string(), pa.float64())
+            ),
+        },
+        [("u1", "a", 3.0), ("u1", "b", 4.0), ("u2", "c", 1.0)],
+    ),
     _made(
         "users as structs in a lazy frame",
         "polars",
@@ -176,8 +187,8 @@ NESTED = (
         "mappings in cells",
         "a data frame of dictionaries, written as csv",
         "user,items\nu1,\"{'a': 3, 'b': 4}\"\nu2,\"{'c': 1}\"\n",
-        None,
-        error="2 rows have an object",
+        [("u1", "a", 3.0), ("u1", "b", 4.0), ("u2", "c", 1.0)],
+        notes=("the numbers beside them in column 'items' read as values",),
     ),
     _text(
         "sets in cells",

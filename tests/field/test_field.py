@@ -14,9 +14,11 @@ from field.foreign import FOREIGN
 from field.frames import FRAMES
 from field.ids import IDS
 from field.layouts import LAYOUTS
+from field.locales import LOCALES
 from field.nested import NESTED
 from field.numbers import NUMBERS
 from field.parts import PARTS
+from field.services import SERVICES
 from field.text import TEXT
 from field.times import TIMES
 from field.tools import TOOLS
@@ -26,6 +28,7 @@ from field.writings import WRITINGS
 CASES = (
     *(*TEXT, *LAYOUTS, *IDS, *TIMES, *NUMBERS, *FRAMES, *EXPORTS, *TOOLS, *FOREIGN),
     *(*WRITINGS, *TYPED, *DOCUMENTS, *PARTS, *NESTED, *DIALECTS),
+    *(*LOCALES, *SERVICES),
 )
 
 

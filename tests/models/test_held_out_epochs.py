@@ -50,6 +50,71 @@ def test_next_item_networks_begin_at_popularity_and_stay_there_where_nothing_is_
     np.testing.assert_array_equal(again.score_rows(np.arange(3)), model.score_rows(np.arange(3)))
 
 
+@pytest.mark.parametrize(
+    "model",
+    [
+        cofactor.LatentFactor(loss="bpr", factors=8),
+        cofactor.NeuMF(factors=8, hidden=(8,)),
+        pytest.param(cofactor.SimpleX(factors=8, negatives=8), marks=pytest.mark.slow),
+    ],
+)
+def test_models_of_pairs_stay_at_popularity_where_nothing_is_personal(ranked, model):
+    popularity = ndcg(cofactor.Popularity().fit(ranked.train, run=ONE), ranked)
+    model.fit(ranked.train, run=ONE)
+    assert ndcg(model, ranked) > 0.97 * popularity
+    again = type(model).from_state(model.config, model.state(), ranked.train)
+    np.testing.assert_array_equal(again.score_rows(np.arange(3)), model.score_rows(np.arange(3)))
+
+
+@pytest.mark.parametrize("loss", ["logistic", "squared"])
+@pytest.mark.parametrize("sampling", ["uniform", "popularity"])
+def test_the_prior_is_where_the_loss_of_scores_without_users_is_least(ranked, loss, sampling):
+    from cofactor.models.neural.fitting import popularity_prior
+
+    data, negatives = ranked.train, 3
+    settings = {"loss": loss, "negative_sampling": sampling, "negatives": negatives}
+    prior = popularity_prior(data, cofactor.MLP(**settings).config, 1.0)
+    counts = np.maximum(data.item_counts, 0.5)
+    drawn = counts**0.75 if sampling == "popularity" else np.ones(data.n_items)
+    drawn *= negatives * len(data) / drawn.sum()
+    chance = 1 / (1 + np.exp(-prior)) if loss == "logistic" else prior
+    np.testing.assert_allclose(counts * (1 - chance), drawn * chance, rtol=1e-4)
+    assert popularity_prior(data, cofactor.MLP(**settings).config, 0.0) is None
+
+
+def test_an_update_keeps_what_popularity_weighs(ranked):
+    model = cofactor.SimpleX(factors=4, epochs=1, popularity_weight=0.1)
+    model.fit(ranked.train, run=ONE)
+    assert model.item_bias.max() == pytest.approx(0.1 * np.log1p(ranked.train.item_counts.max()))
+    model.config = model.config.replace(popularity_weight=None)
+    model.update(cofactor.read([("new", 0), ("new", 1)]), epochs=1, run=ONE)
+    assert model.item_bias.max() == pytest.approx(0.1 * np.log1p(model.data.item_counts.max()))
+
+
+def test_large_catalogues_are_measured_on_some_items(ranked, monkeypatch):
+    from cofactor.models import held_out_epochs
+
+    monkeypatch.setattr(held_out_epochs, "_MEASURED", (40, 40))
+    monkeypatch.setattr(held_out_epochs, "_PAIRS", (40, 40))
+    measured = _Measured(ranked, True, ONE)
+    assert len(measured.users) == 40
+    assert set(measured.true_items) <= set(measured.items)
+    assert len(measured.items) < ranked.train.n_items
+    model = cofactor.Popularity().fit(ranked.train, run=ONE)
+    assert 0 < measured(model, ranked.test) <= 1
+
+
+def test_large_data_finds_its_epochs_on_some_users(monkeypatch):
+    from cofactor.models import held_out_epochs
+
+    monkeypatch.setattr(held_out_epochs, "_MOST", 900)
+    parts = split(alike(values=True), "per-user", test=0.2, seed=0)
+    found = cofactor.MLP(factors=4, hidden=(4,)).fit(parts.train, run=ONE)
+    assert len(found.curve) < 20
+    some = held_out_epochs.some_users(parts.train, 900, ONE, "epochs")
+    assert 600 < len(some) < 1200
+
+
 def test_models_without_a_prior_are_read_and_trained_as_before(ranked):
     plain = cofactor.GRU4Rec(factors=8, epochs=1, popularity_prior=0.0).fit(ranked.train, run=ONE)
     assert plain.item_bias is None
@@ -81,11 +146,15 @@ def test_given_epochs_and_validation_parts_are_left_alone(ranked):
 
 
 def test_the_first_epoch_is_taken_that_the_best_one_is_not_clearly_better_than():
-    measured = _Measured(1)
+    measured = _Measured.__new__(_Measured)
     rng = np.random.default_rng(0)
     best = rng.random(400)
-    measured.epochs = [best - 0.3, best - 0.01 * rng.standard_normal(400) - 1e-5, best, best - 0.1]
-    assert measured.first_good() == 1
+    good = best - 0.01 * rng.standard_normal(400) - 1e-5
+    measured.weights = (0.0, 1.0)
+    measured.epochs = [[best - 0.3, best - 0.2], [good, best], [best, best], [best - 0.1, best]]
+    assert measured.first_good() == (1, 0.0)
+    measured.epochs = [[best - 0.3, best - 0.4], [best - 0.2, best]]
+    assert measured.first_good() == (1, 1.0)
 
 
 def test_few_interactions_make_small_batches():

@@ -8,6 +8,7 @@ import pytest
 from cofactor.base.threads import native_threads
 from cofactor.kernels.cpu import topk as fast
 from cofactor.kernels.reference import topk as slow
+from cofactor.retrieval.topk import best_dots, items_unchanged
 
 
 def exclusions(generator, n_rows, n_items, share):
@@ -146,23 +147,23 @@ def test_pruned_search_loses_nothing(kind, with_offsets):
     assert as_lists(*got) == as_lists(*wanted)
 
 
-def test_pruned_search_really_skips_items(monkeypatch):
+def test_pruned_search_really_skips_items():
     generator = np.random.default_rng(8)
     x = np.abs(generator.normal(size=(300, 4))).astype(np.float32)
     y = np.abs(generator.normal(size=(4 * fast.ITEM_BLOCK, 4))).astype(np.float32)
     y[fast.ITEM_BLOCK :] *= 1e-3
-    order, reach, rest = fast._bounds(x, y, np.zeros(len(y), np.float32))
+    items = fast.ordered_items(x, y, np.zeros(len(y), np.float32))
+    order, reach = items.rows, items.reach
     assert set(order[: fast.ITEM_BLOCK].tolist()) == set(range(fast.ITEM_BLOCK))
     assert reach[0] == pytest.approx(np.linalg.norm(y, axis=1).max(), rel=1e-6)
     assert reach[1] < 1e-2
     # A bound that claims too little must lose items: the test above would see it.
-    monkeypatch.setattr(fast, "_bounds", lambda *_: (order, reach * 0.0, rest))
     y[fast.ITEM_BLOCK :] *= 1e6
+    items = items._replace(vectors=y[order], reach=reach * 0.0)
     none, nothing = np.zeros(301, np.int64), np.zeros(0, np.int32)
+    offsets, allowed = np.zeros(len(y), np.float32), np.ones(len(y), bool)
     with native_threads(1, blas=1):
-        rows, _, _ = fast.topk_dot(
-            x, y, np.zeros(len(y), np.float32), 3, none, nothing, np.ones(len(y), bool), 1
-        )
+        rows, _, _ = fast.topk_dot(x, y, offsets, 3, none, nothing, allowed, 1, items)
     assert (rows < fast.ITEM_BLOCK).all()
 
 
@@ -177,3 +178,35 @@ def test_result_does_not_depend_on_threads():
         )
     np.testing.assert_array_equal(one[0], two[0])
     np.testing.assert_array_equal(one[0], many[0])
+
+
+def test_items_that_do_not_change_are_sorted_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    sorts: list[int] = []
+    sort = fast.ordered_items
+
+    def counted(*arrays: np.ndarray) -> fast.ItemOrder:
+        sorts.append(len(arrays[1]))
+        return sort(*arrays)
+
+    monkeypatch.setattr(fast, "ordered_items", counted)
+    draw = np.random.default_rng(3)
+    users, items = (draw.normal(size=(n, 4)).astype(np.float32) for n in (600, 2_500))
+    offsets = draw.normal(size=2_500).astype(np.float32)
+
+    def found() -> list[np.ndarray]:
+        halves = (users[:300], users[300:])
+        tops = [
+            best_dots(half, items, 5, item_offsets=c) for c in (None, offsets) for half in halves
+        ]
+        return [top.rows for top in tops]
+
+    alone = found()
+    assert len(sorts) == 4
+    with items_unchanged(), items_unchanged():
+        kept = found()
+        assert len(sorts) == 6
+    for one, other in zip(alone, kept, strict=True):
+        np.testing.assert_array_equal(one, other)
+    items *= draw.random((2_500, 1)).astype(np.float32)
+    assert not np.array_equal(found()[0], alone[0])
+    assert len(sorts) == 10

@@ -21,6 +21,8 @@ from cofactor.data.ids import IdMap
 # Our own files unpack to less than a tenth of it.
 _PLAIN = 256 << 20
 _TIMES = 64
+# Rows up to which a table is read by the thread that wants it.
+_FEW_ROWS = 10_000
 
 
 def read_table(path: Path, n_rows: int, title: str | None) -> tuple[IdMap, Catalogue]:
@@ -78,7 +80,8 @@ def _unpacked(path: Path, file: pq.ParquetFile) -> pa.Table:
     facts = file.metadata
     groups = [facts.row_group(number) for number in range(facts.num_row_groups)]
     if sum(group.total_byte_size * group.num_rows for group in groups) <= _PLAIN:
-        return file.read()
+        # What is read in no time isn't worth handing to Arrow's threads.
+        return file.read(use_threads=facts.num_rows > _FEW_ROWS)
     texts = [
         facts.schema.column(n).path
         for n in range(facts.num_columns)

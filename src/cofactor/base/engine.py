@@ -58,6 +58,7 @@ class Engine(Protocol):
         returns: int = 1,
         spread: bool = False,
         at: str | None = None,
+        private: bool = False,
     ) -> Any:
         """Run a function of a module, somewhere.
 
@@ -74,6 +75,10 @@ class Engine(Protocol):
             Whether such calls are long ones, which are to run on as many hosts as there are.
         at
             One of `places`, where it runs unless that host is lost; None: anywhere.
+        private
+            Whether the value is of a worker alone: each that runs a call with this result computes
+            it, and keeps it until the next such value. Rows that kernels gather from memory that
+            processes share cost more, since its pages are small. `get` doesn't bring it.
         """
 
     def get(self, results: Any) -> Any:
@@ -122,6 +127,7 @@ class Local:
         returns: int = 1,
         spread: bool = False,
         at: str | None = None,
+        private: bool = False,
     ) -> Any:
         """Call the function."""
         found = function(*arguments)

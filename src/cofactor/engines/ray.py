@@ -10,10 +10,12 @@ import logging
 import os
 import socket
 import sys
+import uuid
+from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import cache
-from typing import Any
+from typing import Any, NamedTuple
 
 from cofactor.base.checks import choice
 from cofactor.base.engine import EXCHANGES, EngineError, Seat
@@ -25,6 +27,27 @@ from cofactor.engines.packing import Packed, is_plain, opened, pack, unpack
 RETRIES = 5
 HOST_SECONDS = 30.0  # a host that doesn't answer for so long isn't there
 LOWEST, BELOW = (2, 60), (3, 0)
+
+
+class Head(NamedTuple):
+    """What computes a private value, before its arguments among those of a task."""
+
+    token: str
+    function: Callable[..., Any]
+    n_arguments: int
+
+
+class Private(NamedTuple):
+    """A value that each worker computes for itself."""
+
+    token: str
+    function: Callable[..., Any]
+    arguments: tuple[Any, ...]
+
+    @property
+    def head(self) -> Head:
+        """What goes before the arguments."""
+        return Head(self.token, self.function, len(self.arguments))
 
 
 class RayEngine:
@@ -112,10 +135,17 @@ class RayEngine:
         returns: int = 1,
         spread: bool = False,
         at: str | None = None,
+        private: bool = False,
     ) -> Any:
-        """Start a task; see `Engine.call`."""
+        """Start a task, or say what workers are to compute; see `Engine.call`."""
+        if private:
+            return Private(uuid.uuid4().hex, function, arguments)
+        flat: list[Any] = []
+        for one in arguments:
+            # Ray brings a task its arguments before it starts, but not what lies within them.
+            flat += (one.head, *one.arguments) if isinstance(one, Private) else (one,)
         return _task(self._ray, self.threads, returns, spread, at or None).remote(
-            function, self.threads, returns, *arguments
+            function, self.threads, returns, *flat
         )
 
     def get(self, results: Any) -> Any:
@@ -218,12 +248,32 @@ class _Member:
 
 def _run(function: Callable[..., Any], threads: int, returns: int, *arguments: Any) -> Any:
     """A piece of work, in a worker."""
-    values = [opened(one) for one in arguments]
     with native_threads(threads):
-        found = function(*values)
+        found = function(*_values(arguments))
     if returns == 1:
         return found if is_plain(found) else pack(found)
     return tuple(one if is_plain(one) else pack(one) for one in found)
+
+
+def _values(arguments: tuple[Any, ...]) -> list[Any]:
+    """What a task's arguments stand for; those of a private value follow its head."""
+    values, left = [], deque(arguments)
+    while left:
+        one = left.popleft()
+        if isinstance(one, Head):
+            one = _private(one, [left.popleft() for _ in range(one.n_arguments)])
+        values.append(opened(one))
+    return values
+
+
+_own_value: list[tuple[str, Any]] = []  # a worker's private value, and its token
+
+
+def _private(head: Head, arguments: list[Any]) -> Any:
+    if not _own_value or _own_value[0][0] != head.token:
+        _own_value.clear()  # before there are two
+        _own_value.append((head.token, head.function(*map(opened, arguments))))
+    return _own_value[0][1]
 
 
 @cache

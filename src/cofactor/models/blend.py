@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
+from cofactor.base import rng
 from cofactor.base.config import Config, setting
 from cofactor.base.errors import ArgumentError
 from cofactor.base.offsets import pick_rows
@@ -40,7 +41,8 @@ class BlendConfig(Config):
     """Settings of `Blend`."""
 
     models: tuple[str, ...] = setting(
-        ("transitions", "sequence_linear"), doc="The models by name, at least two; one may recur."
+        ("transitions", "sequence_linear"),
+        doc="The models by name, at least two; one may recur, with a seed of its own.",
     )
     model_settings: tuple[str, ...] = setting(
         (), doc="Their settings: NAME.SETTING=VALUE, or N.SETTING=VALUE for the Nth, from 1."
@@ -199,8 +201,8 @@ class Blend(Recommender[BlendConfig]):
         return arrays
 
     def _fit(self, data: Interactions, validation: Part | None, run: Run) -> None:
-        for part in self.parts:
-            part.fit(data, validation=validation, run=run)
+        for part, own in zip(self.parts, self._runs(run), strict=True):
+            part.fit(data, validation=validation, run=own)
         if self.config.weights:
             self.weights = np.array(self.config.weights, np.float64)
         elif validation is None:
@@ -211,6 +213,17 @@ class Blend(Recommender[BlendConfig]):
             f"{part.name} {w:g}" for part, w in zip(self.parts, self.weights, strict=True)
         )
         run.progress.say(f"blend weights: {shown}")
+
+    def _runs(self, run: Run) -> list[Run]:
+        """Return a run for each model; one that was named before has a seed of its own, without
+        which the same settings would give the same network again.
+        """
+        found = []
+        for n, name in enumerate(self.config.models):
+            again = self.config.models[:n].count(name)
+            seed = rng.state64(run.seed, self.name, name, again) if again else run.seed
+            found.append(replace(run, seed=seed))
+        return found
 
     @property
     def refit_config(self) -> Any:
@@ -311,8 +324,8 @@ class Blend(Recommender[BlendConfig]):
         unable = [part.name for part in self.parts if not hasattr(part, "update")]
         if unable:
             raise ArgumentError(f"these models can't learn from new events alone: {unable}.")
-        for part in self.parts:
-            part.update(events, run=run)
+        for part, own in zip(self.parts, self._runs(run or Run()), strict=True):
+            part.update(events, run=own)
         self._data, self._cache = self.parts[0].data, {}
         return self
 

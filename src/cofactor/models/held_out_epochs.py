@@ -1,8 +1,8 @@
 """How many epochs a network is trained for by default: as many as rank held-out training
-interactions best.
+interactions best; and how much popularity weighs beside a score that can't express it.
 
 Networks learn what is popular first, then what is personal, and then noise. Where interactions are
-few, the usual number of epochs is far into the noise or not yet at what is popular."""
+few or sparse, the usual number of epochs is far into the noise or not yet at what is popular."""
 
 from __future__ import annotations
 
@@ -15,26 +15,34 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from cofactor.base.errors import CofactorError
+from cofactor.base.offsets import pick_rows
 from cofactor.base.progress import SilentProgress
 from cofactor.base.run import Run
 from cofactor.data.interactions import Interactions
 from cofactor.data.splits import split
-from cofactor.models import validation
+from cofactor.metrics.table import evaluate_lists
+from cofactor.retrieval.topk import best_scores
 
 if TYPE_CHECKING:
-    from cofactor.data.split import Part
+    from cofactor.data.split import Part, Split
 
-MOST = 100_000  # interactions; with more, the usual number is long enough and not too long
+_FEW = 100_000  # interactions up to which training may take longer than usual
+_MOST = 300_000  # interactions of random users, on which the number is found if there are more
 _FEWEST = 50  # users with held-out interactions below which nothing can be said
-_MOST_PAIRS = 2e7  # of users and items, which are scored after each epoch
-_LONGEST = 2  # times the usual number; half of it without improvement ends the search
+_LONGEST = 2  # times the usual number, of few; half the usual without improvement ends the search
 _HELD_OUT = 0.2
+# Users who are measured, and pairs of them and items, which are scored after each epoch: by vectors
+# or by a network.
+_MEASURED, _PAIRS = (4000, 1000), (40_000_000, 2_000_000)
+_BLOCK = 512  # users who are scored at a time
+_WEIGHTS = (0.0, 0.05, 0.2, 1.0, 5.0)  # of log popularity beside a cosine
 _LEAST_T = 1.0  # paired t from which an epoch counts as better: the one-standard-error rule
 
 
 @contextmanager
 def settled_epochs(model: Any, data: Interactions, part: Part | None, run: Run) -> Iterator[None]:
-    """While open, a model whose ``epochs`` is None has a number there.
+    """While open, a model whose ``epochs`` is None has a number there, and one in
+    ``popularity_weight`` too, if it has that setting.
 
     Parameters
     ----------
@@ -50,26 +58,38 @@ def settled_epochs(model: Any, data: Interactions, part: Part | None, run: Run) 
     if getattr(config, "epochs", 0) is not None:
         yield
         return
-    model.config = config.replace(epochs=_epochs(model, data, part, run))
+    epochs, weight = _found(model, data, part, run)
+    model.config = _set(config, epochs, weight)
     try:
         yield
     finally:
         model.config = config
 
 
-def _epochs(model: Any, data: Interactions, part: Part | None, run: Run) -> int:
+def _set(config: Any, epochs: int, weight: float, **more: float) -> Any:
+    """The settings with numbers in place of None."""
+    if getattr(config, "popularity_weight", 0.0) is None:
+        more["popularity_weight"] = weight
+    return config.replace(epochs=epochs, **more)
+
+
+def _found(model: Any, data: Interactions, part: Part | None, run: Run) -> tuple[int, float]:
+    """The number of epochs, and the weight of popularity."""
     usual: int = model.config.usual_epochs
     given = part is not None or model._max_time is not None or model._before is not None
-    users = np.count_nonzero(data.user_counts >= 3)
-    if given or len(data) > MOST or not _FEWEST <= users <= _MOST_PAIRS / data.n_items:
-        return usual
+    if given or np.count_nonzero(data.user_counts >= 3) < _FEWEST:
+        return usual, 0.0
+    longest = _LONGEST * usual if len(data) <= _FEW else usual
     ordered = model.traits.uses_order
     held_out: dict[str, Any] = (
         {"how": "leave-last"} if ordered else {"how": "per-user", "test": _HELD_OUT}
     )
-    parts = split(data, **held_out, seed=None if ordered else run.seed)
-    pilot, measured = copy.copy(model), _Measured(run.n_threads)
-    pilot.config = model.config.replace(epochs=_LONGEST * usual, patience=max(2, usual // 2))
+    some = some_users(data, _MOST, run, "epochs")
+    parts = split(some, **held_out, seed=None if ordered else run.seed)
+    weighed = getattr(model.config, "popularity_weight", 0.0) is None
+    weights = _WEIGHTS if weighed else _WEIGHTS[:1]
+    pilot, measured = copy.copy(model), _Measured(parts, model.traits.has_vectors, run, weights)
+    pilot.config = _set(model.config, longest, 0.0, patience=max(2, usual // 2))
     pilot._callbacks, pilot._metrics, pilot._checkpoint = (), (), None
     pilot.monitor("held out", measured, higher_is_better=True)
     alone = replace(run, progress=SilentProgress(), engine=None)
@@ -77,35 +97,102 @@ def _epochs(model: Any, data: Interactions, part: Part | None, run: Run) -> int:
     try:
         pilot.fit(parts.train, validation=parts.test, run=alone)
     except CofactorError:
-        return usual
-    found = measured.first_good() + 1
-    run.progress.say(f"{model.name}: {found} epochs")
-    return found
+        return usual, 0.0
+    epoch, weight = measured.first_good()
+    beside = f", popularity weighs {weight:g}" if weight else ""
+    run.progress.say(f"{model.name}: {epoch + 1} epochs{beside}")
+    return epoch + 1, weight
+
+
+def some_users(data: Interactions, most: int, run: Run, name: str) -> Interactions:
+    """Return the interactions of random users with about so many in all, and the items that they
+    have; the data itself if it holds no more.
+
+    Parameters
+    ----------
+    data, most
+        The interactions, and how many are wanted.
+    run, name
+        The seed, and what the users are drawn for.
+    """
+    share = most / max(1, len(data))
+    if share >= 1:
+        return data
+    chosen = run.generator(name, "users").random(data.n_users) < share
+    return data.where(chosen[data.user_rows]).compact()
+
+
+def log_popularity(data: Interactions) -> np.ndarray:
+    """Return ``log(n + 1)`` of items with n interactions, float32 [n_items]."""
+    logs: np.ndarray = np.log(data.item_counts + 1.0).astype(np.float32)
+    return logs
 
 
 class _Measured:
-    """What each epoch reaches, user by user: nDCG@10, or by rating, minus the squared error."""
+    """What each epoch reaches with each weight of popularity, user by user: nDCG@10, or by rating,
+    minus the squared error.
 
-    def __init__(self, n_threads: int) -> None:
-        self.n_threads = n_threads
-        self.epochs: list[np.ndarray] = []
+    Rankings are of a bounded number of random users and, in large catalogues, of what they have
+    among the held-out items and random others.
+    """
+
+    def __init__(
+        self, parts: Split, by_vectors: bool, run: Run, weights: tuple[float, ...] = (0.0,)
+    ) -> None:
+        truth, self.run, self.weights = parts.test.truth, run, weights
+        self.epochs: list[list[np.ndarray]] = []  # by epoch and weight
+        most, pairs = (which[0 if by_vectors else 1] for which in (_MEASURED, _PAIRS))
+        draw = run.generator("epochs", "measured")
+        users = draw.permutation(parts.test.user_rows)[:most]
+        self.users = np.sort(users).astype(np.int32)
+        self.true_indptr, at = pick_rows(truth.indptr, self.users)
+        self.true_items = truth.item_rows[at]
+        others = draw.permutation(parts.train.n_items)[: pairs // max(1, len(users))]
+        self.items = np.union1d(self.true_items, others).astype(np.int32)
+        self.log_counts = log_popularity(parts.train)[self.items]
+        indptr, at = pick_rows(parts.train.indptr, self.users)
+        seen = parts.train.item_rows[at]
+        place = np.minimum(np.searchsorted(self.items, seen), len(self.items) - 1)
+        known = self.items[place] == seen
+        owner = np.repeat(np.arange(len(users)), np.diff(indptr))
+        self.seen = owner[known], place[known]
 
     def __call__(self, model: Any, part: Part) -> float:
         if model.traits.predicts_ratings:
             truth, rows = part.truth, part.user_rows
             which = np.searchsorted(rows, truth.user_rows)
             found = model.predict_batch(model.user_batch(rows), which, truth.item_rows)
-            values = -np.square(found - truth.weights, dtype=np.float64)
+            values = [-np.square(found - truth.weights, dtype=np.float64)]
         else:
-            values = validation.users_ndcg(model, part, part.user_rows, n_threads=self.n_threads)
+            values = self._ndcg(model)
         self.epochs.append(values)
-        return float(values.mean())
+        return float(values[0].mean())  # with what popularity adds, patience would never end
 
-    def first_good(self) -> int:
-        """Return the first epoch that the best one isn't significantly better than."""
-        best = max(self.epochs, key=lambda values: float(values.mean()))
+    def _ndcg(self, model: Any) -> list[np.ndarray]:
+        lists: list[list[np.ndarray]] = [[] for _ in self.weights]
+        counts: list[list[np.ndarray]] = [[] for _ in self.weights]
+        for low in range(0, len(self.users), _BLOCK):
+            users = self.users[low : low + _BLOCK]
+            scores, (owner, place) = model.score_rows(users, self.items), self.seen
+            some = slice(*np.searchsorted(owner, (low, low + len(users))))
+            scores[owner[some] - low, place[some]] = -np.inf
+            for n, weight in enumerate(self.weights):
+                weighed = scores + np.float32(weight) * self.log_counts if weight else scores
+                top = best_scores(weighed, 10, n_threads=self.run.n_threads)
+                lists[n].append(self.items[np.maximum(top.rows, 0)])
+                counts[n].append(top.count)
+        made = [(np.concatenate(a), np.concatenate(b)) for a, b in zip(lists, counts, strict=True)]
+        true = self.true_indptr, self.true_items
+        return [evaluate_lists(*each, *true, "ndcg@10")["ndcg@10"] for each in made]
+
+    def first_good(self) -> tuple[int, float]:
+        """Return the first epoch that, with some weight, the best one isn't significantly better
+        than, and the least such weight.
+        """
+        best = max((v for of in self.epochs for v in of), key=lambda values: float(values.mean()))
         for epoch, values in enumerate(self.epochs):
-            gain = best - values
-            if gain.mean() * len(gain) ** 0.5 <= _LEAST_T * gain.std():
-                return epoch
+            for n, weight in enumerate(self.weights):
+                gain = best - values[n]
+                if gain.mean() * len(gain) ** 0.5 <= _LEAST_T * gain.std():
+                    return epoch, weight
         raise AssertionError("the best epoch isn't better than itself")

@@ -25,7 +25,7 @@ from cofactor.models.new_items import with_new_items
 from cofactor.models.one_fit import of_one_fit
 from cofactor.models.requested_users import profiled, user_batches
 from cofactor.models.reranking import RerankedLists
-from cofactor.retrieval.topk import TopK
+from cofactor.retrieval.topk import TopK, items_unchanged
 
 if TYPE_CHECKING:
     from cofactor.models.explore import ModelExplorer
@@ -103,7 +103,7 @@ class Recommender(Model[ConfigT]):
         lists = RerankedLists.of(self, rerank, len(queries), allowed)
         topk = self.topk if lists is None else lists.topk
         parts = []
-        with run_context(run):
+        with run_context(run), items_unchanged():
             for start, batch in batches:
                 seen = batch.seen if exclude_seen else None
                 best = topk(batch, k, excluded=seen, allowed=allowed, n_threads=run.n_threads)

@@ -7,6 +7,10 @@ without padding."""
 
 from __future__ import annotations
 
+from collections import OrderedDict
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Any
 
@@ -114,7 +118,7 @@ def best_dots(
     k, excluded, allowed, n_threads
         As for `best_scores`.
     """
-    from cofactor.kernels.cpu.topk import topk_dot
+    from cofactor.kernels.cpu.topk import is_pruned, topk_dot
 
     n_rows, n_items = len(user_vectors), len(item_vectors)
     k = min(checks.integer(k, "k", low=1), max(1, n_items))
@@ -125,6 +129,7 @@ def best_dots(
         else np.ascontiguousarray(item_offsets, np.float32)
     )
     users, items = (np.ascontiguousarray(v, np.float32) for v in (user_vectors, item_vectors))
+    order = _kept_order(users, items, offsets, item_offsets) if is_pruned(n_rows, n_items) else None
     # Every thread of the kernel calls BLAS for blocks of its own.
     with native_threads(n_threads, blas=1):
         return TopK(
@@ -137,8 +142,47 @@ def best_dots(
                 excluded_indices=indices,
                 allowed=allowed_mask(allowed, n_items),
                 n_threads=n_threads,
+                items=order,
             )
         )
+
+
+# By where vectors and offsets lie: these, so that nothing else comes to lie there, and their order.
+_orders: ContextVar[OrderedDict[Any, Any] | None] = ContextVar("item_orders", default=None)
+_ORDERS = 2  # of a model's items, and of those for users without vectors
+
+
+@contextmanager
+def items_unchanged() -> Iterator[None]:
+    """While open, nobody changes item vectors: many users' searches sort them once, not once for
+    each call of `best_dots`.
+    """
+    if _orders.get() is not None:
+        yield
+        return
+    token = _orders.set(OrderedDict())
+    try:
+        yield
+    finally:
+        _orders.reset(token)
+
+
+def _kept_order(
+    users: np.ndarray, items: np.ndarray, offsets: np.ndarray, given: np.ndarray | None
+) -> Any:
+    """The order of items, computed once within `items_unchanged`; else None."""
+    from cofactor.kernels.cpu.topk import ordered_items
+
+    kept = _orders.get()
+    if kept is None:
+        return None
+    key = (items.ctypes.data, items.shape, None if given is None else offsets.ctypes.data)
+    if key not in kept:
+        kept[key] = (items, offsets, ordered_items(users, items, offsets))
+    kept.move_to_end(key)
+    if len(kept) > _ORDERS:
+        kept.popitem(last=False)
+    return kept[key][2]
 
 
 def best_dots_or(

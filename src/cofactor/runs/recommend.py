@@ -28,6 +28,7 @@ from cofactor.models.recommender import Recommender
 from cofactor.models.shipped import ShippedModel
 from cofactor.retrieval.filters import Filters
 from cofactor.retrieval.rerank.rules import Rerank
+from cofactor.retrieval.topk import items_unchanged
 
 # Users whose lists are made and written at a time.
 _BLOCK = 16_384
@@ -75,6 +76,13 @@ def recommend_all(
         (s, min(s + _BLOCK, model.data.n_users)) for s in range(0, model.data.n_users, _BLOCK)
     ]
     listing = Listing(model, k, filters, rerank, exclude_seen, run)
+    with items_unchanged():
+        return _written_to(listing, blocks, out)
+
+
+def _written_to(
+    listing: Listing, blocks: list[tuple[int, int]], out: str | os.PathLike[str]
+) -> tuple[Path, int]:
     if str(out).endswith(("/", os.sep)):
         return _write_parts(listing, blocks, checks.path(out, "out"))
     return write_tables(_tables(listing, blocks), out)

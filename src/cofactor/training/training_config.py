@@ -95,7 +95,7 @@ class TrainingConfig(DescentConfig):
         high=1_000_000,
         doc=(
             "Passes over the data; None: as many as predict held-out training interactions best,"
-            " of up to 100,000, else the model's usual number, mostly 20."
+            " of 300,000 at most, else the model's usual number, mostly 20."
         ),
     )
     batch_size: int | None = setting(

@@ -97,9 +97,11 @@ def test_a_longer_history_than_is_read_counts_by_its_end() -> None:
     np.testing.assert_allclose(both[0], both[1], atol=1e-5)
 
 
+@pytest.mark.parametrize("wide", [False, next_losses._WIDE])  # products by torch, by oneDNN
 def test_chunked_softmax_has_the_loss_and_gradient_of_cross_entropy(
-    monkeypatch: pytest.MonkeyPatch,
+    wide: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(next_losses, "_WIDE", wide)
     monkeypatch.setattr(next_losses, "_LOGITS", 3 * N_ITEMS)
     h = torch.randn(8, 5, requires_grad=True)
     items = torch.randn(N_ITEMS, 5, requires_grad=True)

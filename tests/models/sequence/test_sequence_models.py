@@ -230,6 +230,15 @@ def test_the_gram_matrix_by_recurrence_is_that_of_all_prefixes() -> None:
         np.testing.assert_allclose(rows[below], gram[first:end][below], rtol=1e-4, atol=2e-4)
 
 
+def test_a_model_that_a_blend_names_again_has_a_seed_of_its_own() -> None:
+    data = Interactions.build(events(300, 3))
+    settings = {"models": ("bpr", "bpr"), "model_settings": ("bpr.epochs=1", "bpr.factors=4")}
+    first, second = Blend(**settings).fit(data, run=ONE).parts
+    alone = registry.create("bpr", epochs=1, factors=4).fit(data, run=ONE)
+    assert np.array_equal(first.item_factors, alone.item_factors)
+    assert not np.allclose(first.item_factors, second.item_factors)
+
+
 def test_a_blend_chooses_the_model_that_knows_and_keeps_its_choice() -> None:
     split = leave_last(Interactions.build(events(3000, 3, users=150)), test=1, validation=1)
     settings = {"models": ("popularity", "transitions"), "model_settings": ("2.window=5",)}

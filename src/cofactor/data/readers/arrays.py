@@ -70,7 +70,8 @@ def of_array(array: np.ndarray) -> Any:
 def _of_cells(cells: np.ndarray) -> pa.Array | list[Any]:
     """A column of an array; narrow floats stay so, since their width tells which ids they hold."""
     if cells.dtype in (np.float32, np.float16):
-        return pa.array(np.ascontiguousarray(cells))
+        whole = np.ascontiguousarray(np.ma.getdata(cells))
+        return pa.array(whole, mask=np.ma.getmaskarray(cells).copy())
     return cells.tolist()
 
 

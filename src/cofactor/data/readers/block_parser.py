@@ -10,8 +10,9 @@ import pyarrow as pa
 from pyarrow import csv as pacsv
 
 from cofactor.base.errors import DataError
+from cofactor.data.readers.fields import WHITESPACE
 from cofactor.data.readers.raw import NoRowsError
-from cofactor.data.readers.sniff import WHITESPACE, Dialect
+from cofactor.data.readers.sniff import Dialect
 from cofactor.data.readers.source_files import SMALL
 
 # Texts as they stand, each once.

@@ -17,7 +17,7 @@ from cofactor.base.errors import ArgumentError, DataError
 from cofactor.base.names import nearest, unknown_name
 from cofactor.base.progress import SILENT, Progress
 from cofactor.data.readers import name_words
-from cofactor.data.readers.positions import Columns, by_position
+from cofactor.data.readers.positions import Columns, by_position, is_wide
 from cofactor.data.readers.rejects import Rejects
 from cofactor.data.readers.usual_names import EVENT, ROLES, USUAL
 
@@ -50,6 +50,8 @@ class Options:
         Kind of event -> weight; rows of other kinds are left out.
     keep_kinds
         Whether events keep their kinds beside values, which may be missing then.
+    clock
+        The column of the times of day beside the days in ``time``; None to find it.
     rejects
         Where skipped rows are listed.
     """
@@ -70,6 +72,7 @@ class Options:
     decimal: str | None = None
     kinds: Mapping[str, float] | None = None
     keep_kinds: bool = False
+    clock: str | None = None
     rejects: Rejects | None = field(default=None, repr=False, compare=False)
     progress: Progress = field(default=SILENT, repr=False, compare=False)
 
@@ -92,13 +95,18 @@ _MEASURE = re.compile(r"^-\d+\.\d*[1-9]$|^0?\.\d{3,}$")
 _UNION = re.compile(r"\.(?:string|int|long|float|double|S|N)$")
 
 
+# What a name says of the zone of its times: ``Created (UTC)``.
+_ZONE = re.compile(r" ?[(\[](?:UTC|GMT|local|local time)[)\]]$", re.IGNORECASE)
+
+
 @lru_cache(4096)
 def folded(name: str) -> str:
     """Return a column's name as letters without accents and digits only; ``user_id:token`` (typed
     headers) loses its type, ``properties.item`` its container, and ``Item #`` is a number.
     """
     name = _UNION.sub("", _CONTAINER.sub("", re.sub(r"^# ?(?=\w)", "", name)))
-    counted = re.sub(r"[#№]|\b[Nn][°º]", "no", re.sub(r":[^\d:]*$", "", name))
+    name = _ZONE.sub("", re.sub(r":[^\d:]*$", "", name))
+    counted = re.sub(r"[#№]|\b[Nn][°º]", "no", name)
     bare = unicodedata.normalize("NFKD", counted.casefold())
     return re.sub(r"[\W_]+", "", "".join(c for c in bare if not unicodedata.combining(c)))
 
@@ -165,11 +173,19 @@ def find_roles(
     else:
         roles |= _by_name(names, free, set(roles.values()))
     needed = ("user", "item", *(role for role in ("value", "time") if given[role] is True))
-    for role in needed:
-        if role not in roles:
-            raise DataError(_missing(role, names) + _wide(roles, names), source=source)
+    lacking = next((role for role in needed if role not in roles), None)
+    if lacking is not None:
+        cure = _alone(lacking, names) or _wide(roles, names)
+        raise DataError(_missing(lacking, names) + cure, source=source)
     roles = {role: roles[role] for role in ROLES if role in roles}
-    event = None if columns is not None else _event(names, set(roles.values()))
+    return _with_event(roles, names, options, source, headed=columns is None)
+
+
+def _with_event(
+    roles: dict[str, str], names: Sequence[str], options: Options, source: str, *, headed: bool
+) -> dict[str, str]:
+    """The roles, with the column of the kinds of events where it is wanted."""
+    event = _event(names, set(roles.values())) if headed else None
     if options.kinds is not None and event is None:
         raise DataError(
             f"no column is named like kinds of events ({', '.join(EVENT[:4])} ...), which kinds="
@@ -183,9 +199,13 @@ def find_roles(
 
 
 def _refuse_measures(roles: Mapping[str, str], columns: Columns, source: str) -> None:
-    """Raise DataError if a column that was taken for ids by its position holds measures."""
-    for role in ("user", "item"):
-        odd = next((c for c in columns.get(roles.get(role, ""), ()) if _MEASURE.match(c)), None)
+    """Raise DataError if a column that was taken for ids by its position holds measures, or the
+    table has a column for each item.
+    """
+    wide = is_wide(columns)
+    for role in ("item",) if wide else ("user", "item"):
+        cells = columns.get(roles.get(role, ""), ())
+        odd = next((cell for cell in cells if wide or _MEASURE.match(cell)), None)
         if odd is not None:
             raise DataError(
                 f"without a header, {roles[role]} would be the {role}s, and {odd!r} is no id; name"
@@ -284,6 +304,19 @@ def _wide(roles: Mapping[str, str], names: Sequence[str]) -> str:
     return (
         " If the table has a column for each item, write a row for each user and item instead"
         " (pandas.melt does)."
+    )
+
+
+def _alone(role: str, names: Sequence[str]) -> str:
+    """What to do with a table that may be one person's own list."""
+    titled = any(folded(name) in ("title", "name", "trackname", "track") for name in names)
+    if role != "user" or any(name_words.mentions(name, "user") for name in names):
+        return ""
+    if not titled and not has_role("item", names):
+        return ""
+    return (
+        " If it is one person's own list, put it in a folder that names them (user=ID), beside"
+        " those of others: a model needs many users."
     )
 
 

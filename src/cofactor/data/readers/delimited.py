@@ -8,38 +8,36 @@ in memory is 4 bytes an id."""
 from __future__ import annotations
 
 import codecs
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from typing import Any
+from dataclasses import replace
 
-import numpy as np
 import pyarrow as pa
 
 from cofactor.base.errors import DataError
-from cofactor.data.readers import times as clock
+from cofactor.data.readers.block_columns import BlockColumns
 from cofactor.data.readers.block_parser import WORDS, Unconvertible, parsed
+from cofactor.data.readers.clock_columns import with_clock
 from cofactor.data.readers.columns import Options, find_roles, roles_note
+from cofactor.data.readers.fields import unpadded
 from cofactor.data.readers.headers import LEGACY
 from cofactor.data.readers.lines import (
     NotUtf8,
     as_utf8,
     line_blocks,
     located,
-    malformed_lines,
-    record_end,
 )
 from cofactor.data.readers.list_cells import explode_lists
-from cofactor.data.readers.name_words import is_dated
 from cofactor.data.readers.open_quotes import refuse_swallowed
-from cofactor.data.readers.partitions import Partition, partition_of, with_partition
+from cofactor.data.readers.partitions import partition_of
 from cofactor.data.readers.plain_numbers import LARGE, Columns, read_plain
-from cofactor.data.readers.positions import are_clocks, counting, dated
+from cofactor.data.readers.positions import counting
 from cofactor.data.readers.raw import NoRowsError, Raw
 from cofactor.data.readers.repeated_headers import without_headers
-from cofactor.data.readers.sniff import DELIMITERS, SPOKEN, Dialect, dialect_of, unpadded
+from cofactor.data.readers.sniff import Dialect, dialect_of
 from cofactor.data.readers.source_files import SourceFile, ahead
 from cofactor.data.readers.text_encoding import LATIN, latin, one_line_end
-from cofactor.data.readers.values import Odd, are_pointed, numbers, numbers_and_odd
+from cofactor.data.readers.values import are_pointed
 
 
 def read_delimited(entry: SourceFile, options: Options, dialect: Dialect | None = None) -> Raw:
@@ -73,11 +71,14 @@ def roles_of(entry: SourceFile, dialect: Dialect, options: Options) -> dict[str,
     """Return the column of each role of a delimited file."""
     beside, cells = partition_of(entry), dialect.cells
     roles = find_roles(dialect.names, options, entry.shown, columns=cells, partition=beside)
-    if options.time is None and are_clocks(dialect.sample.get(roles.get("time", ""), ())):
-        # The time of day stands beside the date.
-        rest = (n for n, some in dialect.sample.items() if is_dated(n) and dated(some))
-        roles["time"] = next((n for n in rest if n not in roles.values()), roles["time"])
-    return roles
+    sample = defaultdict(list, dialect.sample)
+    return with_clock(
+        roles,
+        dialect.names,
+        options,
+        lambda names: {name: sample[name] for name in names},
+        headed=cells is None,
+    )
 
 
 def _read_latin(
@@ -119,7 +120,7 @@ def read_text_table(
     except NotUtf8:
         block = latin(block).encode()
         notes.append(f"{entry.name}: not UTF-8, so read as Latin-1")
-    kept = _Kept(dialect, {})
+    kept = BlockColumns(dialect, {})
     whole = one_line_end(block, quoted=dialect.quoted)
     block = kept.body(whole)
     if dialect.headed:
@@ -135,128 +136,13 @@ def read_text_table(
     return table, notes
 
 
-@dataclass
-class _Kept:
-    """What accumulates over the blocks of one file."""
-
-    dialect: Dialect
-    roles: Mapping[str, str]
-    partition: Partition = field(default_factory=dict)
-    users: list[pa.Array] = field(default_factory=list)
-    items: list[pa.Array] = field(default_factory=list)
-    values: np.ndarray = field(default_factory=lambda: np.zeros(0, np.float32))
-    written: list[pa.Array] = field(default_factory=list)
-    times: np.ndarray = field(default_factory=lambda: np.zeros(0, np.int64))
-    bare: bool = True
-    n_rows: int = 0
-    n_malformed: int = 0
-    n_blank: int = 0
-    n_lines: int = 0
-    malformed: list[str] = field(default_factory=list)
-    lines_due: int = -1
-    day_first: list[tuple[int, np.ndarray]] = field(default_factory=list)
-    events: list[pa.Array] = field(default_factory=list)
-    time_format: str | None = None
-
-    def body(self, block: bytes) -> bytes:
-        """The block without the header and what stands above it."""
-        if self.lines_due < 0:
-            self.lines_due = self.dialect.above + self.dialect.headed
-        if not self.lines_due:
-            return block
-        start = 0
-        while self.lines_due and start < len(block):
-            end = (block.find(b"\n", start) + 1) or len(block)
-            if self.dialect.headed and self.lines_due == 1:
-                end = record_end(block, start, self.dialect.quoted)
-            self.lines_due -= 1
-            start = end
-        return block[start:]
-
-    def on_malformed(self, row: Any) -> str:
-        if not (row.text or "").strip():
-            self.n_blank += 1
-            return "skip"
-        self.n_malformed += 1
-        if len(self.malformed) < 5:
-            self.malformed.append(row.text or "")
-        return "skip"
-
-    def add(self, table: pa.Table) -> None:
-        count = table.num_rows
-        table = with_partition(table, self.partition)
-        self.users += table.column(self.roles["user"]).chunks
-        self.items += table.column(self.roles["item"]).chunks
-        if "event" in self.roles:
-            self.events += table.column(self.roles["event"]).chunks
-        if "value" in self.roles:
-            column = table.column(self.roles["value"])
-            if column.type == WORDS:
-                self.written += column.chunks
-            else:
-                self.values = _grown(self.values, self.n_rows, numbers(column))
-        if "time" in self.roles:
-            found = clock.seconds(table.column(self.roles["time"]), self.time_format)
-            self.times = _grown(self.times, self.n_rows, found.times)
-            self.bare = self.bare and found.bare
-            if found.day_first is not None:
-                self.day_first.append((self.n_rows, found.day_first))
-        self.n_rows += count
-
-    def whole_values(self, decimal: str | None) -> tuple[np.ndarray | None, list[Odd]]:
-        """The values of all blocks, and those that are no plain numbers."""
-        if "value" not in self.roles:
-            return None, []
-        if not self.written:
-            return self.values, []
-        values, odd = numbers_and_odd(pa.chunked_array(self.written, WORDS), decimal)
-        return values, [] if odd is None else [odd]
-
-    def whole_day_first(self) -> np.ndarray | None:
-        """The times with the day first, of all blocks; None if no block has such."""
-        if not self.day_first:
-            return None
-        whole = np.full(self.n_rows, clock.AS_BEFORE)
-        for start, part in self.day_first:
-            whole[start : start + len(part)] = part
-        return whole
-
-    def refuse(self, entry: SourceFile, options: Options, notes: list[str]) -> None:
-        if not self.n_malformed:
-            return
-        dialect = self.dialect
-        if options.on_bad == "skip":
-            what = f"without {len(dialect.names)} fields"
-            plural = "line" if self.n_malformed == 1 else "lines"
-            notes.append(f"skipped {self.n_malformed:,} {plural} {what}")
-            if options.rejects is not None:
-                rows = malformed_lines(entry, dialect, self.n_malformed)
-                options.rejects.add(entry.shown, f"a line {what}", rows)
-            return
-        # A space or a comma is in many a text: the line must have the fields by it.
-        between = len(dialect.names) - 1
-        other = next((d for d in DELIMITERS if self.malformed[0].count(d) == between), None)
-        mixed = (
-            f" ({SPOKEN.get(other, repr(other))} stands there: mixed delimiters)" if other else ""
-        )
-        plural = "line doesn't have" if self.n_malformed == 1 else "lines don't have"
-        raise DataError(
-            f"{self.n_malformed:,} {plural} the {len(dialect.names)} fields of the first, split"
-            f" at {dialect.spoken}{mixed}; fix them, give delimiter=, or drop them with"
-            " on_bad='skip':",
-            source=entry.shown,
-            rows=malformed_lines(entry, dialect),
-            total=self.n_malformed,
-        )
-
-
 def _read(entry: SourceFile, options: Options, dialect: Dialect, roles: Mapping[str, str]) -> Raw:
     # Whether 2.500 are thousands, only the texts of the whole column tell.
     as_numbers = options.decimal is None and not are_pointed(
         dialect.sample.get(roles.get("value", ""), ())
     )
     plain = as_numbers and options.time_format is None and set(roles.values()) <= set(dialect.names)
-    plain = plain and "event" not in roles
+    plain = plain and not roles.keys() & {"event", "clock"}
     if plain and entry.packed_bytes >= LARGE:
         with options.progress.task(f"reading {entry.name}", None) as task:
             columns = read_plain(entry, dialect, roles, task.advance)
@@ -276,7 +162,7 @@ def _read_as(
     *,
     as_numbers: bool,
 ) -> Raw:
-    kept = _Kept(dialect, roles, partition_of(entry), time_format=options.time_format)
+    kept = BlockColumns(dialect, roles, partition_of(entry), time_format=options.time_format)
     first = {"value": pa.float32() if as_numbers else WORDS, "time": pa.int64()}
     if options.time_format is not None:
         first["time"] = pa.string()
@@ -338,7 +224,7 @@ def _notes(roles: Mapping[str, str], dialect: Dialect) -> list[str]:
     return notes
 
 
-def _add(kept: _Kept, block: bytes, types: dict[str, pa.DataType], source: str) -> None:
+def _add(kept: BlockColumns, block: bytes, types: dict[str, pa.DataType], source: str) -> None:
     """Parse a block and keep its columns."""
     body = kept.body(block)
     if kept.dialect.padded:
@@ -354,7 +240,7 @@ def _add(kept: _Kept, block: bytes, types: dict[str, pa.DataType], source: str) 
 
 
 def _typed(
-    block: bytes, kept: _Kept, types: dict[str, pa.DataType], source: str
+    block: bytes, kept: BlockColumns, types: dict[str, pa.DataType], source: str
 ) -> pa.Table | None:
     """A block's columns; values or times that aren't numbers are read as text, which later
     blocks then are too. Values of earlier blocks need their texts too (``1.000`` may be a thousand
@@ -386,12 +272,3 @@ def _typed(
 
 class _LateWords(Exception):
     """A value that is no plain number stands behind blocks that were read as numbers."""
-
-
-def _grown(array: np.ndarray, used: int, more: np.ndarray) -> np.ndarray:
-    # Grown in place (the system moves pages instead of copying them), so that no moment holds a
-    # column twice.
-    if used + len(more) > len(array):
-        array.resize(used + len(more), refcheck=False)
-    array[used : used + len(more)] = more
-    return array

@@ -46,12 +46,31 @@ _PAPERS = (
     # What the Hugging Face library writes beside a table.
     *("dataset_info.json", "state.json"),
 )
+# Beside such files those of data may hold rows that were deleted.
+_LOGGED = (
+    ("Delta Lake", re.compile(r"/_delta_log/\d+\.json$")),
+    ("Iceberg", re.compile(r"/metadata/[^/]*\.metadata\.json$")),
+)
 _PARTS = tuple(map(re.compile, ("train", r"valid|\b(val|dev)\b", "test")))
 _NO_DATA = (".pdf", ".html", ".htm", ".md", ".png", ".jpg", ".py", ".sh", ".ipynb", ".doc", ".docx")
 
 
 def data_files(place: Source) -> list[SourceFile]:
-    """Return the files that may hold data: no readme, licence, page or picture."""
+    """Return the files that may hold data: no readme, licence, page or picture.
+
+    Raises
+    ------
+    DataError
+        If they are those of a table whose log says which of them count.
+    """
+    paths = ["/" + (entry.member or entry.path.as_posix()) for entry in place.entries]
+    logged = [what for what, sign in _LOGGED if any(map(sign.search, paths))]
+    if logged or (place.path / ".hoodie").is_dir():
+        raise DataError(
+            f"this is a table of {(*logged, 'Hudi')[0]}, whose log says which of its files count;"
+            " read it with that library and pass the data frame, or export it to Parquet.",
+            source=str(place.path),
+        )
     return [
         entry
         for entry in place.entries
@@ -199,6 +218,8 @@ def _of_entries(
             events = replace(events, user_table=readers.table(users[0], None, "user_id"))
             note += f", with {users[0].name} as the table of users"
         return replace(events, source=source).noted(note)
+    if len({columns for _, columns in found}) == 1 and found[0][1]:
+        readers.events(entries[0], options)  # says which column they all lack
     names = ", ".join(entry.name for entry in entries[:8]) + (" ..." if len(entries) > 8 else "")
     raise DataError(
         f"it holds {len(entries)} files ({names or 'none'}) of no known layout; name one of them"

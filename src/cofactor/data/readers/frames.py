@@ -2,27 +2,26 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import narwhals as nw
-import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from cofactor.base.errors import ArgumentError, DataError
 from cofactor.data.readers import times as clock
-from cofactor.data.readers.arrays import is_header
+from cofactor.data.readers.clock_columns import at_clock, cells_of_table, with_clock
 from cofactor.data.readers.columns import Options, find_roles, refuse_repeated, roles_note
 from cofactor.data.readers.headers import has_roles
 from cofactor.data.readers.id_columns import IN_HEX, hex_note, id_column
-from cofactor.data.readers.json_shapes import is_nested, table_of_json, unnested
+from cofactor.data.readers.json_shapes import is_nested, unnested
 from cofactor.data.readers.list_cells import explode_lists, with_list_rows
-from cofactor.data.readers.positions import dated
 from cofactor.data.readers.raw import NoRowsError, Raw
 from cofactor.data.readers.values import numbers_and_odd
-from cofactor.data.records import BOOLEANS, BYTES, table_of, table_of_columns
+from cofactor.data.records import BOOLEANS, BYTES, table_of_columns
 
 _NUMBERED = re.compile(r"^(_c|_col|column_?|col_?|f|field_?|v|)(\d{1,4})_?$", re.IGNORECASE)
 
@@ -112,9 +111,13 @@ def read_frame(source: Any, options: Options, name: str = "data frame") -> Raw:
         return raw_of_whole(whole, options, name)
     for taken in roles.values():
         refuse_repeated(names, name, taken)
-    table = whole_table(_without_repeated(source, names), roles.values())
+    plain = _without_repeated(source, names)
+    roles = with_clock(
+        roles, names, options, lambda some: cells_of_table(whole_table(plain, some))(some)
+    )
+    table = whole_table(plain, roles.values())
     if is_nested(table.schema):
-        return raw_of_whole(whole_table(_without_repeated(source, names)), options, name)
+        return raw_of_whole(whole_table(plain), options, name)
     if table.num_rows == 0:
         raise NoRowsError("the table has columns but no rows.", source=name)
     return raw_of_table(table, roles, options, name, names=names)
@@ -128,8 +131,9 @@ def raw_of_whole(table: pa.Table, options: Options, source: str) -> Raw:
         table = table.slice(1).rename_columns(first) if has_roles(first) else table
     names, cells = table.column_names, None
     if bare := are_numbered(names):
-        cells = {n: [str(v) for v in table.column(n)[:100].to_pylist()] for n in names}
+        cells = cells_of_table(table)(names)
     roles = find_roles(names, options, source, columns=cells)
+    roles = with_clock(roles, names, options, cells_of_table(table), headed=not bare)
     if table.num_rows == 0:
         raise NoRowsError("the table has columns but no rows.", source=source)
     return raw_of_table(table, roles, options, source, names=names, headed=not bare)
@@ -164,6 +168,8 @@ def raw_of_table(
     table = with_list_rows(table, roles, source)
     columns = {role: table.column(name) for role, name in roles.items()}
     found = clock.seconds(columns["time"], options.time_format) if "time" in columns else None
+    if found is not None and "clock" in columns:
+        found = at_clock(found, columns["clock"])
     values, odd = None, None
     if "value" in columns:
         _refuse_kind(columns["value"], roles["value"], "numbers", source)
@@ -222,6 +228,12 @@ def _plain(column: pa.ChunkedArray) -> pa.ChunkedArray:
     kind = column.type
     if pa.types.is_run_end_encoded(kind):
         return pa.chunked_array([pc.run_end_decode(chunk) for chunk in column.chunks])
+    if pa.types.is_map(kind):
+        # A mapping, as JSON writes it.
+        cells = [
+            None if c is None else json.dumps(dict(c), default=str) for c in column.to_pylist()
+        ]
+        return pa.chunked_array([pa.array(cells, pa.string())])
     if "list_view" in str(kind) or pa.types.is_fixed_size_list(kind):
         # Arrow's own cast of views makes lists without their offsets.
         return pa.chunked_array([pa.array(column.to_pylist(), pa.list_(kind.value_type))])
@@ -234,79 +246,6 @@ def _empty_lists(column: pa.ChunkedArray) -> int:
     if not (pa.types.is_list(column.type) or pa.types.is_large_list(column.type)):
         return 0
     return pc.sum(pc.equal(pc.list_value_length(column).fill_null(0), 0)).as_py() or 0
-
-
-def read_tuples(source: Iterable[Any], options: Options) -> Raw:
-    """Read tuples ``(user, item[, value[, time]])``, or dictionaries with the usual names."""
-    rows = list(source)
-    if not rows:
-        raise NoRowsError("there are no rows in it.", source="rows")
-    _refuse_columns(source, rows)
-    if all(isinstance(row, Mapping) or _names_of_row(row) for row in rows):
-        records = [dict(r) if isinstance(r, Mapping) else _record(r) for r in rows]
-        return read_frame(table_of_json(records, "rows"), options, "rows")
-    if len(rows) > 1 and is_header(rows[0]):
-        records = [dict(zip(rows[0], row, strict=False)) for row in rows[1:]]
-        return read_frame(table_of(records), options, "rows")
-    odd = next((row for row in rows if not _is_row(row)), None)
-    if odd is not None and hasattr(odd, "tocoo"):
-        raise DataError("a matrix is read alone, not in a list.", source="rows")
-    if odd is not None or len({len(row) for row in rows}) != 1:
-        if odd is None:
-            odd = next(row for row in rows if len(row) != len(rows[0]))
-        raise DataError(
-            f"rows must be tuples (user, item[, value[, time]]) of one length, not {odd!r}.",
-            source="rows",
-        )
-    names = ["user", "item", "value", "time"][: len(rows[0])]
-    if len(names) == 3 and options.value is None and dated([str(row[2]) for row in rows]):
-        names[2] = "time"
-    columns = zip(names, zip(*rows, strict=True), strict=True)
-    table = table_of_columns({name: [_scalar(v) for v in column] for name, column in columns})
-    return raw_of_table(table, find_roles(names, options, "rows"), options, "rows")
-
-
-def _refuse_columns(source: Iterable[Any], rows: Sequence[Any]) -> None:
-    """Raise DataError for frames in a list, and columns in a tuple, which look like rows."""
-    if any(hasattr(row, "columns") for row in rows):
-        raise DataError("it holds data frames; join them first (concat).", source="rows")
-    if isinstance(source, tuple) and all(hasattr(row, "__array__") for row in rows):
-        raise DataError(
-            "a tuple of arrays may be rows or columns; pass {'user': ..., 'item': ...}.",
-            source="rows",
-        )
-
-
-def _names_of_row(row: Any) -> list[str]:
-    """The names that a row itself has (named tuples, rows of database drivers); none of a tuple."""
-    keys = getattr(row, "_fields", None) or getattr(row, "keys", None)
-    return [str(name) for name in (keys() if callable(keys) else keys or _attributes(row))]
-
-
-def _attributes(row: Any) -> list[str]:
-    """The fields that a row's class declares: a dataclass, or a class of attrs or pydantic."""
-    kind = type(row)
-    declared = getattr(kind, "__dataclass_fields__", None) or getattr(kind, "model_fields", None)
-    return list(declared or (part.name for part in getattr(kind, "__attrs_attrs__", ())))
-
-
-def _record(row: Any) -> dict[str, Any]:
-    if names := _attributes(row):
-        return {name: getattr(row, name) for name in names}
-    return dict(zip(_names_of_row(row), row, strict=True))
-
-
-def _is_row(row: Any) -> bool:
-    return (
-        hasattr(row, "__len__")
-        and not isinstance(row, (str, bytes, Mapping, set, frozenset))
-        and not hasattr(row, "tocoo")
-        and 2 <= len(row) <= 4
-    )
-
-
-def _scalar(value: Any) -> Any:
-    return value.item() if isinstance(value, np.generic) and value.dtype.kind not in "mM" else value
 
 
 def _names(source: Any) -> list[str]:
@@ -346,6 +285,11 @@ def tamed(frame: Any) -> Any:
         If it is a series whose index doesn't hold users and items.
     """
     if not hasattr(frame, "columns"):
+        if not hasattr(frame, "to_frame"):
+            raise ArgumentError(
+                f"a {type(frame).__name__} of pandas is no data frame; pass one (pandas.concat"
+                " joins the chunks of a reader)."
+            )
         if getattr(frame, "index", None) is None or frame.index.nlevels != 2:
             raise ArgumentError(
                 f"a {type(frame).__name__} has one column, and at least a user and an item are"

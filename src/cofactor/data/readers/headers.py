@@ -11,6 +11,8 @@ from cofactor.data.readers.name_words import mentions, role_of, words
 from cofactor.data.readers.usual_names import DESCRIBING, USUAL
 
 _KNOWN = frozenset(DESCRIBING).union(*USUAL.values())
+# Hardly an id is one of these.
+_SURELY = {"user", *(name for name in USUAL["user"] if re.fullmatch(r"\w{3,}id", name))}
 # Of shops' older programs; the first that knows a header's names is taken.
 LEGACY = (
     *("cp1251", "shift_jis", "gb18030", "big5", "euc_kr", "cp1250", "cp1253", "cp1254", "koi8_r"),
@@ -23,6 +25,10 @@ _ENOUGH = 5
 
 def titles_above(rows: Sequence[Sequence[str]], options: Options) -> int:
     """Return how many lines of one field stand above a header of several."""
+    below = next((n for n, row in enumerate(rows[:4]) if has_roles(row)), 0)
+    if below and options.header is None and not any(map(_known, rows[:below])):
+        # Names of groups above the names of the columns.
+        return below
     usual = Counter(len(row) for row in rows if len(row) > 1).most_common(1)
     # Spreadsheets fill titles up with delimiters.
     count = next((n for n, row in enumerate(rows) if usual and _is_row(row, usual[0][0])), 0)
@@ -39,6 +45,10 @@ def titles_above(rows: Sequence[Sequence[str]], options: Options) -> int:
     return count if rest and headed and 2 * fits > len(rest) else 0
 
 
+def _known(row: Sequence[str]) -> int:
+    return sum(folded(cell) in _KNOWN for cell in row)
+
+
 def _is_row(row: Sequence[str], width: int) -> bool:
     return len(row) == width and (sum(bool(cell.strip()) for cell in row) > 1 or width == 1)
 
@@ -51,8 +61,7 @@ def completed(first: Sequence[str], rest: Sequence[Sequence[str]]) -> list[str]:
         return list(first)
     if all(not row[-1].strip() for row in rest):
         return [*first, ""] if is_header(first, rest) else list(first)
-    known = sum(folded(name) in _KNOWN for name in first)
-    return ["", *first] if len(first) > 1 and known > 1 else list(first)
+    return ["", *first] if len(first) > 1 and _known(first) > 1 else list(first)
 
 
 def has_numbered_names(first: Sequence[str], rest: Sequence[Sequence[str]]) -> bool:
@@ -87,7 +96,8 @@ def is_header(first: Sequence[str], rest: Sequence[Sequence[str]]) -> bool:
     numbers_below = any(_is_number(field) for fields in rest[:20] for field in fields)
     return (
         numbers_below
-        or sum(folded(name) in _KNOWN for name in first) > 1
+        or _known(first) > 1
+        or any(folded(name) in _SURELY for name in first)
         or _say_roles(first)
         or _above_digits(first, rest)
     )

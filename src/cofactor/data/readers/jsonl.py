@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -16,6 +16,7 @@ from pyarrow import json as pajson
 
 from cofactor.base.errors import DataError
 from cofactor.data.readers import times as clock
+from cofactor.data.readers.clock_columns import with_clock
 from cofactor.data.readers.columns import Options, find_roles, folded, roles_note
 from cofactor.data.readers.frames import raw_of_table, raw_of_whole
 from cofactor.data.readers.id_columns import id_column
@@ -75,12 +76,34 @@ def _read(entry: SourceFile, options: Options) -> Raw:
         return raw_of_whole(table, options, entry.shown)
     sample, literal = _sample(head, entry)
     inner = field_of_items(sample)
-    sample = [part for row in sample for part in expanded(row, inner)]
+    names, roles = _roles(sample, inner, entry, options)
     partition = partition_of(entry)
-    sample = [{**partition, **row} for row in sample]
-    names = names_of(sample)
+    slow = (
+        literal
+        or inner is not None
+        or partition
+        or options.time_format is not None
+        or roles.keys() & {"event", "clock"}
+    )
+    if slow or any("." in name for name in roles.values()):
+        return _slow(entry, options, roles, literal=literal, inner=inner)
+    kinds = {name: _kind([row.get(name) for row in sample]) for name in roles.values()}
+    if all(kind is not None for kind in kinds.values()):
+        raw = _fast(entry, options, roles, names, pa.schema(list(kinds.items())))
+        if raw is not None:
+            return raw
+    return _slow(entry, options, roles, literal=False)
+
+
+def _roles(
+    sample: list[dict[str, Any]], inner: str | None, entry: SourceFile, options: Options
+) -> tuple[list[str], dict[str, str]]:
+    """The fields of records, and the one of each role."""
+    rows = [part for row in sample for part in expanded(row, inner)]
+    rows = [{**partition_of(entry), **row} for row in rows]
+    names = names_of(rows)
     # A field that is always empty at first is nobody's id where another one has some.
-    fields = [opened(row) for row in sample]
+    fields = [opened(row) for row in rows]
     filled = filled_names(fields, names)
     given = {options.user, options.item, options.value, options.time}
     paths = names_of(fields)
@@ -91,21 +114,11 @@ def _read(entry: SourceFile, options: Options) -> Raw:
     if late:
         names += [name for name in late if name not in names]
         roles = find_roles(names, options, entry.shown)
-    slow = (
-        literal
-        or inner is not None
-        or partition
-        or options.time_format is not None
-        or "event" in roles
-    )
-    if slow or any("." in name for name in roles.values()):
-        return _slow(entry, options, roles, literal=literal, inner=inner)
-    kinds = {name: _kind([row.get(name) for row in sample]) for name in roles.values()}
-    if all(kind is not None for kind in kinds.values()):
-        raw = _fast(entry, options, roles, names, pa.schema(list(kinds.items())))
-        if raw is not None:
-            return raw
-    return _slow(entry, options, roles, literal=False)
+
+    def texts(some: Sequence[str]) -> dict[str, list[str]]:
+        return {n: ["" if f.get(n) is None else str(f[n]) for f in fields] for n in some}
+
+    return names, with_clock(roles, names, options, texts)
 
 
 def whole_table(entry: SourceFile) -> pa.Table:

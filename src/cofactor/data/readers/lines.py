@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 
 from cofactor.base.errors import DataError
-from cofactor.data.readers.sniff import Dialect, split
+from cofactor.data.readers.fields import split
+from cofactor.data.readers.sniff import Dialect
 from cofactor.data.readers.source_files import BLOCK, LONGEST, SourceFile
 from cofactor.data.readers.text_encoding import one_line_end
 

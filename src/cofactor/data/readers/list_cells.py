@@ -12,8 +12,9 @@ import pyarrow.compute as pc
 
 from cofactor.base.errors import DataError
 from cofactor.data.readers.columns import folded
+from cofactor.data.readers.json_text import literal_of, record_of
 from cofactor.data.readers.raw import Raw
-from cofactor.data.readers.values import Odd
+from cofactor.data.readers.values import Odd, numbers_and_odd
 
 # Names that say that a cell holds several; with any other name a comma belongs to the id.
 _PLURAL = frozenset(
@@ -31,6 +32,7 @@ _SIGNS = (",", ";", "|")
 # Sets of Python and arrays of PostgreSQL; and mappings, which are no lists.
 _BRACES = r"^\s*\{.*\}\s*$"
 _MAPPING = r"""^\s*\{\s*("[^"]*"|'[^']*'|[-\w.]+)\s*:"""
+_NUMBER = re.compile(r"^\s*-?\d+(\.\d+)?$")
 # Ids with digits between blanks: in names of things hardly every word has one.
 _NUMBERS = r"^\s*\S*\d\S*( \S*\d\S*)*\s*$"
 
@@ -50,28 +52,81 @@ def explode_lists(raw: Raw) -> Raw:
         return raw
     items = items.unify_dictionaries()
     words = items.chunk(0).dictionary
-    parts = _splitter(words, folded(raw.columns.get("item", "")))
-    if parts is None:
+    name = folded(raw.columns.get("item", ""))
+    parts = _splitter(words, name)
+    numbered = name in _PLURAL and raw.values is None and raw.events is None
+    if parts is None and not (numbered and _all_match(words, _BRACES)):
         return raw
-    # The last one is of rows without any.
-    lists = [*(parts(word) if word is not None else [] for word in words.to_pylist()), []]
+    cells: list[str] = ["" if word is None else word for word in words.to_pylist()]
+    pairs = _with_values(cells, parts) if numbered else None
+    if pairs is None and parts is None:
+        return raw
+    if pairs is None:
+        lists = [list(parts(cell)) if parts and cell else [] for cell in cells]
+    else:
+        lists = [[item for item, _ in part] for part in pairs]
+    lists.append([])  # of rows without any
     absent = len(words)
     codes = np.concatenate([np.asarray(c.indices.fill_null(absent)) for c in items.chunks])
     lengths = np.array([len(part) for part in lists], np.int64)[codes]
-    return _repeated(raw, [part for code in codes for part in lists[code]], lengths)
+    found = _repeated(raw, [part for code in codes for part in lists[code]], lengths)
+    if pairs is None:
+        return found
+    texts = [text for code in codes if code != absent for _, text in pairs[code]]
+    numbers, odd = numbers_and_odd(pa.array(texts, pa.string()))
+    notes = [*found.notes, f"the numbers beside them in {raw.named('item')} read as values"]
+    return replace(found, values=numbers, odd=() if odd is None else (odd,), notes=notes)
+
+
+def _all_match(words: pa.Array, form: str) -> bool:
+    held = words.filter(pc.not_equal(pc.utf8_trim_whitespace(words), ""))
+    return bool(len(held)) and bool(pc.all(pc.match_substring_regex(held, form)).as_py())
+
+
+def _with_values(
+    cells: Sequence[str], parts: Callable[[str], Sequence[str]] | None
+) -> list[list[tuple[str, str]]] | None:
+    """The items of each cell with their numbers, where the cells are mappings (``{'a': 3}``) or
+    lists of pairs (``a:3,b:4``); None where they are neither.
+    """
+    pairs = []
+    for cell in cells:
+        found = (_mapping(cell) if parts is None else _pairs(parts(cell))) if cell.strip() else []
+        if found is None or len({item for item, _ in found}) < len(found):
+            return None
+        pairs.append(found)
+    flat = [pair for part in pairs for pair in part]
+    # Ids such as "movie:12" have few words and many numbers.
+    few = len({item for item, _ in flat}) < len({text for _, text in flat})
+    return None if not flat or (few and parts is not None) else pairs
+
+
+def _mapping(cell: str) -> list[tuple[str, str]] | None:
+    """What a mapping holds, as JSON or Python write it; None if it is none of numbers."""
+    if not re.match(_MAPPING, cell):
+        return None
+    row = record_of(cell.encode()) or literal_of(cell.encode())
+    found = [] if row is None else [(str(item), str(value)) for item, value in row.items()]
+    return found if found and all(_NUMBER.match(text) for _, text in found) else None
+
+
+def _pairs(parts: Sequence[str]) -> list[tuple[str, str]] | None:
+    """Items and the numbers behind their colons; None if some have none."""
+    found = [part.rpartition(":") for part in parts]
+    if not all(item and _NUMBER.match(text) for item, _, text in found):
+        return None
+    return [(item.strip(), text) for item, _, text in found]
 
 
 def _splitter(words: pa.Array, name: str) -> Callable[[str], Sequence[str]] | None:
     """How the cells are split; None if they hold no lists."""
     held = words.filter(pc.not_equal(pc.utf8_trim_whitespace(words), ""))
-    if not len(held):
-        return None
-    if pc.all(pc.match_substring_regex(held, _BRACKETS)).as_py():
+    if _all_match(held, _BRACKETS):
         listed = pc.any(pc.match_substring_regex(held, _LIST)).as_py()
         return _of_brackets if listed else None
     if name not in _PLURAL:
         return None
-    if pc.all(pc.match_substring_regex(held, _BRACES)).as_py():
+    if _all_match(held, _BRACES):
         mapped = pc.any(pc.match_substring_regex(held, _MAPPING)).as_py()
         return None if mapped else _of_brackets
     counts = {sign: pc.sum(pc.match_substring(held, sign)).as_py() for sign in _SIGNS}

@@ -22,12 +22,15 @@ _ACT = """order purchase commande achat bestellung bestell kauf checkout loan bo
     issue issued pret emprunt ausleihe transaction event invoice facture rechnung visit play
     played view viewed listen rated review reviewed created creation sale sold paid added
     pedido compra ordine acquisto server collector received sent updated added
-    listened clicked streamed original ship close create bestel zamowienia"""
+    listened clicked streamed derived original ship close create bestel zamowienia"""
 _ID = """id ids no nr num number numero nummer nbr code key barcode uri ref reference referenz
     identifiant identifier identificador codigo codice cod kodu 编号 番号 コード 번호 코드 pseudo
     record hash uuid guid"""
-_TIME = "date datetime time timestamp ts datum uhrzeit zeit fecha data heure at on utc"
+_TIME = """date datetime time timestamp ts datum uhrzeit zeit fecha data heure at on utc
+    tstamp"""
 _DATE = "date datum fecha data dato tarih dia jour giorno tag day дата 日期 日付 날짜"
+_CLOCK = """time uhrzeit zeit heure hora ora orario tijd tid czas saat clock hour timeofday время
+    час 时间 时刻 時刻 時間 시간 시각"""
 _FILL = "de du d la le les des der the of per par per and my your effective"
 
 
@@ -41,9 +44,9 @@ def _plain(text: str) -> str:
 _COMPOUND = re.compile(
     rf"(?<=[^\W\d_]{{4}})(nr|nummer|datum)\b|(?<=\w)({_plain('编号|番号|コード|번호|코드')})\b"
 )
-USER, ITEM, VALUE, ACT, ID, TIME, DATE, FILL = (
+USER, ITEM, VALUE, ACT, ID, TIME, DATE, CLOCK, FILL = (
     frozenset(_plain(words).split())
-    for words in (_USER, _ITEM, _VALUE, _ACT, _ID, _TIME, _DATE, _FILL)
+    for words in (_USER, _ITEM, _VALUE, _ACT, _ID, _TIME, _DATE, _CLOCK, _FILL)
 )
 # A number (``track no``) may count something else.
 _SURELY_ID = frozenset(("id", "sku", "code", "key", "uuid", "guid", "ean", "asin", "isbn"))
@@ -93,6 +96,12 @@ def with_id(name: str, others: Iterable[str]) -> str | None:
 def is_dated(name: str) -> bool:
     """Return whether a word of a name says that it holds dates, in any language."""
     return bool(set(words(name)) & DATE) or "date" in name.lower()
+
+
+def is_clock(name: str) -> bool:
+    """Return whether a name's words say that it holds times of day, and no span of time."""
+    said = set(words(name)) - FILL
+    return bool(said & CLOCK) and said <= CLOCK | ACT | DATE | {"start", "day", "local", "utc"}
 
 
 def is_id(name: str) -> bool:

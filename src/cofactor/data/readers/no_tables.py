@@ -80,6 +80,8 @@ _LINES = tuple(
             r"\[?\d{4}-\d\d-\d\d[T ]\d\d:\d\d.*\b(DEBUG|INFO|WARN|WARNING|ERROR|TRACE|FATAL)\b",
             _CURE,
         ),
+        ("a log of a system", r"[A-Z][a-z]{2} [ \d]\d \d\d:\d\d:\d\d \S+ [^\s:]+: ", _CURE),
+        ("a table of LaTeX", r"[^&]+(&[^&]*)+\\\\", "write csv instead"),
         ("SPMF's sequences", r"[\d ]+ -1( [\d ]+ -1)* -2\s*$", "write a row for each item"),
         ("a list of an evaluation's candidates", r"\(\d+, ?\d+\)(\t\d+)+\s*$", "read its folder"),
         ("fastText's lines", r"__label__", _CURE),
@@ -94,6 +96,7 @@ _LINES = tuple(
 # What a line of rules under the names of a drawn table is made of, and its pieces.
 _RULES = frozenset(" \t|+,;:=-").union(map(chr, range(0x2500, 0x2580)))
 _PIECE = re.compile(r":-+:?|-+:|[-=\u2500\u2501\u2550]{2,}")
+_KEY = re.compile(r"[ \t]*(- )?[^\s:,;][^:,;]*:(\s|$)")
 _COMMENT = re.compile(r"[%#]+(\s|$)")
 _MARKUP = re.compile(
     r"^\s*<((!doctype|html|head|body|\?xml|table)\b|([a-z][\w-]*)(\s[^<>]*)?>(.*</\w|\s*$))",
@@ -109,6 +112,8 @@ def refuse_no_table(lines: Sequence[str], source: str, *, split_at: str | None =
     some = lines[:_SOME] if split_at is None and max(map(len, lines[:_SOME])) < _LONG else []
     if found is None and any(line.startswith("#Fields: ") for line in some):
         found = "a log of a web server", _CURE
+    if found is None and some and _is_yaml(some):
+        found = "YAML", _CURE
     if found is None and any(_is_rule(line) for line in some[:4]):
         found = (
             "a table drawn for the eye",
@@ -133,6 +138,12 @@ def refuse_binary(sample: bytes, source: str) -> None:
     for sign, what, cure in _BINARY:
         if sign.match(sample):
             raise DataError(f"this is {what}, not a table of text; {cure}.", source=source)
+
+
+def _is_yaml(lines: Sequence[str]) -> bool:
+    """Whether lines are keys, of which some have nothing behind them but indented ones below."""
+    keys = all(map(_KEY.match, lines)) and lines[0].rstrip().endswith(":")
+    return keys and len(lines) > 1 and lines[1][:1] in " \t"
 
 
 def _is_rule(line: str) -> bool:

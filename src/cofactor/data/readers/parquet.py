@@ -5,7 +5,7 @@ ids of any integer, string or dictionary type.
 from __future__ import annotations
 
 import io
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -17,6 +17,7 @@ from pyarrow import parquet as pq
 from cofactor.base import memory
 from cofactor.base.errors import CofactorError, DataError
 from cofactor.base.extras import require
+from cofactor.data.readers.clock_columns import CellsOf, cells_of_table, with_clock
 from cofactor.data.readers.columns import Options, find_roles, refuse_repeated
 from cofactor.data.readers.frames import are_numbered, raw_of_table, raw_of_whole
 from cofactor.data.readers.json_shapes import is_nested
@@ -52,6 +53,7 @@ def read_parquet(entry: SourceFile, options: Options) -> Raw:
         roles = find_roles(names, options, entry.shown, partition=partition)
         for taken in roles.values():
             refuse_repeated(names, entry.shown, taken)
+        roles = with_clock(roles, names, options, cells_of(file))
         n_rows = file.metadata.num_rows
         if n_rows == 0:
             raise NoRowsError("the file has columns but no rows.", source=entry.shown)
@@ -63,6 +65,18 @@ def read_parquet(entry: SourceFile, options: Options) -> Raw:
             task.advance(table.num_rows)
         table = with_partition(table, partition)
         return raw_of_table(table, roles, options, entry.shown, names=names)
+
+
+def cells_of(file: Any) -> CellsOf:
+    """Return what gives the first cells of columns of an open Parquet file as texts."""
+
+    def cells(names: Sequence[str]) -> Mapping[str, Sequence[str]]:
+        empty = pa.Table.from_batches([], file.schema_arrow).select(list(names)).to_batches()
+        first = next(file.iter_batches(100, columns=list(names)), None)
+        table = pa.table(empty) if first is None else pa.Table.from_batches([first])
+        return cells_of_table(table)(names)
+
+    return cells
 
 
 def whole_table(entry: SourceFile) -> pa.Table:

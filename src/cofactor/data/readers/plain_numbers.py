@@ -16,7 +16,8 @@ import numpy as np
 import pyarrow as pa
 
 from cofactor.base.threads import current_threads
-from cofactor.data.readers.sniff import WHITESPACE, Dialect
+from cofactor.data.readers.fields import WHITESPACE
+from cofactor.data.readers.sniff import Dialect
 from cofactor.data.readers.source_files import SourceFile
 
 # Stored bytes from which on loading the kernel pays.

@@ -29,13 +29,18 @@ _CLOCK = re.compile(r"^\d{1,2}:\d{2}(:\d{2}([.,]\d+)?)?( ?[AaPp]\.?[Mm]\.?)?$")
 _INTEGER = re.compile(r"^-?\d+$")
 _DATED = re.compile(
     r"^(\d{4}[-/.]\d{1,2}[-/.]\d{1,2}|\d{1,2}[-/.]\d{1,2}[-/.]\d{2,4}|\d{4}\d{2}\d{2}T\d)"
-    r"|^\w{3},? +\w+ +\d{1,2},? .*\d{4}|^\d{1,2} [A-Za-z]{3,9} \d{4}|^[A-Za-z]{3,9} \d{1,2}, \d{4}"
+    r"|^\w{3},? +\w+ +\d{1,2},? .*\d{4}|^[A-Za-z]{3,9} \d{1,2}(st|nd|rd|th)?, \d{4}"
+    r"|^\d{1,2}(\.|er|st|nd|rd|th)? (de )?[^\W\d_]{3,12}\.?( de)? \d{4}"
 )
+# Amazon's products and people.
+_ASIN, _REVIEWER = re.compile(r"^(B[0-9A-Z]{9}|\d{9}[\dX])$"), re.compile(r"^A[0-9A-Z]{9,20}$")
 # Seconds of 1985 to 2100, and the same in milli-, micro- and nanoseconds.
 _FIRST, _LAST = 473_385_600, 4_102_444_800
 _ENOUGH = 5
 # Whole numbers that are all as large are seldom ratings or counts.
 _CODES = 100_000
+# Columns of small numbers up to which a table may be one of users, items and values.
+_NARROW = 3
 # The year 2000: ids count up too, and seldom from here.
 _LOGS = 946_684_800
 
@@ -65,6 +70,8 @@ def by_position(columns: Columns, free: Sequence[str], taken: set[str]) -> dict[
         if at is not None:
             roles["time"] = at
             rest.remove(at)
+    if _ids(free) == 2 and _is_turned([columns[name] for name in rest[:2]]):
+        rest[:2] = rest[1::-1]
     for role in ("user", "item"):
         if role in free and rest:
             roles[role] = rest.pop(0)
@@ -81,6 +88,22 @@ def by_position(columns: Columns, free: Sequence[str], taken: set[str]) -> dict[
         if late is not None:
             roles["time"] = late
     return roles
+
+
+def _is_turned(pair: Sequence[Sequence[str]]) -> bool:
+    """Whether products stand before people, as in Amazon's ratings since 2018."""
+    forms = (_ASIN, _REVIEWER)
+    return len(pair) == 2 and all(map(_all, pair, (form.match for form in forms)))
+
+
+def is_wide(columns: Columns) -> bool:
+    """Return whether all columns but the first hold small numbers, of which many are 0 or missing:
+    a table with a column for each item.
+    """
+    others = [[cell.strip() for cell in cells] for cells in list(columns.values())[1:]]
+    held = [cell for cells in others for cell in cells]
+    nothing = sum(cell in ("", "0", "0.0", "NaN", "nan") for cell in held)
+    return len(others) > _NARROW and all(map(_rates, others)) and 10 * nothing > 3 * len(held)
 
 
 def _ids(free: Sequence[str]) -> int:

@@ -17,7 +17,7 @@ from cofactor.base.errors import ArgumentError, DataError
 from cofactor.base.names import without_password
 from cofactor.base.progress import SILENT, Progress
 from cofactor.data.events import Events
-from cofactor.data.readers import arrays, frames, sql
+from cofactor.data.readers import arrays, frames, rows, sql
 from cofactor.data.readers.assemble import assemble
 from cofactor.data.readers.catalogue_ids import with_catalogue
 from cofactor.data.readers.columns import Options
@@ -214,7 +214,7 @@ def _events(source: Any, options: Options, **choices: str | None) -> Events:
             "source must be a path, '-' for standard input, or rows, not bytes or an open file."
         )
     if isinstance(source, Iterable):
-        return assemble(frames.read_tuples(source, options), options)
+        return assemble(rows.read_tuples(source, options), options)
     raise ArgumentError(
         "source must be a path, a dataset's name, a database URL, a data frame, a sparse matrix or"
         f" an iterable of tuples, not {type(source).__name__}."

@@ -11,8 +11,9 @@ import pyarrow.compute as pc
 
 from cofactor.base.errors import DataError
 from cofactor.data.readers.columns import folded
+from cofactor.data.readers.fields import split
 from cofactor.data.readers.raw import Raw
-from cofactor.data.readers.sniff import Dialect, split
+from cofactor.data.readers.sniff import Dialect
 from cofactor.data.readers.usual_names import USUAL
 
 _BETWEEN = r"[\s_.-]+"

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
-import csv
 import re
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import islice, takewhile
 
 from cofactor.base.errors import ArgumentError, DataError
 from cofactor.data.readers.columns import Options
+from cofactor.data.readers.fields import (
+    SPOKEN,
+    delimiter_of,
+    escape_of,
+    quote_of,
+    split,
+    unpadded_lines,
+)
 from cofactor.data.readers.headers import (
     completed,
     distinct_names,
@@ -25,11 +31,6 @@ from cofactor.data.readers.raw import NoRowsError
 from cofactor.data.readers.source_files import SourceFile
 from cofactor.data.readers.text_encoding import decoded, encoding_of, lines_of
 
-# The order decides between two that fit equally well.
-DELIMITERS = ("::", "\t", ",", ";", "|", "\x01", "\x1f", " ")
-# One or more spaces and tabs, written as pandas does.
-WHITESPACE = r"\s+"
-SPOKEN = {"\t": "tab", "\x01": "\\x01", "\x1f": "\\x1f", " ": "space", WHITESPACE: "whitespace"}
 _SEPARATED = re.compile(r"^\"?sep=(.)\"?\s*$", re.IGNORECASE)
 # Items between commas without any space: "a,b,c".
 _LIST = re.compile(r"^[^\s,]+(,[^\s,]+)*$")
@@ -114,7 +115,7 @@ def sniff(sample: bytes, options: Options, source: str, *, whole: bool) -> Diale
     text = decoded(sample[bom:], encoding, options.encoding, source)
     numbered = _first_lines(text, source, options.delimiter, whole=whole)
     delimiter, quoted, numbered, title = _separators(numbered, options)
-    lines, padded = _unpadded_lines([line for _, line in numbered], delimiter, quoted)
+    lines, padded = unpadded_lines([line for _, line in numbered], delimiter, quoted)
     rows = [split(line, delimiter, quoted, options.escape) for line in lines[:120]]
     skipped = titles_above(rows, options)
     rows, numbered = rows[skipped:], numbered[skipped:]
@@ -138,7 +139,7 @@ def sniff(sample: bytes, options: Options, source: str, *, whole: bool) -> Diale
         headed=headed,
         names=tuple(names),
         quoted=quoted,
-        escape=options.escape or _escape(lines, delimiter, quoted),
+        escape=options.escape or escape_of(lines, delimiter, quoted),
         encoding=encoding,
         bom=bom,
         padded=padded,
@@ -148,39 +149,6 @@ def sniff(sample: bytes, options: Options, source: str, *, whole: bool) -> Diale
         cells=None if named else cells,
         sample=cells,
     )
-
-
-def _escape(lines: Sequence[str], delimiter: str, quoted: str) -> str | None:
-    """The backslash, if one stands before a quote within quotes, and no quote is doubled."""
-    if not quoted or len(delimiter) > 1:
-        return None
-    q, sign = quoted, re.escape(delimiter)
-    within = re.compile(rf"(?:^|{sign}){q}[^{q}]*[^{q}\\]\\{q}(?!\s*(?:{sign}|$))")
-    doubled = re.compile(rf"(?<=[^{sign}]){q}{q}|{q}{q}(?=[^{sign}\s])")
-    found = any(map(within.search, lines[:120]))
-    return "\\" if found and not any(map(doubled.search, lines[:120])) else None
-
-
-def _unpadded_lines(lines: list[str], delimiter: str, quoted: str) -> tuple[list[str], bool]:
-    """Lines without the blanks around quotes, and whether there were such."""
-    if not quoted or not any(_is_padded(line, delimiter) for line in lines[:50]):
-        return lines, False
-    return [unpadded(line, delimiter) for line in lines], True
-
-
-def unpadded(text: str, delimiter: str) -> str:
-    """Return text without the blanks between delimiters and quotes, which parsers would take for a
-    part of the field.
-    """
-    sign = re.escape(delimiter)
-    text = re.sub(rf'((?:^|{sign})) +(?=")', r"\1", text, flags=re.MULTILINE)
-    return re.sub(rf'(?<=") +(?={sign}|$)', "", text, flags=re.MULTILINE)
-
-
-def _is_padded(line: str, delimiter: str) -> bool:
-    sign = re.escape(delimiter)
-    whole = rf'{sign} +"[^"]*" *(?:{sign}|$)|(?:^|{sign})"[^"]*" +{sign}'
-    return delimiter in (",", ";", "|") and bool(re.search(whole, line))
 
 
 def _without_comments(numbered: list[tuple[int, str]]) -> list[tuple[int, str]]:
@@ -212,12 +180,12 @@ def _separators(
     lines = [line for _, line in below]
     delimiter = options.delimiter
     if delimiter is None:
-        delimiter = said[1] if said else _delimiter(lines)
+        delimiter = said[1] if said else delimiter_of(lines)
     if not (isinstance(delimiter, str) and delimiter):
         raise ArgumentError(
             f"delimiter must be a text of one or more characters, not {delimiter!r}."
         )
-    quoted = _quoted(lines, delimiter) if options.quote is None else options.quote
+    quoted = quote_of(lines, delimiter) if options.quote is None else options.quote
     quoted = '"' if quoted is True else quoted or ""
     return delimiter, quoted, below, title
 
@@ -325,68 +293,6 @@ def leads_with_owner(rows: Sequence[Sequence[str]]) -> bool:
         and not any(":" in field for row in rows for field in row[1:])
         and not any(":" in rest for _, _, rest in parted)
     )
-
-
-def split(line: str, delimiter: str, quoted: str, escape: str | None = None) -> list[str]:
-    """Split one line into fields."""
-    if delimiter == WHITESPACE:
-        return line.split()
-    if len(delimiter) > 1 or not quoted:
-        return line.rstrip("\r\n").split(delimiter)
-    try:
-        return next(
-            csv.reader([line], delimiter=delimiter, quotechar=quoted, escapechar=escape), []
-        )
-    except csv.Error:
-        # A line end in a field without quotes, or a field beyond that module's limit.
-        return line.rstrip("\r\n").split(delimiter)
-
-
-def _delimiter(lines: Sequence[str]) -> str:
-    best, best_share = "", 0.0
-    for delimiter in DELIMITERS:
-        counts = Counter(_n_fields(line, delimiter) for line in lines)
-        _, n_lines = max(
-            ((n, c) for n, c in counts.items() if n > 1), key=lambda pair: pair[1], default=(1, 0)
-        )
-        # A space is only a delimiter where nothing else is: it stands within names and times too.
-        share = n_lines / len(lines)
-        if delimiter == " " and n_lines == 0:
-            continue
-        if share > best_share + 1e-9 and (delimiter != " " or best_share < 0.5):
-            best, best_share = delimiter, share
-    if best == " " and not any('"' in line for line in lines) and _aligned(lines):
-        return WHITESPACE
-    return best or ","
-
-
-def _aligned(lines: Sequence[str]) -> bool:
-    """Whether columns are aligned by runs of spaces: every line has as many words."""
-    runs = sum("  " in line.strip() for line in lines)
-    return 2 * runs > len(lines) and len({len(line.split()) for line in lines}) == 1
-
-
-def _n_fields(line: str, delimiter: str) -> int:
-    if len(delimiter) == 1 and '"' in line:
-        return len(split(line, delimiter, '"'))
-    return line.count(delimiter) + 1
-
-
-def _quoted(lines: Sequence[str], delimiter: str) -> str:
-    # Single ones only where they stand around the whole header and every line: else they are
-    # apostrophes.
-    header = [field.strip() for field in lines[0].split(delimiter)]
-    whole = [line.strip() for line in lines[:20]]
-    if all(len(text) > 1 and text[0] == "'" == text[-1] for text in (*header, *whole)):
-        return "'"
-    if delimiter in (",", ";"):
-        return '"'
-    held = any(
-        field[:1] == '"' == field[-1:] and len(field) > 1
-        for line in lines[:50]
-        for field in line.split(delimiter)
-    )
-    return '"' if held else ""
 
 
 def dialect_of(entry: SourceFile, options: Options) -> Dialect:

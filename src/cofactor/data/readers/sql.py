@@ -6,8 +6,9 @@ from __future__ import annotations
 
 import sqlite3
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, parse_qsl, unquote, urlencode, urlsplit
@@ -21,6 +22,7 @@ from cofactor.base.names import unknown_name
 from cofactor.data.events import Events
 from cofactor.data.readers import event_store
 from cofactor.data.readers.assemble import assemble
+from cofactor.data.readers.clock_columns import with_clock
 from cofactor.data.readers.columns import Options, find_roles, refuse_repeated
 from cofactor.data.readers.frames import raw_of_table
 from cofactor.data.readers.raw import Raw
@@ -166,8 +168,10 @@ def _read(
     names = [column[0] for column in cursor.description]
     refuse_repeated(names, url)
     roles = find_roles(names, options, url)
+    body = statement.strip().rstrip(";")
+    roles = with_clock(roles, names, options, partial(_first_cells, connection, body))
     columns = ", ".join(_quoted(name) for name in roles.values())
-    cursor = connection.execute(f"SELECT {columns} FROM ({statement.strip().rstrip(';')})")
+    cursor = connection.execute(f"SELECT {columns} FROM ({body})")
     parts: dict[str, list[pa.Array]] = {name: [] for name in roles.values()}
     marks: dict[str, dict[bytes, bytes]] = {name: {} for name in parts}
     with options.progress.task("reading the database", None) as task:
@@ -187,10 +191,23 @@ def _read(
                 )
     if not any(parts.values()) or not next(iter(parts.values())):
         raise DataError("the table has no rows.", source=url)
+    return raw_of_table(_joined_table(parts, marks), roles, options, url, names=names)
+
+
+def _joined_table(
+    parts: Mapping[str, list[pa.Array]], marks: Mapping[str, dict[bytes, bytes]]
+) -> pa.Table:
     whole = {name: _joined(arrays) for name, arrays in parts.items()}
     fields = [pa.field(name, part.type, metadata=marks[name]) for name, part in whole.items()]
-    table = pa.table(list(whole.values()), pa.schema(fields))
-    return raw_of_table(table, roles, options, url, names=names)
+    return pa.table(list(whole.values()), pa.schema(fields))
+
+
+def _first_cells(
+    connection: sqlite3.Connection, statement: str, names: Sequence[str]
+) -> dict[str, list[str]]:
+    shown = ", ".join(map(_quoted, names))
+    rows = connection.execute(f"SELECT {shown} FROM ({statement}) LIMIT 100").fetchall()
+    return {n: ["" if r[k] is None else str(r[k]) for r in rows] for k, n in enumerate(names)}
 
 
 def _path(url: str) -> tuple[Path, dict[str, str]]:

@@ -11,16 +11,20 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from cofactor.base.errors import ArgumentError, DataError
+from cofactor.data.readers.month_names import MONTHS, ZONES
 
 MISSING = np.iinfo(np.int64).min
 # In `ParsedTimes.day_first`: not written with two numbers before the year.
 AS_BEFORE = MISSING + 1
 UNITS: Mapping[str, int] = {"s": 1, "ms": 10**3, "us": 10**6, "ns": 10**9}
-_MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
 _ENGLISH = "(?:uary|ruary|ch|il|e|y|ust|t|tember|ober|ember)?"
 _CLOCK = r"(?P<H>\d{1,2}):(?P<M>\d{2})(?::(?P<S>\d{2})(?:[.,]\d+)?)?(?: ?(?P<p>[AaPp])\.?[Mm]\.?)?"
 # Java writes [Europe/Berlin] behind it.
-_OFFSET = r"(?:(?P<zone>[Zz]|UTC|GMT|[+-]\d{2}:?\d{2}|[+-]\d{2})(?:\[[\w/+-]+\])?)"
+_NAMED = "|".join(sorted(filter(None, ZONES), key=len, reverse=True))
+_OFFSET = rf"(?:(?P<zone>{_NAMED}|[+-]\d{{2}}:?\d{{2}}|[+-]\d{{2}})(?:\[[\w/+-]+\])?)"
+# A month in any language, and what may stand behind the year.
+_WORD, _WEEKDAY = r"(?P<n>[^\d\s.,]{3,12})\.?,?", r"(?:[^\d\s,.]{2,12}[.,]{0,2} )?"
+_TIMED = rf"(?:,? (?:um |at |à |a las |alle |kl\.? ?)?{_CLOCK} ?(?:Uhr|h|{_OFFSET})?)?"
 # Two numbers before the year: which of them is the day, only the whole column can tell.
 _UNORDERED = (
     rf"^(?P<m>\d{{1,2}})[/-](?P<d>\d{{1,2}})[/-](?P<y>\d{{4}})(?:,?[T ]{_CLOCK} ?{_OFFSET}?)?$"
@@ -48,6 +52,11 @@ _FORMS = (
     ),
     rf"^(?P<y>\d{{4}})[/.年] ?(?P<m>\d{{1,2}})[/.月] ?(?P<d>\d{{1,2}})[日.]?(?: {_CLOCK})?$",
     rf"^(?P<d>\d{{1,2}})\.(?P<m>\d{{1,2}})\.(?P<y>\d{{4}})(?:,? {_CLOCK} ?(?:Uhr|{_OFFSET})?)?$",
+    (
+        rf"^{_WEEKDAY}(?P<d>\d{{1,2}})(?:\.|er|º|°|st|nd|rd|th)?[ -](?:de |d'|of )?{_WORD}"
+        rf"(?: del?)?[ -](?P<y>\d{{4}})(?: r\.| г\.)?{_TIMED}$"
+    ),
+    rf"^{_WEEKDAY}{_WORD} (?P<d>\d{{1,2}})(?:st|nd|rd|th)?,? (?P<y>\d{{4}}){_TIMED}$",
     (
         r"^(?P<y>\d{4})(?P<m>\d{2})(?P<d>\d{2})T(?P<H>\d{2})(?P<M>\d{2})(?P<S>\d{2})?"
         rf" ?{_OFFSET}?$"
@@ -197,6 +206,10 @@ def _texts(column: pa.ChunkedArray | pa.Array) -> ParsedTimes:
         # {"$date": ...} of MongoDB, with or without $numberLong.
         texts = pc.replace_substring_regex(texts, r'^\{"\$(?:date|numberLong)": ?(.*)\}$', r"\1")
         texts = pc.replace_substring_regex(texts, r'^\{"\$numberLong": ?(.*)\}$', r"\1")
+        # Firestore's and Protobuf's.
+        texts = pc.replace_substring_regex(
+            texts, r'^\{"_?seconds": ?"?(-?\d+)"?(?:, ?"_?nano(?:second)?s": ?\d+)?\}$', r"\1"
+        )
         texts = pc.utf8_trim(texts, '"')
     if pc.any(pc.starts_with(texts, "/Date(")).as_py():
         texts = pc.replace_substring_regex(texts, r"^/Date\((-?\d+)(?:[+-]\d{4})?\)/$", r"\1")
@@ -256,9 +269,10 @@ def _from_fields(fields: pa.StructArray) -> np.ndarray:
         absent = "1" if name == "d" else "0"
         return np.asarray(pc.if_else(pc.equal(text, ""), absent, text).cast(pa.int64()))
 
-    if "b" in names:
-        named = pc.index_in(pc.utf8_lower(fields.field(names["b"])), value_set=pa.array(_MONTHS))
-        month = np.asarray(named.fill_null(-1)).astype(np.int64) + 1
+    if names.keys() & {"b", "n"}:
+        word = pc.utf8_lower(fields.field(names.get("b", names.get("n"))))
+        place = pc.index_in(word, value_set=pa.array(list(MONTHS)))
+        month = np.array([*MONTHS.values(), 0])[np.asarray(place.fill_null(-1))]
     else:
         month = number("m")
     hours = number("H")
@@ -300,8 +314,8 @@ def _offsets(zones: pa.Array) -> np.ndarray:
 
 
 def _offset(zone: str) -> int:
-    if zone in ("", "Z", "z", "UTC", "GMT"):
-        return 0
+    if zone in ZONES:
+        return 3600 * ZONES[zone]
     digits = zone[1:].replace(":", "").ljust(4, "0")
     ahead = int(digits[:2]) * 3600 + int(digits[2:]) * 60
     return -ahead if zone[0] == "-" else ahead

@@ -24,11 +24,14 @@ _DOTTED = re.compile(r"^[-+]?\d{1,3}(\.\d{3})+$")
 _POINTED = re.compile(r"^[-+]?[1-9]\d{0,2}\.\d{3}$")
 _SHORT = re.compile(r"^[-+]?\d{1,3}$")
 # 1.234,5 and 2,5.
-_GROUPED = re.compile(r"^[-+]?(\d+|\d{1,3}(\.\d{3})+)(,\d+)?$")
-_COMMA = re.compile(r"^[-+]?\d+,\d+$")
+_GROUPED = re.compile(r"^[-+]?(\d+|\d{1,3}(\.\d{3})+)(,\d+)?([eE][-+]?\d+)?$")
+_COMMA = re.compile(r"^[-+]?\d+,\d+([eE][-+]?\d+)?$")
 # 1,234.5, and India's 1,23,456.5.
 _THOUSANDS = re.compile(r"^[-+]?(\d{1,3}(,\d{3})+|\d{1,2}(,\d{2})*,\d{3})(\.\d+)?$")
-_OUT_OF = re.compile(r"^(\d+(?:[.,]\d+)?) ?(?:/|out of) ?(\d+)(?: stars?)?$", re.IGNORECASE)
+_OUT_OF = re.compile(
+    r"^(\d+(?:[.,]\d+)?) ?(?:/|(?:out )?of|von|sur|van|su|de|av|из) ?(\d+)(?: [^\W\d_]+)?$",
+    re.IGNORECASE,
+)
 _SHARE = re.compile(r"^([-+]?\d+(?:\.\d+)?)\s?%$")
 _STARS = re.compile(r"^(?:([★⭐]\ufe0f?)+[☆✩]*|\*+)$")
 _SPACED = re.compile(r"^[-+]?\d{1,3}([\s'’]\d{3})+([.,]\d+)?$")

@@ -67,40 +67,17 @@ class Keep(NamedTuple):
         return cls(*(np.float32(1.0 - learning_rate * l2) for l2 in regularization))
 
 
-class Scratch(NamedTuple):
-    """What one thread needs while it walks.
-
-    Parameters
-    ----------
-    words : uint64 [LANES, FILTER_WORDS]
-        Filters of the users in work.
-    user, begin, end, place, stride, left : int64 [LANES]
-        Of each: where the interactions stand, where the walk over them is, and how many are left.
-    us, pos, neg : int64 [2, LANES]
-        The pairs of this round and of the one before.
-    x, e : float32 [LANES]
+def _scratch() -> tuple[np.ndarray, ...]:
+    """What one thread needs while it walks: filters of the users in work; of each user the row,
+    where its interactions begin and end, where the walk over them is, its stride, and how many are
+    left; the pairs of this round and of the one before; margins and their exponentials.
     """
-
-    words: np.ndarray
-    user: np.ndarray
-    begin: np.ndarray
-    end: np.ndarray
-    place: np.ndarray
-    stride: np.ndarray
-    left: np.ndarray
-    us: np.ndarray
-    pos: np.ndarray
-    neg: np.ndarray
-    x: np.ndarray
-    e: np.ndarray
-
-    @classmethod
-    def new(cls) -> Scratch:
-        """Return one at its beginning."""
-        lanes = (np.zeros(LANES, np.int64) for _ in range(6))
-        rounds = (np.zeros((2, LANES), np.int64) for _ in range(3))
-        reals = (np.zeros(LANES, np.float32) for _ in range(2))
-        return cls(np.empty((LANES, FILTER_WORDS), np.uint64), *lanes, *rounds, *reals)
+    return (
+        np.empty((LANES, FILTER_WORDS), np.uint64),
+        np.zeros((6, LANES), np.int64),
+        np.zeros((3, 2, LANES), np.int64),
+        np.zeros((2, LANES), np.float32),
+    )
 
 
 @helper
@@ -173,9 +150,7 @@ def bpr_epoch(
         np.uint64(seed),
         tallies,
     )
-    on_threads(
-        lambda thread: _walk(thread, n_threads, *problem, Scratch.new()), n_threads, n_threads
-    )
+    on_threads(lambda thread: _walk(thread, n_threads, *problem, _scratch()), n_threads, n_threads)
     total = max(1.0, tallies[:, 2].sum())
     return float(tallies[:, 0].sum() / total), float(tallies[:, 1].sum() / total)
 
@@ -202,7 +177,10 @@ def _walk(
     U, V, b = user_factors, item_factors, item_bias
     n_items, n_order = V.shape[0], user_order.shape[0]
     state = stream(seed, thread)
-    words, user, begin, end, place, stride, left, us, pos, neg, x, e = scratch
+    words, lanes, rounds, reals = scratch
+    user, begin, end = lanes[0], lanes[1], lanes[2]
+    place, stride, left = lanes[3], lanes[4], lanes[5]
+    us, pos, neg, x, e = rounds[0], rounds[1], rounds[2], reals[0], reals[1]
     logs, correct, drawn = 0.0, np.int64(0), np.int64(0)
     q, last = thread * n_order // n_threads, (thread + 1) * n_order // n_threads
     n_now, n_before, now = np.int64(1), np.int64(0), np.int64(0)
@@ -217,16 +195,10 @@ def _walk(
                 if 0 < m < n_items:
                     state = advance(state)
                     bits = mix(state)
-                    user[lane], begin[lane], end[lane], left[lane] = (
-                        u,
-                        indptr[u],
-                        indptr[u + 1],
-                        m,
-                    )
-                    place[lane], stride[lane] = (
-                        begin[lane] + below(bits, m),
-                        coprime_stride(bits, m),
-                    )
+                    user[lane], left[lane] = u, m
+                    begin[lane], end[lane] = indptr[u], indptr[u + 1]
+                    place[lane] = begin[lane] + below(bits, m)
+                    stride[lane] = coprime_stride(bits, m)
                     filter_fill(words, lane, indices, begin[lane], end[lane])
                     prefetch_row(U, u)
                     soon = np.int64(user_order[min(q + LANES, last - 1)])

@@ -11,6 +11,8 @@ read in order."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from functools import partial
 from typing import Any
 
@@ -170,10 +172,6 @@ def mf_sgd_epoch(
     Vectors whose length isn't a multiple of 16 are copied into rows that are, and back: a caller
     with many epochs does that once, by `padded`.
     """
-    whole = [
-        factors if factors.shape[1] % BLOCK == 0 else padded(factors)
-        for factors in (user_factors, item_factors)
-    ]
     n_parts = (indptr.shape[0] - 1) // user_factors.shape[0]
     bounds = equal_parts(indptr, order, n_parts, n_parts)
     # What a rating needs of its item beside the vector, in one place: b_i, and what b_i and q_i
@@ -183,33 +181,32 @@ def mf_sgd_epoch(
     items[:, 0] = item_bias
     items[:, 1] = one - np.float32(bias_learning_rate) * reg_item_bias
     items[:, 2] = one - np.float32(learning_rate) * reg_item
-    problem = (
-        indptr,
-        indices,
-        values,
-        order,
-        mean,
-        user_bias,
-        items,
-        *whole,
-        learning_rate,
-        bias_learning_rate,
-        reg_user,
-        reg_user_bias,
-    )
+    ratings = indptr, indices, values, order, mean, user_bias, items
+    others = learning_rate, bias_learning_rate, reg_user, reg_user_bias
     squared = np.zeros(n_parts)
 
-    def walk(part: int, turn: int) -> None:
+    def walk(part: int, turn: int, whole: Sequence[np.ndarray]) -> None:
+        bound = bounds[part], bounds[part + 1]
         block = (part + turn) % n_parts
-        squared[part] += _walk(bounds[part], bounds[part + 1], block, n_parts, *problem)
+        squared[part] += _walk(*bound, block, n_parts, *ratings, *whole, *others)
 
-    for turn in range(n_parts):
-        on_threads(partial(walk, turn=turn), n_parts)
+    with in_whole_blocks(user_factors, item_factors) as whole:
+        for turn in range(n_parts):
+            on_threads(partial(walk, turn=turn, whole=whole), n_parts)
     item_bias[:] = items[:, 0]
-    for factors, used in zip((user_factors, item_factors), whole, strict=True):
-        if used is not factors:
-            factors[:] = used[:, : factors.shape[1]]
     return float(squared.sum())
+
+
+@contextmanager
+def in_whole_blocks(*matrices: np.ndarray) -> Iterator[list[np.ndarray]]:
+    """Yield matrices whose rows are whole blocks: those that are themselves, of others copies,
+    which are copied back at the end.
+    """
+    whole = [x if x.shape[1] % BLOCK == 0 else padded(x) for x in matrices]
+    yield whole
+    for matrix, used in zip(matrices, whole, strict=True):
+        if used is not matrix:
+            matrix[:] = used[:, : matrix.shape[1]]
 
 
 def padded(vectors: np.ndarray) -> np.ndarray:

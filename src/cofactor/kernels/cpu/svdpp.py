@@ -2,9 +2,9 @@
 |N(u)|^-1/2 sum_{j in N(u)} y_j).
 
 The paper's update moves every y_j of N(u) at every rating, |R(u)| |N(u)| vectors for a user. All of
-them move along the same direction, though, so that both the user's implicit vector z_u and what has
-to be added to each y_j follow recurrences of one vector each, and the y_j are written once per
-user: the same numbers, but for rounding, with |R(u)| + |N(u)| vectors."""
+them move along the same direction, though, so that z_u = |N(u)|^-1/2 sum_j y_j follows a recurrence
+of its own, and its change over all ratings is what has to be added to each y_j, once per user: the
+same numbers, but for rounding, with |R(u)| + |N(u)| vectors."""
 
 from __future__ import annotations
 
@@ -12,8 +12,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from cofactor.base.memory import aligned_empty
 from cofactor.kernels.cpu.jit import kernel, on_threads
-from cofactor.kernels.cpu.mf_sgd import equal_parts
+from cofactor.kernels.cpu.llvm.rows import dot_rows, implicit_rating_step
+from cofactor.kernels.cpu.mf_sgd import equal_parts, in_whole_blocks
 
 
 def svdpp_epoch(
@@ -40,20 +42,28 @@ def svdpp_epoch(
 ) -> float:
     """Walk over all ratings once and update the five parameter arrays; see the reference for the
     equations.
+
+    Notes
+    -----
+    Vectors whose length isn't a multiple of 16 are copied into rows that are, and back: a caller
+    with many epochs does that once, by `padded`.
     """
-    bounds = equal_parts(indptr, order, n_threads, 1)
-    ratings = indptr, indices, values, np.float32(mean)
-    implicit = implicit_indptr, implicit_indices, implicit_factors
-    parameters = user_bias, item_bias, user_factors, item_factors
-    rates = np.float32(learning_rate), np.float32(bias_learning_rate)
-    penalties = Penalties(reg_user, reg_item, reg_implicit, reg_user_bias, reg_item_bias)
-    problem = order, ratings, implicit, parameters, rates, penalties
-    squared = np.zeros(n_threads)
+    with in_whole_blocks(user_factors, item_factors, implicit_factors) as (users, items, others):
+        bounds = equal_parts(indptr, order, n_threads, 1)
+        ratings = indptr, indices, values, np.float32(mean)
+        implicit = implicit_indptr, implicit_indices, others
+        parameters = user_bias, item_bias, users, items
+        rates = np.float32(learning_rate), np.float32(bias_learning_rate)
+        penalties = Penalties(reg_user, reg_item, reg_implicit, reg_user_bias, reg_item_bias)
+        problem = order, ratings, implicit, parameters, rates, penalties
+        own = aligned_empty((n_threads, 2, users.shape[1]))
+        squared = np.zeros(n_threads)
 
-    def walk(thread: int) -> None:
-        squared[thread] = _walk(bounds[thread], bounds[thread + 1], *problem)
+        def walk(thread: int) -> None:
+            part = bounds[thread], bounds[thread + 1]
+            squared[thread] = _walk(*part, *problem, own[thread, 0], own[thread, 1])
 
-    on_threads(walk, n_threads, n_threads)
+        on_threads(walk, n_threads, n_threads)
     return float(squared.sum())
 
 
@@ -67,7 +77,7 @@ class Penalties(NamedTuple):
     item_bias: np.ndarray
 
 
-@kernel(allocates=True)
+@kernel
 def _walk(
     first_place: Any,
     end_place: Any,
@@ -77,75 +87,71 @@ def _walk(
     parameters: Any,
     rates: Any,
     penalties: Any,
+    z: Any,
+    z_before: Any,
 ) -> Any:
-    """The users at these places of the order, one after the other; the sum of squared errors."""
+    """The users at these places of the order, one after the other; the sum of squared errors. Rows
+    of the factors are whole blocks of 16 floats; z and z_before are rows to work with.
+    """
     indptr, indices, values, mu = ratings
     implicit_indptr, implicit_indices, implicit_factors = implicit
     user_bias, item_bias, user_factors, item_factors = parameters
     rate, bias_rate = rates
     factors = user_factors.shape[1]
-    last = indices.shape[0] - 1
-    z = np.empty(factors, np.float32)
-    added = np.empty(factors, np.float32)
+    one, last = np.float32(1), indices.shape[0] - 1
     loss = 0.0
     for place in range(first_place, end_place):
-        u = order[place]
-        count = indptr[u + 1] - indptr[u]
-        if count == 0:
+        # Unsigned, so that no index is taken for one from the end.
+        u = np.uint64(order[place])
+        first, after = indptr[u], indptr[u + np.uint64(1)]
+        if first == after:
             continue
-        begin, end = implicit_indptr[u], implicit_indptr[u + 1]
-        norm = np.float32(1) / np.sqrt(np.float32(max(end - begin, 1)))
+        begin, end = implicit_indptr[u], implicit_indptr[u + np.uint64(1)]
+        norm = one / np.sqrt(np.float32(max(end - begin, 1)))
         # |N| norm^2 is 1 unless N(u) is empty, where z stays 0.
-        has_implicit = np.float32(1) if end > begin else np.float32(0)
+        has_implicit = one if end > begin else np.float32(0)
         # z_u = |N(u)|^-1/2 sum_j y_j
-        z[:], added[:] = np.float32(0), np.float32(0)
+        z_before[:] = np.float32(0)
         for at in range(begin, end):
-            y = implicit_factors[implicit_indices[at]]
+            j = np.uint64(implicit_indices[at])
             for f in range(factors):
-                z[f] += y[f]
+                z_before[f] += implicit_factors[j, f]
         for f in range(factors):
-            z[f] *= norm
-        p, b_u = user_factors[u], user_bias[u]
-        keep_b_u = np.float32(1) - bias_rate * penalties.user_bias[u]
-        keep_p = np.float32(1) - rate * penalties.user[u]
-        keep_y = np.float32(1) - rate * penalties.implicit[u]
-        i = indices[indptr[u]]
-        q = item_factors[i]
-        dot = np.float32(0)
-        for f in range(factors):
-            dot += (p[f] + z[f]) * q[f]
-        for at in range(indptr[u], indptr[u + 1]):
+            z_before[f] *= norm
+            z[f] = z_before[f]
+        b_u = user_bias[u]
+        keep_b_u = one - bias_rate * penalties.user_bias[u]
+        keep_p, keep_y = one - rate * penalties.user[u], one - rate * penalties.implicit[u]
+        i, ahead = np.uint64(indices[first]), np.uint64(indices[min(first + 1, last)])
+        dot = dot_rows(user_factors, u, item_factors, i) + dot_rows(
+            z, np.uint64(0), item_factors, i
+        )
+        for at in range(first, after):
+            soon = np.uint64(indices[np.uint64(min(at + 2, last))])
             b_i = item_bias[i]
-            error = values[at] - mu - b_u - b_i - dot
+            error = (values[np.uint64(at)] - mu - b_i) - (b_u + dot)
             loss += np.float64(error) * np.float64(error)
             b_u = keep_b_u * b_u + bias_rate * error
             item_bias[i] = b_i + bias_rate * (error - penalties.item_bias[i] * b_i)
             # q_i += gamma (e (p_u + z_u) - lambda q_i),  p_u += gamma (e q_i - lambda p_u), and
             # the paper's y_j += gamma (e |N|^-1/2 q_i - lambda y_j) for all j, summed and
             # scaled: z_u += gamma (e q_i - lambda z_u). The next rating's product is taken in
-            # the same pass; after the user's last it isn't used.
-            keep_q = np.float32(1) - rate * penalties.item[i]
+            # the same pass, and from the old vectors, so that it needn't wait for this error
+            # (see `mf_sgd`). After the user's last rating it isn't used.
             step = rate * error
             step_z = step * has_implicit
-            i = indices[min(at + 1, last)]
-            q_next = item_factors[i]
-            dot = np.float32(0)
-            for f in range(factors):
-                p_f = p[f]
-                z_f = z[f]
-                q_f = q[f]
-                p_new = keep_p * p_f + step * q_f
-                z_new = keep_y * z_f + step_z * q_f
-                dot += (p_new + z_new) * q_next[f]
-                p[f] = p_new
-                z[f] = z_new
-                added[f] = keep_y * added[f] + step * q_f
-                q[f] = keep_q * q_f + step * (p_f + z_f)
-            q = q_next
+            keeps = keep_p, keep_y, one - rate * penalties.item[i]
+            user_next, item_next = implicit_rating_step(
+                user_factors, u, z, item_factors, i, ahead, soon, (step, step_z), keeps
+            )
+            dot = user_next + (step + step_z) * item_next
+            i, ahead = ahead, soon
         user_bias[u] = b_u
-        keep_all = keep_y ** np.float32(count)
+        keep_all = keep_y ** np.float32(after - first)
+        for f in range(factors):
+            z[f] = norm * (z[f] - keep_all * z_before[f])
         for at in range(begin, end):
-            y = implicit_factors[implicit_indices[at]]
+            j = np.uint64(implicit_indices[at])
             for f in range(factors):
-                y[f] = keep_all * y[f] + norm * added[f]
+                implicit_factors[j, f] = keep_all * implicit_factors[j, f] + z[f]
     return loss

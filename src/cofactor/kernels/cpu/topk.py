@@ -8,7 +8,7 @@ at one by one."""
 from __future__ import annotations
 
 from functools import lru_cache
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -24,6 +24,16 @@ ITEM_BLOCK = 1024
 SCORE_ROWS = 256  # rows of scores that a thread takes at a time, at most
 RUN = 64  # scores compared with the threshold at once
 PRUNE_FROM = 256  # users from which on sorting the items by their bound pays
+
+
+class ItemOrder(NamedTuple):
+    """Items in the order of a bound on their scores."""
+
+    vectors: np.ndarray  # float32 [n, f]
+    offsets: np.ndarray  # float32 [n]
+    rows: np.ndarray  # int32 [n]: which items they are
+    reach: np.ndarray  # float64 [blocks]: the largest norm from each block on
+    rest: np.ndarray  # float64 [blocks]: the largest offset from each block on
 
 
 @lru_cache(maxsize=2)
@@ -107,6 +117,7 @@ def topk_dot(
     excluded_indices: np.ndarray,
     allowed: np.ndarray,
     n_threads: int,
+    items: ItemOrder | None = None,
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Return the k items with the largest x_u·y_i + c_i of every user, ordered as by `topk_scores`.
 
@@ -126,6 +137,8 @@ def topk_dot(
     k, excluded_indptr, excluded_indices, allowed, n_threads
         As in `topk_scores`. Call it inside ``native_threads(n_threads, blas=1)``: every thread
         calls BLAS.
+    items : ItemOrder
+        `ordered_items` of these items, where it is known and `is_pruned`; else it is computed.
 
     Returns
     -------
@@ -140,14 +153,15 @@ def topk_dot(
     if not rows.size or not n_items:
         return rows, best, count
     mask = _mask(allowed)
-    if n_users >= PRUNE_FROM and n_items > 2 * ITEM_BLOCK:
-        order, reach, rest = _bounds(user_vectors, item_vectors, item_offsets)
-        item_vectors, item_offsets, mask = item_vectors[order], item_offsets[order], mask[order]
+    if is_pruned(n_users, n_items):
+        if items is None:
+            items = ordered_items(user_vectors, item_vectors, item_offsets)
+        mask = mask[items.rows]
     else:
         # an infinite bound never ends a user's search
+        endless = np.full(-(-n_items // ITEM_BLOCK), np.inf)
         order = np.arange(n_items, dtype=np.int32)
-        reach = rest = np.full(-(-n_items // ITEM_BLOCK), np.inf)
-    items = (item_vectors, item_offsets, order, reach, rest)
+        items = ItemOrder(item_vectors, item_offsets, order, endless, endless)
     _scan_blocks(
         user_vectors,
         items,
@@ -176,11 +190,21 @@ def _mask(allowed: np.ndarray) -> np.ndarray:
     )
 
 
-def _bounds(
+def is_pruned(n_users: int, n_items: int) -> bool:
+    """Return whether so many users are searched in the order of the items' bounds."""
+    return n_users >= PRUNE_FROM and n_items > 2 * ITEM_BLOCK
+
+
+def ordered_items(
     user_vectors: np.ndarray, item_vectors: np.ndarray, item_offsets: np.ndarray
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Order the items [n] by a bound on their score; largest norm and offset from each block on,
-    both [blocks].
+) -> ItemOrder:
+    """Order items by a bound on their score for a user of typical length.
+
+    Parameters
+    ----------
+    user_vectors, item_vectors, item_offsets
+        As in `topk_dot`. Other users than these are searched in this order too: what is found
+        doesn't depend on it, only how early a search ends.
     """
     offsets = np.where(np.isnan(item_offsets), -np.inf, item_offsets).astype(np.float64)
     with np.errstate(invalid="ignore"):
@@ -196,7 +220,7 @@ def _bounds(
     starts = np.arange(0, order.size, ITEM_BLOCK)
     reach = np.maximum.accumulate(norms[order][::-1])[::-1][starts]
     rest = np.maximum.accumulate(offsets[order][::-1])[::-1][starts]
-    return order, reach, rest
+    return ItemOrder(item_vectors[order], item_offsets[order], order, reach, rest)
 
 
 @kernel

@@ -156,9 +156,17 @@ class SVDppLearner(RatingLearner):
     """Stochastic gradient descent user by user, with the vectors of the items they have rated."""
 
     def __init__(self, model: SVDpp, data: Interactions, run: Run) -> None:
+        from cofactor.kernels.cpu.mf_sgd import padded
+
         super().__init__(model, data, run)
         model.user_bias[:], model.item_bias[:] = started_biases(data, model._damping, self.config)
-        self.live["implicit_factors"] = aligned(np.zeros_like(model.item_factors))
+        users, items = padded(model.user_factors), padded(model.item_factors)
+        vectors = {"user_factors": users, "item_factors": items}
+        vectors["implicit_factors"] = aligned(np.zeros_like(items))
+        self.held = (model.user_bias, model.item_bias, users, items, vectors["implicit_factors"])
+        # What is learned are the kernel's rows without what they are filled up with.
+        factors = self.config.factors
+        self.live |= {name: array[:, :factors] for name, array in vectors.items()}
         whole = np.array([0, data.n_items])
         strength = model.config.implicit_regularization * self.spread
         self.implicit_penalty = np.full(data.n_users, strength, np.float32)
@@ -170,7 +178,6 @@ class SVDppLearner(RatingLearner):
 
         data = self.data
         user, item, user_bias, item_bias = self.penalties
-        live = self.live
         return float(
             svdpp_epoch(
                 *self.walks,
@@ -178,11 +185,7 @@ class SVDppLearner(RatingLearner):
                 data.item_rows,
                 order,
                 self.mean,
-                live["user_bias"],
-                live["item_bias"],
-                live["user_factors"],
-                live["item_factors"],
-                live["implicit_factors"],
+                *self.held,
                 *rates,
                 user,
                 item,

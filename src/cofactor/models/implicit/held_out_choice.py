@@ -18,6 +18,7 @@ from cofactor.data.interactions import Interactions
 from cofactor.data.split import Split
 from cofactor.data.splits import split
 from cofactor.models import validation
+from cofactor.models.held_out_epochs import some_users
 from cofactor.models.recommender import Recommender
 from cofactor.models.traits import ArraySpec
 
@@ -80,7 +81,12 @@ def choose_value(
     # Below three interactions a fifth is none.
     if np.count_nonzero(data.user_counts >= 3) < FEWEST:
         return usual.value
-    parts = split(_some_users(data, most, run), "per-user", test=_HELD_OUT, seed=run.seed)
+    parts = split(
+        some_users(data, most, run, "noise share").compact(),
+        "per-user",
+        test=_HELD_OUT,
+        seed=run.seed,
+    )
     if len(parts.test.user_rows) < FEWEST:
         return usual.value
     alone = replace(run, progress=SilentProgress(), engine=None, device="cpu")
@@ -101,15 +107,6 @@ def choose_value(
     except CofactorError:
         pass
     return usual.value
-
-
-def _some_users(data: Interactions, most: int, run: Run) -> Interactions:
-    """Random users with about so many interactions in all, and the items that they have."""
-    share = most / len(data)
-    if share >= 1:
-        return data.compact()
-    chosen = run.generator("noise share", "users").random(data.n_users) < share
-    return data.where(chosen[data.user_rows]).compact()
 
 
 def _measure(fit: Fit, parts: Split, run: Run, value: float) -> np.ndarray:

@@ -85,7 +85,7 @@ class ReducedIALSLearner(ShardedIALSLearner):
             states = exchange.states(stepped, found, states)
         last = exchange.sums("squares", [state[2] for state in states])
         done = exchange.states(ended, last, states, exchange.giants())
-        self._here, self._fixed = {}, {}
+        self._here = {}
         self.blocks = {"users": rotated, "items": [block for block, _ in done]}
         self.turns = {"users": [], "items": []}
         self.grams["items"] = [grams for _, grams in done]

@@ -2,7 +2,7 @@
 
 Sides are cut where the kernels cut their Gram sums, so the vectors are, bit for bit, those of one
 process, whatever the engine and however many workers it has. A half-epoch is two rounds of pieces:
-`joined` puts the fixed side's blocks together in the basis of its Gram matrix, once on each host,
+`joined` puts the fixed side's blocks together in the basis of its Gram matrix, once in each worker,
 and `solved` solves a block of the other side and begins its Gram sum. A block stays where it was
 solved, so what a host is sent in an epoch is what others have of both sides."""
 
@@ -18,7 +18,7 @@ from cofactor.base.memory import aligned, aligned_empty
 from cofactor.base.offsets import offsets
 from cofactor.base.run import Run
 from cofactor.data.interactions import Interactions
-from cofactor.models.implicit.ials_learner import IALSLearner
+from cofactor.models.implicit.ials_learner import IALSLearner, UserTerms, user_terms
 from cofactor.models.implicit.normal_equations import NormalEquations
 from cofactor.training.learner import Epoch, Facts
 
@@ -61,6 +61,7 @@ class ShardedIALSLearner(IALSLearner):
         self.engine, self.alpha0, self.n_counted = engine, equations.alpha0, data.n_items
         self.shares = equations.item_shares(data)
         self.user_ridge = equations.ridge(data.indptr, data.n_items)
+        self.shared_ridge = engine.share(self.user_ridge)
         self.item_ridge = equations.ridge(offsets(data.item_counts), data.n_users)
         self.cuts = {"users": cuts(data.n_users), "items": cuts(data.n_items)}
         self.own_shares = [
@@ -75,7 +76,10 @@ class ShardedIALSLearner(IALSLearner):
 
     def _sides(self) -> dict[str, tuple[Any, ...]]:
         """The arguments of `_shards` for both sides."""
+        known = "by_item" in vars(self.data)
         item_indptr, user_rows, positions = self.data.by_item
+        if not known:  # workers have it: it isn't kept here too
+            vars(self.data).pop("by_item")
         values = self._values()
         of_items = None if values is None else np.ascontiguousarray(values[positions])
         return {
@@ -127,18 +131,15 @@ class ShardedIALSLearner(IALSLearner):
 
     def _whole(self, side: str) -> np.ndarray:
         if side not in self._here:
-            whole = self._fixed.get(side)
-            self._here[side] = (
-                joined(0, *self.engine.get(self.blocks[side]))
-                if whole is None
-                else self.engine.get(whole)
-            )
+            turns = self.turns[side]
+            parts = self.engine.get([*turns, *self.blocks[side]])
+            self._here[side] = joined(len(turns), *parts)
         return self._here[side]
 
     def put(self, arrays: Any) -> None:
         """Set both sides' vectors."""
         self._here: dict[str, np.ndarray] = {}
-        self._fixed: dict[str, Any] = {}  # a side that is put together on some host
+        self._fixed: tuple[str, Any] = ("", None)  # a place, and the fixed side as it has it
         self.blocks: dict[str, list[Any]] = {}
         self.turns: dict[str, list[Any]] = {}  # bases, one after the other, for a side's blocks
         self.grams: dict[str, list[Any]] = {}
@@ -177,18 +178,21 @@ class ShardedIALSLearner(IALSLearner):
         where = dealt(engine.places(), len(self.shards[side]))
         turns, blocks = [*self.turns[other], basis], self.blocks[other]
         fixed = {
-            place: engine.call(joined, len(turns), *turns, *blocks, at=place)
+            place: engine.call(joined, len(turns), *turns, *blocks, at=place, private=True)
             for place in dict.fromkeys(where)
         }
         how = engine.share((self.equations, solver))
-        done = []
+        done, old, own_turns = [], self.blocks[side], self.turns[side]
+        # What nobody needs is let go of first: two versions of a side are much of the memory.
+        self._here, self.blocks[side], self.grams[side] = {}, [], []
+        if solver.name != "subspace":
+            old = []
         for part, (shard, at) in enumerate(zip(self.shards[side], where, strict=True)):
             # Other solvers begin at zero, and don't look at what was there.
-            before = (self.blocks[side][part], *self.turns[side], basis)
-            arguments = (how, shard, fixed[at], diagonal)
-            arguments += before if solver.name == "subspace" else ()
+            before = (old[part], *own_turns, basis) if old else ()
+            arguments = (how, shard, fixed[at], diagonal, *before)
             done.append(engine.call(solved, *arguments, returns=2, spread=True, at=at))
-        self._here, self._fixed = {}, {other: fixed[where[0]]}
+        self._fixed = where[0], fixed[where[0]]
         self.turns = {other: turns, side: []}
         self.blocks[side] = [block for block, _ in done]
         self.grams[side] = [gram for _, gram in done]
@@ -201,6 +205,15 @@ class ShardedIALSLearner(IALSLearner):
         parts = np.concatenate(self.engine.get(self.grams[side]))
         basis, diagonal = eigenbasis(parts, self.alpha0)
         return self.engine.share(basis), self.engine.share(diagonal)
+
+    def _user_terms(self, users: np.ndarray, items: np.ndarray, weights: np.ndarray) -> UserTerms:
+        """The same, computed by a worker that has the users' vectors."""
+        place, x = self._fixed
+        pairs = self.engine.share((users, self.y[items], weights))
+        found: UserTerms = self.engine.get(
+            self.engine.call(terms_of_users, x, self.shared_ridge, pairs, at=place)
+        )
+        return found
 
     def _pair_weights(self, some: np.ndarray, item_rows: np.ndarray) -> np.ndarray:
         values = np.ones(len(some)) if self.data.values is None else self.data.values[some]
@@ -242,6 +255,12 @@ def joined(count: int, *arguments: np.ndarray) -> np.ndarray:
             first = ends[number] - len(blocks[number])
             turn_into(whole[a:b], blocks[number][a - first : b - first], *turns)
     return whole
+
+
+def terms_of_users(x: np.ndarray, ridge: np.ndarray, pairs: tuple[np.ndarray, ...]) -> UserTerms:
+    """Return `user_terms` of all users."""
+    users, vectors, weights = pairs
+    return user_terms(x, ridge, users, vectors, weights)
 
 
 def turn_into(found: np.ndarray, block: np.ndarray, *turns: np.ndarray) -> None:

@@ -44,6 +44,7 @@ def begin(
     run: Run,
     name: str,
     make: Callable[[torch.Tensor, torch.Tensor, TableSettings], FactorTables] = FactorTables,
+    prior: np.ndarray | None = None,
 ) -> FactorTables:
     """Return the tables as training begins: small normal vectors, and the damped means as biases.
 
@@ -55,6 +56,8 @@ def begin(
         What the seed is derived for.
     make
         Makes the tables of their rows [n, factors + 1] and their settings.
+    prior
+        float32 [n_items]: what items' biases are differences from; None: 0.
     """
     fits, counts = config.fits(data), (data.user_counts, data.item_counts)
     biases = [np.zeros(len(n), np.float32) for n in counts]
@@ -84,6 +87,7 @@ def begin(
         bias_regularization=(l2, l2 if item_l2 is None else item_l2),
         user_weight=weights[0],
         item_weight=weights[1],
+        item_prior=None if prior is None else torch.from_numpy(prior),
     )
     return make(users, items, settings).to(device_of(run))
 
@@ -153,6 +157,8 @@ def factors_of(module: FactorTables, data: Interactions, config: FactorConfig) -
     found = Factors(
         users[:, :-1].copy(), items[:, :-1].copy(), users[:, -1].copy(), items[:, -1].copy()
     )
+    if module.item_prior is not None:
+        found.item_bias[:] += module.item_prior.cpu().numpy()
     if config.objective.uses_cosine:
         for factors in found[:2]:
             factors /= np.maximum(np.linalg.norm(factors, axis=1, keepdims=True), 1e-12)

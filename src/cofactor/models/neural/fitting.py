@@ -8,6 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import NamedTuple
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -16,7 +17,7 @@ from cofactor.base.errors import ArgumentError
 from cofactor.base.run import Run
 from cofactor.data.interactions import Interactions
 from cofactor.models.rating_scale import spread_of
-from cofactor.training.losses import Candidates, Needs
+from cofactor.training.losses import Candidates, Needs, Pointwise
 from cofactor.training.losses.loss_config import LossConfig
 from cofactor.training.torch import forking as _forking  # noqa: F401
 from cofactor.training.torch import negatives
@@ -51,6 +52,37 @@ class PairScorer:
 def unit_of(data: Interactions, config: LossConfig) -> float:
     """Return the unit in which values are learned: `spread_of`, or 1 where none are."""
     return spread_of(data) if config.fits(data) else 1.0
+
+
+def popularity_prior(data: Interactions, config: LossConfig, weight: float) -> np.ndarray | None:
+    """Return what the loss is least at as long as nothing personal is known, float32 [n_items], or
+    None where values are learned, the weight is 0, or the loss has no such scores (hinges).
+
+    With n_j interactions of n in all (half a one for an item without any), K negatives and the
+    sampling distribution q, an item's odds are ``o_j = n_j / (n K q_j)``. The prior is ``c log
+    o_j``, for squared error on drawn negatives ``c o_j / (1 + o_j)``; q_j is 1 where the loss
+    corrects for it.
+
+    Parameters
+    ----------
+    data, config
+        The training interactions, and the loss and its negatives.
+    weight
+        c; 0: none.
+    """
+    needs, objective = config.needs(data), config.objective
+    quadratic = isinstance(objective, Pointwise) and objective.is_quadratic
+    if not weight or needs is Needs.PAIRS or not (objective.gives_log_odds or quadratic):
+        return None
+    log_odds = np.log(np.maximum(data.item_counts, 0.5))
+    if needs is Needs.NEGATIVES:
+        q = np.ones(data.n_items)
+        if config.negative_sampling == "popularity" and not objective.corrects_draws:
+            q = np.maximum(data.item_counts, 0.5) ** config.negative_power
+        log_odds -= np.log(config.negatives * max(1, len(data)) * q / q.sum())
+    if quadratic:
+        log_odds = 1 / (1 + np.exp(-log_odds))
+    return (weight * log_odds).astype(np.float32)
 
 
 def examples(

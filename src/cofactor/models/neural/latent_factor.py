@@ -51,6 +51,16 @@ class LatentFactorConfig(FactorConfig):
         None, low=0.0, doc="L2 on item biases; None: as for user biases, if those are set."
     )
 
+    popularity_prior: float = setting(
+        1.0,
+        low=0.0,
+        high=2.0,
+        doc=(
+            "Where it ranks: weight of what popularity says of an item (its log odds), beside which"
+            " the biases are learned; 0, and without biases: none."
+        ),
+    )
+
     def on(self, data: Interactions) -> Self:
         """Return the settings with the penalties that are None as the data has it."""
         found = (
@@ -109,6 +119,7 @@ class LatentFactor(BiasedFactors, IterativeModel, FactorModel):
     item_bias: np.ndarray
     _in_use: FactorConfig  # the settings without None
     _rating_unit: np.float32  # in which ratings are learned
+    _prior: np.ndarray  # float32 [n_items]: what biases are learned as differences from
 
     def _fit(self, data: Interactions, validation: Part | None, run: Run) -> None:
         from cofactor.models.neural import factor_training as training
@@ -117,7 +128,11 @@ class LatentFactor(BiasedFactors, IterativeModel, FactorModel):
         self.scale = training.rating_bounds(data, self.config)
         self._in_use = config = self.config.on(data)
         self._rating_unit = np.float32(fitting.unit_of(data, config))
-        module = training.begin(data, config, run, self.name)
+        prior = None
+        if config.biases:
+            prior = fitting.popularity_prior(data, config, config.popularity_prior)
+        self._prior = np.zeros(data.n_items, np.float32) if prior is None else prior
+        module = training.begin(data, config, run, self.name, prior=prior)
 
         def publish() -> None:
             self._put(training.factors_of(module, data, config))
@@ -139,9 +154,13 @@ class LatentFactor(BiasedFactors, IterativeModel, FactorModel):
         unit = self._rating_unit
         users = np.column_stack((before.user_factors, before.user_bias)) / unit
         items = np.column_stack((before.item_factors, before.item_bias / unit))
+        begun = np.array(fresh["items.weight"])
+        begun[:, -1] += self._prior
+        moved = rows.moved("items", items, begun)
+        moved[:, -1] -= self._prior
         made = {
             "users.weight": rows.moved("users", users, fresh["users.weight"]),
-            "items.weight": rows.moved("items", items, fresh["items.weight"]),
+            "items.weight": moved,
         }
         return {**fresh, **made}
 

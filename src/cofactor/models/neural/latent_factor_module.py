@@ -31,6 +31,8 @@ class TableSettings:
         L2 of vectors, and of users' and items' biases, per example.
     user_weight, item_weight
         float32 [n_users] and [n_items]: what each one's L2 is multiplied by, or None for ones.
+    item_prior
+        float32 [n_items]: what items' biases are differences from, or None for zeros.
     """
 
     biases: bool
@@ -41,13 +43,14 @@ class TableSettings:
     bias_regularization: tuple[float, float]
     user_weight: Tensor | None = None
     item_weight: Tensor | None = None
+    item_prior: Tensor | None = None
 
 
 class FactorTables(nn.Module):
     """Users and items as rows ``[p_u ; b_u]`` and ``[q_i ; b_i]``: one look-up brings vector and
     bias together.
 
-    ``s_ui = p_u · q_i + b_u + b_i``, or the cosine of ``p_u`` and ``q_i``.
+    ``s_ui = p_u · q_i + b_u + b_i + prior_i``, or the cosine of ``p_u`` and ``q_i``.
 
     Parameters
     ----------
@@ -59,6 +62,7 @@ class FactorTables(nn.Module):
 
     user_weight: Tensor | None
     item_weight: Tensor | None
+    item_prior: Tensor | None
 
     def __init__(self, users: Tensor, items: Tensor, settings: TableSettings) -> None:
         super().__init__()
@@ -67,6 +71,7 @@ class FactorTables(nn.Module):
         self.items = nn.Embedding.from_pretrained(items, freeze=False, sparse=settings.sparse)
         self.register_buffer("user_weight", settings.user_weight, persistent=False)
         self.register_buffer("item_weight", settings.item_weight, persistent=False)
+        self.register_buffer("item_prior", settings.item_prior, persistent=False)
         self._touched: tuple[Tensor, Tensor] | None = None
 
     def pairs(self, users: Tensor, items: Tensor) -> Tensor:
@@ -82,11 +87,9 @@ class FactorTables(nn.Module):
             )
         scores = (left * right).sum(-1)
         if self.settings.biases:
-            scores = (
-                scores + q[..., -1] + p[..., -1]
-                if self.settings.user_biases
-                else scores + q[..., -1]
-            )
+            scores = scores + self._offsets(q, items)
+            if self.settings.user_biases:
+                scores = scores + p[..., -1]
         return scores
 
     def whole(self, users: Tensor, items: Tensor) -> Tensor:
@@ -97,7 +100,12 @@ class FactorTables(nn.Module):
         if self.settings.cosine:
             return functional.normalize(left, dim=1) @ functional.normalize(right, dim=1).T
         scores = left @ right.T
-        return scores + q[None, :, -1] if self.settings.biases else scores
+        return scores + self._offsets(q, items) if self.settings.biases else scores
+
+    def _offsets(self, rows: Tensor, items: Tensor) -> Tensor:
+        """Biases of items, of their shape."""
+        biases = rows[..., -1]
+        return biases if self.item_prior is None else biases + self.item_prior[items.long()]
 
     def penalty(self, users: Tensor, items: Tensor) -> Tensor | None:
         """Return the L2 of the rows that the last call looked up, per example."""

@@ -111,6 +111,15 @@ class MLPConfig(ModuleConfig):
     regularization: float = setting(
         0.01, low=0.0, doc="L2 on the vectors that a batch touches, per example."
     )
+    popularity_prior: float = setting(
+        1.0,
+        low=0.0,
+        high=2.0,
+        doc=(
+            "Where it ranks: weight of what popularity says of an item (its log odds), beside which"
+            " the network learns; 0: none."
+        ),
+    )
     pretrain_epochs: int = setting(
         0,
         low=0,

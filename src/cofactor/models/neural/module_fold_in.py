@@ -31,6 +31,15 @@ class ModuleConfig(LossConfig):
     fold_in_steps: int = setting(
         150, low=1, high=10_000, doc=("Gradient steps for the vector of an unseen user.")
     )
+    popularity_prior: float = setting(
+        0.0,
+        low=0.0,
+        high=2.0,
+        doc=(
+            "Where it ranks: weight of what popularity says of an item (its log odds), beside which"
+            " the module learns; 0: none."
+        ),
+    )
 
     def check(self) -> None:
         """Refuse losses that would run the whole module for every item of each example."""
@@ -63,6 +72,8 @@ class FoldIn:
         What the loss needs: with `Needs.PAIRS` the targets are predicted.
     item_counts
         int64 [n_items], for popularity sampling.
+    prior
+        float32 [n_items]: what is added to the module's scores.
     """
 
     tables: Tables
@@ -70,6 +81,7 @@ class FoldIn:
     config: ModuleConfig
     needs: Needs
     item_counts: np.ndarray
+    prior: Tensor
 
     def rows(
         self, module: nn.Module, indptr: np.ndarray, items: np.ndarray, target: np.ndarray
@@ -116,12 +128,13 @@ class FoldIn:
         # The sum over events, not their mean: then Adam's epsilon is as small beside every user's
         # gradient.
         held = lengths[:, None] * held
+        prior = self.prior[item_rows]
 
         def gradient(rows: Tensor) -> Tensor:
             rows = rows.requires_grad_()
             weights = self.tables.weights(module, self.tables.users, rows)
             scores = self.tables.call(module, weights, *pairs).reshape(item_rows.shape)
-            loss = config.objective.value(scores, candidates, config) * len(users)
+            loss = config.objective.value(scores + prior, candidates, config) * len(users)
             return torch.autograd.grad(loss, rows)[0] + 2 * held * rows.detach()
 
         return _adam(gradient, self.start.repeat(len(lengths), 1), config.fold_in_steps)

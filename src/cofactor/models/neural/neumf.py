@@ -9,6 +9,7 @@ from cofactor.base.config import setting
 from cofactor.base.run import Run
 from cofactor.data.interactions import Interactions
 from cofactor.models.iterative import IterativeModel
+from cofactor.models.neural import fitting
 from cofactor.models.neural.embedding_tables import Tables
 from cofactor.models.neural.mlp import DenseTower
 from cofactor.models.neural.module_fold_in import ModuleConfig
@@ -94,6 +95,15 @@ class NeuMFConfig(ModuleConfig):
     regularization: float = setting(
         0.01, low=0.0, doc="L2 on the vectors that a batch touches, per example."
     )
+    popularity_prior: float = setting(
+        1.0,
+        low=0.0,
+        high=2.0,
+        doc=(
+            "Where it ranks: weight of what popularity says of an item (its log odds), beside which"
+            " the network learns; 0: none."
+        ),
+    )
 
 
 def _initialise(
@@ -107,7 +117,8 @@ def _initialise(
         with seeded(int(run.generator("neumf", "init", half).integers(2**62))):
             alone = NeuMFNet(data.n_users, data.n_items, config, (half,))
         its = Tables.found(alone, data.n_users, data.n_items)
-        train_module(alone, its, data, alone_config, run, name=f"neumf {half}")
+        prior = fitting.popularity_prior(data, config, config.popularity_prior)
+        train_module(alone, its, data, alone_config, run, name=f"neumf {half}", prior=prior)
         whole |= {name: weight.to("cpu") for name, weight in alone.state_dict().items()}
     n_layers = len(module.get_submodule("tower.layers"))  # type: ignore[arg-type]
     last = f"tower.layers.{n_layers - 1}"

@@ -95,6 +95,7 @@ class ModuleHooks(Hooks[Any]):
         "item_tables": ArraySpec("float32", ("items", "item_width")),
         "weights": ArraySpec("float32", ("weights",)),
         "scale": ArraySpec("float64", ("bounds",)),
+        "item_prior": ArraySpec("float32", ("items",), optional=True),
         **CURVE_ARRAYS,
     }
 
@@ -103,6 +104,7 @@ class ModuleHooks(Hooks[Any]):
     module: nn.Module
     tables: Tables
     scale: np.ndarray  # the mean, the lowest and highest value, and the unit of learning
+    item_prior: np.ndarray | None = None  # float32 [n_items], added to the module's scores
 
     @classmethod
     def traits_of(cls, config: ModuleConfig) -> Traits:
@@ -125,6 +127,7 @@ class ModuleHooks(Hooks[Any]):
             else (0, -1e30, 1e30)
         )
         self.scale = np.array((*bounds, fitting.unit_of(data, self.config)), np.float64)
+        self.item_prior = self._prior_of(data)
         tables = self.builder.find(module, data.n_users, data.n_items)
         self.builder.begin(module, tables, data, self.config, run)
         self.curve = train_module(
@@ -134,9 +137,16 @@ class ModuleHooks(Hooks[Any]):
             self.config,
             run,
             name=self.name,
+            prior=self.item_prior,
             control=self._control(data, validation, run, lambda: self._copy_weights(module, data)),
         )
         self._copy_weights(module, data)
+
+    def _prior_of(self, data: Interactions) -> np.ndarray | None:
+        before = getattr(self, "_before", None)
+        if before is not None and before.item_prior is None:  # of an older version, or without
+            return None
+        return fitting.popularity_prior(data, self.config, self.config.popularity_prior)
 
     def _begin_with(
         self, before: Self, fresh: Mapping[str, np.ndarray], rows: KeptRows
@@ -178,6 +188,10 @@ class ModuleHooks(Hooks[Any]):
         """Derive what answering needs: the tables with a last row that stands for the unknown."""
         self.module.eval().requires_grad_(False)
         self._replicas = Replicas(self.module)
+        prior = self.item_prior
+        if prior is None:
+            prior = np.zeros(data.n_items, np.float32)
+        self._priors = np.append(prior, prior.min(initial=0.0) if len(prior) else 0)
         users, items = (
             self.tables.joined(self.module, names)
             for names in (self.tables.users, self.tables.items)
@@ -194,6 +208,7 @@ class ModuleHooks(Hooks[Any]):
             self.config,
             self.config.needs(data),
             data.item_counts,
+            torch.from_numpy(self._priors[:-1]),
         )
 
     # Answers.
@@ -226,6 +241,7 @@ class ModuleHooks(Hooks[Any]):
             for low in range(0, len(items), _PAIRS):
                 part = slice(low, low + _PAIRS)
                 scores[part] = self.tables.call(module, weights, users[part], items[part]).numpy()
+        scores += self._priors[item_rows]
         return np.float32(spread_in(self.scale)) * scores + np.float32(self.scale[0])
 
     def _score(self, states: States, item_rows: np.ndarray | None) -> np.ndarray:
@@ -273,6 +289,7 @@ class ModuleHooks(Hooks[Any]):
             "item_tables": self.tables.joined(self.module, self.tables.items).numpy(),
             "weights": self.tables.free(self.module),
             "scale": self.scale,
+            **({} if self.item_prior is None else {"item_prior": self.item_prior}),
         }
 
     def _restore(self, arrays: Mapping[str, np.ndarray]) -> None:
@@ -298,6 +315,7 @@ class ModuleHooks(Hooks[Any]):
         self.tables.put_free(self.module, arrays["weights"])
         self.scale = np.asarray(arrays["scale"])
         spread_in(self.scale)
+        self.item_prior = arrays.get("item_prior")  # models of older versions have none
         self._build_cache(data)
 
 
@@ -309,6 +327,7 @@ def train_module(
     run: Run,
     *,
     name: str,
+    prior: np.ndarray | None = None,
     control: Control = Control(),  # noqa: B008 (frozen)
 ) -> LearningCurve:
     """Train a module that scores pairs with the Config's loss; return its learning curve.
@@ -321,15 +340,20 @@ def train_module(
         On what, how, and with which seed, threads and device.
     name
         What seeds and the progress bar call it.
+    prior
+        float32 [n_items]: what is added to the module's scores; None: 0.
     control
         Monitors, checkpoint, callbacks and the time budget.
     """
+    device = device_of(run)
+    held = None if prior is None else torch.from_numpy(prior).to(device)
 
     def pairs(users: Tensor, items: Tensor) -> Tensor:
         if items.dim() == 2:
             users = users[:, None].expand_as(items)
         scores: Tensor = module(users.reshape(-1), items.reshape(-1))
-        return scores.reshape(items.shape)
+        scores = scores.reshape(items.shape)
+        return scores if held is None else scores + held[items.long()]
 
     def penalty(users: Tensor, items: Tensor) -> Tensor | None:
         strengths = config.regularization, config.bias_regularization
@@ -338,7 +362,6 @@ def train_module(
     def whole(users: Tensor, items: Tensor) -> Tensor:
         return pairs(users, items[None, :].expand(len(users), -1))
 
-    device = device_of(run)
     module.to(device)
     mean = data.weights.mean(dtype=np.float64) if config.fits(data) else 0.0
     return train(

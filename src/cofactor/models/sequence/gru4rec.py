@@ -9,7 +9,8 @@ import numpy as np
 from cofactor.base.config import setting
 from cofactor.models.factors import FactorModel
 from cofactor.models.iterative import IterativeModel
-from cofactor.models.sequence.next_item_network import Layout, NextItemConfig, NextItemHooks
+from cofactor.models.sequence.next_item_config import NextItemConfig
+from cofactor.models.sequence.next_item_network import Layout, NextItemHooks
 from cofactor.models.traits import Traits
 
 if TYPE_CHECKING:

@@ -10,16 +10,17 @@ from typing import TYPE_CHECKING, Any, Self
 import numpy as np
 
 from cofactor.base import memory
-from cofactor.base.config import setting
 from cofactor.base.errors import ArgumentError, ArtifactError
 from cofactor.base.run import Run
 from cofactor.data.histories import Histories
 from cofactor.data.interactions import Interactions
 from cofactor.data.sequences import Windows, cut_windows, padded_right
+from cofactor.models.held_out_epochs import log_popularity
 from cofactor.models.hooks import Hooks
 from cofactor.models.iterative import CURVE_ARRAYS
-from cofactor.models.sequence.base import SequenceConfig
-from cofactor.models.sequence.item_content import CONTENT_ARRAYS, ItemContent, ItemContentConfig
+from cofactor.models.sequence.item_content import CONTENT_ARRAYS, ItemContent
+from cofactor.models.sequence.next_item_config import NextItemConfig
+from cofactor.models.sequence.spectral_embedding import spectral_embeddings
 from cofactor.models.sequence.token_batches import Augmentation, TokenBatches
 from cofactor.models.traits import ArraySpec, Traits
 from cofactor.models.user_batch import States
@@ -27,7 +28,6 @@ from cofactor.models.warm_start import KeptRows
 from cofactor.retrieval.topk import TopK
 from cofactor.training.curve import LearningCurve
 from cofactor.training.loop import Control
-from cofactor.training.training_config import TrainingConfig
 
 if TYPE_CHECKING:
     import torch
@@ -37,81 +37,10 @@ if TYPE_CHECKING:
     from cofactor.models.sequence.transformer_module import ItemEncoder
     from cofactor.training.torch.learner import Step
 
-NEXT_LOSSES = ("softmax", "sampled_softmax", "gbce", "bpr_max")
 _READ_TOKENS = 2**14  # places that are read at once: their hidden layers stay near the cache
 
 # A named weight of the network beside the embeddings, and its shape.
 Layout = list[tuple[str, tuple[int, ...]]]
-
-
-class NextItemConfig(TrainingConfig, SequenceConfig, ItemContentConfig):
-    """Settings of next-item models that are trained by gradient descent."""
-
-    group = "model"
-
-    factors: int = setting(64, low=2, high=4096, doc="Length of embeddings and hidden vectors.")
-    blocks: int = setting(2, low=1, high=64, doc="Number of blocks (or layers).")
-    dropout: float = setting(0.1, low=0, below=1, doc="Dropout probability of hidden values.")
-    loss: str = setting(
-        "softmax",
-        choices=NEXT_LOSSES,
-        doc=("Training loss: softmax over all items; the others over negatives sampled per batch."),
-    )
-    negatives: int = setting(
-        512, low=1, high=1_000_000, doc=("Negatives sampled per batch, shared by its positions.")
-    )
-    calibration: float = setting(
-        0.75, low=0, high=1, doc="gbce: 0 is binary cross-entropy, 1 as calibrated as a softmax."
-    )
-    popularity_prior: float = setting(
-        1.0,
-        low=0,
-        high=2,
-        doc=(
-            "Weight of items' log popularity in the scores, beside which the network learns; 0 (and"
-            " with content): none."
-        ),
-    )
-    score_regularization: float = setting(
-        1.0, low=0, doc="bpr_max: weight of the squared scores of the negatives."
-    )
-    max_length: int = setting(200, low=2, high=10_000, doc="Maximal length of a window of events.")
-    latest_windows: int = setting(
-        0, low=0, doc="Windows of each history that are learned from, the latest; 0 takes all."
-    )
-    batch_tokens: int = setting(
-        12_800, low=16, high=2**26, doc="Batch size in positions, padding included."
-    )
-    event_dropout: float = setting(
-        0.0, low=0, below=1, doc="Share of a window's events left out at random in each epoch."
-    )
-    reversal: float = setting(
-        0.0, low=0, high=1, doc="Share of windows read from their end, at random in each epoch."
-    )
-    scale_embeddings: bool = setting(
-        True, doc=("Whether embeddings are multiplied by the square root of their length.")
-    )
-    init_scale: float = setting(
-        0.02, above=0, doc=("Standard deviation of the initial embeddings.")
-    )
-    learning_rate: float = setting(0.001, above=0.0, high=1e3, doc="Learning rate.")
-    history_length: int = setting(
-        200, low=1, high=10_000, doc=("Number of a user's latest events that the model reads.")
-    )
-
-    def check(self) -> None:
-        """Refuse settings that contradict one another."""
-        super().check()
-        if self.history_length > self.max_length:
-            raise ArgumentError(
-                f"{self._label('history_length')} must be at most max_length ({self.max_length}):"
-                f" no longer history is ever learnt, and {self.history_length} events were given."
-            )
-        if self.batch_tokens < self.max_length:
-            raise ArgumentError(
-                f"{self._label('batch_tokens')} must be at least max_length ({self.max_length}),"
-                f" not {self.batch_tokens}."
-            )
 
 
 class NextItemHooks(Hooks[NextItemConfig]):
@@ -189,7 +118,7 @@ class NextItemHooks(Hooks[NextItemConfig]):
         )
         device = device_of(run)
         with seeded(int(run.generator(self.name, "init").integers(2**62))):
-            module = self._begun(histories.n_items)
+            module = self._begun(histories, run)
         module.to(device)
         changed = Augmentation(self.config.event_dropout, self.config.reversal)
         tokens = self.config.batch_tokens
@@ -217,8 +146,7 @@ class NextItemHooks(Hooks[NextItemConfig]):
         """
         if self.content is not None or not self.config.popularity_prior:
             return None
-        log_counts = np.log(data.item_counts + 1.0)
-        return (self.config.popularity_prior * log_counts).astype(np.float32)
+        return np.float32(self.config.popularity_prior) * log_popularity(data)
 
     def _windows(self, histories: Histories) -> Windows:
         config = self.config
@@ -232,22 +160,32 @@ class NextItemHooks(Hooks[NextItemConfig]):
     def _content_of(self, data: Interactions, run: Run) -> ItemContent | None:
         return ItemContent.learn(data, self.config, run) if self.config.content_factors else None
 
-    def _begun(self, n_items: int) -> ItemEncoder:
+    def _begun(self, histories: Histories, run: Run) -> ItemEncoder:
         """Return the untrained module, with what is read of the items."""
         import torch
 
-        if self.content is None:
-            return self._encoder(n_items)
-        return self._encoder(n_items, torch.from_numpy(self.content.reduced))
+        content = None if self.content is None else torch.from_numpy(self.content.reduced)
+        module, width = self._encoder(histories.n_items, content), self.config.factors
+        if self.config.initial_embeddings == "spectral":
+            draws = run.generator(self.name, "spectral")
+            start = spectral_embeddings(histories, width, draws, run.n_threads)
+            start *= np.float32(self.config.init_scale * width**0.5)
+            module.embeddings.weight.data.copy_(torch.from_numpy(start))
+        return module
 
     def _step(self, module: ItemEncoder) -> Step:
         import torch
 
         from cofactor.models.sequence.next_losses import LOSSES
 
-        config, loss = self.config, LOSSES[self.config.loss]
+        config = self.config
+        loss = LOSSES[config.loss_for(len(module.embeddings.weight))]
         share = config.id_dropout if self.content is not None else 0.0
-        prior = None if self.item_bias is None else torch.from_numpy(self.item_bias)[:, None]
+        prior = None
+        if self.item_bias is not None:  # in two parts, whose sum bfloat16 keeps
+            whole = torch.from_numpy(self.item_bias)
+            rounded = whole.bfloat16().float()
+            prior = torch.stack((rounded, whole - rounded), 1)
 
         def step(batch: tuple[Tensor, ...], generator: torch.Generator) -> Tensor:
             (rows,) = batch
@@ -258,9 +196,9 @@ class NextItemHooks(Hooks[NextItemConfig]):
                 kept = torch.rand(n_items, generator=generator, device=device) >= share
             vectors = module.item_vectors(kept)
             hidden = module(inputs.clamp_min(0), vectors).flatten(0, 1).index_select(0, inside)
-            if prior is not None:  # one more coordinate, in which all histories have 1
+            if prior is not None:  # two more coordinates, in which all histories have 1
                 vectors = torch.cat((vectors, prior.to(vectors)), 1)
-                hidden = torch.cat((hidden, hidden.new_ones(len(hidden), 1)), 1)
+                hidden = torch.cat((hidden, hidden.new_ones(len(hidden), 2)), 1)
             return loss(hidden, target.flatten()[inside], vectors, config, generator)
 
         return step

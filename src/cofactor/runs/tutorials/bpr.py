@@ -21,6 +21,7 @@ from cofactor.runs.tutorials.figures import Figure, Reproduced
 
 SETTINGS: dict[str, Any] = {
     "loss": "bpr",
+    "popularity_prior": 0.0,
     "negatives": 1,
     "epochs": 20,
     "batch_size": 8192,

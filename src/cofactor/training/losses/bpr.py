@@ -32,6 +32,7 @@ class BPRLoss(Loss):
 
     name = "bpr"
     needs = Needs.NEGATIVES
+    gives_log_odds = True
 
     def value(self, scores: Tensor, candidates: Candidates, settings: LossSettings) -> Tensor:
         """Return the mean over pairs of an observed and a drawn item; see `Loss.value`."""

@@ -23,6 +23,7 @@ class Logistic(Pointwise):
     """
 
     name = "logistic"
+    gives_log_odds = True
 
     def each(self, scores: Tensor, target: Tensor) -> Tensor:
         """Return ``softplus(s) − y s``."""

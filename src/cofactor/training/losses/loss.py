@@ -103,6 +103,9 @@ class Loss(ABC):
         Whether scores have to be cosines.
     corrects_draws
         Whether drawn items stand for the catalogue, each for 1 / (expected count) items.
+    gives_log_odds
+        Whether scores without users are best at the log odds of an item to be observed rather than
+        drawn.
     bounded_fold_in
         Whether `slopes` are those of a convex bound, and equal `value`'s for one negative alone.
     """
@@ -113,6 +116,7 @@ class Loss(ABC):
     sees_user_bias: ClassVar[bool] = False
     uses_cosine: ClassVar[bool] = False
     corrects_draws: ClassVar[bool] = False
+    gives_log_odds: ClassVar[bool] = False
     bounded_fold_in: ClassVar[bool] = False
 
     @abstractmethod

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 class Softmax(Loss):
     """What the softmax losses share: the fold-in of one user."""
 
-    corrects_draws = True
+    corrects_draws = gives_log_odds = True
 
     @abstractmethod
     def value(self, scores: Tensor, candidates: Candidates, settings: LossSettings) -> Tensor:

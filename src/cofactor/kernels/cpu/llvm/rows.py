@@ -184,28 +184,88 @@ def rating_step(
         zero = ir.Constant(VECTOR, [0.0] * LANES)
         sums = [cgutils.alloca_once_value(builder, zero) for _ in range(2)]
 
-        def moved(keep: Any, old: Any, other: Any) -> Any:
-            return builder.fadd(
-                builder.fmul(keep, old, flags=FAST),
-                builder.fmul(step, other, flags=FAST),
-                flags=FAST,
-            )
-
         with cgutils.for_range(builder, count_blocks(builder, columns)) as loop:
             places = [block_at(builder, row, loop.index) for row in (a, b, c)]
             emit_prefetch(builder, block_at(builder, d, loop.index))
             old_left, old_right, next_right = (load_vector(builder, place) for place in places)
-            for total, old in zip(sums, (old_left, old_right), strict=True):
-                term = builder.fmul(old, next_right, flags=FAST)
-                builder.store(builder.fadd(builder.load(total), term, flags=FAST), total)
-            builder.store(moved(keep_left, old_left, old_right), places[0], align=4)
-            builder.store(moved(keep_right, old_right, old_left), places[1], align=4)
+            _add_products(builder, sums, (old_left, old_right), next_right)
+            new_left = _weighted(builder, keep_left, old_left, step, old_right)
+            new_right = _weighted(builder, keep_right, old_right, step, old_left)
+            builder.store(new_left, places[0], align=4)
+            builder.store(new_right, places[1], align=4)
         found = [horizontal_sum(builder, builder.load(total)) for total in sums]
         return context.make_tuple(builder, signature.return_type, found)
 
     f, n = types.float32, types.uint64
     pair = types.Tuple((f, f))  # type: ignore[attr-defined]  # numba has no types
     return pair(left, n, right, n, n, n, f, f, f), codegen
+
+
+@intrinsic
+def implicit_rating_step(
+    typingctx: Any,
+    left: Any,
+    u: Any,
+    implicit: Any,
+    right: Any,
+    i: Any,
+    j: Any,
+    soon: Any,
+    steps: Any,
+    keeps: Any,
+) -> Any:
+    """Do one step on a rating of SVD++, on the full blocks; return the old (keep_u * left[u] +
+    keep_z * implicit) · right[j] and right[i] · right[j].
+
+    left[u]  = keep_u * left[u]  + step * right[i]
+    implicit = keep_z * implicit + step_z * right[i]
+    right[i] = keep_i * right[i] + step * (left[u] + implicit)      (the old ones)
+
+    ``steps`` are step and step_z, ``keeps`` keep_u, keep_z and keep_i; the rest is as for
+    `rating_step`.
+    """
+
+    def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        a, columns = row_at(context, builder, signature.args[0], arguments[0], arguments[1])
+        z = row_at(context, builder, signature.args[2], arguments[2], ir.Constant(INT64, 0))[0]
+        b, c, d = (
+            row_at(context, builder, signature.args[3], arguments[3], row)[0]
+            for row in arguments[4:7]
+        )
+        scalars = [*cgutils.unpack_tuple(builder, arguments[7], 2)]
+        scalars += cgutils.unpack_tuple(builder, arguments[8], 3)
+        step, step_z, keep_u, keep_z, keep_i = (broadcast(builder, scalar) for scalar in scalars)
+        sums = [cgutils.alloca_once_value(builder, ir.Constant(VECTOR, [0.0] * LANES))]
+        sums += [cgutils.alloca_once_value(builder, ir.Constant(VECTOR, [0.0] * LANES))]
+        with cgutils.for_range(builder, count_blocks(builder, columns)) as loop:
+            places = [block_at(builder, row, loop.index) for row in (a, z, b, c)]
+            emit_prefetch(builder, block_at(builder, d, loop.index))
+            old_u, old_z, old_i, next_right = (load_vector(builder, place) for place in places)
+            left = _weighted(builder, keep_u, old_u, keep_z, old_z)
+            _add_products(builder, sums, (left, old_i), next_right)
+            whole = builder.fadd(old_u, old_z, flags=FAST)
+            builder.store(_weighted(builder, keep_u, old_u, step, old_i), places[0], align=4)
+            builder.store(_weighted(builder, keep_z, old_z, step_z, old_i), places[1], align=4)
+            builder.store(_weighted(builder, keep_i, old_i, step, whole), places[2], align=4)
+        found = [horizontal_sum(builder, builder.load(total)) for total in sums]
+        return context.make_tuple(builder, signature.return_type, found)
+
+    f, n = types.float32, types.uint64
+    tuple_of = types.UniTuple  # type: ignore[attr-defined]  # numba has no types
+    pair, triple = tuple_of(f, 2), tuple_of(f, 3)
+    return pair(left, n, implicit, right, n, n, n, pair, triple), codegen
+
+
+def _weighted(builder: Any, a: Any, x: Any, b: Any, y: Any) -> Any:
+    """a x + b y."""
+    return builder.fadd(builder.fmul(a, x, flags=FAST), builder.fmul(b, y, flags=FAST), flags=FAST)
+
+
+def _add_products(builder: Any, sums: Any, factors: Any, other: Any) -> None:
+    """Add the product of each factor with ``other`` to its sum."""
+    for total, factor in zip(sums, factors, strict=True):
+        term = builder.fmul(factor, other, flags=FAST)
+        builder.store(builder.fadd(builder.load(total), term, flags=FAST), total)
 
 
 @intrinsic

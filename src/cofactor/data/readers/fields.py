@@ -1,0 +1,111 @@
+"""How a line of delimited text is split into fields: delimiters, quotes, escapes."""
+
+from __future__ import annotations
+
+import csv
+import re
+from collections import Counter
+from collections.abc import Sequence
+
+# The order decides between two that fit equally well.
+DELIMITERS = ("::", "\t", ",", ";", "|", "\x01", "\x1f", " ")
+# One or more spaces and tabs, written as pandas does.
+WHITESPACE = r"\s+"
+SPOKEN = {"\t": "tab", "\x01": "\\x01", "\x1f": "\\x1f", " ": "space", WHITESPACE: "whitespace"}
+
+
+def escape_of(lines: Sequence[str], delimiter: str, quoted: str) -> str | None:
+    """Return the backslash, if one stands before a quote within quotes, and no quote is doubled."""
+    if not quoted or len(delimiter) > 1:
+        return None
+    q, sign = quoted, re.escape(delimiter)
+    within = re.compile(rf"(?:^|{sign}){q}[^{q}]*[^{q}\\]\\{q}(?!\s*(?:{sign}|$))")
+    doubled = re.compile(rf"(?<=[^{sign}]){q}{q}|{q}{q}(?=[^{sign}\s])")
+    found = any(map(within.search, lines[:120]))
+    return "\\" if found and not any(map(doubled.search, lines[:120])) else None
+
+
+def unpadded_lines(lines: list[str], delimiter: str, quoted: str) -> tuple[list[str], bool]:
+    """Return lines without the blanks around quotes, and whether there were such."""
+    if not quoted or not any(_is_padded(line, delimiter) for line in lines[:50]):
+        return lines, False
+    return [unpadded(line, delimiter) for line in lines], True
+
+
+def unpadded(text: str, delimiter: str) -> str:
+    """Return text without the blanks between delimiters and quotes, which parsers would take for a
+    part of the field.
+    """
+    sign = re.escape(delimiter)
+    text = re.sub(rf'((?:^|{sign})) +(?=")', r"\1", text, flags=re.MULTILINE)
+    return re.sub(rf'(?<=") +(?={sign}|$)', "", text, flags=re.MULTILINE)
+
+
+def _is_padded(line: str, delimiter: str) -> bool:
+    sign = re.escape(delimiter)
+    whole = rf'{sign} +"[^"]*" *(?:{sign}|$)|(?:^|{sign})"[^"]*" +{sign}'
+    return delimiter in (",", ";", "|") and bool(re.search(whole, line))
+
+
+def split(line: str, delimiter: str, quoted: str, escape: str | None = None) -> list[str]:
+    """Split one line into fields."""
+    if delimiter == WHITESPACE:
+        return line.split()
+    if len(delimiter) > 1 or not quoted:
+        return line.rstrip("\r\n").split(delimiter)
+    try:
+        return next(
+            csv.reader([line], delimiter=delimiter, quotechar=quoted, escapechar=escape), []
+        )
+    except csv.Error:
+        # A line end in a field without quotes, or a field beyond that module's limit.
+        return line.rstrip("\r\n").split(delimiter)
+
+
+def delimiter_of(lines: Sequence[str]) -> str:
+    """Return the delimiter that most lines have as often."""
+    best, best_share = "", 0.0
+    for delimiter in DELIMITERS:
+        counts = Counter(_n_fields(line, delimiter) for line in lines)
+        _, n_lines = max(
+            ((n, c) for n, c in counts.items() if n > 1), key=lambda pair: pair[1], default=(1, 0)
+        )
+        # A space is only a delimiter where nothing else is: it stands within names and times too.
+        share = n_lines / len(lines)
+        if delimiter == " " and n_lines == 0:
+            continue
+        if share > best_share + 1e-9 and (delimiter != " " or best_share < 0.5):
+            best, best_share = delimiter, share
+    if best == " " and not any('"' in line for line in lines) and _aligned(lines):
+        return WHITESPACE
+    return best or ","
+
+
+def _aligned(lines: Sequence[str]) -> bool:
+    """Whether columns are aligned by runs of spaces: every line has as many words."""
+    runs = sum("  " in line.strip() for line in lines)
+    return 2 * runs > len(lines) and len({len(line.split()) for line in lines}) == 1
+
+
+def _n_fields(line: str, delimiter: str) -> int:
+    if len(delimiter) == 1 and '"' in line:
+        return len(split(line, delimiter, '"'))
+    return line.count(delimiter) + 1
+
+
+def quote_of(lines: Sequence[str], delimiter: str) -> str:
+    """Return the quote that may enclose fields, empty if none does."""
+    # Single ones only where they stand around the whole header and every line: else they are
+    # apostrophes.
+    header = [field.strip() for field in lines[0].split(delimiter)]
+    whole = [line.strip() for line in lines[:20]]
+    if all(len(text) > 1 and text[0] == "'" == text[-1] for text in (*header, *whole)):
+        return "'"
+    if delimiter in (",", ";"):
+        return '"'
+    held = any(
+        field[:1] == '"' == field[-1:] and len(field) > 1
+        for line in lines[:50]
+        for field in line.split(delimiter)
+    )
+    return '"' if held else ""

@@ -1,0 +1,90 @@
+"""Rows in memory: tuples, dictionaries, named tuples, dataclasses and their like."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from cofactor.base.errors import DataError
+from cofactor.data.readers.arrays import is_header
+from cofactor.data.readers.columns import Options, find_roles
+from cofactor.data.readers.frames import raw_of_table, read_frame
+from cofactor.data.readers.json_shapes import table_of_json
+from cofactor.data.readers.positions import dated
+from cofactor.data.readers.raw import NoRowsError, Raw
+from cofactor.data.records import table_of, table_of_columns
+
+
+def read_tuples(source: Iterable[Any], options: Options) -> Raw:
+    """Read tuples ``(user, item[, value[, time]])``, or dictionaries with the usual names."""
+    rows = list(source)
+    if not rows:
+        raise NoRowsError("there are no rows in it.", source="rows")
+    _refuse_columns(source, rows)
+    if all(isinstance(row, Mapping) or _names_of_row(row) for row in rows):
+        records = [dict(r) if isinstance(r, Mapping) else _record(r) for r in rows]
+        return read_frame(table_of_json(records, "rows"), options, "rows")
+    if len(rows) > 1 and is_header(rows[0]):
+        records = [dict(zip(rows[0], row, strict=False)) for row in rows[1:]]
+        return read_frame(table_of(records), options, "rows")
+    odd = next((row for row in rows if not _is_row(row)), None)
+    if odd is not None and hasattr(odd, "tocoo"):
+        raise DataError("a matrix is read alone, not in a list.", source="rows")
+    if odd is not None or len({len(row) for row in rows}) != 1:
+        if odd is None:
+            odd = next(row for row in rows if len(row) != len(rows[0]))
+        raise DataError(
+            f"rows must be tuples (user, item[, value[, time]]) of one length, not {odd!r}.",
+            source="rows",
+        )
+    names = ["user", "item", "value", "time"][: len(rows[0])]
+    if len(names) == 3 and options.value is None and dated([str(row[2]) for row in rows]):
+        names[2] = "time"
+    columns = zip(names, zip(*rows, strict=True), strict=True)
+    table = table_of_columns({name: [_scalar(v) for v in column] for name, column in columns})
+    return raw_of_table(table, find_roles(names, options, "rows"), options, "rows")
+
+
+def _refuse_columns(source: Iterable[Any], rows: Sequence[Any]) -> None:
+    """Raise DataError for frames in a list, and columns in a tuple, which look like rows."""
+    if any(hasattr(row, "columns") for row in rows):
+        raise DataError("it holds data frames; join them first (concat).", source="rows")
+    if isinstance(source, tuple) and all(hasattr(row, "__array__") for row in rows):
+        raise DataError(
+            "a tuple of arrays may be rows or columns; pass {'user': ..., 'item': ...}.",
+            source="rows",
+        )
+
+
+def _names_of_row(row: Any) -> list[str]:
+    """The names that a row itself has (named tuples, rows of database drivers); none of a tuple."""
+    keys = getattr(row, "_fields", None) or getattr(row, "keys", None)
+    return [str(name) for name in (keys() if callable(keys) else keys or _attributes(row))]
+
+
+def _attributes(row: Any) -> list[str]:
+    """The fields that a row's class declares: a dataclass, or a class of attrs or pydantic."""
+    kind = type(row)
+    declared = getattr(kind, "__dataclass_fields__", None) or getattr(kind, "model_fields", None)
+    return list(declared or (part.name for part in getattr(kind, "__attrs_attrs__", ())))
+
+
+def _record(row: Any) -> dict[str, Any]:
+    if names := _attributes(row):
+        return {name: getattr(row, name) for name in names}
+    return dict(zip(_names_of_row(row), row, strict=True))
+
+
+def _is_row(row: Any) -> bool:
+    return (
+        hasattr(row, "__len__")
+        and not isinstance(row, (str, bytes, Mapping, set, frozenset))
+        and not hasattr(row, "tocoo")
+        and 2 <= len(row) <= 4
+    )
+
+
+def _scalar(value: Any) -> Any:
+    return value.item() if isinstance(value, np.generic) and value.dtype.kind not in "mM" else value
