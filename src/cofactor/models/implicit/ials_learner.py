@@ -164,6 +164,11 @@ def user_terms(
     """
     from cofactor.kernels.cpu.ials import weighted_squares
 
-    missed = 1.0 - np.einsum("nf,nf->n", x[rows], vectors)
-    observed = float(weights @ np.square(missed))
+    observed = pair_error(x[rows], vectors, weights)
     return observed, *weighted_squares(x, np.ones(len(x), np.float32), ridge)
+
+
+def pair_error(x: np.ndarray, y: np.ndarray, weights: np.ndarray) -> float:
+    """Return Σ w (1 - <x, y>)² over pairs of vectors, both float32 [n, f]."""
+    missed = 1.0 - np.einsum("nf,nf->n", x, y)
+    return float(weights @ np.square(missed))
