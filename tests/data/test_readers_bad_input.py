@@ -244,3 +244,13 @@ def test_what_is_no_source_is_refused() -> None:
 def test_a_file_without_a_block(tmp_path: Path) -> None:
     said = refusal(tmp_path, "5,3,2005-09-06\nu,2,2005-09-06\n", format="blocks")
     assert "no line is the head of a block" in said
+
+
+def test_a_folder_of_all_there_is_is_refused_soon(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("cofactor.data.readers.source_files._MOST_FILES", 3)
+    for n in range(5):
+        (tmp_path / f"part-{n}.csv").write_text("user,item\nu,i\n")
+    with pytest.raises(DataError, match="more than 3 files; give the folder of the data"):
+        read(tmp_path)

@@ -2,14 +2,23 @@
 
 from __future__ import annotations
 
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from cofactor.base.errors import DataError, UnknownNameError
+from cofactor.base.errors import CofactorError, DataError, UnknownNameError
 from cofactor.data.readers import read
-from cofactor.store import Event, Item, Store, open_store
+from cofactor.store import (
+    Event,
+    Item,
+    Store,
+    export_events,
+    export_items,
+    open_store,
+)
 
 
 def rows(events: object) -> list[tuple]:
@@ -163,3 +172,42 @@ def test_events_of_nobody_in_an_older_store_are_left_out_and_told(
     events = read(store_url)
     assert [row[:2] for row in rows(events)] == [("a", "x"), ("b", "y")]
     assert "left out 3 events" in " ".join(events.notes)
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        "UPDATE store_meta SET value = 'x' WHERE name = 'schema'",
+        "UPDATE store_meta SET value = x'ff' WHERE name = 'schema'",
+        "UPDATE events SET user_id = x'ff'",
+        "UPDATE events SET value = 'x'",
+        "UPDATE events SET time = 'soon'",
+        "UPDATE items SET features = '{'",
+        "UPDATE items SET features = '[1]'",
+        "UPDATE items SET state = 7",
+        "DROP TABLE items",
+    ],
+)
+def test_a_store_that_holds_what_none_writes_is_damaged_by_every_door(
+    tmp_path: Path, damage: str
+) -> None:
+    url = f"sqlite:///{tmp_path}/events.db"
+    with open_store(url) as store:
+        store.append([Event(user_id="a", item_id="x", time=1)]).result()
+        store.put_items([Item(item_id="x", features={"year": 1})]).result()
+    with closing(sqlite3.connect(tmp_path / "events.db")) as raw, raw:
+        raw.execute(damage)
+    doors = (
+        lambda _: read(url),
+        lambda store: export_events(store, tmp_path / "events.parquet"),
+        lambda store: export_items(store, tmp_path / "items.parquet"),
+        lambda store: store.unseen_items(),
+    )
+    refused = 0
+    for door in doors:
+        try:
+            with open_store(url, read_only=True) as store:
+                door(store)
+        except CofactorError:  # and no other
+            refused += 1
+    assert refused

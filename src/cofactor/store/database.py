@@ -142,7 +142,7 @@ class Database(abc.ABC):
                 f"{self.shown} is no event store: its mark is {facts.get('format')!r}, not"
                 f" {schema.MARK!r}."
             )
-        stated = facts.get("schema", "0")
+        stated = str(facts.get("schema", "0"))
         if not stated.isdecimal() or len(stated) > 9:
             raise StoreFormatError(f"{self.shown} is damaged: its schema is {stated[:40]!r}.")
         found = int(stated)

@@ -15,8 +15,8 @@ import msgspec
 
 from cofactor.base import checks
 from cofactor.base.disk import check_regular
-from cofactor.base.errors import DataError
-from cofactor.store.exceptions import StoreUnavailableError
+from cofactor.base.errors import CofactorError, DataError
+from cofactor.store.exceptions import StoreFormatError, StoreUnavailableError
 from cofactor.store.impressions import ShownItem, shown_items
 from cofactor.store.limits import file_format
 from cofactor.store.records import StoredEvent, StoredItem
@@ -134,6 +134,10 @@ def _export(records: Iterator[Any], path: Path, columns: Mapping[str, str], over
                 os.unlink(name)
         if isinstance(error, OSError):
             raise StoreUnavailableError(f"{path} can't be written: {error.strerror}.") from error
+        if isinstance(error, (TypeError, ValueError)) and not isinstance(error, CofactorError):
+            raise StoreFormatError(
+                f"the store is damaged: what is in it fits no export ({error}); restore a backup."
+            ) from error
         raise
     return count
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from msgspec import Struct
@@ -67,10 +67,10 @@ def items_after(session: Session, item_id: str, limit: int) -> list[StoredItem]:
     return [_item(row) for row in rows]
 
 
-def unseen_items(session: Session) -> Iterator[tuple[str, str]]:
+def unseen_items(session: Session) -> dict[str, str]:
     """Return the items that must never be returned, with their state."""
-    for item_id, state in session.rows("SELECT item_id, state FROM items WHERE state > 0"):
-        yield item_id, STATES[state]
+    rows = session.rows("SELECT item_id, state FROM items WHERE state > 0")
+    return {item_id: STATES[state] for item_id, state in rows}
 
 
 def last_change(session: Session) -> int:

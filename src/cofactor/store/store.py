@@ -288,7 +288,7 @@ class Store:
 
     def unseen_items(self) -> dict[str, str]:
         """Return the items that must never be recommended: id -> ``hidden`` or ``deleted``."""
-        return dict(self._read(queries.unseen_items))
+        return self._read(queries.unseen_items)
 
     def item_changes(self, after: int = 0, limit: int = PAGE) -> list[ItemChange]:
         """Return the next changes of items after the one numbered ``after``: what a copy in

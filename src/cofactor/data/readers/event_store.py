@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from cofactor.base.errors import DataError
+from cofactor.base.errors import CofactorError, DataError
 from cofactor.base.names import unknown_name
 from cofactor.data.events import Events
 from cofactor.data.id_text import is_id
@@ -80,13 +80,27 @@ def read_store(
     UnknownNameError
         If a kind is named that no event has.
     """
+    try:
+        return _read_store(fetch, options, source, parameters if parameters is not None else {})
+    except CofactorError:
+        raise
+    except (AttributeError, LookupError, TypeError, ValueError) as error:
+        # What was read isn't what a store writes.
+        why = f"{type(error).__name__}: {' '.join(str(error).split())[:200]}"
+        raise DataError(
+            f"the event store is damaged ({why}); restore a backup.", source=source
+        ) from error
+
+
+def _read_store(
+    fetch: Fetch, options: Options, source: str, parameters: Mapping[str, str]
+) -> Events:
     version = int(_facts(fetch).get("schema", 0))
     if version > _SCHEMA:
         raise DataError(
             f"the event store is of a later version (schema {version}); update Cofactor.",
             source=source,
         )
-    parameters = parameters if parameters is not None else {}
     span = _span(parameters, source)
     kinds = parameters.get("kinds")
     found = _counts(fetch, "")

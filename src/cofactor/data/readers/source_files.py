@@ -11,10 +11,11 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from functools import cached_property
+from itertools import islice
 from pathlib import Path, PurePosixPath
 from typing import IO
 
+from cofactor.base.cached import cached_property
 from cofactor.base.errors import DataError
 from cofactor.base.names import nearest
 from cofactor.data.readers.unpack import SUFFIXES, damage, packing, refuse_bomb, unpacked
@@ -26,6 +27,8 @@ _START = 1 << 12
 SMALL = 1 << 20
 # No line of a table is longer.
 LONGEST = 1 << 24
+# Files of a folder that is no data set but a disk.
+_MOST_FILES = 100_000
 _ZIP = (b"PK\x03\x04", b"PK\x05\x06")
 _TAR = (".tar", ".tgz", ".tbz2", ".txz")
 
@@ -159,8 +162,8 @@ class Source:
         if path.is_dir():
             self.entries = [
                 SourceFile(found)
-                for found in sorted(path.rglob("*"))
-                if found.is_file() and not is_debris(found.relative_to(path).as_posix())
+                for found in sorted(_below(path))
+                if not is_debris(found.relative_to(path).as_posix())
             ]
             self._names = [found.path.relative_to(path).as_posix() for found in self.entries]
         else:
@@ -198,6 +201,17 @@ class Source:
     def matching(self, ending: str) -> list[SourceFile]:
         """Return the files whose names end in ``ending`` (``.gz`` aside)."""
         return [entry for entry in self.entries if entry.name.endswith(ending)]
+
+
+def _below(folder: Path) -> list[Path]:
+    """All files of a folder and those below it, unless it is one that holds all there is."""
+    found = list(islice((one for one in folder.rglob("*") if one.is_file()), _MOST_FILES + 1))
+    if len(found) > _MOST_FILES:
+        raise DataError(
+            f"it holds more than {_MOST_FILES:,} files; give the folder of the data alone.",
+            source=str(folder),
+        )
+    return found
 
 
 @dataclass(frozen=True)
