@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import hashlib
+import json
 import subprocess
 import sys
 from dataclasses import replace
@@ -319,6 +320,31 @@ def test_the_command_line_names_the_engine(tmp_path: Path, capsys: pytest.Captur
     assert "unknown engine 'dask'" in capsys.readouterr().err
     assert main([*words, "--out", str(tmp_path / "no"), "--address", "a:1"]) == 1
     assert "give --engine ray" in capsys.readouterr().err
+    lists = ("recommend", str(tmp_path / "whole"), "--all-users", "--out")
+    assert main([*lists, str(tmp_path / "one.csv")]) == 0
+    assert main([*lists, str(tmp_path / "pieces.csv"), "--engine", "local"]) == 0
+    assert (tmp_path / "one.csv").read_bytes() == (tmp_path / "pieces.csv").read_bytes()
+    capsys.readouterr()
+    later = tmp_path / "later.csv"
+    later.write_text("user,item\nu0,i3\nu1,i5\n")
+    values = []
+    for more in ((), ("--engine", "local")):
+        assert main(["evaluate", str(tmp_path / "whole"), str(later), "--json", *more]) == 0
+        values.append(json.loads(capsys.readouterr().out)["metrics"])
+    assert values[0] == values[1]
+
+
+def test_without_ray_the_engine_is_refused_in_one_sentence(
+    tmp_path: Path, capsys: pytest.CaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    log = tmp_path / "log.csv"
+    log.write_text("user,item\nu,i\nv,i\n")
+    monkeypatch.setitem(sys.modules, "ray", None)
+    words = ["train", str(log), "--model", "ials", "--out", str(tmp_path / "m")]
+    assert main([*words, "--engine", "ray"]) == 1
+    said = capsys.readouterr().err
+    assert said.count("\n") == 1, said
+    assert "run: pip install 'cofactor[cluster]'" in said
 
 
 def test_without_an_engine_neither_ray_nor_duckdb_is_imported(tmp_path: Path) -> None:

@@ -354,7 +354,7 @@ def test_tuning_that_did_not_pay_is_said_to_have_not_paid() -> None:
         (
             {"search": {"dropout": between(0.0, 0.5)}, "settings": ["dropout=0"]},
             ArgumentError,
-            "is set, and to be searched",
+            "is both set and searched",
         ),
         ({"trials": 0}, ArgumentError, "trials"),
         ({"cutting": Cutting()}, ArgumentError, "validation part"),

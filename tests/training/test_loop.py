@@ -118,7 +118,7 @@ def test_an_interrupted_run_goes_on_bit_for_bit(monitored: bool, tmp_path: Path)
 
 def test_a_checkpoint_of_another_run_is_refused(tmp_path: Path) -> None:
     trained(Toy(), checkpoint=Checkpoint(tmp_path / "run", fingerprint="one"))
-    with pytest.raises(TrainingError, match="of a run with other data, settings or seed"):
+    with pytest.raises(TrainingError, match="to a run with other data, settings or seed"):
         trained(Toy(), checkpoint=Checkpoint(tmp_path / "run", fingerprint="two"))
 
 

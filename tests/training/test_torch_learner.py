@@ -154,7 +154,7 @@ def test_a_checkpoint_of_another_run_or_a_damaged_one_is_refused(tmp_path: Path)
     path = tmp_path / "run"
     _trained(CONFIGS["adagrad"], path)
     net = Net()
-    with pytest.raises(TrainingError, match="of a run with other data, settings or seed"):
+    with pytest.raises(TrainingError, match="to a run with other data, settings or seed"):
         train(
             net,
             net.step,

@@ -1,4 +1,4 @@
-"""The format of a saved model, on one page.
+"""The format of a saved model.
 
 ::
 
@@ -36,7 +36,7 @@ ITEMS = "items.parquet"
 FILES = (TENSORS, USERS, ITEMS)
 ID_COLUMN = "__id__"
 
-# The training interactions, by their names in tensors.safetensors and their dtypes.
+# The training interactions: names in tensors.safetensors, and dtypes.
 HISTORY: dict[str, str] = {
     "history.indptr": "int64",
     "history.item_rows": "int32",
@@ -87,7 +87,7 @@ class Manifest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     config
         Its settings.
     data
-        What it was fitted on.
+        The training data.
     arrays
         Name -> [dtype, shape] of each array in ``tensors.safetensors``.
     files
@@ -167,8 +167,8 @@ def read_manifest(folder: Path) -> Manifest:
 
 
 def open_file(path: Path) -> BufferedReader:
-    """Open a plain file, or a link to one, for reading. What waits or never ends (a pipe, a
-    device) is refused.
+    """Open a regular file, or a link to one, for reading. Pipes and devices, which may block or
+    never end, are refused.
 
     Raises
     ------
@@ -177,7 +177,7 @@ def open_file(path: Path) -> BufferedReader:
     OSError
         If it can't be opened.
     """
-    # Opening a pipe waits for its writer, unless one says so.
+    # Opening a pipe would wait for its writer.
     handle = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
     if not stat.S_ISREG(os.fstat(handle).st_mode):
         os.close(handle)

@@ -1,6 +1,4 @@
-"""Loading: names, shapes, dtypes, finiteness, bounds and checksums are checked before anything is
-used.
-"""
+"""Loading: names, shapes, dtypes, finiteness, bounds and checksums are checked before use."""
 
 from __future__ import annotations
 
@@ -24,8 +22,8 @@ from cofactor.models.traits import check_offsets
 
 Result = TypeVar("Result")
 
-# What NumPy, Arrow, safetensors, PyTorch and Python itself raise about content that can't be right.
-# Arrow's own exceptions are kinds of these.
+# Exceptions of NumPy, Arrow, safetensors, PyTorch and Python itself over invalid content.
+# Arrow's own exceptions are subclasses of these.
 _CONTENT = (
     ArithmeticError,  # OverflowError too
     AssertionError,
@@ -36,8 +34,8 @@ _CONTENT = (
     TypeError,
     ValueError,  # UnicodeError too
 )
-_TRIES = 50  # times that a folder may be replaced while it is read
-# Times and positions: far beyond any real one, and differences of two still fit into 64 bits.
+_TRIES = 50  # how often a folder may be replaced while it is read
+# Bound of times and positions: beyond any real one, and differences still fit into 64 bits.
 _FAR = 2**61
 
 
@@ -77,7 +75,7 @@ def load(path: str | os.PathLike[str], *, mapped: bool = False) -> Recommender:
     Returns
     -------
     Recommender
-        The fitted model, ready to recommend.
+        The fitted model.
 
     Raises
     ------
@@ -90,7 +88,7 @@ def load(path: str | os.PathLike[str], *, mapped: bool = False) -> Recommender:
 
 
 def _of_one_moment(folder: Path, read: Callable[[], Result]) -> Result:
-    """Read from a folder that may be replaced meanwhile, and read again if it was."""
+    """Read from a folder that may be replaced meanwhile; read again if it was."""
     for _ in range(_TRIES):
         before = _identity(folder)
         try:
@@ -111,7 +109,7 @@ def _identity(folder: Path) -> tuple[int, int, int] | None:
 
 @contextmanager
 def _refused(what: Path) -> Iterator[None]:
-    """The one place where what other libraries raise over a file's content becomes one sentence."""
+    """Turn exceptions of other libraries over a file's content into one sentence."""
     try:
         yield
     except (ArtifactError, MissingExtraError, MemoryError):
@@ -189,7 +187,7 @@ def _interactions(
     from cofactor.artifact.tables import read_table
 
     facts = manifest.data
-    # First the history: its arrays are in memory, and bound the number of users.
+    # The history first: its arrays are in memory, and bound the number of users.
     history = {name.removeprefix("history."): _history(arrays, name) for name in fmt.HISTORY}
     log = _log(folder / fmt.TENSORS, history, facts)
     _check_history(folder / fmt.TENSORS, history, facts)
@@ -219,9 +217,7 @@ def _interactions(
 def _log(
     path: Path, history: dict[str, np.ndarray | None], facts: fmt.DataFacts
 ) -> Histories | None:
-    """Take the events with their repeats out of the arrays and check them; None where there are
-    none.
-    """
+    """Take the events with repeats out of the arrays and check them; None if there are none."""
     indptr, item_rows, values, times = (history.pop(f"log_{name}") for name in fmt.LOG)
     if indptr is None and item_rows is None:
         return None
@@ -258,7 +254,7 @@ def _history(arrays: dict[str, np.ndarray], name: str) -> np.ndarray | None:
 
 def _check_history(path: Path, history: dict[str, np.ndarray | None], facts: fmt.DataFacts) -> None:
     """The training interactions must be a CSR matrix of the stated size: kernels index by it
-    without looking.
+    without checks.
     """
     indptr, item_rows = history["indptr"], history["item_rows"]
     assert indptr is not None and item_rows is not None  # noqa: PT018 (checked by _history)

@@ -1,4 +1,6 @@
-"""Saving: written beside its place, synced, then renamed; a reader never sees half of a model."""
+"""Saving: a model is written to a temporary folder, synced, then renamed; a reader never sees half
+of one.
+"""
 
 from __future__ import annotations
 
@@ -47,17 +49,17 @@ def save(
     model
         A fitted model of the registry.
     path
-        The folder to make.
+        The folder to create.
     overwrite
-        Whether a model that is there already is replaced. Anything else that is there never is.
+        Whether an existing model is replaced. Anything else at that path never is.
     metrics
-        What was measured on held-out data, kept in the manifest.
+        Results on held-out data, kept in the manifest.
     run
         Facts of the fit (seed, threads, seconds), kept in the manifest.
     split
-        The sentence that says how the training data was cut, kept in the manifest.
+        The sentence that says how the training data was split, kept in the manifest.
     licence
-        The terms on which data and model may be used, for the model card.
+        The terms of use of data and model, for the model card.
 
     Returns
     -------
@@ -67,7 +69,7 @@ def save(
     Raises
     ------
     ArtifactError
-        If the place can't be written, is taken, or the disk is full; nothing is left behind then.
+        If the path can't be written or is taken, or the disk is full; nothing is left behind then.
     """
     target = check_target(path, overwrite=overwrite)
     if registry.get(model.name) is not type(model):
@@ -80,8 +82,8 @@ def save(
         _write_tensors(room / fmt.TENSORS, arrays)
         _write_table(room / fmt.USERS, model.data.users, model.data.profiles)
         _write_table(room / fmt.ITEMS, model.data.items, model.data.catalogue)
-        # safetensors keeps what it writes for its maker alone; who may read the other files may
-        # read this one.
+        # safetensors makes its file readable by the owner alone; give it the permissions of the
+        # others.
         shutil.copymode(room / fmt.ITEMS, room / fmt.TENSORS)
         files = {name: fmt.file_facts(room / name) for name in fmt.FILES}
         known = {**(run or {}), "limits": limits_of(model)} | (
@@ -101,12 +103,12 @@ def save(
 
 
 def check_target(path: str | os.PathLike[str], *, overwrite: bool = False) -> Path:
-    """Check that a model can be saved at a place, before the work that leads to it.
+    """Check that a model can be saved at a path, before it is trained.
 
     Raises
     ------
     ArtifactError
-        If the place is taken, or its parent folder can't be written.
+        If the path is taken, or its parent folder can't be written.
     """
     target, overwrite = checks.path(path, "path"), checks.boolean(overwrite, "overwrite")
     try:
@@ -129,8 +131,8 @@ def check_target(path: str | os.PathLike[str], *, overwrite: bool = False) -> Pa
 
 @contextlib.contextmanager
 def _writing(target: Path) -> Iterator[Path]:
-    """A temporary folder beside the target, removed whatever happens; disk errors become one
-    clear sentence.
+    """A temporary folder beside the target, removed in any case; disk errors become one clear
+    sentence.
     """
     try:
         with room_beside(target) as room:
@@ -224,7 +226,7 @@ def _write_tensors(path: Path, arrays: dict[str, np.ndarray]) -> None:
     try:
         save_file(arrays, path)
     except SafetensorError as error:
-        # Its I/O errors come as text.
+        # It reports I/O errors as text.
         found = re.search(r"(?:os error |Os \{ code: )(\d+)", str(error))
         number = int(found[1]) if found else errno.EIO
         raise OSError(number, os.strerror(number)) from error
@@ -249,22 +251,23 @@ def _taken(target: Path) -> ArtifactError:
 
 
 def _move(room: Path, target: Path, overwrite: bool) -> None:
-    """Put the finished folder in its place; an older model stays whole until the new one is there.
+    """Move the finished folder to its place; an older model stays intact until the new one is
+    there.
 
-    Where two folders can be exchanged in one step there is no moment without a model. Elsewhere
-    (Windows, some network file systems) there is one between two renames: then a reader finds
-    nothing there, and a process killed in it leaves the old model in a folder beside it,
+    Where two folders can be exchanged in one step, there is never a moment without a model.
+    Elsewhere (Windows, some network file systems) there is one between two renames: a reader then
+    finds nothing, and a process killed at that moment leaves the old model in a folder beside it,
     whose name begins with a dot and the model's name.
     """
     if target.exists() and overwrite:
         _replace(room, target)
     else:
         try:
-            os.rename(room, target)  # never onto a folder that holds something
+            os.rename(room, target)  # never onto a folder that isn't empty
         except OSError:
             if not target.exists():
                 raise
-            # Somebody else saved there while this one was written.
+            # Another process saved there in the meantime.
             if not overwrite:
                 raise _taken(target) from None
             _replace(room, target)

@@ -1,5 +1,5 @@
-"""The tables of a saved model, read within bounds: what a file says of its rows, columns and
-values is looked at before anything is unpacked.
+"""The tables of a saved model, read within bounds: a file's numbers of rows, columns and values are
+checked before anything is unpacked.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from cofactor.data.ids import IdMap
 # Our own files unpack to less than a tenth of it.
 _PLAIN = 256 << 20
 _TIMES = 64
-# Rows up to which a table is read by the thread that wants it.
+# Tables of up to this many rows are read by the calling thread.
 _FEW_ROWS = 10_000
 
 
@@ -31,10 +31,10 @@ def read_table(path: Path, n_rows: int, title: str | None) -> tuple[IdMap, Catal
     Raises
     ------
     ArtifactError
-        If it has another number of rows, unpacks to more than its size explains, or its ids or
-        texts are none.
+        If it has another number of rows, unpacks to more than its size explains, or has invalid ids
+        or texts.
     """
-    # Not pq.read_table, which loads Arrow's dataset machinery (half a second) to read one file.
+    # Not pq.read_table, which loads Arrow's dataset module (half a second) to read one file.
     with pq.ParquetFile(path) as file:
         _check_shape(path, file, n_rows)
         table = _unpacked(path, file)
@@ -80,7 +80,7 @@ def _unpacked(path: Path, file: pq.ParquetFile) -> pa.Table:
     facts = file.metadata
     groups = [facts.row_group(number) for number in range(facts.num_row_groups)]
     if sum(group.total_byte_size * group.num_rows for group in groups) <= _PLAIN:
-        # What is read in no time isn't worth handing to Arrow's threads.
+        # Small tables aren't worth Arrow's threads.
         return file.read(use_threads=facts.num_rows > _FEW_ROWS)
     texts = [
         facts.schema.column(n).path
@@ -95,7 +95,7 @@ def _unpacked(path: Path, file: pq.ParquetFile) -> pa.Table:
 
 
 def _plain_bytes(array: pa.Array) -> int:
-    """The bytes of an array once each value stands by itself."""
+    """The bytes of an array without its dictionary encoding."""
     kind = array.type
     if pa.types.is_dictionary(kind):
         lengths = np.asarray(pc.binary_length(array.dictionary).fill_null(0)).astype(np.int64)

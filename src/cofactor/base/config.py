@@ -28,7 +28,7 @@ _HINTS: dict[Any, dict[str, Any]] = {}
 
 
 def _hints(kind: type) -> dict[str, Any]:
-    """The types of a class's fields, looked up once: every model that is loaded asks for them."""
+    """The types of a class's fields, cached, since every loaded model needs them."""
     if kind not in _HINTS:
         _HINTS[kind] = typing.get_type_hints(kind)
     return _HINTS[kind]
@@ -36,7 +36,7 @@ def _hints(kind: type) -> dict[str, Any]:
 
 @dataclasses.dataclass(frozen=True)
 class Setting:
-    """What is known of one field: its range or choices, and what it means."""
+    """One field: its range or choices, and its meaning."""
 
     doc: str
     low: float | None = None
@@ -47,7 +47,7 @@ class Setting:
 
     @property
     def allowed(self) -> str:
-        """What the values may be, in a few signs; empty where anything of the type may be."""
+        """The allowed values in short form; empty if any value of the type is allowed."""
         if self.choices:
             return ", ".join(self.choices)
         bounds = ((">=", self.low), (">", self.above), ("<=", self.high), ("<", self.below))
@@ -64,7 +64,7 @@ def setting(
     below: float | None = None,
     choices: Iterable[str] | None = None,
 ) -> Any:
-    """Declare a field of a Config: its default, what it means, and what it may be.
+    """Declare a field of a Config: its default, meaning and allowed values.
 
     Parameters
     ----------
@@ -77,7 +77,7 @@ def setting(
     above, below
         The open range of a number.
     choices
-        The names a string may be; a mapping is looked at when a value is checked, and may grow.
+        The allowed strings; a mapping is read when a value is checked, so it may grow.
     """
     if choices is not None and not isinstance(choices, Mapping):
         choices = tuple(choices)
@@ -111,9 +111,9 @@ class Config:
     """
 
     renamed: ClassVar[Mapping[str, str | Renamed | None]] = {}
-    # What `cofactor tune` tries, setting by setting, within what each may be.
+    # The search space of `cofactor tune`, by setting, within the allowed values.
     search: ClassVar[Mapping[str, Search]] = {}
-    # What kind of settings a class declares: of the model itself, of its training, of content.
+    # The group of the settings that a class declares: model, training or content.
     group: ClassVar[str] = "model"
 
     if TYPE_CHECKING:
@@ -151,7 +151,7 @@ class Config:
         self.check()
 
     def check(self) -> None:
-        """Check what concerns several fields at once; a subclass may override this and raise
+        """Check conditions on several fields at once; a subclass may override this and raise
         ArgumentError.
         """
 
@@ -190,7 +190,7 @@ class Config:
 
     @classmethod
     def parameters(cls) -> list[str]:
-        """Return the settings as numpydoc lists them, line by line, a group after the other."""
+        """Return the settings in numpydoc's form, line by line, group by group."""
         settings, defaults, lines = cls.settings(), cls.defaults(), []
         kinds = {field.name: str(field.type) for field in cls._fields()}
         for name in (name for names in cls.groups().values() for name in names):
@@ -202,9 +202,9 @@ class Config:
         return lines
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the fields as plain Python values that JSON can hold.
+        """Return the fields as plain values for JSON.
 
-        Tuples become lists, and an object (a loss, say) its name.
+        Tuples become lists; an object (a loss, say) becomes its name.
         """
         return {
             name: list(value) if isinstance(value, tuple) else getattr(value, "name", value)
@@ -215,10 +215,10 @@ class Config:
         """Return the fields as they are, in the order of declaration."""
         return {field.name: getattr(self, field.name) for field in self._fields()}
 
-    # What `cofactor tune` searches; a Config that holds others' settings knows theirs too.
+    # For `cofactor tune`; a Config that contains others' settings knows theirs too.
 
     def searched(self) -> dict[str, Search]:
-        """Return what a search may try, by the names of settings."""
+        """Return the search space by setting."""
         return dict(self.search)
 
     def value_of(self, name: str) -> Any:
@@ -233,7 +233,7 @@ class Config:
         return getattr(self, name)
 
     def read(self, name: str, text: str) -> Any:
-        """Return a setting's value from its word on the command line."""
+        """Parse a setting's value from its text on the command line."""
         return getattr(self.from_text([f"{name}={text}"]), name)
 
     def with_values(self, changes: Mapping[str, Any]) -> Self:
@@ -250,7 +250,7 @@ class Config:
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> Self:
-        """Make a configuration from what `to_dict` gave, of this version or an older one."""
+        """Build a configuration from the result of `to_dict`, of this version or an older one."""
         return cls(**cls.upgrade(values))
 
     @classmethod
@@ -270,7 +270,7 @@ class Config:
 
     @classmethod
     def upgrade_text(cls, assignments: Iterable[str]) -> list[str]:
-        """Return words like ``factors=64`` of an older version with their present names."""
+        """Return settings like ``factors=64`` of an older version with their present names."""
         pairs = {
             name.strip().replace("-", "_"): text
             for name, _, text in (word.partition("=") for word in assignments)
@@ -279,7 +279,7 @@ class Config:
 
     @classmethod
     def from_text(cls, assignments: Iterable[str]) -> Self:
-        """Make a configuration from words like ``factors=64``, as the command line gives them.
+        """Build a configuration from texts like ``factors=64``, as on the command line.
 
         Raises
         ------
@@ -320,7 +320,7 @@ class Config:
                 raise unknown_name(f"setting of {cls.__name__.removesuffix('Config')}", name, known)
 
 
-# What a field may be beside objects that have a name.
+# The types of fields, beside objects that have a name.
 _PLAIN = (type(None), bool, int, float, str)
 
 

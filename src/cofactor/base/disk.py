@@ -1,5 +1,5 @@
-"""Files and folders that appear complete or not at all: a place beside the target to write in, and
-certainty that it is on the disk.
+"""Files and folders that appear complete or not at all: written beside the target, synced, and
+renamed.
 """
 
 from __future__ import annotations
@@ -18,18 +18,18 @@ from pathlib import Path
 
 from cofactor.base.errors import ArgumentError, CofactorError
 
-# A full disk, a full quota, and the largest file that a process may write.
+# A full disk, a full quota, and a file beyond the largest allowed size.
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 @contextmanager
 def room_beside(target: Path) -> Iterator[Path]:
-    """Yield a new hidden folder beside a target, to be renamed to it or written in; what is left of
-    it goes, whatever happens.
+    """Yield a new hidden folder beside a target, to be renamed to it or written in; its remains are
+    removed in any case.
 
-    Unlike a temporary folder of the system's it isn't its maker's alone: what becomes of it can be
-    read by whoever may read other folders made there (a model is often served by another user than
-    the one who trained it)."""
+    Unlike the system's temporary folders it isn't private to its owner: whoever may read other
+    folders created there may read the result (a model is often served by another user than the one
+    who trained it)."""
     room = target.with_name(f".{target.name}-{secrets.token_hex(6)}")
     room.mkdir()
     try:
@@ -43,7 +43,7 @@ def sync(path: Path) -> None:
     the system can.
     """
     if not path.is_dir():
-        # Open for writing: not every system syncs what is only read.
+        # Opened for writing: not every system syncs a file that is open for reading.
         handle = os.open(path, os.O_RDWR)
     elif hasattr(os, "O_DIRECTORY"):
         handle = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
@@ -72,13 +72,13 @@ def replace_file(target: Path, content: bytes) -> None:
 
 
 def check_regular(target: Path) -> None:
-    """Refuse to put a file in the place of a device, a pipe or a folder: whoever may write to
-    ``/dev`` would lose what is there.
+    """Refuse to replace a device, a pipe or a folder by a file: who may write to ``/dev`` would
+    lose the device.
 
     Raises
     ------
     ArgumentError
-        If there is something, and it is no file.
+        If something is there that isn't a regular file.
     """
     if target.exists() and not target.is_file():
         what = "a folder" if target.is_dir() else "a device, a pipe or a socket"
@@ -86,22 +86,22 @@ def check_regular(target: Path) -> None:
 
 
 def check_replaced(target: Path, is_ours: Callable[[Path], bool], what: str) -> None:
-    """Refuse to replace a file that holds something else than an output such as the new one: most
-    often it is the source itself, named by mistake.
+    """Refuse to replace a file that isn't an earlier output of the same kind: most often it is the
+    source, named by mistake.
 
     Parameters
     ----------
     target
-        The file, which needn't be there.
+        The file, which need not exist.
     is_ours
-        Says of a file with content whether it is an earlier output.
+        Returns whether a file with content is an earlier output.
     what
-        What such files hold, for the message.
+        The content of such files, for the message.
 
     Raises
     ------
     ArgumentError
-        If it holds something else.
+        If the file holds something else.
     """
     if target.is_file() and target.stat().st_size and not is_ours(target):
         raise ArgumentError(
@@ -115,13 +115,13 @@ def owner_only(name: str, flags: int) -> int:
     """
     handle = os.open(name, flags, 0o600)
     if hasattr(os, "fchmod") and stat.S_ISREG(os.fstat(handle).st_mode):
-        with suppress(OSError):  # somebody else's, who lets us write
+        with suppress(OSError):  # owned by another user, writable for us
             os.fchmod(handle, 0o600)
     return handle
 
 
 def stamp_of(path: Path) -> tuple[int, int] | None:
-    """Return something that changes whenever a file is replaced; None while it isn't there."""
+    """Return a value that changes whenever a file is replaced; None if it doesn't exist."""
     try:
         facts = path.stat()
     except OSError:
@@ -131,18 +131,18 @@ def stamp_of(path: Path) -> tuple[int, int] | None:
 
 def is_full(error: OSError) -> bool:
     """Return whether an error is that of a full disk."""
-    # NumPy only says how many numbers it couldn't write.
+    # NumPy only reports how many numbers it couldn't write.
     return error.errno in _FULL or (error.errno is None and " requested and " in str(error))
 
 
 @contextmanager
 def naming_full(target: Path, kept: str = "nothing of it was kept") -> Iterator[None]:
-    """Turn the error of a full disk, which names no file, into a sentence on what didn't fit.
+    """Turn the error of a full disk, which names no file, into a sentence that names the file.
 
     Raises
     ------
     CofactorError
-        If the disk is full; other errors go on as they are.
+        If the disk is full; other errors are passed on.
     """
     try:
         yield
@@ -155,11 +155,11 @@ def naming_full(target: Path, kept: str = "nothing of it was kept") -> Iterator[
 
 
 def exchange(one: Path, other: Path) -> bool:
-    """Let two names of one folder change their contents in one step, so that neither is ever
-    missing; return whether the system could.
+    """Exchange two entries of one folder atomically, so that neither is ever missing; return
+    whether the system supports it.
 
     Linux has ``renameat2`` with RENAME_EXCHANGE, macOS ``renamex_np`` with RENAME_SWAP; not every
-    file system takes part.
+    file system supports it.
     """
     name = {"linux": "renameat2", "darwin": "renamex_np"}.get(sys.platform)
     call = None if name is None else getattr(ctypes.CDLL(None), name, None)

@@ -1,4 +1,4 @@
-"""Units of time, as words of the command line and of schedules have them."""
+"""Units of time on the command line and in schedules."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Engines: what runs the pieces of a computation, in this process or on a cluster.
+"""Engines run the pieces of a computation, in this process or on a cluster.
 
 A computation is cut into functions of arrays without side effects, so an engine may run a piece
 anywhere, or again after a worker's death. What is cut where never depends on the engine or on the
@@ -13,8 +13,8 @@ from typing import Any, NamedTuple, Protocol
 from cofactor.base.checks import choice
 from cofactor.base.errors import CofactorError
 
-# What moves between hosts in a half-epoch of least squares: all vectors of one side, or sums over
-# those that a host has. auto: as the shape of the data wants it.
+# What hosts exchange in a half-epoch of least squares: all vectors of one side, or sums over the
+# vectors of each host; auto chooses by the shape of the data.
 EXCHANGES = ("auto", "gather", "reduce")
 
 
@@ -31,25 +31,25 @@ class Seat(NamedTuple):
 
 
 class Engine(Protocol):
-    """What runs pieces of a computation.
+    """Runs pieces of a computation.
 
-    A result is whatever the engine stands in for a value that may not be computed yet, or not be in
-    this process: it can be passed on as an argument of another call, and `get` brings its value."""
+    A result is the engine's reference to a value, which may not be computed yet or may be
+    elsewhere: it can be passed as an argument of another call, and `get` returns its value."""
 
     @property
     def name(self) -> str:
-        """What `--engine` calls it."""
+        """Its name for `--engine`."""
 
     @property
     def workers(self) -> int:
-        """How many pieces run at the same time; never a part of the result."""
+        """How many pieces run at the same time; the result never depends on it."""
 
     @property
     def exchange(self) -> str:
-        """What moves between hosts where there is a choice, one of `EXCHANGES`."""
+        """What hosts exchange where there is a choice, one of `EXCHANGES`."""
 
     def places(self) -> list[str]:
-        """Return the hosts that run pieces now, each as often as it runs some at the same time."""
+        """Return the hosts that run pieces now, each once per piece that it runs at a time."""
 
     def call(
         self,
@@ -65,14 +65,15 @@ class Engine(Protocol):
         Parameters
         ----------
         function
-            Takes the values that results stand for. It must neither change its arguments nor have
-            side effects, since it may be run twice.
+            Called with the values of results. It must neither change its arguments nor have side
+            effects, since it may be run twice.
         arguments
             Values, and results of other calls and of `share`.
         returns
-            How many values it returns as a tuple; above 1 a list of so many results comes back.
+            How many values it returns as a tuple; above 1, `call` returns a list of that many
+            results.
         spread
-            Whether such calls are long ones, which are to run on as many hosts as there are.
+            Whether such calls are long, so that they should be spread over all hosts.
         at
             One of `places`, where it runs unless that host is lost; None: anywhere.
         private
@@ -82,12 +83,12 @@ class Engine(Protocol):
         """
 
     def get(self, results: Any) -> Any:
-        """Return the value of a result, or the values of a list of them; arrays may be read-only,
-        and hold until `close`.
+        """Return the value of a result, or the values of a list of results; arrays may be
+        read-only, and are valid until `close`.
         """
 
     def share(self, value: Any) -> Any:
-        """Return a result that stands for a value of this process, sent once to each host."""
+        """Return a result for a value of this process, which is sent once to each host."""
 
     def together(self, function: Callable[..., Any], *arguments: Any) -> Any:
         """Run ``function(seat, *arguments)`` in as many processes as there are workers, all at the
@@ -98,16 +99,16 @@ class Engine(Protocol):
         """Run a function once on each host; return its value, or the exception, by host."""
 
     def close(self) -> None:
-        """Let go of workers and results."""
+        """Release workers and results."""
 
 
 class Local:
-    """Runs everything at once, in this process: pieces as on a cluster, without one.
+    """Runs each piece immediately, in this process: the pieces of a cluster, without one.
 
     Parameters
     ----------
     exchange
-        What would move between hosts, one of `EXCHANGES`.
+        What hosts would exchange, one of `EXCHANGES`.
     """
 
     name = "local"
@@ -134,7 +135,7 @@ class Local:
         return list(found) if returns > 1 else found
 
     def get(self, results: Any) -> Any:
-        """Return what is there already."""
+        """Return the value."""
         return results
 
     def share(self, value: Any) -> Any:
@@ -154,19 +155,19 @@ class Local:
 
 
 def dealt(places: list[str], count: int) -> list[str]:
-    """Return the place of each of so many parts: those that follow each other are together."""
+    """Return the place of each of a number of parts; consecutive parts are together."""
     return [places[part * len(places) // count] for part in range(count)]
 
 
-PIECES = 4  # of work for each worker, so that one that finishes early finds more to do
-_AHEAD = 2  # pieces for each worker that may run or wait to be fetched
+PIECES = 4  # parts per worker, so that one that finishes early finds more to do
+_AHEAD = 2  # pieces per worker that may run or wait to be fetched
 
 
 def in_turn(
     engine: Engine, function: Callable[..., Any], pieces: Iterable[tuple[Any, ...]]
 ) -> Iterator[Any]:
-    """Yield ``function(*piece)`` for each piece, in their order; only some of them are computed
-    ahead, so that their values needn't all be held.
+    """Yield ``function(*piece)`` for each piece, in order; only some are computed ahead, so that
+    not all values are held in memory.
     """
     ahead: deque[Any] = deque()
     for piece in pieces:

@@ -6,13 +6,13 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from functools import cached_property
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from cofactor.base.cached import cached_property
 from cofactor.base.errors import ArgumentError, DataError
 from cofactor.base.names import unknown_name
 from cofactor.data.ids import IdMap

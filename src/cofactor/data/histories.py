@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property
 
 import numpy as np
 
+from cofactor.base.cached import cached_property
 from cofactor.base.errors import ArgumentError
 from cofactor.base.offsets import offsets, pick_rows, row_offsets
 from cofactor.data.mapped import kept

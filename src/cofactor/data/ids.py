@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable, Sequence
 from decimal import Decimal
-from functools import cached_property
 from typing import Any
 from uuid import UUID
 
@@ -13,6 +12,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from cofactor.base.cached import cached_property
 from cofactor.base.errors import ArgumentError, DataError, UnknownIdError
 from cofactor.data import sorting
 from cofactor.data.id_text import clean_one, lengths_and_texts, texts_of_bytes

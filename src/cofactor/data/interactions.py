@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass, replace
-from functools import cached_property
 from typing import Any, Self
 
 import numpy as np
 import pyarrow as pa
 
 from cofactor.base import checks
+from cofactor.base.cached import cached_property
 from cofactor.base.offsets import kept_offsets, offsets, pick_rows, row_counts
 from cofactor.data import sorting
 from cofactor.data.catalogue import Catalogue

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass, replace
-from functools import cached_property
 from typing import Any
 
 import numpy as np
 
+from cofactor.base.cached import cached_property
 from cofactor.base.errors import ArgumentError
 from cofactor.base.offsets import row_offsets
 from cofactor.data.histories import Histories, in_order

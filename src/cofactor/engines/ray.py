@@ -103,6 +103,8 @@ class RayEngine:
 
     def _connect(self, workers: int | None) -> None:
         own = self.address is None
+        if own:  # else 15: what the command waits for would wait for all else on this machine
+            os.environ.setdefault("RAY_worker_niceness", "0")
         if self.address is not None:
             _check_address(self.address)
         try:

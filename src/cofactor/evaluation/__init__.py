@@ -1,3 +1,3 @@
-"""Floor 5: how good a model is, and how sure that is. Ask `evaluate.evaluate`; compare with
+"""Floor 5: how good a model is, with intervals and tests. See `evaluate.evaluate` and
 `significance.compare`.
 """

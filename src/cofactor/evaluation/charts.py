@@ -1,4 +1,4 @@
-"""The report's charts: what is drawn of some results; how it looks is `base.svg`'s."""
+"""The report's charts: what they show; `base.svg` draws them."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ NOTHING = Summary(math.nan, None, None, 0)
 
 
 def forest(results: Sequence[Result], metric: str) -> str:
-    """Return one metric of the models that have it: one below the other, each a dot with its
-    interval.
+    """Return one metric of the models that have it, a dot with its interval for each, one below
+    another.
     """
     results = [result for result in results if metric in result.summary]
     known = [result.summary[metric] for result in results]
@@ -51,9 +51,7 @@ def groups(results: Sequence[Result], metric: str) -> str:
 
 
 def pace(results: Sequence[Result], metric: str, seconds: Mapping[str, float] | None) -> str:
-    """Return quality against time on a logarithmic axis: of fitting if it is known, else of
-    evaluating.
-    """
+    """Return quality against time on a log axis: fit time if known, else evaluation time."""
     times = [r.how.seconds if seconds is None else seconds[r.model] for r in results]
     known = [result.summary.get(metric, NOTHING) for result in results]
     spans = [span(one) for one in known]

@@ -1,4 +1,4 @@
-"""Rows of sparse matrices as the evaluator needs them: picked, narrowed, put together."""
+"""Row operations on sparse matrices that the evaluator needs: select, restrict, merge."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def take_rows(indptr: np.ndarray, items: np.ndarray, rows: np.ndarray) -> Exclus
 
 
 def contains(data: Interactions, user_rows: np.ndarray, item_rows: np.ndarray) -> np.ndarray:
-    """Return for each pair whether the data holds it, bool [n]."""
+    """Return for each pair whether the data contains it, bool [n]."""
     held = data.user_rows.astype(np.int64) * data.n_items + data.item_rows
     return among(held, user_rows.astype(np.int64) * data.n_items + item_rows)
 
@@ -30,8 +30,8 @@ def among(held: np.ndarray, wanted: np.ndarray) -> np.ndarray:
 
 
 def narrowed(csr: Exclusions, candidates: np.ndarray, n_items: int) -> Exclusions:
-    """Return a CSR of items as positions among the ``candidates`` (ascending); other items fall
-    out.
+    """Return a CSR of items as positions among the ``candidates`` (ascending); other items are
+    dropped.
     """
     indptr, items = csr
     position = np.full(n_items, -1, np.int32)
@@ -42,7 +42,7 @@ def narrowed(csr: Exclusions, candidates: np.ndarray, n_items: int) -> Exclusion
 
 
 def united(first: Exclusions, second: Exclusions) -> Exclusions:
-    """Return the rows of two disjoint CSRs put together, ascending within a row."""
+    """Return the union of two disjoint CSRs, ascending within a row."""
     owners = [
         np.repeat(np.arange(len(indptr) - 1), np.diff(indptr)) for indptr, _ in (first, second)
     ]

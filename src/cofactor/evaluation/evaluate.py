@@ -1,4 +1,4 @@
-"""Evaluate a model: `evaluate`."""
+"""Measure a fitted model on held-out interactions."""
 
 from __future__ import annotations
 
@@ -57,33 +57,32 @@ def evaluate(
         A split, whose test part is measured, or one part (such as ``split.validation``).
     metrics
         Names such as ``"ndcg@10"``, ``"recall@20"``, ``"auc"``, ``"rmse"``, ``"coverage@10"``, in a
-        list or with commas; None for what suits the model.
+        list or with commas; None for the usual ones of the model.
     run
         Seed, threads, progress.
     exclude_seen
-        Whether the items of the users' histories are left out of the answers. A true item that is
-        in the history is then left out of the truth; the result says how many.
+        Whether items of the users' histories are left out of the rankings. True items that are in
+        the history are then left out of the truth; the result says how many.
     candidates
-        Item rows to rank instead of all (int [n]), or a number: that many unseen items are drawn
-        for each true item and it is ranked among them. The latter is labelled as sampled.
+        Item rows to rank instead of all (int [n]), or a number: each true item is then ranked among
+        that many randomly drawn unseen items, and the result is labelled as sampled.
     full
         Whether to rank all items although the part comes with published negatives.
     groups
-        Metrics for true items of a group only, the ranking being the same: ``"warm"`` (items with
+        Metrics over the true items of a group only, within the same ranking: ``"warm"`` (items with
         and without training interactions), ``"count"`` (by their number, at 0, 1, 2, 5, 10), or
         names with item rows or masks (bool [n_items]).
     rerank
         Rules by which the lists are chosen from the model's best items; lists are as long as the
         largest cutoff among the metrics.
     label
-        What to call the model in tables; its name if None.
+        The model's name in tables; None for its own name.
     confidence
-        Level of the intervals, in (0, 1).
+        Confidence level of the intervals, in (0, 1).
     resamples
         Bootstrap resamples of the users, up to 1,000,000; 0 for no intervals.
     memory_limit
-        Bytes that a block of scores and its working copy may take (one user's line of scores at the
-        least).
+        Bytes that a block of scores and its working copy may take (at least one user's scores).
 
     Returns
     -------
@@ -98,7 +97,7 @@ def evaluate(
         For rating metrics of a model that predicts no ratings.
     ArgumentError
         If nothing can be measured: no user has a true item that may be recommended, or the items
-        are others.
+        differ from the model's.
     """
     part = protocol.measured_part(split)
     checks.real(confidence, "confidence", above=0, below=1)
@@ -126,7 +125,7 @@ def evaluate(
 
 
 class _Resampling(NamedTuple):
-    """How intervals are drawn."""
+    """How intervals are computed."""
 
     confidence: float
     resamples: int
@@ -189,7 +188,7 @@ def _how(
 
 
 class _Answers(NamedTuple):
-    """What a model answered, from which the results over all items and of groups are made."""
+    """A model's answers, from which results over all items and over groups are computed."""
 
     model: str
     config: dict[str, Any]
@@ -269,8 +268,7 @@ def _ranking_table(answers: _Answers, true_ranks: TrueItemRanks, mask: np.ndarra
     ranks = true_ranks.ranks[keep]
     shares = {name: each[keep] for name, each in true_ranks.auc_shares.items()}
     if question.sampled:
-        # Each true item was ranked among candidates of its own: a question of its own, averaged by
-        # user.
+        # Each true item was ranked among its own candidates; its values are averaged by user.
         alone = np.arange(len(ranks) + 1, dtype=np.int64)
         each = ranking_values(metrics, Ranks(alone, ranks, shares))
         values = {name: mean_by_user(indptr, column) for name, column in each.items()}
@@ -304,7 +302,7 @@ def _errors_within(answers: _Answers, errors: Errors, mask: np.ndarray | None) -
 
 
 def _join_tables(tables: list[Table]) -> Table:
-    """Tables over different users as one; NaN where a user isn't in one of them."""
+    """Merge tables over different users; NaN where a user is missing in one of them."""
     users = np.unique(np.concatenate([rows for rows, _ in tables])).astype(np.int32)
     values = {}
     for rows, columns in tables:
@@ -318,7 +316,7 @@ def _join_tables(tables: list[Table]) -> Table:
 def _summarised(
     answers: _Answers, how: How, values: dict[str, np.ndarray], mask: np.ndarray | None
 ) -> dict[str, Summary]:
-    """Means over users; for errors the one over all ratings."""
+    """Means over users; errors are means over all ratings."""
     draw = _Resampling(how.confidence, how.resamples, how.seed)._asdict()
     pooled = {str(m) for m in answers.rating}
     summary = summaries(

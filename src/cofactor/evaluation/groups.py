@@ -1,4 +1,4 @@
-"""Groups of items that are measured apart: warm and cold ones, by count, or by name."""
+"""Groups of items that are measured separately: warm and cold items, by count, or by name."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def item_groups(groups: str | Groups | None, train: Interactions) -> dict[str, n
     groups
         ``"warm"``, ``"count"``, or names with item rows or masks.
     train
-        Whose interactions are counted.
+        The training data, whose interactions are counted.
     """
     counts = train.item_counts
     if groups is None:

@@ -21,12 +21,12 @@ class Summary:
     Parameters
     ----------
     value
-        The mean over users; of a rating metric the error over all ratings; NaN if it isn't defined
-        for anybody.
+        The mean over users, or a rating metric's error over all ratings; NaN if undefined for all
+        users.
     low, high
-        The interval, or None for metrics of all lists together (coverage, Gini).
+        The interval; None for metrics of all lists together (coverage, Gini).
     n_users
-        Over how many users.
+        The number of users.
     """
 
     value: float
@@ -58,15 +58,15 @@ def summaries(
     confidence
         The interval's level, in (0, 1).
     resamples
-        How many times the users are drawn again; 0 gives no intervals.
+        The number of bootstrap resamples of the users; 0 gives no intervals.
     seed
         The run's seed.
 
     Notes
     -----
     The percentile bootstrap (Efron and Tibshirani 1993, chapter 13): users are drawn with
-    replacement, as many as there are, and the interval is cut from the quantiles of the means.
-    Metrics of the same users share their draws.
+    replacement, as many as there are, and the interval's ends are quantiles of the means. Metrics
+    of the same users share their draws.
     """
     found: dict[str, Summary] = {}
     by_users: dict[bytes, list[str]] = {}
@@ -87,7 +87,7 @@ def summaries(
 def ratio_summary(
     sums: np.ndarray, sizes: np.ndarray, *, root: bool, confidence: float, resamples: int, seed: int
 ) -> Summary:
-    """Return an error over all ratings with its interval; the users are drawn, each with all of
+    """Return an error over all ratings with its interval; users are resampled, each with all of
     their ratings.
 
     Parameters
@@ -95,9 +95,9 @@ def ratio_summary(
     sums
         float64 [n_users], each user's sum of errors.
     sizes
-        int64 [n_users], how many ratings it is over.
+        int64 [n_users], each user's number of ratings.
     root
-        Whether the root is taken at the end (RMSE).
+        Whether to take the square root at the end (RMSE).
     """
     table = np.column_stack([sums, sizes.astype(np.float64)])
     if len(table) == 0:

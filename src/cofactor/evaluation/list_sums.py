@@ -41,9 +41,7 @@ class Lists:
         self.values: dict[Metric, list[np.ndarray]] = {m: [] for m in self.of_item}
 
     def add(self, rows: np.ndarray, count: np.ndarray) -> None:
-        """Take in the lists of some users: int32 [B, k] item rows, and int32 [B] how many there
-        are.
-        """
+        """Add the lists of some users: int32 [B, k] item rows, and int32 [B] the lists' lengths."""
         for k, counts in self.list_counts.items():
             listed = np.arange(rows.shape[1]) < np.minimum(count, k)[:, None]
             counts += np.bincount(rows[listed], minlength=len(counts))
@@ -51,7 +49,7 @@ class Lists:
             self.values[metric].append(list_means(rows, np.minimum(count, metric.places), of_item))
 
     def merge(self, other: Lists) -> None:
-        """Take in what another one has added up of the users that follow."""
+        """Add the sums over the users that follow, from another instance."""
         for k, counts in other.list_counts.items():
             self.list_counts[k] += counts
         for mine, parts in zip(self.values.values(), other.values.values(), strict=True):
@@ -65,7 +63,7 @@ class Lists:
         }
 
     def overall(self) -> dict[str, float]:
-        """Return the metrics that only all lists together have."""
+        """Return the metrics that are defined for all lists together."""
         return {
             str(m): m.definition.function(self.list_counts[m.places], self.n_candidates)
             for m in self.of_corpus

@@ -1,8 +1,8 @@
-"""Ranks the true items of a part's users, block by block.
+"""The ranks of the true items of a part's users, block by block.
 
-Scores exist only for a block of users at a time, within a stated bound of memory. Where lists are
-enough (every metric has a cutoff), the model's own top-k answers and no block of scores is made by
-models with vectors."""
+Scores exist for one block of users at a time, within a memory limit. Where lists suffice (every
+metric has a cutoff), the model's own top-k search is used, for which models with vectors need no
+block of scores."""
 
 from __future__ import annotations
 
@@ -28,15 +28,15 @@ from cofactor.retrieval.topk import Exclusions, TopK, best_scores
 # Blocks of scores that stay in the processor's cache are faster than the largest that memory
 # allows.
 CACHE_BLOCK = 24 * 2**20
-# Of a model that needs no block of scores, this many users are scored at a time.
+# Users at a time, for a model that needs no block of scores.
 MOST_USERS = 8192
 DRAWN_FOR_AUC = 100
-_STREAM = 0xD1342543DE82EF95  # the step between streams of the kernel's generator
+_STREAM = 0xD1342543DE82EF95  # distance between the random streams of the kernel
 
 
 @dataclass
 class TrueItemRanks:
-    """Where the true items stand.
+    """The ranks of the true items.
 
     Parameters
     ----------
@@ -46,7 +46,7 @@ class TrueItemRanks:
         By the name of an AUC metric, the share of negatives below each true item, float64
         [n_truth].
     seconds
-        How long it took, the model's scoring included.
+        The time taken, including the model's scoring.
     """
 
     ranks: np.ndarray
@@ -58,7 +58,7 @@ class Blocks(NamedTuple):
     """How users are divided."""
 
     memory_limit: int  # bytes that a block of scores and its working copy may take
-    piece: int = 0  # which of so many pieces of the users
+    piece: int = 0  # the number of the piece, and how many pieces there are
     pieces: int = 1
 
 
@@ -71,7 +71,7 @@ def rank_true_items(
     blocks: Blocks,
     reranked: RerankedLists | None = None,
 ) -> TrueItemRanks:
-    """Ask the model about all users, and note where their true items stand.
+    """Return the ranks of the true items of all users, by the model's scores or lists.
 
     Parameters
     ----------
@@ -80,15 +80,16 @@ def rank_true_items(
     question
         From `question.ask`.
     metrics
-        Ranking metrics; what they need decides how the model is called.
+        Ranking metrics; they decide whether scores or lists are needed.
     lists
-        Takes in the lists on the way.
+        Collects the lists along the way.
     run
         Seed, threads, progress.
     blocks
-        How the users are divided; ranks of those of other pieces stay -1.
+        How the users are divided; ranks of users of other pieces stay -1.
     reranked
-        Makes the lists instead of the model; `protocol.check_reranked` says what can be measured.
+        Produces the lists in place of the model; `protocol.check_reranked` says which metrics
+        apply.
     """
     began = time.perf_counter()
     aucs = [m for m in metrics if m.is_auc]
@@ -118,9 +119,7 @@ def rank_true_items(
 
 
 def block_size(model: Recommender, question: Question, by_lists: bool, memory_limit: int) -> int:
-    """Return how many users to ask at a time, such that two blocks of scores stay within the
-    limit.
-    """
+    """Return how many users to score at a time: two blocks of scores stay within the limit."""
     if by_lists and model.inner_product() is not None:
         return MOST_USERS
     line = 4 * (question.n_items if by_lists or question.sampled else question.n_candidates)
@@ -129,7 +128,7 @@ def block_size(model: Recommender, question: Question, by_lists: bool, memory_li
 
 @dataclass(frozen=True)
 class _Ranker:
-    """One block of users at a time, in either of two ways."""
+    """Ranks a block of users, by lists or by scores."""
 
     model: Recommender
     question: Question
@@ -140,7 +139,7 @@ class _Ranker:
     reranked: RerankedLists | None = None
 
     def by_lists(self, block: slice, true_ranks: TrueItemRanks) -> None:
-        """Let the model pick its best items, and look the true ones up."""
+        """Look the true items up in the model's lists."""
         from cofactor.kernels.cpu.ranking import list_ranks
 
         question = self.question
@@ -152,7 +151,7 @@ class _Ranker:
         self._add(top)
 
     def by_scores(self, block: slice, true_ranks: TrueItemRanks) -> None:
-        """Score all candidates, and count what stands before each true item."""
+        """Score all candidates, and count the items ranked before each true item."""
         question = self.question
         users, (start, stop), indptr = self._truth(block)
         batch = question.user_batch(self.model, users)
@@ -250,8 +249,8 @@ class _Ranker:
         count: int,
         purpose: str,
     ) -> np.ndarray:
-        """Distinct unseen items for each query; query ``first`` + q has its own stream, so
-        blocks don't matter.
+        """Distinct unseen items for each query. Query ``first`` + q has its own random stream, so
+        results don't depend on the blocks.
         """
         from cofactor.kernels.cpu.ranking import draw_negatives
 

@@ -24,7 +24,7 @@ from cofactor.models.recommender import Recommender
 REPEAT_POLICIES = ("model", "exclude", "allow")
 NEXT_ITEM_METRICS = ("hit@10", "ndcg@10", "mrr@10", "hit@20", "mrr@20")
 MID_RANK = "the rank of an item among equal scores is the middle of their ranks"
-# Bytes of scores that stand in memory at a time.
+# Bytes of scores that are held in memory at a time.
 _BLOCK = 64 * 2**20
 
 
@@ -59,20 +59,20 @@ def evaluate_next(
     metrics
         ``hit@k``, ``ndcg@k``, ``mrr@k``.
     repeats
-        The repeat policy: ``"exclude"`` ranks no item of the history, so that a true item which
-        stands in it is missed; ``"allow"`` ranks every item; ``"model"`` takes what the model's own
-        setting ``repeats`` says, and ``"exclude"`` where it has none.
+        The repeat policy: ``"exclude"`` ranks no item of the history, so a true item in it counts
+        as a miss; ``"allow"`` ranks every item; ``"model"`` follows the model's own setting
+        ``repeats``, or ``"exclude"`` if it has none.
     run
         Threads, and the seed of the intervals.
     label
-        What to call the model; its name if None.
+        The model's name in tables; None for its own name.
     resamples
-        Of the bootstrap over users; 0 for no intervals.
+        Bootstrap resamples of the users; 0 for no intervals.
 
     Returns
     -------
     Result
-        Whose groups are ``"repeat"`` (the true item stands in the history) and ``"explore"``.
+        With the groups ``"repeat"`` (the true item is in the history) and ``"explore"`` (it isn't).
 
     Raises
     ------
@@ -199,7 +199,7 @@ def _metrics(names: str | Iterable[str]) -> tuple[Metric, ...]:
 
 
 def _find_targets(part: Part) -> _Targets:
-    """The users with a true item, the first one each, and whether it is in their history."""
+    """The users with a true item, their first one, and whether it is in their history."""
     truth = part.truth
     users = part.user_rows
     if not len(users):
@@ -217,7 +217,7 @@ def _values(metric: Metric, ranks: np.ndarray) -> np.ndarray:
 
 
 def _of_users(whole: Result, mask: np.ndarray) -> Result:
-    """The same measurement, of some of its users."""
+    """The same measurement for some of its users."""
     values = {name: column[mask] for name, column in whole.values.items()}
     return replace(
         whole,

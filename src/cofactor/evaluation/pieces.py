@@ -1,4 +1,6 @@
-"""The ranks of a part's true items, some users at a time on an engine; equal to one process's."""
+"""The ranks of a part's true items, computed on an engine for some users at a time; the result
+equals that of one process.
+"""
 
 from __future__ import annotations
 
@@ -21,7 +23,7 @@ from cofactor.models.shipped import ShippedModel
 
 
 class Measuring(NamedTuple):
-    """What every piece takes; see `measure.rank_true_items`."""
+    """The inputs of every piece; see `measure.rank_true_items`."""
 
     model: ShippedModel
     question: Question
@@ -40,8 +42,8 @@ def rank_in_pieces(
     blocks: Blocks,
     reranked: RerankedLists | None = None,
 ) -> TrueItemRanks:
-    """Do what `measure.rank_true_items` does, in pieces if the run has an engine; lists that are
-    reranked are made here.
+    """Call `measure.rank_true_items`, in pieces if the run has an engine; reranked lists are
+    computed in this process.
     """
     began, engine = time.perf_counter(), run.engine
     if engine is None or reranked is not None:
@@ -69,7 +71,7 @@ def rank_in_pieces(
 
 
 def ranked(whole: Measuring, number: int, count: int) -> tuple[TrueItemRanks, Lists]:
-    """Return the ranks of one of ``count`` pieces of the users, and what their lists add up to."""
+    """Return the ranks of one of ``count`` pieces of the users, and the sums over their lists."""
     lists = copy.deepcopy(whole.lists)
     found = rank_true_items(
         whole.model.model,

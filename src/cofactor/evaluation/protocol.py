@@ -1,4 +1,4 @@
-"""What can be measured of which model, and what is measured by default."""
+"""Which metrics apply to a model and a part, and which are measured by default."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from cofactor.evaluation.csr_rows import among, take_rows
 from cofactor.metrics.table import Metric, parse_metrics
 from cofactor.models.recommender import Recommender
 
-# Up to this length lists are made by selection; beyond it, counting over all scores is cheaper.
+# Up to this length, lists are selected; beyond it, counting over all scores is cheaper.
 LONGEST_LIST = 256
 TIES = "equal scores are ordered by the lower item row"
 RANKING_DEFAULTS = ("ndcg@10", "recall@20", "precision@10", "map@10", "mrr@10", "hit@10")
@@ -22,7 +22,7 @@ RATING_DEFAULTS = ("rmse", "mae")
 
 
 def measured_part(split: Any) -> Part:
-    """Return the part that is measured: a split's test part, or the part that was given.
+    """Return the part to measure: a split's test part, or the given part.
 
     Raises
     ------
@@ -41,15 +41,15 @@ def how_split(split: Split | Part) -> str:
 
 
 def default_metrics(model: Recommender, part: Part) -> tuple[Metric, ...]:
-    """Return what is measured when nothing is named: ranking always, errors where ratings are
-    predicted and held out.
+    """Return the default metrics: ranking metrics, and errors if the model predicts ratings and the
+    part has them.
     """
     rated = model.traits.predicts_ratings and part.truth.values is not None
     return parse_metrics((*RATING_DEFAULTS, *RANKING_DEFAULTS) if rated else RANKING_DEFAULTS)
 
 
 def check(model: Recommender, part: Part, metrics: Sequence[Metric], *, sampled: bool) -> None:
-    """Refuse what can't be measured, before anything is computed.
+    """Refuse metrics that don't apply, before anything is computed.
 
     Raises
     ------
@@ -93,12 +93,12 @@ def check(model: Recommender, part: Part, metrics: Sequence[Metric], *, sampled:
 
 
 def measures_lists(metric: Metric) -> bool:
-    """Return whether a metric is of the first places of a list alone."""
+    """Return whether a metric depends on the first places of a list alone."""
     return metric.family != "rating" and not metric.is_auc and metric.places <= LONGEST_LIST
 
 
 def check_reranked(metrics: Sequence[Metric], *, sampled: bool) -> None:
-    """Refuse what reranked lists can't be measured by: they rank some items, not all.
+    """Refuse metrics that don't apply to reranked lists, which rank some items, not all.
 
     Raises
     ------
@@ -116,7 +116,7 @@ def check_reranked(metrics: Sequence[Metric], *, sampled: bool) -> None:
 
 
 def fitted_share(data: Interactions, part: Part) -> float:
-    """Return which share of what a part holds out is among the interactions a model was fitted on.
+    """Return the share of a part's held-out interactions that a model was fitted on.
 
     What the model may know (the part's history) doesn't count: where items may come back, a pair
     can stand in both.

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cached_property
 from typing import Any
 
 import numpy as np
 
 from cofactor.base import checks
+from cofactor.base.cached import cached_property
 from cofactor.base.errors import ArgumentError
 from cofactor.base.offsets import offsets
 from cofactor.data.histories import Histories

@@ -1,4 +1,4 @@
-"""What each metric is, in one line: for people who choose one."""
+"""The definition of each metric in one line, for choosing one."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""Metrics of recommended lists apart from being right: coverage, Gini, novelty, popularity.
+"""Metrics of recommended lists other than accuracy: coverage, Gini, novelty, popularity.
 
-Of an item metric a list has the mean over its items; a corpus metric is one number of all lists."""
+An item metric of a list is the mean over its items; a corpus metric is one number for all lists."""
 
 from __future__ import annotations
 
@@ -14,8 +14,7 @@ def surprise(item_counts: np.ndarray, n_users: int) -> np.ndarray:
     """Return each item's self-information, float64 [n_items]: ``-log2 p(i)``, of which novelty is
     the mean (Zhou et al. 2010).
 
-    ``p(i) = (count_i + 1) / (n_users + 1)``; the 1 lets an item without interactions have a finite
-    one.
+    ``p(i) = (count_i + 1) / (n_users + 1)``; the 1 keeps it finite for items without interactions.
     """
     return -np.log2((item_counts + 1.0) / (n_users + 1.0))
 
@@ -44,15 +43,16 @@ def coverage(list_counts: np.ndarray, n_candidates: int) -> float:
 def gini(list_counts: np.ndarray, n_candidates: int | None = None) -> float:
     """Return the Gini index of how often items were recommended; NaN if nothing was.
 
-    ``sum_{j=1..n} (2j - n - 1) c_(j) / (n sum c)`` with ``c_(1) <= ... <= c_(n)``: 0 when all items
-    are recommended equally often, going to 1 when one takes all.
+    ``sum_{j=1..n} (2j - n - 1) c_(j) / (n sum c)`` with ``c_(1) <= ... <= c_(n)``: 0 if all items
+    are recommended equally often, near 1 if one item fills all lists.
 
     Parameters
     ----------
     list_counts
         int64 [n_items].
     n_candidates
-        Over how many items, when the counts hold some that can't be recommended (they have 0).
+        The number of items that can be recommended, if the counts include others (whose counts are
+        0).
     """
     ordered = np.sort(list_counts)
     ordered = ordered if n_candidates is None else ordered[len(ordered) - n_candidates :]

@@ -1,5 +1,5 @@
-"""Off-policy estimates: what another policy would have earned, from lists that were drawn with
-known probabilities.
+"""Off-policy estimates: the reward of another policy, from lists that were drawn with known
+probabilities.
 """
 
 from __future__ import annotations
@@ -40,19 +40,20 @@ class Logged(NamedTuple):
     Parameters
     ----------
     rewards
-        float64 [n_lists, k]: what each position earned; 0 beyond the end of a list.
+        float64 [n_lists, k]: the reward of each position; 0 beyond the end of a list.
     behaviour
         float64 [n_lists, k]: the probability of the item there, given those before; 1 beyond the
         end.
     target
         float64 [n_lists, k]: the same under the policy that is evaluated.
     q_logged
-        float64 [n_lists, k]: a model's guess of each position's reward for the item that was shown.
+        float64 [n_lists, k]: a model's prediction of each position's reward for the item that was
+        shown.
     q_target
-        float64 [n_lists, k]: the mean of that guess over the items that the policy would put there,
-        given those before.
+        float64 [n_lists, k]: the mean of that prediction over the items that the policy would put
+        there, given those before.
     groups
-        int64 [n_lists]: whose lists they are; intervals take a user's lists together.
+        int64 [n_lists]: the user of each list; in intervals, a user's lists are one observation.
     """
 
     rewards: np.ndarray
@@ -68,8 +69,8 @@ def cascade_weights(logged: Logged) -> np.ndarray:
 
     .. math:: w_{j} = \prod_{l \le j} \pi_e(a_l \mid a_{<l}) / \pi_b(a_l \mid a_{<l})
 
-    They are exact if what a position earns depends on the items up to it alone (people read from
-    the top).
+    They are exact if a position's reward depends only on the items up to it: users read from the
+    top.
 
     Notes
     -----
@@ -104,7 +105,7 @@ def estimate(logged: Logged, method: str, clip: float = 10.0, level: float = 0.9
     method
         One of `METHODS`.
     clip
-        The greatest weight of ``clipped``, above 0.
+        The largest weight of ``clipped``, above 0.
     level
         Of the interval, above 0 and below 1: Student's, by users, with the delta method for
         ``snips``. That of ``clipped`` holds for its own mean, which is below the policy's value.

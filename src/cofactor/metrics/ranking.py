@@ -10,7 +10,7 @@ import numpy as np
 
 
 class Sums(NamedTuple):
-    """What the kernel counts within a cutoff, float64 [n_users] each."""
+    """The kernel's sums within a cutoff, float64 [n_users] each."""
 
     hits: np.ndarray
     ndcg: np.ndarray
@@ -44,7 +44,7 @@ class Ranks:
         return np.diff(self.indptr)
 
     def prepare(self, cutoffs: tuple[int, ...]) -> None:
-        """Count for several cutoffs in one pass over the ranks."""
+        """Compute the sums of several cutoffs in one pass over the ranks."""
         from cofactor.kernels.cpu.ranking import rank_metrics
 
         wanted = sorted(set(cutoffs) - set(self._sums))
@@ -54,13 +54,13 @@ class Ranks:
                 self._sums[k] = Sums(*(np.ascontiguousarray(column[:, c]) for column in columns))
 
     def within(self, k: int) -> Sums:
-        """Return what is counted within the first k places."""
+        """Return the sums within the first k places."""
         self.prepare((k,))
         return self._sums[k]
 
 
 def discount(rank: np.ndarray) -> np.ndarray:
-    """Return what a true item at a rank from 0 gains in nDCG, ``1 / log2(rank + 2)``."""
+    """Return the gain of a true item at a rank (from 0) in nDCG, ``1 / log2(rank + 2)``."""
     return 1 / np.log2(rank + 2)
 
 

@@ -36,7 +36,7 @@ def rmse(predicted: np.ndarray, true: np.ndarray) -> float:
 
 
 def rounded(predicted: np.ndarray, steps: np.ndarray | None) -> np.ndarray:
-    """Return each prediction's nearest step of the rating scale; halfway, the higher one.
+    """Return each prediction rounded to the nearest step of the rating scale; halves go up.
 
     Parameters
     ----------

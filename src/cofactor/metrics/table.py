@@ -1,4 +1,4 @@
-"""The table of metrics: what each is called, what computes it, and how its name is read."""
+"""The table of metrics: their names, what computes them, and how names are parsed."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ WHOLE = 2**31 - 1
 class Ranking:
     """A metric of ranks: ``function(ranks, k)`` gives float64 [n_users].
 
-    ``cutoff`` says whether a cutoff "must" or "may" stand behind the name, or "no" one can.
+    ``cutoff`` says whether the name "must" or "may" have a cutoff, or has "no" cutoff.
     ``of_one(rank)`` is the value of a user whose only true item has that rank, which may be a half
     (the next item, among equal scores), if the metric is defined there.
     """
@@ -46,7 +46,7 @@ class Auc:
 class Rating:
     """A metric of predicted ratings: ``finish`` of the mean of ``function(predicted, true)``.
 
-    With ``rounded`` the predictions are brought to the nearest step of the rating scale first.
+    With ``rounded``, predictions are first rounded to the nearest step of the rating scale.
     """
 
     function: Callable[[np.ndarray, np.ndarray], np.ndarray]
@@ -137,16 +137,14 @@ class Metric:
 
     @property
     def family(self) -> str:
-        """``"ranking"``, ``"rating"`` or ``"lists"`` (what lists are like apart from being
-        right).
-        """
+        """``"ranking"``, ``"rating"`` or ``"lists"`` (properties of lists other than accuracy)."""
         if isinstance(self.definition, Ranking | Auc):
             return "ranking"
         return "rating" if isinstance(self.definition, Rating) else "lists"
 
     @property
     def lower_is_better(self) -> bool:
-        """Whether less of it is better; of coverage and novelty, more counts as better."""
+        """Whether lower is better; for coverage and novelty, higher counts as better."""
         return bool(self.definition.lower_is_better)
 
     @property
@@ -172,8 +170,7 @@ def parse_metric(name: str | Metric) -> Metric:
     kind, at, text = name.strip().casefold().replace("-", "_").partition("@")
     kind = SYNONYMS.get(kind, kind)
     if kind not in METRICS:
-        # The cutoff is given to every name that can have one, so that the names are compared and
-        # not the numbers.
+        # Suggestions get the same cutoff, so that only names are compared.
         cut = {n: d.cutoff == "must" or (at and d.cutoff == "may") for n, d in METRICS.items()}
         raise unknown_name("metric", name, [f"{n}@{text or 10}" if cut[n] else n for n in METRICS])
     rule = METRICS[kind].cutoff
@@ -218,7 +215,7 @@ def evaluate_lists(
     truth_items: np.ndarray,
     metrics: str | Iterable[str | Metric] = ("ndcg@10", "recall@10"),
 ) -> dict[str, np.ndarray]:
-    """Return ranking metrics of lists that are there already, whoever made them.
+    """Return ranking metrics of given lists.
 
     Parameters
     ----------
@@ -230,7 +227,7 @@ def evaluate_lists(
         The true items of the same users as CSR: int64 [n_users + 1], and int32 ascending within a
         user.
     metrics
-        Ranking metrics, except AUC, which a list can't tell.
+        Ranking metrics, except AUC, which a list doesn't determine.
 
     Returns
     -------

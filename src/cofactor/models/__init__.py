@@ -1,3 +1,3 @@
-"""Floor 4: the models. One contract (`base`), one list (`registry`); knows no evaluation,
-artifact or service.
+"""Floor 4: the models: one contract (`model`, `recommender`) and one list (`registry`). It knows no
+evaluation, artifact or service.
 """

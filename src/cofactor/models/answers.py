@@ -1,4 +1,4 @@
-"""What the public calls give back: ranked tables with outside ids, and explanations."""
+"""The results of the public calls: ranked tables with outside ids, and explanations."""
 
 from __future__ import annotations
 
@@ -14,17 +14,16 @@ from cofactor.base.latex import latex_table
 
 
 class RankedTable:
-    """A ranking for each of several questions: who or what was asked about, rank, answer, title,
-    score.
+    """Rankings for several queries, one row per answer: query, rank, answer, title, score.
 
     Parameters
     ----------
     table
         Arrow table with the columns ``<query>``, ``rank`` (int32, from 1), ``<answer>``, ``title``
-        (only where titles are known) and ``score`` (float32); by question, then by rank.
+        (only where titles are known) and ``score`` (float32); sorted by query, then by rank.
     query
-        The name of the column with the questions: ``"user_id"``, ``"item_id"`` or ``"history"``
-        (its number, from 0).
+        The name of the column with the queries: ``"user_id"``, ``"item_id"`` or ``"history"`` (its
+        number, from 0).
     answer
         The name of the column with the answers: ``"item_id"``, ``"user_id"``, ``"similar_item_id"``
         ...
@@ -34,8 +33,7 @@ class RankedTable:
         self._table = table
         self.query = query
         self.answer = answer
-        # Set where a model with content recommends: the share of the lines whose item nobody has
-        # had yet.
+        # Set by models with content: the share of the rows whose item has no interactions.
         self.cold_share: float | None = None
 
     def __len__(self) -> int:
@@ -48,7 +46,7 @@ class RankedTable:
         return self._table.__arrow_c_stream__(requested_schema)
 
     def __getitem__(self, key: int | slice | str) -> Any:
-        """Return a line by its number, some lines by a slice, or a column by its name."""
+        """Return a row by its number, some rows by a slice, or a column by its name."""
         if isinstance(key, str):
             return self._table.column(key).to_pylist()
         if isinstance(key, slice):
@@ -80,7 +78,7 @@ class RankedTable:
         return require("polars", purpose="to_polars()").from_arrow(self._table)
 
     def to_dicts(self) -> list[dict[str, Any]]:
-        """Return one dictionary a line."""
+        """Return one dictionary per row."""
         return list(self._table.to_pylist())
 
     def to_latex(self, caption: str | None = None) -> str:
@@ -112,7 +110,7 @@ class RankedTable:
 
 
 def ranked(parts: list[pa.Table], query: str, answer: str) -> RankedTable:
-    """Return the rankings of several blocks as one; their first column gets its name here."""
+    """Return the rankings of several blocks as one table, and name its first column."""
     if not parts:
         raise ArgumentError("the list of ids is empty; give at least one.")
     table = pa.concat_tables(parts)
@@ -122,7 +120,7 @@ def ranked(parts: list[pa.Table], query: str, answer: str) -> RankedTable:
 
 @dataclass(frozen=True)
 class Reason:
-    """One past item (or word, or feature) and what it added to a score."""
+    """One past item (or word, or feature) and its contribution to a score."""
 
     id: Any
     title: str | None
@@ -138,16 +136,16 @@ class Explanation:
     Parameters
     ----------
     item, title
-        The item that is explained.
+        The explained item.
     score
         Its score for this user.
     reasons
-        What carried it, the largest contribution first.
+        The contributions of past items, the largest first.
     rest
-        What belongs to no single past item: biases, the mean.
+        The part of the score that belongs to no single past item: biases, the mean.
     features
-        In models with content, for the item's words and features: what each adds to the part of the
-        score that comes from content, the largest first.
+        In models with content, the contributions of the item's words and features to the part of
+        the score that comes from content, the largest first.
     """
 
     item: Any

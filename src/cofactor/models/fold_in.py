@@ -1,4 +1,4 @@
-"""Histories of people the model has never seen: from outside ids to rows."""
+"""Histories of unseen users: from outside ids to rows."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def read_histories(history: Any, items: IdMap, *, unknown: str = "error") -> His
     UnknownIdError
         For unknown item ids, unless they are skipped.
     ArgumentError
-        If ``history`` is nothing of the above, or one history has values and another hasn't.
+        If ``history`` is none of the above, or one history has values and another has none.
     """
     if isinstance(history, Histories):
         return history

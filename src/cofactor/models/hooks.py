@@ -1,8 +1,8 @@
-"""What a model implements: the hooks that only `Model` calls.
+"""The hooks that a model implements; only `Model` calls them.
 
-Two are the heart: `_fit` and `_score`. A model that keeps more of a user than the history (a
-vector, say) brings `_states` and `_fold_in` too, for trained and for unseen users. The others have
-defaults, or say that the model can't."""
+`_fit` and `_score` are required. A model that keeps more of a user than the history (a vector, say)
+also implements `_states` and `_fold_in`, for trained and for unseen users. The others have
+defaults, or raise a TraitError."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ Made = TypeVar("Made")
 
 
 class Hooks(ABC, Generic[ConfigT]):
-    """What a model has to bring and may bring; `Model` makes the calls of it that others use.
+    """The required and optional hooks of a model; `Model` builds its public calls on them.
 
     ``class IALS(FactorModel[IALSConfig])`` declares the configuration: it is ``IALS.Config``, and
     the type of ``config``.
@@ -40,7 +40,7 @@ class Hooks(ABC, Generic[ConfigT]):
 
     name: ClassVar[str]
     Config: ClassVar[type[BaseConfig]]
-    # Whether `Run.device` matters to it, or to a model that it is made of.
+    # Whether it, or a model that it is made of, uses `Run.device`.
     uses_device: ClassVar[bool] = False
     traits: Traits = Traits()
     arrays: Mapping[str, ArraySpec] = {}
@@ -82,33 +82,33 @@ class Hooks(ABC, Generic[ConfigT]):
         """Return the bytes that a fit needs at least, or None if that isn't known beforehand."""
         return None
 
-    # What a model has to bring.
+    # Required.
 
     @abstractmethod
     def _fit(self, data: Interactions, validation: Part | None, run: Run) -> None:
-        """Learn from the data: set the arrays of the state as attributes."""
+        """Fit the model: set the arrays of the state as attributes."""
 
     @abstractmethod
     def _score(self, states: States, item_rows: np.ndarray | None) -> np.ndarray:
         """Return float32 [B, n_items], or [B, len(item_rows)]; higher is better."""
 
-    # What a model may bring.
+    # Optional.
 
     def _settled(
         self, data: Interactions, validation: Part | None, run: Run
     ) -> AbstractContextManager[None]:
-        """While open, settings that are only chosen for a fit have values."""
+        """While open, settings that are chosen for each fit have values."""
         return nullcontext()
 
     def _states(self, user_rows: np.ndarray) -> States:
-        """Return what is kept of some trained users; rows without interactions too.
+        """Return the states of some trained users, including rows without interactions.
 
-        By default nothing but their histories.
+        By default, these are their histories.
         """
         return self.data.histories(user_rows)
 
     def _fold_in(self, histories: Histories) -> States:
-        """Return the same for unseen users; a history may be empty."""
+        """Return the states of unseen users; a history may be empty."""
         return histories
 
     def _state(self) -> dict[str, np.ndarray]:
@@ -117,7 +117,9 @@ class Hooks(ABC, Generic[ConfigT]):
         return {name: array for name, array in found.items() if array is not None}
 
     def _restore(self, arrays: Mapping[str, np.ndarray]) -> None:
-        """Take over arrays that were checked against `arrays`; ``self.data`` is set already."""
+        """Set the state from arrays that were checked against `arrays`; ``self.data`` is set
+        already.
+        """
         for name in self.arrays:
             setattr(self, name, arrays.get(name))
 
@@ -126,16 +128,16 @@ class Hooks(ABC, Generic[ConfigT]):
         return None
 
     def _predict(self, states: States, which: np.ndarray, item_rows: np.ndarray) -> np.ndarray:
-        """Return float32 [n]: the value user ``states[which[n]]`` would give item ``item_rows[n]``,
-        on the data's scale.
+        """Return float32 [n]: the predicted value of user ``states[which[n]]`` and item
+        ``item_rows[n]``, on the data's scale.
 
-        An item row of -1 is an item without training interactions: the user alone answers. NaN
-        never comes back."""
+        An item row of -1 is an item without training interactions, predicted from the user alone.
+        NaN is never returned."""
         raise TraitError(f"{self.name} doesn't predict ratings; it ranks.")
 
     def _explain(self, batch: UserBatch, item_row: int) -> tuple[np.ndarray, np.ndarray, float]:
-        """Return past item rows, what each added to the score of ``item_row`` (of the one user),
-        and the rest.
+        """Return past item rows, the contribution of each to the score of ``item_row`` (for the one
+        user), and the rest.
         """
         raise TraitError(
             f"{self.name} isn't linear in a user's past, so a score can't be split among past"
@@ -145,8 +147,8 @@ class Hooks(ABC, Generic[ConfigT]):
     def _explain_rows(
         self, batch: UserBatch, item_rows: np.ndarray
     ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Return past item rows [p], what each added to the scores of some items [n, p], and the
-        rests [n], of one user.
+        """Return past item rows [p], the contribution of each to the scores of some items [n, p],
+        and the rests [n], for one user.
         """
         each = [self._explain(batch, int(row)) for row in item_rows]
         past = each[0][0] if each else np.zeros(0, np.int32)
@@ -159,29 +161,25 @@ class Hooks(ABC, Generic[ConfigT]):
     def _similar_items(
         self, item_rows: np.ndarray, k: int, allowed: np.ndarray | None, n_threads: int
     ) -> TopK:
-        """Return each item's k nearest (itself left out); cosine between item vectors unless a
-        model knows better.
+        """Return each item's k nearest items, without itself; by default by the cosine of item
+        vectors.
         """
         unit = self._once("unit items", lambda: unit_length(self._compared_items()))
         return nearest(unit, item_rows, k, allowed=allowed, n_threads=n_threads)
 
     def _similar_users(self, user_rows: np.ndarray, k: int, n_threads: int) -> TopK:
-        """Return each user's k nearest (the user left out); cosine between user vectors unless a
-        model knows better.
+        """Return each user's k nearest users, without the user; by default by the cosine of user
+        vectors.
         """
         unit = self._once("unit users", lambda: unit_length(self._compared_users()))
         return nearest(unit, user_rows, k, n_threads=n_threads)
 
     def _compared_items(self) -> np.ndarray:
-        """Return the vectors by whose cosine items are similar: the item vectors, unless a model
-        compares others.
-        """
+        """Return the vectors whose cosine is the similarity of items: by default item vectors."""
         return self.item_vectors()
 
     def _compared_users(self) -> np.ndarray:
-        """Return the vectors by whose cosine users are similar: the user vectors, unless a model
-        compares others.
-        """
+        """Return the vectors whose cosine is the similarity of users: by default user vectors."""
         return self.user_vectors()
 
     def _fold_in_profiles(self, histories: Histories, profiles: Any) -> States:
@@ -196,21 +194,21 @@ class Hooks(ABC, Generic[ConfigT]):
     def _begin_with(
         self, before: Self, fresh: Mapping[str, np.ndarray], rows: KeptRows
     ) -> Mapping[str, np.ndarray]:
-        """Return what a learner begins with after a warm start.
+        """Return the arrays that a learner starts from in a warm start.
 
         Parameters
         ----------
         before
             The model as it was fitted.
         fresh
-            What a fit would begin with.
+            The arrays that a fit would start from.
         rows
-            Where users and items were, and are.
+            The old and new rows of users and items.
 
         Raises
         ------
         TraitError
-            If the model can't go on from what it has learned.
+            If the model doesn't support warm starts.
         """
         known = before._state()
         if not fresh.keys() & known.keys():
@@ -220,14 +218,14 @@ class Hooks(ABC, Generic[ConfigT]):
         return rows.begin(fresh, known, before.arrays)
 
     def _grow_from(self, before: Self) -> None:
-        """Take over the items of ``self.data`` beyond those of ``before``; models with content do.
+        """Add the items of ``self.data`` beyond those of ``before``, in models with content.
 
         ``self`` is a copy of ``before``: arrays are to be replaced, not written into.
         """
 
     @classmethod
     def has_draws(cls) -> bool:
-        """Return whether it has a posterior to draw from (`score_draws`)."""
+        """Return whether it has a posterior that can be sampled (`score_draws`)."""
         return cls.score_draws is not Hooks.score_draws
 
     def score_draws(self, batch: UserBatch, item_rows: np.ndarray) -> np.ndarray:
@@ -244,8 +242,8 @@ class Hooks(ABC, Generic[ConfigT]):
         )
 
     def described(self, descriptions: Sequence[Any]) -> Any:
-        """Return the features of things described by a sentence or by columns, SciPy CSR float32
-        [n, width].
+        """Return the features of descriptions (sentences, or mappings of columns), SciPy CSR
+        float32 [n, width].
 
         Raises
         ------
@@ -258,8 +256,8 @@ class Hooks(ABC, Generic[ConfigT]):
         )
 
     def similar_to_features(self, matrix: Any, k: int, allowed: np.ndarray | None = None) -> TopK:
-        """Return the k items most like each of some features, SciPy CSR [n, width], as `described`
-        gives them.
+        """Return the k items most similar to each of some features, SciPy CSR [n, width], as
+        `described` returns them.
 
         Raises
         ------
@@ -272,7 +270,7 @@ class Hooks(ABC, Generic[ConfigT]):
         )
 
     def _explain_features(self, batch: UserBatch, item_row: int) -> tuple[Reason, ...]:
-        """Return the words and features of an item and what each added to its score, in models
+        """Return the words and features of an item and their contributions to its score, in models
         with content.
         """
         return ()
@@ -311,7 +309,7 @@ class Hooks(ABC, Generic[ConfigT]):
         return self._once("popularity", lambda: (counts / n_users).astype(np.float32))
 
     def _once(self, name: str, make: Callable[[], Made]) -> Made:
-        """What ``make`` returns, computed once for the fitted model."""
+        """The result of ``make``, computed once for the fitted model."""
         if name not in self._cache:
             self._cache[name] = make()
         found: Made = self._cache[name]

@@ -1,4 +1,4 @@
-"""What models that are trained in epochs share: early stopping on any metric, checkpoints,
+"""The base of models that are trained in epochs: early stopping on any metric, checkpoints,
 callbacks, a time budget, the learning curve.
 
 Nothing here imports torch, so a model whose state is plain arrays can be served without it.
@@ -62,12 +62,12 @@ class ValidationMetric:
 class IterativeModel(Recommender):
     """A model that the training loop trains.
 
-    With validation data, the metric of `monitor` (or the model's own: RMSE for ratings, nDCG for
-    rankings) is taken after each ``validate_every`` epochs and the best epoch's arrays are kept;
+    With validation data, the metric of `monitor` (or the default: RMSE for ratings, nDCG for
+    rankings) is measured every ``validate_every`` epochs, and the best epoch's arrays are kept;
     ``patience`` of the Config says when to stop."""
 
     iterative = True
-    # Of rankings: the cutoff of the model's own metric, and how many users it is taken on.
+    # For rankings: the cutoff of the default metric, and the number of users it is measured on.
     monitored_ndcg: ClassVar[tuple[int, int]] = (10, 2000)
 
     curve: LearningCurve
@@ -83,17 +83,17 @@ class IterativeModel(Recommender):
     def monitor(
         self, name: str, measure: Callable[[Any, Part], float], *, higher_is_better: bool
     ) -> Self:
-        """Measure a metric of your own while training; the first one decides which epoch is the
+        """Monitor a metric of your own during training; the first one decides which epoch is the
         best.
 
         Parameters
         ----------
         name
-            What the learning curve calls it. A name that begins with ``"train "`` is drawn beside
-            the other.
+            Its name in the learning curve. A name that begins with ``"train "`` is drawn in the
+            chart of the rest of the name.
         measure
-            ``measure(model, part)``: the metric of the model as it is, on the validation data given
-            to `fit`.
+            ``measure(model, part)`` returns the metric of the present model on the validation data
+            given to `fit`.
         higher_is_better
             Its direction.
 
@@ -111,8 +111,9 @@ class IterativeModel(Recommender):
         Parameters
         ----------
         callback
-            Gets the epoch's number from 0, its loss and metrics by name, and the model as it would
-            be if training ended here. If it returns False or raises `StopTraining`, training does.
+            Called with the epoch's number from 0, its loss and metrics by name, and the model as it
+            would be if training ended here. If it returns False or raises `StopTraining`, training
+            ends.
 
         Returns
         -------
@@ -125,10 +126,10 @@ class IterativeModel(Recommender):
     def checkpoint_to(
         self, path: str | os.PathLike[str], *, every_epochs: int = 1, every_steps: int = 0
     ) -> Self:
-        """Save checkpoints to a file while fitting, and go on from it if it is there.
+        """Save checkpoints to a file while fitting, and resume from it if it exists.
 
-        A run that was interrupted and goes on ends with the same arrays, bit for bit on one
-        thread, as one that wasn't.
+        An interrupted and resumed run ends with the same arrays as an uninterrupted one, bit for
+        bit on one thread.
 
         Parameters
         ----------
@@ -155,8 +156,8 @@ class IterativeModel(Recommender):
 
     @property
     def refit_config(self) -> Any:
-        """The settings with as many epochs as were best on the validation part of the last fit,
-        if it was given one, else as many as it ran.
+        """The settings with the best number of epochs on the validation part of the last fit;
+        without one, the number of epochs it ran.
         """
         epochs = self.curve.best_epoch + 1 or len(self.curve)
         return self.config.replace(epochs=epochs) if epochs else self.config
@@ -167,22 +168,22 @@ class IterativeModel(Recommender):
 
     @classmethod
     def from_state(cls, config: Any, arrays: Mapping[str, np.ndarray], data: Interactions) -> Self:
-        """Make a fitted model from its named arrays; see `Model.from_state`."""
+        """Build a fitted model from its named arrays; see `Model.from_state`."""
         model = super().from_state(config, arrays, data)
         model.curve = LearningCurve.from_arrays(arrays)
         return model
 
     def update(self, events: Events, *, epochs: int | None = None, run: Run | None = None) -> Self:
-        """Learn from new events by a warm start: training on all events, old and new, begins with
-        the arrays there are, and takes a few epochs.
+        """Learn new events by a warm start: training on all events, old and new, starts from the
+        current arrays and takes a few epochs.
 
-        Users and items that had no interactions begin as in a fit. The learning rate follows its
-        schedule from the start again, over these epochs.
+        Users and items without earlier interactions start as in a fit. The learning rate follows
+        its whole schedule over these epochs.
 
         Parameters
         ----------
         events
-            With outside ids; users and items may be new.
+            New events with outside ids; users and items may be new.
         epochs
             Passes over all events; a quarter of the setting ``epochs`` (or of those that were run)
             if None.
@@ -199,7 +200,7 @@ class IterativeModel(Recommender):
         ArgumentError
             If the events aren't `Events`.
         TraitError
-            If this model can't begin with what it has.
+            If this model doesn't support warm starts.
         """
         from cofactor.data.sessions import extended
 
@@ -246,8 +247,8 @@ class IterativeModel(Recommender):
     def _control(
         self, data: Interactions, part: Part | None, run: Run, update: Callable[[], None]
     ) -> Control:
-        """What watches over a fit; ``update`` brings the model's arrays to what they would be if
-        training ended now.
+        """The monitors, checkpoint and callbacks of a fit; ``update`` sets the model's arrays to
+        what they would be if training ended now.
         """
         checkpoint = self._checkpoint
         if checkpoint is not None:
@@ -278,7 +279,7 @@ class IterativeModel(Recommender):
     def _warm_start(
         self, data: Interactions
     ) -> Callable[[Mapping[str, np.ndarray]], Mapping[str, np.ndarray]] | None:
-        """The warm start of a fit that goes on from a fitted model, or None."""
+        """The warm start from a fitted model, or None."""
         before = self._before
         if before is None:
             return None
@@ -287,7 +288,7 @@ class IterativeModel(Recommender):
 
     @contextmanager
     def _measuring(self, data: Interactions, update: Callable[[], None]) -> Iterator[None]:
-        """While open, the model is a fitted one, so a metric may ask anything of it."""
+        """While open, the model is a fitted one, so that a metric may use all of its calls."""
         update()
         self._data, self._cache = data, {}
         try:
@@ -312,8 +313,8 @@ class IterativeModel(Recommender):
 
 
 def warm_ndcg_metric(run: Run) -> ValidationMetric:
-    """Return nDCG@10 among items with interactions, which is what stops models with content: what
-    is held out has no others.
+    """Return nDCG@10 among items with interactions, the monitor of models with content: held-out
+    events have no other items.
     """
 
     def measure(model: Recommender, part: Part) -> float:

@@ -1,7 +1,7 @@
-"""The model contract: a model among rows, as evaluation and services use it.
+"""The model contract by rows, as evaluation and services use it.
 
-Users and items are row numbers here; the calls by outside ids are written once, in
-`recommender`. What a model has to bring stands in `hooks`."""
+Users and items are row numbers here; the calls by outside ids are written once, in `recommender`.
+What a model has to implement is in `hooks`."""
 
 from __future__ import annotations
 
@@ -41,9 +41,9 @@ if TYPE_CHECKING:
 
 
 class Model(Hooks[ConfigT]):
-    """A model among rows: how it is fitted, and what evaluation and services ask of it.
+    """A model by rows: fitting, and the calls that evaluation and services need.
 
-    Every model is a `Recommender`, which adds what people ask by ids.
+    Every model is a `Recommender`, which adds the calls by ids.
 
     Parameters
     ----------
@@ -55,12 +55,12 @@ class Model(Hooks[ConfigT]):
     iterative: ClassVar[bool] = False
     # The losses and metrics of the last fit, in models that are trained in epochs.
     curve: LearningCurve | None = None
-    # What features cost or bring, in models with content.
+    # The comparison with the same model without features, in models with content.
     comparison: Any = None
 
     def __init_subclass__(cls, **keywords: Any) -> None:
-        """Take the Config that the class is declared with, and show its settings in the signature
-        and the documentation.
+        """Take the Config from the class declaration, and show its settings in the signature and
+        the docstring.
         """
         super().__init_subclass__(**keywords)
         arguments = [a for base in vars(cls).get("__orig_bases__", ()) for a in get_args(base)]
@@ -84,7 +84,7 @@ class Model(Hooks[ConfigT]):
         self._configure(base.replace(**settings) if settings else base)
 
     def _configure(self, config: ConfigT) -> None:
-        """Take settings; what was learned before is forgotten."""
+        """Set the configuration; the learned state is discarded."""
         self.config = config
         self.traits, self.arrays = self.traits_of(config), self.arrays_of(config)
         self._data = None
@@ -98,14 +98,14 @@ class Model(Hooks[ConfigT]):
         fitted = f" fitted on {self._data!r}" if self._data is not None else ""
         return f"{type(self).__name__}({settings}){fitted}"
 
-    # Settings, as scikit-learn asks for them.
+    # Settings, in scikit-learn's interface.
 
     def get_params(self, deep: bool = True) -> dict[str, Any]:
         """Return the settings by name; ``deep`` changes nothing, since none holds a model."""
         return self.config.to_params()
 
     def set_params(self, **settings: Any) -> Self:
-        """Change settings by name; the model is unfitted then. Returns the model itself."""
+        """Change settings by name; the model is then unfitted. Returns the model itself."""
         self._configure(self.config.replace(**settings))
         return self
 
@@ -136,16 +136,16 @@ class Model(Hooks[ConfigT]):
         Parameters
         ----------
         data
-            The training interactions, which aren't changed: `Interactions`, or what
-            `cofactor.read` takes (a data frame, a SciPy sparse matrix of users by items, tuples, a
-            path). A second fit forgets the first.
+            The training interactions, which aren't changed: `Interactions`, or what `cofactor.read`
+            takes (a data frame, a SciPy sparse matrix of users by items, tuples, a path). A second
+            fit discards the first.
         validation
             Held-out interactions for early stopping, in models that have it.
         run
             Device, seed, threads, progress.
         max_time
-            Seconds for training, in models that are trained in epochs: no epoch begins that
-            wouldn't end before, but one is always run.
+            Seconds for training, in models that are trained in epochs: an epoch is started only if
+            it would end in time; the first one always runs.
 
         Returns
         -------
@@ -181,7 +181,7 @@ class Model(Hooks[ConfigT]):
 
     @property
     def _doubts(self) -> tuple[str, ...]:
-        """Remarks on values that don't say "liked", and on an order that isn't that of time."""
+        """Remarks on values that don't mean "liked", and on a missing order of time."""
         order = (NO_TIMES,) if self.traits.uses_order and self.data.times is None else ()
         return order if self.traits.predicts_ratings else (*order, *doubts(self.data.values))
 
@@ -193,19 +193,19 @@ class Model(Hooks[ConfigT]):
         return {name: np.ascontiguousarray(array) for name, array in self._state().items()}
 
     def compare_if_wanted(self, part: Part, run: Run) -> None:
-        """Compare with the same model without features, in models with content whose settings
-        want it.
+        """Compare with the same model without features, in models with content, if the settings ask
+        for it.
         """
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """What people should know of the fitted model, a sentence each."""
+        """Remarks on the fitted model, a sentence each."""
         return self._doubts
 
     @property
     def refit_config(self) -> ConfigT:
-        """The settings for a fit on more data without a validation part: what early stopping
-        chose stands in them.
+        """The settings for a fit on more data without a validation part, including the number of
+        epochs that early stopping chose.
         """
         return self.config
 
@@ -213,7 +213,7 @@ class Model(Hooks[ConfigT]):
     def from_state(
         cls, config: ConfigT, arrays: Mapping[str, np.ndarray], data: Interactions
     ) -> Self:
-        """Make a fitted model from its named arrays and the interactions it was fitted on.
+        """Build a fitted model from its named arrays and the interactions it was fitted on.
 
         Raises
         ------
@@ -236,9 +236,9 @@ class Model(Hooks[ConfigT]):
     # Rows: for evaluation and services.
 
     def with_data(self, data: Interactions) -> Self:
-        """Return a new model on data that has this model's and perhaps more items at its end.
+        """Return a new model on data with the same items, possibly followed by more.
 
-        This model stays as it is.
+        This model doesn't change.
         """
         new = copy.copy(self)
         new._data, new._cache = data, {}
@@ -254,7 +254,7 @@ class Model(Hooks[ConfigT]):
         return UserBatch(self._states(rows), np.diff(indptr) == 0, seen, values)
 
     def fold_in(self, histories: Histories) -> UserBatch:
-        """Return users the model has never seen, from their histories, with no retraining."""
+        """Return a batch of unseen users, from their histories, without retraining."""
         if histories.n_items != self.data.n_items:
             raise ArgumentError(
                 f"the histories are over {histories.n_items} items, and the model over"
@@ -285,8 +285,8 @@ class Model(Hooks[ConfigT]):
         return self.score_batch(self.user_batch(user_rows), item_rows)
 
     def predict_rows(self, user_rows: np.ndarray, item_rows: np.ndarray) -> np.ndarray:
-        """Return the value each user would give each item, pair by pair, float32 [n], on the
-        data's scale.
+        """Return the predicted value of each pair of user and item, float32 [n], on the data's
+        scale.
         """
         distinct, which = np.unique(
             checks.rows(user_rows, "user_rows", self.data.n_users), return_inverse=True
@@ -297,28 +297,28 @@ class Model(Hooks[ConfigT]):
     def predict_batch(
         self, batch: UserBatch, which: np.ndarray, item_rows: np.ndarray
     ) -> np.ndarray:
-        """Return the value each of some pairs would have, float32 [n], on the data's scale.
+        """Return the predicted values of some pairs, float32 [n], on the data's scale.
 
         Parameters
         ----------
         batch
             Users, from `user_batch` or `fold_in`.
         which
-            int [n]: whose value, by the place in the batch.
+            int [n]: the user of each pair, by the place in the batch.
         item_rows
-            int [n]; -1 is an item without training interactions: the user alone answers.
+            int [n]; -1 is an item without training interactions, predicted from the user alone.
         """
         return self._predict(batch.states, which, item_rows)
 
     def similar_item_rows(
         self, item_rows: np.ndarray, k: int, allowed: np.ndarray | None = None, n_threads: int = 1
     ) -> TopK:
-        """Return each item's k most similar items, itself left out."""
+        """Return each item's k most similar items, without the item itself."""
         rows = checks.rows(item_rows, "item_rows", self.data.n_items)
         return self._similar_items(rows, k, allowed, n_threads)
 
     def similar_user_rows(self, user_rows: np.ndarray, k: int, n_threads: int = 1) -> TopK:
-        """Return each user's k most similar users, the user left out."""
+        """Return each user's k most similar users, without the user."""
         rows = checks.rows(user_rows, "user_rows", self.data.n_users)
         return self._similar_users(rows, k, n_threads)
 
@@ -335,13 +335,13 @@ class Model(Hooks[ConfigT]):
         Raises
         ------
         TraitError
-            If the model isn't linear in the past.
+            If the score isn't linear in the history.
         """
         rows = checks.rows(item_rows, "item_rows", self.data.n_items)
         return Shares(*self._explain_rows(batch, rows))
 
     def explain_features(self, batch: UserBatch, item_rows: np.ndarray) -> list[tuple[Reason, ...]]:
-        """Say for each of some items which of its words and features added what to its score for
+        """Return, for some items, the contributions of their words and features to the score for
         one user, the largest first.
 
         Parameters
@@ -354,7 +354,8 @@ class Model(Hooks[ConfigT]):
         Returns
         -------
         list
-            One tuple an item; empty where the model reads no content, or isn't linear in it.
+            One tuple per item; empty if the model reads no content, or the score isn't linear in
+            it.
         """
         rows = checks.rows(item_rows, "item_rows", self.data.n_items)
         return [() if batch.empty[0] else self._explain_features(batch, int(row)) for row in rows]
@@ -377,9 +378,9 @@ class Model(Hooks[ConfigT]):
         k
             At least 1.
         excluded
-            CSR of items that must not come back; ``batch.seen`` for what they had.
+            CSR of items that must not be returned; ``batch.seen`` for the users' own items.
         allowed
-            bool [n_items]: which items may come back at all.
+            bool [n_items]: which items may be returned at all.
         """
         dots = self.inner_product()
         how: Any = {"excluded": excluded, "allowed": allowed, "n_threads": n_threads}

@@ -1,7 +1,7 @@
 """Recommenders: the calls that take and return outside ids, written once for all models.
 
-Recommending, filters, similar items, new items, explanations: these calls take and give ids, and
-outside ids end here. What evaluation and services ask of models by rows is in `model`."""
+Recommending, filters, similar items, new items, explanations: these calls take and return outside
+ids, which exist no further down. The calls by rows, for evaluation and services, are in `model`."""
 
 from __future__ import annotations
 
@@ -50,27 +50,27 @@ class Recommender(Model[ConfigT]):
         rerank: Rerank | str | Iterable[str] | None = None,
         run: Run | None = None,
     ) -> RankedTable:
-        """Recommend items to users by id, or to people never seen, by their histories.
+        """Recommend items to users by id, or to unseen users by their histories.
 
         Parameters
         ----------
         users
             One user id or several; None means all users (unless a history is given).
         k
-            How many items at most; fewer come back only where fewer may be recommended.
+            Number of items; fewer are returned only if fewer may be recommended.
         history
             Instead of users: one list of item ids, oldest first, a mapping of item id to value, or
             several of them.
         features
-            Somebody of whom a profile is known, a mapping of the profiles' columns, or a list of
-            them; beside a history or alone. For models that were fitted with profiles.
+            The profile of an unseen user, a mapping of the profiles' columns, or a list of
+            profiles; with a history or alone. For models that were fitted with profiles.
         exclude_seen
-            Whether items that a user had are left out.
+            Whether items that a user has interacted with are left out.
         filters
-            Which items may come back.
+            Which items may be recommended.
         unknown
-            What to do with ids the model doesn't know: ``"error"`` names them; ``"fallback"``
-            answers an unknown user as one without history, and skips unknown items of a history.
+            What to do with unknown ids: ``"error"`` raises an error that names them; ``"fallback"``
+            treats an unknown user as one without history, and skips unknown items of a history.
         rerank
             How lists are chosen from the best items: a `Rerank`, or its text such as
             ``"mmr=0.7 by genres; cap=2 by author"``. Scores stay the model's.
@@ -86,7 +86,7 @@ class Recommender(Model[ConfigT]):
         Raises
         ------
         UnknownIdError
-            For unknown ids, unless the fallback was asked for.
+            For unknown ids, unless ``unknown="fallback"``.
         """
         checks.integer(k, "k", low=1)
         exclude_seen = checks.boolean(exclude_seen, "exclude_seen")
@@ -119,18 +119,18 @@ class Recommender(Model[ConfigT]):
     def score(self, users: Any, items: Any = None) -> np.ndarray:
         """Return the scores of items for users, by ids, float32 [n_users, n_items].
 
-        Items are all of them in row order if None. Scores rank items for one user; their scale is
-        the model's own."""
+        ``items=None`` scores all items, in row order. Scores rank the items of one user; their
+        scale depends on the model."""
         item_rows = None if items is None else self.data.items.rows(items, what="item")
         return self.score_rows(self.data.users.rows(users, what="user"), item_rows)
 
     @of_one_fit
     def predict(self, users: Any, items: Any) -> np.ndarray:
-        """Return the value each user would give each item, pair by pair, float32 [n], on the data's
-        own scale.
+        """Return the predicted value of each pair of user and item, float32 [n], on the data's
+        scale.
 
-        A user or item id never seen in training is answered by what is known of the other, or by
-        the mean.
+        For an unknown user the prediction follows the item alone, for an unknown item the user, for
+        both the mean.
 
         Raises
         ------
@@ -162,7 +162,7 @@ class Recommender(Model[ConfigT]):
     def similar_items(
         self, items: Any, k: int = 10, *, filters: Filters | None = None, run: Run | None = None
     ) -> RankedTable:
-        """Return the k items most like each item, the item itself left out.
+        """Return the k most similar items of each item, without the item itself.
 
         Returns
         -------
@@ -173,7 +173,7 @@ class Recommender(Model[ConfigT]):
         Raises
         ------
         TraitError
-            If the model has no similar items.
+            If the model doesn't support similar items.
         """
         self._require_similarity()
         checks.integer(k, "k", low=1)
@@ -189,7 +189,9 @@ class Recommender(Model[ConfigT]):
 
     @of_one_fit
     def similar_users(self, users: Any, k: int = 10, *, run: Run | None = None) -> RankedTable:
-        """Return each user's k nearest: ``user_id``, ``rank``, ``similar_user_id``, ``score``."""
+        """Return the k most similar users of each user: ``user_id``, ``rank``, ``similar_user_id``,
+        ``score``.
+        """
         self._require_similarity()
         checks.integer(k, "k", low=1)
         run = run if run is not None else Run()
@@ -209,9 +211,11 @@ class Recommender(Model[ConfigT]):
         return ranked([table], "user_id", "similar_user_id")
 
     def with_items(self, items: Any, *, id_column: str | None = None, known: str = "error") -> Self:
-        """Return a new model that knows more items, by what is said of them, without retraining.
+        """Return a new model with more items, represented by their descriptions, without
+        retraining.
 
-        They can be recommended at once. This model stays as it is; both may answer at a time.
+        They can be recommended at once. This model doesn't change, and both may answer at the same
+        time.
 
         Parameters
         ----------
@@ -242,8 +246,8 @@ class Recommender(Model[ConfigT]):
     def similar_to(
         self, description: Any, k: int = 10, *, filters: Filters | None = None
     ) -> RankedTable:
-        """Return the k items most like something described by words (a sentence), or by the
-        catalogue's columns (a mapping).
+        """Return the k items most similar to a description: a sentence, or a mapping of the
+        catalogue's columns.
 
         Returns
         -------
@@ -269,7 +273,8 @@ class Recommender(Model[ConfigT]):
 
     @of_one_fit
     def explain(self, user: Any = None, item: Any = None, *, history: Any = None) -> Explanation:
-        """Say which past items carried an item's score for a user, by id or by history.
+        """Return the contributions of past items to an item's score, for a user by id or by
+        history.
 
         Raises
         ------

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from functools import cached_property
 from typing import Any
 
+from cofactor.base.cached import cached_property
 from cofactor.models.recommender import Recommender
 
 

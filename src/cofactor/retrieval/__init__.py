@@ -1,1 +1,1 @@
-"""Floor 3: from scores or vectors to the k best rows, under filters. Knows no model."""
+"""Floor 3: from scores or vectors to the k best rows, with filters. It knows no model."""

@@ -23,9 +23,9 @@ class Pool(NamedTuple):
     Parameters
     ----------
     scores
-        float [n], descending; new items that the model doesn't rank stand at the end.
+        float [n], descending; new items that the model doesn't rank come last.
     new
-        bool [n]: which of them have an exposure budget left; None for none.
+        bool [n]: which of them are new, with exposure budget left; None if none are.
     draws
         float [n_draws, n]: their scores in each posterior draw, for Thompson sampling.
     """
@@ -36,7 +36,7 @@ class Pool(NamedTuple):
 
 
 class Drawn(NamedTuple):
-    """A list that was drawn: places in the pool, and each one's probability given those before."""
+    """A drawn list: places in the pool, and the probability of each given those before."""
 
     places: np.ndarray
     probabilities: np.ndarray
@@ -58,15 +58,15 @@ class Exploration:
     kind
         ``slots``, ``softmax`` or ``thompson``.
     share
-        ε: the share of positions that are filled evenly at random, 0 to 1.
+        ε: the share of positions that are filled uniformly at random, 0 to 1.
     temperature
-        Of the softmax, above 0.
+        Temperature of the softmax, above 0.
     new_share
         η: the share of positions that are kept for new items, 0 to 1.
     new_budget
-        Interactions and impressions, together, from which on an item is no longer new.
+        Number of interactions and impressions together from which on an item is no longer new.
     pool
-        How many of the model's best are candidates.
+        How many of the model's best items are candidates.
 
     Notes
     -----
@@ -96,7 +96,7 @@ class Exploration:
         """Draw k candidates, or all where there are fewer."""
         n = len(pool.scores)
         if not self.new_share or pool.new is None or not pool.new.any():
-            # The two usual cases without a distribution over all candidates at each position.
+            # Two common cases that need no distribution over all candidates at each position.
             if self.kind == "slots":
                 return _slots(n, min(k, n), self.share, rng)
             if self.kind == "softmax" and not self.share:
@@ -124,7 +124,7 @@ class Exploration:
         pool
             The candidates.
         taken
-            bool [n]: those that stand in the list already.
+            bool [n]: those that are in the list already.
         """
         return self._mixed(self._base(pool)(taken), pool, taken)
 
@@ -158,7 +158,7 @@ class Exploration:
 
 
 def _slots(n: int, k: int, share: float, rng: np.random.Generator) -> Drawn:
-    """The best that is left, but for a share of positions drawn evenly from what is left."""
+    """The best remaining candidate, but for a share of positions drawn uniformly from the rest."""
     left = list(range(n))
     places, probabilities = [], []
     for flip, chance in rng.random((k, 2)).tolist():
@@ -170,7 +170,7 @@ def _slots(n: int, k: int, share: float, rng: np.random.Generator) -> Drawn:
 
 def _plackett_luce(logits: np.ndarray, k: int, rng: np.random.Generator) -> Drawn | None:
     """A list by the Gumbel-max trick (Kool, van Hoof and Welling 2019), with its probabilities;
-    None where too little is left in the end to divide by.
+    None where the remaining probability is too small to divide by.
     """
     order = np.argsort(-(logits + rng.gumbel(size=len(logits))), kind="stable")
     weights = np.exp(logits[order] - logits.max())
@@ -197,7 +197,7 @@ def _best(taken: np.ndarray) -> np.ndarray:
 
 
 def parse_exploration(text: str) -> Exploration:
-    """Read ``slots=0.1``, ``softmax=0.5`` or ``thompson``, and what may follow: ``+new=0.05``,
+    """Parse ``slots=0.1``, ``softmax=0.5`` or ``thompson``, optionally followed by ``+new=0.05``,
     ``+budget=100``, ``+pool=200``, ``+share=0.02``.
 
     Raises

@@ -36,7 +36,7 @@ COMPARISONS = ("=", "!=", "<", "<=", ">", ">=")
 
 @dataclass(frozen=True)
 class Not:
-    """The opposite of a condition."""
+    """The negation of a condition."""
 
     part: Condition
 
@@ -62,13 +62,13 @@ class ColumnComparison:
     Parameters
     ----------
     column
-        Its name as written.
+        The column's name as written.
     operator
         One of ``= != < <= > >= in has ~ missing``.
     values
         One value, several for ``in``, none for ``missing``.
     position
-        Where the column stands in the text, from 0, for messages.
+        The position of the column in the text, from 0, for messages.
     """
 
     column: str
@@ -82,9 +82,7 @@ Condition = Not | AllOf | AnyOf | ColumnComparison
 
 @dataclass(frozen=True)
 class Token:
-    """A word of the text: its kind (name, number, text, sign, end), what it means, and where it
-    stands.
-    """
+    """A word of the text: its kind (name, number, text, sign, end), value and position."""
 
     kind: str
     value: Value
@@ -95,7 +93,7 @@ class Token:
 
 
 def parse(text: str) -> Condition:
-    """Read a condition.
+    """Parse a condition.
 
     Parameters
     ----------
@@ -110,7 +108,7 @@ def parse(text: str) -> Condition:
     Raises
     ------
     ArgumentError
-        For anything that isn't of the language, with the place marked.
+        For anything that isn't in the language, with the place marked.
     """
     if not isinstance(text, str):
         raise ArgumentError(f"a filter must be a text, not {text!r}.")
@@ -122,7 +120,7 @@ def parse(text: str) -> Condition:
 
 
 def cost_of(condition: Condition) -> int:
-    """Return how many times a condition reads a whole column: once a comparison."""
+    """Return how many times a condition reads a whole column: once per comparison."""
     if isinstance(condition, Not):
         return cost_of(condition.part)
     if isinstance(condition, (AllOf, AnyOf)):
@@ -133,8 +131,8 @@ def cost_of(condition: Condition) -> int:
 def refuse(
     text: str, position: int, what: str, kind: type[ArgumentError] = ArgumentError
 ) -> NoReturn:
-    """Raise the error for a place in a filter: what is wrong, then the text with a caret below
-    the place.
+    """Raise the error for a place in a filter: the reason, then the text with a caret below the
+    place.
     """
     start = max(0, position - 60)
     shown = "".join(c if c.isprintable() else " " for c in text[start : position + 40])
@@ -216,7 +214,7 @@ class _Parser:
         return token
 
     def word(self, *words: str) -> bool:
-        """Read one of some words or signs if it comes next."""
+        """Read the next token if it is one of some words or signs."""
         token = self.next
         if token.kind in ("name", "sign") and str(token.value).casefold() in words:
             self.place += 1
@@ -238,7 +236,7 @@ class _Parser:
         return parts[0] if len(parts) == 1 else AllOf(tuple(parts))
 
     def one(self) -> Condition:
-        """A comparison, or a condition in parentheses, or the opposite of either."""
+        """A comparison, a condition in parentheses, or the negation of either."""
         start = self.next.position
         self.depth += 1
         if self.depth > MAX_DEPTH:

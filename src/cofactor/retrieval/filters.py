@@ -28,7 +28,7 @@ class Filters:
     allow
         Ids of the only items that may be recommended; None for all, an empty list for none.
     block
-        Ids of items that may not.
+        Ids of items that must not be recommended.
     where
         A condition on the catalogue's columns, such as ``"genres has 'Comedy' and year >= 1990"``;
         the language is described in `cofactor.retrieval.expression`.
@@ -62,7 +62,7 @@ class Filters:
         items
             The ids of the item rows.
         catalogue
-            What is known of them, in row order.
+            The items' columns, in row order.
 
         Raises
         ------
@@ -70,7 +70,7 @@ class Filters:
             If an allowed id isn't in the map. A blocked one may be unknown: it can't be recommended
             anyway.
         UnknownNameError
-            If ``where`` names a column that the catalogue hasn't.
+            If ``where`` names a column that the catalogue doesn't have.
         ArgumentError
             If ``where`` compares a column with a value of another kind.
         """
@@ -94,7 +94,7 @@ def matches(where: str, catalogue: Catalogue) -> np.ndarray:
     where
         A condition; see `cofactor.retrieval.expression`.
     catalogue
-        The table to look in.
+        The table of items.
     """
     return _holds(expression.parse(where), where, catalogue)
 
@@ -127,9 +127,7 @@ def _holds(condition: Condition, text: str, catalogue: Catalogue) -> np.ndarray:
 
 
 def _column(test: ColumnComparison, text: str, catalogue: Catalogue) -> pa.Array:
-    """The column that a test names, by its exact name or the only one that differs in case
-    alone.
-    """
+    """The column of a comparison: of that name, or the only one that differs in case alone."""
     names = catalogue.column_names
     alike = [name for name in names if name.casefold() == test.column.casefold()]
     name = test.column if test.column in names else alike[0] if len(alike) == 1 else None
@@ -182,7 +180,7 @@ _COMPARE = {
 def _scalar(
     value: expression.Value, kind: pa.DataType, test: ColumnComparison, text: str
 ) -> pa.Scalar:
-    """A value as one that can be compared with a column, or an error that says what the column
+    """A value in a form that can be compared with a column, or an error that says what the column
     holds.
     """
     is_text = isinstance(value, str)
@@ -250,7 +248,7 @@ def _contains(test: ColumnComparison, text: str, column: pa.Array) -> pa.Array:
 
 
 def _any_of(column: pa.Array, hits: pa.Array) -> pa.Array:
-    """Whether any entry of each list is a hit."""
+    """Whether any entry of each list matches."""
     owners = np.asarray(pc.list_parent_indices(column))
     found = np.zeros(len(column), bool)
     found[owners[np.asarray(hits.fill_null(False).to_numpy(zero_copy_only=False), bool)]] = True
@@ -258,7 +256,7 @@ def _any_of(column: pa.Array, hits: pa.Array) -> pa.Array:
 
 
 def _escaped(text: str) -> str:
-    """A text as a pattern that matches it alone."""
+    """A text, escaped as a pattern that matches it alone."""
     return "".join(c if c.isascii() and c.isalnum() else f"\\x{{{ord(c):x}}}" for c in text)
 
 

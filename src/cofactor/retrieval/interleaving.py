@@ -18,9 +18,10 @@ class Interleaved(NamedTuple):
     sources
         int64 [k]: 0 or 1, the ranking that each item counts for.
     places
-        int64 [k]: where the item stands in that ranking.
+        int64 [k]: the item's place in that ranking.
     probabilities
-        float64 [k]: of each item at its position, given those before and whom they count for.
+        float64 [k]: probability of each item at its position, given the items before and their
+        rankings.
     """
 
     sources: np.ndarray
@@ -43,7 +44,7 @@ def team_draft(
     k
         Length of the list; shorter where both rankings end before.
     rng
-        The coin.
+        The generator of the coin tosses.
 
     Notes
     -----

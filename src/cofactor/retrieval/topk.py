@@ -26,7 +26,7 @@ Exclusions = tuple[np.ndarray, np.ndarray]
 
 @dataclass(frozen=True)
 class TopK:
-    """The best rows of each of B questions.
+    """The best rows of each of B queries.
 
     Parameters
     ----------
@@ -35,7 +35,7 @@ class TopK:
     scores
         float32 [B, k], descending; positions from ``count`` on are NaN.
     count
-        int32 [B]: how many were found, at most k.
+        int32 [B]: how many there are, at most k.
     """
 
     rows: np.ndarray
@@ -46,8 +46,8 @@ class TopK:
         return len(self.count)
 
     def flat(self) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-        """Return what was found as four vectors: question (int64), rank from 1 (int32), row
-        (int32), score (float32).
+        """Return the lists as four vectors: query (int64), rank from 1 (int32), row (int32), score
+        (float32).
         """
         found = np.arange(self.rows.shape[1]) < self.count[:, None]
         question, place = np.nonzero(found)
@@ -69,11 +69,11 @@ def best_scores(
     scores
         float32 [B, n_items].
     k
-        At least 1; more than there are items gives all of them.
+        Number of items, at least 1; if it exceeds the number of items, all are returned.
     excluded
-        CSR of items that must not come back, by row.
+        CSR of items that must not be returned, by row.
     allowed
-        bool [n_items]: which items may come back at all.
+        bool [n_items]: which items may be returned at all.
     n_threads
         Native threads.
     """
@@ -104,8 +104,8 @@ def best_dots(
     allowed: np.ndarray | None = None,
     n_threads: int = 1,
 ) -> TopK:
-    """Return the k items with the largest ``user_vectors @ item_vectors.T + item_offsets``, never
-    holding all scores.
+    """Return the k items with the largest ``user_vectors @ item_vectors.T + item_offsets``, without
+    holding all scores in memory.
 
     Parameters
     ----------
@@ -195,20 +195,21 @@ def best_dots_or(
     excluded: Exclusions | None = None,
     **how: Any,
 ) -> TopK:
-    """Return the k best items as `best_dots`, and for some users those of the highest given scores.
+    """Return the k best items as `best_dots` does; for some users, those with the highest given
+    scores.
 
     Parameters
     ----------
     user_vectors, item_vectors, k, excluded, how
         As for `best_dots`.
     without
-        bool [B]: users whose vectors don't count.
+        bool [B]: users for whom ``scores`` count instead of their vectors.
     scores
-        float32 [n_items]: what counts for them.
+        float32 [n_items]: the scores for these users.
     """
     n_users, n_items = len(user_vectors), len(item_vectors)
     indptr, indices = exclusions(excluded, n_users)
-    # An inner product of nothing, so that their scores aren't all held either.
+    # An inner product of zero factors, so that their scores aren't all held in memory either.
     nothing = np.zeros((n_users, 1), np.float32), np.zeros((n_items, 1), np.float32)
     found: TopK | None = None
     for mask, vectors, offsets in (
@@ -258,8 +259,8 @@ def nearest(
     Parameters
     ----------
     units
-        float32 [n, f]: vectors of length 1. Zero vectors stand for rows nothing is known of: they
-        have no neighbours and are neighbours of none.
+        float32 [n, f]: vectors of length 1. Zero vectors stand for unknown rows, which have no
+        neighbours and are nobody's.
     queries
         Rows, int32 [B].
     k, allowed, n_threads
@@ -283,7 +284,7 @@ def best_others(
     allowed: np.ndarray | None = None,
     n_threads: int = 1,
 ) -> TopK:
-    """Return the k rows that score best for each query row, of those above 0 and without itself.
+    """Return the k rows with the highest scores above 0 for each query row, without the row itself.
 
     Parameters
     ----------
@@ -300,26 +301,26 @@ def best_others(
 
 
 def one_each(rows: np.ndarray) -> Exclusions:
-    """Return CSR of one item a row."""
+    """Return a CSR with one item per row."""
     return np.arange(len(rows) + 1, dtype=np.int64), np.asarray(rows, np.int32)
 
 
 def exclusions(excluded: Exclusions | None, n_rows: int) -> Exclusions:
-    """Return them as kernels read them; None excludes nothing."""
+    """Return exclusions in the form that kernels take; None excludes nothing."""
     if excluded is None:
         return np.zeros(n_rows + 1, np.int64), np.zeros(0, np.int32)
     return np.ascontiguousarray(excluded[0], np.int64), np.ascontiguousarray(excluded[1], np.int32)
 
 
 def allowed_mask(allowed: np.ndarray | None, n_items: int) -> np.ndarray:
-    """Return the mask as kernels read it; None allows everything."""
+    """Return the mask in the form that kernels take; None allows everything."""
     return (
         np.ones(n_items, np.bool_) if allowed is None else np.ascontiguousarray(allowed, np.bool_)
     )
 
 
 class OrderedItems:
-    """Items prepared once, for services that answer few users at a time.
+    """Items prepared once, for services that answer one or few users at a time.
 
     Parameters
     ----------
@@ -330,10 +331,10 @@ class OrderedItems:
 
     Notes
     -----
-    They are kept a second time, ordered by the score they can reach and packed into 8 bits a
-    number. A search reads these, scores exactly what may be among the best, and ends where nothing
-    left can reach the k-th best: the answer is that of a search of everything, in a quarter of the
-    memory traffic or less.
+    A second copy is ordered by an upper bound of the items' scores and packed into 8 bits per
+    number. A search reads the copy, computes exact scores only of items that may be among the best,
+    and ends when no remaining item can reach the k-th best. The result equals that of an exhaustive
+    search, with at most a quarter of the memory traffic.
     """
 
     def __init__(self, item_vectors: np.ndarray, item_offsets: np.ndarray | None = None) -> None:

@@ -1,4 +1,4 @@
-"""A new model against the one that it shall replace, on the same held-out events."""
+"""A new model against the one that it is to replace, on the same held-out events."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ _ENOUGH = 50  # users in the first share that make the second one unnecessary
 
 
 class Incumbent(NamedTuple):
-    """The model that a new one shall replace.
+    """The model that a new one is to replace.
 
     Parameters
     ----------
     model
         The model.
     shown_users, shown_items
-        Pairs of ids: which item a service had shown to whom.
+        Pairs of ids: the items that a service has shown, and to which users.
     """
 
     model: Recommender
@@ -41,14 +41,14 @@ def measured_against(
     data: Interactions,
     run: Run,
 ) -> dict[str, Any] | None:
-    """Return how many users' held-out items each model has among its twenty best.
+    """Return for how many users each model ranks a held-out item among the best twenty.
 
-    The old model was fitted on all that was known then, so only what is new can tell them apart.
-    The latest fifth of the new interactions is held out (half of them where fewer than fifty users
-    are in the fifth), and the new model is fitted on everything else: neither has seen them, and
-    neither has seen anything that came later. Both are given the same histories. Interactions with
-    items that the service had shown to the user don't count: the model that chose the lists would
-    find those again by construction. Of many users 1,000 are drawn.
+    The old model was fitted on all earlier events, so only new ones can compare the two. The latest
+    fifth of the new interactions is held out (half of them where fewer than fifty users are in the
+    fifth), and the new model is fitted on everything else: neither model has seen the held-out
+    events or later ones. Both get the same histories. Interactions with items that the service had
+    shown to the user don't count: the model that chose the lists would find those again by
+    construction. At most 1,000 users are drawn.
 
     Parameters
     ----------
@@ -87,7 +87,7 @@ def measured_against(
     try:
         found = [_hits(model, _pasts(rest, users), truths, run) for model in (fit(rest), old)]
     except CofactorError:
-        # A model that doesn't answer from a history alone, or can't be fitted on a part.
+        # A model that can't answer from a history alone, or can't be fitted on a part.
         return None
     return {
         "data": old.data.fingerprint,
@@ -142,7 +142,7 @@ def _shown(incumbent: Incumbent, held_out: Interactions) -> np.ndarray:
 
 
 def _pasts(history: Interactions, users: np.ndarray) -> list[Any]:
-    """Users' histories as `Recommender.recommend` takes them."""
+    """Users' histories in the form that `Recommender.recommend` takes."""
     found = history.histories(users)
     ids = history.items.ids(found.item_rows)
     values = None if found.values is None else found.values.tolist()

@@ -23,14 +23,14 @@ from cofactor.runs.words import verdict
 
 @dataclass(frozen=True)
 class Baselined:
-    """The baselines of a model, and how it stands against them.
+    """The baselines of a model, and the tests against them.
 
     Parameters
     ----------
     label
         The model's name.
     results
-        What each baseline reached on the same part.
+        The results of the baselines on the same part.
     tests
         The model against each of them, paired by user: popularity on the first ranking metric, bias
         on the first error, content_knn on recall; corrected for their number (Holm).
@@ -44,7 +44,7 @@ class Baselined:
     failures: Mapping[str, str] = field(default_factory=dict)
 
     def sentences(self) -> list[str]:
-        """Return in words what the tests say."""
+        """Return what the tests say, in sentences."""
         said = [verdict(test, self.label) for test in self.tests]
         lost = [t for t in self.tests if t.better != self.label]
         if lost:
@@ -112,18 +112,18 @@ def has_new_items(train: Interactions, part: Part) -> bool:
 def measure_baselines(
     model: Recommender, result: Result, split: Split | Part, train: Interactions, run: Run
 ) -> Baselined:
-    """Fit the baselines of a model on its training data, and measure them as it was.
+    """Fit the baselines of a model on its training data, and measure them in the same way.
 
     Parameters
     ----------
     model
         A fitted model.
     result
-        What it reached on the part.
+        Its result on the part.
     split
         What it was measured on.
     train
-        What the baselines are fitted on: the model's own training data.
+        The model's own training data, which the baselines are fitted on.
     run
         Seed and threads.
     """
@@ -141,13 +141,13 @@ def measure_baselines(
         except (CofactorError, MemoryError) as error:
             failures[name] = str(error) or "out of memory"
             continue
-        # A part that is given by itself has a sentence of its own by whoever measured the model.
+        # A part without a split was described by whoever measured the model.
         results[name] = replace(found, how=replace(found.how, split=result.how.split))
     return Baselined(result.model, results, _tests(result, results), failures)
 
 
 def _columns(name: str, model: Recommender) -> dict[str, Any]:
-    """The columns that the baseline of content reads: those of the model, if it names some."""
+    """The columns that the content baseline reads: those of the model, if it has any."""
     if name != "content_knn" or not model.traits.uses_features:
         return {}
     given = model.config.to_params()
@@ -165,7 +165,7 @@ def _tests(result: Result, baselines: Mapping[str, Result]) -> tuple[Comparison,
         shared = [m for m in other.metrics if m in other.values and m in result.values]
         recalls = [m for m in shared if m.startswith("recall")]
         leading = (recalls if name == "content_knn" and recalls else shared)[:1]
-        # Errors and rankings are measured on their own sentences, so that the protocol is the same.
+        # Rating and ranking metrics are measured separately, so that each has the model's protocol.
         same = replace(other, how=result.how)
         found += significance.compare([result, same], leading, correction="none") if leading else []
     return significance.corrected(found)

@@ -1,4 +1,4 @@
-"""What the boards share: rows of ours beside published ones, with intervals, seconds and memory."""
+"""What the boards share: our rows beside published ones, with intervals, seconds and memory."""
 
 from __future__ import annotations
 
@@ -29,15 +29,15 @@ class Row:
     Parameters
     ----------
     label
-        What it is called.
+        Its name on the board.
     reads
         ``"ids"``, or ``"text"`` where titles are read too.
     values
-        By metric, the value and its interval of 95 % (None for what others published).
+        By metric: the value and its 95 % interval (None for published figures).
     bars
-        By metric, what ours has to reach: at least, or at most for errors.
+        By metric: the value that ours has to reach, a maximum for errors, a minimum for others.
     seconds
-        Of fitting: by the clock, and of all processors together; or None.
+        Seconds of the fit: wall time and CPU time; None if unknown.
     """
 
     label: str
@@ -72,10 +72,10 @@ class Row:
 
 
 class Board(Reproduction[Row]):
-    """What a recipe gives: ours beside what others published."""
+    """The result of a recipe: our figures beside published ones."""
 
     def published(self, metrics: Iterable[str], rows: Iterable[tuple[str, str, Any]]) -> None:
-        """Add what others published: label with its source, what it reads, one value a metric."""
+        """Add published rows: label with its source, what the model reads, one value per metric."""
         names = list(metrics)
         for label, reads, values in rows:
             known = {n: (v, None, None) for n, v in zip(names, values, strict=True)}
@@ -97,7 +97,7 @@ class BoardEntry:
     bars
         By metric.
     cost
-        What a fit takes, where it takes long or much: said before it begins.
+        Time or memory of a fit, if it is large; reported before the fit begins.
     """
 
     model: str
@@ -116,16 +116,16 @@ class BoardEntry:
 
 @dataclass(frozen=True, kw_only=True)
 class Measure:
-    """What is measured on a board.
+    """How models of a board are measured.
 
     Parameters
     ----------
     metrics
-        Names as of `evaluate_next`, or of `evaluate`.
+        Names that `evaluate_next` or `evaluate` takes.
     repeats
-        The repeat policy of next items; None where the parts hold sets of items.
+        The repeat policy of next-item evaluation; None for a split into sets of items.
     scale
-        What values are multiplied by: 100 for per cent.
+        Factor of all values: 100 for per cent.
     """
 
     metrics: tuple[str, ...]
@@ -159,7 +159,7 @@ def measured(
 
 
 def fitted(model: Recommender, split: Split, run: Run) -> tuple[Recommender, tuple[float, float]]:
-    """Fit a model on the training part; return it with its seconds, by the clock and of CPU."""
+    """Fit a model on the training part; return it with the wall and CPU seconds of the fit."""
     clock, cpu = time.perf_counter(), time.process_time()
     model.fit(split.train, run=run)
     return model, (time.perf_counter() - clock, time.process_time() - cpu)

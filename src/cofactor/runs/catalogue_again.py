@@ -1,5 +1,5 @@
-"""The catalogue's file that a model was trained with, read again: a model holds the lines of its
-own items only, and the file those of items that nobody had yet.
+"""The catalogue file that a model was trained with, read again. A model keeps the rows of its own
+items only; the file also has those of items without interactions.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from cofactor.runs.source import Reading
 
 
 class CatalogueAgain(NamedTuple):
-    """What the file says now; None where it isn't read, with a note why."""
+    """What the file holds now; None if it wasn't read, with a note why."""
 
     table: pa.Table | None = None
     notes: tuple[str, ...] = ()
@@ -47,6 +47,6 @@ def catalogue_again(items: IdMap, reading: Reading) -> CatalogueAgain:
         )
     assert table is not None
     if reading.core > 1 or reading.min_value is not None:
-        # What the filters took away doesn't come back as new.
+        # Items that the filters removed don't come back as new ones.
         table = table.filter(pa.array(np.asarray(items.find(table.column("item_id")) >= 0)))
     return CatalogueAgain(table)

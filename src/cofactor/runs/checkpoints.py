@@ -1,4 +1,4 @@
-"""Checkpoints of a training beside the folder that its model is saved to."""
+"""Checkpoints of a training run, beside the folder that its model is saved to."""
 
 from __future__ import annotations
 
@@ -18,40 +18,40 @@ from cofactor.runs.auto import AUTO
 
 @dataclass(frozen=True)
 class Checkpoints:
-    """Where the checkpoints of a training are.
+    """Where the checkpoints of a training run are.
 
     Parameters
     ----------
     target
         The folder that the model is saved to.
     folder
-        That of the checkpoints, or None: none are kept.
+        The folder of the checkpoints; None if none are kept.
     """
 
     target: Path
     folder: Path | None = None
 
     def of(self, model: Recommender, name: str) -> Recommender:
-        """Return a model that keeps its checkpoint there while it is fitted."""
+        """Return the model, which writes its checkpoint there while it is fitted."""
         if self.folder is not None and isinstance(model, IterativeModel):
             model.checkpoint_to(self.folder / f"{name}.safetensors")
         return model
 
     def remove(self) -> None:
-        """Remove them: the model is saved."""
+        """Remove them, once the model is saved."""
         if self.folder is not None:
             shutil.rmtree(self.folder, ignore_errors=True)
 
 
 def checkpoints(out: str | os.PathLike[str], model: str, resume: bool, run: Run) -> Checkpoints:
-    """Return where a training's checkpoints are: kept where it may be resumed, or has an engine.
+    """Return where checkpoints are; they are kept if ``resume`` is set or the run has an engine.
 
     Raises
     ------
     ArgumentError
-        For a model that isn't trained in epochs, if it shall resume.
+        If ``resume`` is set and the model isn't trained in epochs.
     TraitError
-        For a model whose training isn't cut into pieces, if the run has an engine.
+        If the run has an engine and the model can't be trained on one.
     """
     none = Checkpoints(Path(out))
     if model == AUTO:

@@ -1,4 +1,4 @@
-"""Compare: several models on one split, one table with intervals, times and paired tests."""
+"""Compare several models on one split: a table with intervals, times and paired tests."""
 
 from __future__ import annotations
 
@@ -40,20 +40,20 @@ class Compared:
     Parameters
     ----------
     data
-        What was read.
+        The data that was read.
     split
-        How it was cut; all models saw the same.
+        The split, the same for all models.
     models
         The fitted models by name, in the order of the call.
     results
-        What each reached on the test part.
+        The result of each on the test part.
     seconds
-        Of each fit, without the compilation of kernels.
+        Seconds of each fit, without the compilation of kernels.
     tests
         For every metric that all models have, paired tests of each model against the best one,
         corrected for their number.
     failures
-        Models that could not be fitted or measured, and why, in a sentence.
+        Models that couldn't be fitted or measured, with the reason.
     costs
         For every model and every set of rules, the reranked lists against the model's own.
     origin
@@ -112,7 +112,7 @@ class Compared:
         return rows
 
     def sentences(self) -> list[str]:
-        """Say of every metric which model is best and which aren't significantly worse, and which
+        """Say for every metric which model is best and which aren't significantly worse, and which
         models aren't significantly better than the baseline.
         """
         said = []
@@ -142,8 +142,8 @@ class Compared:
         return f"Not significantly better than {base}: {', '.join(lost)}." if lost else ""
 
     def to_frame(self) -> Any:
-        """Return the table as a pandas DataFrame of numbers, with intervals; NaN for
-        what isn't there (pandas must be installed).
+        """Return the table as a pandas DataFrame of numbers, with intervals; missing values are NaN
+        (pandas must be installed).
         """
         p_of, lines = self._p_values, []
         for name in self.order:
@@ -162,7 +162,7 @@ class Compared:
         return latex_table(self.rows(), best=self.order.index(self.best), caption=caption)
 
     def write_report(self, path: str | os.PathLike[str], command: str | None = None) -> Path:
-        """Write all of it as one self-contained page, and return its path."""
+        """Write everything as one self-contained page, and return its path."""
         from cofactor.evaluation.report import write_report
 
         origin = {**self.origin, **({} if command is None else {"Command": command})}
@@ -223,18 +223,19 @@ def compare(
         `tune` (its best settings), or one of these after ``LABEL=``, so that a model can be listed
         with several settings. None takes the models that suit the data, see `suitable`.
     settings
-        Label -> words like ``factors=64``; what isn't given is the default.
+        Label -> words like ``factors=64``; other settings have their defaults.
     baselines
-        Whether the baseline is measured too if it isn't named: popularity, bias if a model
-        predicts ratings, content_knn if items without interactions are held out.
+        Whether baselines are added if they aren't named: popularity, bias if a model predicts
+        ratings, content_knn if items without interactions are held out.
     reading, cutting
         How the source is read and cut.
     split
-        A split that was made before; ``source``, ``reading`` and ``cutting`` are then ignored.
+        An existing split; ``source``, ``reading`` and ``cutting`` are then ignored.
     metrics
-        What to measure; None for what suits each model.
+        What to measure; None for the usual metrics of each model.
     rerank
-        Sets of rules: each model is measured with each of them too, under ``LABEL + RULES``.
+        Sets of reranking rules: each model is also measured under each of them, as ``LABEL +
+        RULES``.
 
     Returns
     -------
@@ -275,7 +276,7 @@ def compare(
 def _compare(
     data: Interactions, parts: Split, fits: Mapping[str, Fit], failures: dict[str, str], run: Run
 ) -> Compared:
-    """The table, with tests of all models and of the lists that were reranked."""
+    """The comparison, with tests of all models and of reranked lists."""
     if not fits:
         reasons = "; ".join(f"{label}: {why}" for label, why in failures.items())
         raise CofactorError(f"none of the models could be fitted and measured. {reasons}")
@@ -294,15 +295,15 @@ def _compare(
     )
 
 
-# Above so many items the dense models of items by items are left out of the default selection.
+# With more items, models that invert a dense items-by-items matrix aren't selected by default.
 _DENSE_ITEMS = 20_000
 
 
 def suitable(data: Interactions) -> list[str]:
     """Return the models that `compare` takes when none are named: fast ones that suit the data.
 
-    Ranking models always; rating models where values look like ratings; models with content where
-    there is a catalogue.
+    Ranking models always; rating models if values look like ratings; models with content if there
+    is a catalogue.
     """
     names = ["popularity", "item_knn", "ials", "bpr"]
     if data.n_items <= _DENSE_ITEMS:
@@ -315,8 +316,8 @@ def suitable(data: Interactions) -> list[str]:
 
 
 def _look_like_ratings(values: np.ndarray) -> bool:
-    """Whether there are more than two levels, and the lowest isn't the most frequent, as it is
-    among quantities, plays and other counts.
+    """Whether there are more than two distinct values and the lowest isn't the most frequent one,
+    as it is in counts (quantities, plays).
     """
     _, counts = np.unique(values, return_counts=True)
     return len(counts) > 2 and int(counts.argmax()) > 0
@@ -325,7 +326,7 @@ def _look_like_ratings(values: np.ndarray) -> bool:
 def _with_baselines(
     entries: dict[str, Recommender], parts: Split, metrics: Iterable[str] | None
 ) -> dict[str, Recommender]:
-    """The models, and before them the baselines that aren't named and have any of the metrics."""
+    """The models, preceded by the baselines that aren't named and have any of the metrics."""
     names = baseline_names(entries.values(), parts.train, parts.test)
     if metrics and all(parse_metric(metric).family == "rating" for metric in metrics):
         names = [name for name in names if name == "bias"]
@@ -333,7 +334,7 @@ def _with_baselines(
 
 
 def _tests(results: Sequence[Result]) -> list[Comparison]:
-    """For every metric that all have, each model against the best of that metric."""
+    """Paired tests of each model against the best, for every metric that all models have."""
     if len(results) < 2:
         return []
     tests: list[Comparison] = []
@@ -344,7 +345,7 @@ def _tests(results: Sequence[Result]) -> list[Comparison]:
 
 
 def _goodness(result: Result, metric: str) -> float:
-    """The value of a metric, turned so that more is better."""
+    """The value of a metric, negated if lower is better."""
     return -result[metric] if parse_metric(metric).lower_is_better else result[metric]
 
 
@@ -357,7 +358,7 @@ def _leading(results: Sequence[Result]) -> str:
 
 
 def _shared(results: Sequence[Result]) -> list[str]:
-    """The metrics that all results have."""
+    """The metrics that all results share."""
     shared = [m for m in results[0].metrics if all(m in r.values for r in results)]
     if not shared:
         raise ArgumentError("the models share no metric that users have; name one with metrics=.")

@@ -1,4 +1,4 @@
-"""The models of a comparison, each fitted and measured: here, or as pieces of an engine."""
+"""The models of a comparison, each fitted and measured, in this process or on an engine."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ from cofactor.runs.source import Clock
 
 
 class Fit(NamedTuple):
-    """A fitted model, the seconds that took, and its results: its own first, then those under each
-    set of rules.
+    """A fitted model, the seconds of the fit, and its results: plain first, then under each set of
+    rules.
     """
 
     model: Recommender
@@ -61,7 +61,7 @@ class ComparisonBench:
 def shipped(
     label: str, model: Recommender, bench: ComparisonBench
 ) -> tuple[ShippedModel, float, list[Result]] | str:
-    """Return a model fitted and measured, for another process."""
+    """Return a fitted model and its results in a form that can be sent to another process."""
     found = _measure(label, model.clone(), bench)
     return found if isinstance(found, str) else (ShippedModel(found.model), *found[1:])
 
@@ -78,8 +78,8 @@ def _measure(label: str, model: Recommender, bench: ComparisonBench) -> Fit | st
 
 
 def _fit(model: Recommender, parts: Split, run: Run) -> tuple[Recommender, float]:
-    """Fit a model and time it; a fit in which kernels had to be compiled is done again, so that
-    only fitting is timed.
+    """Fit a model and time it. A fit that compiled kernels is repeated, so that only fitting is
+    timed.
     """
     from cofactor.kernels.cpu.jit import compilation_counted
 

@@ -51,7 +51,7 @@ class CrossValidated:
 
     @property
     def metrics(self) -> tuple[str, ...]:
-        """The metrics that every fold has."""
+        """The metrics that all folds share."""
         return tuple(m for m in self.folds[0].metrics if all(m in r.summary for r in self.folds))
 
     def values(self, metric: str) -> np.ndarray:
@@ -152,14 +152,14 @@ def cross_validate(
     Parameters
     ----------
     model
-        A model, which stays as it is (each fold has its `clone`), or a name in the registry.
+        A model, which isn't changed (each fold fits a `clone`), or a name in the registry.
     data
         `Interactions`, or what `cofactor.read` takes.
     folds
-        How many: every interaction is in the test part of one fold; or splits that were made
-        before, such as published ones.
+        Number of folds (every interaction is in the test part of one), or existing splits, such as
+        published ones.
     metrics
-        What to measure; None for what suits the model.
+        What to measure; None for the usual metrics of the model.
     validation
         The share of all interactions that is held out of each training part for early stopping.
     baselines
@@ -197,12 +197,12 @@ def cross_validate(
 
 @dataclass(frozen=True)
 class Fold:
-    """What every fold does.
+    """What every fold needs.
 
     Parameters
     ----------
     model
-        Whose clone is fitted.
+        The model whose clone is fitted.
     metrics
         What is measured.
     baselines
@@ -218,7 +218,7 @@ class Fold:
 
 
 class MeasuredFold(NamedTuple):
-    """What a fold gave."""
+    """The results of a fold."""
 
     result: Result
     baselines: Mapping[str, Result]
@@ -230,7 +230,7 @@ def _folds(fold: Fold, splits: Iterable[Split]) -> Iterator[MeasuredFold]:
     engine, progress = fold.run.engine, fold.run.progress
     if engine is not None:
         shared = engine.share(replace(fold, run=fold.run.alone()))
-        # A split is sent when its turn comes, so that not all of them are held.
+        # A split is sent when its turn comes, so that not all are held in memory.
         yield from in_turn(engine, measured, ((shared, engine.share(parts)) for parts in splits))
         return
     for number, parts in enumerate(splits, 1):

@@ -1,4 +1,4 @@
-"""The demonstration: data, models side by side, recommendations, similar items, a saved model."""
+"""The demonstration: data, compared models, recommendations, similar items, a saved model."""
 
 from __future__ import annotations
 
@@ -37,16 +37,16 @@ class UserExample:
 
 @dataclass(frozen=True)
 class Demo:
-    """All that the demonstration shows.
+    """Everything that the demonstration shows.
 
     Parameters
     ----------
     data
-        What it runs on.
+        The data.
     origin
-        Which data that is and why, in one sentence.
+        Which data it is and why, in one sentence.
     compared
-        The models side by side.
+        The comparison of models.
     model
         The best of them, fitted on all of the data.
     known, unseen
@@ -54,7 +54,7 @@ class Demo:
     similar
         An item's title, and its neighbours.
     path
-        Where the model was saved.
+        The folder of the saved model.
     """
 
     data: Interactions
@@ -100,7 +100,7 @@ def demo(
     Parameters
     ----------
     out
-        The folder for the model; one that is there already is replaced.
+        The folder for the model; an existing one is replaced.
     fetch
         Whether MovieLens 100K may be downloaded.
     synthetic
@@ -113,7 +113,7 @@ def demo(
     compared = compare(
         data, names, cutting=Cutting(), metrics=["ndcg@10", "recall@20", "coverage@10"], run=run
     )
-    # Of the best, one whose answers can be explained: the demonstration shows reasons.
+    # The best model that gives reasons, since the demonstration shows them.
     explaining = {n: r for n, r in compared.results.items() if compared.models[n].traits.explains}
     best = max(explaining or compared.results, key=lambda name: compared.results[name]["ndcg@10"])
     model = registry.create(best).fit(data, run=run)
@@ -150,7 +150,7 @@ def _kept(compared: Compared, best: str) -> dict[str, Any]:
 
 
 def _known(model: Recommender) -> UserExample:
-    """A user with a history of medium length, which shows preferences and is quickly read."""
+    """A user with a history of medium length: it shows preferences and is read quickly."""
     counts = model.data.user_counts
     row = int(np.argsort(np.abs(counts - 30), kind="stable")[0])
     user = model.data.users.ids([row])[0]

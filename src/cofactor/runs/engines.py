@@ -1,4 +1,4 @@
-"""Open an engine by its name, for the time of some work."""
+"""Open an engine by its name, for the duration of some work."""
 
 from __future__ import annotations
 
@@ -37,10 +37,10 @@ def on_engine(
     address
         ``HOST:6379`` of a cluster; None starts Ray on this machine.
     exchange
-        What moves between hosts where there is a choice: ``gather`` (vectors), ``reduce`` (sums),
-        or ``auto`` (as the shape of the data wants it).
+        What hosts exchange where there is a choice: ``gather`` (vectors), ``reduce`` (sums), or
+        ``auto`` (chosen by the shape of the data).
     sources
-        What the work reads; folders of shards among it must be seen by every host.
+        The sources that the work reads; every host must see those that are folders of shards.
 
     Raises
     ------
@@ -51,15 +51,15 @@ def on_engine(
     """
     if name is None:
         if address is not None:
-            raise ArgumentError("address is of an engine; give --engine ray too.")
+            raise ArgumentError("address needs an engine; give --engine ray too.")
         if exchange != "auto":
-            raise ArgumentError("exchange is of an engine; give --engine too.")
+            raise ArgumentError("exchange needs an engine; give --engine too.")
         yield run
         return
     choice(name, "engine", ENGINES)
     if name == "local":
         if address is not None:
-            raise ArgumentError("address is of a cluster; give --engine ray.")
+            raise ArgumentError("address is for a cluster; give --engine ray.")
         yield replace(run, engine=Local(exchange))
         return
     engine = _connected(run, address, exchange, sources or [])
@@ -87,7 +87,7 @@ def _connected(run: Run, address: str | None, exchange: str, sources: list[Any])
 
 
 class Examined(NamedTuple):
-    """What the hosts of a cluster are."""
+    """What is known of a cluster's hosts."""
 
     hosts: dict[str, Any]  # `engines.hosts.host_facts` of each, or the exception
     wrong: list[str]  # sentences; empty if they can work together
@@ -95,7 +95,7 @@ class Examined(NamedTuple):
 
 
 def examine(run: Run, name: str, address: str | None, folders: list[str]) -> Examined:
-    """Return what the hosts of an engine are, and what is wrong with them."""
+    """Return facts about the hosts of an engine, and what is wrong with them."""
     from cofactor.engines import hosts
     from cofactor.engines.ray import RayEngine
 

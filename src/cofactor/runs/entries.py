@@ -1,4 +1,4 @@
-"""What is compared, in words: models with settings and labels, and studies of `cofactor tune`."""
+"""The models of a comparison as users write them: names with settings and labels, or studies."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from cofactor.models.recommender import Recommender
 from cofactor.runs.study import best_of_study
 
 _STUDIES = (".db", ".sqlite", ".sqlite3")
-# Settings are apart by semicolons, or by commas that stand before another NAME=.
+# Settings are separated by semicolons, or by commas before another NAME=.
 _BETWEEN = re.compile(r";|,(?=\s*[\w-]+=)")
 
 
 def split_entries(text: str) -> list[str]:
     """Split ``ials,big=ials:factors=256,epochs=20`` into its models.
 
-    A comma between settings of a model parts them; before a model, or LABEL=MODEL, it parts models.
+    A comma separates the settings of a model; before a model, or LABEL=MODEL, it separates models.
     """
     found: list[str] = []
     for word in (word.strip() for word in text.split(",")):
@@ -103,7 +103,7 @@ def _of_study(name: str, words: list[str]) -> Recommender:
 def without_comparison(config: Any) -> Any:
     """Return the settings without the comparison with the same model without features.
 
-    What is compared with what is said by name in a comparison, and fits are timed.
+    A comparison names all models it compares, and it times fits.
     """
     if "compare_without_features" in config.defaults():
         return config.replace(compare_without_features=False)

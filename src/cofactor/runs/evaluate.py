@@ -34,8 +34,8 @@ def evaluate_beside_baselines(
     baselines beside it, fitted on the model's own training data.
 
     The truth is every pair of the source that isn't in the model's training data, of users and
-    items that the model knows. So a source that holds the training data too is fine: that part is
-    left out.
+    items that the model knows. So a source may contain the training data too: that part is left
+    out.
 
     Parameters
     ----------
@@ -64,8 +64,8 @@ def evaluate_beside_baselines(
 
 
 def unseen_part(model: Recommender, data: Interactions) -> tuple[Part, str]:
-    """Return what of some data a model wasn't trained on, in the model's rows, and a sentence
-    about what was left out.
+    """Return the part of some data that a model wasn't trained on, in the model's rows, and a
+    sentence about what was left out.
     """
     known = model.data
     user_rows = known.users.find(data.users.arrow)[data.user_rows]

@@ -1,8 +1,8 @@
-"""Runs kept in a folder: what was measured, how and of what, to be listed, shown and compared.
+"""Runs kept in a folder, to be listed, shown and compared: results, settings and data.
 
-Each run is a folder of its own: ``run.json`` says everything but the values by user, which are in
-``values.parquet`` (``user_id``, ``model``, and a column for each metric), so that two runs on the
-same split can be tested against each other."""
+Each run is a folder of its own. ``values.parquet`` has the values by user (``user_id``, ``model``,
+and a column for each metric), so that two runs on the same split can be tested against each other;
+``run.json`` has the rest."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ class KeptRun:
     models
         Label -> ``model``, ``config``, ``metrics`` (each value, low, high) and ``fit_seconds``.
     more
-        What else the command said: sentences, tests, failures, what auto chose.
+        Other output of the command: sentences, tests, failures, the choice of auto.
     version
         Of Cofactor.
     """
@@ -70,7 +70,7 @@ class KeptRun:
 
     @property
     def best(self) -> str:
-        """The model that is best on it."""
+        """The best model on that metric."""
         return max(self.models, key=lambda label: self._goodness(label, self.metric))
 
     def value(self, label: str, metric: str) -> float:
@@ -107,7 +107,7 @@ def run_of(
     seconds: Mapping[str, float],
     more: Mapping[str, Any],
 ) -> KeptRun:
-    """Return what is kept of a run.
+    """Return the record of a run.
 
     Parameters
     ----------
@@ -122,7 +122,7 @@ def run_of(
     seconds
         Of each fit, by label.
     more
-        What else is to be kept; plain values.
+        Other plain values to keep.
     """
     now = datetime.now(UTC)
     return KeptRun(
@@ -148,7 +148,7 @@ def run_of(
 
 
 def keep_run(folder: str | Path, run: KeptRun, results: Sequence[Result]) -> Path:
-    """Keep a run in a folder, which is made if it isn't there; return the run's own folder."""
+    """Keep a run in a folder, which is created if needed; return the run's own folder."""
     place = Path(folder) / run.id
     place.parent.mkdir(parents=True, exist_ok=True)
     with naming_full(place), room_beside(place) as room:
@@ -160,12 +160,12 @@ def keep_run(folder: str | Path, run: KeptRun, results: Sequence[Result]) -> Pat
 
 
 def check_folder(folder: str) -> None:
-    """Refuse a place where runs can't be kept, before the work.
+    """Refuse a folder in which runs can't be kept, before any work.
 
     Raises
     ------
     ArgumentError
-        If it is a file, or can't be made.
+        If it is a file, or can't be created.
     """
     place = Path(folder)
     if place.exists() and not place.is_dir():
@@ -193,12 +193,12 @@ def list_runs(folder: str | Path) -> list[KeptRun]:
 
 
 def load_run(folder: str | Path, name: str) -> KeptRun:
-    """Return one run by its id, by a beginning of it that no other has, or by ``last``.
+    """Return one run by its id, a unique prefix of it, or ``last``.
 
     Raises
     ------
     ArgumentError
-        If there is none, or there are several.
+        If no run or several runs match.
     """
     runs = list_runs(folder)
     if name == "last" and runs:
@@ -214,13 +214,13 @@ def load_run(folder: str | Path, name: str) -> KeptRun:
 
 
 def compare_runs(folder: str | Path, first: KeptRun, second: KeptRun) -> list[dict[str, Any]]:
-    """Compare two runs: models of one label in both, or else the best of each.
+    """Compare two runs: models with the same label in both, else the best of each.
 
     Returns
     -------
     list of dict
-        ``model``, ``metric``, the values, the ``difference`` of second less first, and ``p`` of the
-        paired t-test over users; None on different splits. Not corrected for their number.
+        ``model``, ``metric``, the values, the ``difference`` (second minus first), and ``p`` of the
+        paired t-test over users, None on different splits. Not corrected for their number.
     """
     shared = [label for label in first.models if label in second.models]
     pairs = [(label, label) for label in shared] or [(first.best, second.best)]

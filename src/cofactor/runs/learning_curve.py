@@ -1,5 +1,5 @@
-"""Learning curve: how well items are ranked that have 0, 1, 2, 5, 10 ... interactions, so that
-one sees where content stops helping.
+"""How well items with 0, 1, 2, 5, 10 ... training interactions are ranked, which shows from where
+on content no longer helps.
 """
 
 from __future__ import annotations
@@ -38,8 +38,8 @@ def learning_curve(
     """Fit a model once for each count, with that many interactions of some items in training, and
     rank those items.
 
-    The truth is the same at every point: what the drawn items have beyond the highest count. Each
-    point's training interactions are among the next one's.
+    The truth is the same at every point: the drawn items' interactions beyond the highest count.
+    Training interactions of a point are contained in those of the next one.
 
     Parameters
     ----------
@@ -48,16 +48,16 @@ def learning_curve(
     model
         An unfitted model, or the name of one with its default settings.
     counts
-        Interactions in training, each from 0.
+        Numbers of training interactions, each at least 0.
     share
-        Of the items that have more than the highest count, in (0, 1): how many are drawn.
+        Share of the items with more than the highest count that are drawn, in (0, 1).
     metrics
         Ranking metrics; only the drawn items are ranked.
 
     Returns
     -------
     dict
-        For each count, ascending, the result.
+        The result at each count, in ascending order.
 
     Raises
     ------
@@ -89,13 +89,13 @@ def learning_curve(
 
 
 def sentences(results: Mapping[int, Result]) -> list[str]:
-    """Return in words what was ranked, and between which points a paired test (Holm) finds a
+    """Return sentences: what was ranked, and between which points a paired test (Holm) finds a
     difference.
 
     Parameters
     ----------
     results
-        What ``learning_curve`` returned: at least one point.
+        The result of `learning_curve`, with at least one point.
     """
     first, *later = results
     start = results[first]
@@ -107,7 +107,7 @@ def sentences(results: Mapping[int, Result]) -> list[str]:
     ]
     better: list[str] = []
     worse: list[str] = []
-    # The truth is one; only what was known differs, which is what is tested.
+    # The truth is the same; only the training data differs, which is what is tested.
     how = (replace(results[n].how, fingerprint=start.how.fingerprint) for n in later)
     same = [replace(results[n], how=one) for n, one in zip(later, how, strict=True)]
     for n, test in zip(later, compare([start, *same], metric, baseline=start.model), strict=True):
@@ -125,8 +125,8 @@ def sentences(results: Mapping[int, Result]) -> list[str]:
 
 
 def _places(data: Interactions, items: np.ndarray, draw: np.random.Generator) -> np.ndarray:
-    """For each interaction with a drawn item its place in a random order of that item's, from 0;
-    -1 for the others.
+    """The place of each interaction with a drawn item in a random order of that item's
+    interactions, from 0; -1 for other items.
     """
     mine = np.isin(data.item_rows, items)
     at = np.flatnonzero(mine)

@@ -1,4 +1,4 @@
-"""Lists that were shown with known probabilities, and what they earned: the input of off-policy
+"""Lists that were shown with known probabilities, and their rewards: the input of off-policy
 evaluation.
 """
 
@@ -20,23 +20,23 @@ COLUMNS = ("request_id", "user_id", "position", "item_id", "probability", "rewar
 
 @dataclass(frozen=True)
 class LoggedLists:
-    """Lists by position.
+    """Lists of items, with probability and reward by position.
 
     Parameters
     ----------
     users
-        User ids, one a list.
+        User ids, one per list.
     items
         Item ids of each list by position.
     probabilities
-        Of each item at its position, given those before, above 0 and at most 1.
+        Probability of each item at its position, given the items before it, in (0, 1].
     rewards
-        What each position earned.
+        The reward of each position.
     histories
-        Item ids that each list's user had before it and that the model may not know of; None for
-        what the model was trained on alone.
+        Item ids that each list's user interacted with before it, including those that the model
+        wasn't trained on; None to use the model's training histories.
     source
-        For messages.
+        Name of the source for messages.
     """
 
     users: Sequence[str]
@@ -57,8 +57,8 @@ class LoggedLists:
                 )
             if any(not 0 < p <= 1 for p in probabilities):
                 raise DataError(
-                    f"list {place} has a probability outside (0, 1]: {list(probabilities)}; what"
-                    " is needed is the probability with which each item was shown.",
+                    f"list {place} has a probability outside (0, 1]: {list(probabilities)}; give"
+                    " the probability with which each item was shown.",
                     source=self.source,
                 )
 
@@ -72,8 +72,8 @@ def read_lists(source: Any) -> LoggedLists:
     Parameters
     ----------
     source
-        A Parquet, JSON-lines or CSV file, or an Arrow table, with the columns `COLUMNS`; others
-        are left out, and rows whose ``shown`` is false.
+        A Parquet, JSON-lines or CSV file, or an Arrow table, with the columns `COLUMNS`. Other
+        columns are ignored, and so are rows whose ``shown`` is false.
 
     Raises
     ------
@@ -131,7 +131,7 @@ def _table(source: Any) -> tuple[pa.Table, str]:
 
             return pc.read_csv(path), str(path)
     except pa.ArrowInvalid as error:
-        raise DataError(f"it can't be read: {error}.", source=str(path)) from None
+        raise DataError(f"the file can't be read: {error}.", source=str(path)) from None
     raise DataError("its name must end in .parquet, .jsonl or .csv.", source=str(path))
 
 

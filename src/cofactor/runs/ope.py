@@ -1,4 +1,4 @@
-"""Off-policy evaluation: what a model that was never online would have earned, from lists that
+"""Off-policy evaluation: the reward that a model would have earned, estimated from lists that
 another one showed.
 """
 
@@ -30,13 +30,13 @@ from cofactor.retrieval.topk import TopK
 from cofactor.runs.logged_lists import LoggedLists, padded, read_lists
 
 _BLOCK = 256
-_LEAST_SIZE = 50.0  # effective lists below which nothing is estimated
-_LEAST_WEIGHT = 0.9  # mean weight, 1 under full support, below which support counts as missing
-_PRIOR = 5.0  # expected rewards at which an item's own record and the mean weigh the same
+_LEAST_SIZE = 50.0  # effective sample size below which nothing is estimated
+_LEAST_WEIGHT = 0.9  # mean weight (1 under full support) below which support counts as missing
+_PRIOR = 5.0  # expected rewards at which an item's own data and the mean have equal weight
 
 
 class Evaluated(NamedTuple):
-    """What a policy would have earned per list.
+    """The estimated reward of a policy per list.
 
     Parameters
     ----------
@@ -70,15 +70,16 @@ class OpeSettings:
     Parameters
     ----------
     explore
-        How its lists would be drawn, as `parse_exploration` reads it; None for the ranking itself.
+        How its lists would be drawn, in the form of `parse_exploration`; None for the ranking
+        itself.
     positions
-        How many positions count; None for all. Fewer have smaller weights.
+        How many positions count; None for all. With fewer positions, weights are smaller.
     methods
-        Of `cofactor.metrics.off_policy`.
+        Estimators of `cofactor.metrics.off_policy`.
     clip
-        The greatest weight of ``clipped``.
+        The largest weight of the estimator ``clipped``.
     level
-        Of the intervals.
+        Confidence level of the intervals.
     """
 
     explore: str | None = None
@@ -101,12 +102,12 @@ def ope(
         A saved model's folder, or a fitted model. It must not have been trained on what followed
         the lists.
     settings
-        How.
+    Policy, estimators and intervals.
 
     Returns
     -------
     Evaluated
-        With intervals that take a user's lists together.
+        Estimates with intervals; a user's lists count as one cluster.
 
     Raises
     ------
@@ -150,8 +151,9 @@ def _check_support(
 ) -> None:
     if (logged.behaviour == 1).all() and (logged.target != 1).any():
         raise DataError(
-            "nothing in these lists was random (all probabilities are 1), so they hold nothing on"
-            " what wasn't shown; let the service explore (serve --explore slots=0.1) first.",
+            "nothing in these lists was random (all probabilities are 1), so they say nothing"
+            " about items that weren't shown; let the service explore (serve --explore slots=0.1)"
+            " first.",
             source=lists.source,
         )
     sound = 0
@@ -165,8 +167,8 @@ def _check_support(
     raise DataError(
         f"the log doesn't support this policy at position {sound}: the mean weight is"
         f" {mean_weights[sound]:.3f} (1 under full support) and the effective sample"
-        f" {effective[sound]:.0f} of {len(lists):,} lists (at least {_LEAST_SIZE:.0f}); what the"
-        f" policy would show was too seldom shown. {cure}.",
+        f" {effective[sound]:.0f} of {len(lists):,} lists (at least {_LEAST_SIZE:.0f}); the"
+        f" policy's items were shown too rarely. {cure}.",
         source=lists.source,
     )
 
@@ -222,8 +224,8 @@ def _one_list(lists: LoggedLists, model: Recommender, place: int, positions: int
 
 
 def _guess(lists: LoggedLists, rewards: np.ndarray, used: np.ndarray, ids: IdMap) -> _ItemGuess:
-    """What some lists say of positions and items: of those of the other half of the users, so that
-    no list is guessed from itself.
+    """The mean rewards of positions and items in some lists. They come from the other half of the
+    users, so that no list is predicted from itself.
     """
     places = np.flatnonzero(used)
     by_position = rewards[places].mean(axis=0) if len(places) else np.zeros(rewards.shape[1])
@@ -244,7 +246,7 @@ def _guess(lists: LoggedLists, rewards: np.ndarray, used: np.ndarray, ids: IdMap
 def _rank(
     lists: LoggedLists, model: Recommender, block: range, width: int
 ) -> tuple[UserBatch, TopK]:
-    """The policy's best items for the users of some lists, as they were before each list."""
+    """The policy's best items for the users of some lists, given their histories before each."""
     data = model.data
     users = data.users.find([lists.users[place] for place in block])
     typical = None if data.values is None else float(np.median(data.values))
@@ -279,7 +281,9 @@ def _pool(
 def _along(
     one: _List, candidates: _Candidates, exploration: Exploration, guess: _ItemGuess
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Walk down a list: the policy's probability of each item, and what the guesses say of it."""
+    """Walk down a list: the policy's probability of each item, and the predicted reward under the
+    policy.
+    """
     target = np.ones(one.positions)
     q_logged, q_target = np.zeros(one.positions), np.zeros(one.positions)
     place_of = {row: place for place, row in enumerate(candidates.rows.tolist())}

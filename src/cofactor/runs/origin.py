@@ -1,5 +1,5 @@
-"""Where a saved model's data came from and how it was read: kept in the manifest, so that a
-retraining reads what is new in the same way.
+"""Where a saved model's data came from and how it was read, kept in the manifest so that a
+retraining reads new data in the same way.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from cofactor.data.readers.sql import last_event
 from cofactor.models import registry
 from cofactor.runs.source import Cutting, Reading
 
-# What belongs to a file rather than to the way in which a shop's data is read.
+# These belong to one file, not to how data of this origin is read in general.
 _OF_ONE_FILE = ("rejects", "member")
 _SECRET = ("password", "sslpassword")
 _Given = TypeVar("_Given", Reading, Cutting)
@@ -30,14 +30,14 @@ _Given = TypeVar("_Given", Reading, Cutting)
 
 @dataclass(frozen=True)
 class Origin:
-    """How a model came to be.
+    """How a model's data was read and cut, and its settings.
 
     Parameters
     ----------
     reading, cutting
         How its sources were read and cut.
     config
-        Its settings as they were asked for: the saved ones may hold what early stopping chose.
+        Its settings as given; the saved ones may hold the epochs that early stopping chose.
     """
 
     reading: Reading
@@ -46,8 +46,8 @@ class Origin:
 
     @property
     def reading_on(self) -> Reading:
-        """How what is new is read: the old catalogue is in the model, but for its lines of items
-        that nobody had yet.
+        """How new data is read: the model holds the old catalogue, except rows of items without
+        interactions.
         """
         return replace(self.reading, items=None, items_file=self.reading.items)
 
@@ -81,12 +81,13 @@ def _plain(value: Any) -> Any:
 
 
 def origin_of(manifest: Manifest) -> Origin:
-    """Return the origin recorded in a manifest; what an older one lacks is the default.
+    """Return the origin recorded in a manifest; fields that an older manifest lacks have their
+    defaults.
 
     Raises
     ------
     ArtifactError
-        If what it tells can't be.
+        If the record is invalid.
     """
     run = manifest.run
     try:
@@ -117,7 +118,7 @@ def _known(kind: type[_Given], record: Mapping[str, Any]) -> _Given:
 
 
 def overridden(kept: _Given, given: _Given) -> _Given:
-    """Return what was kept, with what is given and isn't as usual in its place."""
+    """Return the kept values, replaced by the given ones that aren't defaults."""
     usual = type(given)()
     changed = {
         field.name: getattr(given, field.name)
@@ -130,10 +131,10 @@ def overridden(kept: _Given, given: _Given) -> _Given:
 
 
 def bounded(source: Any, known: Mapping[str, int] = {}) -> tuple[Any, dict[str, int]]:
-    """Return a source whose event stores end at their present last event, and the numbers of
-    these by `store_name`; of those among ``known``, what came before is left out.
+    """Return a source whose event stores end at their present last event, and the numbers of these
+    events by `store_name`. Stores in ``known`` begin after the event given there.
 
-    Events that arrive while the rest is read belong to the next training.
+    Events that arrive while the rest is being read are left to the next training.
     """
     if isinstance(source, list):
         found = [bounded(one, known) for one in source]
@@ -142,14 +143,14 @@ def bounded(source: Any, known: Mapping[str, int] = {}) -> tuple[Any, dict[str, 
         return source, {}
     name = store_name(source)
     before = known.get(name, 0)
-    # A store that is shorter than it was is another one in the same place.
+    # A store that is shorter than it was has been replaced by another one.
     span = {"until": last} | ({"after": before} if 0 < before <= last else {})
     place, _, query = source.partition("?")
     return f"{place}?{urlencode({**span, **dict(parse_qsl(query))})}", {name: last}
 
 
 def store_name(url: str) -> str:
-    """Return the URL under which a store is remembered: no password, nothing of what is read."""
+    """Return the URL that identifies a store, without its password and options of reading."""
     place, _, query = url.partition("?")
     if place.startswith("sqlite:///"):
         return f"sqlite:///{Path(place.removeprefix('sqlite:///')).absolute()}"

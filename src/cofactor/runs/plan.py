@@ -1,4 +1,4 @@
-"""What a training is going to do: which model with which settings, on which data, cut how."""
+"""The plan of a training: which model, settings, data and split."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _COLUMNS = ("text", "features")
 
 @dataclass(frozen=True)
 class Plan:
-    """What a training is going to do.
+    """What a training will do.
 
     Parameters
     ----------
@@ -41,9 +41,9 @@ class Plan:
     parts
         The split to measure on, or None.
     whole
-        Makes the data that the saved model is fitted on.
+        Builds the data that the saved model is fitted on.
     chosen
-        What auto chose; None if the model was named.
+        The choice of auto; None if the model was named.
     """
 
     name: str
@@ -57,7 +57,7 @@ class Plan:
 
     @property
     def train(self) -> Interactions:
-        """What the model is fitted on first."""
+        """The data that the model is fitted on first."""
         return self.data if self.parts is None else self.parts.train
 
     def create(self) -> Recommender:
@@ -67,7 +67,7 @@ class Plan:
 
 @dataclass(frozen=True)
 class Sources:
-    """Where a training's data is, and how it is read and cut."""
+    """The sources of a training, and how they are read and cut."""
 
     source: Any
     reading: Reading
@@ -108,7 +108,7 @@ def automatic(
     source, ends = bounded(given.source)
     reading = replace(given.reading, stores={**given.reading.stores, **ends})
     names = metric_names(metrics)
-    # Read as the origin says, so that a retraining reads what is new in the same way.
+    # Read as the origin records, so that a retraining reads new data in the same way.
     least, data, whole, note = read_once(source, reading, names, run)
     reading = replace(reading, min_value=least)
     parts, cutting = cut_for_choice(data, given.cutting)
@@ -131,7 +131,7 @@ def automatic(
 
 
 def _columns(settings: Iterable[str] | Config) -> dict[str, tuple[str, ...]]:
-    """Which columns are read, from words like ``text=title``."""
+    """The columns to read, from words such as ``text=title``."""
     if isinstance(settings, Config):
         raise ArgumentError(f"a {type(settings).__name__} belongs to a model: name it beside it.")
     found: dict[str, tuple[str, ...]] = {}

@@ -1,4 +1,6 @@
-"""Recommend to all users, into a file, in blocks: all lists are never held in memory."""
+"""Write recommendations for all users to a file, block by block, so that not all are held in
+memory.
+"""
 
 from __future__ import annotations
 
@@ -30,7 +32,7 @@ from cofactor.retrieval.filters import Filters
 from cofactor.retrieval.rerank.rules import Rerank
 from cofactor.retrieval.topk import items_unchanged
 
-# Users whose lists are made and written at a time.
+# Users whose lists are computed and written at a time.
 _BLOCK = 16_384
 
 
@@ -52,24 +54,24 @@ def recommend_all(
         A fitted model.
     out
         A file that ends in .parquet, .csv or .jsonl, or a new folder (``"lists/"``) for Parquet
-        files of some users each; it is written atomically. What an interrupted run wrote of a
-        folder is kept beside it, and the same call continues from there.
+        files of some users each; it is written atomically. Parts of a folder that an interrupted
+        run wrote are kept beside it, and the same call continues from them.
     k
-        Items a user, at most.
+        Items per user, at most.
     filters
-        Which items may come back.
+        Which items may be recommended.
     run
-        Threads and progress; with an engine, blocks of users are its pieces, and they write the
-        files of a folder themselves, so every host must see it.
+        Threads and progress; with an engine, each block of users is a piece of work that writes its
+        own file of the folder, so every host must see the folder.
     rerank
         How lists are chosen from the best items.
     exclude_seen
-        Whether items that a user has interacted with stay out.
+        Whether items that a user has interacted with are left out.
 
     Returns
     -------
     tuple
-        The file or folder, and how many lines it has.
+        The file or folder, and its number of rows.
     """
     run = run if run is not None else Run()
     blocks = [
@@ -101,7 +103,7 @@ def write_tables(tables: Iterator[pa.Table], out: str | os.PathLike[str]) -> tup
     Returns
     -------
     tuple
-        The file, and how many lines it has.
+        The file, and its number of rows.
     """
     target = checks.path(out, "out")
     if target.suffix not in _WRITERS:
@@ -122,7 +124,7 @@ def write_tables(tables: Iterator[pa.Table], out: str | os.PathLike[str]) -> tup
 
 @dataclass(frozen=True)
 class Listing:
-    """What is recommended to all users."""
+    """The recommendations to all users."""
 
     model: Recommender | ShippedModel
     k: int
@@ -132,7 +134,7 @@ class Listing:
     run: Run
 
     def shared(self, engine: Engine) -> Any:
-        """Return a result that stands for it on an engine."""
+        """Return a reference to it on an engine."""
         assert isinstance(self.model, Recommender)
         return engine.share(replace(self, model=ShippedModel(self.model), run=self.run.alone()))
 
@@ -151,9 +153,9 @@ class Listing:
         return lists.to_arrow()
 
     def part(self, start: int, end: int, path: str) -> int:
-        """Write the lists of some users to a Parquet file; return how many lines it has."""
+        """Write the lists of some users to a Parquet file; return its number of rows."""
         table = self.table(start, end)
-        # Another run of this piece may be writing it too.
+        # The same piece may be running elsewhere too.
         mine = f"{path}.{secrets.token_hex(6)}"
         pq.write_table(table, mine, compression="zstd")
         os.replace(mine, path)
@@ -166,7 +168,9 @@ class Listing:
         for name, array in sorted(self.model.state().items()):
             digest.update(f"{name} {array.dtype} {array.shape}".encode())
             digest.update(np.ascontiguousarray(array).data)
-        catalogue = self.model.data.catalogue.table  # its titles are listed, and filters read it
+        catalogue = (
+            self.model.data.catalogue.table
+        )  # titles are written, and filters read the columns
         digest.update(repr(catalogue.column_names).encode())
         for batch in catalogue.to_batches():
             digest.update(batch.serialize())
@@ -190,8 +194,8 @@ def _tables(listing: Listing, blocks: list[tuple[int, int]]) -> Iterator[pa.Tabl
 
 
 def _write_parts(listing: Listing, blocks: list[tuple[int, int]], target: Path) -> tuple[Path, int]:
-    """Write a folder of Parquet files, each by the piece that computes it; those that an
-    interrupted run wrote stay.
+    """Write a folder of Parquet files, each by the piece that computes it; files of an interrupted
+    run are kept.
     """
     if target.exists():
         raise ArgumentError(f"{target} exists already; choose another folder, or remove it.")
@@ -225,7 +229,7 @@ def _write_parts(listing: Listing, blocks: list[tuple[int, int]], target: Path) 
 
 
 def _is_listing(path: Path) -> bool:
-    """Whether a file holds lists as they are written here, by its columns."""
+    """Whether a file has the columns of lists written here."""
     if path.suffix == ".parquet":
         try:
             names = pq.read_schema(path).names
@@ -251,7 +255,7 @@ def _write_csv(path: Path, tables: Iterator[pa.Table]) -> int:
 
 
 def _written(writer: Any, tables: Iterator[pa.Table]) -> int:
-    """Write tables one after the other; return how many lines they have."""
+    """Write tables one after the other; return their number of rows."""
     count = 0
     for table in tables:
         writer.write_table(table)

@@ -1,4 +1,4 @@
-"""Re-run published and tutorial experiments: ours beside theirs, each by one call."""
+"""Repeat published experiments and those of tutorials; our figures are shown beside theirs."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def recipes(suite: str) -> dict[str, str]:
 def reproduce(
     suite: str, name: str | None = None, *, run: Run | None = None, plots: Path | str | None = None
 ) -> Iterator[Reproduction[Any]]:
-    """Run the experiments of a suite one after the other, and yield what each gave.
+    """Run the experiments of a suite one after the other, and yield each result.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""What an experiment that is run again gives: our figures beside the published ones."""
+"""The result of repeating an experiment: our figures beside the published ones."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from cofactor.training.curve import LearningCurve
 
 
 class PublishedFigure(Protocol):
-    """One figure, or one model's figures, of ours or of theirs."""
+    """One figure, or one model's figures, ours or published."""
 
     @property
     def reached(self) -> bool | None:
@@ -25,7 +25,7 @@ FigureT = TypeVar("FigureT", bound=PublishedFigure)
 
 @dataclass
 class Reproduction(Generic[FigureT]):
-    """What a recipe gives.
+    """The result of a recipe.
 
     Parameters
     ----------
@@ -36,7 +36,7 @@ class Reproduction(Generic[FigureT]):
     figures
         Ours beside theirs.
     shown
-        Lines for people: neighbours of a book, checksums, cost.
+        Further lines to print: neighbours of a book, checksums, cost.
     curves
         The learning curves of its fits, by model.
     """

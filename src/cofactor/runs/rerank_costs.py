@@ -1,4 +1,4 @@
-"""What rules of reranking cost: a model's lists with and without them, on the same users."""
+"""What reranking rules cost: a model's lists with and without them, for the same users."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ _BETWEEN = " + "  # a model's label and the rules
 def reranked_results(
     model: Recommender, plain: Result, parts: Split, rules: Sequence[Rerank], run: Run
 ) -> Iterator[Result]:
-    """Yield a model's results under each set of rules, by the metrics of lists that it has.
+    """Yield a model's results under each set of rules, on the list metrics of its plain result.
 
     Parameters
     ----------
     model
         A fitted model.
     plain
-        What it reached by itself.
+        The result of its own lists.
     parts
         The split that it was measured on.
     rules
@@ -49,7 +49,7 @@ def costs_of(results: Mapping[str, Result], metric: str) -> list[Comparison]:
     results
         Results by label, reranked ones among them.
     metric
-        By which metric.
+        The metric to compare.
     """
     found = []
     for label, result in results.items():

@@ -19,7 +19,7 @@ def with_users(part: Part, user_rows: np.ndarray) -> Part:
 
 
 def few_users(part: Part, most: int) -> Part:
-    """Return a part with so many of its users at most, evenly spaced by row."""
+    """Return a part with at most ``most`` of its users, evenly spaced by row."""
     rows = part.user_rows
     if len(rows) <= most:
         return part
@@ -29,14 +29,15 @@ def few_users(part: Part, most: int) -> Part:
 def sample(parts: Split, most: int, seed: int) -> Split:
     """Return a split with the interactions of randomly drawn users, about ``most`` in training.
 
-    Rows of users and items stay as they are; the test part stays whole, and is of no use then.
+    Rows of users and items don't change. The test part stays whole; it doesn't belong to the
+    sample.
     """
     train, validation = parts.train, parts.validation
     share = most / max(1, len(train))
     if share >= 1 or validation is None:
         return parts
     chosen = rng.generator(seed, "sample of users").random(train.n_users) < share
-    # Users that are held out as a whole train nothing: all of them stay.
+    # Users who are held out entirely train nothing, so all of them stay.
     kept = Split(_of(train, chosen), parts.test, validation, parts.sentence)
     if validation.fold_in:
         return kept

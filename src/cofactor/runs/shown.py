@@ -1,6 +1,4 @@
-"""What runs gave, for people: frames of numbers, LaTeX, reprs and notebooks; and where it comes
-from.
-"""
+"""How results of runs are shown: data frames, LaTeX, reprs, notebooks; where they come from."""
 
 from __future__ import annotations
 
@@ -19,7 +17,7 @@ from cofactor.evaluation import charts
 
 
 def origin_of_comparison(data: Interactions, run: Run) -> dict[str, str]:
-    """Return what a comparison is of: data, date, versions, seed, threads, by their names."""
+    """Return where a comparison comes from: data, date, versions, seed and threads by name."""
     versions = ", ".join(f"{name} {version}" for name, version in library_versions().items())
     return {
         "Data": (
@@ -35,7 +33,7 @@ def origin_of_comparison(data: Interactions, run: Run) -> dict[str, str]:
 
 
 def command_line(words: Sequence[str]) -> str:
-    """Return a command as it is typed, without the passwords of databases."""
+    """Return a command as typed, without the passwords of databases."""
     return _without_password(shlex.join(["cofactor", *words]))
 
 
@@ -75,20 +73,20 @@ def compared_html(done: Any) -> str:
 def lines_html(
     title: str, rows: Sequence[Mapping[str, Any]], sentences: Sequence[str], best: int | None = None
 ) -> str:
-    """Return a table and what it says in words."""
+    """Return a table and sentences about it."""
     said = "".join(f"<div>{markup.safe(one)}</div>" for one in sentences)
     return markup.framed(markup.heading(title), markup.table(rows, best=best), said)
 
 
 def trained_text(done: Any) -> str:
-    """Return what was trained, where it is, and what was measured."""
+    """Return which model was trained, where it was saved, and its result."""
     on = "all of the data" if done.refitted or done.result is None else "the training part"
     head = f"{done.model.name}, fitted on {on} in {done.seconds:.1f} s, saved to {done.path}"
     return head if done.result is None else f"{head}\n{done.result!r}"
 
 
 def trained_html(done: Any) -> str:
-    """Return the model, where it is, and what was measured."""
+    """Return the model, where it was saved, and its result."""
     result = "" if done.result is None else done.result._repr_html_()
     place = markup.framed(f"<div>saved to {markup.safe(done.path)} in {done.seconds:.1f} s</div>")
     return done.model._repr_html_() + place + result

@@ -1,6 +1,4 @@
-"""From a source to interactions, in the one order in which it is always done: read, merge
-repeats, filter.
-"""
+"""From a source to interactions, always in the same order: read, merge repeats, filter."""
 
 from __future__ import annotations
 
@@ -12,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 from cofactor.base.errors import ArgumentError
 from cofactor.base.run import Run
 
-# The readers are imported where they are used: commands that only name these settings stay light.
+# Readers are imported where they are used, so that commands that only need these settings start
+# fast.
 if TYPE_CHECKING:
     from cofactor.data.events import Events
     from cofactor.data.interactions import Interactions
@@ -21,7 +20,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class Reading:
-    """How a source is read and what is kept of it.
+    """How a source is read and filtered.
 
     Parameters
     ----------
@@ -33,24 +32,24 @@ class Reading:
     items_file
         The file of a catalogue that the source holds already; kept for the next retraining.
     repeats
-        What becomes of several events of one user with one item: ``last``, ``sum``, ``mean`` or
+        How several events of one user with one item are merged: ``last``, ``sum``, ``mean`` or
         ``max``.
     min_value
         Keep only interactions with at least this value, e.g. ratings of 4 as positive feedback;
         None keeps all.
     core
-        Keep only users and items with at least this many interactions, again and again until all
-        have; 0 keeps all.
+        Keep only users and items with at least this many interactions, repeated until all have; 0
+        keeps all.
     on_bad
         What to do with lines that can't be read: ``error`` or ``skip`` (they are counted).
     keep_items
-        Whether items of the catalogue that nobody has had yet get rows too: models that read
-        features recommend them.
+        Whether items of the catalogue without interactions get rows too, so that models with
+        content can recommend them.
     licence
-        The terms on which the data may be used, for the model card; None if nobody said.
+        The terms of use of the data, for the model card; None if not given.
     stores
-        Event stores, by `cofactor.runs.origin.store_name`, of whose events the source holds those
-        up to a number already.
+        Event stores, by `cofactor.runs.origin.store_name`, and the number of the last event that
+        was read before.
     more
         Further arguments of `cofactor.data.readers.read`: ``time_format``, ``decimal``, ``kinds``,
         ``rejects``, ``member`` ...
@@ -105,14 +104,14 @@ def interactions(
     data = _filtered(whole, reading)
     if not reading.keep_items or events.item_table is None:
         return data
-    # What the filters took away doesn't come back as new.
+    # Items that the filters removed don't come back as new ones.
     rows = whole.items.find(events.item_table.column("item_id"))
     kept = data.items.find(events.item_table.column("item_id"))
     return data.with_catalogue_items(events.item_table.filter(pa.array((rows < 0) | (kept >= 0))))
 
 
 def events_of(source: Any, reading: Reading, run: Run) -> Events:
-    """Read a source into events, nothing merged or filtered yet."""
+    """Read a source into events, before merging and filtering."""
     from cofactor.data.readers import read
 
     columns: Any = {**(reading.columns or {}), **reading.more}

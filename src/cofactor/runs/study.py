@@ -1,4 +1,4 @@
-"""A study of `tune` as Optuna keeps it: its file, its trials, and the best of them."""
+"""A study of `tune` as Optuna keeps it: the file, its trials, and the best of them."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ def _storage(optuna: Any, path: str | os.PathLike[str]) -> Any:
 
 @contextmanager
 def keeping(out: str | os.PathLike[str] | None) -> Iterator[None]:
-    """Turn the errors of a study's file that can't be written into a sentence.
+    """Raise a `CofactorError` in one sentence where a study's file can't be read or written.
 
     Raises
     ------
@@ -77,7 +77,7 @@ def keeping(out: str | os.PathLike[str] | None) -> Iterator[None]:
     try:
         yield
     except Exception as error:
-        # Optuna wraps some of what its tables met.
+        # Optuna wraps some of its database errors.
         met = next((e for e in (error, error.__cause__) if isinstance(e, DBAPIError)), None)
         if out is None or met is None:
             raise
@@ -99,24 +99,24 @@ def _require_study(path: Path) -> None:
 
 
 def counts(trial: Any) -> bool:
-    """Whether a trial of a study is over and says something of its settings."""
+    """Whether a trial has ended and its value can be compared with others."""
     return trial.state.name in ("COMPLETE", "PRUNED") or "why" in trial.user_attrs
 
 
 def finished(study: Any) -> list[Any]:
-    """Return the whole trials of a study."""
+    """Return the finished trials of a study."""
     return [t for t in study.get_trials(deepcopy=False) if t.state.name == "COMPLETE"]
 
 
 def best_trial(study: Any) -> Any:
-    """The best whole trial, the earlier one of two alike; None if there is none."""
+    """The best finished trial, the earlier of two equal ones; None if there is none."""
     sign = -1 if study.direction.name == "MINIMIZE" else 1
     return max(finished(study), key=lambda trial: sign * trial.value, default=None)
 
 
 def config_of(best: Any, fixed: Any) -> Any:
-    """The configuration of a trial. Defaults stay whole: the epochs that were best of a few
-    hundred users are partly luck.
+    """The configuration of a trial. The trial of the defaults keeps their number of epochs: which
+    epoch was best for a few hundred users is partly luck.
     """
     chosen = best.user_attrs.get("chosen", {})
     if DEFAULT in best.user_attrs:
@@ -147,7 +147,7 @@ def best_of_study(path: str | os.PathLike[str]) -> tuple[str, Any]:
 
 @contextmanager
 def quiet(optuna: Any) -> Iterator[None]:
-    """While open, Optuna says nothing: what it found is reported here."""
+    """Silence Optuna's own log and warnings: its results are reported by `tune`."""
     before = optuna.logging.get_verbosity()
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     try:

@@ -20,14 +20,14 @@ Tracker = Callable[[KeptRun, Curves], None]
 
 
 def tracker(text: str) -> Tracker:
-    """Return what logs a run to a tracker, written ``mlflow:EXPERIMENT`` or ``tensorboard:FOLDER``.
+    """Return the function that logs a run to ``mlflow:EXPERIMENT`` or ``tensorboard:FOLDER``.
 
     Raises
     ------
     ArgumentError
-        For another name, or none behind the colon.
+        For another tracker, or if nothing follows the colon.
     MissingExtraError
-        If what it needs isn't installed.
+        If the tracker isn't installed.
     """
     kind, _, name = text.partition(":")
     if kind not in _TRACKERS or not name:
@@ -38,7 +38,7 @@ def tracker(text: str) -> Tracker:
 
 
 def trackers(texts: Iterable[str] | None) -> list[Tracker]:
-    """Return several trackers, before the work that is to be logged."""
+    """Return several trackers; called before the work, so that errors come early."""
     return [tracker(text) for text in texts or ()]
 
 
@@ -100,5 +100,5 @@ def _points(curve: LearningCurve | None) -> Iterator[tuple[str, int, float]]:
 
 
 def _plain_name(name: str) -> str:
-    """A name of signs that every tracker takes: ``ndcg@10`` is ``ndcg_at_10``."""
+    """The name in characters that every tracker accepts: ``ndcg@10`` becomes ``ndcg_at_10``."""
     return re.sub(r"[^\w./ -]", "_", name.replace("@", "_at_"))

@@ -1,4 +1,4 @@
-"""Train: read, split, fit, measure, fit again on everything, save."""
+"""Train: read, split, fit, measure, fit again on all of the data, save."""
 
 from __future__ import annotations
 
@@ -34,30 +34,30 @@ from cofactor.training.curve import LearningCurve
 
 @dataclass(frozen=True, repr=False)
 class Trained:
-    """What training gave.
+    """The result of a training.
 
     Parameters
     ----------
     model
         The model that was saved.
     path
-        Where.
+        The folder that it was saved to.
     result
-        How a model with the same settings, fitted on the training part alone, did on the test part;
-        None if nothing was held out.
+        The result on the test part of a model with the same settings that was fitted on the
+        training part alone; None if nothing was held out.
     split
         How the data was cut, or None.
     refitted
         Whether the saved model was fitted on all of the data after it was measured.
     seconds
-        Of the fit that was saved.
+        Seconds of the fit of the saved model.
     baselines
-        The simple models on the same test part, and the paired tests against them; None if nothing
-        was held out.
+        The baselines on the same test part, and the paired tests against them; None if nothing was
+        held out.
     chosen
-        What ``auto`` chose and why; None if the model was named.
+        The choice of ``auto`` and its reasons; None if the model was named.
     against
-        How it did beside the model that it shall replace, see
+        The comparison with the model that it is to replace, see
         `cofactor.runs.against.measured_against`; None if nothing could be compared.
     """
 
@@ -80,16 +80,17 @@ class Trained:
 
 @dataclass(frozen=True, kw_only=True)
 class Limits:
-    """What a training may take.
+    """The time and memory that a training may use.
 
     Parameters
     ----------
     max_time
         Seconds for the epochs of each fit, in models that are trained in epochs; None: no limit.
     max_memory
-        Bytes; what is known to need more is refused before it begins. None: what is available.
+        Bytes; a fit that is known to need more is refused before it begins. None: the available
+        memory.
     budget
-        Seconds in which ``auto`` searches; the fits of what it chose come after them.
+        Seconds of the search of ``auto``; the fits of the chosen model aren't counted.
     """
 
     max_time: float | None = None
@@ -129,33 +130,33 @@ def train(
         Words like ``factors=64``, or a configuration of the model. For ``auto``, only which columns
         are read: ``text=title``, ``features=genre``.
     reading, cutting
-        How the source is read and cut; a test share of 0 holds nothing out.
+        How the source is read and split; a test share of 0 holds nothing out.
     metrics
-        What to measure; None for what suits the model. For ``auto``, the first one decides.
+        What to measure; None for the usual metrics of the model. ``auto`` optimises the first one.
     refit
-        Whether the saved model is fitted on all of the data once it was measured, so that it knows
-        every user's latest interactions. The saved metrics are those of the model that hadn't seen
-        the test part. If a validation part stopped that one early, this one is trained for as many
-        epochs as were best.
+        Whether the saved model is fitted again on all of the data after the measurement, so that it
+        knows every user's latest interactions. The saved metrics are those of the model that hadn't
+        seen the test part. If early stopping chose a number of epochs, the saved model is trained
+        for that number.
     overwrite
         Whether a model at ``out`` is replaced.
     plot
         A page for the learning curves, in models that are trained in epochs; None draws none.
     limits
-        How long each fit may train, and how much memory the work may take.
+        How long each fit may train, and how much memory the training may use.
     resume
-        Whether the fits of a model that is trained in epochs go on from the checkpoints of the same
-        training that was interrupted. Checkpoints are kept beside ``out`` until the model is saved
-        where this is set, or the run has an engine.
+        Whether to continue from the checkpoints of the same training, if it was interrupted (models
+        trained in epochs). Checkpoints are kept beside ``out`` until the model is saved, if this is
+        set or the run has an engine.
     old
         The model that this one is to replace: both are measured on events that neither was fitted
-        on, for which this one is fitted once more.
+        on, which needs one more fit.
 
     Raises
     ------
     CofactorError
-        Before any work, if the model, a setting or the place is wrong; and what reading, cutting
-        and fitting raise.
+        Before any work, if the model, a setting or the folder is wrong; also whatever reading,
+        splitting and fitting raise.
     """
     run = run if run is not None else Run()
     out = out if out is not None else default_target(source)
@@ -179,7 +180,7 @@ def train(
 
 
 class _Done(NamedTuple):
-    """What carrying out a plan gave."""
+    """The result of carrying out a plan."""
 
     trained: Trained
     kept: dict[str, Any]
@@ -242,7 +243,7 @@ def _save(
 
 
 def _run_facts(plan: Plan, trained: Trained, run: Run) -> dict[str, Any]:
-    """What the manifest keeps of a training."""
+    """The facts of a training that the manifest keeps."""
     return {
         "seed": run.seed,
         "threads": run.n_threads,
@@ -304,7 +305,7 @@ def _fit_again(
     run: Run,
     kept_at: Checkpoints,
 ) -> Recommender:
-    """The same on all of the data, with what early stopping chose."""
+    """Fit the same model on all of the data, for the number of epochs that early stopping chose."""
     config = measured.refit_config
     chosen = (
         ""
@@ -316,8 +317,8 @@ def _fit_again(
 
 
 def _compare(model: Recommender, parts: Split | None, run: Run) -> Any:
-    """What features cost, in models with content: taken on validation data when fitted, else on
-    the test part, which decides nothing.
+    """The comparison with the same model without features: made on validation data when fitted,
+    else on the test part, which decides nothing.
     """
     if parts is None:
         return None
@@ -329,7 +330,7 @@ def _compare(model: Recommender, parts: Split | None, run: Run) -> Any:
 def _against(
     measured: Recommender, old: Incumbent, data: Interactions, limits: Limits, run: Run
 ) -> dict[str, Any] | None:
-    """How the model does beside the old one, each on events that it wasn't fitted on."""
+    """The comparison of the model with the old one, on events that neither was fitted on."""
 
     def fit(part: Interactions) -> Recommender:
         run.progress.say(
@@ -345,7 +346,7 @@ def _fitted_on(parts: Split | None, refitted: bool) -> str:
 
 
 def _kept(result: Result | None, baselines: Baselined | None) -> dict[str, Any]:
-    """What the manifest keeps of an evaluation."""
+    """The facts of an evaluation that the manifest keeps."""
     if result is None:
         return {}
     record = result.to_dict()

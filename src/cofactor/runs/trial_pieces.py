@@ -1,8 +1,7 @@
-"""Trials of a search as pieces of work of an engine, some at the same time.
+"""Trials of a search as pieces of work on an engine, several at the same time.
 
-As many are drawn at once whatever the number of workers, so that isn't part of what is found. A
-trial that is on its way isn't given up: it runs elsewhere, and the median of the others isn't known
-yet."""
+The number drawn at once doesn't depend on the number of workers, so results don't either. Running
+trials aren't pruned: they run elsewhere, and the median of the others isn't known yet."""
 
 from __future__ import annotations
 
@@ -18,7 +17,7 @@ AT_ONCE = 8
 
 
 class Search(Protocol):
-    """A search that is going on; see `tune`."""
+    """A running search; see `tune`."""
 
     study: Any
     bench: Bench
@@ -28,11 +27,11 @@ class Search(Protocol):
         """Return what the sampler draws for a trial; None for the defaults."""
 
     def late(self) -> bool:
-        """Return whether no more trials are to be started."""
+        """Return whether it is too late to start another trial."""
 
 
 def trials_in_pieces(search: Search, engine: Engine, count: int, task: Task) -> int:
-    """Measure trials until there are ``count`` more, or it is late; return how many there are."""
+    """Measure up to ``count`` more trials while there is time; return how many."""
     shared = engine.share(replace(search.bench, run=search.bench.run.alone()))
     done = 0
     while done < count and not search.late():
@@ -45,7 +44,7 @@ def trials_in_pieces(search: Search, engine: Engine, count: int, task: Task) -> 
 
 
 def _started(search: Search, engine: Engine, shared: Any) -> tuple[Any, Any]:
-    """A new trial, and what stands for what it finds."""
+    """A new trial, and a reference to its result."""
     trial = search.study.ask()
     settings = search.draw(trial)
     trial.set_user_attr("settings", settings or {})
@@ -68,7 +67,7 @@ def _record(study: Any, trial: Any, found: Measured | str) -> None:
 
 
 def measured(bench: Bench, config: Any) -> Measured | str:
-    """Return what settings reach, or why they fail."""
+    """Return the measurement of some settings, or why they failed."""
     try:
         return bench.measure(config, lambda *_: None)
     except (CofactorError, MemoryError) as error:

@@ -5,12 +5,12 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, replace
-from functools import cached_property
 from statistics import median
 from typing import Any
 
 import numpy as np
 
+from cofactor.base.cached import cached_property
 from cofactor.base.errors import ArgumentError, TrainingError
 from cofactor.base.progress import SILENT
 from cofactor.base.run import Run
@@ -23,28 +23,28 @@ from cofactor.models.recommender import Recommender
 from cofactor.runs.samples import few_users
 from cofactor.runs.source import Clock
 
-# watch(seed, epoch, value): after each epoch, the seed's place and the epoch from 0, and the metric
-# where it was measured. What it raises ends the trial.
+# watch(seed, epoch, value) is called after each epoch, with the seed's number and the epoch, both
+# from 0, and the metric, None where it wasn't measured. An exception in it ends the trial.
 Watch = Callable[[int, int, float | None], None]
 
-# Users of the validation part on which an epoch is measured; the end of a trial is measured on all.
+# Users of the validation part that an epoch is measured on; a finished trial is measured on all.
 _USERS_OF_AN_EPOCH = 2000
 
 
 @dataclass(frozen=True)
 class Measured:
-    """What a trial found.
+    """The result of a trial.
 
     Parameters
     ----------
     value
         The metric on the validation part, the mean over seeds.
     epochs
-        How many epochs were best, the median over seeds; None in models without epochs.
+        The best number of epochs, median over seeds; None for models without epochs.
     chosen
-        Settings that the fit itself chose, such as a blend's weights; of the first seed.
+        Settings that the fit itself chose, such as a blend's weights, with the first seed.
     seconds
-        Of all of it.
+        Seconds of the whole trial.
     """
 
     value: float
@@ -55,7 +55,7 @@ class Measured:
 
 @dataclass(frozen=True)
 class Bench:
-    """Where settings of one model are measured, all in the same way.
+    """Measures settings of one model, all in the same way.
 
     Parameters
     ----------
@@ -64,9 +64,9 @@ class Bench:
     parts
         The split; its test part is never looked at here.
     metric
-        What decides, also which epoch is the best.
+        The metric to optimise; it also chooses the best epoch.
     seeds
-        How many fits, each from another seed, are averaged.
+        Number of fits with different seeds whose values are averaged.
     run
         Threads, device, and the first seed.
     """
@@ -83,7 +83,7 @@ class Bench:
         Raises
         ------
         TrainingError
-            If the metric is undefined; and what fitting, measuring and ``watch`` raise.
+            If the metric is undefined; also whatever fitting, measuring and ``watch`` raise.
         """
         clock, values, epochs = Clock(), [], []
         chosen: dict[str, Any] = {}
@@ -123,12 +123,12 @@ class Bench:
 
     @cached_property
     def _few(self) -> Part:
-        """The validation part with 2000 of its users at most, evenly spaced."""
+        """The validation part with at most 2,000 of its users, evenly spaced."""
         return few_users(self._validation, _USERS_OF_AN_EPOCH)
 
 
 def _changed(config: Any, chosen: Any) -> dict[str, Any]:
-    """What a fit changed in its settings, as JSON holds it."""
+    """The settings that a fit changed, as plain values for JSON."""
     before = config.to_dict()
     return {name: value for name, value in chosen.to_dict().items() if value != before[name]}
 
@@ -136,21 +136,21 @@ def _changed(config: Any, chosen: Any) -> dict[str, Any]:
 def search_space(
     kind: type[Recommender], fixed: Any, given: Collection[str], more: Mapping[str, Search]
 ) -> dict[str, Search]:
-    """Return what is searched: what the Config declares and what ``more`` adds or replaces,
-    without the settings that are ``given``.
+    """Return the search space: what the Config declares, extended or replaced by ``more``, without
+    the settings in ``given``.
 
     Raises
     ------
     UnknownNameError
         For a name that is no setting.
     ArgumentError
-        For an end of a range or a choice that the setting refuses, a setting that is both given and
-        to be searched, or if nothing is left.
+        If the setting refuses a choice or an end of a range, if a setting is both given and
+        searched, or if nothing is left to search.
     """
     for name in more:
         fixed.value_of(name)
         if name in given:
-            raise ArgumentError(f"{name} is set, and to be searched; leave one of the two out.")
+            raise ArgumentError(f"{name} is both set and searched; leave one of the two out.")
     space = {name: one for name, one in fixed.searched().items() if name not in given}
     space |= {name: _typed(fixed, name, one) for name, one in more.items()}
     if not space:
@@ -162,7 +162,7 @@ def search_space(
 
 
 def _typed(fixed: Any, name: str, one: Search) -> Search:
-    """The space with values of the setting's type, each checked as the setting itself."""
+    """The search space with values of the setting's type, checked as the setting is."""
     if isinstance(one, Choices):
         texts = [value for value in one.values if isinstance(value, str)]
         read = {text: fixed.read(name, text) for text in texts}

@@ -31,12 +31,12 @@ from cofactor.runs.study import (
 )
 from cofactor.runs.trial_pieces import trials_in_pieces
 from cofactor.runs.trials import Bench, search_space
-from cofactor.runs.tuned import Tuned, ask_test
+from cofactor.runs.tuned import Tuned, measure_test_part
 from cofactor.runs.words import word
 
-# Below so many whole trials nothing is said of importances.
+# With fewer finished trials, no importances are reported.
 _TRIALS_TO_EXPLAIN = 8
-_DIGITS = 4  # significant digits of the numbers that are tried, so that people can copy them
+_DIGITS = 4  # significant digits of the values that are tried, so that they are easy to copy
 
 
 def tune(
@@ -72,32 +72,32 @@ def tune(
         Setting -> its search space (see `cofactor.base.search`), added to those that the model's
         Config declares, or in place of one.
     metric
-        What to search for; None for RMSE where ratings are predicted, else nDCG@10.
+        What to optimise; None for RMSE where ratings are predicted, else nDCG@10.
     trials
         How many, at least 1, including those that are in the study's file already.
     budget
-        Seconds after which the search ends, above 0; a trial that is running then is stopped, but
-        the first one is always finished. None: no limit. The fits for the test part come after it.
+        Seconds after which the search ends, above 0; a running trial is then stopped, but the first
+        one is always finished. None: no limit. Fits for the test part aren't counted.
     seeds
-        How many fits, each from another seed, are averaged in each trial; at least 1.
+        Number of fits with different seeds that are averaged in each trial; at least 1.
     out
-        The file that the study is kept in (SQLite); if it is there, the search goes on from it.
+        The file that keeps the study (SQLite); if it exists, the search is continued.
     reading, cutting
         How the source is read and cut; there must be a test part and a validation part.
 
     Returns
     -------
     Tuned
-        The best settings, how they were found, and how good they are on the test part.
+        The best settings, how they were found, and their result on the test part.
 
     Raises
     ------
     MissingExtraError
         Without the extra ``tune``.
     ArgumentError
-        If nothing can be searched, or the file is of another study or no study.
+        If there is nothing to search, or the file holds another study or none.
     CofactorError
-        If no trial could be finished; it says why.
+        If no trial could be finished; the message says why.
     """
     optuna = require("optuna", purpose="cofactor tune")
     run = run if run is not None else Run()
@@ -144,7 +144,7 @@ def _check_requests(trials: int, seeds: int, budget: float | None, cutting: Cutt
 
 
 def _facts(bench: Bench, fixed: Any, space: Mapping[str, Search]) -> dict[str, Any]:
-    """What a study's file must agree on before a search goes on from it."""
+    """What has to be the same if a search continues from a study's file."""
     return {
         "model": bench.kind.name,
         "metric": str(bench.metric),
@@ -156,25 +156,29 @@ def _facts(bench: Bench, fixed: Any, space: Mapping[str, Search]) -> dict[str, A
 
 
 def _sampler(optuna: Any, study: Any, trials: int, seed: int) -> Any:
-    """The sampler; a search that goes on doesn't draw again what it has drawn."""
+    """The sampler; seeded by the number of trials, so that a continued search doesn't repeat its
+    draws.
+    """
     return optuna.samplers.TPESampler(
         seed=(seed + len(study.trials)) % 2**32, n_startup_trials=min(10, max(3, trials // 4))
     )
 
 
 def _pruner(optuna: Any, kind: type[Recommender], fixed: Any) -> Any:
-    """The pruner; the first epochs say little of the last, so a quarter of them is waited for."""
+    """The pruner; it waits for a quarter of the epochs, since the first ones say little of the
+    last.
+    """
     warmup = max(2, (fixed.epochs or fixed.usual_epochs) // 4) if kind.iterative else 0
     return optuna.pruners.MedianPruner(n_startup_trials=5, n_warmup_steps=warmup)
 
 
 class _OutOfTime(Exception):
-    """The budget is over while a trial is on its way."""
+    """The budget ended during a trial."""
 
 
 @dataclass
 class _Searching:
-    """A search that is going on."""
+    """A running search."""
 
     optuna: Any
     study: Any
@@ -187,7 +191,7 @@ class _Searching:
         self.deadline = None if self.budget is None else time.monotonic() + self.budget
 
     def go(self, trials: int, run: Run) -> None:
-        """Try settings until there are so many trials, or the time is over."""
+        """Try settings until there are enough trials, or the time is over."""
         if done := [t for t in self.study.get_trials(deepcopy=False) if counts(t)]:
             run.progress.say(f"going on from {len(done)} trials")
         waiting = [t for t in self.study.trials if t.state.name == "WAITING"]
@@ -208,7 +212,7 @@ class _Searching:
                 task.advance(1, **({} if best is None else {"best": float(best.value)}))
 
     def late(self) -> bool:
-        """Return whether time is over, or too little for a model that can't be stopped."""
+        """Return whether the time is over, or too short for a model that can't be stopped."""
         took = [t.user_attrs["seconds"] for t in self.study.trials if "seconds" in t.user_attrs]
         if self.deadline is None or not took:
             return False
@@ -248,8 +252,8 @@ class _Searching:
         return None if default else settings
 
     def _settings(self, trial: Any, is_default: bool) -> dict[str, Any]:
-        """What the sampler draws; of the default trial, those defaults that lie in the space, so
-        that it learns from them.
+        """What the sampler draws; in the trial of the defaults, those defaults that lie in the
+        space, so that the sampler learns from them.
         """
         return {
             name: _suggest(trial, name, one)
@@ -291,7 +295,7 @@ def _report(
     study.set_user_attr("test_looks", looks)
     default = next((t for t in finished(study) if DEFAULT in t.user_attrs), None)
     start = fixed if default is None else config_of(default, fixed)
-    compared, verdicts = ask_test(bench, start, config)
+    compared, verdicts = measure_test_part(bench, start, config)
     states = [trial.state.name for trial in trials]
     return Tuned(
         model=bench.kind.name,

@@ -1,4 +1,6 @@
-"""What a search over settings found: its best settings, its course, and the test part's answer."""
+"""The result of a search over settings: the best ones, the course of the search, and the
+measurement on the test part.
+"""
 
 from __future__ import annotations
 
@@ -21,39 +23,39 @@ from cofactor.runs.words import word
 
 @dataclass(frozen=True)
 class Tuned:
-    """What a search found.
+    """The result of a search.
 
     Parameters
     ----------
     model
         The model's name.
     metric
-        What was searched for, on the validation part.
+        The metric that was optimised on the validation part.
     settings
-        The best settings: those that aren't the defaults, with the epochs that were best.
+        The best settings that differ from the defaults, with the best number of epochs.
     searched
         The names of the settings that were searched.
     value, default_value
-        The metric on the validation part with the best settings and with the default ones; None if
-        the default ones failed.
+        The metric on the validation part with the best and with the default settings; None if the
+        defaults failed.
     curve
-        Trial and value wherever a trial was better than all before it.
+        Trial number and value of each trial that was better than all before it.
     importances
-        How much of the differences between good and other trials each setting explains, together 1;
-        empty with fewer than 8 whole trials.
+        How much each setting explains of the difference between good and other trials, summing to
+        1; empty with fewer than 8 finished trials.
     counts
-        How many trials were finished, pruned, failed.
+        How many trials finished, were pruned, or failed.
     split
-        What the search saw; its test part was not looked at.
+        The split of the search, which didn't look at the test part.
     compared
-        Tuned settings, default settings and baselines, fitted on training and validation part
+        Tuned settings, default settings and baselines, fitted on the training and validation parts
         together and measured on the test part.
     verdicts
-        The paired tests of the tuned settings against the others on the metric.
+        Paired tests of the tuned settings against the others on the metric.
     test_looks
         How often this study has looked at the test part: 1 is honest.
     seconds
-        Of the search.
+        Seconds of the search.
     """
 
     model: str
@@ -72,7 +74,7 @@ class Tuned:
     seconds: float
 
     def words(self) -> list[str]:
-        """Return the words of the command line that train the model with these settings."""
+        """Return the command-line arguments that train the model with these settings."""
         given = [f"{name}={word(value)}" for name, value in self.settings.items()]
         return ["--model", self.model, *(word for one in given for word in ("--set", one))]
 
@@ -84,7 +86,7 @@ class Tuned:
         return shlex.join(words)
 
     def rows(self) -> list[dict[str, Any]]:
-        """Return a line for each setting that was searched or set: default, best, importance."""
+        """Return a row per setting that was searched or set: default, best value, importance."""
         best = registry.get(self.model).Config(**self.settings)
         usual = best.reset()
         names = list(dict.fromkeys([*self.importances, *self.searched, *self.settings]))
@@ -99,7 +101,7 @@ class Tuned:
         ]
 
     def sentences(self) -> list[str]:
-        """Return in words whether the tuned model is better than the others, and how one knows."""
+        """Return sentences: whether the tuned model is better than the others, by which tests."""
         said = [_verdict(test) for test in self.verdicts]
         if any("default" in (t.first, t.second) and t.better != "tuned" for t in self.verdicts):
             said.append("Nothing shows that tuning improved on the default settings.")
@@ -142,25 +144,27 @@ class Tuned:
         }
 
 
-def ask_test(bench: Bench, fixed: Any, tuned: Any) -> tuple[Compared, tuple[Comparison, ...]]:
-    """Fit on training and validation part together, and measure on the test part.
+def measure_test_part(
+    bench: Bench, fixed: Any, tuned: Any
+) -> tuple[Compared, tuple[Comparison, ...]]:
+    """Fit on the training and validation parts together, and measure on the test part.
 
     Parameters
     ----------
     bench
         The model, the split and the metric.
     fixed
-        The default settings, with those that the caller set.
+        The default settings, with the caller's own.
     tuned
-        The best settings; left out where they are the same.
+        The best settings; not fitted again if they equal ``fixed``.
 
     Returns
     -------
     Compared
-        Tuned settings, default settings, and popularity (of ratings: bias; content_knn where items
-        without interactions are held out).
+        Tuned settings, default settings, and the baseline: popularity (bias for ratings), and
+        content_knn where items without interactions are held out.
     tuple of Comparison
-        The tuned settings against each other one, on the metric.
+        Tests of the tuned settings against each other model, on the metric.
     """
     name, metric = bench.kind.name, str(bench.metric)
     entries = [_entry("default", name, fixed)]
@@ -191,7 +195,7 @@ def _entry(label: str, name: str, config: Any) -> str:
 
 
 def _verdict(test: Comparison) -> str:
-    """A paired test of the tuned settings against others, in words."""
+    """The result of a paired test of the tuned settings, as a sentence."""
     is_first = test.first == "tuned"
     other, lead = (test.second, test.difference) if is_first else (test.first, -test.difference)
     other = "the default settings" if other == "default" else other

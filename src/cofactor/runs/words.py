@@ -7,7 +7,7 @@ from typing import Any
 
 from cofactor.evaluation.significance import Comparison
 
-# What is below is below any use of the digits.
+# Below this, digits mean nothing.
 _SMALLEST_P = 1e-16
 
 
@@ -21,7 +21,7 @@ def word(value: Any) -> str:
 
 
 def p_words(p: float) -> str:
-    """Return a p-value as people read it."""
+    """Return a p-value as text."""
     return f"< {_SMALLEST_P:g}" if p < _SMALLEST_P else f"{p:.2g}"
 
 

@@ -1,9 +1,8 @@
-"""Checkpoints: all that a training run is at one moment, in one safetensors file, written
-atomically.
+"""Checkpoints: the whole state of a training run in one safetensors file, written atomically.
 
-The file holds the arrays (what is learned, what the learner remembers, the best epoch's) and, in
-its header, one JSON text (position, learning curve, what run it belongs to). Nothing is pickled, so
-reading one runs no code."""
+The file holds the arrays (the learned ones, the learner's memory, the best epoch's) and, in its
+header, a JSON text (position, learning curve, fingerprint of the run). Nothing is pickled, so
+reading a file runs no code."""
 
 from __future__ import annotations
 
@@ -30,13 +29,13 @@ class Checkpoint:
     Parameters
     ----------
     path
-        The file, e.g. ``"run.safetensors"``. If it is there already, training goes on from it.
+        The file, e.g. ``"run.safetensors"``. If it exists, training continues from it.
     every_epochs
-        Epochs between two savings, at least 1.
+        Epochs between two saves, at least 1.
     every_steps
-        Also within an epoch, each so many steps; 0 saves at the ends of epochs only.
+        Steps between two saves within an epoch; 0 saves at the ends of epochs only.
     fingerprint
-        What the file must belong to (a fingerprint of data and settings).
+        The fingerprint of data and settings, which the file's must equal.
     """
 
     path: str | os.PathLike[str]
@@ -50,20 +49,20 @@ class Checkpoint:
 
     @property
     def exists(self) -> bool:
-        """Whether there is something to go on from."""
+        """Whether there is a file to continue from."""
         return Path(self.path).is_file()
 
 
 def write(path: str | os.PathLike[str], arrays: Mapping[str, np.ndarray], facts: Any) -> None:
-    """Write arrays and facts (what JSON can hold) to one file; a reader sees the old file or the
-    new one, never half.
+    """Write arrays and plain values to one file; a reader sees the old file or the new one, never
+    half of one.
 
     Parameters
     ----------
     path
-        The file; its folder is made if it is missing.
+        The file; its folder is created if needed.
     arrays
-        By name; any dtype that safetensors knows.
+        Arrays by name, of any dtype that safetensors supports.
     facts
         Numbers, strings, lists and dictionaries of them.
     """
@@ -82,7 +81,7 @@ def write(path: str | os.PathLike[str], arrays: Mapping[str, np.ndarray], facts:
 
 
 def read(path: str | os.PathLike[str]) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
-    """Read what `write` wrote.
+    """Read a file that `write` wrote.
 
     Raises
     ------

@@ -14,7 +14,7 @@ from cofactor.base.errors import ArtifactError
 
 @dataclass
 class LearningCurve:
-    """What was measured while training, one number per epoch.
+    """Measurements during training, one number per epoch.
 
     Parameters
     ----------
@@ -28,7 +28,7 @@ class LearningCurve:
     metrics
         By name, float64 [epochs]; NaN where an epoch wasn't measured.
     best_epoch
-        The epoch whose arrays were kept, from 0; -1 if the last one's were.
+        The epoch whose arrays were kept, from 0; -1 if it is the last one.
     """
 
     loss: list[float] = field(default_factory=list)
@@ -58,9 +58,9 @@ class LearningCurve:
         )
 
     def to_arrays(self) -> dict[str, np.ndarray]:
-        """Return the curve as named arrays, for a model's state; nothing if there are no epochs.
+        """Return the curve as named arrays for a model's state; empty if there are no epochs.
 
-        Without the seconds: a state is the same whenever it is learned.
+        The seconds are left out, so that equal trainings have equal states.
         """
         if not self.loss:
             return {}
@@ -69,7 +69,7 @@ class LearningCurve:
         return {
             "history_loss": np.array(self.loss, np.float64),
             "history_rate": np.array(self.learning_rate, np.float64),
-            # NaN isn't let into an artifact.
+            # Artifacts must not contain NaN.
             "history_metrics": np.where(measured, metrics, 0.0),
             "history_measured": measured.astype(np.uint8),
             "history_metric_names": np.frombuffer("\n".join(self.metrics).encode(), np.uint8),
@@ -78,8 +78,8 @@ class LearningCurve:
 
     @classmethod
     def from_arrays(cls, arrays: Mapping[str, np.ndarray]) -> LearningCurve:
-        """Make it from what `to_arrays` gave, in this version or an older one; an empty curve if
-        there is none.
+        """Build it from the result of `to_arrays`, of this version or an older one; an empty curve
+        if there is none.
         """
         if "history_loss" not in arrays:
             return cls()
@@ -98,7 +98,7 @@ class LearningCurve:
         return cls(loss, rate, seconds, metrics, best)
 
     def to_dict(self) -> dict[str, Any]:
-        """Return it as JSON can hold it; NaN becomes None."""
+        """Return it as plain values for JSON; NaN becomes None."""
         metrics = {
             name: [None if math.isnan(v) else v for v in values]
             for name, values in self.metrics.items()
@@ -107,7 +107,7 @@ class LearningCurve:
 
     @classmethod
     def from_dict(cls, kept: Mapping[str, Any]) -> LearningCurve:
-        """Make it from what `to_dict` gave."""
+        """Build it from the result of `to_dict`."""
         metrics = {
             name: [math.nan if v is None else v for v in values]
             for name, values in kept["metrics"].items()

@@ -17,8 +17,8 @@ from cofactor.base.page import page, section, write_page
 from cofactor.base.svg import Axes, Series, chart
 
 _TRAIN = "train "
-_PAST = 0.6  # how much of it stays in a smoothed curve
-_FEW = 20  # epochs up to which a curve is drawn as it is
+_PAST = 0.6  # share of the previous mean in a smoothed curve
+_FEW = 20  # curves of more epochs are smoothed
 
 
 def smoothed(values: np.ndarray) -> np.ndarray:
@@ -87,7 +87,7 @@ def draw(
 
 
 def _legend(curves: list[Any]) -> str:
-    """What is drawn how, as far as it is there."""
+    """The legend of the lines that are drawn."""
     names = {name for curve in curves for name in curve.metrics}
     signs = {
         "faint: each epoch; strong: smoothed": any(len(curve) > _FEW for curve in curves),
@@ -99,14 +99,14 @@ def _legend(curves: list[Any]) -> str:
 
 
 def _of(curve: Any, metric: str) -> dict[str, list[float]]:
-    """A metric, and the same on training data."""
+    """A metric, and the same metric on training data."""
     found = {"": metric, " (training)": _TRAIN + metric}
     return {kind: curve.metrics[name] for kind, name in found.items() if name in curve.metrics}
 
 
 def _series(name: str, values: list[float], best: int, colour: int, dashed: bool) -> list[Series]:
-    """The values, many of them smoothed and faintly as they are; the best epoch as a dot."""
-    measured = np.flatnonzero(np.isfinite(values))  # a metric may be taken each few epochs only
+    """The values, smoothed above the raw ones if there are many; the best epoch is a dot."""
+    measured = np.flatnonzero(np.isfinite(values))  # a metric may be measured every few epochs only
     epochs, known = (measured + 1).tolist(), np.asarray(values, np.float64)[measured]
     raw = Series(name, epochs, known.tolist(), colour=colour, dots=len(epochs) < 2, dashed=dashed)
     drawn = [raw]
@@ -120,7 +120,7 @@ def _series(name: str, values: list[float], best: int, colour: int, dashed: bool
 
 
 def _best_of(name: str, curve: Any) -> str:
-    """The best epoch and its metrics in words, or nothing."""
+    """The best epoch and its metrics as text; empty if there is none."""
     if not 0 <= curve.best_epoch < len(curve):
         return ""
     numbers = [f"{n} {v[curve.best_epoch]:.4f}" for n, v in curve.metrics.items()]

@@ -20,17 +20,17 @@ class StopTraining(Exception):
 
 @dataclass(frozen=True)
 class Epoch:
-    """One epoch as its learner sees it.
+    """An epoch, as its learner gets it.
 
     Parameters
     ----------
     number, epochs
-        Which epoch it is, from 0, and of how many.
+        The epoch's number, from 0, and how many there are.
     schedule
         The learning rates.
     step_done
-        To be called after each step by learners that take several in an epoch: shows progress, and
-        saves the checkpoint where it is due.
+        Called after each step by learners that take several in an epoch; it shows progress and
+        saves the checkpoint when it is due.
     """
 
     number: int
@@ -45,49 +45,49 @@ class Epoch:
         )
 
     def factor(self) -> float:
-        """Return what the schedule multiplies a learning rate by in this epoch."""
+        """Return the schedule's factor of a learning rate in this epoch."""
         return self.schedule.factor(self.number, self.epochs, self.number, self.epochs)
 
 
 class Learner(ABC):
-    """Something that learns in epochs, whatever computes inside.
+    """Anything that is trained in epochs; how it computes is its own business.
 
     A learner with one step an epoch needs `run_epoch` and `arrays`, and `memory` if it keeps
     anything else from one epoch to the next.
     """
 
-    steps: int = 1  # steps of an epoch, each with a learning rate of its own
+    steps: int = 1  # steps of an epoch, each with its own learning rate
     step: int = 0  # how many of them are done; above 0 only after resuming within an epoch
-    cure: str = "lower learning_rate"  # what to do when training diverges
+    cure: str = "lower learning_rate"  # advice in the error if training diverges
 
     @abstractmethod
     def run_epoch(self, epoch: Epoch) -> Facts:
-        """Learn for one epoch (its rest, if `step` is above 0), and return what to show and record:
-        the mean ``"loss"`` at least.
+        """Train for one epoch (the rest of it, if `step` is above 0), and return the values to show
+        and record, at least the mean ``"loss"``.
         """
 
     @abstractmethod
     def arrays(self) -> Mapping[str, np.ndarray]:
-        """Return the arrays that are learned, as they are now; they may be live."""
+        """Return the learned arrays; they may be live, not copies."""
 
     def put(self, arrays: Mapping[str, np.ndarray]) -> None:
-        """Set the arrays to what `arrays` gave some time ago."""
+        """Set the arrays to earlier ones that `arrays` returned."""
         for name, live in self.arrays().items():
             live[...] = arrays[name]
 
     def memory(self) -> Mapping[str, np.ndarray]:
-        """Return what else an exact resume needs; it may be live."""
+        """Return what else an exact resume needs; it may be live, not a copy."""
         return {}
 
     def remember(self, memory: Mapping[str, np.ndarray]) -> None:
-        """Take over what `memory` gave some time ago."""
+        """Set it to an earlier state that `memory` returned."""
         for name, live in self.memory().items():
             live[...] = memory[name]
 
     @contextmanager
     def evaluated(self) -> Iterator[None]:
-        """While open, the arrays are those that are to be measured and kept (averages, perhaps)."""
+        """While open, the arrays are the ones to measure and keep (an average, perhaps)."""
         yield
 
     def finish(self) -> None:  # noqa: B027
-        """Leave the arrays as they are after the last epoch, when no epoch was chosen as best."""
+        """Set the final arrays after the last epoch, if no epoch was chosen as the best."""

@@ -1,4 +1,4 @@
-"""The training loop, the only one: it drives any learner, epoch by epoch, on one page."""
+"""The training loop: the only one, which drives any learner epoch by epoch."""
 
 from __future__ import annotations
 
@@ -26,26 +26,26 @@ Callback = Callable[[int, Facts, Learner], bool | None]
 
 @dataclass(frozen=True, kw_only=True)
 class Control:
-    """What watches over a training run.
+    """Monitors, checkpoint, callbacks and limits of a training run.
 
     Parameters
     ----------
     monitors
-        Metrics to take; the first decides which epoch is the best and when to stop.
+        Metrics; the first one decides which epoch is the best and when to stop.
     every, patience
         Epochs between two measurements (the last epoch is always measured), and measurements
         without an improvement before training stops; 0 never stops.
     checkpoint
-        Where to save the run; if the file is there, training goes on from it.
+        Where to save the run; if the file exists, training continues from it.
     callbacks
-        Called after each epoch with its number from 0, its facts, and the learner.
+        Called after each epoch with its number from 0, its values, and the learner.
     measuring
         A context that metrics and callbacks run in.
     begin
-        Gets the learner's first arrays and returns those that training begins with: a warm start.
+        Takes the learner's initial arrays and returns those to start from: a warm start.
     max_time
-        Seconds: no epoch begins that wouldn't end before, if it took as long as the last one. One
-        epoch always runs.
+        Seconds: an epoch is started only if it would end in time, taking as long as the last one.
+        The first epoch always runs.
     """
 
     monitors: tuple[Monitor, ...] = ()
@@ -75,7 +75,7 @@ def fit(
     learner
         What learns.
     epochs
-        At most so many.
+        The largest number of epochs.
     schedule
         The learning rates.
     run
@@ -83,7 +83,7 @@ def fit(
     control
         Monitors, checkpoint, callbacks and the time budget.
     name
-        What the progress bar and errors call it.
+        Name of the run for the progress bar and errors.
 
     Returns
     -------
@@ -144,7 +144,9 @@ def _measure(
     epoch: Epoch,
     facts: dict[str, Any],
 ) -> bool:
-    """Add the metrics to the facts, if they are due, and call back; whether training is to stop."""
+    """Add the metrics to the epoch's values, if they are due, and run the callbacks; return whether
+    training is to stop.
+    """
     last = state.epoch == epoch.epochs
     due = bool(control.monitors) and (last or state.epoch % control.every == 0)
     if not (due or control.callbacks):
@@ -155,7 +157,7 @@ def _measure(
 
 
 def _stopped(callbacks: tuple[Callback, ...], epoch: Epoch, facts: Facts, learner: Learner) -> bool:
-    """Call all callbacks; whether one of them ends training."""
+    """Run all callbacks; return whether one of them ends training."""
     try:
         return False in [callback(epoch.number, facts, learner) for callback in callbacks]
     except StopTraining:

@@ -15,9 +15,9 @@ class Monitor:
     Parameters
     ----------
     name
-        What the learning curve calls it.
+        Its name in the learning curve.
     measure
-        A function without arguments that gives the metric of the model as it is now.
+        A function without arguments that returns the present model's metric.
     higher_is_better
         True for nDCG or AUC, False for RMSE or a loss.
     """
@@ -29,7 +29,7 @@ class Monitor:
 
 @dataclass
 class EarlyStopping:
-    """Remembers the best epoch, and stops once ``patience`` measurements in a row aren't better.
+    """Remembers the best epoch, and stops after ``patience`` measurements without improvement.
 
     Parameters
     ----------
@@ -64,11 +64,11 @@ class EarlyStopping:
         return 0 < self.patience <= self.waited
 
     def to_dict(self) -> dict[str, Any]:
-        """Return what a checkpoint has to keep (NaN as None, since JSON has none)."""
+        """Return the state for a checkpoint (NaN as None, since JSON has no NaN)."""
         best = None if math.isnan(self.best) else self.best
         return {"best": best, "best_epoch": self.best_epoch, "waited": self.waited}
 
     def restore(self, kept: dict[str, Any]) -> None:
-        """Take over what `to_dict` gave."""
+        """Restore the state that `to_dict` returned."""
         self.best = math.nan if kept["best"] is None else float(kept["best"])
         self.best_epoch, self.waited = int(kept["best_epoch"]), int(kept["waited"])

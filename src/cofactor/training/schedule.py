@@ -27,9 +27,9 @@ class Schedule:
     warmup_ratio
         The share of all steps over which the rate rises linearly, in [0, 1).
     drop_every, drop_factor
-        Of the step schedule.
+        Period and factor of the step schedule.
     decay
-        Of the exponential schedule.
+        Factor of the exponential schedule.
 
     Notes
     -----
@@ -45,7 +45,7 @@ class Schedule:
     decay: float = 0.95
 
     def factor(self, step: int, steps: int, epoch: int, epochs: int) -> float:
-        """Return what the learning rate is multiplied by at one step, without warm-up.
+        """Return the factor of the learning rate at one step, without warm-up.
 
         Parameters
         ----------

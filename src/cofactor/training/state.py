@@ -1,4 +1,4 @@
-"""The state of a training run: what the loop advances, and what a checkpoint holds of it."""
+"""The state of a training run, which the loop advances and a checkpoint stores."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from cofactor.training.curve import LearningCurve
 from cofactor.training.learner import Facts, Learner
 from cofactor.training.monitor import EarlyStopping, Monitor
 
-# A mean loss this many times the first epoch's is no bad luck any more.
+# A mean loss this many times the first epoch's counts as divergence.
 _RUNAWAY = 100.0
 
 
@@ -24,13 +24,13 @@ class TrainingState:
     Parameters
     ----------
     learner
-        What learns.
+        The learner.
     monitors
-        The metrics; the first one decides which epoch is the best and when to stop.
+        Metrics; the first one decides which epoch is the best and when to stop.
     patience
         Measurements without an improvement before training stops; 0 never stops.
     name
-        What errors call the run.
+        Name of the run in errors.
     """
 
     def __init__(
@@ -75,7 +75,7 @@ class TrainingState:
         return found
 
     def finish(self) -> None:
-        """Leave the best epoch's arrays in the learner, or the last one's."""
+        """Set the learner's arrays to the best epoch's, or the last one's."""
         if self.best:
             self.learner.put(self.best)
         else:
@@ -84,7 +84,7 @@ class TrainingState:
             raise diverged(self.name, "left weights that aren't finite", -1, self.learner.cure)
 
     def save(self, checkpoint: Checkpoint) -> None:
-        """Write all of it to the checkpoint's file."""
+        """Write the state to the checkpoint's file."""
         arrays: dict[str, np.ndarray] = {}
         for prefix, held in (
             ("weight.", self.learner.arrays()),
@@ -102,7 +102,7 @@ class TrainingState:
         files.write(checkpoint.path, arrays, facts)
 
     def restore(self, checkpoint: Checkpoint) -> None:
-        """Take all of it from the checkpoint's file.
+        """Read the state from the checkpoint's file.
 
         Raises
         ------
@@ -112,8 +112,8 @@ class TrainingState:
         arrays, facts = files.read(checkpoint.path)
         if facts["fingerprint"] != checkpoint.fingerprint:
             raise TrainingError(
-                f"{checkpoint.path}: this checkpoint is of a run with other data, settings or seed;"
-                " give another path, or delete it to start again."
+                f"{checkpoint.path}: this checkpoint belongs to a run with other data, settings or"
+                " seed; give another path, or delete it to start again."
             )
         self.learner.put(_of("weight.", arrays))
         self.learner.remember(_of("memory.", arrays))
@@ -128,6 +128,6 @@ def _of(prefix: str, arrays: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
 
 
 def diverged(name: str, became: str, epoch: int, cure: str) -> TrainingError:
-    """Return the error of a run whose loss became useless; ``epoch`` from 0, -1 at the end."""
+    """Return the error for a run that diverged; ``epoch`` from 0, -1 at the end."""
     when = f"in epoch {epoch + 1}" if epoch >= 0 else "at the end"
     return TrainingError(f"{name} diverged {when}: the loss {became}; {cure}.")

@@ -1,4 +1,4 @@
-"""Settings of training that all trained models share: one Config that models inherit."""
+"""Settings of training: Configs that the models inherit."""
 
 from __future__ import annotations
 
@@ -13,9 +13,7 @@ OPTIMIZERS = ("adam", "adamw", "sgd", "adagrad")
 
 
 class IterativeConfig(Config):
-    """The settings of whatever is trained in epochs; a model's own Config inherits them and may
-    change the defaults.
-    """
+    """Settings of models that are trained in epochs; a model's Config may change the defaults."""
 
     group = "training"
 
@@ -33,12 +31,12 @@ class IterativeConfig(Config):
     )
 
     def rates(self) -> Schedule:
-        """Return the learning rates as the training loop takes them; here they mean nothing."""
+        """Return the schedule for the training loop; models without a learning rate ignore it."""
         return Schedule()
 
 
 class DescentConfig(IterativeConfig):
-    """The settings of whatever has a learning rate."""
+    """The settings of models with a learning rate."""
 
     group = "training"
 
@@ -65,7 +63,7 @@ class DescentConfig(IterativeConfig):
     )
 
     def rates(self) -> Schedule:
-        """Return the learning rates as the training loop takes them."""
+        """Return the schedule for the training loop."""
         return Schedule(
             self.learning_rate,
             self.schedule,
@@ -133,7 +131,7 @@ class TrainingConfig(DescentConfig):
     )
 
     def batch_of(self, n_examples: int) -> int:
-        """Return the batch size for so many examples; 0 takes all at once."""
+        """Return the batch size for a number of examples; 0 takes all at once."""
         if self.batch_size is not None:
             return self.batch_size
         return min(self.usual_batch, max(_LEAST_BATCH, n_examples // _FEWEST_STEPS))

@@ -11,8 +11,9 @@ import uvicorn
 from uvicorn.server import ServerState
 
 from cofactor.service.http.app import build
-from cofactor.service.http.connection import MAX_HEAD, ConnectionLimits
+from cofactor.service.http.connection import ConnectionLimits
 from cofactor.service.http.fast.protocol import guarded_protocol
+from cofactor.service.http.guard import MAX_HEAD
 from cofactor.service.http.keys import Keys
 from cofactor.service.settings import Settings
 from cofactor.store import open_store

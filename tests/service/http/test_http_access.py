@@ -101,6 +101,10 @@ def test_beyond_the_loopback_not_without_keys(saved: Path, tmp_path: Path) -> No
     [
         ({"host": "evil.example"}, 421),
         ({"host": "127.0.0.1.evil.example"}, 421),
+        ({"host": "127.0.0.1:x"}, 421),
+        ({"host": "127.0.0.1@evil.example"}, 421),
+        ({"host": "[::1"}, 421),
+        ({"host": "[::1].evil.example"}, 421),
         ({"host": "localhost:8000"}, 422),
         ({"host": "[::1]:8000"}, 422),
         ({"origin": "https://evil.example"}, 403),

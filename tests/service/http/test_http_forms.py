@@ -133,3 +133,15 @@ def test_a_whole_address_is_asked_for_like_a_path(saved: Path, events: str) -> N
         return found
 
     assert serve_and_play(saved, events, play) == {t: status for t, (_, status) in asked.items()}
+
+
+@pytest.mark.parametrize("path", ["/health", "/v1/users/reader-02/recommendations"])
+def test_a_head_that_comes_whole_has_the_same_limit(saved: Path, events: str, path: str) -> None:
+    async def play(port: int, _: Any) -> list[int]:
+        line = await Line.to(port)
+        return [
+            (await line.ask(raw_request("GET", path, b"", f"X-Long: {'x' * size}")))[0]
+            for size in (60_000, 70_000)
+        ]
+
+    assert serve_and_play(saved, events, play) == [200, 431]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import time as clock
 from collections.abc import Iterable, Mapping
-from dataclasses import replace
+from dataclasses import fields, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -42,6 +42,8 @@ from cofactor.data.readers.sources import (
     reopened,
     standard_input,
 )
+
+_OPTIONS = frozenset(one.name for one in fields(Options))
 
 
 def read(
@@ -139,35 +141,25 @@ def read(
     UnknownNameError
         If a column, a format or a dataset doesn't exist; the nearest names are offered.
     """
+    given = locals()
     if format is not None:
         checks.choice(format, "format", FORMATS)
-    options = Options(
-        user=user,
-        item=item,
-        value=value,
-        time=time,
-        delimiter=delimiter,
-        header=header,
-        encoding=encoding,
-        quote=quote,
-        escape=escape,
-        on_bad=on_bad,
+    options = replace(
+        Options(**{name: given[name] for name in _OPTIONS & given.keys()}),
         now=clock.time() if now is None else checks.real(now, "now"),
-        time_unit=time_unit,
-        time_format=time_format,
-        decimal=decimal,
         kinds=_weights(kinds),
         keep_kinds=kinds == "keep",
         rejects=None if rejects is None else Rejects(rejects),
-        progress=progress,
     )
     events = _events(source, options, format=format, member=member, table=table, query=query)
-    if items is not None:
-        catalogue = partial(read_table, items, encoding=encoding)
-        if item_id is not None:
-            return replace(events, item_table=catalogue(id_column=item_id))
+    return events if items is None else _with_items(events, items, item_id, encoding)
+
+
+def _with_items(events: Events, items: Any, item_id: str | None, encoding: str | None) -> Events:
+    catalogue = partial(read_table, items, encoding=encoding)
+    if item_id is None:
         return with_catalogue(events, lambda name: catalogue(id_column=name))
-    return events
+    return replace(events, item_table=catalogue(id_column=item_id))
 
 
 def _weights(kinds: Mapping[str, float] | str | None) -> dict[str, float] | None:

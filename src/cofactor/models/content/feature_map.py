@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from functools import cached_property
 from typing import Any, Self
 
 import numpy as np
 
+from cofactor.base.cached import cached_property
 from cofactor.base.errors import ArgumentError, DataError
 from cofactor.base.run import Run
 from cofactor.data.catalogue import Catalogue

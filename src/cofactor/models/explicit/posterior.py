@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from cofactor.base.cached import cached_property
 from cofactor.data.interactions import Interactions
 from cofactor.models.explicit.rating_levels import Levels, level_of
 from cofactor.models.similarity import root_sums

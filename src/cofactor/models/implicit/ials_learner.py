@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from functools import cached_property
-
 import numpy as np
 
+from cofactor.base.cached import cached_property
 from cofactor.base.memory import aligned_empty
 from cofactor.base.run import Run
 from cofactor.data.interactions import Interactions
@@ -165,6 +164,11 @@ def user_terms(
     """
     from cofactor.kernels.cpu.ials import weighted_squares
 
-    missed = 1.0 - np.einsum("nf,nf->n", x[rows], vectors)
-    observed = float(weights @ np.square(missed))
+    observed = pair_error(x[rows], vectors, weights)
     return observed, *weighted_squares(x, np.ones(len(x), np.float32), ridge)
+
+
+def pair_error(x: np.ndarray, y: np.ndarray, weights: np.ndarray) -> float:
+    """Return Σ w (1 - <x, y>)² over pairs of vectors, both float32 [n, f]."""
+    missed = 1.0 - np.einsum("nf,nf->n", x, y)
+    return float(weights @ np.square(missed))

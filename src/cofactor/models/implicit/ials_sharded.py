@@ -18,7 +18,7 @@ from cofactor.base.memory import aligned, aligned_empty
 from cofactor.base.offsets import offsets
 from cofactor.base.run import Run
 from cofactor.data.interactions import Interactions
-from cofactor.models.implicit.ials_learner import IALSLearner, UserTerms, user_terms
+from cofactor.models.implicit.ials_learner import IALSLearner, UserTerms, pair_error
 from cofactor.models.implicit.normal_equations import NormalEquations
 from cofactor.training.learner import Epoch, Facts
 
@@ -209,11 +209,10 @@ class ShardedIALSLearner(IALSLearner):
     def _user_terms(self, users: np.ndarray, items: np.ndarray, weights: np.ndarray) -> UserTerms:
         """The same, computed by a worker that has the users' vectors."""
         place, x = self._fixed
-        pairs = self.engine.share((users, self.y[items], weights))
-        found: UserTerms = self.engine.get(
-            self.engine.call(terms_of_users, x, self.shared_ridge, pairs, at=place)
+        found, squares, penalty = self.engine.get(
+            self.engine.call(terms_of_users, x, self.shared_ridge, users, at=place)
         )
-        return found
+        return pair_error(found, self.y[items], weights), squares, penalty
 
     def _pair_weights(self, some: np.ndarray, item_rows: np.ndarray) -> np.ndarray:
         values = np.ones(len(some)) if self.data.values is None else self.data.values[some]
@@ -257,10 +256,13 @@ def joined(count: int, *arguments: np.ndarray) -> np.ndarray:
     return whole
 
 
-def terms_of_users(x: np.ndarray, ridge: np.ndarray, pairs: tuple[np.ndarray, ...]) -> UserTerms:
-    """Return `user_terms` of all users."""
-    users, vectors, weights = pairs
-    return user_terms(x, ridge, users, vectors, weights)
+def terms_of_users(
+    x: np.ndarray, ridge: np.ndarray, rows: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, float]:
+    """Return the vectors of some users, and `weighted_squares` of all."""
+    from cofactor.kernels.cpu.ials import weighted_squares
+
+    return x[rows], *weighted_squares(x, np.ones(len(x), np.float32), ridge)
 
 
 def turn_into(found: np.ndarray, block: np.ndarray, *turns: np.ndarray) -> None:

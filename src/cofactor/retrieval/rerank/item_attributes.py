@@ -5,13 +5,13 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from functools import cached_property
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from cofactor.base.cached import cached_property
 from cofactor.base.errors import ArgumentError
 from cofactor.base.names import unknown_name
 from cofactor.base.rng import generator

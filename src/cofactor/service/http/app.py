@@ -26,7 +26,7 @@ from cofactor.service.experiments.upkeep import Pruning
 from cofactor.service.http.context import Context
 from cofactor.service.http.dispatch import Dispatch
 from cofactor.service.http.fast.protocol import FastPath
-from cofactor.service.http.guard import Guard, cors, from_origin
+from cofactor.service.http.guard import Guard, check_size, cors, from_origin
 from cofactor.service.http.keys import Keys
 from cofactor.service.http.openapi import document_bytes
 from cofactor.service.http.route import PATH_IDS
@@ -183,6 +183,7 @@ class _Outer:
             return
         if scope["type"] == "http":
             try:
+                check_size(scope)
                 scope = from_origin(scope)
             except RequestError as error:
                 await error.answer(send)

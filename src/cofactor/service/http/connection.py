@@ -18,7 +18,6 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 from cofactor.service.errors import RequestError
 from cofactor.service.settings import Settings
 
-MAX_HEAD = 1 << 16  # bytes of a request's line and headers
 _LOOK = 1.0  # seconds between two looks
 _SHARE = 0.75  # of all connections that one address may hold
 

@@ -13,6 +13,7 @@ from cofactor.service.settings import LOOPBACK, Settings
 
 Scope = Any  # ASGI's, of which Starlette says no more
 
+MAX_HEAD = 1 << 16  # bytes of a request's line and headers
 _MOST_AT_ONCE = 2_000
 _SAFE = ("GET", "HEAD", "OPTIONS")
 
@@ -83,6 +84,19 @@ class Guard:
         return None
 
 
+def check_size(scope: Scope) -> None:
+    """Refuse a head that is longer than it may be and yet came whole.
+
+    Raises
+    ------
+    RequestError
+        431.
+    """
+    size = len(scope.get("raw_path") or b"") + len(scope["query_string"])
+    if size + sum(len(name) + len(value) for name, value in scope["headers"]) > MAX_HEAD:
+        raise RequestError(431, "too_large", f"a request's head may have {MAX_HEAD:,} bytes.")
+
+
 _ABSOLUTE = re.compile(rb"https?://([^/?#]*)(.*)", re.IGNORECASE | re.DOTALL)
 
 
@@ -130,8 +144,12 @@ def cors(origin: str | None, preflight: bool = False) -> list[tuple[bytes, bytes
     return found
 
 
+_HOST = re.compile(r"(?:\[([^]]*)\]|([^:\[\]]*))(?::[0-9]{0,5})?")
+
+
 def _name_of(host: str) -> str:
-    """A ``Host`` header without its port."""
-    if host.startswith("["):
-        return host[1:].partition("]")[0]
-    return host.partition(":")[0]
+    """A ``Host`` header without its port; what isn't written as one stays as it is, nobody's
+    name.
+    """
+    found = _HOST.fullmatch(host)
+    return host if found is None else found[1] or found[2] or ""

@@ -56,8 +56,9 @@ def run(
     """
     import uvicorn
 
-    from cofactor.service.http.connection import MAX_HEAD, ConnectionLimits
+    from cofactor.service.http.connection import ConnectionLimits
     from cofactor.service.http.fast.protocol import guarded_protocol
+    from cofactor.service.http.guard import MAX_HEAD
 
     # The loop and the scorer share one interpreter: a thread that wants its turn should not wait
     # five milliseconds for it.

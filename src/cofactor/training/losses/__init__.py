@@ -1,7 +1,7 @@
-"""Training losses: one object each, found in this folder; a loss of your own is one more.
+"""Training losses: one object each, found in this folder, and those that users register.
 
-Nothing here imports torch before a loss is taken in it, so a model of plain arrays is served
-without.
+Nothing here imports torch before a loss's value is computed, so models of plain arrays are served
+without it.
 """
 
 from __future__ import annotations
@@ -30,12 +30,12 @@ LOSSES: dict[str, Loss] = {}
 
 
 def register(loss: Loss) -> Loss:
-    """Make a loss known by its name, so that settings and saved models may name it.
+    """Register a loss by its name, so that settings and saved models may refer to it.
 
     Parameters
     ----------
     loss
-        The loss; one of the same class and name takes the place of the one before.
+        The loss; it replaces an earlier one of the same class and name.
 
     Returns
     -------
@@ -45,7 +45,7 @@ def register(loss: Loss) -> Loss:
     Raises
     ------
     ArgumentError
-        If it is no whole loss, or another class has the name.
+        If it isn't a complete loss, or another class has the name.
     """
     _check(loss)
     known = LOSSES.get(loss.name)
@@ -59,14 +59,14 @@ def register(loss: Loss) -> Loss:
 
 
 def get(loss: str | Loss) -> Loss:
-    """Return a loss by its name; a `Loss` is checked and comes back as it is.
+    """Return a loss by its name; a `Loss` object is checked and returned.
 
     Raises
     ------
     UnknownNameError
         If no loss of that name is known.
     ArgumentError
-        If it is neither a name nor a whole loss.
+        If it is neither a name nor a complete loss.
     """
     if isinstance(loss, str):
         if loss not in LOSSES:
@@ -98,7 +98,7 @@ def _check(loss: object) -> None:
 
 
 def _find() -> None:
-    """Register every loss that a module of this folder names; one that lacks a method fails."""
+    """Register every loss of a module of this folder; one that lacks a method fails."""
     for module in pkgutil.iter_modules(__path__, f"{__name__}."):
         for kind in vars(importlib.import_module(module.name)).values():
             if inspect.isclass(kind) and issubclass(kind, Loss) and "name" in vars(kind):

@@ -1,4 +1,4 @@
-"""What a loss is: what it needs, its value in torch, its slopes in NumPy, and its own checks."""
+"""The interface of losses: the scores they need, value in torch, slopes in NumPy, checks."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 class Needs(Enum):
-    """Which scores a loss needs of a batch of observed pairs."""
+    """The scores that a loss needs for a batch of observed pairs."""
 
     PAIRS = "the observed pairs alone"
     NEGATIVES = "items drawn for each observed one"
@@ -34,7 +34,7 @@ class LossSettings(Protocol):
 
     @property
     def margin(self) -> float:
-        """By how much an observed item has to win, or the cosine from which others count."""
+        """The margin of an observed item over others; the cosine above which negatives count."""
 
     @property
     def negative_weight(self) -> float:
@@ -42,7 +42,7 @@ class LossSettings(Protocol):
 
 
 class Candidates(NamedTuple):
-    """What the scores of a batch are scores of, beside the observed items.
+    """What the scores of a batch refer to, beside the observed items.
 
     Parameters
     ----------
@@ -52,8 +52,8 @@ class Candidates(NamedTuple):
         float32 [B]: the values to be predicted (`Needs.PAIRS`); int64 [B]: the column of each
         observed item (`Needs.CATALOGUE`); else None.
     log_expected
-        float32 [B, n]: log of how often each drawn item is expected among the n draws
-        (`Needs.NEGATIVES`), or float32 [B]: log of each item's probability to stand in a batch
+        float32 [B, n]: log of the expected number of times that each drawn item is among the n
+        draws (`Needs.NEGATIVES`), or float32 [B]: log of the probability of each item in a batch
         (`Needs.IN_BATCH`).
     forbidden
         bool [B, B]: True where item c is another positive of user b (`Needs.IN_BATCH`).
@@ -84,28 +84,29 @@ class Slopes(NamedTuple):
 
 
 class Loss(ABC):
-    """A training loss, the same for learning (in torch) and for folding in new users (in NumPy).
+    """A training loss, for training (in torch) and for folding in new users (in NumPy).
 
-    A subclass sets `name` and `needs`, and writes `value` and `slopes`. In a file of this folder
-    it is found by itself; anywhere else it is given as an object: ``LatentFactor(loss=MyLoss())``.
+    A subclass sets `name` and `needs`, and writes `value` and `slopes`. In a file of this folder it
+    is registered automatically; from elsewhere it is passed as an object:
+    ``LatentFactor(loss=MyLoss())``.
 
     Attributes
     ----------
     name
-        What settings and saved models call it.
+        Its name in settings and saved models.
     needs
-        Which scores it is computed from.
+        The scores it is computed from.
     fits_values
-        Whether it learns the values of the interactions, if there are any (only `Pointwise`).
+        Whether it fits the values of the interactions, if there are any (only `Pointwise`).
     sees_user_bias
-        Whether a number added to all scores of a user changes it.
+        Whether adding a constant to all scores of a user changes it.
     uses_cosine
         Whether scores have to be cosines.
     corrects_draws
-        Whether drawn items stand for the catalogue, each for 1 / (expected count) items.
+        Whether drawn items represent the catalogue, each 1 / (expected count) items.
     gives_log_odds
-        Whether scores without users are best at the log odds of an item to be observed rather than
-        drawn.
+        Whether the best scores without user information are the log odds that an item is observed
+        rather than drawn.
     bounded_fold_in
         Whether `slopes` are those of a convex bound, and equal `value`'s for one negative alone.
     """
@@ -130,7 +131,7 @@ class Loss(ABC):
             after it; [B, B] of each user and each example's item; or [B, n_items]. Row b belongs
             to one user.
         candidates
-            What the scores are scores of.
+            What the scores refer to.
         settings
             The model's settings.
         """
@@ -141,8 +142,8 @@ class Loss(ABC):
     ) -> Slopes:
         """Return the loss of one user's own items against other ones, and its derivatives.
 
-        It is `value` where each own item has all of the others as its negatives (for m = n; with
-        other numbers of them, an estimate of the same mean).
+        It equals `value` if each own item has all others as its negatives (for m = n; for other m,
+        it estimates the same mean).
 
         Parameters
         ----------
@@ -158,10 +159,10 @@ class Loss(ABC):
         """
 
     def check(self, settings: LossSettings) -> None:  # noqa: B027
-        """Raise ArgumentError for settings under which it isn't defined."""
+        """Raise ArgumentError for settings for which the loss isn't defined."""
 
     def link(self, scores: np.ndarray) -> np.ndarray:
-        """Return what is shown as the score of a model of ``scores``, of their shape."""
+        """Return the values that a model shows for ``scores``, of the same shape."""
         return scores
 
 

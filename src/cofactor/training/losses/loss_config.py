@@ -58,7 +58,7 @@ class LossConfig(TrainingConfig):
     )
 
     def __post_init__(self) -> None:
-        losses.get(self.loss)  # says how a loss of one's own is registered
+        losses.get(self.loss)  # the error says how to register a loss of one's own
         super().__post_init__()
 
     @property
@@ -68,16 +68,16 @@ class LossConfig(TrainingConfig):
 
     @property
     def fills_unobserved(self) -> bool:
-        """Whether a term beside the loss holds the scores of all other pairs at 0."""
+        """Whether another term pulls the scores of all other pairs towards 0."""
         return False
 
     def fits(self, data: Interactions) -> bool:
-        """Whether the loss learns this data's values."""
+        """Whether the loss fits this data's values."""
         return self.objective.fits_values and data.values is not None
 
     def needs(self, data: Interactions) -> Needs:
-        """Which scores the loss needs on this data: with values to fit, or where all other pairs
-        are held at 0, the pairs alone.
+        """The scores that the loss needs for this data: those of observed pairs alone if there are
+        values to fit, or if all other pairs are pulled towards 0.
         """
         if self.fits(data) or (self.objective.fits_values and self.fills_unobserved):
             return Needs.PAIRS

@@ -1,4 +1,4 @@
-"""The device of PyTorch that a run means."""
+"""The PyTorch device of a run."""
 
 from __future__ import annotations
 
@@ -9,8 +9,7 @@ from cofactor.base.run import Run
 
 
 def device_of(run: Run) -> torch.device:
-    """Return the device that a run means: a GPU if PyTorch sees one and the run leaves it open,
-    else what it names.
+    """Return the device of a run: the named one, or with "auto" a GPU if PyTorch finds one.
 
     Raises
     ------

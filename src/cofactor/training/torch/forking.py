@@ -1,7 +1,7 @@
-"""Forked processes after torch was used: they run torch on one thread.
+"""Forked processes run torch on one thread.
 
-OpenMP's threads don't survive a fork, and a child that waits for them hangs. With one thread it
-asks for none. (After a GPU was used, torch itself refuses to go on in a child, and says so.)
+OpenMP's threads don't survive a fork, and a child that waits for them hangs; with one thread it
+doesn't need them. (After a GPU was used, torch itself refuses to run in a child, and says so.)
 """
 
 from __future__ import annotations

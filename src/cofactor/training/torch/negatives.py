@@ -29,7 +29,7 @@ _TABLE_BYTES = 2**26
 
 
 class Positives:
-    """The pairs that were observed, for asking many pairs at once.
+    """The observed pairs, for looking up many pairs at once.
 
     Parameters
     ----------
@@ -40,11 +40,11 @@ class Positives:
     n_items
         The number of items.
     device
-        Where questions will come from.
+        The device of the lookups.
 
     Notes
     -----
-    Pair (u, i) has the key ``u n_items + i``; keys in CSR order are sorted, so a question is one
+    Pair (u, i) has the key ``u n_items + i``; keys in CSR order are sorted, so a lookup is one
     binary search. Small catalogues get a table of all pairs instead.
     """
 
@@ -72,7 +72,7 @@ class Positives:
 
     @classmethod
     def of(cls, data: Interactions, device: torch.device | str = "cpu") -> Positives:
-        """Make it from interactions."""
+        """Build it from interactions."""
         return cls(data.indptr, data.item_rows, data.n_items, device)
 
     def holds(self, users: Tensor, items: Tensor) -> Tensor:
@@ -91,8 +91,8 @@ class Positives:
         """Return which of some items each of some users has, bool [len(users), len(items)]; items
         may come up twice.
 
-        Where the users have fewer items than there are pairs to ask, their items are marked instead
-        of the pairs searched."""
+        If the users have fewer items than there are pairs to look up, their items are marked
+        instead."""
         users, items = users.to(torch.int64), items.to(torch.int64)
         lengths = self.counts[users]
         total = int(lengths.sum())
@@ -104,7 +104,7 @@ class Positives:
         )
         owners = torch.repeat_interleave(torch.arange(len(users), device=self.device), lengths)
         distinct, which = torch.unique(items, return_inverse=True)
-        # One column more takes what isn't among the items.
+        # One more column takes items that aren't among the given ones.
         place = torch.full((self.n_items,), len(distinct), dtype=torch.int64, device=self.device)
         place[distinct] = torch.arange(len(distinct), device=self.device)
         marked = torch.zeros((len(users), len(distinct) + 1), dtype=torch.bool, device=self.device)
@@ -230,8 +230,8 @@ class Sampler:
 
 
 def uniform(positives: Positives) -> Sampler:
-    """Return the sampler with ``q_j = 1 / n_items``: every item the user hasn't touched is as
-    likely as any other.
+    """Return the sampler with ``q_j = 1 / n_items``: all items that the user hasn't
+    interacted with are equally likely.
     """
     return Sampler(positives, torch.ones(positives.n_items, dtype=torch.float64))
 
@@ -288,7 +288,7 @@ class InBatch:
         """Return which item c is a positive of which user b, bool [B, B]; the diagonal is always
         True.
 
-        The last answer is kept: a loss that is taken twice on one batch asks once.
+        The last result is kept: a loss that is computed twice on one batch looks up once.
         """
         if self._last is None or self._last[0] is not users or self._last[1] is not items:
             self._last = (users, items, self.positives.among(users, items))

@@ -1,4 +1,4 @@
-"""What is added to a loss: the L2 of a batch, and gravity over all pairs."""
+"""Terms added to a loss: the L2 of a batch, and gravity over all pairs."""
 
 from __future__ import annotations
 
@@ -28,9 +28,9 @@ def gravity(user_factors: Tensor, item_factors: Tensor) -> Tensor:
 
     Notes
     -----
-    It pulls the scores of unobserved pairs to 0, which keeps items that no user shares from
-    ending up side by side. Source: Krichene et al., "Efficient Training on Very Large Corpora via
-    Gramian Estimation", ICLR 2019, eq. 2 and 4."""
+    It pulls the scores of unobserved pairs to 0, which keeps items without common users apart.
+    Source: Krichene et al., "Efficient Training on Very Large Corpora via Gramian Estimation", ICLR
+    2019, eq. 2 and 4."""
     pairs = user_factors.shape[0] * item_factors.shape[0]
     return ((user_factors.T @ user_factors) * (item_factors.T @ item_factors)).sum() / pairs
 

@@ -1,4 +1,4 @@
-"""Where batches come from: a protocol, so that neither the loop nor a model knows."""
+"""The source of batches, a protocol: neither the loop nor a model knows where they come from."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ Batch = tuple[Tensor, ...]
 class BatchSource(Protocol):
     """Examples in batches, the same ones in the same order for the same epoch.
 
-    In memory (`Batches`), from files, or from another process: a learner asks for nothing else.
+    In memory (`Batches`), in files, or from another process.
     """
 
     def __len__(self) -> int:
@@ -23,8 +23,7 @@ class BatchSource(Protocol):
         """Yield the batches of one epoch from the ``start``-th on, each a tuple of tensors [B, ...]
         on the device of the module.
 
-        The order follows from the epoch's number alone, so that an interrupted run finds its place
-        again.
+        The order depends on the epoch's number alone, so that an interrupted run can continue.
         """
 
     def examples(self, batch: Batch) -> int:

@@ -23,6 +23,7 @@ from typing import TYPE_CHECKING, Any
 from cofactor.service.errors import Headers, overloaded
 from cofactor.service.http.connection import Connection, ConnectionLimits
 from cofactor.service.http.context import GONE
+from cofactor.service.http.guard import MAX_HEAD
 
 if TYPE_CHECKING:
     from cofactor.service.http.context import Context
@@ -123,7 +124,7 @@ def read_plain(data: bytes) -> Plain | None:
     else None.
     """
     found = _HEAD.match(data)
-    if found is None:
+    if found is None or found.end() > MAX_HEAD:
         return None
     method, path, query, lines = found.groups()
     headers: dict[bytes, bytes] = {}
