@@ -145,6 +145,11 @@ SERVICES = (
                 "Mar  5 10:11:12 host app[1]: u1 saw a\nMar  5 10:11:13 host app[1]: u2 saw b\n",
                 "a log of a system",
             ),
+            (
+                "Vowpal Wabbit",
+                "1 |user u1 |item i3\n-1 2.0 |user u2 |item i3\n",
+                "Vowpal Wabbit's lines",
+            ),
             ("a table of LaTeX", "u1 & a & 3 \\\\\nu2 & b & 4 \\\\\n", "a table of LaTeX"),
             ("keys of YAML", "u1:\n  a: 3\n  b: 4\nu2:\n  a: 1\n", "this is YAML"),
         )

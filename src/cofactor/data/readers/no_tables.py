@@ -85,6 +85,11 @@ _LINES = tuple(
         ("SPMF's sequences", r"[\d ]+ -1( [\d ]+ -1)* -2\s*$", "write a row for each item"),
         ("a list of an evaluation's candidates", r"\(\d+, ?\d+\)(\t\d+)+\s*$", "read its folder"),
         ("fastText's lines", r"__label__", _CURE),
+        (
+            "Vowpal Wabbit's lines",
+            r"-?\d+(\.\d+)? ([^|\s]+ )*\|[A-Za-z]\w*(:[\d.]+)? [^|]+",
+            "write the features as columns, their namespaces as the header",
+        ),
         ("facts of a logic program", r"\w+\([^()]*\)\.\s*$", _CURE),
         (
             "pairs with an arrow between them",
