@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import json
 import sqlite3
+import warnings
 import zipfile
 from contextlib import closing
 from pathlib import Path
@@ -206,6 +207,15 @@ def test_literal_lines_are_never_run(tmp_path: Path) -> None:
     )
     events = read(tmp_path / "a.json", on_bad="skip")
     assert events.items.to_pylist() == ["b"]
+
+
+def test_literal_lines_warn_of_nothing(tmp_path: Path) -> None:
+    (tmp_path / "a.json").write_text("{'user': 'a', 'item': 'b\\d'}\n{'user': 'c', 'item': 'd'}\n")
+    with warnings.catch_warnings(record=True) as seen:
+        warnings.simplefilter("always")
+        events = read(tmp_path / "a.json")
+    assert events.items.to_pylist() == ["b\\d", "d"]
+    assert not seen
 
 
 def test_amazon_2023_layout_prefers_the_parent(tmp_path: Path) -> None:

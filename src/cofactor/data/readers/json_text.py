@@ -6,6 +6,7 @@ import ast
 import codecs
 import json
 import re
+import warnings
 from typing import Any
 
 from cofactor.base.errors import DataError
@@ -132,7 +133,9 @@ def literal_of(text: bytes) -> dict[str, Any] | None:
     # Literals only: names, calls and operators are refused by the parser, so nothing of the file is
     # ever run.
     try:
-        row = ast.literal_eval(text.decode("utf-8").strip())
+        with warnings.catch_warnings():  # the parser's, of damaged lines
+            warnings.simplefilter("ignore")
+            row = ast.literal_eval(text.decode("utf-8").strip())
     except (ValueError, SyntaxError, UnicodeDecodeError, MemoryError, RecursionError):
         return None
     return row if isinstance(row, dict) else None
