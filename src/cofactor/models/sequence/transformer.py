@@ -61,7 +61,6 @@ PRESETS: dict[str, dict[str, Any]] = {
         "schedule": "cosine",
         "warmup_ratio": 0.05,
         "epochs": 26,
-        "precision": "bfloat16",
     },
     "amazon-beauty-5core": {
         "popularity_prior": 0.0,
@@ -71,8 +70,7 @@ PRESETS: dict[str, dict[str, Any]] = {
         "heads": 1,
         "expansion": 1,
         "low_pass": 0.5,
-        "loss": "sampled_softmax",
-        "negatives": 2048,
+        "loss": "softmax",
         "max_length": 50,
         "history_length": 50,
         "batch_tokens": 1600,
@@ -85,7 +83,6 @@ PRESETS: dict[str, dict[str, Any]] = {
         "schedule": "cosine",
         "warmup_ratio": 0.05,
         "epochs": 30,
-        "precision": "bfloat16",
     },
 }
 
