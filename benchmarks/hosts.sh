@@ -8,6 +8,9 @@
 set -euo pipefail
 NAME=cfhost WORK=/tmp/cofactor-hosts
 export RAY_AUTH_MODE=token RAY_AUTH_TOKEN_PATH=$WORK/token RAY_USAGE_STATS_ENABLED=0
+# A host that is gone is noticed after some four seconds; Ray's own settings take half a minute.
+export RAY_health_check_initial_delay_ms=1000 RAY_health_check_period_ms=1000
+export RAY_health_check_timeout_ms=1000 RAY_health_check_failure_threshold=3
 PYTHON=${PYTHON:-python3}
 
 inside() { # the PID of a host's first process
@@ -68,6 +71,7 @@ down() {
   for n in 1 2 3 4; do
     [ -f $WORK/host$n.pid ] && kill -9 "$(inside $n)" 2> /dev/null || true
     ip netns del $NAME$n 2> /dev/null || true
+    ip link del ${NAME}${n}v 2> /dev/null || true # outlives its namespace while a process is in it
   done
   ip link del ${NAME}br 2> /dev/null || true
   rm -rf $WORK

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -28,6 +29,16 @@ def limited(n_bytes: int | None) -> Iterator[None]:
         yield
     finally:
         _limit.reset(token)
+
+
+def give_back() -> None:
+    """Return memory that was freed to the system, where the C library keeps it (glibc): pieces of
+    sizes that change from batch to batch leave more and more of it unused.
+    """
+    if os.name == "posix":
+        trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
+        if trim is not None:
+            trim(0)
 
 
 def available_bytes() -> int | None:

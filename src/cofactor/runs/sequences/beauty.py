@@ -20,9 +20,8 @@ def recipe(run: Run) -> Board:
     board.protocol = (
         "Settings were chosen on the validation items; the test items were looked at once for each"
         " row and seed of ours, but three times for transitions with ids, six times for the blend"
-        " with titles (of other models three times), five times for other transformers of ids before"
-        " this one, and six times for other blends. All unseen items"
-        " are ranked, ties at their middle."
+        " with titles (of other models three times), five times for transformers of ids before this"
+        " one, and six times for other blends. All unseen items are ranked, ties at their middle."
     )
     split = datasets.load_split(NAME)
     measured(board, split, _entries(), Measure(metrics=METRICS), run)

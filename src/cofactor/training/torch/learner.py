@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from cofactor.base import rng
+from cofactor.base.memory import give_back
 from cofactor.base.run import Run
 from cofactor.training.learner import Epoch, Facts, Learner
 from cofactor.training.state import diverged
@@ -100,6 +101,7 @@ class TorchLearner(Learner):
             epoch.step_done()
         self.step = 0
         self.module.eval()
+        give_back()
         return {"loss": float(self.summed) / self.n_counted}
 
     def _descend(self, rate: float) -> None:
