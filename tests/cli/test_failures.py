@@ -144,6 +144,8 @@ def test_signals_leave_no_half_model(
 ) -> None:
     ended: list[signal.Signals] = []
     before = signal.signal(signal.SIGTERM, _terminated)
+    # Whoever started the tests may have had it ignored (a shell's `&` does).
+    usual = signal.signal(signal.SIGINT, signal.default_int_handler)
 
     def end_in_the_middle(written: Path) -> None:
         assert len(list(written.parent.iterdir())) > 3
@@ -161,6 +163,7 @@ def test_signals_leave_no_half_model(
             cofactor(*words)
     finally:
         signal.signal(signal.SIGTERM, before)
+        signal.signal(signal.SIGINT, usual)
     assert list(tmp_path.iterdir()) == []
 
 
