@@ -153,7 +153,9 @@ def test_a_sequence_model_trained_by_two_workers_is_that_of_one_process_but_for_
 ) -> None:
     settings = {"factors": 8, "blocks": 1, "epochs": 2, "max_length": 20, "history_length": 20}
     whole, cut = (
-        registry.create("transformer", **settings, dropout=0.0).fit(data, run=run)
+        registry.create("transformer", **settings, dropout=0.0, precision="float32").fit(
+            data, run=run
+        )
         for run in (RUN, replace(RUN, engine=engine))
     )
     assert cut.curve.loss == pytest.approx(whole.curve.loss, rel=1e-4)
