@@ -18,7 +18,7 @@ from cofactor.base.run import Run
 from cofactor.data.histories import Histories
 from cofactor.data.interactions import Interactions
 from cofactor.models import blend_settings, registry
-from cofactor.models.sequence import next_losses, transformer_module
+from cofactor.models.sequence import next_losses, transformer_module, transitions
 from cofactor.models.sequence.next_item_network import _few_shapes
 from cofactor.models.sequence.token_batches import Augmentation, augmented, rounded_up
 from cofactor.models.sequence.transformer import PRESETS
@@ -265,6 +265,14 @@ def test_every_preset_is_a_valid_configuration() -> None:
         assert registry.get("transformer").Config(**settings), name
     for name, settings in blend_settings.PRESETS.items():
         assert registry.create("blend", **settings).parts, name
+
+
+def test_the_blend_of_beauty_is_of_the_models_that_its_board_shows() -> None:
+    name = "amazon-beauty-5core"
+    blend = registry.create("blend", **blend_settings.PRESETS[name])
+    shown = {"transformer": PRESETS[name], "transitions": transitions.PRESETS[name]}
+    for part, (model, settings) in zip(blend.parts, shown.items(), strict=True):
+        assert part.config == registry.get(model).Config(**settings)
 
 
 def test_settings_that_contradict_are_refused() -> None:
