@@ -235,7 +235,7 @@ def _from_path(
         return read_entry(place.get(member), options, format)
     layout = layout_of(place) if format is None else None
     if layout is not None:
-        return layout.read(place, options).noted(f"read as {layout.name}")
+        return layout.events(place, options)
     return read_folder(place, options, _file_readers(format))
 
 
