@@ -16,6 +16,7 @@ from cofactor.base.disk import is_mounted, sync
 from cofactor.base.errors import ArgumentError
 from cofactor.base.names import without_password
 from cofactor.base.sqlite_file import reading_uri
+from cofactor.base.state_file import StateError, read_state
 from cofactor.store.database import Database, Row, Session
 from cofactor.store.exceptions import (
     StoreBusyError,
@@ -174,8 +175,8 @@ class SqliteDatabase(Database):
         if not (self.path.is_file() and beside.is_file()):
             return
         try:
-            msgspec.json.decode(beside.read_bytes(), type=BackupManifest)
-        except msgspec.DecodeError:
+            read_state(beside, BackupManifest)
+        except StateError:
             return  # something else of that name
         raise StoreFormatError(
             f"{self.shown} is a backup, which stays as it is; make a store of it with `cofactor"
