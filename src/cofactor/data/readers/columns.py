@@ -52,8 +52,9 @@ class Options:
         Kind of event -> weight; rows of other kinds are left out.
     keep_kinds
         Whether events keep their kinds beside values, which may be missing then.
-    clock
-        The column of the times of day beside the days in ``time``; None to find it.
+    time_parts
+        The columns that hold parts of the time beside the one in ``time``, by what they hold
+        (`clock_columns.PARTS`); None to find them.
     rejects
         Where skipped rows are listed.
     """
@@ -74,7 +75,7 @@ class Options:
     decimal: str | None = None
     kinds: Mapping[str, float] | None = None
     keep_kinds: bool = False
-    clock: str | None = None
+    time_parts: Mapping[str, str] | None = None
     rejects: Rejects | None = field(default=None, repr=False, compare=False)
     progress: Progress = field(default=SILENT, repr=False, compare=False)
 
@@ -87,14 +88,21 @@ class Options:
 # What logs keep the fields of any event in.
 _CONTAINER = re.compile(
     r"^(?:(?:event_?|user_?)?propert(?:ies|y)|attributes|params|payload|data|body|fields|record"
-    r"|context|details?|node|value|after|message|document|_?source|(?-i:Item)(?=\.\w+\.[SN]$))\.",
+    r"|context|details?|node|value|after|message|doc(?:ument)?|_?source|\w*_?metadata"
+    r"|(?-i:Item)(?=\.\w+\.[SN]$))\.",
     re.IGNORECASE,
 )
 
 
 _MEASURE = re.compile(r"^-\d+\.\d*[1-9]$|^0?\.\d{3,}$")
-# Types that Avro and DynamoDB write around a value: {"user": {"string": "u1"}}.
-_UNION = re.compile(r"\.(?:string|int|long|float|double|S|N)$")
+# Types that Avro, DynamoDB and Firestore write around a value: {"user": {"string": "u1"}}.
+UNION_TYPES = frozenset(
+    (
+        *("string", "int", "long", "float", "double", "S", "N"),
+        *("stringValue", "integerValue", "doubleValue", "booleanValue", "timestampValue"),
+    )
+)
+_UNION = re.compile(rf"\.(?:{'|'.join(sorted(UNION_TYPES))})$")
 
 
 # What a name says of the zone of its times: ``Created (UTC)``.

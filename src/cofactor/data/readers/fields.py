@@ -11,6 +11,8 @@ from collections.abc import Sequence
 DELIMITERS = ("::", "\t", ",", ";", "|", "\x01", "\x1f", " ")
 # One or more spaces and tabs, written as pandas does.
 WHITESPACE = r"\s+"
+# Looked for where none of those is there.
+_RARE = ("^", "~", "¦", "§", "\x1e")
 SPOKEN = {"\t": "tab", "\x01": "\\x01", "\x1f": "\\x1f", " ": "space", WHITESPACE: "whitespace"}
 
 
@@ -80,7 +82,13 @@ def delimiter_of(lines: Sequence[str]) -> str:
             best, best_share = delimiter, share
     if best == " " and not any('"' in line for line in lines) and _aligned(lines):
         return WHITESPACE
-    return best or ","
+    return best or next((d for d in _RARE if _is_even(lines, d)), ",")
+
+
+def _is_even(lines: Sequence[str], sign: str) -> bool:
+    """Whether a sign stands in all lines, and as often."""
+    counts = {line.count(sign) for line in lines}
+    return len(counts) == 1 and 0 not in counts
 
 
 def _aligned(lines: Sequence[str]) -> bool:

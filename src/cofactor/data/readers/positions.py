@@ -41,6 +41,8 @@ _ASIN, _REVIEWER = re.compile(r"^(B[0-9A-Z]{9}|\d{9}[\dX])$"), re.compile(r"^A[0
 # Seconds of 1985 to 2100, and the same in milli-, micro- and nanoseconds.
 _FIRST, _LAST = 473_385_600, 4_102_444_800
 _ENOUGH = 5
+# Columns of a run of TREC but the second.
+_RUN = 5
 # Whole numbers that are all as large are seldom ratings or counts.
 _CODES = 100_000
 # Columns of small numbers up to which a table may be one of users, items and values.
@@ -54,15 +56,7 @@ def by_position(columns: Columns, free: Sequence[str], taken: set[str]) -> dict[
     nor a count of the lines, the value is the first of the others that holds numbers, the time the
     first that holds times.
     """
-    rest = [name for name in columns if name not in taken]
-    no_ids = {counting(columns), *_coordinates(columns)}
-    rest = [name for name in rest if name not in no_ids]
-    if len(rest) > 2:
-        others = [name for name in rest[:2] if _no_ids(columns[name])]
-        rest = [name for name in rest if len(rest) - len(others) < 2 or name not in others]
-    if len(rest) > 3 and set(columns[rest[1]]) in ({"0"}, {"Q0"}):
-        # TREC's judgements and runs: topic, nothing, document.
-        del rest[1]
+    rest = _candidates(columns, taken)
     roles: dict[str, str] = {}
     if "time" in free:
         at = next((name for name in rest[:2] if len(rest) > 2 and dated(columns[name])), None)
@@ -92,6 +86,26 @@ def by_position(columns: Columns, free: Sequence[str], taken: set[str]) -> dict[
         if late is not None:
             roles["time"] = late
     return roles
+
+
+def _candidates(columns: Columns, taken: set[str]) -> list[str]:
+    """The columns that may have a role: none that are empty, count the lines, say where on earth
+    something was, or hold times of day and kinds in place of ids.
+    """
+    rest = [name for name in columns if name not in taken]
+    no_ids = {counting(columns), *_coordinates(columns)}
+    rest = [name for name in rest if name not in no_ids]
+    filled = [name for name in rest if any(cell.strip() for cell in columns[name])]
+    rest = filled if len(filled) > 1 else rest
+    if len(rest) > 2:
+        others = [name for name in rest[:2] if _no_ids(columns[name])]
+        rest = [name for name in rest if len(rest) - len(others) < 2 or name not in others]
+    if len(rest) > 3 and set(columns[rest[1]]) in ({"0"}, {"Q0"}):
+        # TREC's judgements and runs: topic, nothing, document, and the rank before the score.
+        del rest[1]
+        if len(rest) == _RUN and numeric(columns[rest[3]]):
+            del rest[2]
+    return rest
 
 
 def _is_turned(pair: Sequence[Sequence[str]]) -> bool:
@@ -156,7 +170,11 @@ def _no_ids(cells: Sequence[str]) -> bool:
 
 
 def _values(cells: Sequence[str]) -> bool:
-    """Whether cells may be values: numbers, and not all of them as large as ids and codes."""
+    """Whether cells may be values: numbers, and not all of them as large as ids and codes, or
+    below 0.
+    """
+    if _all(cells, lambda cell: cell.startswith("-")):
+        return False
     return numeric(cells) and not (
         whole(cells) and _all(cells, lambda cell: abs(int(cell)) >= _CODES) and len(cells) > 1
     )

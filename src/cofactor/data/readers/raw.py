@@ -46,7 +46,9 @@ class Raw:
     odd
         Cells of the values that are no plain numbers.
     day_first
-        See `clock.Found`.
+        See `clock.ParsedTimes`.
+    fraction
+        See `clock.ParsedTimes`.
     events
         The kind of each event, or None; `kinds.weighted` leaves those of at most fifty kinds.
     """
@@ -63,6 +65,7 @@ class Raw:
     headed: bool = False
     odd: Sequence[Odd] = ()
     day_first: np.ndarray | None = None
+    fraction: np.ndarray | None = None
     events: pa.ChunkedArray | None = None
 
     def named(self, role: str) -> str:

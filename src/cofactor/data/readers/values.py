@@ -33,7 +33,7 @@ _OUT_OF = re.compile(
     re.IGNORECASE,
 )
 _SHARE = re.compile(r"^([-+]?\d+(?:\.\d+)?)\s?%$")
-_STARS = re.compile(r"^(?:([★⭐]\ufe0f?)+[☆✩]*|\*+)$")
+_STARS = re.compile(r"^(?:([★⭐]\ufe0f?)+½?[☆✩]*|½|\*+)$")
 _SPACED = re.compile(r"^[-+]?\d{1,3}([\s'’]\d{3})+([.,]\d+)?$")
 _TRUTH = {"true": 1.0, "false": 0.0, "yes": 1.0, "no": 0.0, "t": 1.0, "f": 0.0, "y": 1.0, "n": 0.0}
 # 1234, 1,234.5 and 1.234,5.
@@ -235,7 +235,7 @@ def _writing(
         return lambda w: float(_SHARE.sub(r"\1", w)), f"shares such as {first!r} read as numbers"
     if all(_STARS.match(w) for w in words):
         return (
-            lambda w: float(sum(c in "★⭐*" for c in w)),
+            lambda w: sum(c in "★⭐*" for c in w) + 0.5 * ("½" in w),
             f"stars such as {first!r} read as their number",
         )
     if all(w.lower() in _TRUTH for w in words) and np.isin(known, (0, 1)).all():
