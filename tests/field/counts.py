@@ -41,7 +41,7 @@ COUNTS = (
         _value(column, "3", "4", _AB)
         for column in (
             *("num_plays", "total_plays", "purchase_count", "number of orders", "rating_10"),
-            *("nb_ecoutes", "note", "playtime_forever"),
+            *("nb_ecoutes", "note", "playtime_forever", "net_quantity"),
         )
     ),
     *(
@@ -92,6 +92,47 @@ COUNTS = (
     ),
     _ids("all ids in single quotes", "a list of strings", "'u1'", "'u2'", "u1", "u2"),
     _ids("a title in quotes", "a shop of records", '""Heroes""', "Low", '"Heroes"', "Low"),
+    *(
+        _ids(
+            f"all ids in {first}...{last}",
+            "a word processor",
+            f"{first}u1{last}",
+            f"{first}u2{last}",
+            "u1",
+            "u2",
+        )
+        for first, last in ("``", "“”", "«»")
+    ),
+    *(
+        _text(
+            f"how many of each there are: {first}",
+            "a plug-in shop",
+            f'customer,products\nu1,"{first}"\nu2,{second}\n',
+            [("u1", "Hose", 2.0), ("u1", "Pan", 1.0), ("u2", "Pan", 3.0)],
+        )
+        for first, second in (("Hose x2, Pan x1", "Pan x3"), ("2 x Hose, 1 x Pan", "3 x Pan"))
+    ),
+    *(
+        _text(
+            f"columns {user}, {item} and {time}",
+            "a library, a survey, a shop",
+            f"{user},{item},{time}\nu1,a,2021-03-05\nu2,b,2021-03-06\n",
+            [("u1", "a", None, 1614902400), ("u2", "b", None, 1614988800)],
+        )
+        for user, item, time in (
+            ("borrowernumber", "biblionumber", "issuedate"),
+            ("Respondent ID", "Item ID", "_submission_time"),
+            ("id_customer", "product_id", "date_add"),
+            ("Reader", "Book Id", "Date Read"),
+            ("patron_record_id", "bib_record_id", "checkout_gmt"),
+        )
+    ),
+    _text(
+        "crowns behind thousands with blanks",
+        "a Swedish till",
+        "user;item;rating\nu1;a;1 234,50 kr\nu2;b;3,00 kr\n",
+        [("u1", "a", 1234.5), ("u2", "b", 3.0)],
+    ),
     _text(
         "accounts that are gone",
         "a forum",

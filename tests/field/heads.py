@@ -164,6 +164,73 @@ HEADS = (
             ("ARFF below a comment", "Weka", "% of May\n@RELATION r\n@DATA\n1,2\n", "ARFF"),
         )
     ),
+    _refused("a patch", "git", "diff --git a/r.csv b/r.csv\n+u1,a,4\n", "a patch"),
+    _refused(
+        "a mapping's lines", "print", "'u1': ['a','b'],\n'u2': ['c'],\n", "without its braces"
+    ),
+    _refused(
+        "a text",
+        "a README",
+        "It was a bright cold day\nand the clocks were striking\nthirteen of them that day\n",
+        "a text or a program",
+    ),
+    _refused("a program of Python", "a wrong file", "import x\ndf = x.read(1)\n", "a program"),
+    _refused(
+        "a chat",
+        "a messenger",
+        "05/03/2021, 10:11 - Ann: hi\n05/03/2021, 10:12 - Bob: hi there\n",
+        "is no id",
+    ),
+    _text(
+        "numbers of lines before columns",
+        "cat -n",
+        "     1\tuser,item,rating\n     2\tu1,a,3\n     3\tu2,b,4\n",
+        error="behind the number of its line",
+    ),
+    _text(
+        "a header far below rows without one",
+        "cat of two exports",
+        "".join(f"u{n % 7},i{n % 5}\n" for n in range(300)) + "user,item\nu1,i1\n",
+        error="a header stands below rows.*line 301",
+    ),
+    _text(
+        "very many columns of small numbers, without a header",
+        "a matrix",
+        "\n".join(",".join(str((7 * n + k) % 5 + 1) for k in range(40)) for n in range(5)),
+        error="melt",
+    ),
+    _text("distances", "a matrix", "0,0.1,0.2\n0.1,0,0.3\n0.2,0.3,0\n", error="no id"),
+    _text(
+        "a comma and a tab between fields",
+        "somebody's script",
+        "user,\titem,\trating\nu1,\ta,\t3\nu2,\tb,\t4\n",
+        _AB,
+    ),
+    _text(
+        "names with blanks in quotes between blanks",
+        "NumPy's savetxt of texts",
+        'user item rating\nu1 "The Big Heat" 3\nu2 Alien 4\n',
+        [("u1", "The Big Heat", 3.0), ("u2", "Alien", 4.0)],
+    ),
+    Case(
+        name="files with numbers in their order",
+        origin="daily exports",
+        files={f"d/{n}.csv": f"user,item\nu{n},a\n" for n in (1, 2, 10)},
+        source="d",
+        rows=[("u1", "a"), ("u2", "a"), ("u10", "a")],
+    ),
+    Case(
+        name="a shop's three tables in German",
+        origin="an ERP",
+        files={
+            "d/artikel.csv": "Artikel;Bezeichnung\na;Hose\nb;Pan\n",
+            "d/bewertungen.csv": "Kunde;Artikel;Bewertung\nu1;a;3\nu2;b;4\n",
+            "d/kunden.csv": "Kunde;Ort\nu1;X\nu2;Y\n",
+        },
+        source="d",
+        rows=_AB,
+        notes=("artikel.csv as the catalogue, with kunden.csv",),
+    ),
     _text(
         "columns that hold nothing, without a header",
         "two tabs between all fields",

@@ -40,7 +40,8 @@ _CALL = re.compile(rf"""^{_OBJECT}\(\s*(?:"([^"]+)"|'([^']+)'|([\w.-]+))\s*\)$""
 _PY_BYTES = r"""^b('[^'\\]+'|"[^"\\]+")$"""
 # An object as Python writes it.
 _PY_MAPPING = re.compile(r"^[\[(]*\{\s*'[^']*'\s*:")
-_QUOTED = r"""^".+"$|^'.+'$"""
+_QUOTES = tuple((pair[0], pair[1]) for pair in ("''", '""', "``", "“”", "„“", "«»", "‘’"))
+_QUOTED = "|".join(f"^{first}.+{last}$" for first, last in _QUOTES)
 _WRAPPED = ("$oid", "$numberLong", "$numberInt", "$uuid")
 _FLOAT = r"^-?(?:0|[1-9][0-9]{0,18})\.0+$"
 # How the note ends that says so.
@@ -130,11 +131,10 @@ def clean(words: pa.Array) -> Cleaned:
 
 def _without_quotes(words: pa.Array, notes: list[str]) -> pa.Array:
     """Texts without the quotes that all of them stand in: a single one may be a title's own."""
-    if len(words) < 2 or not pc.all(pc.match_substring_regex(words[:20], _QUOTED)).as_py():
+    if len(words) < 2 or not pc.match_substring_regex(words[:1], _QUOTED).true_count:
         return words
-    for sign in "'\"":
-        inner = pc.match_substring_regex(words, f"^{sign}[^{sign}]+{sign}$")
-        if pc.all(inner).as_py():
+    for first, last in _QUOTES:
+        if _all_match(words, f"^{first}[^{first}{last}]+{last}$"):
             notes.append(f"ids such as {words.drop_null()[0].as_py()} taken out of quotes")
             return _stripped(pc.utf8_slice_codeunits(words, 1, -1))
     return words

@@ -17,7 +17,7 @@ from cofactor.base.errors import ArgumentError, DataError
 from cofactor.base.names import nearest, unknown_name
 from cofactor.base.progress import SILENT, Progress
 from cofactor.data.readers import name_words
-from cofactor.data.readers.positions import Columns, by_position, is_wide
+from cofactor.data.readers.positions import Columns, by_position, dated, is_wide
 from cofactor.data.readers.rejects import Rejects
 from cofactor.data.readers.usual_names import EVENT, ROLES, USUAL
 
@@ -105,6 +105,9 @@ UNION_TYPES = frozenset(
 _UNION = re.compile(rf"\.(?:{'|'.join(sorted(UNION_TYPES))})$")
 
 
+# 0.5 alone may be a version, in both columns it is none.
+_SHARE = re.compile(r"^0?\.\d+$")
+_IDS = ("user", "item")
 # What a name says of the zone of its times: ``Created (UTC)``.
 _ZONE = re.compile(r" ?[(\[](?:UTC|GMT|local|local time)[)\]]$", re.IGNORECASE)
 
@@ -211,13 +214,16 @@ def _with_event(
 
 
 def _refuse_measures(roles: Mapping[str, str], columns: Columns, source: str) -> None:
-    """Raise DataError if a column that was taken for ids by its position holds measures, or the
-    table has a column for each item.
+    """Raise DataError if a column that was taken for ids by its position holds measures or dates,
+    or the table has a column for each item.
     """
     wide = is_wide(columns)
-    for role in ("item",) if wide else ("user", "item"):
+    shares = [any(map(_SHARE.match, columns.get(roles.get(role, ""), ()))) for role in _IDS]
+    for role in ("item",) if wide else _IDS:
         cells = columns.get(roles.get(role, ""), ())
-        odd = next((cell for cell in cells if wide or _MEASURE.match(cell)), None)
+        measure = _SHARE if all(shares) else _MEASURE
+        no_id = wide or dated(cells)
+        odd = next((cell for cell in cells if no_id or measure.match(cell)), None)
         if odd is not None:
             raise DataError(
                 f"without a header, {roles[role]} would be the {role}s, and {odd!r} is no id; name"

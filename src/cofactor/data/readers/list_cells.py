@@ -35,6 +35,8 @@ _SIGNS = (",", ";", "|")
 _BRACES = r"^\s*\{.*\}\s*$"
 _MAPPING = r"""^\s*\{\s*("[^"]*"|'[^']*'|[-\w.]+)\s*:"""
 _NUMBER = re.compile(r"^\s*-?\d+(\.\d+)?$")
+# 2 x Hose, and Hose x2.
+_TIMES = re.compile(r"^(\d+) ?[x×] (\S.*)$|^(.*\S) [x×] ?(\d+)$")
 _NESTED = re.compile(r"^\s*\[\s*[\[({]")
 _PAIR = re.compile(
     r"""[\[(]\s*(?:'([^']*)'|"([^"]*)"|([^'",\s]+))\s*,\s*(-?\d+(?:\.\d+)?)\s*[\])]"""
@@ -120,7 +122,8 @@ def _with_values(
     flat = [pair for part in pairs for pair in part]
     # Ids such as "movie:12" have few words and many numbers.
     few = len({item for item, _ in flat}) < len({text for _, text in flat})
-    return None if not flat or (few and parts is not None) else pairs
+    named = parts is not None and not any(map(_TIMES.match, parts(cells[0])))
+    return None if not flat or (few and named) else pairs
 
 
 def _valued(
@@ -150,7 +153,12 @@ def _mapping(cell: str) -> list[tuple[str, str]] | None:
 
 
 def _pairs(parts: Sequence[str]) -> list[tuple[str, str]] | None:
-    """Items and the numbers behind their colons; None if some have none."""
+    """Items and the numbers behind their colons, or those of how many there are; None if some have
+    none.
+    """
+    counted = [_TIMES.match(part) for part in parts]
+    if parts and all(counted):
+        return [(c[2] or c[3], c[1] or c[4]) for c in counted if c]
     found = [part.rpartition(":") for part in parts]
     if not all(item and _NUMBER.match(text) for item, _, text in found):
         return None

@@ -46,6 +46,12 @@ _BEGINNINGS = tuple(
         ),
         ("an object of R", r"\s*(structure|data\.frame|list)\(", "write it with write.csv"),
         ("a program", r"#!|<\?php", _CURE),
+        ("a patch", r"diff --git |(---|\+\+\+) [\w./]+|@@ -\d", "apply it to its file"),
+        (
+            "a mapping without its braces",
+            r"\s*(['\"])[^'\"]*\1\s*:\s*[\[{(]",
+            "write it with json.dump",
+        ),
         ("JSON behind record separators", r"\x1e", "take them out (tr -d '\\036')"),
     )
 )

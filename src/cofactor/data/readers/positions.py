@@ -47,6 +47,8 @@ _RUN = 5
 _CODES = 100_000
 # Columns of small numbers up to which a table may be one of users, items and values.
 _NARROW = 3
+# Columns of small numbers from which on a table can be none of users, items and what they did.
+_BROAD = 20
 # The year 2000: ids count up too, and seldom from here.
 _LOGS = 946_684_800
 
@@ -115,13 +117,14 @@ def _is_turned(pair: Sequence[Sequence[str]]) -> bool:
 
 
 def is_wide(columns: Columns) -> bool:
-    """Return whether all columns but the first hold small numbers, of which many are 0 or missing:
-    a table with a column for each item.
+    """Return whether all columns but the first hold small numbers, of which many are 0 or missing,
+    or of which there are very many: a table with a column for each item.
     """
     others = [[cell.strip() for cell in cells] for cells in list(columns.values())[1:]]
     held = [cell for cells in others for cell in cells]
     nothing = sum(cell in ("", "0", "0.0", "NaN", "nan") for cell in held)
-    return len(others) > _NARROW and all(map(_rates, others)) and 10 * nothing > 3 * len(held)
+    many = 10 * nothing > 3 * len(held) or len(others) > _BROAD
+    return len(others) > _NARROW and all(map(_rates, others)) and many
 
 
 def _ids(free: Sequence[str]) -> int:

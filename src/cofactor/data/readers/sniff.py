@@ -36,6 +36,7 @@ _SEPARATED = re.compile(r"^\"?sep=(.)\"?\s*$", re.IGNORECASE)
 # Items between commas without any space: "a,b,c".
 _LIST = re.compile(r"^[^\s,]+(,[^\s,]+)*$")
 _CLOCK = re.compile(r"^\d{1,2}:\d{2}$")
+_AGAIN = re.compile(r"[,;|]")
 # A field whose quotes don't end on the line.
 _OPEN = re.compile(r'(^|[,;\t|])"(?:[^"]|"")*$')
 _PAIR = re.compile(r"^(\d+:)?(\d+|qid):-?\d+(\.\d+)?$")
@@ -236,10 +237,12 @@ def _refuse_late_header(
 ) -> None:
     """Raise DataError if a header stands among the first rows of a file that has none above."""
     at = next((n for n, row in enumerate(rows) if has_roles(row)), None)
+    if at is None and rows and any(has_roles(_AGAIN.split(cell)) for cell in rows[0]):
+        at = 0
     if at is not None:
         raise DataError(
-            "a header stands below rows without one; put it above all rows, or say that there is"
-            " none with header=False:",
+            "a header stands below rows without one, or behind the number of its line; put it above"
+            " all rows, or say that there is none with header=False:",
             source=source,
             rows=[(numbered[at][0] + 1, numbered[at][1])],
         )

@@ -44,7 +44,7 @@ _WRITTEN = {
     ",": re.compile(r"^[-+]?(\d+|\d{1,3}(\.\d{3})+)?(,\d*)?([eE][-+]?\d+)?$"),
 }
 # {"$numberDouble": "3.5"} of MongoDB, $3.50, 4 stars: the same words around each number.
-_UNITED = re.compile(r"^([^\d+.,-]*)([-+]?\d[\d.,]*)([^\d+.,-]*)$")
+_UNITED = re.compile(r"^([^\d+.,-]*)([-+]?\d(?:[\d.,]|[\s'’](?=\d))*)([^\d+.,-]*)$")
 # (3.50) is negative in accounts, 4² no 4, and an object's field anything.
 _NO_UNIT = re.compile(r"[(){}\[\]²³¹⁰⁴-⁹₀-₉¼-¾⅐-⅞]")
 _NUMBER_OF_MONGO = re.compile(r'^\{"\$number[A-Za-z0-9]+": ?"?[^"]*"?\}$')
