@@ -37,8 +37,9 @@ _PY_BYTES = r"""^b('[^'\\]+'|"[^"\\]+")$"""
 _PY_MAPPING = re.compile(r"^\{\s*'[^']*'\s*:")
 _WRAPPED = ("$oid", "$numberLong", "$numberInt", "$uuid")
 _FLOAT = r"^-?(?:0|[1-9][0-9]{0,18})\.0+$"
-# How the note ends that says so.
+# How the notes end that say so.
 FOLDED = "are read as whole numbers"
+BYTES_AS_TEXT = "are Python's writing of bytes; read as texts"
 # How numpy.savetxt writes any number.
 _EXPONENT = r"^-?[0-9]\.[0-9]{18}e[+-][0-9]{2}$"
 FRACTION = r"^-?[0-9]+\.[0-9]*[1-9][0-9]*$"
@@ -99,9 +100,7 @@ def clean(words: pa.Array) -> Cleaned:
         notes.append(f'{_ids(quoted)} taken out of ="..."')
         trimmed = _stripped(pc.replace_substring_regex(trimmed, _FORMULA, r"\1"))
     if len(trimmed) and pc.all(pc.match_substring_regex(trimmed, _PY_BYTES)).as_py():
-        notes.append(
-            f"ids such as {trimmed[0].as_py()!r} are Python's writing of bytes; read as texts"
-        )
+        notes.append(f"ids such as {trimmed[0].as_py()!r} {BYTES_AS_TEXT}")
         trimmed = pc.replace_substring_regex(trimmed, r"^b.(.*).$", r"\1")
     trimmed, nested = _unwrapped(_without_missing(trimmed), notes)
     # Neither C nor PostgreSQL has texts with a zero byte.

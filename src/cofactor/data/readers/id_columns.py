@@ -13,7 +13,7 @@ from cofactor.data.id_text import CONTROL, clean, nobody_note
 
 _NONE = np.zeros(0, np.int64)
 # How the note ends that says so.
-IN_HEX = "that are no texts are read as hexadecimal digits"
+IN_HEX = "are no texts, and read as hexadecimal digits"
 
 
 @dataclass(frozen=True)

@@ -39,7 +39,8 @@ def repeated_headers(raw: Raw) -> np.ndarray:
     left_out = np.zeros(len(raw.users), bool)
     if not raw.headed or not {"user", "item"} <= raw.columns.keys():
         return left_out
-    left_out[: _below_header(raw)] = True
+    if raw.parts is None or raw.parts.is_first:
+        left_out[: _below_header(raw)] = True
     usual = {
         role: {folded(raw.columns[role]), _squeezed(raw.columns[role])}.union(
             filter(_is_id, USUAL[role])
