@@ -34,16 +34,22 @@ def factors_hash(model: Any) -> str:
     return hashlib.sha256(model.user_factors.tobytes() + model.item_factors.tobytes()).hexdigest()
 
 
+@pytest.mark.parametrize("name", ["latent_factor", "simplex", "neumf"])
 def test_modules_trained_together_by_one_process_are_those_of_this_one(
-    data: Interactions, tmp_path: Path
+    data: Interactions, name: str
 ) -> None:
     whole, cut = (
-        registry.create("latent_factor", factors=4, epochs=2).fit(data, run=run)
-        for run in (RUN, CUT)
+        registry.create(name, factors=4, epochs=2).fit(data, run=run) for run in (RUN, CUT)
     )
-    for name, array in whole.state().items():
-        np.testing.assert_array_equal(cut.state()[name], array)
+    assert cut.state().keys() == whole.state().keys()
+    for array_name, array in whole.state().items():
+        np.testing.assert_array_equal(cut.state()[array_name], array)
     assert min(cut.curve.seconds) > 0
+
+
+def test_what_processes_that_train_together_cannot_take_is_refused(
+    data: Interactions, tmp_path: Path
+) -> None:
     with pytest.raises(ArgumentError, match="take no callbacks"):
         registry.create("mlp").on_epoch_end(print).fit(data, run=CUT)
     with pytest.raises(ArgumentError, match="trained by several processes, .* leave resume out"):
