@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from cofactor.base.engine import Local
-from cofactor.base.errors import ArgumentError
+from cofactor.base.errors import ArgumentError, TrainingError
 from cofactor.base.run import Run
 from cofactor.data.interactions import Interactions
 from cofactor.data.synthetic.shapes import power_law
@@ -203,3 +203,20 @@ def test_warp_in_blocks_resumes_with_its_adaptive_steps(data: Interactions, tmp_
         fitted(dying, "cut")
     assert factors_hash(fitted(dying, "cut")) == factors_hash(whole)
     assert dying.calls == 40 + 32
+
+
+@pytest.mark.parametrize(
+    ("name", "first", "then"),
+    [("bpr", CUT, RUN), ("warp", RUN, CUT), ("ials", replace(CUT, engine=Local("reduce")), CUT)],
+)
+def test_epochs_that_were_divided_otherwise_are_not_continued(
+    data: Interactions, tmp_path: Path, name: str, first: Run, then: Run
+) -> None:
+    file = tmp_path / "run.safetensors"
+    registry.create(name, factors=4, epochs=2).checkpoint_to(file).fit(data, run=first)
+    model = registry.create(name, factors=4, epochs=2).checkpoint_to(file)
+    with pytest.raises(
+        TrainingError, match=r"divided otherwise \(engine, exchange\); train as then"
+    ):
+        model.fit(data, run=then)
+    model.fit(data, run=first)
