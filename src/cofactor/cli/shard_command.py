@@ -7,10 +7,11 @@ Needs the extra "big" (DuckDB)."""
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from cofactor.base.errors import ArgumentError
 from cofactor.cli import options as opt
 from cofactor.cli.output import Output
 from cofactor.cli.reading import (
@@ -18,6 +19,7 @@ from cofactor.cli.reading import (
     Delimiter,
     Encoding,
     Header,
+    ItemId,
     Kinds,
     Quote,
     TimeFormat,
@@ -38,6 +40,7 @@ class Reads:
 
     columns: opt.Columns = None
     items: opt.Items = None
+    item_id: ItemId = None
     repeats: opt.Repeats = "last"
     on_bad: opt.OnBad = "error"
     kinds: Kinds = None
@@ -54,9 +57,20 @@ class Reads:
         from cofactor.data.readers.columns import Options
 
         given = vars(self)
-        more = how_written(given, set(given) - {"columns", "items", "repeats", "on_bad"})
+        others = {"columns", "items", "item_id", "repeats", "on_bad"}
+        more = how_written(given, set(given) - others)
         own = {**(roles(self.columns) or {}), **more}
         return Options(**own, on_bad=self.on_bad, progress=progress)
+
+    def catalogue(self) -> Any:
+        """Return the catalogue, read where its column of ids is named."""
+        if self.item_id is None:
+            return self.items
+        if self.items is None:
+            raise ArgumentError("--item-id names a column of the catalogue; give --items too.")
+        from cofactor.data.readers.item_tables import read_table
+
+        return read_table(self.items, id_column=self.item_id, encoding=self.encoding)
 
 
 def command(
@@ -85,7 +99,7 @@ def command(
         memory=limit,
         repeats=reads.repeats,
         options=reads.options(output.progress),
-        items=reads.items,
+        items=reads.catalogue(),
         run=compute.run(output),
     )
     _print(output, made, out)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
@@ -101,6 +101,8 @@ def fit(
         learner.put(control.begin(learner.arrays()))
     state = TrainingState(learner, control.monitors, control.patience, name)
     saved = control.checkpoint
+    if saved is not None:
+        saved = replace(saved, fingerprint=f"{saved.fingerprint} {learner.way}".rstrip())
     with run.progress.task(name, epochs * learner.steps) as task:
         if saved is not None and saved.exists:
             state.restore(saved)
