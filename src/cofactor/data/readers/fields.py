@@ -120,6 +120,6 @@ def quote_of(lines: Sequence[str], delimiter: str) -> str:
     if delimiter in (",", ";"):
         return '"'
     sign = re.escape(delimiter)
-    field = re.compile(rf'(?:^|{sign})"[^"]*"(?:{sign}|$)')
+    field = re.compile(rf'(?:^|{sign})"(?:[^"]|"")*"(?:{sign}|$)')
     held = any('"' in line and field.search(line) for line in lines[:50])
     return '"' if held else ""
