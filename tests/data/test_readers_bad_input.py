@@ -258,15 +258,33 @@ def test_a_folder_of_all_there_is_is_refused_soon(
         read(tmp_path)
 
 
-def test_files_with_the_names_of_a_layout_and_another_writing_are_refused(tmp_path: Path) -> None:
-    for name, text in (
-        ("ratings.csv", "user_id,book_id,rating\n1,1,4\n2,1,3\n"),
-        ("books.csv", "book_id,title\n1,Heat\n"),
-        ("tags.csv", "tag_id,tag_name\n1,war\n"),
-    ):
+@pytest.mark.parametrize(
+    ("files", "message"),
+    [
+        (
+            {
+                "ratings.csv": "user_id,book_id,rating\n1,1,4\n2,1,3\n",
+                "books.csv": "book_id,title\n1,Heat\n",
+                "tags.csv": "tag_id,tag_name\n1,war\n",
+            },
+            "names of goodbooks-10k.*original_publication_year",
+        ),
+        (
+            {
+                "a.inter": "user_id:token\titem_id:token\n1\ta\n2\ta\n",
+                "a.item": "item_id:token\titem_id:float\na\t1\n",
+            },
+            "column 'item_id' 2 times",
+        ),
+    ],
+)
+def test_files_with_the_names_of_a_layout_and_another_writing_are_refused(
+    tmp_path: Path, files: dict[str, str], message: str
+) -> None:
+    for name, text in files.items():
         (tmp_path / name).write_text(text)
-    with pytest.raises(DataError, match="names of goodbooks-10k.*original_publication_year"):
-        read(tmp_path)
+    with pytest.raises(DataError, match=message):
+        Interactions.build(read(tmp_path))
 
 
 def test_malformed_lines_of_a_catalogue_in_latin_1_are_named(tmp_path: Path) -> None:
