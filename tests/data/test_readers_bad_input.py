@@ -300,3 +300,18 @@ def test_rows_with_times_beyond_the_calendar_are_named(tmp_path: Path) -> None:
     feather.write_feather(table.append_column("clock", times), tmp_path / "a.feather")
     with pytest.raises(DataError, match=f"no user id.*b, {2**62}"):
         read(tmp_path / "a.feather", now=1.8e9)
+
+
+@pytest.mark.parametrize("cell", ["NULL", "9" * 400, "9" * 5000])
+def test_a_column_of_times_without_a_header_may_hold_anything(tmp_path: Path, cell: str) -> None:
+    def said(rows: list[str]) -> str:
+        try:
+            return f"{len(read(written(tmp_path, chr(10).join(rows))))} rows"
+        except DataError as error:
+            return str(error)
+
+    times = [1_546_646_400 + n for n in range(6)]
+    second = [f"u{n},{time},i{n % 3}" for n, time in enumerate(times)]
+    first = [f"{time},u{n % 4},i{n % 3}" for n, time in enumerate(times)]
+    assert re.search("7 rows|no time", said([*second, f"u7,{cell},i1"]))
+    assert re.search("7 rows|no time", said([*first, f"{cell},u1,i1"]))
