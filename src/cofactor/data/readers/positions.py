@@ -179,7 +179,7 @@ def _values(cells: Sequence[str]) -> bool:
     if _all(cells, lambda cell: cell.startswith("-")):
         return False
     return numeric(cells) and not (
-        whole(cells) and _all(cells, lambda cell: abs(int(cell)) >= _CODES) and len(cells) > 1
+        whole(cells) and all(abs(n) >= _CODES for n in _integers(cells)) and len(cells) > 1
     )
 
 
@@ -193,6 +193,14 @@ def whole(cells: Sequence[str]) -> bool:
     return _all(cells, lambda cell: bool(_INTEGER.match(cell)))
 
 
+def _integers(cells: Sequence[str]) -> list[int]:
+    """The cells of whole numbers that hold anything; those of more digits than any time has as
+    10^19.
+    """
+    held = [cell for cell in map(str.strip, cells) if cell not in _MISSING]
+    return [int(cell) if len(cell) < 20 else 10**19 for cell in held]
+
+
 def _timed(cells: Sequence[str]) -> bool:
     return dated(cells) or _all(cells, _is_moment)
 
@@ -201,7 +209,7 @@ def _logged(cells: Sequence[str]) -> bool:
     """Whether cells in front of all others are the seconds of a log: since 2000, ascending."""
     if len(cells) < _ENOUGH or not _all(cells, _is_moment) or not whole(cells):
         return False
-    numbers = [int(cell) for cell in _held(cells)]
+    numbers = _integers(cells)
     scale = 10 ** max(0, 3 * ((len(str(numbers[0])) - 8) // 3))
     return (
         numbers == sorted(numbers)
@@ -216,7 +224,7 @@ def _timed_second(columns: Sequence[Sequence[str]]) -> bool:
     """
     if not 3 <= len(columns) <= 4 or len(columns[1]) < _ENOUGH or not whole(columns[1]):
         return False
-    times = [int(cell) for cell in _held(columns[1])]
+    times = _integers(columns[1])
     return (
         all(any(_LOGS <= t / 10**power < _LAST for power in (0, 3)) for t in times)
         and 2 * len(set(times)) > len(times)
