@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Annotated
-
-import typer
 
 from cofactor.cli import options as opt
 from cofactor.cli.engine_options import EngineOptions
+from cofactor.cli.groups import option
 from cofactor.cli.reading import EventReading
 from cofactor.cli.show import metric_rows, show_result
 
@@ -18,16 +16,12 @@ class Measurement:
     """Measurement."""
 
     metrics: opt.Metrics = None
-    groups: Annotated[
-        str | None,
-        typer.Option(
-            metavar="warm|count",
-            help=(
-                "Also metrics by groups of items: warm (with training"
-                " interactions or without), count (by their number)."
-            ),
-        ),
-    ] = None
+    groups: str | None = option(
+        None,
+        "Also metrics by groups of items: warm (with training"
+        " interactions or without), count (by their number).",
+        metavar="warm|count",
+    )
 
 
 def command(

@@ -12,19 +12,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from cofactor.cli import options as opt
+from cofactor.cli.groups import option
 from cofactor.cli.output import Output
-from cofactor.cli.reading import (
-    Decimal,
-    Delimiter,
-    Encoding,
-    Header,
-    Kinds,
-    Quote,
-    TimeFormat,
-    TimeUnit,
-    how_written,
-    roles,
-)
+from cofactor.cli.reading import TextOptions, roles
 
 if TYPE_CHECKING:
     from cofactor.base.progress import Progress
@@ -33,29 +23,18 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Reads:
+class Reads(TextOptions):
     """Reading."""
 
-    columns: opt.Columns = None
     items: opt.Items = None
     repeats: opt.Repeats = "last"
-    on_bad: opt.OnBad = "error"
-    kinds: Kinds = None
-    time_format: TimeFormat = None
-    time_unit: TimeUnit = None
-    decimal: Decimal = None
-    delimiter: Delimiter = None
-    encoding: Encoding = None
-    header: Header = None
-    quote: Quote = None
+    kinds: opt.Kinds = None
 
     def options(self, progress: Progress) -> Options:
         """Return how sources are read."""
         from cofactor.data.readers.columns import Options
 
-        given = vars(self)
-        more = how_written(given, set(given) - {"columns", "items", "repeats", "on_bad"})
-        own = {**(roles(self.columns) or {}), **more}
+        own = {**(roles(self.columns) or {}), **self.written("kinds")}
         return Options(**own, on_bad=self.on_bad, progress=progress)
 
 
@@ -67,11 +46,11 @@ def command(
             help="Files whose events follow each other: Parquet and text are read in chunks.",
         ),
     ],
-    out: Annotated[str, typer.Option(metavar="DIR", help="The folder to write.")],
     reads: Reads,
     compute: opt.ThreadOptions,
     show: opt.ShowOptions,
-    memory: Annotated[str, typer.Option(metavar="2GB", help="Memory limit: 700MB, 2GB.")] = "2GB",
+    out: str = option(..., "The folder to write.", metavar="DIR"),
+    memory: str = option("2GB", "Memory limit: 700MB, 2GB.", metavar="2GB"),
 ) -> None:
     """Shard."""
     from cofactor.data.readers.sharded import shard
