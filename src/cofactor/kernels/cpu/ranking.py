@@ -11,9 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from cofactor.kernels.cpu.jit import helper, kernel, on_parts, on_threads
-
-BLOCKS = 64  # of lines or of drawings; more than any sensible number of threads
+from cofactor.kernels.cpu.jit import helper, kernel, on_parts
+from cofactor.kernels.cpu.sampling import advance, below, lower_bound, mix, nth_unowned
 
 # Unsigned indices and 32-bit counts: with a signed index Numba allows for negative ones at each
 # step, and a 64-bit count is twice as wide as a score; either alone makes these loops ten times
@@ -129,16 +128,11 @@ def _positive_ranks(
                 above_low, from_low = _count_both(row, 0, item, level)
                 above_high, from_high = _count_both(row, item + 1, n_items, level)
             else:
-                from_low, above_high = (
-                    _count_from(row, 0, item, level),
-                    _count_above(row, item + 1, n_items, level),
-                )
+                from_low = _count_from(row, 0, item, level)
+                above_high = _count_above(row, item + 1, n_items, level)
                 above_low, from_high = 0, 0
-            rank, above, level_or_above = (
-                from_low + above_high,
-                above_low + above_high,
-                from_low + from_high,
-            )
+            rank, above = from_low + above_high, above_low + above_high
+            level_or_above = from_low + from_high
             for e in seen:
                 if row[e] > level or (row[e] == level and e < item):
                     rank -= 1
@@ -185,16 +179,7 @@ def _list_ranks(
         first = truth_indptr[u]
         truth = truth_items[first : truth_indptr[u + 1]]
         for place in range(count[u]):
-            at, end = (
-                0,
-                truth.size,
-            )  # a binary search; np.searchsorted takes longer to compile than all the rest
-            while at < end:
-                middle = (at + end) >> 1
-                if truth[middle] < rows[u, place]:
-                    at = middle + 1
-                else:
-                    end = middle
+            at = lower_bound(truth, 0, truth.size, rows[u, place])
             if at < truth.size and truth[at] == rows[u, place] and ranks[first + at] < 0:
                 ranks[first + at] = place
 
@@ -296,14 +281,6 @@ def _rank_metrics(
     return hits, ndcg, ap, rr
 
 
-@helper
-def _mixed(state: Any) -> Any:
-    """SplitMix64's output function."""
-    z = (state ^ (state >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-    z = (z ^ (z >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-    return z ^ (z >> np.uint64(31))
-
-
 def draw_negatives(
     indptr: np.ndarray,
     items: np.ndarray,
@@ -327,28 +304,21 @@ def _draw_negatives(
 ) -> None:
     count = drawn.shape[1]
     for q in range(first, end):
-        forbidden = items[indptr[owners[q]] : indptr[owners[q] + 1]]
-        free = n_items - forbidden.size
+        begin, end_of_own = indptr[owners[q]], indptr[owners[q] + 1]
+        free = n_items - (end_of_own - begin)
         wanted = min(count, free)
         state = seed + np.uint64(q + 1) * np.uint64(0xD1342543DE82EF95)
         taken = np.empty(wanted, np.int64)
         for n in range(wanted):
             t = free - wanted + n
-            state += np.uint64(0x9E3779B97F4A7C15)
-            place = np.int64(_mixed(state) % np.uint64(t + 1))
+            state = advance(state)
+            place = np.int64(mix(state) % np.uint64(t + 1))
             for m in range(n):
                 if taken[m] == place:
                     place = np.int64(t)
                     break
             taken[n] = place
-            low, high = 0, forbidden.size
-            while low < high:  # how many forbidden items stand before the place-th allowed one
-                middle = (low + high) >> 1
-                if forbidden[middle] - middle <= place:
-                    low = middle + 1
-                else:
-                    high = middle
-            drawn[q, n] = place + low
+            drawn[q, n] = nth_unowned(items, begin, end_of_own, place)
 
 
 def resampled_means(values: np.ndarray, resamples: int, seed: int) -> np.ndarray:
@@ -356,12 +326,8 @@ def resampled_means(values: np.ndarray, resamples: int, seed: int) -> np.ndarray
     the reference.
     """
     means = np.zeros((resamples, values.shape[1]))
-    bounds = np.linspace(0, resamples, min(resamples, BLOCKS) + 1).astype(np.int64)
-    on_threads(
-        lambda block: _resampled_means(
-            values, bounds[block], bounds[block + 1], np.uint64(seed), means
-        ),
-        len(bounds) - 1,
+    on_parts(
+        lambda first, end: _resampled_means(values, first, end, np.uint64(seed), means), resamples
     )
     return means
 
@@ -377,8 +343,8 @@ def _resampled_means(
             sums[c] = 0.0
         state = np.uint64(seed) + np.uint64(r + 1) * np.uint64(0xD1342543DE82EF95)
         for _ in range(n):
-            state += np.uint64(0x9E3779B97F4A7C15)
-            line = ((_mixed(state) >> np.uint64(32)) * np.uint64(n)) >> np.uint64(32)
+            state = advance(state)
+            line = below(mix(state), n)
             for c in range(n_columns):
                 sums[c] += values[line, c]
         for c in range(n_columns):
