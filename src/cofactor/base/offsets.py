@@ -17,6 +17,11 @@ def offsets(sizes: Any) -> np.ndarray:
     return indptr
 
 
+def owners_of(sizes: Any) -> np.ndarray:
+    """Return the row of each entry of rows of these sizes, int64 [sum of sizes]."""
+    return np.repeat(np.arange(len(sizes)), sizes)
+
+
 def row_offsets(rows: np.ndarray, n_rows: int) -> np.ndarray:
     """Return the offsets of the rows that entries belong to, int64 [n_rows + 1].
 

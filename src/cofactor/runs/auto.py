@@ -160,7 +160,7 @@ def auto(
     Automatic
         The fitted model, why it was chosen, and how good it is.
     """
-    run = run if run is not None else Run()
+    run = run or Run()
     names = metric_names(metrics)
     _, data, whole, note = read_once(source, reading or Reading(), names, run)
     parts, _ = cut_for_choice(data, cutting)
@@ -242,7 +242,7 @@ def cut_for_choice(data: Interactions, cutting: Cutting | None) -> tuple[Split |
     cutting
         How they were cut; where there is too little data, that nothing is held out.
     """
-    cutting = cutting if cutting is not None else Cutting()
+    cutting = cutting or Cutting()
     if cutting.validation <= 0:
         cutting = replace(cutting, validation=0.1)
     if cutting.test <= 0:
@@ -303,7 +303,7 @@ def choose(
         If no family could be fitted and measured; it says why.
     """
     checks.real(budget, "budget", above=0)
-    run = run if run is not None else Run()
+    run = run or Run()
     wanted = parse_metrics("ndcg@10" if metric is None else metric)[0]
     if wanted.family == "lists":
         raise ArgumentError(f"{wanted} says nothing of being right; let another metric decide.")

@@ -244,21 +244,15 @@ def count_block(
     first: Any,
     user_indptr: Any,
     item_indptr: Any,
-    order: Any,
-    bits: Any,
-    words: Any,
-    lists: Any,
-    heads: Any,
-    begin: Any,
-    walkers: Any,
-    n_walkers: Any,
+    sets: Any,
     d: Any,
 ) -> Any:
     """Count the common users of the items at `BLOCK` places, from ``first`` on, that have sets,
     with all items.
 
     d is float32 [BLOCK, places], with at least as many places as there are items, and sets in
-    ``bits``."""
+    ``sets.bits``."""
+    order, bits, words, lists, heads, begin, walkers, n_walkers = sets
     d[:] = np.float32(0.0)
     own = first // PANEL
     for start in range(0, words[own], WORDS_AT_ONCE):

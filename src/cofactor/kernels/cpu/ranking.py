@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from cofactor.base.offsets import owners_of
 from cofactor.kernels.cpu.jit import helper, kernel, on_parts
 from cofactor.kernels.cpu.sampling import advance, below, lower_bound, mix, nth_unowned
 
@@ -236,7 +237,7 @@ def rank_metrics(
     indptr: np.ndarray, ranks: np.ndarray, cutoffs: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
     """Turn the ranks of the true items into metrics at cutoffs; see the reference."""
-    owners = np.repeat(np.arange(indptr.size - 1), np.diff(indptr))
+    owners = owners_of(np.diff(indptr))
     # Sorted by NumPy: a sort inside a kernel takes a second to compile.
     ascending = ranks[np.lexsort((ranks, owners))]
     return _rank_metrics(indptr, ascending, cutoffs)

@@ -83,10 +83,10 @@ def topk_scores(
     count : int32 [B]
         How many were found.
     """
-    rows, best, count = _empty(scores.shape[0], k)
+    rows, best, count = empty_lists(scores.shape[0], k)
     if rows.size and scores.shape[1]:
         n_rows, n_items = scores.shape
-        (offsets, order), mask = _row_order(n_items), _mask(allowed)
+        (offsets, order), mask = _row_order(n_items), as_bytes(allowed)
         size = min(SCORE_ROWS, -(-n_rows // n_threads))
         on_threads(
             lambda block: _scan_scores(
@@ -149,10 +149,10 @@ def topk_dot(
         differ by less than the rounding error of a float32 product may trade places.
     """
     n_users, n_items = user_vectors.shape[0], item_vectors.shape[0]
-    rows, best, count = _empty(n_users, k)
+    rows, best, count = empty_lists(n_users, k)
     if not rows.size or not n_items:
         return rows, best, count
-    mask = _mask(allowed)
+    mask = as_bytes(allowed)
     if is_pruned(n_users, n_items):
         if items is None:
             items = ordered_items(user_vectors, item_vectors, item_offsets)
@@ -173,7 +173,8 @@ def topk_dot(
     return rows, best, count
 
 
-def _empty(n_rows: int, k: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def empty_lists(n_rows: int, k: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return rows, scores and counts of lists that nothing is in yet."""
     return (
         np.full((n_rows, k), -1, np.int32),
         np.full((n_rows, k), np.nan, np.float32),
@@ -181,8 +182,8 @@ def _empty(n_rows: int, k: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     )
 
 
-def _mask(allowed: np.ndarray) -> np.ndarray:
-    # one dtype, so that one variant of the kernel is compiled
+def as_bytes(allowed: np.ndarray) -> np.ndarray:
+    """Return a mask in one dtype, so that one variant of a kernel is compiled."""
     return (
         allowed.view(np.uint8)
         if allowed.dtype == np.bool_
@@ -193,6 +194,19 @@ def _mask(allowed: np.ndarray) -> np.ndarray:
 def is_pruned(n_users: int, n_items: int) -> bool:
     """Return whether so many users are searched in the order of the items' bounds."""
     return n_users >= PRUNE_FROM and n_items > 2 * ITEM_BLOCK
+
+
+def largest_first(
+    key: np.ndarray, norms: np.ndarray, offsets: np.ndarray, size: int
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return the places of the keys, the largest first, and the largest norm and offset from each
+    block of ``size`` places on.
+    """
+    order = np.argsort(-np.where(np.isnan(key), np.inf, key), kind="stable").astype(np.int32)
+    reach, rest = (
+        np.maximum.accumulate(bound[order][::-1])[::-1][::size] for bound in (norms, offsets)
+    )
+    return order, reach, rest
 
 
 def ordered_items(
@@ -216,10 +230,7 @@ def ordered_items(
         # of the others.
         norms[np.isnan(norms)] = np.inf
         key = norms * (typical if np.isfinite(typical) else 1.0) + offsets
-    order = np.argsort(-np.where(np.isnan(key), np.inf, key), kind="stable").astype(np.int32)
-    starts = np.arange(0, order.size, ITEM_BLOCK)
-    reach = np.maximum.accumulate(norms[order][::-1])[::-1][starts]
-    rest = np.maximum.accumulate(offsets[order][::-1])[::-1][starts]
+    order, reach, rest = largest_first(key, norms, offsets, ITEM_BLOCK)
     return ItemOrder(item_vectors[order], item_offsets[order], order, reach, rest)
 
 

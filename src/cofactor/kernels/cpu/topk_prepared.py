@@ -23,6 +23,7 @@ from cofactor.kernels.cpu.heap import before, contains, offer, sort_heap
 from cofactor.kernels.cpu.jit import kernel, on_parts, shared
 from cofactor.kernels.cpu.llvm.bits import lowest_bit
 from cofactor.kernels.cpu.llvm.panels import WIDTH, reaching
+from cofactor.kernels.cpu.topk import as_bytes, empty_lists, largest_first
 
 F = np.float32
 STEPS = 127.0  # of an 8-bit number on either side of zero
@@ -65,7 +66,7 @@ def prepare_items(item_vectors: np.ndarray, item_offsets: np.ndarray) -> Prepare
     norms[np.isnan(norms)] = np.inf
     with np.errstate(invalid="ignore"):
         key = norms + offsets
-    order = np.argsort(-np.where(np.isnan(key), np.inf, key), kind="stable").astype(np.int32)
+    order, reach, rest = largest_first(key, norms, offsets, WIDTH)
     panels = -(-n // WIDTH)
     codes = aligned_empty((panels * f, WIDTH), np.int8)  # a line of a panel is a cache line
     codes[:] = 0
@@ -73,9 +74,6 @@ def prepare_items(item_vectors: np.ndarray, item_offsets: np.ndarray) -> Prepare
     above = np.full(panels * WIDTH, -np.inf, F)
     problem = (item_vectors, item_offsets, order, norms, codes, scale, above, slack)
     on_parts(lambda begin, end: _pack(begin, end, *problem), panels)
-    starts = np.arange(0, n, WIDTH)
-    reach = np.maximum.accumulate(norms[order][::-1])[::-1][starts]
-    rest = np.maximum.accumulate(offsets[order][::-1])[::-1][starts]
     return item_vectors, item_offsets, order, codes, scale, above, slack, reach, rest
 
 
@@ -108,37 +106,11 @@ def topk_prepared(
     count : int32 [B]
         As in `topk_dot`; a user's scores are the same numbers whoever is asked for beside them.
     """
-    vectors, offsets, order, codes, scale, above, slack, reach, rest = prepared
-    n_users = user_vectors.shape[0]
-    rows, best = np.full((n_users, k), -1, np.int32), np.full((n_users, k), np.nan, F)
-    count = np.zeros(n_users, np.int32)
-    if rows.size and len(order):
-        mask = (
-            allowed.view(np.uint8)
-            if allowed.dtype == np.bool_
-            else allowed.astype(np.uint8, copy=False)
-        )
-        shared(
-            _scan_panels,
-            n_threads,
-            user_vectors,
-            vectors,
-            offsets,
-            order,
-            codes,
-            scale,
-            above,
-            slack,
-            reach,
-            rest,
-            excluded_indptr,
-            excluded_indices,
-            mask,
-            rows,
-            best,
-            count,
-        )
-    return rows, best, count
+    found = empty_lists(len(user_vectors), k)
+    if found[0].size and len(prepared[0]):
+        which = (excluded_indptr, excluded_indices, as_bytes(allowed))
+        shared(_scan_panels, n_threads, user_vectors, *prepared, *which, *found)
+    return found
 
 
 def _norms(vectors: np.ndarray) -> np.ndarray:

@@ -106,7 +106,7 @@ class ContentFeatures(Recommender[ContentT]):
         baseline = self.without_features()
         if baseline is None or not (self.data.item_counts[part.truth.item_rows] > 0).any():
             return None
-        run = run if run is not None else Run()
+        run = run or Run()
         self.comparison = compare_without_features(self, baseline, part, run, validation=validation)
         run.progress.say(self.comparison.sentence)
         return self.comparison

@@ -326,12 +326,7 @@ class BayesianMF(Recommender):
         self, users: Any, items: Any, times: Any
     ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray | None]:
         """The users' draws, whose each pair is, its item row, and its time."""
-        user_rows, item_rows = self.data.users.find(users), self.data.items.find(items)
-        if len(user_rows) != len(item_rows):
-            raise ArgumentError(
-                f"users and items must be pairs, not {len(user_rows)} users and {len(item_rows)}"
-                " items."
-            )
+        user_rows, item_rows = self._pair_rows(users, items)
         if times is not None:
             if not self.config.dates:
                 raise ArgumentError("times need a model that was fitted with dates=True.")

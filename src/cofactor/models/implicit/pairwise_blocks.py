@@ -16,7 +16,7 @@ import numpy as np
 from cofactor.base import rng
 from cofactor.base.engine import Engine
 from cofactor.base.memory import aligned
-from cofactor.base.offsets import offsets
+from cofactor.base.offsets import offsets, owners_of
 from cofactor.base.run import Run
 from cofactor.data.interactions import Interactions
 from cofactor.models.implicit.pairwise import AliasTable, Walk, alias_table
@@ -198,7 +198,7 @@ def _part(how: Walked, shard: UserShard, block: int) -> PieceWalk:
     place[own] = np.arange(len(own), dtype=np.int32)
     here = how.block_of[shard.item_rows] == block
     n_users = len(shard.indptr) - 1
-    owners = np.repeat(np.arange(n_users), np.diff(shard.indptr))[here]
+    owners = owners_of(np.diff(shard.indptr))[here]
     sizes = np.bincount(owners, minlength=n_users)
     purpose = ("piece", shard.number, block)
     order = rng.generator(how.seed, *purpose, "order").permutation(n_users).astype(np.int32)

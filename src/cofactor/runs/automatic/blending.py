@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from cofactor.base.errors import CofactorError
+from cofactor.base.names import word
 from cofactor.base.progress import SilentProgress
 from cofactor.base.run import Run
 from cofactor.data.split import Part
@@ -20,7 +21,6 @@ from cofactor.models.blend import Blend
 from cofactor.runs.automatic.families import Family
 from cofactor.runs.automatic.trials import Allowance, FamilyTrial
 from cofactor.runs.samples import few_users, with_users
-from cofactor.runs.words import word
 
 # A model that is further behind the best one isn't worth its time in a blend.
 _WORTH = 0.7

@@ -7,13 +7,14 @@ from typing import Any
 
 import numpy as np
 
+from cofactor.base.names import word
 from cofactor.evaluation import significance
 from cofactor.metrics.table import Metric
 from cofactor.runs.automatic.blending import Blended
 from cofactor.runs.automatic.families import BASELINES
 from cofactor.runs.automatic.race import Race
 from cofactor.runs.automatic.trials import FamilyTrial, Lane
-from cofactor.runs.words import p_words, word
+from cofactor.runs.words import p_words
 
 _CONFIDENCE = 0.95
 
