@@ -122,5 +122,11 @@ def shown(value: Any, column: str = "") -> str:
     return str(value)
 
 
+def shortened(value: Any) -> str:
+    """Return a value as text of at most 60 characters; None is empty."""
+    text = "" if value is None else str(value)
+    return text if len(text) <= 60 else text[:59] + "…"
+
+
 def _is_number(value: Any) -> bool:
     return value is None or (isinstance(value, (int, float)) and not isinstance(value, bool))

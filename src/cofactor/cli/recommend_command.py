@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import typer
@@ -148,15 +149,17 @@ def _for_all(output: Output, loaded: Recommender, out: str, k: int, how: Mapping
     from cofactor.runs.recommend import recommend_all
 
     path, count = recommend_all(loaded, out, k, **how)
-    output.line(f"{count:,} recommendations for {loaded.data.n_users:,} users in {path}")
-    output.emit(command="recommend", path=str(path), lines=count)
+    _say_written(output, path, count, f" for {loaded.data.n_users:,} users")
 
 
 def _write(output: Output, table: RankedTable, out: str) -> None:
     from cofactor.runs.recommend import write_tables
 
-    path, count = write_tables(iter([table.to_arrow()]), out)
-    output.line(f"{count:,} recommendations in {path}")
+    _say_written(output, *write_tables(iter([table.to_arrow()]), out))
+
+
+def _say_written(output: Output, path: Path, count: int, whose: str = "") -> None:
+    output.line(f"{count:,} recommendations{whose} in {path}")
     output.emit(command="recommend", path=str(path), lines=count)
 
 

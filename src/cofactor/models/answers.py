@@ -11,6 +11,7 @@ import pyarrow as pa
 from cofactor.base.errors import ArgumentError
 from cofactor.base.extras import require
 from cofactor.base.latex import latex_table
+from cofactor.base.markup import shortened
 
 
 class RankedTable:
@@ -172,7 +173,4 @@ class Explanation:
 
 
 def _cell(value: Any) -> str:
-    if isinstance(value, float):
-        return f"{value:.4f}"
-    text = "" if value is None else str(value)
-    return text if len(text) <= 60 else text[:59] + "…"
+    return f"{value:.4f}" if isinstance(value, float) else shortened(value)
