@@ -4,8 +4,6 @@ short sorts of each row.
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 
 from cofactor.kernels.cpu.jit import helper, kernel, on_parts
@@ -268,7 +266,7 @@ def chronological(indptr: np.ndarray, order: np.ndarray, times: np.ndarray) -> n
 
 
 @helper
-def _ascends(values: Any, start: Any, end: Any) -> Any:
+def _ascends(values, start, end):
     """Whether values[start:end] are in ascending order."""
     good = True
     for q in range(start + 1, end):

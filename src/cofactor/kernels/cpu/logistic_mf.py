@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 
 from cofactor.kernels.cpu.jit import helper, kernel, on_parts
@@ -22,7 +20,7 @@ _ONE = np.float32(1.0)
 
 
 @helper
-def _logit(X: Any, row: Any, beta: Any, Y: Any, b: Any, i: Any) -> Any:
+def _logit(X, row, beta, Y, b, i):
     """s = x · y_i + β + β_i."""
     s = beta + b[np.uint64(i)] + dot_rows(X, row, Y, i)
     for k in range(tail_start(Y), Y.shape[1]):
@@ -31,39 +29,39 @@ def _logit(X: Any, row: Any, beta: Any, Y: Any, b: Any, i: Any) -> Any:
 
 
 @helper
-def _add(g: Any, pull: Any, Y: Any, i: Any) -> None:
+def _add(g, pull, Y, i) -> None:
     for k in range(Y.shape[1]):
         g[k] += pull * Y[i, k]
     g[Y.shape[1]] += pull
 
 
 @helper
-def _softplus(s: Any, e: Any) -> Any:
+def _softplus(s, e):
     """ln(1 + exp s), where e = exp s but for what exp_negative cuts off."""
     return np.log(1.0 + np.float64(e)) + max(np.float64(0.0), np.float64(s) - np.float64(EXP_LIMIT))
 
 
 @kernel
 def _gradient(
-    indices: Any,
-    values: Any,
-    first: Any,
-    stop: Any,
-    X: Any,
-    row: Any,
-    beta: Any,
-    Y: Any,
-    b: Any,
-    alpha: Any,
-    decay: Any,
-    negatives: Any,
-    state: Any,
-    words: Any,
-    group: Any,
-    g: Any,
-    empty_threshold: Any,
-    empty_alias: Any,
-) -> Any:
+    indices,
+    values,
+    first,
+    stop,
+    X,
+    row,
+    beta,
+    Y,
+    b,
+    alpha,
+    decay,
+    negatives,
+    state,
+    words,
+    group,
+    g,
+    empty_threshold,
+    empty_alias,
+):
     """Fill g [factors + 1] with the row's gradient and return its loss."""
     f, n_others, m = X.shape[1], Y.shape[0], stop - first
     g[:] = np.float32(0.0)
@@ -159,7 +157,7 @@ def _half_epoch(
     begin: int,
     end: int,
     losses: np.ndarray,
-    scratch: Any,
+    scratch,
 ) -> None:
     f = factors.shape[1]
     words, group, g, threshold, alias = scratch
@@ -254,8 +252,8 @@ def _fold_in(
     steps: int,
     seed: int,
     folded: np.ndarray,
-    sums: Any,
-    scratch: Any,
+    sums,
+    scratch,
 ) -> None:
     words, group, g, threshold, alias = scratch
     X, G, mean = sums

@@ -7,7 +7,7 @@ row are selected says `_selection`."""
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
@@ -135,14 +135,7 @@ def strongest(
 
 
 @kernel
-def _similarities(
-    products: Any,
-    found: Any,
-    n_found: Any,
-    i: Any,
-    formula: Any,
-    bits: Any,
-) -> Any:
+def _similarities(products, found, n_found, i, formula, bits):
     """Turn the products of the items found into similarities, as bit patterns, zero for what is
     none; clear the products.
 
@@ -167,7 +160,7 @@ def _similarities(
 
 
 @kernel
-def _similarities_of_row(d: Any, i: Any, formula: Any, bits: Any) -> Any:
+def _similarities_of_row(d, i, formula, bits):
     """Turn a whole row of products into similarities, as bit patterns."""
     left, right, left_add, right_add, weight = formula
     similar, p, a = bits.view(np.float32), left[i], left_add[i]
@@ -180,15 +173,7 @@ def _similarities_of_row(d: Any, i: Any, formula: Any, bits: Any) -> Any:
 
 
 @kernel(allocates=True)
-def _neighbours_of_gram(
-    thread: Any,
-    n_threads: Any,
-    gram: Any,
-    formula: Any,
-    rows: Any,
-    similarity: Any,
-    count: Any,
-) -> Any:
+def _neighbours_of_gram(thread, n_threads, gram, formula, rows, similarity, count):
     n_items = gram.shape[0]
     bits, rooms = np.empty(n_items + 1, np.int32), room(n_items)
     order = np.arange(n_items, dtype=np.int32)
@@ -199,19 +184,19 @@ def _neighbours_of_gram(
 
 @kernel(allocates=True)
 def _neighbours_of_sets(
-    thread: Any,
-    n_threads: Any,
-    user_indptr: Any,
-    user_values: Any,
-    item_indptr: Any,
-    item_users: Any,
-    item_values: Any,
-    sets: Any,
-    formula: Any,
-    rows: Any,
-    similarity: Any,
-    count: Any,
-) -> Any:
+    thread,
+    n_threads,
+    user_indptr,
+    user_values,
+    item_indptr,
+    item_users,
+    item_values,
+    sets,
+    formula,
+    rows,
+    similarity,
+    count,
+):
     """Count a block of items that have sets at once, walk the lists of each other item; the formula
     is in the sets' order.
     """
@@ -250,15 +235,7 @@ def _neighbours_of_sets(
 
 
 @kernel
-def _row_of_products(
-    user_indptr: Any,
-    user_indices: Any,
-    user_values: Any,
-    users: Any,
-    values: Any,
-    d: Any,
-    found: Any,
-) -> Any:
+def _row_of_products(user_indptr, user_indices, user_values, users, values, d, found):
     """Add up one item's products d, list the items touched (a few perhaps twice), and return how
     many there are.
     """
@@ -294,20 +271,20 @@ def _row_of_products(
 
 @kernel(allocates=True)
 def _neighbours(
-    thread: Any,
-    n_threads: Any,
-    user_indptr: Any,
-    user_indices: Any,
-    user_values: Any,
-    item_indptr: Any,
-    item_users: Any,
-    item_values: Any,
-    formula: Any,
-    first: Any,
-    rows: Any,
-    similarity: Any,
-    count: Any,
-) -> Any:
+    thread,
+    n_threads,
+    user_indptr,
+    user_indices,
+    user_values,
+    item_indptr,
+    item_users,
+    item_values,
+    formula,
+    first,
+    rows,
+    similarity,
+    count,
+):
     n_items = formula.right.shape[0]
     d = np.zeros(n_items, np.float32)
     found = np.empty(n_items + 1, np.int32)
@@ -329,15 +306,7 @@ def _neighbours(
 
 
 @kernel(allocates=True)
-def _strongest(
-    thread: Any,
-    n_threads: Any,
-    matrix: Any,
-    first: Any,
-    columns: Any,
-    values: Any,
-    count: Any,
-) -> Any:
+def _strongest(thread, n_threads, matrix, first, columns, values, count):
     n = matrix.shape[1]
     items = np.arange(n, dtype=np.int32)
     bits, rooms = np.empty(n + 1, np.int32), room(n)

@@ -7,8 +7,6 @@ that without AUC the work of a user ends with the first one beyond the largest c
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 
 from cofactor.base.offsets import owners_of
@@ -21,7 +19,7 @@ from cofactor.kernels.cpu.sampling import advance, below, lower_bound, mix, nth_
 
 
 @helper
-def _count_above(row: Any, start: Any, stop: Any, level: Any) -> Any:
+def _count_above(row, start, stop, level):
     """How many of row[start:stop] are above ``level``."""
     count = np.int32(0)
     for j in range(np.uint64(start), np.uint64(stop)):
@@ -30,7 +28,7 @@ def _count_above(row: Any, start: Any, stop: Any, level: Any) -> Any:
 
 
 @helper
-def _count_from(row: Any, start: Any, stop: Any, level: Any) -> Any:
+def _count_from(row, start, stop, level):
     """How many of row[start:stop] are at ``level`` or above."""
     count = np.int32(0)
     for j in range(np.uint64(start), np.uint64(stop)):
@@ -39,7 +37,7 @@ def _count_from(row: Any, start: Any, stop: Any, level: Any) -> Any:
 
 
 @helper
-def _count_both(row: Any, start: Any, stop: Any, level: Any) -> Any:
+def _count_both(row, start, stop, level):
     """How many of row[start:stop] are above ``level``, and how many at it or above."""
     above, level_or_above = np.int32(0), np.int32(0)
     for j in range(np.uint64(start), np.uint64(stop)):
@@ -49,13 +47,13 @@ def _count_both(row: Any, start: Any, stop: Any, level: Any) -> Any:
 
 
 @helper
-def _level(score: Any) -> Any:
+def _level(score):
     """A score with NaN as low as can be."""
     return score if score == score else np.float32(-np.inf)
 
 
 @helper
-def _best_first(row: Any, truth: Any) -> Any:
+def _best_first(row, truth):
     """The order of a user's true items: highest score first, of equal ones the lower row (truth
     is ascending).
     """
@@ -201,16 +199,7 @@ def candidate_ranks(
 
 
 @kernel
-def _candidate_ranks(
-    first: Any,
-    end: Any,
-    scores: Any,
-    owners: Any,
-    items: Any,
-    negatives: Any,
-    ranks: Any,
-    auc_shares: Any,
-) -> None:
+def _candidate_ranks(first, end, scores, owners, items, negatives, ranks, auc_shares) -> None:
     for q in range(first, end):
         row = scores[owners[q]]
         item = items[q]
@@ -300,9 +289,7 @@ def draw_negatives(
 
 
 @kernel(allocates=True)
-def _draw_negatives(
-    first: Any, end: Any, indptr: Any, items: Any, owners: Any, n_items: Any, seed: Any, drawn: Any
-) -> None:
+def _draw_negatives(first, end, indptr, items, owners, n_items, seed, drawn) -> None:
     count = drawn.shape[1]
     for q in range(first, end):
         begin, end_of_own = indptr[owners[q]], indptr[owners[q] + 1]

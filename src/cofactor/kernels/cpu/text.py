@@ -30,7 +30,7 @@ _WINDOW = 64
 
 
 @intrinsic
-def _word(typingctx: Any, text: Any, place: Any) -> Any:
+def _word(typingctx, text, place):
     """The eight bytes from a place on, wherever it lies, the first of them lowest."""
 
     def code(emit: Emitter) -> Any:
@@ -41,7 +41,7 @@ def _word(typingctx: Any, text: Any, place: Any) -> Any:
 
 
 @intrinsic
-def _others(typingctx: Any, text: Any, place: Any) -> Any:
+def _others(typingctx, text, place):
     """Which of the 64 bytes from a place on are no digits, a bit each, the first of them lowest."""
 
     def code(emit: Emitter) -> Any:
@@ -55,7 +55,7 @@ def _others(typingctx: Any, text: Any, place: Any) -> Any:
 
 
 @helper
-def _next(text: Any, base: Any, mask: Any) -> Any:
+def _next(text, base, mask):
     """The next byte that is no digit: its place, and the window with the mask of those behind
     it.
     """
@@ -66,7 +66,7 @@ def _next(text: Any, base: Any, mask: Any) -> Any:
 
 
 @helper
-def _few(text: Any, start: Any, count: Any) -> Any:
+def _few(text, start, count):
     """The number that 1 to 8 digits make: neighbours are joined by one multiplication with 10 +
     2^-8, then pairs, then fours.
     """
@@ -77,7 +77,7 @@ def _few(text: Any, start: Any, count: Any) -> Any:
 
 
 @helper
-def _whole(text: Any, place: Any, digits: Any) -> Any:
+def _whole(text, place, digits):
     """The number that the 0 to 18 digits before a place make."""
     number = np.int64(0)
     if digits > 8:
@@ -92,7 +92,7 @@ def _whole(text: Any, place: Any, digits: Any) -> Any:
 
 
 @helper
-def _behind_line(text: Any, place: Any) -> Any:
+def _behind_line(text, place):
     """The place behind a line that ends here; -1 if none does."""
     start = np.int64(-1)
     if text[place] == _LF:

@@ -8,7 +8,7 @@ at one by one."""
 from __future__ import annotations
 
 from functools import lru_cache
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
@@ -86,25 +86,14 @@ def topk_scores(
     rows, best, count = empty_lists(scores.shape[0], k)
     if rows.size and scores.shape[1]:
         n_rows, n_items = scores.shape
-        (offsets, order), mask = _row_order(n_items), as_bytes(allowed)
+        which = (*_row_order(n_items), excluded_indptr, excluded_indices, as_bytes(allowed))
         size = min(SCORE_ROWS, -(-n_rows // n_threads))
-        on_threads(
-            lambda block: _scan_scores(
-                scores,
-                offsets,
-                order,
-                excluded_indptr,
-                excluded_indices,
-                mask,
-                block * size,
-                min((block + 1) * size, n_rows),
-                rows,
-                best,
-                count,
-            ),
-            -(-n_rows // size),
-            n_threads,
-        )
+
+        def block(n: int) -> None:
+            rows_of = n * size, min((n + 1) * size, n_rows)
+            _scan_scores(scores, *which, *rows_of, rows, best, count)
+
+        on_threads(block, -(-n_rows // size), n_threads)
     return rows, best, count
 
 
@@ -236,19 +225,19 @@ def ordered_items(
 
 @kernel
 def _scan(
-    scores: Any,
-    offsets: Any,
-    order: Any,
-    ties_matter: Any,
-    allowed: Any,
-    excluded: Any,
-    low: Any,
-    high: Any,
-    heap_rows: Any,
-    heap_scores: Any,
-    size: Any,
-    k: Any,
-) -> Any:
+    scores,
+    offsets,
+    order,
+    ties_matter,
+    allowed,
+    excluded,
+    low,
+    high,
+    heap_rows,
+    heap_scores,
+    size,
+    k,
+):
     """Offer scores[j] + offsets[j] of item order[j] to a user's heap, for all j; return the
     heap's new size.
     """
@@ -284,18 +273,8 @@ def _scan(
 
 @kernel
 def _scan_scores(
-    scores: Any,
-    offsets: Any,
-    order: Any,
-    excluded_indptr: Any,
-    excluded: Any,
-    allowed: Any,
-    first: Any,
-    end: Any,
-    rows: Any,
-    best: Any,
-    count: Any,
-) -> Any:
+    scores, offsets, order, excluded_indptr, excluded, allowed, first, end, rows, best, count
+):
     k = rows.shape[1]
     for b in range(first, end):
         low, high = excluded_indptr[b], excluded_indptr[b + 1]
@@ -308,21 +287,21 @@ def _scan_scores(
 
 @kernel(allocates=True)
 def _scan_products(
-    user_vectors: Any,
-    item_vectors: Any,
-    offsets: Any,
-    order: Any,
-    reach: Any,
-    rest: Any,
-    excluded_indptr: Any,
-    excluded: Any,
-    allowed: Any,
-    first: Any,
-    last: Any,
-    rows: Any,
-    best: Any,
-    count: Any,
-) -> Any:
+    user_vectors,
+    item_vectors,
+    offsets,
+    order,
+    reach,
+    rest,
+    excluded_indptr,
+    excluded,
+    allowed,
+    first,
+    last,
+    rows,
+    best,
+    count,
+):
     """s_ui = x_u·y_i + c_i for users first to last; `reach` and `rest` bound |y_i| and c_i from
     each block of items on.
     """

@@ -14,8 +14,6 @@ The rounding of both sides is added to r_i."""
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 
 from cofactor.base.memory import aligned_empty
@@ -120,7 +118,7 @@ def _norms(vectors: np.ndarray) -> np.ndarray:
 
 
 @kernel
-def _norms_of(first: Any, end: Any, vectors: Any, norms: Any) -> None:
+def _norms_of(first, end, vectors, norms) -> None:
     for i in range(first, end):
         y, square = vectors[i], 0.0
         for d in range(y.shape[0]):
@@ -129,18 +127,7 @@ def _norms_of(first: Any, end: Any, vectors: Any, norms: Any) -> None:
 
 
 @kernel(allocates=True)
-def _pack(
-    begin: Any,
-    end: Any,
-    vectors: Any,
-    offsets: Any,
-    order: Any,
-    norms: Any,
-    codes: Any,
-    scale: Any,
-    above: Any,
-    slack: Any,
-) -> Any:
+def _pack(begin, end, vectors, offsets, order, norms, codes, scale, above, slack):
     """Letters as above; the slack holds r_i and 4 (f + 16) eps |y_i|, twice what all the
     roundings come to.
     """
@@ -178,25 +165,25 @@ def _pack(
 
 @kernel(allocates=True)
 def _scan_panels(
-    thread: Any,
-    n_threads: Any,
-    user_vectors: Any,
-    vectors: Any,
-    offsets: Any,
-    order: Any,
-    codes: Any,
-    scale: Any,
-    above: Any,
-    slack: Any,
-    reach: Any,
-    rest: Any,
-    excluded_indptr: Any,
-    excluded: Any,
-    allowed: Any,
-    rows: Any,
-    best: Any,
-    count: Any,
-) -> Any:
+    thread,
+    n_threads,
+    user_vectors,
+    vectors,
+    offsets,
+    order,
+    codes,
+    scale,
+    above,
+    slack,
+    reach,
+    rest,
+    excluded_indptr,
+    excluded,
+    allowed,
+    rows,
+    best,
+    count,
+):
     n_users, f = user_vectors.shape
     together = min(USERS, (n_users + n_threads - 1) // n_threads)
     n_blocks = (n_users + together - 1) // together
@@ -252,9 +239,7 @@ def _scan_panels(
 
 
 @kernel
-def _still(
-    active: Any, length: Any, m: Any, reach: Any, rest: Any, f: Any, best: Any, count: Any
-) -> Any:
+def _still(active, length, m, reach, rest, f, best, count):
     """Pack those of m users to the front who may still find something from here on, and return
     how many they are.
     """
@@ -273,20 +258,20 @@ def _still(
 
 @kernel
 def _exactly(
-    mask: Any,
-    first: Any,
-    x: Any,
-    vectors: Any,
-    offsets: Any,
-    order: Any,
-    excluded: Any,
-    low: Any,
-    high: Any,
-    allowed: Any,
-    heap_rows: Any,
-    heap_scores: Any,
-    size: Any,
-) -> Any:
+    mask,
+    first,
+    x,
+    vectors,
+    offsets,
+    order,
+    excluded,
+    low,
+    high,
+    allowed,
+    heap_rows,
+    heap_scores,
+    size,
+):
     """Score the items of a panel that the mask names, and offer them to a user's heap; return
     the heap's new size.
     """

@@ -97,7 +97,7 @@ class Bridge(ContentFeatures[BridgeConfig]):
     """A trained model, and for items without interactions the vectors ``v_i = s (v̄ + W' (f_i))``.
 
     W minimises ``Σ_(i warm) |v_i - v̄ - W'f_i|² + λ |W|²`` over the trained item vectors (biases
-    are one more entry), with v̄ their mean. λ and the scale s are chosen on a fifth of the     warm
+    are one more entry), with v̄ their mean. λ and the scale s are chosen on a fifth of the warm
     items, held out from W: λ by the AUC of the held-out items among each other, s so that content
     vectors take the share of users' top 10 that the trained ones take (``calibrate_exposure``).
     `check` says how good the map is. For EASE, v_i is its column of weights, and f_i is first

@@ -25,7 +25,7 @@ from cofactor.runs.samples import few_users, with_users
 # A model that is further behind the best one isn't worth its time in a blend.
 _WORTH = 0.7
 _MODELS = 4
-# Numbers that one choice of weights may look at, and the fewest users that can tell anything.
+# How many scores a choice of weights may read, and the fewest users that are enough for one.
 _SCORES, _USERS = 2e7, 20
 _ALPHA = 0.05
 
@@ -41,8 +41,8 @@ class Blended:
     config
         The blend's configuration, with weights.
     gain
-        How much better it is than the best model alone, on users by which its weights weren't
-        chosen: half of the users choose them for the other half.
+        How much better it is than the best model alone; each half of the users is measured with
+        weights that the other half chose.
     p
         Of the paired t-test of that gain over users, corrected for the number of blends (Holm).
     value

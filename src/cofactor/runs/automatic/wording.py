@@ -112,7 +112,7 @@ def _how(race: Race, best: FamilyTrial) -> str:
     ahead = race.best
     if ahead is not None and ahead is not best:
         said += f" {ahead.family.name} reaches {abs(ahead.score):.4f}, but {users} users don't show"
-        said += f" that it is better than {best.family.name}, which mostly is the better one."
+        said += f" that it is better than {best.family.name}, which usually is the better one."
     return said
 
 

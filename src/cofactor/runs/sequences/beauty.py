@@ -15,7 +15,7 @@ METRICS = ("hit@10", "ndcg@10")
 def recipe(run: Run) -> Board:
     """Fit the models on all but each user's last two items; ask for the last one, all items ranked.
 
-    Models of ids alone and those that read titles are in rows of their own."""
+    Models of ids alone and those that read titles have rows of their own."""
     board = Board("beauty", "Amazon Beauty 5-core (22,363 users, 12,101 items)")
     board.protocol = (
         "Settings were chosen on the validation items; the test items were looked at once for each"

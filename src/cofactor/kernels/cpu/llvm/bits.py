@@ -22,18 +22,7 @@ _MANY = ir.VectorType(INT32, BITS)
 
 
 @intrinsic
-def add_common(
-    typingctx: Any,
-    bits: Any,
-    panel: Any,
-    lane: Any,
-    other: Any,
-    first: Any,
-    end: Any,
-    out: Any,
-    row: Any,
-    column: Any,
-) -> Any:
+def add_common(typingctx, bits, panel, lane, other, first, end, out, row, column):
     """out[row + r, column + c] += the bits common to set ``lane + r`` of a panel and set c of
     another one.
 
@@ -75,7 +64,7 @@ def add_common(
 
 
 @intrinsic
-def reached(typingctx: Any, patterns: Any, start: Any, end: Any, least: Any) -> Any:
+def reached(typingctx, patterns, start, end, least):
     """Return a mask, uint64, of the patterns [start, end) that are at least so large; at most
     `BITS` of them.
     """
@@ -99,7 +88,7 @@ def reached(typingctx: Any, patterns: Any, start: Any, end: Any, least: Any) -> 
 
 
 @intrinsic
-def lowest_bit(typingctx: Any, mask: Any) -> Any:
+def lowest_bit(typingctx, mask):
     """Return the number of the lowest bit that is set in a mask, uint64, which isn't zero."""
 
     def code(emit: Emitter) -> Any:

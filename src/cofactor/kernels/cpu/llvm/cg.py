@@ -49,7 +49,7 @@ def _load_below(emit: Emitter, n: int, first: Any, end: Any) -> Any:
 
 
 @intrinsic
-def weighted_dots(typingctx: Any, source: Any, index: Any, n: Any, w: Any, p: Any, out: Any) -> Any:
+def weighted_dots(typingctx, source, index, n, w, p, out):
     """out[t] = w[t] s_t with s_t = source[index[t]] . p, for t < n; return the sum of w s^2.
 
     ``out`` has room for n rounded up to a multiple of four; what lies behind n becomes zero.
@@ -91,9 +91,7 @@ def _with_sums(emit: Emitter, blocks: Any, then: Callable[[Any, Any], None]) -> 
 
 
 @intrinsic
-def first_direction(
-    typingctx: Any, source: Any, index: Any, n: Any, w: Any, diagonal: Any, ridge: Any, work: Any
-) -> Any:
+def first_direction(typingctx, source, index, n, w, diagonal, ridge, work):
     """r = sum over t < n of w[t] source[index[t]], D = diagonal + ridge, M = 1 / D, p = M r;
     return r . p.
     """
@@ -121,9 +119,7 @@ def first_direction(
 
 
 @intrinsic
-def next_residual(
-    typingctx: Any, source: Any, index: Any, n: Any, s: Any, a: Any, work: Any
-) -> Any:
+def next_residual(typingctx, source, index, n, s, a, work):
     """r -= a (D p + sum over t < n of s[t] source[index[t]]), z = M r; return r . z."""
 
     def code(emit: Emitter) -> Any:
@@ -147,7 +143,7 @@ def next_residual(
 
 
 @intrinsic
-def norm_by_diagonal(typingctx: Any, work: Any) -> Any:
+def norm_by_diagonal(typingctx, work):
     """Return p' D p."""
 
     def code(emit: Emitter) -> Any:
@@ -163,7 +159,7 @@ def norm_by_diagonal(typingctx: Any, work: Any) -> Any:
 
 
 @intrinsic
-def move(typingctx: Any, a: Any, work: Any, x: Any) -> Any:
+def move(typingctx, a, work, x):
     """x += a p."""
 
     def code(emit: Emitter) -> None:
@@ -177,7 +173,7 @@ def move(typingctx: Any, a: Any, work: Any, x: Any) -> Any:
 
 
 @intrinsic
-def turn(typingctx: Any, b: Any, work: Any) -> Any:
+def turn(typingctx, b, work):
     """p = z + b p."""
 
     def code(emit: Emitter) -> None:

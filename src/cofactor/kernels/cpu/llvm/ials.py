@@ -20,7 +20,7 @@ TILE_ROWS, TILE_COLUMNS = 8, LANES
 
 
 @intrinsic
-def four_dots(typingctx: Any, source: Any, index: Any, t: Any, p: Any, out: Any) -> Any:
+def four_dots(typingctx, source, index, t, p, out):
     """out[t + j] = source[index[t + j]] . p for j = 0..3, over the full blocks."""
 
     def code(emit: Emitter) -> None:
@@ -34,7 +34,7 @@ def four_dots(typingctx: Any, source: Any, index: Any, t: Any, p: Any, out: Any)
 
 
 @intrinsic
-def add_rows(typingctx: Any, source: Any, index: Any, n: Any, s: Any, out: Any) -> Any:
+def add_rows(typingctx, source, index, n, s, out):
     """Add s[t] source[index[t]] for t < n to out, over the full blocks."""
 
     def code(emit: Emitter) -> None:
@@ -55,7 +55,7 @@ def add_rows(typingctx: Any, source: Any, index: Any, n: Any, s: Any, out: Any) 
 
 
 @intrinsic
-def add_tile(typingctx: Any, matrix: Any, first: Any, end: Any, i: Any, j: Any, total: Any) -> Any:
+def add_tile(typingctx, matrix, first, end, i, j, total):
     """Add matrix[k, i : i + 8]' matrix[k, j : j + 16], summed over first <= k < end, to total[i
     : i + 8, j : j + 16].
     """

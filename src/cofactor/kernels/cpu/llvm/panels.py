@@ -28,19 +28,7 @@ WIDTH = 64  # items of a panel: as many as a mask has bits
 
 
 @intrinsic
-def reaching(
-    typingctx: Any,
-    lines: Any,
-    first: Any,
-    count: Any,
-    x: Any,
-    scale: Any,
-    offset: Any,
-    slack: Any,
-    item: Any,
-    length: Any,
-    gate: Any,
-) -> Any:
+def reaching(typingctx, lines, first, count, x, scale, offset, slack, item, length, gate):
     """Which items of a panel may reach a score: bit j of the uint64 stands for item ``item + j``.
 
     Set where ``scale[i] sum_d x[d] lines[first + d, j] + offset[i] + length slack[i] >= gate`` with

@@ -31,7 +31,7 @@ EXP_LIMIT = np.float32(86.0)
 
 
 @intrinsic
-def prefetch_row(typingctx: Any, matrix: Any, row: Any) -> Any:
+def prefetch_row(typingctx, matrix, row):
     """Ask for all cache lines of ``matrix[row]``, to be written; for a vector, of the one line
     around ``[row]``.
     """
@@ -49,7 +49,7 @@ def prefetch_row(typingctx: Any, matrix: Any, row: Any) -> Any:
 
 
 @intrinsic
-def dot_rows(typingctx: Any, left: Any, u: Any, right: Any, i: Any) -> Any:
+def dot_rows(typingctx, left, u, right, i):
     """Return ``left[u] · right[i]`` over the full blocks, float32."""
 
     def code(emit: Emitter) -> Any:
@@ -62,7 +62,7 @@ def dot_rows(typingctx: Any, left: Any, u: Any, right: Any, i: Any) -> Any:
 
 
 @intrinsic
-def dot_difference(typingctx: Any, left: Any, u: Any, right: Any, i: Any, j: Any) -> Any:
+def dot_difference(typingctx, left, u, right, i, j):
     """Return ``left[u] · (right[i] - right[j])`` over the full blocks, float32."""
 
     def code(emit: Emitter) -> Any:
@@ -78,20 +78,7 @@ def dot_difference(typingctx: Any, left: Any, u: Any, right: Any, i: Any, j: Any
 
 
 @intrinsic
-def pairwise_step(
-    typingctx: Any,
-    left: Any,
-    u: Any,
-    right: Any,
-    i: Any,
-    j: Any,
-    step_u: Any,
-    step_i: Any,
-    step_j: Any,
-    keep_u: Any,
-    keep_i: Any,
-    keep_j: Any,
-) -> Any:
+def pairwise_step(typingctx, left, u, right, i, j, step_u, step_i, step_j, keep_u, keep_i, keep_j):
     """Do one pairwise step at once, on the full blocks; right[i] and right[j] must be different
     rows.
 
@@ -115,18 +102,7 @@ def pairwise_step(
 
 
 @intrinsic
-def rating_step(
-    typingctx: Any,
-    left: Any,
-    u: Any,
-    right: Any,
-    i: Any,
-    j: Any,
-    soon: Any,
-    step: Any,
-    keep_u: Any,
-    keep_i: Any,
-) -> Any:
+def rating_step(typingctx, left, u, right, i, j, soon, step, keep_u, keep_i):
     """Do one step on a rating, on the full blocks; return the old left[u] · right[j] and right[i] ·
     right[j].
 
@@ -155,18 +131,7 @@ def rating_step(
 
 
 @intrinsic
-def implicit_rating_step(
-    typingctx: Any,
-    left: Any,
-    u: Any,
-    implicit: Any,
-    right: Any,
-    i: Any,
-    j: Any,
-    soon: Any,
-    steps: Any,
-    keeps: Any,
-) -> Any:
+def implicit_rating_step(typingctx, left, u, implicit, right, i, j, soon, steps, keeps):
     """Do one step on a rating of SVD++, on the full blocks; return the old (keep_u * left[u] +
     keep_z * implicit) · right[j] and right[i] · right[j].
 
@@ -215,7 +180,7 @@ def _weighted(emit: Emitter, a: Any, x: Any, b: Any, y: Any) -> Any:
 
 
 @intrinsic
-def tail_start(typingctx: Any, matrix: Any) -> Any:
+def tail_start(typingctx, matrix):
     """Return the first column that the block functions leave out: the columns rounded down to
     whole blocks.
     """
@@ -227,7 +192,7 @@ def tail_start(typingctx: Any, matrix: Any) -> Any:
 
 
 @intrinsic
-def power_of_two(typingctx: Any, exponent: Any) -> Any:
+def power_of_two(typingctx, exponent):
     """Return 2^exponent as float32, by its bits; the exponent must be in [-126, 127]."""
 
     def code(emit: Emitter) -> Any:
@@ -239,7 +204,7 @@ def power_of_two(typingctx: Any, exponent: Any) -> Any:
 
 
 @helper
-def exp_negative(x: Any) -> Any:
+def exp_negative(x):
     """Return exp(-x), float32, for x held within ±86; relative error below 3e-7.
 
     2^y with y = -x log2(e) = n + r, |r| <= 1/2, and 2^r by its Taylor polynomial of degree 6 in r
