@@ -30,13 +30,11 @@ def recipe(run: Run) -> Board:
     for name, split in cuts.items():
         entries = (
             BoardEntry(
-                model="transitions",
-                settings=transitions.PRESETS["sasrec-ml-1m"],
-                label=f"transitions, {name}",
+                "transitions", transitions.PRESETS["sasrec-ml-1m"], label=f"transitions, {name}"
             ),
             BoardEntry(
-                model="sequence_linear",
-                settings=sequence_linear.PRESETS["sasrec-ml-1m"],
+                "sequence_linear",
+                sequence_linear.PRESETS["sasrec-ml-1m"],
                 label=f"sequence_linear, {name}",
             ),
         )
