@@ -22,6 +22,13 @@ def owners_of(sizes: Any) -> np.ndarray:
     return np.repeat(np.arange(len(sizes)), sizes)
 
 
+def places_of(rows: np.ndarray, n: int) -> np.ndarray:
+    """Return the place of each of n rows among some (distinct) ones, int32 [n]; -1 for others."""
+    places = np.full(n, -1, np.int32)
+    places[rows] = np.arange(len(rows), dtype=np.int32)
+    return places
+
+
 def row_offsets(rows: np.ndarray, n_rows: int) -> np.ndarray:
     """Return the offsets of the rows that entries belong to, int64 [n_rows + 1].
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from cofactor.base.offsets import owners_of, pick_rows, row_offsets
+from cofactor.base.offsets import owners_of, pick_rows, places_of, row_offsets
 from cofactor.data.interactions import Interactions
 from cofactor.retrieval.topk import Exclusions
 
@@ -34,9 +34,7 @@ def narrowed(csr: Exclusions, candidates: np.ndarray, n_items: int) -> Exclusion
     dropped.
     """
     indptr, items = csr
-    position = np.full(n_items, -1, np.int32)
-    position[candidates] = np.arange(len(candidates), dtype=np.int32)
-    places = position[items]
+    places = places_of(candidates, n_items)[items]
     owners = owners_of(np.diff(indptr))
     return row_offsets(owners[places >= 0], len(indptr) - 1), places[places >= 0]
 

@@ -346,7 +346,7 @@ def _tests(results: Sequence[Result]) -> list[Comparison]:
 
 def _goodness(result: Result, metric: str) -> float:
     """The value of a metric, negated if lower is better."""
-    return -result[metric] if parse_metric(metric).lower_is_better else result[metric]
+    return parse_metric(metric).sign * result[metric]
 
 
 def _best(results: Mapping[str, Result], metric: str) -> str:

@@ -70,18 +70,7 @@ def _widened(matrix: np.ndarray, columns: int) -> np.ndarray:
 
 
 @kernel
-def _solve_cg(
-    systems: RowSystems,
-    rows: np.ndarray,
-    solved: np.ndarray,
-    steps: int,
-    tolerance: float,
-    begin: int,
-    end: int,
-    failed: np.ndarray,
-    s: np.ndarray,
-    work: np.ndarray,
-) -> None:
+def _solve_cg(systems, rows, solved, steps, tolerance, begin, end, failed, s, work) -> None:
     """Letters: x the solution, r its residual, p the direction, D + Y_u' W Y_u the matrix, M =
     D^-1, z = M r, s = W Y_u p.
     """

@@ -40,14 +40,7 @@ def solve_direct(
 
 
 @kernel(allocates=True)
-def _solve_direct(
-    systems: RowSystems,
-    rows: np.ndarray,
-    solved: np.ndarray,
-    begin: int,
-    end: int,
-    failed: np.ndarray,
-) -> None:
+def _solve_direct(systems, rows, solved, begin, end, failed) -> None:
     """Letters: D the diagonal plus ridge, Z = W^1/2 Y_u, S = Z D^-1/2, c = W^1/2 1, x the
     solution.
     """

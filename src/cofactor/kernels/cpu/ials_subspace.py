@@ -31,15 +31,7 @@ def solve_subspace(
 
 
 @kernel(allocates=True)
-def _solve_subspace(
-    systems: RowSystems,
-    rows: np.ndarray,
-    solved: np.ndarray,
-    block_size: int,
-    begin: int,
-    end: int,
-    failed: np.ndarray,
-) -> None:
+def _solve_subspace(systems, rows, solved, block_size, begin, end, failed) -> None:
     """Letters: e_t = w_t (1 - x . y_t), g the block's negative gradient, H its Hessian, both
     halved; c the step.
     """

@@ -101,15 +101,7 @@ def positive_ranks(
 
 @kernel(allocates=True)
 def _positive_ranks(
-    scores: np.ndarray,
-    truth_indptr: np.ndarray,
-    truth_items: np.ndarray,
-    seen_indptr: np.ndarray,
-    seen_items: np.ndarray,
-    limit: int,
-    with_auc: bool,
-    ranks: np.ndarray,
-    auc_shares: np.ndarray,
+    scores, truth_indptr, truth_items, seen_indptr, seen_items, limit, with_auc, ranks, auc_shares
 ) -> None:
     n_users, n_items = scores.shape
     for u in range(n_users):
@@ -167,13 +159,7 @@ def list_ranks(
 
 
 @kernel
-def _list_ranks(
-    rows: np.ndarray,
-    count: np.ndarray,
-    truth_indptr: np.ndarray,
-    truth_items: np.ndarray,
-    ranks: np.ndarray,
-) -> None:
+def _list_ranks(rows, count, truth_indptr, truth_items, ranks) -> None:
     for u in range(count.size):
         first = truth_indptr[u]
         truth = truth_items[first : truth_indptr[u + 1]]
@@ -233,9 +219,7 @@ def rank_metrics(
 
 
 @kernel(allocates=True)
-def _rank_metrics(
-    indptr: np.ndarray, ranks: np.ndarray, cutoffs: np.ndarray
-) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+def _rank_metrics(indptr, ranks, cutoffs):
     """The same with each user's ranks ascending."""
     n_users, n_cutoffs = indptr.size - 1, cutoffs.size
     hits = np.full((n_users, n_cutoffs), np.nan)
@@ -321,9 +305,7 @@ def resampled_means(values: np.ndarray, resamples: int, seed: int) -> np.ndarray
 
 
 @kernel(allocates=True)
-def _resampled_means(
-    values: np.ndarray, first: int, end: int, seed: int, means: np.ndarray
-) -> None:
+def _resampled_means(values, first, end, seed, means) -> None:
     n, n_columns = values.shape
     sums = np.empty(n_columns)
     for r in range(first, end):

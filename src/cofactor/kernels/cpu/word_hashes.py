@@ -217,14 +217,7 @@ def counted_tokens(indptr: np.ndarray, hashes: np.ndarray, counts: np.ndarray) -
 
 
 @kernel(allocates=True)
-def _counted_tokens(
-    indptr: np.ndarray,
-    hashes: np.ndarray,
-    counts: np.ndarray,
-    first: int,
-    end: int,
-    distinct: np.ndarray,
-) -> None:
+def _counted_tokens(indptr, hashes, counts, first, end, distinct) -> None:
     for row in range(first, end):
         low, high = indptr[row], indptr[row + 1]
         if high == low:

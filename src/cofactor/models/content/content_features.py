@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 import numpy as np
 
+from cofactor.base.offsets import places_of
 from cofactor.base.run import Run
 from cofactor.data.features import FeatureSpec
 from cofactor.data.interactions import Interactions
@@ -226,11 +227,9 @@ def with_items_only(data: Interactions, items: np.ndarray) -> Interactions:
     from cofactor.data.ids import IdMap
     from cofactor.data.joins import taken
 
-    new = np.full(data.n_items, -1, np.int32)
-    new[items] = np.arange(len(items), dtype=np.int32)
     return replace(
         data,
         items=IdMap(data.items.take(items)),
-        item_rows=new[data.item_rows],
+        item_rows=places_of(items, data.n_items)[data.item_rows],
         catalogue=taken(data.catalogue, items),
     )

@@ -149,7 +149,7 @@ class _Trial:
 
     def gain(self, group: tuple[int, ...]) -> np.ndarray:
         """How much better a blend is than the best model alone, float64 [n_users]."""
-        found, sign = [], -1 if self.metric.lower_is_better else 1
+        found, sign = [], self.metric.sign
         for by, on in (self.halves, self.halves[::-1]):
             blend = _of([self.worth[n] for n in group], by, self.metric, self.run)
             both = [

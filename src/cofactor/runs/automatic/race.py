@@ -251,7 +251,7 @@ class Race:
         value = result[str(self.metric)]
         if not math.isfinite(value):
             raise CofactorError(f"{self.metric} is undefined.")
-        score = -value if self.metric.lower_is_better else value
+        score = self.metric.sign * value
         return FamilyTrial(
             family=family,
             settings=dict(settings),

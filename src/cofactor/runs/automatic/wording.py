@@ -82,7 +82,7 @@ def _doubt(best: FamilyTrial, base: FamilyTrial, metric: Metric) -> str:
     found = [result.values[str(metric)] for result in results if result is not None]
     if len(found) < 2 or len(found[0]) != len(found[1]):
         return ""
-    gains = (found[0] - found[1]) * (-1 if metric.lower_is_better else 1)
+    gains = (found[0] - found[1]) * metric.sign
     p = significance.p_value(gains[~np.isnan(gains)], "t")
     if math.isnan(p) or (p < 1 - _CONFIDENCE and float(np.nanmean(gains)) > 0):
         return ""
