@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
 
 from cofactor.kernels.cpu.jit import helper, kernel, on_parts
@@ -41,28 +43,23 @@ def _softplus(s, e):
     return np.log(1.0 + np.float64(e)) + max(np.float64(0.0), np.float64(s) - np.float64(EXP_LIMIT))
 
 
+class Problem(NamedTuple):
+    """What a side's rows are fitted to."""
+
+    indices: np.ndarray
+    values: np.ndarray
+    other_factors: np.ndarray
+    other_bias: np.ndarray
+    alpha: float
+    regularization: float
+    negatives: int
+
+
 @kernel
-def _gradient(
-    indices,
-    values,
-    first,
-    stop,
-    X,
-    row,
-    beta,
-    Y,
-    b,
-    alpha,
-    decay,
-    negatives,
-    state,
-    words,
-    group,
-    g,
-    empty_threshold,
-    empty_alias,
-):
-    """Fill g [factors + 1] with the row's gradient and return its loss."""
+def _gradient(problem, first, stop, X, row, beta, state, scratch):
+    """Fill the scratch's g [factors + 1] with the row's gradient and return its loss."""
+    indices, values, Y, b, alpha, decay, negatives = problem
+    words, group, g, threshold, alias = scratch
     f, n_others, m = X.shape[1], Y.shape[0], stop - first
     g[:] = np.float32(0.0)
     loss = 0.5 * decay * np.float64(dot_rows(X, row, X, row))
@@ -95,7 +92,7 @@ def _gradient(
             size = min(left, _GROUP)
             for n in range(size):
                 state, group[n] = draw_negative(
-                    state, words, 0, indices, first, stop, empty_threshold, empty_alias, n_others
+                    state, words, 0, indices, first, stop, threshold, alias, n_others
                 )
                 prefetch_row(Y, group[n])
             product = 1.0  # of at most 8 factors up to exp(86): one logarithm for all
@@ -128,61 +125,22 @@ def logistic_half_epoch(
     seed: int,
 ) -> float:
     """Take one adaptive step for each row; see `reference.logistic_mf.logistic_half_epoch`."""
-    n_rows = factors.shape[0]
+    n_rows, f = factors.shape
     losses = np.zeros(n_rows)
-    problem = (indptr, indices, values, factors, bias, squares, other_factors, other_bias)
-    how = (learning_rate, alpha, regularization, negatives, np.uint64(seed))
-    f = factors.shape[1]
-    on_parts(
-        lambda first, end: _half_epoch(*problem, *how, first, end, losses, _scratch(f)), n_rows
-    )
+    problem = Problem(indices, values, other_factors, other_bias, alpha, regularization, negatives)
+    rows = (indptr, factors, bias, squares, learning_rate, np.uint64(seed), losses)
+    on_parts(lambda *part: _half_epoch(problem, *rows, *part, _scratch(f)), n_rows)
     return float(losses.sum())
 
 
 @kernel
 def _half_epoch(
-    indptr,
-    indices,
-    values,
-    factors,
-    bias,
-    squares,
-    other_factors,
-    other_bias,
-    learning_rate,
-    alpha,
-    regularization,
-    negatives,
-    seed,
-    begin,
-    end,
-    losses,
-    scratch,
+    problem, indptr, factors, bias, squares, learning_rate, seed, losses, begin, end, scratch
 ) -> None:
-    f = factors.shape[1]
-    words, group, g, threshold, alias = scratch
-    rate = np.float32(learning_rate)
+    f, g, rate = factors.shape[1], scratch[2], np.float32(learning_rate)
     for row in range(begin, end):
-        losses[row] = _gradient(
-            indices,
-            values,
-            indptr[row],
-            indptr[row + 1],
-            factors,
-            row,
-            bias[row],
-            other_factors,
-            other_bias,
-            alpha,
-            regularization,
-            negatives,
-            stream(seed, row),
-            words,
-            group,
-            g,
-            threshold,
-            alias,
-        )
+        first, stop, state = indptr[row], indptr[row + 1], stream(seed, row)
+        losses[row] = _gradient(problem, first, stop, factors, row, bias[row], state, scratch)
         for k in range(f + 1):
             squares[row, k] += g[k] * g[k]
         for k in range(f):
@@ -204,17 +162,11 @@ def logistic_fold_in(
     seed: int,
 ) -> np.ndarray:
     """Fit the vectors of new rows; see `reference.logistic_mf.logistic_fold_in`."""
-    n_rows = indptr.shape[0] - 1
-    f = other_factors.shape[1]
+    n_rows, f = indptr.shape[0] - 1, other_factors.shape[1]
     folded = np.zeros((n_rows, f), np.float32)
-    problem = (indices, values, other_factors, other_bias)
-    how = (learning_rate, alpha, regularization, negatives, steps, np.uint64(seed))
-    on_parts(
-        lambda first, end: _fold_in(
-            indptr[first : end + 1], *problem, *how, folded[first:end], _sums(f), _scratch(f)
-        ),
-        n_rows,
-    )
+    problem = Problem(indices, values, other_factors, other_bias, alpha, regularization, negatives)
+    how = (learning_rate, steps, np.uint64(seed), folded)
+    on_parts(lambda *part: _fold_in(problem, indptr, *how, *part, _sums(f), _scratch(f)), n_rows)
     return folded
 
 
@@ -240,51 +192,18 @@ def _sums(factors: int) -> tuple[np.ndarray, ...]:
 
 @kernel
 def _fold_in(
-    indptr,
-    indices,
-    values,
-    other_factors,
-    other_bias,
-    learning_rate,
-    alpha,
-    regularization,
-    negatives,
-    steps,
-    seed,
-    folded,
-    sums,
-    scratch,
+    problem, indptr, learning_rate, steps, seed, folded, begin, end, sums, scratch
 ) -> None:
-    words, group, g, threshold, alias = scratch
     X, G, mean = sums
-    f, rate = other_factors.shape[1], np.float32(learning_rate)
-    for row in range(indptr.shape[0] - 1):
+    f, g, rate = X.shape[1], scratch[2], np.float32(learning_rate)
+    for row in range(begin, end):
         first, stop = indptr[row], indptr[row + 1]
         if first == stop:
             continue
         beta = np.float32(0.0)
         X[:], G[:], mean[:] = np.float32(0.0), np.float32(0.0), 0.0
         for step in range(steps):
-            _gradient(
-                indices,
-                values,
-                first,
-                stop,
-                X,
-                0,
-                beta,
-                other_factors,
-                other_bias,
-                alpha,
-                regularization,
-                negatives,
-                stream(seed, step),
-                words,
-                group,
-                g,
-                threshold,
-                alias,
-            )
+            _gradient(problem, first, stop, X, 0, beta, stream(seed, step), scratch)
             for k in range(f + 1):
                 G[k] += g[k] * g[k]
             for k in range(f):

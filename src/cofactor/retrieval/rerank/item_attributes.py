@@ -1,4 +1,4 @@
-"""What reranking knows of the items: entries of columns, ages, groups, vectors."""
+"""What reranking knows about the items: entries of columns, ages, groups, vectors."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ class ItemSide:
     data
         What the model was fitted on.
     catalogue
-        What is known of the items now; None for the data's own.
+        What is known about the items now; None for the data's own.
     vectors
         Returns the model's item vectors, float32 [n_items, width]; None where it has none: then
         random projections of the items' interactions stand for them, whose cosines are those of the
@@ -148,7 +148,7 @@ class ItemSide:
             )
         first = np.full(data.n_items, np.inf)
         np.minimum.at(first, data.item_rows, data.times.astype(np.float64))
-        # What nobody interacted with yet is as fresh as can be.
+        # Items without interactions are the freshest.
         return np.where(np.isinf(first), self.moment, first)
 
     def _column(self, name: str) -> pa.Array:
@@ -216,7 +216,7 @@ def _entries(column: pa.Array) -> Entries:
     coded = texts.dictionary_encode()
     codes = np.asarray(coded.indices, np.int64)
     names = coded.dictionary.to_pylist()
-    # An entry that stands twice in one item is one.
+    # An entry that an item has twice counts once.
     pairs = np.unique(owners * max(1, len(names)) + codes)
     owners, codes = pairs // max(1, len(names)), pairs % max(1, len(names))
     indptr = np.zeros(len(column) + 1, np.int64)
