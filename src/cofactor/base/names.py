@@ -57,3 +57,12 @@ def word(value: Any) -> str:
     if isinstance(value, bool) or value is None:
         return str(value).lower()
     return str(getattr(value, "name", value))
+
+
+def is_text(name: str) -> bool:
+    """Return whether a name is Unicode text: the name of a file may be any bytes."""
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
