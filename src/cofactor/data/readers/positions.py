@@ -197,8 +197,7 @@ def _integers(cells: Sequence[str]) -> list[int]:
     """The cells of whole numbers that hold anything; those of more digits than any time has as
     10^19.
     """
-    held = [cell for cell in map(str.strip, cells) if cell not in _MISSING]
-    return [int(cell) if len(cell) < 20 else 10**19 for cell in held]
+    return [int(cell) if len(cell) < 20 else 10**19 for cell in _held(cells)]
 
 
 def _timed(cells: Sequence[str]) -> bool:
