@@ -60,6 +60,8 @@ _TOKENS = (
 # Seconds that a file may take at most, MiB that the process may, and the files after which a long
 # run says how far it is.
 LONGEST, MOST, EVERY = 30, 1024, 50_000
+# MiB beyond the most so far that a file is named for.
+MUCH = 64
 # Seconds that so many files may take if a library's own code hangs, which no signal ends.
 STUCK, SOME = 900, 2_000
 
@@ -163,6 +165,7 @@ class Tally:
         self.keep, self.times = keep, array("f")
         self.outcomes: Counter[str] = Counter()
         self.failures: Counter[str] = Counter()
+        self.peak = _peak()
 
     def add(self, number: int, path: Path, options: Mapping[str, Any]) -> None:
         """Try a file."""
@@ -181,6 +184,9 @@ class Tally:
         finally:
             signal.setitimer(signal.ITIMER_REAL, 0)
         self.times.append(time.perf_counter() - start)
+        if _peak() > self.peak + MUCH:
+            print(f"{number}: {path.name}: {_peak() - self.peak} MiB more", flush=True)
+            self.peak = _peak()
         if len(self.times) % EVERY == 0:
             print(self, f"next --first {number + 1}", flush=True)
 
