@@ -136,6 +136,8 @@ def main() -> int:
     parser.add_argument("--keep", type=Path, default=None, help="where failing files are written")
     asked = parser.parse_args()
     signal.signal(signal.SIGALRM, _stop)
+    for sign in (signal.SIGINT, signal.SIGTERM):  # in the background, the first one is ignored
+        signal.signal(sign, signal.default_int_handler)
     faulthandler.enable()
     known = (of_formats(), of_field())
     # What the modules hold stays, and needn't be looked through again and again.
