@@ -86,8 +86,9 @@ def decoded(sample: bytes, encoding: str, given: str | None, source: str) -> str
 
 def not_of(given: str, error: UnicodeError, source: str) -> DataError:
     """Return the error of a file that isn't in the encoding that the caller gave."""
-    exact = isinstance(error, UnicodeDecodeError)
-    why = f"{error.reason} at byte {error.start}" if exact else str(error)
+    why = str(error)
+    if isinstance(error, UnicodeDecodeError):
+        why = f"{error.reason} at byte {error.start}"
     return DataError(f"the file isn't {given}: {why}.", source=source)
 
 
