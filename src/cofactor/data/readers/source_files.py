@@ -5,6 +5,7 @@ bytes.
 from __future__ import annotations
 
 import io
+import re
 import tarfile
 import zipfile
 from collections.abc import Iterator
@@ -184,7 +185,7 @@ class Source:
         if path.is_dir():
             self.entries = [
                 SourceFile(found)
-                for found in sorted(_below(path))
+                for found in sorted(_below(path), key=in_order)
                 if not is_debris(found.relative_to(path).as_posix())
             ]
             self._names = [found.path.relative_to(path).as_posix() for found in self.entries]
@@ -287,6 +288,12 @@ def ahead(blocks: Iterator[bytes]) -> Iterator[bytes]:
         while (block := coming.result()) is not None:
             coming = pool.submit(next, blocks, None)
             yield block
+
+
+def in_order(path: Path) -> list[tuple[int, str]]:
+    """Return by what files are ordered: their paths, in which 2 comes before 10."""
+    pieces = re.split(r"(\d+)", path.as_posix())
+    return [(int(p) if p.isdecimal() and len(p) < 20 else -1, p) for p in pieces]
 
 
 def is_debris(name: str) -> bool:
