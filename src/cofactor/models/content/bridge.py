@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from cofactor.base.config import Config, setting
-from cofactor.base.errors import ArtifactError
+from cofactor.base.errors import ArgumentError, ArtifactError
 from cofactor.base.run import Run
 from cofactor.data.histories import Histories
 from cofactor.data.interactions import Interactions
@@ -30,6 +30,7 @@ from cofactor.models.content.feature_map import SPEC_ARRAYS, FeatureMap
 from cofactor.models.content.reduction import main_directions
 from cofactor.models.content.ridge import sparse_ridge
 from cofactor.models.parts import of_prefix, with_prefix
+from cofactor.models.popularity_term import PopularityTermConfig
 from cofactor.models.recommender import Recommender
 from cofactor.models.traits import ArraySpec, Traits
 from cofactor.models.user_batch import InnerProduct, States, UserBatch
@@ -88,8 +89,18 @@ class BridgeConfig(CalibrationConfig, ContentConfig):
         return present
 
     def base_config(self) -> Config:
-        """Return the settings of the base."""
-        return registry.get(self.base).Config.from_text(self.base_settings)
+        """Return the settings of the base, whose scores stand alone: a new item has no popularity
+        beside its vector.
+        """
+        config: Any = registry.get(self.base).Config.from_text(self.base_settings)
+        if not isinstance(config, PopularityTermConfig):
+            return config
+        if config.popularity_weight:
+            raise ArgumentError(
+                f"base_settings can't have popularity_weight={config.popularity_weight:g}, since"
+                " new items have no popularity; leave it out."
+            )
+        return config.replace(popularity_weight=0.0)
 
 
 class Bridge(ContentFeatures[BridgeConfig]):
@@ -145,6 +156,7 @@ class Bridge(ContentFeatures[BridgeConfig]):
         self.feature_map = FeatureMap.learn(data, self.config, run)
         matrix = self.features
         self.inner = self._base().fit(data, validation=validation, run=run)
+        self.inner.popularity_offset = None  # new items have no popularity
         self._trained = self.inner.state()
         self._n_trained = data.n_items
         warm = np.flatnonzero(data.item_counts)
@@ -374,8 +386,6 @@ def _vectors(inner: Any) -> np.ndarray:
 
 def _columns(inner: Any) -> np.ndarray:
     if inner.dense is None:
-        from cofactor.base.errors import ArgumentError
-
         raise ArgumentError("a bridge to EASE needs all of its weights; leave keep=None.")
     return inner.dense
 
