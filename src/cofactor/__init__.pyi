@@ -219,7 +219,7 @@ class ItemKNN(_ItemKNN):
 
     Parameters
     ----------
-    popularity_weight : float | None >= 0 <= 1000, default None
+    popularity_weight : float | None >= 0 <= 10000, default None
         Weight of items' log popularity beside the model's own scores, both in units of their
             deviation; None: 0 where held-out training interactions show that these rank better
             than popularity, else what ranks best.
@@ -286,7 +286,7 @@ class EASE(_EASE):
 
     Parameters
     ----------
-    popularity_weight : float | None >= 0 <= 1000, default None
+    popularity_weight : float | None >= 0 <= 10000, default None
         Weight of items' log popularity beside the model's own scores, both in units of their
             deviation; None: 0 where held-out training interactions show that these rank better
             than popularity, else what ranks best.
@@ -345,7 +345,7 @@ class GraphFilter(_GraphFilter):
 
     Parameters
     ----------
-    popularity_weight : float | None >= 0 <= 1000, default None
+    popularity_weight : float | None >= 0 <= 10000, default None
         Weight of items' log popularity beside the model's own scores, both in units of their
             deviation; None: 0 where held-out training interactions show that these rank better
             than popularity, else what ranks best.
@@ -479,7 +479,7 @@ class BPR(_BPR):
 
     Parameters
     ----------
-    popularity_weight : float | None >= 0 <= 1000, default None
+    popularity_weight : float | None >= 0 <= 10000, default None
         Weight of items' log popularity beside the model's own scores, both in units of their
             deviation; None: 0 where held-out training interactions show that these rank better
             than popularity, else what ranks best.
@@ -554,7 +554,7 @@ class WARP(_WARP):
 
     Parameters
     ----------
-    popularity_weight : float | None >= 0 <= 1000, default None
+    popularity_weight : float | None >= 0 <= 10000, default None
         Weight of items' log popularity beside the model's own scores, both in units of their
             deviation; None: 0 where held-out training interactions show that these rank better
             than popularity, else what ranks best.

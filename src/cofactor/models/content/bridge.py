@@ -89,18 +89,14 @@ class BridgeConfig(CalibrationConfig, ContentConfig):
         return present
 
     def base_config(self) -> Config:
-        """Return the settings of the base, whose scores stand alone: a new item has no popularity
-        beside its vector.
-        """
+        """Return the settings of the base."""
         config: Any = registry.get(self.base).Config.from_text(self.base_settings)
-        if not isinstance(config, PopularityTermConfig):
-            return config
-        if config.popularity_weight:
+        if isinstance(config, PopularityTermConfig) and config.popularity_weight:
             raise ArgumentError(
                 f"base_settings can't have popularity_weight={config.popularity_weight:g}, since"
                 " new items have no popularity; leave it out."
             )
-        return config.replace(popularity_weight=0.0)
+        return config
 
 
 class Bridge(ContentFeatures[BridgeConfig]):
@@ -172,7 +168,10 @@ class Bridge(ContentFeatures[BridgeConfig]):
         return self.inner if self._data is not None else self._base()
 
     def _base(self) -> Recommender:
-        return registry.get(self.config.base)(self.config.base_config())
+        config: Any = self.config.base_config()
+        if isinstance(config, PopularityTermConfig):  # new items have no popularity
+            config = config.replace(popularity_weight=0.0)
+        return registry.get(self.config.base)(config)
 
     # The map.
 
