@@ -10,6 +10,7 @@ import pytest
 from benchmarks.panel import alike
 
 from cofactor.base.errors import ArgumentError, TrainingError
+from cofactor.base.progress import SilentProgress
 from cofactor.base.run import Run
 from cofactor.data.events import Events
 from cofactor.data.interactions import Interactions
@@ -59,6 +60,21 @@ def test_nothing_is_below_popularity_where_all_choose_by_it(name: str, parts: Sp
     assert reached(model, parts) >= 0.99 * popular
     alone = fitted(name, parts.train, popularity_weight=0.0)
     assert alone.popularity_offset is None
+
+
+def test_no_setting_is_blamed_where_nothing_is_personal(
+    parts: Split, caplog: pytest.LogCaptureFixture
+) -> None:
+    said: list[str] = []
+
+    class Progress(SilentProgress):
+        def say(self, sentence: str) -> None:
+            said.append(sentence)
+
+    registry.create("bpr").fit(parts.train, run=replace(RUN, progress=Progress()))
+    (sentence,) = [one for one in said if "popularity" in one]
+    assert sentence.startswith("bpr: nothing shows that it ranks better than popularity")
+    assert not [one for one in (*said, caplog.text) if "collapsed" in one]
 
 
 @EVERY

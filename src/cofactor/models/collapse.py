@@ -49,6 +49,9 @@ def say_if_collapsed(model: Any, run: Run) -> None:
             f" which items go together, {then}.",
         )
         return
+    popular = model.popularity_offset is not None
+    if popular and getattr(model.config, "regularization", None) is None:
+        return  # held-out interactions asked for it, and no setting would help
     latent = model.traits.has_vectors or model.iterative
     if not latent or model.traits.predicts_ratings:
         return
@@ -58,7 +61,7 @@ def say_if_collapsed(model: Any, run: Run) -> None:
     # After a product, other threads of BLAS would wait busily for tens of milliseconds.
     with native_threads(run.n_threads, blas=1):
         scores = model.score_rows(users, items)
-    if model.popularity_offset is not None:  # its own scores alone
+    if popular:  # its own scores alone
         scores = scores - model.popularity_offset[items]
     sentence = collapse_of(model.name, scores, counts[items])
     if sentence is not None:
