@@ -156,6 +156,10 @@ def read_manifest(folder: Path) -> Manifest:
             )
         manifest = msgspec.json.decode(raw, type=Manifest)
     except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:
+        if b'"format": "cofactor-shards/' in raw[:100]:
+            raise ArtifactError(
+                f"{folder} holds shards and is no model; `cofactor describe` shows them."
+            ) from None
         raise ArtifactError(
             f"{path} is damaged: {error}. Train the model again, or restore a copy."
         ) from None
