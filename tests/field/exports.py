@@ -169,7 +169,7 @@ EXPORTS = (
         name="a spreadsheet's days",
         origin="a date column saved as numbers",
         files={"a.csv": "user,item,date\nu1,a,43831\nu2,b,43832.5\n"},
-        rows=[("u1", "a", None, 1577836800), ("u2", "b", None, 1577923200)],
+        rows=[("u1", "a", None, 1577836800), ("u2", "b", None, 1577966400)],
         notes=("spreadsheet",),
     ),
     Case(

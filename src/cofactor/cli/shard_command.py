@@ -13,20 +13,9 @@ import typer
 
 from cofactor.base.errors import ArgumentError
 from cofactor.cli import options as opt
+from cofactor.cli.groups import option
 from cofactor.cli.output import Output
-from cofactor.cli.reading import (
-    Decimal,
-    Delimiter,
-    Encoding,
-    Header,
-    ItemId,
-    Kinds,
-    Quote,
-    TimeFormat,
-    TimeUnit,
-    how_written,
-    roles,
-)
+from cofactor.cli.reading import TextOptions, roles
 
 if TYPE_CHECKING:
     from cofactor.base.progress import Progress
@@ -37,31 +26,19 @@ INTERRUPTED = "interrupted; the same command continues from the last checkpoint,
 
 
 @dataclass(frozen=True)
-class Reads:
+class Reads(TextOptions):
     """Reading."""
 
-    columns: opt.Columns = None
     items: opt.Items = None
-    item_id: ItemId = None
+    item_id: opt.ItemId = None
     repeats: opt.Repeats = "last"
-    on_bad: opt.OnBad = "error"
-    kinds: Kinds = None
-    time_format: TimeFormat = None
-    time_unit: TimeUnit = None
-    decimal: Decimal = None
-    delimiter: Delimiter = None
-    encoding: Encoding = None
-    header: Header = None
-    quote: Quote = None
+    kinds: opt.Kinds = None
 
     def options(self, progress: Progress) -> Options:
         """Return how sources are read."""
         from cofactor.data.readers.columns import Options
 
-        given = vars(self)
-        others = {"columns", "items", "item_id", "repeats", "on_bad"}
-        more = how_written(given, set(given) - others)
-        own = {**(roles(self.columns) or {}), **more}
+        own = {**(roles(self.columns) or {}), **self.written("kinds")}
         return Options(**own, on_bad=self.on_bad, progress=progress)
 
     def catalogue(self) -> Any:
@@ -83,11 +60,11 @@ def command(
             help="Files whose events follow each other: Parquet and text are read in chunks.",
         ),
     ],
-    out: Annotated[str, typer.Option(metavar="DIR", help="The folder to write.")],
     reads: Reads,
     compute: opt.ThreadOptions,
     show: opt.ShowOptions,
-    memory: Annotated[str, typer.Option(metavar="2GB", help="Memory limit: 700MB, 2GB.")] = "2GB",
+    out: str = option(..., "The folder to write.", metavar="DIR"),
+    memory: str = option("2GB", "Memory limit: 700MB, 2GB.", metavar="2GB"),
 ) -> None:
     """Shard."""
     from cofactor.data.readers.sharded import shard

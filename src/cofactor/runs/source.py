@@ -93,8 +93,8 @@ def interactions(
     from cofactor.data.interactions import Interactions
     from cofactor.data.shards import is_shards, listed_items
 
-    reading = reading if reading is not None else Reading()
-    run = run if run is not None else Run()
+    reading = reading or Reading()
+    run = run or Run()
     if isinstance(source, Interactions):
         return _filtered(source, reading)
     if is_shards(source):

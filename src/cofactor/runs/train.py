@@ -158,13 +158,13 @@ def train(
         Before any work, if the model, a setting or the folder is wrong; also whatever reading,
         splitting and fitting raise.
     """
-    run = run if run is not None else Run()
+    run = run or Run()
     out = out if out is not None else default_target(source)
     check_target(out, overwrite=overwrite)
     _check_requests(model, plot, metrics, limits.max_time)
-    reading = reading if reading is not None else Reading()
+    reading = reading or Reading()
     reading = replace(reading, licence=reading.licence or _terms(source))
-    given = Sources(source, reading, cutting if cutting is not None else Cutting())
+    given = Sources(source, reading, cutting or Cutting())
     kept = checkpoints(out, model, resume, run)
     if model == AUTO:
         plan = automatic(settings, given, metrics, limits.budget, run)

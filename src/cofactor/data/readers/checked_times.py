@@ -111,23 +111,17 @@ def _of_numbers(
 ) -> tuple[np.ndarray, np.ndarray, str]:
     """Bare numbers as seconds, the rows of another unit than the others, and the unit."""
     unit = clock.checked_unit(options.time_unit, raw.source)
-    dates = bare.dates_of(times) if unit is None else None
+    dated = unit is None and is_dated(raw.columns.get("time", ""))
+    dates = bare.dates_of(times, dated=dated) if unit is None else None
     if dates is not None:
         raw.notes.append("times are dates written as numbers (yyyymmdd ...); read as dates")
         odd = np.flatnonzero((dates == clock.MISSING) & (times != clock.MISSING))
         if odd.size:
             faults.append(("a time that is no date as the others are (yyyymmdd ...)", odd))
         return dates, odd, "dates written as numbers"
-    dated = unit is None and is_dated(raw.columns.get("time", ""))
-    if unit is None and bare.are_julian_days(times):
-        raise DataError(
-            f"{name} holds Julian days, such as {times.max()}; write them as dates, say"
-            " time_unit='s' if they are seconds, or leave times out with time=False.",
-            source=raw.source,
-        )
-    days = bare.of_days(times) if dated else None
+    days = bare.of_days(times, raw.fraction, dated=dated) if unit is None else None
     if days is not None:
-        raw.notes.append(f"times are {days.unit}; read as dates, without the time of day")
+        raw.notes.append(f"times are {days.unit}; converted to seconds")
         return days.times, np.zeros(0, np.int64), days.unit
     ticks = bare.of_ticks(times) if unit is None else None
     if ticks is not None:

@@ -15,7 +15,8 @@ from cofactor.data.readers import parquet
 from cofactor.data.readers.agreement import Agreement
 from cofactor.data.readers.assemble import assemble
 from cofactor.data.readers.blocks import is_blocks
-from cofactor.data.readers.clock_columns import with_clock
+from cofactor.data.readers.cell_roles import with_cells
+from cofactor.data.readers.clock_columns import PARTS
 from cofactor.data.readers.columns import Options, find_roles
 from cofactor.data.readers.delimited import NOT_UTF8, read_delimited, roles_of
 from cofactor.data.readers.frames import raw_of_table
@@ -131,7 +132,7 @@ def _of_parquet(
     names, partition = file.schema_arrow.names, partition_of(entry)
     roles = find_roles(names, options, entry.shown, partition=partition)
     with file:
-        roles = with_clock(roles, names, options, parquet.cells_of(file))
+        roles = with_cells(roles, names, options, parquet.cells_of(file), partition)
         taken = [name for name in roles.values() if name in names]
         value = roles.get("value")
         # Numbers are written in neither way.
@@ -259,7 +260,7 @@ def _fixed(options: Options, dialect: Dialect, roles: Mapping[str, str]) -> Opti
         item=roles["item"],
         value=roles.get("value", False),
         time=roles.get("time", False),
-        clock=roles.get("clock"),
+        time_parts={role: roles[role] for role in PARTS if role in roles},
     )
 
 

@@ -47,7 +47,9 @@ class Raw:
     odd
         Cells of the values that are no plain numbers.
     day_first
-        See `clock.Found`.
+        See `clock.ParsedTimes`.
+    fraction
+        See `clock.ParsedTimes`.
     events
         The kind of each event, or None; `kinds.weighted` leaves those of at most fifty kinds.
     parts
@@ -66,6 +68,7 @@ class Raw:
     headed: bool = False
     odd: Sequence[Odd] = ()
     day_first: np.ndarray | None = None
+    fraction: np.ndarray | None = None
     events: pa.ChunkedArray | None = None
     parts: Parts | None = None
 

@@ -34,7 +34,7 @@ _OUT_OF = re.compile(
     re.IGNORECASE,
 )
 _SHARE = re.compile(r"^([-+]?\d+(?:\.\d+)?)\s?%$")
-_STARS = re.compile(r"^(?:([★⭐]\ufe0f?)+[☆✩]*|\*+)$")
+_STARS = re.compile(r"^(?:([★⭐]\ufe0f?)+½?[☆✩]*|½|\*+)$")
 _SPACED = re.compile(r"^[-+]?\d{1,3}([\s'’]\d{3})+([.,]\d+)?$")
 _TRUTH = {"true": 1.0, "false": 0.0, "yes": 1.0, "no": 0.0, "t": 1.0, "f": 0.0, "y": 1.0, "n": 0.0}
 # 1234, 1,234.5 and 1.234,5.
@@ -45,7 +45,7 @@ _WRITTEN = {
     ",": re.compile(r"^[-+]?(\d+|\d{1,3}(\.\d{3})+)?(,\d*)?([eE][-+]?\d+)?$"),
 }
 # {"$numberDouble": "3.5"} of MongoDB, $3.50, 4 stars: the same words around each number.
-_UNITED = re.compile(r"^([^\d+.,-]*)([-+]?\d[\d.,]*)([^\d+.,-]*)$")
+_UNITED = re.compile(r"^([^\d+.,-]*)([-+]?\d(?:[\d.,]|[\s'’](?=\d))*)([^\d+.,-]*)$")
 # (3.50) is negative in accounts, 4² no 4, and an object's field anything.
 _NO_UNIT = re.compile(r"[(){}\[\]²³¹⁰⁴-⁹₀-₉¼-¾⅐-⅞]")
 _NUMBER_OF_MONGO = re.compile(r'^\{"\$number[A-Za-z0-9]+": ?"?[^"]*"?\}$')
@@ -253,7 +253,7 @@ def _writing(words: Sequence[str], values: np.ndarray, decimal: str | None) -> W
         return Writing("shares", lambda w: float(_SHARE.sub(r"\1", w)), note)
     if all(_STARS.match(w) for w in words):
         note = f"stars such as {first!r} read as their number"
-        return Writing("stars", lambda w: float(sum(c in "★⭐*" for c in w)), note)
+        return Writing("stars", lambda w: sum(c in "★⭐*" for c in w) + 0.5 * ("½" in w), note)
     if all(w.lower() in _TRUTH for w in words) and np.isin(known, (0, 1)).all():
         return Writing(
             "words", lambda w: _TRUTH[w.lower()], f"words such as {first!r} read as 1 and 0"
