@@ -344,3 +344,9 @@ def test_an_encoding_with_a_mark_or_without(
 def test_signs_of_several_characters_are_refused(tmp_path: Path, how: dict[str, object]) -> None:
     with pytest.raises(ArgumentError, match="one character"):
         read(written(tmp_path, 'user,item\n"u1",a\n"u2",b\n'), **how)
+
+
+@pytest.mark.parametrize("line", ['{"u2", [["b", 4]]}', '{ {"a": 3}}'])
+def test_what_python_would_write_but_can_not_hash_is_a_bad_line(tmp_path: Path, line: str) -> None:
+    text = '{"user": "u1", "items": ["a", "b"]}\n' + line + "\n"
+    assert "1 line is no JSON object" in refusal(tmp_path, text, "events.jsonl")
