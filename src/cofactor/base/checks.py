@@ -83,6 +83,8 @@ def choice(value: object, name: str, choices: Iterable[str]) -> str:
 
 def rows(value: Any, name: str, count: int) -> np.ndarray:
     """Return ``value`` as an int32 vector of rows in [0, count); raise ArgumentError otherwise."""
+    if np.ma.is_masked(value):
+        raise ArgumentError(f"some of {name} are masked; leave them out ({name}.compressed()).")
     array = np.asarray(value)
     if array.ndim == 0:
         array = array.reshape(1)

@@ -26,7 +26,7 @@ def names_of(rows: Iterable[Mapping[str, Any]]) -> list[str]:
     DataError
         If a key is no Unicode (holds half a character).
     """
-    names = list(dict.fromkeys(str(name) for row in rows for name in row))
+    names = list(dict.fromkeys(name_text(name) for row in rows for name in row))
     for name in names:
         try:
             name.encode()
@@ -38,6 +38,11 @@ def names_of(rows: Iterable[Mapping[str, Any]]) -> list[str]:
     return names
 
 
+def name_text(name: Any) -> str:
+    """Return a column's name as text; bytes, as Redis and old pickles have them, are UTF-8."""
+    return name.decode(errors="replace") if isinstance(name, bytes) else str(name)
+
+
 def table_of(rows: Sequence[Mapping[str, Any]]) -> pa.Table:
     """Return records as an Arrow table over the union of their keys; null where a record lacks one.
 
@@ -47,6 +52,8 @@ def table_of(rows: Sequence[Mapping[str, Any]]) -> pa.Table:
     names = names_of(rows)
     if not names:
         return pa.table({"": pa.nulls(len(rows))})
+    if not all(isinstance(name, str) for row in rows for name in row):
+        rows = [{name_text(name): value for name, value in row.items()} for row in rows]
     return table_of_columns({name: [row.get(name) for row in rows] for name in names})
 
 
@@ -90,6 +97,9 @@ def column_of(values: Sequence[Any]) -> pa.Array:
         If a text is no Unicode (holds half a character).
     """
     try:
+        decimals = _decimals(values)
+        if decimals is not None:
+            return decimals
         if any(isinstance(value, (dict, UUID, Decimal)) for value in values):
             # A struct of all keys that ever occur would be mostly empty.
             texts = texts_of_bytes(values)[0]
@@ -112,6 +122,18 @@ def column_of(values: Sequence[Any]) -> pa.Array:
             f"a text holds half a character (a lone surrogate), which is no Unicode ({error});"
             " write the data again from its source."
         ) from None
+
+
+def _decimals(values: Sequence[Any]) -> pa.Array | None:
+    """A column of nothing but decimals as Arrow has them; None for another."""
+    if not any(isinstance(value, Decimal) for value in values):
+        return None
+    if not all(value is None or isinstance(value, Decimal) for value in values):
+        return None
+    try:
+        return pa.array(values)
+    except (pa.ArrowException, ValueError):  # of more digits than 76, or no number
+        return None
 
 
 def _midnight(day: datetime.date) -> datetime.datetime:

@@ -48,9 +48,11 @@ def weighted(raw: Raw, options: Options) -> np.ndarray:
     weights = np.array([options.kinds.get(w, np.nan) for w in words] + [np.nan], np.float32)[codes]
     raw.values = weights if raw.values is None else raw.values * weights
     out = np.isnan(weights)
-    others = [w for w in words if w not in options.kinds]
+    others = {w: counted[w] for w in words if w not in options.kinds}
+    if counts[len(words)]:
+        others["none"] = int(counts[len(words)])
     if others:
-        shown = ", ".join(f"{w} ({counted[w]:,})" for w in others[:_SHOWN])
+        shown = ", ".join(f"{w} ({count:,})" for w, count in list(others.items())[:_SHOWN])
         raw.notes.append(f"left out {int(out.sum()):,} rows of other kinds: {shown}")
     if out.all():
         raise DataError("no row is of a kind that has a weight.", source=raw.source)

@@ -20,6 +20,7 @@ from cofactor.data.events import Events
 from cofactor.data.readers import arrays, frames, rows, sql
 from cofactor.data.readers.assemble import assemble
 from cofactor.data.readers.catalogue_ids import with_catalogue
+from cofactor.data.readers.catalogue_sources import in_memory, paths_of
 from cofactor.data.readers.columns import Options
 from cofactor.data.readers.file_formats import FORMATS, columns_of, header_of, read_entry
 from cofactor.data.readers.folders import (
@@ -112,8 +113,8 @@ def read(
     rejects
         A file for the rows that ``on_bad="skip"`` leaves out, as JSON lines.
     items
-        The catalogue: a file or a data frame with a column of item ids; it replaces what the source
-        itself knows of items.
+        The catalogue: files, a table of a database, a data frame or records with item ids, or a
+        mapping from id to title; it replaces what the source itself knows of items.
     item_id
         The id column of ``items``; None to find it.
     member
@@ -156,7 +157,8 @@ def read(
 
 
 def _with_items(events: Events, items: Any, item_id: str | None, encoding: str | None) -> Events:
-    catalogue = partial(read_table, items, encoding=encoding)
+    held = items if is_url(items) or paths_of(items) is not None else in_memory(items)
+    catalogue = partial(read_table, held, encoding=encoding)
     if item_id is None:
         return with_catalogue(events, lambda name: catalogue(id_column=name))
     return replace(events, item_table=catalogue(id_column=item_id))
@@ -165,7 +167,7 @@ def _with_items(events: Events, items: Any, item_id: str | None, encoding: str |
 def _weights(kinds: Mapping[str, float] | str | None) -> dict[str, float] | None:
     if kinds is None or kinds == "keep":
         return None
-    if isinstance(kinds, str):
+    if not isinstance(kinds, Mapping):
         raise ArgumentError(f'kinds must be weights ({{"view": 1}}) or "keep", not {kinds!r}.')
     if not kinds:
         raise ArgumentError("kinds must give at least one kind of event its weight.")
@@ -205,12 +207,20 @@ def _events(source: Any, options: Options, **choices: str | None) -> Events:
         raise ArgumentError(
             "source must be a path, '-' for standard input, or rows, not bytes or an open file."
         )
+    if _is_numbered(source):
+        source = [source[n] for n in range(len(source))]
     if isinstance(source, Iterable):
         return assemble(rows.read_tuples(source, options), options)
     raise ArgumentError(
         "source must be a path, a dataset's name, a database URL, a data frame, a sparse matrix or"
         f" an iterable of tuples, not {type(source).__name__}."
     )
+
+
+def _is_numbered(source: Any) -> bool:
+    """Whether it has rows by number alone, as a dataset of PyTorch has."""
+    numbered = hasattr(source, "__getitem__") and hasattr(source, "__len__")
+    return numbered and not isinstance(source, (type, Iterable))
 
 
 def _from_path(

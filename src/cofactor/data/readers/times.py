@@ -218,7 +218,8 @@ def _texts(column: pa.ChunkedArray | pa.Array) -> ParsedTimes:
         texts = pc.utf8_trim(texts, '"')
     if pc.any(pc.starts_with(texts, "/Date(")).as_py():
         texts = pc.replace_substring_regex(texts, r"^/Date\((-?\d+)(?:[+-]\d{4})?\)/$", r"\1")
-    bare = pc.match_substring_regex(texts, r"^-?\d{1,18}(\.\d*)?$").fill_null(False)
+    # Nanoseconds of today have nineteen digits.
+    bare = pc.match_substring_regex(texts, r"^-?1?\d{1,18}(\.\d*)?$").fill_null(False)
     found = np.full(len(texts), MISSING)
     numeric = np.asarray(bare)
     if numeric.any():
