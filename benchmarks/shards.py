@@ -5,7 +5,7 @@ Cofactor's reader in memory, one after the other in one run.
     python benchmarks/shards.py make FILE [--events 20000000]
     python benchmarks/shards.py run FILE [--sides shard-2GB,shard-700MB,polars,ray,memory]
     python benchmarks/shards.py use FILE [--factors 16] [--epochs 2] [--users 0.001]
-        [--memory 2GB] [--lists 0]
+        [--memory 2GB] [--lists 0] [--limit GIB]
 
 Each side runs in a process of its own; CPU seconds are those of the process and all below it, and
 the peak is their summed proportional set size (PSS), both looked at three times a second; what of
@@ -16,11 +16,13 @@ is shown with its exit code.
 
 `use` then does with the shards what one does with a source, by the commands: implicit ALS is
 trained on all users but some, on whom it is measured, and all others, or so many of them, get ten
-recommendations."""
+recommendations. With `--limit` (Linux, as root) all of it runs in a memory cgroup of so many GiB,
+in which pages of files count too."""
 
 from __future__ import annotations
 
 import argparse
+import ctypes
 import json
 import os
 import shutil
@@ -125,8 +127,20 @@ def run(file: str, sides: list[str], python: dict[str, str]) -> None:
             print(json.dumps({"side": side, **facts, **kept}), flush=True)
 
 
+def confine(gib: float) -> None:
+    """Let this process and those below it have so much memory, pages of files included."""
+    first = Path("/sys/fs/cgroup/memory")
+    limit = "memory.limit_in_bytes" if first.is_dir() else "memory.max"
+    group = (first if first.is_dir() else first.parent) / f"cofactor-{os.getpid()}"
+    group.mkdir()
+    (group / limit).write_text(str(int(gib * 2**30)))
+    (group / "cgroup.procs").write_text(str(os.getpid()))
+
+
 def use(file: str, settings: argparse.Namespace) -> None:
     """Shard, train and measure, and recommend to everybody, each in a process of its own."""
+    if settings.limit:
+        confine(settings.limit)
     with tempfile.TemporaryDirectory(dir=Path(file).parent) as folder:
         shards, model, lists = (f"{folder}/{name}" for name in ("shards", "model", "lists.parquet"))
         learned = ("--set", f"factors={settings.factors}", "--set", f"epochs={settings.epochs}")
@@ -160,7 +174,7 @@ def some_users(model: str, count: int) -> list[str]:
 def measured(words: list[str]) -> tuple[dict[str, Any], bytes]:
     """Run a program; its CPU seconds, peak and seconds, or its exit code, and what it printed."""
     began = time.perf_counter()
-    process = subprocess.Popen(words, stdout=subprocess.PIPE)
+    process = subprocess.Popen(words, stdout=subprocess.PIPE, preexec_fn=keep_below)
     peak, ticks = [0, 0], {}
     thread = threading.Thread(target=watch, args=(process, peak, ticks), daemon=True)
     thread.start()
@@ -175,6 +189,13 @@ def measured(words: list[str]) -> tuple[dict[str, Any], bytes]:
         "wall_s": round(time.perf_counter() - began, 1),
     }
     return facts, said
+
+
+def keep_below() -> None:
+    """Let what a side starts stay below it: a process whose own parent has ended, such as Ray's
+    workers and daemons, goes to this one and not to the system's first (Linux).
+    """
+    ctypes.CDLL(None).prctl(36, 1, 0, 0, 0)  # PR_SET_CHILD_SUBREAPER
 
 
 def watch(process: subprocess.Popen[bytes], peak: list[int], ticks: dict[int, int]) -> None:
@@ -221,6 +242,7 @@ def main() -> None:
     parser.add_argument("--users", default="0.001", help="The share of users held out by `use`.")
     parser.add_argument("--memory", default="2GB", help="The limit of `use`'s sharding.")
     parser.add_argument("--lists", type=int, default=0, help="Users that get lists; 0: all.")
+    parser.add_argument("--limit", type=float, help="GiB of memory for all of `use`.")
     parser.add_argument("--ray-python", help="The Python of an environment that has Ray.")
     settings = parser.parse_args()
     if settings.what == "make":

@@ -15,7 +15,7 @@ _IMPLICIT = {"alpha": 143.0, "regularization": 180.0}
 _CMFREC = {"alpha": 142.0, "lambda_": 180.0, "max_cg_steps": 3}
 
 
-def _ials(factors: int, bar: float) -> Case:
+def _ials(factors: int, implicit_bar: float, irspack_bar: float = 2.0) -> Case:
     ours = Entrant(
         "cofactor",
         "ours:Epochs",
@@ -27,14 +27,14 @@ def _ials(factors: int, bar: float) -> Case:
             "peers.irspack_side:IALSEpochs",
             "ials",
             {"epochs": 5, "set": {**_IRSPACK, "n_components": factors}},
-            2.0,
+            irspack_bar,
         ),
         Entrant(
             "implicit",
             "peers.implicit_side:ALSEpochs",
             "ials",
             {"epochs": 5, "set": {**_IMPLICIT, "factors": factors}},
-            bar,
+            implicit_bar,
             rounds=3,
             note=NO_AVX,
         ),
@@ -101,4 +101,4 @@ QUALITY = Case(
     target=0.99,
 )
 
-CASES = (_ials(64, 4.0), _ials(128, 3.0), _ials(256, 2.5), QUALITY)
+CASES = (_ials(64, 7.0, 3.5), _ials(128, 3.0), _ials(256, 2.5), QUALITY)
