@@ -300,20 +300,7 @@ def tamed(frame: Any) -> Any:
         If it is a series whose index doesn't hold users and items.
     """
     if not hasattr(frame, "columns"):
-        if not hasattr(frame, "to_frame"):
-            raise ArgumentError(
-                f"a {type(frame).__name__} of pandas is no data frame; pass one (pandas.concat"
-                " joins the chunks of a reader)."
-            )
-        if getattr(frame, "index", None) is None or frame.index.nlevels != 2:
-            raise ArgumentError(
-                f"a {type(frame).__name__} has one column, and at least a user and an item are"
-                " needed; pass the data frame."
-            )
-        # Of a stacked matrix the rows are the users.
-        pairs = zip(frame.index.names, ("user", "item"), strict=True)
-        frame = frame.rename_axis([usual if name is None else name for name, usual in pairs])
-        return tamed(frame.rename("value").reset_index())
+        frame = _of_pairs(frame)
     if any(name is not None for name in frame.index.names):
         known = set(map(str, frame.columns))
         lost = [name for name in frame.index.names if name is None or str(name) in known]
@@ -339,6 +326,24 @@ def tamed(frame: Any) -> Any:
         ]
         frame = pd.concat(columns, axis=1)
     return frame
+
+
+def _of_pairs(series: Any) -> Any:
+    """A series whose index holds users and items as a frame."""
+    if not hasattr(series, "to_frame"):
+        raise ArgumentError(
+            f"a {type(series).__name__} of pandas is no data frame; pass one (pandas.concat"
+            " joins the chunks of a reader)."
+        )
+    if getattr(series, "index", None) is None or series.index.nlevels != 2:
+        raise ArgumentError(
+            f"a {type(series).__name__} has one column, and at least a user and an item are"
+            " needed; pass the data frame."
+        )
+    # Of a stacked matrix the rows are the users.
+    pairs = zip(series.index.names, ("user", "item"), strict=True)
+    named = series.rename_axis([usual if name is None else name for name, usual in pairs])
+    return named.rename("value").reset_index()
 
 
 def _without_repeated(source: Any, names: Sequence[str]) -> Any:

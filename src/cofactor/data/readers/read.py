@@ -175,18 +175,8 @@ def _weights(kinds: Mapping[str, float] | str | None) -> dict[str, float] | None
 
 
 def _events(source: Any, options: Options, **choices: str | None) -> Events:
-    if isinstance(source, str) and source.startswith("sqlite:"):
-        return sql.read_sqlite(source, options, table=choices["table"], query=choices["query"])
-    if isinstance(source, str) and source.startswith(("postgresql:", "postgres:")):
-        return sql.read_postgres(source, options)
-    if isinstance(source, str) and "://" in source:
-        raise ArgumentError(
-            f"cofactor reads sqlite:/// and postgresql:// URLs and files, not"
-            f" {without_password(source)!r}; fetch it"
-            " first, or pass a data frame."
-        )
     if isinstance(source, (str, os.PathLike)):
-        return _from_path(source, options, choices["format"], choices["member"])
+        return _by_name(source, options, choices)
     if is_several(source):
         if any(is_url(part) for part in source):
             return _from_sources(source, options, choices)
@@ -215,6 +205,23 @@ def _events(source: Any, options: Options, **choices: str | None) -> Events:
         "source must be a path, a dataset's name, a database URL, a data frame, a sparse matrix or"
         f" an iterable of tuples, not {type(source).__name__}."
     )
+
+
+def _by_name(
+    source: str | os.PathLike[str], options: Options, choices: Mapping[str, str | None]
+) -> Events:
+    """What a path, a database's URL or a dataset's name stands for."""
+    if isinstance(source, str) and source.startswith("sqlite:"):
+        return sql.read_sqlite(source, options, table=choices["table"], query=choices["query"])
+    if isinstance(source, str) and source.startswith(("postgresql:", "postgres:")):
+        return sql.read_postgres(source, options)
+    if isinstance(source, str) and "://" in source:
+        raise ArgumentError(
+            f"cofactor reads sqlite:/// and postgresql:// URLs and files, not"
+            f" {without_password(source)!r}; fetch it"
+            " first, or pass a data frame."
+        )
+    return _from_path(source, options, choices["format"], choices["member"])
 
 
 def _is_numbered(source: Any) -> bool:
