@@ -157,9 +157,55 @@ MEMORY = (
         lambda: [("u", "a", datetime.date(2019, 1, 5), 4.5)],
         [("u", "a", 4.5, _MIDNIGHT)],
     ),
+    _rows(
+        "an index of which one level is a column too",
+        "set_index(drop=False)",
+        lambda: pd.DataFrame(
+            {"item": ["a"], "rating": [2.0]},
+            pd.MultiIndex.from_tuples([("u", "a")], names=["user", "item"]),
+        ),
+        [("u", "a", 2.0)],
+    ),
+    _rows(
+        "values and times in bytes",
+        "h5py, Redis",
+        lambda: pd.DataFrame(
+            {"user": [1], "item": [2], "rating": [b"3.5"], "time": [b"2019-01-05"]}
+        ),
+        [(1, 2, 3.5, _MIDNIGHT)],
+    ),
+    _rows(
+        "columns as mappings by numbers",
+        "DataFrame.to_dict()",
+        lambda: {"user": {0: "u", 1: "v"}, "item": {0: "a", 1: "b"}},
+        [("u", "a"), ("v", "b")],
+    ),
+    _rows(
+        "nanoseconds in texts",
+        "a frame of strings",
+        lambda: pd.DataFrame({"user": [1], "item": [2], "time": ["1546646400000000000"]}),
+        [(1, 2, None, _MIDNIGHT)],
+    ),
+    _rows(
+        "positions of NumPy",
+        "np.argmax over names",
+        lambda: pd.DataFrame({"x": ["u"], "y": ["a"]}),
+        [("u", "a")],
+        options={"user": np.int64(0), "item": np.int64(1)},
+    ),
+    _rows(
+        "events without a kind are told",
+        "a left join",
+        lambda: pd.DataFrame({"user": [1, 2], "item": [3, 4], "event": ["view", None]}),
+        [(1, 3, 2.0)],
+        options={"kinds": {"view": 2}},
+        notes=(r"left out 1 rows of other kinds: none \(1\)",),
+    ),
     *(
         Case(name=name, origin=origin, source=source, error=error)
         for name, origin, source, error in (
+            ("nothing in place of rows", "a query's None", lambda: [None], "rows must be tuples"),
+            ("a class in place of data", "a forgotten ()", lambda: dict, "source must be"),
             (
                 "ranges as values",
                 "pd.cut",

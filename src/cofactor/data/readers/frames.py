@@ -16,7 +16,7 @@ from cofactor.data.readers import times as clock
 from cofactor.data.readers.clock_columns import at_clock, cells_of_table, with_clock
 from cofactor.data.readers.columns import Options, find_roles, refuse_repeated, roles_note
 from cofactor.data.readers.headers import has_roles
-from cofactor.data.readers.id_columns import IN_HEX, hex_note, id_column
+from cofactor.data.readers.id_columns import IN_HEX, hex_note, id_column, in_texts
 from cofactor.data.readers.json_shapes import is_nested, table_of_json, unnested
 from cofactor.data.readers.list_cells import explode_lists, with_list_rows
 from cofactor.data.readers.nested_items import has_ids, opened
@@ -27,6 +27,7 @@ from cofactor.data.records import BOOLEANS, BYTES, name_text, table_of_columns
 _NUMBERED = re.compile(r"^(_c|_col|column_?|col_?|f|field_?|v|)(\d{1,4})_?$", re.IGNORECASE)
 
 
+IDS = ("user", "item")
 _NEWER = re.compile("view|run_end_encoded")
 
 
@@ -181,7 +182,11 @@ def raw_of_table(
     table = pa.table({name: _typed(table, name, roles) for name in dict.fromkeys(roles.values())})
     empty = _empty_lists(table.column(roles["item"]))
     table = with_list_rows(table, roles, source)
-    columns = {role: table.column(name) for role, name in roles.items()}
+    # Ids in bytes have a rule of their own.
+    written = in_texts(table.select([name for role, name in roles.items() if role not in IDS]))
+    columns = {
+        role: (table if role in IDS else written).column(name) for role, name in roles.items()
+    }
     found = clock.seconds(columns["time"], options.time_format) if "time" in columns else None
     if found is not None and "clock" in columns:
         found = at_clock(found, columns["clock"])
@@ -304,7 +309,8 @@ def tamed(frame: Any) -> Any:
     if any(name is not None for name in frame.index.names):
         known = set(map(str, frame.columns))
         lost = [name for name in frame.index.names if name is None or str(name) in known]
-        frame = frame if lost else frame.reset_index()
+        if len(lost) < frame.index.nlevels:
+            frame = (frame.droplevel(lost) if lost else frame).reset_index()
     names = [
         "_".join(str(part) for part in name if str(part))
         if isinstance(name, tuple)

@@ -164,7 +164,7 @@ def _records(value: Mapping[str, Any], depth: int) -> list[list[Any]]:
 
 def _of_objects(value: Mapping[str, Any], parts: Sequence[Mapping[str, Any]]) -> pa.Table:
     if has_roles(value):
-        rows = names_of(parts)
+        rows = list(dict.fromkeys(row for part in parts for row in part))
         return table_of_columns({n: [p.get(r) for r in rows] for n, p in value.items()})
     if has_roles(parts[0]):
         return table_of(parts)

@@ -29,14 +29,13 @@ def read_tuples(source: Iterable[Any], options: Options) -> Raw:
     if len(rows) > 1 and is_header(rows[0]):
         records = [dict(zip(rows[0], row, strict=False)) for row in rows[1:]]
         return read_frame(table_of(records), options, "rows")
-    odd = next((row for row in rows if not _is_row(row)), None)
-    if odd is not None and hasattr(odd, "tocoo"):
+    odd = [row for row in rows if not _is_row(row)]
+    if odd and hasattr(odd[0], "tocoo"):
         raise DataError("a matrix is read alone, not in a list.", source="rows")
-    if odd is not None or len({len(row) for row in rows}) != 1:
-        if odd is None:
-            odd = next(row for row in rows if len(row) != len(rows[0]))
+    odd = odd or [row for row in rows if len(row) != len(rows[0])]
+    if odd:
         raise DataError(
-            f"rows must be tuples (user, item[, value[, time]]) of one length, not {odd!r}.",
+            f"rows must be tuples (user, item[, value[, time]]) of one length, not {odd[0]!r}.",
             source="rows",
         )
     names = ["user", "item", "value", "time"][: len(rows[0])]
