@@ -74,8 +74,6 @@ def profiled(model: Model[Any], history: Any, features: Any, unknown: str) -> Re
         raise ArgumentError(
             "features must be a mapping of the profiles' columns ({'age': 31}), or a list of them."
         )
-    if columns := model.data.profiles.column_names:
-        check_described(profiles, columns, "features", "the profiles")
     policy = "skip" if unknown == "fallback" else "error"
     histories = Histories.of([[]] * len(profiles), model.data.n_items)
     if history is not None:
@@ -86,6 +84,9 @@ def profiled(model: Model[Any], history: Any, features: Any, unknown: str) -> Re
             f" {len(histories)}."
         )
     states = model._fold_in_profiles(histories, table_of(profiles))
+    # What reads no profiles has said so.
+    if columns := model.data.profiles.column_names:
+        check_described(profiles, columns, "features", "the profiles")
     indptr, item_rows, values = histories.csr
     batch = UserBatch(
         states,
