@@ -81,9 +81,16 @@ def choice(value: object, name: str, choices: Iterable[str]) -> str:
     raise unknown_name(name, value, names)
 
 
+def is_masked(value: Any) -> bool:
+    """Return whether an array masks some of its entries, or is NumPy's ``masked``; without loading
+    `numpy.ma`.
+    """
+    return isinstance(value, np.ndarray) and bool(np.any(getattr(value, "mask", False)))
+
+
 def rows(value: Any, name: str, count: int) -> np.ndarray:
     """Return ``value`` as an int32 vector of rows in [0, count); raise ArgumentError otherwise."""
-    if np.ma.is_masked(value):
+    if is_masked(value):
         raise ArgumentError(f"some of {name} are masked; leave them out ({name}.compressed()).")
     array = np.asarray(value)
     if array.ndim == 0:

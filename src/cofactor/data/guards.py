@@ -72,7 +72,7 @@ def checked_seconds(times: Any, source: str) -> np.ndarray:
 
 def _unmasked(column: Any, name: str, source: str) -> np.ndarray:
     """A column as an array; what a mask hides is no data, though NumPy keeps it."""
-    if np.ma.is_masked(column):
+    if checks.is_masked(column):
         raise DataError(f"some of the {name} are masked; drop these entries first.", source=source)
     return np.asarray(column)
 

@@ -11,6 +11,7 @@ from uuid import UUID
 import numpy as np
 import pyarrow as pa
 
+from cofactor.base import checks
 from cofactor.base.errors import ArgumentError
 from cofactor.data.id_text import clean_one, texts_of_bytes
 
@@ -37,9 +38,9 @@ def queries(ids: Any) -> Any:
     if isinstance(ids, np.ndarray):
         if ids.ndim > 1:
             raise ArgumentError(f"ids must be a list, not an array of shape {ids.shape}.")
-        if np.ma.is_masked(ids):
+        if checks.is_masked(ids):
             raise ArgumentError("some of the ids are masked; leave them out (ids.compressed()).")
-        flat = np.ma.getdata(ids).reshape(-1)
+        flat = np.asarray(ids).reshape(-1)
         # The width of a float says which whole numbers it holds.
         return list(flat) if flat.dtype.kind == "f" else flat
     if isinstance(ids, (str, bytes)) or not isinstance(ids, Iterable) or _is_scalar(ids):
@@ -59,7 +60,7 @@ def plain(value: Any) -> Any:
         return number if abs(number) < exact else math.nan
     if isinstance(value, pa.Scalar):
         return value.as_py()
-    if value is np.ma.masked:
+    if checks.is_masked(value):
         return None
     return value.item() if isinstance(value, np.generic) or _is_scalar(value) else value
 
@@ -92,19 +93,29 @@ def whole(value: Any) -> int | None:
     return number if exact and -(2**63) <= number < 2**63 else None
 
 
-def as_numbers(ids: Any) -> np.ma.MaskedArray:
-    """Return ids as int64, masked where they are no whole number of 64 bits."""
+def python_ids(ids: Any) -> list[Any]:
+    """Return ids of any container as Python has them."""
+    if isinstance(ids, np.ndarray):
+        return ids.tolist()
+    if isinstance(ids, (pa.Array, pa.ChunkedArray)):
+        return ids.to_pylist()
+    return [plain(value) for value in ids]
+
+
+def as_numbers(ids: Any) -> tuple[np.ndarray, np.ndarray | None]:
+    """Return ids as int64, and which of them (bool; None for all) are whole numbers of 64 bits."""
     if isinstance(ids, np.ndarray) and ids.dtype.kind in "iu" and ids.dtype != np.uint64:
-        return np.ma.MaskedArray(ids.astype(np.int64))
+        return ids.astype(np.int64), None
     if (
         isinstance(ids, (pa.Array, pa.ChunkedArray))
         and pa.types.is_integer(ids.type)
         and not ids.null_count
     ):
-        return np.ma.MaskedArray(np.asarray(ids.cast(pa.int64())))
-    numbers = [whole(plain(value)) for value in ids]
-    mask = [number is None for number in numbers]
-    return np.ma.MaskedArray(np.array([number or 0 for number in numbers], np.int64), mask)
+        return np.asarray(ids.cast(pa.int64())), None
+    numbers = [whole(plain(value)) for value in python_ids(ids)]
+    known = np.array([number is not None for number in numbers], bool)
+    found = np.array([number or 0 for number in numbers], np.int64)
+    return found, None if known.all() else known
 
 
 def refuse_no_ids(ids: Any, rows: np.ndarray) -> None:

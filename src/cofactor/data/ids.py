@@ -15,7 +15,15 @@ import pyarrow.compute as pc
 from cofactor.base.cached import cached_property
 from cofactor.base.errors import ArgumentError, DataError, UnknownIdError
 from cofactor.data import sorting
-from cofactor.data.id_queries import as_numbers, plain, queries, refuse_no_ids, text_of, whole
+from cofactor.data.id_queries import (
+    as_numbers,
+    plain,
+    python_ids,
+    queries,
+    refuse_no_ids,
+    text_of,
+    whole,
+)
 from cofactor.data.id_text import clean_one, lengths_and_texts
 
 # From this many ids on, one vectorised hash join beats a Python dictionary look-up per id.
@@ -140,14 +148,14 @@ class IdMap:
         elif isinstance(asked, list) and len(asked) < _BULK:
             rows = self._find_few(asked)
         else:
-            rows = self._find_numbers(as_numbers(asked))
+            rows = self._find_numbers(*as_numbers(asked))
         if rows.min() < 0:
             refuse_no_ids(asked, rows)
         return rows
 
     def _find_texts(self, asked: Any) -> np.ndarray:
         if len(asked) < _BULK:
-            words = asked.tolist() if isinstance(asked, np.ndarray) else asked
+            words = python_ids(asked)
             return np.array([self._row_of_text(text_of(word)) for word in words], np.int32)
         if isinstance(asked, list) or (isinstance(asked, np.ndarray) and asked.dtype.kind == "O"):
             asked = pa.array([text_of(word) for word in asked], pa.string())
@@ -243,16 +251,16 @@ class IdMap:
     def _sorted_numbers(self) -> np.ndarray:
         return self._numbers[self._order]
 
-    def _find_numbers(self, queries: np.ma.MaskedArray) -> np.ndarray:
+    def _find_numbers(self, queries: np.ndarray, known: np.ndarray | None) -> np.ndarray:
+        """The rows of int64 ids, of which some (``known``, bool; None for all) are numbers."""
         if len(self) == 0:
             return np.full(len(queries), -1, np.int32)
         numbers = self._numbers if self._is_sorted else self._sorted_numbers
         span = int(numbers[-1]) - int(numbers[0]) + 1
-        if len(queries) > _DENSE and span <= 4 * len(queries) and not queries.mask.any():
-            return self._find_dense(queries.data, numbers, span)
-        wanted = queries.filled(0)
-        place = np.minimum(np.searchsorted(numbers, wanted), len(self) - 1)
-        hit = (numbers[place] == wanted) & ~np.ma.getmaskarray(queries)
+        if len(queries) > _DENSE and span <= 4 * len(queries) and known is None:
+            return self._find_dense(queries, numbers, span)
+        place = np.minimum(np.searchsorted(numbers, queries), len(self) - 1)
+        hit = (numbers[place] == queries) & (True if known is None else known)
         rows = place if self._is_sorted else self._order[place]
         return np.where(hit, rows, -1).astype(np.int32)
 
@@ -297,7 +305,8 @@ def _used(column: Any) -> Any:
     occurs = np.zeros(len(unified.chunk(0).dictionary), bool)
     for chunk in unified.chunks:
         sorting.mark(np.asarray(chunk.indices), occurs)
-    return unified.chunk(0).dictionary.filter(pa.array(occurs))
+    words = unified.chunk(0).dictionary
+    return words if occurs.all() else words.filter(pa.array(occurs))
 
 
 def _plain(column: Any) -> pa.Array:

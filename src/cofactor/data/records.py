@@ -15,6 +15,7 @@ import pyarrow as pa
 from cofactor.base.errors import DataError
 from cofactor.data.id_text import texts_of_bytes
 
+_DECIMALS = {Decimal, type(None)}
 _SIMPLE = (int, float, Decimal, UUID, datetime.timedelta, np.generic)
 
 
@@ -97,17 +98,17 @@ def column_of(values: Sequence[Any]) -> pa.Array:
         If a text is no Unicode (holds half a character).
     """
     try:
-        decimals = _decimals(values)
+        kinds = set(map(type, values))
+        decimals = _decimals(values) if Decimal in kinds and kinds <= _DECIMALS else None
         if decimals is not None:
             return decimals
-        if any(isinstance(value, (dict, UUID, Decimal)) for value in values):
+        if any(issubclass(kind, (dict, UUID, Decimal)) for kind in kinds):
             # A struct of all keys that ever occur would be mostly empty.
             texts = texts_of_bytes(values)[0]
             return pa.array([_as_text(value) for value in texts], pa.string())
-        if any(isinstance(value, (set, frozenset)) for value in values):
+        if any(issubclass(kind, (set, frozenset)) for kind in kinds):
             # Sets come in another order in every run.
             values = [sorted(v, key=str) if isinstance(v, (set, frozenset)) else v for v in values]
-        kinds = set(map(type, values))
         if bytes in kinds and str in kinds:
             return pa.array(texts_of_bytes(values)[0])
         if datetime.date in kinds and len(kinds - {datetime.date, type(None)}):
@@ -125,15 +126,24 @@ def column_of(values: Sequence[Any]) -> pa.Array:
 
 
 def _decimals(values: Sequence[Any]) -> pa.Array | None:
-    """A column of nothing but decimals as Arrow has them; None for another."""
-    if not any(isinstance(value, Decimal) for value in values):
-        return None
-    if not all(value is None or isinstance(value, Decimal) for value in values):
-        return None
+    """Decimals as Arrow has them; None where it hasn't: of more than 76 digits, or no numbers."""
     try:
         return pa.array(values)
-    except (pa.ArrowException, ValueError):  # of more digits than 76, or no number
+    except (pa.ArrowException, ValueError):
         return None
+
+
+def python_cells(column: pa.Array | pa.ChunkedArray) -> list[Any]:
+    """Return a column's cells as Python has them; times beyond its calendar (the years 1 to 9999),
+    or finer than it, as the integers that they are stored as.
+    """
+    try:
+        return column.to_pylist()
+    except (OverflowError, ValueError):
+        kind = column.type
+        if not pa.types.is_temporal(kind):
+            raise
+        return column.cast(pa.int64() if kind.bit_width == 64 else pa.int32()).to_pylist()
 
 
 def _midnight(day: datetime.date) -> datetime.datetime:

@@ -19,6 +19,8 @@ from cofactor.data.ids import IdMap
 from cofactor.retrieval import expression
 from cofactor.retrieval.expression import ColumnComparison, Condition
 
+_FEW = 8  # values up to which each is compared by itself
+
 
 @dataclass(frozen=True, kw_only=True)
 class Filters:
@@ -163,8 +165,31 @@ def _test_column(test: ColumnComparison, text: str, column: pa.Array) -> pa.Arra
             text, test.position, f"column {test.column!r} holds lists; ask it with 'has' or '~'."
         )
     compare = _COMPARE["=" if test.operator == "in" else test.operator]
-    hits = [compare(column, _scalar(value, column.type, test, text)) for value in test.values]
-    return reduce(pc.or_, hits)
+    scalars = [_scalar(value, column.type, test, text) for value in test.values]
+    if len(scalars) > _FEW:
+        return _is_in(column, list(test.values))
+    return reduce(pc.or_, [compare(column, one) for one in scalars])
+
+
+def _is_in(column: pa.Array, values: list[Any]) -> pa.Array:
+    """Whether the entries of a column are among some values that fit it, in one pass."""
+    kind = column.type
+    if pa.types.is_integer(kind) and all(isinstance(one, int) for one in values):
+        # What no number of the column's width can be isn't in it.
+        low, high = _bounds(kind)
+        values = [one for one in values if low <= one <= high]
+    elif _is_number(kind):
+        column = pc.add(column.cast(pa.float64(), safe=False), 0.0)  # -0.0 is 0.0
+        return pc.is_in(column, pa.array([float(one) + 0.0 for one in values], pa.float64()))
+    elif pa.types.is_temporal(kind):
+        return pc.is_in(column, pa.array(values).cast(kind))
+    return pc.is_in(column, pa.array(values, kind))
+
+
+def _bounds(kind: pa.DataType) -> tuple[int, int]:
+    if pa.types.is_unsigned_integer(kind):
+        return 0, 2**kind.bit_width - 1
+    return -(2 ** (kind.bit_width - 1)), 2 ** (kind.bit_width - 1) - 1
 
 
 _COMPARE = {
@@ -189,7 +214,7 @@ def _scalar(
     if pa.types.is_boolean(kind) and isinstance(value, bool):
         return pa.scalar(value)
     if _is_number(kind) and not is_text and not isinstance(value, bool):
-        return pa.scalar(value)
+        return pa.scalar(float(value) if pa.types.is_floating(kind) else value)
     if pa.types.is_temporal(kind) and is_text:
         return pa.scalar(value).cast(kind)
     return _refuse_kind(value, kind, test, text)

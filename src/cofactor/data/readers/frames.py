@@ -22,7 +22,7 @@ from cofactor.data.readers.list_cells import explode_lists, with_list_rows
 from cofactor.data.readers.nested_items import has_ids, opened
 from cofactor.data.readers.raw import NoRowsError, Raw
 from cofactor.data.readers.values import numbers_and_odd
-from cofactor.data.records import BOOLEANS, BYTES, name_text, table_of_columns
+from cofactor.data.records import BOOLEANS, BYTES, name_text, python_cells, table_of_columns
 
 _NUMBERED = re.compile(r"^(_c|_col|column_?|col_?|f|field_?|v|)(\d{1,4})_?$", re.IGNORECASE)
 
@@ -131,6 +131,9 @@ def _with_objects(frame: Any) -> list[dict[str, Any]] | None:
     """The rows of a frame of pandas whose users or items stand within objects, as pandas makes
     columns of nested records; None for another.
     """
+    is_distinct = len(set(frame.columns)) == len(frame.columns)
+    if not is_distinct or not any(kind.kind == "O" for kind in frame.dtypes):
+        return None
     first = {name: [c for c in frame[name].head(100) if isinstance(c, dict)] for name in frame}
     plain = [name for name, cells in first.items() if not cells]
     if len(plain) == len(first) or has_ids(plain):
@@ -182,11 +185,7 @@ def raw_of_table(
     table = pa.table({name: _typed(table, name, roles) for name in dict.fromkeys(roles.values())})
     empty = _empty_lists(table.column(roles["item"]))
     table = with_list_rows(table, roles, source)
-    # Ids in bytes have a rule of their own.
-    written = in_texts(table.select([name for role, name in roles.items() if role not in IDS]))
-    columns = {
-        role: (table if role in IDS else written).column(name) for role, name in roles.items()
-    }
+    columns = _by_role(table, roles)
     found = clock.seconds(columns["time"], options.time_format) if "time" in columns else None
     if found is not None and "clock" in columns:
         found = at_clock(found, columns["clock"])
@@ -212,6 +211,12 @@ def raw_of_table(
     if empty:
         raw.notes.append(f"{empty:,} {'list is' if empty == 1 else 'lists are'} empty")
     return explode_lists(raw)
+
+
+def _by_role(table: pa.Table, roles: Mapping[str, str]) -> dict[str, pa.ChunkedArray]:
+    """The columns of the roles; bytes as texts, but ids, which have a rule of their own."""
+    written = in_texts(table.select([name for role, name in roles.items() if role not in IDS]))
+    return {role: (table if role in IDS else written).column(name) for role, name in roles.items()}
 
 
 def _doubts_of_types(table: pa.Table, roles: Mapping[str, str]) -> list[str]:
@@ -373,4 +378,4 @@ def _refuse_kind(column: pa.ChunkedArray, name: str, wanted: str, source: str) -
 
 
 def _row_text(table: pa.Table, row: int) -> str:
-    return ", ".join(str(value) for value in table.slice(row, 1).to_pylist()[0].values())
+    return ", ".join(str(python_cells(column)[0]) for column in table.slice(row, 1).columns)

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from cofactor.base import checks
 from cofactor.base.errors import DataError
 from cofactor.data.readers.arrays import is_header
 from cofactor.data.readers.columns import Options, find_roles
@@ -101,7 +102,7 @@ def _is_row(row: Any) -> bool:
 def _scalar(value: Any) -> Any:
     if isinstance(value, np.generic):
         return value if value.dtype.kind in "mM" else value.item()
-    if value is np.ma.masked:
+    if checks.is_masked(value):
         return None
     # Of another library, such as a tensor with one number.
     return value.item() if hasattr(value, "__array__") and np.ndim(value) == 0 else value
