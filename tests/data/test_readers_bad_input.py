@@ -350,3 +350,7 @@ def test_signs_of_several_characters_are_refused(tmp_path: Path, how: dict[str, 
 def test_what_python_would_write_but_can_not_hash_is_a_bad_line(tmp_path: Path, line: str) -> None:
     text = '{"user": "u1", "items": ["a", "b"]}\n' + line + "\n"
     assert "1 line is no JSON object" in refusal(tmp_path, text, "events.jsonl")
+
+
+def test_a_first_line_of_a_delimiter_alone_is_no_line_of_sizes(tmp_path: Path) -> None:
+    assert "no column is named" in refusal(tmp_path, ",\n" + "1<u2,b,4\n" * 3)
