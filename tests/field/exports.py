@@ -181,6 +181,40 @@ EXPORTS = (
         rows=[(n % 3, 100 + n % 4, None, 1577836800 + 60 * n) for n in range(8)],
     ),
     Case(
+        name="a log that begins with the time, of which one is missing, without a header",
+        origin="a database's dump of events, cut",
+        files={
+            "a.csv": "".join(
+                f"{1577836800 + 60 * n if n != 3 else 'NULL'},{n % 3},{100 + n % 4}\n"
+                for n in range(8)
+            )
+        },
+        options={"on_bad": "skip"},
+        rows=[(n % 3, 100 + n % 4, None, 1577836800 + 60 * n) for n in range(8) if n != 3],
+    ),
+    Case(
+        name="a user, the time (one is missing) and an item, without a header",
+        origin="the same",
+        files={
+            "a.csv": "".join(
+                f"{n % 3},{1577836800 + 60 * n if n != 5 else 'nan'},i{n % 4}\n" for n in range(8)
+            )
+        },
+        options={"on_bad": "skip"},
+        rows=[(n % 3, f"i{n % 4}", None, 1577836800 + 60 * n) for n in range(8) if n != 5],
+    ),
+    Case(
+        name="places on the earth, of which one is missing, without a header",
+        origin="check-ins",
+        files={
+            "a.csv": "".join(
+                f"{n % 3},{f'-{n + 40}.1234,8.5' if n != 2 else 'NULL,NULL'},p{n % 4}\n"
+                for n in range(8)
+            )
+        },
+        rows=[(n % 3, f"p{n % 4}") for n in range(8)],
+    ),
+    Case(
         name="money and other words around all numbers",
         origin="an order list",
         files={"a.csv": "user,item,rating\nu1,a,4 stars\nu2,b,1 star\nu3,a,3.5 stars\n"},

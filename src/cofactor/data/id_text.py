@@ -44,8 +44,9 @@ _QUOTES = tuple((pair[0], pair[1]) for pair in ("''", '""', "``", "“”", "„
 _QUOTED = "|".join(f"^{first}.+{last}$" for first, last in _QUOTES)
 _WRAPPED = ("$oid", "$numberLong", "$numberInt", "$uuid")
 _FLOAT = r"^-?(?:0|[1-9][0-9]{0,18})\.0+$"
-# How the note ends that says so.
+# How the notes end that say so.
 FOLDED = "are read as whole numbers"
+BYTES_AS_TEXT = "are Python's writing of bytes; read as texts"
 # How R, Java and numpy.savetxt write whole numbers, without any loss; spreadsheets write 1.2E+05.
 _EXPONENT = r"^-?[0-9](?:\.[0-9]+)?e\+[0-9]{2}$|^-?[0-9]\.[0-9]+E[0-9]{1,2}$"
 _WHOLE = rf"^0$|^-?[1-9][0-9]{{0,15}}$|{_EXPONENT}"
@@ -107,9 +108,7 @@ def clean(words: pa.Array) -> Cleaned:
         notes.append(f'{_ids(quoted)} taken out of ="..."')
         trimmed = _stripped(pc.replace_substring_regex(trimmed, _FORMULA, r"\1"))
     if _all_match(trimmed, _PY_BYTES):
-        notes.append(
-            f"ids such as {trimmed[0].as_py()!r} are Python's writing of bytes; read as texts"
-        )
+        notes.append(f"ids such as {trimmed[0].as_py()!r} {BYTES_AS_TEXT}")
         trimmed = pc.replace_substring_regex(trimmed, r"^b.(.*).$", r"\1")
     trimmed = _without_quotes(trimmed, notes)
     trimmed, nested = _unwrapped(_without_missing(trimmed), notes)

@@ -110,6 +110,8 @@ _SHARE = re.compile(r"^0?\.\d+$")
 _IDS = ("user", "item")
 # What a name says of the zone of its times: ``Created (UTC)``.
 _ZONE = re.compile(r" ?[(\[](?:UTC|GMT|local|local time)[)\]]$", re.IGNORECASE)
+_HASH, _TYPE = re.compile(r"^# ?(?=\w)"), re.compile(r":[^\d:]*$")
+_NUMBER, _SIGNS = re.compile(r"[#№]|\b[Nn][°º]"), re.compile(r"[\W_]+")
 
 
 @lru_cache(4096)
@@ -117,11 +119,14 @@ def folded(name: str) -> str:
     """Return a column's name as letters without accents and digits only; ``user_id:token`` (typed
     headers) loses its type, ``properties.item`` its container, and ``Item #`` is a number.
     """
-    name = _UNION.sub("", _CONTAINER.sub("", re.sub(r"^# ?(?=\w)", "", name)))
-    name = _ZONE.sub("", re.sub(r":[^\d:]*$", "", name))
-    counted = re.sub(r"[#№]|\b[Nn][°º]", "no", name)
-    bare = unicodedata.normalize("NFKD", counted.casefold())
-    return re.sub(r"[\W_]+", "", "".join(c for c in bare if not unicodedata.combining(c)))
+    plain = name.replace("_", "")
+    if plain.isascii() and plain.isalnum():
+        # Of what the signs below stand for there is nothing.
+        return plain.lower()
+    name = _UNION.sub("", _CONTAINER.sub("", _HASH.sub("", name)))
+    name = _ZONE.sub("", _TYPE.sub("", name))
+    bare = unicodedata.normalize("NFKD", _NUMBER.sub("no", name).casefold())
+    return _SIGNS.sub("", "".join(c for c in bare if not unicodedata.combining(c)))
 
 
 def _given_roles(names: Sequence[str], given: Mapping[str, Any], source: str) -> dict[str, str]:

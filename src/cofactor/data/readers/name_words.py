@@ -92,13 +92,16 @@ _ROLES = {
 }
 
 
+_BRACKETS, _NUMBER = re.compile(r"\(.*?\)|\[.*?\]"), re.compile(r"#|№|\b[Nn][°º]")
+_CAMEL, _WORDS = re.compile(r"(?<=[a-z])(?=[A-Z])"), re.compile(r"[^\W_]+")
+
+
 @lru_cache(4096)
 def words(name: str) -> tuple[str, ...]:
     """Return a name's words in lower case without accents, without what is in brackets."""
-    bare = re.sub(r"\(.*?\)|\[.*?\]", " ", name)
-    bare = re.sub(r"#|№|\b[Nn][°º]", " no ", bare)
-    bare = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", bare)
-    return tuple(re.findall(r"[^\W_]+", _COMPOUND.sub(r" \1\2", _plain(bare).replace("_", " "))))
+    bare = _NUMBER.sub(" no ", _BRACKETS.sub(" ", name))
+    bare = _plain(_CAMEL.sub(" ", bare)).replace("_", " ")
+    return tuple(_WORDS.findall(_COMPOUND.sub(r" \1\2", bare)))
 
 
 @lru_cache(4096)

@@ -162,7 +162,7 @@ def _are_degrees(pair: Sequence[Sequence[str]]) -> bool:
     """Whether two columns hold degrees: some beyond 1, below 0 or with three decimals at least."""
     if not all(_all(cells, _DEGREE.match) for cells in pair):
         return False
-    held = [cell.strip() for cells in pair for cell in cells if cell.strip()]
+    held = [cell for cells in pair for cell in _held(cells)]
     places = [float(cell) for cell in held]
     fine = min(places) < 0 or all(len(cell.partition(".")[2]) > 2 for cell in held)
     return fine and 1 < max(map(abs, places)) <= 180
@@ -180,7 +180,7 @@ def _values(cells: Sequence[str]) -> bool:
     if _all(cells, lambda cell: cell.startswith("-")):
         return False
     return numeric(cells) and not (
-        whole(cells) and _all(cells, lambda cell: abs(int(cell)) >= _CODES) and len(cells) > 1
+        whole(cells) and all(abs(n) >= _CODES for n in _integers(cells)) and len(cells) > 1
     )
 
 
@@ -194,6 +194,13 @@ def whole(cells: Sequence[str]) -> bool:
     return _all(cells, lambda cell: bool(_INTEGER.match(cell)))
 
 
+def _integers(cells: Sequence[str]) -> list[int]:
+    """The cells of whole numbers that hold anything; those of more digits than any time has as
+    10^19.
+    """
+    return [int(cell) if len(cell) < 20 else 10**19 for cell in _held(cells)]
+
+
 def _timed(cells: Sequence[str]) -> bool:
     return dated(cells) or _all(cells, _is_moment)
 
@@ -202,7 +209,7 @@ def _logged(cells: Sequence[str]) -> bool:
     """Whether cells in front of all others are the seconds of a log: since 2000, ascending."""
     if len(cells) < _ENOUGH or not _all(cells, _is_moment) or not whole(cells):
         return False
-    numbers = [int(cell) for cell in cells if cell.strip()]
+    numbers = _integers(cells)
     scale = 10 ** max(0, 3 * ((len(str(numbers[0])) - 8) // 3))
     return (
         numbers == sorted(numbers)
@@ -217,7 +224,7 @@ def _timed_second(columns: Sequence[Sequence[str]]) -> bool:
     """
     if not 3 <= len(columns) <= 4 or len(columns[1]) < _ENOUGH or not whole(columns[1]):
         return False
-    times = [int(cell) for cell in columns[1] if cell.strip()]
+    times = _integers(columns[1])
     return (
         all(any(_LOGS <= t / 10**power < _LAST for power in (0, 3)) for t in times)
         and 2 * len(set(times)) > len(times)
@@ -255,6 +262,11 @@ def _all(cells: Sequence[str], test: Callable[[str], object]) -> bool:
                 return False
             held = True
     return held
+
+
+def _held(cells: Sequence[str]) -> list[str]:
+    """The cells that hold anything."""
+    return [cell.strip() for cell in cells if cell.strip() not in _MISSING]
 
 
 def _is_number(cell: str) -> bool:

@@ -48,7 +48,8 @@ def repeated_headers(raw: Raw) -> np.ndarray:
         _refuse_header_below(raw)
     if not raw.headed or not {"user", "item"} <= raw.columns.keys():
         return left_out
-    left_out[: _below_header(raw)] = True
+    if raw.parts is None or raw.parts.is_first:
+        left_out[: _below_header(raw)] = True
     usual = {
         role: {folded(raw.columns[role]), _squeezed(raw.columns[role])} | _IDS[role]
         for role in ("user", "item")

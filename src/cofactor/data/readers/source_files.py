@@ -46,11 +46,15 @@ class SourceFile:
         The member, when the file is a zip or a tar.
     label
         How messages name it, if not by its path (a copy of standard input, say).
+    archive
+        The open zip that the member is in, which all of its members share: each time that one is
+        opened, the list of all members is read.
     """
 
     path: Path
     member: str | None = None
     label: str | None = None
+    archive: zipfile.ZipFile | None = field(default=None, repr=False, compare=False)
 
     @cached_property
     def name(self) -> str:
@@ -74,10 +78,10 @@ class SourceFile:
         """Its size as it is stored, for progress bars."""
         if self.member is None:
             return self.path.stat().st_size
-        if not is_zip(self.path):
+        if self.archive is None:
             return self.plain_bytes or 0
-        with damage(self.shown), zipfile.ZipFile(self.path) as archive:
-            return archive.getinfo(self.member).compress_size
+        with damage(self.shown):
+            return self.archive.getinfo(self.member).compress_size
 
     @property
     def plain_bytes(self) -> int | None:
@@ -88,11 +92,10 @@ class SourceFile:
         if self.member.endswith(SUFFIXES):
             return None
         with damage(self.shown):
-            if not is_zip(self.path):
-                with tarfile.open(self.path) as tar:
-                    return tar.getmember(self.member).size
-            with zipfile.ZipFile(self.path) as archive:
-                return archive.getinfo(self.member).file_size
+            if self.archive is not None:
+                return self.archive.getinfo(self.member).file_size
+            with tarfile.open(self.path) as tar:
+                return tar.getmember(self.member).size
 
     @contextmanager
     def open(self) -> Iterator[IO[bytes]]:
@@ -101,12 +104,11 @@ class SourceFile:
             if self.member is None:
                 with self.path.open("rb", buffering=0) as raw:
                     yield unpacked(raw, self.shown)
-            elif is_zip(self.path):
-                with zipfile.ZipFile(self.path) as archive:
-                    info = archive.getinfo(self.member)
-                    refuse_bomb(info.file_size, info.compress_size, self.shown)
-                    with archive.open(info) as packed:
-                        yield unpacked(packed, self.shown)
+            elif self.archive is not None:
+                info = self.archive.getinfo(self.member)
+                refuse_bomb(info.file_size, info.compress_size, self.shown)
+                with self.archive.open(info) as packed:
+                    yield unpacked(packed, self.shown)
             else:
                 with tarfile.open(self.path) as tar:
                     size = tar.getmember(self.member).size
@@ -187,9 +189,9 @@ class Source:
             ]
             self._names = [found.path.relative_to(path).as_posix() for found in self.entries]
         else:
-            members = [name for name in _members(path) if not is_debris(name)]
-            self.entries = [SourceFile(path, member) for member in members]
-            self._names = members
+            archive, members = _members(path)
+            self._names = [name for name in members if not is_debris(name)]
+            self.entries = [SourceFile(path, name, archive=archive) for name in self._names]
 
     def find(self, name: str) -> SourceFile | None:
         """Return the file whose path ends in ``name`` (``.gz`` aside), the one nearest to the
@@ -331,13 +333,14 @@ def _first_bytes(path: Path, size: int) -> bytes:
         return _read(stream, size)
 
 
-def _members(path: Path) -> list[str]:
+def _members(path: Path) -> tuple[zipfile.ZipFile | None, list[str]]:
+    """The names of an archive's files, and the archive, open, if it is a zip."""
     with damage(str(path)):
         if is_zip(path):
-            with zipfile.ZipFile(path) as archive:
-                return [info.filename for info in archive.infolist() if not info.is_dir()]
+            archive = zipfile.ZipFile(path)  # closed with the last of its files
+            return archive, [info.filename for info in archive.infolist() if not info.is_dir()]
         with tarfile.open(path) as tar:
-            return [info.name for info in tar if info.isfile()]
+            return None, [info.name for info in tar if info.isfile()]
 
 
 def _read(stream: IO[bytes], size: int) -> bytes:
