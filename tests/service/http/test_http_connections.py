@@ -220,6 +220,57 @@ def test_one_address_leaves_room_for_another(folder: Path, events: str) -> None:
     assert serve_and_play(folder, events, play, settings) == [200, 200]
 
 
+@pytest.mark.parametrize("kind", ["answers that are not read", "bodies that do not come"])
+def test_who_keeps_a_request_under_way_leaves_room_for_others(
+    folder: Path, events: str, kind: str
+) -> None:
+    """Nobody reads the answers, or sends the rest of the body: both wait for the client alone."""
+    unread = raw_request("GET", "/openapi.json") * 40
+    half = raw_request("POST", "/v1/recommend", b'{"user_id": "u"}')[:-1]
+
+    async def play(port: int, _: Any) -> list[int]:
+        held = []
+        for _ in range(60):
+            one = socket.socket()
+            one.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 2048)
+            one.connect(("127.0.0.1", port))
+            one.sendall(unread if kind.startswith("answers") else half)
+            held.append(one)
+            await asyncio.sleep(0)
+        await asyncio.sleep(0.3)
+        found = []
+        for _ in range(12):
+            line = await Line.to(port)
+            found.append((await line.ask(HEALTH))[0])
+            found.append((await line.ask(HOT))[0])
+        for one in held:
+            one.close()
+        return found
+
+    settings = Settings(max_connections=40)
+    assert serve_and_play(folder, events, play, settings) == [200] * 24
+
+
+@pytest.mark.parametrize("path", ["/v1/recommend", "/v1/events"])
+def test_a_body_that_does_not_come_takes_no_place(folder: Path, events: str, path: str) -> None:
+    event = b'{"events": [{"user_id": "u", "item_id": "book-03"}]}'
+    body = event if path == "/v1/events" else b'{"user_id": "u"}'
+
+    async def play(port: int, context: Any) -> list[int]:
+        half = raw_request("POST", path, body, "X-Odd: \xe9")[:-1]
+        lines = [await Line.to(port) for _ in range(300)]
+        for line in lines:
+            line.send(half)
+        await asyncio.sleep(0.3)
+        found = [(await (await Line.to(port)).ask(raw_request("POST", path, body)))[0]]
+        lines[0].send(body[-1:])
+        found.append((await lines[0].answer())[0])
+        assert context.admission.scored == context.admission.ingested == 0
+        return found
+
+    assert serve_and_play(folder, events, play, Settings()) == [200, 200]
+
+
 def test_a_request_that_takes_long_is_not_cut_off(
     folder: Path, events: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
