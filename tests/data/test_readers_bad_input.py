@@ -7,11 +7,13 @@ import re
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
 import pytest
+from pyarrow import feather
 
 from cofactor.base.errors import ArgumentError, DataError, DownloadError, UnknownNameError
 from cofactor.data.interactions import Interactions
-from cofactor.data.readers import read
+from cofactor.data.readers import read, read_table
 
 
 def written(folder: Path, text: str | bytes, name: str = "events.csv") -> Path:
@@ -254,3 +256,29 @@ def test_a_folder_of_all_there_is_is_refused_soon(
         (tmp_path / f"part-{n}.csv").write_text("user,item\nu,i\n")
     with pytest.raises(DataError, match="more than 3 files; give the folder of the data"):
         read(tmp_path)
+
+
+def test_files_with_the_names_of_a_layout_and_another_writing_are_refused(tmp_path: Path) -> None:
+    for name, text in (
+        ("ratings.csv", "user_id,book_id,rating\n1,1,4\n2,1,3\n"),
+        ("books.csv", "book_id,title\n1,Heat\n"),
+        ("tags.csv", "tag_id,tag_name\n1,war\n"),
+    ):
+        (tmp_path / name).write_text(text)
+    with pytest.raises(DataError, match="names of goodbooks-10k.*original_publication_year"):
+        read(tmp_path)
+
+
+def test_malformed_lines_of_a_catalogue_in_latin_1_are_named(tmp_path: Path) -> None:
+    path = tmp_path / "items.csv"
+    path.write_bytes("item,title\n1,Café\n2,Noël,b\n".encode("latin-1"))
+    with pytest.raises(DataError, match="1 line doesn't have the 2 fields.*line 3: '2,Noël,b'"):
+        read_table(path)
+
+
+def test_rows_with_times_beyond_the_calendar_are_named(tmp_path: Path) -> None:
+    times = pa.array([1, 2**62], pa.timestamp("s"))
+    table = pa.table({"user": ["u1", None], "item": ["a", "b"], "time": times})
+    feather.write_feather(table.append_column("clock", times), tmp_path / "a.feather")
+    with pytest.raises(DataError, match=f"no user id.*b, {2**62}"):
+        read(tmp_path / "a.feather", now=1.8e9)

@@ -12,6 +12,7 @@ import re
 import string
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -91,14 +92,14 @@ def clean(words: pa.Array) -> Cleaned:
         lower = pc.utf8_lower(distinct) if (kinds == 2).any() else distinct
         return Cleaned(found, np.zeros(len(words), bool), tuple(_doubts(distinct, lower)))
     trimmed = _stripped(words.cast(pa.string()))
-    changed = pc.sum(pc.not_equal(trimmed, words)).as_py() or 0
+    changed = pc.not_equal(trimmed, words).true_count
     if changed:
         notes.append(f"whitespace around {_ids(changed)} was stripped")
-    quoted = pc.sum(pc.match_substring_regex(trimmed, _FORMULA)).as_py() or 0
+    quoted = pc.match_substring_regex(trimmed, _FORMULA).true_count
     if quoted:
         notes.append(f'{_ids(quoted)} taken out of ="..."')
         trimmed = _stripped(pc.replace_substring_regex(trimmed, _FORMULA, r"\1"))
-    if len(trimmed) and pc.all(pc.match_substring_regex(trimmed, _PY_BYTES)).as_py():
+    if _all_match(trimmed, _PY_BYTES):
         notes.append(
             f"ids such as {trimmed[0].as_py()!r} are Python's writing of bytes; read as texts"
         )
@@ -106,13 +107,13 @@ def clean(words: pa.Array) -> Cleaned:
     trimmed, nested = _unwrapped(_without_missing(trimmed), notes)
     # Neither C nor PostgreSQL has texts with a zero byte.
     zeros = pc.match_substring(trimmed, "\x00").fill_null(False)
-    if pc.any(zeros).as_py():
+    if zeros.true_count:
         nested = nested | np.asarray(zeros)
         trimmed = pc.if_else(zeros, pa.scalar(None, pa.string()), trimmed)
     found = _folded(trimmed, notes)
     distinct = pc.unique(found.drop_null())
     plain = pc.utf8_normalize(distinct, "NFKC")
-    if pc.any(pc.match_substring_regex(plain, _HARDLY_SEEN)).as_py():
+    if pc.match_substring_regex(plain, _HARDLY_SEEN).true_count:
         plain = pc.replace_substring_regex(plain, f"[{_INVISIBLE}]", "")
         plain = pc.replace_substring_regex(plain, r"\s+", " ")
     notes += _doubts(distinct, pc.utf8_lower(plain))
@@ -136,13 +137,14 @@ def _doubts(words: pa.Array, plain: pa.Array) -> list[str]:
     are their normalised characters in lower case.
     """
     notes = []
-    nobody = words.filter(pc.is_in(plain, value_set=pa.array(_NOBODY)))
-    if not len(nobody) and pc.any(pc.starts_with(plain, "##")).as_py():
+    some = pc.is_in(plain, value_set=_array(_NOBODY))
+    nobody = words.filter(some) if some.true_count else words[:0]
+    if not len(nobody) and pc.starts_with(plain, "##").true_count:
         # A number that was too wide for its cell.
         nobody = words.filter(pc.match_substring_regex(plain, "^#{2,}$"))
     if len(nobody):
         notes.append(nobody_note(nobody[0].as_py()))
-    if pc.any(pc.match_substring_regex(plain, "^[+0]")).as_py():
+    if any(pc.starts_with(plain, sign).true_count for sign in "+0"):
         plain = pc.replace_substring_regex(plain, r"^\+?0*([0-9]+)$", r"\1")
     if plain.equals(words):
         return notes
@@ -177,9 +179,21 @@ def _byte_kinds(words: pa.Array) -> np.ndarray:
     return _SIMPLE[np.frombuffer(texts, np.uint8)[ends[0] : ends[1]]]
 
 
+def _all_match(words: pa.Array, form: str) -> bool:
+    """Whether there are words, all of a form; nulls aside."""
+    found = pc.match_substring_regex(words, form)
+    return bool(found.true_count) and not found.false_count
+
+
+@cache
+def _array(words: tuple[str, ...]) -> pa.Array:
+    """Words as Arrow has them; made when they are first needed, as Arrow may load pandas for it."""
+    return pa.array(words)
+
+
 def _without_missing(words: pa.Array) -> pa.Array:
-    missing = pc.is_in(words, value_set=pa.array(MISSING_WORDS))
-    if not pc.any(missing).as_py():
+    missing = pc.is_in(words, value_set=_array(MISSING_WORDS))
+    if not missing.true_count:
         return words
     return pc.if_else(missing, pa.scalar(None, pa.string()), words)
 
@@ -187,7 +201,7 @@ def _without_missing(words: pa.Array) -> pa.Array:
 def _stripped(words: pa.Array) -> pa.Array:
     # Arrow's own whitespace is the faster one, and what Python calls so besides is rare.
     trimmed = pc.utf8_trim_whitespace(words)
-    if pc.any(pc.match_substring_regex(trimmed, f"^[{_EDGES}]|[{_EDGES}]$")).as_py():
+    if pc.match_substring_regex(trimmed, f"^[{_EDGES}]|[{_EDGES}]$").true_count:
         trimmed = pc.utf8_trim(trimmed, _EDGES)
     return trimmed
 
@@ -274,20 +288,20 @@ def _folded(words: pa.Array, notes: list[str]) -> pa.Array:
     sections), where ``1.0`` and ``1`` are two ids.
     """
     some = (words[:20], words)  # mostly the first already aren't
-    if len(words) and all(pc.all(pc.match_substring_regex(w, _EXPONENT)).as_py() for w in some):
+    if all(_all_match(part, _EXPONENT) for part in some):
         numbers = words.cast(pa.float64())
         if pc.all(pc.and_(pc.equal(numbers, pc.floor(numbers)), pc.less(numbers, 2.0**53))).as_py():
             notes.append(f"ids such as {words.drop_null()[0].as_py()!r} {FOLDED}")
             return numbers.cast(pa.int64()).cast(pa.string())
     floats = pc.match_substring_regex(words, _FLOAT).fill_null(False)
-    count = pc.sum(floats).as_py() or 0
+    count = floats.true_count
     lossy = words.filter(pc.match_substring_regex(words, _SPREADSHEET).fill_null(False))
     if len(lossy):
         notes.append(
             f"ids such as {lossy[0].as_py()!r} have lost digits in a spreadsheet or as floats;"
             " export them as text"
         )
-    if not count or pc.any(pc.match_substring_regex(words, FRACTION)).as_py():
+    if not count or pc.match_substring_regex(words, FRACTION).true_count:
         return words
     example = words.filter(floats)[0].as_py()
     notes.append(f"ids such as {example!r} {FOLDED}")

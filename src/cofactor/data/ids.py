@@ -131,12 +131,10 @@ class IdMap:
             return (
                 self._find_few(queries)
                 if isinstance(queries, list) and len(queries) < _BULK
-                else self._find_numbers(_as_numbers(queries))
+                else self._find_numbers(*_as_numbers(queries))
             )
         if len(queries) < _BULK:
-            words = (
-                queries.tolist() if isinstance(queries, np.ndarray) else list(map(_python, queries))
-            )
+            words = _python_ids(queries)
             return np.array([self._row_of_text(_text(word)) for word in words], np.int32)
         found = pc.index_in(_plain(queries).cast(pa.string()), value_set=self._ids)
         return np.asarray(found.fill_null(-1)).astype(np.int32)
@@ -226,16 +224,16 @@ class IdMap:
     def _sorted_numbers(self) -> np.ndarray:
         return self._numbers[self._order]
 
-    def _find_numbers(self, queries: np.ma.MaskedArray) -> np.ndarray:
+    def _find_numbers(self, queries: np.ndarray, known: np.ndarray | None) -> np.ndarray:
+        """The rows of int64 ids, of which some (``known``, bool; None for all) are numbers."""
         if len(self) == 0:
             return np.full(len(queries), -1, np.int32)
         numbers = self._numbers if self._is_sorted else self._sorted_numbers
         span = int(numbers[-1]) - int(numbers[0]) + 1
-        if len(queries) > _DENSE and span <= 4 * len(queries) and not queries.mask.any():
-            return self._find_dense(queries.data, numbers, span)
-        wanted = queries.filled(0)
-        place = np.minimum(np.searchsorted(numbers, wanted), len(self) - 1)
-        hit = (numbers[place] == wanted) & ~np.ma.getmaskarray(queries)
+        if len(queries) > _DENSE and span <= 4 * len(queries) and known is None:
+            return self._find_dense(queries, numbers, span)
+        place = np.minimum(np.searchsorted(numbers, queries), len(self) - 1)
+        hit = (numbers[place] == queries) & (True if known is None else known)
         rows = place if self._is_sorted else self._order[place]
         return np.where(hit, rows, -1).astype(np.int32)
 
@@ -280,7 +278,8 @@ def _used(column: Any) -> Any:
     occurs = np.zeros(len(unified.chunk(0).dictionary), bool)
     for chunk in unified.chunks:
         sorting.mark(np.asarray(chunk.indices), occurs)
-    return unified.chunk(0).dictionary.filter(pa.array(occurs))
+    words = unified.chunk(0).dictionary
+    return words if occurs.all() else words.filter(pa.array(occurs))
 
 
 def _queries(ids: Any) -> Any:
@@ -306,27 +305,37 @@ def _python(value: Any) -> Any:
     )
 
 
+def _python_ids(queries: Any) -> list[Any]:
+    """Ids of any container as Python has them."""
+    if isinstance(queries, np.ndarray):
+        return queries.tolist()
+    if isinstance(queries, (pa.Array, pa.ChunkedArray)):
+        return queries.to_pylist()
+    return list(map(_python, queries))
+
+
 def _text(value: Any) -> str:
     return value if isinstance(value, str) else str(_python(value))
 
 
-def _as_numbers(queries: Any) -> np.ma.MaskedArray:
-    """Ids as int64, masked where they are no whole number of 64 bits."""
+def _as_numbers(queries: Any) -> tuple[np.ndarray, np.ndarray | None]:
+    """Ids as int64, and which of them (bool; None for all) are whole numbers of 64 bits."""
     if (
         isinstance(queries, np.ndarray)
         and queries.dtype.kind in "iu"
         and queries.dtype != np.uint64
     ):
-        return np.ma.MaskedArray(queries.astype(np.int64))
+        return queries.astype(np.int64), None
     if (
         isinstance(queries, (pa.Array, pa.ChunkedArray))
         and pa.types.is_integer(queries.type)
         and not queries.null_count
     ):
-        return np.ma.MaskedArray(np.asarray(queries.cast(pa.int64())))
-    numbers = [_whole(_python(value)) for value in queries]
-    mask = [number is None for number in numbers]
-    return np.ma.MaskedArray(np.array([number or 0 for number in numbers], np.int64), mask)
+        return np.asarray(queries.cast(pa.int64())), None
+    numbers = [_whole(value) for value in map(_python, _python_ids(queries))]
+    known = np.array([number is not None for number in numbers], bool)
+    whole = np.array([number or 0 for number in numbers], np.int64)
+    return whole, None if known.all() else known
 
 
 def _whole(value: Any) -> int | None:

@@ -114,6 +114,19 @@ def column_of(values: Sequence[Any]) -> pa.Array:
         ) from None
 
 
+def python_cells(column: pa.Array | pa.ChunkedArray) -> list[Any]:
+    """Return a column's cells as Python has them; times beyond its calendar (the years 1 to 9999),
+    or finer than it, as the integers that they are stored as.
+    """
+    try:
+        return column.to_pylist()
+    except (OverflowError, ValueError):
+        kind = column.type
+        if not pa.types.is_temporal(kind):
+            raise
+        return column.cast(pa.int64() if kind.bit_width == 64 else pa.int32()).to_pylist()
+
+
 def _midnight(day: datetime.date) -> datetime.datetime:
     return datetime.datetime.combine(day, datetime.time())
 

@@ -122,6 +122,8 @@ def _total(column: pa.ChunkedArray, values: np.ndarray | None) -> np.ndarray:
 
 def _leave_out_empty(raw: Raw, missing: Sequence[np.ndarray], left_out: np.ndarray) -> None:
     """Mark the lines that hold nothing but delimiters: spreadsheets write such below a table."""
+    if not all(rows.size for rows in missing):
+        return
     rows = np.intersect1d(missing[0], missing[1])
     if not rows.size:
         return

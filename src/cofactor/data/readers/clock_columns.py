@@ -14,6 +14,7 @@ from cofactor.data.readers import times as clock
 from cofactor.data.readers.columns import Options
 from cofactor.data.readers.name_words import is_clock, is_dated
 from cofactor.data.readers.positions import are_clocks, dated
+from cofactor.data.records import python_cells
 
 # From names to the first cells of these columns.
 CellsOf = Callable[[Sequence[str]], Mapping[str, Sequence[str]]]
@@ -75,7 +76,7 @@ def with_clock(
 def cells_of_table(table: pa.Table) -> CellsOf:
     """Return what gives the first cells of a table's columns as texts."""
     return lambda names: {
-        n: ["" if v is None or v != v else str(v) for v in table.column(n)[:100].to_pylist()]
+        n: ["" if v is None or v != v else str(v) for v in python_cells(table.column(n)[:100])]
         for n in names
     }
 

@@ -230,7 +230,7 @@ def _by_name(names: Sequence[str], free: Sequence[str], taken: set[str]) -> dict
     for name in names:
         if name not in taken:
             by_fold.setdefault(folded(name.removeprefix(table)), name)
-    if by_fold.keys() & set(EVENT):
+    if not by_fold.keys().isdisjoint(EVENT):
         # It numbers the events there.
         by_fold.pop("eventid", None)
     roles = {}

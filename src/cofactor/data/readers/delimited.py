@@ -38,7 +38,7 @@ from cofactor.data.readers.raw import NoRowsError, Raw
 from cofactor.data.readers.repeated_headers import without_headers
 from cofactor.data.readers.sniff import Dialect, dialect_of
 from cofactor.data.readers.source_files import SourceFile, ahead
-from cofactor.data.readers.text_encoding import LATIN, latin, one_line_end
+from cofactor.data.readers.text_encoding import LATIN, latin_of, one_line_end
 from cofactor.data.readers.values import are_pointed
 
 
@@ -123,7 +123,8 @@ def read_text_table(
             block, codecs.getincrementaldecoder(dialect.encoding)(), dialect.encoding, final=True
         )
     except NotUtf8:
-        block = latin(block).encode()
+        dialect = replace(dialect, encoding=latin_of(block))
+        block = block.decode(dialect.encoding).encode()
         notes.append(f"{entry.name}: not UTF-8, so read as Latin-1")
     kept = BlockColumns(dialect, {})
     whole = one_line_end(block, quoted=dialect.quoted)

@@ -64,8 +64,10 @@ def split(line: str, delimiter: str, quoted: str, escape: str | None = None) -> 
 
 def delimiter_of(lines: Sequence[str]) -> str:
     """Return the delimiter that most lines have as often."""
-    best, best_share = "", 0.0
+    best, best_share, whole = "", 0.0, "\n".join(lines)
     for delimiter in DELIMITERS:
+        if delimiter not in whole:
+            continue
         counts = Counter(_n_fields(line, delimiter) for line in lines)
         _, n_lines = max(
             ((n, c) for n, c in counts.items() if n > 1), key=lambda pair: pair[1], default=(1, 0)

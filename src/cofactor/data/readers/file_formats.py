@@ -19,7 +19,7 @@ from cofactor.data.readers.partitions import partition_of
 from cofactor.data.readers.raw import Raw
 from cofactor.data.readers.sniff import dialect_of
 from cofactor.data.readers.source_files import SourceFile
-from cofactor.data.readers.usual_names import USUAL
+from cofactor.data.readers.usual_names import KNOWN
 
 _RAW: Mapping[str, Callable[[SourceFile, Options], Raw]] = {
     "delimited": read_delimited,
@@ -93,9 +93,9 @@ def columns_of(entry: SourceFile, options: Options) -> tuple[str, tuple[str, ...
         return "events", columns
     except DataError:
         known = {folded(name) for name in names}
-        if known & set(USUAL["user"]):
+        if known & KNOWN["user"]:
             return "users", columns
-        return "items" if known & {*USUAL["item"], "id"} else "other", columns
+        return "items" if known & (KNOWN["item"] | {"id"}) else "other", columns
 
 
 def header_of(entry: SourceFile, options: Options) -> Header | None:

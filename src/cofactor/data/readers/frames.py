@@ -21,7 +21,7 @@ from cofactor.data.readers.json_shapes import is_nested, unnested
 from cofactor.data.readers.list_cells import explode_lists, with_list_rows
 from cofactor.data.readers.raw import NoRowsError, Raw
 from cofactor.data.readers.values import numbers_and_odd
-from cofactor.data.records import BOOLEANS, BYTES, table_of_columns
+from cofactor.data.records import BOOLEANS, BYTES, python_cells, table_of_columns
 
 _NUMBERED = re.compile(r"^(_c|_col|column_?|col_?|f|field_?|v|)(\d{1,4})_?$", re.IGNORECASE)
 
@@ -341,4 +341,4 @@ def _refuse_kind(column: pa.ChunkedArray, name: str, wanted: str, source: str) -
 
 
 def _row_text(table: pa.Table, row: int) -> str:
-    return ", ".join(str(value) for value in table.slice(row, 1).to_pylist()[0].values())
+    return ", ".join(str(python_cells(column)[0]) for column in table.slice(row, 1).columns)

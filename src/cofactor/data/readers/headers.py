@@ -10,7 +10,7 @@ from cofactor.data.id_text import MISSING_WORDS
 from cofactor.data.readers.columns import Options, folded, refuse_repeated
 from cofactor.data.readers.name_words import mentions, role_of, words
 from cofactor.data.readers.positions import dated
-from cofactor.data.readers.usual_names import DESCRIBING, USUAL
+from cofactor.data.readers.usual_names import DESCRIBING, KNOWN, USUAL
 
 _KNOWN = frozenset(DESCRIBING).union(*USUAL.values())
 # Hardly an id is one of these.
@@ -121,8 +121,8 @@ def _say_roles(names: Sequence[str]) -> bool:
     """
     folds = {folded(name) for name in names}
     said = {role_of(name) for name in names}
-    if folds & set(USUAL["user"]):
-        return any(mentions(name, "item") for name in names if folded(name) not in USUAL["user"])
+    if folds & KNOWN["user"]:
+        return any(mentions(name, "item") for name in names if folded(name) not in KNOWN["user"])
     if "user" in said and any(fold in ("item", "product", "itemid", "productid") for fold in folds):
         return True
     return {"user", "item"} <= {role_of(name) for name in names if len(words(name)) > 1}
@@ -170,7 +170,7 @@ def _known_in(line: bytes, encoding: str) -> bool:
 def has_roles(names: Iterable[str]) -> bool:
     """Return whether some names are those of a user and of an item."""
     known = {folded(str(name)) for name in names}
-    return all(known & set(USUAL[role]) for role in ("user", "item"))
+    return bool(known & KNOWN["user"]) and bool(known & KNOWN["item"])
 
 
 def _is_number(text: str) -> bool:

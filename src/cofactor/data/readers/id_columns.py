@@ -12,6 +12,8 @@ from cofactor.base.errors import DataError
 from cofactor.data.id_text import CONTROL, clean, nobody_note
 
 _NONE = np.zeros(0, np.int64)
+# Texts that are looked at before all of them are.
+_SOME = 100
 # How the note ends that says so.
 IN_HEX = "that are no texts are read as hexadecimal digits"
 
@@ -51,6 +53,8 @@ def cleaned(column: pa.ChunkedArray) -> IdColumn:
     if pa.types.is_integer(words.type):
         return _of_integers(column, words)
     found = clean(words)
+    if not (found.notes or found.words.null_count or column.null_count):
+        return IdColumn(column, _NONE, _NONE)
     refused = np.asarray(found.words.is_null())
     changed = bool(found.notes) or bool(refused.any())
     if changed:
@@ -118,9 +122,9 @@ def canonical(words: pa.Array) -> pa.Array:
     if pa.types.is_integer(words.type):
         return words.cast(pa.int64())
     words = words.cast(pa.string())
-    for part in (words[:100], words):  # mostly the first already aren't
-        usual = pc.match_substring_regex(part, r"^(0|-?[1-9][0-9]{0,18})$")
-        if not pc.all(usual).as_py() and usual.null_count < len(usual):
+    # Mostly the first already aren't.
+    for part in (words[:_SOME], words) if len(words) > _SOME else (words,):
+        if pc.match_substring_regex(part, r"^(0|-?[1-9][0-9]{0,18})$").false_count:
             return words
     if words.null_count == len(words):
         return words

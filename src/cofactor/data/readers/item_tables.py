@@ -143,7 +143,8 @@ def _file(path: Path) -> SourceFile:
     copy = reopened(path, SILENT)
     if copy is not None:
         return copy
-    return _only(Source(path)) if path.is_dir() or is_archive(path) else SourceFile(path)
+    entry = SourceFile(path)
+    return _only(Source(path)) if path.is_dir() or is_archive(entry) else entry
 
 
 def _only(place: Source) -> SourceFile:

@@ -67,7 +67,15 @@ def unnested(table: pa.Table, source: str) -> pa.Table:
     """Return a table with structs (or lists of them) that its users or items stand in as JSON with
     such objects is read; others as they are.
     """
-    return table_of_json(table.to_pylist(), source) if is_nested(table.schema) else table
+    if not is_nested(table.schema):
+        return table
+    try:
+        return table_of_json(table.to_pylist(), source)
+    except OverflowError:
+        raise DataError(
+            "a time in it is beyond the years 1 to 9999; write it as seconds since 1970.",
+            source=source,
+        ) from None
 
 
 def is_nested(schema: pa.Schema) -> bool:

@@ -12,6 +12,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from cofactor.base.errors import CofactorError, DataError
 from cofactor.base.offsets import offsets
 from cofactor.data.events import Events
 from cofactor.data.ids import IdMap
@@ -41,6 +42,28 @@ class Layout:
     name: str
     detect: Callable[[Source], bool]
     read: Callable[[Source, Options], Events]
+
+    def events(self, place: Source, options: Options) -> Events:
+        """Return the interactions of a folder or archive.
+
+        Raises
+        ------
+        DataError
+            Also where a file has the layout's name, and isn't written as its files are.
+        """
+        try:
+            return self.read(place, options).noted(f"read as {self.name}")
+        except (CofactorError, OSError):
+            raise
+        except Exception as error:
+            # What other files make of code for known ones can be anything: a column that lacks, a
+            # text instead of a number, no JSON.
+            said = " ".join(str(error).split())[:100] or type(error).__name__
+            raise DataError(
+                f"its files have the names of {self.name}, and one of them isn't written so"
+                f" ({said}); name the file with the interactions by member=, or fetch them again.",
+                source=str(place.path),
+            ) from error
 
 
 def begins_with(place: Source, name: str, *words: str) -> bool:

@@ -57,7 +57,7 @@ def explode_lists(raw: Raw, *, of_hive: bool = False) -> Raw:
     name = folded(raw.columns.get("item", ""))
     parts = _splitter(words, name, of_hive=of_hive)
     numbered = name in _PLURAL and raw.values is None and raw.events is None
-    if parts is None and not (numbered and _all_match(words, _BRACES)):
+    if parts is None and not (numbered and _all_match(words, _BRACES, "{")):
         return raw
     cells: list[str] = ["" if word is None else word for word in words.to_pylist()]
     pairs = _with_values(cells, parts) if numbered else None
@@ -80,9 +80,12 @@ def explode_lists(raw: Raw, *, of_hive: bool = False) -> Raw:
     return replace(found, values=numbers, odd=() if odd is None else (odd,), notes=notes)
 
 
-def _all_match(words: pa.Array, form: str) -> bool:
+def _all_match(words: pa.Array, form: str, sign: str) -> bool:
+    """Whether all words that hold anything are of a form, each of which has a sign in it."""
+    if not pc.match_substring(words, sign).true_count:
+        return False
     held = words.filter(pc.not_equal(pc.utf8_trim_whitespace(words), ""))
-    return bool(len(held)) and bool(pc.all(pc.match_substring_regex(held, form)).as_py())
+    return bool(len(held)) and not pc.match_substring_regex(held, form).false_count
 
 
 def _with_values(
@@ -124,22 +127,21 @@ def _splitter(
     words: pa.Array, name: str, *, of_hive: bool
 ) -> Callable[[str], Sequence[str]] | None:
     """How the cells are split; None if they hold no lists."""
-    held = words.filter(pc.not_equal(pc.utf8_trim_whitespace(words), ""))
-    if _all_match(held, _BRACKETS):
-        listed = pc.any(pc.match_substring_regex(held, _LIST)).as_py()
-        return _of_brackets if listed else None
-    if of_hive and pc.any(pc.match_substring(held, _HIVE)).as_py():
+    if _all_match(words, _BRACKETS, "["):
+        return _of_brackets if pc.match_substring_regex(words, _LIST).true_count else None
+    if of_hive and pc.match_substring(words, _HIVE).true_count:
         return lambda cell: [part for part in cell.split(_HIVE) if part]
     if name not in _PLURAL:
         return None
-    if _all_match(held, _BRACES):
-        mapped = pc.any(pc.match_substring_regex(held, _MAPPING)).as_py()
+    if _all_match(words, _BRACES, "{"):
+        mapped = pc.match_substring_regex(words, _MAPPING).true_count
         return None if mapped else _of_brackets
-    counts = {sign: pc.sum(pc.match_substring(held, sign)).as_py() for sign in _SIGNS}
-    sign = max(_SIGNS, key=lambda sign: int(counts[sign]))
+    held = words.filter(pc.not_equal(pc.utf8_trim_whitespace(words), ""))
+    counts = {sign: pc.match_substring(held, sign).true_count for sign in _SIGNS}
+    sign = max(_SIGNS, key=lambda sign: counts[sign])
     if not counts[sign]:
-        numbers = pc.all(pc.match_substring_regex(held, _NUMBERS)).as_py()
-        return str.split if numbers and pc.any(pc.match_substring(held, " ")).as_py() else None
+        numbers = not pc.match_substring_regex(held, _NUMBERS).false_count
+        return str.split if numbers and pc.match_substring(held, " ").true_count else None
     return lambda cell: [part.strip() for part in cell.split(sign) if part.strip()]
 
 

@@ -69,6 +69,7 @@ def words(name: str) -> tuple[str, ...]:
     return tuple(re.findall(r"[^\W_]+", _COMPOUND.sub(r" \1\2", _plain(bare).replace("_", " "))))
 
 
+@lru_cache(4096)
 def role_of(name: str) -> str | None:
     """Return the one role that a name's words say, or None."""
     said = set(words(name)) - FILL

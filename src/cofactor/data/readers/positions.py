@@ -55,11 +55,11 @@ def by_position(columns: Columns, free: Sequence[str], taken: set[str]) -> dict[
     first that holds times.
     """
     rest = [name for name in columns if name not in taken]
-    index = counting(columns)
-    rest = [name for name in rest if name != index and name not in _coordinates(columns)]
+    no_ids = {counting(columns), *_coordinates(columns)}
+    rest = [name for name in rest if name not in no_ids]
     if len(rest) > 2:
-        no_ids = [name for name in rest[:2] if _no_ids(columns[name])]
-        rest = [name for name in rest if len(rest) - len(no_ids) < 2 or name not in no_ids]
+        others = [name for name in rest[:2] if _no_ids(columns[name])]
+        rest = [name for name in rest if len(rest) - len(others) < 2 or name not in others]
     if len(rest) > 3 and set(columns[rest[1]]) in ({"0"}, {"Q0"}):
         # TREC's judgements and runs: topic, nothing, document.
         del rest[1]
@@ -226,8 +226,13 @@ def dated(cells: Sequence[str]) -> bool:
 
 
 def _all(cells: Sequence[str], test: Callable[[str], object]) -> bool:
-    held = [cell.strip() for cell in cells if cell.strip() not in _MISSING]
-    return bool(held) and all(test(cell) for cell in held)
+    held = False
+    for cell in map(str.strip, cells):
+        if cell not in _MISSING:
+            if not test(cell):
+                return False
+            held = True
+    return held
 
 
 def _is_number(cell: str) -> bool:

@@ -228,14 +228,15 @@ def _from_path(
     copy = reopened(path, options.progress)
     if copy is not None:
         return read_entry(copy, options, format)
-    if not path.is_dir() and not is_archive(path):
-        return read_entry(SourceFile(path), options, format)
+    entry = SourceFile(path)
+    if not path.is_dir() and not is_archive(entry):
+        return read_entry(entry, options, format)
     place = Source(path)
     if member is not None:
         return read_entry(place.get(member), options, format)
     layout = layout_of(place) if format is None else None
     if layout is not None:
-        return layout.read(place, options).noted(f"read as {layout.name}")
+        return layout.events(place, options)
     return read_folder(place, options, _file_readers(format))
 
 

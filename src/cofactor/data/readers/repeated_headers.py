@@ -26,6 +26,11 @@ _TYPES = frozenset(
         *("float32", "float64", "double", "discrete", "continuous", "nominal", "ordinal"),
     )
 )
+# Names of columns that can hardly be ids themselves, as ``customer`` and ``book`` can.
+_IDS = {
+    role: {name for name in USUAL[role] if name.endswith("id") and len(name) > 4}
+    for role in ("user", "item")
+}
 
 
 def repeated_headers(raw: Raw) -> np.ndarray:
@@ -41,9 +46,7 @@ def repeated_headers(raw: Raw) -> np.ndarray:
         return left_out
     left_out[: _below_header(raw)] = True
     usual = {
-        role: {folded(raw.columns[role]), _squeezed(raw.columns[role])}.union(
-            filter(_is_id, USUAL[role])
-        )
+        role: {folded(raw.columns[role]), _squeezed(raw.columns[role])} | _IDS[role]
         for role in ("user", "item")
     }
     again = _both(raw, usual["user"], usual["item"])
@@ -76,11 +79,6 @@ def without_headers(block: bytes, head: bytes, dialect: Dialect) -> bytes:
 
 def _squeezed(name: str) -> str:
     return re.sub(_BETWEEN, "", name).lower()
-
-
-def _is_id(name: str) -> bool:
-    """Whether a column's name can hardly be an id itself, as ``customer`` and ``book`` can."""
-    return name.endswith("id") and len(name) > 4
 
 
 def _below_header(raw: Raw) -> int:

@@ -51,18 +51,18 @@ class SourceFile:
     member: str | None = None
     label: str | None = None
 
-    @property
+    @cached_property
     def name(self) -> str:
         """The file's own name, without folders and without ``.gz`` and the like."""
         name = PurePosixPath(self.member or self.label or self.path.name).name
         return next((name.removesuffix(end) for end in SUFFIXES if name.endswith(end)), name)
 
-    @property
+    @cached_property
     def suffix(self) -> str:
         """The last suffix of `name`, in lower case, with its dot."""
         return PurePosixPath(self.name).suffix.lower()
 
-    @property
+    @cached_property
     def shown(self) -> str:
         """How messages name it."""
         path = self.label or str(self.path)
@@ -124,14 +124,29 @@ class SourceFile:
             return _read(stream, size)
 
     @cached_property
+    def _stored(self) -> bytes:
+        """The first bytes of the file on disk, as they stand there."""
+        return _first_bytes(self.path, _START + 1)
+
+    @cached_property
     def _start(self) -> tuple[bytes, bool]:
         """The first bytes, which every detection looks at, and whether they are all."""
+        if self.member is None and len(self._stored) <= _START and not packing(self._stored):
+            return self._stored, True
         with self.open() as stream:
             start = _read(stream, _START + 1)
         return start[:_START], len(start) <= _START
 
+    def _looked_at(self) -> bytes | None:
+        """All of its bytes, where the first ones were looked at before and are all there are."""
+        start, whole = self.__dict__.get("_start", (b"", False))
+        return start if whole else None
+
     def read(self, limit: int | None = None) -> bytes:
         """Return all of its bytes, unpacked; more than ``limit`` are refused."""
+        known = self._looked_at()
+        if known is not None and (limit is None or len(known) <= limit):
+            return known
         with self.open() as stream:
             if limit is None:
                 return stream.read()
@@ -146,6 +161,10 @@ class SourceFile:
 
     def blocks(self, size: int = BLOCK) -> Iterator[bytes]:
         """Yield its unpacked bytes in blocks."""
+        known = self._looked_at()
+        if known is not None:
+            yield from (known[n : n + size] for n in range(0, len(known), size))
+            return
         with self.open() as stream:
             while block := _read(stream, size):
                 yield block
@@ -176,13 +195,17 @@ class Source:
         top; None if there is none.
         """
         hits = [
-            (stored.count("/"), number)
-            for number, stored in enumerate(self._names)
-            if ("/" + str(PurePosixPath(stored).with_name(self.entries[number].name))).endswith(
-                "/" + name
-            )
+            (path.count("/"), number)
+            for number, path in enumerate(self._paths)
+            if path.endswith("/" + name)
         ]
         return self.entries[min(hits)[1]] if hits else None
+
+    @cached_property
+    def _paths(self) -> list[str]:
+        """The path of each file from the top, which is a slash; without ``.gz`` and the like."""
+        named = zip(self._names, self.entries, strict=True)
+        return ["/" + str(PurePosixPath(path).with_name(entry.name)) for path, entry in named]
 
     def get(self, name: str) -> SourceFile:
         """Return the file whose path ends in ``name``; raise DataError that names the nearest
@@ -236,6 +259,10 @@ class HeldFile(SourceFile):
         """Its size."""
         return len(self.content)
 
+    @cached_property
+    def _start(self) -> tuple[bytes, bool]:
+        return self.content[:_START], len(self.content) <= _START
+
     @contextmanager
     def open(self) -> Iterator[IO[bytes]]:
         """Open it for reading."""
@@ -280,19 +307,21 @@ def is_zip(path: Path) -> bool:
     return _first_bytes(path, 4) in _ZIP
 
 
-def is_archive(path: Path) -> bool:
-    """Return whether a file is a zip or a tar (packed or not); a workbook of Excel is none."""
-    if path.suffix.lower() in (".xlsx", ".xlsm"):
+def is_archive(entry: SourceFile) -> bool:
+    """Return whether a file on disk is a zip or a tar (packed or not); a workbook of Excel is
+    none.
+    """
+    if entry.path.suffix.lower() in (".xlsx", ".xlsm"):
         return False
-    name = path.name.lower()
+    name = entry.path.name.lower()
     packed = next((name.removesuffix(end) for end in SUFFIXES if name.endswith(end)), name)
-    begin = _first_bytes(path, 265)
+    begin = entry._stored
     return begin[:4] in _ZIP or packed.endswith(_TAR) or begin[257:262] == b"ustar"
 
 
 def _first_bytes(path: Path, size: int) -> bytes:
     with path.open("rb", buffering=0) as stream:
-        return stream.read(size)
+        return _read(stream, size)
 
 
 def _members(path: Path) -> list[str]:

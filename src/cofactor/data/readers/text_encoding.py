@@ -40,12 +40,20 @@ def encoding_of(sample: bytes, given: str | None) -> tuple[str, int]:
 LATIN = ("cp1252", "iso8859-1")
 
 
-def latin(text: bytes) -> str:
-    """Return a text in Latin-1, in which Windows has € and curly quotes."""
+def latin_of(text: bytes) -> str:
+    """Return which of the Latin-1s a text is in: Windows', which has € and curly quotes, if it can
+    be.
+    """
     try:
-        return text.decode(LATIN[0])
+        text.decode(LATIN[0])
     except UnicodeDecodeError:
-        return text.decode(LATIN[1])
+        return LATIN[1]
+    return LATIN[0]
+
+
+def latin(text: bytes) -> str:
+    """Return a text in Latin-1."""
+    return text.decode(latin_of(text))
 
 
 def decoded(sample: bytes, encoding: str, given: str | None, source: str) -> str:

@@ -24,8 +24,8 @@ _CLOCK = r"(?P<H>\d{1,2}):(?P<M>\d{2})(?::(?P<S>\d{2})(?:[.,]\d+)?)?(?: ?(?P<p>[
 # Java writes [Europe/Berlin] behind it.
 _NAMED = "|".join(sorted(filter(None, ZONES), key=len, reverse=True))
 _OFFSET = rf"(?:(?P<zone>{_NAMED}|[+-]\d{{2}}:?\d{{2}}|[+-]\d{{2}})(?:\[[\w/+-]+\])?)"
-# A month in any language, and what may stand behind the year.
-_WORD, _WEEKDAY = r"(?P<n>[^\d\s.,]{3,12})\.?,?", r"(?:[^\d\s,.]{2,12}[.,]{0,2} )?"
+# A month in any language, and what may stand behind the year. (Python's \s has \v, Arrow's not.)
+_WORD, _WEEKDAY = r"(?P<n>[^\d\s\x0b.,]{3,12})\.?,?", r"(?:[^\d\s\x0b,.]{2,12}[.,]{0,2} )?"
 _TIMED = rf"(?:,? (?:um |at |à |a las |alle |kl\.? ?)?{_CLOCK} ?(?:Uhr|h|{_OFFSET})?)?"
 # Two numbers before the year: which of them is the day, only the whole column can tell.
 _UNORDERED = (
@@ -172,7 +172,8 @@ def _floored(column: pa.ChunkedArray, factor: int) -> pa.ChunkedArray:
 
 
 def _filled(column: pa.ChunkedArray | pa.Array) -> np.ndarray:
-    return np.ascontiguousarray(np.asarray(column.fill_null(MISSING)), np.int64)
+    whole = column.fill_null(MISSING) if column.null_count else column
+    return np.ascontiguousarray(np.asarray(whole), np.int64)
 
 
 def _floats(numbers: np.ndarray) -> np.ndarray:
@@ -203,11 +204,13 @@ def _by_form(column: pa.ChunkedArray | pa.Array, form: str) -> np.ndarray:
     return table[np.asarray(coded.indices.fill_null(len(table) - 1))]
 
 
-def _texts(column: pa.ChunkedArray | pa.Array) -> ParsedTimes:
-    texts = column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column
+def _unwrapped(texts: pa.Array) -> pa.Array:
+    """Texts without the blanks and the objects that stand around times."""
     # Browsers write 1:05\u202fPM.
-    texts = pc.replace_substring_regex(pc.utf8_trim_whitespace(texts), "[\u00a0\u202f]", " ")
-    if pc.any(pc.starts_with(texts, "{")).as_py():
+    texts = pc.utf8_trim_whitespace(texts)
+    for blank in "\u00a0\u202f":
+        texts = pc.replace_substring(texts, blank, " ")
+    if pc.starts_with(texts, "{").true_count:
         # {"$date": ...} of MongoDB, with or without $numberLong.
         texts = pc.replace_substring_regex(texts, r'^\{"\$(?:date|numberLong)": ?(.*)\}$', r"\1")
         texts = pc.replace_substring_regex(texts, r'^\{"\$numberLong": ?(.*)\}$', r"\1")
@@ -216,8 +219,14 @@ def _texts(column: pa.ChunkedArray | pa.Array) -> ParsedTimes:
             texts, r'^\{"_?seconds": ?"?(-?\d+)"?(?:, ?"_?nano(?:second)?s": ?\d+)?\}$', r"\1"
         )
         texts = pc.utf8_trim(texts, '"')
-    if pc.any(pc.starts_with(texts, "/Date(")).as_py():
+    if pc.starts_with(texts, "/Date(").true_count:
         texts = pc.replace_substring_regex(texts, r"^/Date\((-?\d+)(?:[+-]\d{4})?\)/$", r"\1")
+    return texts
+
+
+def _texts(column: pa.ChunkedArray | pa.Array) -> ParsedTimes:
+    texts = column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column
+    texts = _unwrapped(texts)
     bare = pc.match_substring_regex(texts, r"^-?\d{1,18}(\.\d*)?$").fill_null(False)
     found = np.full(len(texts), MISSING)
     numeric = np.asarray(bare)
@@ -226,16 +235,20 @@ def _texts(column: pa.ChunkedArray | pa.Array) -> ParsedTimes:
         found[numeric] = np.asarray(whole.cast(pa.int64()))
     numeric = numeric | _scientific(texts, found)
     todo = np.flatnonzero(~numeric)
+    some = texts.take(pa.array(todo)) if 0 < todo.size <= _FEW else None
+    words = None if some is None else dict(zip(todo.tolist(), some.to_pylist(), strict=True))
     for form in _FORMS:
-        todo = _read_form(texts, form, found, todo)
+        if not todo.size:
+            break
+        todo = _read_form(texts, words, form, found, todo)
     day_first = None
     if todo.size:
         before = todo
-        todo = _read_form(texts, _UNORDERED, found, todo)
+        todo = _read_form(texts, words, _UNORDERED, found, todo)
         swapped = _UNORDERED.replace("<m>", "<x>").replace("<d>", "<m>").replace("<x>", "<d>")
         other = np.full(len(texts), AS_BEFORE)
         other[before] = MISSING
-        left = _read_form(texts, swapped, other, before)
+        left = _read_form(texts, words, swapped, other, before)
         if len(left) < len(before):
             other[left] = np.where(found[left] == MISSING, AS_BEFORE, MISSING)
             day_first = other
@@ -243,18 +256,35 @@ def _texts(column: pa.ChunkedArray | pa.Array) -> ParsedTimes:
     return ParsedTimes(found, bool(numeric.any()) and bool((numeric | ~read).all()), day_first)
 
 
-def _read_form(texts: pa.Array, form: str, found: np.ndarray, todo: np.ndarray) -> np.ndarray:
-    """Read the texts at ``todo`` that fit a form into ``found``; the positions of the others."""
-    if not todo.size:
+def _read_form(
+    texts: pa.Array,
+    words: Mapping[int, str | None] | None,
+    form: str,
+    found: np.ndarray,
+    todo: np.ndarray,
+) -> np.ndarray:
+    """Read the texts at ``todo`` that fit a form into ``found``; the positions of the others.
+    ``words`` are the texts by their positions, if they are few.
+    """
+    if words is None:
+        groups = pc.extract_regex(texts.take(pa.array(todo)), form)
+        hit = np.asarray(groups.is_valid())
+        held = groups.filter(pa.array(hit)) if hit.any() else None
+    else:
+        # Arrow compiles a form at each call, which takes longer than looking at few texts.
+        fits = [_compiled(form).match(words[n] or "") for n in todo.tolist()]
+        hit = np.array([fit is not None for fit in fits])
+        rows = [fit.groupdict("") for fit in fits if fit is not None]
+        held = (
+            pa.StructArray.from_arrays(
+                [pa.array([row[name] for row in rows], pa.string()) for name in rows[0]], [*rows[0]]
+            )
+            if rows
+            else None
+        )
+    if held is None:
         return todo
-    some = texts.take(pa.array(todo))
-    # Arrow compiles a form at each call, which takes longer than looking at few texts.
-    if todo.size <= _FEW and not any(map(_compiled(form).match, some.fill_null("").to_pylist())):
-        return todo
-    fields = pc.extract_regex(some, form)
-    hit = np.asarray(fields.is_valid())
-    if hit.any():
-        found[todo[hit]] = _from_fields(fields.filter(pa.array(hit)))
+    found[todo[hit]] = _from_fields(held)
     return todo[~hit]
 
 
@@ -281,6 +311,8 @@ def _from_fields(fields: pa.StructArray) -> np.ndarray:
             return np.zeros(len(fields), np.int64)
         text = fields.field(names[name])
         absent = "1" if name == "d" else "0"
+        if len(text) <= _FEW:
+            return np.array([int(digits or absent) for digits in text.to_pylist()], np.int64)
         return np.asarray(pc.if_else(pc.equal(text, ""), absent, text).cast(pa.int64()))
 
     if names.keys() & {"b", "n"}:

@@ -358,6 +358,8 @@ USUAL: Mapping[str, tuple[str, ...]] = {
     ),
 }
 ROLES = tuple(USUAL)
+# The same without their order, by role.
+KNOWN: Mapping[str, frozenset[str]] = {role: frozenset(names) for role, names in USUAL.items()}
 # What kind of event a row is, read where there is no value.
 EVENT = (
     *("event", "eventtype", "eventname", "action", "actiontype", "behavior", "behaviour"),

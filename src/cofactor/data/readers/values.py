@@ -104,8 +104,9 @@ def numbers_and_odd(
     elif not (pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_decimal(kind)):
         return np.full(len(column), np.nan, np.float32), None
     with np.errstate(over="ignore"):
-        floats = column.cast(pa.float64(), safe=False).fill_null(np.nan)
-        return np.asarray(floats).astype(np.float32), None
+        floats = column if pa.types.is_float32(kind) else column.cast(pa.float64(), safe=False)
+        floats = floats.fill_null(np.nan) if floats.null_count else floats
+        return np.array(floats, np.float32), None
 
 
 def _of_text(
