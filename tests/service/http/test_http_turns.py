@@ -14,7 +14,7 @@ import httpx
 import numpy as np
 import pytest
 
-from cofactor.service.answering import item_search
+from cofactor.service.answering import budget, item_search
 from cofactor.service.answering.items import ItemView
 from cofactor.service.answering.turns import SlowLane, Turns, asking
 from cofactor.service.http.context import Context
@@ -183,6 +183,22 @@ def test_a_search_of_many_words_has_a_budget(start: Start, monkeypatch: pytest.M
     for _ in range(2):
         answer = service.get("/v1/search", params={"q": f"{misspelled} {misspelled}x"})
         assert answer.json()["items"] == []
+
+
+def test_rows_of_similar_items_are_costly(
+    folder: Path, events: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(budget, "_COSTLY", 2_000)
+
+    async def play(client: httpx.AsyncClient, context: Context) -> list[int]:
+        context.budgets.costly[hashed("one")] = 2
+        found = [
+            await client.get(f"/v1/users/u/because?rows={rows}", headers=by(key))
+            for key, rows in (("one", 3), ("one", 20), ("two", 20))
+        ]
+        return [one.status_code for one in found]
+
+    assert in_loop(folder, events, Settings(max_waiting=60.0), play, KEYS) == [200, 503, 200]
 
 
 def test_the_last_costly_request_of_a_key_gives_its_place_back(folder: Path, events: str) -> None:

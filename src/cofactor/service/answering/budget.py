@@ -48,7 +48,7 @@ class Budgets:
         Parameters
         ----------
         request
-            As it came; its ``where``, ``rerank``, ``q`` and ``k`` are looked at.
+            As it came; its ``where``, ``rerank``, ``q``, ``rows`` and ``k`` are looked at.
         key
             The digest of its key; empty where no keys are required.
         n_items
@@ -96,7 +96,9 @@ class Budgets:
                 " fewer candidates.",
                 "rerank",
             )
-        return cost * n_items + chosen
+        # Each row of similar items looks at all items, at three times as many as it shows.
+        rows = 3 * (getattr(request, "rows", None) or 0)
+        return (cost + rows) * n_items + chosen
 
 
 def _rule_texts(request: Any) -> list[str]:
@@ -145,11 +147,11 @@ def _choosing(request: Any) -> int:
     return 0 if rules.dpp is None else candidates * request.k**2 // _CHOSEN
 
 
-_ODD = ("where", "allow", "rerank", "text", "features", "q")
+_ODD = ("where", "allow", "rerank", "text", "features", "q", "rows")
 
 
 def is_plain(request: Any) -> bool:
-    """Return whether a request can be scored together with others: without a filter, rules or a
-    description; and without words to be searched.
+    """Return whether a request can be scored together with others: without a filter, rules, a
+    description, words to be searched or several rows.
     """
     return all(getattr(request, name, None) is None for name in _ODD)
