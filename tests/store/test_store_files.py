@@ -29,6 +29,7 @@ from cofactor.store import (
     StoreBusyError,
     StoreError,
     StoreFormatError,
+    StoreUnavailableError,
     backup,
     export_events,
     export_items,
@@ -447,3 +448,24 @@ def test_a_store_on_a_read_only_disk_is_read_without_files_beside_it(
     with closing(sqlite3.connect(place)) as writer:
         writer.execute("CREATE TABLE more (a)")
         assert "events.db-wal" in made_beside()
+
+
+def test_what_is_restored_is_what_was_verified(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Somebody changes the backup after it was verified."""
+    with open_store(f"sqlite:///{tmp_path}/e.db") as store:
+        store.append([Event(user_id="u", item_id="i")]).result()
+        backup(store, tmp_path / "b.db")
+    copy = shutil.copyfile
+
+    def changed_before(source: Any, target: Any) -> Any:
+        with closing(sqlite3.connect(tmp_path / "b.db")) as other:
+            other.execute("UPDATE events SET item_id = 'j'")
+            other.commit()
+        return copy(source, target)
+
+    monkeypatch.setattr(shutil, "copyfile", changed_before)
+    with pytest.raises(StoreUnavailableError, match=r"b\.db"):
+        restore(tmp_path / "b.db", f"sqlite:///{tmp_path}/again.db")
+    assert not (tmp_path / "again.db").exists()
