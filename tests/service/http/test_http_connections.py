@@ -247,7 +247,7 @@ def test_who_keeps_a_request_under_way_leaves_room_for_others(
             one.close()
         return found
 
-    settings = Settings(max_connections=40)
+    settings = Settings(max_waiting=60.0, max_connections=40)
     assert serve_and_play(folder, events, play, settings) == [200] * 24
 
 
@@ -268,7 +268,7 @@ def test_a_body_that_does_not_come_takes_no_place(folder: Path, events: str, pat
         assert context.admission.scored == context.admission.ingested == 0
         return found
 
-    assert serve_and_play(folder, events, play, Settings()) == [200, 200]
+    assert serve_and_play(folder, events, play, Settings(max_waiting=60.0)) == [200, 200]
 
 
 def test_a_request_that_takes_long_is_not_cut_off(

@@ -116,7 +116,7 @@ def test_what_filters_cost_refuses_no_plain_request(folder: Path, events: str) -
         await asyncio.gather(*tasks)
         assert context.admission.scored == 0
 
-    in_loop(folder, events, Settings(), play, KEYS)
+    in_loop(folder, events, Settings(max_waiting=60.0), play, KEYS)
 
 
 @pytest.mark.usefixtures("slow_filters")
