@@ -11,7 +11,7 @@ import pyarrow as pa
 
 from cofactor.base import checks
 from cofactor.base.cached import cached_property
-from cofactor.base.offsets import kept_offsets, offsets, pick_rows, row_counts
+from cofactor.base.offsets import kept_offsets, offsets, pick_rows, places_of, row_counts
 from cofactor.data import sorting
 from cofactor.data.catalogue import Catalogue
 from cofactor.data.event_rows import rows_of
@@ -386,8 +386,7 @@ class Interactions:
         users, items = np.flatnonzero(self.user_counts), np.flatnonzero(self.item_counts)
         if len(users) == self.n_users and len(items) == self.n_items:
             return self
-        new_item = np.full(self.n_items, -1, np.int32)
-        new_item[items] = np.arange(len(items), dtype=np.int32)
+        new_item = places_of(items, self.n_items)
         return replace(
             self,
             users=IdMap(self.users.take(users)),

@@ -48,7 +48,6 @@ def with_new_items(
     if lost:
         raise DataError(f"new items without an id: {lost.decode()}; give each of them one.")
     ids = table.column("item_id").combine_chunks()
-    ids = pa.concat_arrays(ids.chunks) if isinstance(ids, pa.ChunkedArray) else ids
     found = data.items.find(ids) >= 0
     if found.any():
         if known == "error":

@@ -13,7 +13,7 @@ import numpy as np
 import pyarrow as pa
 
 from cofactor.base.errors import ArtifactError
-from cofactor.base.offsets import row_offsets
+from cofactor.base.offsets import owners_of, row_offsets
 from cofactor.data.catalogue import Catalogue
 from cofactor.data.features.columns import KINDS, Column, choose
 from cofactor.data.features.dense import numbers_in, scale_of, standard_scores, unit_vectors
@@ -257,7 +257,7 @@ class FeatureSpec:
         known, weights = self.hashes[mine], self.weights[mine]
         place = np.minimum(np.searchsorted(known, tokens.hashes), max(0, len(known) - 1))
         hit = known[place] == tokens.hashes if len(known) else np.zeros(len(tokens.hashes), bool)
-        owner = np.repeat(np.arange(len(tokens.indptr) - 1), np.diff(tokens.indptr))[hit]
+        owner = owners_of(np.diff(tokens.indptr))[hit]
         values = (
             ((1 + np.log(tokens.counts[hit])) * weights[place[hit]]).astype(np.float32)
             if len(known)

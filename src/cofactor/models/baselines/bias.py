@@ -61,8 +61,8 @@ class Bias(Recommender[BiasConfig]):
     """Predict ratings by ``mu + b_u + b_i``.
 
     ``method="joint"`` minimises ``sum (r_ui - mu - b_u - b_i)^2 + user_damping |b_users|^2 +
-    item_damping |b_items|^2`` by alternating until nothing moves; ``"damped"`` takes one sweep:
-    damped means of the items, then of what users leave over. By default the damping is the variance
+    item_damping |b_items|^2`` by alternating until it converges; ``"damped"`` takes one sweep:
+    damped means of the items, then of the users' residuals. By default the damping is the variance
     of the noise over that of the biases, see `cofactor.models.damped_biases.estimated_damping`.
 
     References

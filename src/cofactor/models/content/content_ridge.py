@@ -12,6 +12,7 @@ import numpy as np
 from cofactor.base import memory, rng
 from cofactor.base.config import setting
 from cofactor.base.errors import ArtifactError, TrainingError
+from cofactor.base.offsets import places_of
 from cofactor.base.run import Run
 from cofactor.data.histories import Histories
 from cofactor.data.interactions import Interactions
@@ -257,9 +258,7 @@ class ContentRidge(SimilarByContent, ContentFeatures[ContentRidgeConfig]):
         past = batch.seen[1]
         inputs = self._inputs(self.features[item_rows]).toarray()
         like = np.asarray(self._mine.T @ inputs.T) * self.levels[item_rows]
-        place = np.full(self.data.n_items, -1)
-        place[self.warm] = np.arange(len(self.warm))
-        at = place[past]
+        at = places_of(self.warm, self.data.n_items)[past]
         added = np.where(at >= 0, (self.weights[np.maximum(at, 0)] @ like).T, 0)
         rest = self._popularity[item_rows] if batch.empty[0] else np.zeros(len(item_rows))
         return past, added, rest

@@ -12,7 +12,7 @@ import numpy as np
 
 from cofactor.base.config import Renamed, setting
 from cofactor.base.memory import aligned
-from cofactor.base.offsets import row_offsets
+from cofactor.base.offsets import owners_of, row_offsets
 from cofactor.base.run import Run
 from cofactor.data.histories import Histories
 from cofactor.data.interactions import Interactions
@@ -371,7 +371,7 @@ def _products(
     x: np.ndarray, indptr: np.ndarray, vectors: np.ndarray, item_rows: np.ndarray
 ) -> np.ndarray:
     """The inner product of each row's vector with those of its items, float32 [nnz]."""
-    owners = np.repeat(np.arange(len(indptr) - 1), np.diff(indptr))
+    owners = owners_of(np.diff(indptr))
     return np.concatenate(
         [np.zeros(0, np.float32)]
         + [

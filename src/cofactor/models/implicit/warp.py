@@ -112,8 +112,8 @@ class WARP(IterativeModel, SampledHooks, FactorModel):
     """Matrix factorisation that minimises an estimate of the rank of items with an interaction.
 
     For a positive (u, i) negatives j are drawn until ``x_uj > x_ui - margin`` or `max_trials` are
-    reached; the hinge of a violation after n draws is descended with the weight ``ln ⌊(n_items -
-    |I_u|) / n⌋``: few draws mean a bad rank.
+    reached; a violation after n draws takes a gradient step on its hinge, with the weight ``ln
+    ⌊(n_items - |I_u|) / n⌋``: few draws mean a bad rank.
 
     Notes
     -----

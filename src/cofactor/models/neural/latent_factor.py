@@ -95,12 +95,12 @@ class LatentFactor(BiasedFactors, IterativeModel, FactorModel):
 
     Notes
     -----
-    With ``frequency_exponent`` f, the L2 of whoever has n ratings is multiplied by ``n^(f−1) /
-    c`` in each of them, where c makes the mean over the data 1: rows with few ratings are
-    regularized more. Squared error's fold-in is exact for
-    ``regularization`` and ``gravity``; ``weight_decay`` isn't part of it. The in-batch softmax
-    folds in against negatives by popularity, the full softmax against the whole catalogue. Source:
-    Koren, Bell and Volinsky, 2009; Rendle et al., UAI 2009; Krichene et al., ICLR 2019.
+    With ``frequency_exponent`` f, the L2 of a row with n ratings is multiplied by
+    ``n^(f−1) / c`` in each of them, where c makes the mean over the data 1: rows with few ratings
+    are regularized more. Squared error's fold-in is exact for ``regularization`` and ``gravity``;
+    ``weight_decay`` isn't part of it. The in-batch softmax folds in against negatives by
+    popularity, the full softmax against the whole catalogue. Source: Koren, Bell and Volinsky,
+    2009; Rendle et al., UAI 2009; Krichene et al., ICLR 2019.
     """
 
     name = "latent_factor"

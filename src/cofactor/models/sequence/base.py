@@ -66,7 +66,7 @@ class SequenceModel(Recommender[ConfigT]):
             raise ArgumentError(f"events must be Events, not {type(events).__name__}.")
         if not len(events):
             return self
-        run = run if run is not None else Run()
+        run = run or Run()
         old, new = self.data, extended(self.data, events)
         concerned = np.unique(new.users.rows(events.users, what="user"))
         with run_context(run):

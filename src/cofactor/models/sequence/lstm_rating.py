@@ -95,11 +95,12 @@ class LSTMRating(IterativeModel, FactorModel):
 
     Notes
     -----
-    The running means stand beside the LSTM because most of what a rating tells of a user doesn't
-    depend on the order: β is the user's bias, and ``M m`` a user vector as in factorisation (M is
-    near the inverse mean Gram matrix, a ridge regression's). The LSTM learns what is left: drift,
-    mood, what follows on what. Source: Hochreiter and Schmidhuber, "Long Short-Term Memory", 1997;
-    Wu et al., "Recurrent Recommender Networks", WSDM 2017 (which keeps an LSTM for the items too).
+    The running means stand beside the LSTM because most of what a rating says about a
+    user doesn't depend on the order: β is the user's bias, and ``M m`` a user vector as in
+    factorisation (M is near the inverse mean Gram matrix, a ridge regression's). The LSTM learns
+    what is left: drift, mood, what follows what. Source: Hochreiter and Schmidhuber, "Long
+    Short-Term Memory", 1997; Wu et al., "Recurrent Recommender Networks", WSDM 2017 (which keeps an
+    LSTM for the items too).
     """
 
     name = "lstm_rating"

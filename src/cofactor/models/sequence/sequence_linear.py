@@ -91,8 +91,8 @@ class SequenceLinear(SequenceModel[SequenceLinearConfig]):
 
     ``G_ab = (w_a A_a + w_b A_b' + D - X_ab) / (1 - w_a w_b)``
 
-    so that G costs no more than A: no matrix of prefixes is ever built. One history counts c_u =
-    n_u^-``user_weight_power``.
+    so that G costs no more than A: no matrix of prefixes is ever built. A history has the weight
+    c_u = n_u^-``user_weight_power``.
 
     Notes
     -----

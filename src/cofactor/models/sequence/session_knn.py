@@ -95,7 +95,8 @@ class SessionKNN(SequenceModel[SessionKNNConfig]):
     item_sessions: np.ndarray
 
     def _fit(self, data: Interactions, validation: Part | None, run: Run) -> None:
-        kept = _latest(data.histories(), self.config.max_sessions)
+        histories = data.histories()
+        kept = histories.take(histories.by_last_event()[-self.config.max_sessions :])
         owners, n = kept.owners, data.n_items
         # The last occurrence of each item in each session.
         keys = owners * n + kept.item_rows
@@ -225,16 +226,6 @@ class SessionKNN(SequenceModel[SessionKNNConfig]):
         held["scale"] = self._scale(np.diff(held["indptr"]))
         self.index = Index(**held)
         _check(self.index, self.data.n_items)
-
-
-def _latest(histories: Histories, count: int) -> Histories:
-    """The latest ``count`` sessions in order of their last event, or of their rows where there
-    are no times; empty ones are left out.
-    """
-    some = np.flatnonzero(histories.lengths > 0)
-    if histories.times is not None:
-        some = some[np.argsort(histories.times[histories.indptr[some + 1] - 1], kind="stable")]
-    return histories.take(some[-count:])
 
 
 def _distinct(histories: Histories) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

@@ -110,9 +110,9 @@ class Transitions(SequenceModel[TransitionsConfig]):
 
     ``s_uj = Σ_e h^age(e) (T_ej / (r_e^p c_j^q) + w cos(text_e, text_j)) + v Σ_(e = j) g^age(e)``
 
-    over the last ``history_length`` events e of the user; age 0 is the latest. With
-    ``walk_weight`` what the first sum reaches is a past itself, and is walked on from: s + m s W,
-    W being the bracket. Counts add up, so new events are learnt exactly: see `update`.
+    over the last ``history_length`` events e of the user; age 0 is the latest. With ``walk_weight``
+    m, a second step is taken from what the first sum reaches: s + m s W, W being the bracket.
+    Counts add up, so new events are learnt exactly: see `update`.
 
     Notes
     -----

@@ -73,7 +73,7 @@ def build(
     ArtifactError
         If the model can't be loaded.
     """
-    settings = settings if settings is not None else Settings()
+    settings = settings or Settings()
     keys = keys if keys is not None else Keys()
     _refuse_open_host(settings, keys)
     served, guard = table(), Guard(settings)
