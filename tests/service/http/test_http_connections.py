@@ -15,7 +15,8 @@ from typing import Any
 
 import pytest
 
-from cofactor.service.http import connection
+from cofactor.service.http import connection, dispatch
+from cofactor.service.http.keys import Key, Keys, hashed
 from cofactor.service.settings import Settings
 from service.http.served import Line, raw_request, serve_and_play
 
@@ -269,6 +270,33 @@ def test_a_body_that_does_not_come_takes_no_place(folder: Path, events: str, pat
         return found
 
     assert serve_and_play(folder, events, play, Settings(max_waiting=60.0)) == [200, 200]
+
+
+def test_bodies_that_do_not_come_have_memory_of_their_key_alone(
+    folder: Path, events: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(dispatch, "_MOST_HELD", 2_000)
+    keys = Keys({hashed(one): Key("read", one, hashed(one)) for one in ("one", "two")})
+    body = b'{"user_id": "u"' + b" " * 885 + b"}"
+
+    def asked(key: str) -> bytes:
+        return raw_request("POST", "/v1/recommend", body, f"Authorization: Bearer {key}", "X: \xe9")
+
+    async def play(port: int, _: Any) -> list[int]:
+        lines = [await Line.to(port) for _ in range(3)]
+        for line in lines[:2]:
+            line.send(asked("one")[:-1])
+        await asyncio.sleep(0.2)
+        lines[2].send(asked("one")[:-1])
+        found = [(await lines[2].answer())[0]]
+        found.append((await (await Line.to(port)).ask(asked("two")))[0])
+        for line in lines[:2]:
+            line.send(b"}")
+            found.append((await line.answer())[0])
+        return found
+
+    settings = Settings(max_waiting=60.0)
+    assert serve_and_play(folder, events, play, settings, keys) == [503, 200, 200, 200]
 
 
 def test_a_request_that_takes_long_is_not_cut_off(

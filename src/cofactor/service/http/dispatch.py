@@ -9,6 +9,7 @@ import contextlib
 import json
 import logging
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator
 from typing import Any
 from urllib.parse import parse_qsl, unquote_to_bytes
@@ -36,6 +37,7 @@ log = logging.getLogger("cofactor.service")
 _encoder = msgspec.json.Encoder()
 _BEHIND_IDS = (b"because", b"export", b"history", b"recommendations", b"similar")
 _PROBES = ("/health", "/ready")
+_MOST_HELD = 64 << 20  # bytes of bodies of one key that haven't come whole
 _LATE = 25.0  # times what a request may wait that the event loop may be late, on average
 
 
@@ -120,7 +122,8 @@ class Dispatch:
         raw: bytes = body if whole else b""
         if self._decode is not None:
             if not whole:
-                raw = await _body(body, headers, most)
+                who = "" if key is None else key.digest
+                raw = await _body(body, headers, most, self._guard.held, who)
                 self._has_room(context)  # others may have come meanwhile
             if len(raw) > most:
                 raise _too_long(most)
@@ -213,22 +216,33 @@ class Dispatch:
             log.info("request", extra={"facts": facts})
 
 
-async def _body(receive: Any, headers: dict[bytes, bytes], limit: int) -> bytes:
-    """The body, refused as soon as it is known to be too long."""
+async def _body(
+    receive: Any, headers: dict[bytes, bytes], limit: int, held: Counter[str], who: str
+) -> bytes:
+    """The body, refused as soon as it is known to be too long, or its key's bodies that haven't
+    come whole take too much memory (``held``: bytes by key).
+    """
     length = headers.get(b"content-length", b"")
     if length.isdigit() and int(length[:20]) > limit:
         raise _too_long(limit)
-    parts: list[bytes] = []
-    size, more = 0, True
-    while more:
-        message = await receive()
-        if message["type"] == "http.disconnect":
-            raise RequestError(400, "malformed", "the body ended early.")
-        parts.append(message.get("body", b""))
-        size, more = size + len(parts[-1]), message.get("more_body", False)
-        if size > limit:
-            raise _too_long(limit)
-    return b"".join(parts)
+    found, more = bytearray(), True
+    try:
+        while more:
+            message = await receive()
+            if message["type"] == "http.disconnect":
+                raise RequestError(400, "malformed", "the body ended early.")
+            part, more = message.get("body", b""), message.get("more_body", False)
+            found += part
+            held[who] += len(part)
+            if len(found) > limit:
+                raise _too_long(limit)
+            if more and held[who] > _MOST_HELD:
+                raise overloaded("there are too many long bodies under way; send fewer at once.")
+    finally:
+        held[who] -= len(found)
+        if not held[who]:
+            del held[who]
+    return bytes(found)
 
 
 def _check_plain(headers: dict[bytes, bytes], raw: bytes) -> None:
