@@ -7,7 +7,6 @@ from __future__ import annotations
 import gzip
 import json
 import os
-import resource
 import shutil
 import sqlite3
 import threading
@@ -29,7 +28,6 @@ from cofactor.store import (
     StoreBusyError,
     StoreError,
     StoreFormatError,
-    StoreUnavailableError,
     backup,
     export_events,
     export_items,
@@ -132,58 +130,6 @@ def test_bad_lines_are_named_and_nothing_is_stored(store: Store, tmp_path: Path)
     ):
         import_events(store, path)
     assert store.counts().events == 0
-
-
-@pytest.mark.parametrize(
-    ("line", "why"),
-    [
-        ({"item_id": "a", "features": '{"x": ' + "[" * 100_000}, "nested too deeply"),
-        ({"item_id": "a", "features": "\ud800"}, ""),
-    ],
-)
-def test_features_of_any_text_are_a_bad_line_at_most(
-    store: Store, tmp_path: Path, line: Any, why: str
-) -> None:
-    path = tmp_path / "items.jsonl"
-    path.write_text(json.dumps(line) + '\n{"item_id": "b"}\n')
-    done = import_items(store, path, on_bad="skip")
-    assert (done.changed, done.rejected) == (1, 1)
-    assert why in done.rejects[0][1]
-
-
-def test_of_lines_of_one_item_the_last_counts(store: Store, tmp_path: Path) -> None:
-    path = tmp_path / "items.jsonl"
-    lines = [
-        {"item_id": "a", "title": "A"},
-        {"item_id": " a ", "state": "deleted"},
-        {"item_id": "a", "title": "B"},
-        {"item_id": 7, "title": "seven"},
-        {"item_id": "7", "state": "deleted"},
-    ]
-    path.write_text("".join(json.dumps(line) + "\n" for line in lines))
-    import_items(store, path)
-    found = store.items(["a", "7"])
-    assert (found["a"].title, found["a"].state) == ("B", "visible")
-    assert found["7"].state == "deleted"
-
-
-def test_a_mark_of_the_byte_order_is_no_part_of_a_line(store: Store, tmp_path: Path) -> None:
-    path = tmp_path / "events.jsonl"
-    path.write_text('{"user_id": "u", "item_id": "i"}\n', encoding="utf-8-sig")
-    assert import_events(store, path).changed == 1
-
-
-def test_a_text_of_megabytes_in_every_row_is_refused_before_it_is_unpacked(
-    store: Store, tmp_path: Path
-) -> None:
-    path = tmp_path / "items.parquet"
-    text = pa.DictionaryArray.from_arrays(pa.array([0] * 1_000, pa.int32()), ["x" * (8 << 20)])
-    ids = pa.array([f"i{n}" for n in range(1_000)])
-    pq.write_table(pa.table({"item_id": ids, "text": text}), path, compression="zstd")
-    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    with pytest.raises(DataError, match=r"a text of 8,388,608 bytes"):
-        import_items(store, path)
-    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 512 << 10
 
 
 def test_bad_lines_can_be_left_out_and_are_listed(store: Store, tmp_path: Path) -> None:
@@ -448,24 +394,3 @@ def test_a_store_on_a_read_only_disk_is_read_without_files_beside_it(
     with closing(sqlite3.connect(place)) as writer:
         writer.execute("CREATE TABLE more (a)")
         assert "events.db-wal" in made_beside()
-
-
-def test_what_is_restored_is_what_was_verified(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Somebody changes the backup after it was verified."""
-    with open_store(f"sqlite:///{tmp_path}/e.db") as store:
-        store.append([Event(user_id="u", item_id="i")]).result()
-        backup(store, tmp_path / "b.db")
-    copy = shutil.copyfile
-
-    def changed_before(source: Any, target: Any) -> Any:
-        with closing(sqlite3.connect(tmp_path / "b.db")) as other:
-            other.execute("UPDATE events SET item_id = 'j'")
-            other.commit()
-        return copy(source, target)
-
-    monkeypatch.setattr(shutil, "copyfile", changed_before)
-    with pytest.raises(StoreUnavailableError, match=r"b\.db"):
-        restore(tmp_path / "b.db", f"sqlite:///{tmp_path}/again.db")
-    assert not (tmp_path / "again.db").exists()
