@@ -122,7 +122,7 @@ class LogisticMF(IterativeModel, WalkHooks, FactorModel):
 
     def _fit(self, data: Interactions, validation: Part | None, run: Run) -> None:
         self.noise_share = np.array([share_for(self, data, run, _SHARE, self._fitted)])
-        self._l2 = self._default_l2(data)
+        self._settle_l2(data)
         self._learn(LogisticLearner(self, data, run), data, validation, run)
 
     def _fold_in(self, histories: Histories) -> States:
