@@ -20,6 +20,7 @@ from cofactor.data.events import Events
 from cofactor.data.readers import arrays, frames, rows, sql
 from cofactor.data.readers.assemble import assemble
 from cofactor.data.readers.catalogue_ids import with_catalogue
+from cofactor.data.readers.catalogue_sources import in_memory, paths_of
 from cofactor.data.readers.columns import Options
 from cofactor.data.readers.file_formats import FORMATS, columns_of, header_of, read_entry
 from cofactor.data.readers.folders import (
@@ -113,8 +114,8 @@ def read(
     rejects
         A file for the rows that ``on_bad="skip"`` leaves out, as JSON lines.
     items
-        The catalogue: a file or a data frame with a column of item ids; it replaces what the source
-        itself knows of items.
+        The catalogue: files, a table of a database, a data frame or records with item ids, or a
+        mapping from id to title; it replaces what the source itself knows of items.
     item_id
         The id column of ``items``; None to find it.
     member
@@ -157,7 +158,8 @@ def read(
 
 
 def _with_items(events: Events, items: Any, item_id: str | None, encoding: str | None) -> Events:
-    catalogue = partial(read_table, items, encoding=encoding)
+    held = items if is_url(items) or paths_of(items) is not None else in_memory(items)
+    catalogue = partial(read_table, held, encoding=encoding)
     if item_id is None:
         return with_catalogue(events, lambda name: catalogue(id_column=name))
     return replace(events, item_table=catalogue(id_column=item_id))
@@ -166,7 +168,7 @@ def _with_items(events: Events, items: Any, item_id: str | None, encoding: str |
 def _weights(kinds: Mapping[str, float] | str | None) -> dict[str, float] | None:
     if kinds is None or kinds == "keep":
         return None
-    if isinstance(kinds, str):
+    if not isinstance(kinds, Mapping):
         raise ArgumentError(f'kinds must be weights ({{"view": 1}}) or "keep", not {kinds!r}.')
     if not kinds:
         raise ArgumentError("kinds must give at least one kind of event its weight.")
@@ -174,18 +176,8 @@ def _weights(kinds: Mapping[str, float] | str | None) -> dict[str, float] | None
 
 
 def _events(source: Any, options: Options, **choices: str | None) -> Events:
-    if isinstance(source, str) and source.startswith("sqlite:"):
-        return sql.read_sqlite(source, options, table=choices["table"], query=choices["query"])
-    if isinstance(source, str) and source.startswith(("postgresql:", "postgres:")):
-        return sql.read_postgres(source, options)
-    if isinstance(source, str) and "://" in source:
-        raise ArgumentError(
-            f"cofactor reads sqlite:/// and postgresql:// URLs and files, not"
-            f" {without_password(source)!r}; fetch it"
-            " first, or pass a data frame."
-        )
     if isinstance(source, (str, os.PathLike)):
-        return _from_path(source, options, choices["format"], choices["member"])
+        return _by_name(source, options, choices)
     if is_several(source):
         if any(is_url(part) for part in source):
             return _from_sources(source, options, choices)
@@ -206,12 +198,37 @@ def _events(source: Any, options: Options, **choices: str | None) -> Events:
         raise ArgumentError(
             "source must be a path, '-' for standard input, or rows, not bytes or an open file."
         )
+    if _is_numbered(source):
+        source = [source[n] for n in range(len(source))]
     if isinstance(source, Iterable):
         return assemble(rows.read_tuples(source, options), options)
     raise ArgumentError(
         "source must be a path, a dataset's name, a database URL, a data frame, a sparse matrix or"
         f" an iterable of tuples, not {type(source).__name__}."
     )
+
+
+def _by_name(
+    source: str | os.PathLike[str], options: Options, choices: Mapping[str, str | None]
+) -> Events:
+    """What a path, a database's URL or a dataset's name stands for."""
+    if isinstance(source, str) and source.startswith("sqlite:"):
+        return sql.read_sqlite(source, options, table=choices["table"], query=choices["query"])
+    if isinstance(source, str) and source.startswith(("postgresql:", "postgres:")):
+        return sql.read_postgres(source, options)
+    if isinstance(source, str) and "://" in source:
+        raise ArgumentError(
+            f"cofactor reads sqlite:/// and postgresql:// URLs and files, not"
+            f" {without_password(source)!r}; fetch it"
+            " first, or pass a data frame."
+        )
+    return _from_path(source, options, choices["format"], choices["member"])
+
+
+def _is_numbered(source: Any) -> bool:
+    """Whether it has rows by number alone, as a dataset of PyTorch has."""
+    numbered = hasattr(source, "__getitem__") and hasattr(source, "__len__")
+    return numbered and not isinstance(source, (type, Iterable))
 
 
 def _from_path(
