@@ -330,7 +330,10 @@ def test_the_command_line_names_the_engine(tmp_path: Path, capsys: pytest.Captur
     values = []
     for more in ((), ("--engine", "local")):
         assert main(["evaluate", str(tmp_path / "whole"), str(later), "--json", *more]) == 0
-        values.append(json.loads(capsys.readouterr().out)["metrics"])
+        said = json.loads(capsys.readouterr().out)
+        others = said["baselines"]["results"]
+        values.append([said["metrics"], {name: one["metrics"] for name, one in others.items()}])
+        assert list(others) == ["popularity"]
     assert values[0] == values[1]
 
 
@@ -362,3 +365,28 @@ print("loaded:", sorted({{"ray", "duckdb"}} & set(sys.modules)))
 """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.splitlines()[-1] == "loaded: []"
+
+
+class Slow(Local):
+    """A host of which the answer takes its time, and whose clock may be off."""
+
+    def __init__(self, off: float) -> None:
+        super().__init__()
+        self.off = off
+
+    def each_host(self, function: Any, *arguments: Any) -> dict[str, Any]:
+        facts = function(*arguments)
+        return {"slow": {**facts, "clock": facts["clock"] + self.off}}
+
+
+@pytest.mark.parametrize(("off", "wrong"), [(0.0, False), (-60.0, True), (60.0, True)])
+def test_a_late_answer_is_no_wrong_clock(
+    monkeypatch: pytest.MonkeyPatch, off: float, wrong: bool
+) -> None:
+    from cofactor.engines import hosts
+
+    now = iter(1e9 + 30 * n for n in range(9))  # half a minute between any two looks at a clock
+    monkeypatch.setattr(hosts.time, "time", lambda: next(now))
+    found, here = hosts.asked(Slow(off))
+    said = hosts.complaints(found, here)
+    assert [f"the clock of slow is {off / 2:+.0f} s off" in text for text in said] == [True] * wrong

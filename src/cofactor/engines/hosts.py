@@ -16,7 +16,7 @@ from cofactor.base.run import available_cores
 
 # Libraries whose versions have a part in the bits of a result, or in what workers understand.
 LIBRARIES = ("cofactor", "numpy", "scipy", "numba", "llvmlite", "pyarrow", "ray")
-MOST_SECONDS_APART = 10.0  # with what the answers take
+MOST_SECONDS_APART = 10.0
 LEAST_SHARED_MEMORY = 1 << 30
 
 
@@ -55,15 +55,29 @@ def _cpu() -> str:
     return str(binding.get_host_cpu_name())
 
 
+def asked(engine: Engine, folders: Sequence[str] = ()) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Return what `host_facts` says on each host, or the exception, and here.
+
+    ``clock_off`` are the seconds by which a host's clock is off this one's: beyond the time between
+    question and answers, which is long where hosts have other work.
+    """
+    began = time.time()
+    found = engine.each_host(host_facts, list(folders))
+    here = host_facts()
+    for facts in found.values():
+        if isinstance(facts, dict):
+            clock = facts["clock"]
+            facts["clock_off"] = min(clock - began, 0) + max(clock - here["clock"], 0)
+    return found, here
+
+
 def complaints(found: Mapping[str, Any], here: Mapping[str, Any]) -> list[str]:
     """Return a sentence for all that is wrong with hosts, each with its cure.
 
     Parameters
     ----------
-    found
-        By host, what `host_facts` returned there, or the exception.
-    here
-        What it returned in this process, after the hosts had answered.
+    found, here
+        As `asked` returned them.
     """
     said = []
     for host, facts in found.items():
@@ -82,7 +96,7 @@ def complaints(found: Mapping[str, Any], here: Mapping[str, Any]) -> list[str]:
                     f"{host} doesn't see {folder}; put it in a folder that all hosts share under"
                     " the same path."
                 )
-        apart = facts["clock"] - here["clock"]
+        apart = facts["clock_off"]
         if abs(apart) > MOST_SECONDS_APART:
             said.append(f"the clock of {host} is {apart:+.0f} s off this host's; let NTP set both.")
     return said
@@ -116,8 +130,7 @@ def check_hosts(engine: Engine, folders: Sequence[str] = ()) -> list[str]:
     EngineError
         With all that is wrong.
     """
-    found = engine.each_host(host_facts, list(folders))
-    here = host_facts()
+    found, here = asked(engine, folders)
     wrong = complaints(found, here)
     if wrong:
         raise EngineError(" ".join(wrong))

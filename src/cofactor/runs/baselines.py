@@ -136,7 +136,8 @@ def measure_baselines(
         if not metrics:
             continue
         try:
-            other = registry.create(name, **_columns(name, model)).fit(train, run=quiet)
+            # Which take moments: here, whether an engine could train them or not.
+            other = registry.create(name, **_columns(name, model)).fit(train, run=run.alone())
             found = evaluate(other, split, metrics, run=quiet)
         except (CofactorError, MemoryError) as error:
             failures[name] = str(error) or "out of memory"

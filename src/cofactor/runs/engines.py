@@ -102,13 +102,9 @@ def examine(run: Run, name: str, address: str | None, folders: list[str]) -> Exa
     choice(name, "engine", ENGINES)
     engine: Engine = Local() if name == "local" else RayEngine(address)
     try:
-        found = engine.each_host(hosts.host_facts, folders)
+        found, here = hosts.asked(engine, folders)
     finally:
         engine.close()
-    here = hosts.host_facts()
-    for facts in found.values():
-        if isinstance(facts, dict):
-            facts["clock_off"] = facts["clock"] - here["clock"]
     return Examined(found, hosts.complaints(found, here), hosts.remarks(found, here))
 
 
