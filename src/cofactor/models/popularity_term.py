@@ -145,7 +145,9 @@ class _HeldOut:
 
     @classmethod
     def of(cls, model: Any, data: Interactions, most: int, run: Run) -> Self | None:
-        """Fit a model on some interactions; None where there are too few users."""
+        """Fit a model on some interactions; None where there are too few users, or its settings
+        leave nothing to choose.
+        """
         some = some_users(data, most, run, "popularity")
         draw, counts = run.generator("popularity", "held out"), some.user_counts
         held = draw.random(some.n_users) < 0.5  # the others keep all of their pairs
@@ -157,8 +159,11 @@ class _HeldOut:
         parts = cut.known_users(some, out, None, "held out")
         users = np.sort(draw.permutation(users)[:_MEASURED]).astype(np.int32)
         alone = replace(run, progress=SilentProgress(), engine=None, device="cpu")
-        pilot = model.as_chosen(parts.train).set_params(popularity_weight=0.0)
-        return cls(pilot.fit(parts.train, run=alone), parts, users, alone)
+        pilot = model.as_chosen(parts.train)
+        if pilot is None:
+            return None
+        pilot = pilot.set_params(popularity_weight=0.0).fit(parts.train, run=alone)
+        return cls(pilot, parts, users, alone)
 
     def proves_personal(self) -> bool:
         """Whether the model's own scores rank significantly better than popularity."""

@@ -14,6 +14,7 @@ from cofactor.base.run import Run
 from cofactor.base.search import between, log
 from cofactor.data.histories import Histories
 from cofactor.data.interactions import Interactions
+from cofactor.models import popularity_term
 from cofactor.models.factors import FACTOR_ARRAYS, FactorModel, vector_bytes
 from cofactor.models.implicit.held_out_choice import NOISE_SHARE_ARRAY, Usual, share_for
 from cofactor.models.implicit.ials_defaults import NOISE_SHARE, n_factors
@@ -23,6 +24,7 @@ from cofactor.models.implicit.ials_reduced import ReducedIALSLearner, reduces
 from cofactor.models.implicit.ials_sharded import ShardedIALSLearner
 from cofactor.models.implicit.normal_equations import FixedItems, NormalEquations
 from cofactor.models.iterative import CURVE_ARRAYS, IterativeModel
+from cofactor.models.popularity_term import PopularityTermConfig
 from cofactor.models.traits import ArraySpec, Traits
 from cofactor.models.user_batch import States, UserBatch
 from cofactor.training.training_config import IterativeConfig
@@ -40,7 +42,7 @@ PRESETS: dict[str, dict[str, Any]] = {"sparse": {"warmup_epochs": 2, "epochs": 3
 _SHARE = Usual(NOISE_SHARE, 1.5)
 
 
-class IALSConfig(IterativeConfig):
+class IALSConfig(IterativeConfig, PopularityTermConfig):
     """Settings of `IALS`."""
 
     renamed = {"warmup": "warmup_epochs", "popularity_power": "item_weight_power"}  # noqa: RUF012
@@ -200,13 +202,14 @@ class IALS(IterativeModel, FactorModel):
 
     uses_device = True
     name = "ials"
-    fits_on_engine = True
+    fits_on_engine = weighs_popularity = True
     Config = IALSConfig
     traits = Traits(has_vectors=True, explains=True, uses_values=True)
     arrays = {  # noqa: RUF012
         **FACTOR_ARRAYS,
         "alpha0": ArraySpec("float64", ("1",)),
         **NOISE_SHARE_ARRAY,
+        **popularity_term.ARRAYS,
         **CURVE_ARRAYS,
     }
 
@@ -246,9 +249,20 @@ class IALS(IterativeModel, FactorModel):
         self._items = FixedItems(y, diagonal, shares, data.n_items)
 
     def _fitted(self, data: Interactions, share: float, run: Run) -> IALS:
+        return self._with_share(data, share).set_params(popularity_weight=0.0).fit(data, run=run)
+
+    def _with_share(self, data: Interactions, share: float) -> IALS:
         equations = NormalEquations.of(self.config, data, noise_share=share)
         l2 = equations.config.regularization
-        return type(self)(self.config.replace(regularization=l2)).fit(data, run=run)
+        return type(self)(self.config.replace(regularization=l2))
+
+    def as_chosen(self, data: Interactions) -> IALS | None:
+        """Return an unfitted model with the L2 that this fit's share gives other data; None where
+        the L2 is given.
+        """
+        if self.config.regularization is not None:
+            return None
+        return self._with_share(data, float(self.noise_share[0]))
 
     def _restore(self, arrays: Mapping[str, np.ndarray]) -> None:
         # Models of older versions keep no share: they have the usual one.
