@@ -106,7 +106,7 @@ soak: $(READY)  ## the long form of the service's tests: 1,000 kills, 20,000 pow
 	COFACTOR_SOAK=1 $(BIN)/python -m pytest -q --timeout 3600 tests/service/http/test_http_laws.py tests/service/http/test_http_fuzz.py tests/service/http/test_http_reload.py
 	COFACTOR_SOAK=1 $(BIN)/python -m pytest -q --timeout 3600 -s tests/service/http/test_http_soak.py
 	PYTHONPATH=src:tests $(BIN)/python -W ignore tests/soak/fuzz_http.py --seconds 3600
-	PYTHONPATH=src $(BIN)/python -W ignore tests/soak/fuzz_readers.py --count $(FUZZ)
+	PYTHONPATH=src:tests $(BIN)/python -W ignore tests/soak/fuzz_readers.py --count $(FUZZ)
 	PYTHONPATH=src:. $(BIN)/python -W ignore tests/soak/kill_folders.py
 
 postgres:  ## install PostgreSQL's server from the system's packages, so that the store's tests run on it too (asks for root)

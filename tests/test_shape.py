@@ -20,6 +20,7 @@ FOLDERS = ("src", "tests", "benchmarks")
 FILE_LINES = 400
 FUNCTION_LINES = 40
 KERNEL_LINES = 80
+COMPILED = re.compile(r"(kernel|helper|intrinsic)\b")
 DEPTH = 2  # of a model's class below Recommender
 
 
@@ -56,6 +57,19 @@ def test_no_function_is_longer_than_40_lines_or_a_kernel_than_80() -> None:
         limit = KERNEL_LINES if "/kernels/" in name else FUNCTION_LINES
         long |= {f"{name}:{function}" for function, lines in _functions(path) if lines > limit}
     assert sorted(long) == [], "divide them"
+
+
+def test_only_what_numba_compiles_has_no_types() -> None:
+    untyped = set()
+    for path in (ROOT / "src/cofactor/kernels/cpu").rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text())):
+            if not isinstance(node, ast.FunctionDef):
+                continue
+            plain = [a.annotation for a in node.args.args if a.arg not in ("self", "cls")]
+            compiled = any(COMPILED.match(ast.unparse(d)) for d in node.decorator_list)
+            if not compiled and not all([*plain, node.returns]):
+                untyped.add(f"{path.name}:{node.name}")
+    assert sorted(untyped) == [], "annotate them"
 
 
 def test_no_file_name_occurs_three_times() -> None:

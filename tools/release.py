@@ -33,6 +33,8 @@ def check(tag: str, version: str, root: Path) -> None:
     """Refuse a tag that isn't the version everywhere, and a changelog that isn't cut."""
     if tag != f"v{version}":
         raise SystemExit(f"the tag is {tag}, and pyproject.toml has the version {version}.")
+    if ".dev" in version:
+        raise SystemExit(f"{version} is a development version; set the one to be released.")
     for name, pattern in {
         "src/cofactor/__init__.py": rf'^__version__ = "{re.escape(version)}"$',
         "CITATION.cff": rf"^version: {re.escape(version)}$",

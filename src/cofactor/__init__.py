@@ -11,7 +11,7 @@ from typing import Any
 
 from cofactor.models.registry import MODELS
 
-__version__ = "0.2.0"
+__version__ = "0.3.0.dev0"
 
 # Public name -> the module that holds it; with a colon at its end, the module itself.
 _PUBLIC: dict[str, str] = {

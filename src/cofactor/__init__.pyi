@@ -153,7 +153,7 @@ class OwnModule(_OwnModule):
     ) -> None: ...
 
 class Popularity(_Popularity):
-    """Recommend the most popular items, the same to everybody.
+    """Recommend the most popular items, the same for everybody.
 
     Parameters
     ----------

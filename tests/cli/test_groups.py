@@ -9,7 +9,7 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
-from cofactor.cli.groups import expanded
+from cofactor.cli.groups import expanded, option
 
 SEEN: list[tuple[str, Compute, Show, bool]] = []
 
@@ -18,7 +18,7 @@ SEEN: list[tuple[str, Compute, Show, bool]] = []
 class Threads:
     """Threads."""
 
-    threads: Annotated[int, typer.Option(help="Native threads.")] = 0
+    threads: int = option(0, "Native threads.")
 
 
 @dataclass(frozen=True)
@@ -33,7 +33,10 @@ class Compute:
 class Show:
     """Output."""
 
-    plot: Annotated[str, typer.Option("--plot", help="A file. Required.")]
+    plot: str = option(..., "A file. Required.", metavar="FILE")
+    plain_text: bool = option(False, "No colours.")
+    titles: bool = option(True, "Titles too.")
+    set_: str | None = option(None, "A setting.", "--set")
 
 
 def command(
@@ -55,9 +58,9 @@ def run(*words: str) -> tuple[int, str]:
 
 def test_options_of_groups_are_passed_as_groups() -> None:
     assert run("a.csv", "--plot", "p.html", "--threads", "2", "-q")[0] == 0
-    assert SEEN[-1] == ("a.csv", Compute(Threads(2), 7), Show("p.html"), True)
+    assert SEEN[-1] == ("a.csv", Compute(Threads(threads=2), 7), Show(plot="p.html"), True)
     assert run("b.csv", "--plot", "p.html", "--seed", "3")[0] == 0
-    assert SEEN[-1] == ("b.csv", Compute(Threads(0), 3), Show("p.html"), False)
+    assert SEEN[-1] == ("b.csv", Compute(Threads(), 3), Show(plot="p.html"), False)
 
 
 def test_a_required_option_of_a_group_is_required() -> None:
@@ -71,6 +74,12 @@ def test_the_help_has_a_heading_for_each_group() -> None:
     assert code == 0
     for words in ("Computation", "Threads", "Output", "--seed", "The seed.", "--plot", "SOURCE"):
         assert words in said
+
+
+def test_a_flag_that_is_off_has_no_opposite() -> None:
+    assert run("a.csv", "--plot", "p", "--plain-text", "--no-titles", "--set", "x")[0] == 0
+    assert SEEN[-1][2] == Show(plot="p", plain_text=True, titles=False, set_="x")
+    assert run("a.csv", "--plot", "p", "--no-plain-text")[0] == 2
 
 
 def test_one_option_in_two_groups_is_refused() -> None:

@@ -7,11 +7,13 @@ import re
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
 import pytest
+from pyarrow import feather
 
 from cofactor.base.errors import ArgumentError, DataError, DownloadError, UnknownNameError
 from cofactor.data.interactions import Interactions
-from cofactor.data.readers import read
+from cofactor.data.readers import read, read_table
 
 
 def written(folder: Path, text: str | bytes, name: str = "events.csv") -> Path:
@@ -254,3 +256,101 @@ def test_a_folder_of_all_there_is_is_refused_soon(
         (tmp_path / f"part-{n}.csv").write_text("user,item\nu,i\n")
     with pytest.raises(DataError, match="more than 3 files; give the folder of the data"):
         read(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("files", "message"),
+    [
+        (
+            {
+                "ratings.csv": "user_id,book_id,rating\n1,1,4\n2,1,3\n",
+                "books.csv": "book_id,title\n1,Heat\n",
+                "tags.csv": "tag_id,tag_name\n1,war\n",
+            },
+            "names of goodbooks-10k.*original_publication_year",
+        ),
+        (
+            {
+                "a.inter": "user_id:token\titem_id:token\n1\ta\n2\ta\n",
+                "a.item": "item_id:token\titem_id:float\na\t1\n",
+            },
+            "column 'item_id' 2 times",
+        ),
+    ],
+)
+def test_files_with_the_names_of_a_layout_and_another_writing_are_refused(
+    tmp_path: Path, files: dict[str, str], message: str
+) -> None:
+    for name, text in files.items():
+        (tmp_path / name).write_text(text)
+    with pytest.raises(DataError, match=message):
+        Interactions.build(read(tmp_path))
+
+
+def test_malformed_lines_of_a_catalogue_in_latin_1_are_named(tmp_path: Path) -> None:
+    path = tmp_path / "items.csv"
+    path.write_bytes("item,title\n1,Café\n2,Noël,b\n".encode("latin-1"))
+    with pytest.raises(DataError, match="1 line doesn't have the 2 fields.*line 3: '2,Noël,b'"):
+        read_table(path)
+
+
+def test_rows_with_times_beyond_the_calendar_are_named(tmp_path: Path) -> None:
+    times = pa.array([1, 2**62], pa.timestamp("s"))
+    table = pa.table({"user": ["u1", None], "item": ["a", "b"], "time": times})
+    feather.write_feather(table.append_column("clock", times), tmp_path / "a.feather")
+    with pytest.raises(DataError, match=f"no user id.*b, {2**62}"):
+        read(tmp_path / "a.feather", now=1.8e9)
+
+
+@pytest.mark.parametrize("cell", ["NULL", "9" * 400, "9" * 5000])
+def test_a_column_of_times_without_a_header_may_hold_anything(tmp_path: Path, cell: str) -> None:
+    def said(rows: list[str]) -> str:
+        try:
+            return f"{len(read(written(tmp_path, chr(10).join(rows))))} rows"
+        except DataError as error:
+            return str(error)
+
+    times = [1_546_646_400 + n for n in range(6)]
+    second = [f"u{n},{time},i{n % 3}" for n, time in enumerate(times)]
+    first = [f"{time},u{n % 4},i{n % 3}" for n, time in enumerate(times)]
+    assert re.search("7 rows|no time", said([*second, f"u7,{cell},i1"]))
+    assert re.search("7 rows|no time", said([*first, f"{cell},u1,i1"]))
+
+
+@pytest.mark.parametrize("name", ["events.csv", "events.jsonl"])
+@pytest.mark.parametrize(
+    "encoding", ["rot13", "base64", "hex", "undefined", "idna", "no such", "", "\0"]
+)
+def test_an_encoding_that_is_none_of_text_is_refused(
+    tmp_path: Path, name: str, encoding: str
+) -> None:
+    path = written(tmp_path, '{"user": "Zoë", "item": "a"}\nuser,item\nZoë,a\n', name)
+    with pytest.raises((ArgumentError, DataError), match=r"encoding must be one|isn't idna"):
+        read(path, encoding=encoding)
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-32", "utf-8-sig"])
+@pytest.mark.parametrize("mark", ["\ufeff", ""])
+@pytest.mark.parametrize("text", ["user,item\nu1,a\nu2,b\n", '{"user":"u1","item":"a"}\n' * 2])
+def test_an_encoding_with_a_mark_or_without(
+    tmp_path: Path, text: str, mark: str, encoding: str
+) -> None:
+    plain = {"utf-16": "utf-16-le", "utf-32": "utf-32-le", "utf-8-sig": "utf-8"}
+    path = written(tmp_path, (mark + text).encode(plain.get(encoding, encoding)))
+    assert read(path, encoding=encoding).items[0].as_py() == "a"
+
+
+@pytest.mark.parametrize("how", [{"escape": "ab"}, {"escape": ""}, {"quote": "xx"}, {"escape": 5}])
+def test_signs_of_several_characters_are_refused(tmp_path: Path, how: dict[str, object]) -> None:
+    with pytest.raises(ArgumentError, match="one character"):
+        read(written(tmp_path, 'user,item\n"u1",a\n"u2",b\n'), **how)
+
+
+@pytest.mark.parametrize("line", ['{"u2", [["b", 4]]}', '{ {"a": 3}}'])
+def test_what_python_would_write_but_can_not_hash_is_a_bad_line(tmp_path: Path, line: str) -> None:
+    text = '{"user": "u1", "items": ["a", "b"]}\n' + line + "\n"
+    assert "1 line is no JSON object" in refusal(tmp_path, text, "events.jsonl")
+
+
+def test_a_first_line_of_a_delimiter_alone_is_no_line_of_sizes(tmp_path: Path) -> None:
+    assert "no column is named" in refusal(tmp_path, ",\n" + "1<u2,b,4\n" * 3)

@@ -19,7 +19,8 @@ from pyarrow import parquet as pq
 import cofactor
 from cofactor.base.errors import DataError, MemoryLimitError
 from cofactor.data.readers import sources, sql, unpack
-from soak.fuzz_readers import mutated, seeds, tried
+from soak.fuzz_readers import file_of, tried
+from soak.reader_seeds import Seed, of_field, of_formats, refused, seeds
 
 
 @pytest.fixture
@@ -119,19 +120,28 @@ def test_offsets_beyond_a_file_are_refused(tmp_path: Path) -> None:
         cofactor.read(tmp_path / "a.feather")
 
 
-@pytest.mark.parametrize("name", sorted(seeds()))
-def test_mutated_files_give_typed_errors(name: str, tmp_path: Path) -> None:
-    content = seeds()[name]
-    for number in range(60):
-        (tmp_path / name).write_bytes(mutated(content, random.Random(7000 + number).random))
-        outcome = tried(
-            tmp_path / name, number % 2 == 0
-        )  # any error without a type of ours comes through
+@pytest.mark.parametrize("seed", of_formats(), ids=lambda seed: seed.name)
+def test_mutated_files_give_typed_errors(seed: Seed, tmp_path: Path) -> None:
+    for number in range(15):
+        path = file_of(seed, random.Random(7000 + number).random, tmp_path)
+        # Any error without a type of ours comes through.
+        outcome = tried(path, number % 2 == 0)
         assert outcome == "read" or outcome.endswith("Error")
 
 
-def test_sound_files_are_read(tmp_path: Path) -> None:
-    for name, content in seeds().items():
+def test_mutated_files_of_the_field_suite_give_typed_errors(tmp_path: Path) -> None:
+    for number, seed in enumerate(of_field()):
+        path = file_of(seed, random.Random(8000 + number).random, tmp_path)
+        outcome = tried(path, number % 2 == 0, seed.options)
+        assert outcome == "read" or outcome.endswith("Error")
+
+
+def test_sound_files_are_read_and_others_refused(tmp_path: Path) -> None:
+    for name, content in (seeds() | refused()).items():
         (tmp_path / name).write_bytes(content)
         source = f"sqlite:///{tmp_path / name}" if name.endswith(".db") else tmp_path / name
-        assert len(cofactor.read(source, now=1.8e9)) >= 3
+        if name in refused():
+            with pytest.raises(DataError):
+                cofactor.read(source, now=1.8e9)
+        else:
+            assert len(cofactor.read(source, now=1.8e9)) >= 3, name

@@ -73,7 +73,7 @@ def test_counts_are_the_product_of_the_matrix_with_itself(data):
     block = np.full((bitsets.BLOCK, max(n_items, 32 * len(words))), np.nan, np.float32)
     wanted = (x.T @ x)[sets.order][:, sets.order]
     for first in range(0, min(n_items, 32 * len(words)), bitsets.BLOCK):
-        bitsets.count_block(first, user_indptr, item_indptr, *sets, block)
+        bitsets.count_block(first, user_indptr, item_indptr, sets, block)
         rows = min(bitsets.BLOCK, n_items - first)
         np.testing.assert_array_equal(block[:rows, :n_items], wanted[first : first + rows])
 

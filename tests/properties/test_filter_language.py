@@ -84,3 +84,65 @@ def test_logic_is_two_valued_and_follows_de_morgan(one, other):
     np.testing.assert_array_equal(matches(f"not ({one})", CATALOGUE), ~a)
     np.testing.assert_array_equal(matches(f"({one}) and ({other})", CATALOGUE), a & b)
     np.testing.assert_array_equal(matches(f"not (({one}) or ({other}))", CATALOGUE), ~a & ~b)
+
+
+NUMBERS = st.one_of(
+    st.integers(-3, 9),
+    st.sampled_from([0.0, -0.0, 0.5, 1.5, 2.0, 2**31, -(2**31), 2**53 + 1, -129, 255, 256, 1e300]),
+)
+KINDS = (pa.int8(), pa.uint8(), pa.int32(), pa.int64(), pa.uint64(), pa.float32(), pa.float64())
+
+
+@given(
+    column=st.lists(st.none() | st.integers(0, 100), max_size=12),
+    kind=st.sampled_from(KINDS),
+    values=st.lists(NUMBERS, min_size=1, max_size=30),
+)
+@example(column=[0, None], kind=pa.float64(), values=[-0.0] * 12)
+@example(column=[0, 7], kind=pa.uint8(), values=[-1, 256, 7] * 4)
+@settings(max_examples=300, deadline=None)
+def test_many_values_are_as_each_of_them(column, kind, values):
+    catalogue = Catalogue(pa.table({"n": pa.array(column, kind)}))
+    together = matches(f"n in ({', '.join(map(repr, values))})", catalogue)
+    alone = [matches(f"n in ({one!r})", catalogue) for one in values]
+    assert np.array_equal(together, np.logical_or.reduce(alone))
+
+
+@given(
+    column=st.lists(st.none() | st.text("ab'|", max_size=2), max_size=12),
+    values=st.lists(st.text("ab'|", max_size=2), min_size=1, max_size=30),
+)
+@settings(max_examples=100, deadline=None)
+def test_many_texts_are_as_each_of_them(column, values):
+    catalogue = Catalogue(pa.table({"n": pa.array(column, pa.string())}))
+    quoted = ["'" + one.replace("'", "''") + "'" for one in values]
+    together = matches(f"n in ({', '.join(quoted)})", catalogue)
+    assert np.array_equal(
+        together, np.logical_or.reduce([matches(f"n = {q}", catalogue) for q in quoted])
+    )
+
+
+def test_many_values_are_compared_in_one_pass(monkeypatch):
+    import pyarrow.compute as pc
+
+    from cofactor.retrieval import filters
+
+    compared = []
+    equal = lambda column, one: compared.append(1) or pc.equal(column, one)  # noqa: E731
+    monkeypatch.setitem(filters._COMPARE, "=", equal)
+    catalogue = Catalogue(
+        pa.table(
+            {
+                "year": [1990, None, 2001],
+                "name": ["a", "b", None],
+                "day": pa.array(["2020-01-01", None, "2021-01-02"]).cast(pa.timestamp("s")),
+            }
+        )
+    )
+    for text, expected in (
+        (f"year in ({', '.join(map(str, range(1500, 1999)))})", [True, False, False]),
+        (f"name in ({', '.join(repr(str(n)) for n in range(900))}, 'b')", [False, True, False]),
+        ("day in (" + "'2020-01-01', " * 500 + "'2021-01-02')", [True, False, True]),
+    ):
+        assert matches(text, catalogue).tolist() == expected
+    assert len(compared) < 10

@@ -127,6 +127,24 @@ def test_objectives_alone_break_no_rule_of_arithmetic() -> None:
     assert two.gains()[1:] == pytest.approx([math.log(0.75)] * 2)
 
 
+@pytest.mark.parametrize("width", [1, 3, 8])
+def test_a_process_whose_list_is_longer_than_its_vectors_goes_on_by_relevance(width: int) -> None:
+    """What is left of an item within the span of those before is rounding, and isn't divided by."""
+    chance = np.random.default_rng(0)
+    units = chance.normal(size=(60, width)).astype(np.float32)
+    units /= np.linalg.norm(units, axis=1, keepdims=True)
+    one = Determinant(np.linspace(1, 0, 60), units, 0.5)
+    chosen: list[int] = []
+    for _ in range(60):
+        gains = one.gains()
+        assert np.isfinite(gains).all()
+        gains[chosen] = -np.inf
+        chosen.append(int(gains.argmax()))
+        one.place(chosen[-1])
+    rest = chosen[width + 1 :]
+    assert rest == sorted(rest)
+
+
 def test_calibration_keeps_the_users_mix() -> None:
     kinds = ["crime" if n % 2 else "love" for n in range(N)]
     data = items_of(kind=kinds)

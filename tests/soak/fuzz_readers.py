@@ -1,40 +1,34 @@
 """Mutated small files through `read` and `describe`: typed errors only, bounded memory, quick.
 
 Run it by ``make soak``, or ``python tests/soak/fuzz_readers.py --count 100000 --seed 1``. Each
-mutation follows from the seed and its number alone, so that ``--first N --count 1`` repeats one."""
+mutation follows from the seed and its number alone, so that ``--first N --count 1`` repeats one.
+What is mutated are the files of `reader_seeds`."""
 
 from __future__ import annotations
 
 import argparse
-import bz2
+import faulthandler
 import gc
-import gzip
-import io
-import json
-import lzma
 import random
 import resource
 import signal
-import sqlite3
 import sys
-import tarfile
 import tempfile
 import time
-import zipfile
 from array import array
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import numpy as np
-import pyarrow as pa
-from pyarrow import feather
-from pyarrow import parquet as pq
 
 import cofactor
 from cofactor.base.errors import CofactorError
 from cofactor.data.describe import describe
 from cofactor.data.interactions import Interactions
+from soak.reader_seeds import Seed, of_field, of_formats
 
 _TOKENS = (
     *(b"\r", b"\n", b"\r\n", b'"', b'""', b",", b";", b"\t", b"::", b"|", b" ", b"\0", b"\xff"),
@@ -63,84 +57,13 @@ _TOKENS = (
     ),
     *(b"PK\x03\x04", b"PAR1", b"\x1f\x8b", b"BZh9", b"\xfd7zXZ\x00", b"ustar", b"ARROW1"),
 )
-# Seconds that a file may take at most, and the files after which a long run says how far it is.
-LONGEST, EVERY = 30, 50_000
-_COLUMNS = {
-    "user": ["u1", "u2", "u3", "u1", "u2", "u3"],
-    "item": [7, 8, 9, 10, 11, 12],
-    "rating": [1.0, 2.5, 3.0, 4.0, 5.0, 2.0],
-    "time": [1_546_646_400 + n for n in range(6)],
-}
-
-
-def seeds() -> dict[str, bytes]:
-    """Return small sound files of every format, by name."""
-    table = pa.table(_COLUMNS)
-    rows = table.to_pylist()
-    text = "user,item,rating,time\n" + "".join(",".join(map(str, r.values())) + "\n" for r in rows)
-    dated = "user;item;rating;date\n" + "".join(
-        f"{r['user']};{r['item']};{r['rating']};0{n + 1}.01.2019 08:0{n}\n"
-        for n, r in enumerate(rows)
-    )
-    quoted = "user\titem\ttitle\n" + "".join(
-        f'"{r["user"]}"\t{r["item"]}\t"a ""b""\nc"\n' for r in rows
-    )
-    lines = "".join(json.dumps(r) + "\n" for r in rows).encode()
-    found = {
-        "plain.csv": text.encode(),
-        "dated.csv": dated.encode(),
-        "quoted.tsv": quoted.encode(),
-        "bare.dat": text.split("\n", 1)[1].replace(",", "::").encode(),
-        "wide.csv": text.encode("utf-16"),
-        "lists.txt": b"1 2 3 4\n2 3 4\n3 1 2 3 4 5\n4 5\n",
-        "netflix.txt": b"1:\n10,3,2005-09-06\n11,4,2005-09-07\n2:\n10,5,2005-10-01\n",
-        "lines.jsonl": lines,
-        "array.json": json.dumps(rows).encode(),
-        "columns.json": json.dumps(_COLUMNS).encode(),
-        "mongo.jsonl": b"".join(
-            json.dumps(
-                {"user": {"$oid": f"{n:024x}"}, "item": n, "time": {"$date": 1546646400000}}
-            ).encode()
-            + b"\n"
-            for n in range(5)
-        ),
-        "plain.csv.gz": gzip.compress(text.encode(), mtime=0),
-        "plain.csv.bz2": bz2.compress(text.encode()),
-        "plain.csv.xz": lzma.compress(text.encode()),
-        "lines.jsonl.gz": gzip.compress(lines, mtime=0),
-    }
-    return found | _archives(text) | _binaries(table)
-
-
-def _archives(text: str) -> dict[str, bytes]:
-    zipped, tarred = io.BytesIO(), io.BytesIO()
-    with zipfile.ZipFile(zipped, "w", zipfile.ZIP_DEFLATED) as archive:
-        archive.writestr("ratings.csv", text)
-    with tarfile.open(fileobj=tarred, mode="w:gz") as tar:
-        info = tarfile.TarInfo("ratings.csv")
-        info.size = len(text)
-        tar.addfile(info, io.BytesIO(text.encode()))
-    return {"one.zip": zipped.getvalue(), "one.tar.gz": tarred.getvalue()}
-
-
-def _binaries(table: pa.Table) -> dict[str, bytes]:
-    columns, frame = io.BytesIO(), io.BytesIO()
-    pq.write_table(table, columns)
-    feather.write_feather(table, frame, compression="uncompressed")
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "a.db"
-        with sqlite3.connect(path) as base:
-            base.execute("PRAGMA page_size=512")
-            base.execute("CREATE TABLE ratings (user TEXT, item INT, rating REAL, time INT)")
-            rows = [tuple(row.values()) for row in table.to_pylist()]
-            base.executemany("INSERT INTO ratings VALUES (?, ?, ?, ?)", rows)
-        base.close()
-        database = path.read_bytes()
-    return {
-        "table.parquet": columns.getvalue(),
-        "table.feather": frame.getvalue(),
-        "base.db": database,
-    }
+# Processor seconds that a file may take at most, MiB that the process may, and the files after
+# which a long run says how far it is.
+LONGEST, MOST, EVERY = 30, 1024, 50_000
+# MiB beyond the most so far that a file is named for.
+MUCH = 64
+# Seconds that so many files may take: more do if a library's own code hangs, which no signal ends.
+STUCK, SOME = 900, 2_000
 
 
 def mutated(content: bytes, chance: Callable[[], float]) -> bytes:
@@ -170,13 +93,12 @@ def mutated(content: bytes, chance: Callable[[], float]) -> bytes:
     return bytes(data)
 
 
-def tried(path: Path, skip: bool) -> str:
+def tried(path: Path, skip: bool, options: Mapping[str, Any] | None = None) -> str:
     """Read and describe one file; what came of it: ``"read"`` or the name of a typed error."""
     source = f"sqlite:///{path}" if path.suffix == ".db" else str(path)
-    on_bad = "skip" if skip else "error"
+    told = {"on_bad": "skip" if skip else "error", "now": 1.8e9} | (options or {})
     try:
-        events = cofactor.read(source, on_bad=on_bad, now=1.8e9)
-        str(describe(Interactions.build(events)))
+        str(describe(Interactions.build(cofactor.read(source, **told))))
     except CofactorError as error:
         return type(error).__name__
     return "read"
@@ -190,11 +112,17 @@ def _stop(*_: object) -> None:
     raise Slow(f"not done after {LONGEST} s")
 
 
-def file_of(number: int, seed: int, known: list[tuple[str, bytes]], folder: Path) -> Path:
-    """Write the mutated file of a number and return its place."""
-    name, content = known[number % len(known)]
-    path = folder / name
-    path.write_bytes(mutated(content, random.Random((seed << 40) | number).random))
+def chosen(number: int, known: tuple[Sequence[Seed], Sequence[Seed]]) -> Seed:
+    """Return the seed of a number: by turns one of the formats and one of the field suite."""
+    some = known[number % 2]
+    return some[number // 2 % len(some)]
+
+
+def file_of(seed: Seed, chance: Callable[[], float], folder: Path) -> Path:
+    """Write a seed's file with changes and return its place."""
+    path, content = folder / seed.name, mutated(seed.content, chance)
+    with open(path, "wb", buffering=0) as stream:
+        stream.write(content if seed.packed is None else seed.packed(content))
     return path
 
 
@@ -207,38 +135,77 @@ def main() -> int:
     parser.add_argument("--seconds", type=float, default=float("inf"))
     parser.add_argument("--keep", type=Path, default=None, help="where failing files are written")
     asked = parser.parse_args()
-    signal.signal(signal.SIGALRM, _stop)
-    known = list(seeds().items())
-    outcomes: Counter[str] = Counter()
-    failures: Counter[str] = Counter()
-    times = array("f")
-    began = time.perf_counter()
+    signal.signal(signal.SIGPROF, _stop)
+    for sign in (signal.SIGINT, signal.SIGTERM):  # in the background, the first one is ignored
+        signal.signal(sign, signal.default_int_handler)
+    faulthandler.enable()
+    known = (of_formats(), of_field())
+    # What the modules hold stays, and needn't be looked through again and again.
+    gc.freeze()
+    tally, began, number = Tally(asked.keep), time.perf_counter(), asked.first
     # Memory instead of a disk, where there is such a place.
     memory = "/dev/shm" if Path("/dev/shm").is_dir() else None
-    with tempfile.TemporaryDirectory(dir=memory) as folder:
+    with tempfile.TemporaryDirectory(dir=memory) as folder, suppress(KeyboardInterrupt):
         for number in range(asked.first, asked.first + asked.count):
             if time.perf_counter() - began > asked.seconds:
                 break
-            path = file_of(number, asked.seed, known, Path(folder))
-            start = time.perf_counter()
-            signal.alarm(LONGEST)
-            try:
-                outcomes[tried(path, number % 3 == 0)] += 1
-            except KeyboardInterrupt:
-                raise
-            except BaseException as error:
-                what = f"{path.name}: {type(error).__name__}: {str(error)[:90]!r}"
-                if failures[what] == 0:
-                    print(f"{number}: {what}", flush=True)
-                    _keep(path, number, asked.keep)
-                failures[what] += 1
-            finally:
-                signal.alarm(0)
-            times.append(time.perf_counter() - start)
-            if len(times) % EVERY == 0:
-                print(_said(times, outcomes, failures), f"next --first {number + 1}", flush=True)
-    print(_said(times, outcomes, failures))
-    return int(bool(failures) or np.median(times) > 0.1)
+            if number % SOME == 0:
+                faulthandler.dump_traceback_later(STUCK, exit=True)
+            seed = chosen(number, known)
+            chance = random.Random((asked.seed << 40) | number).random
+            tally.add(number, file_of(seed, chance, Path(folder)), seed.options)
+    print(tally, f"{asked.first:,} to {number:,}, seed {asked.seed}", flush=True)
+    faulthandler.cancel_dump_traceback_later()
+    gc.unfreeze()
+    return int(bool(tally.failures) or np.median(tally.times) > 0.1 or _peak() > MOST)
+
+
+class Tally:
+    """What came of the files so far; ``keep`` is where those that failed are written."""
+
+    def __init__(self, keep: Path | None) -> None:
+        self.keep, self.times = keep, array("f")
+        self.outcomes: Counter[str] = Counter()
+        self.failures: Counter[str] = Counter()
+        self.peak = _peak()
+
+    def add(self, number: int, path: Path, options: Mapping[str, Any]) -> None:
+        """Try a file."""
+        start = time.perf_counter()
+        signal.setitimer(signal.ITIMER_PROF, LONGEST)
+        try:
+            self.outcomes[tried(path, number % 3 == 0, options)] += 1
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:
+            what = f"{path.name}: {type(error).__name__}: {str(error)[:90]!r}"
+            self.failures[what] += 1
+            if self.failures[what] == 1:
+                print(f"{number}: {what}", flush=True)
+                _keep(path, number, self.keep)
+        finally:
+            signal.setitimer(signal.ITIMER_PROF, 0)
+        self.times.append(time.perf_counter() - start)
+        if _peak() > self.peak + MUCH:
+            print(f"{number}: {path.name}: {_peak() - self.peak} MiB more", flush=True)
+            self.peak = _peak()
+        if len(self.times) % EVERY == 0:
+            print(self, f"next --first {number + 1}", flush=True)
+
+    def __str__(self) -> str:
+        spent = np.array(self.times)
+        processor = 1e3 * time.process_time() / max(1, len(spent))
+        low, high = np.quantile(spent, (0.5, 0.999)) if len(spent) else (0.0, 0.0)
+        return (
+            f"{len(spent):,} files: {dict(self.outcomes)}; {sum(self.failures.values())} untyped;"
+            f" median {1e3 * low:.1f} ms, 99.9 % {1e3 * high:.0f} ms, longest"
+            f" {spent.max(initial=0):.2f} s; CPU {processor:.2f} ms; peak {_peak()} MiB"
+        )
+
+
+def _peak() -> int:
+    """The most memory that the process took, in MiB."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss >> 10
 
 
 def _keep(path: Path, number: int, folder: Path | None) -> None:
@@ -247,17 +214,5 @@ def _keep(path: Path, number: int, folder: Path | None) -> None:
         (folder / f"{number}-{path.name}").write_bytes(path.read_bytes())
 
 
-def _said(times: array[float], outcomes: Counter[str], failures: Counter[str]) -> str:
-    spent, usage = np.array(times), resource.getrusage(resource.RUSAGE_SELF)
-    processor = 1e3 * (usage.ru_utime + usage.ru_stime) / len(times)
-    return (
-        f"{len(times):,} files: {dict(outcomes)}; {sum(failures.values())} untyped;"
-        f" median {1e3 * np.median(spent):.1f} ms, 99.9 % {1e3 * np.quantile(spent, 0.999):.0f} ms,"
-        f" longest {spent.max():.2f} s; CPU {processor:.2f} ms; peak {usage.ru_maxrss >> 10} MiB"
-    )
-
-
 if __name__ == "__main__":
-    # What the modules hold stays, and needn't be looked through again and again.
-    gc.freeze()
     sys.exit(main())

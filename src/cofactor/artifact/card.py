@@ -17,6 +17,8 @@ from cofactor.models.recommender import Recommender
 
 CARD = "MODEL_CARD.md"
 _UNSTATED = "not stated"
+_LARGE = 1e300  # beyond any figure
+_LISTS = ("notes", "limits")  # of the run
 
 
 @dataclass(frozen=True, repr=False)
@@ -127,7 +129,7 @@ def card_of(manifest: Manifest) -> ModelCard:
     facts, run = manifest.data, manifest.run
     known = registry.MODELS.get(manifest.model)
     metrics = manifest.metrics.get("metrics", manifest.metrics)
-    notes = run.get("notes", [])
+    notes, limits = (one if isinstance(one, list) else [] for one in map(run.get, _LISTS))
     return ModelCard(
         model=manifest.model,
         summary="" if known is None else known.summary,
@@ -142,14 +144,14 @@ def card_of(manifest: Manifest) -> ModelCard:
             "interactions": facts.n_interactions,
             "fingerprint": facts.fingerprint,
         },
-        notes=[*facts.notes, *(notes if isinstance(notes, list) else [])],
+        notes=[*facts.notes, *notes],
         fit={n: run[n] for n in ("fitted_on", "seed", "threads", "fit_seconds") if n in run},
         split=facts.split,
         protocol=_text(manifest.metrics.get("protocol")),
         users=_count(manifest.metrics.get("n_users")),
-        figures=[line for line in map(_figure, metrics, metrics.values()) if line],
+        figures=[_figure(n, fact) for n, fact in _numbers(metrics).items()],
         settings=dict(manifest.config),
-        limits=[str(one) for one in run.get("limits", []) if one],
+        limits=[str(one) for one in limits if one],
     )
 
 
@@ -185,14 +187,25 @@ def limits_of(model: Recommender[Any]) -> list[str]:
     return found
 
 
-def _figure(name: str, fact: Any) -> dict[str, Any]:
-    """A metric's line, or nothing where it isn't a number."""
-    one = fact if isinstance(fact, dict) else {"value": fact}
-    value = one.get("value")
-    if not isinstance(value, (int, float)) or isinstance(value, bool):
-        return {}
-    ends = {end: one.get(end) for end in ("low", "high")}
-    return {"metric": name, "value": float(value), **ends}
+def _numbers(metrics: Any) -> dict[str, dict[str, Any]]:
+    """The metrics that are numbers, with their intervals."""
+    found = {}
+    for name, fact in metrics.items() if isinstance(metrics, dict) else ():
+        one = fact if isinstance(fact, dict) else {"value": fact}
+        if _is_number(one.get("value")):
+            found[name] = one
+    return found
+
+
+def _is_number(value: Any) -> bool:
+    whole = isinstance(value, (int, float)) and not isinstance(value, bool)
+    return whole and abs(value) < _LARGE
+
+
+def _figure(name: str, fact: dict[str, Any]) -> dict[str, Any]:
+    """A metric's line."""
+    ends = {end: fact.get(end) for end in ("low", "high")}
+    return {"metric": name, "value": float(fact["value"]), **ends}
 
 
 def _text(value: Any) -> str | None:

@@ -18,7 +18,6 @@ from __future__ import annotations
 
 import hashlib
 import os
-import stat
 from io import BufferedReader
 from pathlib import Path
 from typing import Any
@@ -27,6 +26,7 @@ import msgspec
 import numpy as np
 
 from cofactor.base.errors import ArtifactError
+from cofactor.base.state_file import StateError, open_regular
 
 FORMAT = 1
 MANIFEST = "manifest.json"
@@ -53,6 +53,7 @@ LOG = ("indptr", "item_rows", "values", "times")
 HISTORY_OPTIONAL = {"history.values", "history.times", *(f"history.log_{name}" for name in LOG)}
 MODEL_PREFIX = "model."
 _LONGEST_MANIFEST = 64 << 20
+_DEEPEST = 50  # levels of lists and objects in a manifest
 
 
 class FileFacts(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -146,6 +147,10 @@ def read_manifest(folder: Path) -> Manifest:
         raise ArtifactError(f"{folder} is a file; a saved model is a folder.") from None
     except OSError as error:
         raise ArtifactError(f"{path} can't be read: {error.strerror}.") from None
+    return _decoded(raw, path)
+
+
+def _decoded(raw: bytes, path: Path) -> Manifest:
     try:
         version = msgspec.json.decode(raw, type=_Version).format
         if version != FORMAT:
@@ -155,7 +160,12 @@ def read_manifest(folder: Path) -> Manifest:
                 " update it."
             )
         manifest = msgspec.json.decode(raw, type=Manifest)
+        _check_depth([manifest.config, manifest.metrics, manifest.run])
     except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:
+        if b'"format": "cofactor-shards/' in raw[:100]:
+            raise ArtifactError(
+                f"{path.parent} holds shards and is no model; `cofactor describe` shows them."
+            ) from None
         raise ArtifactError(
             f"{path} is damaged: {error}. Train the model again, or restore a copy."
         ) from None
@@ -166,23 +176,29 @@ def read_manifest(folder: Path) -> Manifest:
     return manifest
 
 
+def _check_depth(value: Any, left: int = _DEEPEST) -> None:
+    """Raise RecursionError for what is nested too deeply to be shown or sent."""
+    if isinstance(value, (dict, list)):
+        if not left:
+            raise RecursionError(f"it is nested more than {_DEEPEST} levels deep")
+        for one in value.values() if isinstance(value, dict) else value:
+            _check_depth(one, left - 1)
+
+
 def open_file(path: Path) -> BufferedReader:
-    """Open a regular file, or a link to one, for reading. Pipes and devices, which may block or
-    never end, are refused.
+    """Open a file of a saved model for reading.
 
     Raises
     ------
     ArtifactError
-        If it is something else.
+        If it is a pipe, a device or a folder.
     OSError
         If it can't be opened.
     """
-    # Opening a pipe would wait for its writer.
-    handle = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
-    if not stat.S_ISREG(os.fstat(handle).st_mode):
-        os.close(handle)
-        raise ArtifactError(f"{path} is no plain file; a saved model is a folder of plain files.")
-    return os.fdopen(handle, "rb")
+    try:
+        return open_regular(path)
+    except StateError as error:
+        raise ArtifactError(f"{path}: {error}; a saved model is a folder of plain files.") from None
 
 
 def file_facts(path: Path) -> FileFacts:

@@ -14,6 +14,7 @@ import pyarrow.parquet as pq
 
 from cofactor.artifact import format as fmt
 from cofactor.base.errors import ArtifactError
+from cofactor.data.arrow import is_list_type
 from cofactor.data.catalogue import Catalogue
 from cofactor.data.ids import IdMap
 
@@ -103,7 +104,7 @@ def _plain_bytes(array: pa.Array) -> int:
             return 0
         places = np.asarray(array.indices.drop_null())
         return int(np.bincount(places, minlength=len(lengths)) @ lengths)
-    if pa.types.is_list(kind) or pa.types.is_large_list(kind) or pa.types.is_fixed_size_list(kind):
+    if is_list_type(kind):
         return _plain_bytes(array.flatten())
     if pa.types.is_struct(kind):
         return sum(_plain_bytes(part) for part in array.flatten())

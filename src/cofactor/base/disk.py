@@ -120,6 +120,17 @@ def owner_only(name: str, flags: int) -> int:
     return handle
 
 
+def is_mounted(path: Path) -> bool:
+    """Return whether something is mounted at a path itself; False where the system doesn't say."""
+    try:
+        lines = Path("/proc/self/mountinfo").read_bytes().splitlines()
+    except OSError:
+        return False
+    odd = b" \t\n\\"  # written in octal digits there
+    place = b"".join(b"\\%03o" % c if c in odd else b"%c" % c for c in os.fsencode(path))
+    return any(line.split(b" ", 5)[4:5] == [place] for line in lines)
+
+
 def stamp_of(path: Path) -> tuple[int, int] | None:
     """Return a value that changes whenever a file is replaced; None if it doesn't exist."""
     try:

@@ -122,5 +122,19 @@ def shown(value: Any, column: str = "") -> str:
     return str(value)
 
 
+def shortened(value: Any) -> str:
+    """Return a value as text of at most 60 characters; None is empty."""
+    text = "" if value is None else str(value)
+    return text if len(text) <= 60 else text[:59] + "…"
+
+
+def aligned(lines: Sequence[Sequence[str]]) -> str:
+    """Return lines of cells as plain text, in columns."""
+    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+    return "\n".join(
+        "  ".join(c.ljust(w) for c, w in zip(line, widths, strict=True)).rstrip() for line in lines
+    )
+
+
 def _is_number(value: Any) -> bool:
     return value is None or (isinstance(value, (int, float)) and not isinstance(value, bool))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 import re
 from collections.abc import Iterable
+from typing import Any
 
 from cofactor.base.errors import UnknownNameError
 
@@ -47,3 +48,21 @@ def without_password(url: str) -> str:
 
 def _listed(names: list[str]) -> str:
     return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} or {names[-1]}"
+
+
+def word(value: Any) -> str:
+    """Return a setting's value as `Config.from_text` and the command line read it."""
+    if isinstance(value, (list, tuple)):
+        return ",".join(map(word, value))
+    if isinstance(value, bool) or value is None:
+        return str(value).lower()
+    return str(getattr(value, "name", value))
+
+
+def is_text(name: str) -> bool:
+    """Return whether a name is Unicode text: the name of a file may be any bytes."""
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        return False
+    return True

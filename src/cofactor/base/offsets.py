@@ -17,6 +17,18 @@ def offsets(sizes: Any) -> np.ndarray:
     return indptr
 
 
+def owners_of(sizes: Any) -> np.ndarray:
+    """Return the row of each entry of rows of these sizes, int64 [sum of sizes]."""
+    return np.repeat(np.arange(len(sizes)), sizes)
+
+
+def places_of(rows: np.ndarray, n: int) -> np.ndarray:
+    """Return the place of each of n rows among some (distinct) ones, int32 [n]; -1 for others."""
+    places = np.full(n, -1, np.int32)
+    places[rows] = np.arange(len(rows), dtype=np.int32)
+    return places
+
+
 def row_offsets(rows: np.ndarray, n_rows: int) -> np.ndarray:
     """Return the offsets of the rows that entries belong to, int64 [n_rows + 1].
 

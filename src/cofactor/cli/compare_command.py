@@ -8,13 +8,12 @@ from __future__ import annotations
 
 import sys
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated
-
-import typer
+from typing import TYPE_CHECKING
 
 from cofactor.base.errors import ArgumentError
 from cofactor.cli import options as opt
 from cofactor.cli.engine_options import WorkOptions
+from cofactor.cli.groups import option
 from cofactor.cli.output import Output, check_writable
 from cofactor.cli.reading import ReadingOptions
 
@@ -27,58 +26,44 @@ if TYPE_CHECKING:
 class ModelChoice:
     """Models."""
 
-    models: Annotated[
-        str | None,
-        typer.Option(
-            metavar="NAME,...",
-            help=(
-                "Models, also with settings and labels:"
-                " ials, big=ials:factors=256; or a study of tune:"
-                " tuned=study.db. By default, those that suit the data; `all` for all."
-            ),
-        ),
-    ] = None
-    baselines: Annotated[
-        bool,
-        typer.Option(help="Measure popularity (bias for ratings, content_knn) beside the models."),
-    ] = True
-    set_: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--set",
-            metavar="MODEL.NAME=VALUE",
-            help="A setting of one model: ials.factors=128; may be repeated.",
-        ),
-    ] = None
+    models: str | None = option(
+        None,
+        "Models, also with settings and labels:"
+        " ials, big=ials:factors=256; or a study of tune:"
+        " tuned=study.db. By default, those that suit the data; `all` for all.",
+        metavar="NAME,...",
+    )
+    baselines: bool = option(
+        True, "Measure popularity (bias for ratings, content_knn) beside the models."
+    )
+    set_: list[str] | None = option(
+        None,
+        "A setting of one model: ials.factors=128; may be repeated.",
+        "--set",
+        metavar="MODEL.NAME=VALUE",
+    )
 
 
 @dataclass(frozen=True)
 class Reranked:
     """Lists."""
 
-    rerank: Annotated[
-        list[str] | None,
-        typer.Option(
-            metavar="RULES",
-            help=(
-                "Measure each model's lists under rules too, and what they cost:"
-                ' "mmr=0.7 by genres; cap=2 by author"; may be repeated, for other rules.'
-            ),
-        ),
-    ] = None
+    rerank: list[str] | None = option(
+        None,
+        "Measure each model's lists under rules too, and what they cost:"
+        ' "mmr=0.7 by genres; cap=2 by author"; may be repeated, for other rules.',
+        metavar="RULES",
+    )
 
 
 @dataclass(frozen=True)
 class Report(opt.ShowOptions):
     """Output."""
 
-    report: Annotated[
-        str | None,
-        typer.Option(metavar="FILE.html", help=("Write a self-contained HTML page with plots.")),
-    ] = None
-    markdown: Annotated[
-        bool, typer.Option("--markdown", help=("Print the table as Markdown, for a README."))
-    ] = False
+    report: str | None = option(
+        None, "Write a self-contained HTML page with plots.", metavar="FILE.html"
+    )
+    markdown: bool = option(False, "Print the table as Markdown, for a README.")
 
 
 def command(

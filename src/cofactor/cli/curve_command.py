@@ -5,11 +5,12 @@ stops helping.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
 import typer
 
 from cofactor.cli import options as opt
+from cofactor.cli.groups import option
 from cofactor.cli.reading import ReadingOptions
 
 if TYPE_CHECKING:
@@ -20,12 +21,9 @@ if TYPE_CHECKING:
 class Points:
     """Measurement."""
 
-    counts: Annotated[
-        str,
-        typer.Option(
-            metavar="N,N,...", help=("Numbers of training interactions of the sampled items.")
-        ),
-    ] = "0,1,2,5,10"
+    counts: str = option(
+        "0,1,2,5,10", "Numbers of training interactions of the sampled items.", metavar="N,N,..."
+    )
     metrics: opt.Metrics = "ndcg@10,recall@20"
 
 

@@ -6,11 +6,10 @@ synthetic book shop, and says which."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
-
-import typer
+from typing import TYPE_CHECKING
 
 from cofactor.cli import options as opt
+from cofactor.cli.groups import option
 from cofactor.cli.output import Output
 from cofactor.cli.show import ranked_rows, reasoned_rows
 from cofactor.cli.words import quoted
@@ -22,18 +21,11 @@ if TYPE_CHECKING:
 def command(
     compute: opt.SeededOptions,
     show: opt.ShowOptions,
-    out: Annotated[
-        str,
-        typer.Option(
-            metavar="DIR", help=("The folder for the model; an existing model is replaced.")
-        ),
-    ] = "demo-model",
-    fetch: Annotated[
-        bool, typer.Option("--fetch", help="Download MovieLens 100K if it isn't available locally.")
-    ] = False,
-    synthetic: Annotated[
-        bool, typer.Option("--synthetic", help="Always use the synthetic book shop.")
-    ] = False,
+    out: str = option(
+        "demo-model", "The folder for the model; an existing model is replaced.", metavar="DIR"
+    ),
+    fetch: bool = option(False, "Download MovieLens 100K if it isn't available locally."),
+    synthetic: bool = option(False, "Always use the synthetic book shop."),
 ) -> None:
     """Show the whole tour."""
     from cofactor.runs.demo import demo

@@ -4,11 +4,12 @@ With --engine ray: whether the hosts of a cluster can work together."""
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Any
 
 import typer
 
 from cofactor.cli import options as opt
+from cofactor.cli.groups import option
 from cofactor.cli.output import Output
 
 _LIBRARIES = (
@@ -26,16 +27,11 @@ _LIBRARIES = (
 
 
 def command(
-    engine: Annotated[
-        str | None, typer.Option(metavar="ray", help="Look at the hosts of a cluster instead.")
-    ] = None,
-    address: Annotated[
-        str | None, typer.Option(metavar="HOST:6379", help="The cluster's first host.")
-    ] = None,
-    folder: Annotated[
-        list[str] | None,
-        typer.Option(metavar="DIR", help="A folder that every host must see; may be repeated."),
-    ] = None,
+    engine: str | None = option(None, "Look at the hosts of a cluster instead.", metavar="ray"),
+    address: str | None = option(None, "The cluster's first host.", metavar="HOST:6379"),
+    folder: list[str] | None = option(
+        None, "A folder that every host must see; may be repeated.", metavar="DIR"
+    ),
     json: opt.Json = False,
 ) -> None:
     """Look around."""

@@ -4,45 +4,33 @@ from __future__ import annotations
 
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from typing import Annotated
-
-import typer
 
 from cofactor.base.run import Run
 from cofactor.cli import options as opt
+from cofactor.cli.groups import option
 
 
 @dataclass(frozen=True)
 class EngineOptions:
     """Cluster."""
 
-    engine: Annotated[
-        str | None,
-        typer.Option(
-            metavar="ray",
-            help=(
-                "Do the work in pieces: ray (a cluster; --threads are those of a piece), or local"
-                " (this process). By default it isn't divided."
-            ),
-        ),
-    ] = None
-    address: Annotated[
-        str | None,
-        typer.Option(
-            metavar="HOST:6379",
-            help="The cluster's first host; by default Ray is started on this machine.",
-        ),
-    ] = None
-    exchange: Annotated[
-        str,
-        typer.Option(
-            metavar="HOW",
-            help=(
-                "What ials sends between hosts: gather (all vectors of a side), reduce (sums over"
-                " users, which stay where they are), or auto: reduce from 7 users an item on."
-            ),
-        ),
-    ] = "auto"
+    engine: str | None = option(
+        None,
+        "Do the work in pieces: ray (a cluster; --threads are those of a piece), or local"
+        " (this process). By default it isn't divided.",
+        metavar="ray",
+    )
+    address: str | None = option(
+        None,
+        "The cluster's first host; by default Ray is started on this machine.",
+        metavar="HOST:6379",
+    )
+    exchange: str = option(
+        "auto",
+        "What ials sends between hosts: gather (all vectors of a side), reduce (sums over"
+        " users, which stay where they are), or auto: reduce from 7 users an item on.",
+        metavar="HOW",
+    )
 
     def on(self, run: Run, *sources: str) -> AbstractContextManager[Run]:
         """Return a context that yields the run with its engine."""

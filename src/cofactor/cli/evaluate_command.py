@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Annotated
-
-import typer
 
 from cofactor.cli import options as opt
 from cofactor.cli.engine_options import EngineOptions
+from cofactor.cli.groups import option
 from cofactor.cli.reading import EventReading
-from cofactor.cli.show import metric_rows, show_result
+from cofactor.cli.show import show_result
 
 
 @dataclass(frozen=True)
@@ -18,16 +16,12 @@ class Measurement:
     """Measurement."""
 
     metrics: opt.Metrics = None
-    groups: Annotated[
-        str | None,
-        typer.Option(
-            metavar="warm|count",
-            help=(
-                "Also metrics by groups of items: warm (with training"
-                " interactions or without), count (by their number)."
-            ),
-        ),
-    ] = None
+    groups: str | None = option(
+        None,
+        "Also metrics by groups of items: warm (with training"
+        " interactions or without), count (by their number).",
+        metavar="warm|count",
+    )
 
 
 def command(
@@ -40,6 +34,7 @@ def command(
     show: opt.ShowOptions,
 ) -> None:
     """Evaluate."""
+    from cofactor.runs.baselines import Baselined
     from cofactor.runs.evaluate import evaluate_beside_baselines
 
     output = show.output()
@@ -57,5 +52,5 @@ def command(
     show_result(output, result, baselines)
     for name, group in result.groups.items():
         output.heading(f"{name} ({group.n_users:,} users)")
-        output.table(metric_rows(group))
+        output.table(Baselined("value").rows(group))
     output.emit(command="evaluate", **result.to_dict(), baselines=baselines.to_dict())

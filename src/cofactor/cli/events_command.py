@@ -12,20 +12,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from cofactor.cli import options as opt
+from cofactor.cli.groups import option
 from cofactor.cli.output import Output
-from cofactor.cli.reading import (
-    Decimal,
-    Delimiter,
-    Encoding,
-    Format,
-    Header,
-    ItemId,
-    Member,
-    Quote,
-    TimeFormat,
-    TimeUnit,
-    roles,
-)
+from cofactor.cli.reading import FileOptions, roles
 from cofactor.cli.words import in_options
 
 if TYPE_CHECKING:
@@ -43,48 +32,25 @@ Overwrite = Annotated[bool, typer.Option(help="Replace an existing file.")]
 
 
 @dataclass(frozen=True)
-class ImportOptions:
+class ImportOptions(FileOptions):
     """Import."""
 
-    items: Annotated[
-        bool, typer.Option("--items", help="SOURCE describes items; it holds no events.")
-    ] = False
-    kind: Annotated[
-        str | None,
-        typer.Option(
-            metavar="KIND",
-            help="From a table: the kind of the events; by default its column of kinds, or rating,"
-            " or view.",
-        ),
-    ] = None
-    columns: opt.Columns = None
-    time_format: TimeFormat = None
-    time_unit: TimeUnit = None
-    decimal: Decimal = None
-    format: Format = None
-    member: Member = None
-    delimiter: Delimiter = None
-    encoding: Encoding = None
-    header: Header = None
-    quote: Quote = None
-    item_id: ItemId = None
-    on_bad: opt.OnBad = "error"
-    rejects: Annotated[
-        str | None,
-        typer.Option(metavar="FILE", help="The file that lists refused lines, as JSON lines."),
-    ] = None
+    items: bool = option(False, "SOURCE describes items; it holds no events.")
+    kind: str | None = option(
+        None,
+        "From a table: the kind of the events; by default its column of kinds, or rating, or view.",
+        metavar="KIND",
+    )
+    item_id: opt.ItemId = None
 
 
 @dataclass(frozen=True)
 class ExportOptions:
     """Export."""
 
-    items: Annotated[bool, typer.Option("--items", help="The items instead of the events.")] = False
-    impressions: Annotated[
-        bool,
-        typer.Option("--impressions", help="What was shown, a line per item and position."),
-    ] = False
-    user: Annotated[str | None, typer.Option(metavar="ID", help="Only this user's events.")] = None
+    items: bool = option(False, "The items instead of the events.")
+    impressions: bool = option(False, "What was shown, a line per item and position.")
+    user: str | None = option(None, "Only this user's events.", metavar="ID")
     overwrite: Overwrite = False
 
 
@@ -105,17 +71,12 @@ def stats(url: Url, show: opt.ShowOptions) -> None:
     output.emit(command="events", action="stats", **facts, kinds=kinds)
 
 
-def prune(
-    url: Url,
-    show: opt.ShowOptions,
-    keep_impressions: opt.KeepImpressions = None,
-    max_impressions: opt.MaxImpressions = None,
-) -> None:
+def prune(url: Url, kept: opt.RetentionOptions, show: opt.ShowOptions) -> None:
     """Delete old logged lists; events stay."""
     from cofactor.store import prune_impressions
     from cofactor.store.beside import open_beside
 
-    retention = opt.retention(keep_impressions, max_impressions)
+    retention = kept.retention()
     if not retention:
         raise typer.BadParameter("give --keep-impressions, --max-impressions or both.")
     output = show.output()
@@ -203,7 +164,7 @@ def _import(output: Output, url: str, source: str, given: ImportOptions) -> None
         .removesuffix(".gz")
         .endswith((".jsonl", ".ndjson", ".json", ".parquet", ".pq"))
     )
-    reading = _reading(given)
+    reading = given.written("format", "member") | (roles(given.columns) or {})
     as_table = not own_format or bool(reading) or given.item_id is not None
     if given.kind is not None and not given.items:
         as_table = True
@@ -222,16 +183,6 @@ def _import(output: Output, url: str, source: str, given: ImportOptions) -> None
     if given.rejects is not None:
         _list_rejects(given.rejects, done)
     _emit_imported(output, done)
-
-
-def _reading(given: ImportOptions) -> dict[str, Any]:
-    """What the reader gets to know of the file."""
-    names = ("time_format", "time_unit", "decimal", "format", "member", "delimiter", "encoding")
-    said = {name: getattr(given, name) for name in (*names, "header", "quote")}
-    options = {name: value for name, value in said.items() if value is not None}
-    if options.get("delimiter") in ("tab", "\\t"):
-        options["delimiter"] = "\t"
-    return options | (roles(given.columns) or {})
 
 
 def _import_table(

@@ -14,13 +14,13 @@ import typer
 from cofactor.base.durations import duration_text
 from cofactor.base.errors import ArgumentError
 from cofactor.cli import options as opt
+from cofactor.cli.groups import option
 from cofactor.cli.output import Output
-from cofactor.cli.promote_command import service_store
+from cofactor.cli.promote_command import promoted, service_store
 
 if TYPE_CHECKING:
     from cofactor.service.experiments.experiment import Experiment, Experiments
     from cofactor.service.experiments.results import ArmComparison, Results
-    from cofactor.service.versions.promotion import Promoted
 
 Served = Annotated[
     str, typer.Argument(metavar="DIR", help="The folder of versions that is served.")
@@ -39,43 +39,29 @@ StoreUrl = Annotated[
 class StartOptions:
     """Experiment."""
 
-    name: Annotated[str, typer.Option(metavar="NAME", help="A name of your choice.")]
-    arms: Annotated[
-        str,
-        typer.Option(
-            metavar="VERSION:PERCENT,...",
-            help=(
-                "The arms, the control first; v4~slots=0.1:50 also explores (slots=SHARE,"
-                " softmax=TEMPERATURE or thompson; +new=SHARE for new items)."
-            ),
-        ),
-    ]
-    kind: Annotated[
-        str,
-        typer.Option(
-            metavar="ab|interleave|shadow",
-            help="Two versions side by side, lists of both, or a second arm that isn't shown.",
-        ),
-    ] = "ab"
-    rewards: Annotated[
-        str,
-        typer.Option(
-            metavar="KIND=WORTH,...",
-            help="What an event is worth; * is any other positive kind: click=1,purchase=5.",
-        ),
-    ] = "*=1"
-    window: Annotated[
-        str,
-        typer.Option(
-            metavar="1d", help="How long after a list an event counts for it: 30m, 6h, 1d."
-        ),
-    ] = "1d"
-    horizon: Annotated[
-        str,
-        typer.Option(
-            metavar="7d", help="How long after their first list a user's lists count: 7d."
-        ),
-    ] = "7d"
+    name: str = option(..., "A name of your choice.", metavar="NAME")
+    arms: str = option(
+        ...,
+        "The arms, the control first; v4~slots=0.1:50 also explores (slots=SHARE,"
+        " softmax=TEMPERATURE or thompson; +new=SHARE for new items).",
+        metavar="VERSION:PERCENT,...",
+    )
+    kind: str = option(
+        "ab",
+        "Two versions side by side, lists of both, or a second arm that isn't shown.",
+        metavar="ab|interleave|shadow",
+    )
+    rewards: str = option(
+        "*=1",
+        "What an event is worth; * is any other positive kind: click=1,purchase=5.",
+        metavar="KIND=WORTH,...",
+    )
+    window: str = option(
+        "1d", "How long after a list an event counts for it: 30m, 6h, 1d.", metavar="1d"
+    )
+    horizon: str = option(
+        "7d", "How long after their first list a user's lists count: 7d.", metavar="7d"
+    )
 
 
 def start(folder: Served, plan: StartOptions, show: opt.ShowOptions) -> None:
@@ -124,9 +110,7 @@ def roll_out(
     show: opt.ShowOptions,
     name: Name = None,
     store: StoreUrl = None,
-    force: Annotated[
-        bool, typer.Option("--force", help="Skip the comparison, as promote does.")
-    ] = False,
+    force: bool = option(False, "Skip the comparison, as promote does."),
 ) -> None:
     """End it and promote a version by the usual checks."""
     experiments = _experiments(folder)
@@ -135,7 +119,7 @@ def roll_out(
         raise ArgumentError(f"VERSION must be an arm of {experiment.name}, not {version!r}.")
     output = show.output()
     # Before the experiment ends: a promotion that is refused changes nothing.
-    for check in _promoted(experiments.folder.path, version, store, force=force).checks:
+    for check in promoted(experiments.folder.path, version, store, force=force).checks:
         output.line(f"checked: {check}")
     experiments.stop(experiment.name, version)
     _print_ended(output, "roll-out", experiment.name, version)
@@ -210,17 +194,6 @@ def _print_ended(output: Output, action: str, name: str, version: str | None) ->
     more = "" if version is None else f"; {version} answers everybody from now on"
     output.line(f"ended {name}{more}")
     output.emit(command="experiment", action=action, name=name, version=version)
-
-
-def _promoted(folder: Path, version: str, url: str | None, *, force: bool) -> Promoted:
-    from cofactor.service.versions.promotion import promote
-
-    opened = service_store(folder, url)
-    try:
-        return promote(folder, version, opened, force=force)
-    finally:
-        if opened is not None:
-            opened.close()
 
 
 ACTIONS = {

@@ -7,16 +7,17 @@ is the heading of its options in the help::
     class Compute:
         \"\"\"Computation\"\"\"
 
-        seed: Seed = 0
-        threads: Threads = 0
+        seed: int = option(0, "Seed of all random numbers.")
+        device: Device = "auto"         # of several groups: typing.Annotated, as Typer has it
 
     def command(source: SourceArgument, compute: Compute) -> None: ...
 
-    app.command()(expanded(command))        # --seed, --threads
+    app.command()(expanded(command))        # --seed, --device
 """
 
 from __future__ import annotations
 
+import copy
 import dataclasses
 import functools
 import inspect
@@ -24,9 +25,29 @@ import typing
 from collections.abc import Callable, Iterator, Mapping
 from typing import Annotated, Any, get_type_hints
 
+import typer
 from typer.models import OptionInfo
 
 _EMPTY = inspect.Parameter.empty
+
+
+def option(default: Any, help: str, *names: str, metavar: str | None = None) -> Any:
+    """Declare an option: a field of a group, or a parameter of a command.
+
+    Parameters
+    ----------
+    default
+        The value when the option isn't given; ``...`` for one that must be.
+    help
+        What it does.
+    names
+        How it is written; by default as the field, and a flag that is off has no ``--no-``.
+    metavar
+        A word for its value in the help.
+    """
+    missing = dataclasses.MISSING if default is ... else default
+    said = {"names": names, "help": help, "metavar": metavar}
+    return dataclasses.field(default=missing, kw_only=True, metadata=said)
 
 
 def expanded(command: Callable[..., None]) -> Callable[..., None]:
@@ -49,8 +70,7 @@ def expanded(command: Callable[..., None]) -> Callable[..., None]:
         if name in groups:
             parameters += _options(groups[name])
         else:
-            keyword = inspect.Parameter.KEYWORD_ONLY
-            parameters.append(parameter.replace(annotation=hints[name], kind=keyword))
+            parameters.append(_parameter(name, hints[name], parameter.default))
     names = [parameter.name for parameter in parameters]
     twice = sorted({name for name in names if names.count(name) > 1})
     if twice:
@@ -75,33 +95,35 @@ def _is_group(kind: Any) -> bool:
     return isinstance(kind, type) and dataclasses.is_dataclass(kind)
 
 
-def _fields(group: type) -> Iterator[tuple[str, Any, Any]]:
-    """The name, type and default of each field, a group's own before those it shares with others;
-    a required one has the default ``_EMPTY``.
-    """
+def _fields(group: type) -> Iterator[tuple[dataclasses.Field[Any], Any]]:
+    """Each field and its type, a group's own before those it shares with others."""
     hints = get_type_hints(group, include_extras=True)
     bases = [base for base in group.__bases__ if dataclasses.is_dataclass(base)]
     shared = {field.name for base in bases for field in dataclasses.fields(base)}
     for field in sorted(dataclasses.fields(group), key=lambda one: one.name in shared):
-        missing = field.default is dataclasses.MISSING
-        yield field.name, hints[field.name], _EMPTY if missing else field.default
+        yield field, hints[field.name]
 
 
 def _options(group: type) -> Iterator[inspect.Parameter]:
     heading = (inspect.getdoc(group) or group.__name__).splitlines()[0].rstrip(".")
-    for name, kind, default in _fields(group):
+    for field, kind in _fields(group):
         if _is_group(kind):
             yield from _options(kind)
         else:
-            keyword = inspect.Parameter.KEYWORD_ONLY
-            yield inspect.Parameter(
-                name, keyword, default=default, annotation=_under(kind, heading)
-            )
+            made = _parameter(field.name, kind, field)
+            yield made.replace(annotation=_with(made.annotation, rich_help_panel=heading))
 
 
-def _under(kind: Any, heading: str) -> Any:
-    """The option's type with the group's heading for the help."""
-    return _with(kind, rich_help_panel=heading)
+def _parameter(name: str, kind: Any, default: Any) -> inspect.Parameter:
+    """An option (or argument) as Typer reads it; ``default`` is a value, or a field."""
+    if isinstance(default, dataclasses.Field):
+        said = dict(default.metadata)
+        default = _EMPTY if default.default is dataclasses.MISSING else default.default
+        if said:
+            flag = (f"--{name.replace('_', '-')}",) if kind is bool and not default else ()
+            kind = Annotated[kind, typer.Option(*(said.pop("names") or flag), **said)]
+    keyword = inspect.Parameter.KEYWORD_ONLY
+    return inspect.Parameter(name, keyword, default=default, annotation=kind)
 
 
 def _with_value(kind: Any) -> Any:
@@ -120,22 +142,19 @@ def _with(kind: Any, **more: str) -> Any:
     """The option's type with more said of it, where that isn't said yet."""
     if typing.get_origin(kind) is not Annotated:
         return kind
-    plain, *notes = typing.get_args(kind)
-    made = [_option_with(note, more) if isinstance(note, OptionInfo) else note for note in notes]
-    return Annotated[plain, *made]
-
-
-def _option_with(option: OptionInfo, more: dict[str, str]) -> OptionInfo:
-    given = {name: value for name, value in vars(option).items() if not name.startswith("_")}
-    said = {name: given[name] if given[name] is not None else text for name, text in more.items()}
-    return type(option)(**{**given, **said})
+    plain, *notes = map(copy.copy, typing.get_args(kind))
+    for note in notes:
+        for name, text in more.items():
+            if isinstance(note, OptionInfo) and getattr(note, name) is None:
+                setattr(note, name, text)
+    return Annotated[plain, *notes]
 
 
 def _make(group: type, values: Mapping[str, Any]) -> Any:
     made = {}
-    for name, kind, _ in _fields(group):
+    for field, kind in _fields(group):
         if _is_group(kind):
-            made[name] = _make(kind, values)
-        elif name in values:
-            made[name] = values[name]
+            made[field.name] = _make(kind, values)
+        elif field.name in values:
+            made[field.name] = values[field.name]
     return group(**made)

@@ -4,11 +4,10 @@ Its arrays aren't loaded."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
-
-import typer
+from typing import TYPE_CHECKING
 
 from cofactor.cli import options as opt
+from cofactor.cli.groups import option
 from cofactor.cli.output import Output
 from cofactor.cli.words import in_options
 
@@ -18,9 +17,7 @@ if TYPE_CHECKING:
 
 def command(
     model: opt.ModelFolder,
-    card: Annotated[
-        bool, typer.Option("--card", help="Print the model card alone, as Markdown.")
-    ] = False,
+    card: bool = option(False, "Print the model card alone, as Markdown."),
     json: opt.Json = False,
 ) -> None:
     """Read the manifest."""

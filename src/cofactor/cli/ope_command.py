@@ -13,6 +13,7 @@ from typing import Annotated
 import typer
 
 from cofactor.cli import options as opt
+from cofactor.cli.groups import option
 from cofactor.data.readers.sources import is_url
 from cofactor.runs.logged_lists import LoggedLists
 from cofactor.runs.ope import Evaluated, OpeSettings, ope
@@ -22,40 +23,26 @@ from cofactor.runs.ope import Evaluated, OpeSettings, ope
 class EvaluatedPolicy:
     """Policy."""
 
-    policy: Annotated[
-        str,
-        typer.Option(metavar="DIR", help="The saved model; trained before the lists were shown."),
-    ]
-    explore: Annotated[
-        str | None,
-        typer.Option(metavar="HOW", help="How it would draw its lists, as for serve."),
-    ] = None
-    positions: Annotated[
-        int | None, typer.Option(help="How many positions count; fewer have smaller weights.")
-    ] = None
-    clip: Annotated[float, typer.Option(help="The greatest weight of the clipped estimate.")] = 10.0
+    policy: str = option(
+        ..., "The saved model; trained before the lists were shown.", metavar="DIR"
+    )
+    explore: str | None = option(None, "How it would draw its lists, as for serve.", metavar="HOW")
+    positions: int | None = option(None, "How many positions count; fewer have smaller weights.")
+    clip: float = option(10.0, "The greatest weight of the clipped estimate.")
 
 
 @dataclass(frozen=True)
 class AttributionOptions:
     """Outcomes, of an event store."""
 
-    rewards: Annotated[
-        str,
-        typer.Option(metavar="KIND=WORTH,...", help="What an event is worth, as for experiment."),
-    ] = "*=1"
-    window: Annotated[
-        str,
-        typer.Option(
-            metavar="1d", help="How long after a list an event counts for it: 30m, 6h, 1d."
-        ),
-    ] = "1d"
-    experiment: Annotated[
-        str | None, typer.Option(metavar="NAME", help="Only the lists of one experiment.")
-    ] = None
-    arm: Annotated[
-        str | None, typer.Option(metavar="VERSION", help="Only the lists of one arm.")
-    ] = None
+    rewards: str = option(
+        "*=1", "What an event is worth, as for experiment.", metavar="KIND=WORTH,..."
+    )
+    window: str = option(
+        "1d", "How long after a list an event counts for it: 30m, 6h, 1d.", metavar="1d"
+    )
+    experiment: str | None = option(None, "Only the lists of one experiment.", metavar="NAME")
+    arm: str | None = option(None, "Only the lists of one arm.", metavar="VERSION")
 
 
 def command(

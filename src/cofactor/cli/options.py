@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -11,6 +11,7 @@ import typer
 from cofactor.base.durations import SECONDS_OF
 from cofactor.base.errors import ArgumentError
 from cofactor.base.run import Run
+from cofactor.cli.groups import option
 from cofactor.cli.output import Output
 from cofactor.runs.source import Cutting
 
@@ -32,19 +33,16 @@ SourceArgument = Annotated[
 ModelFolder = Annotated[
     str, typer.Argument(metavar="DIR", help="A saved model: the folder that train wrote.")
 ]
-Columns = Annotated[
+Items = Annotated[
+    str | None, typer.Option(metavar="FILE", help="The catalogue: titles and columns of the items.")
+]
+ItemId = Annotated[str | None, typer.Option(metavar="NAME", help="The column of ids in --items.")]
+Kinds = Annotated[
     str | None,
     typer.Option(
-        metavar="ROLE=NAME,...",
-        help=(
-            "Columns, if their names aren't recognised:"
-            " user=uid,item=sku (also value, time); `time=` leaves times out."
-        ),
+        metavar="KIND=WEIGHT,...",
+        help="Weights of the kinds of events: view=1,purchase=5; others are left out.",
     ),
-]
-Items = Annotated[
-    str | None,
-    typer.Option("--items", metavar="FILE", help="The catalogue: titles and columns of the items."),
 ]
 Repeats = Annotated[
     str,
@@ -56,46 +54,6 @@ Repeats = Annotated[
         ),
     ),
 ]
-MinValue = Annotated[
-    float | None,
-    typer.Option(help="Keep only interactions of at least this value, e.g. ratings from 4."),
-]
-Core = Annotated[
-    int, typer.Option(help="Keep only users and items with at least this many interactions.")
-]
-OnBad = Annotated[
-    str,
-    typer.Option(metavar="error|skip", help="What to do with lines that can't be read."),
-]
-KeepImpressions = Annotated[
-    str | None,
-    typer.Option(metavar="90d", help="Delete logged lists that are older (s, m, h, d)."),
-]
-MaxImpressions = Annotated[
-    int | None, typer.Option(help="Delete the oldest logged lists beyond this many.")
-]
-How = Annotated[
-    str,
-    typer.Option(
-        "--split",
-        metavar="HOW",
-        help=(
-            "How to split off the test part: per-user, time, random, leave-last, sessions, next,"
-            " users, items."
-        ),
-    ),
-]
-Test = Annotated[
-    float,
-    typer.Option(
-        help="The share held out for the test (leave-last: how many); 0 holds nothing out."
-    ),
-]
-Validation = Annotated[
-    float, typer.Option(help="The share held out for early stopping, in models that have it.")
-]
-Seed = Annotated[int, typer.Option(help="Seed of all random numbers.")]
-Threads = Annotated[int, typer.Option(help="Number of threads; 0 means all cores.")]
 Device = Annotated[
     str,
     typer.Option(metavar="DEVICE", help="Device of PyTorch models: auto, cpu, cuda, cuda:1, mps."),
@@ -107,22 +65,57 @@ Metrics = Annotated[
 K = Annotated[int, typer.Option("-k", help="Number of items.")]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object on stdout.")]
 Quiet = Annotated[
-    bool, typer.Option("--quiet", "-q", help=("No messages and no progress on stderr."))
+    bool, typer.Option("--quiet", "-q", help="No messages and no progress on stderr.")
 ]
 
 
 @dataclass(frozen=True)
-class SplitOptions:
+class HeldOutOptions:
     """Held-out data."""
 
-    split: How = "per-user"
-    test: Test = 0.2
-    validation: Validation = 0.0
-    metrics: Metrics = None
+    split: str = option(
+        "per-user",
+        "How to split off the test part: per-user, time, random, leave-last, sessions, next,"
+        " users, items.",
+        metavar="HOW",
+    )
+    test: float = option(
+        0.2, "The share held out for the test (leave-last: how many); 0 holds nothing out."
+    )
+    validation: float = option(
+        0.0, "The share held out for early stopping, in models that have it."
+    )
 
     def cutting(self, seed: int) -> Cutting:
         """Return what the runs take."""
         return Cutting(how=self.split, test=self.test, validation=self.validation, seed=seed)
+
+
+@dataclass(frozen=True)
+class SplitOptions(HeldOutOptions):
+    """Held-out data."""
+
+    metrics: Metrics = None
+
+
+@dataclass(frozen=True)
+class RetentionOptions:
+    """Options."""
+
+    keep_impressions: str | None = option(
+        None, "Delete logged lists that are older (s, m, h, d).", metavar="90d"
+    )
+    max_impressions: int | None = option(None, "Delete the oldest logged lists beyond this many.")
+
+    def retention(self) -> Retention:
+        """Return which impressions are kept."""
+        from cofactor.store import Retention
+
+        age, most = self.keep_impressions, self.max_impressions
+        seconds = _amount(age, "keep-impressions", SECONDS_OF, "90d, 12h or 30m")
+        if most is not None and most < 1:
+            raise ArgumentError(f"--max-impressions must be at least 1, not {most}.")
+        return Retention(seconds=seconds, most=most)
 
 
 @dataclass(frozen=True)
@@ -141,7 +134,7 @@ class ShowOptions:
 class ThreadOptions:
     """Computation."""
 
-    threads: Threads = 0
+    threads: int = option(0, "Number of threads; 0 means all cores.")
 
     def run(self, output: Output) -> Run:
         """Return a Run that reports to the command's output."""
@@ -158,7 +151,7 @@ class ThreadOptions:
 class SeededOptions(ThreadOptions):
     """Computation."""
 
-    seed: Seed = 0
+    seed: int = option(0, "Seed of all random numbers.")
 
 
 @dataclass(frozen=True)
@@ -172,25 +165,15 @@ class ComputeOptions(SeededOptions):
 class SettingOptions:
     """Model."""
 
-    set_: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--set", metavar="NAME=VALUE", help=("A setting: factors=64; may be repeated.")
-        ),
-    ] = None
-    text: Annotated[
-        str | None,
-        typer.Option(
-            metavar="NAME,...",
-            help="Columns of the catalogue that models with content read as text.",
-        ),
-    ] = None
-    features: Annotated[
-        str | None,
-        typer.Option(
-            metavar="NAME,...", help="Columns that it reads as categories, lists, numbers, dates."
-        ),
-    ] = None
+    set_: list[str] | None = option(
+        None, "A setting: factors=64; may be repeated.", "--set", metavar="NAME=VALUE"
+    )
+    text: str | None = option(
+        None, "Columns of the catalogue that models with content read as text.", metavar="NAME,..."
+    )
+    features: str | None = option(
+        None, "Columns that it reads as categories, lists, numbers, dates.", metavar="NAME,..."
+    )
 
     def settings(self) -> list[str]:
         """Return the settings as words NAME=VALUE."""
@@ -202,39 +185,30 @@ class SettingOptions:
 class ModelOptions(SettingOptions):
     """Model."""
 
-    model: Annotated[
-        str,
-        typer.Option(metavar="NAME", help="The model's name; `cofactor models` lists them."),
-    ] = field(kw_only=True)
+    model: str = option(..., "The model's name; `cofactor models` lists them.", metavar="NAME")
 
 
 @dataclass(frozen=True)
 class AnyModelOptions(SettingOptions):
     """Model."""
 
-    model: Annotated[
-        str,
-        typer.Option(
-            metavar="NAME",
-            help="The model's name (`cofactor models` lists them); auto tries them and chooses.",
-        ),
-    ] = "auto"
+    model: str = option(
+        "auto",
+        "The model's name (`cofactor models` lists them); auto tries them and chooses.",
+        metavar="NAME",
+    )
 
 
 @dataclass(frozen=True)
 class KeepingOptions:
     """Keeping."""
 
-    runs: Annotated[
-        str | None,
-        typer.Option(metavar="DIR", help="Keep what was measured in DIR, for `cofactor runs`."),
-    ] = None
-    track: Annotated[
-        list[str] | None,
-        typer.Option(
-            metavar="TRACKER", help="Log to mlflow:EXPERIMENT or tensorboard:DIR; may be repeated."
-        ),
-    ] = None
+    runs: str | None = option(
+        None, "Keep what was measured in DIR, for `cofactor runs`.", metavar="DIR"
+    )
+    track: list[str] | None = option(
+        None, "Log to mlflow:EXPERIMENT or tensorboard:DIR; may be repeated.", metavar="TRACKER"
+    )
 
     @property
     def wanted(self) -> bool:
@@ -261,16 +235,6 @@ def seconds(text: str | None, name: str = "max-time") -> float | None:
 def duration(text: str, name: str) -> int:
     """Read a time such as ``30m``, ``6h`` or ``7d`` in whole seconds."""
     return int(_amount(text, name, SECONDS_OF, "30m, 6h or 7d") or 0)
-
-
-def retention(age: str | None, most: int | None) -> Retention:
-    """Read which impressions are kept."""
-    from cofactor.store import Retention
-
-    seconds = _amount(age, "keep-impressions", SECONDS_OF, "90d, 12h or 30m")
-    if most is not None and most < 1:
-        raise ArgumentError(f"--max-impressions must be at least 1, not {most}.")
-    return Retention(seconds=seconds, most=most)
 
 
 def n_bytes(text: str | None, name: str = "max-memory") -> int | None:

@@ -7,6 +7,7 @@ DIR` notices within a quarter of a second and drops no request."""
 
 from __future__ import annotations
 
+import contextlib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -14,6 +15,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from cofactor.cli import options as opt
+from cofactor.cli.groups import option
 from cofactor.cli.output import Output
 
 if TYPE_CHECKING:
@@ -25,38 +27,26 @@ if TYPE_CHECKING:
 class PromoteOptions:
     """Options."""
 
-    rollback: Annotated[
-        bool, typer.Option("--rollback", help="Go back to the previous version.")
-    ] = False
-    force: Annotated[
-        bool,
-        typer.Option(
-            "--force", help=("Skip the comparison on stored events, but not the other checks.")
-        ),
-    ] = False
-    store: Annotated[
-        str | None,
-        typer.Option(
-            metavar="URL",
-            help=(
-                "The service's events, as for serve; by default the file beside DIR, if there is"
-                " one."
-            ),
-        ),
-    ] = None
+    rollback: bool = option(False, "Go back to the previous version.")
+    force: bool = option(False, "Skip the comparison on stored events, but not the other checks.")
+    store: str | None = option(
+        None,
+        "The service's events, as for serve; by default the file beside DIR, if there is one.",
+        metavar="URL",
+    )
 
 
 def command(
     folder: Annotated[
         str,
         typer.Argument(
-            metavar="DIR", help=("A folder with one saved model per subfolder: the versions.")
+            metavar="DIR", help="A folder with one saved model per subfolder: the versions."
         ),
     ],
     options: PromoteOptions,
     show: opt.ShowOptions,
     version: Annotated[
-        str | None, typer.Argument(metavar="VERSION", help=("The subfolder to promote."))
+        str | None, typer.Argument(metavar="VERSION", help="The subfolder to promote.")
     ] = None,
 ) -> None:
     """Promote or roll back."""
@@ -70,18 +60,16 @@ def command(
     elif version is None:
         _list(output, Path(folder))
     else:
-        _promote(output, Path(folder), version, options.store, options.force)
+        done = promoted(Path(folder), version, options.store, force=options.force)
+        _print_promotion(output, done, "promoted")
 
 
-def _promote(output: Output, folder: Path, version: str, url: str | None, force: bool) -> None:
+def promoted(folder: Path, version: str, url: str | None, *, force: bool) -> Promoted:
+    """Promote a version, compared on the service's events if there are some."""
     from cofactor.service.versions.promotion import promote
 
-    opened = service_store(folder, url)
-    try:
-        _print_promotion(output, promote(folder, version, opened, force=force), "promoted")
-    finally:
-        if opened is not None:
-            opened.close()
+    with service_store(folder, url) or contextlib.nullcontext() as opened:
+        return promote(folder, version, opened, force=force)
 
 
 def service_store(folder: Path, url: str | None) -> Store | None:

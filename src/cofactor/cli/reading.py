@@ -2,113 +2,99 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
-from typing import Annotated, Any
-
-import typer
+from dataclasses import dataclass, replace
+from typing import Any
 
 from cofactor.base.errors import ArgumentError
 from cofactor.base.names import unknown_name
 from cofactor.cli import options as opt
+from cofactor.cli.groups import option
 from cofactor.runs.source import Reading
 
 _ROLES = ("user", "item", "value", "time")
 
 
-TimeFormat = Annotated[
-    str | None,
-    typer.Option(metavar="FORMAT", help="Format of times: '%d/%m/%Y %H:%M'."),
-]
-TimeUnit = Annotated[
-    str | None,
-    typer.Option(
-        metavar="s|ms|us|ns", help="Unit of numeric times; detected by default, by their size."
-    ),
-]
-Decimal = Annotated[
-    str | None,
-    typer.Option(metavar=", or .", help=("The decimal mark; the other one separates thousands.")),
-]
-Delimiter = Annotated[
-    str | None,
-    typer.Option(
-        metavar="TEXT", help=("Delimiter of fields: ';', tab, '::' ...; detected by default.")
-    ),
-]
-Kinds = Annotated[
-    str | None,
-    typer.Option(
-        metavar="KIND=WEIGHT,...",
-        help="Weights of the kinds of events: view=1,purchase=5; others are left out.",
-    ),
-]
-Encoding = Annotated[
-    str | None,
-    typer.Option(
-        metavar="NAME", help="Text encoding: utf-8, latin-1, cp1252 ...; detected by default."
-    ),
-]
-Format = Annotated[
-    str | None,
-    typer.Option(
-        metavar="FORMAT",
-        help="delimited, jsonl, parquet, feather, excel, lists or blocks; detected by default.",
-    ),
-]
-Member = Annotated[
-    str | None,
-    typer.Option(metavar="NAME", help="Which file of a folder or an archive to read."),
-]
-Header = Annotated[
-    bool | None,
-    typer.Option(
-        "--header/--no-header",
-        help="Whether the first line names the columns; detected by default.",
-    ),
-]
-Quote = Annotated[
-    bool | None,
-    typer.Option("--quote/--no-quote", help='Whether " encloses fields; by default, it does.'),
-]
-ItemId = Annotated[str | None, typer.Option(metavar="NAME", help="The column of ids in --items.")]
+# What `cofactor.read` takes as it is, of any file; other options are given by name.
+_WRITTEN = ("time_format", "time_unit", "decimal", "delimiter", "encoding", "header", "quote")
 
 
 @dataclass(frozen=True)
-class EventReading:
+class TextOptions:
     """Reading."""
 
-    columns: opt.Columns = None
+    columns: str | None = option(
+        None,
+        "Columns, if their names aren't recognised:"
+        " user=uid,item=sku (also value, time); `time=` leaves times out.",
+        metavar="ROLE=NAME,...",
+    )
+    on_bad: str = option("error", "What to do with lines that can't be read.", metavar="error|skip")
+    time_format: str | None = option(None, "Format of times: '%d/%m/%Y %H:%M'.", metavar="FORMAT")
+    time_unit: str | None = option(
+        None, "Unit of numeric times; detected by default, by their size.", metavar="s|ms|us|ns"
+    )
+    decimal: str | None = option(
+        None, "The decimal mark; the other one separates thousands.", metavar=", or ."
+    )
+    delimiter: str | None = option(
+        None, "Delimiter of fields: ';', tab, '::' ...; detected by default.", metavar="TEXT"
+    )
+    encoding: str | None = option(
+        None, "Text encoding: utf-8, latin-1, cp1252 ...; detected by default.", metavar="NAME"
+    )
+    header: bool | None = option(
+        None, "Whether the first line names the columns; detected by default."
+    )
+    quote: bool | None = option(None, 'Whether " encloses fields; by default, it does.')
+
+    def written(self, *more: str) -> dict[str, Any]:
+        """Return what was given of how files are written, and of ``more`` options, as
+        `cofactor.read` takes it.
+        """
+        given = vars(self)
+        found: dict[str, Any] = {name: given.get(name) for name in (*_WRITTEN, *more)}
+        if found.get("kinds") is not None:
+            found["kinds"] = _weights(found["kinds"])
+        if self.delimiter in ("tab", "\\t"):
+            found["delimiter"] = "\t"
+        return {name: value for name, value in found.items() if value is not None}
+
+
+@dataclass(frozen=True)
+class FileOptions(TextOptions):
+    """Reading."""
+
+    format: str | None = option(
+        None,
+        "delimited, jsonl, parquet, feather, excel, lists or blocks; detected by default.",
+        metavar="FORMAT",
+    )
+    member: str | None = option(
+        None, "Which file of a folder or an archive to read.", metavar="NAME"
+    )
+    rejects: str | None = option(
+        None, "The file that lists skipped rows, as JSON lines.", metavar="FILE"
+    )
+
+
+@dataclass(frozen=True)
+class EventReading(FileOptions):
+    """Reading."""
+
     repeats: opt.Repeats = "last"
-    min_value: opt.MinValue = None
-    on_bad: opt.OnBad = "error"
-    rejects: Annotated[
-        str | None,
-        typer.Option(metavar="FILE", help=("The file that lists skipped rows, as JSON lines.")),
-    ] = None
-    kinds: Kinds = None
-    time_format: TimeFormat = None
-    time_unit: TimeUnit = None
-    decimal: Decimal = None
-    format: Format = None
-    member: Member = None
-    delimiter: Delimiter = None
-    encoding: Encoding = None
-    header: Header = None
-    quote: Quote = None
+    min_value: float | None = option(
+        None, "Keep only interactions of at least this value, e.g. ratings from 4."
+    )
+    kinds: opt.Kinds = None
 
     def reading(self) -> Reading:
         """Return what the runs take."""
-        given = vars(self)
-        more = how_written(given, _MORE)
         return Reading(
             columns=roles(self.columns),
-            items=given.get("items"),
             repeats=self.repeats,
             min_value=self.min_value,
-            core=given.get("core", 0),
             on_bad=self.on_bad,
-            more=more,
+            more=self.written("format", "member", "rejects", "kinds", "item_id"),
         )
 
 
@@ -117,35 +103,12 @@ class ReadingOptions(EventReading):
     """Reading."""
 
     items: opt.Items = None
-    item_id: ItemId = None
-    core: opt.Core = 0
+    item_id: opt.ItemId = None
+    core: int = option(0, "Keep only users and items with at least this many interactions.")
 
-
-# What `cofactor.read` takes as it is.
-_MORE = (
-    "time_format",
-    "time_unit",
-    "decimal",
-    "kinds",
-    "rejects",
-    "member",
-    "item_id",
-    "format",
-    "delimiter",
-    "encoding",
-    "header",
-    "quote",
-)
-
-
-def how_written(given: Mapping[str, Any], names: Iterable[str]) -> dict[str, Any]:
-    """Return those of the options that were given, as `cofactor.read` takes them."""
-    more = {name: given[name] for name in names if given.get(name) is not None}
-    if "kinds" in more:
-        more["kinds"] = _weights(more["kinds"])
-    if more.get("delimiter") in ("tab", "\\t"):
-        more["delimiter"] = "\t"
-    return more
+    def reading(self) -> Reading:
+        """Return what the runs take."""
+        return replace(super().reading(), items=self.items, core=self.core)
 
 
 def roles(words: str | None) -> dict[str, Any] | None:

@@ -6,12 +6,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated, Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import typer
 
 from cofactor.cli import options as opt
 from cofactor.cli.engine_options import EngineOptions
+from cofactor.cli.groups import option
 from cofactor.cli.ids import history_of, known_users, lines_of, listed_ids
 from cofactor.cli.output import Output
 from cofactor.cli.show import reasoned_rows
@@ -21,34 +23,28 @@ if TYPE_CHECKING:
     from cofactor.models.recommender import Recommender
     from cofactor.retrieval.filters import Filters
 
+INTERRUPTED = (
+    "interrupted; nothing was saved, but for whole parts of DIR/, which the same command keeps."
+)
+
 
 @dataclass(frozen=True)
 class Who:
     """Users."""
 
-    user: Annotated[
-        list[str] | None,
-        typer.Option(
-            metavar="ID,...", help="Users that the model was trained on; may be repeated."
-        ),
-    ] = None
-    users: Annotated[
-        str | None,
-        typer.Option(metavar="FILE", help="A file with a user id a line; - for standard input."),
-    ] = None
-    history: Annotated[
-        list[str] | None,
-        typer.Option(
-            metavar="ID,ID,...",
-            help=(
-                "History of an unseen user: item ids, oldest first; ID:VALUE"
-                " gives ratings; may be repeated, for ids with commas."
-            ),
-        ),
-    ] = None
-    all_users: Annotated[
-        bool, typer.Option("--all-users", help=("For all users, written to --out."))
-    ] = False
+    user: list[str] | None = option(
+        None, "Users that the model was trained on; may be repeated.", metavar="ID,..."
+    )
+    users: str | None = option(
+        None, "A file with a user id a line; - for standard input.", metavar="FILE"
+    )
+    history: list[str] | None = option(
+        None,
+        "History of an unseen user: item ids, oldest first; ID:VALUE"
+        " gives ratings; may be repeated, for ids with commas.",
+        metavar="ID,ID,...",
+    )
+    all_users: bool = option(False, "For all users, written to --out.")
 
     def check(self) -> None:
         """Refuse none of them, or several."""
@@ -60,70 +56,46 @@ class Who:
 class Which:
     """Items."""
 
-    items: Annotated[
-        str | None,
-        typer.Option(
-            "--items",
-            metavar="FILE",
-            help="New items that nobody has interacted with: ids and the catalogue's columns.",
-        ),
-    ] = None
+    items: str | None = option(
+        None,
+        "New items that nobody has interacted with: ids and the catalogue's columns.",
+        metavar="FILE",
+    )
     k: opt.K = 10
-    where: Annotated[
-        str | None,
-        typer.Option(
-            metavar="EXPRESSION",
-            help=("Only items that satisfy a condition: \"genres has 'Comedy' and year >= 1990\"."),
-        ),
-    ] = None
-    block: Annotated[
-        list[str] | None,
-        typer.Option(metavar="ID,ID,...", help="Items to leave out; may be repeated."),
-    ] = None
-    keep_seen: Annotated[
-        bool,
-        typer.Option(
-            "--keep-seen", help=("Also recommend items that the user has interacted with.")
-        ),
-    ] = False
+    where: str | None = option(
+        None,
+        "Only items that satisfy a condition: \"genres has 'Comedy' and year >= 1990\".",
+        metavar="EXPRESSION",
+    )
+    block: list[str] | None = option(
+        None, "Items to leave out; may be repeated.", metavar="ID,ID,..."
+    )
+    keep_seen: bool = option(False, "Also recommend items that the user has interacted with.")
 
 
 @dataclass(frozen=True)
 class ListOptions:
     """Lists."""
 
-    rerank: Annotated[
-        list[str] | None,
-        typer.Option(
-            metavar="RULE",
-            help=(
-                'Choose the list by rules: "mmr=0.7 by genres", "cap=2 by author", "pin=ID at 1",'
-                ' "boost=0.3 if year >= 2020", "fresh=0.2", "at_least=0.3 if long_tail",'
-                ' "calibrate=0.5 by genres", "exposure=0.05" ...; may be repeated.'
-            ),
-        ),
-    ] = None
+    rerank: list[str] | None = option(
+        None,
+        'Choose the list by rules: "mmr=0.7 by genres", "cap=2 by author", "pin=ID at 1",'
+        ' "boost=0.3 if year >= 2020", "fresh=0.2", "at_least=0.3 if long_tail",'
+        ' "calibrate=0.5 by genres", "exposure=0.05" ...; may be repeated.',
+        metavar="RULE",
+    )
 
 
 @dataclass(frozen=True)
 class Showing(opt.ShowOptions):
     """Output."""
 
-    out: Annotated[
-        str | None,
-        typer.Option(
-            metavar="FILE",
-            help=(
-                "Write to a .parquet, .csv or .jsonl file; DIR/ with --all-users: Parquet parts."
-            ),
-        ),
-    ] = None
-    explain: Annotated[
-        bool,
-        typer.Option(
-            "--explain", help=("Show which past items contributed to each recommendation.")
-        ),
-    ] = False
+    out: str | None = option(
+        None,
+        "Write to a .parquet, .csv or .jsonl file; DIR/ with --all-users: Parquet parts.",
+        metavar="FILE",
+    )
+    explain: bool = option(False, "Show which past items contributed to each recommendation.")
 
 
 def command(
@@ -181,15 +153,17 @@ def _for_all(output: Output, loaded: Recommender, out: str, k: int, how: Mapping
     from cofactor.runs.recommend import recommend_all
 
     path, count = recommend_all(loaded, out, k, **how)
-    output.line(f"{count:,} recommendations for {loaded.data.n_users:,} users in {path}")
-    output.emit(command="recommend", path=str(path), lines=count)
+    _say_written(output, path, count, f" for {loaded.data.n_users:,} users")
 
 
 def _write(output: Output, table: RankedTable, out: str) -> None:
     from cofactor.runs.recommend import write_tables
 
-    path, count = write_tables(iter([table.to_arrow()]), out)
-    output.line(f"{count:,} recommendations in {path}")
+    _say_written(output, *write_tables(iter([table.to_arrow()]), out))
+
+
+def _say_written(output: Output, path: Path, count: int, whose: str = "") -> None:
+    output.line(f"{count:,} recommendations{whose} in {path}")
     output.emit(command="recommend", path=str(path), lines=count)
 
 

@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 
 from cofactor.cli import options as opt
+from cofactor.cli.groups import option
 
 
 def command(
@@ -22,12 +23,9 @@ def command(
         str,
         typer.Argument(metavar="NAME", help="One experiment; leave it out for all of the suite."),
     ] = "",
-    plot: Annotated[
-        str | None,
-        typer.Option(
-            metavar="DIR", help=("Write the learning curves to this folder, one page each.")
-        ),
-    ] = None,
+    plot: str | None = option(
+        None, "Write the learning curves to this folder, one page each.", metavar="DIR"
+    ),
 ) -> None:
     """Reproduce."""
     from cofactor.runs.reproduce import SUITES, recipes, reproduce

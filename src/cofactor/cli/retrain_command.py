@@ -14,6 +14,7 @@ import typer
 
 from cofactor.base.errors import ArgumentError
 from cofactor.cli import options as opt
+from cofactor.cli.groups import option
 from cofactor.cli.output import Output
 from cofactor.cli.reading import ReadingOptions
 from cofactor.cli.train_command import Training, facts, tell
@@ -34,12 +35,9 @@ class Start:
         list[str] | None,
         typer.Argument(metavar="SOURCE", help="What came since, as for train."),
     ] = None
-    forget: Annotated[
-        list[str] | None,
-        typer.Option(
-            metavar="ID", help="A user whose old interactions are left out; may be repeated."
-        ),
-    ] = None
+    forget: list[str] | None = option(
+        None, "A user whose old interactions are left out; may be repeated.", metavar="ID"
+    )
 
     def model(self) -> Path:
         """Return the folder of the saved model.
@@ -84,9 +82,7 @@ class Compute(opt.ThreadOptions):
 class Draws:
     """Computation."""
 
-    seed: Annotated[
-        int | None, typer.Option(help="Seed of all random numbers; by default the model's.")
-    ] = None
+    seed: int | None = option(None, "Seed of all random numbers; by default the model's.")
 
 
 def command(

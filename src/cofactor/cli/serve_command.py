@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 import typer
 
 from cofactor.cli import options as opt
+from cofactor.cli.groups import option
 from cofactor.cli.output import Output
 
 if TYPE_CHECKING:
@@ -29,37 +30,25 @@ INTERRUPTED = "interrupted before it served a request; nothing was changed."
 class Listening:
     """Listening."""
 
-    host: Annotated[
-        str,
-        typer.Option(
-            metavar="ADDRESS", help="Where to listen; beyond this machine only with --keys."
-        ),
-    ] = "127.0.0.1"
-    port: Annotated[int, typer.Option(help="The port; 0 takes a free one.")] = 8000
-    allow_host: Annotated[
-        list[str] | None,
-        typer.Option(metavar="NAME", help=("Another host name under which it may be called.")),
-    ] = None
-    allow_origin: Annotated[
-        list[str] | None,
-        typer.Option(
-            metavar="ORIGIN", help="A site whose pages may call it: https://shop.example."
-        ),
-    ] = None
+    host: str = option(
+        "127.0.0.1", "Where to listen; beyond this machine only with --keys.", metavar="ADDRESS"
+    )
+    port: int = option(8000, "The port; 0 takes a free one.")
+    allow_host: list[str] | None = option(
+        None, "Another host name under which it may be called.", metavar="NAME"
+    )
+    allow_origin: list[str] | None = option(
+        None, "A site whose pages may call it: https://shop.example.", metavar="ORIGIN"
+    )
 
-    image_host: Annotated[
-        list[str] | None,
-        typer.Option(
-            metavar="NAME",
-            help="A host from which the page may load the catalogue's images; may be repeated.",
-        ),
-    ] = None
-    root_path: Annotated[
-        str,
-        typer.Option(
-            metavar="PATH", help="The path under which a proxy publishes the service: /recs."
-        ),
-    ] = ""
+    image_host: list[str] | None = option(
+        None,
+        "A host from which the page may load the catalogue's images; may be repeated.",
+        metavar="NAME",
+    )
+    root_path: str = option(
+        "", "The path under which a proxy publishes the service: /recs.", metavar="PATH"
+    )
 
     def settings(self) -> Settings:
         """The settings of what it listens to."""
@@ -79,46 +68,31 @@ class Listening:
 class Access:
     """Keys."""
 
-    keys: Annotated[
-        str | None,
-        typer.Option(
-            metavar="FILE", help="API keys; without them everybody on this machine may call."
-        ),
-    ] = None
-    new_key: Annotated[
-        str | None,
-        typer.Option(
-            metavar="SCOPE",
-            help="Add a key of the scope read, write or admin to --keys, print it once, and stop.",
-        ),
-    ] = None
+    keys: str | None = option(
+        None, "API keys; without them everybody on this machine may call.", metavar="FILE"
+    )
+    new_key: str | None = option(
+        None,
+        "Add a key of the scope read, write or admin to --keys, print it once, and stop.",
+        metavar="SCOPE",
+    )
 
 
 @dataclass(frozen=True)
 class Retrain:
     """Retraining."""
 
-    retrain: Annotated[
-        str | None,
-        typer.Option(
-            metavar="WHEN",
-            help=(
-                "Retrain DIR's versions and promote by the guards: 'every 6h' (s, m, h, d), 'after"
-                " 10000 events'."
-            ),
-        ),
-    ] = None
-    keep_versions: Annotated[
-        int, typer.Option(help="Keep this many of the versions that retraining made.")
-    ] = 5
-    retrain_memory: Annotated[
-        str | None,
-        typer.Option(metavar="2GB", help="Memory of the training process; by default half of all."),
-    ] = None
-    webhook: Annotated[
-        str | None,
-        typer.Option(metavar="URL", help="Post what each retraining did, as JSON."),
-    ] = None
+    retrain: str | None = option(
+        None,
+        "Retrain DIR's versions and promote by the guards: 'every 6h' (s, m, h, d), 'after"
+        " 10000 events'.",
+        metavar="WHEN",
+    )
+    keep_versions: int = option(5, "Keep this many of the versions that retraining made.")
+    retrain_memory: str | None = option(
+        None, "Memory of the training process; by default half of all.", metavar="2GB"
+    )
+    webhook: str | None = option(None, "Post what each retraining did, as JSON.", metavar="URL")
 
     def settings(self, source: str) -> RetrainSettings | None:
         """Return what the service takes; None where nothing is planned."""
@@ -137,64 +111,40 @@ class Retrain:
 
 
 @dataclass(frozen=True)
-class ShowingOptions:
+class ShowingOptions(opt.RetentionOptions):
     """What is shown."""
 
-    log_impressions: Annotated[
-        bool,
-        typer.Option(
-            "--log-impressions", help="Log every list for a user: items, version, probabilities."
-        ),
-    ] = False
-    durable_impressions: Annotated[
-        bool,
-        typer.Option(
-            "--durable-impressions",
-            help="Let an answer wait until its logged list is on disk, safe from power cuts too.",
-        ),
-    ] = False
-    keep_impressions: opt.KeepImpressions = None
-    max_impressions: opt.MaxImpressions = None
-    explore: Annotated[
-        str | None,
-        typer.Option(
-            metavar="HOW",
-            help=(
-                "Draw lists at random: slots=0.1 (a share of positions), softmax=0.5 (temperature)"
-                " or thompson; +new=0.05 keeps a share for new items."
-            ),
-        ),
-    ] = None
-    rerank: Annotated[
-        list[str] | None,
-        typer.Option(
-            metavar="RULE",
-            help=(
-                'Rules by which lists are chosen where a request names none: "cap=2 by author",'
-                ' "mmr=0.7 by genres" ...; may be repeated.'
-            ),
-        ),
-    ] = None
+    log_impressions: bool = option(
+        False, "Log every list for a user: items, version, probabilities."
+    )
+    durable_impressions: bool = option(
+        False, "Let an answer wait until its logged list is on disk, safe from power cuts too."
+    )
+    explore: str | None = option(
+        None,
+        "Draw lists at random: slots=0.1 (a share of positions), softmax=0.5 (temperature)"
+        " or thompson; +new=0.05 keeps a share for new items.",
+        metavar="HOW",
+    )
+    rerank: list[str] | None = option(
+        None,
+        'Rules by which lists are chosen where a request names none: "cap=2 by author",'
+        ' "mmr=0.7 by genres" ...; may be repeated.',
+        metavar="RULE",
+    )
 
 
 @dataclass(frozen=True)
 class Hosting:
     """Options."""
 
-    store: Annotated[
-        str | None,
-        typer.Option(
-            metavar="URL",
-            help=(
-                "Where events are stored: sqlite:///events.db (by default,"
-                " beside DIR), postgresql://..."
-            ),
-        ),
-    ] = None
-    threads: Annotated[int, typer.Option(help="Number of threads for scoring.")] = 1
-    workers: Annotated[
-        int, typer.Option(help="Processes that share the port, the store and the model's memory.")
-    ] = 1
+    store: str | None = option(
+        None,
+        "Where events are stored: sqlite:///events.db (by default, beside DIR), postgresql://...",
+        metavar="URL",
+    )
+    threads: int = option(1, "Number of threads for scoring.")
+    workers: int = option(1, "Processes that share the port, the store and the model's memory.")
 
     def store_url(self, place: Path) -> str:
         """Return where the events of what is served from a folder are stored."""
@@ -206,9 +156,7 @@ class Hosting:
 class Logging(opt.ShowOptions):
     """Output."""
 
-    access_log: Annotated[
-        bool, typer.Option("--access-log", help="Log every request, as JSON lines on stderr.")
-    ] = False
+    access_log: bool = option(False, "Log every request, as JSON lines on stderr.")
 
 
 def command(
@@ -222,7 +170,7 @@ def command(
         str | None,
         typer.Argument(
             metavar="DIR",
-            help=("A saved model, or a folder with one saved model per subfolder (versions)."),
+            help="A saved model, or a folder with one saved model per subfolder (versions).",
         ),
     ] = None,
 ) -> None:
@@ -240,7 +188,7 @@ def command(
         threads=hosting.threads,
         log_impressions=showing.log_impressions,
         durable_impressions=showing.durable_impressions,
-        retention=opt.retention(showing.keep_impressions, showing.max_impressions),
+        retention=showing.retention(),
         explore=showing.explore,
         access_log=show.access_log,
         rerank="; ".join(showing.rerank or ()),

@@ -7,56 +7,49 @@ Needs the extra "big" (DuckDB)."""
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from cofactor.base.errors import ArgumentError
 from cofactor.cli import options as opt
+from cofactor.cli.groups import option
 from cofactor.cli.output import Output
-from cofactor.cli.reading import (
-    Decimal,
-    Delimiter,
-    Encoding,
-    Header,
-    Kinds,
-    Quote,
-    TimeFormat,
-    TimeUnit,
-    how_written,
-    roles,
-)
+from cofactor.cli.reading import TextOptions, roles
 
 if TYPE_CHECKING:
     from cofactor.base.progress import Progress
     from cofactor.data.interactions import Interactions
     from cofactor.data.readers.columns import Options
 
+INTERRUPTED = "interrupted; the same command continues from the last checkpoint, if there was one."
+
 
 @dataclass(frozen=True)
-class Reads:
+class Reads(TextOptions):
     """Reading."""
 
-    columns: opt.Columns = None
     items: opt.Items = None
+    item_id: opt.ItemId = None
     repeats: opt.Repeats = "last"
-    on_bad: opt.OnBad = "error"
-    kinds: Kinds = None
-    time_format: TimeFormat = None
-    time_unit: TimeUnit = None
-    decimal: Decimal = None
-    delimiter: Delimiter = None
-    encoding: Encoding = None
-    header: Header = None
-    quote: Quote = None
+    kinds: opt.Kinds = None
 
     def options(self, progress: Progress) -> Options:
         """Return how sources are read."""
         from cofactor.data.readers.columns import Options
 
-        given = vars(self)
-        more = how_written(given, set(given) - {"columns", "items", "repeats", "on_bad"})
-        own = {**(roles(self.columns) or {}), **more}
+        own = {**(roles(self.columns) or {}), **self.written("kinds")}
         return Options(**own, on_bad=self.on_bad, progress=progress)
+
+    def catalogue(self) -> Any:
+        """Return the catalogue, read where its column of ids is named."""
+        if self.item_id is None:
+            return self.items
+        if self.items is None:
+            raise ArgumentError("--item-id names a column of the catalogue; give --items too.")
+        from cofactor.data.readers.item_tables import read_table
+
+        return read_table(self.items, id_column=self.item_id, encoding=self.encoding)
 
 
 def command(
@@ -67,11 +60,11 @@ def command(
             help="Files whose events follow each other: Parquet and text are read in chunks.",
         ),
     ],
-    out: Annotated[str, typer.Option(metavar="DIR", help="The folder to write.")],
     reads: Reads,
     compute: opt.ThreadOptions,
     show: opt.ShowOptions,
-    memory: Annotated[str, typer.Option(metavar="2GB", help="Memory limit: 700MB, 2GB.")] = "2GB",
+    out: str = option(..., "The folder to write.", metavar="DIR"),
+    memory: str = option("2GB", "Memory limit: 700MB, 2GB.", metavar="2GB"),
 ) -> None:
     """Shard."""
     from cofactor.data.readers.sharded import shard
@@ -85,7 +78,7 @@ def command(
         memory=limit,
         repeats=reads.repeats,
         options=reads.options(output.progress),
-        items=reads.items,
+        items=reads.catalogue(),
         run=compute.run(output),
     )
     _print(output, made, out)

@@ -13,29 +13,12 @@ if TYPE_CHECKING:
     from cofactor.runs.baselines import Baselined
 
 
-def metric_rows(result: Result) -> list[dict[str, Any]]:
-    """Return a line for each metric: name, value, interval."""
-    rows = []
-    for name in result.metrics:
-        one = result.summary[name]
-        interval = "" if one.low is None or one.high is None else f"{one.low:.4f} to {one.high:.4f}"
-        rows.append(
-            {
-                "metric": name,
-                "value": one.value,
-                f"{result.how.confidence:.0%} interval": interval,
-                "users": one.n_users,
-            }
-        )
-    return rows
-
-
 def show_result(output: Output, result: Result, baselines: Baselined | None) -> None:
     """Show metrics, those of the baselines beside them, and what the paired tests say."""
-    if baselines is None or not baselines.results:
-        output.table(metric_rows(result))
-    else:
-        output.table(baselines.rows(result))
+    from cofactor.runs.baselines import Baselined
+
+    beside = baselines if baselines is not None and baselines.results else Baselined("value")
+    output.table(beside.rows(result))
     for sentence in baselines.sentences() if baselines is not None else []:
         output.line(sentence)
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Any
 
 import typer
 
 from cofactor.base.errors import UnknownIdError
 from cofactor.cli import options as opt
+from cofactor.cli.groups import option
 from cofactor.cli.output import Output
 from cofactor.cli.show import ranked_rows
 
@@ -21,14 +22,11 @@ if TYPE_CHECKING:
 class What:
     """Item."""
 
-    item: Annotated[str | None, typer.Option(metavar="ID", help="The item's id.")] = None
-    title: Annotated[str | None, typer.Option(metavar="WORDS", help="Words of its title.")] = None
-    text: Annotated[
-        str | None,
-        typer.Option(
-            metavar="SENTENCE", help="A description of something, for models with content."
-        ),
-    ] = None
+    item: str | None = option(None, "The item's id.", metavar="ID")
+    title: str | None = option(None, "Words of its title.", metavar="WORDS")
+    text: str | None = option(
+        None, "A description of something, for models with content.", metavar="SENTENCE"
+    )
 
 
 def command(
@@ -37,10 +35,7 @@ def command(
     compute: opt.ThreadOptions,
     show: opt.ShowOptions,
     k: opt.K = 10,
-    where: Annotated[
-        str | None,
-        typer.Option(metavar="EXPRESSION", help=("Only items that satisfy a condition.")),
-    ] = None,
+    where: str | None = option(None, "Only items that satisfy a condition.", metavar="EXPRESSION"),
 ) -> None:
     """Find neighbours."""
     from cofactor.artifact.load import load

@@ -7,14 +7,13 @@ measured)."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
-from typing import Annotated, Any
-
-import typer
+from dataclasses import dataclass, replace
+from typing import Any
 
 from cofactor.base.run import Run
 from cofactor.cli import options as opt
 from cofactor.cli.engine_options import WorkOptions
+from cofactor.cli.groups import option
 from cofactor.cli.output import Output
 from cofactor.cli.reading import ReadingOptions
 from cofactor.cli.show import show_result
@@ -27,34 +26,24 @@ from cofactor.runs.train import Limits, Trained, train
 class TrainingOptions:
     """Training."""
 
-    overwrite: Annotated[bool, typer.Option(help="Replace an existing model.")] = False
-    refit: Annotated[bool, typer.Option(help="Fit the saved model on all of the data.")] = True
-    plot: Annotated[
-        str | None,
-        typer.Option(
-            metavar="FILE.html", help="Draw the learning curves, in models that keep them."
-        ),
-    ] = None
-    max_time: Annotated[
-        str | None,
-        typer.Option(metavar="60s", help=("Time limit for the epochs of each fit: 90s, 5m, 2h.")),
-    ] = None
-    max_memory: Annotated[
-        str | None,
-        typer.Option(metavar="2GB", help="Refuse work that is known to need more: 500MB, 2GB."),
-    ] = None
-    resume: Annotated[
-        bool,
-        typer.Option(
-            "--resume",
-            help="Keep a checkpoint of each epoch beside DIR, and resume from it if there is one.",
-        ),
-    ] = False
+    overwrite: bool = option(False, "Replace an existing model.", "--overwrite/--no-overwrite")
+    refit: bool = option(True, "Fit the saved model on all of the data.")
+    plot: str | None = option(
+        None, "Draw the learning curves, in models that keep them.", metavar="FILE.html"
+    )
+    max_time: str | None = option(
+        None, "Time limit for the epochs of each fit: 90s, 5m, 2h.", metavar="60s"
+    )
+    max_memory: str | None = option(
+        None, "Refuse work that is known to need more: 500MB, 2GB.", metavar="2GB"
+    )
+    resume: bool = option(
+        False, "Keep a checkpoint of each epoch beside DIR, and resume from it if there is one."
+    )
 
-    licence: Annotated[
-        str | None,
-        typer.Option(metavar="TEXT", help="Terms of data and model, for the model card."),
-    ] = None
+    licence: str | None = option(
+        None, "Terms of data and model, for the model card.", metavar="TEXT"
+    )
 
     def limits(self) -> Limits:
         """Return what the runs take."""
@@ -65,24 +54,17 @@ class TrainingOptions:
 class Training(TrainingOptions):
     """Training."""
 
-    out: Annotated[str, typer.Option(metavar="DIR", help="The folder to save to.")] = field(
-        kw_only=True
-    )
+    out: str = option(..., "The folder to save to.", metavar="DIR")
 
 
 @dataclass(frozen=True)
 class FirstTraining(TrainingOptions):
     """Training."""
 
-    out: Annotated[
-        str | None,
-        typer.Option(
-            metavar="DIR", help="The folder to save to; by default SOURCE-model in the current one."
-        ),
-    ] = None
-    budget: Annotated[
-        str, typer.Option(metavar="10m", help="Time for the search of auto: 90s, 10m, 2h.")
-    ] = "1m"
+    out: str | None = option(
+        None, "The folder to save to; by default SOURCE-model in the current one.", metavar="DIR"
+    )
+    budget: str = option("1m", "Time for the search of auto: 90s, 10m, 2h.", metavar="10m")
 
     def limits(self) -> Limits:
         """Return what the runs take."""

@@ -6,17 +6,15 @@ command goes on from it."""
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated, Any
-
-import typer
+from typing import TYPE_CHECKING, Any
 
 from cofactor.base.errors import ArgumentError
 from cofactor.base.search import Search, parse_search
 from cofactor.cli import options as opt
 from cofactor.cli.engine_options import WorkOptions
+from cofactor.cli.groups import option
 from cofactor.cli.output import Output
 from cofactor.cli.reading import ReadingOptions
-from cofactor.runs.source import Cutting
 
 if TYPE_CHECKING:
     from cofactor.runs.tuned import Tuned
@@ -28,32 +26,20 @@ INTERRUPTED = "interrupted; with --out, the finished trials are kept: the same c
 class SearchOptions:
     """Search."""
 
-    trials: Annotated[
-        int, typer.Option(help="How many settings are tried, including those in --out.")
-    ] = 50
-    budget: Annotated[
-        str | None, typer.Option(metavar="10m", help="Time for the search: 90s, 10m, 2h.")
-    ] = None
-    metric: Annotated[
-        str | None,
-        typer.Option(
-            metavar="NAME", help="The metric to optimise; by default ndcg@10, or rmse for ratings."
-        ),
-    ] = None
-    seeds: Annotated[int, typer.Option(help="Fits in each trial, each from another seed.")] = 1
-    search: Annotated[
-        list[str] | None,
-        typer.Option(
-            metavar="NAME=RANGE",
-            help="What is tried: factors=log:16..256, dropout=0..0.5, solver=cg,cholesky.",
-        ),
-    ] = None
-    out: Annotated[
-        str | None,
-        typer.Option(
-            metavar="STUDY.db", help="The file of the study; one that exists is continued."
-        ),
-    ] = None
+    trials: int = option(50, "How many settings are tried, including those in --out.")
+    budget: str | None = option(None, "Time for the search: 90s, 10m, 2h.", metavar="10m")
+    metric: str | None = option(
+        None, "The metric to optimise; by default ndcg@10, or rmse for ratings.", metavar="NAME"
+    )
+    seeds: int = option(1, "Fits in each trial, each from another seed.")
+    search: list[str] | None = option(
+        None,
+        "What is tried: factors=log:16..256, dropout=0..0.5, solver=cg,cholesky.",
+        metavar="NAME=RANGE",
+    )
+    out: str | None = option(
+        None, "The file of the study; one that exists is continued.", metavar="STUDY.db"
+    )
 
     def space(self) -> dict[str, Search]:
         """Return what is searched beside what the model declares."""
@@ -67,25 +53,17 @@ class SearchOptions:
 
 
 @dataclass(frozen=True)
-class HeldOutOptions:
+class SearchedOn(opt.HeldOutOptions):
     """Held-out data."""
 
-    split: opt.How = "per-user"
-    test: opt.Test = 0.2
-    validation: Annotated[
-        float, typer.Option(help="The share held out for the search (leave-last: one).")
-    ] = 0.1
-
-    def cutting(self, seed: int) -> Cutting:
-        """Return what the runs take."""
-        return Cutting(how=self.split, test=self.test, validation=self.validation, seed=seed)
+    validation: float = option(0.1, "The share held out for the search (leave-last: one).")
 
 
 def command(
     source: opt.SourceArgument,
     model: opt.ModelOptions,
     search: SearchOptions,
-    held_out: HeldOutOptions,
+    held_out: SearchedOn,
     reading: ReadingOptions,
     work: WorkOptions,
     show: opt.ShowOptions,

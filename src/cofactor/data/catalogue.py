@@ -16,6 +16,7 @@ from cofactor.base.cached import cached_property
 from cofactor.base.errors import ArgumentError, DataError
 from cofactor.base.names import unknown_name
 from cofactor.data.ids import IdMap
+from cofactor.data.records import python_cells
 
 # Letters of the names of columns that name an item to people, the preferred ones first.
 TITLE_NAMES = (
@@ -122,8 +123,9 @@ class Catalogue:
 
     def row(self, row: int) -> dict[str, Any]:
         """Return one row's columns as a dictionary, without the missing ones."""
-        line = self.table.slice(row, 1).to_pylist()[0]
-        return {name: value for name, value in line.items() if value is not None and name != FILLER}
+        line = self.table.slice(row, 1)
+        cells = {name: python_cells(line.column(name))[0] for name in self.column_names}
+        return {name: value for name, value in cells.items() if value is not None}
 
     def search(self, words: str, limit: int = 10) -> np.ndarray:
         """Return the rows whose titles hold all of the words, the best first, int64.
@@ -176,6 +178,8 @@ def _empty(n_rows: int) -> pa.Table:
 
 
 def _title_column(table: pa.Table) -> str | None:
+    if table.column_names == [FILLER]:
+        return None
     # Of "meta.title" and "movie_title:token_seq" a part says it.
     parts = {re.sub(r"^.*\.|:.*$", "", name): name for name in reversed(table.column_names)}
     parts = {part: name for part, name in parts.items() if "title" in part.lower()}

@@ -152,5 +152,4 @@ def _shorten(value: Any) -> Any:
         return f"{value:g}"
     if isinstance(value, list):
         return _shorten(", ".join(map(str, value)))
-    text = str(value)
-    return text if len(text) <= 60 else text[:59] + "…"
+    return markup.shortened(value)

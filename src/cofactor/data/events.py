@@ -87,7 +87,7 @@ class Events:
 
     def noted(self, *notes: str) -> Events:
         """Return the same events with more notes."""
-        return replace(self, notes=self.notes + notes)
+        return replace(self, notes=self.notes + notes) if notes else self
 
     def where(self, keep: np.ndarray, *notes: str) -> Events:
         """Return the events for which ``keep`` (bool [n_events]) holds."""

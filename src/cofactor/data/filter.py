@@ -8,11 +8,11 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from cofactor.base import checks
 from cofactor.base.errors import ArgumentError
 from cofactor.data import moments
+from cofactor.data.arrow import value_type
 from cofactor.data.events import Events
 from cofactor.data.interactions import Interactions
 
@@ -303,9 +303,7 @@ def repeats(events: Events) -> Repeats:
 
 
 def _plain(column: pa.ChunkedArray) -> pa.ChunkedArray:
-    return (
-        pc.cast(column, column.type.value_type) if pa.types.is_dictionary(column.type) else column
-    )
+    return column.cast(value_type(column.type))
 
 
 def _kept(data: Interactions, keep: np.ndarray, rule: str) -> Filtered:

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
+from cofactor.base import checks
 from cofactor.base.errors import ArgumentError, DataError
 from cofactor.data.events import Events
 from cofactor.data.ids import IdMap
-
-# Seconds of 1970 to 5138 lie below; what is greater counts milliseconds or less.
-SECONDS_BELOW = 10**11
+from cofactor.data.moments import SECONDS_BELOW
 
 
 def checked_values(values: Any, source: str) -> np.ndarray:
@@ -20,9 +20,9 @@ def checked_values(values: Any, source: str) -> np.ndarray:
     Raises
     ------
     DataError
-        If they are complex or texts, or any is NaN or infinite (also as float32).
+        If they are complex or texts, or any is masked, NaN or infinite (also as float32).
     """
-    array = np.asarray(values)
+    array = _unmasked(values, "values", source)
     if array.dtype.kind not in "biuf":
         what = "complex" if array.dtype.kind == "c" else str(array.dtype)
         raise DataError(f"values must be real numbers, not {what}.", source=source)
@@ -45,9 +45,9 @@ def checked_seconds(times: Any, source: str) -> np.ndarray:
     Raises
     ------
     DataError
-        If they are no whole numbers (or dates of NumPy), or can't be seconds.
+        If they are no whole numbers (or dates of NumPy), are masked, or can't be seconds.
     """
-    array = np.asarray(times)
+    array = _unmasked(times, "times", source)
     if array.dtype.kind == "M":
         if np.isnat(array).any():
             raise DataError("a time is missing (NaT).", source=source)
@@ -69,6 +69,13 @@ def checked_seconds(times: Any, source: str) -> np.ndarray:
             source=source,
         )
     return np.ascontiguousarray(array, np.int64)
+
+
+def _unmasked(column: Any, name: str, source: str) -> np.ndarray:
+    """A column as an array; what a mask hides is no data, though NumPy keeps it."""
+    if checks.is_masked(column):
+        raise DataError(f"some of the {name} are masked; drop these entries first.", source=source)
+    return np.asarray(column)
 
 
 def check_events(events: Any) -> None:
@@ -116,16 +123,18 @@ def id_map(given: Any, name: str) -> IdMap:
     Raises
     ------
     ArgumentError
-        If it is neither.
+        If it is neither, or an id stands in it twice.
     """
     if isinstance(given, IdMap):
+        if not given.is_distinct:
+            raise ArgumentError(f"{name} must hold each id once (IdMap.of takes ids that repeat).")
         return given
     if not isinstance(given, (int, np.integer)) or isinstance(given, bool):
         raise ArgumentError(
             f"{name} must be an IdMap or a count, not {type(given).__name__};"
             " cofactor.data.ids.IdMap makes one of an array of ids in the order of the rows."
         )
-    return IdMap(np.arange(given, dtype=np.int64))
+    return IdMap(np.arange(checks.integer(given, name, low=0), dtype=np.int64))
 
 
 def same_length(source: str, **columns: Any) -> None:
@@ -164,36 +173,82 @@ def summed(matrix: Any) -> Any:
 
 def doubts(values: np.ndarray | None) -> tuple[str, ...]:
     """Return remarks on values that don't say "liked": labels of 0 and 1, and negative ones."""
-    if values is None or not len(values):
+    if values is None:
         return ()
-    low, high = float(values.min()), float(values.max())
-    large = _LARGE if max(-low, high) >= 2**24 else ()
-    if any(scale * 788_918_400 <= low and high < scale * 4_102_444_800 for scale in (1, 1000)):
-        large = _TIMES
-    return (*large, *_unliked(values, low, high))
+    found = ValueFacts()
+    found.add(values)
+    return found.doubts()
+
+
+@dataclass
+class ValueFacts:
+    """What remarks on values depend on, of one part or of several.
+
+    Parameters
+    ----------
+    n, negative, zeros
+        How many values there are, below 0, and equal to 0.
+    low, high
+        The least and the greatest.
+    labels
+        Whether all are 0 or 1.
+    """
+
+    n: int = 0
+    negative: int = 0
+    zeros: int = 0
+    low: float = float("inf")
+    high: float = float("-inf")
+    labels: bool = True
+
+    def add(self, values: np.ndarray) -> None:
+        """Add the values of a part."""
+        if not len(values):
+            return
+        low, high = float(values.min()), float(values.max())
+        self.n, self.low, self.high = (
+            self.n + len(values),
+            min(self.low, low),
+            max(self.high, high),
+        )
+        if low < 0:
+            self.negative += int((values < 0).sum())
+        if low <= 0:
+            self.zeros += int((values == 0).sum())
+        self.labels = self.labels and low >= 0 and high <= 1
+        self.labels = self.labels and bool(((values == 0) | (values == 1)).all())
+
+    def doubts(self) -> tuple[str, ...]:
+        """Return the remarks."""
+        if not self.n:
+            return ()
+        large = _LARGE if max(-self.low, self.high) >= 2**24 else ()
+        spans = ((scale * 788_918_400, scale * 4_102_444_800) for scale in (1, 1000))
+        if any(low <= self.low and self.high < high for low, high in spans):
+            large = _TIMES
+        return (*large, *self._unliked())
+
+    def _unliked(self) -> tuple[str, ...]:
+        if self.low < 0:
+            also = f" and {self.zeros:,} are 0" if self.zeros else ""
+            return (
+                f"{self.negative:,} of {self.n:,} values are negative{also}; models of implicit"
+                " feedback count every stored interaction as liked: keep those from some value on"
+                " with min_value=",
+            )
+        if self.low == 0.0 == self.high:
+            return (
+                "all values are 0, which models of implicit feedback count as liked all the same",
+            )
+        if self.low == 0.0:
+            labels = self.high == 1.0 and self.labels
+            what, least = ("values are labels: ", "1") if labels else ("", "")
+            return (
+                f"{what}{self.zeros:,} of {self.n:,} are 0; models of implicit feedback count every"
+                f" stored interaction as liked: leave them out with min_value={least}",
+            )
+        return ()
 
 
 _TIMES = ("all values lie like times (since 1970): a column of times is named with time=",)
 _LARGE = ("values of 16,777,216 and more keep seven digits (float32)",)
-
-
-def _unliked(values: np.ndarray, low: float, high: float) -> tuple[str, ...]:
-    if low < 0:
-        count, zeros = int((values < 0).sum()), int((values == 0).sum())
-        also = f" and {zeros:,} are 0" if zeros else ""
-        return (
-            f"{count:,} of {len(values):,} values are negative{also}; models of implicit feedback"
-            " count every stored interaction as liked: keep those from some value on with"
-            " min_value=",
-        )
-    if low == 0.0 == high:
-        return ("all values are 0, which models of implicit feedback count as liked all the same",)
-    if low == 0.0:
-        labels = high == 1.0 and bool(((values == 0) | (values == 1)).all())
-        what, least = ("values are labels: ", "1") if labels else ("", "")
-        count = int((values == 0).sum())
-        return (
-            f"{what}{count:,} of {len(values):,} are 0; models of implicit feedback count every"
-            f" stored interaction as liked: leave them out with min_value={least}",
-        )
-    return ()

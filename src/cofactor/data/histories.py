@@ -9,7 +9,7 @@ import numpy as np
 
 from cofactor.base.cached import cached_property
 from cofactor.base.errors import ArgumentError
-from cofactor.base.offsets import offsets, pick_rows, row_offsets
+from cofactor.base.offsets import offsets, owners_of, pick_rows, row_offsets
 from cofactor.data.mapped import kept
 
 
@@ -78,6 +78,15 @@ class Histories:
         indptr, positions = pick_rows(self.indptr, users)
         return self.at(positions, indptr)
 
+    def by_last_event(self) -> np.ndarray:
+        """Return the histories that aren't empty, in order of their last event; without times, in
+        order of their rows.
+        """
+        some = np.flatnonzero(self.lengths > 0)
+        if self.times is None:
+            return some
+        return some[np.argsort(self.times[self.indptr[some + 1] - 1], kind="stable")]
+
     def tail(self, length: int) -> Histories:
         """Return each user's last ``length`` events."""
         keep = np.minimum(self.lengths, length)
@@ -104,7 +113,7 @@ class Histories:
     @property
     def owners(self) -> np.ndarray:
         """The user of each event, int64 [n_events]."""
-        return np.repeat(np.arange(len(self), dtype=np.int64), self.lengths)
+        return owners_of(self.lengths)
 
     @property
     def ages(self) -> np.ndarray:

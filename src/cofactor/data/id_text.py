@@ -12,6 +12,7 @@ import re
 import string
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -19,8 +20,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 MISSING_WORDS = (
-    *("", "NULL", "Null", "null", "(null)", "<null>", "NaN", "nan", "NAN", "-nan", "NaT"),
-    *("None", "none", "NONE", "NA", "<NA>", "N/A", "n/a", "#N/A", "\\N", "undefined"),
+    *("", "NULL", "Null", "null", "(null)", "<null>", "(NULL)", "<NULL>", "[NULL]", "[null]"),
+    *("NaN", "nan", "NAN", "Nan", "-nan", "-NaN", "1.#QNAN", "-1.#QNAN", "1.#IND", "-1.#IND"),
+    *("None", "none", "NONE", "NA", "<NA>", "N/A", "n/a", "#N/A", "#NA", "#N/A N/A", "NaT"),
+    *("\\N", "undefined"),
     # A spreadsheet's failed formulas.
     *("#REF!", "#VALUE!", "#NAME?", "#DIV/0!", "#NUM!", "#NULL!"),
 )
@@ -29,18 +32,26 @@ _MISSING = frozenset(MISSING_WORDS)
 _NOBODY = (
     *("-", "--", "?", ".", "-1", "unknown", "guest", "anonymous", "anon", "nobody", "not set"),
     *("(not set)", "(none)", "(unknown)", "n.a.", "nil", "missing", "no id", "default", "test"),
+    *("[deleted]", "[removed]", "(deleted)", "deleted user", "a google user", "amazon customer"),
+    *("gast", "gastkunde", "unbekannt", "anonym", "inconnu", "anonyme", "desconocido", "anonimo"),
     "00000000-0000-0000-0000-000000000000",
 )
-_MONGO = re.compile(r"""^ObjectId\(\s*["']?([0-9a-fA-F]{24})["']?\s*\)$""")
+# As programs write the object that an id is.
+_OBJECT = r"(?:ObjectId|(?:uuid\.)?UUID|Decimal|Number(?:Long|Int)|np\.(?:u?int\d+|str_)|tensor)"
+_CALL = re.compile(rf"""^{_OBJECT}\(\s*(?:"([^"]+)"|'([^']+)'|([\w.-]+))\s*\)$""")
 _PY_BYTES = r"""^b('[^'\\]+'|"[^"\\]+")$"""
 # An object as Python writes it.
-_PY_MAPPING = re.compile(r"^\{\s*'[^']*'\s*:")
+_PY_MAPPING = re.compile(r"^[\[(]*\{\s*'[^']*'\s*:")
+_QUOTES = tuple((pair[0], pair[1]) for pair in ("''", '""', "``", "“”", "„“", "«»", "‘’"))
+_QUOTED = "|".join(f"^{first}.+{last}$" for first, last in _QUOTES)
 _WRAPPED = ("$oid", "$numberLong", "$numberInt", "$uuid")
 _FLOAT = r"^-?(?:0|[1-9][0-9]{0,18})\.0+$"
-# How the note ends that says so.
+# How the notes end that say so.
 FOLDED = "are read as whole numbers"
-# How numpy.savetxt writes any number.
-_EXPONENT = r"^-?[0-9]\.[0-9]{18}e[+-][0-9]{2}$"
+BYTES_AS_TEXT = "are Python's writing of bytes; read as texts"
+# How R, Java and numpy.savetxt write whole numbers, without any loss; spreadsheets write 1.2E+05.
+_EXPONENT = r"^-?[0-9](?:\.[0-9]+)?e\+[0-9]{2}$|^-?[0-9]\.[0-9]+E[0-9]{1,2}$"
+_WHOLE = rf"^-?[0-9]{{1,16}}$|{_EXPONENT}"
 FRACTION = r"^-?[0-9]+\.[0-9]*[1-9][0-9]*$"
 # Also numbers beyond 2^53 that were floats, which no longer tell neighbours apart.
 _SPREADSHEET = r"^[1-9](?:[.,][0-9]+)?E\+[0-9]{2}$|^-?[1-9][0-9]{15,18}\.0+$"
@@ -91,33 +102,43 @@ def clean(words: pa.Array) -> Cleaned:
         lower = pc.utf8_lower(distinct) if (kinds == 2).any() else distinct
         return Cleaned(found, np.zeros(len(words), bool), tuple(_doubts(distinct, lower)))
     trimmed = _stripped(words.cast(pa.string()))
-    changed = pc.sum(pc.not_equal(trimmed, words)).as_py() or 0
+    changed = pc.not_equal(trimmed, words).true_count
     if changed:
         notes.append(f"whitespace around {_ids(changed)} was stripped")
-    quoted = pc.sum(pc.match_substring_regex(trimmed, _FORMULA)).as_py() or 0
+    quoted = pc.match_substring_regex(trimmed, _FORMULA).true_count
     if quoted:
         notes.append(f'{_ids(quoted)} taken out of ="..."')
         trimmed = _stripped(pc.replace_substring_regex(trimmed, _FORMULA, r"\1"))
-    if len(trimmed) and pc.all(pc.match_substring_regex(trimmed, _PY_BYTES)).as_py():
-        notes.append(
-            f"ids such as {trimmed[0].as_py()!r} are Python's writing of bytes; read as texts"
-        )
+    if _all_match(trimmed, _PY_BYTES):
+        notes.append(f"ids such as {trimmed[0].as_py()!r} {BYTES_AS_TEXT}")
         trimmed = pc.replace_substring_regex(trimmed, r"^b.(.*).$", r"\1")
+    trimmed = _without_quotes(trimmed, notes)
     trimmed, nested = _unwrapped(_without_missing(trimmed), notes)
     # Neither C nor PostgreSQL has texts with a zero byte.
     zeros = pc.match_substring(trimmed, "\x00").fill_null(False)
-    if pc.any(zeros).as_py():
+    if zeros.true_count:
         nested = nested | np.asarray(zeros)
         trimmed = pc.if_else(zeros, pa.scalar(None, pa.string()), trimmed)
     found = _folded(trimmed, notes)
     distinct = pc.unique(found.drop_null())
     plain = pc.utf8_normalize(distinct, "NFKC")
-    if pc.any(pc.match_substring_regex(plain, _HARDLY_SEEN)).as_py():
+    if pc.match_substring_regex(plain, _HARDLY_SEEN).true_count:
         plain = pc.replace_substring_regex(plain, f"[{_INVISIBLE}]", "")
         plain = pc.replace_substring_regex(plain, r"\s+", " ")
     notes += _doubts(distinct, pc.utf8_lower(plain))
     notes += _lost_characters(distinct)
     return Cleaned(found, nested, tuple(notes))
+
+
+def _without_quotes(words: pa.Array, notes: list[str]) -> pa.Array:
+    """Texts without the quotes that all of them stand in: a single one may be a title's own."""
+    if len(words) < 2 or not pc.match_substring_regex(words[:1], _QUOTED).true_count:
+        return words
+    for first, last in _QUOTES:
+        if _all_match(words, f"^{first}[^{first}{last}]+{last}$"):
+            notes.append(f"ids such as {words.drop_null()[0].as_py()} taken out of quotes")
+            return _stripped(pc.utf8_slice_codeunits(words, 1, -1))
+    return words
 
 
 def _lost_characters(words: pa.Array) -> list[str]:
@@ -136,13 +157,14 @@ def _doubts(words: pa.Array, plain: pa.Array) -> list[str]:
     are their normalised characters in lower case.
     """
     notes = []
-    nobody = words.filter(pc.is_in(plain, value_set=pa.array(_NOBODY)))
-    if not len(nobody) and pc.any(pc.starts_with(plain, "##")).as_py():
+    some = pc.is_in(plain, value_set=_array(_NOBODY))
+    nobody = words.filter(some) if some.true_count else words[:0]
+    if not len(nobody) and pc.starts_with(plain, "##").true_count:
         # A number that was too wide for its cell.
         nobody = words.filter(pc.match_substring_regex(plain, "^#{2,}$"))
     if len(nobody):
         notes.append(nobody_note(nobody[0].as_py()))
-    if pc.any(pc.match_substring_regex(plain, "^[+0]")).as_py():
+    if any(pc.starts_with(plain, sign).true_count for sign in "+0"):
         plain = pc.replace_substring_regex(plain, r"^\+?0*([0-9]+)$", r"\1")
     if plain.equals(words):
         return notes
@@ -177,9 +199,21 @@ def _byte_kinds(words: pa.Array) -> np.ndarray:
     return _SIMPLE[np.frombuffer(texts, np.uint8)[ends[0] : ends[1]]]
 
 
+def _all_match(words: pa.Array, form: str) -> bool:
+    """Whether there are words, all of a form; nulls aside."""
+    found = pc.match_substring_regex(words, form)
+    return bool(found.true_count) and not found.false_count
+
+
+@cache
+def _array(words: tuple[str, ...]) -> pa.Array:
+    """Words as Arrow has them; made when they are first needed, as Arrow may load pandas for it."""
+    return pa.array(words)
+
+
 def _without_missing(words: pa.Array) -> pa.Array:
-    missing = pc.is_in(words, value_set=pa.array(MISSING_WORDS))
-    if not pc.any(missing).as_py():
+    missing = pc.is_in(words, value_set=_array(MISSING_WORDS))
+    if not missing.true_count:
         return words
     return pc.if_else(missing, pa.scalar(None, pa.string()), words)
 
@@ -187,7 +221,7 @@ def _without_missing(words: pa.Array) -> pa.Array:
 def _stripped(words: pa.Array) -> pa.Array:
     # Arrow's own whitespace is the faster one, and what Python calls so besides is rare.
     trimmed = pc.utf8_trim_whitespace(words)
-    if pc.any(pc.match_substring_regex(trimmed, f"^[{_EDGES}]|[{_EDGES}]$")).as_py():
+    if pc.match_substring_regex(trimmed, f"^[{_EDGES}]|[{_EDGES}]$").true_count:
         trimmed = pc.utf8_trim(trimmed, _EDGES)
     return trimmed
 
@@ -223,7 +257,7 @@ def clean_one(text: str) -> str | None:
     if "\x00" in text:
         return None
     held = text[:1] in "{[" and text[-1:] in "}]"
-    return _inner(text) if held or text.startswith("ObjectId(") else text
+    return _inner(text) if held or _CALL.match(text) else text
 
 
 def is_id(text: str) -> bool:
@@ -233,7 +267,8 @@ def is_id(text: str) -> bool:
 
 def _unwrapped(words: pa.Array, notes: list[str]) -> tuple[pa.Array, np.ndarray]:
     """Texts without the wrapping of document stores, and which of them are nested otherwise."""
-    suspect = pc.match_substring_regex(words, r"^(?:[{\[].*[}\]]|ObjectId\(.*\))$").fill_null(False)
+    suspect = pc.match_substring_regex(words, rf"^(?:[{{\[].*[}}\]]|{_OBJECT}\(.*\))$")
+    suspect = suspect.fill_null(False)
     nested = np.zeros(len(words), bool)
     rows = np.flatnonzero(np.asarray(suspect))
     if not rows.size:
@@ -254,9 +289,9 @@ def _inner(text: str) -> str | None:
     """What a wrapping holds; the text itself if it only looks like one, None for an object or a
     list.
     """
-    found = _MONGO.match(text)
+    found = _CALL.match(text)
     if found:
-        return found[1]
+        return str(found[found.lastindex or 0])
     try:
         value = json.loads(text)
     except (ValueError, RecursionError):
@@ -274,20 +309,22 @@ def _folded(words: pa.Array, notes: list[str]) -> pa.Array:
     sections), where ``1.0`` and ``1`` are two ids.
     """
     some = (words[:20], words)  # mostly the first already aren't
-    if len(words) and all(pc.all(pc.match_substring_regex(w, _EXPONENT)).as_py() for w in some):
-        numbers = words.cast(pa.float64())
-        if pc.all(pc.and_(pc.equal(numbers, pc.floor(numbers)), pc.less(numbers, 2.0**53))).as_py():
-            notes.append(f"ids such as {words.drop_null()[0].as_py()!r} {FOLDED}")
-            return numbers.cast(pa.int64()).cast(pa.string())
+    if all(_all_match(part, _WHOLE) for part in some):
+        written = words.filter(pc.match_substring_regex(words, _EXPONENT).fill_null(False))
+        numbers = written.cast(pa.float64())
+        exact = pc.and_(pc.equal(numbers, pc.floor(numbers)), pc.less(pc.abs(numbers), 2.0**53))
+        if len(written) and not exact.false_count:
+            notes.append(f"ids such as {written[0].as_py()!r} {FOLDED}")
+            return words.cast(pa.float64()).cast(pa.int64()).cast(pa.string())
     floats = pc.match_substring_regex(words, _FLOAT).fill_null(False)
-    count = pc.sum(floats).as_py() or 0
+    count = floats.true_count
     lossy = words.filter(pc.match_substring_regex(words, _SPREADSHEET).fill_null(False))
     if len(lossy):
         notes.append(
             f"ids such as {lossy[0].as_py()!r} have lost digits in a spreadsheet or as floats;"
             " export them as text"
         )
-    if not count or pc.any(pc.match_substring_regex(words, FRACTION)).as_py():
+    if not count or pc.match_substring_regex(words, FRACTION).true_count:
         return words
     example = words.filter(floats)[0].as_py()
     notes.append(f"ids such as {example!r} {FOLDED}")

@@ -11,6 +11,7 @@ import numpy as np
 
 from cofactor.base import checks
 from cofactor.base.errors import ArgumentError
+from cofactor.base.offsets import owners_of
 from cofactor.data.histories import Histories
 
 PADDING = -1
@@ -60,7 +61,7 @@ def cut_windows(histories: Histories, max_length: int, *, last: int = 0) -> Wind
     counts = np.maximum(1, -(-(lengths - 1) // step))
     if last:
         counts = np.minimum(counts, checks.integer(last, "last", low=1))
-    owners = np.repeat(np.arange(len(histories), dtype=np.int64), counts)
+    owners = owners_of(counts)
     first = np.cumsum(counts) - counts
     from_last = counts[owners] - 1 - (np.arange(len(owners)) - first[owners])
     ends = histories.indptr[1:][owners] - from_last * step

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from cofactor.base.offsets import pick_rows, row_offsets
+from cofactor.base.offsets import owners_of, pick_rows, places_of, row_offsets
 from cofactor.data.interactions import Interactions
 from cofactor.retrieval.topk import Exclusions
 
@@ -34,18 +34,14 @@ def narrowed(csr: Exclusions, candidates: np.ndarray, n_items: int) -> Exclusion
     dropped.
     """
     indptr, items = csr
-    position = np.full(n_items, -1, np.int32)
-    position[candidates] = np.arange(len(candidates), dtype=np.int32)
-    places = position[items]
-    owners = np.repeat(np.arange(len(indptr) - 1), np.diff(indptr))
+    places = places_of(candidates, n_items)[items]
+    owners = owners_of(np.diff(indptr))
     return row_offsets(owners[places >= 0], len(indptr) - 1), places[places >= 0]
 
 
 def united(first: Exclusions, second: Exclusions) -> Exclusions:
     """Return the union of two disjoint CSRs, ascending within a row."""
-    owners = [
-        np.repeat(np.arange(len(indptr) - 1), np.diff(indptr)) for indptr, _ in (first, second)
-    ]
+    owners = [owners_of(np.diff(indptr)) for indptr, _ in (first, second)]
     owner, item = np.concatenate(owners), np.concatenate([first[1], second[1]])
     order = np.lexsort((item, owner))
     return first[0] + second[0], item[order].astype(np.int32, copy=False)

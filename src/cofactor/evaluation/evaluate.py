@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from cofactor.base import checks
-from cofactor.base.offsets import offsets
+from cofactor.base.offsets import offsets, owners_of
 from cofactor.base.run import Run
 from cofactor.data.split import Part, Split
 from cofactor.evaluation import protocol
@@ -105,7 +105,7 @@ def evaluate(
     checks.integer(memory_limit, "memory_limit", low=1)
     exclude_seen = checks.boolean(exclude_seen, "exclude_seen")
     full = checks.boolean(full, "full")
-    run = run if run is not None else Run()
+    run = run or Run()
     wanted = protocol.default_metrics(model, part) if metrics is None else parse_metrics(metrics)
     masks = item_groups(groups, split.train if isinstance(split, Split) else model.data)
     with run_context(run):
@@ -261,7 +261,7 @@ def _ranking_table(answers: _Answers, true_ranks: TrueItemRanks, mask: np.ndarra
     """The users with true items in the group, and their values."""
     question, metrics = answers.question, answers.ranking
     keep = np.ones(len(question.items), bool) if mask is None else mask[question.items]
-    owners = np.repeat(np.arange(len(question.users)), np.diff(question.indptr))
+    owners = owners_of(np.diff(question.indptr))
     sizes = np.bincount(owners[keep], minlength=len(question.users))
     kept = np.flatnonzero(sizes)
     indptr = offsets(sizes[kept])

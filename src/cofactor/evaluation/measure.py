@@ -13,6 +13,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from cofactor.base.offsets import owners_of
 from cofactor.base.rng import state64
 from cofactor.base.run import Run
 from cofactor.evaluation.csr_rows import narrowed, take_rows, united
@@ -182,7 +183,7 @@ class _Ranker:
         full = any(m.kind == "auc" for m in self.aucs)
         ranks, shares = positive_ranks(scores, *truth, *seen, max(self.longest, 1), full)
         true_ranks.ranks[start:stop] = ranks
-        owners = np.repeat(np.arange(len(scores)), np.diff(truth[0]))
+        owners = owners_of(np.diff(truth[0]))
         for metric in self.aucs:
             if metric.kind == "auc_sampled":
                 count = metric.cutoff or DRAWN_FOR_AUC
@@ -215,7 +216,7 @@ class _Ranker:
 
         question = self.question
         start, stop = question.indptr[block.start], question.indptr[block.stop]
-        owners = np.repeat(np.arange(len(scores)), np.diff(truth[0]))
+        owners = owners_of(np.diff(truth[0]))
         if question.negatives is not None:
             negatives = question.negatives[start:stop]
         else:
@@ -286,7 +287,7 @@ def predictions(model: Recommender, question: Question, run: Run) -> Iterator[np
     for start in range(0, len(question.users), MOST_USERS):
         users = question.users[start : start + MOST_USERS]
         indptr = question.indptr[start : start + len(users) + 1]
-        which = np.repeat(np.arange(len(users)), np.diff(indptr))
+        which = owners_of(np.diff(indptr))
         yield model.predict_batch(
             question.user_batch(model, users), which, question.items[indptr[0] : indptr[-1]]
         )

@@ -12,6 +12,7 @@ import pyarrow as pa
 
 from cofactor.base import checks
 from cofactor.base.errors import ArgumentError
+from cofactor.base.offsets import owners_of
 from cofactor.base.run import Run
 from cofactor.data.split import Part, Split
 from cofactor.evaluation import protocol
@@ -82,7 +83,7 @@ def evaluate_next(
     part = protocol.measured_part(split)
     checks.integer(resamples, "resamples", low=0, high=MAX_RESAMPLES)
     checks.choice(repeats, "repeats", REPEAT_POLICIES)
-    run = run if run is not None else Run()
+    run = run or Run()
     wanted = _metrics(metrics)
     protocol.check(model, part, wanted, sampled=False)
     if repeats == "model":
@@ -207,7 +208,7 @@ def _find_targets(part: Part) -> _Targets:
     first = truth.chronological[truth.indptr[users]]
     targets = truth.item_rows[first].astype(np.int32)
     indptr, items, _ = part.histories(users).csr
-    pairs = np.repeat(np.arange(len(users)), np.diff(indptr)) * truth.n_items + items
+    pairs = owners_of(np.diff(indptr)) * truth.n_items + items
     repeated = np.isin(np.arange(len(users)) * truth.n_items + targets, pairs)
     return _Targets(users, targets, repeated)
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from cofactor.base.errors import TrainingError
-from cofactor.base.offsets import row_offsets
+from cofactor.base.offsets import owners_of, row_offsets
 from cofactor.metrics.ranking import mean_by_user, sum_by_user
 from cofactor.metrics.rating import rounded
 from cofactor.metrics.table import Metric
@@ -59,7 +59,7 @@ class Errors:
         """Return the pairs for which ``keep`` (bool [n]) holds; the users stay, some perhaps
         without pairs.
         """
-        owners = np.repeat(np.arange(len(self.indptr) - 1), np.diff(self.indptr))
+        owners = owners_of(np.diff(self.indptr))
         indptr = row_offsets(owners[keep], len(self.indptr) - 1)
         return Errors(indptr, self.predicted[keep], self.true[keep], self.levels)
 

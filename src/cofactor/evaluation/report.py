@@ -101,7 +101,7 @@ def _badness(result: Result, metric: str) -> float:
     value = result.summary[metric].value if metric in result.summary else math.nan
     if not math.isfinite(value):
         return math.inf
-    return value if parse_metric(metric).lower_is_better else -value
+    return -parse_metric(metric).sign * value
 
 
 def _head(title: str, results: Sequence[Result]) -> str:

@@ -8,6 +8,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from cofactor.base.offsets import owners_of
+
 
 class Sums(NamedTuple):
     """The kernel's sums within a cutoff, float64 [n_users] each."""
@@ -108,7 +110,7 @@ def mean_by_user(indptr: np.ndarray, values: np.ndarray) -> np.ndarray:
 def sum_by_user(indptr: np.ndarray, values: np.ndarray) -> np.ndarray:
     """Return the sum over each user's positions, float64 [n_users]."""
     n_users = len(indptr) - 1
-    owners = np.repeat(np.arange(n_users), np.diff(indptr))
+    owners = owners_of(np.diff(indptr))
     return np.bincount(owners, weights=values, minlength=n_users)
 
 

@@ -143,6 +143,11 @@ class Metric:
         return "rating" if isinstance(self.definition, Rating) else "lists"
 
     @property
+    def sign(self) -> int:
+        """1 where higher is better, -1 where lower is."""
+        return -1 if self.lower_is_better else 1
+
+    @property
     def lower_is_better(self) -> bool:
         """Whether lower is better; for coverage and novelty, higher counts as better."""
         return bool(self.definition.lower_is_better)

@@ -11,6 +11,7 @@ import pyarrow as pa
 from cofactor.base.errors import ArgumentError
 from cofactor.base.extras import require
 from cofactor.base.latex import latex_table
+from cofactor.base.markup import aligned, shortened
 
 
 class RankedTable:
@@ -94,13 +95,7 @@ class RankedTable:
         shown = self._table.slice(0, 20).to_pylist()
         names = self._table.column_names
         lines = [[_cell(row[name]) for name in names] for row in shown]
-        widths = [
-            max(len(name), *(len(line[n]) for line in lines), 0) for n, name in enumerate(names)
-        ]
-        text = "\n".join(
-            "  ".join(c.ljust(w) for c, w in zip(line, widths, strict=True)).rstrip()
-            for line in [names, *lines]
-        )
+        text = aligned([names, *lines])
         cold = (
             f"\n{self.cold_share:.0%} of the lines are items without interactions"
             if self.cold_share
@@ -172,7 +167,4 @@ class Explanation:
 
 
 def _cell(value: Any) -> str:
-    if isinstance(value, float):
-        return f"{value:.4f}"
-    text = "" if value is None else str(value)
-    return text if len(text) <= 60 else text[:59] + "…"
+    return f"{value:.4f}" if isinstance(value, float) else shortened(value)

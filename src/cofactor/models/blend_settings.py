@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from cofactor.base.config import Config
+from cofactor.base.names import word
 from cofactor.base.search import Search
 
 
@@ -30,13 +31,7 @@ def owner_of(name: str, models: Sequence[str]) -> int | None:
 def with_words(words: Sequence[str], changes: Mapping[str, Any]) -> tuple[str, ...]:
     """Return a blend's ``model_settings`` with some settings changed."""
     kept = [word for word in words if word.partition("=")[0].strip() not in changes]
-    return (*kept, *(f"{name}={_text(value)}" for name, value in changes.items()))
-
-
-def _text(value: Any) -> str:
-    if isinstance(value, bool) or value is None:
-        return str(value).lower()
-    return str(getattr(value, "name", value))
+    return (*kept, *(f"{name}={word(value)}" for name, value in changes.items()))
 
 
 # Settings of the boards in `cofactor reproduce sequences`, chosen on validation data.

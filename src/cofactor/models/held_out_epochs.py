@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from cofactor.base.errors import CofactorError
-from cofactor.base.offsets import pick_rows
+from cofactor.base.offsets import owners_of, pick_rows
 from cofactor.base.progress import SilentProgress
 from cofactor.base.run import Run
 from cofactor.data.interactions import Interactions
@@ -173,7 +173,7 @@ class _Measured:
         seen = parts.train.item_rows[at]
         place = np.minimum(np.searchsorted(self.items, seen), len(self.items) - 1)
         known = self.items[place] == seen
-        owner = np.repeat(np.arange(len(users)), np.diff(indptr))
+        owner = owners_of(np.diff(indptr))
         self.seen = owner[known], place[known]
 
     def __call__(self, model: Any, part: Part) -> float:

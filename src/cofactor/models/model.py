@@ -161,7 +161,7 @@ class Model(Hooks[ConfigT]):
                 " out."
             )
         self._max_time = None if max_time is None else checks.real(max_time, "max_time", above=0)
-        run = run if run is not None else Run()
+        run = run or Run()
         say_if_unused(self.name, self.uses_device, run)
         check_engine(type(self), run)
         self._data = self.popularity_offset = None

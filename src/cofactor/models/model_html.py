@@ -64,7 +64,9 @@ def ranked_html(table: Any, without: str = "") -> str:
     most = max((abs(s) for s in scores), default=0.0) or 1.0
     lines = "".join(
         "<tr>"
-        + "".join(f"<td>{markup.safe(_text(v))}</td>" for n, v in row.items() if n != "score")
+        + "".join(
+            f"<td>{markup.safe(markup.shortened(v))}</td>" for n, v in row.items() if n != "score"
+        )
         + f"<td class='n'>{row['score']:.4f}</td><td>{_bar(row['score'] / most)}</td></tr>"
         for row in rows
     )
@@ -106,8 +108,3 @@ def _bar(share: float) -> str:
     colour = "0,114,178" if share >= 0 else "213,94,0"
     width = max(1, round(90 * min(abs(share), 1.0)))
     return f"<div style='width:{width}px;height:9px;background:rgba({colour},.55)'></div>"
-
-
-def _text(value: Any) -> str:
-    text = "" if value is None else str(value)
-    return text if len(text) <= 60 else text[:59] + "…"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -41,14 +40,11 @@ def with_new_items(
     """
     from cofactor.data.readers.item_tables import read_table
 
-    if isinstance(items, Mapping):
-        items = [items]
     table = read_table(items, id_column=id_column)
     lost = (table.schema.metadata or {}).get(WITHOUT_ID)
     if lost:
         raise DataError(f"new items without an id: {lost.decode()}; give each of them one.")
     ids = table.column("item_id").combine_chunks()
-    ids = pa.concat_arrays(ids.chunks) if isinstance(ids, pa.ChunkedArray) else ids
     found = data.items.find(ids) >= 0
     if found.any():
         if known == "error":

@@ -11,6 +11,7 @@ from cofactor.base.config import Config
 from cofactor.data.interactions import Interactions
 from cofactor.models.recommender import Recommender
 from cofactor.models.traits import ArraySpec
+from cofactor.training.state import of_prefix
 
 Parts = Iterable[tuple[str, Recommender[Any]]]  # each with its prefix
 
@@ -34,11 +35,6 @@ def specs_of_part(
 def with_prefix(prefix: str, arrays: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
     """Return arrays under names with a prefix."""
     return {prefix + name: array for name, array in arrays.items()}
-
-
-def of_prefix(prefix: str, arrays: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
-    """Return the arrays that `with_prefix` named, under their own names."""
-    return {n.removeprefix(prefix): a for n, a in arrays.items() if n.startswith(prefix)}
 
 
 def states_of(parts: Parts) -> dict[str, np.ndarray]:

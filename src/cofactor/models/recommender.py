@@ -18,6 +18,7 @@ from cofactor.data.histories import Histories
 from cofactor.data.interactions import Interactions
 from cofactor.kernels.work import run_context
 from cofactor.models.answers import Explanation, RankedTable, Reason, ranked
+from cofactor.models.descriptions import descriptions
 from cofactor.models.fold_in import read_histories
 from cofactor.models.hooks import ConfigT
 from cofactor.models.model import Model
@@ -93,7 +94,7 @@ class Recommender(Model[ConfigT]):
         checks.choice(unknown, "unknown", ("error", "fallback"))
         if users is not None and (history is not None or features is not None):
             raise ArgumentError("give users, or a history or features of an unseen user, not both.")
-        run = run if run is not None else Run()
+        run = run or Run()
         allowed = _allowed(self.data, filters)
         queries, batches = (
             user_batches(self, users, history, unknown)
@@ -141,12 +142,7 @@ class Recommender(Model[ConfigT]):
             raise TraitError(
                 f"{self.name} doesn't predict ratings; it ranks. Ask for score() or recommend()."
             )
-        user_rows, item_rows = self.data.users.find(users), self.data.items.find(items)
-        if len(user_rows) != len(item_rows):
-            raise ArgumentError(
-                f"users and items must be pairs, not {len(user_rows)} users and {len(item_rows)}"
-                " items."
-            )
+        user_rows, item_rows = self._pair_rows(users, items)
         values = np.empty(len(user_rows), np.float32)
         known = user_rows >= 0
         if known.any():
@@ -175,9 +171,8 @@ class Recommender(Model[ConfigT]):
         TraitError
             If the model doesn't support similar items.
         """
-        self._require_similarity()
-        checks.integer(k, "k", low=1)
-        run = run if run is not None else Run()
+        self._require_similarity(k)
+        run = run or Run()
         rows = self.data.items.rows(items, what="item")
         with run_context(run):
             best = self.similar_item_rows(rows, k, _allowed(self.data, filters), run.n_threads)
@@ -192,9 +187,8 @@ class Recommender(Model[ConfigT]):
         """Return the k most similar users of each user: ``user_id``, ``rank``, ``similar_user_id``,
         ``score``.
         """
-        self._require_similarity()
-        checks.integer(k, "k", low=1)
-        run = run if run is not None else Run()
+        self._require_similarity(k)
+        run = run or Run()
         rows = self.data.users.rows(users, what="user")
         with run_context(run):
             best = self.similar_user_rows(rows, k, run.n_threads)
@@ -261,7 +255,7 @@ class Recommender(Model[ConfigT]):
             If the model reads no content.
         """
         checks.integer(k, "k", low=1)
-        given = description if isinstance(description, (list, tuple)) else [description]
+        given = descriptions(description)
         matrix = self.described(given)
         best = self.similar_to_features(matrix, k, _allowed(self.data, filters))
         queries = pa.array(np.arange(len(given)))
@@ -330,12 +324,23 @@ class Recommender(Model[ConfigT]):
 
     # Helpers.
 
-    def _require_similarity(self) -> None:
+    def _pair_rows(self, users: Any, items: Any) -> tuple[np.ndarray, np.ndarray]:
+        """The rows of pairs of ids; -1 where one is unknown."""
+        user_rows, item_rows = self.data.users.find(users), self.data.items.find(items)
+        if len(user_rows) != len(item_rows):
+            raise ArgumentError(
+                f"users and items must be pairs, not {len(user_rows)} users and {len(item_rows)}"
+                " items."
+            )
+        return user_rows, item_rows
+
+    def _require_similarity(self, k: int) -> None:
         if not self.traits.finds_similar:
             raise TraitError(
                 f"{self.name} doesn't support similar items; use a model with vectors or"
                 " neighbours."
             )
+        checks.integer(k, "k", low=1)
 
 
 def _cold_share(data: Interactions, items: Any) -> float:
@@ -343,7 +348,15 @@ def _cold_share(data: Interactions, items: Any) -> float:
 
 
 def _allowed(data: Interactions, filters: Filters | None) -> np.ndarray | None:
-    return None if filters is None else filters.mask(data.items, data.catalogue)
+    if filters is None:
+        return None
+    from cofactor.retrieval.filters import Filters
+
+    if not isinstance(filters, Filters):
+        raise ArgumentError(
+            f"filters must be Filters (cofactor.Filters(block=[...])), not {filters!r}."
+        )
+    return filters.mask(data.items, data.catalogue)
 
 
 def _item_table(data: Interactions, queries: pa.Array, best: TopK, answer: str) -> pa.Table:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from cofactor.base.errors import ArgumentError
-from cofactor.base.offsets import row_offsets
+from cofactor.base.offsets import owners_of, row_offsets
 from cofactor.metrics.rating import rmse as rmse_of
 from cofactor.metrics.table import evaluate_lists
 
@@ -127,7 +127,7 @@ def _true_items(
     starts = truth.indptr[rows]
     ends = np.cumsum(sizes)
     items = truth.item_rows[np.repeat(starts - ends + sizes, sizes) + np.arange(sizes.sum())]
-    owners = np.repeat(np.arange(len(rows)), sizes)
+    owners = owners_of(sizes)
     if allowed is not None:
         owners, items = owners[allowed[items]], items[allowed[items]]
     indptr = row_offsets(owners, len(rows))

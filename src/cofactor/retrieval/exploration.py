@@ -64,7 +64,7 @@ class Exploration:
     new_share
         η: the share of positions that are kept for new items, 0 to 1.
     new_budget
-        Number of interactions and impressions together from which on an item is no longer new.
+        Interactions and impressions together, from which on an item is no longer new.
     pool
         How many of the model's best items are candidates.
 

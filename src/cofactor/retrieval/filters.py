@@ -13,10 +13,14 @@ import pyarrow.compute as pc
 
 from cofactor.base.errors import ArgumentError, UnknownNameError
 from cofactor.base.names import unknown_name
+from cofactor.data.arrow import is_list_type, is_number_type, is_text_type, one_array
 from cofactor.data.catalogue import Catalogue
+from cofactor.data.id_queries import queries
 from cofactor.data.ids import IdMap
 from cofactor.retrieval import expression
 from cofactor.retrieval.expression import ColumnComparison, Condition
+
+_FEW = 8  # values up to which each is compared by itself
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -102,9 +106,8 @@ def matches(where: str, catalogue: Catalogue) -> np.ndarray:
 def _listed(ids: Any, name: str) -> tuple[Any, ...]:
     if isinstance(ids, (str, bytes)) or not isinstance(ids, Iterable):
         raise ArgumentError(f"{name} must be a list of item ids, not {ids!r}.")
-    if isinstance(ids, (pa.Array, pa.ChunkedArray)):
-        return tuple(ids.to_pylist())
-    return tuple(ids.tolist()) if isinstance(ids, np.ndarray) else tuple(ids)
+    found = queries(ids)
+    return tuple(found.to_pylist() if isinstance(found, (pa.Array, pa.ChunkedArray)) else found)
 
 
 def _holds(condition: Condition, text: str, catalogue: Catalogue) -> np.ndarray:
@@ -142,11 +145,7 @@ def _column(test: ColumnComparison, text: str, catalogue: Catalogue) -> pa.Array
         expression.refuse(
             text, test.position, str(unknown_name("column", test.column, names)), UnknownNameError
         )
-    column = catalogue.table.column(name)
-    chunk = column.combine_chunks() if column.num_chunks != 1 else column.chunk(0)
-    if isinstance(chunk, pa.ChunkedArray):
-        chunk = pa.concat_arrays(chunk.chunks) if chunk.num_chunks else pa.array([], chunk.type)
-    return chunk.dictionary_decode() if pa.types.is_dictionary(chunk.type) else chunk
+    return one_array(catalogue.table.column(name))
 
 
 def _test_column(test: ColumnComparison, text: str, column: pa.Array) -> pa.Array:
@@ -158,13 +157,36 @@ def _test_column(test: ColumnComparison, text: str, column: pa.Array) -> pa.Arra
         return _has(test, text, column)
     if test.operator == "~":
         return _contains(test, text, column)
-    if _is_list(column.type):
+    if is_list_type(column.type):
         expression.refuse(
             text, test.position, f"column {test.column!r} holds lists; ask it with 'has' or '~'."
         )
     compare = _COMPARE["=" if test.operator == "in" else test.operator]
-    hits = [compare(column, _scalar(value, column.type, test, text)) for value in test.values]
-    return reduce(pc.or_, hits)
+    scalars = [_scalar(value, column.type, test, text) for value in test.values]
+    if len(scalars) > _FEW:
+        return _is_in(column, list(test.values))
+    return reduce(pc.or_, [compare(column, one) for one in scalars])
+
+
+def _is_in(column: pa.Array, values: list[Any]) -> pa.Array:
+    """Whether the entries of a column are among some values that fit it, in one pass."""
+    kind = column.type
+    if pa.types.is_integer(kind) and all(isinstance(one, int) for one in values):
+        # What no number of the column's width can be isn't in it.
+        low, high = _bounds(kind)
+        values = [one for one in values if low <= one <= high]
+    elif is_number_type(kind):
+        column = pc.add(column.cast(pa.float64(), safe=False), 0.0)  # -0.0 is 0.0
+        return pc.is_in(column, pa.array([float(one) + 0.0 for one in values], pa.float64()))
+    elif pa.types.is_temporal(kind):
+        return pc.is_in(column, pa.array(values).cast(kind))
+    return pc.is_in(column, pa.array(values, kind))
+
+
+def _bounds(kind: pa.DataType) -> tuple[int, int]:
+    if pa.types.is_unsigned_integer(kind):
+        return 0, 2**kind.bit_width - 1
+    return -(2 ** (kind.bit_width - 1)), 2 ** (kind.bit_width - 1) - 1
 
 
 _COMPARE = {
@@ -184,12 +206,12 @@ def _scalar(
     holds.
     """
     is_text = isinstance(value, str)
-    if _is_text(kind) and is_text:
+    if is_text_type(kind) and is_text:
         return pa.scalar(value, kind)
     if pa.types.is_boolean(kind) and isinstance(value, bool):
         return pa.scalar(value)
-    if _is_number(kind) and not is_text and not isinstance(value, bool):
-        return pa.scalar(value)
+    if is_number_type(kind) and not is_text and not isinstance(value, bool):
+        return pa.scalar(float(value) if pa.types.is_floating(kind) else value)
     if pa.types.is_temporal(kind) and is_text:
         return pa.scalar(value).cast(kind)
     return _refuse_kind(value, kind, test, text)
@@ -198,10 +220,10 @@ def _scalar(
 def _refuse_kind(
     value: expression.Value, kind: pa.DataType, test: ColumnComparison, text: str
 ) -> NoReturn:
-    holds = "texts" if _is_text(kind) else "numbers" if _is_number(kind) else str(kind)
+    holds = "texts" if is_text_type(kind) else "numbers" if is_number_type(kind) else str(kind)
     cure = (
         f"; did you mean '{value}' in quotes?"
-        if _is_text(kind) and not isinstance(value, str)
+        if is_text_type(kind) and not isinstance(value, str)
         else "."
     )
     expression.refuse(
@@ -213,16 +235,16 @@ def _refuse_kind(
 
 def _has(test: ColumnComparison, text: str, column: pa.Array) -> pa.Array:
     wanted = test.values[0]
-    if _is_list(column.type):
+    if is_list_type(column.type):
         entries = column.flatten()
-        if _is_text(entries.type):
+        if is_text_type(entries.type):
             if not isinstance(wanted, str):
                 _refuse_kind(wanted, entries.type, test, text)
             hits = pc.match_substring_regex(entries, f"^{_escaped(str(wanted))}$", ignore_case=True)
         else:
             hits = pc.equal(entries, _scalar(wanted, entries.type, test, text))
         return _any_of(column, hits)
-    if not _is_text(column.type):
+    if not is_text_type(column.type):
         what = (
             f"column {test.column!r} holds {column.type}; 'has' asks lists, and texts with entries"
             " between '|'."
@@ -238,13 +260,13 @@ def _contains(test: ColumnComparison, text: str, column: pa.Array) -> pa.Array:
         expression.refuse(
             text, test.position, f"'~' looks for a text in quotes, not for {wanted!r}."
         )
-    inner = column.flatten() if _is_list(column.type) else column
-    if not _is_text(inner.type):
+    inner = column.flatten() if is_list_type(column.type) else column
+    if not is_text_type(inner.type):
         expression.refuse(
             text, test.position, f"column {test.column!r} holds {column.type}; '~' looks in texts."
         )
     hits = pc.match_substring_regex(inner, _escaped(wanted), ignore_case=True)
-    return _any_of(column, hits) if _is_list(column.type) else hits
+    return _any_of(column, hits) if is_list_type(column.type) else hits
 
 
 def _any_of(column: pa.Array, hits: pa.Array) -> pa.Array:
@@ -258,19 +280,3 @@ def _any_of(column: pa.Array, hits: pa.Array) -> pa.Array:
 def _escaped(text: str) -> str:
     """A text, escaped as a pattern that matches it alone."""
     return "".join(c if c.isascii() and c.isalnum() else f"\\x{{{ord(c):x}}}" for c in text)
-
-
-def _is_text(kind: pa.DataType) -> bool:
-    return bool(pa.types.is_string(kind) or pa.types.is_large_string(kind))
-
-
-def _is_number(kind: pa.DataType) -> bool:
-    return bool(
-        pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_decimal(kind)
-    )
-
-
-def _is_list(kind: pa.DataType) -> bool:
-    return bool(
-        pa.types.is_list(kind) or pa.types.is_large_list(kind) or pa.types.is_fixed_size_list(kind)
-    )

@@ -42,7 +42,7 @@ def team_draft(
     first, second
         Items, best first, each without repeats.
     k
-        Length of the list; shorter where both rankings end before.
+        Length of the list; shorter if both rankings end earlier.
     rng
         The generator of the coin tosses.
 

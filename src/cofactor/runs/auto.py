@@ -160,7 +160,7 @@ def auto(
     Automatic
         The fitted model, why it was chosen, and how good it is.
     """
-    run = run if run is not None else Run()
+    run = run or Run()
     names = metric_names(metrics)
     _, data, whole, note = read_once(source, reading or Reading(), names, run)
     parts, _ = cut_for_choice(data, cutting)
@@ -242,20 +242,20 @@ def cut_for_choice(data: Interactions, cutting: Cutting | None) -> tuple[Split |
     cutting
         How they were cut; where there is too little data, that nothing is held out.
     """
-    cutting = cutting if cutting is not None else Cutting()
+    cutting = cutting or Cutting()
     if cutting.validation <= 0:
         cutting = replace(cutting, validation=0.1)
     if cutting.test <= 0:
         raise ArgumentError("auto needs a test part; give --test a share.")
     usual = cutting.how == Cutting.how
     nothing = None, replace(cutting, test=0.0, validation=0.0)
-    # Of whom nothing else is known, every model knows the popular items alone.
+    # With one interaction a user, every model knows the popular items alone.
     if usual and data.user_counts.max(initial=0) < 2:
         return nothing
     for one in (cutting, replace(cutting, how="random"))[: 1 + usual]:
         try:
             return cut(data, one), one
-        # Too few interactions for any share of them; what was asked wrongly is said by the rule.
+        # Too few interactions for any share of them; of more, this error says what is wrong.
         except ArgumentError:
             if len(data) > 100 and (not usual or one is not cutting):
                 raise
@@ -303,10 +303,12 @@ def choose(
         If no family could be fitted and measured; it says why.
     """
     checks.real(budget, "budget", above=0)
-    run = run if run is not None else Run()
+    run = run or Run()
     wanted = parse_metrics("ndcg@10" if metric is None else metric)[0]
     if wanted.family == "lists":
-        raise ArgumentError(f"{wanted} says nothing of being right; let another metric decide.")
+        raise ArgumentError(
+            f"{wanted} doesn't say whether lists are right; let another metric decide."
+        )
     if parts is None or parts.validation is None:
         return _without_choice(wanted, data)
     allowance = Allowance(budget, now)

@@ -82,7 +82,7 @@ class Board(Reproduction[Row]):
             self.figures.append(Row(label, reads, known))
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True)
 class BoardEntry:
     """One of our models on a board.
 
@@ -93,7 +93,7 @@ class BoardEntry:
     settings
         As in the presets of its file.
     label, reads
-        Of the row.
+        Of the row; the label is the model's name if there is none.
     bars
         By metric.
     cost
@@ -102,15 +102,20 @@ class BoardEntry:
 
     model: str
     settings: Mapping[str, Any]
-    label: str
+    label: str = ""
     reads: str = "ids"
     bars: Mapping[str, float] = field(default_factory=dict)
     cost: str = ""
 
+    @property
+    def name(self) -> str:
+        """What the row is called."""
+        return self.label or self.model
+
     def create(self, run: Run) -> Recommender:
         """Return the unfitted model, and say what a fit costs."""
         if self.cost:
-            run.progress.say(f"{self.label}: a fit takes {self.cost}")
+            run.progress.say(f"{self.name}: a fit takes {self.cost}")
         return registry.create(self.model, **self.settings)
 
 
@@ -146,15 +151,15 @@ def measured(
     results = []
     for entry in entries:
         model, seconds = fitted(entry.create(run), split, run)
-        result = measure.result(model, split, run, entry.label)
+        result = measure.result(model, split, run, entry.name)
         values = {}
         for name in result.metrics:
             one = result.summary[name]
             low, high = (None if v is None else v * measure.scale for v in (one.low, one.high))
             values[name] = (one.value * measure.scale, low, high)
-        board.figures.append(Row(entry.label, entry.reads, values, entry.bars, seconds))
+        board.figures.append(Row(entry.name, entry.reads, values, entry.bars, seconds))
         results.append(result)
-        run.progress.say(f"{entry.label}: {board.figures[-1].to_row()}")
+        run.progress.say(f"{entry.name}: {board.figures[-1].to_row()}")
     return results
 
 

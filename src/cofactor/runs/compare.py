@@ -249,13 +249,13 @@ def compare(
     CofactorError
         If no model could be fitted.
     """
-    run = run if run is not None else Run()
+    run = run or Run()
     entries = None if models is None else unfitted(models, settings or {})
     rules = [one for one in map(as_rules, rerank) if one is not None]
     if metrics is not None:
         metrics = [str(m) for m in parse_metrics(metrics)]
     data = interactions(source, reading, run) if split is None else split.train
-    parts = cut(data, cutting if cutting is not None else Cutting()) if split is None else split
+    parts = cut(data, cutting or Cutting()) if split is None else split
     if entries is None:
         entries = unfitted(suitable(data), settings or {})
     if baselines:
@@ -346,7 +346,7 @@ def _tests(results: Sequence[Result]) -> list[Comparison]:
 
 def _goodness(result: Result, metric: str) -> float:
     """The value of a metric, negated if lower is better."""
-    return -result[metric] if parse_metric(metric).lower_is_better else result[metric]
+    return parse_metric(metric).sign * result[metric]
 
 
 def _best(results: Mapping[str, Result], metric: str) -> str:

@@ -177,7 +177,7 @@ def cross_validate(
     ArgumentError
         If there are no folds.
     """
-    run = run if run is not None else Run()
+    run = run or Run()
     names = None if metrics is None else [str(metric) for metric in parse_metrics(metrics)]
     first = registry.create(model) if isinstance(model, str) else model
     results: list[Result] = []

@@ -106,7 +106,7 @@ def demo(
     synthetic
         Whether the synthetic shop is used even where MovieLens is available locally.
     """
-    run = run if run is not None else Run()
+    run = run or Run()
     check_target(out, overwrite=True)
     data, origin = choose_data(fetch=fetch, synthetic=synthetic, run=run)
     names = [name for name in MODELS if name in registry.names()]

@@ -53,7 +53,7 @@ def evaluate_beside_baselines(
     ArgumentError
         If nothing of the source is new to the model, or all of it is of unknown users and items.
     """
-    run = run if run is not None else Run()
+    run = run or Run()
     if metrics is not None:
         parse_metrics(metrics)
     fitted = model if isinstance(model, Recommender) else load(model, mapped=True)

@@ -78,7 +78,7 @@ class KeptRun:
         return float(self.models[label]["metrics"][metric]["value"])
 
     def _goodness(self, label: str, metric: str) -> float:
-        sign = -1 if parse_metric(metric).lower_is_better else 1
+        sign = parse_metric(metric).sign
         return sign * self.value(label, metric)
 
     def rows(self) -> list[dict[str, Any]]:

@@ -64,7 +64,7 @@ def learning_curve(
     ArgumentError
         If no item has more interactions than the highest count.
     """
-    run = run if run is not None else Run()
+    run = run or Run()
     steps = sorted({checks.integer(n, "counts", low=0) for n in counts})
     checks.real(share, "share", above=0, below=1)
     unfitted = registry.create(model) if isinstance(model, str) else model

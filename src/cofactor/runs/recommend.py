@@ -73,7 +73,7 @@ def recommend_all(
     tuple
         The file or folder, and its number of rows.
     """
-    run = run if run is not None else Run()
+    run = run or Run()
     blocks = [
         (s, min(s + _BLOCK, model.data.n_users)) for s in range(0, model.data.n_users, _BLOCK)
     ]

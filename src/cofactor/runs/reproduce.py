@@ -67,7 +67,7 @@ def reproduce(
     known = recipes(suite)
     if name is not None and name not in known:
         raise unknown_name(f"experiment of {suite}", name, known)
-    run = run if run is not None else Run()
+    run = run or Run()
     for one in known if name is None else [name]:
         run.progress.say(f"{suite} {one}: {known[one]}")
         done = importlib.import_module(f"{SUITES[suite]}.{one}").recipe(run)

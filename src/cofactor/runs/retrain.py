@@ -139,7 +139,7 @@ def retrain(
         If nothing is new, or old and new events don't fit together (one has values or times, the
         other has none).
     """
-    run = run if run is not None else Run()
+    run = run or Run()
     check_target(out, overwrite=changes.overwrite)
     manifest = inspect(model)
     kept = origin_of(manifest)

@@ -45,11 +45,9 @@ def compared_text(done: Any) -> str:
     """Return the table as text."""
     rows = done.rows()
     names = list(rows[0])
-    lines = [names, *([str(row[name]) for name in names] for row in rows)]
-    widths = [max(len(line[n]) for line in lines) for n in range(len(names))]
-    table = ["  ".join(c.ljust(w) for c, w in zip(line, widths, strict=True)) for line in lines]
+    table = markup.aligned([names, *([str(row[name]) for name in names] for row in rows)])
     failed = [f"{name} failed: {why}" for name, why in done.failures.items()]
-    return "\n".join([*(line.rstrip() for line in table), done.split.sentence, *failed])
+    return "\n".join([table, done.split.sentence, *failed])
 
 
 def compared_html(done: Any) -> str:

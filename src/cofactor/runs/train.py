@@ -158,13 +158,13 @@ def train(
         Before any work, if the model, a setting or the folder is wrong; also whatever reading,
         splitting and fitting raise.
     """
-    run = run if run is not None else Run()
+    run = run or Run()
     out = out if out is not None else default_target(source)
     check_target(out, overwrite=overwrite)
     _check_requests(model, plot, metrics, limits.max_time)
-    reading = reading if reading is not None else Reading()
+    reading = reading or Reading()
     reading = replace(reading, licence=reading.licence or _terms(source))
-    given = Sources(source, reading, cutting if cutting is not None else Cutting())
+    given = Sources(source, reading, cutting or Cutting())
     kept = checkpoints(out, model, resume, run)
     if model == AUTO:
         plan = automatic(settings, given, metrics, limits.budget, run)
@@ -305,13 +305,14 @@ def _fit_again(
     run: Run,
     kept_at: Checkpoints,
 ) -> Recommender:
-    """Fit the same model on all of the data, for the number of epochs that early stopping chose."""
-    config = measured.refit_config
-    chosen = (
-        ""
-        if config == measured.config
-        else f", with the {config.epochs} epochs that were best on validation"
-    )
+    """Fit the same model on all of the data, with what was chosen on the validation part: the
+    number of epochs, the weights of a blend.
+    """
+    config, chosen = measured.refit_config, ""
+    if config != measured.config:
+        epochs = getattr(config, "epochs", None)
+        what = "settings that were chosen" if epochs is None else f"{epochs} epochs that were best"
+        chosen = f", with the {what} on validation"
     run.progress.say(f"fitting once more on all of the data, for the model that is saved{chosen}")
     return _fit(kept_at.of(type(measured)(config), "second"), data, None, limits, run)
 

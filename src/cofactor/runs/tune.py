@@ -12,6 +12,7 @@ from typing import Any
 from cofactor.base import checks
 from cofactor.base.errors import ArgumentError, CofactorError
 from cofactor.base.extras import require
+from cofactor.base.names import word
 from cofactor.base.run import Run
 from cofactor.base.search import Choices, Search
 from cofactor.metrics.table import parse_metric
@@ -32,7 +33,6 @@ from cofactor.runs.study import (
 from cofactor.runs.trial_pieces import trials_in_pieces
 from cofactor.runs.trials import Bench, search_space
 from cofactor.runs.tuned import Tuned, measure_test_part
-from cofactor.runs.words import word
 
 # With fewer finished trials, no importances are reported.
 _TRIALS_TO_EXPLAIN = 8
@@ -100,8 +100,8 @@ def tune(
         If no trial could be finished; the message says why.
     """
     optuna = require("optuna", purpose="cofactor tune")
-    run = run if run is not None else Run()
-    cutting = cutting if cutting is not None else Cutting(validation=0.1)
+    run = run or Run()
+    cutting = cutting or Cutting(validation=0.1)
     settings = list(settings)
     _check_requests(trials, seeds, budget, cutting)
     kind = registry.get(model)
@@ -109,7 +109,7 @@ def tune(
     given = {one.partition("=")[0].strip().replace("-", "_") for one in settings}
     space = search_space(kind, fixed, given, search or {})
     wanted = None if metric is None else parse_metric(metric)
-    reading = reading if reading is not None else Reading()
+    reading = reading or Reading()
     if kind.traits_of(fixed).uses_features:
         reading = replace(reading, keep_items=True)
     data = interactions(source, reading, run)

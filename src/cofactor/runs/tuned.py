@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from cofactor.base.names import word
 from cofactor.data.split import Split
 from cofactor.evaluation import significance
 from cofactor.evaluation.protocol import RANKING_DEFAULTS, RATING_DEFAULTS
@@ -18,7 +19,6 @@ from cofactor.runs.baselines import has_new_items
 from cofactor.runs.compare import Compared, compare
 from cofactor.runs.shown import lines_html
 from cofactor.runs.trials import Bench
-from cofactor.runs.words import word
 
 
 @dataclass(frozen=True)

@@ -1,23 +1,13 @@
-"""Settings, p-values and paired tests in words."""
+"""P-values and paired tests in words."""
 
 from __future__ import annotations
 
 import math
-from typing import Any
 
 from cofactor.evaluation.significance import Comparison
 
 # Below this, digits mean nothing.
 _SMALLEST_P = 1e-16
-
-
-def word(value: Any) -> str:
-    """Return a setting's value as the command line reads it."""
-    if isinstance(value, (list, tuple)):
-        return ",".join(map(word, value))
-    if isinstance(value, bool) or value is None:
-        return str(value).lower()
-    return str(getattr(value, "name", value))
 
 
 def p_words(p: float) -> str:

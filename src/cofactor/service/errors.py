@@ -82,7 +82,11 @@ class RequestError(CofactorError):
             fields["outcome"] = self.outcome
         if self.event_ids:
             fields["event_ids"] = self.event_ids
-        return msgspec.json.encode({"error": fields})
+        try:
+            return msgspec.json.encode({"error": fields})
+        except UnicodeEncodeError:  # halves of characters, from the name of a file
+            shown = {name: _shown(value) for name, value in fields.items()}
+            return msgspec.json.encode({"error": shown})
 
     def headers(self) -> Headers:
         """Return the answer's headers besides its length."""
@@ -99,6 +103,10 @@ class RequestError(CofactorError):
         headers = [*self.headers(), (b"content-length", str(len(body)).encode()), *more]
         await send({"type": "http.response.start", "status": self.status, "headers": headers})
         await send({"type": "http.response.body", "body": body})
+
+
+def _shown(value: Any) -> Any:
+    return value.encode("utf-8", "backslashreplace").decode() if isinstance(value, str) else value
 
 
 def overloaded(message: str, retry_after: float = 1.0) -> RequestError:

@@ -21,6 +21,7 @@ import msgspec
 
 from cofactor.base import checks, sqlite_file
 from cofactor.base.disk import check_regular, sync
+from cofactor.base.state_file import StateError, read_state
 from cofactor.store import schema
 from cofactor.store.database import Database, Session
 from cofactor.store.exceptions import StoreError, StoreFormatError, StoreUnavailableError
@@ -139,8 +140,8 @@ def _described(file: Path, beside: Path) -> BackupManifest:
         if not needed.is_file():
             raise StoreFormatError(f"there is no {needed}; a backup is a file and its manifest.")
     try:
-        manifest = msgspec.json.decode(beside.read_bytes(), type=BackupManifest)
-    except msgspec.DecodeError as error:
+        manifest = read_state(beside, BackupManifest)
+    except StateError as error:
         raise StoreFormatError(f"{beside} is no manifest of a backup: {error}.") from None
     if manifest.format != FORMAT or manifest.schema > len(schema.MIGRATIONS):
         raise StoreFormatError(

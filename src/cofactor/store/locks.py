@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 
 from cofactor.base.locks import lock
-from cofactor.store.exceptions import StoreBusyError
+from cofactor.store.exceptions import StoreBusyError, StoreUnavailableError
 
 
 class FileLock:
@@ -29,8 +29,13 @@ class FileLock:
         ------
         StoreBusyError
             If another process, or another store of this one, holds it.
+        StoreUnavailableError
+            If it is a link: the file that it leads to would be emptied.
         """
-        handle = os.open(self.path, os.O_RDWR | os.O_CREAT, 0o600)
+        if self.path.is_symlink():
+            raise StoreUnavailableError(f"{self.path} is a link; remove it: a lock is a file.")
+        flags = os.O_RDWR | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0)
+        handle = os.open(self.path, flags, 0o600)
         try:
             lock(handle)
         except OSError:

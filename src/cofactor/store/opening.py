@@ -35,7 +35,7 @@ def open_store(
     StoreFormatError
         If there is something else, or a later version's store.
     """
-    settings = settings if settings is not None else StoreSettings()
+    settings = settings or StoreSettings()
     store = Store(database_of(url, settings), read_only=read_only, settings=settings)
     if not read_only:
         take_in(store)

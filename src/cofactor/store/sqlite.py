@@ -12,10 +12,11 @@ from urllib.parse import unquote
 
 import msgspec
 
-from cofactor.base.disk import sync
+from cofactor.base.disk import is_mounted, sync
 from cofactor.base.errors import ArgumentError
 from cofactor.base.names import without_password
 from cofactor.base.sqlite_file import reading_uri
+from cofactor.base.state_file import StateError, read_state
 from cofactor.store.database import Database, Row, Session
 from cofactor.store.exceptions import (
     StoreBusyError,
@@ -102,13 +103,18 @@ class SqliteDatabase(Database):
         self.path = Path(os.path.realpath(path))
         self.busy_seconds = busy_seconds
         self._lock = FileLock(self.path.with_name(self.path.name + ".lock"))
+        self._log = self.path.with_name(self.path.name + "-wal")
+        self._log_number: int | None = None  # the log's own number, once it is there
 
     def connect(self, *, read_only: bool) -> Session:
         """Open a connection. Tests give a driver of their own here, which fails where they say."""
         if not read_only:
             # Made for its owner alone from the first moment; its log gets the same mode. SQLite
-            # syncs the folder when it makes the log.
-            os.close(os.open(self.path, os.O_RDWR | os.O_CREAT, 0o600))
+            # syncs the folder when it makes the log. A file that is there isn't opened: to close it
+            # would let go the locks of all connections of this process (POSIX), and whoever looks
+            # into the file next would take the log away under them.
+            with contextlib.suppress(FileExistsError):
+                os.close(os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
         uri = reading_uri(self.path) if read_only else f"{self.path.as_uri()}?mode=rwc"
         return SqliteSession(
             sqlite3.connect(
@@ -125,6 +131,7 @@ class SqliteDatabase(Database):
         content overwritten.
         """
         session = self.connect(read_only=False)
+        self._log_number = None
         try:
             mode = session.rows("PRAGMA journal_mode = WAL")[0][0]
             if mode != "wal":
@@ -168,8 +175,8 @@ class SqliteDatabase(Database):
         if not (self.path.is_file() and beside.is_file()):
             return
         try:
-            msgspec.json.decode(beside.read_bytes(), type=BackupManifest)
-        except msgspec.DecodeError:
+            read_state(beside, BackupManifest)
+        except StateError:
             return  # something else of that name
         raise StoreFormatError(
             f"{self.shown} is a backup, which stays as it is; make a store of it with `cofactor"
@@ -180,11 +187,16 @@ class SqliteDatabase(Database):
         """Refuse a file of two names: SQLite's log goes by the name, so two processes would each
         have their own.
         """
+        another, cure = "", ""
         if self.path.exists() and self.path.stat().st_nlink > 1:
+            another, cure = "a hard link", "remove one of the names, or copy the file"
+        elif is_mounted(self.path):
+            another, cure = "it is mounted by itself", "mount its folder instead"
+        if another:
             self._lock.release()
             raise StoreBusyError(
-                f"{self.shown} has another name too (a hard link), under which another process"
-                " could write to it; remove one of the names, or copy the file."
+                f"{self.shown} has another name too ({another}), under which another process"
+                f" could write to it; {cure}."
             )
 
     def owns(self, path: Path) -> bool:
@@ -205,6 +217,22 @@ class SqliteDatabase(Database):
             raise StoreUnavailableError(
                 f"{self._lock.path.name} was removed, and another process has {self.shown} open for"
                 " writing; stop one of the two."
+            )
+
+    def check_kept(self) -> None:
+        """Raise StoreUnavailableError if somebody removed the log since the connection that writes
+        was opened: what is written to it is found by nobody.
+        """
+        try:
+            number = self._log.stat().st_ino
+        except FileNotFoundError:
+            number = 0
+        if self._log_number is None:
+            self._log_number = number
+        if number == 0 or number != self._log_number:
+            raise StoreUnavailableError(
+                f"{self._log.name} was removed while {self.shown} is open for writing; stop this"
+                " process and start it again."
             )
 
     def release(self) -> None:

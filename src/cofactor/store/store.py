@@ -85,7 +85,7 @@ class Store:
     def __init__(
         self, database: Database, *, read_only: bool = False, settings: StoreSettings | None = None
     ) -> None:
-        self.settings = settings if settings is not None else StoreSettings()
+        self.settings = settings or StoreSettings()
         self.database = database
         self._readers = Readers(database, self.settings.readers)
         self._writer: Writer | None = None

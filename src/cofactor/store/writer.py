@@ -19,6 +19,7 @@ from cofactor.store.exceptions import (
     StoreBusyError,
     StoreClosedError,
     StoreError,
+    StoreUnavailableError,
 )
 from cofactor.store.operations import Work
 from cofactor.store.records import Health, StoreSettings
@@ -208,6 +209,11 @@ class Writer:
             work.write_counters()
             committing = True
             session.commit()
+            self._database.check_kept()
+        except StoreUnavailableError as lost:
+            lost.unknown = lost.unknown or committing
+            self._reason = str(lost)
+            raise
         except self._database.errors as error:
             failure = self._database.failure(error, committing=committing)
             # After a failed write SQLite's own caches and the system's may disagree with the disk:
@@ -262,6 +268,8 @@ class Writer:
         """Try the storage while nobody asks, so that readiness comes back by itself."""
         try:
             self._database.check_ours()
+            if self._session is not None:
+                self._database.check_kept()
             self._connected()
         except StoreError as error:
             self._reason = str(error)
@@ -274,6 +282,7 @@ class Writer:
         """
         self._database.check_ours()
         if self._session is not None:
+            self._database.check_kept()
             try:
                 self._session.begin()
                 return self._session

@@ -113,17 +113,19 @@ class TrainingState:
         if facts["fingerprint"] != checkpoint.fingerprint:
             raise TrainingError(
                 f"{checkpoint.path}: this checkpoint belongs to a run with other data, settings or"
-                " seed; give another path, or delete it to start again."
+                " seed, or whose epochs were divided otherwise (engine, exchange); train as then,"
+                " give another path, or delete it to start again."
             )
-        self.learner.put(_of("weight.", arrays))
-        self.learner.remember(_of("memory.", arrays))
-        self.best = _of("best.", arrays)
+        self.learner.put(of_prefix("weight.", arrays))
+        self.learner.remember(of_prefix("memory.", arrays))
+        self.best = of_prefix("best.", arrays)
         self.epoch, self.learner.step = int(facts["epoch"]), int(facts["step"])
         self.stopping.restore(facts["stopping"])
         self.curve = LearningCurve.from_dict(facts["curve"])
 
 
-def _of(prefix: str, arrays: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+def of_prefix(prefix: str, arrays: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """Return the arrays whose names have a prefix, under what follows it."""
     return {n.removeprefix(prefix): a for n, a in arrays.items() if n.startswith(prefix)}
 
 

@@ -17,6 +17,7 @@ import numpy as np
 
 from cofactor.data.interactions import Interactions
 from cofactor.service.http.app import build
+from cofactor.service.http.keys import Keys
 from cofactor.service.settings import Settings
 from cofactor.store import open_store
 
@@ -35,11 +36,12 @@ def in_loop(
     url: str,
     settings: Settings,
     play: Callable[[httpx.AsyncClient, Any], Awaitable[Any]],
+    keys: Keys | None = None,
 ) -> Any:
     """Run a scene with many requests at once against a service in one event loop."""
 
     async def scene() -> Any:
-        app = build(folder, open_store(url), settings)
+        app = build(folder, open_store(url), settings, keys)
         async with (
             _running(app),
             httpx.AsyncClient(

@@ -227,3 +227,24 @@ def test_what_is_an_id_is_taken_by_every_door(
 ) -> None:
     for door in DOORS:
         assert come_by(door, one).status_code in (200, 404), door  # 404: the model lacks it
+
+
+def test_a_slash_in_an_id_ends_no_id(folder: Path, events: str) -> None:
+    """`x%2Fsimilar` is the item `x/similar`, not what is similar to `x`."""
+
+    async def play(client: httpx.AsyncClient, _: Any) -> None:
+        item = (await client.get("/v1/items?limit=1")).json()["items"][0]["item_id"]
+        odd = [f"{item}/similar", "a/history", "b/similar/similar", "/c", "d/"]
+        stored = [{"item_id": one, "title": one} for one in odd]
+        assert (await client.post("/v1/items", json={"items": stored})).status_code == 200
+        for one in odd:
+            found = await client.get(f"/v1/items/{quote(one, safe='')}")
+            assert found.json().get("title") == one, one
+        assert (await client.get(f"/v1/items/{item}/similar")).json()["item_id"] == item
+        assert (await client.get(f"/v1/items/{item}/%73imilar")).json()["item_id"] == item
+        for end in ("export", "history", "recommendations", "because"):
+            assert (await client.get(f"/v1/users/u%2F{end}")).status_code == 405
+            found = await client.get(f"/v1/users/u%2F{end}/history")
+            assert found.json()["user_id"] == f"u/{end}"
+
+    in_loop(folder, events, Settings(max_waiting=60.0), play)

@@ -99,11 +99,11 @@ def test_a_refused_event_says_that_it_is_refused(folder: Path, events: str) -> N
 def test_hiding_needs_no_room_among_searches(folder: Path, events: str) -> None:
     async def play(client: httpx.AsyncClient, context: Context) -> None:
         items = ids_of(await client.get("/v1/items?limit=20"))
-        context._slow_count = 1_000  # the lane of searches is full
+        context._slow._turns._most = 0  # the lane of searches is full
         answers = await asyncio.gather(
             *(client.post("/v1/items/hide", json={"item_ids": [one]}) for one in items)
         )
-        context._slow_count = 0
+        context._slow._turns._most = 32
         assert {one.status_code for one in answers} == {200}
         shown = ids_of(await client.get("/v1/items?limit=60"))
         assert not set(items) & set(shown)
@@ -184,15 +184,15 @@ def test_a_filter_has_a_budget(start: Start) -> None:
 def test_costly_filters_of_one_key_leave_room_for_others(
     folder: Path, events: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from cofactor.service.http import context as context_module
+    from cofactor.service.answering import budget
     from cofactor.service.http.app import build
 
-    monkeypatch.setattr(context_module, "_COSTLY", 10)
+    monkeypatch.setattr(budget, "_COSTLY", 10)
     keys = Keys({hashed(k): Key("read", k, hashed(k)) for k in ("one", "two")})
     app = build(folder, open_store(events), Settings(max_waiting=60.0), keys)
     with TestClient(app, base_url="http://127.0.0.1") as client:
-        context = app.state.context
-        context._costly[hashed("one")] = 2
+        costly = app.state.context.budgets.costly
+        costly[hashed("one")] = 2
         found = [
             client.get(
                 "/v1/users/u/recommendations?where=year>1",
@@ -201,7 +201,7 @@ def test_costly_filters_of_one_key_leave_room_for_others(
             for key in ("one", "two")
         ]
         assert found == [503, 200]
-        assert context._costly[hashed("two")] == 0
+        assert costly[hashed("two")] == 0
 
 
 @pytest.mark.parametrize(

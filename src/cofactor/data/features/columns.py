@@ -13,6 +13,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from cofactor.base.names import unknown_name
+from cofactor.data.arrow import is_list_type, is_number_type, value_type
 from cofactor.data.catalogue import Catalogue
 from cofactor.data.features.plain import is_readable, numbers_of, plain_column
 
@@ -99,14 +100,14 @@ def kind_of(column: pa.ChunkedArray, *, text_too: bool = True) -> str:
     category, list or date.
     """
     column = plain_column(column)
-    kind = column.type.value_type if pa.types.is_dictionary(column.type) else column.type
+    kind = value_type(column.type)
     if pa.types.is_fixed_size_list(kind):
         return "vector"
-    if pa.types.is_list(kind) or pa.types.is_large_list(kind):
+    if is_list_type(kind):
         return "list"
     if pa.types.is_boolean(kind):
         return "category"
-    if pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_decimal(kind):
+    if is_number_type(kind):
         return "number"
     if pa.types.is_temporal(kind):
         return "date"
@@ -209,7 +210,7 @@ def _leak(catalogue: Catalogue, column: Column, counts: np.ndarray | None) -> li
 
 
 def _all_differ(column: pa.ChunkedArray) -> bool:
-    kind = column.type.value_type if pa.types.is_dictionary(column.type) else column.type
+    kind = value_type(column.type)
     if pa.types.is_floating(kind) or pa.types.is_nested(kind):
         return False
     known = len(column) - column.null_count
@@ -218,7 +219,6 @@ def _all_differ(column: pa.ChunkedArray) -> bool:
 
 def _filled(column: pa.ChunkedArray) -> pa.Array:
     strings = column.cast(pa.string()).drop_null().slice(0, 5000).combine_chunks()
-    strings = pa.concat_arrays(strings.chunks) if isinstance(strings, pa.ChunkedArray) else strings
     return strings.filter(pc.greater(pc.binary_length(pc.utf8_trim_whitespace(strings)), 0))
 
 

@@ -13,7 +13,7 @@ import numpy as np
 import pyarrow as pa
 
 from cofactor.base.errors import ArtifactError
-from cofactor.base.offsets import row_offsets
+from cofactor.base.offsets import owners_of, row_offsets
 from cofactor.data.catalogue import Catalogue
 from cofactor.data.features.columns import KINDS, Column, choose
 from cofactor.data.features.dense import numbers_in, scale_of, standard_scores, unit_vectors
@@ -163,6 +163,19 @@ class FeatureSpec:
         made.sort_indices()
         return made
 
+    def unreadable(self, table: pa.Table) -> tuple[str, Any] | None:
+        """Return a column of numbers or dates and a cell of it that is neither; None if all are
+        read.
+        """
+        numbered = [c.name for c in self.columns if c.kind in ("number", "date")]
+        plain = plain_table(table)
+        for name, values in zip(numbered, numbers_in(plain, self.columns), strict=True):
+            cells = table.column(name).to_pylist() if name in table.column_names else []
+            for cell, value in zip(cells, values.tolist(), strict=False):
+                if cell is not None and cell == cell and not np.isfinite(value):
+                    return name, cell
+        return None
+
     def names(self, row: Mapping[str, Any]) -> dict[int, str]:
         """Return the names of one row's features by their place: words as they stand in its
         text, and ``column: value``.
@@ -257,7 +270,7 @@ class FeatureSpec:
         known, weights = self.hashes[mine], self.weights[mine]
         place = np.minimum(np.searchsorted(known, tokens.hashes), max(0, len(known) - 1))
         hit = known[place] == tokens.hashes if len(known) else np.zeros(len(tokens.hashes), bool)
-        owner = np.repeat(np.arange(len(tokens.indptr) - 1), np.diff(tokens.indptr))[hit]
+        owner = owners_of(np.diff(tokens.indptr))[hit]
         values = (
             ((1 + np.log(tokens.counts[hit])) * weights[place[hit]]).astype(np.float32)
             if len(known)

@@ -10,6 +10,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from cofactor.data.arrow import one_array
+
 # Of a longer text only so many characters are read: a whole book says no more of what it is about.
 LONGEST = 100_000
 # Accents and letters beyond ASCII need Unicode's own rules; plain text is spared them.
@@ -50,11 +52,7 @@ def as_text(column: pa.ChunkedArray | pa.Array) -> pa.Array:
     """Return a column as text, one string a line, empty where nothing is known; cut at `LONGEST`
     characters.
     """
-    array = column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column
-    if isinstance(array, pa.ChunkedArray):  # no chunks at all
-        array = pa.concat_arrays(array.chunks) if array.num_chunks else pa.array([], array.type)
-    if pa.types.is_dictionary(array.type):
-        array = array.dictionary_decode()
+    array = one_array(column)
     if pa.types.is_list(array.type) or pa.types.is_large_list(array.type):
         inner = pa.ListArray.from_arrays(
             _offsets(array), array.flatten().cast(pa.string()).fill_null("")

@@ -11,7 +11,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from cofactor.base.offsets import offsets, row_offsets
+from cofactor.base.offsets import offsets, owners_of, row_offsets
 from cofactor.data.features.columns import Column
 from cofactor.data.features.texts import (
     Tokens,
@@ -66,7 +66,7 @@ def _value_tokens(table: pa.Table, columns: Sequence[Column]) -> Tokens:
         lists = text_lists(table.column(column.name), column.kind)
         lengths = np.asarray(pc.list_value_length(lists).fill_null(0)).astype(np.int64)
         tokens = value_hashes(lists.flatten(), column.name)
-        owner = np.repeat(np.arange(len(lengths)), lengths)
+        owner = owners_of(lengths)
         owners.append(owner[tokens >= 0])
         hashes.append(tokens[tokens >= 0])
     owner, token = np.concatenate(owners), np.concatenate(hashes)
@@ -83,7 +83,6 @@ def text_lists(column: pa.ChunkedArray, kind: str) -> pa.Array:
     list.
     """
     array = column.combine_chunks()
-    array = pa.concat_arrays(array.chunks) if isinstance(array, pa.ChunkedArray) else array
     if pa.types.is_list(array.type) or pa.types.is_large_list(array.type):
         return array.cast(pa.list_(pa.string()))
     text = as_text(array)

@@ -12,12 +12,14 @@ from functools import lru_cache
 from itertools import takewhile
 from typing import Any
 
+import numpy as np
+
 from cofactor.base import checks
 from cofactor.base.errors import ArgumentError, DataError
 from cofactor.base.names import nearest, unknown_name
 from cofactor.base.progress import SILENT, Progress
 from cofactor.data.readers import name_words
-from cofactor.data.readers.positions import Columns, by_position, is_wide
+from cofactor.data.readers.positions import Columns, by_position, dated, is_wide
 from cofactor.data.readers.rejects import Rejects
 from cofactor.data.readers.usual_names import EVENT, ROLES, USUAL
 
@@ -52,8 +54,9 @@ class Options:
         Kind of event -> weight; rows of other kinds are left out.
     keep_kinds
         Whether events keep their kinds beside values, which may be missing then.
-    clock
-        The column of the times of day beside the days in ``time``; None to find it.
+    time_parts
+        The columns that hold parts of the time beside the one in ``time``, by what they hold
+        (`clock_columns.PARTS`); None to find them.
     rejects
         Where skipped rows are listed.
     """
@@ -74,31 +77,50 @@ class Options:
     decimal: str | None = None
     kinds: Mapping[str, float] | None = None
     keep_kinds: bool = False
-    clock: str | None = None
+    time_parts: Mapping[str, str] | None = None
     rejects: Rejects | None = field(default=None, repr=False, compare=False)
     progress: Progress = field(default=SILENT, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         checks.choice(self.on_bad, "on_bad", ("error", "skip"))
+        for name, sign in (("escape", self.escape), ("quote", self.quote)):
+            if not (sign is None or isinstance(sign, bool) or _is_character(sign)):
+                raise ArgumentError(f"{name} must be one character, not {sign!r}.")
         if self.decimal is not None:
             checks.choice(self.decimal, "decimal", (",", "."))
+
+
+def _is_character(sign: object) -> bool:
+    return isinstance(sign, str) and len(sign) == 1
 
 
 # What logs keep the fields of any event in.
 _CONTAINER = re.compile(
     r"^(?:(?:event_?|user_?)?propert(?:ies|y)|attributes|params|payload|data|body|fields|record"
-    r"|context|details?|node|value|after|message|document|_?source|(?-i:Item)(?=\.\w+\.[SN]$))\.",
+    r"|context|details?|node|value|after|message|doc(?:ument)?|_?source|\w*_?metadata"
+    r"|(?-i:Item)(?=\.\w+\.[SN]$))\.",
     re.IGNORECASE,
 )
 
 
 _MEASURE = re.compile(r"^-\d+\.\d*[1-9]$|^0?\.\d{3,}$")
-# Types that Avro and DynamoDB write around a value: {"user": {"string": "u1"}}.
-_UNION = re.compile(r"\.(?:string|int|long|float|double|S|N)$")
+# Types that Avro, DynamoDB and Firestore write around a value: {"user": {"string": "u1"}}.
+UNION_TYPES = frozenset(
+    (
+        *("string", "int", "long", "float", "double", "S", "N"),
+        *("stringValue", "integerValue", "doubleValue", "booleanValue", "timestampValue"),
+    )
+)
+_UNION = re.compile(rf"\.(?:{'|'.join(sorted(UNION_TYPES))})$")
 
 
+# 0.5 alone may be a version, in both columns it is none.
+_SHARE = re.compile(r"^0?\.\d+$")
+_IDS = ("user", "item")
 # What a name says of the zone of its times: ``Created (UTC)``.
 _ZONE = re.compile(r" ?[(\[](?:UTC|GMT|local|local time)[)\]]$", re.IGNORECASE)
+_HASH, _TYPE = re.compile(r"^# ?(?=\w)"), re.compile(r":[^\d:]*$")
+_NUMBER, _SIGNS = re.compile(r"[#№]|\b[Nn][°º]"), re.compile(r"[\W_]+")
 
 
 @lru_cache(4096)
@@ -106,11 +128,14 @@ def folded(name: str) -> str:
     """Return a column's name as letters without accents and digits only; ``user_id:token`` (typed
     headers) loses its type, ``properties.item`` its container, and ``Item #`` is a number.
     """
-    name = _UNION.sub("", _CONTAINER.sub("", re.sub(r"^# ?(?=\w)", "", name)))
-    name = _ZONE.sub("", re.sub(r":[^\d:]*$", "", name))
-    counted = re.sub(r"[#№]|\b[Nn][°º]", "no", name)
-    bare = unicodedata.normalize("NFKD", counted.casefold())
-    return re.sub(r"[\W_]+", "", "".join(c for c in bare if not unicodedata.combining(c)))
+    plain = name.replace("_", "")
+    if plain.isascii() and plain.isalnum():
+        # Of what the signs below stand for there is nothing.
+        return plain.lower()
+    name = _UNION.sub("", _CONTAINER.sub("", _HASH.sub("", name)))
+    name = _ZONE.sub("", _TYPE.sub("", name))
+    bare = unicodedata.normalize("NFKD", _NUMBER.sub("no", name).casefold())
+    return _SIGNS.sub("", "".join(c for c in bare if not unicodedata.combining(c)))
 
 
 def _given_roles(names: Sequence[str], given: Mapping[str, Any], source: str) -> dict[str, str]:
@@ -203,13 +228,16 @@ def _with_event(
 
 
 def _refuse_measures(roles: Mapping[str, str], columns: Columns, source: str) -> None:
-    """Raise DataError if a column that was taken for ids by its position holds measures, or the
-    table has a column for each item.
+    """Raise DataError if a column that was taken for ids by its position holds measures or dates,
+    or the table has a column for each item.
     """
     wide = is_wide(columns)
-    for role in ("item",) if wide else ("user", "item"):
+    shares = [any(map(_SHARE.match, columns.get(roles.get(role, ""), ()))) for role in _IDS]
+    for role in ("item",) if wide else _IDS:
         cells = columns.get(roles.get(role, ""), ())
-        odd = next((cell for cell in cells if wide or _MEASURE.match(cell)), None)
+        measure = _SHARE if all(shares) else _MEASURE
+        no_id = wide or dated(cells)
+        odd = next((cell for cell in cells if no_id or measure.match(cell)), None)
         if odd is not None:
             raise DataError(
                 f"without a header, {roles[role]} would be the {role}s, and {odd!r} is no id; name"
@@ -230,7 +258,7 @@ def _by_name(names: Sequence[str], free: Sequence[str], taken: set[str]) -> dict
     for name in names:
         if name not in taken:
             by_fold.setdefault(folded(name.removeprefix(table)), name)
-    if by_fold.keys() & set(EVENT):
+    if not by_fold.keys().isdisjoint(EVENT):
         # It numbers the events there.
         by_fold.pop("eventid", None)
     roles = {}
@@ -289,13 +317,13 @@ def refuse_repeated(names: Sequence[str], source: str, name: str | None = None) 
 
 
 def _given(names: Sequence[str], wanted: object, role: str, source: str) -> str:
-    if isinstance(wanted, int):
+    if isinstance(wanted, (int, np.integer)):
         if not 0 <= wanted < len(names):
             raise ArgumentError(
                 f"{role}={wanted} is no column of {source}: positions run from 0 to"
                 f" {len(names) - 1}."
             )
-        return names[wanted]
+        return names[int(wanted)]
     if wanted not in names:
         raise unknown_name(f"column of {source}", wanted, names)
     return str(wanted)

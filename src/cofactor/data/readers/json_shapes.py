@@ -8,7 +8,7 @@ from typing import Any
 import pyarrow as pa
 
 from cofactor.base.errors import DataError
-from cofactor.data.readers.columns import folded, has_role
+from cofactor.data.readers.columns import UNION_TYPES, folded, has_role
 from cofactor.data.readers.headers import has_roles
 from cofactor.data.readers.nested_items import (
     expanded,
@@ -49,7 +49,12 @@ def table_of_json(value: Any, source: str) -> pa.Table:
             inner = field_of_items(rows)
             rows = [part for row in rows for part in expanded(row, inner)]
             fields = [opened(row) for row in rows]
-            return table_of(rows if has_ids(filled_names(fields, names_of(rows))) else fields)
+            names = names_of(rows)
+            # Of {"user": 1, "items": {"a": 3}} the object holds items and values.
+            whole = has_ids(filled_names(fields, names)) or (
+                has_ids(names) and not has_ids(names_of(fields))
+            )
+            return table_of(rows if whole else fields)
         if all(isinstance(row, list) and 2 <= len(row) <= 4 for row in value):
             return _of_rows(value, source)
     if isinstance(value, dict):
@@ -67,7 +72,15 @@ def unnested(table: pa.Table, source: str) -> pa.Table:
     """Return a table with structs (or lists of them) that its users or items stand in as JSON with
     such objects is read; others as they are.
     """
-    return table_of_json(table.to_pylist(), source) if is_nested(table.schema) else table
+    if not is_nested(table.schema):
+        return table
+    try:
+        return table_of_json(table.to_pylist(), source)
+    except OverflowError:
+        raise DataError(
+            "a time in it is beyond the years 1 to 9999; write it as seconds since 1970.",
+            source=source,
+        ) from None
 
 
 def is_nested(schema: pa.Schema) -> bool:
@@ -124,6 +137,7 @@ def _of_object(value: Mapping[str, Any], source: str) -> pa.Table | None:
     if len(parts) == 1 and isinstance(parts[0], dict) and all(map(_is_number, parts[0].values())):
         return _of_objects(value, parts)
     if len(parts) == 1 and isinstance(parts[0], (dict, list)) and not _is_lists(value):
+        _refuse_items_by_key(value, source)
         return table_of_json(parts[0], source)
     if _is_lists(value):
         if has_roles(value):
@@ -133,6 +147,21 @@ def _of_object(value: Mapping[str, Any], source: str) -> pa.Table | None:
     if all(isinstance(part, dict) for part in parts):
         return _of_objects(value, parts)
     return None
+
+
+def _refuse_items_by_key(value: Mapping[str, Any], source: str) -> None:
+    """Raise DataError if an object named ``items`` maps each of them to its users, or each user to
+    those: nothing says which.
+    """
+    ((name, inner),) = value.items()
+    if not (has_role("item", [name]) and isinstance(inner, dict) and inner and _is_lists(inner)):
+        return
+    if not has_role("user", [name]) and not has_roles(inner):
+        raise DataError(
+            f"the keys in {name!r} may be items or users; write a record for each user and item,"
+            " or leave out the outer object if the keys are users.",
+            source=source,
+        )
 
 
 def _is_number(value: Any) -> bool:
@@ -159,7 +188,9 @@ def _records(value: Mapping[str, Any], depth: int) -> list[list[Any]]:
 
 def _of_objects(value: Mapping[str, Any], parts: Sequence[Mapping[str, Any]]) -> pa.Table:
     if has_roles(value):
-        rows = names_of(parts)
+        if UNION_TYPES.issuperset(names_of(parts)):
+            return table_of([opened(value)])
+        rows = list(dict.fromkeys(row for part in parts for row in part))
         return table_of_columns({n: [p.get(r) for r in rows] for n, p in value.items()})
     if has_roles(parts[0]):
         return table_of(parts)

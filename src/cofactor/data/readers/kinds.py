@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -9,7 +11,7 @@ import pyarrow.compute as pc
 from cofactor.base.errors import DataError
 from cofactor.base.names import unknown_name
 from cofactor.data.readers.columns import Options
-from cofactor.data.readers.raw import Raw
+from cofactor.data.readers.raw import NoRowsError, Raw
 
 _SHOWN = 6
 _MOST = 50  # kinds of events that a column may name
@@ -40,21 +42,35 @@ def weighted(raw: Raw, options: Options) -> np.ndarray:
         _tell(raw, name, counted)
         return np.zeros(len(codes), bool)
     missing = [kind for kind in options.kinds if kind not in counted]
+    seen = counted if raw.parts is None else raw.parts.seen(counted)
     if len(missing) == len(options.kinds):
-        raise unknown_name(f"kind of event in column {name!r}", missing[0], list(counted)[:50])
-    if missing:
+        error = unknown_name(f"kind of event in column {name!r}", missing[0], list(seen)[:50])
+        # Another part may hold them.
+        raise error if raw.parts is None else NoRowsError(str(error), source=raw.source)
+    if raw.parts is not None:
+        raw.parts.kinds.update(options.kinds.keys() & counted.keys())
+    elif missing:
         # Another source may hold them.
         raw.notes.append(f"column {name!r} holds no event of kind {', '.join(missing)}")
     weights = np.array([options.kinds.get(w, np.nan) for w in words] + [np.nan], np.float32)[codes]
     raw.values = weights if raw.values is None else raw.values * weights
     out = np.isnan(weights)
-    others = [w for w in words if w not in options.kinds]
-    if others:
-        shown = ", ".join(f"{w} ({counted[w]:,})" for w in others[:_SHOWN])
-        raw.notes.append(f"left out {int(out.sum()):,} rows of other kinds: {shown}")
+    others = {w: counted[w] for w in words if w not in options.kinds}
+    if counts[len(words)]:
+        others["none"] = int(counts[len(words)])
+    raw.notes += _left_out(others, int(out.sum()), single=raw.parts is not None)
     if out.all():
         raise DataError("no row is of a kind that has a weight.", source=raw.source)
     return out
+
+
+def _left_out(others: Mapping[str, int], count: int, *, single: bool) -> list[str]:
+    """Notes on rows of kinds without a weight: one for each kind, or one for all."""
+    some = list(others.items())[:_SHOWN]
+    if single:
+        return [f"left out {n:,} rows of kind {kind!r}" for kind, n in some]
+    shown = ", ".join(f"{kind} ({n:,})" for kind, n in some)
+    return [f"left out {count:,} rows of other kinds: {shown}"] if some else []
 
 
 def _tell(raw: Raw, name: str, counted: dict[str, int]) -> None:

@@ -12,12 +12,13 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from cofactor.base.errors import CofactorError, DataError
 from cofactor.base.offsets import offsets
 from cofactor.data.events import Events
 from cofactor.data.ids import IdMap
 from cofactor.data.interactions import Interactions
 from cofactor.data.readers.assemble import assemble
-from cofactor.data.readers.columns import Options
+from cofactor.data.readers.columns import Options, refuse_repeated
 from cofactor.data.readers.delimited import read_delimited, read_text_table
 from cofactor.data.readers.id_columns import canonical
 from cofactor.data.readers.source_files import Source, SourceFile
@@ -41,6 +42,31 @@ class Layout:
     name: str
     detect: Callable[[Source], bool]
     read: Callable[[Source, Options], Events]
+
+    def events(self, place: Source, options: Options) -> Events:
+        """Return the interactions of a folder or archive.
+
+        Raises
+        ------
+        DataError
+            Also where a file has the layout's name, and isn't written as its files are.
+        """
+        try:
+            events = self.read(place, options).noted(f"read as {self.name}")
+            for table in (events.item_table, events.user_table):
+                refuse_repeated([] if table is None else table.column_names, str(place.path))
+            return events
+        except (CofactorError, OSError):
+            raise
+        except Exception as error:
+            # What other files make of code for known ones can be anything: a column that lacks, a
+            # text instead of a number, no JSON.
+            said = " ".join(str(error).split())[:100] or type(error).__name__
+            raise DataError(
+                f"its files have the names of {self.name}, and one of them isn't written so"
+                f" ({said}); name the file with the interactions by member=, or fetch them again.",
+                source=str(place.path),
+            ) from error
 
 
 def begins_with(place: Source, name: str, *words: str) -> bool:

@@ -35,6 +35,12 @@ _SIGNS = (",", ";", "|")
 _BRACES = r"^\s*\{.*\}\s*$"
 _MAPPING = r"""^\s*\{\s*("[^"]*"|'[^']*'|[-\w.]+)\s*:"""
 _NUMBER = re.compile(r"^\s*-?\d+(\.\d+)?$")
+# 2 x Hose, and Hose x2.
+_TIMES = re.compile(r"^(\d+) ?[x×] (\S.*)$|^(.*\S) [x×] ?(\d+)$")
+_NESTED = re.compile(r"^\s*\[\s*[\[({]")
+_PAIR = re.compile(
+    r"""[\[(]\s*(?:'([^']*)'|"([^"]*)"|([^'",\s]+))\s*,\s*(-?\d+(?:\.\d+)?)\s*[\])]"""
+)
 # Ids with digits between blanks: in names of things hardly every word has one.
 _NUMBERS = r"^\s*\S*\d\S*( \S*\d\S*)*\s*$"
 
@@ -57,12 +63,14 @@ def explode_lists(raw: Raw, *, of_hive: bool = False) -> Raw:
     name = folded(raw.columns.get("item", ""))
     parts = _splitter(words, name, of_hive=of_hive)
     numbered = name in _PLURAL and raw.values is None and raw.events is None
-    if parts is None and not (numbered and _all_match(words, _BRACES)):
+    if parts is None and not (numbered and _all_match(words, _BRACES, "{")):
         return raw
     cells: list[str] = ["" if word is None else word for word in words.to_pylist()]
     pairs = _with_values(cells, parts) if numbered else None
     if pairs is None and parts is None:
         return raw
+    if pairs is None and parts is _of_brackets:
+        _refuse_nested(cells, raw)
     if pairs is None:
         lists = [list(parts(cell)) if parts and cell else [] for cell in cells]
     else:
@@ -80,9 +88,23 @@ def explode_lists(raw: Raw, *, of_hive: bool = False) -> Raw:
     return replace(found, values=numbers, odd=() if odd is None else (odd,), notes=notes)
 
 
-def _all_match(words: pa.Array, form: str) -> bool:
+def _refuse_nested(cells: Sequence[str], raw: Raw) -> None:
+    """Raise DataError if lists of items hold lists or objects."""
+    nested = next((cell for cell in cells if _NESTED.match(cell)), None)
+    if nested is not None:
+        raise DataError(
+            f"{raw.named('item')} holds lists within lists, such as {nested[:60]!r}; write a row"
+            " for each user and item.",
+            source=raw.source,
+        )
+
+
+def _all_match(words: pa.Array, form: str, sign: str) -> bool:
+    """Whether all words that hold anything are of a form, each of which has a sign in it."""
+    if not pc.match_substring(words, sign).true_count:
+        return False
     held = words.filter(pc.not_equal(pc.utf8_trim_whitespace(words), ""))
-    return bool(len(held)) and bool(pc.all(pc.match_substring_regex(held, form)).as_py())
+    return bool(len(held)) and not pc.match_substring_regex(held, form).false_count
 
 
 def _with_values(
@@ -93,14 +115,32 @@ def _with_values(
     """
     pairs = []
     for cell in cells:
-        found = (_mapping(cell) if parts is None else _pairs(parts(cell))) if cell.strip() else []
+        found = _valued(cell, parts) if cell.strip() else []
         if found is None or len({item for item, _ in found}) < len(found):
             return None
         pairs.append(found)
     flat = [pair for part in pairs for pair in part]
     # Ids such as "movie:12" have few words and many numbers.
     few = len({item for item, _ in flat}) < len({text for _, text in flat})
-    return None if not flat or (few and parts is not None) else pairs
+    named = parts is not None and not any(map(_TIMES.match, parts(cells[0])))
+    return None if not flat or (few and named) else pairs
+
+
+def _valued(
+    cell: str, parts: Callable[[str], Sequence[str]] | None
+) -> list[tuple[str, str]] | None:
+    if parts is None:
+        return _mapping(cell)
+    return _of_pairs(cell) if _NESTED.match(cell) else _pairs(parts(cell))
+
+
+def _of_pairs(cell: str) -> list[tuple[str, str]] | None:
+    """What a list of pairs holds, as JSON or Python write it: ``[['a', 3], ('b', 4)]``."""
+    found = [part.groups() for part in _PAIR.finditer(cell)]
+    rest = _PAIR.sub("", cell).strip().removeprefix("[").removesuffix("]")
+    if not found or rest.strip(" ,"):
+        return None
+    return [(next(text for text in (a, b, c) if text is not None), n) for a, b, c, n in found]
 
 
 def _mapping(cell: str) -> list[tuple[str, str]] | None:
@@ -113,7 +153,12 @@ def _mapping(cell: str) -> list[tuple[str, str]] | None:
 
 
 def _pairs(parts: Sequence[str]) -> list[tuple[str, str]] | None:
-    """Items and the numbers behind their colons; None if some have none."""
+    """Items and the numbers behind their colons, or those of how many there are; None if some have
+    none.
+    """
+    counted = [_TIMES.match(part) for part in parts]
+    if parts and all(counted):
+        return [(c[2] or c[3], c[1] or c[4]) for c in counted if c]
     found = [part.rpartition(":") for part in parts]
     if not all(item and _NUMBER.match(text) for item, _, text in found):
         return None
@@ -124,22 +169,21 @@ def _splitter(
     words: pa.Array, name: str, *, of_hive: bool
 ) -> Callable[[str], Sequence[str]] | None:
     """How the cells are split; None if they hold no lists."""
-    held = words.filter(pc.not_equal(pc.utf8_trim_whitespace(words), ""))
-    if _all_match(held, _BRACKETS):
-        listed = pc.any(pc.match_substring_regex(held, _LIST)).as_py()
-        return _of_brackets if listed else None
-    if of_hive and pc.any(pc.match_substring(held, _HIVE)).as_py():
+    if _all_match(words, _BRACKETS, "["):
+        return _of_brackets if pc.match_substring_regex(words, _LIST).true_count else None
+    if of_hive and pc.match_substring(words, _HIVE).true_count:
         return lambda cell: [part for part in cell.split(_HIVE) if part]
     if name not in _PLURAL:
         return None
-    if _all_match(held, _BRACES):
-        mapped = pc.any(pc.match_substring_regex(held, _MAPPING)).as_py()
+    if _all_match(words, _BRACES, "{"):
+        mapped = pc.match_substring_regex(words, _MAPPING).true_count
         return None if mapped else _of_brackets
-    counts = {sign: pc.sum(pc.match_substring(held, sign)).as_py() for sign in _SIGNS}
-    sign = max(_SIGNS, key=lambda sign: int(counts[sign]))
+    held = words.filter(pc.not_equal(pc.utf8_trim_whitespace(words), ""))
+    counts = {sign: pc.match_substring(held, sign).true_count for sign in _SIGNS}
+    sign = max(_SIGNS, key=lambda sign: counts[sign])
     if not counts[sign]:
-        numbers = pc.all(pc.match_substring_regex(held, _NUMBERS)).as_py()
-        return str.split if numbers and pc.any(pc.match_substring(held, " ")).as_py() else None
+        numbers = not pc.match_substring_regex(held, _NUMBERS).false_count
+        return str.split if numbers and pc.match_substring(held, " ").true_count else None
     return lambda cell: [part.strip() for part in cell.split(sign) if part.strip()]
 
 
@@ -168,6 +212,7 @@ def _repeated(raw: Raw, items: list[str], lengths: np.ndarray) -> Raw:
         values=None if raw.values is None else raw.values[rows],
         times=None if raw.times is None else raw.times[rows],
         day_first=None if raw.day_first is None else raw.day_first[rows],
+        fraction=None if raw.fraction is None else raw.fraction[rows],
         events=None if raw.events is None else raw.events.take(take),
         odd=[_moved(odd, starts, lengths) for odd in raw.odd],
         locate=lambda wanted: raw.locate(np.unique(rows[wanted])),

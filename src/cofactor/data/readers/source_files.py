@@ -5,6 +5,7 @@ bytes.
 from __future__ import annotations
 
 import io
+import re
 import tarfile
 import zipfile
 from collections.abc import Iterator
@@ -45,24 +46,28 @@ class SourceFile:
         The member, when the file is a zip or a tar.
     label
         How messages name it, if not by its path (a copy of standard input, say).
+    archive
+        The open zip that the member is in, which all of its members share: each time that one is
+        opened, the list of all members is read.
     """
 
     path: Path
     member: str | None = None
     label: str | None = None
+    archive: zipfile.ZipFile | None = field(default=None, repr=False, compare=False)
 
-    @property
+    @cached_property
     def name(self) -> str:
         """The file's own name, without folders and without ``.gz`` and the like."""
         name = PurePosixPath(self.member or self.label or self.path.name).name
         return next((name.removesuffix(end) for end in SUFFIXES if name.endswith(end)), name)
 
-    @property
+    @cached_property
     def suffix(self) -> str:
         """The last suffix of `name`, in lower case, with its dot."""
         return PurePosixPath(self.name).suffix.lower()
 
-    @property
+    @cached_property
     def shown(self) -> str:
         """How messages name it."""
         path = self.label or str(self.path)
@@ -73,10 +78,11 @@ class SourceFile:
         """Its size as it is stored, for progress bars."""
         if self.member is None:
             return self.path.stat().st_size
-        if not is_zip(self.path):
+        if self.archive is None:
             return self.plain_bytes or 0
-        with damage(self.shown), zipfile.ZipFile(self.path) as archive:
-            return archive.getinfo(self.member).compress_size
+        with damage(self.shown):
+            said = self.archive.getinfo(self.member).compress_size
+            return min(said, self.path.stat().st_size)
 
     @property
     def plain_bytes(self) -> int | None:
@@ -87,11 +93,10 @@ class SourceFile:
         if self.member.endswith(SUFFIXES):
             return None
         with damage(self.shown):
-            if not is_zip(self.path):
-                with tarfile.open(self.path) as tar:
-                    return tar.getmember(self.member).size
-            with zipfile.ZipFile(self.path) as archive:
-                return archive.getinfo(self.member).file_size
+            if self.archive is not None:
+                return self.archive.getinfo(self.member).file_size
+            with tarfile.open(self.path) as tar:
+                return tar.getmember(self.member).size
 
     @contextmanager
     def open(self) -> Iterator[IO[bytes]]:
@@ -100,12 +105,11 @@ class SourceFile:
             if self.member is None:
                 with self.path.open("rb", buffering=0) as raw:
                     yield unpacked(raw, self.shown)
-            elif is_zip(self.path):
-                with zipfile.ZipFile(self.path) as archive:
-                    info = archive.getinfo(self.member)
-                    refuse_bomb(info.file_size, info.compress_size, self.shown)
-                    with archive.open(info) as packed:
-                        yield unpacked(packed, self.shown)
+            elif self.archive is not None:
+                info = self.archive.getinfo(self.member)
+                refuse_bomb(info.file_size, info.compress_size, self.shown)
+                with self.archive.open(info) as packed:
+                    yield unpacked(packed, self.shown)
             else:
                 with tarfile.open(self.path) as tar:
                     size = tar.getmember(self.member).size
@@ -124,14 +128,29 @@ class SourceFile:
             return _read(stream, size)
 
     @cached_property
+    def _stored(self) -> bytes:
+        """The first bytes of the file on disk, as they stand there."""
+        return _first_bytes(self.path, _START + 1)
+
+    @cached_property
     def _start(self) -> tuple[bytes, bool]:
         """The first bytes, which every detection looks at, and whether they are all."""
+        if self.member is None and len(self._stored) <= _START and not packing(self._stored):
+            return self._stored, True
         with self.open() as stream:
             start = _read(stream, _START + 1)
         return start[:_START], len(start) <= _START
 
+    def _looked_at(self) -> bytes | None:
+        """All of its bytes, where the first ones were looked at before and are all there are."""
+        start, whole = self.__dict__.get("_start", (b"", False))
+        return start if whole else None
+
     def read(self, limit: int | None = None) -> bytes:
         """Return all of its bytes, unpacked; more than ``limit`` are refused."""
+        known = self._looked_at()
+        if known is not None and (limit is None or len(known) <= limit):
+            return known
         with self.open() as stream:
             if limit is None:
                 return stream.read()
@@ -146,6 +165,10 @@ class SourceFile:
 
     def blocks(self, size: int = BLOCK) -> Iterator[bytes]:
         """Yield its unpacked bytes in blocks."""
+        known = self._looked_at()
+        if known is not None:
+            yield from (known[n : n + size] for n in range(0, len(known), size))
+            return
         with self.open() as stream:
             while block := _read(stream, size):
                 yield block
@@ -162,27 +185,31 @@ class Source:
         if path.is_dir():
             self.entries = [
                 SourceFile(found)
-                for found in sorted(_below(path))
+                for found in sorted(_below(path), key=in_order)
                 if not is_debris(found.relative_to(path).as_posix())
             ]
             self._names = [found.path.relative_to(path).as_posix() for found in self.entries]
         else:
-            members = [name for name in _members(path) if not is_debris(name)]
-            self.entries = [SourceFile(path, member) for member in members]
-            self._names = members
+            archive, members = _members(path)
+            self._names = [name for name in members if not is_debris(name)]
+            self.entries = [SourceFile(path, name, archive=archive) for name in self._names]
 
     def find(self, name: str) -> SourceFile | None:
         """Return the file whose path ends in ``name`` (``.gz`` aside), the one nearest to the
         top; None if there is none.
         """
         hits = [
-            (stored.count("/"), number)
-            for number, stored in enumerate(self._names)
-            if ("/" + str(PurePosixPath(stored).with_name(self.entries[number].name))).endswith(
-                "/" + name
-            )
+            (path.count("/"), number)
+            for number, path in enumerate(self._paths)
+            if path.endswith("/" + name)
         ]
         return self.entries[min(hits)[1]] if hits else None
+
+    @cached_property
+    def _paths(self) -> list[str]:
+        """The path of each file from the top, which is a slash; without ``.gz`` and the like."""
+        named = zip(self._names, self.entries, strict=True)
+        return ["/" + str(PurePosixPath(path).with_name(entry.name)) for path, entry in named]
 
     def get(self, name: str) -> SourceFile:
         """Return the file whose path ends in ``name``; raise DataError that names the nearest
@@ -236,6 +263,10 @@ class HeldFile(SourceFile):
         """Its size."""
         return len(self.content)
 
+    @cached_property
+    def _start(self) -> tuple[bytes, bool]:
+        return self.content[:_START], len(self.content) <= _START
+
     @contextmanager
     def open(self) -> Iterator[IO[bytes]]:
         """Open it for reading."""
@@ -259,6 +290,12 @@ def ahead(blocks: Iterator[bytes]) -> Iterator[bytes]:
             yield block
 
 
+def in_order(path: Path) -> list[tuple[int, str]]:
+    """Return by what files are ordered: their paths, in which 2 comes before 10."""
+    pieces = re.split(r"(\d+)", path.as_posix())
+    return [(int(p) if p.isdecimal() and len(p) < 20 else -1, p) for p in pieces]
+
+
 def is_debris(name: str) -> bool:
     """Return whether a path in a folder or archive is what systems leave behind, and no data:
     ``.DS_Store``, ``_SUCCESS``, checksums, hidden folders.
@@ -280,28 +317,31 @@ def is_zip(path: Path) -> bool:
     return _first_bytes(path, 4) in _ZIP
 
 
-def is_archive(path: Path) -> bool:
-    """Return whether a file is a zip or a tar (packed or not); a workbook of Excel is none."""
-    if path.suffix.lower() in (".xlsx", ".xlsm"):
+def is_archive(entry: SourceFile) -> bool:
+    """Return whether a file on disk is a zip or a tar (packed or not); a workbook of Excel is
+    none.
+    """
+    if entry.path.suffix.lower() in (".xlsx", ".xlsm"):
         return False
-    name = path.name.lower()
+    name = entry.path.name.lower()
     packed = next((name.removesuffix(end) for end in SUFFIXES if name.endswith(end)), name)
-    begin = _first_bytes(path, 265)
+    begin = entry._stored
     return begin[:4] in _ZIP or packed.endswith(_TAR) or begin[257:262] == b"ustar"
 
 
 def _first_bytes(path: Path, size: int) -> bytes:
     with path.open("rb", buffering=0) as stream:
-        return stream.read(size)
+        return _read(stream, size)
 
 
-def _members(path: Path) -> list[str]:
+def _members(path: Path) -> tuple[zipfile.ZipFile | None, list[str]]:
+    """The names of an archive's files, and the archive, open, if it is a zip."""
     with damage(str(path)):
         if is_zip(path):
-            with zipfile.ZipFile(path) as archive:
-                return [info.filename for info in archive.infolist() if not info.is_dir()]
+            archive = zipfile.ZipFile(path)  # closed with the last of its files
+            return archive, [info.filename for info in archive.infolist() if not info.is_dir()]
         with tarfile.open(path) as tar:
-            return [info.name for info in tar if info.isfile()]
+            return None, [info.name for info in tar if info.isfile()]
 
 
 def _read(stream: IO[bytes], size: int) -> bytes:

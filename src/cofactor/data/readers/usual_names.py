@@ -36,6 +36,7 @@ USUAL: Mapping[str, tuple[str, ...]] = {
         "buyerid",
         "buyer",
         "shopperid",
+        *("respondentid", "respondent", "participantid", "participant", "householdkey"),
         "patientid",
         "studentid",
         "learnerid",
@@ -290,12 +291,13 @@ USUAL: Mapping[str, tuple[str, ...]] = {
         "timestamp",
         "time",
         "ts",
+        *("timems", "timestampms", "datehour", "datehourminute"),
         "unixreviewtime",
         "unixtime",
         "eventtime",
         "datetime",
         "date",
-        "dateadded",
+        *("dateadded", "dateadd"),
         "createdat",
         "ratedat",
         "watchedat",
@@ -335,7 +337,6 @@ USUAL: Mapping[str, tuple[str, ...]] = {
         "fecha",
         "dateheure",
         "datetimeutc",
-        "timestampms",
         "purchasetime",
         "createdatutc",
         "bestelldatum",
@@ -358,6 +359,8 @@ USUAL: Mapping[str, tuple[str, ...]] = {
     ),
 }
 ROLES = tuple(USUAL)
+# The same without their order, by role.
+KNOWN: Mapping[str, frozenset[str]] = {role: frozenset(names) for role, names in USUAL.items()}
 # What kind of event a row is, read where there is no value.
 EVENT = (
     *("event", "eventtype", "eventname", "action", "actiontype", "behavior", "behaviour"),
@@ -366,31 +369,10 @@ EVENT = (
 
 # Folded names of what is said of items and users: by them a catalogue's header is known as one.
 DESCRIBING: tuple[str, ...] = (
-    "title",
-    "name",
-    "description",
-    "text",
-    "category",
-    "categories",
-    "genre",
-    "genres",
-    "tags",
-    "brand",
-    "price",
-    "year",
-    "author",
-    "authors",
-    "publisher",
-    "language",
-    "color",
-    "colour",
-    "size",
-    "image",
-    "imageurl",
-    "url",
-    "country",
-    "city",
-    "gender",
-    "age",
-    "occupation",
+    *("title", "name", "description", "text", "category", "categories", "genre", "genres", "tags"),
+    *("brand", "price", "year", "author", "authors", "publisher", "language", "color", "colour"),
+    *("size", "image", "imageurl", "url", "country", "city", "gender", "age", "occupation"),
+    *("bezeichnung", "beschreibung", "titel", "kategorie", "warengruppe", "preis", "ort", "land"),
+    *("alter", "geschlecht", "nom", "titre", "prix", "categorie", "ville", "pays", "nombre"),
+    *("titulo", "precio", "categoria", "ciudad", "nome", "titolo", "prezzo", "naam", "prijs"),
 )

@@ -36,9 +36,7 @@ def by_session(data: Interactions, *, test: float = 0.1, validation: float = 0.0
     """
     test_share, validation_share = cut.shares(test, validation)
     histories = data.histories()
-    some = np.flatnonzero(histories.lengths > 0)
-    if histories.times is not None:
-        some = some[np.argsort(histories.times[histories.indptr[some + 1] - 1], kind="stable")]
+    some = histories.by_last_event()
     n_test, n_validation = (cut.count(share, len(some)) for share in (test_share, validation_share))
     if not n_test or n_test + n_validation >= len(some):
         raise ArgumentError(

@@ -11,6 +11,7 @@ import numpy as np
 import pyarrow as pa
 
 from cofactor.base import checks, rng
+from cofactor.base.offsets import owners_of
 from cofactor.data.events import Events
 from cofactor.data.interactions import Interactions
 from cofactor.data.synthetic.shop_words import (
@@ -178,7 +179,7 @@ def _ratings(
             ]
             chosen.append(mine)
             preferences.append(preference[user, mine])
-    users, items = np.repeat(np.arange(n_users), counts), np.concatenate(chosen)
+    users, items = owners_of(counts), np.concatenate(chosen)
     raw = (
         3.5
         + readers.leaning[users]

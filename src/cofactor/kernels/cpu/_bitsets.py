@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import platform
 from functools import cache
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
@@ -183,16 +183,7 @@ def as_sets(
 
 
 @kernel(allocates=True)
-def _sort_lists(
-    thread: Any,
-    n_threads: Any,
-    indptr: Any,
-    indices: Any,
-    place: Any,
-    heads: Any,
-    lists: Any,
-    begin: Any,
-) -> Any:
+def _sort_lists(thread, n_threads, indptr, indices, place, heads, lists, begin):
     n_users = begin.shape[0]
     others = np.empty(place.shape[0], np.int32)
     for u in range(n_users * thread // n_threads, n_users * (thread + 1) // n_threads):
@@ -210,19 +201,19 @@ def _sort_lists(
 
 @kernel
 def _fill(
-    thread: Any,
-    n_threads: Any,
-    user_indptr: Any,
-    item_indptr: Any,
-    item_users: Any,
-    order: Any,
-    rank: Any,
-    words: Any,
-    begin: Any,
-    bits: Any,
-    walkers: Any,
-    n_walkers: Any,
-) -> Any:
+    thread,
+    n_threads,
+    user_indptr,
+    item_indptr,
+    item_users,
+    order,
+    rank,
+    words,
+    begin,
+    bits,
+    walkers,
+    n_walkers,
+):
     for panel in range(thread, bits.shape[0], n_threads):
         sets = bits[panel]
         for lane in range(min(PANEL, order.shape[0] - panel * PANEL)):
@@ -240,25 +231,13 @@ def _fill(
 
 
 @kernel
-def count_block(
-    first: Any,
-    user_indptr: Any,
-    item_indptr: Any,
-    order: Any,
-    bits: Any,
-    words: Any,
-    lists: Any,
-    heads: Any,
-    begin: Any,
-    walkers: Any,
-    n_walkers: Any,
-    d: Any,
-) -> Any:
+def count_block(first, user_indptr, item_indptr, sets, d):
     """Count the common users of the items at `BLOCK` places, from ``first`` on, that have sets,
     with all items.
 
     d is float32 [BLOCK, places], with at least as many places as there are items, and sets in
-    ``bits``."""
+    ``sets.bits``."""
+    order, bits, words, lists, heads, begin, walkers, n_walkers = sets
     d[:] = np.float32(0.0)
     own = first // PANEL
     for start in range(0, words[own], WORDS_AT_ONCE):

@@ -6,9 +6,11 @@ first pass of a solver brings them into the core's own cache anyway."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 
-from cofactor.kernels.cpu.jit import kernel
+from cofactor.kernels.cpu.jit import kernel, on_threads
 from cofactor.kernels.cpu.llvm.ials import add_rows, four_dots
 from cofactor.kernels.cpu.llvm.rows import tail_start
 
@@ -135,6 +137,16 @@ def solve_upper(
     return True
 
 
+@kernel
+def note_failure(x: np.ndarray, good: bool, u: int, failed: np.ndarray) -> None:
+    """Note a row whose system couldn't be solved, or whose solution isn't finite."""
+    total = F(0)
+    for k in range(x.shape[0]):
+        total += x[k]
+    if not good or not np.isfinite(total):
+        failed[0] = u if failed[0] < 0 else min(failed[0], u)
+
+
 def row_blocks(costs: np.ndarray) -> np.ndarray:
     """Return the int64 bounds of consecutive blocks of rows of about equal total cost."""
     total = np.cumsum(costs, dtype=np.float64)
@@ -144,7 +156,12 @@ def row_blocks(costs: np.ndarray) -> np.ndarray:
     return np.unique(np.concatenate([[0], bounds, [total.size]]).astype(np.int64))
 
 
-def first_failed(failed: np.ndarray) -> int:
-    """Return the lowest row that failed in any block, or -1."""
+def in_blocks(costs: np.ndarray, solve: Callable[[int, int, np.ndarray], None]) -> int:
+    """Call ``solve(begin, end, failed)`` for blocks of rows of about equal cost, on several
+    threads; return the lowest row that failed in any of them, or -1.
+    """
+    bounds = row_blocks(costs)
+    failed = np.full(max(1, len(bounds) - 1), -1, np.int64)
+    on_threads(lambda b: solve(bounds[b], bounds[b + 1], failed[b : b + 1]), len(bounds) - 1)
     found = failed[failed >= 0]
     return int(found.min()) if found.size else -1

@@ -6,8 +6,6 @@ what is compared."""
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 
 from cofactor.kernels.cpu.jit import kernel
@@ -23,7 +21,7 @@ SPARSE = 16
 
 
 @kernel(allocates=True)
-def room(n: Any) -> Any:
+def room(n):
     """Make the arrays that `keep_best` needs to choose among n items; one thread uses them again
     and again.
     """
@@ -36,7 +34,7 @@ def room(n: Any) -> Any:
 
 
 @kernel
-def _edge(bits: Any, n: Any, k: Any, counts: Any) -> Any:
+def _edge(bits, n, k, counts):
     """Divide the range of the positive bit patterns into bins, and find the one the k-th largest
     lies in.
 
@@ -63,7 +61,7 @@ def _edge(bits: Any, n: Any, k: Any, counts: Any) -> Any:
 
 
 @kernel
-def _sift(items: Any, bits: Any, n: Any, k: Any, found: Any, maxima: Any, counts: Any) -> Any:
+def _sift(items, bits, n, k, found, maxima, counts):
     """Leave only items that may be among the k largest, in their order, and return how many there
     are.
 
@@ -99,7 +97,7 @@ def _sift(items: Any, bits: Any, n: Any, k: Any, found: Any, maxima: Any, counts
 
 
 @kernel
-def _sort(keys: Any, n: Any) -> Any:
+def _sort(keys, n):
     """Shell's sort of the first n: there are few, and Numba's own takes a second to compile."""
     gap = 1
     while 3 * gap < n:
@@ -115,7 +113,7 @@ def _sort(keys: Any, n: Any) -> Any:
 
 
 @kernel
-def keep_best(items: Any, bits: Any, n: Any, rooms: Any, rows: Any, similarity: Any) -> Any:
+def keep_best(items, bits, n, rooms, rows, similarity):
     """Write the k largest of n items, in ascending order of the items; zero patterns are none;
     return how many there are.
 

@@ -4,8 +4,6 @@ side's.
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 
 from cofactor.kernels.cpu.jit import kernel, on_parts
@@ -29,17 +27,7 @@ def bias_sweep(
 
 
 @kernel
-def _sweep(
-    first: Any,
-    last: Any,
-    indptr: Any,
-    indices: Any,
-    values: Any,
-    mean: Any,
-    other_bias: Any,
-    damping: Any,
-    bias: Any,
-) -> Any:
+def _sweep(first, last, indptr, indices, values, mean, other_bias, damping, bias):
     largest = 0.0
     for row in range(first, last):
         begin = indptr[row]

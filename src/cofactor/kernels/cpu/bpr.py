@@ -38,7 +38,7 @@ _ONE = np.float32(1.0)
 
 
 @helper
-def coprime_stride(bits: Any, count: Any) -> Any:
+def coprime_stride(bits, count):
     """Return a stride in [1, count) that is coprime to count: walking by it visits each place
     once.
     """
@@ -82,7 +82,7 @@ def _scratch() -> tuple[np.ndarray, ...]:
 
 
 @helper
-def _margin(U: Any, V: Any, b: Any, u: Any, i: Any, j: Any) -> Any:
+def _margin(U, V, b, u, i, j):
     """x_uij = x_ui - x_uj."""
     x = b[np.uint64(i)] - b[np.uint64(j)] + dot_difference(U, u, V, i, j)
     for k in range(tail_start(V), V.shape[1]):
@@ -91,16 +91,7 @@ def _margin(U: Any, V: Any, b: Any, u: Any, i: Any, j: Any) -> Any:
 
 
 @helper
-def _ascend(
-    U: Any,
-    V: Any,
-    b: Any,
-    u: Any,
-    i: Any,
-    j: Any,
-    z: Any,
-    keep: Any,
-) -> None:
+def _ascend(U, V, b, u, i, j, z, keep) -> None:
     """Add z times the gradient of x_uij, and decay."""
     pairwise_step(U, u, V, i, j, z, z, z, keep.user, keep.positive, keep.negative)
     for k in range(tail_start(V), V.shape[1]):
@@ -158,21 +149,21 @@ def bpr_epoch(
 
 @kernel
 def _walk(
-    thread: Any,
-    n_threads: Any,
-    indptr: Any,
-    indices: Any,
-    user_order: Any,
-    user_factors: Any,
-    item_factors: Any,
-    item_bias: Any,
-    rate: Any,
-    keep: Any,
-    threshold: Any,
-    alias: Any,
-    seed: Any,
-    tallies: Any,
-    scratch: Any,
+    thread,
+    n_threads,
+    indptr,
+    indices,
+    user_order,
+    user_factors,
+    item_factors,
+    item_bias,
+    rate,
+    keep,
+    threshold,
+    alias,
+    seed,
+    tallies,
+    scratch,
 ) -> None:
     """One thread's share of the users, all of their pairs."""
     U, V, b = user_factors, item_factors, item_bias
@@ -277,21 +268,21 @@ def fold_in_parts(
 
 @kernel
 def _fold_in(
-    begin: Any,
-    end: Any,
-    indptr: Any,
-    indices: Any,
-    item_factors: Any,
-    item_bias: Any,
-    learning_rate: Any,
-    user_regularization: Any,
-    threshold: Any,
-    alias: Any,
-    epochs: Any,
-    least_draws: Any,
-    seed: Any,
-    folded: Any,
-    scratch: Any,
+    begin,
+    end,
+    indptr,
+    indices,
+    item_factors,
+    item_bias,
+    learning_rate,
+    user_regularization,
+    threshold,
+    alias,
+    epochs,
+    least_draws,
+    seed,
+    folded,
+    scratch,
 ) -> None:
     V, b = item_factors, item_bias
     U, mean, words = scratch

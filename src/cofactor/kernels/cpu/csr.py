@@ -4,8 +4,6 @@ short sorts of each row.
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 
 from cofactor.kernels.cpu.jit import helper, kernel, on_parts
@@ -14,7 +12,7 @@ LAST, SUM, MEAN, MAX = 0, 1, 2, 3
 
 
 @kernel(allocates=True)
-def _by_user(user_rows: np.ndarray, n_users: int) -> tuple[np.ndarray, np.ndarray]:
+def _by_user(user_rows, n_users):
     """A stable counting sort: int64 [n_users + 1] and the positions, int64 [n]."""
     n = len(user_rows)
     indptr = np.zeros(n_users + 1, np.int64)
@@ -62,7 +60,7 @@ def indptr_if_sorted(user_rows: np.ndarray, item_rows: np.ndarray, n_users: int)
 
 
 @kernel(allocates=True)
-def _sort_rows(indptr: np.ndarray, order: np.ndarray, item_rows: np.ndarray) -> None:
+def _sort_rows(indptr, order, item_rows) -> None:
     """Each user's positions by item and then by position, in place."""
     for u in range(len(indptr) - 1):
         start, end = indptr[u], indptr[u + 1]
@@ -94,9 +92,7 @@ def csr_order(
 
 
 @kernel
-def _distinct(
-    indptr: np.ndarray, order: np.ndarray, item_rows: np.ndarray, counts: np.ndarray
-) -> None:
+def _distinct(indptr, order, item_rows, counts) -> None:
     for u in range(len(indptr) - 1):
         count = 0
         for q in range(indptr[u], indptr[u + 1]):
@@ -106,17 +102,7 @@ def _distinct(
 
 
 @kernel
-def _merge(
-    indptr: np.ndarray,
-    order: np.ndarray,
-    item_rows: np.ndarray,
-    values: np.ndarray,
-    times: np.ndarray,
-    how: int,
-    kept_indptr: np.ndarray,
-    keep: np.ndarray,
-    merged: np.ndarray,
-) -> None:
+def _merge(indptr, order, item_rows, values, times, how, kept_indptr, keep, merged) -> None:
     has_values, has_times = len(values) > 0, len(times) > 0
     for u in range(len(indptr) - 1):
         q, out = indptr[u], kept_indptr[u]
@@ -182,14 +168,7 @@ def count(rows: np.ndarray, counts: np.ndarray) -> None:
 
 
 @kernel
-def _spread(
-    indptr: np.ndarray,
-    item_rows: np.ndarray,
-    place: np.ndarray,
-    first: int,
-    user_rows: np.ndarray,
-    positions: np.ndarray,
-) -> None:
+def _spread(indptr, item_rows, place, first, user_rows, positions) -> None:
     end = len(place)
     # Users come in ascending order, so they are ascending within each item too.
     for u in range(len(indptr) - 1):
@@ -268,7 +247,7 @@ def chronological(indptr: np.ndarray, order: np.ndarray, times: np.ndarray) -> n
 
 
 @helper
-def _ascends(values: Any, start: Any, end: Any) -> Any:
+def _ascends(values, start, end):
     """Whether values[start:end] are in ascending order."""
     good = True
     for q in range(start + 1, end):
@@ -277,9 +256,7 @@ def _ascends(values: Any, start: Any, end: Any) -> Any:
 
 
 @kernel(allocates=True)
-def _chronological(
-    indptr: np.ndarray, order: np.ndarray, times: np.ndarray, positions: np.ndarray
-) -> None:
+def _chronological(indptr, order, times, positions) -> None:
     for u in range(len(indptr) - 1):
         start, end = indptr[u], indptr[u + 1]
         for q in range(start, end):

@@ -65,14 +65,7 @@ def sample_block(
 
 
 @helper
-def _pass(
-    coordinate: int,
-    indptr: np.ndarray,
-    others: np.ndarray,
-    residual: np.ndarray,
-    rows: np.ndarray,
-    sums: np.ndarray,
-) -> None:
+def _pass(coordinate, indptr, others, residual, rows, sums) -> None:
     """Subtract the change of the coordinate before, and gather A and B of this one."""
     bias = rows.shape[0] - 1
     before, now = rows[max(coordinate - 1, 0)], rows[min(coordinate, bias)]
@@ -85,14 +78,7 @@ def _pass(
 
 
 @helper
-def _subtract(
-    moved: np.ndarray,
-    biases: bool,
-    vectors: np.ndarray,
-    others: np.ndarray,
-    begin: int,
-    e: np.ndarray,
-) -> None:
+def _subtract(moved, biases, vectors, others, begin, e) -> None:
     """e -= moved c."""
     if biases:
         for n in range(e.size):
@@ -105,9 +91,7 @@ def _subtract(
 
 
 @helper
-def _gathered(
-    biases: bool, vectors: np.ndarray, others: np.ndarray, begin: int, e: np.ndarray
-) -> tuple[float, float]:
+def _gathered(biases, vectors, others, begin, e):
     """Σ c² and Σ c e; sums of float32, in the lanes of a vector."""
     a = np.float32(0.0)
     b = np.float32(0.0)
@@ -133,16 +117,16 @@ def _gathered(
 
 @helper
 def _draw(
-    feature_indptr: np.ndarray,
-    feature_rows: np.ndarray,
-    feature_values: np.ndarray,
-    weights: np.ndarray,
-    mean: np.ndarray,
-    precision: np.ndarray,
-    group: np.ndarray,
-    noise: np.ndarray,
-    alpha: float,
-    sums: np.ndarray,
+    feature_indptr,
+    feature_rows,
+    feature_values,
+    weights,
+    mean,
+    precision,
+    group,
+    noise,
+    alpha,
+    sums,
 ) -> None:
     """Draw one coordinate of all features, one after the other; rows learn of it by B."""
     for feature in range(feature_indptr.size - 1):
@@ -205,19 +189,19 @@ def draw_rows(
 
 @kernel(allocates=True)
 def _draw_row(
-    u: int,
-    indptr: np.ndarray,
-    items: np.ndarray,
-    values: np.ndarray,
-    item_vectors: np.ndarray,
-    item_offsets: np.ndarray,
-    prior_mean: np.ndarray,
-    prior_precision: np.ndarray,
-    alpha: np.ndarray,
-    cuts: np.ndarray,
-    noise: np.ndarray,
-    iterations: int,
-    out: np.ndarray,
+    u,
+    indptr,
+    items,
+    values,
+    item_vectors,
+    item_offsets,
+    prior_mean,
+    prior_precision,
+    alpha,
+    cuts,
+    noise,
+    iterations,
+    out,
 ) -> None:
     _, n_samples, width = out.shape
     rounds = iterations if cuts.shape[1] > 0 else 1
@@ -262,7 +246,7 @@ def _draw_row(
 
 
 @helper
-def _factorise(matrix: np.ndarray) -> None:
+def _factorise(matrix) -> None:
     """The lower Cholesky factor in place; the ridge keeps every pivot above zero."""
     for j in range(matrix.shape[0]):
         for k in range(j + 1):
@@ -273,7 +257,7 @@ def _factorise(matrix: np.ndarray) -> None:
 
 
 @helper
-def _solve_lower(matrix: np.ndarray, right: np.ndarray) -> None:
+def _solve_lower(matrix, right) -> None:
     for j in range(right.size):
         total = right[j]
         for f in range(j):
@@ -282,7 +266,7 @@ def _solve_lower(matrix: np.ndarray, right: np.ndarray) -> None:
 
 
 @helper
-def _solve_upper(matrix: np.ndarray, right: np.ndarray) -> None:
+def _solve_upper(matrix, right) -> None:
     for j in range(right.size - 1, -1, -1):
         right[j] /= matrix[j, j]
         for f in range(j):

@@ -6,8 +6,6 @@ order, whatever the threads."""
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 
 from cofactor.kernels.cpu.jit import kernel, shared
@@ -103,17 +101,17 @@ def ease_weights(inverse: np.ndarray, n_threads: int) -> None:
 
 @kernel
 def _gram_lower(
-    thread: Any,
-    n_threads: Any,
-    user_indptr: Any,
-    user_indices: Any,
-    user_values: Any,
-    item_indptr: Any,
-    item_users: Any,
-    item_values: Any,
-    first: Any,
-    gram: Any,
-) -> Any:
+    thread,
+    n_threads,
+    user_indptr,
+    user_indices,
+    user_values,
+    item_indptr,
+    item_users,
+    item_values,
+    first,
+    gram,
+):
     for i in range(first + thread, first + gram.shape[0], n_threads):
         row = gram[i - first]
         for at in range(item_indptr[i], item_indptr[i + 1]):
@@ -131,7 +129,7 @@ def _gram_lower(
 
 
 @kernel
-def _spread_lower(thread: Any, n_threads: Any, matrix: Any, scale: Any, clear_diagonal: Any) -> Any:
+def _spread_lower(thread, n_threads, matrix, scale, clear_diagonal):
     """M_ij = M_ij scale_j below the diagonal, M_ji = M_ij scale_i above; in blocks, for columns
     are far apart.
     """

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from cofactor.kernels.cpu.jit import helper, kernel
 
 
 @helper
-def before(score: Any, row: Any, other_score: Any, other_row: Any) -> Any:
+def before(score, row, other_score, other_row):
     """Whether (score, row) is ranked before (other_score, other_row)."""
     return score > other_score or (score == other_score and row < other_row)
 
 
 @kernel
-def contains(values: Any, low: Any, high: Any, wanted: Any) -> Any:
+def contains(values, low, high, wanted):
     """Whether the ascending values[low:high] hold the one wanted."""
     end = high
     while low < high:
@@ -27,7 +25,7 @@ def contains(values: Any, low: Any, high: Any, wanted: Any) -> Any:
 
 
 @kernel
-def sink(heap_rows: Any, heap_scores: Any, size: Any, row: Any, score: Any) -> Any:
+def sink(heap_rows, heap_scores, size, row, score):
     """Put (score, row) in the place of the root, the worst, and sink it to where it belongs."""
     at = 0
     while True:
@@ -49,7 +47,7 @@ def sink(heap_rows: Any, heap_scores: Any, size: Any, row: Any, score: Any) -> A
 
 
 @kernel
-def offer(heap_rows: Any, heap_scores: Any, size: Any, k: Any, row: Any, score: Any) -> Any:
+def offer(heap_rows, heap_scores, size, k, row, score):
     """Take (score, row) into the heap if it is among the k best so far; return the heap's new
     size.
     """
@@ -71,7 +69,7 @@ def offer(heap_rows: Any, heap_scores: Any, size: Any, k: Any, row: Any, score: 
 
 
 @kernel
-def sort_heap(heap_rows: Any, heap_scores: Any, size: Any) -> Any:
+def sort_heap(heap_rows, heap_scores, size):
     """Turn the heap into a list, best first: the worst goes to the end, again and again."""
     while size > 1:
         size -= 1

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 
 from cofactor.kernels.cpu.jit import kernel, shared
@@ -83,9 +81,7 @@ def scores_from_sparse(
 
 
 @kernel
-def _add_dense(
-    thread: Any, n_threads: Any, indptr: Any, indices: Any, values: Any, weights: Any, scores: Any
-) -> Any:
+def _add_dense(thread, n_threads, indptr, indices, values, weights, scores):
     n_users, n_columns = scores.shape
     n_tiles = (n_columns + COLUMNS - 1) // COLUMNS
     for tile in range(thread, n_tiles, n_threads):
@@ -102,16 +98,8 @@ def _add_dense(
 
 @kernel
 def _add_sparse(
-    thread: Any,
-    n_threads: Any,
-    indptr: Any,
-    indices: Any,
-    values: Any,
-    weight_indptr: Any,
-    weight_indices: Any,
-    weights: Any,
-    scores: Any,
-) -> Any:
+    thread, n_threads, indptr, indices, values, weight_indptr, weight_indices, weights, scores
+):
     for u in range(thread, scores.shape[0], n_threads):
         row = scores[u]
         for entry in range(indptr[u], indptr[u + 1]):

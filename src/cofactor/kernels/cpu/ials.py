@@ -129,7 +129,7 @@ def one_blas_thread() -> AbstractContextManager[object]:
 
 
 @kernel(allocates=True)
-def _gram_part(matrix: np.ndarray, first: int, end: int, total: np.ndarray) -> None:
+def _gram_part(matrix, first, end, total) -> None:
     """total += the Gram matrix of some rows."""
     f = matrix.shape[1]
     product = np.empty((f, f), F)
@@ -143,7 +143,7 @@ def _gram_part(matrix: np.ndarray, first: int, end: int, total: np.ndarray) -> N
 
 
 @kernel(allocates=True)
-def _rotate(matrix: np.ndarray, first: int, end: int, basis: np.ndarray) -> None:
+def _rotate(matrix, first, end, basis) -> None:
     f = matrix.shape[1]
     turned = np.empty((min(DENSE_ROWS, end - first), f), F)
     for start in range(first, end, DENSE_ROWS):
@@ -155,14 +155,14 @@ def _rotate(matrix: np.ndarray, first: int, end: int, basis: np.ndarray) -> None
 
 
 @kernel(allocates=True)
-def _rotate_into(matrix: np.ndarray, basis: np.ndarray, rotated: np.ndarray) -> None:
+def _rotate_into(matrix, basis, rotated) -> None:
     for start in range(0, matrix.shape[0], DENSE_ROWS):
         end = min(start + DENSE_ROWS, matrix.shape[0])
         np.dot(matrix[start:end], basis, rotated[start:end])
 
 
 @kernel
-def _gram_tiles(matrix: np.ndarray, first: int, end: int, total: np.ndarray) -> None:
+def _gram_tiles(matrix, first, end, total) -> None:
     """As `_gram_part`, of what is on the diagonal and above it: half of what BLAS would do."""
     for start in range(first, end, TILED_ROWS):
         stop = min(start + TILED_ROWS, end)
@@ -186,14 +186,7 @@ def weighted_squares(
 
 
 @kernel(allocates=True)
-def _weighted_squares(
-    vectors: np.ndarray,
-    weights: np.ndarray,
-    ridge: np.ndarray,
-    first: int,
-    end: int,
-    sums: np.ndarray,
-) -> None:
+def _weighted_squares(vectors, weights, ridge, first, end, sums) -> None:
     """sums += those of some rows: of few at a time in float32, which vectorises best."""
     f = vectors.shape[1]
     some = np.zeros((2, f), F)

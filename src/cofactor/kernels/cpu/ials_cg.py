@@ -7,8 +7,8 @@ from __future__ import annotations
 import numpy as np
 
 from cofactor.base.memory import aligned_empty
-from cofactor.kernels.cpu._ials_rows import F, first_failed, row_blocks
-from cofactor.kernels.cpu.jit import kernel, on_threads
+from cofactor.kernels.cpu._ials_rows import F, in_blocks, note_failure
+from cofactor.kernels.cpu.jit import kernel
 from cofactor.kernels.cpu.llvm.cg import (
     P,
     first_direction,
@@ -41,30 +41,25 @@ def solve_cg(
     The vector code takes 16 factors at a time; other numbers of them are filled up with columns of
     zeros, which stay zero."""
     counts = np.diff(systems.indptr)[rows]
-    bounds = row_blocks(counts + 8)
-    failed = np.full(max(1, len(bounds) - 1), -1, np.int64)
     f = systems.fixed.shape[1]
     whole = -(-f // _LANES) * _LANES
     into = solved
     if whole > f:
-        fixed, diagonal, into = (
-            _widened(systems.fixed, whole),
-            _widened(systems.diagonal[None], whole)[0],
-            np.zeros((len(solved), whole), F),
-        )
+        fixed, into = _widened(systems.fixed, whole), np.zeros((len(solved), whole), F)
+        diagonal = _widened(systems.diagonal[None], whole)[0]
         diagonal[f:] = F(1)  # nothing is divided by zero, whatever the ridge
         systems = systems._replace(fixed=fixed, diagonal=diagonal)
     problem = (systems, rows, into, steps, F(tolerance))
     longest = int(counts.max(initial=0))
 
-    def block(b: int) -> None:
+    def solve(begin: int, end: int, failed: np.ndarray) -> None:
         scratch = np.empty(longest + 3, F), aligned_empty((5, whole))
-        _solve_cg(*problem, bounds[b : b + 2], failed[b : b + 1], *scratch)
+        _solve_cg(*problem, begin, end, failed, *scratch)
 
-    on_threads(block, len(bounds) - 1)
+    first_failed = in_blocks(counts + 8, solve)
     if whole > f:
         solved[rows] = into[rows, :f]
-    return first_failed(failed)
+    return first_failed
 
 
 def _widened(matrix: np.ndarray, columns: int) -> np.ndarray:
@@ -75,55 +70,32 @@ def _widened(matrix: np.ndarray, columns: int) -> np.ndarray:
 
 
 @kernel
-def _solve_cg(
-    systems: RowSystems,
-    rows: np.ndarray,
-    solved: np.ndarray,
-    steps: int,
-    tolerance: float,
-    bounds: np.ndarray,
-    failed: np.ndarray,
-    s: np.ndarray,
-    work: np.ndarray,
-) -> None:
+def _solve_cg(systems, rows, solved, steps, tolerance, begin, end, failed, s, work) -> None:
     """Letters: x the solution, r its residual, p the direction, D + Y_u' W Y_u the matrix, M =
     D^-1, z = M r, s = W Y_u p.
     """
     indptr, indices, weights, fixed, diagonal, ridge = systems
-    f = fixed.shape[1]
-    n_blocks = bounds.shape[0] - 1
-    for block in range(n_blocks):
-        for at in range(bounds[block], bounds[block + 1]):
-            u = rows[at]
-            n = indptr[u + 1] - indptr[u]
-            x, index, w = (
-                solved[u],
-                indices[indptr[u] : indptr[u + 1]],
-                weights[indptr[u] : indptr[u + 1]],
-            )
-            for k in range(f):
-                x[k] = F(0)
-            if n == 0:
-                continue
-            rz = first_direction(
-                fixed, index, n, w, diagonal, ridge[u], work
-            )  # r = Y_u' W 1, the residual at x = 0
-            enough = max(F(1e-30), tolerance * tolerance * rz)
-            for step in range(steps):
-                if rz <= enough:
-                    break
-                q = norm_by_diagonal(work) + weighted_dots(
-                    fixed, index, n, w, work[P], s
-                )  # p' (D + Y_u' W Y_u) p
-                a = rz / q
-                move(a, work, x)
-                if step == steps - 1:
-                    break
-                rz_next = next_residual(fixed, index, n, s, a, work)
-                turn(rz_next / rz, work)
-                rz = rz_next
-            total = F(0)
-            for k in range(f):
-                total += x[k]
-            if not np.isfinite(total):
-                failed[block] = u if failed[block] < 0 else min(failed[block], u)
+    for at in range(begin, end):
+        u = rows[at]
+        first, n = indptr[u], indptr[u + 1] - indptr[u]
+        x, index, w = solved[u], indices[first : first + n], weights[first : first + n]
+        for k in range(x.shape[0]):
+            x[k] = F(0)
+        if n == 0:
+            continue
+        # r = Y_u' W 1, the residual at x = 0
+        rz = first_direction(fixed, index, n, w, diagonal, ridge[u], work)
+        enough = max(F(1e-30), tolerance * tolerance * rz)
+        for step in range(steps):
+            if rz <= enough:
+                break
+            # p' (D + Y_u' W Y_u) p
+            q = norm_by_diagonal(work) + weighted_dots(fixed, index, n, w, work[P], s)
+            a = rz / q
+            move(a, work, x)
+            if step == steps - 1:
+                break
+            rz_next = next_residual(fixed, index, n, s, a, work)
+            turn(rz_next / rz, work)
+            rz = rz_next
+        note_failure(x, True, u, failed)

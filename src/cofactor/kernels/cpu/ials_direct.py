@@ -9,11 +9,11 @@ from cofactor.kernels.cpu._ials_rows import (
     accumulate,
     accumulate_part,
     dots,
-    first_failed,
-    row_blocks,
+    in_blocks,
+    note_failure,
     solve_upper,
 )
-from cofactor.kernels.cpu.jit import kernel, on_threads
+from cofactor.kernels.cpu.jit import kernel
 from cofactor.kernels.reference.ials_cg import RowSystems
 
 CHUNK = 64  # rows gathered at a time for the f x f system
@@ -35,80 +35,63 @@ def solve_direct(
     """
     n, f = np.diff(systems.indptr)[rows].astype(np.float64), float(systems.fixed.shape[1])
     short = np.minimum(n, f)
-    bounds = row_blocks(n * short * np.where(n < f, n, f) / f + n * f + short**3 / 6 + 8 * f)
-    failed = np.full(max(1, len(bounds) - 1), -1, np.int64)
-    problem = (systems, rows, solved)
-    on_threads(
-        lambda b: _solve_direct(*problem, bounds[b : b + 2], failed[b : b + 1]), len(bounds) - 1
-    )
-    return first_failed(failed)
+    costs = n * short * np.where(n < f, n, f) / f + n * f + short**3 / 6 + 8 * f
+    return in_blocks(costs, lambda *block: _solve_direct(systems, rows, solved, *block))
 
 
 @kernel(allocates=True)
-def _solve_direct(
-    systems: RowSystems,
-    rows: np.ndarray,
-    solved: np.ndarray,
-    bounds: np.ndarray,
-    failed: np.ndarray,
-) -> None:
+def _solve_direct(systems, rows, solved, begin, end, failed) -> None:
     """Letters: D the diagonal plus ridge, Z = W^1/2 Y_u, S = Z D^-1/2, c = W^1/2 1, x the
     solution.
     """
     indptr, indices, weights, fixed, diagonal, ridge = systems
     f = fixed.shape[1]
-    n_blocks = bounds.shape[0] - 1
     size = max(f, CHUNK)
-    for block in range(n_blocks):
-        A, S = np.empty((f, f), F), np.empty((size, f), F)
-        columns = np.empty((f, CHUNK), F)
-        c, s, h = np.empty(f, F), np.empty(size, F), np.empty(f, F)
-        count_up = np.arange(size).astype(np.int32)
-        for at in range(bounds[block], bounds[block + 1]):
-            u = rows[at]
-            begin, n = indptr[u], indptr[u + 1] - indptr[u]
-            x = solved[u]
-            low, high = F(np.inf), F(0)
+    A, S = np.empty((f, f), F), np.empty((size, f), F)
+    columns = np.empty((f, CHUNK), F)
+    c, s, h = np.empty(f, F), np.empty(size, F), np.empty(f, F)
+    count_up = np.arange(size).astype(np.int32)
+    for at in range(begin, end):
+        u = rows[at]
+        base, n = indptr[u], indptr[u + 1] - indptr[u]
+        x = solved[u]
+        low, high = F(np.inf), F(0)
+        for k in range(f):
+            x[k] = F(0)
+            h[k] = diagonal[k] + ridge[u]
+            low, high = min(low, h[k]), max(high, h[k])
+        if n == 0:
+            continue
+        if n < f and low > F(1e-5) * high:
             for k in range(f):
-                x[k] = F(0)
-                h[k] = diagonal[k] + ridge[u]
-                low, high = min(low, h[k]), max(high, h[k])
-            if n == 0:
-                continue
-            if n < f and low > F(1e-5) * high:
+                h[k] = F(1) / np.sqrt(h[k])
+            for t in range(n):
+                y, z = fixed[indices[base + t]], S[t]
+                c[t] = np.sqrt(weights[base + t])
                 for k in range(f):
-                    h[k] = F(1) / np.sqrt(h[k])
-                for t in range(n):
-                    y, z = fixed[indices[begin + t]], S[t]
-                    c[t] = np.sqrt(weights[begin + t])
+                    z[k] = c[t] * h[k] * y[k]
+            for i in range(n):
+                dots(S, count_up[i:], n - i, S[i], A[i][i:])
+                A[i, i] += F(1)
+            good = solve_upper(A, n, c, count_up, s)
+            accumulate(S, count_up, n, c, x)
+            for k in range(f):
+                x[k] *= h[k]
+        else:
+            for i in range(f):
+                for k in range(i, f):
+                    A[i, k] = F(0)
+                A[i, i] = h[i]
+            for start in range(0, n, CHUNK):
+                m = min(CHUNK, n - start)
+                for t in range(m):
+                    y, z = fixed[indices[base + start + t]], S[t]
+                    w = weights[base + start + t]
                     for k in range(f):
-                        z[k] = c[t] * h[k] * y[k]
-                for i in range(n):
-                    dots(S, count_up[i:], n - i, S[i], A[i][i:])
-                    A[i, i] += F(1)
-                good = solve_upper(A, n, c, count_up, s)
-                accumulate(S, count_up, n, c, x)
-                for k in range(f):
-                    x[k] *= h[k]
-            else:
+                        z[k] = y[k]
+                        columns[k, t] = w * y[k]
+                        x[k] += w * y[k]
                 for i in range(f):
-                    for k in range(i, f):
-                        A[i, k] = F(0)
-                    A[i, i] = h[i]
-                for start in range(0, n, CHUNK):
-                    m = min(CHUNK, n - start)
-                    for t in range(m):
-                        y, z = fixed[indices[begin + start + t]], S[t]
-                        w = weights[begin + start + t]
-                        for k in range(f):
-                            z[k] = y[k]
-                            columns[k, t] = w * y[k]
-                            x[k] += w * y[k]
-                    for i in range(f):
-                        accumulate_part(S, count_up, m, columns[i], A[i], i, f)
-                good = solve_upper(A, f, x, count_up, s)
-            total = F(0)
-            for k in range(f):
-                total += x[k]
-            if not good or not np.isfinite(total):
-                failed[block] = u if failed[block] < 0 else min(failed[block], u)
+                    accumulate_part(S, count_up, m, columns[i], A[i], i, f)
+            good = solve_upper(A, f, x, count_up, s)
+        note_failure(x, good, u, failed)

@@ -67,7 +67,7 @@ def _by_rows(
 
 
 @kernel(allocates=True)
-def _longest_row(indptr: np.ndarray) -> np.ndarray:
+def _longest_row(indptr):
     """Return room for a number of each interaction of the longest row."""
     longest = 0
     for i in range(len(indptr) - 1):
@@ -76,13 +76,7 @@ def _longest_row(indptr: np.ndarray) -> np.ndarray:
 
 
 @kernel
-def _right_sides(
-    indptr: np.ndarray,
-    indices: np.ndarray,
-    weights: np.ndarray,
-    vectors: np.ndarray,
-    out: np.ndarray,
-) -> None:
+def _right_sides(indptr, indices, weights, vectors, out) -> None:
     for i in range(len(out)):
         a, b = indptr[i], indptr[i + 1]
         if b > a:
@@ -90,14 +84,7 @@ def _right_sides(
 
 
 @kernel(allocates=True)
-def _products(
-    indptr: np.ndarray,
-    indices: np.ndarray,
-    weights: np.ndarray,
-    vectors: np.ndarray,
-    directions: np.ndarray,
-    out: np.ndarray,
-) -> None:
+def _products(indptr, indices, weights, vectors, directions, out) -> None:
     s = _longest_row(indptr)
     for i in range(len(out)):
         a, b = indptr[i], indptr[i + 1]
@@ -109,14 +96,7 @@ def _products(
 
 
 @kernel(allocates=True)
-def _squares(
-    indptr: np.ndarray,
-    indices: np.ndarray,
-    weights: np.ndarray,
-    vectors: np.ndarray,
-    directions: np.ndarray,
-    out: np.ndarray,
-) -> None:
+def _squares(indptr, indices, weights, vectors, directions, out) -> None:
     s = _longest_row(indptr)
     for i in range(len(out)):
         a, b = indptr[i], indptr[i + 1]

@@ -14,7 +14,7 @@ _8, _33 = np.uint64(8), np.uint64(33)
 
 
 @helper
-def _mixed(h, first, second):  # type: ignore[no-untyped-def]
+def _mixed(h, first, second):
     h = (h ^ (h >> _33)) * first
     h = (h ^ (h >> _33)) * second
     return h ^ (h >> _33)

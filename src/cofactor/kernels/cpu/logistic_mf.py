@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import NamedTuple
 
 import numpy as np
 
@@ -22,7 +22,7 @@ _ONE = np.float32(1.0)
 
 
 @helper
-def _logit(X: Any, row: Any, beta: Any, Y: Any, b: Any, i: Any) -> Any:
+def _logit(X, row, beta, Y, b, i):
     """s = x · y_i + β + β_i."""
     s = beta + b[np.uint64(i)] + dot_rows(X, row, Y, i)
     for k in range(tail_start(Y), Y.shape[1]):
@@ -31,40 +31,35 @@ def _logit(X: Any, row: Any, beta: Any, Y: Any, b: Any, i: Any) -> Any:
 
 
 @helper
-def _add(g: Any, pull: Any, Y: Any, i: Any) -> None:
+def _add(g, pull, Y, i) -> None:
     for k in range(Y.shape[1]):
         g[k] += pull * Y[i, k]
     g[Y.shape[1]] += pull
 
 
 @helper
-def _softplus(s: Any, e: Any) -> Any:
+def _softplus(s, e):
     """ln(1 + exp s), where e = exp s but for what exp_negative cuts off."""
     return np.log(1.0 + np.float64(e)) + max(np.float64(0.0), np.float64(s) - np.float64(EXP_LIMIT))
 
 
+class Problem(NamedTuple):
+    """What a side's rows are fitted to."""
+
+    indices: np.ndarray
+    values: np.ndarray
+    other_factors: np.ndarray
+    other_bias: np.ndarray
+    alpha: float
+    regularization: float
+    negatives: int
+
+
 @kernel
-def _gradient(
-    indices: Any,
-    values: Any,
-    first: Any,
-    stop: Any,
-    X: Any,
-    row: Any,
-    beta: Any,
-    Y: Any,
-    b: Any,
-    alpha: Any,
-    decay: Any,
-    negatives: Any,
-    state: Any,
-    words: Any,
-    group: Any,
-    g: Any,
-    empty_threshold: Any,
-    empty_alias: Any,
-) -> Any:
-    """Fill g [factors + 1] with the row's gradient and return its loss."""
+def _gradient(problem, first, stop, X, row, beta, state, scratch):
+    """Fill the scratch's g [factors + 1] with the row's gradient and return its loss."""
+    indices, values, Y, b, alpha, decay, negatives = problem
+    words, group, g, threshold, alias = scratch
     f, n_others, m = X.shape[1], Y.shape[0], stop - first
     g[:] = np.float32(0.0)
     loss = 0.5 * decay * np.float64(dot_rows(X, row, X, row))
@@ -97,7 +92,7 @@ def _gradient(
             size = min(left, _GROUP)
             for n in range(size):
                 state, group[n] = draw_negative(
-                    state, words, 0, indices, first, stop, empty_threshold, empty_alias, n_others
+                    state, words, 0, indices, first, stop, threshold, alias, n_others
                 )
                 prefetch_row(Y, group[n])
             product = 1.0  # of at most 8 factors up to exp(86): one logarithm for all
@@ -130,61 +125,22 @@ def logistic_half_epoch(
     seed: int,
 ) -> float:
     """Take one adaptive step for each row; see `reference.logistic_mf.logistic_half_epoch`."""
-    n_rows = factors.shape[0]
+    n_rows, f = factors.shape
     losses = np.zeros(n_rows)
-    problem = (indptr, indices, values, factors, bias, squares, other_factors, other_bias)
-    how = (learning_rate, alpha, regularization, negatives, np.uint64(seed))
-    f = factors.shape[1]
-    on_parts(
-        lambda first, end: _half_epoch(*problem, *how, first, end, losses, _scratch(f)), n_rows
-    )
+    problem = Problem(indices, values, other_factors, other_bias, alpha, regularization, negatives)
+    rows = (indptr, factors, bias, squares, learning_rate, np.uint64(seed), losses)
+    on_parts(lambda *part: _half_epoch(problem, *rows, *part, _scratch(f)), n_rows)
     return float(losses.sum())
 
 
 @kernel
 def _half_epoch(
-    indptr: np.ndarray,
-    indices: np.ndarray,
-    values: np.ndarray,
-    factors: np.ndarray,
-    bias: np.ndarray,
-    squares: np.ndarray,
-    other_factors: np.ndarray,
-    other_bias: np.ndarray,
-    learning_rate: float,
-    alpha: float,
-    regularization: float,
-    negatives: int,
-    seed: int,
-    begin: int,
-    end: int,
-    losses: np.ndarray,
-    scratch: Any,
+    problem, indptr, factors, bias, squares, learning_rate, seed, losses, begin, end, scratch
 ) -> None:
-    f = factors.shape[1]
-    words, group, g, threshold, alias = scratch
-    rate = np.float32(learning_rate)
+    f, g, rate = factors.shape[1], scratch[2], np.float32(learning_rate)
     for row in range(begin, end):
-        losses[row] = _gradient(
-            indices,
-            values,
-            indptr[row],
-            indptr[row + 1],
-            factors,
-            row,
-            bias[row],
-            other_factors,
-            other_bias,
-            alpha,
-            regularization,
-            negatives,
-            stream(seed, row),
-            words,
-            group,
-            g,
-            threshold,
-            alias,
-        )
+        first, stop, state = indptr[row], indptr[row + 1], stream(seed, row)
+        losses[row] = _gradient(problem, first, stop, factors, row, bias[row], state, scratch)
         for k in range(f + 1):
             squares[row, k] += g[k] * g[k]
         for k in range(f):
@@ -206,17 +162,11 @@ def logistic_fold_in(
     seed: int,
 ) -> np.ndarray:
     """Fit the vectors of new rows; see `reference.logistic_mf.logistic_fold_in`."""
-    n_rows = indptr.shape[0] - 1
-    f = other_factors.shape[1]
+    n_rows, f = indptr.shape[0] - 1, other_factors.shape[1]
     folded = np.zeros((n_rows, f), np.float32)
-    problem = (indices, values, other_factors, other_bias)
-    how = (learning_rate, alpha, regularization, negatives, steps, np.uint64(seed))
-    on_parts(
-        lambda first, end: _fold_in(
-            indptr[first : end + 1], *problem, *how, folded[first:end], _sums(f), _scratch(f)
-        ),
-        n_rows,
-    )
+    problem = Problem(indices, values, other_factors, other_bias, alpha, regularization, negatives)
+    how = (learning_rate, steps, np.uint64(seed), folded)
+    on_parts(lambda *part: _fold_in(problem, indptr, *how, *part, _sums(f), _scratch(f)), n_rows)
     return folded
 
 
@@ -242,51 +192,18 @@ def _sums(factors: int) -> tuple[np.ndarray, ...]:
 
 @kernel
 def _fold_in(
-    indptr: np.ndarray,
-    indices: np.ndarray,
-    values: np.ndarray,
-    other_factors: np.ndarray,
-    other_bias: np.ndarray,
-    learning_rate: float,
-    alpha: float,
-    regularization: float,
-    negatives: int,
-    steps: int,
-    seed: int,
-    folded: np.ndarray,
-    sums: Any,
-    scratch: Any,
+    problem, indptr, learning_rate, steps, seed, folded, begin, end, sums, scratch
 ) -> None:
-    words, group, g, threshold, alias = scratch
     X, G, mean = sums
-    f, rate = other_factors.shape[1], np.float32(learning_rate)
-    for row in range(indptr.shape[0] - 1):
+    f, g, rate = X.shape[1], scratch[2], np.float32(learning_rate)
+    for row in range(begin, end):
         first, stop = indptr[row], indptr[row + 1]
         if first == stop:
             continue
         beta = np.float32(0.0)
         X[:], G[:], mean[:] = np.float32(0.0), np.float32(0.0), 0.0
         for step in range(steps):
-            _gradient(
-                indices,
-                values,
-                first,
-                stop,
-                X,
-                0,
-                beta,
-                other_factors,
-                other_bias,
-                alpha,
-                regularization,
-                negatives,
-                stream(seed, step),
-                words,
-                group,
-                g,
-                threshold,
-                alias,
-            )
+            _gradient(problem, first, stop, X, 0, beta, stream(seed, step), scratch)
             for k in range(f + 1):
                 G[k] += g[k] * g[k]
             for k in range(f):

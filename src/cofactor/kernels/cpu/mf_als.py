@@ -7,8 +7,6 @@ Cholesky in double precision, which costs little beside it. Callers wrap this wi
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 
 from cofactor.kernels.cpu.jit import helper, kernel, on_threads
@@ -77,17 +75,7 @@ def als_half_epoch(
 
 @kernel(allocates=True)
 def _solve_block(
-    block: Any,
-    indptr: Any,
-    indices: Any,
-    values: Any,
-    mean: Any,
-    other_bias: Any,
-    other_factors: Any,
-    reg: Any,
-    reg_bias: Any,
-    bias: Any,
-    factors: Any,
+    block, indptr, indices, values, mean, other_bias, other_factors, reg, reg_bias, bias, factors
 ) -> None:
     n_rows = indptr.shape[0] - 1
     n_factors = factors.shape[1]

@@ -14,7 +14,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
-from typing import Any
 
 import numpy as np
 
@@ -26,7 +25,7 @@ BLOCK = 16  # floats: a cache line, and what `simd` works on at once
 
 
 @kernel(allocates=True)
-def equal_parts(indptr: Any, order: Any, n_parts: Any, rows_each: Any) -> Any:
+def equal_parts(indptr, order, n_parts, rows_each):
     """Cut ``order`` into parts with about the same number of ratings; a user owns ``rows_each``
     rows of ``indptr``.
     """
@@ -46,16 +45,7 @@ def equal_parts(indptr: Any, order: Any, n_parts: Any, rows_each: Any) -> Any:
 
 
 @helper
-def _ask_for(
-    indptr: Any,
-    indices: Any,
-    values: Any,
-    user_factors: Any,
-    order: Any,
-    place: Any,
-    n_parts: Any,
-    block: Any,
-) -> None:
+def _ask_for(indptr, indices, values, user_factors, order, place, n_parts, block) -> None:
     """Ask for what the walk of a user begins with: rows of a block are short, and no hardware
     foresees the next one.
     """
@@ -68,24 +58,24 @@ def _ask_for(
 
 @kernel
 def _walk(
-    first_place: Any,
-    end_place: Any,
-    block: Any,
-    n_parts: Any,
-    indptr: Any,
-    indices: Any,
-    values: Any,
-    order: Any,
-    mean: Any,
-    user_bias: Any,
-    items: Any,
-    user_factors: Any,
-    item_factors: Any,
-    learning_rate: Any,
-    bias_learning_rate: Any,
-    reg_user: Any,
-    reg_user_bias: Any,
-) -> Any:
+    first_place,
+    end_place,
+    block,
+    n_parts,
+    indptr,
+    indices,
+    values,
+    order,
+    mean,
+    user_bias,
+    items,
+    user_factors,
+    item_factors,
+    learning_rate,
+    bias_learning_rate,
+    reg_user,
+    reg_user_bias,
+):
     """The users at these places of the order, over their ratings of one block of items; the sum of
     squared errors. Rows of the factors are whole blocks of 16 floats.
     """

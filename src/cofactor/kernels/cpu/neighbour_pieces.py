@@ -6,7 +6,7 @@ import numpy as np
 
 from cofactor.base.threads import current_threads
 from cofactor.kernels.cpu.jit import shared
-from cofactor.kernels.cpu.neighbours import _neighbours
+from cofactor.kernels.cpu.neighbours import Formula, _neighbours
 
 
 def neighbours_of_some(
@@ -35,6 +35,6 @@ def neighbours_of_some(
     rows = np.full((end - first, keep), -1, np.int32)
     similarity = np.full((end - first, keep), np.nan, np.float32)
     count = np.zeros(end - first, np.int32)
-    terms = (*formula[:4], np.float32(formula[4]))
-    shared(_neighbours, current_threads(), *matrix, *terms, first, rows, similarity, count)
+    terms = Formula(*formula[:4], np.float32(formula[4]))
+    shared(_neighbours, current_threads(), *matrix, terms, first, rows, similarity, count)
     return rows, similarity, count

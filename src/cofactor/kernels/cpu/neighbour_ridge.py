@@ -6,8 +6,6 @@ item among the neighbours adds to the diagonal alone, so on sparse data few user
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 
 from cofactor.kernels.cpu.jit import kernel, shared
@@ -39,19 +37,7 @@ def neighbour_ridge(
 
 
 @kernel(allocates=True)
-def _regress(
-    thread: Any,
-    n_threads: Any,
-    indptr: Any,
-    users: Any,
-    values: Any,
-    n_users: Any,
-    rows: Any,
-    count: Any,
-    ridge: Any,
-    first: Any,
-    weights: Any,
-) -> Any:
+def _regress(thread, n_threads, indptr, users, values, n_users, rows, count, ridge, first, weights):
     seen, place = np.zeros(n_users, np.int32), np.empty(n_users, np.int32)
     own = np.zeros(n_users, np.float32)
     for j in range(thread, rows.shape[0], n_threads):
@@ -91,15 +77,7 @@ def _regress(
 
 
 @kernel(allocates=True)
-def _solve(
-    offsets: Any,
-    users: Any,
-    values: Any,
-    n_users: Any,
-    diagonal: Any,
-    right: Any,
-    weights: Any,
-) -> Any:
+def _solve(offsets, users, values, n_users, diagonal, right, weights):
     """Solve ``(Z'Z + D) b = right`` by conjugate gradients, preconditioned by the diagonal."""
     k = right.size
     scale = diagonal.copy()

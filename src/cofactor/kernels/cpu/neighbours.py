@@ -7,7 +7,7 @@ row are selected says `_selection`."""
 
 from __future__ import annotations
 
-from typing import Any
+from typing import NamedTuple
 
 import numpy as np
 
@@ -19,6 +19,16 @@ from cofactor.kernels.cpu.jit import kernel, shared
 SHARED_UP_TO = 128 * 2**20  # bytes of X'X up to which it is built whole, each pair once
 # a row of fewer than n_items / 2 products lists what it touched; another is read from end to end
 LIST_BELOW = 2
+
+
+class Formula(NamedTuple):
+    """p, q, a, b and w of a similarity; see `top_neighbours`."""
+
+    left: np.ndarray
+    right: np.ndarray
+    left_add: np.ndarray
+    right_add: np.ndarray
+    weight: np.float32
 
 
 def top_neighbours(
@@ -72,33 +82,21 @@ def top_neighbours(
     count = np.zeros(n_items, np.int32)
     by_user = (user_indptr, user_indices, user_values)
     by_item = (item_indptr, item_users, item_values)
-    formula = (left, right, left_add, right_add, np.float32(product_weight))
+    formula = Formula(left, right, left_add, right_add, np.float32(product_weight))
     products = int(np.square(np.diff(user_indptr)).sum())
     ones = bool((user_values == 1).all() and (item_values == 1).all())
     words = planned(np.diff(user_indptr), np.diff(item_indptr)) if ones else np.zeros(0, np.int64)
     if words.size:
         sets = as_sets(user_indptr, user_indices, item_indptr, item_users, words, n_threads)
-        placed = tuple(part[sets.order] for part in formula[:4])
-        by_item = (item_indptr, item_users, item_values)
-        shared(
-            _neighbours_of_sets,
-            n_threads,
-            user_indptr,
-            user_values,
-            *by_item,
-            *sets,
-            *placed,
-            formula[4],
-            rows,
-            similarity,
-            count,
-        )
+        placed = Formula._make([*(part[sets.order] for part in formula[:4]), formula.weight])
+        counted = (user_indptr, user_values, *by_item, sets, placed, rows, similarity, count)
+        shared(_neighbours_of_sets, n_threads, *counted)
     elif 4 * n_items**2 <= SHARED_UP_TO and products > n_items**2:
         gram = gram_lower(*by_user, *by_item, n_threads)
         mirror_lower(gram, n_threads)
-        shared(_neighbours_of_gram, n_threads, gram, *formula, rows, similarity, count)
+        shared(_neighbours_of_gram, n_threads, gram, formula, rows, similarity, count)
     elif n_items:
-        shared(_neighbours, n_threads, *by_user, *by_item, *formula, 0, rows, similarity, count)
+        shared(_neighbours, n_threads, *by_user, *by_item, formula, 0, rows, similarity, count)
     return rows, similarity, count
 
 
@@ -137,24 +135,14 @@ def strongest(
 
 
 @kernel
-def _similarities(
-    products: Any,
-    found: Any,
-    n_found: Any,
-    i: Any,
-    left: Any,
-    right: Any,
-    left_add: Any,
-    right_add: Any,
-    weight: Any,
-    bits: Any,
-) -> Any:
+def _similarities(products, found, n_found, i, formula, bits):
     """Turn the products of the items found into similarities, as bit patterns, zero for what is
     none; clear the products.
 
     Positive floats are ordered as their bit patterns are when these are read as integers.
     """
     similarity = bits.view(np.float32)
+    left, right, left_add, right_add, weight = formula
     p, a = left[i], left_add[i]
     products[i] = np.float32(0.0)
     listed, out = found[:n_found], similarity[:n_found]
@@ -172,10 +160,9 @@ def _similarities(
 
 
 @kernel
-def _similarities_of_row(
-    d: Any, i: Any, left: Any, right: Any, left_add: Any, right_add: Any, weight: Any, bits: Any
-) -> Any:
+def _similarities_of_row(d, i, formula, bits):
     """Turn a whole row of products into similarities, as bit patterns."""
+    left, right, left_add, right_add, weight = formula
     similar, p, a = bits.view(np.float32), left[i], left_add[i]
     d[i] = np.float32(0.0)
     for j in range(right.shape[0]):
@@ -186,100 +173,61 @@ def _similarities_of_row(
 
 
 @kernel(allocates=True)
-def _neighbours_of_gram(
-    thread: Any,
-    n_threads: Any,
-    gram: Any,
-    left: Any,
-    right: Any,
-    left_add: Any,
-    right_add: Any,
-    weight: Any,
-    rows: Any,
-    similarity: Any,
-    count: Any,
-) -> Any:
+def _neighbours_of_gram(thread, n_threads, gram, formula, rows, similarity, count):
     n_items = gram.shape[0]
     bits, rooms = np.empty(n_items + 1, np.int32), room(n_items)
     order = np.arange(n_items, dtype=np.int32)
     for i in range(thread, n_items, n_threads):
-        _similarities_of_row(gram[i], i, left, right, left_add, right_add, weight, bits)
+        _similarities_of_row(gram[i], i, formula, bits)
         count[i] = keep_best(order, bits, n_items, rooms, rows[i], similarity[i])
 
 
 @kernel(allocates=True)
 def _neighbours_of_sets(
-    thread: Any,
-    n_threads: Any,
-    user_indptr: Any,
-    user_values: Any,
-    item_indptr: Any,
-    item_users: Any,
-    item_values: Any,
-    order: Any,
-    bits: Any,
-    words: Any,
-    lists: Any,
-    heads: Any,
-    begin: Any,
-    walkers: Any,
-    n_walkers: Any,
-    left: Any,
-    right: Any,
-    left_add: Any,
-    right_add: Any,
-    weight: Any,
-    rows: Any,
-    similarity: Any,
-    count: Any,
-) -> Any:
+    thread,
+    n_threads,
+    user_indptr,
+    user_values,
+    item_indptr,
+    item_users,
+    item_values,
+    sets,
+    formula,
+    rows,
+    similarity,
+    count,
+):
     """Count a block of items that have sets at once, walk the lists of each other item; the formula
     is in the sets' order.
     """
-    n_items = order.shape[0]
-    n_head = min(n_items, words.shape[0] * bits.shape[2])
-    block = np.empty((BLOCK, max(n_items, words.shape[0] * bits.shape[2])), np.float32)
+    order, n_items = sets.order, sets.order.shape[0]
+    n_placed = sets.words.shape[0] * sets.bits.shape[2]
+    n_head = min(n_items, n_placed)
+    block = np.empty((BLOCK, max(n_items, n_placed)), np.float32)
     d = np.zeros(n_items, np.float32)
     found = np.empty(n_items + 1, np.int32)
     patterns, rooms = np.empty(n_items + 1, np.int32), room(n_items)
     for first in range(thread * BLOCK, n_items, n_threads * BLOCK):
         if first < n_head:
-            count_block(
-                first,
-                user_indptr,
-                item_indptr,
-                order,
-                bits,
-                words,
-                lists,
-                heads,
-                begin,
-                walkers,
-                n_walkers,
-                block,
-            )
+            count_block(first, user_indptr, item_indptr, sets, block)
         for place in range(first, min(first + BLOCK, n_items)):
             i = order[place]
             if place < n_head:
-                _similarities_of_row(
-                    block[place - first], place, left, right, left_add, right_add, weight, patterns
-                )
+                _similarities_of_row(block[place - first], place, formula, patterns)
                 n = n_items
                 for at in range(n):
                     found[at] = order[at]
             else:
                 n = _row_of_products(
                     user_indptr,
-                    lists,
+                    sets.lists,
                     user_values,
                     item_users[item_indptr[i] : item_indptr[i + 1]],
                     item_values[item_indptr[i] : item_indptr[i + 1]],
                     d,
                     found,
                 )
-                _similarities(
-                    d, found, n, place, left, right, left_add, right_add, weight, patterns
-                )
+                _similarities(d, found, n, place, formula, patterns)
                 d[place] = np.float32(0.0)
                 for at in range(n):
                     found[at] = order[found[at]]
@@ -287,15 +235,7 @@ def _neighbours_of_sets(
 
 
 @kernel
-def _row_of_products(
-    user_indptr: Any,
-    user_indices: Any,
-    user_values: Any,
-    users: Any,
-    values: Any,
-    d: Any,
-    found: Any,
-) -> Any:
+def _row_of_products(user_indptr, user_indices, user_values, users, values, d, found):
     """Add up one item's products d, list the items touched (a few perhaps twice), and return how
     many there are.
     """
@@ -331,25 +271,21 @@ def _row_of_products(
 
 @kernel(allocates=True)
 def _neighbours(
-    thread: Any,
-    n_threads: Any,
-    user_indptr: Any,
-    user_indices: Any,
-    user_values: Any,
-    item_indptr: Any,
-    item_users: Any,
-    item_values: Any,
-    left: Any,
-    right: Any,
-    left_add: Any,
-    right_add: Any,
-    weight: Any,
-    first: Any,
-    rows: Any,
-    similarity: Any,
-    count: Any,
-) -> Any:
-    n_items = right.shape[0]
+    thread,
+    n_threads,
+    user_indptr,
+    user_indices,
+    user_values,
+    item_indptr,
+    item_users,
+    item_values,
+    formula,
+    first,
+    rows,
+    similarity,
+    count,
+):
+    n_items = formula.right.shape[0]
     d = np.zeros(n_items, np.float32)
     found = np.empty(n_items + 1, np.int32)
     bits, rooms = np.empty(n_items + 1, np.int32), room(n_items)
@@ -364,21 +300,13 @@ def _neighbours(
             d,
             found,
         )
-        _similarities(d, found, n, i, left, right, left_add, right_add, weight, bits)
+        _similarities(d, found, n, i, formula, bits)
         d[i] = np.float32(0.0)
         count[at] = keep_best(found, bits, n, rooms, rows[at], similarity[at])
 
 
 @kernel(allocates=True)
-def _strongest(
-    thread: Any,
-    n_threads: Any,
-    matrix: Any,
-    first: Any,
-    columns: Any,
-    values: Any,
-    count: Any,
-) -> Any:
+def _strongest(thread, n_threads, matrix, first, columns, values, count):
     n = matrix.shape[1]
     items = np.arange(n, dtype=np.int32)
     bits, rooms = np.empty(n + 1, np.int32), room(n)

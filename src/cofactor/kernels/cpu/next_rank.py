@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 
 from cofactor.kernels.cpu.jit import kernel, on_parts
@@ -45,9 +43,7 @@ def mid_ranks(
 
 
 @kernel
-def _ranks(
-    low: Any, high: Any, scores: Any, targets: Any, indptr: Any, excluded: Any, ranks: Any
-) -> Any:
+def _ranks(low, high, scores, targets, indptr, excluded, ranks):
     for b in range(low, high):
         line = scores[b]
         target = targets[b]

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 
 from cofactor.kernels.cpu.jit import kernel
@@ -38,7 +36,7 @@ def next_sums(
 
 
 @kernel(allocates=True)
-def _next_sums(indptr: Any, items: Any, weights: Any, decay: Any, sums: Any, longest: Any) -> Any:
+def _next_sums(indptr, items, weights, decay, sums, longest):
     alive = np.empty(min(longest, sums.shape[1]) + 1, np.int32)
     state = np.empty(alive.size)
     place = np.full(sums.shape[1], -1, np.int32)

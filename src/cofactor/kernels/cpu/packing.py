@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 
 from cofactor.kernels.cpu.jit import kernel
@@ -61,7 +59,7 @@ def pack_transposed(
 
 
 @kernel(allocates=True)
-def _pack(columns: Any, values: Any, indptr: Any, packed: Any, kept: Any) -> Any:
+def _pack(columns, values, indptr, packed, kept):
     for i in range(columns.shape[0]):
         begin, n = indptr[i], indptr[i + 1] - indptr[i]
         packed[begin : begin + n] = columns[i, :n]
@@ -69,9 +67,7 @@ def _pack(columns: Any, values: Any, indptr: Any, packed: Any, kept: Any) -> Any
 
 
 @kernel(allocates=True)
-def _pack_transposed(
-    columns: Any, values: Any, count: Any, indptr: Any, rows: Any, kept: Any
-) -> Any:
+def _pack_transposed(columns, values, count, indptr, rows, kept):
     for i in range(columns.shape[0]):
         for at in range(count[i]):
             indptr[columns[i, at] + 1] += 1

@@ -77,15 +77,7 @@ def draw_latent(
 
 
 @kernel
-def _draw_latent(
-    first: int,
-    end: int,
-    scores: np.ndarray,
-    levels: np.ndarray,
-    cuts: np.ndarray,
-    uniform: np.ndarray,
-    latent: np.ndarray,
-) -> None:
+def _draw_latent(first, end, scores, levels, cuts, uniform, latent) -> None:
     for n in range(first, end):
         score = np.float64(scores[n])
         low = cuts[levels[n]] - score
@@ -102,14 +94,7 @@ def _draw_latent(
 
 
 @kernel
-def _cut_sums(
-    block: int,
-    scores: np.ndarray,
-    levels: np.ndarray,
-    cuts: np.ndarray,
-    likelihood: np.ndarray,
-    sums: np.ndarray,
-) -> None:
+def _cut_sums(block, scores, levels, cuts, likelihood, sums) -> None:
     """Of a block: the log-likelihood; by cut, the gradient, the diagonal, the entry to its
     right.
     """
@@ -170,15 +155,7 @@ def level_probabilities(
 
 @kernel
 def _level_probabilities(
-    first: int,
-    end: int,
-    states: np.ndarray,
-    which: np.ndarray,
-    item_vectors: np.ndarray,
-    item_offsets: np.ndarray,
-    items: np.ndarray,
-    cuts: np.ndarray,
-    found: np.ndarray,
+    first, end, states, which, item_vectors, item_offsets, items, cuts, found
 ) -> None:
     n_samples, n_levels = cuts.shape[0], cuts.shape[1] - 1
     for n in range(first, end):

@@ -7,13 +7,11 @@ that without AUC the work of a user ends with the first one beyond the largest c
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 
-from cofactor.kernels.cpu.jit import helper, kernel, on_parts, on_threads
-
-BLOCKS = 64  # of lines or of drawings; more than any sensible number of threads
+from cofactor.base.offsets import owners_of
+from cofactor.kernels.cpu.jit import helper, kernel, on_parts
+from cofactor.kernels.cpu.sampling import advance, below, lower_bound, mix, nth_unowned
 
 # Unsigned indices and 32-bit counts: with a signed index Numba allows for negative ones at each
 # step, and a 64-bit count is twice as wide as a score; either alone makes these loops ten times
@@ -21,7 +19,7 @@ BLOCKS = 64  # of lines or of drawings; more than any sensible number of threads
 
 
 @helper
-def _count_above(row: Any, start: Any, stop: Any, level: Any) -> Any:
+def _count_above(row, start, stop, level):
     """How many of row[start:stop] are above ``level``."""
     count = np.int32(0)
     for j in range(np.uint64(start), np.uint64(stop)):
@@ -30,7 +28,7 @@ def _count_above(row: Any, start: Any, stop: Any, level: Any) -> Any:
 
 
 @helper
-def _count_from(row: Any, start: Any, stop: Any, level: Any) -> Any:
+def _count_from(row, start, stop, level):
     """How many of row[start:stop] are at ``level`` or above."""
     count = np.int32(0)
     for j in range(np.uint64(start), np.uint64(stop)):
@@ -39,7 +37,7 @@ def _count_from(row: Any, start: Any, stop: Any, level: Any) -> Any:
 
 
 @helper
-def _count_both(row: Any, start: Any, stop: Any, level: Any) -> Any:
+def _count_both(row, start, stop, level):
     """How many of row[start:stop] are above ``level``, and how many at it or above."""
     above, level_or_above = np.int32(0), np.int32(0)
     for j in range(np.uint64(start), np.uint64(stop)):
@@ -49,13 +47,13 @@ def _count_both(row: Any, start: Any, stop: Any, level: Any) -> Any:
 
 
 @helper
-def _level(score: Any) -> Any:
+def _level(score):
     """A score with NaN as low as can be."""
     return score if score == score else np.float32(-np.inf)
 
 
 @helper
-def _best_first(row: Any, truth: Any) -> Any:
+def _best_first(row, truth):
     """The order of a user's true items: highest score first, of equal ones the lower row (truth
     is ascending).
     """
@@ -103,15 +101,7 @@ def positive_ranks(
 
 @kernel(allocates=True)
 def _positive_ranks(
-    scores: np.ndarray,
-    truth_indptr: np.ndarray,
-    truth_items: np.ndarray,
-    seen_indptr: np.ndarray,
-    seen_items: np.ndarray,
-    limit: int,
-    with_auc: bool,
-    ranks: np.ndarray,
-    auc_shares: np.ndarray,
+    scores, truth_indptr, truth_items, seen_indptr, seen_items, limit, with_auc, ranks, auc_shares
 ) -> None:
     n_users, n_items = scores.shape
     for u in range(n_users):
@@ -129,16 +119,11 @@ def _positive_ranks(
                 above_low, from_low = _count_both(row, 0, item, level)
                 above_high, from_high = _count_both(row, item + 1, n_items, level)
             else:
-                from_low, above_high = (
-                    _count_from(row, 0, item, level),
-                    _count_above(row, item + 1, n_items, level),
-                )
+                from_low = _count_from(row, 0, item, level)
+                above_high = _count_above(row, item + 1, n_items, level)
                 above_low, from_high = 0, 0
-            rank, above, level_or_above = (
-                from_low + above_high,
-                above_low + above_high,
-                from_low + from_high,
-            )
+            rank, above = from_low + above_high, above_low + above_high
+            level_or_above = from_low + from_high
             for e in seen:
                 if row[e] > level or (row[e] == level and e < item):
                     rank -= 1
@@ -174,27 +159,12 @@ def list_ranks(
 
 
 @kernel
-def _list_ranks(
-    rows: np.ndarray,
-    count: np.ndarray,
-    truth_indptr: np.ndarray,
-    truth_items: np.ndarray,
-    ranks: np.ndarray,
-) -> None:
+def _list_ranks(rows, count, truth_indptr, truth_items, ranks) -> None:
     for u in range(count.size):
         first = truth_indptr[u]
         truth = truth_items[first : truth_indptr[u + 1]]
         for place in range(count[u]):
-            at, end = (
-                0,
-                truth.size,
-            )  # a binary search; np.searchsorted takes longer to compile than all the rest
-            while at < end:
-                middle = (at + end) >> 1
-                if truth[middle] < rows[u, place]:
-                    at = middle + 1
-                else:
-                    end = middle
+            at = lower_bound(truth, 0, truth.size, rows[u, place])
             if at < truth.size and truth[at] == rows[u, place] and ranks[first + at] < 0:
                 ranks[first + at] = place
 
@@ -215,16 +185,7 @@ def candidate_ranks(
 
 
 @kernel
-def _candidate_ranks(
-    first: Any,
-    end: Any,
-    scores: Any,
-    owners: Any,
-    items: Any,
-    negatives: Any,
-    ranks: Any,
-    auc_shares: Any,
-) -> None:
+def _candidate_ranks(first, end, scores, owners, items, negatives, ranks, auc_shares) -> None:
     for q in range(first, end):
         row = scores[owners[q]]
         item = items[q]
@@ -251,16 +212,14 @@ def rank_metrics(
     indptr: np.ndarray, ranks: np.ndarray, cutoffs: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
     """Turn the ranks of the true items into metrics at cutoffs; see the reference."""
-    owners = np.repeat(np.arange(indptr.size - 1), np.diff(indptr))
+    owners = owners_of(np.diff(indptr))
     # Sorted by NumPy: a sort inside a kernel takes a second to compile.
     ascending = ranks[np.lexsort((ranks, owners))]
     return _rank_metrics(indptr, ascending, cutoffs)
 
 
 @kernel(allocates=True)
-def _rank_metrics(
-    indptr: np.ndarray, ranks: np.ndarray, cutoffs: np.ndarray
-) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+def _rank_metrics(indptr, ranks, cutoffs):
     """The same with each user's ranks ascending."""
     n_users, n_cutoffs = indptr.size - 1, cutoffs.size
     hits = np.full((n_users, n_cutoffs), np.nan)
@@ -296,14 +255,6 @@ def _rank_metrics(
     return hits, ndcg, ap, rr
 
 
-@helper
-def _mixed(state: Any) -> Any:
-    """SplitMix64's output function."""
-    z = (state ^ (state >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-    z = (z ^ (z >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-    return z ^ (z >> np.uint64(31))
-
-
 def draw_negatives(
     indptr: np.ndarray,
     items: np.ndarray,
@@ -322,33 +273,24 @@ def draw_negatives(
 
 
 @kernel(allocates=True)
-def _draw_negatives(
-    first: Any, end: Any, indptr: Any, items: Any, owners: Any, n_items: Any, seed: Any, drawn: Any
-) -> None:
+def _draw_negatives(first, end, indptr, items, owners, n_items, seed, drawn) -> None:
     count = drawn.shape[1]
     for q in range(first, end):
-        forbidden = items[indptr[owners[q]] : indptr[owners[q] + 1]]
-        free = n_items - forbidden.size
+        begin, end_of_own = indptr[owners[q]], indptr[owners[q] + 1]
+        free = n_items - (end_of_own - begin)
         wanted = min(count, free)
         state = seed + np.uint64(q + 1) * np.uint64(0xD1342543DE82EF95)
         taken = np.empty(wanted, np.int64)
         for n in range(wanted):
             t = free - wanted + n
-            state += np.uint64(0x9E3779B97F4A7C15)
-            place = np.int64(_mixed(state) % np.uint64(t + 1))
+            state = advance(state)
+            place = np.int64(mix(state) % np.uint64(t + 1))
             for m in range(n):
                 if taken[m] == place:
                     place = np.int64(t)
                     break
             taken[n] = place
-            low, high = 0, forbidden.size
-            while low < high:  # how many forbidden items stand before the place-th allowed one
-                middle = (low + high) >> 1
-                if forbidden[middle] - middle <= place:
-                    low = middle + 1
-                else:
-                    high = middle
-            drawn[q, n] = place + low
+            drawn[q, n] = nth_unowned(items, begin, end_of_own, place)
 
 
 def resampled_means(values: np.ndarray, resamples: int, seed: int) -> np.ndarray:
@@ -356,20 +298,14 @@ def resampled_means(values: np.ndarray, resamples: int, seed: int) -> np.ndarray
     the reference.
     """
     means = np.zeros((resamples, values.shape[1]))
-    bounds = np.linspace(0, resamples, min(resamples, BLOCKS) + 1).astype(np.int64)
-    on_threads(
-        lambda block: _resampled_means(
-            values, bounds[block], bounds[block + 1], np.uint64(seed), means
-        ),
-        len(bounds) - 1,
+    on_parts(
+        lambda first, end: _resampled_means(values, first, end, np.uint64(seed), means), resamples
     )
     return means
 
 
 @kernel(allocates=True)
-def _resampled_means(
-    values: np.ndarray, first: int, end: int, seed: int, means: np.ndarray
-) -> None:
+def _resampled_means(values, first, end, seed, means) -> None:
     n, n_columns = values.shape
     sums = np.empty(n_columns)
     for r in range(first, end):
@@ -377,8 +313,8 @@ def _resampled_means(
             sums[c] = 0.0
         state = np.uint64(seed) + np.uint64(r + 1) * np.uint64(0xD1342543DE82EF95)
         for _ in range(n):
-            state += np.uint64(0x9E3779B97F4A7C15)
-            line = ((_mixed(state) >> np.uint64(32)) * np.uint64(n)) >> np.uint64(32)
+            state = advance(state)
+            line = below(mix(state), n)
             for c in range(n_columns):
                 sums[c] += values[line, c]
         for c in range(n_columns):

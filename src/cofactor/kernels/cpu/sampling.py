@@ -4,8 +4,6 @@ positives.
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 
 from cofactor.kernels.cpu.jit import helper, kernel, on_parts
@@ -22,13 +20,13 @@ MAX_REDRAWS = 64
 
 
 @helper
-def advance(state: Any) -> Any:
+def advance(state):
     """Return the next state of the generator (SplitMix64: Steele, Lea and Flood 2014)."""
     return state + _GOLDEN
 
 
 @helper
-def mix(state: Any) -> Any:
+def mix(state):
     """Return 64 random bits for a state; a bijection with full avalanche."""
     z = (state ^ (state >> _S30)) * _MIX_1
     z = (z ^ (z >> _S27)) * _MIX_2
@@ -36,7 +34,7 @@ def mix(state: Any) -> Any:
 
 
 @helper
-def stream(seed: Any, lane: Any) -> Any:
+def stream(seed, lane):
     """Return the first state of one of many streams of a seed: places far apart in the
     generator's cycle.
     """
@@ -44,7 +42,7 @@ def stream(seed: Any, lane: Any) -> Any:
 
 
 @helper
-def below(bits: Any, count: Any) -> Any:
+def below(bits, count):
     """Return an integer in [0, count) from the upper half of random bits; its bias is below
     count / 2^32.
     """
@@ -52,7 +50,7 @@ def below(bits: Any, count: Any) -> Any:
 
 
 @helper
-def lower_bound(indices: np.ndarray, begin: Any, end: Any, item: Any) -> Any:
+def lower_bound(indices: np.ndarray, begin, end, item):
     """Return the first place in indices[begin:end], sorted, whose item isn't below ``item``."""
     while begin < end:
         middle = (begin + end) >> 1
@@ -64,14 +62,14 @@ def lower_bound(indices: np.ndarray, begin: Any, end: Any, item: Any) -> Any:
 
 
 @helper
-def owns(indices: np.ndarray, begin: Any, end: Any, item: Any) -> Any:
+def owns(indices: np.ndarray, begin, end, item):
     """Return whether ``item`` is in indices[begin:end], sorted."""
     place = lower_bound(indices, begin, end, item)
     return place < end and indices[np.uint64(place)] == item
 
 
 @helper
-def nth_unowned(indices: np.ndarray, begin: Any, end: Any, n: Any) -> Any:
+def nth_unowned(indices: np.ndarray, begin, end, n):
     """Return the n-th item (from 0) that isn't in indices[begin:end]: n + p for the least p with
     indices[p] - p > n.
     """
@@ -86,7 +84,7 @@ def nth_unowned(indices: np.ndarray, begin: Any, end: Any, n: Any) -> Any:
 
 
 @helper
-def draw_item(bits: Any, threshold: np.ndarray, alias: np.ndarray, n_items: Any) -> Any:
+def draw_item(bits, threshold: np.ndarray, alias: np.ndarray, n_items):
     """Return an item by the alias table, or uniformly where the table is empty."""
     item = below(bits, n_items)
     if threshold.shape[0] > 0 and np.uint32(bits & _LOW) >= threshold[np.uint64(item)]:
@@ -95,7 +93,7 @@ def draw_item(bits: Any, threshold: np.ndarray, alias: np.ndarray, n_items: Any)
 
 
 @helper
-def filter_fill(words: np.ndarray, lane: Any, indices: np.ndarray, begin: Any, end: Any) -> None:
+def filter_fill(words: np.ndarray, lane, indices: np.ndarray, begin, end) -> None:
     """Set a user's bits in his filter, after clearing it: an item that isn't in the filter isn't
     his.
     """
@@ -107,16 +105,16 @@ def filter_fill(words: np.ndarray, lane: Any, indices: np.ndarray, begin: Any, e
 
 @helper
 def draw_negative(
-    state: Any,
+    state,
     words: np.ndarray,
-    lane: Any,
+    lane,
     indices: np.ndarray,
-    begin: Any,
-    end: Any,
+    begin,
+    end,
     threshold: np.ndarray,
     alias: np.ndarray,
-    n_items: Any,
-) -> Any:
+    n_items,
+):
     """Draw an item that isn't in indices[begin:end] (which must lack one); return the state and
     the item.
     """
@@ -157,17 +155,7 @@ def draw_negatives(
 
 @kernel
 def _draw_negatives(
-    first: Any,
-    end: Any,
-    indptr: Any,
-    indices: Any,
-    user_rows: Any,
-    threshold: Any,
-    alias: Any,
-    n_items: Any,
-    seed: Any,
-    items: Any,
-    words: Any,
+    first, end, indptr, indices, user_rows, threshold, alias, n_items, seed, items, words
 ) -> None:
     for n in range(first, end):
         begin, stop = indptr[user_rows[n]], indptr[user_rows[n] + 1]

@@ -189,17 +189,8 @@ def tables_of(n_sessions: int, n_items: int) -> tuple[np.ndarray, ...]:
 
 @kernel(allocates=True)
 def nearest(
-    items: Any,
-    weights: Any,
-    scale: Any,
-    item_indptr: Any,
-    sessions: Any,
-    places: Any,
-    neighbours: Any,
-    total: Any,
-    place: Any,
-    touched: Any,
-) -> Any:
+    items, weights, scale, item_indptr, sessions, places, neighbours, total, place, touched
+):
     """Fill ``total`` (similarity) and ``place`` of the sessions touched, put the nearest first in
     ``touched`` and clear what isn't among them; return how many are.
     """
@@ -247,7 +238,7 @@ def nearest(
 
 
 @helper
-def _vote(item: Any, vote: Any, votes: Any, voted: Any, n_voted: Any) -> Any:
+def _vote(item, vote, votes, voted, n_voted):
     """Add a vote for an item; return how many items have some."""
     # Written in any case, counted where it is the item's first: no branch to be guessed.
     voted[n_voted] = item
@@ -257,7 +248,7 @@ def _vote(item: Any, vote: Any, votes: Any, voted: Any, n_voted: Any) -> Any:
 
 
 @kernel(allocates=True)
-def _cast(first: Any, last: Any, queries: Any, index: Any, weigh: Any, tables: Any) -> Any:
+def _cast(first, last, queries, index, weigh, tables):
     """Cast the votes for the query that stands from ``first`` to ``last``; return how many items
     have some.
     """
@@ -286,9 +277,7 @@ def _cast(first: Any, last: Any, queries: Any, index: Any, weigh: Any, tables: A
 
 
 @kernel(allocates=True)
-def _all_votes(
-    span: Any, queries: Any, index: Any, weigh: Any, item_weights: Any, tables: Any, results: Any
-) -> Any:
+def _all_votes(span, queries, index, weigh, item_weights, tables, results):
     votes, voted, scores = tables[3], tables[4], results[0]
     for b in range(span[0], span[1]):
         n_voted = _cast(queries[0][b], queries[0][b + 1], queries, index, weigh, tables)
@@ -299,9 +288,7 @@ def _all_votes(
 
 
 @kernel(allocates=True)
-def _top_votes(
-    span: Any, queries: Any, index: Any, weigh: Any, item_weights: Any, tables: Any, results: Any
-) -> Any:
+def _top_votes(span, queries, index, weigh, item_weights, tables, results):
     votes, voted = tables[3], tables[4]
     excluded_indptr, excluded, allowed, rows, best, count = results
     k = rows.shape[1]

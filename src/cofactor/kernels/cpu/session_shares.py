@@ -3,8 +3,6 @@ implementation of `reference.session_neighbours.vote_shares`."""
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 
 from cofactor.kernels.cpu.jit import kernel
@@ -69,24 +67,24 @@ def vote_shares(
 
 @kernel
 def _shares(
-    q_items: Any,
-    q_weights: Any,
-    indptr: Any,
-    items: Any,
-    scale: Any,
-    item_indptr: Any,
-    sessions: Any,
-    places: Any,
-    neighbours: Any,
-    steps: Any,
-    backward: Any,
-    slots: Any,
-    votes: Any,
-    added: Any,
-    total: Any,
-    place: Any,
-    touched: Any,
-) -> Any:
+    q_items,
+    q_weights,
+    indptr,
+    items,
+    scale,
+    item_indptr,
+    sessions,
+    places,
+    neighbours,
+    steps,
+    backward,
+    slots,
+    votes,
+    added,
+    total,
+    place,
+    touched,
+):
     count = nearest(
         q_items,
         q_weights,

@@ -8,7 +8,7 @@ same numbers, but for rounding, with |R(u)| + |N(u)| vectors."""
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
@@ -79,17 +79,8 @@ class Penalties(NamedTuple):
 
 @kernel
 def _walk(
-    first_place: Any,
-    end_place: Any,
-    order: Any,
-    ratings: Any,
-    implicit: Any,
-    parameters: Any,
-    rates: Any,
-    penalties: Any,
-    z: Any,
-    z_before: Any,
-) -> Any:
+    first_place, end_place, order, ratings, implicit, parameters, rates, penalties, z, z_before
+):
     """The users at these places of the order, one after the other; the sum of squared errors. Rows
     of the factors are whole blocks of 16 floats; z and z_before are rows to work with.
     """

@@ -10,10 +10,12 @@ from typing import Any
 
 import numpy as np
 from llvmlite import ir
-from numba.core import cgutils, types
+from numba.core import types
 from numba.extending import intrinsic
 
 from cofactor.kernels.cpu.jit import helper, kernel
+from cofactor.kernels.cpu.llvm.bits import lowest_bit
+from cofactor.kernels.cpu.llvm.build import INT64, Emitter, emitting
 
 SKIP, USER, ITEM, VALUE, TIME = 0, 1, 2, 3, 4
 PLAIN, ODD, WIDE = 0, 1, 2
@@ -28,61 +30,43 @@ _WINDOW = 64
 
 
 @intrinsic
-def _word(typingctx: Any, text: Any, place: Any) -> Any:
+def _word(typingctx, text, place):
     """The eight bytes from a place on, wherever it lies, the first of them lowest."""
 
-    def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        struct = context.make_array(signature.args[0])(context, builder, arguments[0])
-        pointer = builder.gep(struct.data, [arguments[1]])
-        return builder.load(builder.bitcast(pointer, ir.IntType(64).as_pointer()), align=1)
+    def code(emit: Emitter) -> Any:
+        pointer = emit.builder.bitcast(emit.element(0, emit.arguments[1]), INT64.as_pointer())
+        return emit.builder.load(pointer, align=1)
 
-    return types.uint64(text, types.int64), codegen
+    return types.uint64(text, types.int64), emitting(code)
 
 
 @intrinsic
-def _others(typingctx: Any, text: Any, place: Any) -> Any:
+def _others(typingctx, text, place):
     """Which of the 64 bytes from a place on are no digits, a bit each, the first of them lowest."""
 
-    def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        byte = ir.IntType(8)
-        window = ir.VectorType(byte, _WINDOW)
-        struct = context.make_array(signature.args[0])(context, builder, arguments[0])
-        pointer = builder.bitcast(builder.gep(struct.data, [arguments[1]]), window.as_pointer())
+    def code(emit: Emitter) -> Any:
+        builder, window = emit.builder, ir.VectorType(ir.IntType(8), _WINDOW)
+        pointer = builder.bitcast(emit.element(0, emit.arguments[1]), window.as_pointer())
         digits = builder.sub(builder.load(pointer, align=1), ir.Constant(window, [48] * _WINDOW))
-        return builder.bitcast(
-            builder.icmp_unsigned(">", digits, ir.Constant(window, [9] * _WINDOW)), ir.IntType(64)
-        )
+        others = builder.icmp_unsigned(">", digits, ir.Constant(window, [9] * _WINDOW))
+        return builder.bitcast(others, INT64)
 
-    return types.uint64(text, types.int64), codegen
-
-
-@intrinsic
-def _first(typingctx: Any, mask: Any) -> Any:
-    """The place of the lowest bit that is set; there has to be one."""
-
-    def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        word, bit = ir.IntType(64), ir.IntType(1)
-        count = cgutils.get_or_insert_function(
-            builder.module, ir.FunctionType(word, [word, bit]), "llvm.cttz.i64"
-        )
-        return builder.call(count, [arguments[0], ir.Constant(bit, 1)])
-
-    return types.int64(types.uint64), codegen
+    return types.uint64(text, types.int64), emitting(code)
 
 
 @helper
-def _next(text: Any, base: Any, mask: Any) -> Any:
+def _next(text, base, mask):
     """The next byte that is no digit: its place, and the window with the mask of those behind
     it.
     """
     while mask == _0:
         base += _WINDOW
         mask = _others(text, base)
-    return base + _first(mask), base, mask & (mask - _1)
+    return base + lowest_bit(mask), base, mask & (mask - _1)
 
 
 @helper
-def _few(text: Any, start: Any, count: Any) -> Any:
+def _few(text, start, count):
     """The number that 1 to 8 digits make: neighbours are joined by one multiplication with 10 +
     2^-8, then pairs, then fours.
     """
@@ -93,7 +77,7 @@ def _few(text: Any, start: Any, count: Any) -> Any:
 
 
 @helper
-def _whole(text: Any, place: Any, digits: Any) -> Any:
+def _whole(text, place, digits):
     """The number that the 0 to 18 digits before a place make."""
     number = np.int64(0)
     if digits > 8:
@@ -108,7 +92,7 @@ def _whole(text: Any, place: Any, digits: Any) -> Any:
 
 
 @helper
-def _behind_line(text: Any, place: Any) -> Any:
+def _behind_line(text, place):
     """The place behind a line that ends here; -1 if none does."""
     start = np.int64(-1)
     if text[place] == _LF:

@@ -8,7 +8,7 @@ at one by one."""
 from __future__ import annotations
 
 from functools import lru_cache
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
@@ -83,28 +83,17 @@ def topk_scores(
     count : int32 [B]
         How many were found.
     """
-    rows, best, count = _empty(scores.shape[0], k)
+    rows, best, count = empty_lists(scores.shape[0], k)
     if rows.size and scores.shape[1]:
         n_rows, n_items = scores.shape
-        (offsets, order), mask = _row_order(n_items), _mask(allowed)
+        which = (*_row_order(n_items), excluded_indptr, excluded_indices, as_bytes(allowed))
         size = min(SCORE_ROWS, -(-n_rows // n_threads))
-        on_threads(
-            lambda block: _scan_scores(
-                scores,
-                offsets,
-                order,
-                excluded_indptr,
-                excluded_indices,
-                mask,
-                block * size,
-                min((block + 1) * size, n_rows),
-                rows,
-                best,
-                count,
-            ),
-            -(-n_rows // size),
-            n_threads,
-        )
+
+        def block(n: int) -> None:
+            rows_of = n * size, min((n + 1) * size, n_rows)
+            _scan_scores(scores, *which, *rows_of, rows, best, count)
+
+        on_threads(block, -(-n_rows // size), n_threads)
     return rows, best, count
 
 
@@ -149,10 +138,10 @@ def topk_dot(
         differ by less than the rounding error of a float32 product may trade places.
     """
     n_users, n_items = user_vectors.shape[0], item_vectors.shape[0]
-    rows, best, count = _empty(n_users, k)
+    rows, best, count = empty_lists(n_users, k)
     if not rows.size or not n_items:
         return rows, best, count
-    mask = _mask(allowed)
+    mask = as_bytes(allowed)
     if is_pruned(n_users, n_items):
         if items is None:
             items = ordered_items(user_vectors, item_vectors, item_offsets)
@@ -173,7 +162,8 @@ def topk_dot(
     return rows, best, count
 
 
-def _empty(n_rows: int, k: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def empty_lists(n_rows: int, k: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return rows, scores and counts of lists that nothing is in yet."""
     return (
         np.full((n_rows, k), -1, np.int32),
         np.full((n_rows, k), np.nan, np.float32),
@@ -181,8 +171,8 @@ def _empty(n_rows: int, k: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     )
 
 
-def _mask(allowed: np.ndarray) -> np.ndarray:
-    # one dtype, so that one variant of the kernel is compiled
+def as_bytes(allowed: np.ndarray) -> np.ndarray:
+    """Return a mask in one dtype, so that one variant of a kernel is compiled."""
     return (
         allowed.view(np.uint8)
         if allowed.dtype == np.bool_
@@ -193,6 +183,19 @@ def _mask(allowed: np.ndarray) -> np.ndarray:
 def is_pruned(n_users: int, n_items: int) -> bool:
     """Return whether so many users are searched in the order of the items' bounds."""
     return n_users >= PRUNE_FROM and n_items > 2 * ITEM_BLOCK
+
+
+def largest_first(
+    key: np.ndarray, norms: np.ndarray, offsets: np.ndarray, size: int
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return the places of the keys, the largest first, and the largest norm and offset from each
+    block of ``size`` places on.
+    """
+    order = np.argsort(-np.where(np.isnan(key), np.inf, key), kind="stable").astype(np.int32)
+    reach, rest = (
+        np.maximum.accumulate(bound[order][::-1])[::-1][::size] for bound in (norms, offsets)
+    )
+    return order, reach, rest
 
 
 def ordered_items(
@@ -216,28 +219,25 @@ def ordered_items(
         # of the others.
         norms[np.isnan(norms)] = np.inf
         key = norms * (typical if np.isfinite(typical) else 1.0) + offsets
-    order = np.argsort(-np.where(np.isnan(key), np.inf, key), kind="stable").astype(np.int32)
-    starts = np.arange(0, order.size, ITEM_BLOCK)
-    reach = np.maximum.accumulate(norms[order][::-1])[::-1][starts]
-    rest = np.maximum.accumulate(offsets[order][::-1])[::-1][starts]
+    order, reach, rest = largest_first(key, norms, offsets, ITEM_BLOCK)
     return ItemOrder(item_vectors[order], item_offsets[order], order, reach, rest)
 
 
 @kernel
 def _scan(
-    scores: Any,
-    offsets: Any,
-    order: Any,
-    ties_matter: Any,
-    allowed: Any,
-    excluded: Any,
-    low: Any,
-    high: Any,
-    heap_rows: Any,
-    heap_scores: Any,
-    size: Any,
-    k: Any,
-) -> Any:
+    scores,
+    offsets,
+    order,
+    ties_matter,
+    allowed,
+    excluded,
+    low,
+    high,
+    heap_rows,
+    heap_scores,
+    size,
+    k,
+):
     """Offer scores[j] + offsets[j] of item order[j] to a user's heap, for all j; return the
     heap's new size.
     """
@@ -273,18 +273,8 @@ def _scan(
 
 @kernel
 def _scan_scores(
-    scores: Any,
-    offsets: Any,
-    order: Any,
-    excluded_indptr: Any,
-    excluded: Any,
-    allowed: Any,
-    first: Any,
-    end: Any,
-    rows: Any,
-    best: Any,
-    count: Any,
-) -> Any:
+    scores, offsets, order, excluded_indptr, excluded, allowed, first, end, rows, best, count
+):
     k = rows.shape[1]
     for b in range(first, end):
         low, high = excluded_indptr[b], excluded_indptr[b + 1]
@@ -297,21 +287,21 @@ def _scan_scores(
 
 @kernel(allocates=True)
 def _scan_products(
-    user_vectors: Any,
-    item_vectors: Any,
-    offsets: Any,
-    order: Any,
-    reach: Any,
-    rest: Any,
-    excluded_indptr: Any,
-    excluded: Any,
-    allowed: Any,
-    first: Any,
-    last: Any,
-    rows: Any,
-    best: Any,
-    count: Any,
-) -> Any:
+    user_vectors,
+    item_vectors,
+    offsets,
+    order,
+    reach,
+    rest,
+    excluded_indptr,
+    excluded,
+    allowed,
+    first,
+    last,
+    rows,
+    best,
+    count,
+):
     """s_ui = x_u·y_i + c_i for users first to last; `reach` and `rest` bound |y_i| and c_i from
     each block of items on.
     """

@@ -14,8 +14,6 @@ The rounding of both sides is added to r_i."""
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 
 from cofactor.base.memory import aligned_empty
@@ -23,6 +21,7 @@ from cofactor.kernels.cpu.heap import before, contains, offer, sort_heap
 from cofactor.kernels.cpu.jit import kernel, on_parts, shared
 from cofactor.kernels.cpu.llvm.bits import lowest_bit
 from cofactor.kernels.cpu.llvm.panels import WIDTH, reaching
+from cofactor.kernels.cpu.topk import as_bytes, empty_lists, largest_first
 
 F = np.float32
 STEPS = 127.0  # of an 8-bit number on either side of zero
@@ -65,7 +64,7 @@ def prepare_items(item_vectors: np.ndarray, item_offsets: np.ndarray) -> Prepare
     norms[np.isnan(norms)] = np.inf
     with np.errstate(invalid="ignore"):
         key = norms + offsets
-    order = np.argsort(-np.where(np.isnan(key), np.inf, key), kind="stable").astype(np.int32)
+    order, reach, rest = largest_first(key, norms, offsets, WIDTH)
     panels = -(-n // WIDTH)
     codes = aligned_empty((panels * f, WIDTH), np.int8)  # a line of a panel is a cache line
     codes[:] = 0
@@ -73,9 +72,6 @@ def prepare_items(item_vectors: np.ndarray, item_offsets: np.ndarray) -> Prepare
     above = np.full(panels * WIDTH, -np.inf, F)
     problem = (item_vectors, item_offsets, order, norms, codes, scale, above, slack)
     on_parts(lambda begin, end: _pack(begin, end, *problem), panels)
-    starts = np.arange(0, n, WIDTH)
-    reach = np.maximum.accumulate(norms[order][::-1])[::-1][starts]
-    rest = np.maximum.accumulate(offsets[order][::-1])[::-1][starts]
     return item_vectors, item_offsets, order, codes, scale, above, slack, reach, rest
 
 
@@ -108,37 +104,11 @@ def topk_prepared(
     count : int32 [B]
         As in `topk_dot`; a user's scores are the same numbers whoever is asked for beside them.
     """
-    vectors, offsets, order, codes, scale, above, slack, reach, rest = prepared
-    n_users = user_vectors.shape[0]
-    rows, best = np.full((n_users, k), -1, np.int32), np.full((n_users, k), np.nan, F)
-    count = np.zeros(n_users, np.int32)
-    if rows.size and len(order):
-        mask = (
-            allowed.view(np.uint8)
-            if allowed.dtype == np.bool_
-            else allowed.astype(np.uint8, copy=False)
-        )
-        shared(
-            _scan_panels,
-            n_threads,
-            user_vectors,
-            vectors,
-            offsets,
-            order,
-            codes,
-            scale,
-            above,
-            slack,
-            reach,
-            rest,
-            excluded_indptr,
-            excluded_indices,
-            mask,
-            rows,
-            best,
-            count,
-        )
-    return rows, best, count
+    found = empty_lists(len(user_vectors), k)
+    if found[0].size and len(prepared[0]):
+        which = (excluded_indptr, excluded_indices, as_bytes(allowed))
+        shared(_scan_panels, n_threads, user_vectors, *prepared, *which, *found)
+    return found
 
 
 def _norms(vectors: np.ndarray) -> np.ndarray:
@@ -148,7 +118,7 @@ def _norms(vectors: np.ndarray) -> np.ndarray:
 
 
 @kernel
-def _norms_of(first: Any, end: Any, vectors: Any, norms: Any) -> None:
+def _norms_of(first, end, vectors, norms) -> None:
     for i in range(first, end):
         y, square = vectors[i], 0.0
         for d in range(y.shape[0]):
@@ -157,18 +127,7 @@ def _norms_of(first: Any, end: Any, vectors: Any, norms: Any) -> None:
 
 
 @kernel(allocates=True)
-def _pack(
-    begin: Any,
-    end: Any,
-    vectors: Any,
-    offsets: Any,
-    order: Any,
-    norms: Any,
-    codes: Any,
-    scale: Any,
-    above: Any,
-    slack: Any,
-) -> Any:
+def _pack(begin, end, vectors, offsets, order, norms, codes, scale, above, slack):
     """Letters as above; the slack holds r_i and 4 (f + 16) eps |y_i|, twice what all the
     roundings come to.
     """
@@ -206,25 +165,25 @@ def _pack(
 
 @kernel(allocates=True)
 def _scan_panels(
-    thread: Any,
-    n_threads: Any,
-    user_vectors: Any,
-    vectors: Any,
-    offsets: Any,
-    order: Any,
-    codes: Any,
-    scale: Any,
-    above: Any,
-    slack: Any,
-    reach: Any,
-    rest: Any,
-    excluded_indptr: Any,
-    excluded: Any,
-    allowed: Any,
-    rows: Any,
-    best: Any,
-    count: Any,
-) -> Any:
+    thread,
+    n_threads,
+    user_vectors,
+    vectors,
+    offsets,
+    order,
+    codes,
+    scale,
+    above,
+    slack,
+    reach,
+    rest,
+    excluded_indptr,
+    excluded,
+    allowed,
+    rows,
+    best,
+    count,
+):
     n_users, f = user_vectors.shape
     together = min(USERS, (n_users + n_threads - 1) // n_threads)
     n_blocks = (n_users + together - 1) // together
@@ -280,9 +239,7 @@ def _scan_panels(
 
 
 @kernel
-def _still(
-    active: Any, length: Any, m: Any, reach: Any, rest: Any, f: Any, best: Any, count: Any
-) -> Any:
+def _still(active, length, m, reach, rest, f, best, count):
     """Pack those of m users to the front who may still find something from here on, and return
     how many they are.
     """
@@ -301,20 +258,20 @@ def _still(
 
 @kernel
 def _exactly(
-    mask: Any,
-    first: Any,
-    x: Any,
-    vectors: Any,
-    offsets: Any,
-    order: Any,
-    excluded: Any,
-    low: Any,
-    high: Any,
-    allowed: Any,
-    heap_rows: Any,
-    heap_scores: Any,
-    size: Any,
-) -> Any:
+    mask,
+    first,
+    x,
+    vectors,
+    offsets,
+    order,
+    excluded,
+    low,
+    high,
+    allowed,
+    heap_rows,
+    heap_scores,
+    size,
+):
     """Score the items of a panel that the mask names, and offer them to a user's heap; return
     the heap's new size.
     """

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 
 from cofactor.base import memory
@@ -77,19 +75,7 @@ def transition_counts(
 
 
 @kernel(allocates=True)
-def _sizes(
-    low: Any,
-    high: Any,
-    n_items: Any,
-    items: Any,
-    first: Any,
-    end: Any,
-    starts: Any,
-    places: Any,
-    weights: Any,
-    backward: Any,
-    sizes: Any,
-) -> Any:
+def _sizes(low, high, n_items, items, first, end, starts, places, weights, backward, sizes):
     mark = np.full(n_items, -1, np.int32)
     window = weights.size
     for i in range(low, high):
@@ -106,20 +92,8 @@ def _sizes(
 
 @kernel(allocates=True)
 def _fill(
-    low: Any,
-    high: Any,
-    n_items: Any,
-    items: Any,
-    first: Any,
-    end: Any,
-    starts: Any,
-    places: Any,
-    weights: Any,
-    backward: Any,
-    rows: Any,
-    columns: Any,
-    counts: Any,
-) -> Any:
+    low, high, n_items, items, first, end, starts, places, weights, backward, rows, columns, counts
+):
     total = np.zeros(n_items)
     mark = np.full(n_items, -1, np.int32)
     window = weights.size

@@ -8,7 +8,7 @@ turns, so that that of the user before is still there in the round after he has 
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
@@ -32,7 +32,7 @@ _ONE = np.float32(1.0)
 
 
 @helper
-def _score(U: Any, V: Any, b: Any, u: Any, i: Any) -> Any:
+def _score(U, V, b, u, i):
     """x_ui = u_u · v_i + b_i."""
     x = b[np.uint64(i)] + dot_rows(U, u, V, i)
     for k in range(tail_start(V), V.shape[1]):
@@ -51,7 +51,7 @@ class Rates(NamedTuple):
 
 
 @helper
-def _squared_entries(U: Any, V: Any, u: Any, i: Any, j: Any) -> Any:
+def _squared_entries(U, V, u, i, j):
     """Sum of u_k², and of (v_i - v_j)_k²."""
     of_user = dot_rows(U, u, U, u)
     of_items = dot_rows(V, i, V, i) + dot_rows(V, j, V, j) - np.float32(2.0) * dot_rows(V, i, V, j)
@@ -130,9 +130,7 @@ def _scratch() -> tuple[np.ndarray, ...]:
 
 
 @helper
-def _begin_user(
-    walk: Any, words: Any, lane: Any, u: Any, indptr: Any, indices: Any, bits: Any
-) -> None:
+def _begin_user(walk, words, lane, u, indptr, indices, bits) -> None:
     """Put a user into a lane, whose other filter becomes that of the user's items."""
     first, m = indptr[u], indptr[u + 1] - indptr[u]
     walk[lane, 0], walk[lane, 1], walk[lane, 2], walk[lane, 5] = u, first, indptr[u + 1], m
@@ -142,16 +140,7 @@ def _begin_user(
 
 
 @helper
-def _search(
-    V: Any,
-    x_u: Any,
-    b: Any,
-    floor: Any,
-    max_trials: Any,
-    drawn: Any,
-    own: Any,
-    draws: Any,
-) -> Any:
+def _search(V, x_u, b, floor, max_trials, drawn, own, draws):
     """Draw candidates after the first, until one scores above the floor: by how much, which one,
     and the number of trials.
     """
@@ -183,9 +172,7 @@ def _search(
 
 
 @helper
-def _ascend(
-    U: Any, V: Any, b: Any, squares: Any, rates: Any, u: Any, i: Any, j: Any, w: Any
-) -> None:
+def _ascend(U, V, b, squares, rates, u, i, j, w) -> None:
     """Add w times the gradient of x_uij, each parameter's at its rate, and decay."""
     G_u, G_v, G_b = squares
     rate, f = rates.learning, V.shape[1]
@@ -215,24 +202,24 @@ def _ascend(
 
 @kernel
 def _walk(
-    thread: Any,
-    n_threads: Any,
-    indptr: Any,
-    indices: Any,
-    user_order: Any,
-    user_factors: Any,
-    item_factors: Any,
-    item_bias: Any,
-    squares: Any,
-    rates: Any,
-    margin: Any,
-    max_trials: Any,
-    threshold: Any,
-    alias: Any,
-    seed: Any,
-    logs: Any,
-    tallies: Any,
-    scratch: Any,
+    thread,
+    n_threads,
+    indptr,
+    indices,
+    user_order,
+    user_factors,
+    item_factors,
+    item_bias,
+    squares,
+    rates,
+    margin,
+    max_trials,
+    threshold,
+    alias,
+    seed,
+    logs,
+    tallies,
+    scratch,
 ) -> None:
     """One thread's share of the users, all of their interactions."""
     U, V, b = user_factors, item_factors, item_bias
@@ -317,23 +304,23 @@ def warp_fold_in(
 
 @kernel
 def _fold_in(
-    begin: Any,
-    end: Any,
-    indptr: Any,
-    indices: Any,
-    item_factors: Any,
-    item_bias: Any,
-    learning_rate: Any,
-    user_regularization: Any,
-    margin: Any,
-    max_trials: Any,
-    threshold: Any,
-    alias: Any,
-    epochs: Any,
-    least_draws: Any,
-    seed: Any,
-    folded: Any,
-    scratch: Any,
+    begin,
+    end,
+    indptr,
+    indices,
+    item_factors,
+    item_bias,
+    learning_rate,
+    user_regularization,
+    margin,
+    max_trials,
+    threshold,
+    alias,
+    epochs,
+    least_draws,
+    seed,
+    folded,
+    scratch,
 ) -> None:
     V, b = item_factors, item_bias
     U, mean, words = scratch

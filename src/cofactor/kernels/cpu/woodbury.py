@@ -9,8 +9,6 @@ so that the cube of the smaller of both numbers is the price, and the rest is sp
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 
 from cofactor.kernels.cpu._selection import keep_best, room
@@ -110,19 +108,7 @@ def strongest_weights(
 
 
 @kernel(allocates=True)
-def _rows(
-    indptr: Any,
-    users: Any,
-    values: Any,
-    between: Any,
-    scale: Any,
-    first: Any,
-    stop: Any,
-    lower: Any,
-    rows: Any,
-    panel: Any,
-    p: Any,
-) -> Any:
+def _rows(indptr, users, values, between, scale, first, stop, lower, rows, panel, p):
     """P_ij for the items i from ``first`` on that p has rows for and all j < stop, or those j <= i
     alone.
 
@@ -155,16 +141,7 @@ def _rows(
 
 
 @kernel(allocates=True)
-def _inverse_lower(
-    thread: Any,
-    n_threads: Any,
-    indptr: Any,
-    users: Any,
-    values: Any,
-    between: Any,
-    scale: Any,
-    inverse: Any,
-) -> Any:
+def _inverse_lower(thread, n_threads, indptr, users, values, between, scale, inverse):
     n = inverse.shape[0]
     rows, panel = (
         np.zeros((TOGETHER, between.shape[0]), np.float32),
@@ -189,17 +166,8 @@ def _inverse_lower(
 
 @kernel(allocates=True)
 def _strongest_weights(
-    thread: Any,
-    n_threads: Any,
-    indptr: Any,
-    users: Any,
-    values: Any,
-    between: Any,
-    scale: Any,
-    rows: Any,
-    kept_weights: Any,
-    count: Any,
-) -> Any:
+    thread, n_threads, indptr, users, values, between, scale, rows, kept_weights, count
+):
     n = rows.shape[0]
     t, panel = (
         np.zeros((TOGETHER, between.shape[0]), np.float32),

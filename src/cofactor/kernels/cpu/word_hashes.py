@@ -17,7 +17,7 @@ _OTHER, _LETTER, _IDEOGRAPH, _SYMBOL, _MARK = 0, 1, 2, 3, 4
 
 
 @helper
-def _decode(text, q, end):  # type: ignore[no-untyped-def]
+def _decode(text, q, end):
     """The code point at byte q, and the place after it; a broken byte stands for itself and
     separates.
     """
@@ -34,7 +34,7 @@ def _decode(text, q, end):  # type: ignore[no-untyped-def]
 
 
 @helper
-def _kind(c):  # type: ignore[no-untyped-def]
+def _kind(c):
     """What a code point is: see `reference.word_hashes.kind`."""
     kind = _LETTER
     if c < 0x80:
@@ -92,15 +92,13 @@ def _kind(c):  # type: ignore[no-untyped-def]
 
 
 @helper
-def _finished(h):  # type: ignore[no-untyped-def]
+def _finished(h):
     h = (h ^ (h >> _SHIFT)) * _MIX
     return (h ^ (h >> _SHIFT)) & np.uint64(0x7FFFFFFFFFFFFFFF)
 
 
 @kernel(allocates=True)
-def _walk(  # type: ignore[no-untyped-def]
-    text, low, high, shortest, longest, hashes, spans, place
-):
+def _walk(text, low, high, shortest, longest, hashes, spans, place):
     """Write one text's tokens from ``place`` on (or only count them where ``hashes`` is empty);
     return the place after.
     """
@@ -197,9 +195,7 @@ def hash_words(
 
 
 @kernel(allocates=True)
-def _walk_rows(  # type: ignore[no-untyped-def]
-    text, offsets, shortest, longest, low, high, indptr, hashes, spans, counts
-):
+def _walk_rows(text, offsets, shortest, longest, low, high, indptr, hashes, spans, counts):
     for row in range(low, high):
         begin = indptr[row]
         counts[row] = (
@@ -221,14 +217,7 @@ def counted_tokens(indptr: np.ndarray, hashes: np.ndarray, counts: np.ndarray) -
 
 
 @kernel(allocates=True)
-def _counted_tokens(
-    indptr: np.ndarray,
-    hashes: np.ndarray,
-    counts: np.ndarray,
-    first: int,
-    end: int,
-    distinct: np.ndarray,
-) -> None:
+def _counted_tokens(indptr, hashes, counts, first, end, distinct) -> None:
     for row in range(first, end):
         low, high = indptr[row], indptr[row + 1]
         if high == low:

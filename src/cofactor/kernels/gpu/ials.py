@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from cofactor.base.errors import TrainingError
+from cofactor.base.offsets import row_blocks
 
 PARTS = 8  # partial Gram matrices in float32, summed in float64
 GATHERED = 1 << 26  # numbers of gathered vectors in one block: 256 MB
@@ -61,7 +62,8 @@ def half_epoch(
     """
     basis, diagonal = _eigenbasis(fixed, unobserved_weight, shares)
     fixed.copy_(fixed @ basis)
-    for first, end in _blocks(side.indptr, fixed.shape[1]):
+    # A block's gathered vectors stay within `GATHERED`, or it is one row.
+    for first, end in row_blocks(side.indptr, max(1, GATHERED // fixed.shape[1])):
         solved[first:end] = _solve(side, first, end, fixed, diagonal, steps, tolerance)
     failed = torch.nonzero(~torch.isfinite(solved.sum(1)))
     if len(failed):
@@ -89,18 +91,6 @@ def _eigenbasis(
     values, basis = torch.linalg.eigh((gram + gram.T) / 2)
     floor = len(values) * float(np.finfo(np.float32).eps) * max(float(values[-1]), 0.0)
     return basis.float().to(fixed.device), values.clamp(min=floor).float().to(fixed.device)
-
-
-def _blocks(indptr: np.ndarray, factors: int) -> list[tuple[int, int]]:
-    """Ranges of rows whose gathered vectors stay within `GATHERED` (a row at the least)."""
-    most, n_rows = max(1, GATHERED // factors), len(indptr) - 1
-    blocks, first = [], 0
-    while first < n_rows:
-        end = int(np.searchsorted(indptr, indptr[first] + most, side="right")) - 1
-        end = min(n_rows, max(end, first + 1))
-        blocks.append((first, end))
-        first = end
-    return blocks
 
 
 def _solve(

@@ -6,7 +6,7 @@ implicit feedback", with an item bias: x_ui = u_u · v_i + b_i, x_uij = x_ui - x
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from math import gcd
 
 import numpy as np
@@ -108,38 +108,29 @@ def bpr_epoch(
     With n_threads = 1 the result is reproducible bit for bit. With more, the fast one's threads
     write without locks (Niu, Recht, Ré, Wright 2011, "Hogwild!"), and the result depends on their
     timing."""
-    tallies = np.zeros(3)
-    n_order = len(user_order)
-    for thread in range(n_threads):
-        part = user_order[thread * n_order // n_threads : (thread + 1) * n_order // n_threads]
-        for pairs in _rounds(
-            indptr, indices, part, threshold, alias, len(item_factors), stream(seed, thread)
-        ):
-            margins = [
-                bpr_gradient(
-                    user_factors[u], item_factors[i], item_factors[j], item_bias[i] - item_bias[j]
-                )
-                for u, i, j in pairs
-            ]
-            for (u, i, j), (loss, z) in zip(pairs, margins, strict=True):
-                tallies += (loss, loss < np.log(2.0), 1.0)
-                old_u, old_i, old_j = (
-                    user_factors[u].copy(),
-                    item_factors[i].copy(),
-                    item_factors[j].copy(),
-                )
-                step = learning_rate * z
-                user_factors[u] = (1.0 - learning_rate * user_regularization) * old_u + step * (
-                    old_i - old_j
-                )
-                item_factors[i] = (
-                    1.0 - learning_rate * positive_regularization
-                ) * old_i + step * old_u
-                item_factors[j] = (
-                    1.0 - learning_rate * negative_regularization
-                ) * old_j - step * old_u
-                item_bias[i] = (1.0 - learning_rate * bias_regularization) * item_bias[i] + step
-                item_bias[j] = (1.0 - learning_rate * bias_regularization) * item_bias[j] - step
+    tallies, n_items = np.zeros(3), len(item_factors)
+    l2 = user_regularization, positive_regularization, negative_regularization, bias_regularization
+    keep_u, keep_i, keep_j, keep_b = (1.0 - learning_rate * each for each in l2)
+
+    def draw(state: int, row: np.ndarray) -> tuple[int, int]:
+        return draw_negative(state, row, threshold, alias, n_items)
+
+    for pairs in walked(indptr, indices, user_order, n_items, seed, n_threads, draw):
+        margins = [
+            bpr_gradient(
+                user_factors[u], item_factors[i], item_factors[j], item_bias[i] - item_bias[j]
+            )
+            for u, i, j in pairs
+        ]
+        for (u, i, j), (loss, z) in zip(pairs, margins, strict=True):
+            tallies += (loss, loss < np.log(2.0), 1.0)
+            old_u, old_i = user_factors[u].copy(), item_factors[i].copy()
+            old_j, step = item_factors[j].copy(), learning_rate * z
+            user_factors[u] = keep_u * old_u + step * (old_i - old_j)
+            item_factors[i] = keep_i * old_i + step * old_u
+            item_factors[j] = keep_j * old_j - step * old_u
+            item_bias[i] = keep_b * item_bias[i] + step
+            item_bias[j] = keep_b * item_bias[j] - step
     total = max(1.0, tallies[2])
     return float(tallies[0] / total), float(tallies[1] / total)
 
@@ -185,9 +176,38 @@ def bpr_fold_in(
     np.ndarray
         float32 [n_rows, factors]; zeros for a row with no items or with all items.
     """
-    n_items, factors = item_factors.shape
+    n_items = len(item_factors)
+
+    def step(u: np.ndarray, i: int, row: np.ndarray, rate: float, state: int) -> Step:
+        state, j = draw_negative(state, row, threshold, alias, n_items)
+        _, z = bpr_gradient(u, item_factors[i], item_factors[j], item_bias[i] - item_bias[j])
+        difference = item_factors[i] - item_factors[j]
+        return (1.0 - rate * user_regularization) * u + rate * z * difference, state
+
+    return folded_in(
+        indptr, indices, item_factors.shape, learning_rate, epochs, least_draws, seed, step
+    )
+
+
+Step = tuple[np.ndarray, int]  # a user's vector, and the state of the draws
+
+
+def folded_in(
+    indptr: np.ndarray,
+    indices: np.ndarray,
+    shape: tuple[int, ...],
+    learning_rate: float,
+    epochs: int,
+    least_draws: int,
+    seed: int,
+    step: Callable[[np.ndarray, int, np.ndarray, float, int], Step],
+) -> np.ndarray:
+    """Fit the vectors of new users by a step ``(u, positive, row, rate, state)``; ``shape`` is that
+    of the item vectors, the rest is as in `bpr_fold_in`.
+    """
+    n_items, factors = shape
     folded = np.zeros((len(indptr) - 1, factors), np.float32)
-    for n in range(len(indptr) - 1):
+    for n in range(len(folded)):
         row = indices[indptr[n] : indptr[n + 1]]
         if not 0 < len(row) < n_items:
             continue
@@ -196,49 +216,50 @@ def bpr_fold_in(
         n_draws = max(least_draws, epochs * len(row))
         u, kept = np.zeros(factors), []
         for t in range(n_draws):
-            i = int(row[place])
-            place = (place + stride) % len(row)
-            state, j = draw_negative(state, row, threshold, alias, n_items)
             rate = learning_rate * (1.0 - t / n_draws)
-            _, z = bpr_gradient(u, item_factors[i], item_factors[j], item_bias[i] - item_bias[j])
-            u = (1.0 - rate * user_regularization) * u + rate * z * (
-                item_factors[i] - item_factors[j]
-            )
+            u, state = step(u, int(row[place]), row, rate, state)
+            place = (place + stride) % len(row)
             if t >= n_draws // 2:
                 kept.append(u)
         folded[n] = np.mean(kept, axis=0)
     return folded
 
 
-def _rounds(
+def walked(
     indptr: np.ndarray,
     indices: np.ndarray,
-    users: np.ndarray,
-    threshold: np.ndarray,
-    alias: np.ndarray,
+    user_order: np.ndarray,
     n_items: int,
-    state: int,
+    seed: int,
+    n_threads: int,
+    draw: Callable[[int, np.ndarray], tuple[int, int]],
 ) -> Iterator[list[tuple[int, int, int]]]:
-    """Yield the rounds of one thread: lists of (user, positive, negative)."""
-    waiting = [int(u) for u in users if 0 < indptr[u + 1] - indptr[u] < n_items][::-1]
-    lanes: list[list[int] | None] = [None] * LANES  # user, place, stride, draws left
-    while True:
-        pairs = []
-        for n in range(LANES):
-            lane = lanes[n]
-            if (lane is None or lane[3] == 0) and waiting:
-                u = waiting.pop()
-                m = int(indptr[u + 1] - indptr[u])
-                state = advance(state)
-                lanes[n] = lane = [u, below(mix(state), m), coprime_stride(mix(state), m), m]
-            if lane is None or lane[3] == 0:
-                continue
-            row = indices[indptr[lane[0]] : indptr[lane[0] + 1]]
-            positive = int(row[lane[1]])
-            lane[1] = (lane[1] + lane[2]) % len(row)
-            lane[3] -= 1
-            state, negative = draw_negative(state, row, threshold, alias, n_items)
-            pairs.append((lane[0], positive, negative))
-        if not pairs:
-            return
-        yield pairs
+    """Yield the rounds of all threads: lists of (user, positive, what ``draw(state, row)`` gives
+    beside the next state).
+    """
+    n_order = len(user_order)
+    for thread in range(n_threads):
+        part = user_order[thread * n_order // n_threads : (thread + 1) * n_order // n_threads]
+        waiting = [int(u) for u in part if 0 < indptr[u + 1] - indptr[u] < n_items][::-1]
+        state = stream(seed, thread)
+        lanes: list[list[int] | None] = [None] * LANES  # user, place, stride, draws left
+        while True:
+            found = []
+            for n in range(LANES):
+                lane = lanes[n]
+                if (lane is None or lane[3] == 0) and waiting:
+                    u = waiting.pop()
+                    m = int(indptr[u + 1] - indptr[u])
+                    state = advance(state)
+                    lanes[n] = lane = [u, below(mix(state), m), coprime_stride(mix(state), m), m]
+                if lane is None or lane[3] == 0:
+                    continue
+                row = indices[indptr[lane[0]] : indptr[lane[0] + 1]]
+                positive = int(row[lane[1]])
+                lane[1] = (lane[1] + lane[2]) % len(row)
+                lane[3] -= 1
+                state, drawn = draw(state, row)
+                found.append((lane[0], positive, drawn))
+            if not found:
+                break
+            yield found

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from cofactor.base.offsets import row_offsets
+from cofactor.base.offsets import owners_of, row_offsets
 
 LAST, SUM, MEAN, MAX = 0, 1, 2, 3
 
@@ -188,6 +188,6 @@ def chronological(indptr: np.ndarray, order: np.ndarray, times: np.ndarray) -> n
     times
         int64 [n]; empty where ``order`` alone is the order of time.
     """
-    owners = np.repeat(np.arange(len(indptr) - 1), np.diff(indptr))
+    owners = owners_of(np.diff(indptr))
     keys = tuple(key for key in (order, times) if len(key))
     return np.lexsort((*keys, owners)).astype(np.int64)

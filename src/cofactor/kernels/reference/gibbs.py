@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from cofactor.base.offsets import owners_of
 from cofactor.kernels.reference.probit import latent_mean
 
 
@@ -61,7 +62,7 @@ def sample_block(
     S. Rendle, "Factorization Machines with libFM", ACM TIST 3(3), 2012, section 3.3.
     """
     n_rows, bias = indptr.size - 1, rows.shape[0] - 1
-    row_of = np.repeat(np.arange(n_rows), np.diff(indptr))
+    row_of = owners_of(np.diff(indptr))
     for k in range(bias + 1):
         c = np.ones(residual.size) if k == bias else rows[k][others].sum(axis=0, dtype=np.float64)
         for feature in range(feature_indptr.size - 1):

@@ -6,6 +6,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from cofactor.base.offsets import owners_of
+
 
 def gram_lower(
     user_indptr: np.ndarray,
@@ -76,7 +78,7 @@ def ease_weights(inverse: np.ndarray, n_threads: int) -> None:
 def _dense(
     indptr: np.ndarray, indices: np.ndarray, values: np.ndarray, n_columns: int
 ) -> np.ndarray:
-    rows = np.repeat(np.arange(indptr.size - 1), np.diff(indptr))
+    rows = owners_of(np.diff(indptr))
     dense = np.zeros((indptr.size - 1, n_columns), np.float32)
     np.add.at(dense, (rows, indices), values)
     return dense

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from cofactor.base.offsets import owners_of
+
 
 def scores_from_dense(
     indptr: np.ndarray, indices: np.ndarray, values: np.ndarray, weights: np.ndarray, n_threads: int
@@ -62,6 +64,6 @@ def scores_from_sparse(
     float32 [n_users, n_columns]
     """
     dense = np.zeros((weight_indptr.size - 1, n_columns), np.float32)
-    rows = np.repeat(np.arange(weight_indptr.size - 1), np.diff(weight_indptr))
+    rows = owners_of(np.diff(weight_indptr))
     dense[rows, weight_indices] = weights
     return scores_from_dense(indptr, indices, values, dense, n_threads)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from cofactor.base.offsets import owners_of
+
 
 def neighbour_ridge(
     item_indptr: np.ndarray,
@@ -40,7 +42,7 @@ def neighbour_ridge(
     """
     n_items = len(count)
     x = np.zeros((n_users, n_items))
-    items = np.repeat(np.arange(n_items), np.diff(item_indptr))
+    items = owners_of(np.diff(item_indptr))
     x[item_users, items] = item_values
     weights = np.full(rows.shape, np.nan, np.float32)
     for j in range(n_items):

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
-MASK = 2**64 - 1
+from cofactor.kernels.reference.sampling import MASK, advance, below, mix
 
 
 def positive_ranks(
@@ -221,8 +221,8 @@ def draw_negatives(
         state = (int(seed) + (q + 1) * 0xD1342543DE82EF95) & MASK
         taken: list[int] = []
         for t in range(free - wanted, free):
-            state, word = _splitmix(state)
-            place = word % (t + 1)
+            state = advance(state)
+            place = mix(state) % (t + 1)
             taken.append(t if place in taken else place)
         for n, place in enumerate(taken):
             drawn[q, n] = place + np.searchsorted(shift, place, side="right")
@@ -251,15 +251,7 @@ def resampled_means(values: np.ndarray, resamples: int, seed: int) -> np.ndarray
     for r in range(resamples):
         state = (int(seed) + (r + 1) * 0xD1342543DE82EF95) & MASK
         for _ in range(n):
-            state, word = _splitmix(state)
-            means[r] += values[((word >> 32) * n) >> 32]
+            state = advance(state)
+            means[r] += values[below(mix(state), n)]
         means[r] /= n
     return means
-
-
-def _splitmix(state: int) -> tuple[int, int]:
-    state = (state + 0x9E3779B97F4A7C15) & MASK
-    z = state
-    z = ((z ^ (z >> 30)) * 0xBF58476D1CE4E5B9) & MASK
-    z = ((z ^ (z >> 27)) * 0x94D049BB133111EB) & MASK
-    return state, z ^ (z >> 31)

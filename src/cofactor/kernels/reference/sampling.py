@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import numpy as np
 
-_MASK = 2**64 - 1
+MASK = 2**64 - 1
 _GOLDEN = 0x9E3779B97F4A7C15
 _MIX_1 = 0xBF58476D1CE4E5B9
 _MIX_2 = 0x94D049BB133111EB
@@ -19,13 +19,13 @@ MAX_REDRAWS = 64
 
 def advance(state: int) -> int:
     """Return the next state of the generator."""
-    return (state + _GOLDEN) & _MASK
+    return (state + _GOLDEN) & MASK
 
 
 def mix(state: int) -> int:
     """Return 64 random bits for a state; a bijection with full avalanche."""
-    z = ((state ^ (state >> 30)) * _MIX_1) & _MASK
-    z = ((z ^ (z >> 27)) * _MIX_2) & _MASK
+    z = ((state ^ (state >> 30)) * _MIX_1) & MASK
+    z = ((z ^ (z >> 27)) * _MIX_2) & MASK
     return z ^ (z >> 31)
 
 
@@ -33,7 +33,7 @@ def stream(seed: int, lane: int) -> int:
     """Return the first state of one of many streams of a seed: places far apart in the
     generator's cycle.
     """
-    return mix((mix(int(seed)) + int(lane) * _MIX_1) & _MASK)
+    return mix((mix(int(seed)) + int(lane) * _MIX_1) & MASK)
 
 
 def below(bits: int, count: int) -> int:

@@ -7,15 +7,12 @@ rank. Here x_ui = u_u · v_i + b_i."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from math import log, sqrt
 
 import numpy as np
 
-from cofactor.kernels.reference.bpr import coprime_stride
-from cofactor.kernels.reference.sampling import advance, below, draw_negative, mix, stream
-
-LANES = 8
+from cofactor.kernels.reference.bpr import Step, folded_in, walked
+from cofactor.kernels.reference.sampling import advance, draw_negative, mix
 
 
 def rank_weight(n_negatives: int, trials: int, share: int = 1) -> float:
@@ -107,21 +104,20 @@ def warp_epoch(
     stream of its own. A draw is never a positive of the user. One G for each vector instead of each
     entry is our deviation from Adagrad: it keeps a step from touching twice the memory.
     """
-    tallies = np.zeros(3)
-    n_items, n_order = len(item_factors), len(user_order)
+    tallies, n_items = np.zeros(3), len(item_factors)
     rates = _Rates(learning_rate, adaptive, user_squares, item_squares, bias_squares)
-    for thread in range(n_threads):
-        part = user_order[thread * n_order // n_threads : (thread + 1) * n_order // n_threads]
-        for u, i, state in _positives(indptr, indices, part, n_items, stream(seed, thread)):
+
+    def own_stream(state: int, row: np.ndarray) -> tuple[int, int]:
+        return advance(state), mix(advance(state))
+
+    for positives in walked(indptr, indices, user_order, n_items, seed, n_threads, own_stream):
+        for u, i, state in positives:
             row = indices[indptr[u] : indptr[u + 1]]
             tallies[2] += 1.0
             for trial in range(1, max_trials + 1):
                 state, j = draw_negative(state, row, threshold, alias, n_items)
-                old_u, old_i, old_j = (
-                    user_factors[u].copy(),
-                    item_factors[i].copy(),
-                    item_factors[j].copy(),
-                )
+                old_u, old_i = user_factors[u].copy(), item_factors[i].copy()
+                old_j = item_factors[j].copy()
                 hinge, violated = warp_gradient(
                     old_u, old_i, old_j, item_bias[i] - item_bias[j], margin
                 )
@@ -202,58 +198,17 @@ def warp_fold_in(
         float32 [n_rows, factors]: the mean over the second half; zeros for a row with no items or
         with all items.
     """
-    n_items, factors = item_factors.shape
-    folded = np.zeros((len(indptr) - 1, factors), np.float32)
-    for n in range(len(indptr) - 1):
-        row = indices[indptr[n] : indptr[n + 1]]
-        if not 0 < len(row) < n_items:
-            continue
-        state = advance(stream(seed, 0))
-        place, stride = below(mix(state), len(row)), coprime_stride(mix(state), len(row))
-        n_draws = max(least_draws, epochs * len(row))
-        u, kept = np.zeros(factors), []
-        for t in range(n_draws):
-            i = int(row[place])
-            place = (place + stride) % len(row)
-            rate = learning_rate * (1.0 - t / n_draws)
-            for trial in range(1, max_trials + 1):
-                state, j = draw_negative(state, row, threshold, alias, n_items)
-                if warp_gradient(
-                    u, item_factors[i], item_factors[j], item_bias[i] - item_bias[j], margin
-                )[1]:
-                    w = rank_weight(n_items - len(row), trial)
-                    u = (1.0 - rate * user_regularization) * u + rate * w * (
-                        item_factors[i] - item_factors[j]
-                    )
-                    break
-            if t >= n_draws // 2:
-                kept.append(u)
-        folded[n] = np.mean(kept, axis=0)
-    return folded
+    n_items = len(item_factors)
 
+    def step(u: np.ndarray, i: int, row: np.ndarray, rate: float, state: int) -> Step:
+        for trial in range(1, max_trials + 1):
+            state, j = draw_negative(state, row, threshold, alias, n_items)
+            difference, apart = item_factors[i] - item_factors[j], item_bias[i] - item_bias[j]
+            if warp_gradient(u, item_factors[i], item_factors[j], apart, margin)[1]:
+                w = rank_weight(n_items - len(row), trial)
+                return (1.0 - rate * user_regularization) * u + rate * w * difference, state
+        return u, state
 
-def _positives(
-    indptr: np.ndarray, indices: np.ndarray, users: np.ndarray, n_items: int, state: int
-) -> Iterator[tuple[int, int, int]]:
-    """Yield (user, positive, state of the positive's own stream) in the order of the walk."""
-    waiting = [int(u) for u in users if 0 < indptr[u + 1] - indptr[u] < n_items][::-1]
-    lanes: list[list[int] | None] = [None] * LANES  # user, place, stride, draws left
-    while True:
-        round_: list[tuple[int, int, int]] = []
-        for n in range(LANES):
-            lane = lanes[n]
-            if (lane is None or lane[3] == 0) and waiting:
-                u = waiting.pop()
-                m = int(indptr[u + 1] - indptr[u])
-                state = advance(state)
-                lanes[n] = lane = [u, below(mix(state), m), coprime_stride(mix(state), m), m]
-            if lane is None or lane[3] == 0:
-                continue
-            row = indices[indptr[lane[0]] : indptr[lane[0] + 1]]
-            state = advance(state)
-            round_.append((lane[0], int(row[lane[1]]), mix(state)))
-            lane[1] = (lane[1] + lane[2]) % len(row)
-            lane[3] -= 1
-        if not round_:
-            return
-        yield from round_
+    return folded_in(
+        indptr, indices, item_factors.shape, learning_rate, epochs, least_draws, seed, step
+    )

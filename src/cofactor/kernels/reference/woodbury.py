@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from cofactor.base.offsets import owners_of
 from cofactor.kernels.reference.gram import ease_weights
 from cofactor.kernels.reference.neighbours import _best_by_row
 
@@ -38,7 +39,7 @@ def inverse_lower(
     """
     n_items = item_indptr.size - 1
     x = np.zeros((between_users.shape[0], n_items))
-    np.add.at(x, (item_users, np.repeat(np.arange(n_items), np.diff(item_indptr))), item_values)
+    np.add.at(x, (item_users, owners_of(np.diff(item_indptr))), item_values)
     p = (np.eye(n_items) - x.T @ between_users.astype(np.float64) @ x) * np.outer(scale, scale)
     return np.tril(p).astype(np.float32)
 

@@ -38,7 +38,7 @@ class PopularityConfig(Config):
 
 
 class Popularity(Recommender[PopularityConfig]):
-    """Recommend the most popular items, the same to everybody.
+    """Recommend the most popular items, the same for everybody.
 
     The score of item i is the sum over its interactions of ``w · 2^(-age / half_life)``, where
     ``w`` is 1 or the value, and age is measured back from the latest interaction of the data."""

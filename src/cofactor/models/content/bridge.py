@@ -29,12 +29,13 @@ from cofactor.models.content.content_features import (
 from cofactor.models.content.feature_map import SPEC_ARRAYS, FeatureMap
 from cofactor.models.content.reduction import main_directions
 from cofactor.models.content.ridge import sparse_ridge
-from cofactor.models.parts import of_prefix, with_prefix
+from cofactor.models.parts import with_prefix
 from cofactor.models.popularity_term import PopularityTermConfig
 from cofactor.models.recommender import Recommender
 from cofactor.models.traits import ArraySpec, Traits
 from cofactor.models.user_batch import InnerProduct, States, UserBatch
 from cofactor.retrieval.topk import TopK
+from cofactor.training.state import of_prefix
 
 if TYPE_CHECKING:
     from cofactor.data.split import Part
@@ -103,7 +104,7 @@ class Bridge(ContentFeatures[BridgeConfig]):
     """A trained model, and for items without interactions the vectors ``v_i = s (v̄ + W' (f_i))``.
 
     W minimises ``Σ_(i warm) |v_i - v̄ - W'f_i|² + λ |W|²`` over the trained item vectors (biases
-    are one more entry), with v̄ their mean. λ and the scale s are chosen on a fifth of the     warm
+    are one more entry), with v̄ their mean. λ and the scale s are chosen on a fifth of the warm
     items, held out from W: λ by the AUC of the held-out items among each other, s so that content
     vectors take the share of users' top 10 that the trained ones take (``calibrate_exposure``).
     `check` says how good the map is. For EASE, v_i is its column of weights, and f_i is first

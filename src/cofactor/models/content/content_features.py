@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 import numpy as np
 
+from cofactor.base.offsets import places_of
 from cofactor.base.run import Run
 from cofactor.data.features import FeatureSpec
 from cofactor.data.interactions import Interactions
@@ -106,7 +107,7 @@ class ContentFeatures(Recommender[ContentT]):
         baseline = self.without_features()
         if baseline is None or not (self.data.item_counts[part.truth.item_rows] > 0).any():
             return None
-        run = run if run is not None else Run()
+        run = run or Run()
         self.comparison = compare_without_features(self, baseline, part, run, validation=validation)
         run.progress.say(self.comparison.sentence)
         return self.comparison
@@ -226,11 +227,9 @@ def with_items_only(data: Interactions, items: np.ndarray) -> Interactions:
     from cofactor.data.ids import IdMap
     from cofactor.data.joins import taken
 
-    new = np.full(data.n_items, -1, np.int32)
-    new[items] = np.arange(len(items), dtype=np.int32)
     return replace(
         data,
         items=IdMap(data.items.take(items)),
-        item_rows=new[data.item_rows],
+        item_rows=places_of(items, data.n_items)[data.item_rows],
         catalogue=taken(data.catalogue, items),
     )

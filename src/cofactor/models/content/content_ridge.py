@@ -12,6 +12,7 @@ import numpy as np
 from cofactor.base import memory, rng
 from cofactor.base.config import setting
 from cofactor.base.errors import ArtifactError, TrainingError
+from cofactor.base.offsets import places_of
 from cofactor.base.run import Run
 from cofactor.data.histories import Histories
 from cofactor.data.interactions import Interactions
@@ -43,7 +44,7 @@ class ContentRidgeConfig(NormalizationConfig, ContentConfig):
     ridge: float = setting(
         10.0,
         above=0.0,
-        doc=("λ: the higher, the more similar the scores of items with similar content."),
+        doc="λ: the higher, the more similar the scores of items with similar content.",
     )
     neighbours: float = setting(
         20.0,
@@ -54,22 +55,22 @@ class ContentRidgeConfig(NormalizationConfig, ContentConfig):
         ),
     )
     user_power: float = setting(
-        0.5, low=0.0, high=1.0, doc=("How much users with many items are penalised in that.")
+        0.5, low=0.0, high=1.0, doc="How much users with many items are penalised in that."
     )
     item_power: float = setting(
-        0.5, low=0.0, high=1.0, doc=("How much items with many users are penalised in that.")
+        0.5, low=0.0, high=1.0, doc="How much items with many users are penalised in that."
     )
     constant: float = setting(
         0.0,
         low=0.0,
         high=100.0,
-        doc=("Weight of a feature that all items have: what is liked independently of content."),
+        doc="Weight of a feature that all items have: what is liked independently of content.",
     )
     size: float = setting(
         0.0,
         low=0.0,
         high=100.0,
-        doc=("Weight of the length of an item's description, ln(1 + its features), as a feature."),
+        doc="Weight of the length of an item's description, ln(1 + its features), as a feature.",
     )
 
 
@@ -257,9 +258,7 @@ class ContentRidge(SimilarByContent, ContentFeatures[ContentRidgeConfig]):
         past = batch.seen[1]
         inputs = self._inputs(self.features[item_rows]).toarray()
         like = np.asarray(self._mine.T @ inputs.T) * self.levels[item_rows]
-        place = np.full(self.data.n_items, -1)
-        place[self.warm] = np.arange(len(self.warm))
-        at = place[past]
+        at = places_of(self.warm, self.data.n_items)[past]
         added = np.where(at >= 0, (self.weights[np.maximum(at, 0)] @ like).T, 0)
         rest = self._popularity[item_rows] if batch.empty[0] else np.zeros(len(item_rows))
         return past, added, rest

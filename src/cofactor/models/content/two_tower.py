@@ -121,8 +121,7 @@ class TwoTower(BiasedFactors, ContentFeatures, IterativeModel, FactorModel):
     is ``s h(f_i)``, where s gives new items their share of users' top 10. Cold items aren't
     sampled as negatives.
 
-    Users never seen are folded in as in `LatentFactor`; one of whom only a profile is known is
-    g(f).
+    Unseen users are folded in as in `LatentFactor`; one with a profile alone is g(f).
 
     Notes
     -----

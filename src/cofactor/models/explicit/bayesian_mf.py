@@ -88,12 +88,12 @@ class BayesianMF(Recommender):
 
     A user's vector (and bias) is the sum of its own, of those of the items it rated over
     sqrt(|N(u)|), and of those of its profile's features; an item's likewise. With dates, a rating's
-    day has a vector d too: ``b_d + p_u · d + q_i · d`` comes to the score. Every vector has a
+    day has a vector d too: ``b_d + p_u · d + q_i · d`` is added to the score. Every vector has a
     normal prior with the mean and precision of its group (ids, implicit, each column), which are
     drawn too. Ratings are levels of an ordered probit model, whose cuts are drawn, or normal around
     the score after standardising, so that their scale doesn't matter. Of more than 32 distinct
-    ratings those near to each other make one level: vectors would explain the outliers of a
-    normal model by noise.
+    ratings those near to each other make one level: vectors would explain the outliers of a normal
+    model by noise.
 
     `predict` with ``interval`` and `predict_levels` say how sure the model is. A new user's vectors
     are drawn given each kept draw of the items, with random numbers that are fixed. Scores rank by
@@ -326,12 +326,7 @@ class BayesianMF(Recommender):
         self, users: Any, items: Any, times: Any
     ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray | None]:
         """The users' draws, whose each pair is, its item row, and its time."""
-        user_rows, item_rows = self.data.users.find(users), self.data.items.find(items)
-        if len(user_rows) != len(item_rows):
-            raise ArgumentError(
-                f"users and items must be pairs, not {len(user_rows)} users and {len(item_rows)}"
-                " items."
-            )
+        user_rows, item_rows = self._pair_rows(users, items)
         if times is not None:
             if not self.config.dates:
                 raise ArgumentError("times need a model that was fitted with dates=True.")

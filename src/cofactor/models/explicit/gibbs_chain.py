@@ -8,6 +8,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from cofactor.base.offsets import owners_of
+
 # Gamma(1/2, 1/2) priors of all precisions, and one pseudo-observation at 0 of every group's mean
 # (libFM's defaults).
 PRIOR = 0.5
@@ -158,7 +160,7 @@ class GibbsChain:
         # Small enough that the first products are noise, large enough to leave zero.
         shape = (len(self.rows), len(features.group))
         weights = (0.1 * self.generator.standard_normal(shape)).astype(np.float32)
-        owner = np.repeat(np.arange(len(features.group)), np.diff(features.indptr))
+        owner = owners_of(np.diff(features.indptr))
         for coordinate in range(len(self.rows)):
             added = weights[coordinate][owner] * features.values
             self.rows[coordinate, start : start + n_rows] = np.bincount(

@@ -55,9 +55,9 @@ class BPRConfig(SampledConfig):
     }
 
     epochs: int = setting(
-        300, low=1, doc=("Passes over the data; each samples one negative per interaction.")
+        300, low=1, doc="Passes over the data; each samples one negative per interaction."
     )
-    learning_rate: float = setting(0.2, above=0, doc=("Peak learning rate of the schedule."))
+    learning_rate: float = setting(0.2, above=0, doc="Peak learning rate of the schedule.")
     schedule: str = setting("linear", choices=SCHEDULES, doc="The learning rate over time.")
     regularization: float | None = setting(
         None,

@@ -110,7 +110,7 @@ class EASE(LinearItemModel[EASEConfig]):
     One n_items × n_items matrix of float32 is held: G is inverted and turned into B in place, in
     about n_items³ multiplications and additions. Where the users are fewer, n_users³ do (Woodbury's
     identity), which takes a second matrix of n_users × n_users, or, with ``keep``, that one alone.
-    A fit that needs more memory than there is is refused before it begins.
+    A fit that needs more memory than is available is refused before it begins.
 
     With ``neighbours`` k, for catalogues whose square is too large, item j is predicted by its k
     strongest neighbours alone, with the best weights for that: 28 k bytes an item while they are

@@ -111,11 +111,12 @@ class GraphFilter(LinearItemModel):
 
     Notes
     -----
-    The defaults follow the data. Where interactions are few, counts of two items' common users are
-    chance, and the ideal filter has to weigh more beside the linear one: α is 2.4, or 4 or 16 times
-    more or less where that ranks held-out interactions of the training data significantly better
-    (`choose_value`). Singular values are hardly apart there, which is why the decomposition
-    takes 12 iterations: after 3, the vectors were mixtures of those wanted and of noise.
+    The defaults follow the data. Where interactions are few, the counts of two items'
+    common users are mostly chance, and the ideal filter has to weigh more beside the linear one: α
+    is 2.4, or 4 or 16 times more or less where that ranks held-out interactions of the training
+    data significantly better (`choose_value`). Singular values lie close together there, which is
+    why the decomposition takes 12 iterations: after 3, the vectors were mixtures of the wanted ones
+    and of noise.
 
     Y. Shen et al., "How Powerful is Graph Convolution for Recommendation?", CIKM 2021 (GF-CF,
     equation 11). J. Choi et al., "Blurring-Sharpening Process Models for Collaborative Filtering",

@@ -16,7 +16,7 @@ import numpy as np
 from cofactor.base import rng
 from cofactor.base.engine import Engine
 from cofactor.base.memory import aligned
-from cofactor.base.offsets import offsets
+from cofactor.base.offsets import offsets, owners_of, places_of
 from cofactor.base.run import Run
 from cofactor.data.interactions import Interactions
 from cofactor.models.implicit.pairwise import AliasTable, Walk, alias_table
@@ -194,11 +194,10 @@ def warp_walked(
 
 def _part(how: Walked, shard: UserShard, block: int) -> PieceWalk:
     own = np.flatnonzero(how.block_of == block)
-    place = np.zeros(len(how.block_of), np.int32)
-    place[own] = np.arange(len(own), dtype=np.int32)
+    place = places_of(own, len(how.block_of))
     here = how.block_of[shard.item_rows] == block
     n_users = len(shard.indptr) - 1
-    owners = np.repeat(np.arange(n_users), np.diff(shard.indptr))[here]
+    owners = owners_of(np.diff(shard.indptr))[here]
     sizes = np.bincount(owners, minlength=n_users)
     purpose = ("piece", shard.number, block)
     order = rng.generator(how.seed, *purpose, "order").permutation(n_users).astype(np.int32)

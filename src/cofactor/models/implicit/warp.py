@@ -63,9 +63,9 @@ class WARPConfig(SampledConfig):
     epochs: int = setting(
         60,
         low=1,
-        doc=("Passes over the data; each searches for a violation for every interaction."),
+        doc="Passes over the data; each searches for a violation for every interaction.",
     )
-    learning_rate: float = setting(0.05, above=0, doc=("Peak learning rate of the schedule."))
+    learning_rate: float = setting(0.05, above=0, doc="Peak learning rate of the schedule.")
     adaptive: bool = setting(
         True,
         doc=(
@@ -74,7 +74,7 @@ class WARPConfig(SampledConfig):
         ),
     )
     margin: float = setting(
-        1.0, above=0, doc=("Margin by which a positive's score must exceed a negative's.")
+        1.0, above=0, doc="Margin by which a positive's score must exceed a negative's."
     )
     max_trials: int = setting(
         10,
@@ -99,7 +99,7 @@ class WARPConfig(SampledConfig):
     bias_regularization: float | None = setting(
         None, low=0, doc="L2 on the item biases; None takes regularization."
     )
-    init_scale: float = setting(0.01, low=0, doc=("Standard deviation of the initial vectors."))
+    init_scale: float = setting(0.01, low=0, doc="Standard deviation of the initial vectors.")
     fold_in_epochs: int = setting(
         50,
         low=1,
@@ -112,8 +112,8 @@ class WARP(IterativeModel, SampledHooks, FactorModel):
     """Matrix factorisation that minimises an estimate of the rank of items with an interaction.
 
     For a positive (u, i) negatives j are drawn until ``x_uj > x_ui - margin`` or `max_trials` are
-    reached; the hinge of a violation after n draws is descended with the weight ``ln ⌊(n_items -
-    |I_u|) / n⌋``: few draws mean a bad rank.
+    reached; a violation after n draws takes a gradient step on its hinge, with the weight ``ln
+    ⌊(n_items - |I_u|) / n⌋``: few draws mean a bad rank.
 
     Notes
     -----

@@ -15,6 +15,7 @@ from cofactor.data.interactions import Interactions
 from cofactor.models import popularity_term
 from cofactor.models.factors import FACTOR_ARRAYS, FactorModel
 from cofactor.models.iterative import CURVE_ARRAYS, IterativeModel
+from cofactor.models.kept_penalties import PENALTY_ARRAY
 from cofactor.models.neural.biased_factors import BiasedFactors
 from cofactor.models.neural.factor_fold_in import Factors
 from cofactor.models.neural.factor_settings import FactorConfig
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 
 # Of rankings' L2. A tenth, as in BPR, holds the vectors at 0 where they grow beside a prior.
 _NOISE_SHARE = 0.02
+_PENALTIES = ("regularization", "bias_regularization", "item_bias_regularization")
 
 
 class LatentFactorConfig(FactorConfig):
@@ -73,11 +75,10 @@ class LatentFactorConfig(FactorConfig):
         if self.bias_regularization is not None:
             found = found._replace(item_bias=self.bias_regularization)
         given = (self.regularization, self.bias_regularization, self.item_bias_regularization)
-        names = ("regularization", "bias_regularization", "item_bias_regularization")
         return self.replace(
             **{
                 name: default if value is None else value
-                for name, value, default in zip(names, given, found, strict=True)
+                for name, value, default in zip(_PENALTIES, given, found, strict=True)
             }
         )
 
@@ -96,12 +97,12 @@ class LatentFactor(BiasedFactors, IterativeModel, FactorModel):
 
     Notes
     -----
-    With ``frequency_exponent`` f, the L2 of whoever has n ratings is multiplied by ``n^(f−1) /
-    c`` in each of them, where c makes the mean over the data 1: rows with few ratings are
-    regularized more. Squared error's fold-in is exact for
-    ``regularization`` and ``gravity``; ``weight_decay`` isn't part of it. The in-batch softmax
-    folds in against negatives by popularity, the full softmax against the whole catalogue. Source:
-    Koren, Bell and Volinsky, 2009; Rendle et al., UAI 2009; Krichene et al., ICLR 2019.
+    With ``frequency_exponent`` f, the L2 of a row with n ratings is multiplied by
+    ``n^(f−1) / c`` in each of them, where c makes the mean over the data 1: rows with few ratings
+    are regularized more. Squared error's fold-in is exact for ``regularization`` and ``gravity``;
+    ``weight_decay`` isn't part of it. The in-batch softmax folds in against negatives by
+    popularity, the full softmax against the whole catalogue. Source: Koren, Bell and Volinsky,
+    2009; Rendle et al., UAI 2009; Krichene et al., ICLR 2019.
     """
 
     name = "latent_factor"
@@ -116,11 +117,13 @@ class LatentFactor(BiasedFactors, IterativeModel, FactorModel):
         "scale": ArraySpec("float64", ("3",)),
         **popularity_term.ARRAYS,
         **CURVE_ARRAYS,
+        **PENALTY_ARRAY,
     }
     adds_user_bias = True
 
     item_bias: np.ndarray
     _in_use: FactorConfig  # the settings without None
+    fold_in_penalties: np.ndarray | None = None  # float64 [3]: those of `_PENALTIES` in use
     _rating_unit: np.float32  # in which ratings are learned
     _prior: np.ndarray  # float32 [n_items]: what biases are learned as differences from
 
@@ -130,6 +133,7 @@ class LatentFactor(BiasedFactors, IterativeModel, FactorModel):
 
         self.scale = training.rating_bounds(data, self.config)
         self._in_use = config = self.config.on(data)
+        self.fold_in_penalties = np.array([getattr(config, name) for name in _PENALTIES])
         self._rating_unit = np.float32(fitting.unit_of(data, config))
         prior = None
         if config.biases:
@@ -177,3 +181,7 @@ class LatentFactor(BiasedFactors, IterativeModel, FactorModel):
         for name in (*Factors._fields, "scale"):
             setattr(self, name, arrays[name])
         self._in_use = self.config.on(self.data)
+        kept = self.fold_in_penalties = arrays.get("fold_in_penalties")
+        if kept is not None:
+            penalties = zip(_PENALTIES, map(float, kept), strict=True)
+            self._in_use = self._in_use.replace(**dict(penalties))

@@ -100,10 +100,10 @@ class SimpleX(IterativeModel, FactorModel):
     """``s_ui = cos(x_u, q_i) + c log(n_i + 1)`` with ``x_u = g p_u + (1 - g) M mean_{j in I_u}
     q_j``, n_i an item's number of interactions and c the ``popularity_weight``.
 
-    Trained as `LatentFactor`, by the cosine contrastive loss with many negatives: it draws a
-    positive's cosine to 1, and pushes away only negatives above ``margin``. In training, the item
-    to be predicted is left out of the mean of the user's history. An unseen user is represented by
-    the mean of the history alone; with g = 0, the default, so is a trained one.
+    Trained as `LatentFactor`, by the cosine contrastive loss with many negatives: it brings a
+    positive's cosine towards 1, and pushes away only negatives above ``margin``. In training, the
+    item to be predicted is left out of the mean of the user's history. An unseen user is
+    represented by the mean of the history alone; with g = 0, the default, so is a trained one.
 
     Cosines hardly express popularity; where little is personal, that is most of what there is to
     learn, and then c isn't 0.

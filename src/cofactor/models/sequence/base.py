@@ -34,7 +34,7 @@ class SequenceConfig(Config):
         ),
     )
     history_length: int = setting(
-        50, low=1, high=100_000, doc=("Number of a user's latest events that the model reads.")
+        50, low=1, high=100_000, doc="Number of a user's latest events that the model reads."
     )
 
 
@@ -66,7 +66,7 @@ class SequenceModel(Recommender[ConfigT]):
             raise ArgumentError(f"events must be Events, not {type(events).__name__}.")
         if not len(events):
             return self
-        run = run if run is not None else Run()
+        run = run or Run()
         old, new = self.data, extended(self.data, events)
         concerned = np.unique(new.users.rows(events.users, what="user"))
         with run_context(run):

@@ -11,6 +11,7 @@ import numpy as np
 
 from cofactor.base.config import setting
 from cofactor.base.errors import ArtifactError
+from cofactor.base.offsets import places_of
 from cofactor.base.run import Run
 from cofactor.data.catalogue import Catalogue
 from cofactor.data.features import FeatureSpec
@@ -88,8 +89,7 @@ class ItemContent:
 
     def warm_histories(self, histories: Histories) -> Histories:
         """Return histories over the items with interactions alone, whose rows count from 0."""
-        place = np.full(histories.n_items, -1, np.int32)
-        place[self.warm] = np.arange(len(self.warm), dtype=np.int32)
+        place = places_of(self.warm, histories.n_items)
         return replace(histories, item_rows=place[histories.item_rows], n_items=len(self.warm))
 
     def learned(self, matrix: np.ndarray) -> Self:

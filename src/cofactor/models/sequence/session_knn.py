@@ -41,7 +41,7 @@ class SessionKNNConfig(SequenceConfig):
         0.7, above=0, high=1, doc="Decay of a query item's weight per later event."
     )
     neighbour_decay: float = setting(
-        0.8, above=0, high=1, doc=("Decay of a neighbour's item per step from the match.")
+        0.8, above=0, high=1, doc="Decay of a neighbour's item per step from the match."
     )
     backward: float = setting(
         0.5, low=0, high=1, doc="Weight of a neighbour's items before the match."
@@ -53,10 +53,10 @@ class SessionKNNConfig(SequenceConfig):
         0.0, low=0, high=4, doc="Query items are weighted by their idf to this power."
     )
     idf: float = setting(
-        0.0, low=0, high=4, doc=("Scores are multiplied by the items' idf to this power.")
+        0.0, low=0, high=4, doc="Scores are multiplied by the items' idf to this power."
     )
     repeat_weight: float = setting(
-        1.0, low=0, high=1000, doc=("Factor of the votes for items of the query itself.")
+        1.0, low=0, high=1000, doc="Factor of the votes for items of the query itself."
     )
 
 
@@ -95,7 +95,8 @@ class SessionKNN(SequenceModel[SessionKNNConfig]):
     item_sessions: np.ndarray
 
     def _fit(self, data: Interactions, validation: Part | None, run: Run) -> None:
-        kept = _latest(data.histories(), self.config.max_sessions)
+        histories = data.histories()
+        kept = histories.take(histories.by_last_event()[-self.config.max_sessions :])
         owners, n = kept.owners, data.n_items
         # The last occurrence of each item in each session.
         keys = owners * n + kept.item_rows
@@ -225,16 +226,6 @@ class SessionKNN(SequenceModel[SessionKNNConfig]):
         held["scale"] = self._scale(np.diff(held["indptr"]))
         self.index = Index(**held)
         _check(self.index, self.data.n_items)
-
-
-def _latest(histories: Histories, count: int) -> Histories:
-    """The latest ``count`` sessions in order of their last event, or of their rows where there
-    are no times; empty ones are left out.
-    """
-    some = np.flatnonzero(histories.lengths > 0)
-    if histories.times is not None:
-        some = some[np.argsort(histories.times[histories.indptr[some + 1] - 1], kind="stable")]
-    return histories.take(some[-count:])
 
 
 def _distinct(histories: Histories) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

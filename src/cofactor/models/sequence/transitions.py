@@ -55,7 +55,7 @@ class TransitionsConfig(SequenceConfig):
         20, low=1, high=10_000, doc="How many events apart two items may be to count as a pair."
     )
     decay: float = setting(
-        0.8, above=0, high=1, doc=("Decay of a pair's weight per event between its two.")
+        0.8, above=0, high=1, doc="Decay of a pair's weight per event between its two."
     )
     backward: float = setting(
         0.3, low=0, high=10, doc="Weight of the same pairs from the later item to the earlier one."
@@ -110,9 +110,9 @@ class Transitions(SequenceModel[TransitionsConfig]):
 
     ``s_uj = Σ_e h^age(e) (T_ej / (r_e^p c_j^q) + w cos(text_e, text_j)) + v Σ_(e = j) g^age(e)``
 
-    over the last ``history_length`` events e of the user; age 0 is the latest. With
-    ``walk_weight`` what the first sum reaches is a past itself, and is walked on from: s + m s W,
-    W being the bracket. Counts add up, so new events are learnt exactly: see `update`.
+    over the last ``history_length`` events e of the user; age 0 is the latest. With ``walk_weight``
+    m, a second step is taken from what the first sum reaches: s + m s W, W being the bracket.
+    Counts add up, so new events are learnt exactly: see `update`.
 
     Notes
     -----

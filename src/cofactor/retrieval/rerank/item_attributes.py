@@ -1,4 +1,4 @@
-"""What reranking knows of the items: entries of columns, ages, groups, vectors."""
+"""What reranking knows about the items: entries of columns, ages, groups, vectors."""
 
 from __future__ import annotations
 
@@ -14,7 +14,9 @@ import pyarrow.compute as pc
 from cofactor.base.cached import cached_property
 from cofactor.base.errors import ArgumentError
 from cofactor.base.names import unknown_name
+from cofactor.base.offsets import owners_of
 from cofactor.base.rng import generator
+from cofactor.data.arrow import is_list_type, is_text_type, one_array
 from cofactor.data.catalogue import Catalogue
 from cofactor.data.interactions import Interactions
 from cofactor.retrieval.filters import matches
@@ -49,7 +51,7 @@ class Entries:
     def of(self, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Return the entries of some items as pairs: place among ``rows``, and code."""
         sizes = self.indptr[rows + 1] - self.indptr[rows]
-        owners = np.repeat(np.arange(len(rows)), sizes)
+        owners = owners_of(sizes)
         starts = np.cumsum(sizes) - sizes
         positions = np.arange(sizes.sum()) - starts[owners] + self.indptr[rows][owners]
         return owners, self.codes[positions]
@@ -64,7 +66,7 @@ class ItemSide:
     data
         What the model was fitted on.
     catalogue
-        What is known of the items now; None for the data's own.
+        What is known about the items now; None for the data's own.
     vectors
         Returns the model's item vectors, float32 [n_items, width]; None where it has none: then
         random projections of the items' interactions stand for them, whose cosines are those of the
@@ -146,7 +148,7 @@ class ItemSide:
             )
         first = np.full(data.n_items, np.inf)
         np.minimum.at(first, data.item_rows, data.times.astype(np.float64))
-        # What nobody interacted with yet is as fresh as can be.
+        # Items without interactions are the freshest.
         return np.where(np.isinf(first), self.moment, first)
 
     def _column(self, name: str) -> pa.Array:
@@ -158,10 +160,7 @@ class ItemSide:
                     " with one (--items)."
                 )
             raise unknown_name("column of the catalogue", name, names)
-        chunk = self.table.table.column(name).combine_chunks()
-        if isinstance(chunk, pa.ChunkedArray):
-            chunk = pa.concat_arrays(chunk.chunks) if chunk.num_chunks else pa.nulls(0)
-        return chunk.dictionary_decode() if pa.types.is_dictionary(chunk.type) else chunk
+        return one_array(self.table.table.column(name))
 
     def _once(self, kind: str, name: str, make: Callable[[], Any]) -> Any:
         if (kind, name) not in self._kept:
@@ -204,9 +203,9 @@ def _counts(data: Interactions, start: int, stop: int) -> Any:
 
 def _entries(column: pa.Array) -> Entries:
     kind = column.type
-    if pa.types.is_list(kind) or pa.types.is_large_list(kind) or pa.types.is_fixed_size_list(kind):
+    if is_list_type(kind):
         lists = column
-    elif pa.types.is_string(kind) or pa.types.is_large_string(kind):
+    elif is_text_type(kind):
         lists = pc.split_pattern(column, "|")
     else:
         lists = pc.split_pattern(pc.cast(column, pa.string()), "|")
@@ -217,7 +216,7 @@ def _entries(column: pa.Array) -> Entries:
     coded = texts.dictionary_encode()
     codes = np.asarray(coded.indices, np.int64)
     names = coded.dictionary.to_pylist()
-    # An entry that stands twice in one item is one.
+    # An entry that an item has twice counts once.
     pairs = np.unique(owners * max(1, len(names)) + codes)
     owners, codes = pairs // max(1, len(names)), pairs % max(1, len(names))
     indptr = np.zeros(len(column) + 1, np.int64)
@@ -238,7 +237,7 @@ def _indicators(entries: Entries) -> Any:
 def _seconds(column: pa.Array, name: str) -> np.ndarray:
     """Dates as seconds since 1970, float64; NaN where there is none."""
     kind = column.type
-    if pa.types.is_string(kind) or pa.types.is_large_string(kind):
+    if is_text_type(kind):
         try:
             column = pc.cast(column, pa.timestamp("s"))
         except pa.ArrowInvalid:

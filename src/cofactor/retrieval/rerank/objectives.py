@@ -11,6 +11,7 @@ from typing import Protocol
 import numpy as np
 
 _LEAST = 1e-10  # of a conditional variance, where an item is a combination of those placed
+_NOISE = 1e-6  # of a conditional variance, below which it is the rounding of float32 vectors
 _SMOOTHED = 0.01  # Steck's α: the user's own mix has this weight in the list's
 
 
@@ -113,15 +114,17 @@ class Determinant:
         return self._offset + np.log(np.maximum(self._left, _LEAST))
 
     def place(self, n: int) -> None:
-        """Append a row to the factorisation."""
-        similar = (1 + np.asarray(self._units @ self._units[n], np.float64)) / 2
-        similar[n] = 1.0
-        for row in self._rows:
-            similar -= row[n] * row
-        row = similar / math.sqrt(max(self._left[n], _LEAST))
-        self._left = np.maximum(self._left - row**2, 0.0)
+        """Append a row to the factorisation, if the item isn't a combination of those placed."""
+        if self._left[n] > _NOISE:
+            similar = (1 + np.asarray(self._units @ self._units[n], np.float64)) / 2
+            similar[n] = 1.0
+            for row in self._rows:
+                similar -= row[n] * row
+            row = similar / math.sqrt(self._left[n])
+            left = self._left - row**2
+            self._left = np.where(left > _NOISE, left, 0.0)
+            self._rows.append(row)
         self._left[n] = 0.0
-        self._rows.append(row)
 
 
 class Calibration:

@@ -72,7 +72,7 @@ class Reranker:
     Raises
     ------
     UnknownNameError
-        If a rule names a column that the catalogue hasn't.
+        If a rule names a column that the catalogue doesn't have.
     UnknownIdError
         If a pin doesn't exist and ``strict``.
     ArgumentError

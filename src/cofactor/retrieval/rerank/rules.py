@@ -1,7 +1,7 @@
 """The rules of reranking, as values and as text.
 
-A rule is written ``NAME=VALUE`` with words behind it, the same in Python, on the command line and
-over HTTP; several are separated by ``;``::
+A rule is written ``NAME=VALUE``, perhaps with more words, the same in Python, on the command line
+and over HTTP; several are separated by ``;``::
 
     mmr=0.7                            cosine of the model's vectors
     mmr=0.7 by genres                  of the entries of a catalogue's column
@@ -82,8 +82,8 @@ class Rerank:
     caps
         Column -> the most items with one entry of it, at least 1.
     pins
-        Ids for the first places, in order, or place (from 1) -> id. An item that the user had, or
-        that may not be recommended, isn't pinned.
+        Ids for the first places, in order, or place (from 1) -> id. An item that the user has
+        interacted with, or that may not be recommended, isn't pinned.
     boosts
         Condition of the filter language -> what is added to the relevance of items for which it
         holds; negative amounts bury. 1 is the distance from the last candidate to the first.

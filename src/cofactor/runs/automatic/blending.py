@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from cofactor.base.errors import CofactorError
+from cofactor.base.names import word
 from cofactor.base.progress import SilentProgress
 from cofactor.base.run import Run
 from cofactor.data.split import Part
@@ -20,12 +21,11 @@ from cofactor.models.blend import Blend
 from cofactor.runs.automatic.families import Family
 from cofactor.runs.automatic.trials import Allowance, FamilyTrial
 from cofactor.runs.samples import few_users, with_users
-from cofactor.runs.words import word
 
 # A model that is further behind the best one isn't worth its time in a blend.
 _WORTH = 0.7
 _MODELS = 4
-# Numbers that one choice of weights may look at, and the fewest users that can tell anything.
+# How many scores a choice of weights may read, and the fewest users that are enough for one.
 _SCORES, _USERS = 2e7, 20
 _ALPHA = 0.05
 
@@ -41,8 +41,8 @@ class Blended:
     config
         The blend's configuration, with weights.
     gain
-        How much better it is than the best model alone, on users by which its weights weren't
-        chosen: half of the users choose them for the other half.
+        How much better it is than the best model alone; each half of the users is measured with
+        weights that the other half chose.
     p
         Of the paired t-test of that gain over users, corrected for the number of blends (Holm).
     value
@@ -149,7 +149,7 @@ class _Trial:
 
     def gain(self, group: tuple[int, ...]) -> np.ndarray:
         """How much better a blend is than the best model alone, float64 [n_users]."""
-        found, sign = [], -1 if self.metric.lower_is_better else 1
+        found, sign = [], self.metric.sign
         for by, on in (self.halves, self.halves[::-1]):
             blend = _of([self.worth[n] for n in group], by, self.metric, self.run)
             both = [

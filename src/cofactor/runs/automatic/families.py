@@ -14,7 +14,7 @@ from cofactor.models.recommender import Recommender
 
 Settings = dict[str, Any]
 
-# Below so many seconds of budget the networks can't be trained well enough to be judged.
+# With fewer seconds of budget, networks can't be trained well enough to be judged.
 _NETWORK_BUDGET = 300.0
 # Longer histories than these make session_knn slow, and aren't sessions.
 _SESSION_LENGTH = 30.0
@@ -112,7 +112,7 @@ class Family:
         return without_comparison(self.kind.Config(**settings))
 
     def space(self) -> dict[str, Search]:
-        """Return what may be drawn: what the Config declares, and how long is trained."""
+        """Return the search space: what the Config declares, and the length of training."""
         space = dict(self.kind.Config.search)
         if self.length == "epochs" and "epochs" not in space:
             usual = self.usual_length

@@ -1,10 +1,9 @@
-"""Which attempt is chosen where users are few: what is best by chance isn't, on the average.
+"""The choice where users are few, and the best attempt is best partly by chance.
 
-A family is taken instead of the one that is usually best only if what it gains outweighs what is
-known beforehand: that another family is a little worse, give or take. With n users the gain d has a
-standard error s, and with a normal prior of the mean -δ and the deviation τ its posterior mean is
-above 0 if ``d > δ s² / τ²``: hardly more than 0 with a thousand users, a third of the metric with
-eight."""
+A family replaces the one that is usually best only if its gain outweighs what is known beforehand:
+that another family is a little worse, give or take. With n users the gain d has a standard error s;
+with a normal prior of mean -δ and deviation τ its posterior mean is above 0 if ``d > δ s² / τ²``:
+hardly more than 0 with a thousand users, a third of the metric with eight."""
 
 from __future__ import annotations
 

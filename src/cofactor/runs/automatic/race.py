@@ -28,11 +28,11 @@ from cofactor.runs.automatic.prior import wisest
 from cofactor.runs.automatic.trials import Allowance, FamilyTrial, Lane, OutOfTime, score_of
 from cofactor.runs.samples import few_users, sample
 
-# Training interactions for each second of the budget: more are sampled in the first rounds.
+# Training interactions for each second of the budget; of more, the first rounds use a sample.
 _INTERACTIONS_A_SECOND = 10_000
 # A first fit may take this share of the budget; a later one this share of what is left.
 _FIRST_SHARE, _LATER_SHARE = 0.12, 0.4
-# A dense inverse may take more, since it is often the best and can't be made shorter.
+# A model with a dense inverse may take more: it is often the best, and can't be trained for less.
 _DENSE_SHARE = 0.3
 # Scores in one measurement: with more items, fewer users are measured.
 _SCORES = 1.5e8
@@ -41,9 +41,9 @@ _SCORES = 1.5e8
 _ROUNDS = ((9, 0.55), (3, 0.75), (2, 0.9), (1, 1.0))
 # Users in the validation part below which the defaults of all families are tried, and nothing else.
 FEW_USERS = 30
-# What a model that is only tried says isn't shown, and isn't logged either.
+# Messages of models that are only tried are neither shown nor logged.
 _UNHEARD = SilentProgress()
-# The square matrix by which the machine's speed is taken.
+# Side of the matrix whose inverse measures the machine's speed.
 _SIDE = 768
 
 
@@ -141,7 +141,7 @@ class Race:
                 self.skipped[family.name] = why
 
     def _own(self, family: Family) -> Settings:
-        """Which columns are read, in models that read them."""
+        """The columns to read, for models that read some."""
         return self.content if family.kind_of == "content" else {}
 
     def _first(self) -> None:
@@ -160,7 +160,7 @@ class Race:
                 lane.attempts.append(self._try(lane.family, settings, self.small))
             except OutOfTime:
                 raise
-            # Whatever one family fails by, another may be chosen: the paragraph names it.
+            # Another family may be chosen, whatever this one failed by; the paragraph names it.
             except Exception as error:
                 lane.dropped = f"failed: {str(error) or type(error).__name__}".rstrip(".")
 
@@ -202,7 +202,7 @@ class Race:
             (lane for lane in self.lanes if lane.attempts),
             key=lambda lane: -score_of(lane.best(False)),
         )
-        # The baseline too: what isn't better than it has to be known.
+        # The baseline too: the paragraph says what isn't better than it.
         for lane in dict.fromkeys(
             [*ranked[:4], *(n for n in ranked if n.family.name in BASELINES)]
         ):
@@ -245,13 +245,13 @@ class Race:
             )
         seconds = self.allowance.now() - began
         if compiled() or self.best is None:
-            # The first one has imports to wait for too. How long a fit takes the next one tells.
+            # The first fit waits for imports too; how long one takes is known from the next.
             self.allowance.extra += seconds
             seconds = 0.0
         value = result[str(self.metric)]
         if not math.isfinite(value):
             raise CofactorError(f"{self.metric} is undefined.")
-        score = -value if self.metric.lower_is_better else value
+        score = self.metric.sign * value
         return FamilyTrial(
             family=family,
             settings=dict(settings),
@@ -273,7 +273,7 @@ class Race:
         usual = family.usual_length
         each = self._seconds_each(family)
         fitting = int(limit / max(each, 1e-9))
-        # Where epochs are chosen, that takes up to twice the usual number, and a fit as well.
+        # Choosing the epochs takes up to twice their usual number, and then comes the fit.
         chosen = family.kind.Config.defaults()[family.length] is None
         if fitting >= (3 if chosen else 1) * usual:
             return {}
@@ -295,7 +295,7 @@ class Race:
         began = self.allowance.now()
         model.fit(self.small.train, run=run)
         again = self.allowance.now() - began
-        # What was compiled isn't counted; what wasn't, is.
+        # Compiling isn't counted; the rest is.
         self.allowance.extra -= min(first, again)
         return again / 2
 
@@ -315,7 +315,7 @@ class Race:
         return self.speed * side**3
 
     def _affordable(self, lane: Lane, settings: Settings, until: float) -> bool:
-        """Whether a fit ends before the time of the round, or takes a little more than it."""
+        """Whether a fit should end within the time of the round, or a little later."""
         last = lane.attempts[-1]
         scale = 1.0
         for name in ("factors", "epochs", "sweeps", "neighbours"):
@@ -349,7 +349,7 @@ def _value(one: Search, near: Any, draw: np.random.Generator) -> Any:
     low, high = (math.log(e) if one.log else e for e in one.ends)
     if isinstance(near, (int, float)) and not isinstance(near, bool) and (near > 0 or not one.log):
         centre = math.log(near) if one.log else float(near)
-        # A default may lie outside of the space; from there the way leads into it.
+        # A default may lie outside of the space; what is drawn near it is clipped into the space.
         found = float(np.clip(draw.normal(centre, (high - low) / 6), low, high))
     else:
         found = float(draw.uniform(low, high))

@@ -14,7 +14,7 @@ from cofactor.runs.automatic.families import Family, Settings
 
 
 class OutOfTime(Exception):
-    """The budget is over."""
+    """The budget is used up."""
 
 
 @dataclass
@@ -38,8 +38,8 @@ class Allowance:
 
     @property
     def used(self) -> float:
-        """Seconds since the beginning, without those in which kernels were compiled: of these, as
-        many as the budget has at the most.
+        """Seconds since the beginning. Those in which kernels were compiled don't count, as long as
+        they are no more than the budget.
         """
         return self.now() - self.began - min(self.extra, self.seconds)
 
@@ -60,13 +60,13 @@ class FamilyTrial:
     settings
         Those that aren't the defaults.
     score
-        The metric, turned so that more is better.
+        The metric, negated where lower is better.
     seconds
         Of fitting and measuring.
     whole
         Whether it was fitted on the whole training part, rather than on a sample.
     model, result
-        Fitted and measured; None once a better one of the family is there.
+        Fitted and measured; None once the family has a better one.
     """
 
     family: Family

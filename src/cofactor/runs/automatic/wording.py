@@ -7,13 +7,14 @@ from typing import Any
 
 import numpy as np
 
+from cofactor.base.names import word
 from cofactor.evaluation import significance
 from cofactor.metrics.table import Metric
 from cofactor.runs.automatic.blending import Blended
 from cofactor.runs.automatic.families import BASELINES
 from cofactor.runs.automatic.race import Race
 from cofactor.runs.automatic.trials import FamilyTrial, Lane
-from cofactor.runs.words import p_words, word
+from cofactor.runs.words import p_words
 
 _CONFIDENCE = 0.95
 
@@ -81,7 +82,7 @@ def _doubt(best: FamilyTrial, base: FamilyTrial, metric: Metric) -> str:
     found = [result.values[str(metric)] for result in results if result is not None]
     if len(found) < 2 or len(found[0]) != len(found[1]):
         return ""
-    gains = (found[0] - found[1]) * (-1 if metric.lower_is_better else 1)
+    gains = (found[0] - found[1]) * metric.sign
     p = significance.p_value(gains[~np.isnan(gains)], "t")
     if math.isnan(p) or (p < 1 - _CONFIDENCE and float(np.nanmean(gains)) > 0):
         return ""
@@ -111,7 +112,7 @@ def _how(race: Race, best: FamilyTrial) -> str:
     ahead = race.best
     if ahead is not None and ahead is not best:
         said += f" {ahead.family.name} reaches {abs(ahead.score):.4f}, but {users} users don't show"
-        said += f" that it is better than {best.family.name}, which mostly is the better one."
+        said += f" that it is better than {best.family.name}, which usually is the better one."
     return said
 
 

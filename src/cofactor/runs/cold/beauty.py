@@ -40,11 +40,11 @@ _TRANSFORMER: dict[str, Any] = {
     "dropout": 0.3,
 }
 ENTRIES = (
-    BoardEntry(model="content_knn", settings={}, label="content_knn", reads="text"),
-    BoardEntry(model="transformer", settings=_TRANSFORMER, label="transformer", cost="a minute"),
+    BoardEntry("content_knn", {}, reads="text"),
+    BoardEntry("transformer", _TRANSFORMER, cost="a minute"),
     BoardEntry(
-        model="transformer",
-        settings={**_TRANSFORMER, "content_factors": 1024, "id_dropout": 0.5},
+        "transformer",
+        {**_TRANSFORMER, "content_factors": 1024, "id_dropout": 0.5},
         label="transformer, titles",
         reads="text",
         cost="two minutes",
@@ -76,8 +76,8 @@ def recipe(run: Run) -> Board:
         cold = evaluate(model, part, ("ndcg@10", "recall@10"), run=run)
         warm = evaluate_next(model, split.test, ("ndcg@10", "hit@10"), repeats="exclude", run=run)
         board.figures += [
-            _row(f"{entry.label}: new items", entry, cold, bars.get("new"), seconds),
-            _row(f"{entry.label}: others", entry, warm, bars.get("others"), None),
+            _row(f"{entry.name}: new items", entry, cold, bars.get("new"), seconds),
+            _row(f"{entry.name}: others", entry, warm, bars.get("others"), None),
         ]
         # content_knn comes first, the transformer without titles second; the last has the bars.
         if entry.model == "content_knn":

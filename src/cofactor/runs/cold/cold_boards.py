@@ -35,6 +35,4 @@ def entries_of(
     for name, settings in models.items():
         config = registry.get(name).Config.from_text((*columns, *settings))
         reached = (bars or {}).get(name, {})
-        yield BoardEntry(
-            model=name, settings=config.to_dict(), label=name, reads="text", bars=reached
-        )
+        yield BoardEntry(name, config.to_dict(), reads="text", bars=reached)

@@ -12,17 +12,14 @@ def recipe(run: Run) -> Board:
     """Fit popularity, item_knn and graph_filter on the training part, and measure them once."""
     recency = "graph_filter, newest first (reads the order of the lines)"
     entries = (
-        BoardEntry(model="popularity", settings={}, label="popularity"),
-        BoardEntry(model="item_knn", settings=CLOSED_FORM["item_knn"], label="item_knn"),
+        BoardEntry("popularity", {}),
+        BoardEntry("item_knn", CLOSED_FORM["item_knn"]),
         BoardEntry(
-            model="graph_filter",
-            settings=CLOSED_FORM["graph_filter"],
-            label="graph_filter",
+            "graph_filter",
+            CLOSED_FORM["graph_filter"],
             bars={"recall@20": 0.192, "ndcg@20": 0.160},
             cost="15 to 120 CPU s",
         ),
-        BoardEntry(
-            model="graph_filter", settings=CLOSED_FORM["graph_filter:recency"], label=recency
-        ),
+        BoardEntry("graph_filter", CLOSED_FORM["graph_filter:recency"], label=recency),
     )
     return board_of("closed_form", "closed-form models", entries, run)

@@ -11,9 +11,6 @@ from cofactor.runs.gowalla.published import CLOSED_FORM
 def recipe(run: Run) -> Board:
     """Fit EASE on the training part, and measure it once."""
     entry = BoardEntry(
-        model="ease",
-        settings=CLOSED_FORM["ease"],
-        label="ease",
-        cost="two to five minutes on two cores, and 10 GiB of memory",
+        "ease", CLOSED_FORM["ease"], cost="two to five minutes on two cores, and 10 GiB of memory"
     )
     return board_of("ease", "EASE", (entry,), run)

@@ -13,18 +13,11 @@ def recipe(run: Run) -> Board:
     """Fit iALS with 64 and 256 factors and BPR on the training part, and measure them once."""
     entries = (
         *(
-            BoardEntry(
-                model="ials",
-                settings={"factors": factors, **settings},
-                label=f"ials, {factors} factors",
-            )
+            BoardEntry("ials", {"factors": factors, **settings}, label=f"ials, {factors} factors")
             for factors, settings in IALS.items()
         ),
         BoardEntry(
-            model="bpr",
-            settings=bpr.PRESETS["gowalla"],
-            label="bpr, 64 factors",
-            cost="one to two minutes",
+            "bpr", bpr.PRESETS["gowalla"], label="bpr, 64 factors", cost="one to two minutes"
         ),
     )
     return board_of("factors", "factorisations", entries, run)

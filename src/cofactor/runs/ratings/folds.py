@@ -39,10 +39,10 @@ def entries_of(name: str, bayesian: Mapping[str, Any], bar: float) -> tuple[Boar
         The RMSE that it has to reach.
     """
     return (
-        BoardEntry(model="bias", settings={}, label="bias"),
-        BoardEntry(model="biased_mf", settings=biased_mf.PRESETS.get(name, {}), label="biased_mf"),
-        BoardEntry(model="svdpp", settings=svdpp.PRESETS[name], label="svdpp"),
-        BoardEntry(model="bayesian_mf", settings=bayesian, label="bayesian_mf", bars={"rmse": bar}),
+        BoardEntry("bias", {}),
+        BoardEntry("biased_mf", biased_mf.PRESETS.get(name, {})),
+        BoardEntry("svdpp", svdpp.PRESETS[name]),
+        BoardEntry("bayesian_mf", bayesian, bars={"rmse": bar}),
     )
 
 
@@ -65,9 +65,9 @@ def rated(
     splits = [datasets.load_split(name, fold=fold) for fold in folds]
     for entry in entries:
         errors, seconds = _errors(entry, splits, run)
-        row = Row(entry.label, entry.reads, _means(errors), entry.bars, seconds)
+        row = Row(entry.name, entry.reads, _means(errors), entry.bars, seconds)
         board.figures.append(row)
-        run.progress.say(f"{entry.label}: {row.to_row()}")
+        run.progress.say(f"{entry.name}: {row.to_row()}")
     sentence = f"{len(splits)} folds, the first is {splits[0].sentence}"
     whole = replace(splits[0], sentence=sentence)
     closing(board, name, whole, run)

@@ -1,4 +1,4 @@
-"""Leave-one-out beside one moment for everybody: what the leak from the future is worth."""
+"""Leave-one-out beside one point in time for all users: what the leak from the future adds."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ HELD_OUT = 0.1
 def recipe(run: Run) -> Board:
     """Measure two models by both cuts of one data set with times.
 
-    The published boards have no times (SASRec's file, Beauty, Scientific, the sessions), so this
-    can be shown on others only."""
+    The published files have no times (SASRec's, Beauty, Scientific, the sessions), so another set
+    shows it."""
     data = Interactions.build(replace(datasets.load(NAME), values=None))
     board = Board("global_time", f"{NAME}: leave-one-out beside one point in time for all users")
     cuts = {
@@ -30,13 +30,11 @@ def recipe(run: Run) -> Board:
     for name, split in cuts.items():
         entries = (
             BoardEntry(
-                model="transitions",
-                settings=transitions.PRESETS["sasrec-ml-1m"],
-                label=f"transitions, {name}",
+                "transitions", transitions.PRESETS["sasrec-ml-1m"], label=f"transitions, {name}"
             ),
             BoardEntry(
-                model="sequence_linear",
-                settings=sequence_linear.PRESETS["sasrec-ml-1m"],
+                "sequence_linear",
+                sequence_linear.PRESETS["sasrec-ml-1m"],
                 label=f"sequence_linear, {name}",
             ),
         )

@@ -12,30 +12,20 @@ NAME = "sasrec-ml-1m"
 METRICS = ("hit@10", "ndcg@10")
 
 ENTRIES = (
+    BoardEntry("transitions", transitions.PRESETS[NAME], bars={"hit@10": 0.274, "ndcg@10": 0.160}),
     BoardEntry(
-        model="transitions",
-        settings=transitions.PRESETS[NAME],
-        label="transitions",
-        bars={"hit@10": 0.274, "ndcg@10": 0.160},
+        "sequence_linear", sequence_linear.PRESETS[NAME], bars={"hit@10": 0.285, "ndcg@10": 0.171}
     ),
+    BoardEntry("blend", blend_settings.PRESETS[NAME]),
     BoardEntry(
-        model="sequence_linear",
-        settings=sequence_linear.PRESETS[NAME],
-        label="sequence_linear",
-        bars={"hit@10": 0.285, "ndcg@10": 0.171},
-    ),
-    BoardEntry(model="blend", settings=blend_settings.PRESETS[NAME], label="blend"),
-    BoardEntry(
-        model="gru4rec",
-        settings=gru4rec.PRESETS[NAME],
-        label="gru4rec",
+        "gru4rec",
+        gru4rec.PRESETS[NAME],
         bars={"hit@10": 0.281, "ndcg@10": 0.165},
         cost="about seven minutes of one core with bfloat16 instructions",
     ),
     BoardEntry(
-        model="transformer",
-        settings=transformer.PRESETS[NAME],
-        label="transformer",
+        "transformer",
+        transformer.PRESETS[NAME],
         bars={"hit@10": 0.316, "ndcg@10": 0.186},
         cost="about nine minutes of one core with bfloat16 instructions",
     ),

@@ -25,23 +25,17 @@ def recipe(run: Run) -> Board:
     split = datasets.load_split(NAME)
     entries = (
         BoardEntry(
-            model="transitions",
-            settings=transitions.PRESETS[NAME],
-            label="transitions",
-            bars={"hit@10": 0.157, "ndcg@10": 0.105},
+            "transitions", transitions.PRESETS[NAME], bars={"hit@10": 0.157, "ndcg@10": 0.105}
         ),
         BoardEntry(
-            model="transitions",
-            settings=transitions.PRESETS[f"{NAME} with text"],
+            "transitions",
+            transitions.PRESETS[f"{NAME} with text"],
             label="transitions, text",
             reads="text",
             bars={"hit@10": 0.181, "ndcg@10": 0.120},
         ),
         BoardEntry(
-            model="blend",
-            settings=blend_settings.PRESETS[f"{NAME} with text"],
-            label="blend, text",
-            reads="text",
+            "blend", blend_settings.PRESETS[f"{NAME} with text"], label="blend, text", reads="text"
         ),
     )
     measured(board, split, entries, Measure(metrics=METRICS), run)

@@ -28,7 +28,7 @@ def session_board(
     )
     split = datasets.load_split(name)
     entries = [
-        BoardEntry(model=model, settings=presets[name], label=model, bars=wanted)
+        BoardEntry(model, presets[name], bars=wanted)
         for model, presets, wanted in (
             ("transitions", transitions.PRESETS, bars),
             ("session_knn", session_knn.PRESETS, {}),

@@ -6,13 +6,9 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
-
 from cofactor.base.run import Run
-from cofactor.data.split import Part
 from cofactor.models.baselines.bias import Bias
 from cofactor.models.neural.latent_factor import LatentFactor
-from cofactor.models.recommender import Recommender
 from cofactor.runs.tutorials.figures import (
     Figure,
     Reproduced,
@@ -58,14 +54,14 @@ def recipe(run: Run) -> Reproduced:
             "bias only, rounded",
             data,
             "test MSE",
-            _rounded_mse(bias, whole.test),
+            mse(bias, whole.test, rounded=True),
             "worse than not rounded",
         ),
         Figure(
             "LatentFactor, rounded",
             data,
             "test MSE",
-            _rounded_mse(model, whole.test),
+            mse(model, whole.test, rounded=True),
             "worse than not rounded",
         ),
     ]
@@ -74,10 +70,3 @@ def recipe(run: Run) -> Reproduced:
         " what makes the MSE least."
     ]
     return report
-
-
-def _rounded_mse(model: Recommender, part: Part) -> float:
-    truth = part.truth
-    assert truth.values is not None
-    predicted = np.rint(model.predict_rows(truth.user_rows, truth.item_rows).astype(np.float64))
-    return float(np.mean((predicted - truth.values) ** 2))

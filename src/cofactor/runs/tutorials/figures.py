@@ -139,11 +139,12 @@ def beside_bias(
     return report
 
 
-def mse(model: Recommender, part: Part) -> float:
+def mse(model: Recommender, part: Part, *, rounded: bool = False) -> float:
     """Return the mean squared error over all of a part's ratings."""
     truth = part.truth
     assert truth.values is not None
     predicted = model.predict_rows(truth.user_rows, truth.item_rows).astype(np.float64)
+    predicted = np.rint(predicted) if rounded else predicted
     return float(np.mean((predicted - truth.values) ** 2))
 
 

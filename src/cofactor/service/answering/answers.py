@@ -39,6 +39,8 @@ class ScoringJob:
     explorer
         Draws the list instead of taking the best; None for the best. Rules of reranking come first:
         a list that they choose isn't drawn.
+    alone
+        Whether it can't be scored together with others.
     """
 
     loaded: Loaded
@@ -46,6 +48,7 @@ class ScoringJob:
     request: RecommendRequest | None = None
     call: Callable[[], Any] | None = None
     explorer: Explorer | None = None
+    alone: bool = False
 
     @property
     def width(self) -> int:

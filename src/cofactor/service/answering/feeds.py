@@ -14,6 +14,7 @@ from typing import NamedTuple
 import numpy as np
 
 from cofactor.base.errors import TraitError
+from cofactor.base.offsets import owners_of
 from cofactor.service.answering.items import LiveItems
 from cofactor.service.answering.loaded import Loaded
 from cofactor.service.answering.profiles import UserProfile
@@ -152,7 +153,7 @@ def category_mask(loaded: Loaded, column: str, value: str) -> np.ndarray:
     entries = loaded.view.side().entries(column)
     wanted = value.casefold()
     codes = np.flatnonzero([name.casefold() == wanted for name in entries.names])
-    owners = np.repeat(np.arange(len(entries.indptr) - 1), np.diff(entries.indptr))
+    owners = owners_of(np.diff(entries.indptr))
     mask = np.zeros(len(loaded.view.visible), bool)
     mask[owners[np.isin(entries.codes, codes)]] = True
     return mask & loaded.view.visible
@@ -168,7 +169,7 @@ def categories(loaded: Loaded, column: str, count: int) -> list[str]:
         If there is no such column.
     """
     entries = loaded.view.side().entries(column)
-    owners = np.repeat(np.arange(len(entries.indptr) - 1), np.diff(entries.indptr))
+    owners = owners_of(np.diff(entries.indptr))
     weights = np.where(loaded.view.visible, loaded.model.data.item_counts, 0)[owners]
     sums = np.bincount(entries.codes, weights, minlength=len(entries.names))
     order = np.argsort(-sums, kind="stable")[:count]

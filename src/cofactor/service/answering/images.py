@@ -7,6 +7,7 @@ import re
 import numpy as np
 import pyarrow as pa
 
+from cofactor.data.arrow import is_text_type, value_type
 from cofactor.data.catalogue import Catalogue
 
 NAMES = ("image", "images", "poster", "cover", "thumbnail", "thumb", "picture", "photo", "img")
@@ -44,9 +45,8 @@ class CatalogueImages:
     def _texts(self, catalogue: Catalogue, name: str) -> pa.ChunkedArray | None:
         """A column if its first images may be shown."""
         column = catalogue.table.column(name)
-        if pa.types.is_dictionary(column.type):
-            column = column.cast(column.type.value_type)
-        if not (pa.types.is_string(column.type) or pa.types.is_large_string(column.type)):
+        column = column.cast(value_type(column.type))
+        if not is_text_type(column.type):
             return None
         return column if any(self._may(one) for one in column.slice(0, 200).to_pylist()) else None
 

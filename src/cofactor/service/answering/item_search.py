@@ -14,6 +14,7 @@ from cofactor.data.catalogue import folded
 from cofactor.data.interactions import Interactions
 
 _SPELLED = 30_000  # titles up to which misspelled words are looked for
+_COMPARED = 300_000  # words of titles that a search compares with its own by their letters
 _UNSPACED = 0x2E80  # Chinese, Japanese, Korean characters begin here
 _HITS_RANKED = 5_000
 
@@ -54,7 +55,7 @@ class ItemSearch:
     def find(self, words: str, limit: int) -> list[tuple[Any, str, int]]:
         """Return ids, titles and rows (-1: the model doesn't know it) of visible items whose
         titles hold all words, the best first; before them the item that has them as its id. Where
-        no title holds them, words that are spelled alike count.
+        no title holds them, words that are spelled alike count, if those are few.
         """
         found = self._titled(folded(words), limit) or self._titled(self._respelled(words), limit)
         row = int(self._view.data.items.find([words.strip()])[0]) if words.strip() else -1
@@ -71,7 +72,10 @@ class ItemSearch:
             return ""
         if self._words is None:
             self._words = sorted({word for text in texts.to_pylist() for word in text.split()})
-        each = [difflib.get_close_matches(w, self._words, 1, 0.7) for w in folded(words).split()]
+        wanted = folded(words).split()
+        if len(wanted) * len(self._words) > max(_COMPARED, len(self._words)):
+            return ""
+        each = [difflib.get_close_matches(w, self._words, 1, 0.7) for w in wanted]
         return " ".join(one[0] for one in each) if all(each) else ""
 
     def _titled(self, wanted: str, limit: int) -> list[tuple[Any, str, int]]:

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
+from cofactor.data.arrow import value_type
 from cofactor.data.catalogue import Catalogue
 from cofactor.data.ids import EXACT, wire_id
 from cofactor.data.interactions import Interactions
@@ -295,7 +296,7 @@ def as_table(rows: list[dict[str, Any]], schema: pa.Schema) -> pa.Table:
 
 
 def _column(values: list[Any], kind: pa.DataType) -> pa.Array:
-    plain = kind.value_type if pa.types.is_dictionary(kind) else kind
+    plain = value_type(kind)
     try:
         made = pa.array(values, plain)
     except (pa.ArrowException, TypeError, ValueError, OverflowError):

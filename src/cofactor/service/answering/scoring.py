@@ -17,7 +17,6 @@ import asyncio
 import logging
 import threading
 import time
-from collections import deque
 from collections.abc import Callable
 from typing import Any
 
@@ -35,16 +34,21 @@ from cofactor.service.answering.answers import (
     personal_answer,
     popular_answer,
 )
+from cofactor.service.answering.budget import is_plain
 from cofactor.service.answering.exploring import Explorer
 from cofactor.service.answering.loaded import Loaded
 from cofactor.service.answering.paging import page_of
 from cofactor.service.answering.rerankers import Rerankers, ServedRules
+from cofactor.service.answering.turns import Turns, asking
 from cofactor.service.errors import RequestError, overloaded
 from cofactor.service.replies import Recommendations
 from cofactor.service.settings import Settings
 from cofactor.service.wire import RecommendRequest
 
 log = logging.getLogger("cofactor.service")
+_ALONE = 4  # requests that are scored alone, one after another, before others have their turn
+_LONGEST = 1.0  # seconds of a key's own such requests behind which no more of them wait
+_FIRST_GUESS = 0.0005
 _FEW = 100  # items of a request up to which it may be answered in the event loop
 
 
@@ -63,7 +67,8 @@ class Scorer:
         self._settings = settings
         self._admission = admission
         self._here: list[ScoringJob] = []
-        self._waiting: deque[ScoringJob] = deque()
+        self._waiting: Turns[ScoringJob] = Turns(settings.max_queue)
+        self._alone = _FIRST_GUESS  # seconds that a request costs that is scored alone
         self._changed = threading.Condition()
         self._closing = False
         self._loop = asyncio.get_running_loop()
@@ -117,14 +122,16 @@ class Scorer:
         self._thread.join()
 
     def _submit(self, job: ScoringJob) -> asyncio.Future[Any]:
+        who = asking.get()
+        job.alone = job.call is not None or not is_plain(job.request)
         with self._changed:
-            waiting = self._waiting
-            if len(waiting) >= self._settings.max_queue:
-                self.shed += 1
-                raise _too_many()
+            waiting = self._waiting.waiting(who)
+            long = job.alone and waiting > 1 and waiting * self._alone > _LONGEST
             if self._closing:
                 raise RequestError(503, "stopping", "the service is stopping.", retry_after=1.0)
-            waiting.append(job)
+            if long or not self._waiting.add(who, job):
+                self.shed += 1
+                raise _too_many()
             self._changed.notify()
         return job.future
 
@@ -132,16 +139,26 @@ class Scorer:
         _set_threads(self._settings.threads)
         while True:
             with self._changed:
-                while not self._waiting and not self._closing:
+                while not len(self._waiting) and not self._closing:
                     self._changed.wait()
-                if not self._waiting:
+                if not len(self._waiting):
                     return
-                batch = [
-                    self._waiting.popleft()
-                    for _ in range(min(len(self._waiting), self._settings.batch))
-                ]
-            done = self._answered(batch)
-            self._loop.call_soon_threadsafe(_deliver, done)
+                together, alone = self._taken()
+            for batch in (together, alone):
+                if batch:
+                    done = self._answered(batch)
+                    self._loop.call_soon_threadsafe(_deliver, done)
+
+    def _taken(self) -> tuple[list[ScoringJob], list[ScoringJob]]:
+        """The next batch, in turn: those that are scored together, and a few of those that take
+        longer, for which others wait.
+        """
+        together: list[ScoringJob] = []
+        alone: list[ScoringJob] = []
+        while len(self._waiting) and len(together) < self._settings.batch and len(alone) < _ALONE:
+            job = self._waiting.take()
+            (alone if job.alone else together).append(job)
+        return together, alone
 
     def _answer_here(self) -> None:
         """Answer in the event loop, a batch each turn."""
@@ -166,8 +183,11 @@ class Scorer:
             done += [(job, error) for job in batch if id(job) not in done_ids]
         self.batches += 1
         self.answered += len(batch)
-        if count := sum(job.request is not None for job in batch):
-            self._admission.learn(time.perf_counter() - started, count)
+        seconds = time.perf_counter() - started
+        if batch and batch[0].alone:
+            self._alone += 0.2 * (seconds / len(batch) - self._alone)
+        elif batch:
+            self._admission.learn(seconds, len(batch))
         return done
 
     def _answer(self, batch: list[ScoringJob], done: list[tuple[ScoringJob, Any]]) -> None:

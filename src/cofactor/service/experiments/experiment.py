@@ -18,6 +18,7 @@ import msgspec
 from cofactor.artifact.load import load
 from cofactor.base.disk import replace_file, stamp_of
 from cofactor.base.errors import ArgumentError, ArtifactError
+from cofactor.base.state_file import StateError, read_state
 from cofactor.models.recommender import Recommender
 from cofactor.retrieval.exploration import parse_exploration
 from cofactor.service.versions.versions import Folder
@@ -187,10 +188,10 @@ class Experiments:
             If the file can't be read.
         """
         try:
-            return msgspec.json.decode(self.path.read_bytes(), type=list[Experiment])
+            return read_state(self.path, list[Experiment])
         except FileNotFoundError:
             return []
-        except msgspec.MsgspecError as error:
+        except StateError as error:
             raise ArtifactError(
                 f"{self.path} can't be read: {error}; fix it, or delete it: then there are no"
                 " experiments."

@@ -7,11 +7,13 @@ import contextlib
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote_to_bytes
 
 from starlette.applications import Starlette
 from starlette.convertors import Convertor, register_url_convertor
 from starlette.requests import Request
 from starlette.responses import Response
+from starlette.routing import Match
 from starlette.routing import Route as StarletteRoute
 
 from cofactor.base.errors import ArgumentError
@@ -71,7 +73,7 @@ def build(
     ArtifactError
         If the model can't be loaded.
     """
-    settings = settings if settings is not None else Settings()
+    settings = settings or Settings()
     keys = keys if keys is not None else Keys()
     _refuse_open_host(settings, keys)
     served, guard = table(), Guard(settings)
@@ -84,7 +86,7 @@ def build(
     holder = {"context": context}
     dispatches = {(route.method, route.path): Dispatch(route, holder, guard) for route in served}
     routes = [
-        StarletteRoute(_starlette_path(path), dispatch, methods=[method])
+        _ServedRoute(_starlette_path(path), dispatch, methods=[method])
         for (method, path), dispatch in dispatches.items()
     ]
     app = Starlette(
@@ -243,6 +245,19 @@ class _IdConvertor(Convertor[str]):
 
 
 register_url_convertor("outside_id", _IdConvertor())
+
+
+class _ServedRoute(StarletteRoute):
+    """A route; a word behind an id has a slash of its own before it, and not the id's (%2F)."""
+
+    def matches(self, scope: Any) -> tuple[Match, Any]:
+        found, child = super().matches(scope)
+        word, raw = self.path.rpartition("/")[2], scope.get("raw_path")
+        if found is not Match.NONE and "{" not in word and raw is not None:
+            last = raw.partition(b"?")[0].rpartition(b"/")[2]
+            if unquote_to_bytes(last) != word.encode():
+                return Match.NONE, {}
+        return found, child
 
 
 def _starlette_path(path: str) -> str:

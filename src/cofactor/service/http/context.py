@@ -5,23 +5,22 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-import re
 import threading
-from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
-from cofactor.retrieval.expression import cost_of, parse
 from cofactor.service.answering.admission import Admission
+from cofactor.service.answering.budget import Budgets
 from cofactor.service.answering.feeds import TrendingFeed
 from cofactor.service.answering.items import LiveItems
 from cofactor.service.answering.scoring import Scorer
+from cofactor.service.answering.turns import SlowLane
 from cofactor.service.errors import RequestError, invalid, overloaded, unknown_outcome
 from cofactor.service.experiments.traffic import Traffic
 from cofactor.service.experiments.upkeep import Pruning
-from cofactor.service.http.keys import Key, Keys
+from cofactor.service.http.keys import Keys
 from cofactor.service.retraining.retraining import Retraining
 from cofactor.service.settings import Settings
 from cofactor.service.telemetry import Telemetry
@@ -32,10 +31,6 @@ log = logging.getLogger("cofactor.service")
 Result = TypeVar("Result")
 GONE = "the client has gone"  # why a request on its way is cancelled
 _SLOW_AT_ONCE = 32
-_JOINTS = re.compile(r"\b(?:and|or)\b", re.IGNORECASE)  # between two comparisons, or in a text
-_ALWAYS = 20  # comparisons that a filter may have over any number of items
-_COSTLY = 1_000_000  # comparisons times items from which on a filter counts as costly
-_COSTLY_AT_ONCE = 2  # costly filters of one key under way
 
 
 @dataclass(eq=False)
@@ -80,16 +75,15 @@ class Context:
     maps: dict[str, Any] = field(default_factory=dict)
     results: dict[str, tuple[float, Any]] = field(default_factory=dict)
     _trending: TrendingFeed | None = None
-    _slow: ThreadPoolExecutor = field(
-        default_factory=lambda: ThreadPoolExecutor(2, "cofactor-slow")
-    )
-    _slow_count: int = 0
-    _costly: Counter[str] = field(default_factory=Counter)
+    _slow: SlowLane = field(default_factory=lambda: SlowLane("cofactor-slow", 2, _SLOW_AT_ONCE))
     _following: ThreadPoolExecutor = field(
         default_factory=lambda: ThreadPoolExecutor(1, "cofactor-items")
     )
     _resolved: list[tuple[asyncio.Future[Ack], Future[Ack]]] = field(default_factory=list)
     _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def __post_init__(self) -> None:
+        self.budgets = Budgets(self.settings, self.admission)
 
     @property
     def scorer(self) -> Scorer:
@@ -122,18 +116,15 @@ class Context:
         return self._trending
 
     async def slowly(self, call: Callable[..., Result], *arguments: Any) -> Result:
-        """Run something that takes longer beside the event loop, in a lane of its own."""
-        if self._slow_count >= _SLOW_AT_ONCE:
+        """Run something that takes longer beside the event loop, in a lane of its own, in which
+        keys take turns.
+        """
+        running = self._slow.submit(lambda: call(*arguments))
+        if running is None:
             raise overloaded(
                 "there are too many searches and exports under way; try again shortly."
             )
-        self._slow_count += 1
-        try:
-            return await asyncio.get_running_loop().run_in_executor(
-                self._slow, lambda: call(*arguments)
-            )
-        finally:
-            self._slow_count -= 1
+        return await asyncio.wrap_future(running)
 
     async def settled(
         self,
@@ -258,40 +249,6 @@ class Context:
             raise invalid(f"k must be at most {self.settings.max_k}, not {k}.", "k")
         return k
 
-    @contextlib.contextmanager
-    def budget(self, where: str, key: Key | None) -> Iterator[None]:
-        """Let a request with a filter in, if its work is within the budget and its key hasn't too
-        many costly ones under way already: those of others wait behind them.
-
-        Raises
-        ------
-        RequestError
-            422 for a filter beyond the budget, 503 for one too many.
-        """
-        n_items = self.models.current.model.data.n_items
-        # Most filters are short: they needn't be read twice.
-        cost = 1 + len(_JOINTS.findall(where))
-        if cost > _ALWAYS or cost * n_items > _COSTLY:
-            cost = cost_of(parse(where))
-        work = cost * n_items
-        if cost > _ALWAYS and work > self.settings.max_filter_work:
-            most = max(_ALWAYS, self.settings.max_filter_work // n_items)
-            raise invalid(
-                f"where must have at most {most} comparisons over this many items, not {cost}; use"
-                " in (...) for many values of one column.",
-                "where",
-            )
-        if key is None or work <= _COSTLY:
-            yield
-            return
-        if self._costly[key.digest] >= _COSTLY_AT_ONCE:
-            raise overloaded("this key has other costly filters under way; wait for their answers.")
-        self._costly[key.digest] += 1
-        try:
-            yield
-        finally:
-            self._costly[key.digest] -= 1
-
     def checked_ids(self, ids: list[Any] | None, name: str) -> None:
         """Refuse a list of ids beyond the limit."""
         if ids is not None and len(ids) > self.settings.max_filter:
@@ -304,7 +261,7 @@ class Context:
         """Finish what waits, then stop."""
         if self._scorer is not None:
             self._scorer.close()
-        self._slow.shutdown(wait=False, cancel_futures=True)
+        self._slow.close()
         self._following.shutdown(wait=False)
         self.store.close()
 

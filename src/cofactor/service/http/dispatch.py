@@ -15,6 +15,8 @@ from urllib.parse import parse_qsl, unquote_to_bytes
 import msgspec
 from starlette.responses import Response
 
+from cofactor.service.answering.budget import is_plain
+from cofactor.service.answering.turns import asking
 from cofactor.service.errors import (
     JSON_HEADERS,
     Headers,
@@ -131,11 +133,13 @@ class Dispatch:
         if any("\ufffd" in value for value in path.values()):
             _check_text(scope)
         await context.follow()
-        where = getattr(request, "where", None)
-        if where is None:
+        who = "" if key is None else key.digest
+        asking.set(who)
+        if is_plain(request):
             answer = await route.handler(context, path, request)
         else:
-            with context.budget(where, key):
+            n_items = context.models.current.model.data.n_items
+            with context.budgets.spent(request, who, n_items, timed=route.timed):
                 answer = await route.handler(context, path, request)
         if isinstance(answer, Response):
             return (

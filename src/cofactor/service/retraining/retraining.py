@@ -26,6 +26,7 @@ import cofactor
 from cofactor.base import checks
 from cofactor.base.disk import replace_file
 from cofactor.base.errors import ArgumentError, CofactorError
+from cofactor.base.state_file import StateError, read_state
 from cofactor.service.retraining.schedule import RetrainSchedule
 from cofactor.service.retraining.trainer import Job
 from cofactor.service.retraining.webhook import Webhook
@@ -336,9 +337,8 @@ class Retraining:
 
     def _read_state(self) -> Attempt | None:
         try:
-            raw = (self.folder.path / STATE).read_bytes()
-            return msgspec.json.decode(raw, type=Attempt)
-        except (OSError, msgspec.MsgspecError):
+            return read_state(self.folder.path / STATE, Attempt)
+        except (OSError, StateError):
             return None
 
     def _write_state(self, attempt: Attempt) -> None:

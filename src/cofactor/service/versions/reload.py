@@ -273,7 +273,7 @@ class Models:
                 self._stamp = stamp
                 try:
                     self._swap(await self.get(self.folder.pointer().version))
-                except (CofactorError, OSError) as error:
+                except Exception as error:
                     # What answers goes on answering; readiness and the model's page tell of it.
                     self.problem = str(error)
                     log.error("promotion failed", extra={"facts": {"problem": str(error)}})

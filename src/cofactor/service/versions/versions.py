@@ -22,6 +22,8 @@ from cofactor.artifact.load import inspect
 from cofactor.base import checks
 from cofactor.base.disk import replace_file, stamp_of
 from cofactor.base.errors import ArgumentError, ArtifactError
+from cofactor.base.names import is_text
+from cofactor.base.state_file import StateError, read_state
 
 CURRENT = "current"
 _REMEMBERED = 50
@@ -70,7 +72,7 @@ class Folder:
         return sorted(
             p.name
             for p in self.path.iterdir()
-            if not p.name.startswith(".") and (p / MANIFEST).is_file()
+            if not p.name.startswith(".") and is_text(p.name) and (p / MANIFEST).is_file()
         )
 
     def folder(self, version: str) -> Path:
@@ -104,12 +106,10 @@ class Folder:
         if self.single:
             return Pointer(self.path.name)
         try:
-            raw = (self.path / CURRENT).read_bytes()
+            return read_state(self.path / CURRENT, Pointer)
         except FileNotFoundError:
             return Pointer(self._latest())
-        try:
-            return msgspec.json.decode(raw, type=Pointer)
-        except msgspec.MsgspecError as error:
+        except StateError as error:
             raise ArtifactError(
                 f"{self.path / CURRENT} can't be read: {error}; delete it: without it the version"
                 " saved last answers."

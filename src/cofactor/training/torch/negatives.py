@@ -17,6 +17,7 @@ import torch
 from torch import Tensor
 
 from cofactor.base.errors import ArgumentError
+from cofactor.base.offsets import owners_of
 from cofactor.data.interactions import Interactions
 
 # After so many rounds of rejection, the rest is drawn from the distribution over all items, with
@@ -61,7 +62,7 @@ class Positives:
             torch.device(device),
         )
         self.counts = torch.as_tensor(np.diff(indptr), device=device)
-        owners = np.repeat(np.arange(self.n_users, dtype=np.int64), np.diff(indptr))
+        owners = owners_of(np.diff(indptr))
         keys = torch.as_tensor(owners * n_items + item_rows, device=device)
         self._table: Tensor | None = None
         if self.n_users * self.n_items <= _TABLE_BYTES:

@@ -10,35 +10,19 @@ from llvmlite import ir
 from numba.core import cgutils, types
 from numba.extending import intrinsic
 
-from cofactor.kernels.cpu.llvm.build import INT32, INT64, LANES, VECTOR, broadcast
+from cofactor.kernels.cpu.llvm.build import INT32, INT64, LANES, VECTOR, Emitter, emitting, number
 
 # sets whose words stand side by side: two vectors, and a panel of 8,000 users fits the L1 cache
 PANEL = 32
-ROWS_AT_ONCE = (
-    8  # sets that each load of a panel serves: 8 rows of two vectors of sums are held in registers
-)
+# sets that each load of a panel serves: 8 rows of two vectors of sums are held in registers
+ROWS_AT_ONCE = 8
 _WORDS = ir.VectorType(INT32, LANES)
 BITS = 32  # patterns that one mask tells of
 _MANY = ir.VectorType(INT32, BITS)
 
 
-def _number(n: int) -> Any:
-    return ir.Constant(INT64, n)
-
-
 @intrinsic
-def add_common(
-    typingctx: Any,
-    bits: Any,
-    panel: Any,
-    lane: Any,
-    other: Any,
-    first: Any,
-    end: Any,
-    out: Any,
-    row: Any,
-    column: Any,
-) -> Any:
+def add_common(typingctx, bits, panel, lane, other, first, end, out, row, column):
     """out[row + r, column + c] += the bits common to set ``lane + r`` of a panel and set c of
     another one.
 
@@ -46,87 +30,68 @@ def add_common(
     words in first..end count. The plain loop would keep its sums in memory: nothing tells LLVM that
     out isn't a part of bits."""
 
-    def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        _, panel, lane, other, first, end, _, row, column = arguments
-        sets = context.make_array(signature.args[0])(context, builder, arguments[0])
-        target = context.make_array(signature.args[6])(context, builder, arguments[6])
-        panel_size = builder.mul(cgutils.unpack_tuple(builder, sets.shape, 3)[1], _number(PANEL))
-        n_columns = cgutils.unpack_tuple(builder, target.shape, 2)[1]
-        ours = builder.gep(sets.data, [builder.add(builder.mul(panel, panel_size), lane)])
-        theirs = builder.gep(sets.data, [builder.mul(other, panel_size)])
-        blocks = range(0, PANEL, LANES)
+    def code(emit: Emitter) -> None:
+        builder, step = emit.builder, number(PANEL)
+        _, panel, lane, other, first, end, _, row, column = emit.arguments
+        panel_size, n_columns = builder.mul(emit.shape(0)[1], step), emit.shape(6)[1]
+        ours = emit.element(0, builder.add(builder.mul(panel, panel_size), lane))
+        theirs = emit.element(0, builder.mul(other, panel_size))
+        blocks = [number(block) for block in range(0, PANEL, LANES)]
+        zero = ir.Constant(_WORDS, [0] * LANES)
         sums = [
-            [cgutils.alloca_once_value(builder, ir.Constant(_WORDS, [0] * LANES)) for _ in blocks]
-            for _ in range(ROWS_AT_ONCE)
+            [cgutils.alloca_once_value(builder, zero) for _ in blocks] for _ in range(ROWS_AT_ONCE)
         ]
-        count = cgutils.get_or_insert_function(
-            builder.module, ir.FunctionType(_WORDS, [_WORDS]), f"llvm.ctpop.v{LANES}i32"
-        )
-        with cgutils.for_range_slice(builder, first, end, _number(1)) as (word, _):
-            at = builder.mul(word, _number(PANEL))
-            places = [builder.gep(theirs, [builder.add(at, _number(block))]) for block in blocks]
-            columns = [
-                builder.load(builder.bitcast(place, _WORDS.as_pointer()), align=4)
-                for place in places
-            ]
+        with cgutils.for_range_slice(builder, first, end, number(1)) as (word, _):
+            at = builder.mul(word, step)
+            places = [builder.gep(theirs, [builder.add(at, block)]) for block in blocks]
+            columns = [emit.load(builder.bitcast(place, _WORDS.as_pointer())) for place in places]
             for r, totals in enumerate(sums):
-                own = broadcast(
-                    builder, builder.load(builder.gep(ours, [builder.add(at, _number(r))]), align=4)
-                )
+                own = emit.broadcast(emit.load(builder.gep(ours, [builder.add(at, number(r))])))
                 for total, words in zip(totals, columns, strict=True):
-                    common = builder.call(count, [builder.and_(own, words)])
+                    common = emit.call(f"llvm.ctpop.v{LANES}i32", _WORDS, builder.and_(own, words))
                     builder.store(builder.add(builder.load(total), common), total)
         for r, totals in enumerate(sums):
-            start = builder.add(builder.mul(builder.add(row, _number(r)), n_columns), column)
+            start = builder.add(builder.mul(builder.add(row, number(r)), n_columns), column)
             for total, block in zip(totals, blocks, strict=True):
                 place = builder.bitcast(
-                    builder.gep(target.data, [builder.add(start, _number(block))]),
-                    VECTOR.as_pointer(),
+                    emit.element(6, builder.add(start, block)), VECTOR.as_pointer()
                 )
                 more = builder.sitofp(builder.load(total), VECTOR)
-                builder.store(builder.fadd(builder.load(place, align=4), more), place, align=4)
-        return context.get_dummy_value()
+                emit.store(builder.fadd(emit.load(place), more), place)
 
     n = types.int64
-    return types.void(bits, n, n, n, n, n, out, n, n), codegen
+    return types.void(bits, n, n, n, n, n, out, n, n), emitting(code)
 
 
 @intrinsic
-def reached(typingctx: Any, patterns: Any, start: Any, end: Any, least: Any) -> Any:
+def reached(typingctx, patterns, start, end, least):
     """Return a mask, uint64, of the patterns [start, end) that are at least so large; at most
     `BITS` of them.
     """
 
-    def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        array, start, end, least = arguments
-        data = context.make_array(signature.args[0])(context, builder, array).data
-        mask = cgutils.alloca_once_value(builder, _number(0))
-        whole = builder.icmp_signed("==", builder.sub(end, start), _number(BITS))
+    def code(emit: Emitter) -> Any:
+        builder, (_, start, end, least) = emit.builder, emit.arguments
+        mask = cgutils.alloca_once_value(builder, number(0))
+        whole = builder.icmp_signed("==", builder.sub(end, start), number(BITS))
         with builder.if_else(whole) as (then, otherwise):
             with then:
-                place = builder.bitcast(builder.gep(data, [start]), _MANY.as_pointer())
-                undefined = ir.Constant(_MANY, ir.Undefined)
-                seed = builder.insert_element(undefined, least, ir.Constant(INT32, 0))
-                bound = builder.shuffle_vector(seed, undefined, ir.Constant(_MANY, [0] * BITS))
-                found = builder.icmp_signed(">=", builder.load(place, align=4), bound)
+                place = builder.bitcast(emit.element(0, start), _MANY.as_pointer())
+                found = builder.icmp_signed(">=", emit.load(place), emit.broadcast(least, BITS))
                 builder.store(builder.zext(builder.bitcast(found, ir.IntType(BITS)), INT64), mask)
-            with otherwise, cgutils.for_range_slice(builder, start, end, _number(1)) as (at, _):
-                one = builder.zext(
-                    builder.icmp_signed(">=", builder.load(builder.gep(data, [at])), least), INT64
-                )
-                builder.store(
-                    builder.or_(builder.load(mask), builder.shl(one, builder.sub(at, start))), mask
-                )
+            with otherwise, cgutils.for_range_slice(builder, start, end, number(1)) as (at, _):
+                large = builder.icmp_signed(">=", emit.scalar(0, at), least)
+                bit = builder.shl(builder.zext(large, INT64), builder.sub(at, start))
+                builder.store(builder.or_(builder.load(mask), bit), mask)
         return builder.load(mask)
 
-    return types.uint64(patterns, types.int64, types.int64, types.int32), codegen
+    return types.uint64(patterns, types.int64, types.int64, types.int32), emitting(code)
 
 
 @intrinsic
-def lowest_bit(typingctx: Any, mask: Any) -> Any:
+def lowest_bit(typingctx, mask):
     """Return the number of the lowest bit that is set in a mask, uint64, which isn't zero."""
 
-    def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        return builder.cttz(arguments[0], ir.Constant(ir.IntType(1), 1))
+    def code(emit: Emitter) -> Any:
+        return emit.builder.cttz(emit.arguments[0], ir.Constant(ir.IntType(1), 1))
 
-    return types.int64(types.uint64), codegen
+    return types.int64(types.uint64), emitting(code)

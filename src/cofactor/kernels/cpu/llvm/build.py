@@ -1,12 +1,12 @@
 """What the builders of vector code share: types, pointers into arrays, loads, sums.
 
-``builder`` is llvmlite's `IRBuilder`, ``kind`` a Numba type, ``array`` an array as Numba passes it.
 Blocks are 16 floats wide; LLVM splits them for machines with narrower registers.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from contextlib import AbstractContextManager
 from typing import Any
 
 from llvmlite import ir
@@ -18,105 +18,205 @@ TOGETHER = 4  # rows whose dots are taken together; vectors of the sum held in r
 FAST = ("reassoc", "contract", "nsz", "arcp", "afn")
 FLOAT = ir.FloatType()
 VECTOR = ir.VectorType(FLOAT, LANES)
+FOUR = ir.VectorType(FLOAT, TOGETHER)
 INT64 = ir.IntType(64)
 INT32 = ir.IntType(32)
+ZERO, ONE = (ir.Constant(VECTOR, [value] * LANES) for value in (0.0, 1.0))
 
 
-def row_at(context: Any, builder: Any, kind: Any, array: Any, row: Any) -> tuple[Any, Any]:
-    """Pointer to the first float of a row of a C-contiguous matrix, and the number of columns."""
-    struct = context.make_array(kind)(context, builder, array)
-    columns = cgutils.unpack_tuple(builder, struct.shape, kind.ndim)[-1]
-    offset = builder.mul(row, columns) if kind.ndim == 2 else row
-    return builder.gep(struct.data, [offset]), columns
+def number(n: int) -> Any:
+    """A constant, int64."""
+    return ir.Constant(INT64, n)
 
 
-def count_blocks(builder: Any, columns: Any) -> Any:
-    """The number of full blocks in so many columns."""
-    return builder.udiv(columns, ir.Constant(INT64, LANES))
+FIRST = number(0)
 
 
-def block_at(builder: Any, row: Any, block: Any) -> Any:
-    """Pointer to a block of a row, as a vector."""
-    pointer = builder.gep(row, [builder.mul(block, ir.Constant(INT64, LANES))])
-    return builder.bitcast(pointer, VECTOR.as_pointer())
+class Emitter:
+    """What emits the code of one call of an intrinsic.
 
-
-def load_vector(builder: Any, pointer: Any) -> Any:
-    """A vector from an address that may lie anywhere."""
-    return builder.load(pointer, align=4)
-
-
-def broadcast(builder: Any, scalar: Any) -> Any:
-    """A vector of one number, float or integer."""
-    kind = ir.VectorType(scalar.type, LANES)
-    seed = builder.insert_element(ir.Constant(kind, ir.Undefined), scalar, ir.Constant(INT32, 0))
-    zeros = ir.Constant(ir.VectorType(INT32, LANES), [0] * LANES)
-    return builder.shuffle_vector(seed, ir.Constant(kind, ir.Undefined), zeros)
-
-
-def sum_over_blocks(builder: Any, columns: Any, term: Callable[[Any], tuple[Any, Any]]) -> Any:
-    """Sum of a * b over the blocks, where ``term(block)`` gives the vectors a and b."""
-    total = cgutils.alloca_once_value(builder, ir.Constant(VECTOR, [0.0] * LANES))
-    with cgutils.for_range(builder, count_blocks(builder, columns)) as loop:
-        a, b = term(loop.index)
-        builder.store(
-            builder.fadd(builder.load(total), builder.fmul(a, b, flags=FAST), flags=FAST), total
-        )
-    return horizontal_sum(builder, builder.load(total))
-
-
-def horizontal_sum(builder: Any, vector: Any) -> Any:
-    """The sum of the numbers of a vector."""
-    kind = ir.FunctionType(FLOAT, [FLOAT, VECTOR])
-    reduce = cgutils.get_or_insert_function(
-        builder.module, kind, f"llvm.vector.reduce.fadd.v{LANES}f32"
-    )
-    return builder.call(reduce, [ir.Constant(FLOAT, 0.0), vector], fastmath=FAST)
-
-
-def emit_prefetch(builder: Any, pointer: Any) -> None:
-    """Ask for the cache line of a pointer, to be written."""
-    byte = ir.IntType(8).as_pointer()
-    kind = ir.FunctionType(ir.VoidType(), [byte, INT32, INT32, INT32])
-    fetch = cgutils.get_or_insert_function(builder.module, kind, "llvm.prefetch.p0i8")
-    one, three = ir.Constant(INT32, 1), ir.Constant(INT32, 3)
-    builder.call(fetch, [builder.bitcast(pointer, byte), one, three, one])
-
-
-def element_at(context: Any, builder: Any, kind: Any, array: Any, position: Any) -> Any:
-    """Pointer to one element of a C-contiguous vector."""
-    return builder.gep(context.make_array(kind)(context, builder, array).data, [position])
-
-
-def shuffle(builder: Any, left: Any, right: Any, order: list[int]) -> Any:
-    """Numbers of two vectors in a new order: those of the right one follow the left one's."""
-    return builder.shuffle_vector(left, right, ir.Constant(ir.VectorType(INT32, len(order)), order))
-
-
-def sums_of_four(builder: Any, four: list[Any]) -> Any:
-    """The sums of four vectors of 16 floats, as one vector of four: fold each in half twice,
-    then transpose and add.
+    Parameters
+    ----------
+    context
+        Numba's context of the target.
+    builder
+        llvmlite's `IRBuilder`; what has no method here is called on it.
+    kinds
+        The arguments' types, Numba's.
+    arguments
+        The arguments' values, as Numba passes them.
     """
-    for width in (8, 4):
-        four = [
-            builder.fadd(
-                shuffle(builder, v, v, list(range(width))),
-                shuffle(builder, v, v, list(range(width, 2 * width))),
-                flags=FAST,
-            )
-            for v in four
-        ]
-    a, b, c, d = four
-    ab, cd = (
-        builder.fadd(
-            shuffle(builder, x, y, [0, 4, 1, 5]),
-            shuffle(builder, x, y, [2, 6, 3, 7]),
-            flags=FAST,
-        )
-        for x, y in ((a, b), (c, d))
-    )
-    return builder.fadd(
-        shuffle(builder, ab, cd, [0, 1, 4, 5]),
-        shuffle(builder, ab, cd, [2, 3, 6, 7]),
-        flags=FAST,
-    )
+
+    def __init__(self, context: Any, builder: Any, kinds: Any, arguments: Any) -> None:
+        self.context = context
+        self.builder = builder
+        self.kinds = kinds
+        self.arguments = arguments
+
+    def array(self, n: int) -> Any:
+        """The structure of the array that argument n is."""
+        return self.context.make_array(self.kinds[n])(self.context, self.builder, self.arguments[n])
+
+    def shape(self, n: int) -> Any:
+        """The lengths of an array."""
+        return cgutils.unpack_tuple(self.builder, self.array(n).shape, self.kinds[n].ndim)
+
+    def element(self, n: int, position: Any) -> Any:
+        """Pointer to one element of a C-contiguous vector."""
+        return self.builder.gep(self.array(n).data, [position])
+
+    def scalar(self, n: int, position: Any) -> Any:
+        """One element of a C-contiguous vector."""
+        return self.builder.load(self.element(n, position))
+
+    def row_number(self, n: int, position: Any) -> Any:
+        """One element of a vector of int32, as int64."""
+        return self.builder.sext(self.scalar(n, position), INT64)
+
+    def row(self, n: int, row: Any = FIRST) -> Any:
+        """Pointer to the first float of a row of a C-contiguous matrix; of a vector, to [row]."""
+        offset = self.builder.mul(row, self.shape(n)[-1]) if self.kinds[n].ndim == 2 else row
+        return self.element(n, offset)
+
+    def blocks(self, n: int) -> Any:
+        """The number of full blocks in a row of a matrix."""
+        return self.builder.udiv(self.shape(n)[-1], number(LANES))
+
+    def block(self, row: Any, block: Any) -> Any:
+        """Pointer to a block of a row, as a vector."""
+        return self.vector_at(row, self.builder.mul(block, number(LANES)))
+
+    def vector_at(self, start: Any, offset: Any) -> Any:
+        """Pointer to the 16 floats behind another pointer."""
+        return self.builder.bitcast(self.builder.gep(start, [offset]), VECTOR.as_pointer())
+
+    def load(self, pointer: Any) -> Any:
+        """What stands at an address, which may lie anywhere."""
+        return self.builder.load(pointer, align=4)
+
+    def load_block(self, row: Any, block: Any) -> Any:
+        """A block of a row."""
+        return self.load(self.block(row, block))
+
+    def store(self, value: Any, pointer: Any) -> None:
+        """Write to an address, which may lie anywhere."""
+        self.builder.store(value, pointer, align=4)
+
+    def broadcast(self, scalar: Any, width: int = LANES) -> Any:
+        """A vector of one number, float or integer."""
+        nothing = ir.Constant(ir.VectorType(scalar.type, width), ir.Undefined)
+        seed = self.builder.insert_element(nothing, scalar, ir.Constant(INT32, 0))
+        return self.shuffle(seed, nothing, [0] * width)
+
+    def shuffle(self, left: Any, right: Any, order: list[int]) -> Any:
+        """Numbers of two vectors in a new order: those of the right one follow the left one's."""
+        places = ir.Constant(ir.VectorType(INT32, len(order)), order)
+        return self.builder.shuffle_vector(left, right, places)
+
+    def times(self, left: Any, right: Any) -> Any:
+        """A product."""
+        return self.builder.fmul(left, right, flags=FAST)
+
+    def plus(self, left: Any, right: Any) -> Any:
+        """A sum."""
+        return self.builder.fadd(left, right, flags=FAST)
+
+    def minus(self, left: Any, right: Any) -> Any:
+        """A difference."""
+        return self.builder.fsub(left, right, flags=FAST)
+
+    def totals(self, count: int) -> list[Any]:
+        """So many vectors, zero here, that are added to in loops."""
+        return [cgutils.alloca_once_value(self.builder, ZERO) for _ in range(count)]
+
+    def add_to(self, total: Any, term: Any) -> None:
+        """Add a vector to one that changes."""
+        self.builder.store(self.plus(self.builder.load(total), term), total)
+
+    def loop(self, count: Any) -> AbstractContextManager[Any]:
+        """Emit a loop over ``loop.index``, from 0 up to ``count``."""
+        return cgutils.for_range(self.builder, count)
+
+    def call(self, name: str, result: Any, *values: Any, **how: Any) -> Any:
+        """Call one of LLVM's own functions."""
+        kind = ir.FunctionType(result, [value.type for value in values])
+        function = cgutils.get_or_insert_function(self.builder.module, kind, name)
+        return self.builder.call(function, values, **how)
+
+    def sum(self, total: Any) -> Any:
+        """The sum of the numbers of a vector that changes."""
+        vector = self.builder.load(total)
+        name = f"llvm.vector.reduce.fadd.v{vector.type.count}f32"
+        return self.call(name, FLOAT, ir.Constant(FLOAT, 0.0), vector, fastmath=FAST)
+
+    def prefetch(self, pointer: Any) -> None:
+        """Ask for the cache line of a pointer, to be written."""
+        byte = self.builder.bitcast(pointer, ir.IntType(8).as_pointer())
+        one, three = ir.Constant(INT32, 1), ir.Constant(INT32, 3)
+        self.call("llvm.prefetch.p0i8", ir.VoidType(), byte, one, three, one)
+
+    def sum_over_blocks(self, n: int, term: Callable[[Any], tuple[Any, Any]]) -> Any:
+        """Sum of a * b over the blocks of a row of argument n, where ``term(block)`` gives the
+        vectors a and b.
+        """
+        (total,) = self.totals(1)
+        with self.loop(self.blocks(n)) as loop:
+            self.add_to(total, self.times(*term(loop.index)))
+        return self.sum(total)
+
+    def dots_of_four(self, rows: list[Any], other: Any, blocks: Any) -> Any:
+        """The dot products of four rows with another one, as one vector of four."""
+        totals = self.totals(TOGETHER)
+        with self.loop(blocks) as loop:
+            factor = self.load_block(other, loop.index)
+            for row, total in zip(rows, totals, strict=True):
+                self.add_to(total, self.times(self.load_block(row, loop.index), factor))
+        return self.sums_of_four(map(self.builder.load, totals))
+
+    def sums_of_four(self, vectors: Iterable[Any]) -> Any:
+        """The sums of four vectors of 16 floats, as one vector of four: fold each in half twice,
+        then transpose and add.
+        """
+
+        def folded(left: Any, right: Any, ones: list[int], others: list[int]) -> Any:
+            return self.plus(self.shuffle(left, right, ones), self.shuffle(left, right, others))
+
+        four = list(vectors)
+        for width in (8, 4):
+            ones, others = list(range(width)), list(range(width, 2 * width))
+            four = [folded(v, v, ones, others) for v in four]
+        a, b, c, d = four
+        ab, cd = (folded(x, y, [0, 4, 1, 5], [2, 6, 3, 7]) for x, y in ((a, b), (c, d)))
+        return folded(ab, cd, [0, 1, 4, 5], [2, 3, 6, 7])
+
+    def in_groups(self, blocks: Any, some: Callable[[Any, int], None]) -> None:
+        """Emit ``some(first, count)`` for `TOGETHER` blocks at a time, and for single ones behind
+        them.
+        """
+        builder, size = self.builder, number(TOGETHER)
+        wide = builder.udiv(blocks, size)
+        with self.loop(wide) as loop:
+            some(builder.mul(loop.index, size), TOGETHER)
+        done = builder.mul(wide, size)
+        with self.loop(builder.sub(blocks, done)) as loop:
+            some(builder.add(done, loop.index), 1)
+
+    def add_weighted_rows(self, totals: list[Any], places: list[Any]) -> None:
+        """Add sum over t < n of s[t] source[index[t], place] to each total; the arguments begin
+        with source, index, n, s.
+        """
+        with self.loop(self.arguments[2]) as loop:
+            start = self.row(0, self.row_number(1, loop.index))
+            scale = self.broadcast(self.scalar(3, loop.index))
+            for total, block in zip(totals, places, strict=True):
+                self.add_to(total, self.times(self.load_block(start, block), scale))
+
+
+def emitting(code: Callable[[Emitter], Any]) -> Callable[..., Any]:
+    """Return what Numba calls to emit an intrinsic's code; ``code`` returns its value, or None."""
+
+    def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        value = code(Emitter(context, builder, signature.args, arguments))
+        return context.get_dummy_value() if value is None else value
+
+    return codegen

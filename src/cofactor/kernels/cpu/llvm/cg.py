@@ -21,282 +21,166 @@ from numba.extending import intrinsic
 
 from cofactor.kernels.cpu.llvm.build import (
     FAST,
-    FLOAT,
+    FOUR,
     INT32,
     INT64,
-    LANES,
+    ONE,
     TOGETHER,
-    VECTOR,
-    block_at,
-    broadcast,
-    count_blocks,
-    element_at,
-    horizontal_sum,
-    load_vector,
-    row_at,
-    sums_of_four,
+    Emitter,
+    emitting,
+    number,
 )
 
 R, P, D, M, Z = range(5)  # rows of ``work``
-_FOUR = ir.VectorType(FLOAT, TOGETHER)
 _LONGS = ir.VectorType(INT64, TOGETHER)
-_ZERO, _ONE = (ir.Constant(VECTOR, [value] * LANES) for value in (0.0, 1.0))
 
 
-def _times(builder: Any, left: Any, right: Any) -> Any:
-    return builder.fmul(left, right, flags=FAST)
-
-
-def _plus(builder: Any, left: Any, right: Any) -> Any:
-    return builder.fadd(left, right, flags=FAST)
-
-
-def _bump(builder: Any, total: Any, term: Any) -> None:
-    builder.store(_plus(builder, builder.load(total), term), total)
-
-
-def _rows_of(
-    context: Any, builder: Any, kind: Any, work: Any, rows: tuple[int, ...]
-) -> tuple[list[Any], Any]:
-    """Pointers to rows of ``work``, and the number of factors."""
-    found = [row_at(context, builder, kind, work, ir.Constant(INT64, row)) for row in rows]
-    return [pointer for pointer, _ in found], found[0][1]
-
-
-def _below(builder: Any, first: Any, end: Any) -> Any:
-    """Which of first, first + 1, ... lie below the end: a mask of four."""
-
-    def splat(value: Any) -> Any:
-        seed = builder.insert_element(
-            ir.Constant(_LONGS, ir.Undefined), value, ir.Constant(INT32, 0)
-        )
-        return builder.shuffle_vector(
-            seed, seed, ir.Constant(ir.VectorType(INT32, TOGETHER), [0] * TOGETHER)
-        )
-
-    places = builder.add(splat(first), ir.Constant(_LONGS, list(range(TOGETHER))))
-    return builder.icmp_signed("<", places, splat(end))
-
-
-def _load_masked(builder: Any, pointer: Any, mask: Any) -> Any:
-    """Four floats; zero where the mask isn't set, and nothing is read there."""
-    kind = ir.FunctionType(_FOUR, [_FOUR.as_pointer(), INT32, mask.type, _FOUR])
-    load = cgutils.get_or_insert_function(builder.module, kind, "llvm.masked.load.v4f32.p0v4f32")
-    zeros = ir.Constant(_FOUR, [0.0] * TOGETHER)
-    return builder.call(
-        load, [builder.bitcast(pointer, _FOUR.as_pointer()), ir.Constant(INT32, 4), mask, zeros]
+def _load_below(emit: Emitter, n: int, first: Any, end: Any) -> Any:
+    """Four floats of argument n from a place on; zero behind the end, where nothing is read."""
+    builder = emit.builder
+    places = builder.add(
+        emit.broadcast(first, TOGETHER), ir.Constant(_LONGS, list(range(TOGETHER)))
     )
+    mask = builder.icmp_signed("<", places, emit.broadcast(end, TOGETHER))
+    pointer = builder.bitcast(emit.element(n, first), FOUR.as_pointer())
+    zeros = ir.Constant(FOUR, [0.0] * TOGETHER)
+    name = "llvm.masked.load.v4f32.p0v4f32"
+    return emit.call(name, FOUR, pointer, ir.Constant(INT32, 4), mask, zeros)
 
 
 @intrinsic
-def weighted_dots(typingctx: Any, source: Any, index: Any, n: Any, w: Any, p: Any, out: Any) -> Any:
+def weighted_dots(typingctx, source, index, n, w, p, out):
     """out[t] = w[t] s_t with s_t = source[index[t]] . p, for t < n; return the sum of w s^2.
 
     ``out`` has room for n rounded up to a multiple of four; what lies behind n becomes zero.
     """
 
-    def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        kinds, n, four = signature.args, arguments[2], ir.Constant(INT64, TOGETHER)
-        last = builder.sub(n, ir.Constant(INT64, 1))
-        direction, columns = row_at(context, builder, kinds[4], arguments[4], ir.Constant(INT64, 0))
-        blocks = count_blocks(builder, columns)
-        sums = [cgutils.alloca_once(builder, VECTOR) for _ in range(TOGETHER)]
-        squares = cgutils.alloca_once_value(builder, ir.Constant(_FOUR, [0.0] * TOGETHER))
-        groups = builder.udiv(builder.add(n, ir.Constant(INT64, TOGETHER - 1)), four)
-        with cgutils.for_range(builder, groups) as group:
+    def code(emit: Emitter) -> Any:
+        builder, n, four = emit.builder, emit.arguments[2], number(TOGETHER)
+        last, direction, blocks = builder.sub(n, number(1)), emit.row(4), emit.blocks(4)
+        squares = cgutils.alloca_once_value(builder, ir.Constant(FOUR, [0.0] * TOGETHER))
+        with emit.loop(builder.udiv(builder.add(n, number(TOGETHER - 1)), four)) as group:
             t = builder.mul(group.index, four)
             rows = []
-            for j, total in enumerate(sums):
-                at = builder.add(t, ir.Constant(INT64, j))
+            for j in range(TOGETHER):
+                at = builder.add(t, number(j))
                 at = builder.select(builder.icmp_signed("<", at, last), at, last)
-                row = builder.sext(
-                    builder.load(element_at(context, builder, kinds[1], arguments[1], at)),
-                    INT64,
-                )
-                rows.append(row_at(context, builder, kinds[0], arguments[0], row)[0])
-                builder.store(_ZERO, total)
-            with cgutils.for_range(builder, blocks) as loop:
-                q = load_vector(builder, block_at(builder, direction, loop.index))
-                for row, total in zip(rows, sums, strict=True):
-                    _bump(
-                        builder,
-                        total,
-                        _times(
-                            builder,
-                            load_vector(builder, block_at(builder, row, loop.index)),
-                            q,
-                        ),
-                    )
-            found = sums_of_four(builder, [builder.load(total) for total in sums])
-            weight = _load_masked(
-                builder,
-                element_at(context, builder, kinds[3], arguments[3], t),
-                _below(builder, t, n),
-            )
-            weighted = _times(builder, weight, found)
-            place = element_at(context, builder, kinds[5], arguments[5], t)
-            builder.store(weighted, builder.bitcast(place, _FOUR.as_pointer()), align=4)
-            _bump(builder, squares, _times(builder, weighted, found))
-        kind = ir.FunctionType(FLOAT, [FLOAT, _FOUR])
-        reduce = cgutils.get_or_insert_function(
-            builder.module, kind, f"llvm.vector.reduce.fadd.v{TOGETHER}f32"
-        )
-        return builder.call(reduce, [ir.Constant(FLOAT, 0.0), builder.load(squares)], fastmath=FAST)
+                rows.append(emit.row(0, emit.row_number(1, at)))
+            found = emit.dots_of_four(rows, direction, blocks)
+            weighted = emit.times(_load_below(emit, 3, t, n), found)
+            emit.store(weighted, builder.bitcast(emit.element(5, t), FOUR.as_pointer()))
+            emit.add_to(squares, emit.times(weighted, found))
+        return emit.sum(squares)
 
-    return types.float32(source, index, types.int64, w, p, out), codegen
+    return types.float32(source, index, types.int64, w, p, out), emitting(code)
 
 
-def _with_sums(
-    context: Any,
-    builder: Any,
-    signature: Any,
-    arguments: Any,
-    columns: Any,
-    then: Callable[[Any, Any], None],
-) -> None:
+def _with_sums(emit: Emitter, blocks: Any, then: Callable[[Any, Any], None]) -> None:
     """Call ``then(block, sum over t < n of s[t] source[index[t], block])`` for all blocks; the
     arguments begin with source, index, n, s.
     """
-    kinds = signature.args
-    blocks = count_blocks(builder, columns)
 
     def some(first: Any, width: int) -> None:
-        places = [builder.add(first, ir.Constant(INT64, j)) for j in range(width)]
-        sums = [cgutils.alloca_once(builder, VECTOR) for _ in places]
-        for total in sums:
-            builder.store(_ZERO, total)
-        with cgutils.for_range(builder, arguments[2]) as loop:
-            row = builder.sext(
-                builder.load(element_at(context, builder, kinds[1], arguments[1], loop.index)),
-                INT64,
-            )
-            start, _ = row_at(context, builder, kinds[0], arguments[0], row)
-            scale = broadcast(
-                builder,
-                builder.load(element_at(context, builder, kinds[3], arguments[3], loop.index)),
-            )
-            for total, block in zip(sums, places, strict=True):
-                _bump(
-                    builder,
-                    total,
-                    _times(builder, load_vector(builder, block_at(builder, start, block)), scale),
-                )
+        places = [emit.builder.add(first, number(j)) for j in range(width)]
+        sums = emit.totals(width)
+        emit.add_weighted_rows(sums, places)
         for block, total in zip(places, sums, strict=True):
-            then(block, builder.load(total))
+            then(block, emit.builder.load(total))
 
-    wide = builder.udiv(blocks, ir.Constant(INT64, TOGETHER))
-    with cgutils.for_range(builder, wide) as loop:
-        some(builder.mul(loop.index, ir.Constant(INT64, TOGETHER)), TOGETHER)
-    done = builder.mul(wide, ir.Constant(INT64, TOGETHER))
-    with cgutils.for_range(builder, builder.sub(blocks, done)) as loop:
-        some(builder.add(done, loop.index), 1)
+    emit.in_groups(blocks, some)
 
 
 @intrinsic
-def first_direction(
-    typingctx: Any, source: Any, index: Any, n: Any, w: Any, diagonal: Any, ridge: Any, work: Any
-) -> Any:
+def first_direction(typingctx, source, index, n, w, diagonal, ridge, work):
     """r = sum over t < n of w[t] source[index[t]], D = diagonal + ridge, M = 1 / D, p = M r;
     return r . p.
     """
 
-    def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        plain, columns = row_at(
-            context, builder, signature.args[4], arguments[4], ir.Constant(INT64, 0)
-        )
-        rows, _ = _rows_of(context, builder, signature.args[6], arguments[6], (R, P, D, M))
-        ridge = broadcast(builder, arguments[5])
-        total = cgutils.alloca_once_value(builder, _ZERO)
+    def code(emit: Emitter) -> Any:
+        plain = emit.row(4)
+        rows = [emit.row(6, number(row)) for row in (R, P, D, M)]
+        ridge = emit.broadcast(emit.arguments[5])
+        (total,) = emit.totals(1)
 
         def then(block: Any, r: Any) -> None:
-            d = _plus(builder, load_vector(builder, block_at(builder, plain, block)), ridge)
-            m = builder.fdiv(_ONE, d, flags=FAST)
-            p = _times(builder, m, r)
+            d = emit.plus(emit.load_block(plain, block), ridge)
+            m = emit.builder.fdiv(ONE, d, flags=FAST)
+            p = emit.times(m, r)
             for row, value in zip(rows, (r, p, d, m), strict=True):
-                builder.store(value, block_at(builder, row, block), align=4)
-            _bump(builder, total, _times(builder, r, p))
+                emit.store(value, emit.block(row, block))
+            emit.add_to(total, emit.times(r, p))
 
-        _with_sums(context, builder, signature, arguments, columns, then)
-        return horizontal_sum(builder, builder.load(total))
+        _with_sums(emit, emit.blocks(4), then)
+        return emit.sum(total)
 
-    return types.float32(source, index, types.int64, w, diagonal, types.float32, work), codegen
+    return types.float32(source, index, types.int64, w, diagonal, types.float32, work), emitting(
+        code
+    )
 
 
 @intrinsic
-def next_residual(
-    typingctx: Any, source: Any, index: Any, n: Any, s: Any, a: Any, work: Any
-) -> Any:
+def next_residual(typingctx, source, index, n, s, a, work):
     """r -= a (D p + sum over t < n of s[t] source[index[t]]), z = M r; return r . z."""
 
-    def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        rows, columns = _rows_of(context, builder, signature.args[5], arguments[5], (R, P, D, M, Z))
-        a = broadcast(builder, arguments[4])
-        total = cgutils.alloca_once_value(builder, _ZERO)
+    def code(emit: Emitter) -> Any:
+        rows = [emit.row(5, number(row)) for row in (R, P, D, M, Z)]
+        a = emit.broadcast(emit.arguments[4])
+        (total,) = emit.totals(1)
 
         def then(block: Any, found: Any) -> None:
-            places = [block_at(builder, row, block) for row in rows]
-            r, p, d, m = (load_vector(builder, place) for place in places[:Z])
-            r = builder.fsub(
-                r, _times(builder, a, _plus(builder, _times(builder, d, p), found)), flags=FAST
-            )
-            z = _times(builder, m, r)
-            builder.store(r, places[R], align=4)
-            builder.store(z, places[Z], align=4)
-            _bump(builder, total, _times(builder, r, z))
+            places = [emit.block(row, block) for row in rows]
+            r, p, d, m = map(emit.load, places[:Z])
+            r = emit.minus(r, emit.times(a, emit.plus(emit.times(d, p), found)))
+            z = emit.times(m, r)
+            emit.store(r, places[R])
+            emit.store(z, places[Z])
+            emit.add_to(total, emit.times(r, z))
 
-        _with_sums(context, builder, signature, arguments, columns, then)
-        return horizontal_sum(builder, builder.load(total))
+        _with_sums(emit, emit.blocks(5), then)
+        return emit.sum(total)
 
-    return types.float32(source, index, types.int64, s, types.float32, work), codegen
+    return types.float32(source, index, types.int64, s, types.float32, work), emitting(code)
 
 
 @intrinsic
-def norm_by_diagonal(typingctx: Any, work: Any) -> Any:
+def norm_by_diagonal(typingctx, work):
     """Return p' D p."""
 
-    def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        rows, columns = _rows_of(context, builder, signature.args[0], arguments[0], (P, D))
-        total = cgutils.alloca_once_value(builder, _ZERO)
-        with cgutils.for_range(builder, count_blocks(builder, columns)) as loop:
-            p, d = (load_vector(builder, block_at(builder, row, loop.index)) for row in rows)
-            _bump(builder, total, _times(builder, d, _times(builder, p, p)))
-        return horizontal_sum(builder, builder.load(total))
+    def code(emit: Emitter) -> Any:
+        p, d = (emit.row(0, number(row)) for row in (P, D))
 
-    return types.float32(work), codegen
+        def term(block: Any) -> tuple[Any, Any]:
+            at = emit.load_block(p, block)
+            return emit.load_block(d, block), emit.times(at, at)
+
+        return emit.sum_over_blocks(0, term)
+
+    return types.float32(work), emitting(code)
 
 
 @intrinsic
-def move(typingctx: Any, a: Any, work: Any, x: Any) -> Any:
+def move(typingctx, a, work, x):
     """x += a p."""
 
-    def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        (p,), columns = _rows_of(context, builder, signature.args[1], arguments[1], (P,))
-        x, _ = row_at(context, builder, signature.args[2], arguments[2], ir.Constant(INT64, 0))
-        a = broadcast(builder, arguments[0])
-        with cgutils.for_range(builder, count_blocks(builder, columns)) as loop:
-            place = block_at(builder, x, loop.index)
-            step = _times(builder, a, load_vector(builder, block_at(builder, p, loop.index)))
-            builder.store(_plus(builder, load_vector(builder, place), step), place, align=4)
-        return context.get_dummy_value()
+    def code(emit: Emitter) -> None:
+        p, x, a = emit.row(1, number(P)), emit.row(2), emit.broadcast(emit.arguments[0])
+        with emit.loop(emit.blocks(1)) as loop:
+            place = emit.block(x, loop.index)
+            step = emit.times(a, emit.load_block(p, loop.index))
+            emit.store(emit.plus(emit.load(place), step), place)
 
-    return types.void(types.float32, work, x), codegen
+    return types.void(types.float32, work, x), emitting(code)
 
 
 @intrinsic
-def turn(typingctx: Any, b: Any, work: Any) -> Any:
+def turn(typingctx, b, work):
     """p = z + b p."""
 
-    def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        (p, z), columns = _rows_of(context, builder, signature.args[1], arguments[1], (P, Z))
-        b = broadcast(builder, arguments[0])
-        with cgutils.for_range(builder, count_blocks(builder, columns)) as loop:
-            place = block_at(builder, p, loop.index)
-            kept = _times(builder, b, load_vector(builder, place))
-            builder.store(
-                _plus(builder, load_vector(builder, block_at(builder, z, loop.index)), kept),
-                place,
-                align=4,
-            )
-        return context.get_dummy_value()
+    def code(emit: Emitter) -> None:
+        p, z, b = emit.row(1, number(P)), emit.row(1, number(Z)), emit.broadcast(emit.arguments[0])
+        with emit.loop(emit.blocks(1)) as loop:
+            place = emit.block(p, loop.index)
+            kept = emit.times(b, emit.load(place))
+            emit.store(emit.plus(emit.load_block(z, loop.index), kept), place)
 
-    return types.void(types.float32, work), codegen
+    return types.void(types.float32, work), emitting(code)

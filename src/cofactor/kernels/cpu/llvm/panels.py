@@ -10,98 +10,60 @@ from __future__ import annotations
 from typing import Any
 
 from llvmlite import ir
-from numba.core import cgutils, types
+from numba.core import types
 from numba.extending import intrinsic
 
-from cofactor.kernels.cpu.llvm.build import FAST, FLOAT, INT32, INT64, LANES, VECTOR, broadcast
+from cofactor.kernels.cpu.llvm.build import (
+    FLOAT,
+    INT32,
+    INT64,
+    LANES,
+    VECTOR,
+    Emitter,
+    emitting,
+    number,
+)
 
 WIDTH = 64  # items of a panel: as many as a mask has bits
 
 
 @intrinsic
-def reaching(
-    typingctx: Any,
-    lines: Any,
-    first: Any,
-    count: Any,
-    x: Any,
-    scale: Any,
-    offset: Any,
-    slack: Any,
-    item: Any,
-    length: Any,
-    gate: Any,
-) -> Any:
+def reaching(typingctx, lines, first, count, x, scale, offset, slack, item, length, gate):
     """Which items of a panel may reach a score: bit j of the uint64 stands for item ``item + j``.
 
     Set where ``scale[i] sum_d x[d] lines[first + d, j] + offset[i] + length slack[i] >= gate`` with
     ``i = item + j``, over ``count`` factors d. ``lines`` is int8 or float32 [., 64]; NaN reaches
     nothing."""
 
-    def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        pointers = {}
-        for place in (0, 3, 4, 5, 6):
-            pointers[place] = context.make_array(signature.args[place])(
-                context, builder, arguments[place]
-            ).data
-        first_line, factors, item_row = arguments[1], arguments[2], arguments[7]
-        small = signature.args[0].dtype == types.int8
-        element = ir.IntType(8) if small else FLOAT
-        groups = WIDTH // LANES
-        totals = [
-            cgutils.alloca_once_value(builder, ir.Constant(VECTOR, [0.0] * LANES))
-            for _ in range(groups)
-        ]
-        with cgutils.for_range(builder, factors, intp=INT64) as loop:
-            line = builder.mul(builder.add(first_line, loop.index), ir.Constant(INT64, WIDTH))
-            factor = broadcast(builder, builder.load(builder.gep(pointers[3], [loop.index])))
-            for group, total in enumerate(totals):
-                at = builder.gep(
-                    pointers[0], [builder.add(line, ir.Constant(INT64, group * LANES))]
-                )
-                part = builder.load(
-                    builder.bitcast(at, ir.VectorType(element, LANES).as_pointer()),
-                    align=element_bytes(small),
-                )
+    def code(emit: Emitter) -> Any:
+        builder, groups = emit.builder, [number(at) for at in range(0, WIDTH, LANES)]
+        small = lines.dtype == types.int8
+        kind = ir.VectorType(ir.IntType(8) if small else FLOAT, LANES)
+        totals = emit.totals(len(groups))
+        with emit.loop(emit.arguments[2]) as loop:
+            line = builder.mul(builder.add(emit.arguments[1], loop.index), number(WIDTH))
+            factor = emit.broadcast(emit.scalar(3, loop.index))
+            for group, total in zip(groups, totals, strict=True):
+                at = builder.bitcast(emit.element(0, builder.add(line, group)), kind.as_pointer())
+                part = builder.load(at, align=1 if small else 4)
                 if small:
                     part = builder.sitofp(builder.sext(part, ir.VectorType(INT32, LANES)), VECTOR)
-                product = builder.fmul(factor, part, flags=FAST)
-                builder.store(builder.fadd(builder.load(total), product, flags=FAST), total)
-        far, wanted = broadcast(builder, arguments[8]), broadcast(builder, arguments[9])
-        mask = ir.Constant(INT64, 0)
-        for group, total in enumerate(totals):
-            here = builder.add(item_row, ir.Constant(INT64, group * LANES))
-            scaled, above, wide = (_loaded(builder, pointers[place], here) for place in (4, 5, 6))
+                emit.add_to(total, emit.times(factor, part))
+        far, wanted = map(emit.broadcast, emit.arguments[8:])
+        mask = number(0)
+        for group, total in zip(groups, totals, strict=True):
+            here = builder.add(emit.arguments[7], group)
+            scale, offset, slack = (
+                emit.load(builder.bitcast(emit.element(n, here), VECTOR.as_pointer()))
+                for n in (4, 5, 6)
+            )
             upper = builder.fadd(
-                builder.fmul(builder.load(total), scaled),
-                builder.fadd(above, builder.fmul(far, wide)),
+                builder.fmul(builder.load(total), scale),
+                builder.fadd(offset, builder.fmul(far, slack)),
             )
             bits = builder.bitcast(builder.fcmp_ordered(">=", upper, wanted), ir.IntType(LANES))
-            shifted = builder.shl(builder.zext(bits, INT64), ir.Constant(INT64, group * LANES))
-            mask = builder.or_(mask, shifted)
+            mask = builder.or_(mask, builder.shl(builder.zext(bits, INT64), group))
         return mask
 
-    return (
-        types.uint64(
-            lines,
-            types.int64,
-            types.int64,
-            x,
-            scale,
-            offset,
-            slack,
-            types.int64,
-            types.float32,
-            types.float32,
-        ),
-        codegen,
-    )
-
-
-def element_bytes(small: bool) -> int:
-    """Bytes of a panel's element."""
-    return 1 if small else 4
-
-
-def _loaded(builder: Any, pointer: Any, at: Any) -> Any:
-    return builder.load(builder.bitcast(builder.gep(pointer, [at]), VECTOR.as_pointer()), align=4)
+    n, f = types.int64, types.float32
+    return types.uint64(lines, n, n, x, scale, offset, slack, n, f, f), emitting(code)

@@ -1,0 +1,194 @@
+"""One key makes nobody wait but itself: filters, rules and searches have a budget, and where work
+waits, keys take turns.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+import time
+from pathlib import Path
+from typing import Any
+
+import httpx
+import numpy as np
+import pytest
+
+from cofactor.service.answering import item_search
+from cofactor.service.answering.items import ItemView
+from cofactor.service.answering.turns import SlowLane, Turns, asking
+from cofactor.service.http.context import Context
+from cofactor.service.http.keys import Key, Keys, hashed
+from cofactor.service.settings import Settings
+from service.http.scenes import Start, in_loop, until
+
+KEYS = Keys({hashed(one): Key("read", one, hashed(one)) for one in ("one", "two")})
+
+
+def by(key: str) -> dict[str, str]:
+    return {"authorization": f"Bearer {key}"}
+
+
+def test_lines_take_turns_and_one_leaves_room() -> None:
+    turns: Turns[str] = Turns(8)
+    assert [turns.add("a", f"a{n}") for n in range(7)] == [True] * 6 + [False]
+    assert [turns.add("b", "b0"), turns.add("c", "c0"), turns.add("d", "d0")] == [True, True, False]
+    assert [turns.take() for _ in range(8)] == ["a0", "b0", "c0", "a1", "a2", "a3", "a4", "a5"]
+    alone: Turns[int] = Turns(4)  # without keys there is one line, which may have all places
+    assert [alone.add("", n) for n in range(5)] == [True] * 4 + [False]
+
+
+def test_a_lane_runs_what_waits_in_turn_and_what_fails_fails_alone() -> None:
+    lane, go_on, order = SlowLane("test", 1, 16), threading.Event(), list[str]()
+
+    def submit(who: str, call: Any) -> Any:
+        token = asking.set(who)
+        try:
+            return lane.submit(call)
+        finally:
+            asking.reset(token)
+
+    first = submit("a", lambda: go_on.wait(10))
+    given_up = submit("a", lambda: order.append("given up"))
+    waiting = [submit("a", lambda n=n: order.append(f"a{n}")) for n in range(4)]
+    waiting += [submit("b", lambda: order.append("b")), submit("c", lambda: 1 / 0)]
+    given_up.cancel()
+    go_on.set()
+    assert first.result(10)
+    for one in waiting[:-1]:
+        one.result(10)
+    assert isinstance(waiting[-1].exception(10), ZeroDivisionError)
+    assert order == ["b", "a0", "a1", "a2", "a3"]
+    lane.close()
+
+
+@pytest.fixture
+def slow_filters(monkeypatch: pytest.MonkeyPatch) -> None:
+    real = ItemView.where
+
+    def slowly(view: ItemView, condition: str) -> np.ndarray:
+        time.sleep(0.03)
+        return real(view, condition)
+
+    monkeypatch.setattr(ItemView, "where", slowly)
+
+
+@pytest.mark.usefixtures("slow_filters")
+@pytest.mark.parametrize(
+    "path", ["/v1/users/u/recommendations?where=year>{}", "/v1/items?where=year>{}"]
+)
+def test_filters_of_another_key_have_their_turn(folder: Path, events: str, path: str) -> None:
+    async def play(client: httpx.AsyncClient, context: Context) -> list[str]:
+        order: list[str] = []
+
+        async def ask(key: str, n: int) -> None:
+            answer = await client.get(path.format(1900 + n), headers=by(key))
+            assert answer.status_code == 200, answer.text
+            order.append(key)
+
+        many = [asyncio.create_task(ask("one", n)) for n in range(20)]
+        await asyncio.sleep(0.05)
+        await ask("two", 0)
+        await asyncio.gather(*many)
+        return order
+
+    order = in_loop(folder, events, Settings(max_waiting=60.0), play, KEYS)
+    # Behind those that were under way, and one batch of the other key's.
+    assert order.index("two") <= 10
+
+
+@pytest.mark.usefixtures("slow_filters")
+def test_what_filters_cost_refuses_no_plain_request(folder: Path, events: str) -> None:
+    async def play(client: httpx.AsyncClient, context: Context) -> None:
+        before = context.admission.cost
+        path = "/v1/users/u/recommendations"
+        for n in range(3):
+            many = [client.get(f"{path}?where=year>{n}{m}", headers=by("one")) for m in range(8)]
+            await asyncio.gather(*many)
+        assert context.admission.cost <= 2 * before
+        tasks = [
+            asyncio.create_task(client.get(f"{path}?where=year>{n}", headers=by("one")))
+            for n in range(20)
+        ]
+        await asyncio.sleep(0.02)
+        assert context.admission.scored == 0
+        assert (await client.get(path, headers=by("two"))).status_code == 200
+        await asyncio.gather(*tasks)
+        assert context.admission.scored == 0
+
+    in_loop(folder, events, Settings(), play, KEYS)
+
+
+@pytest.mark.usefixtures("slow_filters")
+def test_filters_beyond_a_second_of_ones_own_are_refused(folder: Path, events: str) -> None:
+    async def play(client: httpx.AsyncClient, context: Context) -> list[int]:
+        path = "/v1/users/u/recommendations?where=year>"
+        await asyncio.gather(*(client.get(f"{path}{n}", headers=by("one")) for n in range(24)))
+        many = [client.get(f"{path}{n}", headers=by("one")) for n in range(120)]
+        return [one.status_code for one in await asyncio.gather(*many)]
+
+    found = in_loop(folder, events, Settings(max_waiting=60.0), play, KEYS)
+    assert set(found) == {200, 503}
+    assert 30 <= found.count(200) <= 60
+
+
+def test_rules_have_the_budget_of_filters(start: Start) -> None:
+    service = start(Settings(max_waiting=60.0, max_filter_work=2_000))
+    fine = "; ".join(f"boost=0.{n} if year > {n}" for n in range(1, 20))
+    many = [f"boost=0.5 if year > {n} or year < 3 or year = 9" for n in range(1, 20)]
+    assert service.post("/v1/recommend", json={"user_id": "u", "rerank": [fine]}).status_code == 200
+    for body in (
+        {"user_id": "u", "rerank": many},
+        {"user_id": "u", "rerank": many[:9], "where": " or ".join(["year > 1"] * 20)},
+    ):
+        answer = service.post("/v1/recommend", json=body)
+        assert answer.status_code == 422, answer.text
+        assert "at most 37 comparisons" in answer.json()["error"]["message"]
+    answer = service.get("/v1/users/u/recommendations", params={"rerank": "; ".join(many)})
+    assert answer.status_code == 422
+    assert answer.json()["error"]["field"] == "rerank"
+
+
+def test_rules_are_no_longer_than_filters(start: Start) -> None:
+    rules = [f"boost=0.5 if title = '{'x' * 900}{n}'" for n in range(20)]
+    answer = start().post("/v1/recommend", json={"user_id": "u", "rerank": rules})
+    assert answer.status_code == 422
+    assert "at most 10,000 characters" in answer.json()["error"]["message"]
+
+
+def test_a_process_over_many_candidates_has_a_budget(start: Start) -> None:
+    body: dict[str, Any] = {"history": ["book-03"], "k": 1000, "rerank": ["dpp=0.5"]}
+    service = start()
+    assert service.post("/v1/recommend", json=body).status_code == 200
+    body["rerank"] = ["dpp=0.5; candidates=10000"]
+    answer = service.post("/v1/recommend", json=body)
+    assert answer.status_code == 422
+    assert "smaller k" in answer.json()["error"]["message"]
+    body["k"] = 100
+    assert service.post("/v1/recommend", json=body).status_code == 200
+
+
+def test_a_search_of_many_words_has_a_budget(start: Start, monkeypatch: pytest.MonkeyPatch) -> None:
+    service = start(Settings(max_waiting=60.0, max_filter_work=2_000))
+    many = " ".join(f"w{n}" for n in range(45))
+    answer = service.get("/v1/search", params={"q": many})
+    assert answer.status_code == 422
+    assert answer.json()["error"]["field"] == "q"
+    title = service.get("/v1/items?limit=1").json()["items"][0]["title"]
+    misspelled = max(title.split(), key=len) + "q"
+    assert service.get("/v1/search", params={"q": misspelled}).json()["items"]
+    monkeypatch.setattr(item_search, "_COMPARED", 1)
+    assert service.get("/v1/search", params={"q": misspelled}).json()["items"]
+    monkeypatch.setattr(item_search.difflib, "get_close_matches", None)
+    for _ in range(2):
+        answer = service.get("/v1/search", params={"q": f"{misspelled} {misspelled}x"})
+        assert answer.json()["items"] == []
+
+
+def test_the_last_costly_request_of_a_key_gives_its_place_back(folder: Path, events: str) -> None:
+    async def play(client: httpx.AsyncClient, context: Context) -> None:
+        for path in ("/v1/users/u/recommendations?where=year>1", "/v1/items?where=nothing>1"):
+            await client.get(path, headers=by("one"))
+        await until(lambda: not any(context.budgets.costly.values()))
+
+    in_loop(folder, events, Settings(max_waiting=60.0), play, KEYS)
