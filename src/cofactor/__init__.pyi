@@ -408,12 +408,10 @@ class IALS(_IALS):
 
     Parameters
     ----------
-    epochs : int >= 1 <= 10000, default 8
-        Epochs; each solves both sides once.
-    validate_every : int >= 1, default 1
-        Epochs between two measurements on the validation part, if there is one.
-    patience : int >= 0, default 2
-        Early stopping: measurements without improvement before training stops; 0 runs all epochs.
+    popularity_weight : float | None >= 0 <= 10000, default None
+        Weight of items' log popularity beside the model's own scores, both in units of their
+            deviation; None: 0 where held-out training interactions show that these rank better
+            than popularity, else what ranks best.
     factors : int | None >= 1 <= 4096, default None
         Length of the user and item vectors; None: √interactions / 2, from 32 to 256, within 2
             GiB.
@@ -448,6 +446,12 @@ class IALS(_IALS):
     item_weight_power : float >= 0 <= 2, default 0.0
         p: item i's part of the loss weighs n_i^-p; 0: all the same; higher values fit rare items
             better.
+    epochs : int >= 1 <= 10000, default 8
+        Epochs; each solves both sides once.
+    validate_every : int >= 1, default 1
+        Epochs between two measurements on the validation part, if there is one.
+    patience : int >= 0, default 2
+        Early stopping: measurements without improvement before training stops; 0 runs all epochs.
     """
     Config: ClassVar[type[cofactor.models.implicit.ials.IALSConfig]]
     config: cofactor.models.implicit.ials.IALSConfig
@@ -456,6 +460,7 @@ class IALS(_IALS):
         self,
         config: cofactor.models.implicit.ials.IALSConfig | None = None,
         *,
+        popularity_weight: float | None = None,
         epochs: int = 8,
         validate_every: int = 1,
         patience: int = 2,
@@ -637,6 +642,26 @@ class LogisticMF(_LogisticMF):
 
     Parameters
     ----------
+    popularity_weight : float | None >= 0 <= 10000, default None
+        Weight of items' log popularity beside the model's own scores, both in units of their
+            deviation; None: 0 where held-out training interactions show that these rank better
+            than popularity, else what ranks best.
+    factors : int >= 1 <= 4096, default 64
+        Length of the user and item vectors; multiples of 16 are fastest.
+    init_scale : float >= 0, default 0.1
+        Standard deviation of the initial vectors.
+    alpha : float > 0, default 5.0
+        Confidence of a positive of value 1, against that of a negative.
+    negatives : int >= 0 <= 10000, default 5
+        Negatives sampled for each positive at each step; 0 takes all there are (small data).
+    regularization : float | None >= 0, default None
+        L2 regularization: weight of half the squared vectors in the loss; None: half of what the
+            data's noise alone would show, or another share that ranks held-out interactions
+            better.
+    use_values : bool, default False
+        Whether a positive's confidence is alpha times its value, or alpha alone.
+    fold_in_steps : int >= 1 <= 10000, default 60
+        Gradient steps for the vector of an unseen user.
     epochs : int >= 1, default 60
         Epochs; each takes one step for all users and one for all items.
     validate_every : int >= 1, default 5
@@ -655,22 +680,6 @@ class LogisticMF(_LogisticMF):
         Step schedule: factor of the learning rate at each drop.
     decay : float > 0 <= 1, default 0.95
         Exponential schedule: the factor from epoch to epoch.
-    factors : int >= 1 <= 4096, default 64
-        Length of the user and item vectors; multiples of 16 are fastest.
-    init_scale : float >= 0, default 0.1
-        Standard deviation of the initial vectors.
-    alpha : float > 0, default 5.0
-        Confidence of a positive of value 1, against that of a negative.
-    negatives : int >= 0 <= 10000, default 5
-        Negatives sampled for each positive at each step; 0 takes all there are (small data).
-    regularization : float | None >= 0, default None
-        L2 regularization: weight of half the squared vectors in the loss; None: half of what the
-            data's noise alone would show, or another share that ranks held-out interactions
-            better.
-    use_values : bool, default False
-        Whether a positive's confidence is alpha times its value, or alpha alone.
-    fold_in_steps : int >= 1 <= 10000, default 60
-        Gradient steps for the vector of an unseen user.
     """
     Config: ClassVar[type[cofactor.models.implicit.logistic_mf.LogisticMFConfig]]
     config: cofactor.models.implicit.logistic_mf.LogisticMFConfig
@@ -679,6 +688,7 @@ class LogisticMF(_LogisticMF):
         self,
         config: cofactor.models.implicit.logistic_mf.LogisticMFConfig | None = None,
         *,
+        popularity_weight: float | None = None,
         epochs: int = 60,
         validate_every: int = 5,
         patience: int = 5,
@@ -1782,6 +1792,10 @@ class FeatureIALS(_FeatureIALS):
     compare_without_features : bool, default True
         Whether fitting with validation data also fits the no-features baseline, and says what
             features cost.
+    popularity_weight : float | None >= 0 <= 10000, default None
+        Weight of items' log popularity beside the model's own scores, both in units of their
+            deviation; None: 0 where held-out training interactions show that these rank better
+            than popularity, else what ranks best.
     factors : int >= 1 <= 4096, default 64
         Length of the user and item vectors.
     unobserved_weight : float | None >= 0, default None
@@ -1841,6 +1855,7 @@ class FeatureIALS(_FeatureIALS):
         normalize_scores: float = 0.0,
         calibrate_exposure: bool = True,
         feature_prior_count: float | None = 20.0,
+        popularity_weight: float | None = None,
         epochs: int = 8,
         validate_every: int = 1,
         patience: int = 2,

@@ -27,6 +27,8 @@ KINDS: dict[str, dict[str, Any]] = {
     "item_knn": {},
     "ease": {},
     "graph_filter": {},
+    "ials": {"factors": 8},
+    "logistic_mf": {"factors": 8, "epochs": 10},
     "bpr": {"factors": 8, "epochs": 20},
     "warp": {"factors": 8, "epochs": 10},
 }
@@ -56,7 +58,8 @@ def reached(model: Any, parts: Split) -> float:
 def test_nothing_is_below_popularity_where_all_choose_by_it(name: str, parts: Split) -> None:
     popular = reached(fitted("popularity", parts.train), parts)
     model = fitted(name, parts.train)
-    assert model.popularity_offset is not None
+    # Vectors may shrink to popularity by themselves.
+    assert model.popularity_offset is not None or model.traits.has_vectors
     assert reached(model, parts) >= 0.99 * popular
     alone = fitted(name, parts.train, popularity_weight=0.0)
     assert alone.popularity_offset is None
@@ -136,7 +139,7 @@ def test_the_term_is_saved_and_older_models_have_none(name: str, personal: Inter
     np.testing.assert_array_equal(loaded.score_rows(users), alone.score_rows(users))
 
 
-@pytest.mark.parametrize("name", ["bpr", "warp"])
+@pytest.mark.parametrize("name", ["ials", "logistic_mf", "bpr", "warp"])
 def test_an_update_keeps_the_weight(name: str, personal: Interactions) -> None:
     new = Events(personal.users.take(np.array([0])), personal.items.take(np.array([5])))
     model = fitted(name, personal, popularity_weight=2.0)
@@ -144,6 +147,18 @@ def test_an_update_keeps_the_weight(name: str, personal: Interactions) -> None:
     assert popularity_term.weight_in(model) == pytest.approx(2.0, rel=1e-3)
     alone = fitted(name, personal, popularity_weight=0.0).update(new, run=RUN)
     assert alone.popularity_offset is None
+
+
+@pytest.mark.parametrize("name", ["ials", "logistic_mf"])
+def test_nothing_is_chosen_where_the_l2_is_given(name: str, parts: Split) -> None:
+    assert fitted(name, parts.train, regularization=0.1).popularity_offset is None
+
+
+@pytest.mark.parametrize("name", ["ials", "item_knn", "warp"])
+def test_two_items_a_user_are_enough_to_choose_by(name: str) -> None:
+    data = split(alike(600, 100, 0.01), "per-user", test=0.2, seed=0).train
+    some = data.where(np.isin(np.arange(len(data)), np.r_[data.indptr[:-1], data.indptr[:-1] + 1]))
+    assert fitted(name, some).popularity_offset is not None
 
 
 def test_nothing_is_chosen_under_a_time_limit(parts: Split) -> None:

@@ -83,9 +83,9 @@ class Hooks(ABC, Generic[ConfigT]):
         """Return the arrays of a model of some settings; ``arrays`` of the class by default."""
         return cls.arrays
 
-    def as_chosen(self, data: Interactions) -> Self:
+    def as_chosen(self, data: Interactions) -> Self | None:
         """Return an unfitted model for other data, with the settings that held-out interactions
-        have chosen in this fit.
+        have chosen in this fit; None where nothing shall be chosen by them.
         """
         kind: Any = type(self)
         made: Self = kind(self.config)

@@ -343,8 +343,8 @@ class Model(Hooks[ConfigT]):
         """
         rows = checks.rows(item_rows, "item_rows", self.data.n_items)
         past, added, rest = self._explain_rows(batch, rows)
-        known = not batch.empty[0]
-        return Shares(past, added, popularity_term.beside(self, rest, rows) if known else rest)
+        popular = None if batch.empty[0] else self.popularity_offset
+        return Shares(past, added, rest if popular is None else rest + popular[rows])
 
     def explain_features(self, batch: UserBatch, item_rows: np.ndarray) -> list[tuple[Reason, ...]]:
         """Return, for some items, the contributions of their words and features to the score for

@@ -30,7 +30,8 @@ WEIGHTS = (0.0, 0.25, 1.0, 4.0, 16.0, 64.0, 1024.0)
 # Interactions of random users that are looked at, more as long as nothing is settled.
 _SAMPLES = (20_000, 100_000, 500_000)
 _FEWEST = 50  # users with held-out interactions below which nothing can be said
-_MEASURED = 4000  # users who are measured
+_ALL = 100  # users up to whom all are measured; of more, every second one, 4,000 at the most
+_MEASURED = 4000
 _HELD_OUT = 0.25  # of a user's interactions: one of two
 _CUTOFF = 20  # of nDCG
 _PROOF = 2.24  # paired t from which a model's own scores count as better than popularity
@@ -145,20 +146,26 @@ class _HeldOut:
 
     @classmethod
     def of(cls, model: Any, data: Interactions, most: int, run: Run) -> Self | None:
-        """Fit a model on some interactions; None where there are too few users."""
+        """Fit a model on some interactions; None where there are too few users, or its settings
+        leave nothing to choose.
+        """
         some = some_users(data, most, run, "popularity")
         draw, counts = run.generator("popularity", "held out"), some.user_counts
-        held = draw.random(some.n_users) < 0.5  # the others keep all of their pairs
-        numbers = np.minimum(np.floor(_HELD_OUT * counts + 0.5), np.maximum(counts - 1, 0)) * held
-        users = np.flatnonzero(numbers)
+        users = draw.permutation(np.flatnonzero(counts >= 2))
         if len(users) < _FEWEST:
             return None
+        users = users[: max(len(users) // 2, _ALL)]  # the others keep all of their pairs
+        numbers = np.zeros(some.n_users)
+        numbers[users] = np.minimum(np.floor(_HELD_OUT * counts[users] + 0.5), counts[users] - 1)
         (out,) = cut.among_last(some, [numbers.astype(np.int64)], "random", run.seed, "popularity")
         parts = cut.known_users(some, out, None, "held out")
-        users = np.sort(draw.permutation(users)[:_MEASURED]).astype(np.int32)
+        users = np.sort(users[:_MEASURED]).astype(np.int32)
         alone = replace(run, progress=SilentProgress(), engine=None, device="cpu")
-        pilot = model.as_chosen(parts.train).set_params(popularity_weight=0.0)
-        return cls(pilot.fit(parts.train, run=alone), parts, users, alone)
+        pilot = model.as_chosen(parts.train)
+        if pilot is None:
+            return None
+        pilot = pilot.set_params(popularity_weight=0.0).fit(parts.train, run=alone)
+        return cls(pilot, parts, users, alone)
 
     def proves_personal(self) -> bool:
         """Whether the model's own scores rank significantly better than popularity."""

@@ -14,6 +14,7 @@ from cofactor.base.run import Run
 from cofactor.base.search import between, log
 from cofactor.data.histories import Histories
 from cofactor.data.interactions import Interactions
+from cofactor.models import popularity_term
 from cofactor.models.factors import FACTOR_ARRAYS, FactorModel, vector_bytes
 from cofactor.models.implicit.held_out_choice import NOISE_SHARE_ARRAY, Usual, share_for
 from cofactor.models.implicit.ials_defaults import NOISE_SHARE, n_factors
@@ -24,6 +25,7 @@ from cofactor.models.implicit.ials_sharded import ShardedIALSLearner
 from cofactor.models.implicit.normal_equations import FixedItems, NormalEquations
 from cofactor.models.iterative import CURVE_ARRAYS, IterativeModel
 from cofactor.models.kept_penalties import PENALTY_ARRAY
+from cofactor.models.popularity_term import PopularityTermConfig
 from cofactor.models.traits import ArraySpec, Traits
 from cofactor.models.user_batch import States, UserBatch
 from cofactor.training.training_config import IterativeConfig
@@ -41,7 +43,7 @@ PRESETS: dict[str, dict[str, Any]] = {"sparse": {"warmup_epochs": 2, "epochs": 3
 _SHARE = Usual(NOISE_SHARE, 1.5)
 
 
-class IALSConfig(IterativeConfig):
+class IALSConfig(IterativeConfig, PopularityTermConfig):
     """Settings of `IALS`."""
 
     renamed = {"warmup": "warmup_epochs", "popularity_power": "item_weight_power"}  # noqa: RUF012
@@ -174,7 +176,9 @@ class IALS(IterativeModel, FactorModel):
     regularization and the number of factors follow the data too, where they aren't set; the rules
     are in `cofactor.models.implicit.ials_defaults`. The regularization is that of its rule, or one
     or two steps of a factor 1.5 below or above it, if that ranks held-out interactions of the
-    training data significantly better (`choose_value`); with ``max_time`` this isn't tried.
+    training data significantly better (`choose_value`); with ``max_time`` this isn't tried. Where
+    scores with it aren't shown to rank better than popularity, a term of it is added to them
+    (`models.popularity_term`).
 
     Training ends with one solve of all users against the final items, exact or (solver cg) to a
     hundred-thousandth of the residual, so a trained user's vector is what `fold_in` gives for the
@@ -201,13 +205,14 @@ class IALS(IterativeModel, FactorModel):
 
     uses_device = True
     name = "ials"
-    fits_on_engine = True
+    fits_on_engine = weighs_popularity = True
     Config = IALSConfig
     traits = Traits(has_vectors=True, explains=True, uses_values=True)
     arrays = {  # noqa: RUF012
         **FACTOR_ARRAYS,
         "alpha0": ArraySpec("float64", ("1",)),
         **NOISE_SHARE_ARRAY,
+        **popularity_term.ARRAYS,
         **CURVE_ARRAYS,
         **PENALTY_ARRAY,
     }
@@ -250,9 +255,20 @@ class IALS(IterativeModel, FactorModel):
         self._items = FixedItems(y, diagonal, shares, data.n_items)
 
     def _fitted(self, data: Interactions, share: float, run: Run) -> IALS:
+        return self._with_share(data, share).set_params(popularity_weight=0.0).fit(data, run=run)
+
+    def _with_share(self, data: Interactions, share: float) -> IALS:
         equations = NormalEquations.of(self.config, data, noise_share=share)
         l2 = equations.config.regularization
-        return type(self)(self.config.replace(regularization=l2)).fit(data, run=run)
+        return type(self)(self.config.replace(regularization=l2))
+
+    def as_chosen(self, data: Interactions) -> IALS | None:
+        """Return an unfitted model with the L2 that this fit's share gives other data; None where
+        the L2 is given.
+        """
+        if self.config.regularization is not None:
+            return None
+        return self._with_share(data, float(self.noise_share[0]))
 
     def _restore(self, arrays: Mapping[str, np.ndarray]) -> None:
         # Models of older versions keep no share: they have the usual one.

@@ -13,6 +13,7 @@ from cofactor.base.run import Run
 from cofactor.base.search import log
 from cofactor.data.histories import Histories
 from cofactor.data.interactions import Interactions
+from cofactor.models import popularity_term
 from cofactor.models.factors import FactorModel
 from cofactor.models.implicit.held_out_choice import NOISE_SHARE_ARRAY, Usual, share_for
 from cofactor.models.implicit.pairwise import (
@@ -25,6 +26,7 @@ from cofactor.models.implicit.pairwise import (
 )
 from cofactor.models.iterative import IterativeModel
 from cofactor.models.noise import counts_of_interactions, noise
+from cofactor.models.popularity_term import PopularityTermConfig
 from cofactor.models.recommender import Recommender
 from cofactor.models.traits import Traits
 from cofactor.models.user_batch import States
@@ -44,7 +46,7 @@ NOISE_SHARE = 0.5
 _SHARE = Usual(NOISE_SHARE, 2.0)
 
 
-class LogisticMFConfig(WalkConfig):
+class LogisticMFConfig(WalkConfig, PopularityTermConfig):
     """Settings of `LogisticMF`."""
 
     search = {  # noqa: RUF012
@@ -107,6 +109,8 @@ class LogisticMF(IterativeModel, WalkHooks, FactorModel):
     singular value that the gradient of interactions without structure would have (`noise`), where
     the biases are at their best. s is 1/2, or 1/8, 1/4, 1 or 2 if that ranks held-out interactions
     of the training data significantly better (`choose_value`); with ``max_time`` this isn't tried.
+    Where scores with it aren't shown to rank better than popularity, a term of it is added to them
+    (`models.popularity_term`).
 
     Source: Johnson 2014, "Logistic matrix factorization for implicit feedback data".
     """
@@ -115,7 +119,8 @@ class LogisticMF(IterativeModel, WalkHooks, FactorModel):
     Config = LogisticMFConfig
     monitored_ndcg = MONITORED_NDCG
     traits = Traits(has_vectors=True, uses_values=True)
-    arrays = {**WalkHooks.arrays, **NOISE_SHARE_ARRAY}  # noqa: RUF012
+    weighs_popularity = True
+    arrays = {**WalkHooks.arrays, **NOISE_SHARE_ARRAY, **popularity_term.ARRAYS}  # noqa: RUF012
 
     item_bias: np.ndarray
     noise_share: np.ndarray  # float64 [1]: of the default regularization
@@ -151,7 +156,16 @@ class LogisticMF(IterativeModel, WalkHooks, FactorModel):
 
     def _fitted(self, data: Interactions, share: float, run: Run) -> Recommender:
         l2 = _l2_for(data, self.config.alpha, share)
-        return type(self)(self.config.replace(regularization=l2)).fit(data, run=run)
+        config = self.config.replace(regularization=l2, popularity_weight=0.0)
+        return type(self)(config).fit(data, run=run)
+
+    def as_chosen(self, data: Interactions) -> LogisticMF | None:
+        """Return an unfitted model with the L2 that this fit's share gives other data; None where
+        the L2 is given.
+        """
+        if self.config.regularization is not None:
+            return None
+        return type(self)(self.config.replace(regularization=self._default_l2(data)))
 
     def _default_l2(self, data: Interactions) -> float:
         c = self.config
