@@ -298,11 +298,8 @@ def test_the_command_line_names_the_engine(tmp_path: Path, capsys: pytest.Captur
     log.write_text(
         "user,item\n" + "".join(f"u{u},i{u * k % 7}\n" for u in range(9) for k in (1, 2))
     )
-    words = [
-        "train",
-        str(log),
-        *["--model", "ials", "--set", "factors=4", "--test", "0", "--seed", "3"],
-    ]
+    words = ["train", str(log), "--model", "ials", "--set", "factors=4", "--test", "0"]
+    words += ["--seed", "3"]
     assert main([*words, "--out", str(tmp_path / "whole")]) == 0
     assert main([*words, "--out", str(tmp_path / "cut"), "--engine", "local"]) == 0
     from cofactor.artifact.load import load
