@@ -91,6 +91,18 @@ LINES = (
     ),
     _document("lists of records by page", "an API's answer", {"p1": _ONE, "p2": _TWO}, _AB),
     _document(
+        "ratings by item within users",
+        "a web app's store",
+        {"u1": {"ratings": {"a": 3}}, "u2": {"ratings": {"b": 4}}},
+        _AB,
+    ),
+    _document(
+        "lists of ratings within users that have names",
+        "a web app's store",
+        {n: {"name": "x", "ratings": [{"item": i, "rating": v}]} for n, i, v in _AB},
+        _AB,
+    ),
+    _document(
         "rows below their names beside other fields",
         "a spreadsheet's API",
         {"range": "A1:C3", "values": [["item", "user", "rating"], ["a", "u1", 3], ["b", "u2", 4]]},

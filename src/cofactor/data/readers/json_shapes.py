@@ -200,6 +200,10 @@ def _of_objects(value: Mapping[str, Any], parts: Sequence[Mapping[str, Any]]) ->
         return table_of_columns({n: [p.get(r) for r in rows] for n, p in value.items()})
     if has_roles(parts[0]):
         return table_of(parts)
+    inner = field_of_items(parts)
+    if inner is not None:
+        pairs = ((key, row) for key, part in value.items() for row in expanded(part, inner))
+        return table_of([{"user": key, **row} for key, row in pairs])
     if {folded(name) for name in parts[0]} & set(DESCRIBING):
         return table_of([{"item_id": key, **part} for key, part in value.items()])
     triples = [(user, item, held) for user, items in value.items() for item, held in items.items()]
