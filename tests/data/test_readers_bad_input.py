@@ -344,3 +344,9 @@ def test_an_encoding_with_a_mark_or_without(
 def test_signs_of_several_characters_are_refused(tmp_path: Path, how: dict[str, object]) -> None:
     with pytest.raises(ArgumentError, match="one character"):
         read(written(tmp_path, 'user,item\n"u1",a\n"u2",b\n'), **how)
+
+
+def test_parts_of_a_date_may_be_endless_numbers(tmp_path: Path) -> None:
+    rows = [f"u{n},i{n},2019,{n + 1}" for n in range(5)] + ["u6,i6,2019," + "9" * 5000]
+    path = written(tmp_path, "user,item,year,month\n" + "\n".join(rows))
+    assert len(read(path)) == 6
