@@ -360,3 +360,13 @@ def test_json_of_many_levels_is_refused(tmp_path: Path, form: str, levels: int) 
         read(written(tmp_path, deep, "a.json"))
     with pytest.raises(DataError):
         read(written(tmp_path, f"{deep}\n{deep}\n", "a.jsonl"))
+
+
+@pytest.mark.parametrize("line", ['{"u2", [["b", 4]]}', '{ {"a": 3}}'])
+def test_what_python_would_write_but_can_not_hash_is_a_bad_line(tmp_path: Path, line: str) -> None:
+    text = '{"user": "u1", "items": ["a", "b"]}\n' + line + "\n"
+    assert "1 line is no JSON object" in refusal(tmp_path, text, "events.jsonl")
+
+
+def test_a_first_line_of_a_delimiter_alone_is_no_line_of_sizes(tmp_path: Path) -> None:
+    assert "no column is named" in refusal(tmp_path, ",\n" + "1<u2,b,4\n" * 3)

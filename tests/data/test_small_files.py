@@ -30,7 +30,7 @@ BLOCKS = "1:\n10,3,2005-09-06\n2:\n10,5,2005-10-01\n"
         ("a.txt", BLOCKS.encode(), 1),
         ("a.jsonl", LINES.encode(), 1),
         ("a.json", json.dumps([{"user": u, "item": i} for u, i, *_ in ROWS]).encode(), 1),
-        ("a.csv.gz", gzip.compress(TABLE.encode()), 2),
+        ("a.csv.gz", gzip.compress(TABLE.encode(), mtime=0), 2),
     ],
 )
 def test_a_small_file_is_read_from_disk_once(

@@ -12,6 +12,8 @@ from functools import lru_cache
 from itertools import takewhile
 from typing import Any
 
+import numpy as np
+
 from cofactor.base import checks
 from cofactor.base.errors import ArgumentError, DataError
 from cofactor.base.names import nearest, unknown_name
@@ -315,13 +317,13 @@ def refuse_repeated(names: Sequence[str], source: str, name: str | None = None) 
 
 
 def _given(names: Sequence[str], wanted: object, role: str, source: str) -> str:
-    if isinstance(wanted, int):
+    if isinstance(wanted, (int, np.integer)):
         if not 0 <= wanted < len(names):
             raise ArgumentError(
                 f"{role}={wanted} is no column of {source}: positions run from 0 to"
                 f" {len(names) - 1}."
             )
-        return names[wanted]
+        return names[int(wanted)]
     if wanted not in names:
         raise unknown_name(f"column of {source}", wanted, names)
     return str(wanted)

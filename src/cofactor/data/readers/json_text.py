@@ -151,6 +151,6 @@ def literal_of(text: bytes) -> dict[str, Any] | None:
         with warnings.catch_warnings():  # the parser's, of damaged lines
             warnings.simplefilter("ignore")
             row = ast.literal_eval(text.decode("utf-8").strip())
-    except (ValueError, SyntaxError, UnicodeDecodeError, MemoryError, RecursionError):
-        return None
+    except (ValueError, TypeError, SyntaxError, MemoryError, RecursionError):
+        return None  # TypeError: a set or the keys of a mapping can hold no lists
     return row if isinstance(row, dict) else None
