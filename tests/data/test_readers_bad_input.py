@@ -346,6 +346,22 @@ def test_signs_of_several_characters_are_refused(tmp_path: Path, how: dict[str, 
         read(written(tmp_path, 'user,item\n"u1",a\n"u2",b\n'), **how)
 
 
+def test_parts_of_a_date_may_be_endless_numbers(tmp_path: Path) -> None:
+    rows = [f"u{n},i{n},2019,{n + 1}" for n in range(5)] + ["u6,i6,2019," + "9" * 5000]
+    path = written(tmp_path, "user,item,year,month\n" + "\n".join(rows))
+    assert len(read(path)) == 6
+
+
+@pytest.mark.parametrize("levels", [600, 960, 1200, 50_000])
+@pytest.mark.parametrize("form", ["%s", '{"data": %s}', '[{"user": "u1", "item": %s}]'])
+def test_json_of_many_levels_is_refused(tmp_path: Path, form: str, levels: int) -> None:
+    deep = form % ('{"a":' * levels + "1" + "}" * levels)
+    with pytest.raises(DataError):
+        read(written(tmp_path, deep, "a.json"))
+    with pytest.raises(DataError):
+        read(written(tmp_path, f"{deep}\n{deep}\n", "a.jsonl"))
+
+
 @pytest.mark.parametrize("line", ['{"u2", [["b", 4]]}', '{ {"a": 3}}'])
 def test_what_python_would_write_but_can_not_hash_is_a_bad_line(tmp_path: Path, line: str) -> None:
     text = '{"user": "u1", "items": ["a", "b"]}\n' + line + "\n"

@@ -142,7 +142,9 @@ def with_calendar(
 def _within(cells: Sequence[str], low: int, high: int) -> bool:
     """Whether all cells that hold anything are whole numbers within bounds, and some do."""
     held = [cell.strip().removesuffix(".0") for cell in cells if cell.strip()]
-    return bool(held) and all(cell.isdecimal() and low <= int(cell) <= high for cell in held)
+    return bool(held) and all(
+        cell.isdecimal() and len(cell) < 10 and low <= int(cell) <= high for cell in held
+    )
 
 
 def cells_of_table(table: pa.Table) -> CellsOf:

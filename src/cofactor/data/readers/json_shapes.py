@@ -10,6 +10,7 @@ import pyarrow as pa
 from cofactor.base.errors import DataError
 from cofactor.data.readers.columns import UNION_TYPES, folded, has_role
 from cofactor.data.readers.headers import has_roles
+from cofactor.data.readers.json_text import bounded_levels
 from cofactor.data.readers.nested_items import (
     expanded,
     field_of_items,
@@ -24,6 +25,8 @@ from cofactor.data.records import names_of, table_of, table_of_columns
 
 # How far below the top a list of records may stand.
 _DEPTH = 3
+# How many objects of one field each may stand around what is read.
+_LEVELS = 32
 
 
 def table_of_json(value: Any, source: str) -> pa.Table:
@@ -38,6 +41,14 @@ def table_of_json(value: Any, source: str) -> pa.Table:
     DataError
         If it is none of these.
     """
+    with bounded_levels(source):
+        return _table(value, source, _LEVELS)
+
+
+def _table(value: Any, source: str, levels: int) -> pa.Table:
+    """The same, of what stands at most so many levels below."""
+    if not levels:
+        raise RecursionError
     if value in ([], {}):
         raise NoRowsError("there are no rows in it.", source=source)
     if isinstance(value, dict) and _is_order(value):
@@ -60,7 +71,7 @@ def table_of_json(value: Any, source: str) -> pa.Table:
             return _of_rows(value, source)
     if isinstance(value, dict):
         value = {name: _listed(part) for name, part in value.items()}
-        table = _of_object(value, source)
+        table = _of_object(value, source, levels - 1)
         if table is not None:
             return table
     raise DataError(
@@ -120,7 +131,7 @@ def _of_rows(rows: Sequence[Sequence[Any]], source: str) -> pa.Table:
     return table_of_columns(dict(columns))
 
 
-def _of_object(value: Mapping[str, Any], source: str) -> pa.Table | None:
+def _of_object(value: Mapping[str, Any], source: str, levels: int) -> pa.Table | None:
     parts = list(value.values())
     columns, data = value.get("columns"), value.get("data")
     if isinstance(columns, list) and isinstance(data, list):
@@ -139,12 +150,12 @@ def _of_object(value: Mapping[str, Any], source: str) -> pa.Table | None:
     if len(records) > 1:
         records = [some for some in records if has_roles(some[0])]
     if len(records) == 1:
-        return table_of_json(records[0], source)
+        return _table(records[0], source, levels)
     if len(parts) == 1 and isinstance(parts[0], dict) and all(map(_is_number, parts[0].values())):
         return _of_objects(value, parts)
     if len(parts) == 1 and isinstance(parts[0], (dict, list)) and not _is_lists(value):
         _refuse_items_by_key(value, source)
-        return table_of_json(parts[0], source)
+        return _table(parts[0], source, levels)
     if _is_lists(value):
         if has_roles(value):
             return _of_columns(value, source)

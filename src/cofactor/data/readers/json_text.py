@@ -7,6 +7,8 @@ import codecs
 import json
 import re
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from cofactor.base.errors import DataError
@@ -97,11 +99,21 @@ def document(entry: SourceFile) -> Any:
         If it is no JSON, or nested too deeply.
     """
     try:
-        return _values(entry.read(limit=_LARGEST_DOCUMENT))
+        with bounded_levels(entry.shown):
+            return _values(entry.read(limit=_LARGEST_DOCUMENT))
+    except DataError:
+        raise
     except ValueError as error:
         raise DataError(f"this is no JSON: {error}.", source=entry.shown) from None
+
+
+@contextmanager
+def bounded_levels(source: str) -> Iterator[None]:
+    """Turn what objects within objects without end lead to into DataError."""
+    try:
+        yield
     except RecursionError:
-        raise DataError("this JSON is nested too deeply to be data.", source=entry.shown) from None
+        raise DataError("this JSON is nested too deeply to be data.", source=source) from None
 
 
 def _values(raw: bytes) -> Any:

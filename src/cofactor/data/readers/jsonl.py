@@ -23,6 +23,7 @@ from cofactor.data.readers.frames import raw_of_table, raw_of_whole
 from cofactor.data.readers.id_columns import id_column
 from cofactor.data.readers.json_shapes import table_of_json
 from cofactor.data.readers.json_text import (
+    bounded_levels,
     document,
     in_utf8,
     is_blank,
@@ -61,7 +62,8 @@ def read_jsonl(entry: SourceFile, options: Options) -> Raw:
         user or an item.
     """
     text = in_utf8(entry, options.encoding)
-    raw = _read(text, options)
+    with bounded_levels(entry.shown):
+        raw = _read(text, options)
     if (
         text is not entry
         and options.encoding is None
