@@ -23,6 +23,7 @@ from cofactor.models.implicit.ials_reduced import ReducedIALSLearner, reduces
 from cofactor.models.implicit.ials_sharded import ShardedIALSLearner
 from cofactor.models.implicit.normal_equations import FixedItems, NormalEquations
 from cofactor.models.iterative import CURVE_ARRAYS, IterativeModel
+from cofactor.models.kept_penalties import PENALTY_ARRAY
 from cofactor.models.traits import ArraySpec, Traits
 from cofactor.models.user_batch import States, UserBatch
 from cofactor.training.training_config import IterativeConfig
@@ -105,7 +106,7 @@ class IALSConfig(IterativeConfig):
             " its data, 0 all the same (plain L2)."
         ),
     )
-    epochs: int = setting(8, low=1, high=10_000, doc=("Epochs; each solves both sides once."))
+    epochs: int = setting(8, low=1, high=10_000, doc="Epochs; each solves both sides once.")
     patience: int = setting(
         2,
         low=0,
@@ -115,7 +116,7 @@ class IALSConfig(IterativeConfig):
         ),
     )
     solver: str = setting(
-        "cg", choices=("cg", "cholesky", "subspace"), doc=("Solver of a side; cg is the fastest.")
+        "cg", choices=("cg", "cholesky", "subspace"), doc="Solver of a side; cg is the fastest."
     )
     cg_steps: int = setting(
         3, low=1, high=1000, doc="Conjugate gradient steps for each row; for the solver cg."
@@ -208,10 +209,12 @@ class IALS(IterativeModel, FactorModel):
         "alpha0": ArraySpec("float64", ("1",)),
         **NOISE_SHARE_ARRAY,
         **CURVE_ARRAYS,
+        **PENALTY_ARRAY,
     }
 
     alpha0: np.ndarray  # float64 [1]: the unobserved weight in use
     noise_share: np.ndarray  # float64 [1]: of the default regularization
+    fold_in_penalties: np.ndarray | None = None  # float64 [1]: the regularization in use
     _equations: NormalEquations
     _items: FixedItems
 
@@ -229,6 +232,7 @@ class IALS(IterativeModel, FactorModel):
         equations = NormalEquations.of(config, data, noise_share=share)
         self._equations = equations
         self.alpha0 = np.array([equations.alpha0], np.float64)
+        self.fold_in_penalties = np.array([equations.config.regularization], np.float64)
         learner = _learner(equations, data, run)
 
         def update() -> None:
@@ -254,6 +258,8 @@ class IALS(IterativeModel, FactorModel):
         # Models of older versions keep no share: they have the usual one.
         super()._restore({"noise_share": np.array([NOISE_SHARE]), **arrays})
         config = self.config.replace(factors=self.item_factors.shape[1])
+        if self.fold_in_penalties is not None:
+            config = config.replace(regularization=float(self.fold_in_penalties[0]))
         self._equations = NormalEquations.of(
             config, self.data, float(self.alpha0[0]), float(self.noise_share[0])
         )

@@ -56,7 +56,7 @@ class LogisticMFConfig(WalkConfig):
     }
 
     epochs: int = setting(
-        60, low=1, doc=("Epochs; each takes one step for all users and one for all items.")
+        60, low=1, doc="Epochs; each takes one step for all users and one for all items."
     )
     learning_rate: float = setting(
         0.1,
@@ -122,7 +122,7 @@ class LogisticMF(IterativeModel, WalkHooks, FactorModel):
 
     def _fit(self, data: Interactions, validation: Part | None, run: Run) -> None:
         self.noise_share = np.array([share_for(self, data, run, _SHARE, self._fitted)])
-        self._l2 = self._default_l2(data)
+        self._settle_l2(data)
         self._learn(LogisticLearner(self, data, run), data, validation, run)
 
     def _fold_in(self, histories: Histories) -> States:
