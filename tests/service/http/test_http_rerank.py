@@ -112,6 +112,6 @@ def test_rules_keep_no_version_in_memory_that_was_let_go(folder: Path, events: s
         gc.collect()
         return sum(isinstance(one, Loaded) for one in gc.get_objects())
 
-    settings = Settings(max_waiting=60.0, keep_versions=2)
+    settings = Settings(max_waiting=60.0, timeout=60.0, keep_versions=2)
     before = sum(isinstance(one, Loaded) for one in gc.get_objects())
     assert in_loop(folder, events, settings, play) - before <= 3

@@ -46,7 +46,6 @@ from cofactor.service.settings import Settings
 from cofactor.service.wire import RecommendRequest
 
 log = logging.getLogger("cofactor.service")
-_ALONE = 4  # requests that are scored alone, one after another, before others have their turn
 _LONGEST = 1.0  # seconds of a key's own such requests behind which no more of them wait
 _NEWEST = 0.2  # of the newest such request in what one is taken to cost
 _FEW = 100  # items of a request up to which it may be answered in the event loop
@@ -68,6 +67,7 @@ class Scorer:
         self._admission = admission
         self._here: list[ScoringJob] = []
         self._waiting: Turns[ScoringJob] = Turns(settings.max_queue)
+        self._alone_waiting: Turns[ScoringJob] = Turns(settings.max_queue)
         # Seconds that a request of a key costs that is scored alone.
         self._alone: dict[str, float] = {}
         self._changed = threading.Condition()
@@ -83,7 +83,7 @@ class Scorer:
     @property
     def queued(self) -> int:
         """How many requests wait."""
-        return len(self._waiting) + len(self._here)
+        return len(self._waiting) + len(self._alone_waiting) + len(self._here)
 
     def recommend(
         self, loaded: Loaded, request: RecommendRequest, explorer: Explorer | None = None
@@ -126,11 +126,12 @@ class Scorer:
         who = job.who = asking.get()
         job.alone = job.call is not None or not is_plain(job.request)
         with self._changed:
-            waiting = self._waiting.waiting(who)
-            long = job.alone and waiting > 1 and waiting * self._alone.get(who, 0.0) > _LONGEST
+            turns = self._alone_waiting if job.alone else self._waiting
+            ahead = turns.waiting(who)
+            long = job.alone and ahead > 1 and ahead * self._alone.get(who, 0.0) > _LONGEST
             if self._closing:
                 raise RequestError(503, "stopping", "the service is stopping.", retry_after=1.0)
-            if long or not self._waiting.add(who, job):
+            if long or not turns.add(who, job):
                 self.shed += 1
                 raise _too_many()
             self._changed.notify()
@@ -140,26 +141,25 @@ class Scorer:
         _set_threads(self._settings.threads)
         while True:
             with self._changed:
-                while not len(self._waiting) and not self._closing:
+                while not self._some_wait and not self._closing:
                     self._changed.wait()
-                if not len(self._waiting):
+                if not self._some_wait:
                     return
-                together, alone = self._taken()
-            for batch in (together, *([one] for one in alone)):
-                if batch:
-                    done = self._answered(batch)
-                    self._loop.call_soon_threadsafe(_deliver, done)
+                batches = self._taken()
+            for batch in batches:
+                done = self._answered(batch)
+                self._loop.call_soon_threadsafe(_deliver, done)
 
-    def _taken(self) -> tuple[list[ScoringJob], list[ScoringJob]]:
-        """The next batch, in turn: those that are scored together, and a few of those that take
-        longer, for which others wait.
-        """
-        together: list[ScoringJob] = []
-        alone: list[ScoringJob] = []
-        while len(self._waiting) and len(together) < self._settings.batch and len(alone) < _ALONE:
-            job = self._waiting.take()
-            (alone if job.alone else together).append(job)
-        return together, alone
+    @property
+    def _some_wait(self) -> bool:
+        return len(self._waiting) + len(self._alone_waiting) > 0
+
+    def _taken(self) -> list[list[ScoringJob]]:
+        """What is next, in turn: those that are scored together, then one that takes longer."""
+        count = min(len(self._waiting), self._settings.batch)
+        together = [self._waiting.take() for _ in range(count)]
+        alone = [self._alone_waiting.take()] if len(self._alone_waiting) else []
+        return [batch for batch in (together, alone) if batch]
 
     def _answer_here(self) -> None:
         """Answer in the event loop, a batch each turn."""
