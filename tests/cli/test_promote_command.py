@@ -22,8 +22,10 @@ from cofactor.store import Event, open_store
 def saved(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("promote") / "models"
     data = shop(n_users=70, n_items=41, seed=3)
-    save(registry.create("ials", factors=8).fit(data), folder / "good")
-    save(registry.create("ials", factors=1, epochs=1, init_scale=1e-6).fit(data), folder / "bad")
+    alone = {"popularity_weight": 0}  # with the term, the bad one would rank by popularity
+    save(registry.create("ials", factors=8, **alone).fit(data), folder / "good")
+    bad = {"factors": 1, "epochs": 1, "init_scale": 1e-6}
+    save(registry.create("ials", **bad, **alone).fit(data), folder / "bad")
     (folder / "current").write_text('{"version": "good"}')
     return folder
 
