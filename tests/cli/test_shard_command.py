@@ -90,3 +90,36 @@ def test_duckdb_is_imported_by_shard_alone(buys: Path) -> None:
         or "import duckdb" in path.read_text(encoding="utf-8")
     ]
     assert files == ["data/readers/numbered_ids.py"]
+
+
+def test_a_catalogue_and_kept_repeats_are_those_of_the_source(
+    cofactor: Callable[..., Ran], buys: Path, tmp_path: Path
+) -> None:
+    items, folder = tmp_path / "items.csv", tmp_path / "shards"
+    items.write_text("code,name\n" + "".join(f"i{n},Thing {n}\n" for n in range(50)))
+    how = ("--items", items, "--item-id", "code", "--repeats", "keep")
+    assert cofactor("shard", buys, "--out", folder, *how, "--memory", "300MB").code == 0
+    lists = []
+    for source, more in ((buys, how), (folder, ())):
+        model = tmp_path / f"model-{source.name}"
+        words = ("--model", "content_knn", "--text", "name", "--out", model, "--threads", 1)
+        assert cofactor("train", source, *words, *more).code == 0
+        shown = cofactor("recommend", model, "--user", "u1", "-k", 50, "--json", "--keep-seen")
+        lists.append(shown.json["recommendations"])
+    assert lists[0] == lists[1]
+    assert {line["item_id"] for line in lists[0]} >= {"i49", "i48"}
+    done = cofactor("shard", buys, "--out", tmp_path / "s", "--item-id", "code")
+    assert (done.code, "give --items too" in done.sentence) == (1, True)
+
+
+@pytest.mark.parametrize(
+    ("option", "value"), [("--kinds", "view=1"), ("--time-unit", "ms"), ("--item-id", "code")]
+)
+def test_how_a_source_is_read_is_refused_for_shards(
+    cofactor: Callable[..., Ran], buys: Path, tmp_path: Path, option: str, value: str
+) -> None:
+    folder = tmp_path / "shards"
+    assert cofactor("shard", buys, "--out", folder, "--memory", "300MB").code == 0
+    done = cofactor("train", folder, "--model", "ials", "--out", tmp_path / "m", option, value)
+    assert done.code == 1
+    assert "which were read already" in done.sentence

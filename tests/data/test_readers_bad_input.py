@@ -258,15 +258,33 @@ def test_a_folder_of_all_there_is_is_refused_soon(
         read(tmp_path)
 
 
-def test_files_with_the_names_of_a_layout_and_another_writing_are_refused(tmp_path: Path) -> None:
-    for name, text in (
-        ("ratings.csv", "user_id,book_id,rating\n1,1,4\n2,1,3\n"),
-        ("books.csv", "book_id,title\n1,Heat\n"),
-        ("tags.csv", "tag_id,tag_name\n1,war\n"),
-    ):
+@pytest.mark.parametrize(
+    ("files", "message"),
+    [
+        (
+            {
+                "ratings.csv": "user_id,book_id,rating\n1,1,4\n2,1,3\n",
+                "books.csv": "book_id,title\n1,Heat\n",
+                "tags.csv": "tag_id,tag_name\n1,war\n",
+            },
+            "names of goodbooks-10k.*original_publication_year",
+        ),
+        (
+            {
+                "a.inter": "user_id:token\titem_id:token\n1\ta\n2\ta\n",
+                "a.item": "item_id:token\titem_id:float\na\t1\n",
+            },
+            "column 'item_id' 2 times",
+        ),
+    ],
+)
+def test_files_with_the_names_of_a_layout_and_another_writing_are_refused(
+    tmp_path: Path, files: dict[str, str], message: str
+) -> None:
+    for name, text in files.items():
         (tmp_path / name).write_text(text)
-    with pytest.raises(DataError, match="names of goodbooks-10k.*original_publication_year"):
-        read(tmp_path)
+    with pytest.raises(DataError, match=message):
+        Interactions.build(read(tmp_path))
 
 
 def test_malformed_lines_of_a_catalogue_in_latin_1_are_named(tmp_path: Path) -> None:
@@ -282,3 +300,18 @@ def test_rows_with_times_beyond_the_calendar_are_named(tmp_path: Path) -> None:
     feather.write_feather(table.append_column("clock", times), tmp_path / "a.feather")
     with pytest.raises(DataError, match=f"no user id.*b, {2**62}"):
         read(tmp_path / "a.feather", now=1.8e9)
+
+
+@pytest.mark.parametrize("cell", ["NULL", "9" * 400, "9" * 5000])
+def test_a_column_of_times_without_a_header_may_hold_anything(tmp_path: Path, cell: str) -> None:
+    def said(rows: list[str]) -> str:
+        try:
+            return f"{len(read(written(tmp_path, chr(10).join(rows))))} rows"
+        except DataError as error:
+            return str(error)
+
+    times = [1_546_646_400 + n for n in range(6)]
+    second = [f"u{n},{time},i{n % 3}" for n, time in enumerate(times)]
+    first = [f"{time},u{n % 4},i{n % 3}" for n, time in enumerate(times)]
+    assert re.search("7 rows|no time", said([*second, f"u7,{cell},i1"]))
+    assert re.search("7 rows|no time", said([*first, f"{cell},u1,i1"]))

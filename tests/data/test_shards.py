@@ -20,8 +20,8 @@ from pyarrow import parquet as pq
 
 from cofactor.base.errors import ArgumentError, DataError
 from cofactor.data import sorting
-from cofactor.data.interactions import REPEATS, Interactions
-from cofactor.data.readers import chunks, items_side, numbered_ids, read, sharded
+from cofactor.data.interactions import KEEP, REPEATS, Interactions
+from cofactor.data.readers import chunks, items_side, numbered_ids, read, sharded, users_side
 from cofactor.data.readers.columns import Options
 from cofactor.data.shards import MANIFEST, is_shards, open_shards
 
@@ -96,7 +96,7 @@ def test_shards_equal_what_build_makes(tmp_path: Path, small: None, kind: str, f
 
 
 @pytest.mark.parametrize("large", [True, False])
-@pytest.mark.parametrize("repeats", REPEATS)
+@pytest.mark.parametrize("repeats", [*REPEATS, KEEP])
 @pytest.mark.parametrize("values", [True, False])
 @pytest.mark.parametrize("times", [True, False])
 def test_repeats_are_merged_as_by_build(
@@ -203,7 +203,7 @@ def test_full_disk_is_one_sentence_and_leaves_nothing(
 ) -> None:
     file = tmp_path / "events.parquet"
     pq.write_table(table("string"), file)
-    inner, written = sharded.GrowingArray.append, []
+    inner, written = users_side.GrowingArray.append, []
 
     def append(self: object, array: np.ndarray) -> None:
         written.append(len(array))
@@ -211,7 +211,7 @@ def test_full_disk_is_one_sentence_and_leaves_nothing(
             raise OSError(errno.ENOSPC, "No space left on device")
         inner(self, array)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(sharded.GrowingArray, "append", append)
+    monkeypatch.setattr(users_side.GrowingArray, "append", append)
     with pytest.raises(DataError, match=r"the disk is full .* Nothing was kept"):
         sharded.shard([file], tmp_path / "out", memory=256 << 20)
     assert [p.name for p in tmp_path.iterdir()] == ["events.parquet"]

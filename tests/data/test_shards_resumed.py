@@ -26,7 +26,7 @@ from cofactor.base.errors import ArgumentError, DataError
 from cofactor.base.progress import SilentProgress
 from cofactor.base.run import Run
 from cofactor.data import shards, sorting
-from cofactor.data.readers import chunks, items_side, numbered_ids, sharded
+from cofactor.data.readers import chunks, items_side, numbered_ids, sharded, users_side
 from cofactor.data.readers.columns import Options
 from cofactor.data.shards import is_shards
 
@@ -40,7 +40,7 @@ CALLS: dict[str, tuple[Any, str]] = {
     "replace": (unfinished, "replace_file"),
     "number": (numbered_ids.Numbering, "number"),
     "deal": (sharded.DealtFile, "deal_out"),
-    "sort": (sharded.GrowingArray, "append"),
+    "sort": (users_side.GrowingArray, "append"),
     "spread": (sorting, "spread"),
     "fingerprint": (shards, "fingerprint"),
     "finish": (shards, "write_manifest"),
@@ -221,6 +221,22 @@ def test_a_run_that_was_killed_anywhere_continues_to_the_same_bytes(
         assert again["read"] == 0 or at < list(CALLS).index("number")
         assert again["deal"] == 0 or at < list(CALLS).index("spread")
         shutil.rmtree(out)
+
+
+@pytest.mark.parametrize("name", ["sort", "finish"])
+def test_kept_repeats_continue_too(
+    sources: list[Path], out: Path, tmp_path: Path, name: str
+) -> None:
+    run(sources, tmp_path / "whole", repeats="keep")
+    with pytest.raises(Kill), counting(out, name, 9 if name == "sort" else 1, Kill()):
+        run(sources, out, repeats="keep")
+    left = unfinished.folder_of(out)
+    shutil.rmtree(left, ignore_errors=True)
+    shutil.move(out.with_name("snapshot"), left)
+    said = Said()
+    run(sources, out, said, repeats="keep")
+    assert content(out) == content(tmp_path / "whole")
+    assert any("continuing" in sentence for sentence in said.sentences)
 
 
 def test_a_full_disk_keeps_what_was_done_and_says_where(

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from cofactor.base.engine import Local
-from cofactor.base.errors import ArgumentError
+from cofactor.base.errors import ArgumentError, TrainingError
 from cofactor.base.run import Run
 from cofactor.data.interactions import Interactions
 from cofactor.data.synthetic.shapes import power_law
@@ -34,16 +34,22 @@ def factors_hash(model: Any) -> str:
     return hashlib.sha256(model.user_factors.tobytes() + model.item_factors.tobytes()).hexdigest()
 
 
+@pytest.mark.parametrize("name", ["latent_factor", "simplex", "neumf"])
 def test_modules_trained_together_by_one_process_are_those_of_this_one(
-    data: Interactions, tmp_path: Path
+    data: Interactions, name: str
 ) -> None:
     whole, cut = (
-        registry.create("latent_factor", factors=4, epochs=2).fit(data, run=run)
-        for run in (RUN, CUT)
+        registry.create(name, factors=4, epochs=2).fit(data, run=run) for run in (RUN, CUT)
     )
-    for name, array in whole.state().items():
-        np.testing.assert_array_equal(cut.state()[name], array)
+    assert cut.state().keys() == whole.state().keys()
+    for array_name, array in whole.state().items():
+        np.testing.assert_array_equal(cut.state()[array_name], array)
     assert min(cut.curve.seconds) > 0
+
+
+def test_what_processes_that_train_together_cannot_take_is_refused(
+    data: Interactions, tmp_path: Path
+) -> None:
     with pytest.raises(ArgumentError, match="take no callbacks"):
         registry.create("mlp").on_epoch_end(print).fit(data, run=CUT)
     with pytest.raises(ArgumentError, match="trained by several processes, .* leave resume out"):
@@ -197,3 +203,20 @@ def test_warp_in_blocks_resumes_with_its_adaptive_steps(data: Interactions, tmp_
         fitted(dying, "cut")
     assert factors_hash(fitted(dying, "cut")) == factors_hash(whole)
     assert dying.calls == 40 + 32
+
+
+@pytest.mark.parametrize(
+    ("name", "first", "then"),
+    [("bpr", CUT, RUN), ("warp", RUN, CUT), ("ials", replace(CUT, engine=Local("reduce")), CUT)],
+)
+def test_epochs_that_were_divided_otherwise_are_not_continued(
+    data: Interactions, tmp_path: Path, name: str, first: Run, then: Run
+) -> None:
+    file = tmp_path / "run.safetensors"
+    registry.create(name, factors=4, epochs=2).checkpoint_to(file).fit(data, run=first)
+    model = registry.create(name, factors=4, epochs=2).checkpoint_to(file)
+    with pytest.raises(
+        TrainingError, match=r"divided otherwise \(engine, exchange\); train as then"
+    ):
+        model.fit(data, run=then)
+    model.fit(data, run=first)

@@ -17,6 +17,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from cofactor.artifact.load import load
+from cofactor.artifact.save import save
 from cofactor.base.engine import EngineError, Local
 from cofactor.base.errors import DataError
 from cofactor.base.run import Run
@@ -256,6 +258,12 @@ def test_evaluation_folds_and_lists_equal_those_of_one_process(
     recommend_all(model, f"{tmp_path}/parts/", 5, run=run)
     assert (tmp_path / "whole.parquet").read_bytes() == (tmp_path / "cut.parquet").read_bytes()
     assert pq.read_table(tmp_path / "parts").equals(pq.read_table(tmp_path / "whole.parquet"))
+    # As the commands have it: saved, and mapped again.
+    save(model, tmp_path / "model")
+    mapped = load(tmp_path / "model", mapped=True)
+    recommend_all(mapped, tmp_path / "mapped.parquet", 5, run=run)
+    assert (tmp_path / "whole.parquet").read_bytes() == (tmp_path / "mapped.parquet").read_bytes()
+    assert evaluate(mapped, parts, "ndcg@10,auc,coverage@5", run=run).summary == whole.summary
 
 
 def cofactor(*words: str, **env: str) -> tuple[int, str]:

@@ -145,7 +145,6 @@ DIALECTS = (
         column="fecha",
     ),
     _time("days since 1970", "R", "18262", 1577836800, notes=("days since 1970",)),
-    _time("Julian days", "an observatory's database", "2458849.5", None, error="holds Julian days"),
     _time(
         "a date of .NET in JSON", ".NET", "/Date(1614939072000+0100)/", 1614939072, column="time"
     ),

@@ -169,7 +169,7 @@ EXPORTS = (
         name="a spreadsheet's days",
         origin="a date column saved as numbers",
         files={"a.csv": "user,item,date\nu1,a,43831\nu2,b,43832.5\n"},
-        rows=[("u1", "a", None, 1577836800), ("u2", "b", None, 1577923200)],
+        rows=[("u1", "a", None, 1577836800), ("u2", "b", None, 1577966400)],
         notes=("spreadsheet",),
     ),
     Case(
@@ -179,6 +179,40 @@ EXPORTS = (
             "a.csv": "".join(f"{1577836800 + 60 * n},{n % 3},{100 + n % 4}\n" for n in range(8))
         },
         rows=[(n % 3, 100 + n % 4, None, 1577836800 + 60 * n) for n in range(8)],
+    ),
+    Case(
+        name="a log that begins with the time, of which one is missing, without a header",
+        origin="a database's dump of events, cut",
+        files={
+            "a.csv": "".join(
+                f"{1577836800 + 60 * n if n != 3 else 'NULL'},{n % 3},{100 + n % 4}\n"
+                for n in range(8)
+            )
+        },
+        options={"on_bad": "skip"},
+        rows=[(n % 3, 100 + n % 4, None, 1577836800 + 60 * n) for n in range(8) if n != 3],
+    ),
+    Case(
+        name="a user, the time (one is missing) and an item, without a header",
+        origin="the same",
+        files={
+            "a.csv": "".join(
+                f"{n % 3},{1577836800 + 60 * n if n != 5 else 'nan'},i{n % 4}\n" for n in range(8)
+            )
+        },
+        options={"on_bad": "skip"},
+        rows=[(n % 3, f"i{n % 4}", None, 1577836800 + 60 * n) for n in range(8) if n != 5],
+    ),
+    Case(
+        name="places on the earth, of which one is missing, without a header",
+        origin="check-ins",
+        files={
+            "a.csv": "".join(
+                f"{n % 3},{f'-{n + 40}.1234,8.5' if n != 2 else 'NULL,NULL'},p{n % 4}\n"
+                for n in range(8)
+            )
+        },
+        rows=[(n % 3, f"p{n % 4}") for n in range(8)],
     ),
     Case(
         name="money and other words around all numbers",

@@ -6,12 +6,15 @@ from pathlib import Path
 
 import pytest
 
+from field.calendars import CALENDARS
 from field.case import Case, assert_case
+from field.counts import COUNTS
 from field.dialects import DIALECTS
 from field.documents import DOCUMENTS
 from field.exports import EXPORTS
 from field.foreign import FOREIGN
 from field.frames import FRAMES
+from field.heads import HEADS
 from field.ids import IDS
 from field.layouts import LAYOUTS
 from field.locales import LOCALES
@@ -28,7 +31,7 @@ from field.writings import WRITINGS
 CASES = (
     *(*TEXT, *LAYOUTS, *IDS, *TIMES, *NUMBERS, *FRAMES, *EXPORTS, *TOOLS, *FOREIGN),
     *(*WRITINGS, *TYPED, *DOCUMENTS, *PARTS, *NESTED, *DIALECTS),
-    *(*LOCALES, *SERVICES),
+    *(*LOCALES, *SERVICES, *HEADS, *CALENDARS, *COUNTS),
 )
 
 

@@ -126,3 +126,11 @@ def test_sizes_are_read_with_their_units(text, wanted):
 def test_a_time_that_is_none_is_refused_with_an_example(text):
     with pytest.raises(ArgumentError, match="--max-time must be .* as 90s, 5m or 2h"):
         seconds(text)
+
+
+def test_a_blend_keeps_the_weights_that_were_chosen_when_it_is_fitted_again(tmp_path):
+    settings = ("models=ease,item_knn",)
+    done = train(interactions(), "blend", tmp_path / "m", settings=settings, run=RUN)
+    assert done.refitted
+    assert len(done.model.config.weights) == 2
+    assert len(done.model.data) == len(interactions())

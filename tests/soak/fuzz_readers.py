@@ -18,6 +18,7 @@ import time
 from array import array
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -137,10 +138,10 @@ def main() -> int:
     known = (of_formats(), of_field())
     # What the modules hold stays, and needn't be looked through again and again.
     gc.freeze()
-    tally, began = Tally(asked.keep), time.perf_counter()
+    tally, began, number = Tally(asked.keep), time.perf_counter(), asked.first
     # Memory instead of a disk, where there is such a place.
     memory = "/dev/shm" if Path("/dev/shm").is_dir() else None
-    with tempfile.TemporaryDirectory(dir=memory) as folder:
+    with tempfile.TemporaryDirectory(dir=memory) as folder, suppress(KeyboardInterrupt):
         for number in range(asked.first, asked.first + asked.count):
             if time.perf_counter() - began > asked.seconds:
                 break
@@ -149,7 +150,7 @@ def main() -> int:
             seed = chosen(number, known)
             chance = random.Random((asked.seed << 40) | number).random
             tally.add(number, file_of(seed, chance, Path(folder)), seed.options)
-    print(tally, flush=True)
+    print(tally, f"{asked.first:,} to {number:,}, seed {asked.seed}", flush=True)
     faulthandler.cancel_dump_traceback_later()
     gc.unfreeze()
     return int(bool(tally.failures) or np.median(tally.times) > 0.1 or _peak() > MOST)

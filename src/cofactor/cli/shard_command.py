@@ -7,10 +7,11 @@ Needs the extra "big" (DuckDB)."""
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from cofactor.base.errors import ArgumentError
 from cofactor.cli import options as opt
 from cofactor.cli.groups import option
 from cofactor.cli.output import Output
@@ -27,6 +28,7 @@ class Reads(TextOptions):
     """Reading."""
 
     items: opt.Items = None
+    item_id: opt.ItemId = None
     repeats: opt.Repeats = "last"
     kinds: opt.Kinds = None
 
@@ -36,6 +38,16 @@ class Reads(TextOptions):
 
         own = {**(roles(self.columns) or {}), **self.written("kinds")}
         return Options(**own, on_bad=self.on_bad, progress=progress)
+
+    def catalogue(self) -> Any:
+        """Return the catalogue, read where its column of ids is named."""
+        if self.item_id is None:
+            return self.items
+        if self.items is None:
+            raise ArgumentError("--item-id names a column of the catalogue; give --items too.")
+        from cofactor.data.readers.item_tables import read_table
+
+        return read_table(self.items, id_column=self.item_id, encoding=self.encoding)
 
 
 def command(
@@ -64,7 +76,7 @@ def command(
         memory=limit,
         repeats=reads.repeats,
         options=reads.options(output.progress),
-        items=reads.items,
+        items=reads.catalogue(),
         run=compute.run(output),
     )
     _print(output, made, out)

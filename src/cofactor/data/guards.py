@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -164,36 +165,82 @@ def summed(matrix: Any) -> Any:
 
 def doubts(values: np.ndarray | None) -> tuple[str, ...]:
     """Return remarks on values that don't say "liked": labels of 0 and 1, and negative ones."""
-    if values is None or not len(values):
+    if values is None:
         return ()
-    low, high = float(values.min()), float(values.max())
-    large = _LARGE if max(-low, high) >= 2**24 else ()
-    if any(scale * 788_918_400 <= low and high < scale * 4_102_444_800 for scale in (1, 1000)):
-        large = _TIMES
-    return (*large, *_unliked(values, low, high))
+    found = ValueFacts()
+    found.add(values)
+    return found.doubts()
+
+
+@dataclass
+class ValueFacts:
+    """What remarks on values depend on, of one part or of several.
+
+    Parameters
+    ----------
+    n, negative, zeros
+        How many values there are, below 0, and equal to 0.
+    low, high
+        The least and the greatest.
+    labels
+        Whether all are 0 or 1.
+    """
+
+    n: int = 0
+    negative: int = 0
+    zeros: int = 0
+    low: float = float("inf")
+    high: float = float("-inf")
+    labels: bool = True
+
+    def add(self, values: np.ndarray) -> None:
+        """Add the values of a part."""
+        if not len(values):
+            return
+        low, high = float(values.min()), float(values.max())
+        self.n, self.low, self.high = (
+            self.n + len(values),
+            min(self.low, low),
+            max(self.high, high),
+        )
+        if low < 0:
+            self.negative += int((values < 0).sum())
+        if low <= 0:
+            self.zeros += int((values == 0).sum())
+        self.labels = self.labels and low >= 0 and high <= 1
+        self.labels = self.labels and bool(((values == 0) | (values == 1)).all())
+
+    def doubts(self) -> tuple[str, ...]:
+        """Return the remarks."""
+        if not self.n:
+            return ()
+        large = _LARGE if max(-self.low, self.high) >= 2**24 else ()
+        spans = ((scale * 788_918_400, scale * 4_102_444_800) for scale in (1, 1000))
+        if any(low <= self.low and self.high < high for low, high in spans):
+            large = _TIMES
+        return (*large, *self._unliked())
+
+    def _unliked(self) -> tuple[str, ...]:
+        if self.low < 0:
+            also = f" and {self.zeros:,} are 0" if self.zeros else ""
+            return (
+                f"{self.negative:,} of {self.n:,} values are negative{also}; models of implicit"
+                " feedback count every stored interaction as liked: keep those from some value on"
+                " with min_value=",
+            )
+        if self.low == 0.0 == self.high:
+            return (
+                "all values are 0, which models of implicit feedback count as liked all the same",
+            )
+        if self.low == 0.0:
+            labels = self.high == 1.0 and self.labels
+            what, least = ("values are labels: ", "1") if labels else ("", "")
+            return (
+                f"{what}{self.zeros:,} of {self.n:,} are 0; models of implicit feedback count every"
+                f" stored interaction as liked: leave them out with min_value={least}",
+            )
+        return ()
 
 
 _TIMES = ("all values lie like times (since 1970): a column of times is named with time=",)
 _LARGE = ("values of 16,777,216 and more keep seven digits (float32)",)
-
-
-def _unliked(values: np.ndarray, low: float, high: float) -> tuple[str, ...]:
-    if low < 0:
-        count, zeros = int((values < 0).sum()), int((values == 0).sum())
-        also = f" and {zeros:,} are 0" if zeros else ""
-        return (
-            f"{count:,} of {len(values):,} values are negative{also}; models of implicit feedback"
-            " count every stored interaction as liked: keep those from some value on with"
-            " min_value=",
-        )
-    if low == 0.0 == high:
-        return ("all values are 0, which models of implicit feedback count as liked all the same",)
-    if low == 0.0:
-        labels = high == 1.0 and bool(((values == 0) | (values == 1)).all())
-        what, least = ("values are labels: ", "1") if labels else ("", "")
-        count = int((values == 0).sum())
-        return (
-            f"{what}{count:,} of {len(values):,} are 0; models of implicit feedback count every"
-            f" stored interaction as liked: leave them out with min_value={least}",
-        )
-    return ()

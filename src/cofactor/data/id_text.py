@@ -30,18 +30,26 @@ _MISSING = frozenset(MISSING_WORDS)
 _NOBODY = (
     *("-", "--", "?", ".", "-1", "unknown", "guest", "anonymous", "anon", "nobody", "not set"),
     *("(not set)", "(none)", "(unknown)", "n.a.", "nil", "missing", "no id", "default", "test"),
+    *("[deleted]", "[removed]", "(deleted)", "deleted user", "a google user", "amazon customer"),
+    *("gast", "gastkunde", "unbekannt", "anonym", "inconnu", "anonyme", "desconocido", "anonimo"),
     "00000000-0000-0000-0000-000000000000",
 )
-_MONGO = re.compile(r"""^ObjectId\(\s*["']?([0-9a-fA-F]{24})["']?\s*\)$""")
+# As programs write the object that an id is.
+_OBJECT = r"(?:ObjectId|(?:uuid\.)?UUID|Decimal|Number(?:Long|Int)|np\.(?:u?int\d+|str_)|tensor)"
+_CALL = re.compile(rf"""^{_OBJECT}\(\s*(?:"([^"]+)"|'([^']+)'|([\w.-]+))\s*\)$""")
 _PY_BYTES = r"""^b('[^'\\]+'|"[^"\\]+")$"""
 # An object as Python writes it.
-_PY_MAPPING = re.compile(r"^\{\s*'[^']*'\s*:")
+_PY_MAPPING = re.compile(r"^[\[(]*\{\s*'[^']*'\s*:")
+_QUOTES = tuple((pair[0], pair[1]) for pair in ("''", '""', "``", "“”", "„“", "«»", "‘’"))
+_QUOTED = "|".join(f"^{first}.+{last}$" for first, last in _QUOTES)
 _WRAPPED = ("$oid", "$numberLong", "$numberInt", "$uuid")
 _FLOAT = r"^-?(?:0|[1-9][0-9]{0,18})\.0+$"
-# How the note ends that says so.
+# How the notes end that say so.
 FOLDED = "are read as whole numbers"
-# How numpy.savetxt writes any number.
-_EXPONENT = r"^-?[0-9]\.[0-9]{18}e[+-][0-9]{2}$"
+BYTES_AS_TEXT = "are Python's writing of bytes; read as texts"
+# How R, Java and numpy.savetxt write whole numbers, without any loss; spreadsheets write 1.2E+05.
+_EXPONENT = r"^-?[0-9](?:\.[0-9]+)?e\+[0-9]{2}$|^-?[0-9]\.[0-9]+E[0-9]{1,2}$"
+_WHOLE = rf"^-?[0-9]{{1,16}}$|{_EXPONENT}"
 FRACTION = r"^-?[0-9]+\.[0-9]*[1-9][0-9]*$"
 # Also numbers beyond 2^53 that were floats, which no longer tell neighbours apart.
 _SPREADSHEET = r"^[1-9](?:[.,][0-9]+)?E\+[0-9]{2}$|^-?[1-9][0-9]{15,18}\.0+$"
@@ -100,10 +108,9 @@ def clean(words: pa.Array) -> Cleaned:
         notes.append(f'{_ids(quoted)} taken out of ="..."')
         trimmed = _stripped(pc.replace_substring_regex(trimmed, _FORMULA, r"\1"))
     if _all_match(trimmed, _PY_BYTES):
-        notes.append(
-            f"ids such as {trimmed[0].as_py()!r} are Python's writing of bytes; read as texts"
-        )
+        notes.append(f"ids such as {trimmed[0].as_py()!r} {BYTES_AS_TEXT}")
         trimmed = pc.replace_substring_regex(trimmed, r"^b.(.*).$", r"\1")
+    trimmed = _without_quotes(trimmed, notes)
     trimmed, nested = _unwrapped(_without_missing(trimmed), notes)
     # Neither C nor PostgreSQL has texts with a zero byte.
     zeros = pc.match_substring(trimmed, "\x00").fill_null(False)
@@ -119,6 +126,17 @@ def clean(words: pa.Array) -> Cleaned:
     notes += _doubts(distinct, pc.utf8_lower(plain))
     notes += _lost_characters(distinct)
     return Cleaned(found, nested, tuple(notes))
+
+
+def _without_quotes(words: pa.Array, notes: list[str]) -> pa.Array:
+    """Texts without the quotes that all of them stand in: a single one may be a title's own."""
+    if len(words) < 2 or not pc.match_substring_regex(words[:1], _QUOTED).true_count:
+        return words
+    for first, last in _QUOTES:
+        if _all_match(words, f"^{first}[^{first}{last}]+{last}$"):
+            notes.append(f"ids such as {words.drop_null()[0].as_py()} taken out of quotes")
+            return _stripped(pc.utf8_slice_codeunits(words, 1, -1))
+    return words
 
 
 def _lost_characters(words: pa.Array) -> list[str]:
@@ -237,7 +255,7 @@ def clean_one(text: str) -> str | None:
     if "\x00" in text:
         return None
     held = text[:1] in "{[" and text[-1:] in "}]"
-    return _inner(text) if held or text.startswith("ObjectId(") else text
+    return _inner(text) if held or _CALL.match(text) else text
 
 
 def is_id(text: str) -> bool:
@@ -247,7 +265,8 @@ def is_id(text: str) -> bool:
 
 def _unwrapped(words: pa.Array, notes: list[str]) -> tuple[pa.Array, np.ndarray]:
     """Texts without the wrapping of document stores, and which of them are nested otherwise."""
-    suspect = pc.match_substring_regex(words, r"^(?:[{\[].*[}\]]|ObjectId\(.*\))$").fill_null(False)
+    suspect = pc.match_substring_regex(words, rf"^(?:[{{\[].*[}}\]]|{_OBJECT}\(.*\))$")
+    suspect = suspect.fill_null(False)
     nested = np.zeros(len(words), bool)
     rows = np.flatnonzero(np.asarray(suspect))
     if not rows.size:
@@ -268,9 +287,9 @@ def _inner(text: str) -> str | None:
     """What a wrapping holds; the text itself if it only looks like one, None for an object or a
     list.
     """
-    found = _MONGO.match(text)
+    found = _CALL.match(text)
     if found:
-        return found[1]
+        return str(found[found.lastindex or 0])
     try:
         value = json.loads(text)
     except (ValueError, RecursionError):
@@ -288,11 +307,13 @@ def _folded(words: pa.Array, notes: list[str]) -> pa.Array:
     sections), where ``1.0`` and ``1`` are two ids.
     """
     some = (words[:20], words)  # mostly the first already aren't
-    if all(_all_match(part, _EXPONENT) for part in some):
-        numbers = words.cast(pa.float64())
-        if pc.all(pc.and_(pc.equal(numbers, pc.floor(numbers)), pc.less(numbers, 2.0**53))).as_py():
-            notes.append(f"ids such as {words.drop_null()[0].as_py()!r} {FOLDED}")
-            return numbers.cast(pa.int64()).cast(pa.string())
+    if all(_all_match(part, _WHOLE) for part in some):
+        written = words.filter(pc.match_substring_regex(words, _EXPONENT).fill_null(False))
+        numbers = written.cast(pa.float64())
+        exact = pc.and_(pc.equal(numbers, pc.floor(numbers)), pc.less(pc.abs(numbers), 2.0**53))
+        if len(written) and not exact.false_count:
+            notes.append(f"ids such as {written[0].as_py()!r} {FOLDED}")
+            return words.cast(pa.float64()).cast(pa.int64()).cast(pa.string())
     floats = pc.match_substring_regex(words, _FLOAT).fill_null(False)
     count = floats.true_count
     lossy = words.filter(pc.match_substring_regex(words, _SPREADSHEET).fill_null(False))

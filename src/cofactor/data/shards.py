@@ -6,7 +6,9 @@
     users.arrow          ids in row order, ascending (items.arrow likewise)
     by_user/             indptr, item_rows, order, and values and times where the data has them
     by_item/             indptr, user_rows, positions
+    log/                 where repeats are kept: indptr, item_rows, values, times of all events
     catalogue.parquet    titles and columns of the items (profiles.parquet of the users)
+    listed.parquet       the same as it was read, of items without interactions too
 
 Arrays are ``.npy`` of int64, int32 and float32; the manifest is written last, so that a folder
 without one is nothing. `readers.sharded` makes such folders.
@@ -16,7 +18,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -27,6 +29,7 @@ from pyarrow import parquet as pq
 
 from cofactor.base.errors import DataError
 from cofactor.data.catalogue import Catalogue
+from cofactor.data.histories import Histories
 from cofactor.data.ids import IdMap
 from cofactor.data.interactions import Interactions
 
@@ -45,9 +48,15 @@ ARRAYS: Mapping[str, str] = {
     "by_item/indptr": "int64",
     "by_item/user_rows": "int32",
     "by_item/positions": "int64",
+    "log/indptr": "int64",
+    "log/item_rows": "int32",
+    "log/values": "float32",
+    "log/times": "int64",
 }
-OPTIONAL = ("by_user/values", "by_user/times")
+OPTIONAL = ("by_user/values", "by_user/times", *(name for name in ARRAYS if name[:4] == "log/"))
+_OF_LOG = ("indptr", "item_rows", "values", "times")
 TABLES = ("catalogue", "profiles")
+LISTED = "listed.parquet"
 
 
 def is_shards(source: Any) -> bool:
@@ -100,6 +109,7 @@ def open_shards(folder: str | Path, *, verify: bool = False) -> Interactions:
         profiles=profiles,
         source=manifest["source"],
         notes=tuple(manifest["notes"]),
+        log=_log(arrays, len(items)),
     )
     # What was computed once needn't be again.
     data.__dict__["by_item"] = (
@@ -116,6 +126,11 @@ def _arrays(folder: Path, manifest: dict[str, Any], n_users: int, n_items: int) 
     n = manifest["n_interactions"]
     arrays = {name: _mapped(folder, name, manifest) for name in ARRAYS}
     shapes = {"by_user/indptr": n_users + 1, "by_item/indptr": n_items + 1}
+    if arrays["log/indptr"] is not None and arrays["log/item_rows"] is not None:
+        events = len(arrays["log/item_rows"])
+        shapes |= {"log/indptr": n_users + 1}
+        shapes |= {f"log/{name}": events for name in ("item_rows", "values", "times")}
+        _check_rows(folder, "log", arrays["log/indptr"], arrays["log/item_rows"], n_items)
     for name, array in arrays.items():
         if array is not None and len(array) != shapes.get(name, n):
             raise _damaged(folder, f"{name} holds {len(array):,} numbers")
@@ -124,6 +139,20 @@ def _arrays(folder: Path, manifest: dict[str, Any], n_users: int, n_items: int) 
     _check_rows(folder, "by_item", of_items, arrays["by_item/user_rows"], n_users)
     _check_bounds(folder, "by_item/positions", arrays["by_item/positions"], n)
     return arrays
+
+
+def listed_items(folder: str | Path) -> pa.Table | None:
+    """Return the catalogue that shards were made with, of items without interactions too; None if
+    there was none.
+    """
+    path = Path(folder).expanduser() / LISTED
+    return pq.read_table(path) if path.is_file() else None
+
+
+def _log(arrays: Mapping[str, Any], n_items: int) -> Histories | None:
+    """Every event of each user, where repeats were kept."""
+    indptr, rows, values, times = (arrays[f"log/{name}"] for name in _OF_LOG)
+    return None if indptr is None else Histories(indptr, rows, values, times, n_items)
 
 
 def write_manifest(folder: Path, data: Mapping[str, Any]) -> None:
@@ -157,11 +186,24 @@ def write_ids(path: Path, parts: Iterator[pa.Array], kind: pa.DataType) -> int:
 
 
 def fingerprint(
-    users: IdMap, items: IdMap, arrays: list[np.ndarray | None], in_order: np.ndarray | None
+    users: IdMap,
+    items: IdMap,
+    arrays: Sequence[np.ndarray | None],
+    log: Sequence[np.ndarray],
 ) -> str:
-    """Return `Interactions.fingerprint` of mapped arrays, some numbers at a time."""
+    """Return `Interactions.fingerprint` of mapped arrays, some numbers at a time.
+
+    Parameters
+    ----------
+    users, items
+        The id maps.
+    arrays
+        Those by user, and each user's items in order where there are no times.
+    log
+        Where each user's events begin, and their items, where repeats are kept.
+    """
     digest = hashlib.sha256((users.fingerprint + items.fingerprint).encode())
-    for array in (*arrays, in_order):
+    for array in (*arrays, *log):
         if array is None:
             digest.update(b"-")
             continue

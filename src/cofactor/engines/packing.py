@@ -96,11 +96,13 @@ def mapped_file(array: np.ndarray) -> Path | None:
 
 
 def _memmap(array: Any) -> np.memmap | None:
+    """The array that maps a file, of which this one is a part; None if there is none."""
+    found = None
     while isinstance(array, np.ndarray):
         if isinstance(array, np.memmap) and array.filename is not None:
-            return array
+            found = array  # a part of a map says the offset of all of it: the last one counts
         array = array.base
-    return None
+    return found
 
 
 class _Pickler(pickle.Pickler):

@@ -85,6 +85,8 @@ class RayEngine:
     ) -> None:
         self.exchange = choice(exchange, "exchange", EXCHANGES)
         os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
+        # What a piece raises is raised by `get`; Ray would print the others of its kind too.
+        os.environ["RAY_IGNORE_UNHANDLED_ERRORS"] = "1"
         os.environ.setdefault("RAY_AUTH_MODE", "token")
         logging.getLogger("ray").setLevel(logging.ERROR)
         self._ray = require("ray", purpose="--engine ray")

@@ -66,8 +66,9 @@ def _fit_where(model: Any, data: Interactions, validation: Part | None, run: Run
     from cofactor.training.curve import LearningCurve
 
     model._data = data
-    model._restore(arrays)
     model.curve = LearningCurve.from_arrays(arrays)
+    arrays.pop("history_seconds")  # which are of this curve alone
+    model._restore(arrays)
 
 
 def trained_member(seat: Seat, shared: tuple[Any, ...]) -> dict[str, np.ndarray] | None:

@@ -91,23 +91,26 @@ def interactions(
     import pyarrow as pa
 
     from cofactor.data.interactions import Interactions
-    from cofactor.data.shards import is_shards
+    from cofactor.data.shards import is_shards, listed_items
 
     reading = reading or Reading()
     run = run or Run()
     if isinstance(source, Interactions):
         return _filtered(source, reading)
     if is_shards(source):
-        return _filtered(_opened(source, reading), reading)
-    events = events_of(source, reading, run)
-    whole = Interactions.build(events, repeats=reading.repeats)
+        whole = _opened(source, reading)
+        table = listed_items(source) if reading.keep_items else None
+    else:
+        events = events_of(source, reading, run)
+        whole = Interactions.build(events, repeats=reading.repeats)
+        table = events.item_table if reading.keep_items else None
     data = _filtered(whole, reading)
-    if not reading.keep_items or events.item_table is None:
+    if table is None:
         return data
     # Items that the filters removed don't come back as new ones.
-    rows = whole.items.find(events.item_table.column("item_id"))
-    kept = data.items.find(events.item_table.column("item_id"))
-    return data.with_catalogue_items(events.item_table.filter(pa.array((rows < 0) | (kept >= 0))))
+    rows = whole.items.find(table.column("item_id"))
+    kept = data.items.find(table.column("item_id"))
+    return data.with_catalogue_items(table.filter(pa.array((rows < 0) | (kept >= 0))))
 
 
 def events_of(source: Any, reading: Reading, run: Run) -> Events:
@@ -132,12 +135,13 @@ def _opened(folder: Any, reading: Reading) -> Interactions:
     from cofactor.data.shards import open_shards
 
     usual = Reading()
-    for name in ("columns", "items", "repeats", "on_bad"):
-        if getattr(reading, name) != getattr(usual, name):
-            raise ArgumentError(
-                f"{folder} holds shards, which were read already: {name.replace('_', ' ')} belongs"
-                " to `cofactor shard`."
-            )
+    named = ("columns", "items", "repeats", "on_bad")
+    given = [name for name in named if getattr(reading, name) != getattr(usual, name)]
+    for name in (*given, *reading.more):
+        raise ArgumentError(
+            f"{folder} holds shards, which were read already: {name.replace('_', ' ')} belongs to"
+            " `cofactor shard`."
+        )
     return open_shards(folder)
 
 

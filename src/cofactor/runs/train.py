@@ -305,13 +305,14 @@ def _fit_again(
     run: Run,
     kept_at: Checkpoints,
 ) -> Recommender:
-    """Fit the same model on all of the data, for the number of epochs that early stopping chose."""
-    config = measured.refit_config
-    chosen = (
-        ""
-        if config == measured.config
-        else f", with the {config.epochs} epochs that were best on validation"
-    )
+    """Fit the same model on all of the data, with what was chosen on the validation part: the
+    number of epochs, the weights of a blend.
+    """
+    config, chosen = measured.refit_config, ""
+    if config != measured.config:
+        epochs = getattr(config, "epochs", None)
+        what = "settings that were chosen" if epochs is None else f"{epochs} epochs that were best"
+        chosen = f", with the {what} on validation"
     run.progress.say(f"fitting once more on all of the data, for the model that is saved{chosen}")
     return _fit(kept_at.of(type(measured)(config), "second"), data, None, limits, run)
 

@@ -59,6 +59,8 @@ class Learner(ABC):
     steps: int = 1  # steps of an epoch, each with its own learning rate
     step: int = 0  # how many of them are done; above 0 only after resuming within an epoch
     cure: str = "lower learning_rate"  # advice in the error if training diverges
+    # How epochs are divided, where that is a part of the result: no other way continues them.
+    way: str = ""
 
     @abstractmethod
     def run_epoch(self, epoch: Epoch) -> Facts:

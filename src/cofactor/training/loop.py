@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
@@ -100,7 +100,7 @@ def fit(
     if control.begin is not None:
         learner.put(control.begin(learner.arrays()))
     state = TrainingState(learner, control.monitors, control.patience, name)
-    saved = control.checkpoint
+    saved = _checkpoint(control, learner)
     with run.progress.task(name, epochs * learner.steps) as task:
         if saved is not None and saved.exists:
             state.restore(saved)
@@ -125,6 +125,14 @@ def fit(
         why = "its time is over" if late else "no better on validation, or a callback's end"
         run.progress.say(f"{name} stopped after epoch {state.epoch}: {why}")
     return state.curve
+
+
+def _checkpoint(control: Control, learner: Learner) -> Checkpoint | None:
+    """Where the state is saved; what another way to learn has saved is another run's."""
+    saved = control.checkpoint
+    if saved is None:
+        return None
+    return replace(saved, fingerprint=f"{saved.fingerprint} {learner.way}".rstrip())
 
 
 def _step_done(

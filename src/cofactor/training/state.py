@@ -113,7 +113,8 @@ class TrainingState:
         if facts["fingerprint"] != checkpoint.fingerprint:
             raise TrainingError(
                 f"{checkpoint.path}: this checkpoint belongs to a run with other data, settings or"
-                " seed; give another path, or delete it to start again."
+                " seed, or whose epochs were divided otherwise (engine, exchange); train as then,"
+                " give another path, or delete it to start again."
             )
         self.learner.put(of_prefix("weight.", arrays))
         self.learner.remember(of_prefix("memory.", arrays))

@@ -18,6 +18,7 @@ from cofactor.data.readers.checked_times import checked_times
 from cofactor.data.readers.columns import Options
 from cofactor.data.readers.id_columns import cleaned, typed_ids, used_only
 from cofactor.data.readers.kinds import weighted
+from cofactor.data.readers.part import Parts
 from cofactor.data.readers.raw import Fault, NoRowsError, Raw
 from cofactor.data.readers.repeated_headers import repeated_headers
 from cofactor.data.readers.values import settle, shape_hint
@@ -54,6 +55,32 @@ def assemble(raw: Raw, options: Options) -> Events:
     if raw.events is not None:
         left_out = left_out | weighted(raw, options)
     kinds = raw.events if options.kinds is None else None
+    users, items = _checked_ids(raw, faults, left_out)
+    if raw.values is not None:
+        _check_values(raw, options, faults, left_out)
+    if raw.times is not None:
+        raw.times = checked_times(raw, options, faults, left_out)
+    keep = _refuse_or_drop(raw, options, faults, left_out)
+    if keep is not None:
+        # What was dropped mustn't decide what the others are.
+        mask = pa.array(keep)
+        users, items = (used_only(column.filter(mask)) for column in (users, items))
+    events = Events(
+        typed_ids(users),
+        typed_ids(items),
+        raw.values if keep is None else picked(raw.values, keep),
+        raw.times if keep is None else picked(raw.times, keep),
+        source=raw.source,
+        notes=tuple(raw.notes),
+        kinds=kinds if kinds is None or keep is None else kinds.filter(pa.array(keep)),
+    )
+    if raw.parts is not None:
+        return events  # what is odd about all of them, a part doesn't show
+    return events.noted(*doubts(events.values), *_doubts_of_ids(events))
+
+
+def _checked_ids(raw: Raw, faults: list[Fault], left_out: np.ndarray) -> list[pa.ChunkedArray]:
+    """The ids of users and of items under the rule; rows without one are added to ``faults``."""
     columns, missing = [], []
     for what, column in (("user", raw.users), ("item", raw.items)):
         found = cleaned(column)
@@ -64,27 +91,11 @@ def assemble(raw: Raw, options: Options) -> Events:
         missing.append(found.missing)
     _leave_out_empty(raw, missing, left_out)
     for what, column in zip(("user", "item"), columns, strict=True):
-        _fault(faults, f"a total in place of the {what}", _total(column, raw.values))
-    if raw.values is not None:
-        _check_values(raw, options, faults, left_out)
-    if raw.times is not None:
-        raw.times = checked_times(raw, options, faults, left_out)
-    keep = _refuse_or_drop(raw, options, faults, left_out)
-    users, items = columns
-    if keep is not None:
-        # What was dropped mustn't decide what the others are.
-        mask = pa.array(keep)
-        users, items = (used_only(column.filter(mask)) for column in columns)
-    events = Events(
-        typed_ids(users),
-        typed_ids(items),
-        raw.values if keep is None else picked(raw.values, keep),
-        raw.times if keep is None else picked(raw.times, keep),
-        source=raw.source,
-        notes=tuple(raw.notes),
-        kinds=kinds if kinds is None or keep is None else kinds.filter(pa.array(keep)),
-    )
-    return events.noted(*doubts(events.values), *_doubts_of_ids(events))
+        _fault(faults, f"a total in place of the {what}", _total(column, raw.values, raw.parts))
+    if raw.parts is not None:
+        raw.parts.end(raw.values, len(raw.users))
+        raw.parts.add_ids(raw.notes, raw.source)
+    return columns
 
 
 def _doubts_of_ids(events: Events) -> list[str]:
@@ -98,23 +109,29 @@ def _doubts_of_ids(events: Events) -> list[str]:
         codes = some.indices if pa.types.is_dictionary(some.type) else some
         if n < _FEW or len(pc.unique(codes)) not in (1, len(codes)):
             continue
-        distinct = len(pc.unique(ids))
-        if distinct in (1, n):
-            how = "the same" if distinct == 1 else "another"
-            notes.append(
-                f"each of the {n:,} rows has {how} {what}; if it is the wrong column, give {what}="
-            )
+        notes += doubt_of_ids(what, n, len(pc.unique(ids)))
     return notes
 
 
-def _total(column: pa.ChunkedArray, values: np.ndarray | None) -> np.ndarray:
+def doubt_of_ids(what: str, n: int, distinct: int) -> list[str]:
+    """Return a note on a column that can hardly be ids, by its numbers of rows and of ids."""
+    if n < _FEW or distinct not in (1, n):
+        return []
+    how = "the same" if distinct == 1 else "another"
+    return [f"each of the {n:,} rows has {how} {what}; if it is the wrong column, give {what}="]
+
+
+def _total(column: pa.ChunkedArray, values: np.ndarray | None, parts: Parts | None) -> np.ndarray:
     """The last row if it sums up the others, as spreadsheets and reports end, int64 [0 or 1]."""
     last = len(column) - 1
     word = str(column[last].as_py()).lower().rstrip(":")
-    if word not in _TOTALS | _MEANS or last < 1:
+    before, total = (0, 0.0) if parts is None else (parts.n_rows, parts.total)
+    goes_on = parts is not None and not parts.is_last
+    if word not in _TOTALS | _MEANS or before + last < 1 or goes_on:
         return np.zeros(0, np.int64)
-    if values is not None and np.isfinite(values).all():
-        whole = float(values[:-1].sum(dtype=np.float64)) / (last if word in _MEANS else 1)
+    if values is not None and np.isfinite(total) and np.isfinite(values).all():
+        whole = total + float(values[:-1].sum(dtype=np.float64))
+        whole /= before + last if word in _MEANS else 1
         if abs(whole - values[-1]) > 1e-3 * abs(whole):
             return np.zeros(0, np.int64)
     return np.array([last])
@@ -141,7 +158,13 @@ def _check_values(raw: Raw, options: Options, faults: list[Fault], left_out: np.
     assert values is not None
     name = raw.named("value")
     raw.odd = [part.without(left_out) for part in raw.odd]
-    raw.notes += settle(values, raw.odd, name, options.decimal)
+    plain = values[np.isfinite(values)] if raw.parts is not None else None
+    writing, example = settle(values, raw.odd, options.decimal)
+    if writing is not None:
+        raw.notes.append(f"{writing.note} in {name}")
+    if raw.parts is not None and plain is not None:
+        kind, unread = "" if writing is None else writing.kind, bool(example) and writing is None
+        raw.parts.add_values(plain, kind, example, unread=unread, source=raw.source)
     # One that isn't finite makes the sum so: most columns are asked only that.
     with np.errstate(over="ignore", invalid="ignore"):
         whole = np.isfinite(values.sum())

@@ -6,21 +6,23 @@ from typing import NamedTuple
 
 import numpy as np
 
-from cofactor.data.readers.times import MISSING, UNITS, of_calendar
+from cofactor.data.readers.calendar_days import MISSING, day_of_year, of_calendar, of_day
+from cofactor.data.readers.times import UNITS
 
 # Seconds of 1970..5138 lie below 10^11, milliseconds of 1973..5138 below 10^14, and so on by
 # thousands.
 _SECONDS_BELOW = 10**11
 # Counts of days: what they count from, its first day of 1970, and which of them are looked for
-# (1970 to 2100 as spreadsheets count; 1995 to 2040 since 1970, below those).
+# (1970 to 2100 as spreadsheets count; 1995 to 2040 since 1970, below those; 1995 to 2100 as
+# astronomers count, whose days begin at noon).
+_JULIAN = "Julian days"
 _DAYS = (
     ("a spreadsheet's days (since 30 December 1899)", 25_569, 25_569, 73_051),
     ("days since 1970", 0, 9_131, 25_569),
+    (_JULIAN, 2_440_588, 2_449_718, 2_488_070),
 )
 # What makes a year, or a month, its first day as yyyymmddHHMMSS.
 _FIRST_DAY = {4: 101_000_000, 6: 1_000_000}
-# 1995 to 2100 as astronomers count days.
-_JULIAN = 2_449_718, 2_488_070
 # Seconds between the beginning of such counts and 1970.
 _TICKS = {
     ".NET's ticks (100 ns since the year 1)": -62_135_596_800,
@@ -35,45 +37,70 @@ class Counted(NamedTuple):
     unit: str
 
 
-def dates_of(times: np.ndarray) -> np.ndarray | None:
-    """Return bare numbers most of which are dates (yyyy, yyyymm, yyyymmdd, yyyymmddHHMM,
-    yyyymmddHHMMSS) as seconds, `MISSING` where one is none; None if most aren't.
+def dates_of(times: np.ndarray, *, dated: bool = False) -> np.ndarray | None:
+    """Return bare numbers most of which are dates (yyyy, yyyymm, yyyyddd, yyyymmdd, yyyymmddHHMM,
+    yyyymmddHHMMSS; yyyymmddHH in a column named like dates) as seconds, `MISSING` where one is
+    none; None if most aren't.
     """
     # A thousand of them tell how many digits they have; mostly it is no date's number.
     some = times[:: max(1, len(times) // 1000)]
     some = some[some != MISSING]
     digits = len(str(int(np.median(some)))) if some.size else 0
-    if digits not in (4, 6, 8, 12, 14):
+    if digits not in (4, 6, 7, 8, 12, 14) and not (dated and digits == 10):
         return None
     known = times[times != MISSING]
-    low, high = (year * 10 ** (digits - 4) for year in (1900, 2101))
+    low, high = (year * 10 ** (digits - 4) for year in (1900 if digits != 10 else 2000, 2101))
     inside = (times >= low) & (times < high)
     if 2 * inside.sum() <= len(known):
         return None
-    rest = np.where(inside, times, low) * 10 ** (14 - digits) + _FIRST_DAY.get(digits, 0)
+    within = np.where(inside, times, low)
+    total = _days_of_years(within) if digits == 7 else _written(within, digits)
+    total = np.where(inside, total, MISSING)
+    found = int((total != MISSING).sum())
+    # A few digits less might count anything.
+    return total if 2 * found > len(known) and (digits != 7 or found == len(known)) else None
+
+
+def _days_of_years(times: np.ndarray) -> np.ndarray:
+    """yyyyddd as seconds."""
+    year, day = np.divmod(times, 1000)
+    nothing = np.zeros_like(year)
+    return of_day(year, day_of_year(year, day), nothing, nothing, nothing)
+
+
+def _written(times: np.ndarray, digits: int) -> np.ndarray:
+    """yyyymmddHHMMSS, of which the last digits may be missing, as seconds."""
+    rest = times * 10 ** (14 - digits) + _FIRST_DAY.get(digits, 0)
     parts = []
     for _ in range(5):
         rest, part = np.divmod(rest, 100)
         parts.append(part)
-    total = np.where(inside, of_calendar(rest, *reversed(parts)), MISSING)
-    return total if 2 * (total != MISSING).sum() > len(known) else None
+    return of_calendar(rest, *reversed(parts))
 
 
-def of_days(times: np.ndarray) -> Counted | None:
-    """Return bare numbers that are all a spreadsheet's days, or days since 1970, as seconds; None
-    if they aren't.
+def of_days(times: np.ndarray, fraction: np.ndarray | None, *, dated: bool) -> Counted | None:
+    """Return bare numbers that are all Julian days, or in a column named like dates (``dated``) a
+    spreadsheet's or days since 1970, as seconds; None if they aren't.
+
+    Parameters
+    ----------
+    times
+        int64 [n]: the whole days.
+    fraction
+        float64 [n]: what of a day stands behind the point; None if nothing does.
     """
     known = times[times != MISSING]
     for unit, first, low, high in _DAYS:
         if known.size and low <= known.min() and known.max() < high:
-            return Counted(np.where(times == MISSING, MISSING, (times - first) * 86400), unit)
+            if not (dated or unit == _JULIAN):
+                return None
+            within = np.zeros(len(times)) if fraction is None else fraction
+            # A whole Julian day is the one whose noon it is.
+            late = 0.5 if unit == _JULIAN and fraction is not None else 0.0
+            passed = np.rint((within + late) * 86400).astype(np.int64)
+            days = (np.where(times == MISSING, 0, times) - first) * 86400
+            return Counted(np.where(times == MISSING, MISSING, days + passed), unit)
     return None
-
-
-def are_julian_days(times: np.ndarray) -> bool:
-    """Return whether bare numbers are all Julian days of 1995 to 2100."""
-    known = times[times != MISSING]
-    return bool(known.size) and _JULIAN[0] <= known.min() and known.max() < _JULIAN[1]
 
 
 def of_ticks(times: np.ndarray) -> Counted | None:
@@ -105,9 +132,12 @@ def unit_of(times: np.ndarray, given: str | None) -> tuple[str, np.ndarray]:
     size = np.abs(times, where=known, out=np.zeros_like(times))
     bounds = np.array([_SECONDS_BELOW * factor for factor in (1, 10**3, 10**6)])
     scale = np.searchsorted(bounds, size, side="right")
-    counts = np.bincount(scale[known], minlength=4)
+    # Before 1970 even few units of a finer one are likelier than many of a coarser one.
+    sure = known & ((times >= 0) | (scale > 0))
+    counts = np.bincount(scale[sure if sure.any() else known], minlength=4)
     unit = int(np.argmax(counts))
-    return tuple(UNITS)[unit], np.flatnonzero((scale != unit) & known)
+    fits = (scale == unit) | ((times < 0) & (scale < unit))
+    return tuple(UNITS)[unit], np.flatnonzero(~fits & known)
 
 
 def to_seconds(times: np.ndarray, unit: str) -> np.ndarray:

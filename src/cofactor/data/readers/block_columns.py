@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -12,7 +12,7 @@ import pyarrow as pa
 from cofactor.base.errors import DataError
 from cofactor.data.readers import times as clock
 from cofactor.data.readers.block_parser import WORDS
-from cofactor.data.readers.clock_columns import at_clock
+from cofactor.data.readers.clock_columns import moments
 from cofactor.data.readers.columns import Options
 from cofactor.data.readers.fields import DELIMITERS, SPOKEN
 from cofactor.data.readers.lines import malformed_lines, record_end
@@ -54,6 +54,7 @@ class BlockColumns:
     malformed: list[str] = field(default_factory=list)
     lines_due: int = -1
     day_first: list[tuple[int, np.ndarray]] = field(default_factory=list)
+    fractions: list[tuple[int, np.ndarray]] = field(default_factory=list)
     events: list[pa.Array] = field(default_factory=list)
     time_format: str | None = None
 
@@ -97,13 +98,14 @@ class BlockColumns:
             else:
                 self.values = _grown(self.values, self.n_rows, numbers(column))
         if "time" in self.roles:
-            found = clock.seconds(table.column(self.roles["time"]), self.time_format)
-            if "clock" in self.roles:
-                found = at_clock(found, table.column(self.roles["clock"]))
+            columns = {role: table.column(name) for role, name in self.roles.items()}
+            found = moments(columns, self.time_format)
             self.times = _grown(self.times, self.n_rows, found.times)
             self.bare = self.bare and found.bare
             if found.day_first is not None:
                 self.day_first.append((self.n_rows, found.day_first))
+            if found.fraction is not None:
+                self.fractions.append((self.n_rows, found.fraction))
         self.n_rows += count
 
     def whole_values(self, decimal: str | None) -> tuple[np.ndarray | None, list[Odd]]:
@@ -117,12 +119,11 @@ class BlockColumns:
 
     def whole_day_first(self) -> np.ndarray | None:
         """The times with the day first, of all blocks; None if no block has such."""
-        if not self.day_first:
-            return None
-        whole = np.full(self.n_rows, clock.AS_BEFORE)
-        for start, part in self.day_first:
-            whole[start : start + len(part)] = part
-        return whole
+        return _joined(self.day_first, np.full(self.n_rows, clock.AS_BEFORE))
+
+    def whole_fraction(self) -> np.ndarray | None:
+        """What numbers of days have behind the point, of all blocks; None if no block has such."""
+        return _joined(self.fractions, np.zeros(self.n_rows))
 
     def refuse(self, entry: SourceFile, options: Options, notes: list[str]) -> None:
         """Raise DataError for lines of another number of fields; where they are to be skipped, note
@@ -154,6 +155,13 @@ class BlockColumns:
             rows=malformed_lines(entry, dialect),
             total=self.n_malformed,
         )
+
+
+def _joined(parts: Sequence[tuple[int, np.ndarray]], whole: np.ndarray) -> np.ndarray | None:
+    """A column with the parts of it that begin at some rows; None if there are no parts."""
+    for start, part in parts:
+        whole[start : start + len(part)] = part
+    return whole if parts else None
 
 
 def _grown(array: np.ndarray, used: int, more: np.ndarray) -> np.ndarray:

@@ -32,7 +32,7 @@ def _one_character(block: bytes, delimiter: str) -> tuple[bytes, str]:
     if delimiter == WHITESPACE:
         block = re.sub(rb"[ \t]+", _SEPARATOR.encode(), re.sub(rb"(?m)^[ \t]+|[ \t]+$", b"", block))
         delimiter = _SEPARATOR
-    elif len(delimiter) > 1:
+    elif len(delimiter) > 1 or not delimiter.isascii():
         block = block.replace(delimiter.encode(), _SEPARATOR.encode())
         delimiter = _SEPARATOR
     return block, delimiter

@@ -16,12 +16,20 @@ from cofactor.data.readers.usual_names import USUAL
 
 
 def with_catalogue(events: Events, read: Callable[[str | None], pa.Table]) -> Events:
-    """Return the events with a catalogue beside them.
+    """Return the events with a catalogue beside them; see `catalogue_of`."""
+    table, notes = catalogue_of(lambda: IdMap.of(events.items), read)
+    return replace(events, item_table=table).noted(*notes)
+
+
+def catalogue_of(
+    known: Callable[[], IdMap], read: Callable[[str | None], pa.Table]
+) -> tuple[pa.Table, tuple[str, ...]]:
+    """Return a catalogue by the column of its ids that fits, and a note if it isn't the usual one.
 
     Parameters
     ----------
-    events
-        The interactions.
+    known
+        Returns the ids of the interactions; called only if several columns may hold ids.
     read
         Reads the catalogue by the column of its ids, which becomes ``item_id``; None finds the
         column by the usual names.
@@ -30,17 +38,17 @@ def with_catalogue(events: Events, read: Callable[[str | None], pa.Table]) -> Ev
     usual = {*USUAL["item"], "id"}
     others = [n for n in table.column_names if n != "item_id" and folded(n) in usual]
     if not others:
-        return replace(events, item_table=table)
+        return table, ()
     # Names are only hints: an export may have its own numbers beside the shop's.
-    ids = IdMap.of(events.items)
+    ids = known()
     if _known(ids, table):
-        return replace(events, item_table=table)
+        return table, ()
     for name in others:
         again = read(name)
         if _known(ids, again):
             note = f"the catalogue's ids are in its column {name}: the interactions know these"
-            return replace(events, item_table=again).noted(note)
-    return replace(events, item_table=table)
+            return again, (note,)
+    return table, ()
 
 
 def _known(ids: IdMap, table: pa.Table) -> bool:

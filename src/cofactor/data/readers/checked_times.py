@@ -9,6 +9,7 @@ from cofactor.data.readers import bare_times as bare
 from cofactor.data.readers import times as clock
 from cofactor.data.readers.columns import Options
 from cofactor.data.readers.name_words import is_dated
+from cofactor.data.readers.part import DATES
 from cofactor.data.readers.raw import Fault, Raw
 
 _DAY = 86400
@@ -34,7 +35,8 @@ def checked_times(
     """
     assert raw.times is not None
     name = raw.named("time")
-    times = _in_order(raw, raw.times, name)
+    times, first = _in_order(raw, raw.times, name)
+    unit = f"{DATES}, the {first} first" if first else DATES
     unread = np.flatnonzero(times == clock.MISSING)
     unread = unread[~left_out[unread]] if left_out.size else unread
     if unread.size and len(unread) == len(times) - left_out.sum() and options.on_bad == "error":
@@ -51,23 +53,28 @@ def checked_times(
     if not raw.bare_times:
         _read_dates_among(times, raw)
     else:
-        times, odd = _of_numbers(raw, options, times, faults, name)
+        times, odd, unit = _of_numbers(raw, options, times, faults, name)
+    if raw.parts is not None and len(unread) + left_out.sum() < len(times):
+        raw.parts.add_times(unit, raw.source)
     if times.min() < _EARLIEST:
         _tell_past(raw, times, name)
     if np.isfinite(options.now) and times.max() > options.now + _DAY:
         late = times > options.now + _DAY
         late[odd] = False
-        latest = clock.spoken(float(times[late].max(initial=0)))
-        if late.any():
-            faults.append(
-                (
-                    f"a time in the future (as late as {latest}; now is"
-                    f" {clock.spoken(options.now)}; check the unit (time_unit=) or"
-                    " now=)",
-                    np.flatnonzero(late),
-                )
-            )
+        faults += _late(times, late, options.now)
     return times
+
+
+def _late(times: np.ndarray, late: np.ndarray, now: float) -> list[Fault]:
+    """The fault of times in the future, if there are any (bool [n])."""
+    if not late.any():
+        return []
+    latest = clock.spoken(float(times[late].max()))
+    what = (
+        f"a time in the future (as late as {latest}; now is {clock.spoken(now)}; check the unit"
+        " (time_unit=) or now=)"
+    )
+    return [(what, np.flatnonzero(late))]
 
 
 def _read_dates_among(times: np.ndarray, raw: Raw) -> None:
@@ -81,8 +88,8 @@ def _read_dates_among(times: np.ndarray, raw: Raw) -> None:
         raw.notes.append("dates written as numbers (yyyymmdd) among the times; read as dates")
 
 
-def _in_order(raw: Raw, times: np.ndarray, name: str) -> np.ndarray:
-    """Times whose order of day and month follows from the whole column."""
+def _in_order(raw: Raw, times: np.ndarray, name: str) -> tuple[np.ndarray, str | None]:
+    """Times whose order of day and month follows from the whole column, and which is first."""
     times, first = clock.ordered(times, raw.day_first)
     if first == "":
         assert raw.day_first is not None
@@ -96,36 +103,30 @@ def _in_order(raw: Raw, times: np.ndarray, name: str) -> np.ndarray:
         )
     if first:
         raw.notes.append(f"times in {name} have the {first} first, as some of them tell")
-    return times
+    return times, first
 
 
 def _of_numbers(
     raw: Raw, options: Options, times: np.ndarray, faults: list[Fault], name: str
-) -> tuple[np.ndarray, np.ndarray]:
-    """Bare numbers as seconds, and the rows of another unit than the others."""
+) -> tuple[np.ndarray, np.ndarray, str]:
+    """Bare numbers as seconds, the rows of another unit than the others, and the unit."""
     unit = clock.checked_unit(options.time_unit, raw.source)
-    dates = bare.dates_of(times) if unit is None else None
+    dated = unit is None and is_dated(raw.columns.get("time", ""))
+    dates = bare.dates_of(times, dated=dated) if unit is None else None
     if dates is not None:
         raw.notes.append("times are dates written as numbers (yyyymmdd ...); read as dates")
         odd = np.flatnonzero((dates == clock.MISSING) & (times != clock.MISSING))
         if odd.size:
             faults.append(("a time that is no date as the others are (yyyymmdd ...)", odd))
-        return dates, odd
-    dated = unit is None and is_dated(raw.columns.get("time", ""))
-    if unit is None and bare.are_julian_days(times):
-        raise DataError(
-            f"{name} holds Julian days, such as {times.max()}; write them as dates, say"
-            " time_unit='s' if they are seconds, or leave times out with time=False.",
-            source=raw.source,
-        )
-    days = bare.of_days(times) if dated else None
+        return dates, odd, "dates written as numbers"
+    days = bare.of_days(times, raw.fraction, dated=dated) if unit is None else None
     if days is not None:
-        raw.notes.append(f"times are {days.unit}; read as dates, without the time of day")
-        return days.times, np.zeros(0, np.int64)
+        raw.notes.append(f"times are {days.unit}; converted to seconds")
+        return days.times, np.zeros(0, np.int64), days.unit
     ticks = bare.of_ticks(times) if unit is None else None
     if ticks is not None:
         raw.notes.append(f"times are {ticks.unit}; converted to seconds")
-        return ticks.times, np.zeros(0, np.int64)
+        return ticks.times, np.zeros(0, np.int64), ticks.unit
     unit, odd = bare.unit_of(times, unit)
     if odd.size:
         faults.append(
@@ -133,7 +134,7 @@ def _of_numbers(
         )
     if unit != "s":
         raw.notes.append(f"times are {_UNITS[unit]}; converted to seconds")
-    return bare.to_seconds(times, unit), odd
+    return bare.to_seconds(times, unit), odd, _UNITS[unit]
 
 
 def _tell_past(raw: Raw, times: np.ndarray, name: str) -> None:

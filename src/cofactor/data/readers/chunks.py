@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -16,13 +15,15 @@ from cofactor.data.readers import parquet
 from cofactor.data.readers.agreement import Agreement
 from cofactor.data.readers.assemble import assemble
 from cofactor.data.readers.blocks import is_blocks
-from cofactor.data.readers.clock_columns import with_clock
+from cofactor.data.readers.cell_roles import with_cells
+from cofactor.data.readers.clock_columns import PARTS
 from cofactor.data.readers.columns import Options, find_roles
 from cofactor.data.readers.delimited import NOT_UTF8, read_delimited, roles_of
 from cofactor.data.readers.frames import raw_of_table
 from cofactor.data.readers.json_text import is_json
 from cofactor.data.readers.known_ids import Coder
 from cofactor.data.readers.lines import NotUtf8, line_blocks, record_end
+from cofactor.data.readers.part import Parts
 from cofactor.data.readers.partitions import partition_of, with_partition
 from cofactor.data.readers.raw import NoRowsError, Raw
 from cofactor.data.readers.sniff import Dialect, dialect_of
@@ -78,7 +79,7 @@ def chunks(
     Raises
     ------
     DataError
-        If it contradicts them, or is damaged; where there are no rows nothing comes.
+        If it contradicts them, or itself, or is damaged, or has no rows.
     """
     done = done if done is not None else {}
     agreement = agreement if agreement is not None else Agreement()
@@ -120,13 +121,18 @@ def _parts(
 
 
 def _of_parquet(
-    entry: SourceFile, options: Options, rows: int, agreement: Agreement, start: int = 0
+    entry: SourceFile,
+    options: Options,
+    rows: int,
+    agreement: Agreement,
+    start: int = 0,
+    known: Mapping[str, Any] | None = None,
 ) -> Iterator[Chunk]:
-    file = parquet.opened_for_parts(entry)
+    file, parts = parquet.opened_for_parts(entry), Parts(known)
     names, partition = file.schema_arrow.names, partition_of(entry)
     roles = find_roles(names, options, entry.shown, partition=partition)
     with file:
-        roles = with_clock(roles, names, options, parquet.cells_of(file))
+        roles = with_cells(roles, names, options, parquet.cells_of(file), partition)
         taken = [name for name in roles.values() if name in names]
         value = roles.get("value")
         # Numbers are written in neither way.
@@ -140,9 +146,19 @@ def _of_parquet(
             table = with_partition(pa.table(columns), partition)
             raw = raw_of_table(table, roles, options, entry.shown)
             before, start = start, start + batch.num_rows
+            raw.parts, parts.is_last = parts, start >= file.metadata.num_rows
             for events in _assembled(raw, options, before):
                 agreement.add(events, decimal="." if plain else options.decimal)
-                yield Chunk(events, {"start": start})
+                yield Chunk(events, {"start": start, "known": parts.facts()})
+    parts.refuse_nothing()
+
+
+class _Reading(NamedTuple):
+    """How a file is read, and what the files before it and its own parts were read as."""
+
+    options: Options
+    agreement: Agreement
+    parts: Parts
 
 
 def _of_text(
@@ -151,12 +167,13 @@ def _of_text(
     agreement: Agreement,
     blocks: int = 0,
     encoding: str | None = None,
+    known: Mapping[str, Any] | None = None,
 ) -> Iterator[Chunk]:
     """The chunks of a delimited file: as UTF-8, and where it turns out to be none, Latin-1."""
     dialect = dialect_of(entry, options)
     if encoding is not None:
         dialect = replace(dialect, encoding=encoding)
-    done, only_ascii = blocks, True
+    done, only_ascii, parts = blocks, True, Parts(known)
 
     def read_blocks() -> Iterator[bytes]:
         nonlocal only_ascii
@@ -165,9 +182,12 @@ def _of_text(
             yield block
 
     try:
-        for events, done in _of_blocks(read_blocks(), entry, dialect, options, agreement, blocks):
+        reading = _Reading(options, agreement, parts)
+        for events, done in _of_blocks(read_blocks(), entry, dialect, reading, blocks):
             noted = events if encoding is None else events.noted(NOT_UTF8)
-            yield Chunk(noted, {"blocks": done, "encoding": encoding})
+            facts = {"blocks": done, "encoding": encoding, "known": parts.facts()}
+            yield Chunk(noted, facts)
+        parts.refuse_nothing()
     except NotUtf8 as stop:
         other = {"utf-8": LATIN[0], LATIN[0]: LATIN[1]}.get(dialect.encoding)
         if options.encoding is not None or other is None or not only_ascii:
@@ -177,22 +197,21 @@ def _of_text(
                 source=entry.shown,
             ) from None
         # What has been read is the same in both.
-        yield from _of_text(entry, options, agreement, done, other)
+        yield from _of_text(entry, options, agreement, done, other, parts.facts())
 
 
 def _of_blocks(
     file_blocks: Iterator[bytes],
     entry: SourceFile,
     dialect: Dialect,
-    options: Options,
-    agreement: Agreement,
+    reading: _Reading,
     first: int,
 ) -> Iterator[tuple[Events, int]]:
     """The events of each block from the ``first`` on, and how many blocks have been read."""
-    roles = roles_of(entry, dialect, options)
-    fixed = _fixed(options, dialect, roles)
+    options, agreement, parts = reading
+    fixed = _fixed(options, dialect, roles_of(entry, dialect, options))
     header, lines, above = b"", 0, dialect.above
-    for number, block in enumerate(file_blocks):
+    for number, (block, is_last) in enumerate(_with_last(file_blocks)):
         while above and block:
             # What stands above the header.
             block = block[block.index(b"\n") + 1 :] if b"\n" in block else b""
@@ -212,10 +231,20 @@ def _of_blocks(
         if agreement.commas:
             fixed = replace(fixed, decimal=",")
         raw = read_delimited(HeldFile(entry.path, content=part), fixed)
+        raw.parts, parts.is_last = parts, is_last
         # The header that is put before a later part is no line of the file there.
         for events in _assembled(raw, fixed, max(0, before - header.count(b"\n"))):
             agreement.add(events, decimal=fixed.decimal)
             yield events, number + 1
+
+
+def _with_last(blocks: Iterator[bytes]) -> Iterator[tuple[bytes, bool]]:
+    """Yield each block, and whether it is the last one."""
+    held = next(blocks, None)
+    while held is not None:
+        following = next(blocks, None)
+        yield held, following is None
+        held = following
 
 
 def _fixed(options: Options, dialect: Dialect, roles: Mapping[str, str]) -> Options:
@@ -231,7 +260,7 @@ def _fixed(options: Options, dialect: Dialect, roles: Mapping[str, str]) -> Opti
         item=roles["item"],
         value=roles.get("value", False),
         time=roles.get("time", False),
-        clock=roles.get("clock"),
+        time_parts={role: roles[role] for role in PARTS if role in roles},
     )
 
 
@@ -241,5 +270,11 @@ def _assembled(raw: Raw, options: Options, before: int) -> Iterator[Events]:
     """
     inner = raw.locate
     raw.locate = lambda rows: [(line + before, text) for line, text in inner(rows)]
-    with suppress(NoRowsError):
-        yield assemble(raw, options)
+    assert raw.parts is not None
+    try:
+        events = assemble(raw, options)
+    except NoRowsError as error:
+        raw.parts.nothing = error
+        return
+    raw.parts.some = True
+    yield events

@@ -1,9 +1,10 @@
-"""Times of day in a column of their own, beside the one of the days."""
+"""Times over several columns: the day beside a time of day; the year, the month and the day."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping, Sequence
+from itertools import takewhile
 
 import numpy as np
 import pyarrow as pa
@@ -12,7 +13,7 @@ import pyarrow.compute as pc
 from cofactor.data.readers import bare_times as bare
 from cofactor.data.readers import times as clock
 from cofactor.data.readers.columns import Options
-from cofactor.data.readers.name_words import is_clock, is_dated
+from cofactor.data.readers.name_words import is_clock, is_dated, part_of_date
 from cofactor.data.readers.positions import are_clocks, dated
 from cofactor.data.records import python_cells
 
@@ -21,6 +22,17 @@ CellsOf = Callable[[Sequence[str]], Mapping[str, Sequence[str]]]
 _MIDNIGHT = re.compile(r"[T ]00:00(:00(\.0+)?)?$")
 _NUMBERED_DAY = re.compile(r"^(19|20)\d\d(0[1-9]|1[0-2])(0[1-9]|[12]\d|3[01])$")
 _LAST_SECOND = 86_400
+# What other columns may hold beside the one of the time.
+PARTS = ("clock", "month", "day", "hour", "minute", "second")
+# The bounds of the parts of a date, the year's first.
+_BOUNDS = {
+    "year": (1900, 2100),
+    "month": (1, 12),
+    "day": (1, 31),
+    "hour": (0, 23),
+    "minute": (0, 59),
+    "second": (0, 60),
+}
 
 
 def with_clock(
@@ -48,8 +60,8 @@ def with_clock(
         Whether the columns have names; without them, the two have to be neighbours.
     """
     roles = dict(roles)
-    if options.clock is not None:
-        return roles | {"clock": options.clock}
+    if options.time_parts is not None:
+        return roles | dict(options.time_parts)
     form = options.time_format or ""
     if options.time is not None or "time" not in roles or re.search("%[HIXc]", form):
         return roles
@@ -73,6 +85,45 @@ def with_clock(
     return roles | {"clock": beside}
 
 
+def with_calendar(
+    roles: Mapping[str, str], names: Sequence[str], options: Options, cells_of: CellsOf
+) -> dict[str, str]:
+    """Return roles in which the columns of the year, the month and what else of a date has a
+    column of its own are the time, if nothing else is (or a time of day alone).
+    """
+    roles = dict(roles)
+    if options.time is not None or options.time_parts is not None:
+        return roles
+    found: dict[str, str] = {}
+    time = roles.get("time")
+    if time is not None and part_of_date(time) is not None:
+        time = None
+    for name in names:
+        taken = name in roles.values() and name != roles.get("time")
+        part = None if taken else part_of_date(name)
+        if part is not None:
+            found.setdefault(part, name)
+    if not {"year", "month"} <= found.keys():
+        return roles
+    cells = cells_of([*found.values(), *([] if time is None else [time])])
+    if time is not None and not are_clocks(cells[time]):
+        return roles
+    parts = dict(takewhile(lambda part: part[0] in found, _BOUNDS.items()))
+    if not all(_within(cells[found[part]], *bounds) for part, bounds in parts.items()):
+        return roles
+    beside = {part: found[part] for part in parts if part != "year"}
+    if time is not None:
+        beside = {part: beside[part] for part in ("month", "day") if part in beside}
+        beside["clock"] = time
+    return {**roles, "time": found["year"], **beside}
+
+
+def _within(cells: Sequence[str], low: int, high: int) -> bool:
+    """Whether all cells that hold anything are whole numbers within bounds, and some do."""
+    held = [cell.strip().removesuffix(".0") for cell in cells if cell.strip()]
+    return bool(held) and all(cell.isdecimal() and low <= int(cell) <= high for cell in held)
+
+
 def cells_of_table(table: pa.Table) -> CellsOf:
     """Return what gives the first cells of a table's columns as texts."""
     return lambda names: {
@@ -87,6 +138,33 @@ def _are_days(cells: Sequence[str], form: str) -> bool:
     if not bare_days or any(":" in cell for cell in bare_days):
         return False
     return bool(form) or dated(bare_days) or all(map(_NUMBERED_DAY.match, bare_days))
+
+
+def moments(
+    columns: Mapping[str, pa.ChunkedArray | pa.Array], form: str | None
+) -> clock.ParsedTimes:
+    """Return the times in the columns of roles, with what stands beside the one of the time."""
+    if "month" not in columns:
+        found = clock.seconds(columns["time"], form)
+    else:
+        year, month = _part(columns, "time", ""), _part(columns, "month", "")
+        dates = [year, month, _part(columns, "day", "1")]
+        clocks = [_part(columns, part, "00") for part in ("hour", "minute", "second")]
+        day = pc.binary_join_element_wise(*dates, "-")
+        found = clock.seconds(
+            pc.binary_join_element_wise(day, pc.binary_join_element_wise(*clocks, ":"), " ")
+        )
+    return at_clock(found, columns["clock"]) if "clock" in columns else found
+
+
+def _part(
+    columns: Mapping[str, pa.ChunkedArray | pa.Array], role: str, absent: str
+) -> pa.ChunkedArray | pa.Array:
+    """A part of a date as texts, of two digits at least."""
+    if role not in columns:
+        return pa.array([absent] * len(columns["time"]), pa.string())
+    texts = pc.utf8_trim_whitespace(columns[role].cast(pa.string()).fill_null(""))
+    return pc.utf8_lpad(pc.replace_substring_regex(texts, r"\.0+$", ""), 2, "0")
 
 
 def at_clock(found: clock.ParsedTimes, column: pa.ChunkedArray) -> clock.ParsedTimes:

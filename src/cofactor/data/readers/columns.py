@@ -17,7 +17,7 @@ from cofactor.base.errors import ArgumentError, DataError
 from cofactor.base.names import nearest, unknown_name
 from cofactor.base.progress import SILENT, Progress
 from cofactor.data.readers import name_words
-from cofactor.data.readers.positions import Columns, by_position, is_wide
+from cofactor.data.readers.positions import Columns, by_position, dated, is_wide
 from cofactor.data.readers.rejects import Rejects
 from cofactor.data.readers.usual_names import EVENT, ROLES, USUAL
 
@@ -52,8 +52,9 @@ class Options:
         Kind of event -> weight; rows of other kinds are left out.
     keep_kinds
         Whether events keep their kinds beside values, which may be missing then.
-    clock
-        The column of the times of day beside the days in ``time``; None to find it.
+    time_parts
+        The columns that hold parts of the time beside the one in ``time``, by what they hold
+        (`clock_columns.PARTS`); None to find them.
     rejects
         Where skipped rows are listed.
     """
@@ -74,7 +75,7 @@ class Options:
     decimal: str | None = None
     kinds: Mapping[str, float] | None = None
     keep_kinds: bool = False
-    clock: str | None = None
+    time_parts: Mapping[str, str] | None = None
     rejects: Rejects | None = field(default=None, repr=False, compare=False)
     progress: Progress = field(default=SILENT, repr=False, compare=False)
 
@@ -87,18 +88,30 @@ class Options:
 # What logs keep the fields of any event in.
 _CONTAINER = re.compile(
     r"^(?:(?:event_?|user_?)?propert(?:ies|y)|attributes|params|payload|data|body|fields|record"
-    r"|context|details?|node|value|after|message|document|_?source|(?-i:Item)(?=\.\w+\.[SN]$))\.",
+    r"|context|details?|node|value|after|message|doc(?:ument)?|_?source|\w*_?metadata"
+    r"|(?-i:Item)(?=\.\w+\.[SN]$))\.",
     re.IGNORECASE,
 )
 
 
 _MEASURE = re.compile(r"^-\d+\.\d*[1-9]$|^0?\.\d{3,}$")
-# Types that Avro and DynamoDB write around a value: {"user": {"string": "u1"}}.
-_UNION = re.compile(r"\.(?:string|int|long|float|double|S|N)$")
+# Types that Avro, DynamoDB and Firestore write around a value: {"user": {"string": "u1"}}.
+UNION_TYPES = frozenset(
+    (
+        *("string", "int", "long", "float", "double", "S", "N"),
+        *("stringValue", "integerValue", "doubleValue", "booleanValue", "timestampValue"),
+    )
+)
+_UNION = re.compile(rf"\.(?:{'|'.join(sorted(UNION_TYPES))})$")
 
 
+# 0.5 alone may be a version, in both columns it is none.
+_SHARE = re.compile(r"^0?\.\d+$")
+_IDS = ("user", "item")
 # What a name says of the zone of its times: ``Created (UTC)``.
 _ZONE = re.compile(r" ?[(\[](?:UTC|GMT|local|local time)[)\]]$", re.IGNORECASE)
+_HASH, _TYPE = re.compile(r"^# ?(?=\w)"), re.compile(r":[^\d:]*$")
+_NUMBER, _SIGNS = re.compile(r"[#№]|\b[Nn][°º]"), re.compile(r"[\W_]+")
 
 
 @lru_cache(4096)
@@ -106,11 +119,14 @@ def folded(name: str) -> str:
     """Return a column's name as letters without accents and digits only; ``user_id:token`` (typed
     headers) loses its type, ``properties.item`` its container, and ``Item #`` is a number.
     """
-    name = _UNION.sub("", _CONTAINER.sub("", re.sub(r"^# ?(?=\w)", "", name)))
-    name = _ZONE.sub("", re.sub(r":[^\d:]*$", "", name))
-    counted = re.sub(r"[#№]|\b[Nn][°º]", "no", name)
-    bare = unicodedata.normalize("NFKD", counted.casefold())
-    return re.sub(r"[\W_]+", "", "".join(c for c in bare if not unicodedata.combining(c)))
+    plain = name.replace("_", "")
+    if plain.isascii() and plain.isalnum():
+        # Of what the signs below stand for there is nothing.
+        return plain.lower()
+    name = _UNION.sub("", _CONTAINER.sub("", _HASH.sub("", name)))
+    name = _ZONE.sub("", _TYPE.sub("", name))
+    bare = unicodedata.normalize("NFKD", _NUMBER.sub("no", name).casefold())
+    return _SIGNS.sub("", "".join(c for c in bare if not unicodedata.combining(c)))
 
 
 def _given_roles(names: Sequence[str], given: Mapping[str, Any], source: str) -> dict[str, str]:
@@ -203,13 +219,16 @@ def _with_event(
 
 
 def _refuse_measures(roles: Mapping[str, str], columns: Columns, source: str) -> None:
-    """Raise DataError if a column that was taken for ids by its position holds measures, or the
-    table has a column for each item.
+    """Raise DataError if a column that was taken for ids by its position holds measures or dates,
+    or the table has a column for each item.
     """
     wide = is_wide(columns)
-    for role in ("item",) if wide else ("user", "item"):
+    shares = [any(map(_SHARE.match, columns.get(roles.get(role, ""), ()))) for role in _IDS]
+    for role in ("item",) if wide else _IDS:
         cells = columns.get(roles.get(role, ""), ())
-        odd = next((cell for cell in cells if wide or _MEASURE.match(cell)), None)
+        measure = _SHARE if all(shares) else _MEASURE
+        no_id = wide or dated(cells)
+        odd = next((cell for cell in cells if no_id or measure.match(cell)), None)
         if odd is not None:
             raise DataError(
                 f"without a header, {roles[role]} would be the {role}s, and {odd!r} is no id; name"

@@ -19,7 +19,8 @@ from cofactor.base.errors import DataError
 from cofactor.data.id_text import MISSING_WORDS
 from cofactor.data.readers.block_columns import BlockColumns
 from cofactor.data.readers.block_parser import WORDS, Unconvertible, parsed
-from cofactor.data.readers.clock_columns import with_clock
+from cofactor.data.readers.cell_roles import with_cells
+from cofactor.data.readers.clock_columns import PARTS
 from cofactor.data.readers.columns import Options, find_roles, roles_note
 from cofactor.data.readers.fields import unpadded
 from cofactor.data.readers.headers import LEGACY
@@ -77,11 +78,12 @@ def roles_of(entry: SourceFile, dialect: Dialect, options: Options) -> dict[str,
     beside, cells = partition_of(entry), dialect.cells
     roles = find_roles(dialect.names, options, entry.shown, columns=cells, partition=beside)
     sample = defaultdict(list, dialect.sample)
-    return with_clock(
+    return with_cells(
         roles,
         dialect.names,
         options,
         lambda names: {name: sample[name] for name in names},
+        beside,
         headed=cells is None,
     )
 
@@ -147,7 +149,7 @@ def _read(entry: SourceFile, options: Options, dialect: Dialect, roles: Mapping[
     cells = dialect.sample.get(roles.get("value", ""), ())
     as_numbers = options.decimal is None and not are_pointed(cells) and _all_fit(_NUMBER, cells)
     plain = as_numbers and options.time_format is None and set(roles.values()) <= set(dialect.names)
-    plain = plain and not roles.keys() & {"event", "clock"}
+    plain = plain and not roles.keys() & {"event", *PARTS}
     if plain and entry.packed_bytes >= LARGE:
         with options.progress.task(f"reading {entry.name}", None) as task:
             columns = read_plain(entry, dialect, roles, task.advance)
@@ -201,6 +203,7 @@ def _read_as(
         headed=dialect.cells is None,
         odd=odd,
         day_first=kept.whole_day_first(),
+        fraction=kept.whole_fraction(),
         events=pa.chunked_array(kept.events, type=WORDS) if "event" in roles else None,
     )
 

@@ -11,6 +11,8 @@ from collections.abc import Sequence
 DELIMITERS = ("::", "\t", ",", ";", "|", "\x01", "\x1f", " ")
 # One or more spaces and tabs, written as pandas does.
 WHITESPACE = r"\s+"
+# Looked for where none of those is there.
+_RARE = ("^", "~", "¦", "§", "\x1e")
 SPOKEN = {"\t": "tab", "\x01": "\\x01", "\x1f": "\\x1f", " ": "space", WHITESPACE: "whitespace"}
 
 
@@ -78,9 +80,17 @@ def delimiter_of(lines: Sequence[str]) -> str:
             continue
         if share > best_share + 1e-9 and (delimiter != " " or best_share < 0.5):
             best, best_share = delimiter, share
+    if best == "\t" and all(line.count(",\t") == line.count("\t") for line in lines):
+        best = ","
     if best == " " and not any('"' in line for line in lines) and _aligned(lines):
         return WHITESPACE
-    return best or ","
+    return best or next((d for d in _RARE if _is_even(lines, d)), ",")
+
+
+def _is_even(lines: Sequence[str], sign: str) -> bool:
+    """Whether a sign stands in all lines, and as often."""
+    counts = {line.count(sign) for line in lines}
+    return len(counts) == 1 and 0 not in counts
 
 
 def _aligned(lines: Sequence[str]) -> bool:
@@ -109,9 +119,7 @@ def quote_of(lines: Sequence[str], delimiter: str) -> str:
         return "'"
     if delimiter in (",", ";"):
         return '"'
-    held = any(
-        field[:1] == '"' == field[-1:] and len(field) > 1
-        for line in lines[:50]
-        for field in line.split(delimiter)
-    )
+    sign = re.escape(delimiter)
+    field = re.compile(rf'(?:^|{sign})"(?:[^"]|"")*"(?:{sign}|$)')
+    held = any('"' in line and field.search(line) for line in lines[:50])
     return '"' if held else ""

@@ -10,6 +10,7 @@ from cofactor.data.events import Events
 from cofactor.data.readers import jsonl, parquet, reviews
 from cofactor.data.readers.assemble import assemble
 from cofactor.data.readers.blocks import is_blocks, read_blocks
+from cofactor.data.readers.clock_columns import PARTS
 from cofactor.data.readers.columns import Options, find_roles, folded
 from cofactor.data.readers.delimited import read_delimited, roles_of
 from cofactor.data.readers.folders import Header
@@ -20,6 +21,7 @@ from cofactor.data.readers.raw import Raw
 from cofactor.data.readers.sniff import dialect_of
 from cofactor.data.readers.source_files import SourceFile
 from cofactor.data.readers.usual_names import KNOWN
+from cofactor.data.readers.wrapped_lines import is_wrapped, read_wrapped
 
 _RAW: Mapping[str, Callable[[SourceFile, Options], Raw]] = {
     "delimited": read_delimited,
@@ -28,8 +30,9 @@ _RAW: Mapping[str, Callable[[SourceFile, Options], Raw]] = {
     "feather": parquet.read_feather,
     "excel": parquet.read_excel,
     "blocks": read_blocks,
+    "wrapped": read_wrapped,
 }
-FORMATS = (*_RAW, "lists")
+FORMATS = (*(name for name in _RAW if name != "wrapped"), "lists")
 _SUFFIXES = {
     ".feather": "feather",
     ".arrow": "feather",
@@ -84,6 +87,8 @@ def columns_of(entry: SourceFile, options: Options) -> tuple[str, tuple[str, ...
         names = parquet.names_of(entry)
     elif chosen == "jsonl":
         names = jsonl.sampled_names(entry)
+    elif chosen == "blocks":
+        return "events", ("blocks", *partition)
     else:
         return "other", ()
     names = list(dict.fromkeys([*names, *partition]))
@@ -112,9 +117,8 @@ def header_of(entry: SourceFile, options: Options) -> Header | None:
         return None
     at = {role: dialect.names.index(name) for role, name in roles.items()}
     places = {"header": False, "delimiter": dialect.delimiter, "value": False, "time": False, **at}
-    if "clock" in at:
-        places["clock"] = f"column {at['clock']}"
-    return Header(len(dialect.names), dialect.delimiter, places)
+    parts = {role: f"column {places.pop(role)}" for role in PARTS if role in at}
+    return Header(len(dialect.names), dialect.delimiter, {**places, "time_parts": parts})
 
 
 def format_of(entry: SourceFile) -> str:
@@ -128,6 +132,8 @@ def format_of(entry: SourceFile) -> str:
         return "excel"
     if is_blocks(head):
         return "blocks"
+    if is_wrapped(head):
+        return "wrapped"
     if is_json(head):
         return "jsonl"
     by_name = _SUFFIXES.get(entry.suffix)

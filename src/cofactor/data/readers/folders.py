@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import re
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
+from functools import partial
+from pathlib import PurePath
 from typing import Any, NamedTuple
 
 import pyarrow as pa
@@ -241,7 +244,7 @@ def read_folder(place: Source, options: Options, readers: FileReaders) -> Events
     DataError
         If its files are neither parts of one table nor a table beside its catalogue.
     """
-    entries = sorted(data_files(place), key=_training_first)
+    entries = sorted(data_files(place), key=partial(_training_first, place))
     return _of_entries(entries, options, readers, str(place.path))
 
 
@@ -291,7 +294,7 @@ def parts_of_one_table(
     """
     found = {
         entry: _kind(entry, options, readers)
-        for entry in sorted(data_files(place), key=_training_first)
+        for entry in sorted(data_files(place), key=partial(_training_first, place))
     }
     empty = [entry for entry, (kind, _) in found.items() if kind == "empty"]
     parts = [entry for entry in found if entry not in empty]
@@ -319,10 +322,12 @@ def _goes_on(entries: Sequence[SourceFile], options: Options, readers: FileReade
     return len(made) == 1 and len(some) == 2 and None not in heads and len(heads) == len(entries)
 
 
-def _training_first(entry: SourceFile) -> int:
-    """Training comes before test, whatever the order of their names."""
-    name = entry.name.lower()
-    return next((n for n, word in enumerate(_PARTS, 1) if word.search(name)), 0)
+def _training_first(place: Source, entry: SourceFile) -> int:
+    """Training comes before test, whatever the order of their names, or of their folders'."""
+    inner = entry.member or os.path.relpath(entry.path, place.path)
+    names = (entry.name.lower(), *reversed(PurePath(inner.lower()).parts[:-1]))
+    found = (n for name in names for n, word in enumerate(_PARTS, 1) if word.search(name))
+    return next(found, 0)
 
 
 def _kind(entry: SourceFile, options: Options, readers: FileReaders) -> tuple[str, tuple[str, ...]]:

@@ -12,8 +12,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from cofactor.base.errors import ArgumentError, DataError
-from cofactor.data.readers import times as clock
-from cofactor.data.readers.clock_columns import at_clock, cells_of_table, with_clock
+from cofactor.data.readers.cell_roles import with_cells
+from cofactor.data.readers.clock_columns import cells_of_table, moments
 from cofactor.data.readers.columns import Options, find_roles, refuse_repeated, roles_note
 from cofactor.data.readers.headers import has_roles
 from cofactor.data.readers.id_columns import IN_HEX, hex_note, id_column
@@ -112,7 +112,7 @@ def read_frame(source: Any, options: Options, name: str = "data frame") -> Raw:
     for taken in roles.values():
         refuse_repeated(names, name, taken)
     plain = _without_repeated(source, names)
-    roles = with_clock(
+    roles = with_cells(
         roles, names, options, lambda some: cells_of_table(whole_table(plain, some))(some)
     )
     table = whole_table(plain, roles.values())
@@ -133,7 +133,7 @@ def raw_of_whole(table: pa.Table, options: Options, source: str) -> Raw:
     if bare := are_numbered(names):
         cells = cells_of_table(table)(names)
     roles = find_roles(names, options, source, columns=cells)
-    roles = with_clock(roles, names, options, cells_of_table(table), headed=not bare)
+    roles = with_cells(roles, names, options, cells_of_table(table), headed=not bare)
     if table.num_rows == 0:
         raise NoRowsError("the table has columns but no rows.", source=source)
     return raw_of_table(table, roles, options, source, names=names, headed=not bare)
@@ -167,9 +167,7 @@ def raw_of_table(
     empty = _empty_lists(table.column(roles["item"]))
     table = with_list_rows(table, roles, source)
     columns = {role: table.column(name) for role, name in roles.items()}
-    found = clock.seconds(columns["time"], options.time_format) if "time" in columns else None
-    if found is not None and "clock" in columns:
-        found = at_clock(found, columns["clock"])
+    found = moments(columns, options.time_format) if "time" in columns else None
     values, odd = None, None
     if "value" in columns:
         _refuse_kind(columns["value"], roles["value"], "numbers", source)
@@ -187,6 +185,7 @@ def raw_of_table(
         headed=headed,
         odd=() if odd is None else (odd,),
         day_first=None if found is None else found.day_first,
+        fraction=None if found is None else found.fraction,
         events=columns["event"].cast(pa.string()) if "event" in columns else None,
     )
     if empty:

@@ -23,10 +23,10 @@ class GrowingArray:
         np.ascontiguousarray(array, self.kind).tofile(self.file)
         self.count += len(array)
 
-    def __enter__(self) -> GrowingArray:
-        return self
-
-    def __exit__(self, *_: object) -> None:
+    def close(self) -> None:
+        """Write how long it is, and close the file."""
+        if self.file.closed:
+            return
         with self.file:
             self.file.seek(0)
             self._head()

@@ -5,11 +5,13 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from itertools import pairwise
 
 from cofactor.data.id_text import MISSING_WORDS
 from cofactor.data.readers.columns import Options, folded, refuse_repeated
-from cofactor.data.readers.name_words import mentions, role_of, words
+from cofactor.data.readers.name_words import is_id, mentions, role_of, words
 from cofactor.data.readers.positions import dated
+from cofactor.data.readers.text_encoding import lines_of
 from cofactor.data.readers.usual_names import DESCRIBING, KNOWN, USUAL
 
 _KNOWN = frozenset(DESCRIBING).union(*USUAL.values())
@@ -27,6 +29,11 @@ LEGACY = (
     *("cp850", "mac_roman"),
 )
 _DIGIT = re.compile(r"\d")
+# Names as programs write them, of several words.
+_IDENTIFIER = re.compile(r"^\s*[A-Za-z]+(_[A-Za-z]+)+\s*$|^\s*[a-z]+([A-Z][a-z]+)+(I[Dd])?\s*$")
+_WHOLE, _COUNT = re.compile(r"^\s*-?\d{1,18}\s*$"), re.compile(r"^\s*[1-9]\d{0,17}\s*$")
+# Rows that a first line may count; and how much larger than any rating such a number is.
+_MANY = 1000
 # Rows below a header whose names say nothing.
 _ENOUGH = 5
 
@@ -34,7 +41,11 @@ _ENOUGH = 5
 def titles_above(rows: Sequence[Sequence[str]], options: Options) -> int:
     """Return how many lines of one field stand above a header of several."""
     below = next((n for n, row in enumerate(rows[:4]) if has_roles(row)), 0)
-    if below and options.header is None and not any(map(_known, rows[:below])):
+    if (
+        below
+        and options.header is None
+        and not any(_known(row) > 1 or _is_data(row, rows[below + 1 :]) for row in rows[:below])
+    ):
         # Names of groups above the names of the columns.
         return below
     usual = Counter(len(row) for row in rows if len(row) > 1).most_common(1)
@@ -53,6 +64,15 @@ def titles_above(rows: Sequence[Sequence[str]], options: Options) -> int:
     return count if rest and headed and 2 * fits > len(rest) else 0
 
 
+def _is_data(row: Sequence[str], below: Sequence[Sequence[str]]) -> bool:
+    """Whether a row above a header is full and has a number where all rows below it have one."""
+    below = [other for other in below if len(other) == len(row)]
+    numbers = [n for n, cell in enumerate(row) if _is_number(cell)]
+    return all(cell.strip() for cell in row) and any(
+        all(_is_number(other[n]) for other in below) for n in numbers
+    )
+
+
 def _known(row: Sequence[str]) -> int:
     return sum(folded(cell) in _KNOWN for cell in row)
 
@@ -61,15 +81,59 @@ def _is_row(row: Sequence[str], width: int) -> bool:
     return len(row) == width and (sum(bool(cell.strip()) for cell in row) > 1 or width == 1)
 
 
-def completed(first: Sequence[str], rest: Sequence[Sequence[str]]) -> list[str]:
+def completed(first: Sequence[str], rest: Sequence[Sequence[str]], *, sure: bool) -> list[str]:
     """Return the names of a header that names all columns but one, with "" in its place: the first,
-    of row names (R's write.table), or the last, which a delimiter that ends every row makes.
+    of row numbers (R's write.table), or the last, which a delimiter that ends every row makes.
+    Unless it is ``sure``, the rows may have one more by decimal commas.
     """
     if not rest or any(len(row) != len(first) + 1 for row in rest):
         return list(first)
     if all(not row[-1].strip() for row in rest):
         return [*first, ""] if is_header(first, rest) else list(first)
-    return ["", *first] if len(first) > 1 and _known(first) > 1 else list(first)
+    numbered = _number_rows([row[0] for row in rest], strictly=not sure and _halved(rest))
+    return ["", *first] if len(first) > 1 and _known(first) > 1 and numbered else list(first)
+
+
+def _number_rows(cells: Sequence[str], *, strictly: bool) -> bool:
+    """Whether cells number the rows: integers that ascend; ``strictly``, by one at a time."""
+    if not all(map(_WHOLE.match, cells)):
+        return False
+    numbers = [int(cell) for cell in cells]
+    if strictly:
+        return len(cells) >= _ENOUGH and numbers == list(range(numbers[0], numbers[0] + len(cells)))
+    return all(a < b for a, b in pairwise(numbers))
+
+
+def _halved(rows: Sequence[Sequence[str]]) -> bool:
+    """Whether all rows may end with a number that a decimal comma has cut in two."""
+    return all(_WHOLE.match(row[-2]) and _WHOLE.match(row[-1]) for row in rows)
+
+
+def is_size_line(rows: Sequence[Sequence[str]], text: str | None) -> bool:
+    """Return whether the first of some rows says how many users, items and rows there are.
+
+    Parameters
+    ----------
+    rows
+        The first lines of a file.
+    text
+        All of it, whose lines are counted; None if there is more.
+    """
+    first, rest = [cell for cell in rows[0] if cell.strip()], rows[1:]
+    if len(rest) < 2 or len(first) > 3 or not all(map(_COUNT.match, first)):
+        return False
+    width = len(rest[0])
+    if width < 3 or any(len(row) != width for row in rest) or len(first) > width:
+        return False
+    sizes = [int(cell) for cell in first]
+    columns = [[row[n] for row in rest] for n in range(len(sizes))]
+    # Numbers of users and items are no smaller than any number of one, where these are numbered.
+    held = [[int(cell) for cell in cells if _COUNT.match(cell)] for cells in columns]
+    if len(sizes) > 1 and any(max(h, default=0) > n for h, n in zip(held[:2], sizes, strict=False)):
+        return False
+    if text is not None:
+        return sizes[-1] == sum(bool(line.strip()) for line in lines_of(text)) - 1
+    return len(sizes) == 3 and sizes[2] > _MANY * max(held[2], default=0) and sizes[2] > _MANY
 
 
 def has_numbered_names(first: Sequence[str], rest: Sequence[Sequence[str]]) -> bool:
@@ -110,6 +174,7 @@ def is_header(first: Sequence[str], rest: Sequence[Sequence[str]]) -> bool:
         or any(folded(name) in _SURELY for name in first)
         or {name.strip().casefold() for name in first} in _EDGES
         or _say_roles(first)
+        or _are_identifiers(first, rest)
         or _above_digits(first, rest)
         or _above_dates(first, rest)
     )
@@ -126,6 +191,20 @@ def _say_roles(names: Sequence[str]) -> bool:
     if "user" in said and any(fold in ("item", "product", "itemid", "productid") for fold in folds):
         return True
     return {"user", "item"} <= {role_of(name) for name in names if len(words(name)) > 1}
+
+
+def _are_identifiers(first: Sequence[str], rest: Sequence[Sequence[str]]) -> bool:
+    """Whether several cells are identifiers that mention a role (``prev_items``), and no cell below
+    is one.
+    """
+    said = sum(map(_is_identifier, first))
+    return said > 1 and not any(_is_identifier(cell) for row in rest for cell in row)
+
+
+def _is_identifier(cell: str) -> bool:
+    return bool(_IDENTIFIER.match(cell)) and (
+        is_id(cell) or any(mentions(cell, role) for role in ("user", "item", "value", "time"))
+    )
 
 
 def _above_digits(first: Sequence[str], rest: Sequence[Sequence[str]]) -> bool:

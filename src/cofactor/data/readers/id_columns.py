@@ -15,7 +15,7 @@ _NONE = np.zeros(0, np.int64)
 # Texts that are looked at before all of them are.
 _SOME = 100
 # How the note ends that says so.
-IN_HEX = "that are no texts are read as hexadecimal digits"
+IN_HEX = "are no texts, and read as hexadecimal digits"
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from typing import Any
 import pyarrow as pa
 
 from cofactor.base.errors import DataError
-from cofactor.data.readers.columns import folded, has_role
+from cofactor.data.readers.columns import UNION_TYPES, folded, has_role
 from cofactor.data.readers.headers import has_roles
 from cofactor.data.readers.nested_items import (
     expanded,
@@ -132,6 +132,7 @@ def _of_object(value: Mapping[str, Any], source: str) -> pa.Table | None:
     if len(parts) == 1 and isinstance(parts[0], dict) and all(map(_is_number, parts[0].values())):
         return _of_objects(value, parts)
     if len(parts) == 1 and isinstance(parts[0], (dict, list)) and not _is_lists(value):
+        _refuse_items_by_key(value, source)
         return table_of_json(parts[0], source)
     if _is_lists(value):
         if has_roles(value):
@@ -141,6 +142,21 @@ def _of_object(value: Mapping[str, Any], source: str) -> pa.Table | None:
     if all(isinstance(part, dict) for part in parts):
         return _of_objects(value, parts)
     return None
+
+
+def _refuse_items_by_key(value: Mapping[str, Any], source: str) -> None:
+    """Raise DataError if an object named ``items`` maps each of them to its users, or each user to
+    those: nothing says which.
+    """
+    ((name, inner),) = value.items()
+    if not (has_role("item", [name]) and isinstance(inner, dict) and inner and _is_lists(inner)):
+        return
+    if not has_role("user", [name]) and not has_roles(inner):
+        raise DataError(
+            f"the keys in {name!r} may be items or users; write a record for each user and item,"
+            " or leave out the outer object if the keys are users.",
+            source=source,
+        )
 
 
 def _is_number(value: Any) -> bool:
@@ -168,6 +184,8 @@ def _records(value: Mapping[str, Any], depth: int) -> list[list[Any]]:
 def _of_objects(value: Mapping[str, Any], parts: Sequence[Mapping[str, Any]]) -> pa.Table:
     if has_roles(value):
         rows = names_of(parts)
+        if UNION_TYPES.issuperset(rows):
+            return table_of([opened(value)])
         return table_of_columns({n: [p.get(r) for r in rows] for n, p in value.items()})
     if has_roles(parts[0]):
         return table_of(parts)

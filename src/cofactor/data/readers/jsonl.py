@@ -16,7 +16,8 @@ from pyarrow import json as pajson
 
 from cofactor.base.errors import DataError
 from cofactor.data.readers import times as clock
-from cofactor.data.readers.clock_columns import with_clock
+from cofactor.data.readers.cell_roles import with_cells
+from cofactor.data.readers.clock_columns import PARTS
 from cofactor.data.readers.columns import Options, find_roles, folded, roles_note
 from cofactor.data.readers.frames import raw_of_table, raw_of_whole
 from cofactor.data.readers.id_columns import id_column
@@ -29,6 +30,7 @@ from cofactor.data.readers.json_text import (
     literal_of,
     record_of,
 )
+from cofactor.data.readers.list_cells import explode_lists
 from cofactor.data.readers.nested_items import (
     expanded,
     field_of_items,
@@ -83,7 +85,7 @@ def _read(entry: SourceFile, options: Options) -> Raw:
         or inner is not None
         or partition
         or options.time_format is not None
-        or roles.keys() & {"event", "clock"}
+        or roles.keys() & {"event", *PARTS}
     )
     if slow or any("." in name for name in roles.values()):
         return _slow(entry, options, roles, literal=literal, inner=inner)
@@ -120,7 +122,7 @@ def _roles(
     def texts(some: Sequence[str]) -> dict[str, list[str]]:
         return {n: ["" if f.get(n) is None else str(f[n]) for f in fields] for n in some}
 
-    return names, with_clock(roles, names, options, texts)
+    return names, with_cells(roles, names, options, texts)
 
 
 def whole_table(entry: SourceFile) -> pa.Table:
@@ -190,7 +192,7 @@ class _Columns:
             self.values.append(numbers)
         if "time" in roles:
             found = clock.seconds(table.column(roles["time"]))
-            if found.day_first is not None:
+            if found.day_first is not None or found.fraction is not None:
                 return False
             self.times.append(found.times)
             self.bare_times = self.bare_times and found.bare
@@ -215,7 +217,7 @@ def _fast(
             task.advance(len(block))
     if sum(map(len, columns.users)) == 0:
         raise NoRowsError("there are no rows in it.", source=entry.shown)
-    return Raw(
+    raw = Raw(
         users=pa.chunked_array(columns.users),
         items=pa.chunked_array(columns.items),
         values=np.concatenate(columns.values) if "value" in roles else None,
@@ -226,6 +228,7 @@ def _fast(
         notes=[roles_note(roles, names)],
         columns=roles,
     )
+    return explode_lists(raw)
 
 
 def _slow(

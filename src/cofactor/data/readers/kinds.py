@@ -9,7 +9,7 @@ import pyarrow.compute as pc
 from cofactor.base.errors import DataError
 from cofactor.base.names import unknown_name
 from cofactor.data.readers.columns import Options
-from cofactor.data.readers.raw import Raw
+from cofactor.data.readers.raw import NoRowsError, Raw
 
 _SHOWN = 6
 _MOST = 50  # kinds of events that a column may name
@@ -40,16 +40,23 @@ def weighted(raw: Raw, options: Options) -> np.ndarray:
         _tell(raw, name, counted)
         return np.zeros(len(codes), bool)
     missing = [kind for kind in options.kinds if kind not in counted]
+    seen = counted if raw.parts is None else raw.parts.seen(counted)
     if len(missing) == len(options.kinds):
-        raise unknown_name(f"kind of event in column {name!r}", missing[0], list(counted)[:50])
-    if missing:
+        error = unknown_name(f"kind of event in column {name!r}", missing[0], list(seen)[:50])
+        # Another part may hold them.
+        raise error if raw.parts is None else NoRowsError(str(error), source=raw.source)
+    if raw.parts is not None:
+        raw.parts.kinds.update(options.kinds.keys() & counted.keys())
+    elif missing:
         # Another source may hold them.
         raw.notes.append(f"column {name!r} holds no event of kind {', '.join(missing)}")
     weights = np.array([options.kinds.get(w, np.nan) for w in words] + [np.nan], np.float32)[codes]
     raw.values = weights if raw.values is None else raw.values * weights
     out = np.isnan(weights)
     others = [w for w in words if w not in options.kinds]
-    if others:
+    if others and raw.parts is not None:
+        raw.notes += [f"left out {counted[w]:,} rows of kind {w!r}" for w in others[:_SHOWN]]
+    elif others:
         shown = ", ".join(f"{w} ({counted[w]:,})" for w in others[:_SHOWN])
         raw.notes.append(f"left out {int(out.sum()):,} rows of other kinds: {shown}")
     if out.all():

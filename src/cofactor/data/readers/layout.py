@@ -18,7 +18,7 @@ from cofactor.data.events import Events
 from cofactor.data.ids import IdMap
 from cofactor.data.interactions import Interactions
 from cofactor.data.readers.assemble import assemble
-from cofactor.data.readers.columns import Options
+from cofactor.data.readers.columns import Options, refuse_repeated
 from cofactor.data.readers.delimited import read_delimited, read_text_table
 from cofactor.data.readers.id_columns import canonical
 from cofactor.data.readers.source_files import Source, SourceFile
@@ -52,7 +52,10 @@ class Layout:
             Also where a file has the layout's name, and isn't written as its files are.
         """
         try:
-            return self.read(place, options).noted(f"read as {self.name}")
+            events = self.read(place, options).noted(f"read as {self.name}")
+            for table in (events.item_table, events.user_table):
+                refuse_repeated([] if table is None else table.column_names, str(place.path))
+            return events
         except (CofactorError, OSError):
             raise
         except Exception as error:

@@ -35,6 +35,12 @@ _SIGNS = (",", ";", "|")
 _BRACES = r"^\s*\{.*\}\s*$"
 _MAPPING = r"""^\s*\{\s*("[^"]*"|'[^']*'|[-\w.]+)\s*:"""
 _NUMBER = re.compile(r"^\s*-?\d+(\.\d+)?$")
+# 2 x Hose, and Hose x2.
+_TIMES = re.compile(r"^(\d+) ?[x×] (\S.*)$|^(.*\S) [x×] ?(\d+)$")
+_NESTED = re.compile(r"^\s*\[\s*[\[({]")
+_PAIR = re.compile(
+    r"""[\[(]\s*(?:'([^']*)'|"([^"]*)"|([^'",\s]+))\s*,\s*(-?\d+(?:\.\d+)?)\s*[\])]"""
+)
 # Ids with digits between blanks: in names of things hardly every word has one.
 _NUMBERS = r"^\s*\S*\d\S*( \S*\d\S*)*\s*$"
 
@@ -63,6 +69,8 @@ def explode_lists(raw: Raw, *, of_hive: bool = False) -> Raw:
     pairs = _with_values(cells, parts) if numbered else None
     if pairs is None and parts is None:
         return raw
+    if pairs is None and parts is _of_brackets:
+        _refuse_nested(cells, raw)
     if pairs is None:
         lists = [list(parts(cell)) if parts and cell else [] for cell in cells]
     else:
@@ -78,6 +86,17 @@ def explode_lists(raw: Raw, *, of_hive: bool = False) -> Raw:
     numbers, odd = numbers_and_odd(pa.array(texts, pa.string()))
     notes = [*found.notes, f"the numbers beside them in {raw.named('item')} read as values"]
     return replace(found, values=numbers, odd=() if odd is None else (odd,), notes=notes)
+
+
+def _refuse_nested(cells: Sequence[str], raw: Raw) -> None:
+    """Raise DataError if lists of items hold lists or objects."""
+    nested = next((cell for cell in cells if _NESTED.match(cell)), None)
+    if nested is not None:
+        raise DataError(
+            f"{raw.named('item')} holds lists within lists, such as {nested[:60]!r}; write a row"
+            " for each user and item.",
+            source=raw.source,
+        )
 
 
 def _all_match(words: pa.Array, form: str, sign: str) -> bool:
@@ -96,14 +115,32 @@ def _with_values(
     """
     pairs = []
     for cell in cells:
-        found = (_mapping(cell) if parts is None else _pairs(parts(cell))) if cell.strip() else []
+        found = _valued(cell, parts) if cell.strip() else []
         if found is None or len({item for item, _ in found}) < len(found):
             return None
         pairs.append(found)
     flat = [pair for part in pairs for pair in part]
     # Ids such as "movie:12" have few words and many numbers.
     few = len({item for item, _ in flat}) < len({text for _, text in flat})
-    return None if not flat or (few and parts is not None) else pairs
+    named = parts is not None and not any(map(_TIMES.match, parts(cells[0])))
+    return None if not flat or (few and named) else pairs
+
+
+def _valued(
+    cell: str, parts: Callable[[str], Sequence[str]] | None
+) -> list[tuple[str, str]] | None:
+    if parts is None:
+        return _mapping(cell)
+    return _of_pairs(cell) if _NESTED.match(cell) else _pairs(parts(cell))
+
+
+def _of_pairs(cell: str) -> list[tuple[str, str]] | None:
+    """What a list of pairs holds, as JSON or Python write it: ``[['a', 3], ('b', 4)]``."""
+    found = [part.groups() for part in _PAIR.finditer(cell)]
+    rest = _PAIR.sub("", cell).strip().removeprefix("[").removesuffix("]")
+    if not found or rest.strip(" ,"):
+        return None
+    return [(next(text for text in (a, b, c) if text is not None), n) for a, b, c, n in found]
 
 
 def _mapping(cell: str) -> list[tuple[str, str]] | None:
@@ -116,7 +153,12 @@ def _mapping(cell: str) -> list[tuple[str, str]] | None:
 
 
 def _pairs(parts: Sequence[str]) -> list[tuple[str, str]] | None:
-    """Items and the numbers behind their colons; None if some have none."""
+    """Items and the numbers behind their colons, or those of how many there are; None if some have
+    none.
+    """
+    counted = [_TIMES.match(part) for part in parts]
+    if parts and all(counted):
+        return [(c[2] or c[3], c[1] or c[4]) for c in counted if c]
     found = [part.rpartition(":") for part in parts]
     if not all(item and _NUMBER.match(text) for item, _, text in found):
         return None
@@ -170,6 +212,7 @@ def _repeated(raw: Raw, items: list[str], lengths: np.ndarray) -> Raw:
         values=None if raw.values is None else raw.values[rows],
         times=None if raw.times is None else raw.times[rows],
         day_first=None if raw.day_first is None else raw.day_first[rows],
+        fraction=None if raw.fraction is None else raw.fraction[rows],
         events=None if raw.events is None else raw.events.take(take),
         odd=[_moved(odd, starts, lengths) for odd in raw.odd],
         locate=lambda wanted: raw.locate(np.unique(rows[wanted])),

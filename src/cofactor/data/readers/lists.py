@@ -26,6 +26,15 @@ from cofactor.data.split import Part, Split
 _BASKETS = 10
 # Lines from which on a number that always says how many items there are is no item.
 _COUNTED = 3
+# Words that are looked at, and those that stand in any text, and in programs.
+_TEXT = 500
+_PROSE = frozenset(
+    (
+        *("the", "and", "of", "to", "is", "was", "are", "with", "for", "that", "this", "from"),
+        *("der", "die", "und", "mit", "les", "des", "une", "est", "que", "los", "una"),
+    )
+)
+_SIGNS = frozenset(("{", "}", "=", "==", ":=", "=>", "+=", "(", ")", "/*", "*/", "//"))
 # a:4 and a(4), of which the number may be a value.
 _VALUED = r"^[^:()]+(:|\()\d+(\.\d+)?\)?$"
 
@@ -150,11 +159,23 @@ def _counts_beside(items: pa.Array, counts: np.ndarray) -> np.ndarray | None:
     return None
 
 
+def _refuse_prose(words: pa.Array, source: str, *, spaced: bool) -> None:
+    """Raise DataError if words (``spaced``: between spaces) are a text's or a program's."""
+    some = set(words.slice(0, _TEXT).to_pylist())
+    if (spaced and len(_PROSE & {word.lower() for word in some}) > 2) or some & _SIGNS:
+        raise DataError(
+            "this reads like a text or a program, not like a user and items on each line; give"
+            " format='lists' if it is.",
+            source=source,
+        )
+
+
 def refuse_baskets(entry: SourceFile, separators: str = "") -> None:
     """Raise DataError if lines may be baskets without a user: they begin with few different words,
-    which stand among the items of other lines too.
+    which stand among the items of other lines too; or if they are no lists at all.
     """
     first, items, counts = parted(entry, separators)
+    _refuse_prose(items, entry.shown, spaced=not separators)
     heads = pc.unique(first)
     if (
         counts_before(canonical(first), counts)

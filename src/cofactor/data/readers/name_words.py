@@ -13,7 +13,8 @@ _USER = """user users customer client kunde kunden benutzer nutzer utilisateur u
     utente patron borrower member membership reader subscriber listener visitor buyer
     shopper guest account profile klant kund klienta musteri asiakas πελατης 用户 客户 会员 会員
     顧客 고객 회원 العميل adherent emprunteur abonne lecteur leser mitglied consumer contact
-    email mail"""
+    email mail username respondent participant household donor viewer student learner player
+    patient rider passenger traveller traveler"""
 _ITEM = """item items product produit produkt artikel article articulo prodotto produto sku asin
     isbn ean book livre buch bib biblio movie film song track video podcast game course
     offer material goods articolo produktu urun tuote προιον 商品 상품 المنتج"""
@@ -23,15 +24,32 @@ _ACT = """order purchase commande achat bestellung bestell kauf checkout loan bo
     issue issued pret emprunt ausleihe transaction event invoice facture rechnung visit play
     played view viewed listen rated review reviewed created creation sale sold paid added
     pedido compra ordine acquisto server collector received sent updated added
-    listened clicked streamed derived original ship close create bestel zamowienia"""
+    listened clicked streamed derived original ship close create bestel zamowienia read
+    submission submitted rental rented borrowing watch"""
 _ID = """id ids no nr num number numero nummer nbr code key barcode uri ref reference referenz
     identifiant identifier identificador codigo codice cod kodu 编号 番号 コード 번호 코드 pseudo
     record hash uuid guid"""
 _TIME = """date datetime time timestamp ts datum uhrzeit zeit fecha data heure at on utc
-    tstamp"""
+    tstamp dt gmt"""
 _DATE = "date datum fecha data dato tarih dia jour giorno tag day дата 日期 日付 날짜"
 _CLOCK = """time uhrzeit zeit heure hora ora orario tijd tid czas saat clock hour timeofday время
     час 时间 时刻 時刻 時間 시간 시각"""
+# What people do, as it is counted: many a time, or one beside a word for counts.
+_AMOUNT = """plays listens views clicks orders purchases visits streams watches reads sales hours
+    minutes playtime ecoutes lectures vues achats wiedergaben"""
+_ONCE = "play listen view click order purchase visit stream watch read sale hour"
+_COUNTING = """num number n nb nbr nr no count counts cnt total times how many forever in played net
+    sum"""
+_COUNT = "count counts cnt times"
+# Labels, and words that name other things too.
+_LABELS = """click clicked isclick liked isliked islike purchased ispurchased bought converted
+    conversion isrelevant relevant relevance recommended isrecommended recommend votedup
+    target note playtimeforever interacted isinteracted wish isfavorite isfavourite favorited
+    favourited"""
+_YEAR = "year jahr annee ano anno jaar rok yil aasta ar vuosi год 年"
+_MONTH = "month monat mois mes mese maand miesiac mesic ay kuukausi месяц 月"
+_DAY = "day tag jour dia giorno dag dzien den gun paiva dayofmonth mday dom день 日"
+_HOUR = "hour stunde heure hora ora uur godzina saat час"
 _FILL = "de du d la le les des der the of per par per and my your effective"
 
 
@@ -43,12 +61,26 @@ def _plain(text: str) -> str:
 
 # What stands at the end of a compound word: Kundennr, Bestelldatum, Artikelnummer, 用户编号.
 _COMPOUND = re.compile(
-    rf"(?<=[^\W\d_]{{4}})(nr|nummer|datum)\b|(?<=\w)({_plain('编号|番号|コード|번호|코드')})\b"
+    rf"(?<=[^\W\d_]{{4}})(nr|nummer|number|datum|date)\b|(?<=\w)({_plain('编号|番号|コード|번호|코드')})\b"
 )
-USER, ITEM, VALUE, ACT, ID, TIME, DATE, CLOCK, FILL = (
+USER, ITEM, VALUE, ACT, ID, TIME, DATE, CLOCK, FILL, AMOUNT, ONCE, COUNTING, COUNT, LABELS = (
     frozenset(_plain(words).split())
-    for words in (_USER, _ITEM, _VALUE, _ACT, _ID, _TIME, _DATE, _CLOCK, _FILL)
+    for words in (
+        *(_USER, _ITEM, _VALUE, _ACT, _ID, _TIME, _DATE, _CLOCK, _FILL),
+        *(_AMOUNT, _ONCE, _COUNTING, _COUNT, _LABELS),
+    )
 )
+# Of values those that are added up: not ratings.
+QUANTITY = VALUE - {"rating", "ratings", "stars", "score"}
+# Parts of dates, by the words for them.
+_PARTS = {
+    word: part
+    for part, words in (
+        *(("year", _YEAR), ("month", _MONTH), ("day", _DAY), ("hour", _HOUR)),
+        *(("minute", "minute"), ("second", "second")),
+    )
+    for word in _plain(words).split()
+}
 # A number (``track no``) may count something else.
 _SURELY_ID = frozenset(("id", "sku", "code", "key", "uuid", "guid", "ean", "asin", "isbn"))
 # Words for who, what, when and how much; and the words that may stand beside them.
@@ -60,13 +92,16 @@ _ROLES = {
 }
 
 
+_BRACKETS, _NUMBER = re.compile(r"\(.*?\)|\[.*?\]"), re.compile(r"#|№|\b[Nn][°º]")
+_CAMEL, _WORDS = re.compile(r"(?<=[a-z])(?=[A-Z])"), re.compile(r"[^\W_]+")
+
+
 @lru_cache(4096)
 def words(name: str) -> tuple[str, ...]:
     """Return a name's words in lower case without accents, without what is in brackets."""
-    bare = re.sub(r"\(.*?\)|\[.*?\]", " ", name)
-    bare = re.sub(r"#|№|\b[Nn][°º]", " no ", bare)
-    bare = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", bare)
-    return tuple(re.findall(r"[^\W_]+", _COMPOUND.sub(r" \1\2", _plain(bare).replace("_", " "))))
+    bare = _NUMBER.sub(" no ", _BRACKETS.sub(" ", name))
+    bare = _plain(_CAMEL.sub(" ", bare)).replace("_", " ")
+    return tuple(_WORDS.findall(_COMPOUND.sub(r" \1\2", bare)))
 
 
 @lru_cache(4096)
@@ -110,3 +145,26 @@ def is_clock(name: str) -> bool:
 def is_id(name: str) -> bool:
     """Return whether a word of a name says that it holds ids."""
     return bool(set(words(name)) & ID)
+
+
+def is_amount(name: str) -> bool:
+    """Return whether a name's words say that it counts or labels what people did, where its cells
+    are numbers: ``num_plays``, ``number of orders``, ``clicked``.
+    """
+    said = {word for word in words(name) if not word.isdigit()} - FILL
+    if "".join(words(name)) in LABELS or (len(said) == 1 and said <= VALUE):
+        return True
+    counted = said & AMOUNT or (said & ONCE and said & COUNT) or said & QUANTITY
+    beside = AMOUNT | ONCE | COUNTING | ITEM | ACT | QUANTITY
+    return bool(counted) and len(said) > 1 and said <= beside
+
+
+def part_of_date(name: str) -> str | None:
+    """Return the part of a date that a name says it holds (``"year"``, ``"month"`` ...): alone, or
+    beside the date's or an act's own name (``date_year``, ``order month``); else None.
+    """
+    said = [word for word in words(name) if word not in FILL]
+    parts = {_PARTS[word] for word in said if word in _PARTS}
+    if len(parts) != 1 or not all(w in _PARTS or w in DATE | ACT | TIME for w in said):
+        return None
+    return parts.pop()

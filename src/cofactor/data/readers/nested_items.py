@@ -1,5 +1,6 @@
 """Records with objects in them: items as a list of objects, as carts, orders and analytics' events
-hold them, and ids within an object (``product.id``).
+hold them, or as a mapping to ratings; an item's users likewise; and ids within an object
+(``product.id``).
 """
 
 from __future__ import annotations
@@ -7,24 +8,30 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from cofactor.data.readers.columns import has_role
+from cofactor.data.readers.columns import UNION_TYPES, has_role
 from cofactor.data.records import names_of
 
 
 def field_of_items(rows: Sequence[Mapping[str, Any]]) -> str | None:
-    """Return the field of some records that holds lists of objects with an item's id, or its path
-    if it stands in an object of the record (``properties.products``); None if there is none, or if
-    the records have an item of their own.
+    """Return the field of some records that holds lists of objects with an item's id (or a user's,
+    where the records have an item of their own and no user), or its path if it stands in an object
+    of the record (``properties.products``); None if there is none.
     """
     names = names_of(rows)
     found = _lists(rows, names)
-    if has_role("item", [name for name in names if name not in found]):
-        return None
+    own = [name for name in names if name not in found]
+    if has_role("item", own):
+        return None if has_role("user", own) else _only(found, "user")
     if not found:
         for name in names:
             held = [row[name] for row in rows if isinstance(row.get(name), dict)]
             found |= {f"{name}.{inner}": parts for inner, parts in _lists(held).items()}
-    fields = [name for name, parts in found.items() if has_role("item", names_of(parts))]
+    return _only(found, "item")
+
+
+def _only(found: Mapping[str, Sequence[Any]], role: str) -> str | None:
+    """The one field whose objects have a role; None if there are several, or none."""
+    fields = [name for name, parts in found.items() if has_role(role, names_of(parts))]
     return fields[0] if len(fields) == 1 else None
 
 
@@ -40,8 +47,8 @@ def expanded(row: Mapping[str, Any], field: str | None) -> Iterator[dict[str, An
     outer = {other: one for other, one in row.items() if other != name}
     if inner and isinstance(value, dict):
         yield from ({**outer, **part} for part in expanded(value, inner))
-    elif isinstance(value, list) and _is_objects(value):
-        yield from ({**outer, **part} for part in value)
+    else:
+        yield from ({**outer, **part} for part in _objects(inner or name, value))
 
 
 def opened(row: Mapping[str, Any]) -> dict[str, Any]:
@@ -77,11 +84,25 @@ def _lists(
 ) -> dict[str, list[Any]]:
     """The fields that hold lists of objects, and all of these."""
     nested = {
-        name: [part for row in rows if _is_objects(row.get(name)) for part in row[name]]
+        name: [part for row in rows for part in _objects(name, row.get(name))]
         for name in (names_of(rows) if names is None else names)
     }
     return {name: parts for name, parts in nested.items() if parts}
 
 
-def _is_objects(value: Any) -> bool:
-    return isinstance(value, list) and bool(value) and all(isinstance(v, dict) for v in value)
+def _objects(name: str, value: Any) -> Sequence[Mapping[str, Any]]:
+    """The objects that a field lists: none if it holds anything else; of a mapping from items to
+    numbers in a field of such a name (``ratings``), one for each item.
+    """
+    if isinstance(value, list):
+        return value if all(isinstance(part, dict) for part in value) else ()
+    several = name.lower().endswith("s") and (has_role("value", [name]) or has_role("item", [name]))
+    if not (isinstance(value, dict) and several):
+        return ()
+    if not all(map(_is_number, value.values())) or is_wrapped(value) or value.keys() & UNION_TYPES:
+        return ()
+    return [{"item": item, "rating": number} for item, number in value.items()]
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool)

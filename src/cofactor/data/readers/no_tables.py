@@ -18,12 +18,15 @@ _BEGINNINGS = tuple(
     for what, sign, cure in (
         (
             "a dump of SQL",
-            r"\s*(INSERT INTO|CREATE TABLE|DROP TABLE|COPY .* FROM stdin|-- \w+ dump)\b",
+            r"\s*(INSERT (INTO|\[)|REPLACE INTO|CREATE (TABLE|DATABASE|SCHEMA)|DROP TABLE"
+            r"|COPY .* FROM stdin|-- \w+ (database )?dump|--\s*$|/\*[!M]|PRAGMA \w+ ?=|USE [\[`]"
+            r"|BEGIN TRANSACTION|SET [\w@]+ ?(=|TO\b)|LOCK TABLES)",
             _CURE,
         ),
         ("a pointer of Git LFS", r"version https://git-lfs", "fetch the file (git lfs pull)"),
-        ("YAML", r"\s*- ['\"\w ]+:(\s|$)", _CURE),
+        ("YAML", r"\s*- (['\"\w ]+:(\s|$)|\{)|---\s*$|%YAML", _CURE),
         ("an ARFF file", r"\s*@relation\b", _CURE),
+        ("a network of Pajek", r"\*(vertices|network|edges|arcs)\b", "write its edges as csv"),
         (
             "a matrix in Matrix Market's format",
             r"%%Matrix",
@@ -36,7 +39,19 @@ _BEGINNINGS = tuple(
             r"|\w+\(\s*[\[{]",
             "keep only the JSON in it",
         ),
-        ("rows as Python writes lists", r"\s*\[\s*\(", "write them with json.dump or csv.writer"),
+        (
+            "rows as Python writes lists",
+            r"\s*[\[(]\s*\(",
+            "write them with json.dump or csv.writer",
+        ),
+        ("an object of R", r"\s*(structure|data\.frame|list)\(", "write it with write.csv"),
+        ("a program", r"#!|<\?php", _CURE),
+        ("a patch", r"diff --git |(---|\+\+\+) [\w./]+|@@ -\d", "apply it to its file"),
+        (
+            "a mapping without its braces",
+            r"\s*(['\"])[^'\"]*\1\s*:\s*[\[{(]",
+            "write it with json.dump",
+        ),
         ("JSON behind record separators", r"\x1e", "take them out (tr -d '\\036')"),
     )
 )
@@ -57,7 +72,8 @@ _BINARY = tuple(
         (rb"%PDF-|\x89PNG|\xff\xd8\xff|GIF8", "a page or a picture", _CURE),
     )
 )
-_NAMED = r"[A-Za-z_][\w.]*=(\"[^\"]*\"|[^\s,;\"]*)"
+_NAMED = r"[A-Za-z_][\w.]*=(\"[^\"]*\"|[^\s,;&\"]*)"
+_LEVELS = "DEBUG|INFO|NOTICE|WARN|WARNING|ERROR|TRACE|FATAL|CRITICAL"
 # What all lines show.
 _LINES = tuple(
     (what, re.compile(sign), cure)
@@ -65,7 +81,7 @@ _LINES = tuple(
         ("a log of a web server", r"\S+ \S+ \S+ \[\d{1,2}/\w{3}/\d{4}:", _CURE),
         (
             "lines of name=value",
-            rf"{_NAMED}([\s,;]+{_NAMED})+\s*$",
+            rf"{_NAMED}([\s,;&]+{_NAMED})+\s*$",
             "write the values as columns, the names as their header",
         ),
         (
@@ -74,10 +90,14 @@ _LINES = tuple(
             "write them with json.dump or csv.writer",
         ),
         ("triples of a graph (RDF)", r"(<[^>]*>|_:\w+)\s+<[^>]*>\s+.*\.\s*$", _CURE),
-        ("JSON behind a key", r"[^\s{}\[\]]+[\t ]+\{\s*\".*\}\s*$", "keep only the JSON in it"),
+        (
+            "JSON behind a key",
+            r"[^\s{}\[\]]+([\t ]+|:)\{\s*\".*\}\s*$",
+            "keep only the JSON in it",
+        ),
         (
             "a log of a program",
-            r"\[?\d{4}-\d\d-\d\d[T ]\d\d:\d\d.*\b(DEBUG|INFO|WARN|WARNING|ERROR|TRACE|FATAL)\b",
+            rf"\[?\d{{4}}-\d\d-\d\d[T ]\d\d:\d\d.*\b({_LEVELS})\b|[\[(]?({_LEVELS})[\])]?:?\s",
             _CURE,
         ),
         ("a log of a system", r"[A-Z][a-z]{2} [ \d]\d \d\d:\d\d:\d\d \S+ [^\s:]+: ", _CURE),
@@ -102,6 +122,8 @@ _LINES = tuple(
 _RULES = frozenset(" \t|+,;:=-").union(map(chr, range(0x2500, 0x2580)))
 _PIECE = re.compile(r":-+:?|-+:|[-=\u2500\u2501\u2550]{2,}")
 _KEY = re.compile(r"[ \t]*(- )?[^\s:,;][^:,;]*:(\s|$)")
+_FIELD = re.compile(r"([A-Za-z][\w/ .-]*): ?(?!:)\S")
+_DIGIT = re.compile(r"\d")
 _COMMENT = re.compile(r"[%#]+(\s|$)")
 _MARKUP = re.compile(
     r"^\s*<((!doctype|html|head|body|\?xml|table)\b|([a-z][\w-]*)(\s[^<>]*)?>(.*</\w|\s*$))",
@@ -113,12 +135,17 @@ def refuse_no_table(lines: Sequence[str], source: str, *, split_at: str | None =
     """Raise DataError, which names the cure, if lines that hold something are known to be no table;
     where the caller says the delimiter (``split_at``), the first line alone decides.
     """
-    found = next(((what, cure) for what, sign, cure in _BEGINNINGS if sign.match(lines[0])), None)
+    first = lines[0], next((line for line in lines if line[:1] not in ("%", "#")), "")
+    found = next(
+        ((what, cure) for what, sign, cure in _BEGINNINGS if any(map(sign.match, first))), None
+    )
     some = lines[:_SOME] if split_at is None and max(map(len, lines[:_SOME])) < _LONG else []
     if found is None and any(line.startswith("#Fields: ") for line in some):
         found = "a log of a web server", _CURE
-    if found is None and some and _is_yaml(some):
+    if found is None and some and _is_yaml([line for line in some if line[:1] != "#"]):
         found = "YAML", _CURE
+    if found is None and some and _are_fields(some):
+        found = "lines of 'name: value'", "write the values as columns, the names as their header"
     if found is None and any(_is_rule(line) for line in some[:4]):
         found = (
             "a table drawn for the eye",
@@ -147,8 +174,22 @@ def refuse_binary(sample: bytes, source: str) -> None:
 
 def _is_yaml(lines: Sequence[str]) -> bool:
     """Whether lines are keys, of which some have nothing behind them but indented ones below."""
-    keys = all(map(_KEY.match, lines)) and lines[0].rstrip().endswith(":")
+    keys = all(map(_KEY.match, lines)) and bool(lines) and lines[0].rstrip().endswith(":")
     return keys and len(lines) > 1 and lines[1][:1] in " \t"
+
+
+def _are_fields(lines: Sequence[str]) -> bool:
+    """Whether lines are records of a field each (``From: ann``), whose names return in one order;
+    lists of users return in none.
+    """
+    names = [found[1] for line in lines if (found := _FIELD.match(line))]
+    if len(names) < len(lines) or names[0] not in names[1:]:
+        return False
+    period = names.index(names[0], 1)
+    one = names[:period]
+    # A whole record, and a part of the next one at least.
+    fits = all(name == one[n % period] for n, name in enumerate(names))
+    return fits and len(set(one)) == period > 1 and not any(map(_DIGIT.search, names))
 
 
 def _is_rule(line: str) -> bool:

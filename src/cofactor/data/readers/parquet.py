@@ -17,7 +17,8 @@ from pyarrow import parquet as pq
 from cofactor.base import memory
 from cofactor.base.errors import CofactorError, DataError
 from cofactor.base.extras import require
-from cofactor.data.readers.clock_columns import CellsOf, cells_of_table, with_clock
+from cofactor.data.readers.cell_roles import with_cells
+from cofactor.data.readers.clock_columns import CellsOf, cells_of_table
 from cofactor.data.readers.columns import Options, find_roles, refuse_repeated
 from cofactor.data.readers.frames import are_numbered, raw_of_table, raw_of_whole
 from cofactor.data.readers.json_shapes import is_nested
@@ -53,7 +54,7 @@ def read_parquet(entry: SourceFile, options: Options) -> Raw:
         roles = find_roles(names, options, entry.shown, partition=partition)
         for taken in roles.values():
             refuse_repeated(names, entry.shown, taken)
-        roles = with_clock(roles, names, options, cells_of(file))
+        roles = with_cells(roles, names, options, cells_of(file), partition)
         n_rows = file.metadata.num_rows
         if n_rows == 0:
             raise NoRowsError("the file has columns but no rows.", source=entry.shown)

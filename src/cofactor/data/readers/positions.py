@@ -41,10 +41,14 @@ _ASIN, _REVIEWER = re.compile(r"^(B[0-9A-Z]{9}|\d{9}[\dX])$"), re.compile(r"^A[0
 # Seconds of 1985 to 2100, and the same in milli-, micro- and nanoseconds.
 _FIRST, _LAST = 473_385_600, 4_102_444_800
 _ENOUGH = 5
+# Columns of a run of TREC but the second.
+_RUN = 5
 # Whole numbers that are all as large are seldom ratings or counts.
 _CODES = 100_000
 # Columns of small numbers up to which a table may be one of users, items and values.
 _NARROW = 3
+# Columns of small numbers from which on a table can be none of users, items and what they did.
+_BROAD = 20
 # The year 2000: ids count up too, and seldom from here.
 _LOGS = 946_684_800
 
@@ -54,15 +58,7 @@ def by_position(columns: Columns, free: Sequence[str], taken: set[str]) -> dict[
     nor a count of the lines, the value is the first of the others that holds numbers, the time the
     first that holds times.
     """
-    rest = [name for name in columns if name not in taken]
-    no_ids = {counting(columns), *_coordinates(columns)}
-    rest = [name for name in rest if name not in no_ids]
-    if len(rest) > 2:
-        others = [name for name in rest[:2] if _no_ids(columns[name])]
-        rest = [name for name in rest if len(rest) - len(others) < 2 or name not in others]
-    if len(rest) > 3 and set(columns[rest[1]]) in ({"0"}, {"Q0"}):
-        # TREC's judgements and runs: topic, nothing, document.
-        del rest[1]
+    rest = _candidates(columns, taken)
     roles: dict[str, str] = {}
     if "time" in free:
         at = next((name for name in rest[:2] if len(rest) > 2 and dated(columns[name])), None)
@@ -94,6 +90,26 @@ def by_position(columns: Columns, free: Sequence[str], taken: set[str]) -> dict[
     return roles
 
 
+def _candidates(columns: Columns, taken: set[str]) -> list[str]:
+    """The columns that may have a role: none that are empty, count the lines, say where on earth
+    something was, or hold times of day and kinds in place of ids.
+    """
+    rest = [name for name in columns if name not in taken]
+    no_ids = {counting(columns), *_coordinates(columns)}
+    rest = [name for name in rest if name not in no_ids]
+    filled = [name for name in rest if any(cell.strip() for cell in columns[name])]
+    rest = filled if len(filled) > 1 else rest
+    if len(rest) > 2:
+        others = [name for name in rest[:2] if _no_ids(columns[name])]
+        rest = [name for name in rest if len(rest) - len(others) < 2 or name not in others]
+    if len(rest) > 3 and set(columns[rest[1]]) in ({"0"}, {"Q0"}):
+        # TREC's judgements and runs: topic, nothing, document, and the rank before the score.
+        del rest[1]
+        if len(rest) == _RUN and numeric(columns[rest[3]]):
+            del rest[2]
+    return rest
+
+
 def _is_turned(pair: Sequence[Sequence[str]]) -> bool:
     """Whether products stand before people, as in Amazon's ratings since 2018."""
     forms = (_ASIN, _REVIEWER)
@@ -101,13 +117,14 @@ def _is_turned(pair: Sequence[Sequence[str]]) -> bool:
 
 
 def is_wide(columns: Columns) -> bool:
-    """Return whether all columns but the first hold small numbers, of which many are 0 or missing:
-    a table with a column for each item.
+    """Return whether all columns but the first hold small numbers, of which many are 0 or missing,
+    or of which there are very many: a table with a column for each item.
     """
     others = [[cell.strip() for cell in cells] for cells in list(columns.values())[1:]]
     held = [cell for cells in others for cell in cells]
     nothing = sum(cell in ("", "0", "0.0", "NaN", "nan") for cell in held)
-    return len(others) > _NARROW and all(map(_rates, others)) and 10 * nothing > 3 * len(held)
+    many = 10 * nothing > 3 * len(held) or len(others) > _BROAD
+    return len(others) > _NARROW and all(map(_rates, others)) and many
 
 
 def _ids(free: Sequence[str]) -> int:
@@ -144,7 +161,7 @@ def _are_degrees(pair: Sequence[Sequence[str]]) -> bool:
     """Whether two columns hold degrees: some beyond 1, below 0 or with three decimals at least."""
     if not all(_all(cells, _DEGREE.match) for cells in pair):
         return False
-    held = [cell.strip() for cells in pair for cell in cells if cell.strip()]
+    held = [cell for cells in pair for cell in _held(cells)]
     places = [float(cell) for cell in held]
     fine = min(places) < 0 or all(len(cell.partition(".")[2]) > 2 for cell in held)
     return fine and 1 < max(map(abs, places)) <= 180
@@ -156,9 +173,13 @@ def _no_ids(cells: Sequence[str]) -> bool:
 
 
 def _values(cells: Sequence[str]) -> bool:
-    """Whether cells may be values: numbers, and not all of them as large as ids and codes."""
+    """Whether cells may be values: numbers, and not all of them as large as ids and codes, or
+    below 0.
+    """
+    if _all(cells, lambda cell: cell.startswith("-")):
+        return False
     return numeric(cells) and not (
-        whole(cells) and _all(cells, lambda cell: abs(int(cell)) >= _CODES) and len(cells) > 1
+        whole(cells) and all(abs(n) >= _CODES for n in _integers(cells)) and len(cells) > 1
     )
 
 
@@ -172,6 +193,13 @@ def whole(cells: Sequence[str]) -> bool:
     return _all(cells, lambda cell: bool(_INTEGER.match(cell)))
 
 
+def _integers(cells: Sequence[str]) -> list[int]:
+    """The cells of whole numbers that hold anything; those of more digits than any time has as
+    10^19.
+    """
+    return [int(cell) if len(cell) < 20 else 10**19 for cell in _held(cells)]
+
+
 def _timed(cells: Sequence[str]) -> bool:
     return dated(cells) or _all(cells, _is_moment)
 
@@ -180,7 +208,7 @@ def _logged(cells: Sequence[str]) -> bool:
     """Whether cells in front of all others are the seconds of a log: since 2000, ascending."""
     if len(cells) < _ENOUGH or not _all(cells, _is_moment) or not whole(cells):
         return False
-    numbers = [int(cell) for cell in cells if cell.strip()]
+    numbers = _integers(cells)
     scale = 10 ** max(0, 3 * ((len(str(numbers[0])) - 8) // 3))
     return (
         numbers == sorted(numbers)
@@ -195,7 +223,7 @@ def _timed_second(columns: Sequence[Sequence[str]]) -> bool:
     """
     if not 3 <= len(columns) <= 4 or len(columns[1]) < _ENOUGH or not whole(columns[1]):
         return False
-    times = [int(cell) for cell in columns[1] if cell.strip()]
+    times = _integers(columns[1])
     return (
         all(any(_LOGS <= t / 10**power < _LAST for power in (0, 3)) for t in times)
         and 2 * len(set(times)) > len(times)
@@ -233,6 +261,11 @@ def _all(cells: Sequence[str], test: Callable[[str], object]) -> bool:
                 return False
             held = True
     return held
+
+
+def _held(cells: Sequence[str]) -> list[str]:
+    """The cells that hold anything."""
+    return [cell.strip() for cell in cells if cell.strip() not in _MISSING]
 
 
 def _is_number(cell: str) -> bool:

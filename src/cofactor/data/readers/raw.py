@@ -9,6 +9,7 @@ import numpy as np
 import pyarrow as pa
 
 from cofactor.base.errors import DataError
+from cofactor.data.readers.part import Parts
 from cofactor.data.readers.values import Odd
 
 Locate = Callable[[np.ndarray], list[tuple[int, str]]]
@@ -46,9 +47,13 @@ class Raw:
     odd
         Cells of the values that are no plain numbers.
     day_first
-        See `clock.Found`.
+        See `clock.ParsedTimes`.
+    fraction
+        See `clock.ParsedTimes`.
     events
         The kind of each event, or None; `kinds.weighted` leaves those of at most fifty kinds.
+    parts
+        Where this is a part of a file: the parts up to this one; None for a whole.
     """
 
     users: pa.ChunkedArray
@@ -63,7 +68,9 @@ class Raw:
     headed: bool = False
     odd: Sequence[Odd] = ()
     day_first: np.ndarray | None = None
+    fraction: np.ndarray | None = None
     events: pa.ChunkedArray | None = None
+    parts: Parts | None = None
 
     def named(self, role: str) -> str:
         """Return what messages call the column of a role."""

@@ -31,6 +31,8 @@ _IDS = {
     role: {name for name in USUAL[role] if name.endswith("id") and len(name) > 4}
     for role in ("user", "item")
 }
+# How columns of a text without a header are called.
+_UNNAMED = "column "
 
 
 def repeated_headers(raw: Raw) -> np.ndarray:
@@ -42,9 +44,12 @@ def repeated_headers(raw: Raw) -> np.ndarray:
         If a header further down has its columns in another order: then so have the rows below.
     """
     left_out = np.zeros(len(raw.users), bool)
+    if not raw.headed and raw.columns.get("user", "").startswith(_UNNAMED):
+        _refuse_header_below(raw)
     if not raw.headed or not {"user", "item"} <= raw.columns.keys():
         return left_out
-    left_out[: _below_header(raw)] = True
+    if raw.parts is None or raw.parts.is_first:
+        left_out[: _below_header(raw)] = True
     usual = {
         role: {folded(raw.columns[role]), _squeezed(raw.columns[role])} | _IDS[role]
         for role in ("user", "item")
@@ -64,6 +69,19 @@ def repeated_headers(raw: Raw) -> np.ndarray:
             total=int(turned.sum()),
         )
     return left_out | again
+
+
+def _refuse_header_below(raw: Raw) -> None:
+    """Raise DataError if a header stands below rows without one."""
+    rows = np.flatnonzero(_both(raw, {"user", *_IDS["user"]}, {"item", *_IDS["item"]}))
+    if rows.size:
+        raise DataError(
+            "a header stands below rows without one, and what its columns are, those above don't"
+            " say; put one above all rows:",
+            source=raw.source,
+            rows=raw.locate(rows[:5]),
+            total=len(rows),
+        )
 
 
 def without_headers(block: bytes, head: bytes, dialect: Dialect) -> bytes:

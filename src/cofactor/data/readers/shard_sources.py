@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import fields
 from functools import partial
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
 import cofactor
-from cofactor.base.errors import ArgumentError
+from cofactor.base.errors import ArgumentError, DataError
 from cofactor.data.events import Events
 from cofactor.data.readers.columns import Options
 from cofactor.data.readers.read import parts_of, read
+from cofactor.data.readers.source_files import is_debris
 from cofactor.data.readers.sources import matched
 from cofactor.data.shards import is_shards
 
@@ -44,7 +46,7 @@ def opened(
         parts, notes = parts_of(source, options)
         files += parts
         note(notes)
-    own = ("keep_kinds", "clock", "rejects", "progress")
+    own = ("keep_kinds", "time_parts", "rejects", "progress")
     how = {f.name: getattr(options, f.name) for f in fields(options) if f.name not in own}
     return files, partial(read, **how)
 
@@ -73,9 +75,37 @@ def _files_of(source: Any) -> list[tuple[str, int, int]] | None:
     paths = [path] if path.exists() else matched(os.fspath(source))
     if paths is None:
         return None
-    if path.is_dir():
-        paths = sorted(found for found in path.rglob("*") if found.is_file())
+    if path.is_dir():  # in which the shards themselves may be made
+        files = (found for found in path.rglob("*") if found.is_file())
+        paths = sorted(f for f in files if not is_debris(f.relative_to(path).as_posix()))
     if not all(found.is_file() for found in paths):  # pipes come once
         return None
-    marks = ((found, found.stat()) for found in paths)
-    return [(str(found.resolve()), mark.st_size, mark.st_mtime_ns) for found, mark in marks]
+    return [_marked(found.resolve()) for found in paths]
+
+
+def _marked(path: Path) -> tuple[str, int, int]:
+    mark = path.stat()
+    return str(path), mark.st_size, mark.st_mtime_ns
+
+
+def refuse_changed(key: Mapping[str, Any] | None) -> None:
+    """Refuse files that aren't as they were when their reading began: what was read of them is
+    partly old and partly new.
+
+    Parameters
+    ----------
+    key
+        As `key_of` returned it.
+
+    Raises
+    ------
+    DataError
+        If one has another size or time of change.
+    """
+    for name, *mark in chain.from_iterable(key["files"] if key is not None else ()):
+        path = Path(name)
+        if not path.is_file() or list(_marked(path)[1:]) != mark:
+            raise DataError(
+                "it changed while it was read; run again when nothing writes to it, or on a copy.",
+                source=name,
+            )

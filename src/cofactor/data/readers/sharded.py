@@ -19,9 +19,10 @@ from __future__ import annotations
 import os
 import shutil
 import time
-from collections.abc import Iterable, Iterator
-from contextlib import ExitStack, closing, contextmanager
-from dataclasses import replace
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from dataclasses import asdict, replace
+from functools import partial
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -39,18 +40,23 @@ from cofactor.base.unfinished import Unfinished, folder_of, unfinished
 from cofactor.data import shards, sorting
 from cofactor.data.catalogue import Catalogue
 from cofactor.data.events import Events
+from cofactor.data.guards import ValueFacts
 from cofactor.data.ids import IdMap
-from cofactor.data.interactions import REPEATS, Interactions
+from cofactor.data.interactions import KEEP, REPEATS, Interactions
+from cofactor.data.joins import join_notes, merged
 from cofactor.data.readers import items_side
 from cofactor.data.readers.agreement import Agreement
+from cofactor.data.readers.assemble import doubt_of_ids
+from cofactor.data.readers.catalogue_ids import catalogue_of
 from cofactor.data.readers.chunks import chunks
 from cofactor.data.readers.columns import Options
 from cofactor.data.readers.event_file import DealtFile, EventFile
-from cofactor.data.readers.growing_array import GrowingArray
 from cofactor.data.readers.item_tables import read_table
 from cofactor.data.readers.numbered_ids import Numbering, coded
+from cofactor.data.readers.part_notes import PartNotes
 from cofactor.data.readers.raw import NoRowsError
-from cofactor.data.readers.shard_sources import key_of, opened
+from cofactor.data.readers.shard_sources import key_of, opened, refuse_changed
+from cofactor.data.readers.users_side import UsersSide
 
 LEAST_MEMORY = 256 << 20
 LEAST_ROWS, MOST_ROWS = 50_000, 1_000_000  # of a chunk
@@ -103,7 +109,7 @@ def shard(
     MemoryLimitError
         If the distinct ids can't be sorted in so little memory.
     """
-    checks.choice(repeats, "repeats", REPEATS)
+    checks.choice(repeats, "repeats", (*REPEATS, KEEP))
     target = Path(out).expanduser()
     if target.exists():
         raise ArgumentError(f"{target} exists already; choose another folder, or remove it.")
@@ -129,10 +135,11 @@ class _Sharding:
         self.made, self.work = kept.folder / "made", kept.folder / "work"
         for folder in (self.made / "by_user", self.made / "by_item", self.work):
             folder.mkdir(parents=True, exist_ok=True)
-        self.notes: list[str] = kept.facts.get("notes", [])
-        self.tables = {
-            name: pq.read_table(self._table(name)) for name in kept.facts.get("tables", ())
-        }
+        self.notes = PartNotes(kept.facts.get("notes", ()))
+        self.values = ValueFacts(**kept.facts.get("values", {}))
+        self.kinds: set[str] = set(kept.facts.get("kinds", ()))
+        self.tables: dict[str, str] = dict(kept.facts.get("tables", {}))  # their files
+        self.known: dict[str, Any] = {}  # the last table of each name that came
         self.file: EventFile | None = None
         self.dealt: DealtFile | None = None
 
@@ -147,20 +154,18 @@ class _Sharding:
         if self.kept.stage not in ("dealt", "sorted"):
             with Numbering(self.work, self.memory, self.threads) as numbering:
                 self._spool(sources, options, numbering)
+                refuse_changed(self.kept.key)
                 pa.default_memory_pool().release_unused()  # DuckDB comes with a pool of its own
                 for side in ("users", "items"):
                     numbering.number(side, self._ids(side), self.work / f"{side}-rows.npy")
+                    n = len(shards._ids(self.made, side))
+                    self.notes.say(doubt_of_ids(side[:-1], self.events.n_events, n))
             self._deal_out()
         ids = {side: shards._ids(self.made, side) for side in ("users", "items")}
         if self.kept.stage != "sorted":
             self._sort(len(ids["users"]), len(ids["items"]), repeats)
         items_side.write(self.made, len(ids["items"]), self.memory)
-        if items is not None:
-            self.tables["item_table"] = read_table(items)
-        for name, side, column in zip(
-            shards.TABLES, ("items", "users"), ("item_id", "user_id"), strict=True
-        ):
-            self._write_table(name, ids[side], self.tables.get(f"{column[:4]}_table"), column)
+        self._write_tables(ids, items, options)
         self._finish(ids, ", ".join(str(source) for source in sources))
 
     def _spool(self, sources: list[Any], options: Options, numbering: Numbering) -> None:
@@ -175,36 +180,42 @@ class _Sharding:
             for side in ("users", "items"):
                 numbering.restore(side)
         options = replace(options, now=facts["now"])
-        files, whole = opened(sources, options, self._note)
+        files, whole = opened(sources, options, self.notes.say)
         empty = NoRowsError("there are no interactions in it.", source=str(sources[0]))
         for number in range(facts["source"], len(files)):
             source, done = files[number], facts["done"]
             try:
                 for chunk in chunks(source, options, facts["rows"], whole, done, agreement):
                     self._keep(chunk.events, numbering)
+                    self.kinds.update(chunk.done.get("known", {}).get("kinds", ()))
                     facts.update(source=number, done=chunk.done, agreed=agreement.facts())
                     if self.kept.is_due():
                         self._save_read(facts, numbering)
             except NoRowsError as error:
                 empty = error
             if facts["done"] is None:
-                self._note([f"left out {source}: no interactions in it"])
+                self.notes.say([f"left out {source}: no interactions in it"])
             facts["done"] = None
         if self.file is None:
             raise empty
+        lacking = [] if options.kinds is None else sorted(options.kinds.keys() - self.kinds)
+        if self.kinds and lacking:
+            self.notes.say([f"there is no event of kind {', '.join(lacking)}"])
+        self.notes.say(self.values.doubts())
 
     def _save_read(self, facts: dict[str, Any], numbering: Numbering) -> None:
         self.events.file.flush()
-        files = [self.events.path, *numbering.logs.values(), *map(self._table, self.tables)]
+        files = [self.events.path, *numbering.logs.values(), *self._tables()]
         self.kept.save("read", files, {**facts, **self._facts(self.events)})
 
     def _facts(self, events: EventFile | DealtFile) -> dict[str, Any]:
         """What another run needs to know of the events."""
-        known = {"notes": self.notes, "tables": list(self.tables)}
+        known = {"notes": self.notes.facts(), "tables": dict(self.tables)}
+        known |= {"values": asdict(self.values), "kinds": sorted(self.kinds)}
         return {**known, "names": events.names, "starts": events.starts}
 
-    def _table(self, name: str) -> Path:
-        return self.work / f"{name}.parquet"
+    def _tables(self) -> list[Path]:
+        return [self.work / file for file in self.tables.values()]
 
     def _ids(self, side: str) -> Path:
         return self.made / f"{side}.arrow"
@@ -226,15 +237,22 @@ class _Sharding:
             codes, distinct = coded(columns[side])
             columns[side] = numbering.add(side, distinct)[codes]
         self.file.append(columns)
-        self._note(events.notes)
-        for name in ("item_table", "user_table"):
-            table = getattr(events, name)
-            if table is not None and name not in self.tables:
-                pq.write_table(table, self._table(name))
-                self.tables[name] = table
+        self.notes.add(events.notes)
+        if events.values is not None:
+            self.values.add(events.values)
+        for side in ("user", "item"):
+            self._keep_table(side, getattr(events, f"{side}_table"))
 
-    def _note(self, notes: Iterable[str]) -> None:
-        self.notes += [note for note in notes if note not in self.notes]
+    def _keep_table(self, side: str, table: pa.Table | None) -> None:
+        """Keep what a source knows of users or items, beside what others did."""
+        if table is None or table is self.known.get(side):
+            return
+        self.known[side], earlier = table, self.tables.get(side)
+        if earlier is not None:
+            table = merged([pq.read_table(self.work / earlier), table], f"{side}_id")
+        number = 0 if earlier is None else 1 + int(earlier.split(".")[1])
+        self.tables[side] = f"{side}.{number}.parquet"  # a checkpoint may need the earlier one
+        pq.write_table(table, self.work / self.tables[side])
 
     @property
     def events(self) -> EventFile:
@@ -273,7 +291,7 @@ class _Sharding:
 
     def _end(self, stage: str, files: list[Path], spent: list[Path]) -> None:
         assert self.dealt is not None
-        files = [*files, *map(self._ids, ("users", "items")), *map(self._table, self.tables)]
+        files = [*files, *map(self._ids, ("users", "items")), *self._tables()]
         self.kept.end_stage(stage, files, self._facts(self.dealt), spent)
 
     def _all_dealt(self) -> tuple[DealtFile, np.ndarray]:
@@ -287,81 +305,60 @@ class _Sharding:
     def _sort(self, n_users: int, n_items: int, repeats: str) -> None:
         """Sort each shard, merge its repeats, and append it to the arrays by user."""
         dealt, cuts = self._all_dealt()
-        columns, n_events = set(dealt.names), dealt.n_events
-        large = n_events >= sorting.LARGE
-        counted = "values" not in columns and repeats != "last"
-        names = ["item_rows", "order", *sorted(columns & {"values", "times"})]
-        names += ["values"] if counted else []
-        names += ["in_order"] if "times" not in columns else []
-        indptr, done, merged_any = np.zeros(n_users + 1, np.int64), 0, False
-        with ExitStack() as stack:
-            out = {name: stack.enter_context(GrowingArray(self._path(name))) for name in names}
-            task = stack.enter_context(self.progress.task("sorting shards", len(cuts) - 1))
+        large, shape = dealt.n_events >= sorting.LARGE, (n_users, n_items)
+        side = UsersSide(self.made, self.work, dealt.names, shape, repeats, large=large)
+        with closing(side), self.progress.task("sorting shards", len(cuts) - 1) as task:
             for s, (first, end) in enumerate(pairwise(cuts)):
-                part = dealt.shard(s)
-                users, shape = part["users"] - np.int32(first), (int(end - first), n_items)
-                events = (users, part["items"], part.get("values"), part.get("times"))
-                own, keep, values = sorting.to_csr(*events, shape, repeats, large=large)
-                kept = slice(None) if keep is None else keep
-                rows, order = part["items"][kept], part["positions"][kept]
-                indptr[first + 1 : end + 1] = done + own[1:]
-                done += len(rows)
-                out["item_rows"].append(rows)
-                out["order"].append(order)
-                if "times" in out:
-                    out["times"].append(part["times"][kept])
-                else:
-                    by_time = sorting.chronological(own, order, None, large=large)
-                    out["in_order"].append(rows[by_time])
-                if "values" in out:
-                    merged_any |= values is not None
-                    ones = np.ones(len(rows), np.float32) if values is None else values
-                    out["values"].append(ones)
+                side.add(int(first), int(end), dealt.shard(s))
                 task.advance()
-        if counted and not merged_any:
-            self._path("values").unlink()
-        np.save(self._path("indptr"), indptr)
-        if done < n_events:
-            self.notes.append(f"{n_events - done:,} repeated pairs merged ({repeats})")
-        self._end_sorting(dealt)
-
-    def _end_sorting(self, dealt: DealtFile) -> None:
+            files = side.finish()
+        if side.n_pairs < dealt.n_events and repeats != KEEP:
+            repeated = dealt.n_events - side.n_pairs
+            self.notes.say([f"{repeated:,} repeated pairs merged ({repeats})"])
         dealt.close()
-        spent = [self.work / name for name in ("dealt", "cuts.npy", "ends.npy")]
-        files = [*(self.made / "by_user").iterdir(), *self.work.glob("in_order.npy")]
-        self._end("sorted", files, spent)
+        self._end("sorted", files, [self.work / n for n in ("dealt", "cuts.npy", "ends.npy")])
 
-    def _path(self, name: str) -> Path:
-        return (self.work if name == "in_order" else self.made / "by_user") / f"{name}.npy"
-
-    def _write_table(self, name: str, ids: IdMap, table: pa.Table | None, column: str) -> None:
-        if table is None:
-            return
-        found = Catalogue.aligned(ids, table, column)
-        metadata = {"title": found.title_column} if found.title_column else None
-        pq.write_table(found.table.replace_schema_metadata(metadata), self.made / f"{name}.parquet")
+    def _write_tables(self, ids: dict[str, IdMap], items: Any, options: Options) -> None:
+        """Write what is known of items and users, in row order."""
+        found = {side: pq.read_table(self.work / file) for side, file in self.tables.items()}
+        if items is not None:
+            how = partial(read_table, items, encoding=options.encoding)
+            found["item"], notes = catalogue_of(lambda: ids["items"], lambda n: how(id_column=n))
+            self.notes.say(notes)
+        for name, side in zip(shards.TABLES, ("item", "user"), strict=True):
+            if side not in found:
+                continue
+            if side == "item":
+                pq.write_table(found[side], self.made / shards.LISTED)
+            self.notes.say(join_notes(ids[f"{side}s"], found[side], side))
+            table = Catalogue.aligned(ids[f"{side}s"], found[side], f"{side}_id")
+            metadata = {"title": table.title_column} if table.title_column else None
+            whole = table.table.replace_schema_metadata(metadata)
+            pq.write_table(whole, self.made / f"{name}.parquet")
 
     def _finish(self, ids: dict[str, IdMap], source: str) -> None:
-        arrays = {
-            name: np.load(self._path(name), mmap_mode="r") if self._path(name).exists() else None
-            for name in ("indptr", "item_rows", "values", "times", "in_order")
-        }
-        in_order = None if arrays["times"] is not None else arrays["in_order"]
-        ordered = [arrays[name] for name in ("indptr", "item_rows", "values", "times")]
-        mark = shards.fingerprint(ids["users"], ids["items"], ordered, in_order)
-        rows = arrays["item_rows"]
-        assert rows is not None
+        names = [f"by_user/{name}" for name in ("indptr", "item_rows", "values", "times")]
+        arrays = [_loaded(self.made / f"{name}.npy") for name in names]
+        in_order = _loaded(self.work / "in_order.npy") if arrays[-1] is None else None
+        log = [_loaded(self.made / "log" / f"{name}.npy") for name in ("indptr", "item_rows")]
+        kept = [array for array in log if array is not None]
+        mark = shards.fingerprint(ids["users"], ids["items"], [*arrays, in_order], kept)
         shards.write_manifest(
             self.made,
             {
                 "n_users": len(ids["users"]),
                 "n_items": len(ids["items"]),
-                "n_interactions": len(rows),
+                "n_interactions": int(_loaded(self.made / f"{names[0]}.npy")[-1]),
                 "source": source,
-                "notes": self.notes,
+                "notes": list(self.notes),
                 "fingerprint": mark,
             },
         )
+
+
+def _loaded(path: Path) -> Any:
+    """An array of a file, mapped; None if there is none."""
+    return np.load(path, mmap_mode="r") if path.exists() else None
 
 
 @contextmanager

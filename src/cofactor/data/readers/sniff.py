@@ -24,6 +24,7 @@ from cofactor.data.readers.headers import (
     has_roles,
     header_encoding,
     is_header,
+    is_size_line,
     titles_above,
 )
 from cofactor.data.readers.no_tables import comments, refuse_binary, refuse_no_table
@@ -35,6 +36,7 @@ _SEPARATED = re.compile(r"^\"?sep=(.)\"?\s*$", re.IGNORECASE)
 # Items between commas without any space: "a,b,c".
 _LIST = re.compile(r"^[^\s,]+(,[^\s,]+)*$")
 _CLOCK = re.compile(r"^\d{1,2}:\d{2}$")
+_AGAIN = re.compile(r"[,;|]")
 # A field whose quotes don't end on the line.
 _OPEN = re.compile(r'(^|[,;\t|])"(?:[^"]|"")*$')
 _PAIR = re.compile(r"^(\d+:)?(\d+|qid):-?\d+(\.\d+)?$")
@@ -118,17 +120,14 @@ def sniff(sample: bytes, options: Options, source: str, *, whole: bool) -> Diale
     lines, padded = unpadded_lines([line for _, line in numbered], delimiter, quoted)
     rows = [split(line, delimiter, quoted, options.escape) for line in lines[:120]]
     skipped = titles_above(rows, options)
+    if not (skipped or options.header):
+        skipped = int(is_size_line(rows, text if whole else None))
     rows, numbered = rows[skipped:], numbered[skipped:]
-    first, rest = rows[0], rows[1:100]
-    first = first if options.header is False else completed(first, rest)
-    if len(first) < 2:
-        raise DataError(
-            f"the first line {lines[0][:60]!r} has one column, and at least a user and an item are"
-            " needed; give delimiter= if it is none of tab, comma, semicolon, bar, space and"
-            " '::'.",
-            source=source,
-        )
+    rest = rows[1:100]
+    first = _first_row(rows[0], rest, delimiter, options, source)
     headed, named, names = _names(first, rest, _header(first, options), source)
+    if not (headed or options.header is False):
+        _refuse_late_header(rows, numbered, source)
     cells = {
         name: [row[n] for row in (rest if headed else rows) if len(row) == len(names)]
         for n, name in enumerate(names)
@@ -210,6 +209,43 @@ def _names(
     if numbers and not first[0].strip():
         names[0] = ""
     return headed, False, names
+
+
+def _first_row(
+    first: Sequence[str],
+    rest: Sequence[Sequence[str]],
+    delimiter: str,
+    options: Options,
+    source: str,
+) -> Sequence[str]:
+    """The fields of the first line, with the name that a header lacks."""
+    # A decimal comma may have cut numbers in two.
+    sure = delimiter != "," or options.header is True
+    first = first if options.header is False else completed(first, rest, sure=sure)
+    if len(first) < 2:
+        shown = delimiter.join(first)[:60]
+        raise DataError(
+            f"the first line {shown!r} has one column, and at least a user and an item are needed;"
+            " give delimiter= if it is none of tab, comma, semicolon, bar, space and '::'.",
+            source=source,
+        )
+    return first
+
+
+def _refuse_late_header(
+    rows: Sequence[Sequence[str]], numbered: Sequence[tuple[int, str]], source: str
+) -> None:
+    """Raise DataError if a header stands among the first rows of a file that has none above."""
+    at = next((n for n, row in enumerate(rows) if has_roles(row)), None)
+    if at is None and rows and any(has_roles(_AGAIN.split(cell)) for cell in rows[0]):
+        at = 0
+    if at is not None:
+        raise DataError(
+            "a header stands below rows without one, or behind the number of its line; put it above"
+            " all rows, or say that there is none with header=False:",
+            source=source,
+            rows=[(numbered[at][0] + 1, numbered[at][1])],
+        )
 
 
 def _first_lines(

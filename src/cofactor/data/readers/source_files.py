@@ -5,6 +5,7 @@ bytes.
 from __future__ import annotations
 
 import io
+import re
 import tarfile
 import zipfile
 from collections.abc import Iterator
@@ -45,11 +46,15 @@ class SourceFile:
         The member, when the file is a zip or a tar.
     label
         How messages name it, if not by its path (a copy of standard input, say).
+    archive
+        The open zip that the member is in, which all of its members share: each time that one is
+        opened, the list of all members is read.
     """
 
     path: Path
     member: str | None = None
     label: str | None = None
+    archive: zipfile.ZipFile | None = field(default=None, repr=False, compare=False)
 
     @cached_property
     def name(self) -> str:
@@ -73,10 +78,10 @@ class SourceFile:
         """Its size as it is stored, for progress bars."""
         if self.member is None:
             return self.path.stat().st_size
-        if not is_zip(self.path):
+        if self.archive is None:
             return self.plain_bytes or 0
-        with damage(self.shown), zipfile.ZipFile(self.path) as archive:
-            return archive.getinfo(self.member).compress_size
+        with damage(self.shown):
+            return self.archive.getinfo(self.member).compress_size
 
     @property
     def plain_bytes(self) -> int | None:
@@ -87,11 +92,10 @@ class SourceFile:
         if self.member.endswith(SUFFIXES):
             return None
         with damage(self.shown):
-            if not is_zip(self.path):
-                with tarfile.open(self.path) as tar:
-                    return tar.getmember(self.member).size
-            with zipfile.ZipFile(self.path) as archive:
-                return archive.getinfo(self.member).file_size
+            if self.archive is not None:
+                return self.archive.getinfo(self.member).file_size
+            with tarfile.open(self.path) as tar:
+                return tar.getmember(self.member).size
 
     @contextmanager
     def open(self) -> Iterator[IO[bytes]]:
@@ -100,12 +104,11 @@ class SourceFile:
             if self.member is None:
                 with self.path.open("rb", buffering=0) as raw:
                     yield unpacked(raw, self.shown)
-            elif is_zip(self.path):
-                with zipfile.ZipFile(self.path) as archive:
-                    info = archive.getinfo(self.member)
-                    refuse_bomb(info.file_size, info.compress_size, self.shown)
-                    with archive.open(info) as packed:
-                        yield unpacked(packed, self.shown)
+            elif self.archive is not None:
+                info = self.archive.getinfo(self.member)
+                refuse_bomb(info.file_size, info.compress_size, self.shown)
+                with self.archive.open(info) as packed:
+                    yield unpacked(packed, self.shown)
             else:
                 with tarfile.open(self.path) as tar:
                     size = tar.getmember(self.member).size
@@ -181,14 +184,14 @@ class Source:
         if path.is_dir():
             self.entries = [
                 SourceFile(found)
-                for found in sorted(_below(path))
+                for found in sorted(_below(path), key=in_order)
                 if not is_debris(found.relative_to(path).as_posix())
             ]
             self._names = [found.path.relative_to(path).as_posix() for found in self.entries]
         else:
-            members = [name for name in _members(path) if not is_debris(name)]
-            self.entries = [SourceFile(path, member) for member in members]
-            self._names = members
+            archive, members = _members(path)
+            self._names = [name for name in members if not is_debris(name)]
+            self.entries = [SourceFile(path, name, archive=archive) for name in self._names]
 
     def find(self, name: str) -> SourceFile | None:
         """Return the file whose path ends in ``name`` (``.gz`` aside), the one nearest to the
@@ -286,6 +289,12 @@ def ahead(blocks: Iterator[bytes]) -> Iterator[bytes]:
             yield block
 
 
+def in_order(path: Path) -> list[tuple[int, str]]:
+    """Return by what files are ordered: their paths, in which 2 comes before 10."""
+    pieces = re.split(r"(\d+)", path.as_posix())
+    return [(int(p) if p.isdecimal() and len(p) < 20 else -1, p) for p in pieces]
+
+
 def is_debris(name: str) -> bool:
     """Return whether a path in a folder or archive is what systems leave behind, and no data:
     ``.DS_Store``, ``_SUCCESS``, checksums, hidden folders.
@@ -324,13 +333,14 @@ def _first_bytes(path: Path, size: int) -> bytes:
         return _read(stream, size)
 
 
-def _members(path: Path) -> list[str]:
+def _members(path: Path) -> tuple[zipfile.ZipFile | None, list[str]]:
+    """The names of an archive's files, and the archive, open, if it is a zip."""
     with damage(str(path)):
         if is_zip(path):
-            with zipfile.ZipFile(path) as archive:
-                return [info.filename for info in archive.infolist() if not info.is_dir()]
+            archive = zipfile.ZipFile(path)  # closed with the last of its files
+            return archive, [info.filename for info in archive.infolist() if not info.is_dir()]
         with tarfile.open(path) as tar:
-            return [info.name for info in tar if info.isfile()]
+            return None, [info.name for info in tar if info.isfile()]
 
 
 def _read(stream: IO[bytes], size: int) -> bytes:

@@ -16,7 +16,7 @@ from typing import IO
 
 from cofactor.base.errors import ArgumentError, DataError
 from cofactor.base.progress import Progress
-from cofactor.data.readers.source_files import SourceFile
+from cofactor.data.readers.source_files import SourceFile, in_order
 
 STDIN = "-"
 _PATTERN = "*?["
@@ -26,7 +26,7 @@ _LOOK, _SPARE = 1 << 26, 1 << 30
 
 
 def matched(text: str) -> list[Path] | None:
-    """Return the files that a pattern such as ``parts/*.csv`` names, in order of their names; None
+    """Return the files that a pattern such as ``parts/*.csv`` names, in order (`in_order`); None
     for a text that is no pattern, or names a file as it stands.
 
     Raises
@@ -36,8 +36,8 @@ def matched(text: str) -> list[Path] | None:
     """
     if not any(sign in text for sign in _PATTERN) or os.path.exists(text):
         return None
-    found = sorted(Path(name) for name in glob.glob(os.path.expanduser(text), recursive=True))
-    found = [path for path in found if path.is_file()]
+    names = glob.glob(os.path.expanduser(text), recursive=True)
+    found = sorted(filter(Path.is_file, map(Path, names)), key=in_order)
     if not found:
         raise DataError("no file matches this pattern.", source=text)
     return found

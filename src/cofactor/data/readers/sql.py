@@ -22,7 +22,7 @@ from cofactor.base.names import unknown_name
 from cofactor.data.events import Events
 from cofactor.data.readers import event_store
 from cofactor.data.readers.assemble import assemble
-from cofactor.data.readers.clock_columns import with_clock
+from cofactor.data.readers.cell_roles import with_cells
 from cofactor.data.readers.columns import Options, find_roles, refuse_repeated
 from cofactor.data.readers.frames import raw_of_table
 from cofactor.data.readers.raw import Raw
@@ -169,7 +169,7 @@ def _read(
     refuse_repeated(names, url)
     roles = find_roles(names, options, url)
     body = statement.strip().rstrip(";")
-    roles = with_clock(roles, names, options, partial(_first_cells, connection, body))
+    roles = with_cells(roles, names, options, partial(_first_cells, connection, body))
     columns = ", ".join(_quoted(name) for name in roles.values())
     cursor = connection.execute(f"SELECT {columns} FROM ({body})")
     parts: dict[str, list[pa.Array]] = {name: [] for name in roles.values()}

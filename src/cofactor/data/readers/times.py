@@ -13,9 +13,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from cofactor.base.errors import ArgumentError, DataError
+from cofactor.data.readers import calendar_days
+from cofactor.data.readers.calendar_days import day_of_week_date, day_of_year, of_calendar, of_day
 from cofactor.data.readers.month_names import MONTHS, ZONES
 
-MISSING = np.iinfo(np.int64).min
+MISSING = calendar_days.MISSING
 # In `ParsedTimes.day_first`: not written with two numbers before the year.
 AS_BEFORE = MISSING + 1
 UNITS: Mapping[str, int] = {"s": 1, "ms": 10**3, "us": 10**6, "ns": 10**9}
@@ -52,7 +54,13 @@ _FORMS = (
         rf"(?P<b>[A-Za-z]{{3}}){_ENGLISH}\.?(?: +|-)(?P<d>\d{{1,2}})(?:,? |-)(?P<y>\d{{4}})"
         rf"(?:,?(?: at)? +{_CLOCK} ?{_OFFSET}?)?$"
     ),
-    rf"^(?P<y>\d{{4}})[/.年] ?(?P<m>\d{{1,2}})[/.月] ?(?P<d>\d{{1,2}})[日.]?(?: {_CLOCK})?$",
+    (
+        rf"^(?P<y>\d{{4}})[/.年] ?(?P<m>\d{{1,2}})[/.月] ?(?P<d>\d{{1,2}})[日.]?"
+        rf"(?:[T ]{_CLOCK} ?{_OFFSET}?)?$"
+    ),
+    # ISO 8601's days of the year, and weeks, which without a day begin on Monday.
+    rf"^(?P<y>\d{{4}})-(?P<j>\d{{3}})(?:[Tt ]{_CLOCK} ?{_OFFSET}?)?$",
+    (rf"^(?P<y>\d{{4}})-?W(?P<w>\d{{2}})(?:-?(?P<k>[1-7])(?:[Tt ]{_CLOCK} ?{_OFFSET}?)?)?$"),
     rf"^(?P<d>\d{{1,2}})\.(?P<m>\d{{1,2}})\.(?P<y>\d{{4}})(?:,? {_CLOCK} ?(?:Uhr|{_OFFSET})?)?$",
     (
         rf"^{_WEEKDAY}(?P<d>\d{{1,2}})(?:\.|er|º|°|st|nd|rd|th)?[ -](?:de |d'|of )?{_WORD}"
@@ -67,6 +75,8 @@ _FORMS = (
 
 
 _FEW = 64
+# No count of days that is in use is as large.
+_DAYS_BELOW = 10**7
 
 
 class ParsedTimes(NamedTuple):
@@ -82,11 +92,15 @@ class ParsedTimes(NamedTuple):
     day_first
         int64 [n] or None: the same where ``1/5/2019`` is read with the day first (in ``times`` the
         month is first).
+    fraction
+        float64 [n] or None: what bare numbers have behind the point, where all are as small as
+        counts of days.
     """
 
     times: np.ndarray
     bare: bool
     day_first: np.ndarray | None = None
+    fraction: np.ndarray | None = None
 
 
 def seconds(column: pa.ChunkedArray | pa.Array, form: str | None = None) -> ParsedTimes:
@@ -98,11 +112,12 @@ def seconds(column: pa.ChunkedArray | pa.Array, form: str | None = None) -> Pars
         plain = column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column
         words = seconds(plain.dictionary, form)
         codes = np.asarray(plain.indices.fill_null(len(words.times)))
-        other = words.day_first
+        other, part = words.day_first, words.fraction
         return ParsedTimes(
             np.append(words.times, MISSING)[codes],
             words.bare,
             None if other is None else np.append(other, MISSING)[codes],
+            None if part is None else np.append(part, 0.0)[codes],
         )
     if form is not None and not pa.types.is_temporal(kind):
         return ParsedTimes(_by_form(column.cast(pa.string()), form), False)
@@ -119,7 +134,7 @@ def seconds(column: pa.ChunkedArray | pa.Array, form: str | None = None) -> Pars
         return ParsedTimes(_filled(column.cast(pa.int64())), True)
     if pa.types.is_floating(kind) or pa.types.is_decimal(kind):
         numbers = np.asarray(column.cast(pa.float64()).fill_null(np.nan), np.float64)
-        return ParsedTimes(_floats(numbers), True)
+        return ParsedTimes(_floats(numbers), True, fraction=_fraction(numbers))
     if pa.types.is_null(kind):
         return ParsedTimes(np.full(len(column), MISSING), True)
     if not (pa.types.is_string(kind) or pa.types.is_large_string(kind) or "view" in str(kind)):
@@ -176,6 +191,17 @@ def _filled(column: pa.ChunkedArray | pa.Array) -> np.ndarray:
     return np.ascontiguousarray(np.asarray(whole), np.int64)
 
 
+def _fraction(numbers: np.ndarray) -> np.ndarray | None:
+    """What stands behind the points of numbers that may count days; None of others, or if nothing
+    does.
+    """
+    held = numbers[np.isfinite(numbers)]
+    if not held.size or held.min() < 0 or held.max() >= _DAYS_BELOW:
+        return None
+    part = np.where(np.isfinite(numbers), numbers - np.floor(numbers), 0.0)
+    return part if part.any() else None
+
+
 def _floats(numbers: np.ndarray) -> np.ndarray:
     fits = np.isfinite(numbers) & (np.abs(numbers) < 2.0**62)
     return np.where(fits, np.floor(np.where(fits, numbers, 0.0)).astype(np.int64), MISSING)
@@ -227,12 +253,8 @@ def _unwrapped(texts: pa.Array) -> pa.Array:
 def _texts(column: pa.ChunkedArray | pa.Array) -> ParsedTimes:
     texts = column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column
     texts = _unwrapped(texts)
-    bare = pc.match_substring_regex(texts, r"^-?\d{1,18}(\.\d*)?$").fill_null(False)
     found = np.full(len(texts), MISSING)
-    numeric = np.asarray(bare)
-    if numeric.any():
-        whole = pc.replace_substring_regex(texts.filter(bare), r"\..*$", "")
-        found[numeric] = np.asarray(whole.cast(pa.int64()))
+    numeric, fraction = _numbers(texts, found)
     numeric = numeric | _scientific(texts, found)
     todo = np.flatnonzero(~numeric)
     some = texts.take(pa.array(todo)) if 0 < todo.size <= _FEW else None
@@ -253,7 +275,8 @@ def _texts(column: pa.ChunkedArray | pa.Array) -> ParsedTimes:
             other[left] = np.where(found[left] == MISSING, AS_BEFORE, MISSING)
             day_first = other
     read = (found != MISSING) | (False if day_first is None else day_first > AS_BEFORE)
-    return ParsedTimes(found, bool(numeric.any()) and bool((numeric | ~read).all()), day_first)
+    all_bare = bool(numeric.any()) and bool((numeric | ~read).all())
+    return ParsedTimes(found, all_bare, day_first, fraction if all_bare else None)
 
 
 def _read_form(
@@ -293,6 +316,22 @@ def _compiled(form: str) -> re.Pattern[str]:
     return re.compile(form, re.ASCII)
 
 
+def _numbers(texts: pa.Array, found: np.ndarray) -> tuple[np.ndarray, np.ndarray | None]:
+    """Read numbers into ``found``; where they are, and their `_fraction`."""
+    bare = pc.match_substring_regex(texts, r"^-?\d{1,18}(\.\d*)?$").fill_null(False)
+    numeric = np.asarray(bare)
+    if not numeric.any():
+        return numeric, None
+    written = texts.filter(bare)
+    whole = pc.replace_substring_regex(written, r"\..*$", "")
+    found[numeric] = np.asarray(whole.cast(pa.int64()))
+    if not pc.any(pc.match_substring(written, ".")).as_py():
+        return numeric, None
+    numbers = np.full(len(texts), np.nan)
+    numbers[numeric] = np.asarray(pc.utf8_rtrim(written, ".").cast(pa.float64()))
+    return numeric, _fraction(numbers)
+
+
 def _scientific(texts: pa.Array, found: np.ndarray) -> np.ndarray:
     """Read numbers such as ``1.5e9`` into ``found``; where they are."""
     some = np.asarray(
@@ -310,7 +349,7 @@ def _from_fields(fields: pa.StructArray) -> np.ndarray:
         if name not in names:
             return np.zeros(len(fields), np.int64)
         text = fields.field(names[name])
-        absent = "1" if name == "d" else "0"
+        absent = "1" if name in "dk" else "0"
         if len(text) <= _FEW:
             return np.array([int(digits or absent) for digits in text.to_pylist()], np.int64)
         return np.asarray(pc.if_else(pc.equal(text, ""), absent, text).cast(pa.int64()))
@@ -328,28 +367,17 @@ def _from_fields(fields: pa.StructArray) -> np.ndarray:
         hours = np.where(marked & ((hours < 1) | (hours > 12)), 99, hours)
         hours = np.where(marked & (hours < 13), hours % 12, hours)
         hours = hours + 12 * np.asarray(pc.equal(half, "p"))
-    total = of_calendar(number("y"), month, number("d"), hours, number("M"), number("S"))
+    clocks = hours, number("M"), number("S")
+    if "j" in names:
+        total = of_day(number("y"), day_of_year(*map(number, "yj")), *clocks)
+    elif "w" in names:
+        total = of_day(number("y"), day_of_week_date(*map(number, "ywk")), *clocks)
+    else:
+        total = of_calendar(number("y"), month, number("d"), *clocks)
     if "zone" in names:
         shift = _offsets(fields.field(names["zone"]))
         total = np.where(total == MISSING, MISSING, total - shift)
     return total
-
-
-def of_calendar(
-    year: np.ndarray,
-    month: np.ndarray,
-    day: np.ndarray,
-    hours: np.ndarray,
-    minutes: np.ndarray,
-    secs: np.ndarray,
-) -> np.ndarray:
-    """Return the seconds since 1970 of dates and times, `MISSING` where there is no such one."""
-    first = ((year - 1970) * 12 + month - 1).astype("M8[M]")
-    date = first.astype("M8[D]") + (day - 1)
-    good = (month >= 1) & (month <= 12) & (day >= 1) & (date.astype("M8[M]") == first)
-    good &= (hours <= 24) & (minutes <= 59) & (secs <= 60)
-    total = date.astype(np.int64) * 86400 + hours * 3600 + minutes * 60 + secs
-    return np.where(good, total, MISSING)
 
 
 def _offsets(zones: pa.Array) -> np.ndarray:

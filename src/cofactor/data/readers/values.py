@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import partial
+from typing import NamedTuple
 
 import numpy as np
 import pyarrow as pa
@@ -33,7 +34,7 @@ _OUT_OF = re.compile(
     re.IGNORECASE,
 )
 _SHARE = re.compile(r"^([-+]?\d+(?:\.\d+)?)\s?%$")
-_STARS = re.compile(r"^(?:([★⭐]\ufe0f?)+[☆✩]*|\*+)$")
+_STARS = re.compile(r"^(?:([★⭐]\ufe0f?)+½?[☆✩]*|½|\*+)$")
 _SPACED = re.compile(r"^[-+]?\d{1,3}([\s'’]\d{3})+([.,]\d+)?$")
 _TRUTH = {"true": 1.0, "false": 0.0, "yes": 1.0, "no": 0.0, "t": 1.0, "f": 0.0, "y": 1.0, "n": 0.0}
 # 1234, 1,234.5 and 1.234,5.
@@ -44,7 +45,7 @@ _WRITTEN = {
     ",": re.compile(r"^[-+]?(\d+|\d{1,3}(\.\d{3})+)?(,\d*)?([eE][-+]?\d+)?$"),
 }
 # {"$numberDouble": "3.5"} of MongoDB, $3.50, 4 stars: the same words around each number.
-_UNITED = re.compile(r"^([^\d+.,-]*)([-+]?\d[\d.,]*)([^\d+.,-]*)$")
+_UNITED = re.compile(r"^([^\d+.,-]*)([-+]?\d(?:[\d.,]|[\s'’](?=\d))*)([^\d+.,-]*)$")
 # (3.50) is negative in accounts, 4² no 4, and an object's field anything.
 _NO_UNIT = re.compile(r"[(){}\[\]²³¹⁰⁴-⁹₀-₉¼-¾⅐-⅞]")
 _NUMBER_OF_MONGO = re.compile(r'^\{"\$number[A-Za-z0-9]+": ?"?[^"]*"?\}$')
@@ -168,25 +169,43 @@ def _by_decimal(text: str | None, decimal: str) -> float:
     return _plain(bare.replace("." if decimal == "," else ",", "").replace(",", "."))
 
 
+class Writing(NamedTuple):
+    """How all odd cells of a column are written.
+
+    Parameters
+    ----------
+    kind
+        In a word, and what else has to be the same in all cells; "" for plain numbers.
+    convert
+        Reads one of them.
+    note
+        What there is to say about them.
+    """
+
+    kind: str
+    convert: Callable[[str], float]
+    note: str
+
+
 def settle(
-    values: np.ndarray, odd: Sequence[Odd], name: str, decimal: str | None = None
-) -> list[str]:
-    """Read odd cells in place whose writing the whole column makes clear, and return notes on it.
+    values: np.ndarray, odd: Sequence[Odd], decimal: str | None = None
+) -> tuple[Writing | None, str]:
+    """Read odd cells in place whose writing the whole column makes clear; return it, None if it
+    isn't clear, and one of the cells, "" if there are none.
 
     Nothing is guessed: ``1,234`` alone may be either, and stays NaN."""
     words = list(dict.fromkeys(word for part in odd for word in _distinct(part)))
     if not words:
-        return []
+        return None, ""
     found = _writing(words, values, decimal)
     if found is None:
-        return []
-    convert, note = found
+        return None, words[0]
     for part in odd:
         # The dictionary also has words of rows that were left out, whatever they are.
         used, places = np.unique(np.asarray(part.texts.indices), return_inverse=True)
         texts = part.texts.dictionary.take(pa.array(used)).to_pylist()
-        values[part.rows] = np.array([convert(w.strip()) for w in texts], np.float32)[places]
-    return [f"{note} in {name}"]
+        values[part.rows] = np.array([found.convert(w.strip()) for w in texts], np.float32)[places]
+    return found, words[0]
 
 
 def shape_hint(odd: Sequence[Odd]) -> str:
@@ -220,29 +239,30 @@ def _distinct(part: Odd) -> list[str]:
     return [str(w).strip() for w in part.texts.dictionary.take(pa.array(used)).to_pylist()]
 
 
-def _writing(
-    words: Sequence[str], values: np.ndarray, decimal: str | None
-) -> tuple[Callable[[str], float], str] | None:
+def _writing(words: Sequence[str], values: np.ndarray, decimal: str | None) -> Writing | None:
     """How all odd words of a column are written, if that is clear."""
     first = words[0]
     known = values[np.isfinite(values)]
     if all(_POINTED.match(w) for w in words):
-        return _plain, f"values such as {first!r} {_AS_POINT}"
+        return Writing("", _plain, f"values such as {first!r} {_AS_POINT}")
     if all(_SHARE.match(w) for w in words):
         if ((known != 0) & (np.abs(known) <= 1)).any():
             # 80 % beside 0.8.
             return None
-        return lambda w: float(_SHARE.sub(r"\1", w)), f"shares such as {first!r} read as numbers"
+        note = f"shares such as {first!r} read as numbers"
+        return Writing("shares", lambda w: float(_SHARE.sub(r"\1", w)), note)
     if all(_STARS.match(w) for w in words):
-        return (
-            lambda w: float(sum(c in "★⭐*" for c in w)),
-            f"stars such as {first!r} read as their number",
-        )
+        note = f"stars such as {first!r} read as their number"
+        return Writing("stars", lambda w: sum(c in "★⭐*" for c in w) + 0.5 * ("½" in w), note)
     if all(w.lower() in _TRUTH for w in words) and np.isin(known, (0, 1)).all():
-        return lambda w: _TRUTH[w.lower()], f"words such as {first!r} read as 1 and 0"
+        return Writing(
+            "words", lambda w: _TRUTH[w.lower()], f"words such as {first!r} read as 1 and 0"
+        )
     ratios = [_OUT_OF.match(w) for w in words]
-    if all(ratios) and len({r[2] for r in ratios if r}) == 1:
-        return (
+    most = {ratio[2] for ratio in ratios if ratio}
+    if all(ratios) and len(most) == 1:
+        return Writing(
+            f"out of {most.pop()}",
             lambda w: float(_OUT_OF.sub(r"\1", w).replace(",", ".")),
             f"values such as {first!r} read as their first number",
         )
@@ -256,20 +276,19 @@ def _has_unit(word: str) -> bool:
     return not _NO_UNIT.search(word) or bool(_NUMBER_OF_MONGO.match(word))
 
 
-def _united(
-    words: Sequence[str], values: np.ndarray, decimal: str | None
-) -> tuple[Callable[[str], float], str] | None:
+def _united(words: Sequence[str], values: np.ndarray, decimal: str | None) -> Writing | None:
     """How numbers with one word around each of them are written, if that is clear."""
     # Only where all cells are so: one "x1" among numbers is a fault.
     if np.isfinite(values).any() or not all(_has_unit(w) for w in words):
         return None
     united = [_UNITED.match(w) for w in words]
-    if not all(united) or len({(u[1].strip(), u[3].strip().rstrip("s")) for u in united if u}) > 1:
+    units = {(u[1].strip(), u[3].strip().rstrip("s")) for u in united if u}
+    if not all(united) or len(units) > 1:
         return None
     inner = [u[2] for u in united if u]
     grouped = [w for w in inner if np.isnan(_plain(w)) or _DOTTED.match(w)]
     found = _grouped(grouped, values) if decimal is None else None
-    convert = _plain if found is None else found[0]
+    convert = _plain if found is None else found.convert
     if decimal is not None:
         convert = partial(_by_decimal, decimal=decimal)
     if any(np.isnan(convert(w)) for w in inner):
@@ -277,21 +296,25 @@ def _united(
     note = f"the number in cells such as {words[0]!r} read"
     if decimal is None and are_pointed(inner):
         note = f"the number in cells such as {words[0]!r} {_AS_POINT}"
-    return lambda w: convert(_UNITED.sub(r"\2", w)), note
+    return Writing(f"unit {units.pop()}", lambda w: convert(_UNITED.sub(r"\2", w)), note)
 
 
-def _grouped(words: Sequence[str], values: np.ndarray) -> tuple[Callable[[str], float], str] | None:
+def _grouped(words: Sequence[str], values: np.ndarray) -> Writing | None:
     """How numbers with decimal commas or grouped thousands are written, if that is clear."""
     known = values[np.isfinite(values)]
     spaced = next((w for w in words if _SPACED.match(w)), None)
     whole = (known == np.floor(known)).all()
     if spaced and all(_SPACED.match(w) or (_COMMA.match(w) and whole) for w in words):
-        return lambda w: _by_decimal(
-            w, "," if "," in w else "."
-        ), f"thousands as in {spaced!r} read"
+        return Writing(
+            "blanks",
+            lambda w: _by_decimal(w, "," if "," in w else "."),
+            f"thousands as in {spaced!r} read",
+        )
     clear = [w for w in words if "," in w and not _AMBIGUOUS.match(w)]
     if clear and all(_GROUPED.match(w) for w in words) and whole:
-        return lambda w: _by_decimal(w, ","), f"{COMMAS} such as {clear[0]!r} read"
+        note = f"{COMMAS} such as {clear[0]!r} read"
+        return Writing("commas", lambda w: _by_decimal(w, ","), note)
     if clear and all(_THOUSANDS.match(w) for w in words):
-        return lambda w: _by_decimal(w, "."), f"thousands with commas such as {clear[0]!r} read"
+        note = f"thousands with commas such as {clear[0]!r} read"
+        return Writing("thousands", lambda w: _by_decimal(w, "."), note)
     return None

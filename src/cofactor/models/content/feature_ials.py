@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from cofactor.base.config import setting
+from cofactor.base.memory import aligned
 from cofactor.base.run import Run
 from cofactor.data.features import FeatureSpec
 from cofactor.data.histories import Histories
@@ -240,7 +241,7 @@ class FeatureIALS(ContentFeatures, IterativeModel, FactorModel):
         self.item_factors[rows] = self._content_vectors(matrix[rows])
 
     def _extend(self, features: Any) -> None:
-        self.item_factors = np.ascontiguousarray(
+        self.item_factors = aligned(
             np.concatenate((self.item_factors, self._content_vectors(features)))
         )
         self._shares = self._equations.item_shares(self.data)
@@ -290,11 +291,11 @@ class FeatureIALS(ContentFeatures, IterativeModel, FactorModel):
 
     def _restore(self, arrays: Mapping[str, np.ndarray]) -> None:
         super()._restore(arrays)
-        self.user_factors, self.item_factors, self.map = (
+        self.user_factors, self.item_factors = (
             arrays["user_factors"],
-            arrays["item_factors"],
-            arrays["map"],
+            aligned(arrays["item_factors"]),
         )
+        self.map = arrays["map"]
         self.alpha0 = arrays["alpha0"]
         self._equations = NormalEquations.of(self.config, self.data, float(self.alpha0[0]))
         self._diagonal, self.check = arrays["diagonal"], Check.of_array(arrays["check"])

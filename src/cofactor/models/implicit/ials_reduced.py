@@ -53,6 +53,8 @@ class Group(NamedTuple):
 class ReducedIALSLearner(ShardedIALSLearner):
     """Both sides in turn; see `ShardedIALSLearner` for the parameters."""
 
+    way = "sums over users"
+
     def __init__(
         self, equations: NormalEquations, data: Interactions, run: Run, engine: Engine
     ) -> None:

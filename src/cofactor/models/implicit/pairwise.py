@@ -149,6 +149,7 @@ class WalkLearner(Learner):
 
     def __init__(self, model: Any, data: Interactions, run: Run) -> None:
         self.model, self.data, self.run, config = model, data, run, model.config
+        self.way = "" if run.engine is None else "blocks"
         self.cure = f"lower learning_rate (now {config.learning_rate:g}) or raise regularization"
         draw = run.generator(model.name, "init")
         model.user_factors, model.item_factors = (

@@ -1,0 +1,73 @@
+"""Roles that names alone don't tell, and the first cells of the columns do."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from cofactor.data.readers.clock_columns import CellsOf, with_calendar, with_clock
+from cofactor.data.readers.columns import Options
+from cofactor.data.readers.name_words import is_amount
+from cofactor.data.readers.partitions import Partition
+from cofactor.data.readers.positions import numeric
+
+_TRUTH = frozenset(("true", "false", "yes", "no"))
+
+
+def with_cells(
+    roles: Mapping[str, str],
+    names: Sequence[str],
+    options: Options,
+    cells_of: CellsOf,
+    partition: Partition | None = None,
+    *,
+    headed: bool = True,
+) -> dict[str, str]:
+    """Return roles with those that the cells of columns tell: the times of several columns
+    (`clock_columns.PARTS`), and a value whose name alone would be no proof of it.
+
+    Parameters
+    ----------
+    roles
+        The column of each role, by names.
+    names
+        All columns, in order.
+    options
+        What the caller gave.
+    cells_of
+        Gives the first cells of columns.
+    partition
+        Columns that the folders above the file name.
+    headed
+        Whether the columns have names.
+    """
+    folders = {name: [text or ""] for name, text in (partition or {}).items() if name not in names}
+
+    def cells(some: Sequence[str]) -> Mapping[str, Sequence[str]]:
+        inner = [name for name in some if name not in folders]
+        return {**(cells_of(inner) if inner else {}), **folders}
+
+    if headed:
+        roles = with_calendar(
+            _with_amount(roles, names, options, cells), [*names, *folders], options, cells
+        )
+    return with_clock(roles, names, options, cells, headed=headed)
+
+
+def _with_amount(
+    roles: Mapping[str, str], names: Sequence[str], options: Options, cells_of: CellsOf
+) -> dict[str, str]:
+    """Roles with the only column of numbers that is named like an amount (``num_plays``) or a label
+    (``clicked``) as the value, if there is none.
+    """
+    roles = dict(roles)
+    if options.value is not None or options.kinds is not None or roles.keys() & {"value", "event"}:
+        return roles
+    likely = [name for name in names if name not in roles.values() and is_amount(name)]
+    cells = cells_of(likely) if likely else {}
+    found = [name for name in likely if numeric(cells[name]) or _are_labels(cells[name])]
+    return roles | {"value": found[0]} if len(found) == 1 else roles
+
+
+def _are_labels(cells: Sequence[str]) -> bool:
+    held = {cell.strip().lower() for cell in cells if cell.strip()}
+    return bool(held) and held <= _TRUTH

@@ -1,0 +1,166 @@
+"""Times over several columns, by weeks and days of years, and counts of days with fractions."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pandas as pd
+import pyarrow as pa
+
+from field.case import Case, Row
+
+# 5 March 2021, and a second of that day: 10:11:12.
+_DAY, _SECOND = 1_614_902_400, 1_614_939_072
+_LAST = 1_640_908_800  # 31 December 2021
+
+
+def _times(name: str, origin: str, first: str, second: str, *times: int, **more: Any) -> Case:
+    column = more.pop("column", "date")
+    rows: list[Row] = [("u1", "a", None, times[0]), ("u2", "b", None, times[1])]
+    text = f'user,item,{column}\nu1,a,"{first}"\nu2,b,"{second}"\n'
+    return Case(name=name, origin=origin, files={"a.csv": text}, rows=rows, **more)
+
+
+def _columns(name: str, origin: str, text: str, *times: int, **more: Any) -> Case:
+    rows: list[Row] = [("u1", "a", None, times[0]), ("u2", "b", None, times[1])]
+    return Case(name=name, origin=origin, files={"a.csv": text}, rows=rows, **more)
+
+
+_YMD = {"user": ["u1", "u2"], "item": ["a", "b"], "year": [2021, 2021], "month": [3, 12]}
+
+CALENDARS = (
+    _times("days of weeks", "ISO 8601", "2024-W05-3", "2020-W53-7", 1706659200, 1609632000),
+    _times("weeks begin on Monday", "ISO 8601", "2024-W05", "2019-W01", 1706486400, 1546214400),
+    _times("days of years", "ISO 8601", "2024-123", "2023-365", 1714608000, 1703980800),
+    _times(
+        "days of years as numbers",
+        "a mainframe",
+        "2024123",
+        "2023365",
+        1714608000,
+        1703980800,
+        notes=("dates written as numbers",),
+    ),
+    _times("hours as numbers", "an analysis", "2021030510", "2021030511", 1614938400, 1614942000),
+    _times(
+        "Julian days",
+        "an observatory's database",
+        "2459278.9244444",
+        "2459279.5",
+        _SECOND,
+        _DAY + 86400,
+        notes=("Julian days",),
+    ),
+    _times("whole Julian days", "R", "2459279", "2459280", _DAY, _DAY + 86400),
+    _times(
+        "fractions of a spreadsheet's days",
+        "Excel",
+        "44260.4244444444",
+        "44260.75",
+        _SECOND,
+        _DAY + 64800,
+        notes=("a spreadsheet's days",),
+    ),
+    _times(
+        "milliseconds before 1970",
+        "births",
+        "-1000",
+        "1614939072000",
+        -1,
+        _SECOND,
+        column="t",
+        options={"time": "t"},
+    ),
+    _times(
+        "slashes and a zone",
+        "a service",
+        "2021/03/05T10:11:12Z",
+        "2021/03/05 10:11:12+00:00",
+        _SECOND,
+        _SECOND,
+    ),
+    _columns(
+        "year, month and day in columns",
+        "a warehouse",
+        "user,item,year,month,day\nu1,a,2021,3,5\nu2,b,2021,12,31\n",
+        *(_DAY, _LAST),
+        notes=("time = year, month = month, day = day",),
+    ),
+    _columns(
+        "year, month and day in German",
+        "a till",
+        "Kunde;Artikel;Jahr;Monat;Tag\nu1;a;2021;3;5\nu2;b;2021;12;31\n",
+        *(_DAY, _LAST),
+    ),
+    _columns(
+        "year and month in columns",
+        "monthly reports",
+        "user,item,year,month\nu1,a,2021,3\nu2,b,2021,12\n",
+        *(_DAY - 4 * 86400, _LAST - 30 * 86400),
+    ),
+    _columns(
+        "all parts of a time in columns",
+        "ratings of films",
+        "user,item,date_day,date_month,date_year,date_hour,date_minute,date_second\n"
+        "u1,a,5,3,2021,10,11,12\nu2,b,31,12,2021,0,0,0\n",
+        *(_SECOND, _LAST),
+    ),
+    _columns(
+        "a time of day beside year, month and day",
+        "a till",
+        "user,item,year,month,day,time\nu1,a,2021,3,5,10:11:12\nu2,b,2021,12,31,00:00\n",
+        *(_SECOND, _LAST),
+    ),
+    Case(
+        name="year and month in a frame",
+        origin="pandas' dt accessor",
+        source=lambda: pd.DataFrame(_YMD),
+        rows=[("u1", "a", None, _DAY - 4 * 86400), ("u2", "b", None, _LAST - 30 * 86400)],
+    ),
+    Case(
+        name="year, month and day as floats",
+        origin="a column with gaps",
+        source=lambda: pa.table({**_YMD, "month": [3.0, 12.0], "day": [5.0, 31.0]}),
+        rows=[("u1", "a", None, _DAY), ("u2", "b", None, _LAST)],
+    ),
+    Case(
+        name="year, month and day in JSON lines",
+        origin="an API",
+        files={
+            "a.jsonl": '{"user":"u1","item":"a","year":2021,"month":3,"day":5}\n'
+            '{"user":"u2","item":"b","year":2021,"month":12,"day":31}\n'
+        },
+        rows=[("u1", "a", None, _DAY), ("u2", "b", None, _LAST)],
+    ),
+    Case(
+        name="year, month and day in the names of folders",
+        origin="Spark's partitionBy",
+        files={
+            "d/year=2021/month=03/day=05/p.csv": "user,item\nu1,a\n",
+            "d/year=2021/month=12/day=31/p.csv": "user,item\nu2,b\n",
+        },
+        source="d",
+        rows=[("u1", "a", None, _DAY), ("u2", "b", None, _LAST)],
+    ),
+    Case(
+        name="a film's year is no time",
+        origin="ratings with what they rate",
+        files={"a.csv": "user,item,title,year,rating\nu1,a,Heat,1995,4\nu2,b,Alien,1979,3\n"},
+        rows=[("u1", "a", 4.0, None), ("u2", "b", 3.0, None)],
+    ),
+    Case(
+        name="a day that the calendar hasn't",
+        origin="a till",
+        files={"a.csv": "user,item,year,month,day\nu1,a,2021,2,30\nu2,b,2021,12,31\n"},
+        error="1 row has no time in column 'year'",
+    ),
+    Case(
+        name="milliseconds beside a day",
+        origin="a log of videos",
+        files={
+            "a.csv": "user_id,video_id,date,time_ms\nu1,a,20210305,1614939072123\n"
+            "u2,b,20210305,1614939073123\n"
+        },
+        rows=[("u1", "a", None, _SECOND), ("u2", "b", None, _SECOND + 1)],
+    ),
+)
