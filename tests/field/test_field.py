@@ -18,6 +18,7 @@ from field.heads import HEADS
 from field.ids import IDS
 from field.layouts import LAYOUTS
 from field.locales import LOCALES
+from field.memory import MEMORY
 from field.nested import NESTED
 from field.numbers import NUMBERS
 from field.parts import PARTS
@@ -31,7 +32,7 @@ from field.writings import WRITINGS
 CASES = (
     *(*TEXT, *LAYOUTS, *IDS, *TIMES, *NUMBERS, *FRAMES, *EXPORTS, *TOOLS, *FOREIGN),
     *(*WRITINGS, *TYPED, *DOCUMENTS, *PARTS, *NESTED, *DIALECTS),
-    *(*LOCALES, *SERVICES, *HEADS, *CALENDARS, *COUNTS),
+    *(*LOCALES, *SERVICES, *HEADS, *CALENDARS, *COUNTS, *MEMORY),
 )
 
 

@@ -279,6 +279,7 @@ def test_events_come_in_pages_in_the_order_of_arrival(
         ({"time": -1}, "time must be an integer at least 0, not -1"),
         ({"time": 1.5}, "time must be an integer"),
         ({"time": NOW * 1000}, "at most a day ahead, not 1700000000000; check the unit"),
+        ({"time": 20190105}, "not the date 20190105"),
         ({"event_id": ""}, "event_id must have 1 to 200 characters"),
     ],
 )

@@ -81,8 +81,17 @@ def choice(value: object, name: str, choices: Iterable[str]) -> str:
     raise unknown_name(name, value, names)
 
 
+def is_masked(value: Any) -> bool:
+    """Return whether an array masks some of its entries, or is NumPy's ``masked``; without loading
+    `numpy.ma`.
+    """
+    return isinstance(value, np.ndarray) and bool(np.any(getattr(value, "mask", False)))
+
+
 def rows(value: Any, name: str, count: int) -> np.ndarray:
     """Return ``value`` as an int32 vector of rows in [0, count); raise ArgumentError otherwise."""
+    if is_masked(value):
+        raise ArgumentError(f"some of {name} are masked; leave them out ({name}.compressed()).")
     array = np.asarray(value)
     if array.ndim == 0:
         array = array.reshape(1)

@@ -7,12 +7,11 @@ from typing import Any
 
 import numpy as np
 
+from cofactor.base import checks
 from cofactor.base.errors import ArgumentError, DataError
 from cofactor.data.events import Events
 from cofactor.data.ids import IdMap
-
-# Seconds of 1970 to 5138 lie below; what is greater counts milliseconds or less.
-SECONDS_BELOW = 10**11
+from cofactor.data.moments import SECONDS_BELOW
 
 
 def checked_values(values: Any, source: str) -> np.ndarray:
@@ -21,9 +20,9 @@ def checked_values(values: Any, source: str) -> np.ndarray:
     Raises
     ------
     DataError
-        If they are complex or texts, or any is NaN or infinite (also as float32).
+        If they are complex or texts, or any is masked, NaN or infinite (also as float32).
     """
-    array = np.asarray(values)
+    array = _unmasked(values, "values", source)
     if array.dtype.kind not in "biuf":
         what = "complex" if array.dtype.kind == "c" else str(array.dtype)
         raise DataError(f"values must be real numbers, not {what}.", source=source)
@@ -46,9 +45,9 @@ def checked_seconds(times: Any, source: str) -> np.ndarray:
     Raises
     ------
     DataError
-        If they are no whole numbers (or dates of NumPy), or can't be seconds.
+        If they are no whole numbers (or dates of NumPy), are masked, or can't be seconds.
     """
-    array = np.asarray(times)
+    array = _unmasked(times, "times", source)
     if array.dtype.kind == "M":
         if np.isnat(array).any():
             raise DataError("a time is missing (NaT).", source=source)
@@ -70,6 +69,13 @@ def checked_seconds(times: Any, source: str) -> np.ndarray:
             source=source,
         )
     return np.ascontiguousarray(array, np.int64)
+
+
+def _unmasked(column: Any, name: str, source: str) -> np.ndarray:
+    """A column as an array; what a mask hides is no data, though NumPy keeps it."""
+    if checks.is_masked(column):
+        raise DataError(f"some of the {name} are masked; drop these entries first.", source=source)
+    return np.asarray(column)
 
 
 def check_events(events: Any) -> None:
@@ -117,16 +123,18 @@ def id_map(given: Any, name: str) -> IdMap:
     Raises
     ------
     ArgumentError
-        If it is neither.
+        If it is neither, or an id stands in it twice.
     """
     if isinstance(given, IdMap):
+        if not given.is_distinct:
+            raise ArgumentError(f"{name} must hold each id once (IdMap.of takes ids that repeat).")
         return given
     if not isinstance(given, (int, np.integer)) or isinstance(given, bool):
         raise ArgumentError(
             f"{name} must be an IdMap or a count, not {type(given).__name__};"
             " cofactor.data.ids.IdMap makes one of an array of ids in the order of the rows."
         )
-    return IdMap(np.arange(given, dtype=np.int64))
+    return IdMap(np.arange(checks.integer(given, name, low=0), dtype=np.int64))
 
 
 def same_length(source: str, **columns: Any) -> None:

@@ -20,8 +20,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 MISSING_WORDS = (
-    *("", "NULL", "Null", "null", "(null)", "<null>", "NaN", "nan", "NAN", "-nan", "NaT"),
-    *("None", "none", "NONE", "NA", "<NA>", "N/A", "n/a", "#N/A", "\\N", "undefined"),
+    *("", "NULL", "Null", "null", "(null)", "<null>", "(NULL)", "<NULL>", "[NULL]", "[null]"),
+    *("NaN", "nan", "NAN", "Nan", "-nan", "-NaN", "1.#QNAN", "-1.#QNAN", "1.#IND", "-1.#IND"),
+    *("None", "none", "NONE", "NA", "<NA>", "N/A", "n/a", "#N/A", "#NA", "#N/A N/A", "NaT"),
+    *("\\N", "undefined"),
     # A spreadsheet's failed formulas.
     *("#REF!", "#VALUE!", "#NAME?", "#DIV/0!", "#NUM!", "#NULL!"),
 )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from decimal import Decimal
 from typing import Any
 from uuid import UUID
@@ -15,10 +15,21 @@ import pyarrow.compute as pc
 from cofactor.base.cached import cached_property
 from cofactor.base.errors import ArgumentError, DataError, UnknownIdError
 from cofactor.data import sorting
-from cofactor.data.id_text import clean_one, lengths_and_texts, texts_of_bytes
+from cofactor.data.id_queries import (
+    as_numbers,
+    plain,
+    python_ids,
+    queries,
+    refuse_no_ids,
+    text_of,
+    whole,
+)
+from cofactor.data.id_text import clean_one, lengths_and_texts
 
 # From this many ids on, one vectorised hash join beats a Python dictionary look-up per id.
 _BULK = 512
+# What the rule for ids may change is at their edges.
+_EDGED = "^[^0-9A-Za-z]|[^0-9A-Za-z]$"
 _HASHED = 1 << 18  # texts hashed at a time
 # Integers up to it are exact in a float of 64 bits, which is what readers of JSON have.
 EXACT = 2**53
@@ -97,6 +108,11 @@ class IdMap:
         return self._ids
 
     @cached_property
+    def is_distinct(self) -> bool:
+        """Whether no id stands twice, as has to be."""
+        return pc.count_distinct(self._ids).as_py() == len(self._ids)
+
+    @cached_property
     def fingerprint(self) -> str:
         """A SHA-256 (hex) of the ids and their order."""
         digest = hashlib.sha256(self.kind.encode())
@@ -124,20 +140,31 @@ class IdMap:
 
         An integer is looked up among string ids as its decimal text, and a decimal text among int64
         ids as its number, so that what was typed on a command line finds what a file held."""
-        queries = _queries(ids)
-        if len(queries) == 0:
+        asked = queries(ids)
+        if len(asked) == 0:
             return np.zeros(0, np.int32)
-        if self.kind == "int64":
-            return (
-                self._find_few(queries)
-                if isinstance(queries, list) and len(queries) < _BULK
-                else self._find_numbers(*_as_numbers(queries))
-            )
-        if len(queries) < _BULK:
-            words = _python_ids(queries)
-            return np.array([self._row_of_text(_text(word)) for word in words], np.int32)
-        found = pc.index_in(_plain(queries).cast(pa.string()), value_set=self._ids)
-        return np.asarray(found.fill_null(-1)).astype(np.int32)
+        if self.kind != "int64":
+            rows = self._find_texts(asked)
+        elif isinstance(asked, list) and len(asked) < _BULK:
+            rows = self._find_few(asked)
+        else:
+            rows = self._find_numbers(*as_numbers(asked))
+        if rows.min() < 0:
+            refuse_no_ids(asked, rows)
+        return rows
+
+    def _find_texts(self, asked: Any) -> np.ndarray:
+        if len(asked) < _BULK:
+            words = python_ids(asked)
+            return np.array([self._row_of_text(text_of(word)) for word in words], np.int32)
+        if isinstance(asked, list) or (isinstance(asked, np.ndarray) and asked.dtype.kind == "O"):
+            asked = pa.array([text_of(word) for word in asked], pa.string())
+        texts = _plain(asked).cast(pa.string())
+        rows = np.asarray(pc.index_in(texts, value_set=self._ids).fill_null(-1)).astype(np.int32)
+        edged = pc.match_substring_regex(texts, _EDGED).fill_null(False)
+        for n in np.flatnonzero((rows < 0) & np.asarray(edged)).tolist():
+            rows[n] = self._row_of_text(texts[n].as_py())
+        return rows
 
     def _row_of_text(self, text: str) -> int:
         """The row of a text id: as it stands, or else as the rule for ids leaves it."""
@@ -145,13 +172,13 @@ class IdMap:
         cleaned = clean_one(text) if row < 0 else None
         return row if cleaned is None else self._rows_of_text.get(cleaned, -1)
 
-    def find_one(self, queries: str | int) -> int:
+    def find_one(self, asked: str | int) -> int:
         """Return the row of one id, -1 for one that isn't in the map; as `find`, in a fraction
         of the time.
         """
         if self.kind != "int64" or not self._is_sorted:
-            return int(self.find([queries])[0])
-        number = _whole(queries)
+            return int(self.find([asked])[0])
+        number = whole(asked)
         if number is None or not len(self):
             return -1
         place = int(self._numbers.searchsorted(number))
@@ -172,10 +199,10 @@ class IdMap:
         UnknownIdError
             If any isn't in the map; the first five are named.
         """
-        queries = _queries(ids)
-        rows = self.find(queries)
+        asked = queries(ids)
+        rows = self.find(asked)
         if (rows < 0).any():
-            unknown = [_python(queries[int(n)]) for n in np.flatnonzero(rows < 0)]
+            unknown = [plain(asked[int(n)]) for n in np.flatnonzero(rows < 0)]
             raise UnknownIdError(self.unknown(unknown, what))
         return rows
 
@@ -203,21 +230,21 @@ class IdMap:
     def _rows_of_text(self) -> dict[str, int]:
         return {text: row for row, text in enumerate(self._ids.to_pylist())}
 
-    def _find_few(self, queries: list[Any]) -> np.ndarray:
+    def _find_few(self, asked: list[Any]) -> np.ndarray:
         """The rows of a few ids, without the masks that many are worth: a service asks for one
         at a time.
         """
         if len(self) == 0:
-            return np.full(len(queries), -1, np.int32)
-        whole = [_whole(_python(value)) for value in queries]
-        wanted = np.array([number or 0 for number in whole], np.int64)
+            return np.full(len(asked), -1, np.int32)
+        found = [whole(plain(value)) for value in asked]
+        wanted = np.array([number or 0 for number in found], np.int64)
         numbers = self._numbers if self._is_sorted else self._sorted_numbers
         place = np.minimum(np.searchsorted(numbers, wanted), len(numbers) - 1)
         rows = np.where(
             numbers[place] == wanted, place if self._is_sorted else self._order[place], -1
         ).astype(np.int32)
-        if None in whole:
-            rows[[number is None for number in whole]] = -1
+        if None in found:
+            rows[[number is None for number in found]] = -1
         return rows
 
     @cached_property
@@ -254,7 +281,7 @@ def as_ids(ids: Any) -> pa.Array:
     """Return one id or several, of any container, as an Arrow array of int64 or string, in the
     order given.
     """
-    return _plain(_queries(ids))
+    return _plain(queries(ids))
 
 
 def wire_id(value: int | str) -> int | str:
@@ -280,75 +307,6 @@ def _used(column: Any) -> Any:
         sorting.mark(np.asarray(chunk.indices), occurs)
     words = unified.chunk(0).dictionary
     return words if occurs.all() else words.filter(pa.array(occurs))
-
-
-def _queries(ids: Any) -> Any:
-    """One id or several as an array, or as a list."""
-    if isinstance(ids, (pa.Array, pa.ChunkedArray)):
-        return ids
-    if isinstance(ids, np.ndarray):
-        if ids.ndim > 1:
-            raise ArgumentError(f"ids must be a list, not an array of shape {ids.shape}.")
-        return ids.reshape(-1)
-    return [ids] if isinstance(ids, (str, bytes)) or not isinstance(ids, Iterable) else list(ids)
-
-
-def _python(value: Any) -> Any:
-    if isinstance(value, bytes):
-        return texts_of_bytes([value])[0][0]
-    return (
-        value.as_py()
-        if isinstance(value, pa.Scalar)
-        else value.item()
-        if isinstance(value, np.generic)
-        else value
-    )
-
-
-def _python_ids(queries: Any) -> list[Any]:
-    """Ids of any container as Python has them."""
-    if isinstance(queries, np.ndarray):
-        return queries.tolist()
-    if isinstance(queries, (pa.Array, pa.ChunkedArray)):
-        return queries.to_pylist()
-    return list(map(_python, queries))
-
-
-def _text(value: Any) -> str:
-    return value if isinstance(value, str) else str(_python(value))
-
-
-def _as_numbers(queries: Any) -> tuple[np.ndarray, np.ndarray | None]:
-    """Ids as int64, and which of them (bool; None for all) are whole numbers of 64 bits."""
-    if (
-        isinstance(queries, np.ndarray)
-        and queries.dtype.kind in "iu"
-        and queries.dtype != np.uint64
-    ):
-        return queries.astype(np.int64), None
-    if (
-        isinstance(queries, (pa.Array, pa.ChunkedArray))
-        and pa.types.is_integer(queries.type)
-        and not queries.null_count
-    ):
-        return np.asarray(queries.cast(pa.int64())), None
-    numbers = [_whole(value) for value in map(_python, _python_ids(queries))]
-    known = np.array([number is not None for number in numbers], bool)
-    whole = np.array([number or 0 for number in numbers], np.int64)
-    return whole, None if known.all() else known
-
-
-def _whole(value: Any) -> int | None:
-    if isinstance(value, bool) or value is None:
-        return None
-    if isinstance(value, str):
-        value = clean_one(value) or ""
-    try:
-        number = int(value)
-    except (TypeError, ValueError, OverflowError):
-        return None
-    exact = str(number) == value if isinstance(value, str) else number == value
-    return number if exact and -(2**63) <= number < 2**63 else None
 
 
 def _plain(column: Any) -> pa.Array:

@@ -27,7 +27,7 @@ from cofactor.data.guards import (
 )
 from cofactor.data.histories import Histories, in_order, picked
 from cofactor.data.ids import IdMap
-from cofactor.data.joins import aligned, join_notes, listed_items, taken
+from cofactor.data.joins import aligned, join_notes, listed_items, taken, with_listed_items
 from cofactor.data.mapped import is_mapped, kept, moved
 
 REPEATS = sorting.REPEATS
@@ -115,9 +115,11 @@ class Interactions:
         checks.choice(repeats, "repeats", (*REPEATS, KEEP))
         check_events(events)
         listed = listed_items(events.item_table) if keep_catalogue_items else None
-        users = users if users is not None else IdMap.of(events.users)
+        users = IdMap.of(events.users) if users is None else id_map(users, "users")
         if items is None:
             items = IdMap.of(events.items, *([] if listed is None else [listed]))
+        else:
+            items = id_map(items, "items")
         user_rows = rows_of(users, events.users, "user")
         item_rows = rows_of(items, events.items, "item")
         given = (user_rows, item_rows, events.values, events.times)
@@ -342,13 +344,13 @@ class Interactions:
         return replace(
             self,
             indptr=kept_offsets(self.indptr, keep),
-            **self._at(keep),
+            **self.at(keep),
             notes=self.notes + notes,
             log=log,
         )
 
-    def _at(self, which: np.ndarray) -> dict[str, Any]:
-        """The columns of the interactions at some positions, or under a mask."""
+    def at(self, which: np.ndarray) -> dict[str, Any]:
+        """Return the columns of the interactions at some positions, or under a mask."""
         return {
             "item_rows": kept(self.item_rows, which),
             "source_order": kept(self.order, which),
@@ -365,19 +367,8 @@ class Interactions:
         table
             With a column ``item_id``; it becomes the catalogue.
         """
-        items = IdMap.of(self.items.arrow, listed_items(table))
-        if len(items) == len(self.items):
-            return self
-        catalogue = aligned(items, table, "item_id")
-        note = f"{len(items) - self.n_items:,} items without interactions, from the catalogue"
-        rows = items.find(self.items.arrow)
-        log = self.log
-        if log is not None:
-            log = log.renumbered(np.arange(self.n_users), rows, len(items))
-        made = replace(self, items=items, item_rows=rows[self.item_rows], catalogue=catalogue)
-        if not (np.diff(rows) > 0).all():  # integers among texts: they stand in another order there
-            made = replace(made, **made._at(np.lexsort((made.item_rows, self.user_rows))))
-        return replace(made, log=log, notes=(*self.notes, note))
+        made: Self = with_listed_items(self, table)
+        return made
 
     def compact(self) -> Self:
         """Return the same interactions without the users and items that have none; rows are

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -79,6 +80,26 @@ def _cast(cells: pa.ChunkedArray, kind: pa.DataType) -> pa.ChunkedArray:
 def listed_items(table: pa.Table | None) -> Any:
     """Return the ids of a catalogue; None without one."""
     return None if table is None else table.column("item_id").drop_null()
+
+
+def with_listed_items(data: Any, table: pa.Table) -> Any:
+    """Return interactions with a row for each item of a catalogue too; see
+    `Interactions.with_catalogue_items`.
+    """
+    items = IdMap.of(data.items.arrow, listed_items(table))
+    if len(items) == len(data.items):
+        return data
+    catalogue = aligned(items, table, "item_id")
+    note = f"{len(items) - data.n_items:,} items without interactions, from the catalogue"
+    rows = items.find(data.items.arrow)
+    log = data.log
+    if log is not None:
+        log = log.renumbered(np.arange(data.n_users), rows, len(items))
+    made = replace(data, items=items, item_rows=rows[data.item_rows], catalogue=catalogue)
+    if not (np.diff(rows) > 0).all():  # integers among texts: they stand in another order there
+        order = np.lexsort((made.item_rows, data.user_rows))
+        made = replace(made, **made.at(order))
+    return replace(made, log=log, notes=(*data.notes, note))
 
 
 def aligned(ids: IdMap, table: pa.Table | None, column: str) -> Catalogue:

@@ -9,6 +9,9 @@ import numpy as np
 
 from cofactor.base.errors import ArgumentError
 
+# Seconds of 1970 to 5138 lie below; what is greater counts milliseconds or less.
+SECONDS_BELOW = 10**11
+
 
 def seconds(moment: Any, name: str) -> int:
     """Return a moment as whole seconds since 1970 (UTC).
@@ -28,8 +31,10 @@ def seconds(moment: Any, name: str) -> int:
     """
     if isinstance(moment, np.datetime64) and not np.isnat(moment):
         return int(moment.astype("datetime64[s]").astype(np.int64))
-    if isinstance(moment, (int, np.integer)) and not isinstance(moment, bool):
-        return int(moment)
+    if isinstance(moment, (int, float, np.integer, np.floating)) and not isinstance(moment, bool):
+        return _of_number(moment, name)
+    if type(moment).__name__ == "NaTType":
+        raise _bad(moment, name)
     if isinstance(moment, str):
         try:
             moment = datetime.datetime.fromisoformat(moment.strip())
@@ -41,6 +46,32 @@ def seconds(moment: Any, name: str) -> int:
         zoned = moment if moment.tzinfo is not None else moment.replace(tzinfo=datetime.UTC)
         return int(zoned.timestamp() // 1)
     raise _bad(moment, name)
+
+
+def _of_number(moment: Any, name: str) -> int:
+    """Whole seconds; no dates without signs and no milliseconds."""
+    if moment != moment or abs(moment) == float("inf") or moment != int(moment):
+        raise _bad(moment, name)
+    second = int(moment)
+    if abs(second) >= SECONDS_BELOW:
+        raise ArgumentError(
+            f"{name} must be seconds since 1970, and {second} is too large for them; divide"
+            " milliseconds by 1,000 (microseconds by 1,000,000)."
+        )
+    if is_written_date(second):
+        raise ArgumentError(
+            f"{name}={second} is written like a date, and as seconds would be in 1970; write"
+            f" '{second // 10_000}-{second // 100 % 100:02}-{second % 100:02}'."
+        )
+    return second
+
+
+def is_written_date(second: int) -> bool:
+    """Return whether a number is a date of 1900 to 2100 without signs (yyyymmdd), which is hardly
+    a second of August 1970.
+    """
+    month, day = second // 100 % 100, second % 100
+    return 19_000_000 <= second < 21_010_000 and 1 <= month <= 12 and 1 <= day <= 31
 
 
 def text(moment: int) -> str:

@@ -15,6 +15,7 @@ import pyarrow as pa
 from cofactor.base.errors import DataError
 from cofactor.data.id_text import texts_of_bytes
 
+_DECIMALS = {Decimal, type(None)}
 _SIMPLE = (int, float, Decimal, UUID, datetime.timedelta, np.generic)
 
 
@@ -26,7 +27,7 @@ def names_of(rows: Iterable[Mapping[str, Any]]) -> list[str]:
     DataError
         If a key is no Unicode (holds half a character).
     """
-    names = list(dict.fromkeys(str(name) for row in rows for name in row))
+    names = list(dict.fromkeys(name_text(name) for row in rows for name in row))
     for name in names:
         try:
             name.encode()
@@ -38,6 +39,11 @@ def names_of(rows: Iterable[Mapping[str, Any]]) -> list[str]:
     return names
 
 
+def name_text(name: Any) -> str:
+    """Return a column's name as text; bytes, as Redis and old pickles have them, are UTF-8."""
+    return name.decode(errors="replace") if isinstance(name, bytes) else str(name)
+
+
 def table_of(rows: Sequence[Mapping[str, Any]]) -> pa.Table:
     """Return records as an Arrow table over the union of their keys; null where a record lacks one.
 
@@ -47,6 +53,8 @@ def table_of(rows: Sequence[Mapping[str, Any]]) -> pa.Table:
     names = names_of(rows)
     if not names:
         return pa.table({"": pa.nulls(len(rows))})
+    if not all(isinstance(name, str) for row in rows for name in row):
+        rows = [{name_text(name): value for name, value in row.items()} for row in rows]
     return table_of_columns({name: [row.get(name) for row in rows] for name in names})
 
 
@@ -90,14 +98,17 @@ def column_of(values: Sequence[Any]) -> pa.Array:
         If a text is no Unicode (holds half a character).
     """
     try:
-        if any(isinstance(value, (dict, UUID, Decimal)) for value in values):
+        kinds = set(map(type, values))
+        decimals = _decimals(values) if Decimal in kinds and kinds <= _DECIMALS else None
+        if decimals is not None:
+            return decimals
+        if any(issubclass(kind, (dict, UUID, Decimal)) for kind in kinds):
             # A struct of all keys that ever occur would be mostly empty.
             texts = texts_of_bytes(values)[0]
             return pa.array([_as_text(value) for value in texts], pa.string())
-        if any(isinstance(value, (set, frozenset)) for value in values):
+        if any(issubclass(kind, (set, frozenset)) for kind in kinds):
             # Sets come in another order in every run.
             values = [sorted(v, key=str) if isinstance(v, (set, frozenset)) else v for v in values]
-        kinds = set(map(type, values))
         if bytes in kinds and str in kinds:
             return pa.array(texts_of_bytes(values)[0])
         if datetime.date in kinds and len(kinds - {datetime.date, type(None)}):
@@ -112,6 +123,14 @@ def column_of(values: Sequence[Any]) -> pa.Array:
             f"a text holds half a character (a lone surrogate), which is no Unicode ({error});"
             " write the data again from its source."
         ) from None
+
+
+def _decimals(values: Sequence[Any]) -> pa.Array | None:
+    """Decimals as Arrow has them; None where it hasn't: of more than 76 digits, or no numbers."""
+    try:
+        return pa.array(values)
+    except (pa.ArrowException, ValueError):
+        return None
 
 
 def python_cells(column: pa.Array | pa.ChunkedArray) -> list[Any]:

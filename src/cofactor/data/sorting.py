@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from cofactor.base.errors import DataError
 from cofactor.base.offsets import row_offsets
 
 # Below this many events NumPy is done before a kernel is loaded.
@@ -78,7 +79,8 @@ def to_csr(
         combined = np.add.reduceat(counted, starts)
         if repeats == "mean":
             combined = combined / (ends - starts)
-    return indptr, keep, combined.astype(np.float32)
+    with np.errstate(over="ignore"):  # what calls it looks
+        return indptr, keep, combined.astype(np.float32)
 
 
 def columns(
@@ -94,6 +96,11 @@ def columns(
     """
     indptr, keep, merged = to_csr(user_rows, item_rows, values, times, shape, repeats)
     n_repeats = 0 if keep is None else len(user_rows) - len(keep)
+    if n_repeats and repeats == "sum" and merged is not None and not np.isfinite(merged).all():
+        raise DataError(
+            "the values of a pair that repeats add up to more than float32 holds (3.4e38); scale"
+            " the values first, or merge repeats otherwise (repeats='last', 'mean' or 'max')."
+        )
     if keep is not None:
         item_rows, times = item_rows[keep], None if times is None else times[keep]
     return {

@@ -6,10 +6,14 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 
 from cofactor.base.errors import ArgumentError
 from cofactor.data.histories import Histories
 from cofactor.data.ids import IdMap
+
+# Names of what a record holds, where items are expected.
+_RECORD = {"item", "item_id", "itemid"}
 
 
 def read_histories(history: Any, items: IdMap, *, unknown: str = "error") -> Histories:
@@ -54,9 +58,20 @@ def _several(history: Any) -> list[Any]:
         raise ArgumentError(
             f"history must be a list of item ids, not {history!r}; write [{history!r}]."
         )
-    entries = list(history)
+    if hasattr(history, "columns"):
+        raise ArgumentError(
+            f"history must be a list of item ids, not a {type(history).__name__}; pass its column"
+            " of items, or a mapping from item to value."
+        )
+    _refuse_values_alone(history)
+    entries = [_as_list(entry) for entry in history]
     nested = [isinstance(e, (list, tuple, set, frozenset, Mapping, np.ndarray)) for e in entries]
     if entries and all(nested):
+        if all(isinstance(e, tuple) and len(e) == 2 and _is_float(e[1]) for e in entries):
+            raise ArgumentError(
+                f"history must be item ids, not pairs such as {entries[0]!r}; with values it is a"
+                " mapping: {item: value}."
+            )
         return entries
     if any(nested):
         raise ArgumentError(
@@ -65,12 +80,42 @@ def _several(history: Any) -> list[Any]:
     return [entries]
 
 
+def _as_list(entry: Any) -> Any:
+    """A list within a column of Arrow or polars as one of Python."""
+    if isinstance(entry, pa.Scalar):
+        return entry.as_py()
+    is_column = hasattr(entry, "to_list") and not isinstance(entry, Mapping)
+    return entry.to_list() if is_column else entry
+
+
+def _refuse_values_alone(history: Any) -> None:
+    """Raise ArgumentError for a series of values whose index is the items: its entries look like
+    ids.
+    """
+    if hasattr(history, "to_dict") and hasattr(history, "index") and hasattr(history, "dtype"):
+        numbered = [str(n) for n in history.index] == [str(n) for n in range(len(history))]
+        if getattr(history.dtype, "kind", "") == "f" and not numbered:
+            raise ArgumentError(
+                "history must be item ids, and this series holds values; history.to_dict() is the"
+                " mapping from item to value."
+            )
+
+
+def _is_float(value: Any) -> bool:
+    return isinstance(value, (float, np.floating))
+
+
 def _rows(one: Any, items: IdMap, unknown: str) -> np.ndarray:
     ids = list(one)
     return items.find(ids) if unknown == "skip" else items.rows(ids, what="item")
 
 
 def _values(one: Mapping[Any, float], found: np.ndarray) -> list[float]:
+    if _RECORD & {str(name).lower() for name in one} and not (found >= 0).any():
+        raise ArgumentError(
+            f"history must be item ids, or a mapping from item to value, not records such as"
+            f" {one!r}; write {{item: value}}."
+        )
     try:
         values = np.array([float(v) for v in one.values()], np.float32)
     except (TypeError, ValueError):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -41,8 +40,6 @@ def with_new_items(
     """
     from cofactor.data.readers.item_tables import read_table
 
-    if isinstance(items, Mapping):
-        items = [items]
     table = read_table(items, id_column=id_column)
     lost = (table.schema.metadata or {}).get(WITHOUT_ID)
     if lost:

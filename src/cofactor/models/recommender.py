@@ -18,6 +18,7 @@ from cofactor.data.histories import Histories
 from cofactor.data.interactions import Interactions
 from cofactor.kernels.work import run_context
 from cofactor.models.answers import Explanation, RankedTable, Reason, ranked
+from cofactor.models.descriptions import descriptions
 from cofactor.models.fold_in import read_histories
 from cofactor.models.hooks import ConfigT
 from cofactor.models.model import Model
@@ -254,7 +255,7 @@ class Recommender(Model[ConfigT]):
             If the model reads no content.
         """
         checks.integer(k, "k", low=1)
-        given = description if isinstance(description, (list, tuple)) else [description]
+        given = descriptions(description)
         matrix = self.described(given)
         best = self.similar_to_features(matrix, k, _allowed(self.data, filters))
         queries = pa.array(np.arange(len(given)))
@@ -292,7 +293,7 @@ class Recommender(Model[ConfigT]):
             batch = self.fold_in(read_histories(history, data.items))
         if len(batch) != 1:
             raise ArgumentError(f"explain takes one user or one history, not {len(batch)}.")
-        past, every, rests = self._explain_rows(batch, np.array([row]))
+        past, every, rests = self.explain_rows(batch, np.array([row]))
         added, rest = every[0], rests[0]
         order = np.argsort(-added, kind="stable")
         ids, titles = data.items.ids(past[order]), data.catalogue.titles(past[order])
@@ -347,7 +348,15 @@ def _cold_share(data: Interactions, items: Any) -> float:
 
 
 def _allowed(data: Interactions, filters: Filters | None) -> np.ndarray | None:
-    return None if filters is None else filters.mask(data.items, data.catalogue)
+    if filters is None:
+        return None
+    from cofactor.retrieval.filters import Filters
+
+    if not isinstance(filters, Filters):
+        raise ArgumentError(
+            f"filters must be Filters (cofactor.Filters(block=[...])), not {filters!r}."
+        )
+    return filters.mask(data.items, data.catalogue)
 
 
 def _item_table(data: Interactions, queries: pa.Array, best: TopK, answer: str) -> pa.Table:

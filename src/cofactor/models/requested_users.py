@@ -10,8 +10,10 @@ import pyarrow as pa
 
 from cofactor.base.errors import ArgumentError
 from cofactor.data.histories import Histories
-from cofactor.data.ids import as_ids
+from cofactor.data.id_queries import outside, queries
+from cofactor.data.ids import IdMap, as_ids
 from cofactor.data.records import table_of
+from cofactor.models.descriptions import check_described, descriptions
 from cofactor.models.fold_in import read_histories
 from cofactor.models.model import Model
 from cofactor.models.user_batch import UserBatch
@@ -41,7 +43,9 @@ def user_batches(model: Model[Any], users: Any, history: Any, unknown: str) -> R
         return ids.take(known), (
             (s, model.user_batch(known[span])) for s, span in _spans(len(known))
         )
-    found = ids.find(users)
+    asked = queries(users)
+    found = ids.find(asked)
+    shown = _shown(ids, asked, found)
     if (found < 0).any():
         # Unseen users are folded in with an empty history, one by one: their states and trained
         # users' can't be mixed in a batch.
@@ -50,13 +54,22 @@ def user_batches(model: Model[Any], users: Any, history: Any, unknown: str) -> R
             model.user_batch(found[n : n + 1]) if found[n] >= 0 else model.fold_in(unseen)
             for n in range(len(found))
         )
-        return as_ids(users), enumerate(each)
-    return as_ids(users), ((s, model.user_batch(found[span])) for s, span in _spans(len(found)))
+        return shown, enumerate(each)
+    return shown, ((s, model.user_batch(found[span])) for s, span in _spans(len(found)))
+
+
+def _shown(ids: IdMap, asked: Any, rows: np.ndarray) -> pa.Array:
+    """Users' ids as the data has them, or as they were asked for."""
+    if not len(rows) or (rows >= 0).all():
+        return ids.take(rows)
+    known = ids.ids(np.maximum(rows, 0))
+    each = zip(known, asked, rows.tolist(), strict=True)
+    return as_ids([one if row >= 0 else outside(given) for one, given, row in each])
 
 
 def profiled(model: Model[Any], history: Any, features: Any, unknown: str) -> Requested:
     """Return the numbers of users known by a profile, and perhaps a history, and their batch."""
-    profiles = [features] if isinstance(features, Mapping) else list(features)
+    profiles = descriptions(features)
     if not profiles or not all(isinstance(one, Mapping) for one in profiles):
         raise ArgumentError(
             "features must be a mapping of the profiles' columns ({'age': 31}), or a list of them."
@@ -71,6 +84,9 @@ def profiled(model: Model[Any], history: Any, features: Any, unknown: str) -> Re
             f" {len(histories)}."
         )
     states = model._fold_in_profiles(histories, table_of(profiles))
+    # What reads no profiles has said so.
+    if columns := model.data.profiles.column_names:
+        check_described(profiles, columns, "features", "the profiles")
     indptr, item_rows, values = histories.csr
     batch = UserBatch(
         states,

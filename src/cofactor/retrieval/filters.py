@@ -15,6 +15,7 @@ from cofactor.base.errors import ArgumentError, UnknownNameError
 from cofactor.base.names import unknown_name
 from cofactor.data.arrow import is_list_type, is_number_type, is_text_type, one_array
 from cofactor.data.catalogue import Catalogue
+from cofactor.data.id_queries import queries
 from cofactor.data.ids import IdMap
 from cofactor.retrieval import expression
 from cofactor.retrieval.expression import ColumnComparison, Condition
@@ -105,9 +106,8 @@ def matches(where: str, catalogue: Catalogue) -> np.ndarray:
 def _listed(ids: Any, name: str) -> tuple[Any, ...]:
     if isinstance(ids, (str, bytes)) or not isinstance(ids, Iterable):
         raise ArgumentError(f"{name} must be a list of item ids, not {ids!r}.")
-    if isinstance(ids, (pa.Array, pa.ChunkedArray)):
-        return tuple(ids.to_pylist())
-    return tuple(ids.tolist()) if isinstance(ids, np.ndarray) else tuple(ids)
+    found = queries(ids)
+    return tuple(found.to_pylist() if isinstance(found, (pa.Array, pa.ChunkedArray)) else found)
 
 
 def _holds(condition: Condition, text: str, catalogue: Catalogue) -> np.ndarray:

@@ -16,6 +16,7 @@ import numpy as np
 from cofactor.base import checks
 from cofactor.base.errors import ArgumentError
 from cofactor.data.id_text import clean_one
+from cofactor.data.moments import is_written_date
 from cofactor.store.records import Event, EventLike, Item
 
 MAX_ID = 200  # characters of a user's, an item's or an event's id
@@ -153,6 +154,11 @@ def checked_event(event: EventLike, latest: int, new_id: str | None = None) -> E
             raise ArgumentError(
                 f"time must be seconds since 1970 and at most a day ahead, not {moment}; check the"
                 " unit."
+            )
+        if is_written_date(moment):
+            raise ArgumentError(
+                f"time must be seconds since 1970, not the date {moment}, which as seconds would be"
+                " in 1970."
             )
     return event_id, user, item, event.kind, value, moment
 

@@ -163,6 +163,19 @@ class FeatureSpec:
         made.sort_indices()
         return made
 
+    def unreadable(self, table: pa.Table) -> tuple[str, Any] | None:
+        """Return a column of numbers or dates and a cell of it that is neither; None if all are
+        read.
+        """
+        numbered = [c.name for c in self.columns if c.kind in ("number", "date")]
+        plain = plain_table(table)
+        for name, values in zip(numbered, numbers_in(plain, self.columns), strict=True):
+            cells = table.column(name).to_pylist() if name in table.column_names else []
+            for cell, value in zip(cells, values.tolist(), strict=False):
+                if cell is not None and cell == cell and not np.isfinite(value):
+                    return name, cell
+        return None
+
     def names(self, row: Mapping[str, Any]) -> dict[int, str]:
         """Return the names of one row's features by their place: words as they stand in its
         text, and ``column: value``.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -45,7 +45,7 @@ def converted(source: Any) -> np.ndarray:
 
 def of_array(array: np.ndarray) -> Any:
     """Return a NumPy array of rows as something that can be read: a structured one with its names,
-    a plain one [n, 2 to 4] as columns by position.
+    a plain one [n, 2 to 4] as columns by position, one of objects [n] as a list of rows.
 
     Raises
     ------
@@ -53,18 +53,29 @@ def of_array(array: np.ndarray) -> Any:
         If it is neither.
     """
     if array.dtype.names:
-        return table_of_columns({n: _of_cells(array[n]) for n in array.dtype.names})
+        return table_of_columns(dict(_fields(array)))
+    if array.ndim == 1 and array.dtype.kind == "O" and len(array):
+        return array.tolist()
     if array.ndim == 2 and len(array) > 1 and is_header(array[0]):
         names = [str(name) for name in array[0]]
         rows = zip(names, array[1:].T, strict=True)
         return table_of_columns({name: cells.tolist() for name, cells in rows})
-    if array.ndim == 2 and 2 <= array.shape[1] <= 4 and array.dtype.kind in "iufUO":
+    if array.ndim == 2 and 2 <= array.shape[1] <= 4 and array.dtype.kind in "iufUOS":
         cells = np.asarray(array) if isinstance(array, np.matrix) else array
         return table_of_columns({str(n): _of_cells(cells[:, n]) for n in range(array.shape[1])})
     raise ArgumentError(
         f"an array must have rows (user, item[, value[, time]]), not the shape {array.shape} of"
         f" {array.dtype}; a matrix of users by items is read as scipy.sparse.csr_matrix(array)."
     )
+
+
+def _fields(array: np.ndarray, path: str = "") -> Iterator[tuple[str, pa.Array | list[Any]]]:
+    """The fields of a structured array, those within others by their paths (``item.id``)."""
+    for name in array.dtype.names or ():
+        if array.dtype[name].names:
+            yield from _fields(array[name], f"{path}{name}.")
+        else:
+            yield f"{path}{name}", _of_cells(array[name])
 
 
 def _of_cells(cells: np.ndarray) -> pa.Array | list[Any]:

@@ -12,6 +12,8 @@ from functools import lru_cache
 from itertools import takewhile
 from typing import Any
 
+import numpy as np
+
 from cofactor.base import checks
 from cofactor.base.errors import ArgumentError, DataError
 from cofactor.base.names import nearest, unknown_name
@@ -81,8 +83,15 @@ class Options:
 
     def __post_init__(self) -> None:
         checks.choice(self.on_bad, "on_bad", ("error", "skip"))
+        for name, sign in (("escape", self.escape), ("quote", self.quote)):
+            if not (sign is None or isinstance(sign, bool) or _is_character(sign)):
+                raise ArgumentError(f"{name} must be one character, not {sign!r}.")
         if self.decimal is not None:
             checks.choice(self.decimal, "decimal", (",", "."))
+
+
+def _is_character(sign: object) -> bool:
+    return isinstance(sign, str) and len(sign) == 1
 
 
 # What logs keep the fields of any event in.
@@ -308,13 +317,13 @@ def refuse_repeated(names: Sequence[str], source: str, name: str | None = None) 
 
 
 def _given(names: Sequence[str], wanted: object, role: str, source: str) -> str:
-    if isinstance(wanted, int):
+    if isinstance(wanted, (int, np.integer)):
         if not 0 <= wanted < len(names):
             raise ArgumentError(
                 f"{role}={wanted} is no column of {source}: positions run from 0 to"
                 f" {len(names) - 1}."
             )
-        return names[wanted]
+        return names[int(wanted)]
     if wanted not in names:
         raise unknown_name(f"column of {source}", wanted, names)
     return str(wanted)

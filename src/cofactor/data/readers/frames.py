@@ -16,16 +16,18 @@ from cofactor.data.readers.cell_roles import with_cells
 from cofactor.data.readers.clock_columns import cells_of_table, moments
 from cofactor.data.readers.columns import Options, find_roles, refuse_repeated, roles_note
 from cofactor.data.readers.headers import has_roles
-from cofactor.data.readers.id_columns import IN_HEX, hex_note, id_column
-from cofactor.data.readers.json_shapes import is_nested, unnested
+from cofactor.data.readers.id_columns import IN_HEX, hex_note, id_column, in_texts
+from cofactor.data.readers.json_shapes import is_nested, table_of_json, unnested
 from cofactor.data.readers.list_cells import explode_lists, with_list_rows
+from cofactor.data.readers.nested_items import has_ids, opened
 from cofactor.data.readers.raw import NoRowsError, Raw
 from cofactor.data.readers.values import numbers_and_odd
-from cofactor.data.records import BOOLEANS, BYTES, python_cells, table_of_columns
+from cofactor.data.records import BOOLEANS, BYTES, name_text, python_cells, table_of_columns
 
 _NUMBERED = re.compile(r"^(_c|_col|column_?|col_?|f|field_?|v|)(\d{1,4})_?$", re.IGNORECASE)
 
 
+IDS = ("user", "item")
 _NEWER = re.compile("view|run_end_encoded")
 
 
@@ -99,6 +101,8 @@ def read_frame(source: Any, options: Options, name: str = "data frame") -> Raw:
         source = source.read_all() if hasattr(source, "read_all") else source.to_table()
     if is_pandas(source):
         source = tamed(source)
+        records = _with_objects(source)
+        source = source if records is None else table_of_json(records, name)
     names = _names(source)
     if are_numbered(names):
         return raw_of_whole(whole_table(source), options, name)
@@ -121,6 +125,21 @@ def read_frame(source: Any, options: Options, name: str = "data frame") -> Raw:
     if table.num_rows == 0:
         raise NoRowsError("the table has columns but no rows.", source=name)
     return raw_of_table(table, roles, options, name, names=names)
+
+
+def _with_objects(frame: Any) -> list[dict[str, Any]] | None:
+    """The rows of a frame of pandas whose users or items stand within objects, as pandas makes
+    columns of nested records; None for another.
+    """
+    is_distinct = len(set(frame.columns)) == len(frame.columns)
+    if not is_distinct or not any(kind.kind == "O" for kind in frame.dtypes):
+        return None
+    first = {name: [c for c in frame[name].head(100) if isinstance(c, dict)] for name in frame}
+    plain = [name for name, cells in first.items() if not cells]
+    if len(plain) == len(first) or has_ids(plain):
+        return None
+    inner = opened({name: cells[0] if cells else None for name, cells in first.items()})
+    return frame.to_dict("records") if has_ids(list(inner)) else None
 
 
 def raw_of_whole(table: pa.Table, options: Options, source: str) -> Raw:
@@ -166,7 +185,7 @@ def raw_of_table(
     table = pa.table({name: _typed(table, name, roles) for name in dict.fromkeys(roles.values())})
     empty = _empty_lists(table.column(roles["item"]))
     table = with_list_rows(table, roles, source)
-    columns = {role: table.column(name) for role, name in roles.items()}
+    columns = _by_role(table, roles)
     found = moments(columns, options.time_format) if "time" in columns else None
     values, odd = None, None
     if "value" in columns:
@@ -191,6 +210,12 @@ def raw_of_table(
     if empty:
         raw.notes.append(f"{empty:,} {'list is' if empty == 1 else 'lists are'} empty")
     return explode_lists(raw)
+
+
+def _by_role(table: pa.Table, roles: Mapping[str, str]) -> dict[str, pa.ChunkedArray]:
+    """The columns of the roles; bytes as texts, but ids, which have a rule of their own."""
+    written = in_texts(table.select([name for role, name in roles.items() if role not in IDS]))
+    return {role: (table if role in IDS else written).column(name) for role, name in roles.items()}
 
 
 def _doubts_of_types(table: pa.Table, roles: Mapping[str, str]) -> list[str]:
@@ -284,23 +309,16 @@ def tamed(frame: Any) -> Any:
         If it is a series whose index doesn't hold users and items.
     """
     if not hasattr(frame, "columns"):
-        if not hasattr(frame, "to_frame"):
-            raise ArgumentError(
-                f"a {type(frame).__name__} of pandas is no data frame; pass one (pandas.concat"
-                " joins the chunks of a reader)."
-            )
-        if getattr(frame, "index", None) is None or frame.index.nlevels != 2:
-            raise ArgumentError(
-                f"a {type(frame).__name__} has one column, and at least a user and an item are"
-                " needed; pass the data frame."
-            )
-        return tamed(frame.rename("value").reset_index())
+        frame = _of_pairs(frame)
     if any(name is not None for name in frame.index.names):
         known = set(map(str, frame.columns))
         lost = [name for name in frame.index.names if name is None or str(name) in known]
-        frame = frame if lost else frame.reset_index()
+        if len(lost) < frame.index.nlevels:
+            frame = (frame.droplevel(lost) if lost else frame).reset_index()
     names = [
-        "_".join(str(part) for part in name if str(part)) if isinstance(name, tuple) else str(name)
+        "_".join(str(part) for part in name if str(part))
+        if isinstance(name, tuple)
+        else name_text(name)
         for name in frame.columns
     ]
     frame = frame.set_axis(names, axis=1)
@@ -320,6 +338,24 @@ def tamed(frame: Any) -> Any:
     return frame
 
 
+def _of_pairs(series: Any) -> Any:
+    """A series whose index holds users and items as a frame."""
+    if not hasattr(series, "to_frame"):
+        raise ArgumentError(
+            f"a {type(series).__name__} of pandas is no data frame; pass one (pandas.concat"
+            " joins the chunks of a reader)."
+        )
+    if getattr(series, "index", None) is None or series.index.nlevels != 2:
+        raise ArgumentError(
+            f"a {type(series).__name__} has one column, and at least a user and an item are"
+            " needed; pass the data frame."
+        )
+    # Of a stacked matrix the rows are the users.
+    pairs = zip(series.index.names, ("user", "item"), strict=True)
+    named = series.rename_axis([usual if name is None else name for name, usual in pairs])
+    return named.rename("value").reset_index()
+
+
 def _without_repeated(source: Any, names: Sequence[str]) -> Any:
     """A frame without its repeated columns, which aren't used."""
     if len(set(names)) == len(names):
@@ -332,6 +368,7 @@ def _without_repeated(source: Any, names: Sequence[str]) -> Any:
 
 def _refuse_kind(column: pa.ChunkedArray, name: str, wanted: str, source: str) -> None:
     kind = column.type.value_type if pa.types.is_dictionary(column.type) else column.type
+    kind = kind.storage_type if isinstance(kind, pa.BaseExtensionType) else kind
     if pa.types.is_nested(kind) or pa.types.is_temporal(kind) or pa.types.is_binary(kind):
         raise DataError(
             f"column {name!r} holds {kind}, not {wanted}; give another column with value=.",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 
 import numpy as np
@@ -155,6 +156,8 @@ def id_column(column: pa.ChunkedArray | pa.Array, source: str, what: str) -> pa.
         except pa.ArrowNotImplementedError:
             raise _no_ids(kind, source, what) from None
     if isinstance(kind, pa.BaseExtensionType):
+        if kind.extension_name == "arrow.bool8":
+            raise _no_ids(pa.bool_(), source, what)
         return id_column(_of_extension(column), source, what)
     if pa.types.is_string(kind) or pa.types.is_null(kind):
         return column.cast(pa.string())
@@ -192,6 +195,15 @@ def hex_note(column: pa.ChunkedArray, what: str) -> list[str]:
     if not (pa.types.is_fixed_size_binary(kind) or "binary" in str(kind)):
         return []
     return [f"{what}s: ids in bytes {IN_HEX}"] if _texts(column) is None else []
+
+
+def in_texts(table: pa.Table) -> pa.Table:
+    """Return a table with its columns of bytes as texts, where they are texts."""
+    for place, field in enumerate(table.schema):
+        if pa.types.is_binary(field.type) or pa.types.is_large_binary(field.type):
+            texts = _texts(table.column(place))
+            table = table if texts is None else table.set_column(place, field.name, texts)
+    return table
 
 
 def _texts(column: pa.ChunkedArray) -> pa.ChunkedArray | None:
@@ -241,10 +253,21 @@ def _whole(column: pa.ChunkedArray) -> pa.ChunkedArray | None:
 
 
 def _of_extension(column: pa.ChunkedArray) -> pa.ChunkedArray:
-    """UUIDs as their texts, other extension types as what they are stored in."""
+    """UUIDs and JSON's texts as texts, other extension types as what they are stored in."""
+    if column.type.extension_name == "arrow.json":
+        return pa.chunked_array([[_in_json(text) for text in column.to_pylist()]], pa.string())
     if "uuid" in str(column.type).lower():
         return pa.chunked_array([[None if u is None else str(u) for u in column.to_pylist()]])
     return pa.chunked_array([chunk.storage for chunk in column.chunks], column.type.storage_type)
+
+
+def _in_json(text: str | None) -> str | None:
+    """The text in a cell of JSON; a number, an object or a list as it is written."""
+    try:
+        value = None if text is None else json.loads(text)
+    except ValueError:
+        return text
+    return value if isinstance(value, str) or value is None else text
 
 
 def _of_struct(column: pa.ChunkedArray, source: str, what: str) -> pa.ChunkedArray:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -10,23 +9,22 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from cofactor.base import checks
 from cofactor.base.errors import DataError
 from cofactor.base.progress import SILENT
 from cofactor.data.catalogue import WITHOUT_ID
-from cofactor.data.readers import frames, jsonl, parquet
+from cofactor.data.readers import frames, jsonl, parquet, sql
+from cofactor.data.readers.catalogue_sources import in_memory, paths_of
 from cofactor.data.readers.columns import Options, common_prefix, folded, refuse_repeated
 from cofactor.data.readers.delimited import read_text_table
 from cofactor.data.readers.file_formats import format_of
 from cofactor.data.readers.folders import data_files
-from cofactor.data.readers.id_columns import cleaned, id_column
+from cofactor.data.readers.id_columns import cleaned, id_column, in_texts
 from cofactor.data.readers.layout import typed
 from cofactor.data.readers.name_words import is_id, role_of
 from cofactor.data.readers.sniff import dialect_of
 from cofactor.data.readers.source_files import Source, SourceFile, is_archive
-from cofactor.data.readers.sources import reopened
+from cofactor.data.readers.sources import is_url, reopened
 from cofactor.data.readers.usual_names import USUAL
-from cofactor.data.records import table_of
 
 _COMMAS = r"^[+-]?(\d{1,3}(\.\d{3})+|\d+)(,\d+)?$"
 _TABLES: Mapping[str, Callable[[SourceFile], pa.Table]] = {
@@ -45,7 +43,9 @@ def read_table(
     Parameters
     ----------
     source
-        A file (csv and the like, Parquet, JSON lines; gzipped too), or a data frame.
+        A file (csv and the like, Parquet, JSON lines; gzipped too), several of them (a list, a
+        pattern), ``sqlite:///file.db?table=items``, a data frame, records, columns, or a mapping
+        from id to title.
     id_column
         The column that holds the ids; None to find it by the usual names.
     encoding
@@ -56,14 +56,28 @@ def read_table(
     DataError
         If no column is named like an id.
     """
-    if isinstance(source, (str, os.PathLike)):
-        checks.path(source, "items")
-        return table_of_entry(_file(Path(source)), id_column, encoding=encoding)
-    if _is_records(source):
-        found, shown = table_of(source), "the records"
-    else:
-        found, shown = frames.whole_table(source), "the table"
-    return _with_ids(found, id_column, "item_id", shown)
+    if is_url(source):
+        return _with_ids(sql.whole_table(source), id_column, "item_id", "the database")
+    paths = paths_of(source)
+    if paths is None:
+        return _with_ids(in_memory(source), id_column, "item_id", "the table")
+    tables = [table_of_entry(_file(path), id_column, encoding=encoding) for path in paths]
+    return tables[0] if len(tables) == 1 else _joined(tables)
+
+
+def _joined(tables: list[pa.Table]) -> pa.Table:
+    """The lines of several files; ids are integers if all files' are."""
+    if len({table.schema.field("item_id").type for table in tables}) > 1:
+        tables = [
+            t.set_column(
+                t.column_names.index("item_id"), "item_id", t.column("item_id").cast(pa.string())
+            )
+            for t in tables
+        ]
+    try:
+        return pa.concat_tables(tables, promote_options="permissive")
+    except (pa.ArrowInvalid, pa.ArrowTypeError) as error:
+        raise DataError(f"the catalogue's files don't fit together: {error}.") from None
 
 
 def table_of_entry(
@@ -112,7 +126,7 @@ def _with_ids(found: pa.Table, id_column: str | None, to: str, shown: str) -> pa
             source=shown,
         )
     refuse_repeated(found.column_names, shown)
-    found = frames.plain_layout(found)
+    found = in_texts(frames.plain_layout(found))
     place = found.column_names.index(name)
     found = found.set_column(place, to, _typed_ids(found.column(name), shown, kind))
     lost = found.column(to).null_count
@@ -127,14 +141,6 @@ def _typed_ids(column: pa.ChunkedArray, source: str, kind: str) -> pa.Array:
     ids = cleaned(id_column(column, source, kind)).column
     plain = pc.cast(ids, ids.type.value_type) if pa.types.is_dictionary(ids.type) else ids
     return typed(plain)
-
-
-def _is_records(source: Any) -> bool:
-    return (
-        isinstance(source, (list, tuple))
-        and len(source) > 0
-        and all(isinstance(row, Mapping) for row in source)
-    )
 
 
 def _file(path: Path) -> SourceFile:

@@ -49,7 +49,12 @@ def table_of_json(value: Any, source: str) -> pa.Table:
             inner = field_of_items(rows)
             rows = [part for row in rows for part in expanded(row, inner)]
             fields = [opened(row) for row in rows]
-            return table_of(rows if has_ids(filled_names(fields, names_of(rows))) else fields)
+            names = names_of(rows)
+            # Of {"user": 1, "items": {"a": 3}} the object holds items and values.
+            whole = has_ids(filled_names(fields, names)) or (
+                has_ids(names) and not has_ids(names_of(fields))
+            )
+            return table_of(rows if whole else fields)
         if all(isinstance(row, list) and 2 <= len(row) <= 4 for row in value):
             return _of_rows(value, source)
     if isinstance(value, dict):
@@ -183,9 +188,9 @@ def _records(value: Mapping[str, Any], depth: int) -> list[list[Any]]:
 
 def _of_objects(value: Mapping[str, Any], parts: Sequence[Mapping[str, Any]]) -> pa.Table:
     if has_roles(value):
-        rows = names_of(parts)
-        if UNION_TYPES.issuperset(rows):
+        if UNION_TYPES.issuperset(names_of(parts)):
             return table_of([opened(value)])
+        rows = list(dict.fromkeys(row for part in parts for row in part))
         return table_of_columns({n: [p.get(r) for r in rows] for n, p in value.items()})
     if has_roles(parts[0]):
         return table_of(parts)

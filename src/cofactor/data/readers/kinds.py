@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -53,15 +55,22 @@ def weighted(raw: Raw, options: Options) -> np.ndarray:
     weights = np.array([options.kinds.get(w, np.nan) for w in words] + [np.nan], np.float32)[codes]
     raw.values = weights if raw.values is None else raw.values * weights
     out = np.isnan(weights)
-    others = [w for w in words if w not in options.kinds]
-    if others and raw.parts is not None:
-        raw.notes += [f"left out {counted[w]:,} rows of kind {w!r}" for w in others[:_SHOWN]]
-    elif others:
-        shown = ", ".join(f"{w} ({counted[w]:,})" for w in others[:_SHOWN])
-        raw.notes.append(f"left out {int(out.sum()):,} rows of other kinds: {shown}")
+    others = {w: counted[w] for w in words if w not in options.kinds}
+    if counts[len(words)]:
+        others["none"] = int(counts[len(words)])
+    raw.notes += _left_out(others, int(out.sum()), single=raw.parts is not None)
     if out.all():
         raise DataError("no row is of a kind that has a weight.", source=raw.source)
     return out
+
+
+def _left_out(others: Mapping[str, int], count: int, *, single: bool) -> list[str]:
+    """Notes on rows of kinds without a weight: one for each kind, or one for all."""
+    some = list(others.items())[:_SHOWN]
+    if single:
+        return [f"left out {n:,} rows of kind {kind!r}" for kind, n in some]
+    shown = ", ".join(f"{kind} ({n:,})" for kind, n in some)
+    return [f"left out {count:,} rows of other kinds: {shown}"] if some else []
 
 
 def _tell(raw: Raw, name: str, counted: dict[str, int]) -> None:

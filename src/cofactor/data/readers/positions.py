@@ -66,7 +66,7 @@ def by_position(columns: Columns, free: Sequence[str], taken: set[str]) -> dict[
             at = rest[0]
         if at is None and _timed_second([columns[name] for name in rest]):
             at = rest[1]
-        at = at or next((name for name in rest[_ids(free) :] if _timed(columns[name])), None)
+        at = at or next((name for name in rest[_ids(free) :] if timed(columns[name])), None)
         if at is not None:
             roles["time"] = at
             rest.remove(at)
@@ -148,7 +148,7 @@ def counting(columns: Columns) -> str | None:
     if len(names) == 3:
         return None if numeric(third) else names[0]
     # user, item, value, time: each user once, by chance.
-    return None if numeric(third) and _timed(columns[names[3]]) and len(names) == 4 else names[0]
+    return None if numeric(third) and timed(columns[names[3]]) and len(names) == 4 else names[0]
 
 
 def _coordinates(columns: Columns) -> set[str]:
@@ -200,7 +200,8 @@ def _integers(cells: Sequence[str]) -> list[int]:
     return [int(cell) if len(cell) < 20 else 10**19 for cell in _held(cells)]
 
 
-def _timed(cells: Sequence[str]) -> bool:
+def timed(cells: Sequence[str]) -> bool:
+    """Return whether all cells are dates, or seconds (or parts of them) of 1985 to 2100."""
     return dated(cells) or _all(cells, _is_moment)
 
 
@@ -228,7 +229,7 @@ def _timed_second(columns: Sequence[Sequence[str]]) -> bool:
         all(any(_LOGS <= t / 10**power < _LAST for power in (0, 3)) for t in times)
         and 2 * len(set(times)) > len(times)
         and not _rates(columns[2])
-        and not any(_timed(cells) for cells in columns[2:])
+        and not any(timed(cells) for cells in columns[2:])
         and all(_rates(cells) for cells in columns[3:])
     )
 

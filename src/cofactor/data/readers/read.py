@@ -20,6 +20,7 @@ from cofactor.data.events import Events
 from cofactor.data.readers import arrays, frames, rows, sql
 from cofactor.data.readers.assemble import assemble
 from cofactor.data.readers.catalogue_ids import with_catalogue
+from cofactor.data.readers.catalogue_sources import in_memory, paths_of
 from cofactor.data.readers.columns import Options
 from cofactor.data.readers.file_formats import FORMATS, columns_of, header_of, read_entry
 from cofactor.data.readers.folders import (
@@ -42,6 +43,7 @@ from cofactor.data.readers.sources import (
     reopened,
     standard_input,
 )
+from cofactor.data.shards import is_shards
 
 _OPTIONS = frozenset(one.name for one in fields(Options))
 
@@ -112,8 +114,8 @@ def read(
     rejects
         A file for the rows that ``on_bad="skip"`` leaves out, as JSON lines.
     items
-        The catalogue: a file or a data frame with a column of item ids; it replaces what the source
-        itself knows of items.
+        The catalogue: files, a table of a database, a data frame or records with item ids, or a
+        mapping from id to title; it replaces what the source itself knows of items.
     item_id
         The id column of ``items``; None to find it.
     member
@@ -156,7 +158,8 @@ def read(
 
 
 def _with_items(events: Events, items: Any, item_id: str | None, encoding: str | None) -> Events:
-    catalogue = partial(read_table, items, encoding=encoding)
+    held = items if is_url(items) or paths_of(items) is not None else in_memory(items)
+    catalogue = partial(read_table, held, encoding=encoding)
     if item_id is None:
         return with_catalogue(events, lambda name: catalogue(id_column=name))
     return replace(events, item_table=catalogue(id_column=item_id))
@@ -165,7 +168,7 @@ def _with_items(events: Events, items: Any, item_id: str | None, encoding: str |
 def _weights(kinds: Mapping[str, float] | str | None) -> dict[str, float] | None:
     if kinds is None or kinds == "keep":
         return None
-    if isinstance(kinds, str):
+    if not isinstance(kinds, Mapping):
         raise ArgumentError(f'kinds must be weights ({{"view": 1}}) or "keep", not {kinds!r}.')
     if not kinds:
         raise ArgumentError("kinds must give at least one kind of event its weight.")
@@ -173,18 +176,8 @@ def _weights(kinds: Mapping[str, float] | str | None) -> dict[str, float] | None
 
 
 def _events(source: Any, options: Options, **choices: str | None) -> Events:
-    if isinstance(source, str) and source.startswith("sqlite:"):
-        return sql.read_sqlite(source, options, table=choices["table"], query=choices["query"])
-    if isinstance(source, str) and source.startswith(("postgresql:", "postgres:")):
-        return sql.read_postgres(source, options)
-    if isinstance(source, str) and "://" in source:
-        raise ArgumentError(
-            f"cofactor reads sqlite:/// and postgresql:// URLs and files, not"
-            f" {without_password(source)!r}; fetch it"
-            " first, or pass a data frame."
-        )
     if isinstance(source, (str, os.PathLike)):
-        return _from_path(source, options, choices["format"], choices["member"])
+        return _by_name(source, options, choices)
     if is_several(source):
         if any(is_url(part) for part in source):
             return _from_sources(source, options, choices)
@@ -205,12 +198,37 @@ def _events(source: Any, options: Options, **choices: str | None) -> Events:
         raise ArgumentError(
             "source must be a path, '-' for standard input, or rows, not bytes or an open file."
         )
+    if _is_numbered(source):
+        source = [source[n] for n in range(len(source))]
     if isinstance(source, Iterable):
         return assemble(rows.read_tuples(source, options), options)
     raise ArgumentError(
         "source must be a path, a dataset's name, a database URL, a data frame, a sparse matrix or"
         f" an iterable of tuples, not {type(source).__name__}."
     )
+
+
+def _by_name(
+    source: str | os.PathLike[str], options: Options, choices: Mapping[str, str | None]
+) -> Events:
+    """What a path, a database's URL or a dataset's name stands for."""
+    if isinstance(source, str) and source.startswith("sqlite:"):
+        return sql.read_sqlite(source, options, table=choices["table"], query=choices["query"])
+    if isinstance(source, str) and source.startswith(("postgresql:", "postgres:")):
+        return sql.read_postgres(source, options)
+    if isinstance(source, str) and "://" in source:
+        raise ArgumentError(
+            f"cofactor reads sqlite:/// and postgresql:// URLs and files, not"
+            f" {without_password(source)!r}; fetch it"
+            " first, or pass a data frame."
+        )
+    return _from_path(source, options, choices["format"], choices["member"])
+
+
+def _is_numbered(source: Any) -> bool:
+    """Whether it has rows by number alone, as a dataset of PyTorch has."""
+    numbered = hasattr(source, "__getitem__") and hasattr(source, "__len__")
+    return numbered and not isinstance(source, (type, Iterable))
 
 
 def _from_path(
@@ -223,6 +241,12 @@ def _from_path(
     if several is not None:
         return _from_files(several, options, format)
     path = Path(source).expanduser()
+    if is_shards(path):
+        raise DataError(
+            "it holds shards, which were read already; they are opened by whatever takes data, and"
+            " by cofactor.data.shards.open_shards.",
+            source=str(source),
+        )
     if not os.path.exists(path):  # a name that is too long is none of a file's either
         return _named(source, options)
     copy = reopened(path, options.progress)
@@ -264,6 +288,12 @@ def parts_of(source: Any, options: Options) -> tuple[list[Any], tuple[str, ...]]
 def _from_files(paths: list[Path], options: Options, format: str | None) -> Events:
     if len(paths) == 1:
         return _from_path(paths[0], options, format, None)
+    folder = next((path for path in paths if path.is_dir()), None)
+    if folder is not None:
+        what = "holds shards" if is_shards(folder) else "is a folder"
+        raise DataError(
+            f"it {what}, and several sources have to be files; name it alone.", source=str(folder)
+        )
     entries = [SourceFile(path) for path in paths if not is_debris(path.name)]
     here = paths[0].parent == Path()
     source = f"{paths[0].name} and {len(paths) - 1} more" if here else str(paths[0].parent)

@@ -7,12 +7,13 @@ from typing import Any
 
 import numpy as np
 
+from cofactor.base import checks
 from cofactor.base.errors import DataError
 from cofactor.data.readers.arrays import is_header
 from cofactor.data.readers.columns import Options, find_roles
 from cofactor.data.readers.frames import raw_of_table, read_frame
 from cofactor.data.readers.json_shapes import table_of_json
-from cofactor.data.readers.positions import dated
+from cofactor.data.readers.positions import dated, timed
 from cofactor.data.readers.raw import NoRowsError, Raw
 from cofactor.data.records import table_of, table_of_columns
 
@@ -23,28 +24,40 @@ def read_tuples(source: Iterable[Any], options: Options) -> Raw:
     if not rows:
         raise NoRowsError("there are no rows in it.", source="rows")
     _refuse_columns(source, rows)
-    if all(isinstance(row, Mapping) or _names_of_row(row) for row in rows):
-        records = [dict(r) if isinstance(r, Mapping) else _record(r) for r in rows]
+    records = records_of(rows)
+    if records is not None:
         return read_frame(table_of_json(records, "rows"), options, "rows")
     if len(rows) > 1 and is_header(rows[0]):
         records = [dict(zip(rows[0], row, strict=False)) for row in rows[1:]]
         return read_frame(table_of(records), options, "rows")
-    odd = next((row for row in rows if not _is_row(row)), None)
-    if odd is not None and hasattr(odd, "tocoo"):
+    odd = [row for row in rows if not _is_row(row)]
+    if odd and hasattr(odd[0], "tocoo"):
         raise DataError("a matrix is read alone, not in a list.", source="rows")
-    if odd is not None or len({len(row) for row in rows}) != 1:
-        if odd is None:
-            odd = next(row for row in rows if len(row) != len(rows[0]))
+    odd = odd or [row for row in rows if len(row) != len(rows[0])]
+    if odd:
         raise DataError(
-            f"rows must be tuples (user, item[, value[, time]]) of one length, not {odd!r}.",
+            f"rows must be tuples (user, item[, value[, time]]) of one length, not {odd[0]!r}.",
             source="rows",
         )
     names = ["user", "item", "value", "time"][: len(rows[0])]
     if len(names) == 3 and options.value is None and dated([str(row[2]) for row in rows]):
         names[2] = "time"
+    if len(names) == 4 and options.value is None and options.time is None:
+        third, fourth = ([str(row[n]) for row in rows] for n in (2, 3))
+        if timed(third) and not timed(fourth):
+            names[2:] = names[:1:-1]
     columns = zip(names, zip(*rows, strict=True), strict=True)
     table = table_of_columns({name: [_scalar(v) for v in column] for name, column in columns})
     return raw_of_table(table, find_roles(names, options, "rows"), options, "rows")
+
+
+def records_of(rows: Sequence[Any]) -> list[dict[str, Any]] | None:
+    """Return mappings, named tuples, dataclasses and their like as dictionaries; None if some rows
+    have no names.
+    """
+    if not all(isinstance(row, Mapping) or _names_of_row(row) for row in rows):
+        return None
+    return [dict(row) if isinstance(row, Mapping) else _record(row) for row in rows]
 
 
 def _refuse_columns(source: Iterable[Any], rows: Sequence[Any]) -> None:
@@ -87,4 +100,9 @@ def _is_row(row: Any) -> bool:
 
 
 def _scalar(value: Any) -> Any:
-    return value.item() if isinstance(value, np.generic) and value.dtype.kind not in "mM" else value
+    if isinstance(value, np.generic):
+        return value if value.dtype.kind in "mM" else value.item()
+    if checks.is_masked(value):
+        return None
+    # Of another library, such as a tensor with one number.
+    return value.item() if hasattr(value, "__array__") and np.ndim(value) == 0 else value

@@ -26,12 +26,13 @@ from cofactor.data.readers.cell_roles import with_cells
 from cofactor.data.readers.columns import Options, find_roles, refuse_repeated
 from cofactor.data.readers.frames import raw_of_table
 from cofactor.data.readers.raw import Raw
-from cofactor.data.records import column_and_marks
+from cofactor.data.records import column_and_marks, table_of_columns
 
 _BATCH = 200_000
 # Rows that any database may give, and seconds that it may take without giving any.
 _ROWS = 2_000_000
 _PATIENCE = 120.0
+_ITEM_TABLES = ("items", "products", "catalogue", "catalog", "movies", "books", "articles")
 _USUAL_TABLES = ("events", "interactions", "ratings", "history", "feedback")
 
 
@@ -68,6 +69,37 @@ def read_sqlite(
     except (sqlite3.Error, UnicodeDecodeError) as error:
         why = f"no row came for {_PATIENCE:.0f} s" if str(error) == "interrupted" else error
         raise DataError(f"the database can't be read: {why}.", source=url) from None
+
+
+def whole_table(url: str) -> pa.Table:
+    """Return a table of SQLite with all its columns, such as a catalogue.
+
+    Raises
+    ------
+    ArgumentError
+        If it is another database.
+    DataError
+        If the database isn't there, isn't one, or the table has no rows.
+    """
+    path, parameters = _path(url)
+    try:
+        with sqlite_file.opened(path) as connection:
+            connection.setlimit(sqlite3.SQLITE_LIMIT_ATTACHED, 0)
+            names, wanted = _tables(connection), parameters.get("table")
+            query = parameters.get("query")
+            if query is None:
+                query = f"SELECT * FROM {_quoted(_table(names, wanted, url, _ITEM_TABLES))}"
+            cursor = connection.execute(query)
+            if cursor.description is None:
+                raise DataError("the query gives no columns; it must be a SELECT.", source=url)
+            columns = [column[0] for column in cursor.description]
+            rows = cursor.fetchmany(_ROWS)
+    except (sqlite3.Error, UnicodeDecodeError) as error:
+        raise DataError(f"the database can't be read: {error}.", source=url) from None
+    if not rows:
+        raise DataError("the table has no rows.", source=url)
+    refuse_repeated(columns, url)
+    return table_of_columns(dict(zip(columns, zip(*rows, strict=True), strict=True)))
 
 
 def read_postgres(url: str, options: Options) -> Events:
@@ -222,13 +254,15 @@ def _path(url: str) -> tuple[Path, dict[str, str]]:
     return path, {key: values[0] for key, values in parse_qs(parameters).items()}
 
 
-def _table(names: list[str], wanted: str | None, url: str) -> str:
+def _table(
+    names: list[str], wanted: str | None, url: str, usual_names: Sequence[str] = _USUAL_TABLES
+) -> str:
     if wanted is not None:
         if wanted not in names:
             raise unknown_name("table", wanted, names)
         return wanted
-    usual = [name for name in _USUAL_TABLES if name in names] or names
-    if len(names) != 1 and (len(usual) != 1 or usual[0] not in _USUAL_TABLES):
+    usual = [name for name in usual_names if name in names] or names
+    if len(names) != 1 and (len(usual) != 1 or usual[0] not in usual_names):
         raise DataError(
             f"it has the tables {', '.join(names) or '(none)'}; name one with ?table=NAME.",
             source=url,

@@ -13,6 +13,7 @@ from cofactor.base.run import Run
 from cofactor.data.histories import Histories
 from cofactor.data.interactions import Interactions
 from cofactor.models.damped_biases import Damping, damping_of
+from cofactor.models.kept_penalties import PENALTY_ARRAY
 from cofactor.models.liked import rated_csr, seen_ratings
 from cofactor.models.rating_scale import ScaleConfig, on_scale, rating_scale, spread_of
 from cofactor.models.recommender import Recommender
@@ -83,12 +84,14 @@ class Bias(Recommender[BiasConfig]):
         "scale": ArraySpec("float32", ("2",)),
         "user_bias": ArraySpec("float64", ("users",)),
         "item_bias": ArraySpec("float64", ("items",)),
+        **PENALTY_ARRAY,
     }
 
     mean: np.ndarray
     scale: np.ndarray
     user_bias: np.ndarray
     item_bias: np.ndarray
+    fold_in_penalties: np.ndarray | None = None  # float64 [2]: the damping in use
 
     def _fit(self, data: Interactions, validation: Part | None, run: Run) -> None:
         from cofactor.kernels.cpu.bias import bias_sweep
@@ -103,7 +106,9 @@ class Bias(Recommender[BiasConfig]):
             (data.indptr, data.item_rows, data.weights),
         )
         sweeps, mu = config.sweeps if config.method == "joint" else 1, float(self.mean[0])
-        spread, damping = spread_of(data), self._damping(data)
+        spread = spread_of(data)
+        damping = damping_of(data, config.user_damping, config.item_damping)
+        self.fold_in_penalties = np.array(damping)
         with run.progress.task("fit bias", sweeps) as task:
             for _ in range(sweeps):
                 moved = bias_sweep(*by_item, mu, self.user_bias, damping.items, self.item_bias)
@@ -116,6 +121,8 @@ class Bias(Recommender[BiasConfig]):
 
     def _damping(self, data: Interactions) -> Damping:
         """The damping in use."""
+        if self.fold_in_penalties is not None:
+            return Damping(*map(float, self.fold_in_penalties))
         config = self.config
         return self._once(
             "damping", lambda: damping_of(data, config.user_damping, config.item_damping)

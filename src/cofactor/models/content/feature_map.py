@@ -18,6 +18,7 @@ from cofactor.data.records import table_of
 from cofactor.data.sorting import sparse_rows
 from cofactor.models.answers import Reason
 from cofactor.models.content.content_config import FeatureConfig
+from cofactor.models.descriptions import check_described, check_read
 from cofactor.models.similarity import cosines, unit_rows
 from cofactor.models.traits import ArraySpec
 from cofactor.retrieval.topk import TopK, best_scores, one_each
@@ -101,6 +102,11 @@ class FeatureMap:
         """Return the features of things described by a sentence or by columns, [n, width].
 
         A sentence is read as the first text column; without text columns, it is refused.
+
+        Raises
+        ------
+        ArgumentError
+            For what is neither, for columns that the catalogue lacks, and for what says nothing.
         """
         column = next((c.name for c in self.spec.columns if c.kind == "text"), None)
         lines: list[Mapping[str, Any]] = []
@@ -116,7 +122,9 @@ class FeatureMap:
                     f" {type(given).__name__}."
                 )
             lines.append({str(column): given} if isinstance(given, str) else dict(given))
+        check_described(lines, self.catalogue.column_names, "the description", "the catalogue")
         table = table_of(lines)
+        check_read(self.spec, table, "the description")
         matrix = self.spec.transform(table)
         # What isn't said isn't "missing": a sentence says nothing of the year.
         keep = np.ones(matrix.shape[1], np.float32)

@@ -12,6 +12,7 @@ from cofactor.data.features import FeatureSpec
 from cofactor.data.interactions import Interactions
 from cofactor.models.content.content_config import ProfileConfig
 from cofactor.models.content.feature_map import SPEC_ARRAYS
+from cofactor.models.descriptions import check_read
 from cofactor.models.traits import ArraySpec
 
 USER_ARRAYS = {
@@ -43,13 +44,14 @@ def features_of_profiles(spec: FeatureSpec | None, profiles: Any) -> Any:
     Raises
     ------
     ArgumentError
-        If the model was fitted without.
+        If the model was fitted without, or a number is a text.
     """
     if spec is None:
         raise ArgumentError(
             "this model was fitted without profiles; name their columns in user_features or"
             " user_text."
         )
+    check_read(spec, profiles, "features")
     return spec.transform(profiles)
 
 

@@ -20,6 +20,7 @@ from cofactor.models.damped_biases import Damping
 from cofactor.models.factors import FACTOR_ARRAYS, aligned_rows, solution, vector_bytes
 from cofactor.models.hooks import Hooks
 from cofactor.models.iterative import CURVE_ARRAYS
+from cofactor.models.kept_penalties import PENALTY_ARRAY
 from cofactor.models.liked import rated_csr, seen_ratings
 from cofactor.models.noise import RatingPenalties
 from cofactor.models.rating_scale import ScaleConfig, on_scale, rating_scale, spread_of
@@ -90,6 +91,7 @@ RATING_ARRAYS = {
     "item_bias": ArraySpec("float32", ("items",)),
     **FACTOR_ARRAYS,
     **CURVE_ARRAYS,
+    **PENALTY_ARRAY,
 }
 
 
@@ -108,6 +110,7 @@ class RatingHooks(Hooks[Any]):
     _typical: float
     _spread: float
     _penalties: RatingPenalties
+    fold_in_penalties: np.ndarray | None = None  # float64 [3]: the same
     _damping: Damping  # what the biases of SGD start from
 
     def memory_needed(self, data: Interactions) -> int | None:
@@ -237,6 +240,8 @@ class RatingHooks(Hooks[Any]):
     def _restore(self, arrays: Mapping[str, np.ndarray]) -> None:
         super()._restore(aligned_rows(arrays))
         self._measure(self.data)
+        if self.fold_in_penalties is not None:
+            self._penalties = RatingPenalties(*map(float, self.fold_in_penalties))
 
     def _measure(self, data: Interactions) -> None:
         """Keep what fold-in needs to know of the data."""
@@ -252,6 +257,7 @@ class RatingHooks(Hooks[Any]):
         self.scale = rating_scale(self.config, data, type(self).__name__)
         self.mean = np.array([data.weights.mean(dtype=np.float64)])
         self._measure(data)
+        self.fold_in_penalties = np.array(self._penalties, np.float64)
         self.user_bias, self.item_bias = (
             np.zeros(data.n_users, np.float32),
             np.zeros(data.n_items, np.float32),

@@ -24,6 +24,7 @@ from cofactor.models.implicit.pairwise import (
 from cofactor.models.implicit.pairwise_blocks import blocks_of, bpr_walked
 from cofactor.models.iterative import IterativeModel
 from cofactor.models.noise import relative_noise
+from cofactor.models.recommender import Recommender
 from cofactor.models.user_batch import States
 from cofactor.training.learner import Facts
 from cofactor.training.schedule import SCHEDULES
@@ -106,9 +107,10 @@ class BPR(NoiseShareHooks, IterativeModel, SampledHooks, FactorModel):
     -----
     By default λ is a share s of the data's `relative_noise`: 1/10, or 1/40, 1/20, 1/5 or 2/5 if
     that ranks held-out interactions of the training data significantly better (`choose_value`);
-    with ``max_time`` this isn't tried. Threads write without locks: only ``threads=1`` repeats bit
-    for bit. Values of the interactions aren't read. A new user's vector is fitted by the same
-    ascent with the items held.
+    with ``max_time`` this isn't tried. Where scores aren't shown to rank better than popularity, a
+    term of it is added to them (`models.popularity_term`). Threads write without locks: only
+    ``threads=1`` repeats bit for bit. Values of the interactions aren't read. A new user's vector
+    is fitted by the same ascent with the items held.
 
     Source: Rendle, Freudenthaler, Gantner, Schmidt-Thieme 2009, "BPR: Bayesian personalized ranking
     from implicit feedback"; Niu, Recht, Ré, Wright 2011, "Hogwild!".
@@ -156,6 +158,15 @@ class BPR(NoiseShareHooks, IterativeModel, SampledHooks, FactorModel):
 
     def _l2_by(self, data: Interactions, share: float) -> float:
         return share * relative_noise(data)
+
+    def _fitted(self, data: Interactions, share: float, run: Run) -> Recommender:
+        l2 = self._l2_by(data, share)
+        config = self.config.replace(regularization=l2, popularity_weight=0.0)
+        return type(self)(config).fit(data, run=run)
+
+    def as_chosen(self, data: Interactions) -> BPR:
+        """Return an unfitted model with the L2 that this fit's share gives other data."""
+        return type(self)(self.config.replace(regularization=self._default_l2(data)))
 
     def _decays(self) -> tuple[float, float, float, float]:
         """L2 of the user, the positive item, the negative item and the biases."""

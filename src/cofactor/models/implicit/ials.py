@@ -23,6 +23,7 @@ from cofactor.models.implicit.ials_reduced import ReducedIALSLearner, reduces
 from cofactor.models.implicit.ials_sharded import ShardedIALSLearner
 from cofactor.models.implicit.normal_equations import FixedItems, NormalEquations
 from cofactor.models.iterative import CURVE_ARRAYS, IterativeModel
+from cofactor.models.kept_penalties import PENALTY_ARRAY
 from cofactor.models.traits import ArraySpec, Traits
 from cofactor.models.user_batch import States, UserBatch
 from cofactor.training.training_config import IterativeConfig
@@ -204,11 +205,13 @@ class IALS(NoiseShareHooks, IterativeModel, FactorModel):
         "alpha0": ArraySpec("float64", ("1",)),
         **NOISE_SHARE_ARRAY,
         **CURVE_ARRAYS,
+        **PENALTY_ARRAY,
     }
     # By larger steps, ranking gets much worse on most data.
     usual_share = Usual(NOISE_SHARE, 1.5)
 
     alpha0: np.ndarray  # float64 [1]: the unobserved weight in use
+    fold_in_penalties: np.ndarray | None = None  # float64 [1]: the regularization in use
     _equations: NormalEquations
     _items: FixedItems
 
@@ -225,6 +228,7 @@ class IALS(NoiseShareHooks, IterativeModel, FactorModel):
         equations = NormalEquations.of(config, data, noise_share=float(self.noise_share[0]))
         self._equations = equations
         self.alpha0 = np.array([equations.alpha0], np.float64)
+        self.fold_in_penalties = np.array([equations.config.regularization], np.float64)
         learner = _learner(equations, data, run)
 
         def update() -> None:
@@ -248,6 +252,8 @@ class IALS(NoiseShareHooks, IterativeModel, FactorModel):
     def _restore(self, arrays: Mapping[str, np.ndarray]) -> None:
         super()._restore(arrays)
         config = self.config.replace(factors=self.item_factors.shape[1])
+        if self.fold_in_penalties is not None:
+            config = config.replace(regularization=float(self.fold_in_penalties[0]))
         self._equations = NormalEquations.of(
             config, self.data, float(self.alpha0[0]), float(self.noise_share[0])
         )

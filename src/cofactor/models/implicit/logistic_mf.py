@@ -115,7 +115,7 @@ class LogisticMF(NoiseShareHooks, IterativeModel, WalkHooks, FactorModel):
 
     def _fit(self, data: Interactions, validation: Part | None, run: Run) -> None:
         self._choose_share(data, run)
-        self._l2 = self._default_l2(data)
+        self._settle_l2(data)
         self._learn(LogisticLearner(self, data, run), data, validation, run)
 
     def _fold_in(self, histories: Histories) -> States:

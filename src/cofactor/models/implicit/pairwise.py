@@ -13,9 +13,11 @@ from cofactor.base.memory import aligned_empty
 from cofactor.base.rng import state64
 from cofactor.base.run import Run
 from cofactor.data.interactions import Interactions
+from cofactor.models import popularity_term
 from cofactor.models.factors import FACTOR_ARRAYS
 from cofactor.models.hooks import Hooks
 from cofactor.models.iterative import CURVE_ARRAYS
+from cofactor.models.kept_penalties import PENALTY_ARRAY
 from cofactor.models.traits import ArraySpec, Traits
 from cofactor.training.learner import Epoch, Facts, Learner
 from cofactor.training.training_config import DescentConfig
@@ -71,7 +73,7 @@ class WalkConfig(DescentConfig):
         return super().upgrade(upgrade_schedule(values))
 
 
-class SampledConfig(WalkConfig):
+class SampledConfig(WalkConfig, popularity_term.PopularityTermConfig):
     """Settings of those that draw one negative at a time, by a distribution."""
 
     renamed = {"negative_law": "negative_sampling"}  # noqa: RUF012
@@ -94,9 +96,10 @@ class SampledConfig(WalkConfig):
 class WalkHooks(Hooks[Any]):
     """What these models do alike, beside their factors: a penalty that follows the data."""
 
-    arrays = {**VECTOR_ARRAYS, **CURVE_ARRAYS}  # noqa: RUF012
+    arrays = {**VECTOR_ARRAYS, **CURVE_ARRAYS, **PENALTY_ARRAY}  # noqa: RUF012
 
     _l2: float  # the regularization in use
+    fold_in_penalties: np.ndarray | None = None  # the same
 
     @abstractmethod
     def _default_l2(self, data: Interactions) -> float:
@@ -104,7 +107,13 @@ class WalkHooks(Hooks[Any]):
 
     def _restore(self, arrays: Mapping[str, np.ndarray]) -> None:
         super()._restore(arrays)
-        self._l2 = self._default_l2(self.data)
+        kept = self.fold_in_penalties
+        self._l2 = self._default_l2(self.data) if kept is None else float(kept[0])
+
+    def _settle_l2(self, data: Interactions) -> None:
+        """Set the regularization in use."""
+        self._l2 = self._default_l2(data)
+        self.fold_in_penalties = np.array([self._l2])
 
 
 class SampledHooks(WalkHooks):
@@ -112,14 +121,15 @@ class SampledHooks(WalkHooks):
 
     traits = Traits(has_vectors=True, same_on_any_threads=False)
     fits_on_engine = True  # in blocks, with another result than uncut
-    arrays = {**WalkHooks.arrays, **SAMPLING_ARRAYS}  # noqa: RUF012
+    weighs_popularity = True
+    arrays = {**WalkHooks.arrays, **SAMPLING_ARRAYS, **popularity_term.ARRAYS}  # noqa: RUF012
 
     negative_threshold: np.ndarray
     negative_alias: np.ndarray
 
     def _configure_sampling(self, data: Interactions) -> None:
         """Set what a fit needs beside a learner: the L2, and how negatives are drawn."""
-        self._l2 = self._default_l2(data)
+        self._settle_l2(data)
         table = alias_table(data.item_counts, self.config)
         self.negative_threshold, self.negative_alias = table
 

@@ -12,8 +12,10 @@ import numpy as np
 from cofactor.base.config import setting
 from cofactor.base.run import Run
 from cofactor.data.interactions import Interactions
+from cofactor.models import popularity_term
 from cofactor.models.factors import FACTOR_ARRAYS, FactorModel
 from cofactor.models.iterative import CURVE_ARRAYS, IterativeModel
+from cofactor.models.kept_penalties import PENALTY_ARRAY
 from cofactor.models.neural.biased_factors import BiasedFactors
 from cofactor.models.neural.factor_fold_in import Factors
 from cofactor.models.neural.factor_settings import FactorConfig
@@ -27,6 +29,7 @@ if TYPE_CHECKING:
 
 # Of rankings' L2. A tenth, as in BPR, holds the vectors at 0 where they grow beside a prior.
 _NOISE_SHARE = 0.02
+_PENALTIES = ("regularization", "bias_regularization", "item_bias_regularization")
 
 
 class LatentFactorConfig(FactorConfig):
@@ -72,11 +75,10 @@ class LatentFactorConfig(FactorConfig):
         if self.bias_regularization is not None:
             found = found._replace(item_bias=self.bias_regularization)
         given = (self.regularization, self.bias_regularization, self.item_bias_regularization)
-        names = ("regularization", "bias_regularization", "item_bias_regularization")
         return self.replace(
             **{
                 name: default if value is None else value
-                for name, value, default in zip(names, given, found, strict=True)
+                for name, value, default in zip(_PENALTIES, given, found, strict=True)
             }
         )
 
@@ -104,7 +106,7 @@ class LatentFactor(BiasedFactors, IterativeModel, FactorModel):
     """
 
     name = "latent_factor"
-    fits_on_engine = trained_together = True
+    fits_on_engine = trained_together = weighs_popularity = True
     uses_device = True
     Config = LatentFactorConfig
     traits = Traits(predicts_ratings=True, has_vectors=True, uses_values=True)
@@ -113,12 +115,15 @@ class LatentFactor(BiasedFactors, IterativeModel, FactorModel):
         "user_bias": ArraySpec("float32", ("users",)),
         "item_bias": ArraySpec("float32", ("items",)),
         "scale": ArraySpec("float64", ("3",)),
+        **popularity_term.ARRAYS,
         **CURVE_ARRAYS,
+        **PENALTY_ARRAY,
     }
     adds_user_bias = True
 
     item_bias: np.ndarray
     _in_use: FactorConfig  # the settings without None
+    fold_in_penalties: np.ndarray | None = None  # float64 [3]: those of `_PENALTIES` in use
     _rating_unit: np.float32  # in which ratings are learned
     _prior: np.ndarray  # float32 [n_items]: what biases are learned as differences from
 
@@ -128,6 +133,7 @@ class LatentFactor(BiasedFactors, IterativeModel, FactorModel):
 
         self.scale = training.rating_bounds(data, self.config)
         self._in_use = config = self.config.on(data)
+        self.fold_in_penalties = np.array([getattr(config, name) for name in _PENALTIES])
         self._rating_unit = np.float32(fitting.unit_of(data, config))
         prior = None
         if config.biases:
@@ -175,3 +181,7 @@ class LatentFactor(BiasedFactors, IterativeModel, FactorModel):
         for name in (*Factors._fields, "scale"):
             setattr(self, name, arrays[name])
         self._in_use = self.config.on(self.data)
+        kept = self.fold_in_penalties = arrays.get("fold_in_penalties")
+        if kept is not None:
+            penalties = zip(_PENALTIES, map(float, kept), strict=True)
+            self._in_use = self._in_use.replace(**dict(penalties))

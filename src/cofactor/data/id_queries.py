@@ -1,0 +1,140 @@
+"""Ids as callers give them to be looked up: one or several, in any container."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping
+from decimal import Decimal
+from typing import Any
+from uuid import UUID
+
+import numpy as np
+import pyarrow as pa
+
+from cofactor.base import checks
+from cofactor.base.errors import ArgumentError
+from cofactor.data.id_text import clean_one, texts_of_bytes
+
+_KINDS = (int, str, bytes, float, Decimal, UUID)
+# Whole numbers up to which floats of a width are exact; beyond them neighbours are one.
+EXACT_FLOATS = {2: 2**11, 4: 2**24, 8: 2**53}
+
+
+def queries(ids: Any) -> Any:
+    """Return one id or several as an array, or as a list.
+
+    Raises
+    ------
+    ArgumentError
+        If they are in a table, a mapping or an array of several dimensions, or masked.
+    """
+    if isinstance(ids, (pa.Array, pa.ChunkedArray)):
+        return ids.to_pylist() if "binary" in str(ids.type) else ids
+    if isinstance(ids, Mapping) or hasattr(ids, "columns"):
+        raise ArgumentError(
+            f"ids must be one id or a list of them, not a {type(ids).__name__}; pass the list (of"
+            " a table the one column)."
+        )
+    if isinstance(ids, np.ndarray):
+        if ids.ndim > 1:
+            raise ArgumentError(f"ids must be a list, not an array of shape {ids.shape}.")
+        if checks.is_masked(ids):
+            raise ArgumentError("some of the ids are masked; leave them out (ids.compressed()).")
+        flat = np.asarray(ids).reshape(-1)
+        # The width of a float says which whole numbers it holds.
+        return list(flat) if flat.dtype.kind == "f" else flat
+    if isinstance(ids, (str, bytes)) or not isinstance(ids, Iterable) or _is_scalar(ids):
+        return [ids]
+    return list(ids)
+
+
+def plain(value: Any) -> Any:
+    """Return an id as Python has it; NaN for a float beyond the whole numbers that its width
+    tells apart.
+    """
+    if isinstance(value, bytes):
+        return texts_of_bytes([value])[0][0]
+    if isinstance(value, (float, np.floating)):
+        exact = EXACT_FLOATS.get(getattr(value, "itemsize", 8), 2**53)
+        number = float(value)
+        return number if abs(number) < exact else math.nan
+    if isinstance(value, pa.Scalar):
+        return value.as_py()
+    if checks.is_masked(value):
+        return None
+    return value.item() if isinstance(value, np.generic) or _is_scalar(value) else value
+
+
+def outside(value: Any) -> Any:
+    """Return an id as data would have it: a float or a decimal that is a whole number as one."""
+    value = plain(value)
+    if isinstance(value, (float, Decimal)) and math.isfinite(value) and value == int(value):
+        return int(value)
+    return value
+
+
+def text_of(value: Any) -> str:
+    """Return the text of an id; a whole number's is that of the integer."""
+    value = outside(value)
+    return value if isinstance(value, str) else str(value)
+
+
+def whole(value: Any) -> int | None:
+    """Return an id as an integer of 64 bits; None if it isn't one."""
+    if isinstance(value, bool) or value is None:
+        return None
+    if isinstance(value, str):
+        value = clean_one(value) or ""
+    try:
+        number = int(value)
+    except (TypeError, ValueError, OverflowError):
+        return None
+    exact = str(number) == value if isinstance(value, str) else number == value
+    return number if exact and -(2**63) <= number < 2**63 else None
+
+
+def python_ids(ids: Any) -> list[Any]:
+    """Return ids of any container as Python has them."""
+    if isinstance(ids, np.ndarray):
+        return ids.tolist()
+    if isinstance(ids, (pa.Array, pa.ChunkedArray)):
+        return ids.to_pylist()
+    return [plain(value) for value in ids]
+
+
+def as_numbers(ids: Any) -> tuple[np.ndarray, np.ndarray | None]:
+    """Return ids as int64, and which of them (bool; None for all) are whole numbers of 64 bits."""
+    if isinstance(ids, np.ndarray) and ids.dtype.kind in "iu" and ids.dtype != np.uint64:
+        return ids.astype(np.int64), None
+    if (
+        isinstance(ids, (pa.Array, pa.ChunkedArray))
+        and pa.types.is_integer(ids.type)
+        and not ids.null_count
+    ):
+        return np.asarray(ids.cast(pa.int64())), None
+    numbers = [whole(plain(value)) for value in python_ids(ids)]
+    known = np.array([number is not None for number in numbers], bool)
+    found = np.array([number or 0 for number in numbers], np.int64)
+    return found, None if known.all() else known
+
+
+def refuse_no_ids(ids: Any, rows: np.ndarray) -> None:
+    """Raise ArgumentError if something that wasn't found (-1 in ``rows``) can be no id at all:
+    nothing, NaN, a boolean, a list.
+    """
+    if isinstance(ids, np.ndarray) and ids.dtype.kind not in "Ob":
+        return
+    if isinstance(ids, (list, np.ndarray)):
+        for row in np.flatnonzero(rows < 0).tolist():
+            value = plain(ids[row])
+            number = isinstance(value, float) and not math.isfinite(value)
+            if isinstance(value, bool) or number or not isinstance(value, _KINDS):
+                shown = " ".join(repr(ids[row]).split())[:60]
+                raise ArgumentError(
+                    f"an id must be an integer or a text, not {shown} ({type(ids[row]).__name__})."
+                )
+
+
+def _is_scalar(value: Any) -> bool:
+    """Whether it is an array (of any library) that holds one number."""
+    return getattr(value, "ndim", 1) == 0 and hasattr(value, "item")
