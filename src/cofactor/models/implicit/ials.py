@@ -15,7 +15,7 @@ from cofactor.base.search import between, log
 from cofactor.data.histories import Histories
 from cofactor.data.interactions import Interactions
 from cofactor.models.factors import FACTOR_ARRAYS, FactorModel, vector_bytes
-from cofactor.models.implicit.held_out_choice import NOISE_SHARE_ARRAY, Usual, share_for
+from cofactor.models.implicit.held_out_choice import NOISE_SHARE_ARRAY, NoiseShareHooks, Usual
 from cofactor.models.implicit.ials_defaults import NOISE_SHARE, n_factors
 from cofactor.models.implicit.ials_device import DeviceIALSLearner, on_gpu
 from cofactor.models.implicit.ials_learner import IALSLearner
@@ -35,10 +35,6 @@ if TYPE_CHECKING:
 # and the first two need one step only. nDCG@20 there .0904 with 64 factors, against .0891 after
 # three full epochs. On denser data, as ml-1m, full epochs are better.
 PRESETS: dict[str, dict[str, Any]] = {"sparse": {"warmup_epochs": 2, "epochs": 3}}
-
-
-# By more than that, ranking gets much worse on most data.
-_SHARE = Usual(NOISE_SHARE, 1.5)
 
 
 class IALSConfig(IterativeConfig):
@@ -151,7 +147,7 @@ class IALSConfig(IterativeConfig):
     )
 
 
-class IALS(IterativeModel, FactorModel):
+class IALS(NoiseShareHooks, IterativeModel, FactorModel):
     """Matrix factorisation of implicit feedback by alternating least squares.
 
     It minimises, over user vectors x and item vectors y::
@@ -211,9 +207,10 @@ class IALS(IterativeModel, FactorModel):
         **CURVE_ARRAYS,
         **PENALTY_ARRAY,
     }
+    # By larger steps, ranking gets much worse on most data.
+    usual_share = Usual(NOISE_SHARE, 1.5)
 
     alpha0: np.ndarray  # float64 [1]: the unobserved weight in use
-    noise_share: np.ndarray  # float64 [1]: of the default regularization
     fold_in_penalties: np.ndarray | None = None  # float64 [1]: the regularization in use
     _equations: NormalEquations
     _items: FixedItems
@@ -223,13 +220,12 @@ class IALS(IterativeModel, FactorModel):
         return vector_bytes(data, self.config.factors or n_factors(data))
 
     def _fit(self, data: Interactions, validation: Part | None, run: Run) -> None:
-        share = share_for(self, data, run, _SHARE, self._fitted)
-        self.noise_share = np.array([share])
+        self._choose_share(data, run)
         before, config = self._before, self.config
         if before is not None:
             # By the rule more data may have more factors, which vectors that are there haven't.
             config = config.replace(factors=before.item_factors.shape[1])
-        equations = NormalEquations.of(config, data, noise_share=share)
+        equations = NormalEquations.of(config, data, noise_share=float(self.noise_share[0]))
         self._equations = equations
         self.alpha0 = np.array([equations.alpha0], np.float64)
         self.fold_in_penalties = np.array([equations.config.regularization], np.float64)
@@ -249,14 +245,12 @@ class IALS(IterativeModel, FactorModel):
         diagonal = self._equations.gram_diagonal(y, shares)
         self._items = FixedItems(y, diagonal, shares, data.n_items)
 
-    def _fitted(self, data: Interactions, share: float, run: Run) -> IALS:
+    def _l2_by(self, data: Interactions, share: float) -> float:
         equations = NormalEquations.of(self.config, data, noise_share=share)
-        l2 = equations.config.regularization
-        return type(self)(self.config.replace(regularization=l2)).fit(data, run=run)
+        return float(equations.config.regularization)
 
     def _restore(self, arrays: Mapping[str, np.ndarray]) -> None:
-        # Models of older versions keep no share: they have the usual one.
-        super()._restore({"noise_share": np.array([NOISE_SHARE]), **arrays})
+        super()._restore(arrays)
         config = self.config.replace(factors=self.item_factors.shape[1])
         if self.fold_in_penalties is not None:
             config = config.replace(regularization=float(self.fold_in_penalties[0]))
