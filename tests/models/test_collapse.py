@@ -86,7 +86,7 @@ def test_fitting_says_so(books, caplog):
                 super()._fit(data, validation, run)
                 self.user_factors[:] = self.user_factors[:1]
 
-        return Collapsed(factors=4)
+        return Collapsed(factors=4, popularity_weight=0)
 
     collapsed_model().fit(books, run=ONE)
     assert "ials has collapsed" in caplog.text

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -13,7 +12,7 @@ from cofactor.base.search import among, between, log
 from cofactor.data.histories import Histories
 from cofactor.data.interactions import Interactions
 from cofactor.models.factors import FactorModel
-from cofactor.models.implicit.held_out_choice import NOISE_SHARE_ARRAY, Usual, share_for
+from cofactor.models.implicit.held_out_choice import NOISE_SHARE_ARRAY, NoiseShareHooks, Usual
 from cofactor.models.implicit.pairwise import (
     MONITORED_NDCG,
     SampledConfig,
@@ -25,7 +24,6 @@ from cofactor.models.implicit.pairwise import (
 from cofactor.models.implicit.pairwise_blocks import blocks_of, bpr_walked
 from cofactor.models.iterative import IterativeModel
 from cofactor.models.noise import relative_noise
-from cofactor.models.recommender import Recommender
 from cofactor.models.user_batch import States
 from cofactor.training.learner import Facts
 from cofactor.training.schedule import SCHEDULES
@@ -36,10 +34,6 @@ if TYPE_CHECKING:
 # All folded-in users draw the same numbers, so that a vector depends on the history alone.
 _FOLD_IN_SEED = np.uint64(0xC0FAC70)
 _FOLD_IN_DRAWS = 2_000
-
-
-NOISE_SHARE = 0.1  # chosen on validation parts of the panel (benchmarks/panel.py)
-_SHARE = Usual(NOISE_SHARE, 2.0)
 
 
 class BPRConfig(SampledConfig):
@@ -101,7 +95,7 @@ PRESETS: dict[str, dict[str, Any]] = {
 }
 
 
-class BPR(IterativeModel, SampledHooks, FactorModel):
+class BPR(NoiseShareHooks, IterativeModel, SampledHooks, FactorModel):
     """Matrix factorisation trained to rank items with an interaction above those without.
 
     For a user u, an item i with an interaction and an item j without, ``ln σ(x_ui - x_uj) -
@@ -135,11 +129,10 @@ class BPR(IterativeModel, SampledHooks, FactorModel):
     Config = BPRConfig
     monitored_ndcg = MONITORED_NDCG
     arrays = {**SampledHooks.arrays, **NOISE_SHARE_ARRAY}  # noqa: RUF012
-
-    noise_share: np.ndarray  # float64 [1]: of the default regularization
+    usual_share = Usual(0.1, 2.0)  # chosen on validation parts of the panel (benchmarks/panel.py)
 
     def _fit(self, data: Interactions, validation: Part | None, run: Run) -> None:
-        self.noise_share = np.array([share_for(self, data, run, _SHARE, self._fitted)])
+        self._choose_share(data, run)
         self._configure_sampling(data)
         self._learn(BPRLearner(self, data, run), data, validation, run)
 
@@ -162,21 +155,8 @@ class BPR(IterativeModel, SampledHooks, FactorModel):
         )
         return folded
 
-    def _restore(self, arrays: Mapping[str, np.ndarray]) -> None:
-        # Models of older versions keep no share: they have the usual one.
-        super()._restore({"noise_share": np.array([NOISE_SHARE]), **arrays})
-
-    def _fitted(self, data: Interactions, share: float, run: Run) -> Recommender:
-        l2 = share * relative_noise(data)
-        config = self.config.replace(regularization=l2, popularity_weight=0.0)
-        return type(self)(config).fit(data, run=run)
-
-    def as_chosen(self, data: Interactions) -> BPR:
-        """Return an unfitted model with the L2 that this fit's share gives other data."""
-        return type(self)(self.config.replace(regularization=self._default_l2(data)))
-
-    def _default_l2(self, data: Interactions) -> float:
-        return either(self.config.regularization, float(self.noise_share[0]) * relative_noise(data))
+    def _l2_by(self, data: Interactions, share: float) -> float:
+        return share * relative_noise(data)
 
     def _decays(self) -> tuple[float, float, float, float]:
         """L2 of the user, the positive item, the negative item and the biases."""

@@ -4,10 +4,11 @@ what is right: how much of the noise a regularization is for, how much an ideal 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from abc import abstractmethod
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from functools import partial
-from typing import Any, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 
@@ -19,6 +20,7 @@ from cofactor.data.split import Split
 from cofactor.data.splits import split
 from cofactor.models import validation
 from cofactor.models.held_out_epochs import some_users
+from cofactor.models.hooks import Hooks
 from cofactor.models.recommender import Recommender
 from cofactor.models.traits import ArraySpec
 
@@ -43,15 +45,48 @@ class Usual(NamedTuple):
     name: str = "regularization"
 
 
-def share_for(model: Any, data: Interactions, run: Run, usual: Usual, fit: Fit) -> float:
-    """Return the share for a fit of a model: that of the model it goes on from, the usual one where
-    its regularization is given or its time limited, or else the chosen one.
-    """
-    if model._before is not None:
-        return float(model._before.noise_share[0])
-    if model.config.regularization is not None or model._max_time is not None:
-        return usual.value
-    return choose_value(fit, data, usual, run)
+class NoiseShareHooks(Hooks[Any]):
+    """A default regularization that is a share of the data's noise."""
+
+    usual_share: ClassVar[Usual]
+
+    noise_share: np.ndarray  # float64 [1]
+    _before: Any
+    _max_time: float | None
+
+    @abstractmethod
+    def _l2_by(self, data: Interactions, share: float) -> float:
+        """Return the L2 that is this share of the noise of the data."""
+
+    def _choose_share(self, data: Interactions, run: Run) -> None:
+        """Set the share for a fit: that of the model it goes on from, the usual one where the
+        regularization is given or the time limited, or else the chosen one.
+        """
+        if self._before is not None:
+            share = float(self._before.noise_share[0])
+        elif self.config.regularization is not None or self._max_time is not None:
+            share = self.usual_share.value
+        else:
+            share = choose_value(self._fitted, data, self.usual_share, run)
+        self.noise_share = np.array([share])
+
+    def _default_l2(self, data: Interactions) -> float:
+        """Return the L2 of the settings, or what the data ask for."""
+        given: float | None = self.config.regularization
+        return self._l2_by(data, float(self.noise_share[0])) if given is None else float(given)
+
+    def _fitted(self: Any, data: Interactions, share: float, run: Run) -> Recommender:
+        l2 = self._l2_by(data, share)
+        config = self.config.replace(regularization=l2, popularity_weight=0.0)
+        return type(self)(config).fit(data, run=run)
+
+    def as_chosen(self: Any, data: Interactions) -> Any:
+        """Return an unfitted model with the L2 that this fit's share gives other data."""
+        return type(self)(self.config.replace(regularization=self._default_l2(data)))
+
+    def _restore(self, arrays: Mapping[str, np.ndarray]) -> None:
+        # Models of older versions keep no share: they have the usual one.
+        super()._restore({"noise_share": np.array([self.usual_share.value]), **arrays})
 
 
 def choose_value(

@@ -5,7 +5,7 @@ user-item pairs.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
@@ -16,7 +16,7 @@ from cofactor.data.histories import Histories
 from cofactor.data.interactions import Interactions
 from cofactor.models import popularity_term
 from cofactor.models.factors import FACTOR_ARRAYS, FactorModel, vector_bytes
-from cofactor.models.implicit.held_out_choice import NOISE_SHARE_ARRAY, Usual, share_for
+from cofactor.models.implicit.held_out_choice import NOISE_SHARE_ARRAY, NoiseShareHooks, Usual
 from cofactor.models.implicit.ials_defaults import NOISE_SHARE, n_factors
 from cofactor.models.implicit.ials_device import DeviceIALSLearner, on_gpu
 from cofactor.models.implicit.ials_learner import IALSLearner
@@ -37,10 +37,6 @@ if TYPE_CHECKING:
 # and the first two need one step only. nDCG@20 there .0904 with 64 factors, against .0891 after
 # three full epochs. On denser data, as ml-1m, full epochs are better.
 PRESETS: dict[str, dict[str, Any]] = {"sparse": {"warmup_epochs": 2, "epochs": 3}}
-
-
-# By more than that, ranking gets much worse on most data.
-_SHARE = Usual(NOISE_SHARE, 1.5)
 
 
 class IALSConfig(IterativeConfig, PopularityTermConfig):
@@ -153,7 +149,7 @@ class IALSConfig(IterativeConfig, PopularityTermConfig):
     )
 
 
-class IALS(IterativeModel, FactorModel):
+class IALS(NoiseShareHooks, IterativeModel, FactorModel):
     """Matrix factorisation of implicit feedback by alternating least squares.
 
     It minimises, over user vectors x and item vectors y::
@@ -216,9 +212,10 @@ class IALS(IterativeModel, FactorModel):
         **CURVE_ARRAYS,
         **PENALTY_ARRAY,
     }
+    # By larger steps, ranking gets much worse on most data.
+    usual_share = Usual(NOISE_SHARE, 1.5)
 
     alpha0: np.ndarray  # float64 [1]: the unobserved weight in use
-    noise_share: np.ndarray  # float64 [1]: of the default regularization
     fold_in_penalties: np.ndarray | None = None  # float64 [1]: the regularization in use
     _equations: NormalEquations
     _items: FixedItems
@@ -228,13 +225,12 @@ class IALS(IterativeModel, FactorModel):
         return vector_bytes(data, self.config.factors or n_factors(data))
 
     def _fit(self, data: Interactions, validation: Part | None, run: Run) -> None:
-        share = share_for(self, data, run, _SHARE, self._fitted)
-        self.noise_share = np.array([share])
+        self._choose_share(data, run)
         before, config = self._before, self.config
         if before is not None:
             # By the rule more data may have more factors, which vectors that are there haven't.
             config = config.replace(factors=before.item_factors.shape[1])
-        equations = NormalEquations.of(config, data, noise_share=share)
+        equations = NormalEquations.of(config, data, noise_share=float(self.noise_share[0]))
         self._equations = equations
         self.alpha0 = np.array([equations.alpha0], np.float64)
         self.fold_in_penalties = np.array([equations.config.regularization], np.float64)
@@ -254,25 +250,16 @@ class IALS(IterativeModel, FactorModel):
         diagonal = self._equations.gram_diagonal(y, shares)
         self._items = FixedItems(y, diagonal, shares, data.n_items)
 
-    def _fitted(self, data: Interactions, share: float, run: Run) -> IALS:
-        return self._with_share(data, share).set_params(popularity_weight=0.0).fit(data, run=run)
+    def as_chosen(self, data: Interactions) -> Self | None:
+        """Return what `NoiseShareHooks` does; None where the L2 is given."""
+        return None if self.config.regularization is not None else super().as_chosen(data)
 
-    def _with_share(self, data: Interactions, share: float) -> IALS:
+    def _l2_by(self, data: Interactions, share: float) -> float:
         equations = NormalEquations.of(self.config, data, noise_share=share)
-        l2 = equations.config.regularization
-        return type(self)(self.config.replace(regularization=l2))
-
-    def as_chosen(self, data: Interactions) -> IALS | None:
-        """Return an unfitted model with the L2 that this fit's share gives other data; None where
-        the L2 is given.
-        """
-        if self.config.regularization is not None:
-            return None
-        return self._with_share(data, float(self.noise_share[0]))
+        return float(equations.config.regularization)
 
     def _restore(self, arrays: Mapping[str, np.ndarray]) -> None:
-        # Models of older versions keep no share: they have the usual one.
-        super()._restore({"noise_share": np.array([NOISE_SHARE]), **arrays})
+        super()._restore(arrays)
         config = self.config.replace(factors=self.item_factors.shape[1])
         if self.fold_in_penalties is not None:
             config = config.replace(regularization=float(self.fold_in_penalties[0]))

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
 import numpy as np
 
@@ -15,19 +14,17 @@ from cofactor.data.histories import Histories
 from cofactor.data.interactions import Interactions
 from cofactor.models import popularity_term
 from cofactor.models.factors import FactorModel
-from cofactor.models.implicit.held_out_choice import NOISE_SHARE_ARRAY, Usual, share_for
+from cofactor.models.implicit.held_out_choice import NOISE_SHARE_ARRAY, NoiseShareHooks, Usual
 from cofactor.models.implicit.pairwise import (
     MONITORED_NDCG,
     Walk,
     WalkConfig,
     WalkHooks,
     WalkLearner,
-    either,
 )
 from cofactor.models.iterative import IterativeModel
 from cofactor.models.noise import counts_of_interactions, noise
 from cofactor.models.popularity_term import PopularityTermConfig
-from cofactor.models.recommender import Recommender
 from cofactor.models.traits import Traits
 from cofactor.models.user_batch import States
 from cofactor.training.learner import Facts
@@ -37,13 +34,6 @@ if TYPE_CHECKING:
 
 # All folded-in users draw the same numbers, so that a vector depends on the history alone.
 _FOLD_IN_SEED = np.uint64(0xC0FAC72)
-
-
-# Right for 15 of the 17 sets of the panel (benchmarks/panel.py), by their validation parts. Sets of
-# the same counts may differ: where what people like has much structure, less L2 is better, and more
-# where it has hardly any.
-NOISE_SHARE = 0.5
-_SHARE = Usual(NOISE_SHARE, 2.0)
 
 
 class LogisticMFConfig(WalkConfig, PopularityTermConfig):
@@ -91,7 +81,7 @@ class LogisticMFConfig(WalkConfig, PopularityTermConfig):
     )
 
 
-class LogisticMF(IterativeModel, WalkHooks, FactorModel):
+class LogisticMF(NoiseShareHooks, IterativeModel, WalkHooks, FactorModel):
     """Matrix factorisation of the probability of an interaction, ``σ(x_u · y_i + β_u + β_i)``.
 
     ``Σ α r_ui s_ui - (1 + α r_ui) ln(1 + exp s_ui) - λ/2 (|x|² + |y|²)`` is ascended by adaptive
@@ -121,12 +111,15 @@ class LogisticMF(IterativeModel, WalkHooks, FactorModel):
     traits = Traits(has_vectors=True, uses_values=True)
     weighs_popularity = True
     arrays = {**WalkHooks.arrays, **NOISE_SHARE_ARRAY, **popularity_term.ARRAYS}  # noqa: RUF012
+    # Right for 15 of the 17 sets of the panel (benchmarks/panel.py), by their validation parts.
+    # Sets of the same counts may differ: where what people like has much structure, less L2 is
+    # better, and more where it has hardly any.
+    usual_share = Usual(0.5, 2.0)
 
     item_bias: np.ndarray
-    noise_share: np.ndarray  # float64 [1]: of the default regularization
 
     def _fit(self, data: Interactions, validation: Part | None, run: Run) -> None:
-        self.noise_share = np.array([share_for(self, data, run, _SHARE, self._fitted)])
+        self._choose_share(data, run)
         self._settle_l2(data)
         self._learn(LogisticLearner(self, data, run), data, validation, run)
 
@@ -150,26 +143,15 @@ class LogisticMF(IterativeModel, WalkHooks, FactorModel):
         )
         return folded
 
-    def _restore(self, arrays: Mapping[str, np.ndarray]) -> None:
-        # Models of older versions keep no share: they have the usual one.
-        super()._restore({"noise_share": np.array([NOISE_SHARE]), **arrays})
+    def as_chosen(self, data: Interactions) -> Self | None:
+        """Return what `NoiseShareHooks` does; None where the L2 is given."""
+        return None if self.config.regularization is not None else super().as_chosen(data)
 
-    def _fitted(self, data: Interactions, share: float, run: Run) -> Recommender:
-        l2 = _l2_for(data, self.config.alpha, share)
-        config = self.config.replace(regularization=l2, popularity_weight=0.0)
-        return type(self)(config).fit(data, run=run)
-
-    def as_chosen(self, data: Interactions) -> LogisticMF | None:
-        """Return an unfitted model with the L2 that this fit's share gives other data; None where
-        the L2 is given.
-        """
-        if self.config.regularization is not None:
-            return None
-        return type(self)(self.config.replace(regularization=self._default_l2(data)))
-
-    def _default_l2(self, data: Interactions) -> float:
-        c = self.config
-        return either(c.regularization, _l2_for(data, c.alpha, float(self.noise_share[0])))
+    def _l2_by(self, data: Interactions, share: float) -> float:
+        alpha, (m_u, m_i) = self.config.alpha, counts_of_interactions(data)
+        # σ / (1 - σ) of an interaction, as its user's and its item's counts let expect
+        odds = alpha * m_u * m_i / max(1, len(data))
+        return share * alpha * noise(data) / (1 + odds)
 
     def _weights(self, values: np.ndarray | None, count: int) -> np.ndarray:
         """The confidence of each interaction before alpha, float32 [n]."""
@@ -220,13 +202,6 @@ class LogisticLearner(WalkLearner):
         logistic_half_epoch(*self.by_user, x, b_x, self.user_squares, y, b_y, *settings)
         loss = logistic_half_epoch(*self.by_item, y, b_y, self.item_squares, x, b_x, *settings)
         return {"loss": float(loss) / max(1, len(self.data))}
-
-
-def _l2_for(data: Interactions, alpha: float, share: float) -> float:
-    m_u, m_i = counts_of_interactions(data)
-    # σ / (1 - σ) of an interaction, as its user's and its item's counts let expect
-    odds = alpha * m_u * m_i / max(1, len(data))
-    return share * alpha * noise(data) / (1 + odds)
 
 
 def biases_at_start(data: Interactions, alpha: float) -> tuple[np.ndarray, np.ndarray]:
