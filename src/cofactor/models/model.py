@@ -21,6 +21,7 @@ from cofactor.base.signatures import document, join
 from cofactor.data.conversion import as_interactions
 from cofactor.data.guards import doubts
 from cofactor.data.histories import Histories
+from cofactor.data.split import Part
 from cofactor.data.splits.cut import NO_TIMES
 from cofactor.kernels.work import run_context
 from cofactor.models import collapse
@@ -36,7 +37,6 @@ from cofactor.retrieval.topk import Exclusions, TopK, best_dots, best_dots_or, b
 if TYPE_CHECKING:
     from cofactor.data.conversion import DataLike
     from cofactor.data.interactions import Interactions
-    from cofactor.data.split import Part
     from cofactor.training.curve import LearningCurve
 
 
@@ -162,6 +162,9 @@ class Model(Hooks[ConfigT]):
             )
         self._max_time = None if max_time is None else checks.real(max_time, "max_time", above=0)
         run = run or Run()
+        checks.of_kind(run, "run", Run, "a Run")
+        if validation is not None:
+            checks.of_kind(validation, "validation", Part, "a Part (a split's validation)")
         say_if_unused(self.name, self.uses_device, run)
         check_engine(type(self), run)
         self._data = None
