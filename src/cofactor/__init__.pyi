@@ -219,6 +219,10 @@ class ItemKNN(_ItemKNN):
 
     Parameters
     ----------
+    popularity_weight : float | None >= 0 <= 10000, default None
+        Weight of items' log popularity beside the model's own scores, both in units of their
+            deviation; None: 0 where held-out training interactions show that these rank better
+            than popularity, else what ranks best.
     values : {ones, values, log}, default 'ones'
         How much an interaction counts: 1, its value, or log(1 + value).
     weighting : {none, tfidf, bm25}, default 'tfidf'
@@ -260,6 +264,7 @@ class ItemKNN(_ItemKNN):
         self,
         config: cofactor.models.implicit.item_knn.ItemKNNConfig | None = None,
         *,
+        popularity_weight: float | None = None,
         values: str = 'ones',
         weighting: str = 'tfidf',
         bm25_k1: float = 1.2,
@@ -281,6 +286,10 @@ class EASE(_EASE):
 
     Parameters
     ----------
+    popularity_weight : float | None >= 0 <= 10000, default None
+        Weight of items' log popularity beside the model's own scores, both in units of their
+            deviation; None: 0 where held-out training interactions show that these rank better
+            than popularity, else what ranks best.
     values : {ones, values, log}, default 'ones'
         How much an interaction counts: 1, its value, or log(1 + value).
     weighting : {none, tfidf, bm25}, default 'none'
@@ -316,6 +325,7 @@ class EASE(_EASE):
         self,
         config: cofactor.models.implicit.ease.EASEConfig | None = None,
         *,
+        popularity_weight: float | None = None,
         values: str = 'ones',
         weighting: str = 'none',
         bm25_k1: float = 1.2,
@@ -335,6 +345,10 @@ class GraphFilter(_GraphFilter):
 
     Parameters
     ----------
+    popularity_weight : float | None >= 0 <= 10000, default None
+        Weight of items' log popularity beside the model's own scores, both in units of their
+            deviation; None: 0 where held-out training interactions show that these rank better
+            than popularity, else what ranks best.
     values : {ones, values, log}, default 'ones'
         How much an interaction counts: 1, its value, or log(1 + value).
     weighting : {none, tfidf, bm25}, default 'none'
@@ -373,6 +387,7 @@ class GraphFilter(_GraphFilter):
         self,
         config: cofactor.models.implicit.graph_filter.GraphFilterConfig | None = None,
         *,
+        popularity_weight: float | None = None,
         values: str = 'ones',
         weighting: str = 'none',
         bm25_k1: float = 1.2,
@@ -464,24 +479,10 @@ class BPR(_BPR):
 
     Parameters
     ----------
-    epochs : int >= 1, default 300
-        Passes over the data; each samples one negative per interaction.
-    validate_every : int >= 1, default 10
-        Epochs between two measurements on the validation part, if there is one.
-    patience : int >= 0, default 5
-        Early stopping: measurements without improvement before training stops; 0 never stops.
-    learning_rate : float > 0, default 0.2
-        Peak learning rate of the schedule.
-    schedule : {constant, linear, cosine, step, exponential}, default 'linear'
-        The learning rate over time.
-    warmup_ratio : float >= 0 < 1, default 0.0
-        Warm-up: share of all steps over which the learning rate rises linearly from 0.
-    drop_every : float > 0, default 10
-        Step schedule: epochs between two drops; below 1, a share of all epochs.
-    drop_factor : float > 0 <= 1, default 0.1
-        Step schedule: factor of the learning rate at each drop.
-    decay : float > 0 <= 1, default 0.95
-        Exponential schedule: the factor from epoch to epoch.
+    popularity_weight : float | None >= 0 <= 10000, default None
+        Weight of items' log popularity beside the model's own scores, both in units of their
+            deviation; None: 0 where held-out training interactions show that these rank better
+            than popularity, else what ranks best.
     factors : int >= 1 <= 4096, default 64
         Length of the user and item vectors; multiples of 16 are fastest.
     init_scale : float >= 0, default 0.1
@@ -501,6 +502,24 @@ class BPR(_BPR):
         L2 on both items' biases; None takes regularization.
     fold_in_epochs : int >= 1 <= 10000, default 100
         Passes over the history of an unseen user (at least 2,000 draws).
+    epochs : int >= 1, default 300
+        Passes over the data; each samples one negative per interaction.
+    validate_every : int >= 1, default 10
+        Epochs between two measurements on the validation part, if there is one.
+    patience : int >= 0, default 5
+        Early stopping: measurements without improvement before training stops; 0 never stops.
+    learning_rate : float > 0, default 0.2
+        Peak learning rate of the schedule.
+    schedule : {constant, linear, cosine, step, exponential}, default 'linear'
+        The learning rate over time.
+    warmup_ratio : float >= 0 < 1, default 0.0
+        Warm-up: share of all steps over which the learning rate rises linearly from 0.
+    drop_every : float > 0, default 10
+        Step schedule: epochs between two drops; below 1, a share of all epochs.
+    drop_factor : float > 0 <= 1, default 0.1
+        Step schedule: factor of the learning rate at each drop.
+    decay : float > 0 <= 1, default 0.95
+        Exponential schedule: the factor from epoch to epoch.
     """
     Config: ClassVar[type[cofactor.models.implicit.bpr.BPRConfig]]
     config: cofactor.models.implicit.bpr.BPRConfig
@@ -509,6 +528,7 @@ class BPR(_BPR):
         self,
         config: cofactor.models.implicit.bpr.BPRConfig | None = None,
         *,
+        popularity_weight: float | None = None,
         epochs: int = 300,
         validate_every: int = 10,
         patience: int = 5,
@@ -534,24 +554,10 @@ class WARP(_WARP):
 
     Parameters
     ----------
-    epochs : int >= 1, default 60
-        Passes over the data; each searches for a violation for every interaction.
-    validate_every : int >= 1, default 5
-        Epochs between two measurements on the validation part, if there is one.
-    patience : int >= 0, default 5
-        Early stopping: measurements without improvement before training stops; 0 never stops.
-    learning_rate : float > 0, default 0.05
-        Peak learning rate of the schedule.
-    schedule : {constant, linear, cosine, step, exponential}, default 'constant'
-        The learning rate over time.
-    warmup_ratio : float >= 0 < 1, default 0.0
-        Warm-up: share of all steps over which the learning rate rises linearly from 0.
-    drop_every : float > 0, default 10
-        Step schedule: epochs between two drops; below 1, a share of all epochs.
-    drop_factor : float > 0 <= 1, default 0.1
-        Step schedule: factor of the learning rate at each drop.
-    decay : float > 0 <= 1, default 0.95
-        Exponential schedule: the factor from epoch to epoch.
+    popularity_weight : float | None >= 0 <= 10000, default None
+        Weight of items' log popularity beside the model's own scores, both in units of their
+            deviation; None: 0 where held-out training interactions show that these rank better
+            than popularity, else what ranks best.
     factors : int >= 1 <= 4096, default 64
         Length of the user and item vectors; multiples of 16 are fastest.
     init_scale : float >= 0, default 0.01
@@ -577,6 +583,24 @@ class WARP(_WARP):
         L2 on the item biases; None takes regularization.
     fold_in_epochs : int >= 1 <= 10000, default 50
         Passes over the history of an unseen user (at least 1,000 positives).
+    epochs : int >= 1, default 60
+        Passes over the data; each searches for a violation for every interaction.
+    validate_every : int >= 1, default 5
+        Epochs between two measurements on the validation part, if there is one.
+    patience : int >= 0, default 5
+        Early stopping: measurements without improvement before training stops; 0 never stops.
+    learning_rate : float > 0, default 0.05
+        Peak learning rate of the schedule.
+    schedule : {constant, linear, cosine, step, exponential}, default 'constant'
+        The learning rate over time.
+    warmup_ratio : float >= 0 < 1, default 0.0
+        Warm-up: share of all steps over which the learning rate rises linearly from 0.
+    drop_every : float > 0, default 10
+        Step schedule: epochs between two drops; below 1, a share of all epochs.
+    drop_factor : float > 0 <= 1, default 0.1
+        Step schedule: factor of the learning rate at each drop.
+    decay : float > 0 <= 1, default 0.95
+        Exponential schedule: the factor from epoch to epoch.
     """
     Config: ClassVar[type[cofactor.models.implicit.warp.WARPConfig]]
     config: cofactor.models.implicit.warp.WARPConfig
@@ -585,6 +609,7 @@ class WARP(_WARP):
         self,
         config: cofactor.models.implicit.warp.WARPConfig | None = None,
         *,
+        popularity_weight: float | None = None,
         epochs: int = 60,
         validate_every: int = 5,
         patience: int = 5,

@@ -64,6 +64,13 @@ def test_failures_are_one_sentence(
         assert done.err.count("\n") == 1
     folder = tmp_path / "shards"
     assert cofactor("shard", buys, "--out", folder, "--memory", "300MB").code == 0
+    for words, part in (
+        (("describe", folder, folder), "holds shards, and several sources have to be files"),
+        (("describe", buys, tmp_path), "is a folder, and several sources have to be files"),
+        (("inspect", folder), "holds shards and is no model; `cofactor describe` shows them"),
+    ):
+        done = cofactor(*words)
+        assert (done.code, part in done.sentence) == (1, True), done.err
     done = cofactor("describe", folder, "--repeats", "sum")
     assert (done.code, "belongs to `cofactor shard`" in done.sentence) == (1, True)
 

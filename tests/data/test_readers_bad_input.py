@@ -315,3 +315,42 @@ def test_a_column_of_times_without_a_header_may_hold_anything(tmp_path: Path, ce
     first = [f"{time},u{n % 4},i{n % 3}" for n, time in enumerate(times)]
     assert re.search("7 rows|no time", said([*second, f"u7,{cell},i1"]))
     assert re.search("7 rows|no time", said([*first, f"{cell},u1,i1"]))
+
+
+@pytest.mark.parametrize("name", ["events.csv", "events.jsonl"])
+@pytest.mark.parametrize(
+    "encoding", ["rot13", "base64", "hex", "undefined", "idna", "no such", "", "\0"]
+)
+def test_an_encoding_that_is_none_of_text_is_refused(
+    tmp_path: Path, name: str, encoding: str
+) -> None:
+    path = written(tmp_path, '{"user": "Zoë", "item": "a"}\nuser,item\nZoë,a\n', name)
+    with pytest.raises((ArgumentError, DataError), match=r"encoding must be one|isn't idna"):
+        read(path, encoding=encoding)
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-32", "utf-8-sig"])
+@pytest.mark.parametrize("mark", ["\ufeff", ""])
+@pytest.mark.parametrize("text", ["user,item\nu1,a\nu2,b\n", '{"user":"u1","item":"a"}\n' * 2])
+def test_an_encoding_with_a_mark_or_without(
+    tmp_path: Path, text: str, mark: str, encoding: str
+) -> None:
+    plain = {"utf-16": "utf-16-le", "utf-32": "utf-32-le", "utf-8-sig": "utf-8"}
+    path = written(tmp_path, (mark + text).encode(plain.get(encoding, encoding)))
+    assert read(path, encoding=encoding).items[0].as_py() == "a"
+
+
+@pytest.mark.parametrize("how", [{"escape": "ab"}, {"escape": ""}, {"quote": "xx"}, {"escape": 5}])
+def test_signs_of_several_characters_are_refused(tmp_path: Path, how: dict[str, object]) -> None:
+    with pytest.raises(ArgumentError, match="one character"):
+        read(written(tmp_path, 'user,item\n"u1",a\n"u2",b\n'), **how)
+
+
+@pytest.mark.parametrize("line", ['{"u2", [["b", 4]]}', '{ {"a": 3}}'])
+def test_what_python_would_write_but_can_not_hash_is_a_bad_line(tmp_path: Path, line: str) -> None:
+    text = '{"user": "u1", "items": ["a", "b"]}\n' + line + "\n"
+    assert "1 line is no JSON object" in refusal(tmp_path, text, "events.jsonl")
+
+
+def test_a_first_line_of_a_delimiter_alone_is_no_line_of_sizes(tmp_path: Path) -> None:
+    assert "no column is named" in refusal(tmp_path, ",\n" + "1<u2,b,4\n" * 3)

@@ -18,6 +18,7 @@ import pyarrow as pa
 import pytest
 from pyarrow import parquet as pq
 
+import cofactor
 from cofactor.base.errors import ArgumentError, DataError
 from cofactor.data import sorting
 from cofactor.data.interactions import KEEP, REPEATS, Interactions
@@ -196,6 +197,13 @@ def test_a_folder_that_is_there_and_parts_of_unlike_columns_are_refused(
         )
     with pytest.raises(ArgumentError, match="exists already"):
         sharded.shard([tmp_path / "a.parquet"], tmp_path, memory=256 << 20)
+    (tmp_path / "link").symlink_to(tmp_path / "nowhere")
+    with pytest.raises(ArgumentError, match="exists already"):
+        sharded.shard([tmp_path / "a.parquet"], tmp_path / "link", memory=256 << 20)
+    with pytest.raises(
+        ArgumentError, match=r"can't write .*a\.parquet.out: .*choose another place"
+    ):
+        sharded.shard([tmp_path / "b.parquet"], tmp_path / "a.parquet" / "out", memory=256 << 20)
 
 
 def test_full_disk_is_one_sentence_and_leaves_nothing(
@@ -304,3 +312,13 @@ def test_writing_to_opened_arrays_leaves_the_files_as_they_are(made: Path) -> No
     assert opened.values is not None
     opened.values[:] = 7
     assert (made / "by_user/values.npy").read_bytes() == before
+
+
+def test_shards_are_data_wherever_data_is_taken(made: Path) -> None:
+    opened = open_shards(made)
+    model = cofactor.IALS(factors=4, epochs=1).fit(str(made), run=cofactor.Run(threads=1))
+    assert model.data.fingerprint == opened.fingerprint
+    assert cofactor.describe(made).users == opened.n_users
+    assert cofactor.split(made, test=0.2).train.n_users == opened.n_users
+    with pytest.raises(DataError, match="holds shards, which were read already"):
+        cofactor.read(made)

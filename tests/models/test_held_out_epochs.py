@@ -12,6 +12,7 @@ from cofactor.base.run import Run
 from cofactor.data.interactions import Interactions
 from cofactor.data.splits import split
 from cofactor.evaluation.evaluate import evaluate
+from cofactor.models import held_out_epochs, registry
 from cofactor.models.held_out_epochs import _Measured
 
 ONE = Run(threads=1, seed=0)
@@ -155,6 +156,59 @@ def test_the_first_epoch_is_taken_that_the_best_one_is_not_clearly_better_than()
     assert measured.first_good() == (1, 0.0)
     measured.epochs = [[best - 0.3, best - 0.4], [best - 0.2, best]]
     assert measured.first_good() == (1, 1.0)
+
+
+def test_what_is_not_clearly_better_than_popularity_is_said_to_be_popular(ranked):
+    measured = _Measured(ranked, True, ONE)
+    model = cofactor.Popularity().fit(ranked.train, run=ONE)
+    popular = measured(model, ranked.test)
+    assert measured.found(may_be_popular=True) == (1, 0.0, True)
+    assert measured.found(may_be_popular=False) == (1, 0.0, False)
+    measured.epochs = [[measured.epochs[0][0] + 0.1]]
+    assert popular > 0
+    assert measured.found(may_be_popular=True) == (1, 0.0, False)
+
+
+NETWORKS = {
+    "mlp": {"loss": "logistic", "factors": 4, "hidden": (4,)},
+    "latent_factor": {"loss": "bpr", "factors": 4},
+    "simplex": {"factors": 4, "negatives": 4},
+    "gru4rec": {"factors": 4, "blocks": 1},
+}
+
+
+@pytest.fixture
+def popular(monkeypatch):
+    """Held-out interactions that show of no network that it is better than popularity."""
+    monkeypatch.setattr(
+        _Measured, "found", lambda self, may: held_out_epochs.EpochsFound(1, 0.0, bool(may))
+    )
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_a_network_that_is_not_shown_to_be_better_ranks_by_popularity(ranked, popular, name):
+    data, users = ranked.train, np.arange(6)
+    model = registry.create(name, **NETWORKS[name]).fit(data, run=ONE)
+    lists = cofactor.Popularity().fit(data, run=ONE).topk(model.user_batch(users), 3).rows
+    np.testing.assert_array_equal(
+        data.item_counts[model.topk(model.user_batch(users), 3).rows], data.item_counts[lists]
+    )
+    again = type(model).from_state(model.config, model.state(), data)
+    np.testing.assert_array_equal(again.score_rows(users), model.score_rows(users))
+    np.testing.assert_array_equal(
+        model.score_rows(users, np.array([4, 2])), model.score_rows(users)[:, [4, 2]]
+    )
+    model.update(cofactor.read([("new", 0), ("new", 1)]), epochs=1, run=ONE)
+    assert model.popularity_offset is not None
+
+
+@pytest.mark.parametrize(
+    "settings", [{"epochs": 1}, {"popularity_prior": 0.0}, {"loss": "squared"}]
+)
+def test_who_leaves_popularity_out_gets_none(popular, settings):
+    parts = split(alike(values="squared" in settings.values()), "per-user", test=0.2, seed=0)
+    model = cofactor.MLP(**{**NETWORKS["mlp"], **settings}).fit(parts.train, run=ONE)
+    assert model.popularity_offset is None
 
 
 def test_few_interactions_make_small_batches():

@@ -275,7 +275,8 @@ def test_models_that_know_different_things_are_blended() -> None:
     items = np.concatenate((base.item_rows, order[famous]))
     data = Interactions.from_rows(users, items, users=n_users, items=n_items)
     parts = parts_of(data)
-    tried = attempts_of(parts, ("popularity", {}), ("item_knn", {"normalize": True}))
+    alone = {"normalize": True, "popularity_weight": 0}
+    tried = attempts_of(parts, ("popularity", {}), ("item_knn", alone))
     tried = [replace(one, score=0.3) for one in tried]
     assert parts.validation is not None
     found = best_blend(tried, parts.validation, parse_metric("ndcg@10"), Allowance(60), RUN)

@@ -21,7 +21,10 @@ RUN = Run(seed=4, threads=1)
 def test_every_fold_is_what_fitting_and_measuring_it_gives() -> None:
     found = cofactor.cross_validate("ease", DATA, folds=3, metrics="ndcg@5,mrr", run=RUN)
     parts = list(k_fold(DATA, 3, seed=RUN.seed))
-    alone = [cofactor.evaluate(cofactor.EASE().fit(one.train), one, "mrr")["mrr"] for one in parts]
+    models = [cofactor.EASE().fit(one.train, run=RUN) for one in parts]
+    alone = [
+        cofactor.evaluate(model, one, "mrr")["mrr"] for model, one in zip(models, parts, strict=True)
+    ]
     assert found.metrics == ("ndcg@5", "mrr")
     assert found.values("mrr") == pytest.approx(alone)
     assert found["mrr"] == pytest.approx(np.mean(alone))

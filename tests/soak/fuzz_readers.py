@@ -57,10 +57,12 @@ _TOKENS = (
     ),
     *(b"PK\x03\x04", b"PAR1", b"\x1f\x8b", b"BZh9", b"\xfd7zXZ\x00", b"ustar", b"ARROW1"),
 )
-# Seconds that a file may take at most, MiB that the process may, and the files after which a long
-# run says how far it is.
+# Processor seconds that a file may take at most, MiB that the process may, and the files after
+# which a long run says how far it is.
 LONGEST, MOST, EVERY = 30, 1024, 50_000
-# Seconds that so many files may take if a library's own code hangs, which no signal ends.
+# MiB beyond the most so far that a file is named for.
+MUCH = 64
+# Seconds that so many files may take: more do if a library's own code hangs, which no signal ends.
 STUCK, SOME = 900, 2_000
 
 
@@ -133,7 +135,9 @@ def main() -> int:
     parser.add_argument("--seconds", type=float, default=float("inf"))
     parser.add_argument("--keep", type=Path, default=None, help="where failing files are written")
     asked = parser.parse_args()
-    signal.signal(signal.SIGALRM, _stop)
+    signal.signal(signal.SIGPROF, _stop)
+    for sign in (signal.SIGINT, signal.SIGTERM):  # in the background, the first one is ignored
+        signal.signal(sign, signal.default_int_handler)
     faulthandler.enable()
     known = (of_formats(), of_field())
     # What the modules hold stays, and needn't be looked through again and again.
@@ -163,11 +167,12 @@ class Tally:
         self.keep, self.times = keep, array("f")
         self.outcomes: Counter[str] = Counter()
         self.failures: Counter[str] = Counter()
+        self.peak = _peak()
 
     def add(self, number: int, path: Path, options: Mapping[str, Any]) -> None:
         """Try a file."""
         start = time.perf_counter()
-        signal.setitimer(signal.ITIMER_REAL, LONGEST)
+        signal.setitimer(signal.ITIMER_PROF, LONGEST)
         try:
             self.outcomes[tried(path, number % 3 == 0, options)] += 1
         except KeyboardInterrupt:
@@ -179,8 +184,11 @@ class Tally:
                 print(f"{number}: {what}", flush=True)
                 _keep(path, number, self.keep)
         finally:
-            signal.setitimer(signal.ITIMER_REAL, 0)
+            signal.setitimer(signal.ITIMER_PROF, 0)
         self.times.append(time.perf_counter() - start)
+        if _peak() > self.peak + MUCH:
+            print(f"{number}: {path.name}: {_peak() - self.peak} MiB more", flush=True)
+            self.peak = _peak()
         if len(self.times) % EVERY == 0:
             print(self, f"next --first {number + 1}", flush=True)
 

@@ -46,7 +46,7 @@ def filled(store: Store, users: int, each: int) -> None:
     """Long histories of many users, mixed, so that pages are split again and again."""
     chance = random.Random(3)
     events = [
-        Event(user_id=f"person-{user:04d}-end", item_id=f"item-{n}", time=chance.randrange(10**9))
+        Event(user_id=f"person-{user:04d}-end", item_id=f"item-{n}", time=10**9 + chance.randrange(5 * 10**8))
         for user in range(users)
         for n in range(each)
     ]

@@ -162,6 +162,10 @@ def _decoded(raw: bytes, path: Path) -> Manifest:
         manifest = msgspec.json.decode(raw, type=Manifest)
         _check_depth([manifest.config, manifest.metrics, manifest.run])
     except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:
+        if b'"format": "cofactor-shards/' in raw[:100]:
+            raise ArtifactError(
+                f"{path.parent} holds shards and is no model; `cofactor describe` shows them."
+            ) from None
         raise ArtifactError(
             f"{path} is damaged: {error}. Train the model again, or restore a copy."
         ) from None

@@ -172,7 +172,7 @@ def unfinished(target: Path, key: Any, progress: Progress) -> Iterator[Unfinishe
     Raises
     ------
     ArgumentError
-        If another process is at work on the same target.
+        If another process is at work on the same target, or nothing can be written there.
     """
     folder = folder_of(target)
     handle = _locked(folder, target)
@@ -195,7 +195,12 @@ def unfinished(target: Path, key: Any, progress: Progress) -> Iterator[Unfinishe
 def _locked(folder: Path, target: Path) -> int:
     """An open file whose lock is held, so that one process at a time works in the folder."""
     while True:
-        folder.mkdir(exist_ok=True)
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise ArgumentError(
+                f"can't write {target}: {error.strerror or error}; choose another place."
+            ) from None
         try:
             handle = os.open(folder / _LOCK, os.O_RDWR | os.O_CREAT, 0o600)
         except FileNotFoundError:  # another process has just finished, and removed the folder

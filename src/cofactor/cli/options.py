@@ -65,7 +65,7 @@ Metrics = Annotated[
 K = Annotated[int, typer.Option("-k", help="Number of items.")]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object on stdout.")]
 Quiet = Annotated[
-    bool, typer.Option("--quiet", "-q", help=("No messages and no progress on stderr."))
+    bool, typer.Option("--quiet", "-q", help="No messages and no progress on stderr.")
 ]
 
 

@@ -40,13 +40,13 @@ def command(
     folder: Annotated[
         str,
         typer.Argument(
-            metavar="DIR", help=("A folder with one saved model per subfolder: the versions.")
+            metavar="DIR", help="A folder with one saved model per subfolder: the versions."
         ),
     ],
     options: PromoteOptions,
     show: opt.ShowOptions,
     version: Annotated[
-        str | None, typer.Argument(metavar="VERSION", help=("The subfolder to promote."))
+        str | None, typer.Argument(metavar="VERSION", help="The subfolder to promote.")
     ] = None,
 ) -> None:
     """Promote or roll back."""

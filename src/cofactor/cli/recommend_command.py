@@ -23,6 +23,10 @@ if TYPE_CHECKING:
     from cofactor.models.recommender import Recommender
     from cofactor.retrieval.filters import Filters
 
+INTERRUPTED = (
+    "interrupted; nothing was saved, but for whole parts of DIR/, which the same command keeps."
+)
+
 
 @dataclass(frozen=True)
 class Who:

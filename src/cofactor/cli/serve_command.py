@@ -170,7 +170,7 @@ def command(
         str | None,
         typer.Argument(
             metavar="DIR",
-            help=("A saved model, or a folder with one saved model per subfolder (versions)."),
+            help="A saved model, or a folder with one saved model per subfolder (versions).",
         ),
     ] = None,
 ) -> None:

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from cofactor.data.interactions import Interactions
     from cofactor.data.readers.columns import Options
 
+INTERRUPTED = "interrupted; the same command continues from the last checkpoint, if there was one."
+
 
 @dataclass(frozen=True)
 class Reads(TextOptions):

@@ -36,7 +36,8 @@ if TYPE_CHECKING:
 
 
 def as_interactions(data: DataLike) -> Interactions:
-    """Return interactions as they are, or made from what `cofactor.read` takes.
+    """Return interactions as they are, those of a folder of shards, or made from what
+    `cofactor.read` takes.
 
     A SciPy sparse matrix keeps its shape: users and items have its row and column numbers as ids.
 
@@ -54,7 +55,10 @@ def as_interactions(data: DataLike) -> Interactions:
     if hasattr(data, "tocoo"):
         return Interactions.from_matrix(data)
     from cofactor.data.readers import read
+    from cofactor.data.shards import is_shards, open_shards
 
+    if is_shards(data):
+        return open_shards(os.fspath(data))  # type: ignore[arg-type]
     try:
         return Interactions.build(read(data))
     except ArgumentError as error:

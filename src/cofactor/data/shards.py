@@ -18,6 +18,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import chain
 from pathlib import Path
@@ -61,7 +62,10 @@ LISTED = "listed.parquet"
 
 def is_shards(source: Any) -> bool:
     """Return whether a source is a folder that `cofactor shard` made."""
-    return isinstance(source, (str, Path)) and (Path(source).expanduser() / MANIFEST).is_file()
+    if not isinstance(source, (str, Path)):
+        return False
+    # Unlike Path's, this is False for names that can be none, too.
+    return os.path.isfile(os.path.join(os.path.expanduser(source), MANIFEST))
 
 
 def open_shards(folder: str | Path, *, verify: bool = False) -> Interactions:

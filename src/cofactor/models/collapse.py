@@ -11,6 +11,7 @@ import numpy as np
 from cofactor.base.progress import say_or_log
 from cofactor.base.run import Run
 from cofactor.base.threads import native_threads
+from cofactor.data.interactions import Interactions
 
 USERS, ITEMS = 64, 4096  # enough for a mean, and little beside any fit
 FEWEST = 20  # users, and items, below which nothing can be said
@@ -25,6 +26,12 @@ def rows_to_score(counts: np.ndarray, most: int) -> np.ndarray:
     return rows[::step].astype(np.int32)
 
 
+def pairs_say_nothing(data: Interactions) -> bool:
+    """Whether hardly any user has two items, so that nothing says which items go together."""
+    users = data.user_counts
+    return bool(np.count_nonzero(users > 1) < PAIRED * np.count_nonzero(users))
+
+
 def say_if_collapsed(model: Any, run: Run) -> None:
     """Say so if hardly any user of a fitted `Model` has two items, or if a latent one that ranks
     has come to rank alike for everybody; log it where no progress is shown.
@@ -32,13 +39,19 @@ def say_if_collapsed(model: Any, run: Run) -> None:
     users = model.data.user_counts
     paired, known = np.count_nonzero(users > 1), np.count_nonzero(users)
     personal = model.traits.finds_similar and not model.traits.uses_features
-    if personal and not model.traits.predicts_ratings and paired < PAIRED * known:
+    if personal and not model.traits.predicts_ratings and pairs_say_nothing(model.data):
+        then = "and popularity is likely to be better"
+        if model.popularity_offset is not None:
+            then = "so it ranks by popularity"
         say_or_log(
             run.progress,
             f"only {paired:,} of {known:,} users have two items or more: {model.name} can't learn"
-            " which items go together, and popularity is likely to be better.",
+            f" which items go together, {then}.",
         )
         return
+    popular = model.popularity_offset is not None
+    if popular and getattr(model.config, "regularization", None) is None:
+        return  # held-out interactions asked for it, and no setting would help
     latent = model.traits.has_vectors or model.iterative
     if not latent or model.traits.predicts_ratings:
         return
@@ -48,6 +61,8 @@ def say_if_collapsed(model: Any, run: Run) -> None:
     # After a product, other threads of BLAS would wait busily for tens of milliseconds.
     with native_threads(run.n_threads, blas=1):
         scores = model.score_rows(users, items)
+    if popular:  # its own scores alone
+        scores = scores - model.popularity_offset[items]
     sentence = collapse_of(model.name, scores, counts[items])
     if sentence is not None:
         say_or_log(run.progress, sentence)

@@ -72,19 +72,27 @@ class FactorModel(Recommender[ConfigT]):
     def inner_product(self) -> InnerProduct:
         """Return the item vectors and offsets; see `Model.inner_product`."""
         if not self.adds_user_bias:
-            return InnerProduct(self.item_factors, self.item_bias)
+            return InnerProduct(self.item_factors, self._item_offsets())
         # A 1 in the last place, which meets the user's bias. Kept as long as the vectors are the
         # same: training replaces them.
         kept = self._cache.get("inner product")
-        if kept is None or kept[0] is not self.item_factors:
+        parts = self.item_factors, self.popularity_offset
+        if kept is None or any(a is not b for a, b in zip(kept[0], parts, strict=True)):
             ones = np.ones((len(self.item_factors), 1), np.float32)
             vectors = np.concatenate((self.item_factors, ones), 1)
-            assert self.item_bias is not None
-            offsets = self.item_bias + np.float32(self.global_mean)
-            kept = self.item_factors, InnerProduct(vectors, offsets)
+            offsets = self._item_offsets()
+            assert offsets is not None
+            kept = parts, InnerProduct(vectors, offsets + np.float32(self.global_mean))
             self._cache["inner product"] = kept
         found: InnerProduct = kept[1]
         return found
+
+    def _item_offsets(self) -> np.ndarray | None:
+        bias, popular = self.item_bias, self.popularity_offset
+        if bias is None or popular is None:
+            return popular if bias is None else bias
+        offsets: np.ndarray = bias + popular
+        return offsets
 
     def unseen_item(self) -> tuple[np.ndarray, np.float32]:
         """Return the vector and the bias that stand for an item that is not known at all."""

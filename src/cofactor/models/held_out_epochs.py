@@ -7,10 +7,11 @@ few or sparse, the usual number of epochs is far into the noise or not yet at wh
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from functools import partial
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -39,10 +40,20 @@ _WEIGHTS = (0.0, 0.05, 0.2, 1.0, 5.0)  # of log popularity beside a cosine
 _LEAST_T = 1.0  # paired t from which an epoch counts as better: the one-standard-error rule
 
 
+class EpochsFound(NamedTuple):
+    """What held-out interactions say: the number of epochs, the weight of log popularity in models
+    that have one, and whether the network isn't shown to rank better than popularity.
+    """
+
+    epochs: int
+    weight: float = 0.0
+    only_popular: bool = False
+
+
 @contextmanager
 def settled_epochs(model: Any, data: Interactions, part: Part | None, run: Run) -> Iterator[None]:
     """While open, a model whose ``epochs`` is None has a number there, and one in
-    ``popularity_weight`` too, if it has that setting.
+    ``popularity_weight`` too, if it has that setting; ``only_popular`` says what was found of it.
 
     Parameters
     ----------
@@ -54,12 +65,13 @@ def settled_epochs(model: Any, data: Interactions, part: Part | None, run: Run) 
     run
         Seed and threads.
     """
-    config = model.config
+    config, model.only_popular = model.config, False
     if getattr(config, "epochs", 0) is not None:
         yield
         return
-    epochs, weight = _found(model, data, part, run)
-    model.config = _set(config, epochs, weight)
+    found = _found(model, data, part, run)
+    model.config = _set(config, found.epochs, found.weight)
+    model.only_popular = found.only_popular
     try:
         yield
     finally:
@@ -73,12 +85,11 @@ def _set(config: Any, epochs: int, weight: float, **more: float) -> Any:
     return config.replace(epochs=epochs, **more)
 
 
-def _found(model: Any, data: Interactions, part: Part | None, run: Run) -> tuple[int, float]:
-    """The number of epochs, and the weight of popularity."""
+def _found(model: Any, data: Interactions, part: Part | None, run: Run) -> EpochsFound:
     usual: int = model.config.usual_epochs
     given = part is not None or model._max_time is not None or model._before is not None
     if given or np.count_nonzero(data.user_counts >= 3) < _FEWEST:
-        return usual, 0.0
+        return EpochsFound(usual)
     longest = _LONGEST * usual if len(data) <= _FEW else usual
     ordered = model.traits.uses_order
     held_out: dict[str, Any] = (
@@ -97,11 +108,19 @@ def _found(model: Any, data: Interactions, part: Part | None, run: Run) -> tuple
     try:
         pilot.fit(parts.train, validation=parts.test, run=alone)
     except CofactorError:
-        return usual, 0.0
-    epoch, weight = measured.first_good()
-    beside = f", popularity weighs {weight:g}" if weight else ""
-    run.progress.say(f"{model.name}: {epoch + 1} epochs{beside}")
-    return epoch + 1, weight
+        return EpochsFound(usual)
+    found = measured.found(_may_be_popular(model))
+    beside = f", popularity weighs {found.weight:g}" if found.weight else ""
+    run.progress.say(f"{model.name}: {found.epochs} epochs{beside}")
+    return found
+
+
+def _may_be_popular(model: Any) -> bool:
+    """Whether it ranks, items are known by interactions, and its settings leave popularity free."""
+    traits, config = model.traits, model.config
+    free = getattr(config, "popularity_prior", 1.0) != 0
+    free &= getattr(config, "popularity_weight", None) is None
+    return free and not traits.predicts_ratings and not traits.uses_features
 
 
 def some_users(data: Interactions, most: int, run: Run, name: str) -> Interactions:
@@ -164,19 +183,21 @@ class _Measured:
             found = model.predict_batch(model.user_batch(rows), which, truth.item_rows)
             values = [-np.square(found - truth.weights, dtype=np.float64)]
         else:
-            values = self._ndcg(model)
+            values = self._ndcg(partial(model.score_rows, item_rows=self.items), self.weights)
         self.epochs.append(values)
         return float(values[0].mean())  # with what popularity adds, patience would never end
 
-    def _ndcg(self, model: Any) -> list[np.ndarray]:
-        lists: list[list[np.ndarray]] = [[] for _ in self.weights]
-        counts: list[list[np.ndarray]] = [[] for _ in self.weights]
+    def _ndcg(
+        self, score: Callable[[np.ndarray], np.ndarray], weights: tuple[float, ...]
+    ) -> list[np.ndarray]:
+        lists: list[list[np.ndarray]] = [[] for _ in weights]
+        counts: list[list[np.ndarray]] = [[] for _ in weights]
         for low in range(0, len(self.users), _BLOCK):
             users = self.users[low : low + _BLOCK]
-            scores, (owner, place) = model.score_rows(users, self.items), self.seen
+            scores, (owner, place) = score(users), self.seen
             some = slice(*np.searchsorted(owner, (low, low + len(users))))
             scores[owner[some] - low, place[some]] = -np.inf
-            for n, weight in enumerate(self.weights):
+            for n, weight in enumerate(weights):
                 weighed = scores + np.float32(weight) * self.log_counts if weight else scores
                 top = best_scores(weighed, 10, n_threads=self.run.n_threads)
                 lists[n].append(self.items[np.maximum(top.rows, 0)])
@@ -185,6 +206,17 @@ class _Measured:
         true = self.true_indptr, self.true_items
         return [evaluate_lists(*each, *true, "ndcg@10")["ndcg@10"] for each in made]
 
+    def found(self, may_be_popular: bool) -> EpochsFound:
+        """Return the first good epoch and its weight, and where it may be so, whether they aren't
+        better than popularity by one standard error.
+        """
+        epoch, weight = self.first_good()
+        if not may_be_popular:
+            return EpochsFound(epoch + 1, weight)
+        (popular,) = self._ndcg(lambda rows: np.tile(self.log_counts, (len(rows), 1)), (0.0,))
+        reached = self.epochs[epoch][self.weights.index(weight)]
+        return EpochsFound(epoch + 1, weight, not _clear(reached - popular))
+
     def first_good(self) -> tuple[int, float]:
         """Return the first epoch that, with some weight, the best one isn't significantly better
         than, and the least such weight.
@@ -192,7 +224,11 @@ class _Measured:
         best = max((v for of in self.epochs for v in of), key=lambda values: float(values.mean()))
         for epoch, values in enumerate(self.epochs):
             for n, weight in enumerate(self.weights):
-                gain = best - values[n]
-                if gain.mean() * len(gain) ** 0.5 <= _LEAST_T * gain.std():
+                if not _clear(best - values[n]):
                     return epoch, weight
         raise AssertionError("the best epoch isn't better than itself")
+
+
+def _clear(gain: np.ndarray) -> bool:
+    """Whether paired gains are above 0 by more than one standard error."""
+    return bool(gain.mean() * len(gain) ** 0.5 > _LEAST_T * gain.std())

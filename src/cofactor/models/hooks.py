@@ -49,6 +49,11 @@ class Hooks(ABC, Generic[ConfigT]):
     fits_on_engine: ClassVar[bool] = False
     trained_together: ClassVar[bool] = False
 
+    # Whether popularity may stand beside its own scores (`models.popularity_term`): it adds
+    # `popularity_offset`, float32 [n_items], to the scores of users with a history.
+    weighs_popularity: ClassVar[bool] = False
+    popularity_offset: np.ndarray | None = None
+
     config: ConfigT
     _data: Interactions | None
     _cache: dict[str, Any]
@@ -77,6 +82,14 @@ class Hooks(ABC, Generic[ConfigT]):
     def arrays_of(cls, config: ConfigT) -> Mapping[str, ArraySpec]:
         """Return the arrays of a model of some settings; ``arrays`` of the class by default."""
         return cls.arrays
+
+    def as_chosen(self, data: Interactions) -> Self:
+        """Return an unfitted model for other data, with the settings that held-out interactions
+        have chosen in this fit.
+        """
+        kind: Any = type(self)
+        made: Self = kind(self.config)
+        return made
 
     def memory_needed(self, data: Interactions) -> int | None:
         """Return the bytes that a fit needs at least, or None if that isn't known beforehand."""

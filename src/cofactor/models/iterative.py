@@ -71,6 +71,9 @@ class IterativeModel(Recommender):
     # For rankings: the cutoff of the default metric, and the number of users it is measured on.
     monitored_ndcg: ClassVar[tuple[int, int]] = (10, 2000)
 
+    # Whether held-out interactions didn't show that it ranks better than popularity.
+    only_popular = False
+
     curve: LearningCurve
 
     def __init__(self, config: Any = None, **settings: Any) -> None:

@@ -24,7 +24,7 @@ from cofactor.data.histories import Histories
 from cofactor.data.split import Part
 from cofactor.data.splits.cut import NO_TIMES
 from cofactor.kernels.work import run_context
-from cofactor.models import collapse
+from cofactor.models import collapse, popularity_term
 from cofactor.models.answers import Reason
 from cofactor.models.device import say_if_unused
 from cofactor.models.engine_check import check_engine, fit_where
@@ -87,7 +87,7 @@ class Model(Hooks[ConfigT]):
         """Set the configuration; the learned state is discarded."""
         self.config = config
         self.traits, self.arrays = self.traits_of(config), self.arrays_of(config)
-        self._data = None
+        self._data = self.popularity_offset = None
         self._cache = {}
 
     def __repr__(self) -> str:
@@ -167,7 +167,7 @@ class Model(Hooks[ConfigT]):
             checks.of_kind(validation, "validation", Part, "a Part (a split's validation)")
         say_if_unused(self.name, self.uses_device, run)
         check_engine(type(self), run)
-        self._data = None
+        self._data = self.popularity_offset = None
         self._cache = {}
         needed = self.memory_needed(data)
         if needed is not None:
@@ -177,6 +177,7 @@ class Model(Hooks[ConfigT]):
             fit_where(self, data, validation, run)
             check_learned(self.name, self._state(), rates=self.traits.predicts_ratings)
         self._data = data
+        self.popularity_offset = popularity_term.offset_of(self, data, run)
         collapse.say_if_collapsed(self, run)
         for note in self._doubts:
             run.progress.say(note)
@@ -193,7 +194,8 @@ class Model(Hooks[ConfigT]):
         are `data`'s.
         """
         _ = self.data
-        return {name: np.ascontiguousarray(array) for name, array in self._state().items()}
+        state = {**self._state(), **popularity_term.state_of(self)}
+        return {name: np.ascontiguousarray(array) for name, array in state.items()}
 
     def compare_if_wanted(self, part: Part, run: Run) -> None:
         """Compare with the same model without features, in models with content, if the settings ask
@@ -233,7 +235,8 @@ class Model(Hooks[ConfigT]):
             arrays, model.arrays, {**numbers, "users": data.n_users, "items": data.n_items, "1": 1}
         )
         model._data = data
-        model._restore(arrays)
+        model._restore({n: a for n, a in arrays.items() if n not in popularity_term.ARRAYS})
+        model.popularity_offset = arrays.get("popularity_offset")  # older versions have none
         return model
 
     # Rows: for evaluation and services.
@@ -277,6 +280,7 @@ class Model(Hooks[ConfigT]):
         higher is better.
         """
         scores = np.asarray(self._score(batch.states, item_rows), np.float32)
+        scores = popularity_term.beside(self, scores, item_rows)
         if batch.empty.any() and not self.traits.answers_empty:
             popular = self._popularity if item_rows is None else self._popularity[item_rows]
             scores = scores.copy() if not scores.flags.writeable else scores
@@ -341,7 +345,9 @@ class Model(Hooks[ConfigT]):
             If the score isn't linear in the history.
         """
         rows = checks.rows(item_rows, "item_rows", self.data.n_items)
-        return Shares(*self._explain_rows(batch, rows))
+        past, added, rest = self._explain_rows(batch, rows)
+        known = not batch.empty[0]
+        return Shares(past, added, popularity_term.beside(self, rest, rows) if known else rest)
 
     def explain_features(self, batch: UserBatch, item_rows: np.ndarray) -> list[tuple[Reason, ...]]:
         """Return, for some items, the contributions of their words and features to the score for

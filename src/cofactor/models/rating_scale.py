@@ -17,7 +17,7 @@ class ScaleConfig(Config):
     """Settings of models that predict ratings on a scale."""
 
     clip_predictions: bool = setting(
-        True, doc=("Whether predictions are clipped to the rating scale.")
+        True, doc="Whether predictions are clipped to the rating scale."
     )
     lowest: float | None = setting(
         None, doc="The lowest possible rating; None: the lowest of the data."

@@ -293,7 +293,7 @@ class Recommender(Model[ConfigT]):
             batch = self.fold_in(read_histories(history, data.items))
         if len(batch) != 1:
             raise ArgumentError(f"explain takes one user or one history, not {len(batch)}.")
-        past, every, rests = self._explain_rows(batch, np.array([row]))
+        past, every, rests = self.explain_rows(batch, np.array([row]))
         added, rest = every[0], rests[0]
         order = np.argsort(-added, kind="stable")
         ids, titles = data.items.ids(past[order]), data.catalogue.titles(past[order])

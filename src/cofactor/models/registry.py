@@ -39,7 +39,7 @@ MODELS: dict[str, Entry] = {
         "baselines.bias", "Bias", "mean plus user and item bias; the baseline for ratings"
     ),
     "item_knn": Entry(
-        "implicit.item_knn", "ItemKNN", ("neighbours among items, by their common users")
+        "implicit.item_knn", "ItemKNN", "neighbours among items, by their common users"
     ),
     "ease": Entry(
         "implicit.ease", "EASE", "the best linear item model, in closed form; one dense matrix"
@@ -54,7 +54,7 @@ MODELS: dict[str, Entry] = {
     ),
     "bpr": Entry("implicit.bpr", "BPR", "pairwise ranking: a user's items above the others"),
     "warp": Entry(
-        "implicit.warp", "WARP", ("pairwise ranking by estimated rank: good at the top of the list")
+        "implicit.warp", "WARP", "pairwise ranking by estimated rank: good at the top of the list"
     ),
     "logistic_mf": Entry(
         "implicit.logistic_mf",
@@ -65,7 +65,7 @@ MODELS: dict[str, Entry] = {
         "explicit.biased_mf", "BiasedMF", "ratings by matrix factorisation with biases, SGD or ALS"
     ),
     "svdpp": Entry(
-        "explicit.svdpp", "SVDpp", ("biased MF plus implicit feedback from the set of rated items")
+        "explicit.svdpp", "SVDpp", "biased MF plus implicit feedback from the set of rated items"
     ),
     "bayesian_mf": Entry(
         "explicit.bayesian_mf",

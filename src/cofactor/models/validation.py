@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -10,7 +10,6 @@ from cofactor.base.errors import ArgumentError
 from cofactor.base.offsets import owners_of, row_offsets
 from cofactor.metrics.rating import rmse as rmse_of
 from cofactor.metrics.table import evaluate_lists
-from cofactor.models.recommender import Recommender
 
 if TYPE_CHECKING:
     from cofactor.data.interactions import Interactions
@@ -21,7 +20,7 @@ _TRAINING_RATINGS = 20_000
 
 
 def ndcg(
-    model: Recommender,
+    model: Any,
     part: Part,
     users: np.ndarray,
     k: int = 10,
@@ -55,7 +54,7 @@ def ndcg(
 
 
 def users_ndcg(
-    model: Recommender,
+    model: Any,
     part: Part,
     users: np.ndarray,
     k: int = 10,
@@ -81,7 +80,7 @@ def users_ndcg(
     return found[~np.isnan(found)]
 
 
-def rmse(model: Recommender, part: Part) -> float:
+def rmse(model: Any, part: Part) -> float:
     """Return the root mean squared error on a part's ratings; its users are folded in if the part
     says so.
     """
@@ -94,7 +93,7 @@ def rmse(model: Recommender, part: Part) -> float:
     return rmse_of(model.predict_batch(batch, which, truth.item_rows), truth.values)
 
 
-def train_rmse(model: Recommender, part: Part) -> float:
+def train_rmse(model: Any, part: Part) -> float:
     """Return the RMSE on at most 20,000 of the training ratings, evenly spaced: what the validation
     curve is compared with.
     """
@@ -106,7 +105,7 @@ def train_rmse(model: Recommender, part: Part) -> float:
     )
 
 
-def warm_ndcg(model: Recommender, part: Part, users: np.ndarray, *, n_threads: int = 1) -> float:
+def warm_ndcg(model: Any, part: Part, users: np.ndarray, *, n_threads: int = 1) -> float:
     """Return nDCG@10 over the items with training interactions alone, true ones included."""
     return ndcg(model, part, users, 10, allowed=model.data.item_counts > 0, n_threads=n_threads)
 

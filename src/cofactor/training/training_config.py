@@ -48,7 +48,7 @@ class DescentConfig(IterativeConfig):
         0.0,
         low=0.0,
         below=1.0,
-        doc=("Warm-up: share of all steps over which the learning rate rises linearly from 0."),
+        doc="Warm-up: share of all steps over which the learning rate rises linearly from 0.",
     )
     drop_every: float = setting(
         10,
@@ -56,7 +56,7 @@ class DescentConfig(IterativeConfig):
         doc="Step schedule: epochs between two drops; below 1, a share of all epochs.",
     )
     drop_factor: float = setting(
-        0.1, above=0.0, high=1.0, doc=("Step schedule: factor of the learning rate at each drop.")
+        0.1, above=0.0, high=1.0, doc="Step schedule: factor of the learning rate at each drop."
     )
     decay: float = setting(
         0.95, above=0.0, high=1.0, doc="Exponential schedule: the factor from epoch to epoch."
@@ -112,7 +112,7 @@ class TrainingConfig(DescentConfig):
     weight_decay: float = setting(
         0.0,
         low=0.0,
-        doc=("Weight decay: L2 on all weights at every step (decoupled in adamw); 0: none."),
+        doc="Weight decay: L2 on all weights at every step (decoupled in adamw); 0: none.",
     )
     max_grad_norm: float = setting(
         0.0, low=0.0, doc="Gradient clipping: largest norm of the whole gradient; 0 doesn't clip."
@@ -124,7 +124,7 @@ class TrainingConfig(DescentConfig):
         doc="Decay of an exponential moving average of the weights, used in their place; 0 is off.",
     )
     precision: str = setting(
-        "float32", choices=("float32", "bfloat16"), doc=("Numeric precision of the forward pass.")
+        "float32", choices=("float32", "bfloat16"), doc="Numeric precision of the forward pass."
     )
     compile: bool = setting(
         False, doc="Whether torch.compile compiles the step (needs a C++ compiler)."

@@ -83,8 +83,15 @@ class Options:
 
     def __post_init__(self) -> None:
         checks.choice(self.on_bad, "on_bad", ("error", "skip"))
+        for name, sign in (("escape", self.escape), ("quote", self.quote)):
+            if not (sign is None or isinstance(sign, bool) or _is_character(sign)):
+                raise ArgumentError(f"{name} must be one character, not {sign!r}.")
         if self.decimal is not None:
             checks.choice(self.decimal, "decimal", (",", "."))
+
+
+def _is_character(sign: object) -> bool:
+    return isinstance(sign, str) and len(sign) == 1
 
 
 # What logs keep the fields of any event in.

@@ -120,7 +120,7 @@ def is_size_line(rows: Sequence[Sequence[str]], text: str | None) -> bool:
         All of it, whose lines are counted; None if there is more.
     """
     first, rest = [cell for cell in rows[0] if cell.strip()], rows[1:]
-    if len(rest) < 2 or len(first) > 3 or not all(map(_COUNT.match, first)):
+    if len(rest) < 2 or not 1 <= len(first) <= 3 or not all(map(_COUNT.match, first)):
         return False
     width = len(rest[0])
     if width < 3 or any(len(row) != width for row in rest) or len(first) > width:

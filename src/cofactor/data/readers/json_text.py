@@ -13,7 +13,7 @@ from cofactor.base.errors import DataError
 from cofactor.data.readers.headers import has_roles
 from cofactor.data.readers.nested_items import is_wrapped
 from cofactor.data.readers.source_files import HeldFile, SourceFile
-from cofactor.data.readers.text_encoding import encoding_of, latin
+from cofactor.data.readers.text_encoding import encoding_of, latin, not_of
 
 # What may stand between the values of a document.
 _BETWEEN = re.compile(r"[\s,]*")
@@ -54,7 +54,10 @@ def in_utf8(entry: SourceFile, encoding: str | None = None) -> SourceFile:
     if found == "utf-8" and (encoding is not None or _is_utf8(head)):
         return entry
     raw = entry.read(limit=_LARGEST_DOCUMENT)[mark:]
-    text = latin(raw) if found == "utf-8" else raw.decode(found, "replace")
+    try:
+        text = latin(raw) if found == "utf-8" else raw.decode(found, "replace")
+    except UnicodeError as error:
+        raise not_of(found, error, entry.shown) from None
     return HeldFile(entry.path, entry.member, entry.shown, content=text.encode())
 
 
@@ -136,6 +139,6 @@ def literal_of(text: bytes) -> dict[str, Any] | None:
         with warnings.catch_warnings():  # the parser's, of damaged lines
             warnings.simplefilter("ignore")
             row = ast.literal_eval(text.decode("utf-8").strip())
-    except (ValueError, SyntaxError, UnicodeDecodeError, MemoryError, RecursionError):
-        return None
+    except (ValueError, TypeError, SyntaxError, MemoryError, RecursionError):
+        return None  # TypeError: a set or the keys of a mapping can hold no lists
     return row if isinstance(row, dict) else None

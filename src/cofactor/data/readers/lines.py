@@ -79,6 +79,8 @@ def as_utf8(raw: bytes, decoder: Any, encoding: str, *, final: bool = False) -> 
         return str(decoder.decode(raw, final)).encode()
     except UnicodeDecodeError as error:
         raise NotUtf8(f"{error.reason} at {raw[error.start : error.start + 10]!r}") from None
+    except UnicodeError as error:  # of encodings of names, not of files
+        raise NotUtf8(str(error)) from None
 
 
 def _valid(block: bytes, dialect: Dialect) -> bytes:

@@ -43,6 +43,7 @@ from cofactor.data.readers.sources import (
     reopened,
     standard_input,
 )
+from cofactor.data.shards import is_shards
 
 _OPTIONS = frozenset(one.name for one in fields(Options))
 
@@ -240,6 +241,12 @@ def _from_path(
     if several is not None:
         return _from_files(several, options, format)
     path = Path(source).expanduser()
+    if is_shards(path):
+        raise DataError(
+            "it holds shards, which were read already; they are opened by whatever takes data, and"
+            " by cofactor.data.shards.open_shards.",
+            source=str(source),
+        )
     if not os.path.exists(path):  # a name that is too long is none of a file's either
         return _named(source, options)
     copy = reopened(path, options.progress)
@@ -281,6 +288,12 @@ def parts_of(source: Any, options: Options) -> tuple[list[Any], tuple[str, ...]]
 def _from_files(paths: list[Path], options: Options, format: str | None) -> Events:
     if len(paths) == 1:
         return _from_path(paths[0], options, format, None)
+    folder = next((path for path in paths if path.is_dir()), None)
+    if folder is not None:
+        what = "holds shards" if is_shards(folder) else "is a folder"
+        raise DataError(
+            f"it {what}, and several sources have to be files; name it alone.", source=str(folder)
+        )
     entries = [SourceFile(path) for path in paths if not is_debris(path.name)]
     here = paths[0].parent == Path()
     source = f"{paths[0].name} and {len(paths) - 1} more" if here else str(paths[0].parent)

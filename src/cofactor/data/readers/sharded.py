@@ -111,14 +111,13 @@ def shard(
     """
     checks.choice(repeats, "repeats", (*REPEATS, KEEP))
     target = Path(out).expanduser()
-    if target.exists():
+    if os.path.lexists(target):
         raise ArgumentError(f"{target} exists already; choose another folder, or remove it.")
     if not sources:
         raise ArgumentError("sources is empty; name at least one file.")
     memory = checks.integer(memory, "memory", low=LEAST_MEMORY)
     options = options if options is not None else Options()
     run = run if run is not None else Run(threads=1)
-    target.parent.mkdir(parents=True, exist_ok=True)
     key = key_of(sources, options, repeats)
     with _disk_full(target), _memory_kept(), unfinished(target, key, run.progress) as kept:
         with closing(_Sharding(kept, memory, run.n_threads, run.progress)) as sharding:

@@ -81,7 +81,8 @@ class SourceFile:
         if self.archive is None:
             return self.plain_bytes or 0
         with damage(self.shown):
-            return self.archive.getinfo(self.member).compress_size
+            said = self.archive.getinfo(self.member).compress_size
+            return min(said, self.path.stat().st_size)
 
     @property
     def plain_bytes(self) -> int | None:

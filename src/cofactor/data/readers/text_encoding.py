@@ -15,25 +15,42 @@ _BOMS = (
 )
 
 
+# Encodings of files with a mark, which says more than their name, and what they are without one.
+_MARKED = {"utf-16": "utf-16-le", "utf-32": "utf-32-le", "utf-8-sig": "utf-8"}
+
+
 def encoding_of(sample: bytes, given: str | None) -> tuple[str, int]:
     """Return the encoding of a file, and the length of its mark at the beginning."""
+    named = None if given is None else _checked(given)
     for mark, name in _BOMS:
         if sample.startswith(mark):
-            return (given or name), len(mark)
-    if given is not None:
-        try:
-            return codecs.lookup(given).name, 0
-        except LookupError:
-            raise ArgumentError(
-                "encoding must be one that Python knows, such as 'utf-8' or 'latin-1', not"
-                f" {given!r}."
-            ) from None
+            return (name if named is None or named in _MARKED else named), len(mark)
+    if named is not None and named != "utf-16":
+        return _MARKED.get(named, named), 0
+    found = _of_pairs(sample)
+    return found or _MARKED.get(named or "", "utf-8"), 0
+
+
+def _checked(given: str) -> str:
+    """The usual name of an encoding of text."""
+    try:
+        "a".encode(given)
+        return codecs.lookup(given).name
+    except (LookupError, ValueError, TypeError):
+        raise ArgumentError(
+            "encoding must be one of text that Python knows, such as 'utf-8' or 'latin-1', not"
+            f" {given!r}."
+        ) from None
+
+
+def _of_pairs(sample: bytes) -> str | None:
+    """The UTF-16 that a text without its mark is in; None if it is in none."""
     if not len(sample) % 2 and b"\0" in sample:
         # Latin letters in UTF-16 without its mark: every other byte is nothing.
         for name, zeros, letters in (("utf-16-le", 1, 0), ("utf-16-be", 0, 1)):
             if 4 * sample[zeros::2].count(0) > len(sample) and 0 not in sample[letters::2]:
-                return name, 0
-    return "utf-8", 0
+                return name
+    return None
 
 
 # Of what isn't UTF-8: Windows' Latin-1, and where a byte is none of its characters, the standard's.
@@ -61,12 +78,18 @@ def decoded(sample: bytes, encoding: str, given: str | None, source: str) -> str
     decoder = codecs.getincrementaldecoder(encoding)()
     try:
         return decoder.decode(sample)
-    except UnicodeDecodeError as error:
+    except UnicodeError as error:
         if given is not None:
-            raise DataError(
-                f"the file isn't {given}: {error.reason} at byte {error.start}.", source=source
-            ) from None
+            raise not_of(given, error, source) from None
         return latin(sample)
+
+
+def not_of(given: str, error: UnicodeError, source: str) -> DataError:
+    """Return the error of a file that isn't in the encoding that the caller gave."""
+    why = str(error)
+    if isinstance(error, UnicodeDecodeError):
+        why = f"{error.reason} at byte {error.start}"
+    return DataError(f"the file isn't {given}: {why}.", source=source)
 
 
 def lines_of(text: str) -> list[str]:

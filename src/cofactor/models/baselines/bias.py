@@ -49,7 +49,7 @@ class BiasConfig(ScaleConfig):
         doc="Shrinkage: pseudo-ratings at the mean for each item; None: what the ratings ask for.",
     )
     sweeps: int = setting(
-        100, low=1, high=100_000, doc=("Maximal number of sweeps over both sides (joint).")
+        100, low=1, high=100_000, doc="Maximal number of sweeps over both sides (joint)."
     )
     tolerance: float = setting(
         1e-4,

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from cofactor.base.config import Config, setting
-from cofactor.base.errors import ArtifactError
+from cofactor.base.errors import ArgumentError, ArtifactError
 from cofactor.base.run import Run
 from cofactor.data.histories import Histories
 from cofactor.data.interactions import Interactions
@@ -30,6 +30,7 @@ from cofactor.models.content.feature_map import SPEC_ARRAYS, FeatureMap
 from cofactor.models.content.reduction import main_directions
 from cofactor.models.content.ridge import sparse_ridge
 from cofactor.models.parts import with_prefix
+from cofactor.models.popularity_term import PopularityTermConfig
 from cofactor.models.recommender import Recommender
 from cofactor.models.traits import ArraySpec, Traits
 from cofactor.models.user_batch import InnerProduct, States, UserBatch
@@ -90,7 +91,13 @@ class BridgeConfig(CalibrationConfig, ContentConfig):
 
     def base_config(self) -> Config:
         """Return the settings of the base."""
-        return registry.get(self.base).Config.from_text(self.base_settings)
+        config: Any = registry.get(self.base).Config.from_text(self.base_settings)
+        if isinstance(config, PopularityTermConfig) and config.popularity_weight:
+            raise ArgumentError(
+                f"base_settings can't have popularity_weight={config.popularity_weight:g}, since"
+                " new items have no popularity; leave it out."
+            )
+        return config
 
 
 class Bridge(ContentFeatures[BridgeConfig]):
@@ -146,6 +153,7 @@ class Bridge(ContentFeatures[BridgeConfig]):
         self.feature_map = FeatureMap.learn(data, self.config, run)
         matrix = self.features
         self.inner = self._base().fit(data, validation=validation, run=run)
+        self.inner.popularity_offset = None  # new items have no popularity
         self._trained = self.inner.state()
         self._n_trained = data.n_items
         warm = np.flatnonzero(data.item_counts)
@@ -161,7 +169,10 @@ class Bridge(ContentFeatures[BridgeConfig]):
         return self.inner if self._data is not None else self._base()
 
     def _base(self) -> Recommender:
-        return registry.get(self.config.base)(self.config.base_config())
+        config: Any = self.config.base_config()
+        if isinstance(config, PopularityTermConfig):  # new items have no popularity
+            config = config.replace(popularity_weight=0.0)
+        return registry.get(self.config.base)(config)
 
     # The map.
 
@@ -375,8 +386,6 @@ def _vectors(inner: Any) -> np.ndarray:
 
 def _columns(inner: Any) -> np.ndarray:
     if inner.dense is None:
-        from cofactor.base.errors import ArgumentError
-
         raise ArgumentError("a bridge to EASE needs all of its weights; leave keep=None.")
     return inner.dense
 

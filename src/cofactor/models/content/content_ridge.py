@@ -44,7 +44,7 @@ class ContentRidgeConfig(NormalizationConfig, ContentConfig):
     ridge: float = setting(
         10.0,
         above=0.0,
-        doc=("λ: the higher, the more similar the scores of items with similar content."),
+        doc="λ: the higher, the more similar the scores of items with similar content.",
     )
     neighbours: float = setting(
         20.0,
@@ -55,22 +55,22 @@ class ContentRidgeConfig(NormalizationConfig, ContentConfig):
         ),
     )
     user_power: float = setting(
-        0.5, low=0.0, high=1.0, doc=("How much users with many items are penalised in that.")
+        0.5, low=0.0, high=1.0, doc="How much users with many items are penalised in that."
     )
     item_power: float = setting(
-        0.5, low=0.0, high=1.0, doc=("How much items with many users are penalised in that.")
+        0.5, low=0.0, high=1.0, doc="How much items with many users are penalised in that."
     )
     constant: float = setting(
         0.0,
         low=0.0,
         high=100.0,
-        doc=("Weight of a feature that all items have: what is liked independently of content."),
+        doc="Weight of a feature that all items have: what is liked independently of content.",
     )
     size: float = setting(
         0.0,
         low=0.0,
         high=100.0,
-        doc=("Weight of the length of an item's description, ln(1 + its features), as a feature."),
+        doc="Weight of the length of an item's description, ln(1 + its features), as a feature.",
     )
 
 

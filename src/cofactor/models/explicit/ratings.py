@@ -73,7 +73,7 @@ class RatingConfig(DescentConfig, ScaleConfig):
             " 1: the same on each rating; 0: the same for all rows."
         ),
     )
-    init_scale: float = setting(0.005, above=0, doc=("Standard deviation of the initial vectors."))
+    init_scale: float = setting(0.005, above=0, doc="Standard deviation of the initial vectors.")
     patience: int = setting(
         3,
         low=0,

@@ -55,9 +55,9 @@ class BPRConfig(SampledConfig):
     }
 
     epochs: int = setting(
-        300, low=1, doc=("Passes over the data; each samples one negative per interaction.")
+        300, low=1, doc="Passes over the data; each samples one negative per interaction."
     )
-    learning_rate: float = setting(0.2, above=0, doc=("Peak learning rate of the schedule."))
+    learning_rate: float = setting(0.2, above=0, doc="Peak learning rate of the schedule.")
     schedule: str = setting("linear", choices=SCHEDULES, doc="The learning rate over time.")
     regularization: float | None = setting(
         None,
@@ -112,9 +112,10 @@ class BPR(IterativeModel, SampledHooks, FactorModel):
     -----
     By default λ is a share s of the data's `relative_noise`: 1/10, or 1/40, 1/20, 1/5 or 2/5 if
     that ranks held-out interactions of the training data significantly better (`choose_value`);
-    with ``max_time`` this isn't tried. Threads write without locks: only ``threads=1`` repeats bit
-    for bit. Values of the interactions aren't read. A new user's vector is fitted by the same
-    ascent with the items held.
+    with ``max_time`` this isn't tried. Where scores aren't shown to rank better than popularity, a
+    term of it is added to them (`models.popularity_term`). Threads write without locks: only
+    ``threads=1`` repeats bit for bit. Values of the interactions aren't read. A new user's vector
+    is fitted by the same ascent with the items held.
 
     Source: Rendle, Freudenthaler, Gantner, Schmidt-Thieme 2009, "BPR: Bayesian personalized ranking
     from implicit feedback"; Niu, Recht, Ré, Wright 2011, "Hogwild!".
@@ -167,7 +168,12 @@ class BPR(IterativeModel, SampledHooks, FactorModel):
 
     def _fitted(self, data: Interactions, share: float, run: Run) -> Recommender:
         l2 = share * relative_noise(data)
-        return type(self)(self.config.replace(regularization=l2)).fit(data, run=run)
+        config = self.config.replace(regularization=l2, popularity_weight=0.0)
+        return type(self)(config).fit(data, run=run)
+
+    def as_chosen(self, data: Interactions) -> BPR:
+        """Return an unfitted model with the L2 that this fit's share gives other data."""
+        return type(self)(self.config.replace(regularization=self._default_l2(data)))
 
     def _default_l2(self, data: Interactions) -> float:
         return either(self.config.regularization, float(self.noise_share[0]) * relative_noise(data))

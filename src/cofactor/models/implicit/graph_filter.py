@@ -14,6 +14,7 @@ from cofactor.base.run import Run
 from cofactor.base.search import between, log
 from cofactor.base.threads import current_threads, native_threads
 from cofactor.data.interactions import Interactions
+from cofactor.models import popularity_term
 from cofactor.models.implicit.held_out_choice import Usual, choose_value
 from cofactor.models.implicit.linear import (
     BothOrders,
@@ -130,6 +131,7 @@ class GraphFilter(LinearItemModel):
     traits = Traits(explains=True, uses_values=True)
     arrays = {  # noqa: RUF012
         **SPARSE_ARRAYS,
+        **popularity_term.ARRAYS,
         "past_vectors": ArraySpec("float32", ("items", "vectors")),
         "new_vectors": ArraySpec("float32", ("items", "vectors")),
     }
@@ -137,6 +139,7 @@ class GraphFilter(LinearItemModel):
     weights: SparseWeights
     past_vectors: np.ndarray
     new_vectors: np.ndarray
+    _weight_in_use: float  # of the ideal filter, while a fit lasts
 
     def _fit(self, data: Interactions, validation: Part | None, run: Run) -> None:
         x = weighed(data, self.config, self.name).astype(np.float64)
@@ -170,10 +173,14 @@ class GraphFilter(LinearItemModel):
                 run.n_threads,
             )
             soft = (values / max(values[:1], default=1.0)) ** self.config.spectral_power
-            weight = self._ideal_weight(data, run)
+            weight = self._weight_in_use = self._ideal_weight(data, run)
             self.past_vectors = (item_scale[:, None] * vectors * (weight * soft)).astype(np.float32)
             self.new_vectors = (vectors / item_scale[:, None]).astype(np.float32)
             task.advance(1)
+
+    def as_chosen(self, data: Interactions) -> GraphFilter:
+        """Return an unfitted model with this fit's weight of the ideal filter."""
+        return type(self)(self.config.replace(ideal_weight=self._weight_in_use))
 
     def _ideal_weight(self, data: Interactions, run: Run) -> float:
         """α as it is set, or else as held-out interactions choose it."""
@@ -182,7 +189,7 @@ class GraphFilter(LinearItemModel):
             return config.ideal_weight
         if 0 in (config.factors, config.neighbours):
             return _IDEAL_WEIGHT.value  # there is one filter alone
-        model = type(self)(config.replace(ideal_weight=1.0))
+        model = type(self)(config.replace(ideal_weight=1.0, popularity_weight=0.0))
         unweighted: list[np.ndarray] = []
 
         def weighted(some: Interactions, weight: float, run: Run) -> GraphFilter:

@@ -106,7 +106,7 @@ class IALSConfig(IterativeConfig):
             " its data, 0 all the same (plain L2)."
         ),
     )
-    epochs: int = setting(8, low=1, high=10_000, doc=("Epochs; each solves both sides once."))
+    epochs: int = setting(8, low=1, high=10_000, doc="Epochs; each solves both sides once.")
     patience: int = setting(
         2,
         low=0,
@@ -116,7 +116,7 @@ class IALSConfig(IterativeConfig):
         ),
     )
     solver: str = setting(
-        "cg", choices=("cg", "cholesky", "subspace"), doc=("Solver of a side; cg is the fastest.")
+        "cg", choices=("cg", "cholesky", "subspace"), doc="Solver of a side; cg is the fastest."
     )
     cg_steps: int = setting(
         3, low=1, high=1000, doc="Conjugate gradient steps for each row; for the solver cg."

@@ -12,6 +12,7 @@ from cofactor.base.run import Run
 from cofactor.base.search import among, between, log
 from cofactor.base.threads import current_threads
 from cofactor.data.interactions import Interactions
+from cofactor.models import popularity_term
 from cofactor.models.implicit.linear import (
     WEIGHTING_DOC,
     WEIGHTINGS,
@@ -114,7 +115,7 @@ class ItemKNN(LinearItemModel[ItemKNNConfig]):
     name = "item_knn"
     fits_on_engine = True
     traits = Traits(explains=True, uses_values=True)
-    arrays = SPARSE_ARRAYS
+    arrays = {**SPARSE_ARRAYS, **popularity_term.ARRAYS}  # noqa: RUF012
 
     weights: SparseWeights
 

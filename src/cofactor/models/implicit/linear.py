@@ -10,10 +10,11 @@ from typing import TypeVar
 
 import numpy as np
 
-from cofactor.base.config import Config, setting
+from cofactor.base.config import setting
 from cofactor.base.errors import ArgumentError
 from cofactor.data.histories import Histories
 from cofactor.data.interactions import Interactions
+from cofactor.models.popularity_term import PopularityTermConfig
 from cofactor.models.recommender import Recommender
 from cofactor.models.similarity import nearest_users
 from cofactor.models.traits import Traits
@@ -30,7 +31,7 @@ WEIGHTING_DOC = (
 )
 
 
-class WeightedConfig(Config):
+class WeightedConfig(PopularityTermConfig):
     """How interactions are weighed: shared by `ItemKNN`, `EASE` and `GraphFilter`."""
 
     values: str = setting(
@@ -47,13 +48,13 @@ class WeightedConfig(Config):
         1.2,
         above=0,
         high=1e6,
-        doc=("Saturation of large values, under bm25: the higher, the later."),
+        doc="Saturation of large values, under bm25: the higher, the later.",
     )
     bm25_b: float = setting(
         0.75,
         low=0,
         high=1,
-        doc=("How much items with many users are penalised, under bm25; 0: not at all."),
+        doc="How much items with many users are penalised, under bm25; 0: not at all.",
     )
     recency_half_life: float | None = setting(
         None,
@@ -75,10 +76,15 @@ class LinearItemModel(Recommender[WeightedT]):
     """A model of the form ``s_uj = Σ_i x_ui w_ij`` over the items i of u's history; a subclass
     learns and keeps w.
 
+    Where these scores aren't shown to rank better than popularity, a term of it is added to them
+    (`models.popularity_term`).
+
     A new user needs no training: the history is all there is to know of any user. With
     ``recency_half_life`` h, an interaction with n newer ones in its history counts ``f + (1 - f)
     2^(-n / h)`` when it is scored by (f is ``recency_floor``); training isn't changed.
     """
+
+    weighs_popularity = True
 
     @classmethod
     def traits_of(cls, config: WeightedT) -> Traits:

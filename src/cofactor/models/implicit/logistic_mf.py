@@ -56,7 +56,7 @@ class LogisticMFConfig(WalkConfig):
     }
 
     epochs: int = setting(
-        60, low=1, doc=("Epochs; each takes one step for all users and one for all items.")
+        60, low=1, doc="Epochs; each takes one step for all users and one for all items."
     )
     learning_rate: float = setting(
         0.1,

@@ -13,6 +13,7 @@ from cofactor.base.memory import aligned_empty
 from cofactor.base.rng import state64
 from cofactor.base.run import Run
 from cofactor.data.interactions import Interactions
+from cofactor.models import popularity_term
 from cofactor.models.factors import FACTOR_ARRAYS
 from cofactor.models.hooks import Hooks
 from cofactor.models.iterative import CURVE_ARRAYS
@@ -54,7 +55,7 @@ class WalkConfig(DescentConfig):
         doc="Length of the user and item vectors; multiples of 16 are fastest.",
     )
     epochs: int = setting(30, low=1, doc="Passes over the data.")
-    init_scale: float = setting(0.1, low=0, doc=("Standard deviation of the initial vectors."))
+    init_scale: float = setting(0.1, low=0, doc="Standard deviation of the initial vectors.")
     validate_every: int = setting(
         5, low=1, doc="Epochs between two measurements on the validation part, if there is one."
     )
@@ -72,7 +73,7 @@ class WalkConfig(DescentConfig):
         return super().upgrade(upgrade_schedule(values))
 
 
-class SampledConfig(WalkConfig):
+class SampledConfig(WalkConfig, popularity_term.PopularityTermConfig):
     """Settings of those that draw one negative at a time, by a distribution."""
 
     renamed = {"negative_law": "negative_sampling"}  # noqa: RUF012
@@ -120,7 +121,8 @@ class SampledHooks(WalkHooks):
 
     traits = Traits(has_vectors=True, same_on_any_threads=False)
     fits_on_engine = True  # in blocks, with another result than uncut
-    arrays = {**WalkHooks.arrays, **SAMPLING_ARRAYS}  # noqa: RUF012
+    weighs_popularity = True
+    arrays = {**WalkHooks.arrays, **SAMPLING_ARRAYS, **popularity_term.ARRAYS}  # noqa: RUF012
 
     negative_threshold: np.ndarray
     negative_alias: np.ndarray

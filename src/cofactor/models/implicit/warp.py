@@ -63,9 +63,9 @@ class WARPConfig(SampledConfig):
     epochs: int = setting(
         60,
         low=1,
-        doc=("Passes over the data; each searches for a violation for every interaction."),
+        doc="Passes over the data; each searches for a violation for every interaction.",
     )
-    learning_rate: float = setting(0.05, above=0, doc=("Peak learning rate of the schedule."))
+    learning_rate: float = setting(0.05, above=0, doc="Peak learning rate of the schedule.")
     adaptive: bool = setting(
         True,
         doc=(
@@ -74,7 +74,7 @@ class WARPConfig(SampledConfig):
         ),
     )
     margin: float = setting(
-        1.0, above=0, doc=("Margin by which a positive's score must exceed a negative's.")
+        1.0, above=0, doc="Margin by which a positive's score must exceed a negative's."
     )
     max_trials: int = setting(
         10,
@@ -99,7 +99,7 @@ class WARPConfig(SampledConfig):
     bias_regularization: float | None = setting(
         None, low=0, doc="L2 on the item biases; None takes regularization."
     )
-    init_scale: float = setting(0.01, low=0, doc=("Standard deviation of the initial vectors."))
+    init_scale: float = setting(0.01, low=0, doc="Standard deviation of the initial vectors.")
     fold_in_epochs: int = setting(
         50,
         low=1,
@@ -123,7 +123,8 @@ class WARP(IterativeModel, SampledHooks, FactorModel):
 
     Steps are taken, and vectors shrunk, only where there is a violation, and a step weighs ``ln
     n_items`` at the most. So the L2 is by default ``.45 ln(n_items) min(e, .7)``, with e the
-    `relative_noise` of the data.
+    `relative_noise` of the data. Where scores aren't shown to rank better than popularity, a term
+    of it is added to them (`models.popularity_term`).
 
     Source: Weston, Bengio, Usunier 2011, "WSABIE: Scaling up to large vocabulary image annotation".
     """

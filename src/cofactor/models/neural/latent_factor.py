@@ -12,6 +12,7 @@ import numpy as np
 from cofactor.base.config import setting
 from cofactor.base.run import Run
 from cofactor.data.interactions import Interactions
+from cofactor.models import popularity_term
 from cofactor.models.factors import FACTOR_ARRAYS, FactorModel
 from cofactor.models.iterative import CURVE_ARRAYS, IterativeModel
 from cofactor.models.kept_penalties import PENALTY_ARRAY
@@ -105,7 +106,7 @@ class LatentFactor(BiasedFactors, IterativeModel, FactorModel):
     """
 
     name = "latent_factor"
-    fits_on_engine = trained_together = True
+    fits_on_engine = trained_together = weighs_popularity = True
     uses_device = True
     Config = LatentFactorConfig
     traits = Traits(predicts_ratings=True, has_vectors=True, uses_values=True)
@@ -114,6 +115,7 @@ class LatentFactor(BiasedFactors, IterativeModel, FactorModel):
         "user_bias": ArraySpec("float32", ("users",)),
         "item_bias": ArraySpec("float32", ("items",)),
         "scale": ArraySpec("float64", ("3",)),
+        **popularity_term.ARRAYS,
         **CURVE_ARRAYS,
         **PENALTY_ARRAY,
     }

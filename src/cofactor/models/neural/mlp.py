@@ -105,7 +105,7 @@ class MLPConfig(ModuleConfig):
         ),
     )
     rectify_input: bool = setting(
-        False, doc=("Whether ReLU and dropout are also applied to the joined embeddings.")
+        False, doc="Whether ReLU and dropout are also applied to the joined embeddings."
     )
     init_scale: float = setting(
         0.1, above=0.0, high=10.0, doc="Standard deviation of the initial embeddings."
@@ -127,7 +127,7 @@ class MLPConfig(ModuleConfig):
     pretrain_epochs: int = setting(
         0,
         low=0,
-        doc=("Epochs of factorisation that initialise the embeddings; 0: random initialisation."),
+        doc="Epochs of factorisation that initialise the embeddings; 0: random initialisation.",
     )
     pretrain_regularization: float = setting(
         0.08, low=0.0, doc="The regularization of that factorisation."
@@ -229,11 +229,9 @@ class CollabFNetConfig(MLPConfig):
     """Settings of `CollabFNet`."""
 
     factors: int = setting(64, low=1, high=4096, doc="Length of the user and item embeddings.")
-    hidden: tuple[int, ...] = setting(
-        (64,), low=1, high=65536, doc=("Widths of the hidden layers.")
-    )
+    hidden: tuple[int, ...] = setting((64,), low=1, high=65536, doc="Widths of the hidden layers.")
     rectify_input: bool = setting(
-        True, doc=("Whether ReLU and dropout are also applied to the joined embeddings.")
+        True, doc="Whether ReLU and dropout are also applied to the joined embeddings."
     )
 
 

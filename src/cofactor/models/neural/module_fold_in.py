@@ -31,7 +31,7 @@ class ModuleConfig(LossConfig):
     """Settings of every module that scores pairs."""
 
     fold_in_steps: int = setting(
-        150, low=1, high=10_000, doc=("Gradient steps for the vector of an unseen user.")
+        150, low=1, high=10_000, doc="Gradient steps for the vector of an unseen user."
     )
     popularity_prior: float = setting(
         0.0,

@@ -82,7 +82,7 @@ class NeuMFConfig(ModuleConfig):
     )
     dropout: float = setting(0.0, low=0.0, below=1.0, doc="Dropout probability of hidden values.")
     init_scale: float = setting(
-        0.05, above=0.0, high=10.0, doc=("Standard deviation of the initial embeddings.")
+        0.05, above=0.0, high=10.0, doc="Standard deviation of the initial embeddings."
     )
     pretrain_epochs: int = setting(
         0,

@@ -16,6 +16,7 @@ from cofactor.base.search import between, log
 from cofactor.data.histories import Histories
 from cofactor.data.interactions import Interactions
 from cofactor.data.sorting import sparse_rows
+from cofactor.models import popularity_term
 from cofactor.models.factors import FACTOR_ARRAYS, FactorModel
 from cofactor.models.held_out_epochs import log_popularity
 from cofactor.models.iterative import CURVE_ARRAYS, IterativeModel
@@ -115,7 +116,7 @@ class SimpleX(IterativeModel, FactorModel):
 
     uses_device = True
     name = "simplex"
-    fits_on_engine = trained_together = True
+    fits_on_engine = trained_together = weighs_popularity = True
     Config = SimpleXConfig
     traits = Traits(has_vectors=True)
     arrays = {  # noqa: RUF012
@@ -123,6 +124,7 @@ class SimpleX(IterativeModel, FactorModel):
         "item_lengths": ArraySpec("float32", ("items",)),
         "history_map": ArraySpec("float32", ("factors", "factors")),
         "item_bias": ArraySpec("float32", ("items",), optional=True),
+        **popularity_term.ARRAYS,
         **CURVE_ARRAYS,
     }
 

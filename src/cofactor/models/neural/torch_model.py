@@ -16,6 +16,7 @@ from cofactor.base.errors import ArtifactError
 from cofactor.base.run import Run
 from cofactor.data.histories import Histories
 from cofactor.data.interactions import Interactions
+from cofactor.models import popularity_term
 from cofactor.models.damped_biases import damped_biases, estimated_damping
 from cofactor.models.hooks import Hooks
 from cofactor.models.iterative import CURVE_ARRAYS
@@ -87,7 +88,7 @@ class ModuleHooks(Hooks[Any]):
     A preset is a name, a Config and a `Builder`: ``class MLP(IterativeModel, ModuleHooks)``."""
 
     uses_device = True
-    fits_on_engine = trained_together = True
+    fits_on_engine = trained_together = weighs_popularity = True
     Config: ClassVar[type[Config]] = ModuleConfig
     traits = Traits(predicts_ratings=True, uses_values=True)
     arrays = {  # noqa: RUF012
@@ -96,6 +97,7 @@ class ModuleHooks(Hooks[Any]):
         "weights": ArraySpec("float32", ("weights",)),
         "scale": ArraySpec("float64", ("bounds",)),
         "item_prior": ArraySpec("float32", ("items",), optional=True),
+        **popularity_term.ARRAYS,
         **CURVE_ARRAYS,
     }
 

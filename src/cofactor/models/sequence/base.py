@@ -34,7 +34,7 @@ class SequenceConfig(Config):
         ),
     )
     history_length: int = setting(
-        50, low=1, high=100_000, doc=("Number of a user's latest events that the model reads.")
+        50, low=1, high=100_000, doc="Number of a user's latest events that the model reads."
     )
 
 

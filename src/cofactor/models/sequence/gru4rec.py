@@ -25,9 +25,9 @@ class GRU4RecConfig(NextItemConfig):
     factors: int = setting(128, low=2, high=4096, doc="Length of embeddings and hidden vectors.")
     blocks: int = setting(1, low=1, high=16, doc="Layers of recurrent units.")
     scale_embeddings: bool = setting(
-        False, doc=("Whether embeddings are multiplied by the square root of their length.")
+        False, doc="Whether embeddings are multiplied by the square root of their length."
     )
-    init_scale: float = setting(0.1, above=0, doc=("Standard deviation of the initial embeddings."))
+    init_scale: float = setting(0.1, above=0, doc="Standard deviation of the initial embeddings.")
     learning_rate: float = setting(0.003, above=0.0, high=1e3, doc="Learning rate.")
 
 

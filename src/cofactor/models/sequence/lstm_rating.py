@@ -64,7 +64,7 @@ class LSTMRatingConfig(TrainingConfig):
     )
     max_length: int = setting(0, low=0, doc="Maximal length of a history window; 0: no limit.")
     init_scale: float = setting(
-        0.05, above=0.0, high=10.0, doc=("Standard deviation of the initial item vectors.")
+        0.05, above=0.0, high=10.0, doc="Standard deviation of the initial item vectors."
     )
     regularization: float = setting(
         0.1, low=0.0, doc="L2 on the item vectors that a batch touches, per rating."
@@ -72,13 +72,13 @@ class LSTMRatingConfig(TrainingConfig):
     pretrain_epochs: int = setting(
         15,
         low=0,
-        doc=("Epochs of factorisation that initialise the item vectors; 0: random initialisation."),
+        doc="Epochs of factorisation that initialise the item vectors; 0: random initialisation.",
     )
     batch_size: int = setting(
         32, low=0, high=2**30, doc="Batch size in histories; 0 takes all of them."
     )
     max_grad_norm: float = setting(
-        1.0, low=0.0, doc=("Gradient clipping: largest norm of the whole gradient; 0 doesn't clip.")
+        1.0, low=0.0, doc="Gradient clipping: largest norm of the whole gradient; 0 doesn't clip."
     )
 
 

@@ -32,7 +32,7 @@ class NextItemConfig(TrainingConfig, SequenceConfig, ItemContentConfig):
         ),
     )
     negatives: int = setting(
-        512, low=1, high=1_000_000, doc=("Negatives sampled per batch, shared by its positions.")
+        512, low=1, high=1_000_000, doc="Negatives sampled per batch, shared by its positions."
     )
     calibration: float = setting(
         0.75, low=0, high=1, doc="gbce: 0 is binary cross-entropy, 1 as calibrated as a softmax."
@@ -63,11 +63,9 @@ class NextItemConfig(TrainingConfig, SequenceConfig, ItemContentConfig):
         0.0, low=0, high=1, doc="Share of windows read from their end, at random in each epoch."
     )
     scale_embeddings: bool = setting(
-        True, doc=("Whether embeddings are multiplied by the square root of their length.")
+        True, doc="Whether embeddings are multiplied by the square root of their length."
     )
-    init_scale: float = setting(
-        0.02, above=0, doc=("Standard deviation of the initial embeddings.")
-    )
+    init_scale: float = setting(0.02, above=0, doc="Standard deviation of the initial embeddings.")
     initial_embeddings: str = setting(
         "random",
         choices=("random", "spectral"),
@@ -83,7 +81,7 @@ class NextItemConfig(TrainingConfig, SequenceConfig, ItemContentConfig):
         ),
     )
     history_length: int = setting(
-        200, low=1, high=10_000, doc=("Number of a user's latest events that the model reads.")
+        200, low=1, high=10_000, doc="Number of a user's latest events that the model reads."
     )
 
     def loss_for(self, n_items: int) -> str:

@@ -15,6 +15,7 @@ from cofactor.base.run import Run
 from cofactor.data.histories import Histories
 from cofactor.data.interactions import Interactions
 from cofactor.data.sequences import PADDING, Windows, cut_windows, padded_right
+from cofactor.models import popularity_term
 from cofactor.models.held_out_epochs import log_popularity
 from cofactor.models.hooks import Hooks
 from cofactor.models.iterative import CURVE_ARRAYS
@@ -52,11 +53,12 @@ class NextItemHooks(Hooks[NextItemConfig]):
     """
 
     uses_device = True
-    fits_on_engine = trained_together = True
+    fits_on_engine = trained_together = weighs_popularity = True
 
     arrays = {  # noqa: RUF012
         "item_factors": ArraySpec("float32", ("items", "factors")),
         "item_bias": ArraySpec("float32", ("items",), optional=True),
+        **popularity_term.ARRAYS,
         "weights": ArraySpec("float32", ("weights",)),
         "precision_bits": ArraySpec("uint8", ("1",), optional=True),
         **CURVE_ARRAYS,

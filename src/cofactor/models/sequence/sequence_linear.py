@@ -59,7 +59,7 @@ class SequenceLinearConfig(SequenceConfig):
         (0.5, 0.9),
         above=0,
         below=1,
-        doc=("Decay of a past event's weight per later event, in each copy of the history."),
+        doc="Decay of a past event's weight per later event, in each copy of the history.",
     )
     regularization: float = setting(
         100.0, above=0, doc="L2 penalty λ of the weights, added to the Gram matrix's diagonal."
@@ -74,7 +74,7 @@ class SequenceLinearConfig(SequenceConfig):
         0.0, low=0, high=1, doc="Scores are divided by the item's events to this power."
     )
     history_length: int = setting(
-        500, low=1, high=100_000, doc=("Number of a user's latest events that the model reads.")
+        500, low=1, high=100_000, doc="Number of a user's latest events that the model reads."
     )
     keep_sums: bool = setting(
         False, doc="Whether the sums are kept, so that `update` adds to them instead of recounting."

@@ -41,7 +41,7 @@ class SessionKNNConfig(SequenceConfig):
         0.7, above=0, high=1, doc="Decay of a query item's weight per later event."
     )
     neighbour_decay: float = setting(
-        0.8, above=0, high=1, doc=("Decay of a neighbour's item per step from the match.")
+        0.8, above=0, high=1, doc="Decay of a neighbour's item per step from the match."
     )
     backward: float = setting(
         0.5, low=0, high=1, doc="Weight of a neighbour's items before the match."
@@ -53,10 +53,10 @@ class SessionKNNConfig(SequenceConfig):
         0.0, low=0, high=4, doc="Query items are weighted by their idf to this power."
     )
     idf: float = setting(
-        0.0, low=0, high=4, doc=("Scores are multiplied by the items' idf to this power.")
+        0.0, low=0, high=4, doc="Scores are multiplied by the items' idf to this power."
     )
     repeat_weight: float = setting(
-        1.0, low=0, high=1000, doc=("Factor of the votes for items of the query itself.")
+        1.0, low=0, high=1000, doc="Factor of the votes for items of the query itself."
     )
 
 

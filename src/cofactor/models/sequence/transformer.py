@@ -95,7 +95,7 @@ class TransformerConfig(NextItemConfig):
         2,
         low=1,
         high=16,
-        doc=("Hidden width of a block's feed-forward network, in multiples of factors."),
+        doc="Hidden width of a block's feed-forward network, in multiples of factors.",
     )
     gated: bool = setting(False, doc="Whether blocks have gates and a SwiGLU network (LiGR).")
     low_pass: float = setting(

@@ -55,7 +55,7 @@ class TransitionsConfig(SequenceConfig):
         20, low=1, high=10_000, doc="How many events apart two items may be to count as a pair."
     )
     decay: float = setting(
-        0.8, above=0, high=1, doc=("Decay of a pair's weight per event between its two.")
+        0.8, above=0, high=1, doc="Decay of a pair's weight per event between its two."
     )
     backward: float = setting(
         0.3, low=0, high=10, doc="Weight of the same pairs from the later item to the earlier one."

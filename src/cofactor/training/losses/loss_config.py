@@ -30,7 +30,7 @@ class LossConfig(TrainingConfig):
         4,
         low=1,
         high=4096,
-        doc=("Negatives sampled per observed item, for losses that need unobserved items."),
+        doc="Negatives sampled per observed item, for losses that need unobserved items.",
     )
     negative_sampling: str = setting(
         "uniform", choices=SAMPLING, doc="Sampling distribution of the negatives."

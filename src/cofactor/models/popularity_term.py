@@ -1,0 +1,213 @@
+"""A term of popularity beside a model's own scores, where held-out interactions don't show that
+these rank better than popularity does.
+
+What is learned of few or of alike interactions is mostly chance, and a list by chance is worse than
+the popular items, which are known well."""
+
+from __future__ import annotations
+
+import copy
+from dataclasses import replace
+from typing import Any, Self
+
+import numpy as np
+
+from cofactor.base.config import Config, setting
+from cofactor.base.errors import CofactorError
+from cofactor.base.progress import SilentProgress
+from cofactor.base.run import Run
+from cofactor.base.threads import native_threads
+from cofactor.data.interactions import Interactions
+from cofactor.data.split import Split
+from cofactor.data.splits import cut
+from cofactor.models import validation
+from cofactor.models.collapse import ITEMS, USERS, pairs_say_nothing, rows_to_score
+from cofactor.models.held_out_epochs import log_popularity, some_users
+from cofactor.models.traits import ArraySpec
+
+# From 0 to where popularity alone decides.
+WEIGHTS = (0.0, 0.25, 1.0, 4.0, 16.0, 64.0, 1024.0)
+# Interactions of random users that are looked at, more as long as nothing is settled.
+_SAMPLES = (20_000, 100_000, 500_000)
+_FEWEST = 50  # users with held-out interactions below which nothing can be said
+_MEASURED = 4000  # users who are measured
+_HELD_OUT = 0.25  # of a user's interactions: one of two
+_CUTOFF = 20  # of nDCG
+_PROOF = 2.24  # paired t from which a model's own scores count as better than popularity
+
+ARRAYS = {"popularity_offset": ArraySpec("float32", ("items",), optional=True)}
+
+
+class PopularityTermConfig(Config):
+    """The setting of models whose scores may need popularity beside them."""
+
+    popularity_weight: float | None = setting(
+        None,
+        low=0,
+        high=10_000,
+        doc=(
+            "Weight of items' log popularity beside the model's own scores, both in units of their"
+            " deviation; None: 0 where held-out training interactions show that these rank better"
+            " than popularity, else what ranks best."
+        ),
+    )
+
+
+def offset_of(model: Any, data: Interactions, run: Run) -> np.ndarray | None:
+    """Return what popularity adds to the scores of a model that was just fitted, float32
+    [n_items], or None for nothing.
+
+    With the weight c, it is ``c d log(n_j + 1) / D`` for an item with n_j interactions: d is the
+    mean deviation of a user's own scores over items (1 if they have none), D that of the
+    logarithm.
+
+    Parameters
+    ----------
+    model
+        Fitted on ``data``, with its own scores alone.
+    data, run
+        On what and how.
+    """
+    weight = _weight(model, data, run) if model.weighs_popularity else 0.0
+    return _offset(model, data, weight) if weight else None
+
+
+def beside(model: Any, own: np.ndarray, item_rows: np.ndarray | None) -> np.ndarray:
+    """Return a model's own scores of all items (or of some) with what popularity adds to them; of
+    models whose inner products have it already, as they are.
+    """
+    offset = model.popularity_offset
+    if offset is None or model.inner_product() is not None:
+        return own
+    return np.asarray(own + (offset if item_rows is None else offset[item_rows]))
+
+
+def state_of(model: Any) -> dict[str, np.ndarray]:
+    """Return the part of a fitted model's state that this is."""
+    offset = model.popularity_offset
+    return {} if offset is None else {"popularity_offset": offset}
+
+
+def _weight(model: Any, data: Interactions, run: Run) -> float:
+    """c as it is set, as it was in the model that training went on from, or as it is chosen."""
+    before = getattr(model, "_before", None)
+    if before is not None:
+        return weight_in(before)
+    config = model.config
+    if isinstance(config, PopularityTermConfig):
+        if config.popularity_weight is not None:
+            return float(config.popularity_weight)
+        limited = getattr(model, "_max_time", None) is not None
+        weight = 0.0 if limited else choose_weight(model, data, run)
+    else:  # a network, for which it was found with its epochs
+        weight = WEIGHTS[-1] if model.only_popular else 0.0
+    if weight and not pairs_say_nothing(data):  # said by `say_if_collapsed`
+        run.progress.say(
+            f"{model.name}: nothing shows that it ranks better than popularity, which weighs"
+            f" {weight:g} times as much as its own scores"
+        )
+    return weight
+
+
+def choose_weight(model: Any, data: Interactions, run: Run) -> float:
+    """Return 0, or a weight of popularity beside a model's scores, by held-out training
+    interactions.
+
+    As many random users are taken as have about 20,000 interactions in all, a quarter of the
+    interactions of every second one is held out, and the model is fitted on the rest. If it ranks
+    significantly better than popularity (paired t of users' nDCG@20), the weight is 0. If it
+    doesn't, more interactions are taken, since more data shows more of what is personal. If it
+    never does, the weight is the one that ranks best.
+    """
+    if pairs_say_nothing(data):
+        return WEIGHTS[-1]
+    last: _HeldOut | None = None
+    for most in _SAMPLES:
+        try:
+            found = _HeldOut.of(model, data, most, run)
+        # Training that fails here does so on all of the data too, and is explained there.
+        except CofactorError:
+            return 0.0
+        if found is not None and found.proves_personal():
+            return 0.0
+        last = found or last
+        if len(data) <= most:
+            break
+    return 0.0 if last is None else last.best()
+
+
+class _HeldOut:
+    """What a model reaches with each weight, user by user: nDCG."""
+
+    def __init__(self, pilot: Any, parts: Split, users: np.ndarray, run: Run) -> None:
+        self.pilot, self.parts, self.users, self.run = pilot, parts, users, run
+        self.own, self.popular = self._measured(WEIGHTS[0]), self._measured(WEIGHTS[-1])
+
+    @classmethod
+    def of(cls, model: Any, data: Interactions, most: int, run: Run) -> Self | None:
+        """Fit a model on some interactions; None where there are too few users."""
+        some = some_users(data, most, run, "popularity")
+        draw, counts = run.generator("popularity", "held out"), some.user_counts
+        held = draw.random(some.n_users) < 0.5  # the others keep all of their pairs
+        numbers = np.minimum(np.floor(_HELD_OUT * counts + 0.5), np.maximum(counts - 1, 0)) * held
+        users = np.flatnonzero(numbers)
+        if len(users) < _FEWEST:
+            return None
+        (out,) = cut.among_last(some, [numbers.astype(np.int64)], "random", run.seed, "popularity")
+        parts = cut.known_users(some, out, None, "held out")
+        users = np.sort(draw.permutation(users)[:_MEASURED]).astype(np.int32)
+        alone = replace(run, progress=SilentProgress(), engine=None, device="cpu")
+        pilot = model.as_chosen(parts.train).set_params(popularity_weight=0.0)
+        return cls(pilot.fit(parts.train, run=alone), parts, users, alone)
+
+    def proves_personal(self) -> bool:
+        """Whether the model's own scores rank significantly better than popularity."""
+        return _t(self.own - self.popular) >= _PROOF
+
+    def best(self) -> float:
+        """Return the weight that ranks best; of equal ones the largest."""
+        values = {weight: self._measured(weight) for weight in WEIGHTS[1:-1]}
+        values |= {WEIGHTS[0]: self.own, WEIGHTS[-1]: self.popular}
+        return max(values, key=lambda weight: (float(values[weight].mean()), weight))
+
+    def _measured(self, weight: float) -> np.ndarray:
+        pilot, test = self.pilot, self.parts.test
+        pilot.popularity_offset = None
+        pilot.popularity_offset = _offset(pilot, self.parts.train, weight) if weight else None
+        n_threads = self.run.n_threads
+        return validation.users_ndcg(pilot, test, self.users, _CUTOFF, n_threads=n_threads)
+
+
+def _offset(model: Any, data: Interactions, weight: float) -> np.ndarray | None:
+    """c d log(n_j + 1) / D; None where the items are all as popular."""
+    unit = _unit(model, data)
+    return None if unit is None else np.float32(weight * unit) * log_popularity(data)
+
+
+def _unit(model: Any, data: Interactions) -> float | None:
+    """d / D of a model with its own scores alone; see `offset_of`."""
+    logs = log_popularity(data)[data.item_counts > 0]
+    spread = float(logs.std(dtype=np.float64))
+    users, items = rows_to_score(data.user_counts, USERS), rows_to_score(data.item_counts, ITEMS)
+    # After a product, other threads of BLAS would wait busily for tens of milliseconds.
+    with native_threads(1, blas=1):
+        scores = model.score_rows(users, items)
+    own = float(scores.std(axis=1, dtype=np.float64).mean()) or 1.0
+    return own / spread if spread > 1e-9 else None
+
+
+def weight_in(model: Any) -> float:
+    """Return the weight that a fitted model has."""
+    offset = model.popularity_offset
+    if offset is None:
+        return 0.0
+    alone = copy.copy(model)
+    alone.popularity_offset = None
+    unit = _unit(alone, model.data)
+    return 0.0 if unit is None else float(offset.max() / log_popularity(model.data).max()) / unit
+
+
+def _t(differences: np.ndarray) -> float:
+    """Student's t of paired differences; 0 where there are none."""
+    deviation = float(differences.std(ddof=1)) if len(differences) > 1 else 0.0
+    return float(differences.mean()) / max(deviation / len(differences) ** 0.5, 1e-12)

@@ -1,0 +1,234 @@
+"""Popularity stands beside a model's scores where these aren't shown to rank better."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any, cast
+
+import numpy as np
+import pytest
+from benchmarks.panel import alike
+
+from cofactor.base.errors import ArgumentError, TrainingError
+from cofactor.base.progress import SilentProgress
+from cofactor.base.run import Run
+from cofactor.data.events import Events
+from cofactor.data.interactions import Interactions
+from cofactor.data.split import Split
+from cofactor.data.splits import split
+from cofactor.data.synthetic import shop
+from cofactor.models import popularity_term, registry
+from cofactor.models.blend import Blend
+from cofactor.models.content.bridge import Bridge
+from cofactor.models.validation import users_ndcg
+
+RUN = Run(threads=1)
+KINDS: dict[str, dict[str, Any]] = {
+    "item_knn": {},
+    "ease": {},
+    "graph_filter": {},
+    "bpr": {"factors": 8, "epochs": 20},
+    "warp": {"factors": 8, "epochs": 10},
+}
+EVERY = pytest.mark.parametrize("name", KINDS)
+
+
+@pytest.fixture(scope="module")
+def parts() -> Split:
+    """Users who choose by the items' fame alone."""
+    return split(alike(400, 150, 0.06), "per-user", test=0.2, seed=0)
+
+
+@pytest.fixture(scope="module")
+def personal() -> Interactions:
+    return replace(shop(n_users=300, n_items=120, seed=1), values=None, times=None)
+
+
+def fitted(name: str, data: Interactions, **settings: Any) -> Any:
+    return registry.create(name, **KINDS.get(name, {}), **settings).fit(data, run=RUN)
+
+
+def reached(model: Any, parts: Split) -> float:
+    return float(users_ndcg(model, parts.test, parts.test.user_rows, 10).mean())
+
+
+@EVERY
+def test_nothing_is_below_popularity_where_all_choose_by_it(name: str, parts: Split) -> None:
+    popular = reached(fitted("popularity", parts.train), parts)
+    model = fitted(name, parts.train)
+    assert model.popularity_offset is not None
+    assert reached(model, parts) >= 0.99 * popular
+    alone = fitted(name, parts.train, popularity_weight=0.0)
+    assert alone.popularity_offset is None
+
+
+def test_no_setting_is_blamed_where_nothing_is_personal(
+    parts: Split, caplog: pytest.LogCaptureFixture
+) -> None:
+    said: list[str] = []
+
+    class Progress(SilentProgress):
+        def say(self, sentence: str) -> None:
+            said.append(sentence)
+
+    registry.create("bpr").fit(parts.train, run=replace(RUN, progress=Progress()))
+    (sentence,) = [one for one in said if "popularity" in one]
+    assert sentence.startswith("bpr: nothing shows that it ranks better than popularity")
+    assert not [one for one in (*said, caplog.text) if "collapsed" in one]
+
+
+@EVERY
+def test_personal_data_changes_nothing(name: str, personal: Interactions) -> None:
+    chosen, alone = fitted(name, personal).state(), fitted(name, personal, popularity_weight=0.0)
+    assert chosen.keys() == alone.state().keys()
+    for key, array in alone.state().items():
+        if key != "history_seconds":
+            np.testing.assert_array_equal(chosen[key], array)
+
+
+@EVERY
+def test_the_term_adds_to_scores_lists_and_reasons(name: str, personal: Interactions) -> None:
+    model = fitted(name, personal, popularity_weight=2.0)
+    alone = fitted(name, personal, popularity_weight=0.0)
+    users = np.arange(5)
+    offset = model.popularity_offset
+    np.testing.assert_allclose(
+        model.score_rows(users), alone.score_rows(users) + offset, rtol=1e-5, atol=1e-5
+    )
+    some = np.array([3, 1])
+    np.testing.assert_allclose(
+        model.score_rows(users, some), model.score_rows(users)[:, some], rtol=1e-5, atol=1e-6
+    )
+    top = model.topk(model.user_batch(users), 4)
+    best = -np.sort(-model.score_rows(users), axis=1)[:, :4]
+    np.testing.assert_allclose(top.scores, best, rtol=1e-5)
+    near, before = (one.similar_item_rows(some, 5) for one in (model, alone))
+    np.testing.assert_array_equal(near.rows, before.rows)
+    if model.traits.explains:
+        shares = model.explain_rows(model.user_batch(users[:1]), some)
+        np.testing.assert_allclose(
+            shares.added.sum(1) + shares.rest, model.score_rows(users[:1], some)[0], rtol=1e-5
+        )
+        np.testing.assert_allclose(shares.rest, offset[some])
+
+
+@EVERY
+def test_new_users_are_ranked_with_the_term_and_empty_ones_as_before(
+    name: str, personal: Interactions
+) -> None:
+    model = fitted(name, personal, popularity_weight=1024.0)
+    popular = fitted("popularity", personal)
+    titles = personal.items.ids(np.array([4, 9]))
+    for history in ([titles], [[]]):
+        lists = [one.recommend(history=history, k=3).ids for one in (model, popular)]
+        assert lists[0] == lists[1]
+
+
+@EVERY
+def test_the_term_is_saved_and_older_models_have_none(name: str, personal: Interactions) -> None:
+    model = fitted(name, personal, popularity_weight=2.0)
+    loaded = type(model).from_state(model.config, model.state(), personal)
+    users = np.arange(5)
+    np.testing.assert_array_equal(loaded.score_rows(users), model.score_rows(users))
+    older = {key: one for key, one in model.state().items() if key != "popularity_offset"}
+    alone = fitted(name, personal, popularity_weight=0.0)
+    loaded = type(model).from_state(model.config, older, personal)
+    np.testing.assert_array_equal(loaded.score_rows(users), alone.score_rows(users))
+
+
+@pytest.mark.parametrize("name", ["bpr", "warp"])
+def test_an_update_keeps_the_weight(name: str, personal: Interactions) -> None:
+    new = Events(personal.users.take(np.array([0])), personal.items.take(np.array([5])))
+    model = fitted(name, personal, popularity_weight=2.0)
+    model.update(new, run=RUN)
+    assert popularity_term.weight_in(model) == pytest.approx(2.0, rel=1e-3)
+    alone = fitted(name, personal, popularity_weight=0.0).update(new, run=RUN)
+    assert alone.popularity_offset is None
+
+
+def test_nothing_is_chosen_under_a_time_limit(parts: Split) -> None:
+    model = registry.create("warp", **KINDS["warp"])
+    model.fit(parts.train, run=RUN, max_time=5.0)
+    assert model.popularity_offset is None
+
+
+def test_where_users_have_one_item_popularity_decides(personal: Interactions) -> None:
+    first = personal.where(np.isin(np.arange(len(personal)), personal.indptr[:-1]))
+    for name in KINDS:
+        assert popularity_term.weight_in(fitted(name, first)) == pytest.approx(1024.0, rel=1e-3)
+
+
+class Trial:
+    """A model to choose for: popularity below so many interactions, item kNN from then on."""
+
+    def __init__(self, enough: int) -> None:
+        self.enough, self.sizes, self.runs = enough, [], []
+        self.name = "trial"
+
+    def as_chosen(self, data: Interactions) -> Any:
+        self.sizes.append(len(data))
+        if len(data) < self.enough:
+            return Random(self.runs)
+        return registry.create("item_knn", neighbours=300)
+
+
+class Random:
+    """Scores by chance."""
+
+    def __init__(self, runs: list[Run]) -> None:
+        self.runs = runs
+
+    def set_params(self, **settings: Any) -> Random:
+        return self
+
+    def fit(self, data: Interactions, run: Run) -> Any:
+        self.runs.append(run)
+        model = fitted("item_knn", data, popularity_weight=0.0)
+        draw = np.random.default_rng(0)
+        model._product = lambda indptr, past, values, rows: draw.random(
+            (len(indptr) - 1, data.n_items if rows is None else len(rows)), np.float32
+        )
+        return model
+
+
+def test_more_interactions_are_looked_at_until_the_model_ranks_better(
+    personal: Interactions, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    total = len(personal)
+    monkeypatch.setattr(popularity_term, "_SAMPLES", (total // 2, total - 1, total))
+    few, much = Trial(6 * total // 10), Trial(2 * total)
+    assert popularity_term.choose_weight(few, personal, RUN) == 0.0
+    assert len(few.sizes) == 2
+    assert popularity_term.choose_weight(much, personal, RUN) >= 4.0
+    assert len(much.sizes) == 3
+
+
+def test_the_choice_needs_neither_engine_nor_device(personal: Interactions) -> None:
+    trial = Trial(2**30)
+    run = Run(threads=1, device="cuda", engine=cast(Any, object()))
+    popularity_term.choose_weight(trial, personal, run)
+    assert {(one.device, one.engine) for one in trial.runs} == {("cpu", None)}
+
+
+def test_training_that_fails_and_few_users_choose_nothing(personal: Interactions) -> None:
+    trial = Trial(0)
+    trial.as_chosen = lambda data: (_ for _ in ()).throw(TrainingError("diverged"))  # type: ignore[method-assign,assignment]
+    assert popularity_term.choose_weight(trial, personal, RUN) == 0.0
+    few = Trial(2**30)
+    assert popularity_term.choose_weight(few, personal.where(personal.user_rows < 40), RUN) == 0.0
+    assert few.sizes == []
+
+
+def test_a_blend_keeps_the_terms_of_its_models(personal: Interactions) -> None:
+    words = ("item_knn.popularity_weight=2",)
+    blend = Blend(models=("item_knn", "ease"), model_settings=words).fit(personal, run=RUN)
+    loaded = Blend.from_state(blend.config, blend.state(), personal)
+    users = np.arange(5)
+    np.testing.assert_array_equal(loaded.score_rows(users), blend.score_rows(users))
+
+
+def test_the_base_of_a_bridge_has_no_term(personal: Interactions) -> None:
+    bridge = Bridge(base="ease", text=("title",), compare_without_features=False)
+    assert bridge.fit(personal, run=RUN).inner.popularity_offset is None
+    with pytest.raises(ArgumentError, match="popularity_weight"):
+        Bridge(base="ease", base_settings=("popularity_weight=1",))
