@@ -21,13 +21,12 @@ from cofactor.base.signatures import document, join
 from cofactor.data.conversion import as_interactions
 from cofactor.data.guards import doubts
 from cofactor.data.histories import Histories
-from cofactor.data.split import Part
 from cofactor.data.splits.cut import NO_TIMES
 from cofactor.kernels.work import run_context
 from cofactor.models import collapse, popularity_term
 from cofactor.models.answers import Reason
 from cofactor.models.device import say_if_unused
-from cofactor.models.engine_check import check_engine, fit_where
+from cofactor.models.engine_check import check_request, fit_where
 from cofactor.models.hooks import ConfigT, Hooks
 from cofactor.models.learned import check_learned
 from cofactor.models.traits import check_arrays
@@ -37,6 +36,7 @@ from cofactor.retrieval.topk import Exclusions, TopK, best_dots, best_dots_or, b
 if TYPE_CHECKING:
     from cofactor.data.conversion import DataLike
     from cofactor.data.interactions import Interactions
+    from cofactor.data.split import Part
     from cofactor.training.curve import LearningCurve
 
 
@@ -162,11 +162,8 @@ class Model(Hooks[ConfigT]):
             )
         self._max_time = None if max_time is None else checks.real(max_time, "max_time", above=0)
         run = run or Run()
-        checks.of_kind(run, "run", Run, "a Run")
-        if validation is not None:
-            checks.of_kind(validation, "validation", Part, "a Part (a split's validation)")
+        check_request(type(self), validation, run)
         say_if_unused(self.name, self.uses_device, run)
-        check_engine(type(self), run)
         self._data = self.popularity_offset = None
         self._cache = {}
         needed = self.memory_needed(data)
