@@ -111,6 +111,28 @@ CALENDARS = (
         "user,item,year,month,day,time\nu1,a,2021,3,5,10:11:12\nu2,b,2021,12,31,00:00\n",
         *(_SECOND, _LAST),
     ),
+    *(
+        _columns(
+            f"a time of day as a number: {first}",
+            "a till",
+            f"{header}\nu1,a,{first}\nu2,b,{second}\n",
+            *times,
+        )
+        for header, first, second, times in (
+            ("user,item,date,hour", "2021-03-05,10", "2021-03-05,0", (_DAY + 36000, _DAY)),
+            ("user,item,date,time", "20210305,1011", "20210305,9", (_SECOND - 12, _DAY + 540)),
+            ("user,item,date,time", "20210305,101112", "20210305,9", (_SECOND, _DAY + 9)),
+        )
+    ),
+    Case(
+        name="nanoseconds as texts in JSON lines",
+        origin="an API of logs",
+        files={
+            "a.jsonl": '{"user":"u1","item":"a","ts":"1614939072000000000"}\n'
+            '{"user":"u2","item":"b","ts":"1614939073000000000"}\n'
+        },
+        rows=[("u1", "a", None, _SECOND), ("u2", "b", None, _SECOND + 1)],
+    ),
     Case(
         name="year and month in a frame",
         origin="pandas' dt accessor",

@@ -77,6 +77,7 @@ COUNTS = (
         [(99999, "a"), (100000, "b"), (100001, "c")],
         notes=("read as whole numbers",),
     ),
+    _ids("zeros in front beside short integers", "two programs", "007", "1e+05", "007", "1e+05"),
     _ids("integers that were doubles", "Java", "1.2345678E7", "1.2345679E7", 12345678, 12345679),
     _ids("hashes that look like numbers", "a shortener", "5e10", "12e3", "5e10", "12e3"),
     _ids("NumPy's integers", "print", "np.int64(5)", "np.int64(6)", 5, 6),

@@ -116,6 +116,7 @@ HEADS = (
         )
         for how, text, rows in (
             ("commas", '"user,item,rating"\n"u1,a,3"\n"u2,b,4"\n', _AB),
+            ("empty columns behind them", '"user,item,rating",,\n"u1,a,3",,\n"u2,b,4",,\n', _AB),
             (
                 "semicolons and quotes",
                 '\ufeff"user;item;rating"\r\n"u1;""a; b"";4,5"\r\n"u2;b;3"\r\n',
@@ -200,6 +201,27 @@ HEADS = (
         error="melt",
     ),
     _text("distances", "a matrix", "0,0.1,0.2\n0.1,0,0.3\n0.2,0.3,0\n", error="no id"),
+    *(
+        _text(
+            f"commas within fields, without a header: {text.splitlines()[0]}",
+            "a till in Europe",
+            text,
+            rows,
+        )
+        for text, rows in (
+            ("u1;a;4,5\nu2;b;3,5\n", [("u1", "a", 4.5), ("u2", "b", 3.5)]),
+            ("1|10|4,5\n2|20|3,0\n", [(1, 10, 4.5), (2, 20, 3.0)]),
+            (
+                "u1;Heat, The;3\nu2;Game, The;4\n",
+                [("u1", "Heat, The", 3.0), ("u2", "Game, The", 4.0)],
+            ),
+            ("Doe, Ann;a;3\nRoe, Bob;b;4\n", [("Doe, Ann", "a", 3.0), ("Roe, Bob", "b", 4.0)]),
+            ("u1,a,x;y\nu2,b,x;z\n", [("u1", "a"), ("u2", "b")]),
+            ('"u1";"A, B";"4,5"\n"u2";"C, D";"3,0"\n', [("u1", "A, B", 4.5), ("u2", "C, D", 3.0)]),
+            ("u1 7 4,5\nu2 8 3,0\n", [("u1", 7, 4.5), ("u2", 8, 3.0)]),
+            ("u1,7,9,2 Jun 2020\nu2,8,5,3 Jun 2020\n", [("u1", 7, 9.0), ("u2", 8, 5.0)]),
+        )
+    ),
     _text(
         "a comma and a tab between fields",
         "somebody's script",
@@ -211,6 +233,18 @@ HEADS = (
         "NumPy's savetxt of texts",
         'user item rating\nu1 "The Big Heat" 3\nu2 Alien 4\n',
         [("u1", "The Big Heat", 3.0), ("u2", "Alien", 4.0)],
+    ),
+    _text(
+        "a backslash before a quote at the end",
+        "MySQL's dumps",
+        'user,item,rating,review\nu1,a,3,"He said \\"wow, cool\\""\nu2,b,4,"x"\n',
+        _AB,
+    ),
+    _text(
+        "codes of goods in Germany are no milliseconds",
+        "a till's log",
+        "".join(f"u{n % 3}\t400048345{n}038\t{n}\n" for n in range(1, 8)),
+        [(f"u{n % 3}", int(f"400048345{n}038"), n) for n in range(1, 8)],
     ),
     Case(
         name="files with numbers in their order",

@@ -17,6 +17,7 @@ from field.frames import FRAMES
 from field.heads import HEADS
 from field.ids import IDS
 from field.layouts import LAYOUTS
+from field.lines import LINES
 from field.locales import LOCALES
 from field.memory import MEMORY
 from field.nested import NESTED
@@ -32,7 +33,7 @@ from field.writings import WRITINGS
 CASES = (
     *(*TEXT, *LAYOUTS, *IDS, *TIMES, *NUMBERS, *FRAMES, *EXPORTS, *TOOLS, *FOREIGN),
     *(*WRITINGS, *TYPED, *DOCUMENTS, *PARTS, *NESTED, *DIALECTS),
-    *(*LOCALES, *SERVICES, *HEADS, *CALENDARS, *COUNTS, *MEMORY),
+    *(*LOCALES, *SERVICES, *HEADS, *CALENDARS, *COUNTS, *MEMORY, *LINES),
 )
 
 

@@ -23,7 +23,8 @@ def test_every_fold_is_what_fitting_and_measuring_it_gives() -> None:
     parts = list(k_fold(DATA, 3, seed=RUN.seed))
     models = [cofactor.EASE().fit(one.train, run=RUN) for one in parts]
     alone = [
-        cofactor.evaluate(model, one, "mrr")["mrr"] for model, one in zip(models, parts, strict=True)
+        cofactor.evaluate(model, one, "mrr")["mrr"]
+        for model, one in zip(models, parts, strict=True)
     ]
     assert found.metrics == ("ndcg@5", "mrr")
     assert found.values("mrr") == pytest.approx(alone)

@@ -4,6 +4,7 @@ counted twice, and the manifest knows how the sources were read.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -18,7 +19,7 @@ from cofactor.runs.origin import origin_facts, origin_of
 from cofactor.runs.retrain import Changes, Retrained, retrain
 from cofactor.runs.source import Cutting, Reading
 from cofactor.runs.train import train
-from cofactor.store import Event, Item, open_store
+from cofactor.store import Event, Item, StoreSettings, backup, open_store, restore
 from store.places import new_place
 
 ONE = Run(threads=1)
@@ -124,6 +125,35 @@ def test_a_store_is_read_on_from_where_it_was(
     assert_equal(load(tmp_path / "v2"), load(tmp_path / "all"))
     with pytest.raises(DataError, match="no events that are new"):
         retrain(tmp_path / "v2", [], tmp_path / "v3", run=ONE)
+
+
+@pytest.mark.parametrize("kind", ["sqlite", "postgres"])
+def test_of_a_store_that_was_restored_no_event_is_passed_over(
+    tmp_path: Path, request: pytest.FixtureRequest, kind: str
+) -> None:
+    """Its numbers begin again at the backup's: what came after it has numbers that others had."""
+    url = new_place(request, kind, tmp_path)
+    events = [
+        Event(user_id=user, item_id=item, value=value, kind="rating", time=moment)
+        for user, item, value, moment in NEW
+    ]
+    with open_store(url) as store:
+        store.append(events[:60]).result()
+        backup(store, tmp_path / "backup.db")
+        store.append(events[60:100]).result()
+    old = written(tmp_path / "old.csv", OLD)
+    train([str(old), url], "ials", tmp_path / "v1", settings=["factors=4"], run=ONE)
+    restore(tmp_path / "backup.db", url, overwrite=True)
+    later = StoreSettings(now=lambda: int(time.time()) + 60)
+    with open_store(url, settings=later) as store:
+        store.append(events[100:]).result()
+        assert store.last_seq() > 100  # as many as the model had read, and more
+    done = retrain(tmp_path / "v1", [], tmp_path / "v2", run=ONE)
+    assert done.shares[1].events == 110
+    data = load(tmp_path / "v2").data
+    users, items = data.users.ids(data.user_rows), data.items.ids(data.item_rows)
+    missing = {(user, item) for user, item, *_ in NEW[100:]} - set(zip(users, items, strict=True))
+    assert not missing
 
 
 def test_kinds_weigh_the_same_in_files_and_stores(tmp_path: Path) -> None:

@@ -144,3 +144,19 @@ def test_a_lock_that_is_a_link_empties_no_other_file(tmp_path: Path) -> None:
     with pytest.raises(StoreUnavailableError, match=r"events\.db\.lock is a link"):
         open_store(f"sqlite:///{tmp_path}/events.db")
     assert (tmp_path / "precious.txt").read_text() == "kept"
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="there are no pipes here")
+def test_a_pipe_beside_a_store_keeps_nobody_waiting(tmp_path: Path) -> None:
+    started = Path("/proc/sys/kernel/random/boot_id")
+    if not started.exists():
+        pytest.skip("the system doesn't tell when it was started")
+    name = f"events.db-lists-{started.read_text().strip().replace('-', '')}-0123"
+    os.mkfifo(tmp_path / name)
+    opening = "from cofactor.store import open_store; import sys; open_store(sys.argv[1]).close()"
+    subprocess.run(
+        [sys.executable, "-c", opening, f"sqlite:///{tmp_path}/events.db"],
+        env={**os.environ, "PYTHONPATH": str(SOURCE)},
+        timeout=60,
+        check=True,
+    )

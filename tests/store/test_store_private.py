@@ -7,6 +7,7 @@ from __future__ import annotations
 import gzip
 import os
 import random
+import shutil
 import sqlite3
 import stat
 import subprocess
@@ -46,7 +47,11 @@ def filled(store: Store, users: int, each: int) -> None:
     """Long histories of many users, mixed, so that pages are split again and again."""
     chance = random.Random(3)
     events = [
-        Event(user_id=f"person-{user:04d}-end", item_id=f"item-{n}", time=10**9 + chance.randrange(5 * 10**8))
+        Event(
+            user_id=f"person-{user:04d}-end",
+            item_id=f"item-{n}",
+            time=10**9 + chance.randrange(5 * 10**8),
+        )
         for user in range(users)
         for n in range(each)
     ]
@@ -331,3 +336,24 @@ def test_a_packed_file_that_ends_early_is_refused_in_a_sentence(tmp_path: Path) 
         with pytest.raises(DataError, match=r"cut\.jsonl\.gz"):
             import_events(store, path)
         assert store.counts().events == 0
+
+
+def test_what_is_restored_is_what_was_verified(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Somebody changes the backup after it was verified."""
+    with open_store(f"sqlite:///{tmp_path}/e.db") as store:
+        store.append([Event(user_id="u", item_id="i")]).result()
+        backup(store, tmp_path / "b.db")
+    copy = shutil.copyfile
+
+    def changed_before(source: Any, target: Any) -> Any:
+        with closing(sqlite3.connect(tmp_path / "b.db")) as other:
+            other.execute("UPDATE events SET item_id = 'j'")
+            other.commit()
+        return copy(source, target)
+
+    monkeypatch.setattr(shutil, "copyfile", changed_before)
+    with pytest.raises(StoreUnavailableError, match=r"b\.db"):
+        restore(tmp_path / "b.db", f"sqlite:///{tmp_path}/again.db")
+    assert not (tmp_path / "again.db").exists()

@@ -51,7 +51,7 @@ FOLDED = "are read as whole numbers"
 BYTES_AS_TEXT = "are Python's writing of bytes; read as texts"
 # How R, Java and numpy.savetxt write whole numbers, without any loss; spreadsheets write 1.2E+05.
 _EXPONENT = r"^-?[0-9](?:\.[0-9]+)?e\+[0-9]{2}$|^-?[0-9]\.[0-9]+E[0-9]{1,2}$"
-_WHOLE = rf"^-?[0-9]{{1,16}}$|{_EXPONENT}"
+_WHOLE = rf"^0$|^-?[1-9][0-9]{{0,15}}$|{_EXPONENT}"
 FRACTION = r"^-?[0-9]+\.[0-9]*[1-9][0-9]*$"
 # Also numbers beyond 2^53 that were floats, which no longer tell neighbours apart.
 _SPREADSHEET = r"^[1-9](?:[.,][0-9]+)?E\+[0-9]{2}$|^-?[1-9][0-9]{15,18}\.0+$"

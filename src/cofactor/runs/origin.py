@@ -8,6 +8,7 @@ import os
 import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields, replace
+from datetime import datetime
 from pathlib import Path
 from typing import Any, TypeVar
 from urllib.parse import parse_qsl, urlencode, urlsplit
@@ -18,7 +19,7 @@ from cofactor.base.errors import ArtifactError, CofactorError
 from cofactor.data.interactions import KEEP
 from cofactor.data.readers.event_store import URL_PARAMETERS
 from cofactor.data.readers.sources import is_url
-from cofactor.data.readers.sql import last_event
+from cofactor.data.readers.sql import arrival_of, last_event
 from cofactor.models import registry
 from cofactor.runs.source import Cutting, Reading
 
@@ -130,23 +131,39 @@ def overridden(kept: _Given, given: _Given) -> _Given:
     return replace(kept, **changed)
 
 
-def bounded(source: Any, known: Mapping[str, int] = {}) -> tuple[Any, dict[str, int]]:
+def bounded(
+    source: Any, known: Mapping[str, int] = {}, made: str = ""
+) -> tuple[Any, dict[str, int]]:
     """Return a source whose event stores end at their present last event, and the numbers of these
-    events by `store_name`. Stores in ``known`` begin after the event given there.
+    events by `store_name`. Stores in ``known`` begin after the event given there, if they are the
+    same as when a model was ``made`` (ISO 8601).
 
     Events that arrive while the rest is being read are left to the next training.
     """
     if isinstance(source, list):
-        found = [bounded(one, known) for one in source]
+        found = [bounded(one, known, made) for one in source]
         return [one for one, _ in found], {n: last for _, ends in found for n, last in ends.items()}
     if not is_url(source) or not (last := last_event(source)):
         return source, {}
     name = store_name(source)
     before = known.get(name, 0)
-    # A store that is shorter than it was has been replaced by another one.
-    span = {"until": last} | ({"after": before} if 0 < before <= last else {})
+    same = 0 < before <= last and not _was_replaced(source, before, made)
+    span = {"until": last} | ({"after": before} if same else {})
     place, _, query = source.partition("?")
     return f"{place}?{urlencode({**span, **dict(parse_qsl(query))})}", {name: last}
+
+
+def _was_replaced(source: str, place: int, made: str) -> bool:
+    """Whether an event store isn't the one that a model has read up to a place: one that was
+    restored from a backup gives the numbers behind it once more, to events that the model can't
+    know. (One that is shorter than it was has been replaced too.)
+    """
+    try:
+        moment = datetime.fromisoformat(made).timestamp()
+    except ValueError:
+        return False
+    arrived = arrival_of(source, place)
+    return arrived is not None and arrived > moment + 1  # `made` is in full seconds
 
 
 def store_name(url: str) -> str:

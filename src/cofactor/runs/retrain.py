@@ -148,7 +148,7 @@ def retrain(
     places = _new_sources(model, sources, reading)
     before = load(model)
     old = before.data
-    places, ends = bounded(places, reading.stores)
+    places, ends = bounded(places, reading.stores, manifest.created)
     news = [events_of(place, reading, run) for place in places]
     news = [_fitting(old, new, reading, before.traits.predicts_ratings) for new in news]
     again = catalogue_again(IdMap.of(old.items.arrow, *(new.items for new in news)), reading)

@@ -86,8 +86,8 @@ class Settings:
     max_queue
         Requests that may wait to be scored.
     max_scored
-        Requests to be scored that may be under way, from their first byte to their last; beyond it
-        they are refused unread.
+        Requests to be scored that may be under way, from the moment at which they are whole; beyond
+        it they are refused unread.
     max_ingest
         Writing requests under way at once; more get 503. They have a queue of their own: a flood of
         events doesn't stop answers.
@@ -111,7 +111,8 @@ class Settings:
         that were asked for.
     max_connections
         Connections at a time; one address may hold three quarters of them. At the limit the one
-        that has waited longest without a request is let go for a new one.
+        that has waited longest for its client (for a request, or until an answer is read) is let go
+        for a new one.
     head_seconds
         How long a connection may take until the head of a request is whole.
     body_seconds

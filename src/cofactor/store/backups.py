@@ -179,7 +179,7 @@ def restore(path: str | os.PathLike[str], url: str, *, overwrite: bool = False) 
             raise StoreError(
                 f"{path} is the backup itself, which stays as it is; restore it to another place."
             )
-        _restore_file(Path(path), database, overwrite)
+        _restore_file(Path(path), manifest, database, overwrite)
     else:
         _restore_rows(Path(path), database, overwrite)
     return manifest
@@ -239,7 +239,9 @@ def _copy_rows(source: Session, target: Session, there: Collection[str]) -> None
     target.run(zero)
 
 
-def _restore_file(path: Path, database: SqliteDatabase, overwrite: bool) -> None:
+def _restore_file(
+    path: Path, manifest: BackupManifest, database: SqliteDatabase, overwrite: bool
+) -> None:
     target = database.path
     database.acquire()
     try:
@@ -261,9 +263,10 @@ def _restore_file(path: Path, database: SqliteDatabase, overwrite: bool) -> None
         check_regular(target)
         with _room(target) as room:
             shutil.copyfile(path, room)
-            if _sha256(room) != _sha256(path):
+            if _sha256(room) != manifest.sha256:
                 raise StoreUnavailableError(
-                    f"the copy of {path} in {target.parent} differs from it; check the disk."
+                    f"the copy of {path} in {target.parent} differs from what was verified; check"
+                    " the disk, and that nobody changes the backup."
                 )
             os.chmod(room, 0o600)  # it holds what people did
             sync(room)

@@ -19,7 +19,7 @@ from cofactor.base.errors import ArgumentError, DataError
 from cofactor.base.progress import SILENT, Progress
 from cofactor.data.events import Events
 from cofactor.store.exceptions import ConflictError
-from cofactor.store.limits import checked_event, checked_item
+from cofactor.store.limits import checked_event, checked_item, outside_id
 from cofactor.store.lines import EventLine, ItemLine, Lines, lines_of
 from cofactor.store.records import Ack, Event, Item
 from cofactor.store.store import Store
@@ -221,8 +221,10 @@ class _ItemIntake:
         return item, found.state == "deleted"
 
     def send(self, store: Store, batch: Sequence[Checked]) -> list[Future[Ack]]:
-        kept = [item for _, (item, deleted) in batch if not deleted]
-        gone = [item.item_id for _, (item, deleted) in batch if deleted]
+        # Of lines of one item the last counts, whether it describes or deletes it.
+        last = {outside_id(one.item_id, "item_id"): (one, gone) for _, (one, gone) in batch}
+        kept = [item for item, deleted in last.values() if not deleted]
+        gone = [item.item_id for item, deleted in last.values() if deleted]
         return [
             *([store.put_items(kept)] if kept else []),
             *([store.delete_items(gone)] if gone else []),
@@ -317,5 +319,7 @@ def _good_lines(
         done.lines += 1
         try:
             yield number, intake.checked(read())
+        except RecursionError:
+            done.reject(number, "it is nested too deeply")
         except (ArgumentError, msgspec.DecodeError, ValueError) as error:
             done.reject(number, str(error))

@@ -11,6 +11,7 @@ import contextlib
 import glob
 import os
 import secrets
+import stat
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -114,9 +115,13 @@ def take_in(store: Store) -> int:
 
 @contextlib.contextmanager
 def _taken(path: Path) -> Iterator[int]:
-    """Open a file whose process is gone; raise OSError while it lives."""
+    """Open a file whose process is gone; raise OSError while it lives, and for what is no file: a
+    pipe would be read for ever.
+    """
     handle = os.open(path, os.O_RDWR)
     try:
+        if not stat.S_ISREG(os.fstat(handle).st_mode):
+            raise OSError(f"{path} is no file.")
         lock(handle)
         yield handle
     finally:

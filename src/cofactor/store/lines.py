@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+import codecs
 import gzip
 import zlib
 from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, TYPE_CHECKING, Any
 
 import msgspec
 
 from cofactor.base.errors import DataError
 from cofactor.store.limits import file_format
 
+if TYPE_CHECKING:
+    import pyarrow as pa
+
 _BATCH = 2_000
+_FEW = 50  # rows that are unpacked at a time
 _LONGEST = 1 << 20  # bytes of a line
 
 # Line numbers, and what decodes each line; may be asked for twice.
@@ -63,6 +68,8 @@ def _lines(path: Path, kind: type[Any]) -> Iterator[tuple[int, Callable[[], Any]
     try:
         with _opened(path) as stream:
             for number, line in enumerate(_bounded(stream), 1):
+                if number == 1 and line is not None:
+                    line = line.removeprefix(codecs.BOM_UTF8)
                 if line is None or line.strip():
                     yield number, partial(_decoded, decode, line)
     except (OSError, EOFError, zlib.error) as error:
@@ -93,20 +100,44 @@ def _decoded(decode: Callable[[bytes], Any], line: bytes | None) -> Any:
 
 def _parquet_rows(path: Path, kind: type[Any]) -> Iterator[tuple[int, Callable[[], Any]]]:
     import pyarrow as pa
-    import pyarrow.parquet as pq
 
+    number = 0
     try:
-        with pq.ParquetFile(path) as file:
-            number = 0
-            for batch in file.iter_batches(_BATCH):
-                for row in batch.to_pylist():
-                    number += 1
-                    # A missing column and an empty cell are the same, save for names that nobody
-                    # knows.
-                    given = {name: cell for name, cell in row.items() if cell is not None}
-                    yield number, partial(msgspec.convert, given, kind)
+        for batch in _batches(path):
+            for row in batch.to_pylist():
+                number += 1
+                # A missing column and an empty cell are the same, save for names that nobody
+                # knows.
+                given = {name: cell for name, cell in row.items() if cell is not None}
+                yield number, partial(msgspec.convert, given, kind)
     except (pa.ArrowException, OSError) as error:
         raise DataError(f"it can't be read as Parquet: {error}", source=str(path)) from None
+
+
+def _batches(path: Path) -> Iterator[pa.RecordBatch]:
+    """A few rows at a time. A text that stands in every row takes its place in the file once, and
+    in memory once a row: texts are read by their number, and long ones refused.
+    """
+    import pyarrow as pa
+    import pyarrow.compute as pc
+    import pyarrow.parquet as pq
+
+    with pq.ParquetFile(path) as file:
+        schema = file.metadata.schema
+        columns = [schema.column(n) for n in range(len(schema))]
+        texts = [one.path for one in columns if one.physical_type == "BYTE_ARRAY"]
+    with pq.ParquetFile(path, read_dictionary=texts) as file:
+        for batch in file.iter_batches(_BATCH):
+            for name, column in zip(batch.schema.names, batch.columns, strict=True):
+                if pa.types.is_dictionary(column.type) and len(column.dictionary):
+                    longest = pc.max(pc.binary_length(column.dictionary)).as_py() or 0
+                    if longest > _LONGEST:
+                        raise DataError(
+                            f"the column {name!r} holds a text of {longest:,} bytes; the longest"
+                            f" that an event or an item may have is {_LONGEST:,}.",
+                            source=str(path),
+                        )
+            yield from (batch.slice(start, _FEW) for start in range(0, len(batch), _FEW))
 
 
 def _opened(path: Path) -> IO[bytes]:

@@ -304,3 +304,15 @@ def test_places_of_files_are_told_to_nobody(
     assert run["seed"] == 3
     assert "reading" not in run
     assert "somebody" not in told.text
+
+
+def test_kinds_without_end_make_no_series_without_end(service: TestClient) -> None:
+    events = [
+        {"user_id": f"u{n}", "item_id": "book-03", "kind": f"kind-{n % 90}"} for n in range(900)
+    ]
+    events += [{"user_id": "u", "item_id": "book-03", "kind": "purchase"}] * 50
+    assert service.post("/v1/events", json={"events": events}).status_code == 200
+    found = service.get("/v1/series?span=day").json()["events"]
+    assert len(found) <= 31
+    assert "purchase" in found
+    assert sum(map(sum, found.values())) == 950

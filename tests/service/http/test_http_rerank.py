@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import asyncio
+import gc
+import shutil
 from pathlib import Path
+from typing import Any
 
+import httpx
 import pytest
 
 from cofactor.base.errors import UnknownNameError
 from cofactor.data.interactions import Interactions
+from cofactor.service.answering.loaded import Loaded
 from cofactor.service.http.app import build
 from cofactor.service.settings import Settings
 from cofactor.store import open_store
-from service.http.scenes import Start, ids_of
+from service.http.scenes import Start, ids_of, in_loop
 
 CALM = {"max_waiting": 60.0}
 
@@ -92,3 +98,20 @@ def test_exposure_is_counted_over_the_services_lists(start: Start, shop_data: In
             shown[item] = shown.get(item, 0) + 1
     assert max(shown.values()) <= 0.2 * 60 + 10
     assert max(shown.values()) >= 10
+
+
+def test_rules_keep_no_version_in_memory_that_was_let_go(folder: Path, events: str) -> None:
+    for n in range(4, 10):
+        shutil.copytree(folder / "v1", folder / f"v{n}")
+
+    async def play(client: httpx.AsyncClient, context: Any) -> int:
+        for n in range(2, 10):
+            body = {"user_id": "u", "version": f"v{n}", "rerank": ["cap=1 by author"]}
+            assert (await client.post("/v1/recommend", json=body)).status_code == 200
+        await asyncio.sleep(0.05)
+        gc.collect()
+        return sum(isinstance(one, Loaded) for one in gc.get_objects())
+
+    settings = Settings(max_waiting=60.0, keep_versions=2)
+    before = sum(isinstance(one, Loaded) for one in gc.get_objects())
+    assert in_loop(folder, events, settings, play) - before <= 3

@@ -29,6 +29,7 @@ from cofactor.data.readers.raw import NoRowsError, Raw
 from cofactor.data.readers.sniff import Dialect, dialect_of
 from cofactor.data.readers.source_files import HeldFile, SourceFile, is_zip
 from cofactor.data.readers.text_encoding import LATIN
+from cofactor.data.readers.wrapped_lines import is_wrapped
 
 TEXT_BLOCK = 1 << 25  # bytes of text that are read at once
 MANY = 1_000_000  # rows from which on kernels pay
@@ -100,7 +101,10 @@ def chunks(
 
 def _is_read_whole(entry: SourceFile, options: Options) -> bool:
     json = entry.suffix in (".json", ".jsonl", ".ndjson") or is_json(entry.head(4096))
-    return json or is_blocks(entry.head(4096)) or dialect_of(entry, options).ragged
+    head = entry.head(4096)
+    if json or is_blocks(head) or is_wrapped(head):
+        return True
+    return dialect_of(entry, options).ragged is not None
 
 
 def _parts(

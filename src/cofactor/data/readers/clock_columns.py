@@ -21,9 +21,11 @@ from cofactor.data.records import python_cells
 CellsOf = Callable[[Sequence[str]], Mapping[str, Sequence[str]]]
 _MIDNIGHT = re.compile(r"[T ]00:00(:00(\.0+)?)?$")
 _NUMBERED_DAY = re.compile(r"^(19|20)\d\d(0[1-9]|1[0-2])(0[1-9]|[12]\d|3[01])$")
+_DIGITS = re.compile(r"^\d{1,6}$")
+_NUMBERED_CLOCK = re.compile(r"^([01]\d|2[0-3])[0-5]\d([0-5]\d)?$")
 _LAST_SECOND = 86_400
 # What other columns may hold beside the one of the time.
-PARTS = ("clock", "month", "day", "hour", "minute", "second")
+PARTS = ("clock", "hhmm", "hhmmss", "month", "day", "hour", "minute", "second")
 # The bounds of the parts of a date, the year's first.
 _BOUNDS = {
     "year": (1900, 2100),
@@ -76,13 +78,32 @@ def with_clock(
     if not days and not clocks:
         return roles
     cells = cells_of([time, *days, *clocks])
-    if are_clocks(cells[time]) or not any(map(str.strip, cells[time])):
+    part = _clock_part(cells[time], time, headed=headed)
+    if part is not None or not any(map(str.strip, cells[time])):
         day = next((name for name in days if _are_days(cells[name], form)), None)
-        return roles if day is None else roles | {"time": day, "clock": time}
-    beside = next((name for name in clocks if are_clocks(cells[name])), None)
+        return roles if day is None else roles | {"time": day, part or "clock": time}
+    found = {name: _clock_part(cells[name], name, headed=headed) for name in clocks}
+    beside = next(((part, name) for name, part in found.items() if part is not None), None)
     if beside is None or not _are_days(cells[time], form):
         return roles
-    return roles | {"clock": beside}
+    return roles | dict([beside])
+
+
+def _clock_part(cells: Sequence[str], name: str, *, headed: bool) -> str | None:
+    """Which of `PARTS` a column of times of day holds: ``10:11``, and where it is named so 1011,
+    101112, or the hour alone; None if it holds none.
+    """
+    if are_clocks(cells):
+        return "clock"
+    held = [cell.strip() for cell in cells if cell.strip()]
+    if not headed or not held or not all(map(_DIGITS.match, held)):
+        return None
+    if part_of_date(name) == "hour":
+        return "hour" if max(map(int, held)) < 24 else None
+    width = 4 if max(map(len, held)) < 5 else 6
+    padded = (cell.zfill(width) for cell in held)
+    fits = all(map(_NUMBERED_CLOCK.match, padded)) and max(map(int, held)) > 23
+    return ("hhmm" if width == 4 else "hhmmss") if fits else None
 
 
 def with_calendar(
@@ -154,7 +175,24 @@ def moments(
         found = clock.seconds(
             pc.binary_join_element_wise(day, pc.binary_join_element_wise(*clocks, ":"), " ")
         )
-    return at_clock(found, columns["clock"]) if "clock" in columns else found
+    role = next((role for role in ("clock", "hhmm", "hhmmss", "hour") if role in columns), None)
+    if role is None or (role == "hour" and "month" in columns):
+        return found
+    return at_clock(found, _written_clock(columns[role], role))
+
+
+def _written_clock(column: pa.ChunkedArray | pa.Array, role: str) -> pa.ChunkedArray | pa.Array:
+    """Times of day of any of `PARTS` as ``10:11:12``."""
+    if role == "clock":
+        return column
+    texts = pc.replace_substring_regex(
+        pc.utf8_trim_whitespace(column.cast(pa.string()).fill_null("")), r"\.0+$", ""
+    )
+    width = 2 if role == "hour" else len(role)
+    padded = pc.if_else(pc.equal(texts, ""), "", pc.utf8_lpad(texts, width, "0"))
+    form = r"^(\d\d)$" if role == "hour" else r"^(\d\d)(\d\d)(\d\d)?$"
+    written = r"\1:00" if role == "hour" else r"\1:\2:\3"
+    return pc.replace_substring_regex(pc.replace_substring_regex(padded, form, written), ":$", "")
 
 
 def _part(

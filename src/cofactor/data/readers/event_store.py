@@ -55,6 +55,14 @@ def last_seq(fetch: Fetch) -> int:
     return int(found[0][0] or 0)
 
 
+def arrival(fetch: Fetch, place: int) -> int | None:
+    """Return when the event of a number, or the last one before it, arrived, in seconds since 1970;
+    None where there is none.
+    """
+    sql = f"SELECT received FROM events WHERE seq <= {int(place)} ORDER BY seq DESC LIMIT 1"
+    return next((int(row[0]) for batch in fetch(sql) for row in batch), None)
+
+
 def read_store(
     fetch: Fetch, options: Options, source: str, parameters: Mapping[str, str] | None = None
 ) -> Events:

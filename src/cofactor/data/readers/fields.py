@@ -11,6 +11,8 @@ from collections.abc import Sequence
 DELIMITERS = ("::", "\t", ",", ";", "|", "\x01", "\x1f", " ")
 # One or more spaces and tabs, written as pandas does.
 WHITESPACE = r"\s+"
+# A number with a decimal comma.
+_HALVES = re.compile(r"^-?\d+,\d+$")
 # Looked for where none of those is there.
 _RARE = ("^", "~", "¦", "§", "\x1e")
 SPOKEN = {"\t": "tab", "\x01": "\\x01", "\x1f": "\\x1f", " ": "space", WHITESPACE: "whitespace"}
@@ -22,7 +24,7 @@ def escape_of(lines: Sequence[str], delimiter: str, quoted: str) -> str | None:
         return None
     q, sign = quoted, re.escape(delimiter)
     within = re.compile(rf"(?:^|{sign}){q}[^{q}]*[^{q}\\]\\{q}(?!\s*(?:{sign}|$))")
-    doubled = re.compile(rf"(?<=[^{sign}]){q}{q}|{q}{q}(?=[^{sign}\s])")
+    doubled = re.compile(rf"(?<=[^{sign}\\]){q}{q}|(?<!\\){q}{q}(?=[^{sign}\s])")
     found = any(map(within.search, lines[:120]))
     return "\\" if found and not any(map(doubled.search, lines[:120])) else None
 
@@ -80,11 +82,31 @@ def delimiter_of(lines: Sequence[str]) -> str:
             continue
         if share > best_share + 1e-9 and (delimiter != " " or best_share < 0.5):
             best, best_share = delimiter, share
+    if best == ",":
+        best = next((sign for sign in (";", "|", " ") if _is_outer(lines, sign)), ",")
     if best == "\t" and all(line.count(",\t") == line.count("\t") for line in lines):
         best = ","
     if best == " " and not any('"' in line for line in lines) and _aligned(lines):
         return WHITESPACE
     return best or next((d for d in _RARE if _is_even(lines, d)), ",")
+
+
+def _is_outer(lines: Sequence[str], sign: str) -> bool:
+    """Whether a sign stands as often in all lines, and before all commas, which then are decimal
+    ones, or within lists; or whether blanks follow commas alone, which then are part of texts; or
+    whether it is what stands between quotes. A blank is one only where all commas are decimal ones.
+    """
+    if all(f'"{sign}"' in line and '","' not in line for line in lines):
+        return sign != " "
+    if not _is_even(lines, sign) or any(line[:1] == '"' for line in lines):
+        return False
+    if sign == " ":
+        held = [field for line in lines for field in line.split(" ") if "," in field]
+        return all(map(_HALVES.match, held)) and lines[0].count(" ") > 1
+    first = all(0 < line.find(sign) < line.find(",") for line in lines if "," in line)
+    spaced = all(line.count(", ") == line.count(",") for line in lines)
+    spaced = spaced and not any(line[:1] == sign or sign + " " in line for line in lines)
+    return first or spaced
 
 
 def _is_even(lines: Sequence[str], sign: str) -> bool:

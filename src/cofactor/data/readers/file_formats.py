@@ -44,8 +44,6 @@ _SUFFIXES = {
     ".jsonl": "jsonl",
     ".ndjson": "jsonl",
 }
-# What stands between the items of lists, beside whitespace, by what the lines are split at.
-_SEPARATORS = {",": ",", "\t": ",", ";": ";,", "|": "|"}
 
 
 def read_entry(entry: SourceFile, options: Options, format: str | None = None) -> Events:
@@ -65,10 +63,9 @@ def _read(entry: SourceFile, options: Options, format: str | None) -> Events:
         return read_lists(entry, options)
     if chosen == "delimited" and format is None:
         dialect = dialect_of(entry, options)
-        if dialect.ragged:
-            separators = _SEPARATORS.get(dialect.delimiter, "")
-            refuse_baskets(entry, separators)
-            return read_lists(entry, options, separators)
+        if dialect.ragged is not None:
+            refuse_baskets(entry, dialect.ragged)
+            return read_lists(entry, options, dialect.ragged)
         return assemble(read_delimited(entry, options, dialect), options)
     return assemble(_RAW[chosen](entry, options), options)
 
@@ -108,7 +105,7 @@ def header_of(entry: SourceFile, options: Options) -> Header | None:
     if format_of(entry) != "delimited":
         return None
     dialect = dialect_of(entry, options)
-    if dialect.ragged:
+    if dialect.ragged is not None:
         return None
     if dialect.cells is not None:
         return Header(len(dialect.names), dialect.delimiter, None)

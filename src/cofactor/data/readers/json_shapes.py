@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import pyarrow as pa
@@ -17,6 +17,7 @@ from cofactor.data.readers.nested_items import (
     has_ids,
     opened,
 )
+from cofactor.data.readers.positions import dated
 from cofactor.data.readers.raw import NoRowsError
 from cofactor.data.readers.usual_names import DESCRIBING
 from cofactor.data.records import names_of, table_of, table_of_columns
@@ -129,6 +130,11 @@ def _of_object(value: Mapping[str, Any], source: str) -> pa.Table | None:
         # Of each user, or of each item.
         key = "item" if has_role("user", names_of(parts[0])) else "user"
         return table_of([{key: name, **row} for name, part in value.items() for row in part])
+    tables = [part for part in parts if _is_table(part)]
+    if len(tables) == 1:
+        return _of_rows(tables[0], source)
+    if all(map(_is_whole, parts)):
+        return table_of(list(_dated(value)))
     records = _records(value, _DEPTH)
     if len(records) > 1:
         records = [some for some in records if has_roles(some[0])]
@@ -201,6 +207,26 @@ def _of_objects(value: Mapping[str, Any], parts: Sequence[Mapping[str, Any]]) ->
     if held and all(isinstance(part, dict) for part in held):
         return table_of([{"user": u, "item": i, **part} for u, i, part in triples])
     return table_of_columns({"user": users, "item": items, "value": held})
+
+
+def _is_table(part: Any) -> bool:
+    """Whether a part is a list of rows below their names."""
+    rows = isinstance(part, list) and len(part) > 1 and all(isinstance(row, list) for row in part)
+    return rows and all(isinstance(c, str) for c in part[0]) and has_roles(part[0])
+
+
+def _is_whole(part: Any) -> bool:
+    """Whether a part is a list of records with a user and an item each."""
+    if not (isinstance(part, list) and part and all(isinstance(row, dict) for row in part)):
+        return False
+    return has_roles(names_of(part))
+
+
+def _dated(value: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+    """The records of all parts, with a part's name as their date if it is one."""
+    days = dated(list(value))
+    for name, part in value.items():
+        yield from ({"date": name, **row} if days else row for row in part)
 
 
 def _is_keyed(part: Any) -> bool:

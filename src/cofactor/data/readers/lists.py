@@ -16,8 +16,8 @@ from cofactor.data.readers.columns import Options
 from cofactor.data.readers.id_columns import canonical
 from cofactor.data.readers.layout import Layout, appended, parts, text_table
 from cofactor.data.readers.no_tables import comments
+from cofactor.data.readers.ragged import leads_with_owner
 from cofactor.data.readers.raw import Raw
-from cofactor.data.readers.sniff import leads_with_owner
 from cofactor.data.readers.source_files import Source, SourceFile
 from cofactor.data.readers.text_encoding import lines_of
 from cofactor.data.split import Part, Split
@@ -34,7 +34,12 @@ _PROSE = frozenset(
         *("der", "die", "und", "mit", "les", "des", "une", "est", "que", "los", "una"),
     )
 )
-_SIGNS = frozenset(("{", "}", "=", "==", ":=", "=>", "+=", "(", ")", "/*", "*/", "//"))
+_SIGNS = frozenset(
+    (">", "->", "→", "{", "}", "=", "==", ":=", "=>", "+=", "(", ")", "/*", "*/", "//")
+)
+_NUMBER = r"^\d+(\.\d+)?$"
+# u1: [a, b] and u1: {a, b}.
+_BRACKETED = r"^([^:]*:\s*)[\[{](.*)[\]}]\s*$"
 # a:4 and a(4), of which the number may be a value.
 _VALUED = r"^[^:()]+(:|\()\d+(\.\d+)?\)?$"
 
@@ -70,6 +75,8 @@ def _split_lines(lines: pa.Array, separators: str) -> pa.Array:
     some = [re.split(between, line.strip()) for line in lines.slice(0, 100).to_pylist()]
     if leads_with_owner(some):
         sign = separators[0] if separators else " "
+        if not pc.match_substring_regex(lines, _BRACKETED).false_count:
+            lines = pc.replace_substring_regex(lines, _BRACKETED, r"\1\2")
         lines = pc.replace_substring_regex(lines, r"^\s*([^:]+):\s*", f"\\1:{sign}")
     spaced = rf"[\t{separators}]\s*[^\s{separators}]+ +[^\s{separators}]"
     if separators and pc.any(pc.match_substring_regex(lines, spaced)).as_py():
@@ -117,11 +124,28 @@ def read_lists(entry: SourceFile, options: Options, separators: str = "") -> Eve
     counted = counts_before(heads, counts)
     if counted:
         heads = pa.array(np.arange(len(counts)))
+    _refuse_values(items, counts, entry.shown)
     beside = None if counted else _counts_beside(items, counts)
     if beside is not None:
         items, counts = items.filter(pa.array(~beside)), counts - 1
     notes = _notes(items, counts, counted=counted, beside=beside is not None)
     return assemble(raw_of_lists(heads, counts, items, entry.shown, notes), options)
+
+
+def _refuse_values(items: pa.Array, counts: np.ndarray, source: str) -> None:
+    """Raise DataError if every second item is a number, and no other one is: a value, perhaps."""
+    if len(counts) < 2 or not len(items) or (counts % 2).any() or len(np.unique(counts)) < 2:
+        return
+    places = np.arange(len(items))
+    first, second = (items.take(pa.array(places[n::2])) for n in (0, 1))
+    if pc.match_substring_regex(second, _NUMBER).false_count:
+        return
+    if not pc.match_substring_regex(first, _NUMBER).true_count:
+        raise DataError(
+            f"every second item is a number, such as {second[0].as_py()!r} behind"
+            f" {first[0].as_py()!r}; if it is a value, write a row for each user, item and value.",
+            source=source,
+        )
 
 
 def _notes(items: pa.Array, counts: np.ndarray, *, counted: bool, beside: bool) -> list[str]:

@@ -38,8 +38,9 @@ _DATED = re.compile(
 )
 # Amazon's products and people.
 _ASIN, _REVIEWER = re.compile(r"^(B[0-9A-Z]{9}|\d{9}[\dX])$"), re.compile(r"^A[0-9A-Z]{9,20}$")
-# Seconds of 1985 to 2100, and the same in milli-, micro- and nanoseconds.
-_FIRST, _LAST = 473_385_600, 4_102_444_800
+# Seconds of 1985 to 2040, and the same in milli-, micro- and nanoseconds: beyond lie the codes of
+# Europe's goods.
+_FIRST, _LAST = 473_385_600, 2_208_988_800
 _ENOUGH = 5
 # Columns of a run of TREC but the second.
 _RUN = 5

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import islice, takewhile
+from itertools import islice
 
 from cofactor.base.errors import ArgumentError, DataError
 from cofactor.data.readers.columns import Options
@@ -28,18 +28,15 @@ from cofactor.data.readers.headers import (
     titles_above,
 )
 from cofactor.data.readers.no_tables import comments, refuse_binary, refuse_no_table
+from cofactor.data.readers.ragged import between_items
 from cofactor.data.readers.raw import NoRowsError
 from cofactor.data.readers.source_files import SourceFile
 from cofactor.data.readers.text_encoding import decoded, encoding_of, lines_of
 
 _SEPARATED = re.compile(r"^\"?sep=(.)\"?\s*$", re.IGNORECASE)
-# Items between commas without any space: "a,b,c".
-_LIST = re.compile(r"^[^\s,]+(,[^\s,]+)*$")
-_CLOCK = re.compile(r"^\d{1,2}:\d{2}$")
 _AGAIN = re.compile(r"[,;|]")
 # A field whose quotes don't end on the line.
 _OPEN = re.compile(r'(^|[,;\t|])"(?:[^"]|"")*$')
-_PAIR = re.compile(r"^(\d+:)?(\d+|qid):-?\d+(\.\d+)?$")
 
 
 @dataclass(frozen=True)
@@ -63,7 +60,8 @@ class Dialect:
     padded
         Whether blanks stand between the delimiter and quotes: ``"u1", "a"``.
     ragged
-        Whether lines are lists of different lengths by nature: ``user item item ...``.
+        Where lines are lists (``user item item ...``): what stands between the items beside
+        whitespace; None if they aren't.
     above
         How many lines stand above the header (or above the first row).
     title
@@ -82,7 +80,7 @@ class Dialect:
     encoding: str
     bom: int = 0
     padded: bool = False
-    ragged: bool = False
+    ragged: str | None = None
     above: int = 0
     title: str = ""
     cells: Mapping[str, Sequence[str]] | None = field(default=None, compare=False)
@@ -142,7 +140,7 @@ def sniff(sample: bytes, options: Options, source: str, *, whole: bool) -> Diale
         encoding=encoding,
         bom=bom,
         padded=padded,
-        ragged=not headed and _ragged(rows, delimiter, source),
+        ragged=None if headed else between_items(rows, delimiter, source),
         above=numbered[0][0],
         title=(title or (lines[0] if skipped else ""))[:60],
         cells=None if named else cells,
@@ -281,54 +279,6 @@ def _whole_header(lines: list[str]) -> list[str]:
             joined = "\n".join(lines[first : end + 1])
             return [*lines[:first], joined, *[""] * (end - first), *lines[end + 1 :]]
     return lines
-
-
-def _ragged(rows: Sequence[Sequence[str]], delimiter: str, source: str) -> bool:
-    """Whether lines are lists: of different lengths, or each after a count of what follows.
-
-    Raises
-    ------
-    DataError
-        If they are pairs of an index and a value (libsvm).
-    """
-    full = [[field for field in row if field] for row in rows]
-    # LETOR's lines end with a comment.
-    full = [list(takewhile(lambda field: field[0] != "#", row)) or row for row in full]
-    if delimiter == " " and all(_PAIR.match(field) for row in full for field in row[1:]):
-        raise DataError(
-            "lines of index:value (libsvm) can't be read; write a row for each user and item.",
-            source=source,
-        )
-    if leads_with_owner(full):
-        return True
-    lengths = {len(row) for row in full}
-    counted = len(full) > 1 and all(row and row[0] == str(len(row) - 1) for row in full)
-    if delimiter == " " and len(lengths) > 1:
-        return True
-    if len(lengths) > 2 and delimiter in "\t,;|":
-        return counted or all(
-            "." not in field and '"' not in field for row in full for field in row
-        )
-    if delimiter == "\t" and lengths == {2} and any("," in row[1] for row in full):
-        return all(_LIST.match(row[1]) for row in full)
-    whole = all(field.isdigit() and len(field) < 9 for row in full for field in row)
-    return counted and whole and len(full[0]) > 3
-
-
-def leads_with_owner(rows: Sequence[Sequence[str]]) -> bool:
-    """Return whether every line begins with a user and a colon: ``u1: a, b, c``."""
-    if len(rows) < 2 or any(len(row) < 1 for row in rows):
-        return False
-    parted = [row[0].partition(":") for row in rows]
-    owners = {owner for owner, _, _ in parted}
-    return (
-        all(owner.strip() and colon for owner, colon, _ in parted)
-        # A word that is the same on all lines is a prefix of ids, and 10:30 is a time.
-        and len(owners) > 1
-        and not all(_CLOCK.match(row[0]) for row in rows)
-        and not any(":" in field for row in rows for field in row[1:])
-        and not any(":" in rest for _, _, rest in parted)
-    )
 
 
 def dialect_of(entry: SourceFile, options: Options) -> Dialect:

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import sqlite3
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
@@ -152,17 +152,28 @@ def last_event(url: str) -> int | None:
     """Return the number of the last event of a URL's event store; None for another database, or
     one that can't be read: reading it says why.
     """
+    return _of_store(url, event_store.last_seq)
+
+
+def arrival_of(url: str, place: int) -> int | None:
+    """Return when the event of a number arrived in a URL's event store, in seconds since 1970; None
+    where there is none.
+    """
+    return _of_store(url, lambda fetch: event_store.arrival(fetch, place))
+
+
+def _of_store(url: str, ask: Callable[[event_store.Fetch], int | None]) -> int | None:
     try:
         if not url.startswith("sqlite:"):
             with _postgres(url) as (rows, *_):
-                return None if rows is None else event_store.last_seq(rows)
+                return None if rows is None else ask(rows)
         path, parameters = _path(url)
         if parameters.keys() & {"table", "query"}:
             return None
         with sqlite_file.opened(path) as connection:
             fetch = _fetch(connection)
             known = event_store.is_store(fetch, set(_tables(connection)))
-            return event_store.last_seq(fetch) if known else None
+            return ask(fetch) if known else None
     except (CofactorError, sqlite3.Error, UnicodeDecodeError):
         return None
 

@@ -319,7 +319,7 @@ def _compiled(form: str) -> re.Pattern[str]:
 def _numbers(texts: pa.Array, found: np.ndarray) -> tuple[np.ndarray, np.ndarray | None]:
     """Read numbers into ``found``; where they are, and their `_fraction`."""
     # Nanoseconds of today have nineteen digits.
-    bare = pc.match_substring_regex(texts, r"^-?1?\d{1,18}(\.\d*)?$").fill_null(False)
+    bare = pc.match_substring_regex(texts, r"^-?(\d{1,18}|[1-8]\d{18})(\.\d*)?$").fill_null(False)
     numeric = np.asarray(bare)
     if not numeric.any():
         return numeric, None

@@ -13,7 +13,8 @@ from cofactor.data.readers.raw import Raw
 from cofactor.data.readers.source_files import HeldFile, SourceFile
 from cofactor.data.readers.text_encoding import lines_of
 
-_WHOLE = re.compile(r'^"((?:[^"]|"")*)"$')
+# Behind it, the delimiters of a spreadsheet's other columns, which hold nothing.
+_WHOLE = re.compile(r'^"((?:[^"]|"")*)"[,;\t]*$')
 _SOME = 50
 _LARGEST = 1 << 32
 

@@ -40,11 +40,9 @@ class Admission:
         self._costs: dict[float, float] = {}  # of the models that answered before
         self._strict_until = 0.0
 
-    def full(self, itself: int = 0) -> bool:
-        """Return whether those under way take longer than a request should wait; ``itself`` of
-        them don't count.
-        """
-        under_way = self.scored - itself
+    def full(self) -> bool:
+        """Return whether those under way take longer than a request should wait."""
+        under_way = self.scored
         if under_way < 2:
             return False
         now = time.monotonic()
@@ -61,9 +59,9 @@ class Admission:
         """Seconds that a request may wait for its turn."""
         return max(self._settings.max_waiting, _LONE_SHARE * self.lone)
 
-    def ingest_full(self, itself: int = 0) -> bool:
+    def ingest_full(self) -> bool:
         """Return whether as many requests write as may at once."""
-        return self.ingested - itself >= self._settings.max_ingest
+        return self.ingested >= self._settings.max_ingest
 
     def begin_with(self, lone: float) -> None:
         """Go on with a model that answers one person in ``lone`` seconds: with what was learned of

@@ -39,8 +39,8 @@ class ScoringJob:
     explorer
         Draws the list instead of taking the best; None for the best. Rules of reranking come first:
         a list that they choose isn't drawn.
-    alone
-        Whether it can't be scored together with others.
+    alone, who
+        Whether it can't be scored together with others, and whose it is, as `turns.asking` says.
     """
 
     loaded: Loaded
@@ -49,6 +49,7 @@ class ScoringJob:
     call: Callable[[], Any] | None = None
     explorer: Explorer | None = None
     alone: bool = False
+    who: str = ""
 
     @property
     def width(self) -> int:

@@ -19,6 +19,7 @@ from cofactor.service.settings import Settings
 _JOINTS = re.compile(r"\b(?:and|or)\b", re.IGNORECASE)  # between two comparisons, or in a text
 _ALWAYS = 20  # comparisons that a request may make over any number of items
 _COSTLY = 1_000_000  # comparisons times items from which on a request counts as costly
+_FEW_ROWS = 3
 _COSTLY_AT_ONCE = 2  # costly requests of one key under way
 # Candidates times squared length of a list that a determinantal point process chooses in the time
 # of one comparison (0.8 ns to 62 ns with 25,000 items on a busy machine, November 2026).
@@ -48,7 +49,7 @@ class Budgets:
         Parameters
         ----------
         request
-            As it came; its ``where``, ``rerank``, ``q`` and ``k`` are looked at.
+            As it came; its ``where``, ``rerank``, ``q``, ``rows`` and ``k`` are looked at.
         key
             The digest of its key; empty where no keys are required.
         n_items
@@ -84,9 +85,10 @@ class Budgets:
         cost, name = _counted(request) if long else (guess, "")
         if cost > _ALWAYS and cost * n_items > limit:
             most = max(_ALWAYS, limit // n_items)
+            what = "words" if name == "q" else "comparisons"
+            cure = "" if name == "q" else "; use in (...) for many values of one column"
             raise invalid(
-                f"{name} must have at most {most} comparisons over this many items, not {cost}; use"
-                " in (...) for many values of one column.",
+                f"{name} must have at most {most} {what} over this many items, not {cost}{cure}.",
                 name,
             )
         chosen = _choosing(request)
@@ -96,7 +98,11 @@ class Budgets:
                 " fewer candidates.",
                 "rerank",
             )
-        return cost * n_items + chosen
+        # Each row of similar items looks at all items, at three times as many as it shows. Searches
+        # and a few rows are what everybody asks for: those wait in turn, and that is enough.
+        rows = 3 * max(0, (getattr(request, "rows", None) or 0) - _FEW_ROWS)
+        words = len((getattr(request, "q", None) or "").split())
+        return (cost - words + rows) * n_items + chosen
 
 
 def _rule_texts(request: Any) -> list[str]:
@@ -145,11 +151,11 @@ def _choosing(request: Any) -> int:
     return 0 if rules.dpp is None else candidates * request.k**2 // _CHOSEN
 
 
-_ODD = ("where", "allow", "rerank", "text", "features", "q")
+_ODD = ("where", "allow", "rerank", "text", "features", "q", "rows")
 
 
 def is_plain(request: Any) -> bool:
-    """Return whether a request can be scored together with others: without a filter, rules or a
-    description; and without words to be searched.
+    """Return whether a request can be scored together with others: without a filter, rules, a
+    description, words to be searched or several rows.
     """
     return all(getattr(request, name, None) is None for name in _ODD)

@@ -7,6 +7,7 @@ import time
 from collections import OrderedDict
 from dataclasses import dataclass
 from typing import NamedTuple
+from weakref import WeakKeyDictionary
 
 import numpy as np
 
@@ -20,7 +21,7 @@ from cofactor.service.answering.loaded import Loaded
 from cofactor.service.errors import invalid
 
 log = logging.getLogger("cofactor.service")
-_KEPT = 32  # sets of rules
+_KEPT = 32  # sets of rules of a version
 _OLD = 3_600.0  # seconds after which ages are counted again
 
 
@@ -62,14 +63,15 @@ class ServedRules:
 
 
 class _Held(NamedTuple):
-    """Rules, how often the items had changed, and when. The version is held with them, so that its
-    number stays its own.
-    """
+    """Rules, how often the items had changed, and when."""
 
     changes: int
     since: float
-    loaded: Loaded
     rules: ServedRules | None
+
+
+# Rules by their text, and whether a request brought them.
+_Sets = OrderedDict[tuple[str, bool], _Held]
 
 
 class Rerankers:
@@ -83,7 +85,8 @@ class Rerankers:
 
     def __init__(self, default: str) -> None:
         self._default = as_rules(default)
-        self._held: OrderedDict[tuple[int, str, bool], _Held] = OrderedDict()
+        # A version that is let go takes its rules along.
+        self._held: WeakKeyDictionary[Loaded, _Sets] = WeakKeyDictionary()
 
     def matter(self, given: list[str] | None) -> bool:
         """Return whether a request's list is chosen by rules."""
@@ -112,11 +115,12 @@ class Rerankers:
         rules = self._default if given is None else as_rules(given)
         if rules is None:
             return None
-        key = (id(loaded), rules.text, given is not None)
+        sets = self._held.setdefault(loaded, OrderedDict())
+        key = (rules.text, given is not None)
         changes, now = loaded.view.changes, time.time()
-        held = self._held.get(key)
+        held = sets.get(key)
         if held is not None and held.changes == changes and now - held.since < _OLD:
-            self._held.move_to_end(key)
+            sets.move_to_end(key)
             return held.rules
         made: ServedRules | None = None
         try:
@@ -127,9 +131,9 @@ class Rerankers:
             log.warning("rules left out", extra={"facts": {"problem": str(error)}})
         if made is not None and held is not None and held.rules is not None:
             made.exposure = held.rules.exposure
-        self._held[key] = _Held(changes, now, loaded, made)
-        while len(self._held) > _KEPT:
-            self._held.popitem(last=False)
+        sets[key] = _Held(changes, now, made)
+        while len(sets) > _KEPT:
+            sets.popitem(last=False)
         return made
 
 

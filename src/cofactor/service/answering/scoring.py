@@ -48,7 +48,7 @@ from cofactor.service.wire import RecommendRequest
 log = logging.getLogger("cofactor.service")
 _ALONE = 4  # requests that are scored alone, one after another, before others have their turn
 _LONGEST = 1.0  # seconds of a key's own such requests behind which no more of them wait
-_FIRST_GUESS = 0.0005
+_NEWEST = 0.2  # of the newest such request in what one is taken to cost
 _FEW = 100  # items of a request up to which it may be answered in the event loop
 
 
@@ -68,7 +68,8 @@ class Scorer:
         self._admission = admission
         self._here: list[ScoringJob] = []
         self._waiting: Turns[ScoringJob] = Turns(settings.max_queue)
-        self._alone = _FIRST_GUESS  # seconds that a request costs that is scored alone
+        # Seconds that a request of a key costs that is scored alone.
+        self._alone: dict[str, float] = {}
         self._changed = threading.Condition()
         self._closing = False
         self._loop = asyncio.get_running_loop()
@@ -122,11 +123,11 @@ class Scorer:
         self._thread.join()
 
     def _submit(self, job: ScoringJob) -> asyncio.Future[Any]:
-        who = asking.get()
+        who = job.who = asking.get()
         job.alone = job.call is not None or not is_plain(job.request)
         with self._changed:
             waiting = self._waiting.waiting(who)
-            long = job.alone and waiting > 1 and waiting * self._alone > _LONGEST
+            long = job.alone and waiting > 1 and waiting * self._alone.get(who, 0.0) > _LONGEST
             if self._closing:
                 raise RequestError(503, "stopping", "the service is stopping.", retry_after=1.0)
             if long or not self._waiting.add(who, job):
@@ -144,7 +145,7 @@ class Scorer:
                 if not len(self._waiting):
                     return
                 together, alone = self._taken()
-            for batch in (together, alone):
+            for batch in (together, *([one] for one in alone)):
                 if batch:
                     done = self._answered(batch)
                     self._loop.call_soon_threadsafe(_deliver, done)
@@ -185,7 +186,8 @@ class Scorer:
         self.answered += len(batch)
         seconds = time.perf_counter() - started
         if batch and batch[0].alone:
-            self._alone += 0.2 * (seconds / len(batch) - self._alone)
+            known = self._alone.get(batch[0].who, seconds)
+            self._alone[batch[0].who] = known + _NEWEST * (seconds - known)
         elif batch:
             self._admission.learn(seconds, len(batch))
         return done

@@ -64,17 +64,17 @@ class ConnectionLimits:
                 del self._by_address[one.address]
 
     def _let_go(self, new: Connection, address: str | None) -> bool:
-        """Close what has waited longest without a request under way: first those that never asked
-        for anything.
+        """Close what has waited longest for its client; last of all those that were answered and
+        are silent since.
         """
         waiting = [
             one
             for one in self._open
-            if one is not new and not one.busy and (address is None or one.address == address)
+            if one is not new and one.awaits_client and (address is None or one.address == address)
         ]
         if not waiting:
             return False
-        oldest = min(waiting, key=lambda one: (one.answered, one.since))
+        oldest = min(waiting, key=lambda one: (one.answered and not one.busy, one.waiting_since))
         self.leave(oldest)
         oldest.transport.abort()
         return True
@@ -121,6 +121,16 @@ class Connection(H11Protocol):
     def receiving(self) -> bool:
         """Whether the body of the request under way isn't whole."""
         return self.cycle is not None and not self.cycle.response_complete and self.cycle.more_body
+
+    @property
+    def awaits_client(self) -> bool:
+        """Whether nothing happens here until the client sends or reads something."""
+        return not self.busy or self.receiving or self._unsent_since is not None
+
+    @property
+    def waiting_since(self) -> float:
+        """Since when it waits for its client."""
+        return self.since if self._unsent_since is None else self._unsent_since
 
     def is_late(self, now: float) -> bool:
         """Return whether the present phase takes longer than it may."""

@@ -5,10 +5,12 @@ errors, counting.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import logging
 import time
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Iterator
 from typing import Any
 from urllib.parse import parse_qsl, unquote_to_bytes
 
@@ -27,6 +29,7 @@ from cofactor.service.errors import (
 )
 from cofactor.service.http.context import Context
 from cofactor.service.http.guard import Guard, cors
+from cofactor.service.http.keys import Key
 from cofactor.service.http.route import PATH_IDS, Route
 from cofactor.service.wire import outside_id
 
@@ -34,6 +37,7 @@ log = logging.getLogger("cofactor.service")
 _encoder = msgspec.json.Encoder()
 _BEHIND_IDS = (b"because", b"export", b"history", b"recommendations", b"similar")
 _PROBES = ("/health", "/ready")
+_MOST_HELD = 64 << 20  # bytes of bodies of one key that haven't come whole
 _LATE = 25.0  # times what a request may wait that the event loop may be late, on average
 
 
@@ -85,14 +89,13 @@ class Dispatch:
             Its bytes, where the caller has them; else ASGI's ``receive``.
         """
         started = time.perf_counter()
-        origin, failure, route, admission = None, None, self.route, context.admission
-        self._guard.under_way += 1
-        admission.scored += route.timed
-        admission.ingested += route.ingest
+        origin, failure, route = None, None, self.route
         try:
             origin = self._guard.check(scope, headers, probe=route.path in _PROBES)
             async with asyncio.timeout(context.settings.timeout):
-                status, payload, extra = await self._answer(context, scope, headers, body)
+                key, raw = await self._received(context, headers, body)
+                with self._under_way(context):
+                    status, payload, extra = await self._answer(context, scope, key, raw)
         except Exception as error:
             failure = of_error(error)
             if route.ingest and failure.outcome is None and failure.status >= 500:
@@ -101,27 +104,51 @@ class Dispatch:
             if failure.status == 500:
                 log.exception("failed", extra={"facts": {"route": route.path}})
             status, payload, extra = failure.status, failure.body(), failure.headers()
-        finally:
-            self._guard.under_way -= 1
-            admission.scored -= route.timed
-            admission.ingested -= route.ingest
         self._record(context, scope, status, time.perf_counter() - started, failure)
         sized = [*extra, (b"content-length", str(len(payload)).encode())]
         return status, payload, sized if origin is None else [*sized, *cors(origin)]
 
-    async def _answer(
-        self, context: Context, scope: Any, headers: dict[bytes, bytes], body: Any
-    ) -> tuple[int, bytes, Headers]:
-        route, settings = self.route, context.settings
-        if not isinstance(body, bytes):
+    async def _received(
+        self, context: Context, headers: dict[bytes, bytes], body: Any
+    ) -> tuple[Key | None, bytes]:
+        """The key and the whole body of a request for which there is room."""
+        whole, most = isinstance(body, bytes), context.settings.max_body
+        if not whole:
             self._has_room(context)
         given = headers.get(b"authorization")
-        key = context.keys.check(None if given is None else given.decode("latin-1"), route.scope)
+        key = context.keys.check(
+            None if given is None else given.decode("latin-1"), self.route.scope
+        )
+        raw: bytes = body if whole else b""
         if self._decode is not None:
-            raw = body if isinstance(body, bytes) else await _body(body, headers, settings.max_body)
-            if len(raw) > settings.max_body:
-                raise _too_long(settings.max_body)
+            if not whole:
+                who = "" if key is None else key.digest
+                raw = await _body(body, headers, most, self._guard.held, who)
+                self._has_room(context)  # others may have come meanwhile
+            if len(raw) > most:
+                raise _too_long(most)
             _check_plain(headers, raw)
+        return key, raw
+
+    @contextlib.contextmanager
+    def _under_way(self, context: Context) -> Iterator[None]:
+        """Count a request from the moment at which it is whole: who sends slowly takes no place."""
+        route, admission = self.route, context.admission
+        self._guard.under_way += 1
+        admission.scored += route.timed
+        admission.ingested += route.ingest
+        try:
+            yield
+        finally:
+            self._guard.under_way -= 1
+            admission.scored -= route.timed
+            admission.ingested -= route.ingest
+
+    async def _answer(
+        self, context: Context, scope: Any, key: Key | None, raw: bytes
+    ) -> tuple[int, bytes, Headers]:
+        route = self.route
+        if self._decode is not None:
             request = self._decode(raw)
             _check_names(raw)
         else:
@@ -150,17 +177,15 @@ class Dispatch:
         return 200, _encoder.encode(answer), JSON_HEADERS
 
     def _has_room(self, context: Context) -> None:
-        """Refuse what came by the slow path while there is no room; it counts itself
-        already.
-        """
+        """Refuse what comes by the slow path while there is no room."""
         route, admission = self.route, context.admission
         late = context.lag > _LATE * context.settings.max_waiting
-        if route.timed and (late or admission.full(itself=1)):
+        if route.timed and (late or admission.full()):
             raise overloaded(
                 "there are more requests than can be answered in time; try again shortly."
             )
         # Writes have room of their own: a flood of events is refused here, and answers go on.
-        if route.ingest and (late or admission.ingest_full(itself=1)):
+        if route.ingest and (late or admission.ingest_full()):
             raise overloaded(
                 "there are more events than can be stored in time; send the same ones, with the"
                 " same ids, again shortly."
@@ -191,22 +216,33 @@ class Dispatch:
             log.info("request", extra={"facts": facts})
 
 
-async def _body(receive: Any, headers: dict[bytes, bytes], limit: int) -> bytes:
-    """The body, refused as soon as it is known to be too long."""
+async def _body(
+    receive: Any, headers: dict[bytes, bytes], limit: int, held: Counter[str], who: str
+) -> bytes:
+    """The body, refused as soon as it is known to be too long, or its key's bodies that haven't
+    come whole take too much memory (``held``: bytes by key).
+    """
     length = headers.get(b"content-length", b"")
     if length.isdigit() and int(length[:20]) > limit:
         raise _too_long(limit)
-    parts: list[bytes] = []
-    size, more = 0, True
-    while more:
-        message = await receive()
-        if message["type"] == "http.disconnect":
-            raise RequestError(400, "malformed", "the body ended early.")
-        parts.append(message.get("body", b""))
-        size, more = size + len(parts[-1]), message.get("more_body", False)
-        if size > limit:
-            raise _too_long(limit)
-    return b"".join(parts)
+    found, more = bytearray(), True
+    try:
+        while more:
+            message = await receive()
+            if message["type"] == "http.disconnect":
+                raise RequestError(400, "malformed", "the body ended early.")
+            part, more = message.get("body", b""), message.get("more_body", False)
+            found += part
+            held[who] += len(part)
+            if len(found) > limit:
+                raise _too_long(limit)
+            if more and held[who] > _MOST_HELD:
+                raise overloaded("there are too many long bodies under way; send fewer at once.")
+    finally:
+        held[who] -= len(found)
+        if not held[who]:
+            del held[who]
+    return bytes(found)
 
 
 def _check_plain(headers: dict[bytes, bytes], raw: bytes) -> None:

@@ -5,6 +5,7 @@ room?
 from __future__ import annotations
 
 import re
+from collections import Counter
 from typing import Any
 from urllib.parse import unquote
 
@@ -40,6 +41,8 @@ class Guard:
         self._any_host = settings.beyond_loopback and not settings.hosts
         self._origins = {origin.rstrip("/").lower() for origin in settings.origins}
         self.under_way = 0
+        # Bytes of bodies that haven't come whole, by the digest of their key.
+        self.held: Counter[str] = Counter()
 
     def check(
         self, scope: Scope, headers: dict[bytes, bytes], *, probe: bool = False

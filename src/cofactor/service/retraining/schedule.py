@@ -35,11 +35,11 @@ class RetrainSchedule:
     def is_due(self, seconds: float, events: int) -> bool:
         """Return whether so many seconds and events after the last attempt the next one is due.
 
-        A clock that was set back (fewer than 0 seconds) makes it due: nothing else would end the
-        wait.
+        A clock that was set back (fewer than 0 seconds) makes it due, and a store that holds less
+        than it did (fewer than 0 events: it was restored): nothing else would end the wait.
         """
         if self.events is not None:
-            return events >= self.events
+            return events < 0 or events >= self.events
         return seconds < 0 or seconds >= (self.seconds or 0)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import urllib.error
 import urllib.request
+from http.client import HTTPException
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -59,7 +60,7 @@ class Webhook:
             try:
                 with self._opener.open(request, timeout=_SECONDS):
                     return True
-            except (OSError, ValueError) as error:
-                problem = str(error)
+            except (OSError, ValueError, HTTPException) as error:
+                problem = str(error) or type(error).__name__
         log.warning("webhook failed", extra={"facts": {"to": self.shown, "problem": problem}})
         return False

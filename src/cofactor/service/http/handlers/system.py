@@ -95,6 +95,7 @@ async def stats(context: Context, path: dict[str, str], request: Nothing) -> Sta
 
 # Span -> seconds of a stretch, and how many of them.
 _SPANS = {"hour": (60, 60), "day": (3_600, 24), "month": (86_400, 30)}
+_KINDS, _OTHERS = 30, "others"  # the most frequent kinds of a series, and what all others count as
 _COUNTED = 1_000_000  # the last events that a series looks at
 
 
@@ -116,7 +117,7 @@ def _series(context: Context, span: str) -> SeriesOut:
     return SeriesOut(
         step=step,
         times=times,
-        events=dict(sorted(events.items(), key=lambda one: (-sum(one[1]), one[0]))),
+        events=_most_frequent(events),
         requests=[one.requests for one in buckets],
         failed=[one.failed for one in buckets],
         shed=[one.shed for one in buckets],
@@ -125,6 +126,17 @@ def _series(context: Context, span: str) -> SeriesOut:
         p50_ms=[one.quantile(0.5) for one in buckets],
         p99_ms=[one.quantile(0.99) for one in buckets],
     )
+
+
+def _most_frequent(events: dict[str, list[int]]) -> dict[str, list[int]]:
+    """The counts of the most frequent kinds, the first first, and the sum of all others."""
+    named = sorted(events, key=lambda kind: (-sum(events[kind]), kind))
+    found = {kind: events[kind] for kind in named[:_KINDS]}
+    rest = [events[kind] for kind in named[_KINDS:]]
+    if rest:
+        also = [found[_OTHERS]] if _OTHERS in found else []
+        found[_OTHERS] = [sum(counts) for counts in zip(*rest, *also, strict=True)]
+    return found
 
 
 async def openapi(context: Context, path: dict[str, str], request: Nothing) -> Response:
