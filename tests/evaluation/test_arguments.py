@@ -35,3 +35,40 @@ def test_wrong_arguments_are_named(
     model = registry.create("popularity").fit(whole.train)
     with pytest.raises(ArgumentError, match=message):
         measure(model, whole if split is None else split, **settings)
+
+
+_WHOLE = cofactor.split(DATA, "per-user", test=0.25, seed=1)
+
+
+@pytest.mark.parametrize(
+    ("ask", "said"),
+    [
+        (lambda: evaluate("popularity", _WHOLE), "model must be a fitted model, not 'popularity'"),  # type: ignore[arg-type]
+        (lambda: evaluate(cofactor.Popularity, _WHOLE), "model must be a fitted model"),  # type: ignore[arg-type]
+        (lambda: evaluate(_fitted(), _WHOLE, 10), "metrics must be names such as 'ndcg@10'"),  # type: ignore[arg-type]
+        (lambda: evaluate(_fitted(), _WHOLE, {"ndcg": 10}), "metrics must be names"),
+        (lambda: evaluate(_fitted(), _WHOLE, groups=[1]), "groups must be 'warm'"),  # type: ignore[arg-type]
+        (lambda: evaluate(_fitted(), _WHOLE, rerank=5), "rerank must be rules such as"),  # type: ignore[arg-type]
+        (lambda: cofactor.compare(DATA, [None]), "models must be names of models, not None"),  # type: ignore[list-item]
+        (lambda: cofactor.save("m", "x"), "model must be a fitted model"),  # type: ignore[arg-type]
+        (
+            lambda: cofactor.ItemKNN().fit(DATA, validation=DATA),  # type: ignore[arg-type]
+            "validation must be a Part",
+        ),
+        (lambda: cofactor.ItemKNN().fit(DATA, run={"threads": 1}), "run must be a Run"),  # type: ignore[arg-type]
+    ],
+)
+def test_arguments_of_another_kind_are_named(ask: Any, said: str) -> None:
+    with pytest.raises(ArgumentError, match=said):
+        ask()
+
+
+def _fitted() -> Any:
+    return registry.create("popularity").fit(_WHOLE.train)
+
+
+def test_given_parts_are_read_as_fit_reads_them() -> None:
+    from cofactor.data.splits.predefined import predefined
+
+    split = predefined([("u", "a"), ("v", "b")], [("u", "b")], negatives=[["a"]])  # type: ignore[arg-type]
+    assert (len(split.train), len(split.test.truth)) == (2, 1)

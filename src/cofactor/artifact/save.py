@@ -71,12 +71,8 @@ def save(
     ArtifactError
         If the path can't be written or is taken, or the disk is full; nothing is left behind then.
     """
+    _check_model(model)
     target = check_target(path, overwrite=overwrite)
-    if registry.get(model.name) is not type(model):
-        raise ArtifactError(
-            f"{type(model).__name__} isn't in the registry under {model.name!r}, so it couldn't be"
-            " loaded again."
-        )
     arrays = _arrays(model)
     with _writing(target) as room:
         _write_tensors(room / fmt.TENSORS, arrays)
@@ -147,6 +143,16 @@ def _writing(target: Path) -> Iterator[Path]:
         raise ArtifactError(
             f"the model can't be saved to {target}: {error}; nothing was saved."
         ) from error
+
+
+def _check_model(model: Any) -> None:
+    """Refuse what is no model, and models that couldn't be loaded again."""
+    checks.of_kind(model, "model", Recommender, "a fitted model")
+    if registry.get(model.name) is not type(model):
+        raise ArtifactError(
+            f"{type(model).__name__} isn't in the registry under {model.name!r}, so it couldn't be"
+            " loaded again."
+        )
 
 
 def _arrays(model: Recommender) -> dict[str, np.ndarray]:

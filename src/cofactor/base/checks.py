@@ -81,6 +81,12 @@ def choice(value: object, name: str, choices: Iterable[str]) -> str:
     raise unknown_name(name, value, names)
 
 
+def of_kind(value: object, name: str, kind: type, wanted: str) -> None:
+    """Raise ArgumentError unless ``value`` is of a class, which ``wanted`` says in words."""
+    if not isinstance(value, kind):
+        raise ArgumentError(f"{name} must be {wanted}, not {_described(value)}.")
+
+
 def is_masked(value: Any) -> bool:
     """Return whether an array masks some of its entries, or is NumPy's ``masked``; without loading
     `numpy.ma`.

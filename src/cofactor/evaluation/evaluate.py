@@ -99,7 +99,7 @@ def evaluate(
         If nothing can be measured: no user has a true item that may be recommended, or the items
         differ from the model's.
     """
-    part = protocol.measured_part(split)
+    part = protocol.measured_part(model, split)
     checks.real(confidence, "confidence", above=0, below=1)
     checks.integer(resamples, "resamples", low=0, high=MAX_RESAMPLES)
     checks.integer(memory_limit, "memory_limit", low=1)

@@ -40,6 +40,7 @@ def item_groups(groups: str | Groups | None, train: Interactions) -> dict[str, n
                 True if last is None else counts <= last
             )
         return named
+    checks.of_kind(groups, "groups", Mapping, "'warm', 'count' or a mapping from name to items")
     masks = {}
     for name, items in groups.items():
         array = np.asarray(items)

@@ -80,7 +80,7 @@ def evaluate_next(
     ArgumentError
         For other metrics, or if no user has a true item.
     """
-    part = protocol.measured_part(split)
+    part = protocol.measured_part(model, split)
     checks.integer(resamples, "resamples", low=0, high=MAX_RESAMPLES)
     checks.choice(repeats, "repeats", REPEAT_POLICIES)
     run = run or Run()

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from cofactor.base import checks
 from cofactor.base.errors import ArgumentError, TraitError
 from cofactor.data.interactions import Interactions
 from cofactor.data.split import Part, Split
@@ -21,17 +22,21 @@ RANKING_DEFAULTS = ("ndcg@10", "recall@20", "precision@10", "map@10", "mrr@10", 
 RATING_DEFAULTS = ("rmse", "mae")
 
 
-def measured_part(split: Any) -> Part:
-    """Return the part to measure: a split's test part, or the given part.
+def measured_part(model: Any, split: Any) -> Part:
+    """Return the part to measure a model on: a split's test part, or the given part.
 
     Raises
     ------
     ArgumentError
-        If it is neither.
+        If it is neither, or the model is none.
+    NotFittedError
+        If the model isn't fitted.
     """
     part = split.test if isinstance(split, Split) else split
     if not isinstance(part, Part):
         raise ArgumentError(f"split must be a Split or a Part, not {type(split).__name__}.")
+    checks.of_kind(model, "model", Recommender, "a fitted model")
+    _ = model.data
     return part
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -194,6 +194,8 @@ def parse_metric(name: str | Metric) -> Metric:
 
 def parse_metrics(names: str | Iterable[str | Metric]) -> tuple[Metric, ...]:
     """Read several metrics, from a list or one string with commas; a repeated one counts once."""
+    if isinstance(names, Mapping) or not isinstance(names, Iterable):
+        raise ArgumentError(f"metrics must be names such as 'ndcg@10', not {names!r}.")
     listed = names.split(",") if isinstance(names, str) else list(names)
     metrics = tuple(dict.fromkeys(parse_metric(name) for name in listed))
     if not metrics:

@@ -3,18 +3,31 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
+from cofactor.base import checks
 from cofactor.base.engine import Seat
 from cofactor.base.errors import ArgumentError, TraitError
 from cofactor.base.run import Run
 from cofactor.data.interactions import Interactions
+from cofactor.data.split import Part
 from cofactor.models.hooks import Hooks
 
-if TYPE_CHECKING:
-    from cofactor.data.split import Part
+
+def check_request(kind: type[Hooks[Any]], validation: Any, run: Any) -> None:
+    """Refuse a fit whose run or validation part is none, or whose engine can't fit the model.
+
+    Raises
+    ------
+    ArgumentError
+        Which, and what came.
+    """
+    checks.of_kind(run, "run", Run, "a Run")
+    if validation is not None:
+        checks.of_kind(validation, "validation", Part, "a Part (a split's validation)")
+    check_engine(kind, run)
 
 
 def check_engine(kind: type[Hooks], run: Run) -> None:

@@ -26,7 +26,7 @@ from cofactor.kernels.work import run_context
 from cofactor.models import collapse, popularity_term
 from cofactor.models.answers import Reason
 from cofactor.models.device import say_if_unused
-from cofactor.models.engine_check import check_engine, fit_where
+from cofactor.models.engine_check import check_request, fit_where
 from cofactor.models.hooks import ConfigT, Hooks
 from cofactor.models.learned import check_learned
 from cofactor.models.traits import check_arrays
@@ -162,8 +162,8 @@ class Model(Hooks[ConfigT]):
             )
         self._max_time = None if max_time is None else checks.real(max_time, "max_time", above=0)
         run = run or Run()
+        check_request(type(self), validation, run)
         say_if_unused(self.name, self.uses_device, run)
-        check_engine(type(self), run)
         self._data = self.popularity_offset = None
         self._cache = {}
         needed = self.memory_needed(data)

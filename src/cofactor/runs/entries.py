@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
+from cofactor.base import checks
 from cofactor.base.errors import ArgumentError
 from cofactor.models import registry
 from cofactor.models.recommender import Recommender
@@ -66,7 +67,8 @@ def unfitted(
         For a model or setting that doesn't exist.
     """
     made: dict[str, Recommender] = {}
-    for text in models:
+    for text in [models] if isinstance(models, str) else models:
+        checks.of_kind(text, "models", str, "names of models")
         head, colon, own = text.partition(":")
         label, equals, name = head.partition("=")
         label, name = (label, name) if equals else (text, head)

@@ -36,7 +36,8 @@ def predefined(
     Parameters
     ----------
     train, test, validation
-        The parts. The id maps hold the ids of all of them, ascending.
+        The parts: events, interactions, or what `cofactor.read` takes. The id maps hold the ids of
+        all of them, ascending.
     test_history, validation_history
         What is shown of the held-out users where they are new to the model (strong generalisation);
         the parts then have ``fold_in=True``. None: the users are known, and their history is the
@@ -65,10 +66,10 @@ def predefined(
         "validation": validation,
         "test": test,
     }
-    parts = {name: part for name, part in given.items() if part is not None}
+    parts = {name: _read(part) for name, part in given.items() if part is not None}
     if empty := [name for name, part in parts.items() if not len(part)]:
         raise ArgumentError(f"the {empty[0]} part is empty.")
-    listed = [] if negatives is None else [_negative_ids(negatives, test)]
+    listed = [] if negatives is None else [_negative_ids(negatives, parts["test"])]
     users = IdMap.of(*(_ids(part, "users") for part in parts.values()))
     found = [_ids(part, "items") for part in parts.values()]
     items = IdMap.of(*found, *(ids.reshape(-1) for ids in listed))
@@ -84,6 +85,16 @@ def predefined(
     sources = ", ".join(f"{name} from {part.source}" for name, part in made.items())
     sentence = " ".join([f"Parts as given: {sources}; they share one id map.", *notes])
     return Split(made["train"], sides["test"], sides.get("validation"), sentence)
+
+
+def _read(part: Any) -> Events | Interactions:
+    """A part as it is, or read from what `cofactor.read` takes."""
+    if isinstance(part, (Events, Interactions)):
+        return part
+    from cofactor.data.readers import read
+
+    found: Events = read(part)
+    return found
 
 
 def _one_map(

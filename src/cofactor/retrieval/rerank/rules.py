@@ -197,6 +197,8 @@ def as_rules(given: Rerank | str | Iterable[str] | None) -> Rerank | None:
     """Return rules that were given as values or as text; None where there are none."""
     if given is None:
         return None
+    if not isinstance(given, (Rerank, Iterable)):
+        raise ArgumentError(f"rerank must be rules such as 'cap=2 by author', not {given!r}.")
     rules = given if isinstance(given, Rerank) else Rerank.parse(given)
     return rules if rules else None
 
