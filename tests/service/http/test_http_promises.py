@@ -138,8 +138,7 @@ def test_a_copy_that_could_not_follow_tries_again(
         answer = await client.post("/v1/items/hide", json={"item_ids": [item]})
         assert answer.json()["error"]["outcome"] == "unknown"
         monkeypatch.setattr(context.store, "items", real)
-        await until(lambda: context.live.state(item) == "hidden")
-        assert not context.live.owes
+        await until(lambda: context.live.state(item) == "hidden" and not context.live.owes)
 
     in_loop(folder, events, Settings(max_waiting=60.0), play)
 
