@@ -154,9 +154,13 @@ def test_a_pipe_beside_a_store_keeps_nobody_waiting(tmp_path: Path) -> None:
     name = f"events.db-lists-{started.read_text().strip().replace('-', '')}-0123"
     os.mkfifo(tmp_path / name)
     opening = "from cofactor.store import open_store; import sys; open_store(sys.argv[1]).close()"
-    subprocess.run(
+    done = subprocess.run(
         [sys.executable, "-c", opening, f"sqlite:///{tmp_path}/events.db"],
         env={**os.environ, "PYTHONPATH": str(SOURCE)},
         timeout=60,
-        check=True,
+        check=False,
+        capture_output=True,
+        text=True,
     )
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / "events.db").stat().st_size > 0

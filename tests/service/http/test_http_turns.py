@@ -7,6 +7,7 @@ from __future__ import annotations
 import asyncio
 import threading
 import time
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -210,10 +211,24 @@ def test_rows_of_similar_items_are_costly(
     ]
 
 
-def test_the_last_costly_request_of_a_key_gives_its_place_back(folder: Path, events: str) -> None:
-    async def play(client: httpx.AsyncClient, context: Context) -> None:
-        for path in ("/v1/users/u/recommendations?where=year>1", "/v1/items?where=nothing>1"):
-            await client.get(path, headers=by("one"))
-        await until(lambda: not any(context.budgets.costly.values()))
+def test_the_last_costly_request_of_a_key_gives_its_place_back(
+    folder: Path, events: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(budget, "_COSTLY", 0)
+    places: list[int] = []
 
-    in_loop(folder, events, Settings(max_waiting=60.0, timeout=60.0), play, KEYS)
+    class Watched(Counter[str]):
+        def __setitem__(self, key: str, count: int) -> None:
+            places.append(count)
+            super().__setitem__(key, count)
+
+    async def play(client: httpx.AsyncClient, context: Context) -> list[int]:
+        context.budgets.costly = Watched()
+        paths = ("/v1/users/u/recommendations?where=year>1", "/v1/items?where=nothing>1")
+        found = [await client.get(path, headers=by("one")) for path in paths]
+        await until(lambda: not any(context.budgets.costly.values()))
+        return [one.status_code for one in found]
+
+    settings = Settings(max_waiting=60.0, timeout=60.0)
+    assert in_loop(folder, events, settings, play, KEYS) == [200, 422]
+    assert places == [1, 0, 1, 0]
