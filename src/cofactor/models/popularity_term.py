@@ -169,7 +169,7 @@ class _HeldOut:
 
     def proves_personal(self) -> bool:
         """Whether the model's own scores rank significantly better than popularity."""
-        return _t(self.own - self.popular) >= _PROOF
+        return validation.paired_t(self.own - self.popular) >= _PROOF
 
     def best(self) -> float:
         """Return the weight that ranks best; of equal ones the largest."""
@@ -212,9 +212,3 @@ def weight_in(model: Any) -> float:
     alone.popularity_offset = None
     unit = _unit(alone, model.data)
     return 0.0 if unit is None else float(offset.max() / log_popularity(model.data).max()) / unit
-
-
-def _t(differences: np.ndarray) -> float:
-    """Student's t of paired differences; 0 where there are none."""
-    deviation = float(differences.std(ddof=1)) if len(differences) > 1 else 0.0
-    return float(differences.mean()) / max(deviation / len(differences) ** 0.5, 1e-12)

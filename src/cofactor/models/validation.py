@@ -132,3 +132,9 @@ def _true_items(
         owners, items = owners[allowed[items]], items[allowed[items]]
     indptr = row_offsets(owners, len(rows))
     return indptr, items
+
+
+def paired_t(differences: np.ndarray) -> float:
+    """Return Student's t of paired differences, float64 [n]; 0 where there are none."""
+    deviation = float(differences.std(ddof=1)) if len(differences) > 1 else 0.0
+    return float(differences.mean()) / max(deviation / len(differences) ** 0.5, 1e-12)

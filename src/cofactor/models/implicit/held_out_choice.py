@@ -132,7 +132,7 @@ def choose_value(
             best = usual.value
             for tried in (usual.value * step, usual.value * step**2):
                 found = measure(tried)
-                if _t(found - values) < _LEAST_T:
+                if validation.paired_t(found - values) < _LEAST_T:
                     break
                 best, values = tried, found
             if best != usual.value:
@@ -148,9 +148,3 @@ def _measure(fit: Fit, parts: Split, run: Run, value: float) -> np.ndarray:
     """Each user's nDCG, float64 [n_users]."""
     model, users = fit(parts.train, value, run), parts.test.user_rows
     return validation.users_ndcg(model, parts.test, users, _CUTOFF, n_threads=run.n_threads)
-
-
-def _t(differences: np.ndarray) -> float:
-    """Student's t of paired differences."""
-    deviation = float(differences.std(ddof=1))
-    return float(differences.mean()) / max(deviation / len(differences) ** 0.5, 1e-12)
