@@ -370,3 +370,13 @@ def test_what_python_would_write_but_can_not_hash_is_a_bad_line(tmp_path: Path, 
 
 def test_a_first_line_of_a_delimiter_alone_is_no_line_of_sizes(tmp_path: Path) -> None:
     assert "no column is named" in refusal(tmp_path, ",\n" + "1<u2,b,4\n" * 3)
+
+
+@pytest.mark.parametrize("encoding", ["cp1252", "utf-8", "utf-8-sig"])
+@pytest.mark.parametrize("given", [True, False])
+def test_lines_in_quotes_keep_their_characters(tmp_path: Path, encoding: str, given: bool) -> None:
+    text = '"user,item,rating"\n"Zoë,café,4"\n"Ann,""thé, noir"",5"\n'
+    how = {"encoding": encoding} if given else {}
+    found = read(written(tmp_path, text.encode(encoding)), **how)
+    assert [one.as_py() for one in found.users] == ["Zoë", "Ann"]
+    assert [one.as_py() for one in found.items] == ["café", "thé, noir"]

@@ -4,7 +4,6 @@ column: ``"u1,a,4"``."""
 from __future__ import annotations
 
 import re
-from dataclasses import replace
 
 from cofactor.data.readers.columns import Options
 from cofactor.data.readers.delimited import read_delimited
@@ -15,13 +14,14 @@ from cofactor.data.readers.text_encoding import lines_of
 
 # Behind it, the delimiters of a spreadsheet's other columns, which hold nothing.
 _WHOLE = re.compile(r'^"((?:[^"]|"")*)"[,;\t]*$')
+_MARK = b"\xef\xbb\xbf"
 _SOME = 50
 _LARGEST = 1 << 32
 
 
 def is_wrapped(head: bytes) -> bool:
     """Return whether the lines of a file that begins so stand in quotes as a whole."""
-    if not head.removeprefix(b"\xef\xbb\xbf").startswith(b'"'):
+    if not head.removeprefix(_MARK).startswith(b'"'):
         return False
     lines = [line for line in lines_of(head.decode("utf-8-sig", "replace")) if line.strip()]
     lines = lines[:-1] if len(lines) > 2 and len(head) >= 4096 else lines
@@ -43,9 +43,10 @@ def _unwrapped(line: str) -> str | None:
 
 def read_wrapped(entry: SourceFile, options: Options) -> Raw:
     """Read such a file without the quotes around its lines."""
-    text = entry.read(limit=_LARGEST).decode(options.encoding or "utf-8-sig", "replace")
+    # Latin-1 keeps every byte as it is: the encoding is for the reader of what the quotes hold.
+    text = entry.read(limit=_LARGEST).removeprefix(_MARK).decode("latin-1")
     lines = (_unwrapped(line) or line for line in lines_of(text))
-    held = HeldFile(entry.path, label=entry.shown, content="\n".join(lines).encode())
-    raw = read_delimited(held, replace(options, encoding=None))
+    held = HeldFile(entry.path, label=entry.shown, content="\n".join(lines).encode("latin-1"))
+    raw = read_delimited(held, options)
     raw.notes.append("quotes around whole lines taken off")
     return raw
