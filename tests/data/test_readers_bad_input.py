@@ -372,6 +372,14 @@ def test_a_first_line_of_a_delimiter_alone_is_no_line_of_sizes(tmp_path: Path) -
     assert "no column is named" in refusal(tmp_path, ",\n" + "1<u2,b,4\n" * 3)
 
 
+@pytest.mark.parametrize("sign", [";", "|", "\t"])
+def test_lines_of_a_delimiter_alone_are_no_lists(tmp_path: Path, sign: str) -> None:
+    assert refusal(tmp_path, sign)
+    assert refusal(tmp_path, f"{sign}\n" * 3)
+    with_gap = f"u1{sign}a,b\n{sign}\nu2{sign}b,c\nu3{sign}a,c\n"
+    assert len(read(written(tmp_path, with_gap), on_bad="skip").users) == 6
+
+
 @pytest.mark.parametrize("encoding", ["cp1252", "utf-8", "utf-8-sig"])
 @pytest.mark.parametrize("given", [True, False])
 def test_lines_in_quotes_keep_their_characters(tmp_path: Path, encoding: str, given: bool) -> None:

@@ -31,7 +31,7 @@ def between_items(rows: Sequence[Sequence[str]], delimiter: str, source: str) ->
     DataError
         If they are pairs of an index and a value (libsvm).
     """
-    full = [[field for field in row if field] for row in rows]
+    full = [full for row in rows if (full := [field for field in row if field])]
     # LETOR's lines end with a comment.
     full = [list(takewhile(lambda field: field[0] != "#", row)) or row for row in full]
     if delimiter == " " and all(_PAIR.match(field) for row in full for field in row[1:]):
