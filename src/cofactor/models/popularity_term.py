@@ -47,9 +47,10 @@ class PopularityTermConfig(Config):
         low=0,
         high=10_000,
         doc=(
-            "Weight of items' log popularity beside the model's own scores, both in units of their"
-            " deviation; None: 0 where held-out training interactions show that these rank better"
-            " than popularity, else what ranks best."
+            "Weight of the items' log popularity beside the model's own scores, both in units"
+            " of their standard deviation; None: 0 if the model ranks held-out training"
+            " interactions better than popularity does, otherwise the weight that ranks them"
+            " best."
         ),
     )
 

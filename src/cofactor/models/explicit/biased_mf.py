@@ -51,8 +51,8 @@ class BiasedMFConfig(RatingConfig):
         None,
         low=0,
         doc=(
-            "Penalty of the vectors for each rating of an average row; None: .06 for sgd, for als"
-            " what the ratings' noise needs."
+            "Penalty of the vectors for each rating of an average row; None: .06 for sgd; for"
+            " als computed from the ratings' noise."
         ),
     )
     solver: str = setting(

@@ -83,16 +83,16 @@ class IALSConfig(IterativeConfig, PopularityTermConfig):
         None,
         low=0,
         doc=(
-            "L2 regularization of a vector per pair that it is part of (see frequency_exponent);"
-            " None: what the data's noise needs."
+            "L2 regularization of a vector per pair that it is part of (see"
+            " frequency_exponent); None: computed from the data's noise."
         ),
     )
     unobserved_regularization: float | None = setting(
         None,
         low=0,
         doc=(
-            "What every pair counts as unobserved in the L2 (beta0), beside 1 for an observed one;"
-            " None: the unobserved weight; 0: observed pairs alone."
+            "Weight of every pair as unobserved in the L2 (beta0), against 1 for an observed"
+            " one; None: the unobserved weight; 0: only observed pairs count."
         ),
     )
     frequency_exponent: float = setting(
@@ -100,8 +100,8 @@ class IALSConfig(IterativeConfig, PopularityTermConfig):
         low=0,
         high=2,
         doc=(
-            "Frequency scaling of L2: 1 regularizes a vector in proportion to"
-            " its data, 0 all the same (plain L2)."
+            "Frequency scaling of L2: 1 regularizes a vector in proportion to its data, 0"
+            " regularizes all alike (plain L2)."
         ),
     )
     epochs: int = setting(8, low=1, high=10_000, doc="Epochs; each solves both sides once.")

@@ -68,9 +68,9 @@ class LogisticMFConfig(WalkConfig, PopularityTermConfig):
         None,
         low=0,
         doc=(
-            "L2 regularization: weight of half the squared vectors in the loss; None: half of what"
-            " the data's noise alone would show, or another share that ranks held-out"
-            " interactions better."
+            "L2 regularization: weight of half the squared vectors in the loss; None: half of"
+            " the gradient's noise at the start of training, or another share that ranks"
+            " held-out interactions better."
         ),
     )
     use_values: bool = setting(

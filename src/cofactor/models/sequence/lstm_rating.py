@@ -62,7 +62,7 @@ class LSTMRatingConfig(TrainingConfig):
         above=0.0,
         doc="Shrinkage: pseudo-ratings at the items' means in a user's initial running bias.",
     )
-    max_length: int = setting(0, low=0, doc="Maximal length of a history window; 0: no limit.")
+    max_length: int = setting(0, low=0, doc="Maximum length of a history window; 0: no limit.")
     init_scale: float = setting(
         0.05, above=0.0, high=10.0, doc="Standard deviation of the initial item vectors."
     )
