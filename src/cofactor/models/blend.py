@@ -179,7 +179,7 @@ class Blend(Recommender[BlendConfig]):
 
     name = "blend"
     uses_device = True
-    traits = Traits(explains=True, uses_values=True, uses_order=True)
+    traits = Traits(explains=True, uses_order=True)
 
     parts: tuple[Any, ...]
     weights: np.ndarray

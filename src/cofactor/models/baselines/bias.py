@@ -82,7 +82,6 @@ class Bias(Recommender[BiasConfig]):
         predicts_ratings=True,
         finds_similar=False,
         explains=True,
-        uses_values=True,
         answers_empty=True,
     )
     arrays = {  # noqa: RUF012

@@ -119,7 +119,7 @@ class BayesianMF(Recommender):
 
     name = "bayesian_mf"
     Config = BayesianMFConfig
-    traits = Traits(predicts_ratings=True, has_vectors=True, uses_values=True, answers_empty=True)
+    traits = Traits(predicts_ratings=True, has_vectors=True, answers_empty=True)
     arrays = {  # noqa: RUF012
         **POSTERIOR_ARRAYS,
         **DATE_ARRAYS,

@@ -106,9 +106,7 @@ class BiasedMF(IterativeModel, RatingHooks):
 
     name = "biased_mf"
     Config = BiasedMFConfig
-    traits = Traits(
-        predicts_ratings=True, has_vectors=True, explains=True, uses_values=True, answers_empty=True
-    )
+    traits = Traits(predicts_ratings=True, has_vectors=True, explains=True, answers_empty=True)
     arrays = RATING_ARRAYS
 
     def _penalties_of(self, data: Interactions) -> RatingPenalties:

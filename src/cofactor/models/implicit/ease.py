@@ -131,7 +131,7 @@ class EASE(LinearItemModel[EASEConfig]):
 
     name = "ease"
     fits_on_engine = True
-    traits = Traits(explains=True, uses_values=True)
+    traits = Traits(explains=True)
     arrays = {  # noqa: RUF012
         "weights": ArraySpec("float32", ("items", "items"), optional=True),
         **{

@@ -131,7 +131,7 @@ class GraphFilter(LinearItemModel):
     name = "graph_filter"
     Config = GraphFilterConfig
     fits_on_engine = True  # its neighbours; the vectors are computed here
-    traits = Traits(explains=True, uses_values=True)
+    traits = Traits(explains=True)
     arrays = {  # noqa: RUF012
         **SPARSE_ARRAYS,
         **popularity_term.ARRAYS,

@@ -203,7 +203,7 @@ class IALS(NoiseShareHooks, IterativeModel, FactorModel):
     name = "ials"
     fits_on_engine = weighs_popularity = True
     Config = IALSConfig
-    traits = Traits(has_vectors=True, explains=True, uses_values=True)
+    traits = Traits(has_vectors=True, explains=True)
     arrays = {  # noqa: RUF012
         **FACTOR_ARRAYS,
         "alpha0": ArraySpec("float64", ("1",)),

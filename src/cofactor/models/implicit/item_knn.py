@@ -114,7 +114,7 @@ class ItemKNN(LinearItemModel[ItemKNNConfig]):
 
     name = "item_knn"
     fits_on_engine = True
-    traits = Traits(explains=True, uses_values=True)
+    traits = Traits(explains=True)
     arrays = {**SPARSE_ARRAYS, **popularity_term.ARRAYS}  # noqa: RUF012
 
     weights: SparseWeights

@@ -108,7 +108,7 @@ class LogisticMF(NoiseShareHooks, IterativeModel, WalkHooks, FactorModel):
     name = "logistic_mf"
     Config = LogisticMFConfig
     monitored_ndcg = MONITORED_NDCG
-    traits = Traits(has_vectors=True, uses_values=True)
+    traits = Traits(has_vectors=True)
     weighs_popularity = True
     arrays = {**WalkHooks.arrays, **NOISE_SHARE_ARRAY, **popularity_term.ARRAYS}  # noqa: RUF012
     # Right for 15 of the 17 sets of the panel (benchmarks/panel.py), by their validation parts.

@@ -109,7 +109,7 @@ class LatentFactor(BiasedFactors, IterativeModel, FactorModel):
     fits_on_engine = trained_together = weighs_popularity = True
     uses_device = True
     Config = LatentFactorConfig
-    traits = Traits(predicts_ratings=True, has_vectors=True, uses_values=True)
+    traits = Traits(predicts_ratings=True, has_vectors=True)
     arrays = {  # noqa: RUF012
         **FACTOR_ARRAYS,
         "user_bias": ArraySpec("float32", ("users",)),

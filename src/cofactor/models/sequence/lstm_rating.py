@@ -106,7 +106,7 @@ class LSTMRating(IterativeModel, FactorModel):
     name = "lstm_rating"
     uses_device = True
     Config = LSTMRatingConfig
-    traits = Traits(predicts_ratings=True, has_vectors=True, uses_values=True, uses_order=True)
+    traits = Traits(predicts_ratings=True, has_vectors=True, uses_order=True)
     arrays = {  # noqa: RUF012
         "user_states": ArraySpec("float32", ("users", "state_width")),
         "item_inputs": ArraySpec("float32", ("items", "factors")),
