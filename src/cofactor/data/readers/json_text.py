@@ -72,7 +72,7 @@ def _is_utf8(head: bytes) -> bool:
     return True
 
 
-def is_document(head: bytes, entry: SourceFile) -> bool:
+def is_document(head: bytes) -> bool:
     """Return whether the file is one JSON document instead of an object a line."""
     start = head.removeprefix(codecs.BOM_UTF8).lstrip()
     if start[:1] == b"[":
