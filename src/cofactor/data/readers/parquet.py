@@ -157,6 +157,8 @@ def _sheets(entry: SourceFile) -> dict[str, list[Sequence[Any]]]:
 
 def _rows_of(sheet: Any, entry: SourceFile) -> list[Sequence[Any]]:
     """A sheet's rows but for empty ones, which openpyxl makes up to any number that a row has."""
+    # Programs write any size above the rows, often that of one cell, and openpyxl would believe it.
+    sheet.reset_dimensions()
     rows = []
     for number, row in enumerate(sheet.iter_rows(values_only=True)):
         if number >= _LAST_ROW:
