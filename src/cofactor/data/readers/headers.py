@@ -17,7 +17,7 @@ from cofactor.data.readers.usual_names import DESCRIBING, KNOWN, USUAL
 _KNOWN = frozenset(DESCRIBING).union(*USUAL.values())
 # Hardly an id is one of these.
 _SURELY = {"user", *(name for name in USUAL["user"] if re.fullmatch(r"\w{3,}id", name))}
-_NOTHING = frozenset(MISSING_WORDS) - {""}
+_NOTHING = MISSING_WORDS - {""}
 # What graphs and lists call their two columns.
 _EDGES = (
     *({"from", "to"}, {"source", "target"}, {"src", "dst"}, {"follower", "followee"}),
