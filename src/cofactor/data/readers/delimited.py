@@ -68,7 +68,7 @@ def read_delimited(entry: SourceFile, options: Options, dialect: Dialect | None 
         return raw
 
 
-_NUMBER = re.compile(r"^\s*[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?\s*$")
+_NUMBER = re.compile(r"^\s*[-+]?(\d+(\.\d*)?|\.\d+)([eE][-+]?\d+)?\s*$")
 _WHOLE = re.compile(r"^\s*-?\d+\s*$")
 
 
