@@ -2162,9 +2162,9 @@ class Transitions(_Transitions):
     history_length : int >= 1 <= 100000, default 50
         Number of a user's latest events that the model reads.
     popularity_weight : float | None >= 0 <= 10000, default None
-        Weight of items' log popularity beside the model's own scores, both in units of their
-            deviation; None: 0 where held-out training interactions show that these rank better
-            than popularity, else what ranks best.
+        Weight of the items' log popularity beside the model's own scores, both in units of their
+            standard deviation; None: 0 if the model ranks held-out training interactions better
+            than popularity does, otherwise the weight that ranks them best.
     window : int >= 1 <= 10000, default 20
         How many events apart two items may be to count as a pair.
     decay : float > 0 <= 1, default 0.8
@@ -2227,9 +2227,9 @@ class SequenceLinear(_SequenceLinear):
     history_length : int >= 1 <= 100000, default 500
         Number of a user's latest events that the model reads.
     popularity_weight : float | None >= 0 <= 10000, default None
-        Weight of items' log popularity beside the model's own scores, both in units of their
-            deviation; None: 0 where held-out training interactions show that these rank better
-            than popularity, else what ranks best.
+        Weight of the items' log popularity beside the model's own scores, both in units of their
+            standard deviation; None: 0 if the model ranks held-out training interactions better
+            than popularity does, otherwise the weight that ranks them best.
     decays : tuple[float, ...] > 0 < 1, default (0.5, 0.9)
         Decay of a past event's weight per later event, in each copy of the history.
     regularization : float > 0, default 100.0
@@ -2271,9 +2271,9 @@ class SessionKNN(_SessionKNN):
     history_length : int >= 1 <= 100000, default 50
         Number of a user's latest events that the model reads.
     popularity_weight : float | None >= 0 <= 10000, default None
-        Weight of items' log popularity beside the model's own scores, both in units of their
-            deviation; None: 0 where held-out training interactions show that these rank better
-            than popularity, else what ranks best.
+        Weight of the items' log popularity beside the model's own scores, both in units of their
+            standard deviation; None: 0 if the model ranks held-out training interactions better
+            than popularity does, otherwise the weight that ranks them best.
     neighbours : int >= 1 <= 1e+06, default 500
         How many of the most similar sessions contribute.
     sessions_per_item : int >= 1 <= 1e+07, default 1000
