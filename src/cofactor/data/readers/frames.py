@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
@@ -18,6 +17,7 @@ from cofactor.data.readers.columns import Options, find_roles, refuse_repeated, 
 from cofactor.data.readers.headers import has_roles
 from cofactor.data.readers.id_columns import IN_HEX, hex_note, id_column, in_texts
 from cofactor.data.readers.json_shapes import is_nested, table_of_json, unnested
+from cofactor.data.readers.json_text import json_of
 from cofactor.data.readers.list_cells import explode_lists, with_list_rows
 from cofactor.data.readers.nested_items import has_ids, opened
 from cofactor.data.readers.raw import NoRowsError, Raw
@@ -254,9 +254,7 @@ def _plain(column: pa.ChunkedArray) -> pa.ChunkedArray:
         return pa.chunked_array([pc.run_end_decode(chunk) for chunk in column.chunks])
     if pa.types.is_map(kind):
         # A mapping, as JSON writes it.
-        cells = [
-            None if c is None else json.dumps(dict(c), default=str) for c in column.to_pylist()
-        ]
+        cells = [None if c is None else json_of(dict(c)) for c in column.to_pylist()]
         return pa.chunked_array([pa.array(cells, pa.string())])
     if "list_view" in str(kind) or pa.types.is_fixed_size_list(kind):
         # Arrow's own cast of views makes lists without their offsets.
