@@ -66,7 +66,7 @@ def whole_table(source: Any, columns: Iterable[str] | None = None) -> pa.Table:
     if isinstance(frame, (nw.DataFrame, nw.LazyFrame)):
         if columns is not None:
             frame = frame.select(list(columns))
-        whole = frame.collect(backend="pyarrow") if isinstance(frame, nw.LazyFrame) else frame
+        whole = _computed(frame) if isinstance(frame, nw.LazyFrame) else frame
         try:
             if any(kind == nw.Object for kind in whole.schema.values()):
                 raise TypeError("a column of objects")
@@ -81,6 +81,17 @@ def whole_table(source: Any, columns: Iterable[str] | None = None) -> pa.Table:
         table = pa.table(source)
         return table if columns is None else table.select(list(columns))
     raise ArgumentError(f"a data frame was expected, not {type(source).__name__}.")
+
+
+def _computed(frame: Any) -> Any:
+    try:
+        return frame.collect(backend="pyarrow")
+    except Exception as error:  # whatever the library raises at a plan that can't be
+        raise _uncomputed(error) from None
+
+
+def _uncomputed(error: Exception) -> ArgumentError:
+    return ArgumentError(f"the lazy frame can't be computed: {str(error).splitlines()[0]}.")
 
 
 def _is_doubtful(kind: pa.DataType) -> bool:
@@ -285,9 +296,7 @@ def _names(source: Any) -> list[str]:
         try:
             return lazy.collect_schema().names()
         except Exception as error:  # whatever the library raises at a plan that can't be
-            raise ArgumentError(
-                f"the lazy frame can't be computed: {str(error).splitlines()[0]}."
-            ) from None
+            raise _uncomputed(error) from None
     columns = getattr(source, "columns", None)
     if columns is not None and not callable(columns):
         return [str(name) for name in columns]
