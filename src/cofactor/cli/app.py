@@ -29,10 +29,16 @@ def _at_the_end(command: Any, option: Any) -> Any:
 
 
 class _Command(TyperCommand):
-    def make_parser(self, ctx: Any) -> Any:
-        parser = super().make_parser(ctx)
-        parser.parse_args = _once(parser.parse_args, ctx)
-        return parser
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Read a command's words; two values of an option that takes one are refused, since the
+        last would count without a word.
+        """
+        order = self.make_parser(ctx).parse_args(args=list(args))[2]
+        for option in order:
+            single = option.param_type_name == "option" and not option.multiple
+            if single and not option.is_flag and order.count(option) > 1:
+                ctx.fail(f"{max(option.opts, key=len)} is given twice; it takes one value.")
+        return super().parse_args(ctx, args)
 
     def __init__(self, *given: Any, **named: Any) -> None:
         super().__init__(*given, **named)
@@ -42,23 +48,6 @@ class _Command(TyperCommand):
 
     def get_help_option(self, ctx: Any) -> Any:
         return _at_the_end(self, super().get_help_option(ctx))
-
-
-def _once(parse: Callable[..., Any], ctx: Any) -> Callable[..., Any]:
-    """A parser's function that refuses two values of an option that takes one: the last would count
-    without a word.
-    """
-
-    def parsed(args: list[str]) -> Any:
-        found = parse(args=args)
-        order = found[2]
-        for option in order:
-            single = option.param_type_name == "option" and not option.multiple
-            if single and not option.is_flag and order.count(option) > 1:
-                ctx.fail(f"{max(option.opts, key=len)} is given twice; it takes one value.")
-        return found
-
-    return parsed
 
 
 class _Group(TyperGroup):
