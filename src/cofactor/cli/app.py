@@ -12,7 +12,7 @@ from collections.abc import Callable
 from typing import Any
 
 import typer
-from typer.core import TyperCommand, TyperGroup
+from typer.core import TyperCommand, TyperGroup, TyperOption
 
 from cofactor.cli.groups import expanded
 from cofactor.cli.streams import Interrupted, ReaderGone
@@ -35,8 +35,8 @@ class _Command(TyperCommand):
         """
         order = self.make_parser(ctx).parse_args(args=list(args))[2]
         for option in order:
-            single = option.param_type_name == "option" and not option.multiple
-            if single and not option.is_flag and order.count(option) > 1:
+            single = isinstance(option, TyperOption) and not (option.multiple or option.is_flag)
+            if single and order.count(option) > 1:
                 ctx.fail(f"{max(option.opts, key=len)} is given twice; it takes one value.")
         return super().parse_args(ctx, args)
 

@@ -53,7 +53,7 @@ def checked_times(
     if not raw.bare_times:
         _read_dates_among(times, raw)
     else:
-        times, odd, unit = _of_numbers(raw, options, times, faults)
+        times, odd, unit = _of_numbers(raw, options, times, faults, name)
     if raw.parts is not None and len(unread) + left_out.sum() < len(times):
         raw.parts.add_times(unit, raw.source)
     if times.min() < _EARLIEST:
@@ -107,7 +107,7 @@ def _in_order(raw: Raw, times: np.ndarray, name: str) -> tuple[np.ndarray, str |
 
 
 def _of_numbers(
-    raw: Raw, options: Options, times: np.ndarray, faults: list[Fault]
+    raw: Raw, options: Options, times: np.ndarray, faults: list[Fault], name: str
 ) -> tuple[np.ndarray, np.ndarray, str]:
     """Bare numbers as seconds, the rows of another unit than the others, and the unit."""
     unit = clock.checked_unit(options.time_unit, raw.source)
