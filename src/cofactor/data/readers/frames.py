@@ -6,7 +6,6 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-import narwhals as nw
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -31,10 +30,20 @@ IDS = ("user", "item")
 _NEWER = re.compile("view|run_end_encoded")
 
 
+def _narwhals() -> Any:
+    """Import narwhals where a frame may be, since files and commands do without: it takes a
+    twentieth of a command's start.
+    """
+    import narwhals
+
+    return narwhals
+
+
 def is_frame(source: Any) -> bool:
     """Return whether something is a data frame that can be read."""
     if isinstance(source, (pa.Table, pa.RecordBatch)) or hasattr(source, "scanner"):
         return True
+    nw = _narwhals()
     narrow = nw.from_native(source, pass_through=True, allow_series=True)
     if isinstance(narrow, nw.Series):
         raise ArgumentError(
@@ -62,6 +71,7 @@ def whole_table(source: Any, columns: Iterable[str] | None = None) -> pa.Table:
         for name in names:
             if list(source.columns).count(name) > 1:
                 refuse_repeated(list(source.columns), "the table", name)
+    nw = _narwhals()
     frame = nw.from_native(source, pass_through=True)
     if isinstance(frame, (nw.DataFrame, nw.LazyFrame)):
         if columns is not None:
@@ -289,6 +299,7 @@ def _names(source: Any) -> list[str]:
     if is_pandas(source):
         # Repeated names stop narwhals before anything of ours is said.
         return [str(name) for name in source.columns]
+    nw = _narwhals()
     lazy = nw.from_native(source, pass_through=True)
     if isinstance(lazy, nw.LazyFrame):
         try:
