@@ -69,7 +69,7 @@ def test_a_refused_roll_out_ends_nothing(models: Path, cofactor: Callable[..., A
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (("begin", "DIR"), "roll-out, not 'begin'"),
+        (("begin", "DIR"), "No such command 'begin'"),
         (("start", "DIR", "--name", "x"), "Missing option '--arms'"),
         (("stop", "DIR", "v1"), "extra argument"),
         (("roll-out", "DIR"), "Missing argument 'VERSION'"),

@@ -287,8 +287,8 @@ def test_files_of_users_are_read_or_refused_in_a_sentence(
     [
         (["similar", "x", "-k", "2", "-k", "3", "--item", "a"], "-k is given twice"),
         (["recommend", "x", "--where", "a > 1", "--where=b > 1"], "--where is given twice"),
-        (["events", "stat"], "the action must be one of"),
-        (["experiment", "begin"], "the action must be one of start,"),
+        (["events", "stat"], "the actions are stats,"),
+        (["experiment", "begin"], "the actions are start,"),
     ],
 )
 def test_wrong_uses_say_what_is_wrong(

@@ -99,7 +99,7 @@ def test_refused_lines_are_shown_and_listed(
     ("words", "code", "sentence"),
     [
         (["stats", "sqlite:///none.db"], 1, "there is no event store at none.db"),
-        (["look", "sqlite:///none.db"], 2, "not 'look'"),
+        (["look", "sqlite:///none.db"], 2, "No such command 'look'"),
         (["backup", "sqlite:///none.db"], 2, "Missing argument 'FILE'"),
         (["restore", "b.db"], 2, "Missing argument 'URL'"),
         (["stats", "sqlite:///none.db", "x"], 2, "extra argument"),

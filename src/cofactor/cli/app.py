@@ -12,7 +12,7 @@ from collections.abc import Callable
 from typing import Any
 
 import typer
-from typer.core import TyperCommand, TyperGroup, TyperOption
+from typer.core import TyperCommand, TyperGroup
 
 from cofactor.cli.groups import expanded
 from cofactor.cli.streams import Interrupted, ReaderGone
@@ -33,10 +33,10 @@ class _Command(TyperCommand):
         """Read a command's words; two values of an option that takes one are refused, since the
         last would count without a word.
         """
-        order = self.make_parser(ctx).parse_args(args=list(args))[2]
+        order: list[Any] = self.make_parser(ctx).parse_args(args=list(args))[2]
         for option in order:
-            single = isinstance(option, TyperOption) and not (option.multiple or option.is_flag)
-            if single and order.count(option) > 1:
+            single = option.param_type_name == "option" and not option.multiple
+            if single and not option.is_flag and order.count(option) > 1:
                 ctx.fail(f"{max(option.opts, key=len)} is given twice; it takes one value.")
         return super().parse_args(ctx, args)
 
@@ -54,7 +54,7 @@ class _Group(TyperGroup):
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
         known = self.list_commands(ctx)
         if args and args[0] not in known and not args[0].startswith("-"):
-            ctx.fail(f"the action must be one of {', '.join(known)}, not {args[0]!r}.")
+            ctx.fail(f"No such command {args[0]!r}; the actions are {', '.join(known)}.")
         return super().resolve_command(ctx, args)
 
     def get_help_option(self, ctx: Any) -> Any:

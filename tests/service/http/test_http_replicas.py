@@ -9,6 +9,7 @@ import contextlib
 import csv
 import itertools
 import os
+import random
 import shutil
 import signal
 import socket
@@ -110,6 +111,14 @@ class HAProxy:
         return "unknown"
 
 
+def free_port() -> int:
+    """A port that nobody else is given while a replica on it is away: below those of the system."""
+    while True:
+        with socket.socket() as free, contextlib.suppress(OSError):
+            free.bind(("127.0.0.1", random.randint(20_000, 32_000)))
+            return int(free.getsockname()[1])
+
+
 def wait_until(true: Callable[[], bool]) -> None:
     deadline = time.monotonic() + 60
     while not true():
@@ -178,9 +187,10 @@ def test_behind_haproxy_replicas_are_restarted_and_no_request_is_lost(
 ) -> None:
     store = new_place(request, "postgres", tmp_path)
     with contextlib.ExitStack() as stack:
-        a, url = stack.enter_context(serving(folder, store))
-        b, other = stack.enter_context(serving(folder, store))
-        ports = [int(each.rpartition(":")[2]) for each in (url, other)]
+        ports = [free_port(), free_port()]
+        a, b = (
+            stack.enter_context(serving(folder, store, "--port", str(port)))[0] for port in ports
+        )
         balancer = haproxy(ports)
         for name in "ab":
             wait_until(lambda name=name: balancer.state(name) == "UP")
