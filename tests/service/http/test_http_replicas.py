@@ -142,15 +142,15 @@ class Load:
         with client(base_url=self.url, timeout=30) as asking:
             while not self.stopped.wait(0.01):
                 item = self.ids[self.answered % len(self.ids)]
+                event = {"user_id": self.user, "item_id": item}
+                wanted = {"user_id": self.user, "k": len(self.ids), "reasons": 0}
                 try:
-                    event = {"user_id": self.user, "item_id": item}
                     answer = asking.post("/v1/events", json={"events": [event]})
+                    had |= {item} if self.fine(answer) else set()
+                    answer = asking.post("/v1/recommend", json=wanted)
                 except httpx.TransportError:  # a replica was killed with it
                     self.unanswered += 1
                     continue
-                had |= {item} if self.fine(answer) else set()
-                wanted = {"user_id": self.user, "k": len(self.ids), "reasons": 0}
-                answer = asking.post("/v1/recommend", json=wanted)
                 if self.fine(answer) and had & set(ids_of(answer)):
                     self.wrong.append(f"{had & set(ids_of(answer))} were acknowledged")
 
@@ -208,5 +208,5 @@ def test_behind_haproxy_replicas_are_restarted_and_no_request_is_lost(
         wait_until(lambda: balancer.state("b") == "DOWN")
         wait_until(lambda: sum(load.answered for load in loads) > before + 10)
         assert [load.wrong for load in loads] == [[], [], []]
-        # Events that were under way in the one that was killed: one of each client at the most.
+        # Requests that were under way in the one that was killed: one of each client at the most.
         assert max(load.unanswered for load in loads) <= 1
