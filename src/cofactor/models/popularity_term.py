@@ -34,6 +34,7 @@ _ALL = 100  # users up to whom all are measured; of more, every second one, 4,00
 _MEASURED = 4000
 _HELD_OUT = 0.25  # of a user's interactions: one of two
 _CUTOFF = 20  # of nDCG
+_LATEST = 0.25  # of all interactions: what is popular then is compared with what was before
 
 ARRAYS = {"popularity_offset": ArraySpec("float32", ("items",), optional=True)}
 
@@ -125,7 +126,9 @@ def choose_weight(model: Any, data: Interactions, run: Run) -> float:
     interactions of every second one is held out (for models of order, each user's last event), and
     the model is fitted on the rest. If it ranks significantly better than popularity (paired t of
     users' nDCG@20), the weight is 0. If it doesn't, more interactions are taken, since more data
-    shows more of what is personal. If it never does, the weight is the one that ranks best.
+    shows more of what is personal. If it never does, the weight is the one that ranks best, or 0
+    for models of order where the catalogue turns over: a history's latest events say what there is
+    now, and counts don't.
     """
     if pairs_say_nothing(data) and not _repeats(model):
         return WEIGHTS[-1]
@@ -141,7 +144,33 @@ def choose_weight(model: Any, data: Interactions, run: Run) -> float:
         last = found or last
         if len(data) <= most:
             break
-    return 0.0 if last is None else last.best()
+    outdated = model.traits.uses_order and out_of_date(data, run)
+    return 0.0 if last is None or outdated else last.best()
+
+
+def out_of_date(data: Interactions, run: Run) -> bool:
+    """Return whether the catalogue turns over: with p_j an item's share of the latest quarter of
+    all interactions and q_j that of the others, ``Σ_j min(p_j, q_j)`` isn't half of what it is for
+    a random quarter. False without times.
+    """
+    times, n = data.times, len(data)
+    if times is None:
+        return False
+    at = n - max(1, int(_LATEST * n))
+    latest = times >= np.partition(times, at)[at]
+    if 2 * np.count_nonzero(latest) > n:  # of one time
+        return False
+    drawn = run.generator("popularity", "latest").permutation(latest)
+    return _shared(data, latest) < 0.5 * _shared(data, drawn)
+
+
+def _shared(data: Interactions, some: np.ndarray) -> float:
+    """Σ_j min(p_j, q_j) of some interactions, bool [n], and the others."""
+    shares = [
+        np.bincount(data.item_rows[which], minlength=data.n_items) / max(1, which.sum())
+        for which in (some, ~some)
+    ]
+    return float(np.minimum(*shares).sum())
 
 
 class _HeldOut:
