@@ -178,7 +178,7 @@ class _HeldOut:
 
     def __init__(self, pilot: Any, parts: Split, users: np.ndarray, run: Run) -> None:
         self.pilot, self.parts, self.users, self.run = pilot, parts, users, run
-        self.own, self.popular = self._measured(WEIGHTS[0]), self._measured(WEIGHTS[-1])
+        self.own, self.popular = self._measured((WEIGHTS[0], WEIGHTS[-1]))
 
     @classmethod
     def of(cls, model: Any, data: Interactions, most: int, run: Run) -> Self | None:
@@ -205,16 +205,20 @@ class _HeldOut:
 
     def best(self) -> float:
         """Return the weight that ranks best; of equal ones the largest."""
-        values = {weight: self._measured(weight) for weight in WEIGHTS[1:-1]}
+        between = WEIGHTS[1:-1]
+        values = dict(zip(between, self._measured(between), strict=True))
         values |= {WEIGHTS[0]: self.own, WEIGHTS[-1]: self.popular}
         return max(values, key=lambda weight: (float(values[weight].mean()), weight))
 
-    def _measured(self, weight: float) -> np.ndarray:
-        pilot, test = self.pilot, self.parts.test
-        pilot.popularity_offset = None
-        pilot.popularity_offset = _offset(pilot, self.parts.train, weight) if weight else None
-        how: Any = {"exclude_seen": not _repeats(pilot), "n_threads": self.run.n_threads}
-        return validation.users_ndcg(pilot, test, self.users, _CUTOFF, **how)
+    def _measured(self, weights: tuple[float, ...]) -> list[np.ndarray]:
+        pilot, train, n_threads = self.pilot, self.parts.train, self.run.n_threads
+        offsets = [_offset(pilot, train, weight) if weight else None for weight in weights]
+        how: Any = {"exclude_seen": not _repeats(pilot), "n_threads": n_threads}
+        # After a product, other threads of BLAS would wait busily for tens of milliseconds.
+        with native_threads(n_threads, blas=1):
+            return validation.ndcg_by_offset(
+                pilot, self.parts.test, self.users, _CUTOFF, offsets, **how
+            )
 
 
 def _share_of_half(some: Interactions, run: Run) -> tuple[Split, np.ndarray] | None:
