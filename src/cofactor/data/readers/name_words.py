@@ -95,14 +95,20 @@ _ROLES = {
 
 _BRACKETS, _NUMBER = re.compile(r"\(.*?\)|\[.*?\]"), re.compile(r"#|№|\b[Nn][°º]")
 # What databases and reports call a column that they added up: Sum(Quantity).
-_ADDED_UP = re.compile(r"^\s*(sum|total|count)\s*\((.*)\)\s*$", re.IGNORECASE)
+_ADDED_UP = re.compile(r"^(sum|total|count) ?\((.*)\)$", re.IGNORECASE)
+# Characters from which on a text is no name of a column.
+_LONG = 500
 _CAMEL, _WORDS = re.compile(r"(?<=[a-z])(?=[A-Z])"), re.compile(r"[^\W_]+")
 
 
 @lru_cache(4096)
 def words(name: str) -> tuple[str, ...]:
-    """Return a name's words in lower case without accents, without what is in brackets."""
-    bare = _NUMBER.sub(" no ", _BRACKETS.sub(" ", _ADDED_UP.sub(r"\1 \2", name)))
+    """Return a name's words in lower case without accents, without what is in brackets; none of a
+    text that is too long for a name.
+    """
+    if len(name) > _LONG:
+        return ()
+    bare = _NUMBER.sub(" no ", _BRACKETS.sub(" ", _ADDED_UP.sub(r"\1 \2", name.strip())))
     bare = _plain(_CAMEL.sub(" ", bare)).replace("_", " ")
     return tuple(_WORDS.findall(_COMPOUND.sub(r" \1\2", bare)))
 
