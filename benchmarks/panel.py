@@ -91,11 +91,12 @@ def rated(kind: str, n_users: int = 1_200, n_items: int = 500, seed: int = 0) ->
 
 
 def alike(n_users: int, n_items: int, share: float, seed: int = 0) -> Interactions:
-    """Users who all choose by the items' fame, so that nothing is personal."""
-    rng = np.random.default_rng(seed)
+    """Users who all choose by the items' fame, in any order, so that nothing is personal."""
+    rng, turns = np.random.default_rng(seed), np.random.default_rng(seed)
     fame = -0.8 * np.log(rng.permutation(n_items) + 1.0)
     sizes = np.clip(rng.poisson(share * n_items, n_users), 4, n_items // 2)
     chosen = [np.argsort(-(fame + rng.gumbel(size=n_items)))[:size] for size in sizes]
+    chosen = [turns.permutation(rows) for rows in chosen]  # nothing but their order
     users = np.repeat(np.arange(n_users), sizes)
     return Interactions.from_rows(
         users, np.concatenate(chosen), users=n_users, items=n_items, source="alike"

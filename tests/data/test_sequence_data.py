@@ -9,7 +9,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from cofactor.base.errors import ArgumentError
+from cofactor.base.errors import ArgumentError, DataError
 from cofactor.base.run import Run
 from cofactor.data.events import Events
 from cofactor.data.histories import Histories
@@ -195,5 +195,5 @@ def test_session_files_are_read_and_split(tmp_path) -> None:
     assert np.flatnonzero(held.train.user_counts).tolist() == list(range(18))
     assert len(held.test.user_rows) == 3
     (tmp_path / "test.prefix_target.txt").write_text("1 2\t1\n3 7\n")
-    with pytest.raises(Exception, match="line 2 must be a prefix, a tab and one item"):
+    with pytest.raises(DataError, match="line 2 must be a prefix, a tab and one item"):
         split_sessions(place, "published", Options())

@@ -18,7 +18,7 @@ import pytest
 
 from cofactor.base import unfinished
 from cofactor.base.engine import Local, in_turn
-from cofactor.base.errors import ArgumentError, CofactorError, TraitError
+from cofactor.base.errors import ArgumentError, CofactorError
 from cofactor.base.run import Run
 from cofactor.cli.main import main
 from cofactor.data.catalogue import Catalogue
@@ -110,12 +110,6 @@ def test_a_row_that_cannot_be_solved_is_named_by_its_place_in_the_side(data: Int
             model.fit(data, run=run)
         said.append(str(raised.value))
     assert said[0] == said[1]
-
-
-def test_models_without_pieces_are_refused_with_the_cure(data: Interactions) -> None:
-    for name in ("svdpp", "popularity", "feature_ials"):
-        with pytest.raises(TraitError, match=f"{name} isn't cut into pieces .* without --engine"):
-            registry.create(name).fit(data, run=CUT)
 
 
 @pytest.mark.parametrize(

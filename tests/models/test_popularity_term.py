@@ -6,20 +6,23 @@ from dataclasses import replace
 from typing import Any, cast
 
 import numpy as np
+import pyarrow as pa
 import pytest
-from benchmarks.panel import alike
+from benchmarks.panel import alike, walked
 
 from cofactor.base.errors import ArgumentError, TrainingError
 from cofactor.base.progress import SilentProgress
 from cofactor.base.run import Run
 from cofactor.data.events import Events
 from cofactor.data.interactions import Interactions
+from cofactor.data.sessions import extended
 from cofactor.data.split import Split
 from cofactor.data.splits import split
 from cofactor.data.synthetic import shop
 from cofactor.models import popularity_term, registry
 from cofactor.models.blend import Blend
 from cofactor.models.content.bridge import Bridge
+from cofactor.models.traits import Traits
 from cofactor.models.validation import users_ndcg
 
 RUN = Run(threads=1)
@@ -31,8 +34,13 @@ KINDS: dict[str, dict[str, Any]] = {
     "logistic_mf": {"factors": 8, "epochs": 10},
     "bpr": {"factors": 8, "epochs": 20},
     "warp": {"factors": 8, "epochs": 10},
+    "transitions": {},
+    "session_knn": {},
+    "sequence_linear": {},
 }
 EVERY = pytest.mark.parametrize("name", KINDS)
+OF_ORDER = ("transitions", "session_knn", "sequence_linear")
+EVERY_OF_ORDER = pytest.mark.parametrize("name", OF_ORDER)
 
 
 @pytest.fixture(scope="module")
@@ -82,6 +90,8 @@ def test_no_setting_is_blamed_where_nothing_is_personal(
 
 @EVERY
 def test_personal_data_changes_nothing(name: str, personal: Interactions) -> None:
+    if name in OF_ORDER:
+        personal = walked(300, 60, 8.0)
     chosen, alone = fitted(name, personal).state(), fitted(name, personal, popularity_weight=0.0)
     assert chosen.keys() == alone.state().keys()
     for key, array in alone.state().items():
@@ -139,7 +149,7 @@ def test_the_term_is_saved_and_older_models_have_none(name: str, personal: Inter
     np.testing.assert_array_equal(loaded.score_rows(users), alone.score_rows(users))
 
 
-@pytest.mark.parametrize("name", ["ials", "logistic_mf", "bpr", "warp"])
+@pytest.mark.parametrize("name", ["ials", "logistic_mf", "bpr", "warp", *OF_ORDER])
 def test_an_update_keeps_the_weight(name: str, personal: Interactions) -> None:
     new = Events(personal.users.take(np.array([0])), personal.items.take(np.array([5])))
     model = fitted(name, personal, popularity_weight=2.0)
@@ -173,12 +183,48 @@ def test_where_users_have_one_item_popularity_decides(personal: Interactions) ->
         assert popularity_term.weight_in(fitted(name, first)) == pytest.approx(1024.0, rel=1e-3)
 
 
+@EVERY_OF_ORDER
+def test_an_update_with_new_items_ranks_as_a_refit_with_that_weight(
+    name: str, personal: Interactions
+) -> None:
+    new = Events(personal.users.take(np.array([0, 1])), pa.chunked_array([["new 1", "new 2"]]))
+    model = fitted(name, personal, popularity_weight=2.0).update(new, run=RUN)
+    refit = fitted(name, extended(personal, new), popularity_weight=2.0)
+    users = np.arange(5)
+    np.testing.assert_allclose(
+        model.score_rows(users), refit.score_rows(users), rtol=2e-3, atol=2e-4
+    )
+
+
+def again_and_again(n_users: int, n_items: int, seed: int) -> Interactions:
+    """Sessions of six events with two items each, which the user turns back to."""
+    rng = np.random.default_rng(seed)
+    share = 1 / np.arange(5.0, n_items + 5)
+    own = rng.choice(n_items, (n_users, 2), p=share / share.sum())
+    rows = np.take_along_axis(own, rng.integers(2, size=(n_users, 6)), 1).ravel()
+    events = Events(
+        pa.chunked_array([[f"u{u:03d}" for u in np.repeat(np.arange(n_users), 6)]]),
+        pa.chunked_array([[f"i{i:03d}" for i in rows]]),
+        times=np.arange(len(rows)),
+    )
+    return Interactions.build(events, repeats="keep")
+
+
+@pytest.mark.parametrize("name", ["transitions", "session_knn"])
+def test_repeats_count_where_they_may_be_recommended(name: str) -> None:
+    data, settings = again_and_again(200, 80, 0), {"repeats": "allow", "repeat_weight": 1.0}
+    assert fitted(name, data, **settings).popularity_offset is None
+    one_item = data.where(np.isin(np.arange(len(data)), data.indptr[:-1]))
+    assert fitted(name, one_item, **settings).popularity_offset is None
+    assert popularity_term.weight_in(fitted(name, one_item)) == pytest.approx(1024.0, rel=1e-3)
+
+
 class Trial:
     """A model to choose for: popularity below so many interactions, item kNN from then on."""
 
     def __init__(self, enough: int) -> None:
         self.enough, self.sizes, self.runs = enough, [], []
-        self.name = "trial"
+        self.name, self.traits = "trial", Traits()
 
     def as_chosen(self, data: Interactions) -> Any:
         self.sizes.append(len(data))

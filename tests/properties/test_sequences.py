@@ -37,7 +37,9 @@ def test_windows_make_every_event_but_the_first_a_target_once(lists, length):
 def test_the_last_windows_end_with_the_history(lists, length, last):
     histories = Histories.of(lists, 11)
     made = cut_windows(histories, length, last=last)
-    for owner in np.unique(made.owners):
+    owners = np.unique(made.owners)
+    assert owners.tolist() == [n for n, events in enumerate(lists) if len(events) > 1]
+    for owner in owners:
         own = made.owners == owner
         assert own.sum() <= last
         assert (made.starts + made.lengths)[own][-1] == histories.indptr[owner + 1]

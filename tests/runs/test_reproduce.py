@@ -28,7 +28,9 @@ from cofactor.training.curve import LearningCurve
 
 def test_every_recipe_of_every_suite_has_a_module_with_a_recipe() -> None:
     for suite, package in SUITES.items():
-        for name in recipes(suite):
+        names = recipes(suite)
+        assert names, suite
+        for name in names:
             assert callable(importlib.import_module(f"{package}.{name}").recipe)
 
 

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import ctypes
 import errno
+import hashlib
 import os
 import secrets
 import shutil
@@ -129,6 +130,12 @@ def is_mounted(path: Path) -> bool:
     odd = b" \t\n\\"  # written in octal digits there
     place = b"".join(b"\\%03o" % c if c in odd else b"%c" % c for c in os.fsencode(path))
     return any(line.split(b" ", 5)[4:5] == [place] for line in lines)
+
+
+def sha256_of(path: Path) -> str:
+    """Return the SHA-256 of a file's content, in hexadecimal digits."""
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
 def stamp_of(path: Path) -> tuple[int, int] | None:

@@ -66,7 +66,8 @@ class DataError(CofactorError, ValueError):
         self.source = source
         self.rows = tuple(rows)
         self.total = len(self.rows) if total is None else total
-        self.message = message
+        # A table may have names without end.
+        self.message = _within(message, 2_000)
         super().__init__(self.located())
 
     def located(self, say: Callable[[str], str] = str) -> str:

@@ -84,7 +84,7 @@ def command(
     if report is not None:
         check_writable(report, "--report")
     kept = work.keeping.prepare()
-    with work.cluster.on(work.compute.run(output)) as run:
+    with work.cluster.on(work.compute.run(output), *source) as run:
         done = compare(
             opt.one_or_several(source),
             names,

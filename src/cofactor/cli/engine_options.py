@@ -25,19 +25,25 @@ class EngineOptions:
         "The cluster's first host; by default Ray is started on this machine.",
         metavar="HOST:6379",
     )
+
+    def on(self, run: Run, *sources: str, exchange: str = "auto") -> AbstractContextManager[Run]:
+        """Return a context that yields the run with its engine."""
+        from cofactor.runs.engines import on_engine
+
+        where = (run, self.engine, self.address)
+        return on_engine(*where, exchange=exchange, sources=list(sources))
+
+
+@dataclass(frozen=True)
+class TrainingEngineOptions(EngineOptions):
+    """Cluster."""
+
     exchange: str = option(
         "auto",
         "What ials sends between hosts: gather (all vectors of a side), reduce (sums over"
         " users, which stay where they are), or auto: reduce from 7 users an item on.",
         metavar="HOW",
     )
-
-    def on(self, run: Run, *sources: str) -> AbstractContextManager[Run]:
-        """Return a context that yields the run with its engine."""
-        from cofactor.runs.engines import on_engine
-
-        where = (run, self.engine, self.address)
-        return on_engine(*where, exchange=self.exchange, sources=list(sources))
 
 
 @dataclass(frozen=True)
@@ -47,3 +53,10 @@ class WorkOptions:
     compute: opt.ComputeOptions
     keeping: opt.KeepingOptions
     cluster: EngineOptions
+
+
+@dataclass(frozen=True)
+class TrainingWorkOptions(WorkOptions):
+    """The same for a training."""
+
+    cluster: TrainingEngineOptions

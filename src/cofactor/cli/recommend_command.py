@@ -46,10 +46,14 @@ class Who:
     )
     all_users: bool = option(False, "For all users, written to --out.")
 
-    def check(self) -> None:
-        """Refuse none of them, or several."""
+    def check(self, cluster: EngineOptions) -> None:
+        """Refuse none of them, or several, and an engine for some users."""
         if sum(map(bool, (self.user, self.users, self.history, self.all_users))) != 1:
             raise typer.BadParameter("give one of --user, --users, --history and --all-users.")
+        if not self.all_users and (cluster.engine, cluster.address) != (None, None):
+            raise typer.BadParameter(
+                "an engine computes the lists of --all-users; leave --engine and --address out."
+            )
 
 
 @dataclass(frozen=True)
@@ -111,7 +115,7 @@ def command(
     from cofactor.artifact.load import load
     from cofactor.retrieval.rerank.rules import as_rules
 
-    who.check()
+    who.check(cluster)
     output = show.output()
     how: dict[str, Any] = {"rerank": as_rules(lists.rerank), "exclude_seen": not which.keep_seen}
     run = compute.run(output)

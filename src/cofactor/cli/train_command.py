@@ -12,7 +12,7 @@ from typing import Any
 
 from cofactor.base.run import Run
 from cofactor.cli import options as opt
-from cofactor.cli.engine_options import WorkOptions
+from cofactor.cli.engine_options import TrainingWorkOptions
 from cofactor.cli.groups import option
 from cofactor.cli.output import Output
 from cofactor.cli.reading import ReadingOptions
@@ -78,12 +78,13 @@ def command(
     training: FirstTraining,
     held_out: opt.SplitOptions,
     reading: ReadingOptions,
-    work: WorkOptions,
+    work: TrainingWorkOptions,
     show: opt.ShowOptions,
 ) -> None:
     """Train, measure, save."""
     output, kept = show.output(), work.keeping.prepare()
-    with work.cluster.on(work.compute.run(output), *source) as run:
+    how = work.compute.run(output)
+    with work.cluster.on(how, *source, exchange=work.cluster.exchange) as run:
         done = train(
             opt.one_or_several(source),
             model.model,

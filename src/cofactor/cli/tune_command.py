@@ -72,7 +72,7 @@ def command(
     from cofactor.runs.tune import tune
 
     output, kept = show.output(), work.keeping.prepare()
-    with work.cluster.on(work.compute.run(output)) as run:
+    with work.cluster.on(work.compute.run(output), *source) as run:
         done = tune(
             opt.one_or_several(source),
             model.model,

@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import re
 import string
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
@@ -19,15 +19,17 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-MISSING_WORDS = (
-    *("", "NULL", "Null", "null", "(null)", "<null>", "(NULL)", "<NULL>", "[NULL]", "[null]"),
-    *("NaN", "nan", "NAN", "Nan", "-nan", "-NaN", "1.#QNAN", "-1.#QNAN", "1.#IND", "-1.#IND"),
-    *("None", "none", "NONE", "NA", "<NA>", "N/A", "n/a", "#N/A", "#NA", "#N/A N/A", "NaT"),
-    *("\\N", "undefined"),
-    # A spreadsheet's failed formulas.
-    *("#REF!", "#VALUE!", "#NAME?", "#DIV/0!", "#NUM!", "#NULL!"),
+# Words for nothing.
+MISSING_WORDS = frozenset(
+    (
+        *("", "NULL", "Null", "null", "(null)", "<null>", "(NULL)", "<NULL>", "[NULL]", "[null]"),
+        *("NaN", "nan", "NAN", "Nan", "-nan", "-NaN", "1.#QNAN", "-1.#QNAN", "1.#IND", "-1.#IND"),
+        *("None", "none", "NONE", "NA", "<NA>", "N/A", "n/a", "#N/A", "#NA", "#N/A N/A", "NaT"),
+        *("\\N", "undefined"),
+        # A spreadsheet's failed formulas.
+        *("#REF!", "#VALUE!", "#NAME?", "#DIV/0!", "#NUM!", "#NULL!"),
+    )
 )
-_MISSING = frozenset(MISSING_WORDS)
 # What exports write for somebody or something that isn't known.
 _NOBODY = (
     *("-", "--", "?", ".", "-1", "unknown", "guest", "anonymous", "anon", "nobody", "not set"),
@@ -206,9 +208,9 @@ def _all_match(words: pa.Array, form: str) -> bool:
 
 
 @cache
-def _array(words: tuple[str, ...]) -> pa.Array:
+def _array(words: Collection[str]) -> pa.Array:
     """Words as Arrow has them; made when they are first needed, as Arrow may load pandas for it."""
-    return pa.array(words)
+    return pa.array(list(words))
 
 
 def _without_missing(words: pa.Array) -> pa.Array:
@@ -248,11 +250,11 @@ def clean_one(text: str) -> str | None:
     there is no id in it.
     """
     if text[:1].isalnum() and text[-1:].isalnum() and "\x00" not in text:  # most ids
-        return None if text in _MISSING else text
+        return None if text in MISSING_WORDS else text
     text = text.strip(_EDGES)
     formula = re.fullmatch(_FORMULA, text)
     text = formula[1].strip(_EDGES) if formula else text
-    if text in _MISSING:
+    if text in MISSING_WORDS:
         return None
     if "\x00" in text:
         return None
@@ -300,7 +302,7 @@ def _inner(text: str) -> str | None:
         name, held = next(iter(value.items()))
         if name in _WRAPPED and isinstance(held, (str, int)) and not isinstance(held, bool):
             inner = str(held).strip(_EDGES)
-            return None if inner in _MISSING else inner
+            return None if inner in MISSING_WORDS else inner
     return None if isinstance(value, (dict, list)) else text
 
 

@@ -28,6 +28,7 @@ import numpy as np
 import pyarrow as pa
 from pyarrow import parquet as pq
 
+from cofactor.base.disk import sha256_of
 from cofactor.base.errors import DataError
 from cofactor.data.catalogue import Catalogue
 from cofactor.data.histories import Histories
@@ -162,7 +163,10 @@ def _log(arrays: Mapping[str, Any], n_items: int) -> Histories | None:
 def write_manifest(folder: Path, data: Mapping[str, Any]) -> None:
     """Write the manifest of a folder whose other files are complete, with their checksums."""
     files = {
-        path.relative_to(folder).as_posix(): {"bytes": path.stat().st_size, "sha256": _sha(path)}
+        path.relative_to(folder).as_posix(): {
+            "bytes": path.stat().st_size,
+            "sha256": sha256_of(path),
+        }
         for path in sorted(folder.rglob("*"))
         if path.is_file()
     }
@@ -251,7 +255,7 @@ def _check_file(folder: Path, name: str, known: Mapping[str, Any], verify: bool)
         raise _damaged(folder, f"{MANIFEST} names {name!r}, which lies outside of it")
     if not path.is_file() or path.stat().st_size != known.get("bytes"):
         raise _damaged(folder, f"{name} is missing or of another size")
-    if verify and _sha(path) != known.get("sha256"):
+    if verify and sha256_of(path) != known.get("sha256"):
         raise _damaged(folder, f"{name} has another checksum")
 
 
@@ -312,8 +316,3 @@ def _damaged(folder: Path, what: str) -> DataError:
     return DataError(
         f"these shards are damaged: {what}; make them again from their source.", source=str(folder)
     )
-
-
-def _sha(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

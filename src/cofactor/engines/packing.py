@@ -29,10 +29,23 @@ class Packed(NamedTuple):
 
 
 def pack(value: Any) -> Packed:
-    """Pickle a value."""
+    """Pickle a value.
+
+    Raises
+    ------
+    EngineError
+        If it holds what other processes can't have: a function or class inside of a function, an
+        open file.
+    """
     buffers: list[pickle.PickleBuffer] = []
     stream = io.BytesIO()
-    _Pickler(stream, protocol=5, buffer_callback=buffers.append).dump(value)
+    try:
+        _Pickler(stream, protocol=5, buffer_callback=buffers.append).dump(value)
+    except (pickle.PicklingError, AttributeError, TypeError) as error:
+        raise EngineError(
+            f"something can't be sent to workers ({error}); define functions and classes at the top"
+            " of a module that every host can import, or leave the engine out."
+        ) from error
     raw = [np.frombuffer(buffer.raw(), np.uint8) for buffer in buffers]
     return Packed(uuid.uuid4().hex, stream.getvalue(), raw)
 
@@ -40,9 +53,20 @@ def pack(value: Any) -> Packed:
 def unpack(packed: Packed, *, own: bool = False) -> Any:
     """Return the value, whose arrays are in the packed memory, or copied if it shall ``own``
     them.
+
+    Raises
+    ------
+    EngineError
+        If it needs a module that this process can't import.
     """
     buffers = [b.copy() if own else writable(b) for b in packed.buffers]
-    return pickle.loads(packed.text, buffers=buffers)
+    try:
+        return pickle.loads(packed.text, buffers=buffers)
+    except (ImportError, AttributeError) as error:
+        raise EngineError(
+            f"a worker can't import what it was sent ({error}); put functions and classes in a"
+            " module that is installed on every host, not in the script itself."
+        ) from error
 
 
 _opened: OrderedDict[str, Any] = OrderedDict()

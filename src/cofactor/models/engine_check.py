@@ -31,18 +31,26 @@ def check_request(kind: type[Hooks[Any]], validation: Any, run: Any) -> None:
 
 
 def check_engine(kind: type[Hooks], run: Run) -> None:
-    """Refuse a run with an engine if the model's training can't be cut into pieces.
+    """Refuse a run with an engine if the model's training can't be cut into pieces, or has nothing
+    to exchange as the engine says.
 
     Raises
     ------
     TraitError
         With the cure.
     """
-    if run.engine is not None and not kind.fits_on_engine:
+    if run.engine is None:
+        return
+    if not kind.fits_on_engine:
         raise TraitError(
             f"the training of {kind.name} isn't cut into pieces for an engine; train it without"
             " --engine. Those that are: ials, bpr, warp, ease, item_knn, graph_filter,"
             " latent_factor, simplex, mlp, dense_net, collab_fnet, neumf, transformer, gru4rec."
+        )
+    if run.engine.exchange != "auto" and not kind.chooses_exchange:
+        raise TraitError(
+            f"the training of {kind.name} has no choice of what hosts exchange; leave the exchange"
+            " out, which is of ials."
         )
 
 

@@ -48,6 +48,8 @@ class Hooks(ABC, Generic[ConfigT]):
     # Whether an engine can fit it: in pieces, or by processes that train one module together.
     fits_on_engine: ClassVar[bool] = False
     trained_together: ClassVar[bool] = False
+    # Whether there is a choice of what hosts exchange (`Engine.exchange`).
+    chooses_exchange: ClassVar[bool] = False
 
     # Whether popularity may stand beside its own scores (`models.popularity_term`): it adds
     # `popularity_offset`, float32 [n_items], to the scores of users with a history.

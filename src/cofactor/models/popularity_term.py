@@ -19,7 +19,7 @@ from cofactor.base.run import Run
 from cofactor.base.threads import native_threads
 from cofactor.data.interactions import Interactions
 from cofactor.data.split import Split
-from cofactor.data.splits import cut
+from cofactor.data.splits import cut, leave_last
 from cofactor.models import validation
 from cofactor.models.collapse import ITEMS, USERS, pairs_say_nothing, rows_to_score
 from cofactor.models.held_out_epochs import log_popularity, some_users
@@ -83,6 +83,14 @@ def beside(model: Any, own: np.ndarray, item_rows: np.ndarray | None) -> np.ndar
     return np.asarray(own + (offset if item_rows is None else offset[item_rows]))
 
 
+def kept_offset(before: Any, model: Any, data: Interactions) -> np.ndarray | None:
+    """Return what popularity adds to the scores of a model that has learned more events, with the
+    weight that it had; see `offset_of`.
+    """
+    weight = weight_in(before)
+    return _offset(model, data, weight) if weight else None
+
+
 def state_of(model: Any) -> dict[str, np.ndarray]:
     """Return the part of a fitted model's state that this is."""
     offset = model.popularity_offset
@@ -115,12 +123,12 @@ def choose_weight(model: Any, data: Interactions, run: Run) -> float:
     interactions.
 
     As many random users are taken as have about 20,000 interactions in all, a quarter of the
-    interactions of every second one is held out, and the model is fitted on the rest. If it ranks
-    significantly better than popularity (paired t of users' nDCG@20), the weight is 0. If it
-    doesn't, more interactions are taken, since more data shows more of what is personal. If it
-    never does, the weight is the one that ranks best.
+    interactions of every second one is held out (for models of order, each user's last event), and
+    the model is fitted on the rest. If it ranks significantly better than popularity (paired t of
+    users' nDCG@20), the weight is 0. If it doesn't, more interactions are taken, since more data
+    shows more of what is personal. If it never does, the weight is the one that ranks best.
     """
-    if pairs_say_nothing(data):
+    if pairs_say_nothing(data) and not _repeats(model):
         return WEIGHTS[-1]
     last: _HeldOut | None = None
     for most in _SAMPLES:
@@ -150,15 +158,11 @@ class _HeldOut:
         leave nothing to choose.
         """
         some = some_users(data, most, run, "popularity")
-        draw, counts = run.generator("popularity", "held out"), some.user_counts
-        users = draw.permutation(np.flatnonzero(counts >= 2))
-        if len(users) < _FEWEST:
+        cut_off = _last_events if model.traits.uses_order else _share_of_half
+        held_out = cut_off(some, run)
+        if held_out is None:
             return None
-        users = users[: max(len(users) // 2, _ALL)]  # the others keep all of their pairs
-        numbers = np.zeros(some.n_users)
-        numbers[users] = np.minimum(np.floor(_HELD_OUT * counts[users] + 0.5), counts[users] - 1)
-        (out,) = cut.among_last(some, [numbers.astype(np.int64)], "random", run.seed, "popularity")
-        parts = cut.known_users(some, out, None, "held out")
+        parts, users = held_out
         users = np.sort(users[:_MEASURED]).astype(np.int32)
         alone = replace(run, progress=SilentProgress(), engine=None, device="cpu")
         pilot = model.as_chosen(parts.train)
@@ -181,8 +185,36 @@ class _HeldOut:
         pilot, test = self.pilot, self.parts.test
         pilot.popularity_offset = None
         pilot.popularity_offset = _offset(pilot, self.parts.train, weight) if weight else None
-        n_threads = self.run.n_threads
-        return validation.users_ndcg(pilot, test, self.users, _CUTOFF, n_threads=n_threads)
+        how: Any = {"exclude_seen": not _repeats(pilot), "n_threads": self.run.n_threads}
+        return validation.users_ndcg(pilot, test, self.users, _CUTOFF, **how)
+
+
+def _share_of_half(some: Interactions, run: Run) -> tuple[Split, np.ndarray] | None:
+    """Hold out a quarter of the interactions of every second user, at random; return those users
+    too, in random order, or None for too few.
+    """
+    draw, counts = run.generator("popularity", "held out"), some.user_counts
+    users = draw.permutation(np.flatnonzero(counts >= 2))
+    if len(users) < _FEWEST:
+        return None
+    users = users[: max(len(users) // 2, _ALL)]  # the others keep all of their pairs
+    numbers = np.zeros(some.n_users)
+    numbers[users] = np.minimum(np.floor(_HELD_OUT * counts[users] + 0.5), counts[users] - 1)
+    (out,) = cut.among_last(some, [numbers.astype(np.int64)], "random", run.seed, "popularity")
+    return cut.known_users(some, out, None, "held out"), users
+
+
+def _last_events(some: Interactions, run: Run) -> tuple[Split, np.ndarray] | None:
+    """Hold out each user's last event; see `_share_of_half`."""
+    if np.count_nonzero(some.histories().lengths >= 2) < _FEWEST:
+        return None
+    parts = leave_last(some)
+    return parts, run.generator("popularity", "held out").permutation(parts.test.user_rows)
+
+
+def _repeats(model: Any) -> bool:
+    """Whether its lists may hold items of the history."""
+    return getattr(getattr(model, "config", None), "repeats", "exclude") == "allow"
 
 
 def _offset(model: Any, data: Interactions, weight: float) -> np.ndarray | None:

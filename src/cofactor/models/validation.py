@@ -60,9 +60,12 @@ def users_ndcg(
     k: int = 10,
     *,
     allowed: np.ndarray | None = None,
+    exclude_seen: bool = True,
     n_threads: int = 1,
 ) -> np.ndarray:
-    """Return the nDCG@k of each user who has a true item; see `ndcg`."""
+    """Return the nDCG@k of each user who has a true item; see `ndcg`. Seen items are left out
+    unless ``exclude_seen`` is False.
+    """
     truth, values = part.truth, []
     if allowed is None and part.candidates is not None:
         allowed = np.zeros(truth.n_items, bool)
@@ -72,8 +75,8 @@ def users_ndcg(
         rows = users[low : low + _BLOCK]
         some = history.take(np.arange(low, low + len(rows)))
         batch = model.fold_in(some) if part.fold_in else model.user_batch(rows)
-        indptr, seen, _ = some.csr
-        top = model.topk(batch, k, excluded=(indptr, seen), allowed=allowed, n_threads=n_threads)
+        excluded = some.csr[:2] if exclude_seen else None
+        top = model.topk(batch, k, excluded=excluded, allowed=allowed, n_threads=n_threads)
         true = _true_items(part, rows, allowed)
         values.append(evaluate_lists(top.rows, top.count, *true, f"ndcg@{k}")[f"ndcg@{k}"])
     found = np.concatenate(values) if values else np.zeros(0)

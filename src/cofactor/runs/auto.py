@@ -161,6 +161,7 @@ def auto(
         The fitted model, why it was chosen, and how good it is.
     """
     run = run or Run()
+    check_no_engine(run)
     names = metric_names(metrics)
     _, data, whole, note = read_once(source, reading or Reading(), names, run)
     parts, _ = cut_for_choice(data, cutting)
@@ -175,6 +176,15 @@ def auto(
         baselines = measure_baselines(measured, result, final, final.train, run)
     model = chosen.create()
     return Automatic(model.fit(whole(model), run=run), chosen, result, baselines)
+
+
+def check_no_engine(run: Run) -> None:
+    """Refuse a run with an engine, of which only some families could be chosen."""
+    if run.engine is not None:
+        raise ArgumentError(
+            f"{AUTO} searches in this process; leave the engine out, or name a model (`cofactor"
+            " tune` searches its settings on an engine)."
+        )
 
 
 def metric_names(metrics: str | Iterable[str] | None) -> list[str] | None:

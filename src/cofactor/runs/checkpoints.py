@@ -13,7 +13,7 @@ from cofactor.models import registry
 from cofactor.models.engine_check import check_engine
 from cofactor.models.iterative import IterativeModel
 from cofactor.models.recommender import Recommender
-from cofactor.runs.auto import AUTO
+from cofactor.runs.auto import AUTO, check_no_engine
 
 
 @dataclass(frozen=True)
@@ -55,8 +55,9 @@ def checkpoints(out: str | os.PathLike[str], model: str, resume: bool, run: Run)
     """
     none = Checkpoints(Path(out))
     if model == AUTO:
-        if resume or run.engine is not None:
-            raise ArgumentError(f"{AUTO} searches in this process; name a model, or use tune.")
+        check_no_engine(run)
+        if resume:
+            raise ArgumentError(f"{AUTO} keeps no checkpoints; leave resume out, or name a model.")
         return none
     kind = registry.get(model)
     check_engine(kind, run)

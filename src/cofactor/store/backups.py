@@ -7,7 +7,6 @@ A backup is the same file whichever database it came from, so it can be restored
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import os
 import shutil
 import sqlite3
@@ -20,7 +19,7 @@ from pathlib import Path
 import msgspec
 
 from cofactor.base import checks, sqlite_file
-from cofactor.base.disk import check_regular, sync
+from cofactor.base.disk import check_regular, sha256_of, sync
 from cofactor.base.state_file import StateError, read_state
 from cofactor.store import schema
 from cofactor.store.database import Database, Session
@@ -73,7 +72,7 @@ def backup(
             created=datetime.now(UTC).isoformat(timespec="seconds"),
             source=store.database.shown,
             bytes=room.stat().st_size,
-            sha256=_sha256(room),
+            sha256=sha256_of(room),
             rows=_row_counts(room),
         )
         beside = room.with_name("manifest.json")
@@ -147,7 +146,7 @@ def _described(file: Path, beside: Path) -> BackupManifest:
         raise StoreFormatError(
             f"{file} is a backup of a later version of Cofactor; update Cofactor."
         )
-    if file.stat().st_size != manifest.bytes or _sha256(file) != manifest.sha256:
+    if file.stat().st_size != manifest.bytes or sha256_of(file) != manifest.sha256:
         raise StoreFormatError(
             f"{file} isn't the file that its manifest describes (size or checksum differ): it is"
             " damaged."
@@ -263,7 +262,7 @@ def _restore_file(
         check_regular(target)
         with _room(target) as room:
             shutil.copyfile(path, room)
-            if _sha256(room) != manifest.sha256:
+            if sha256_of(room) != manifest.sha256:
                 raise StoreUnavailableError(
                     f"the copy of {path} in {target.parent} differs from what was verified; check"
                     " the disk, and that nobody changes the backup."
@@ -363,8 +362,3 @@ def _translated(database: Database) -> Iterator[None]:
         yield
     except database.errors as error:
         raise database.failure(error) from error
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()

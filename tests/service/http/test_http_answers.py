@@ -52,7 +52,10 @@ def test_reasons_are_past_items_and_agree_with_explain(
         "k": 3,
         "reasons": 2,
     }
-    for item in service.post("/v1/recommend", json=body).json()["items"]:
+    items = service.post("/v1/recommend", json=body).json()["items"]
+    assert len(items) == 3
+    assert any(item["reasons"] for item in items)
+    for item in items:
         told = fitted["v1"].explain(item=item["item_id"], history=history)
         expected = [
             (r.id, pytest.approx(r.contribution, rel=1e-3, abs=1e-6))

@@ -18,7 +18,7 @@ from cofactor.data.readers.blocks import is_blocks
 from cofactor.data.readers.cell_roles import with_cells
 from cofactor.data.readers.clock_columns import PARTS
 from cofactor.data.readers.columns import Options, find_roles
-from cofactor.data.readers.delimited import NOT_UTF8, read_delimited, roles_of
+from cofactor.data.readers.delimited import read_delimited, roles_of
 from cofactor.data.readers.frames import raw_of_table
 from cofactor.data.readers.json_text import is_json
 from cofactor.data.readers.known_ids import Coder
@@ -28,7 +28,7 @@ from cofactor.data.readers.partitions import partition_of, with_partition
 from cofactor.data.readers.raw import NoRowsError, Raw
 from cofactor.data.readers.sniff import Dialect, dialect_of
 from cofactor.data.readers.source_files import HeldFile, SourceFile, is_zip
-from cofactor.data.readers.text_encoding import LATIN
+from cofactor.data.readers.text_encoding import LATIN, NOT_UTF8
 from cofactor.data.readers.wrapped_lines import is_wrapped
 
 TEXT_BLOCK = 1 << 25  # bytes of text that are read at once

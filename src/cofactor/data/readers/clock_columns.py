@@ -74,7 +74,8 @@ def with_clock(
         days = days if is_clock(time) else []
     else:
         place = list(names).index(time) if time in names else -2
-        days, clocks = [], [n for n in rest if abs(list(names).index(n) - place) == 1]
+        neighbours = {name for n, name in enumerate(names) if abs(n - place) == 1}
+        days, clocks = [], [name for name in rest if name in neighbours]
     if not days and not clocks:
         return roles
     cells = cells_of([time, *days, *clocks])

@@ -39,7 +39,7 @@ from cofactor.data.readers.raw import NoRowsError, Raw
 from cofactor.data.readers.repeated_headers import without_headers
 from cofactor.data.readers.sniff import Dialect, dialect_of
 from cofactor.data.readers.source_files import SourceFile, ahead
-from cofactor.data.readers.text_encoding import LATIN, latin_of, one_line_end
+from cofactor.data.readers.text_encoding import LATIN, NOT_UTF8, latin_of, one_line_end
 from cofactor.data.readers.values import are_pointed
 
 
@@ -68,9 +68,8 @@ def read_delimited(entry: SourceFile, options: Options, dialect: Dialect | None 
         return raw
 
 
-_NUMBER = re.compile(r"^\s*[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?\s*$")
+_NUMBER = re.compile(r"^\s*[-+]?(\d+(\.\d*)?|\.\d+)([eE][-+]?\d+)?\s*$")
 _WHOLE = re.compile(r"^\s*-?\d+\s*$")
-NOT_UTF8 = "not UTF-8, so read as Latin-1; give encoding= if it is another"
 
 
 def roles_of(entry: SourceFile, dialect: Dialect, options: Options) -> dict[str, str]:

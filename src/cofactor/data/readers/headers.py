@@ -17,7 +17,7 @@ from cofactor.data.readers.usual_names import DESCRIBING, KNOWN, USUAL
 _KNOWN = frozenset(DESCRIBING).union(*USUAL.values())
 # Hardly an id is one of these.
 _SURELY = {"user", *(name for name in USUAL["user"] if re.fullmatch(r"\w{3,}id", name))}
-_NOTHING = frozenset(MISSING_WORDS) - {""}
+_NOTHING = MISSING_WORDS - {""}
 # What graphs and lists call their two columns.
 _EDGES = (
     *({"from", "to"}, {"source", "target"}, {"src", "dst"}, {"follower", "followee"}),
@@ -98,7 +98,7 @@ def _number_rows(cells: Sequence[str], *, strictly: bool) -> bool:
     """Whether cells number the rows: integers that ascend; ``strictly``, by one at a time."""
     if not all(map(_WHOLE.match, cells)):
         return False
-    numbers = [int(cell) for cell in cells]
+    numbers = [int(cell.strip()) for cell in cells]
     if strictly:
         return len(cells) >= _ENOUGH and numbers == list(range(numbers[0], numbers[0] + len(cells)))
     return all(a < b for a, b in pairwise(numbers))
@@ -125,10 +125,10 @@ def is_size_line(rows: Sequence[Sequence[str]], text: str | None) -> bool:
     width = len(rest[0])
     if width < 3 or any(len(row) != width for row in rest) or len(first) > width:
         return False
-    sizes = [int(cell) for cell in first]
+    sizes = [int(cell.strip()) for cell in first]
     columns = [[row[n] for row in rest] for n in range(len(sizes))]
     # Numbers of users and items are no smaller than any number of one, where these are numbered.
-    held = [[int(cell) for cell in cells if _COUNT.match(cell)] for cells in columns]
+    held = [[int(cell.strip()) for cell in cells if _COUNT.match(cell)] for cells in columns]
     if len(sizes) > 1 and any(max(h, default=0) > n for h, n in zip(held[:2], sizes, strict=False)):
         return False
     if text is not None:

@@ -42,7 +42,7 @@ from cofactor.data.readers.nested_items import (
 from cofactor.data.readers.partitions import partition_of, with_partition
 from cofactor.data.readers.raw import NoRowsError, Raw
 from cofactor.data.readers.source_files import BLOCK, LONGEST, SMALL, SourceFile
-from cofactor.data.readers.text_encoding import encoding_of
+from cofactor.data.readers.text_encoding import NOT_UTF8, encoding_of
 from cofactor.data.readers.usual_names import USUAL
 from cofactor.data.readers.values import numbers_and_odd
 from cofactor.data.records import names_of, table_of, table_of_columns
@@ -69,7 +69,7 @@ def read_jsonl(entry: SourceFile, options: Options) -> Raw:
         and options.encoding is None
         and encoding_of(entry.head(4096), None)[0] == "utf-8"
     ):
-        raw.notes.append("not UTF-8, so read as Latin-1; give encoding= if it is another")
+        raw.notes.append(NOT_UTF8)
     return raw
 
 

@@ -93,12 +93,18 @@ _ROLES = {
 
 
 _BRACKETS, _NUMBER = re.compile(r"\(.*?\)|\[.*?\]"), re.compile(r"#|№|\b[Nn][°º]")
+# Characters from which on a text is no name of a column.
+_LONG = 500
 _CAMEL, _WORDS = re.compile(r"(?<=[a-z])(?=[A-Z])"), re.compile(r"[^\W_]+")
 
 
 @lru_cache(4096)
 def words(name: str) -> tuple[str, ...]:
-    """Return a name's words in lower case without accents, without what is in brackets."""
+    """Return a name's words in lower case without accents, without what is in brackets; none of a
+    text that is too long for a name.
+    """
+    if len(name) > _LONG:
+        return ()
     bare = _NUMBER.sub(" no ", _BRACKETS.sub(" ", name))
     bare = _plain(_CAMEL.sub(" ", bare)).replace("_", " ")
     return tuple(_WORDS.findall(_COMPOUND.sub(r" \1\2", bare)))

@@ -32,6 +32,8 @@ from cofactor.data.records import table_of_columns
 STREAM = b"\xff\xff\xff\xff"
 # What a row takes in memory at the least, in each column: it may be a few bits in the file.
 _BYTES = 8
+# Of a workbook, by its format.
+_LAST_ROW = 1 << 20
 
 
 def read_parquet(entry: SourceFile, options: Options) -> Raw:
@@ -141,7 +143,7 @@ def _sheets(entry: SourceFile) -> dict[str, list[Sequence[Any]]]:
         )
         try:
             found = {
-                sheet.title: [r for r in sheet.iter_rows(values_only=True) if any(map(_full, r))]
+                sheet.title: _rows_of(sheet, entry)
                 for sheet in book.worksheets
                 if sheet.sheet_state == "visible"
             }
@@ -151,6 +153,23 @@ def _sheets(entry: SourceFile) -> dict[str, list[Sequence[Any]]]:
     if not sheets:
         raise DataError("the workbook has no sheet with a header and rows.", source=entry.shown)
     return sheets
+
+
+def _rows_of(sheet: Any, entry: SourceFile) -> list[Sequence[Any]]:
+    """A sheet's rows but for empty ones, which openpyxl makes up to any number that a row has."""
+    # Programs write any size above the rows, often that of one cell, and openpyxl would believe it.
+    sheet.reset_dimensions()
+    rows = []
+    for number, row in enumerate(sheet.iter_rows(values_only=True)):
+        if number >= _LAST_ROW:
+            raise DataError(
+                f"the sheet {sheet.title!r} has a row beyond {_LAST_ROW:,}, the last of a workbook;"
+                " the file is damaged: export it again.",
+                source=entry.shown,
+            )
+        if any(map(_full, row)):
+            rows.append(row)
+    return rows
 
 
 def _of_sheet(rows: Sequence[Sequence[Any]], entry: SourceFile) -> pa.Table:

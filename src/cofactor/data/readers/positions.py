@@ -8,7 +8,6 @@ from itertools import pairwise
 
 from cofactor.data.id_text import MISSING_WORDS
 
-_MISSING = frozenset(MISSING_WORDS)
 # Column -> its first cells.
 Columns = Mapping[str, Sequence[str]]
 _DEGREE = re.compile(r"^-?\d{1,3}\.\d+$")
@@ -191,7 +190,7 @@ def numeric(cells: Sequence[str]) -> bool:
 
 def whole(cells: Sequence[str]) -> bool:
     """Return whether all cells that hold anything are integers, and some do."""
-    return _all(cells, lambda cell: bool(_INTEGER.match(cell)))
+    return _all(cells, _INTEGER.match)
 
 
 def _integers(cells: Sequence[str]) -> list[int]:
@@ -247,18 +246,18 @@ def _rates(cells: Sequence[str]) -> bool:
 
 def are_clocks(cells: Sequence[str]) -> bool:
     """Return whether all cells that hold anything are times of day, and some do."""
-    return _all(cells, lambda cell: bool(_CLOCK.match(cell)))
+    return _all(cells, _CLOCK.match)
 
 
 def dated(cells: Sequence[str]) -> bool:
     """Return whether all cells that hold anything are dates as texts, and some do."""
-    return _all(cells, lambda cell: bool(_DATED.match(cell)))
+    return _all(cells, _DATED.match)
 
 
 def _all(cells: Sequence[str], test: Callable[[str], object]) -> bool:
     held = False
     for cell in map(str.strip, cells):
-        if cell not in _MISSING:
+        if cell not in MISSING_WORDS:
             if not test(cell):
                 return False
             held = True
@@ -267,7 +266,7 @@ def _all(cells: Sequence[str], test: Callable[[str], object]) -> bool:
 
 def _held(cells: Sequence[str]) -> list[str]:
     """The cells that hold anything."""
-    return [cell.strip() for cell in cells if cell.strip() not in _MISSING]
+    return [cell.strip() for cell in cells if cell.strip() not in MISSING_WORDS]
 
 
 def _is_number(cell: str) -> bool:

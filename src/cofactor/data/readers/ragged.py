@@ -13,7 +13,7 @@ from cofactor.data.readers.positions import numeric
 _SEPARATORS = {",": ",", "\t": ",", ";": ";,", "|": "|,"}
 # Items between commas without any space: "a,b,c"; and ids with digits between spaces.
 _LIST = re.compile(r"^[^\s,]+(,[^\s,]+)*$")
-_SPACED = re.compile(r"^\S*\d\S*( \S*\d\S*)*$")
+_SPACED = re.compile(r"^[^\s\d]*\d\S*( [^\s\d]*\d\S*)*$")
 _HALVES = re.compile(r"^\d+,\d+$")
 _CLOCK = re.compile(r"^\d{1,2}:\d{2}$")
 _PAIR = re.compile(r"^(\d+:)?(\d+|qid):-?\d+(\.\d+)?$")

@@ -55,6 +55,7 @@ def _of_pairs(sample: bytes) -> str | None:
 
 # Of what isn't UTF-8: Windows' Latin-1, and where a byte is none of its characters, the standard's.
 LATIN = ("cp1252", "iso8859-1")
+NOT_UTF8 = "not UTF-8, so read as Latin-1; give encoding= if it is another"
 
 
 def latin_of(text: bytes) -> str:

@@ -18,7 +18,6 @@ from cofactor.data.id_text import MISSING_WORDS
 # How notes begin or end that say so.
 _AS_POINT = "read with a decimal point (decimal=',' reads thousands)"
 COMMAS = "decimal commas"
-_NOTHING = frozenset(MISSING_WORDS)
 _AMBIGUOUS = re.compile(r"^[-+]?\d{1,3},\d{3}$")
 _DOTTED = re.compile(r"^[-+]?\d{1,3}(\.\d{3})+$")
 # 2.500 may be two and a half or thousands, unless 0.500 or 1234 stands in the column too.
@@ -123,7 +122,7 @@ def _of_text(
         found = table.astype(np.float32)[codes]
     odd = np.array(
         [
-            bool(np.isnan(table[n])) and (w or "").strip() not in _NOTHING
+            bool(np.isnan(table[n])) and (w or "").strip() not in MISSING_WORDS
             for n, w in enumerate(words)
         ]
         + [False]
@@ -145,7 +144,7 @@ def are_pointed(words: Iterable[str | None]) -> bool:
     """Return whether all cells with a point are like ``2.500``, which may be thousands, and none
     beside them shows that they aren't.
     """
-    held = [w.strip() for w in words if w and w.strip() not in _NOTHING]
+    held = [w.strip() for w in words if w and w.strip() not in MISSING_WORDS]
     pointed = [w for w in held if "." in w]
     return (
         bool(pointed)

@@ -201,7 +201,7 @@ class IALS(NoiseShareHooks, IterativeModel, FactorModel):
 
     uses_device = True
     name = "ials"
-    fits_on_engine = weighs_popularity = True
+    fits_on_engine = chooses_exchange = weighs_popularity = True
     Config = IALSConfig
     traits = Traits(has_vectors=True, explains=True, uses_values=True)
     arrays = {  # noqa: RUF012

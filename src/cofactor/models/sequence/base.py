@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from typing import Self
 
 import numpy as np
@@ -13,6 +14,7 @@ from cofactor.data.events import Events
 from cofactor.data.histories import Histories
 from cofactor.data.interactions import Interactions
 from cofactor.kernels.work import run_context
+from cofactor.models import popularity_term
 from cofactor.models.hooks import ConfigT
 from cofactor.models.recommender import Recommender
 from cofactor.models.similarity import nearest_users
@@ -38,11 +40,19 @@ class SequenceConfig(Config):
     )
 
 
+class HistoryConfig(popularity_term.PopularityTermConfig, SequenceConfig):
+    """Settings of sequence models whose users are their histories."""
+
+
 class SequenceModel(Recommender[ConfigT]):
     """A model whose users are their histories: folding in and streaming are reading the history.
 
-    A subclass brings `_fit`, `_score` of histories and, where it can, `_learn`.
+    A subclass brings `_fit`, `_score` of histories and, where it can, `_learn`. Where held-out
+    training events don't show that it ranks better than popularity, a term of it is added to the
+    scores (`models.popularity_term`).
     """
+
+    weighs_popularity = True
 
     def update(self, events: Events, *, run: Run | None = None) -> Self:
         """Learn from new events; the result is that of a fit on all events together.
@@ -51,7 +61,8 @@ class SequenceModel(Recommender[ConfigT]):
         ----------
         events
             With outside ids; users and items may be new. They needn't be later than what is known:
-            the histories of the users concerned are taken out of the sums and put in again.
+            the histories of the users concerned are taken out of the sums and put in again. The
+            weight of popularity stays as it was.
         run
             Threads and progress.
 
@@ -67,11 +78,12 @@ class SequenceModel(Recommender[ConfigT]):
         if not len(events):
             return self
         run = run or Run()
-        old, new = self.data, extended(self.data, events)
+        old, new, before = self.data, extended(self.data, events), copy.copy(self)
         concerned = np.unique(new.users.rows(events.users, what="user"))
         with run_context(run):
             self._learn(old, new, concerned, run)
-        self._data, self._cache = new, {}
+        self._data, self._cache, self.popularity_offset = new, {}, None
+        self.popularity_offset = popularity_term.kept_offset(before, self, new)
         return self
 
     def _learn(self, old: Interactions, new: Interactions, concerned: np.ndarray, run: Run) -> None:

@@ -15,8 +15,9 @@ from cofactor.base.threads import current_threads
 from cofactor.data import sorting
 from cofactor.data.histories import Histories
 from cofactor.data.interactions import Interactions
+from cofactor.models import popularity_term
 from cofactor.models.sequence.base import (
-    SequenceConfig,
+    HistoryConfig,
     SequenceModel,
     by_item,
     one_history,
@@ -52,7 +53,7 @@ class _Sums(NamedTuple):
     counts: np.ndarray
 
 
-class SequenceLinearConfig(SequenceConfig):
+class SequenceLinearConfig(HistoryConfig):
     """Settings of `SequenceLinear`."""
 
     decays: tuple[float, ...] = setting(
@@ -94,6 +95,9 @@ class SequenceLinear(SequenceModel[SequenceLinearConfig]):
     so that G costs no more than A: no matrix of prefixes is ever built. A history has the weight
     c_u = n_u^-``user_weight_power``.
 
+    Where each user's last training event doesn't show that this ranks better than popularity, a
+    term of it is added (`models.popularity_term`).
+
     Notes
     -----
     After the linear item models of Choi, Kim, Lee, Shim and Lee. 2021. Session-aware Linear
@@ -109,6 +113,7 @@ class SequenceLinear(SequenceModel[SequenceLinearConfig]):
         "following": ArraySpec("float32", ("items", "inputs"), optional=True),
         "final": ArraySpec("float32", ("inputs", "inputs"), optional=True),
         "counts": ArraySpec("float64", ("items",), optional=True),
+        **popularity_term.ARRAYS,
     }
 
     weights: np.ndarray

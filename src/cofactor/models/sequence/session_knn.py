@@ -16,7 +16,8 @@ from cofactor.base.threads import current_threads
 from cofactor.data.histories import Histories
 from cofactor.data.interactions import Interactions
 from cofactor.kernels.reference.session_neighbours import Index, NeighbourSettings
-from cofactor.models.sequence.base import SequenceConfig, SequenceModel, one_history
+from cofactor.models import popularity_term
+from cofactor.models.sequence.base import HistoryConfig, SequenceModel, one_history
 from cofactor.models.traits import ArraySpec, Traits
 from cofactor.models.user_batch import States, UserBatch
 from cofactor.retrieval.topk import Exclusions, TopK, allowed_mask, exclusions
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
     from cofactor.data.split import Part
 
 
-class SessionKNNConfig(SequenceConfig):
+class SessionKNNConfig(HistoryConfig):
     """Settings of `SessionKNN`."""
 
     neighbours: int = setting(
@@ -73,6 +74,9 @@ class SessionKNN(SequenceModel[SessionKNNConfig]):
 
     Memory is bounded by ``max_sessions`` and, in the index, by ``sessions_per_item``.
 
+    Where each user's last training event doesn't show that this ranks better than popularity, a
+    term of it is added (`models.popularity_term`).
+
     Notes
     -----
     VSTAN: Ludewig, Mauro, Latifi and Jannach. 2021. Empirical Analysis of Session-based
@@ -89,6 +93,7 @@ class SessionKNN(SequenceModel[SessionKNNConfig]):
         "sessions": ArraySpec("int32", ("entries",)),
         "places": ArraySpec("int32", ("entries",)),
         "item_sessions": ArraySpec("int64", ("items",)),
+        **popularity_term.ARRAYS,
     }
 
     index: Index
@@ -182,6 +187,8 @@ class SessionKNN(SequenceModel[SessionKNNConfig]):
         from cofactor.kernels.cpu.session_neighbours import top_votes
 
         assert isinstance(batch.states, Histories)
+        if self.popularity_offset is not None:  # then all items have scores
+            return super().topk(batch, k, excluded=excluded, allowed=allowed, n_threads=n_threads)
         n_items = self.data.n_items
         k = min(checks.integer(k, "k", low=1), n_items)
         limits = (*exclusions(excluded, len(batch)), allowed_mask(allowed, n_items))

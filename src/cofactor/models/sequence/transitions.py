@@ -16,9 +16,10 @@ from cofactor.data.features import FeatureSpec
 from cofactor.data.histories import Histories
 from cofactor.data.interactions import Interactions
 from cofactor.data.sorting import sparse_rows
+from cofactor.models import popularity_term
 from cofactor.models.implicit.sparse_weights import SparseWeights
 from cofactor.models.sequence.base import (
-    SequenceConfig,
+    HistoryConfig,
     SequenceModel,
     by_item,
     one_history,
@@ -38,7 +39,7 @@ _COUNTS = ("count_offsets", "count_items", "count_values")
 _TEXTS = ("text_offsets", "text_items", "text_values")
 
 
-class TransitionsConfig(SequenceConfig):
+class TransitionsConfig(HistoryConfig):
     """Settings of `Transitions`."""
 
     search = {  # noqa: RUF012
@@ -114,6 +115,9 @@ class Transitions(SequenceModel[TransitionsConfig]):
     m, a second step is taken from what the first sum reaches: s + m s W, W being the bracket.
     Counts add up, so new events are learnt exactly: see `update`.
 
+    Where each user's last training event doesn't show that this ranks better than popularity, a
+    term of it is added (`models.popularity_term`).
+
     Notes
     -----
     Sequential rules: Kamehkhosh, Jannach and Ludewig. 2017. A Comparison of Frequent Pattern
@@ -130,6 +134,7 @@ class Transitions(SequenceModel[TransitionsConfig]):
         "text_offsets": ArraySpec("int64", ("items + 1",), optional=True),
         "text_items": ArraySpec("int32", ("texts",), optional=True),
         "text_values": ArraySpec("float32", ("texts",), optional=True),
+        **popularity_term.ARRAYS,
     }
 
     counts: Any  # SciPy CSR float64, T
