@@ -55,6 +55,8 @@ class IdMap:
 
     def __init__(self, ids: pa.Array | np.ndarray) -> None:
         self._ids = _plain(ids)
+        if not isinstance(ids, pa.Array) and not self.is_distinct:
+            raise DataError("an id stands twice; IdMap.of makes a map of ids that repeat.")
         if self._ids.null_count:
             raise DataError("an id is missing; every user and every item needs one.")
         if len(self._ids) > 2**31 - 1:
@@ -131,6 +133,9 @@ class IdMap:
         """Return the ids of some rows as an Arrow array."""
         # Not pa.array(), which loads pandas (a third of a second) where it is installed.
         rows = np.ascontiguousarray(rows, dtype=np.int64)
+        if rows.size and not 0 <= rows.min() <= rows.max() < len(self):
+            bad = rows[(rows < 0) | (rows >= len(self))][0]
+            raise ArgumentError(f"rows must lie in 0..{len(self) - 1}, not {bad}.")
         return self._ids.take(
             pa.Array.from_buffers(pa.int64(), len(rows), [None, pa.py_buffer(rows)])
         )

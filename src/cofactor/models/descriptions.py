@@ -59,11 +59,17 @@ def check_described(
             if str(name) not in names and str(name) not in _IDS:
                 raise unknown_name(f"column of {source} in {what}", str(name), names)
         held = [value for name, value in line.items() if str(name) not in _IDS]
-        if all(not _is_list(value) and (value is None or value != value) for value in held):
+        if all(map(_is_missing, held)):
             raise ArgumentError(
                 f"{what} says nothing: all its columns are missing; the columns are"
                 f" {', '.join(names)}."
             )
+
+
+def _is_missing(value: Any) -> bool:
+    if _is_list(value):
+        return False
+    return value is None or value != value or (isinstance(value, str) and not value.strip())
 
 
 def check_read(spec: FeatureSpec, table: pa.Table, what: str) -> None:

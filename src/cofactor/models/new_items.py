@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -9,6 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from cofactor.base.errors import ArgumentError, DataError
+from cofactor.base.names import unknown_name
 from cofactor.data.catalogue import WITHOUT_ID
 from cofactor.data.ids import IdMap
 from cofactor.data.interactions import Interactions
@@ -65,8 +67,18 @@ def with_new_items(
             f"the new items' ids ({example!r} ...) aren't {data.items.kind} like those that the"
             " model knows."
         ) from None
+    _refuse_unknown(table.column_names, data.catalogue.column_names)
     rest = _fitting(table.drop_columns(["item_id"]), data.catalogue.table)
     return replace(data, items=IdMap(grown), catalogue=data.catalogue.with_rows(rest))
+
+
+def _refuse_unknown(names: list[str], known: Sequence[str]) -> None:
+    """Raise UnknownNameError if new items have columns, but none that the catalogue has: nothing
+    would be known of them.
+    """
+    said = [name for name in names if name != "item_id"]
+    if said and known and not set(said) & set(known):
+        raise unknown_name("column of the catalogue in the new items", said[0], known)
 
 
 def _fitting(table: pa.Table, known: pa.Table) -> pa.Table:
@@ -82,6 +94,9 @@ def _fitting(table: pa.Table, known: pa.Table) -> pa.Table:
         try:
             if pa.types.is_list(wanted) and pa.types.is_string(column.type):
                 column = pc.split_pattern(column, "|")
+            if pa.types.is_floating(column.type) and not pa.types.is_floating(wanted):
+                # pandas has whole numbers among missing ones as floats.
+                column = pc.if_else(pc.is_nan(column), None, column)
             table = table.set_column(n, name, column.cast(wanted))
         except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
             raise DataError(

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from cofactor.base import checks
 from cofactor.base.engine import in_turn
 from cofactor.base.errors import ArgumentError
 from cofactor.base.run import Run
@@ -180,6 +181,7 @@ def cross_validate(
     run = run or Run()
     names = None if metrics is None else [str(metric) for metric in parse_metrics(metrics)]
     first = registry.create(model) if isinstance(model, str) else model
+    checks.of_kind(first, "model", Recommender, "a model, such as EASE(), or the name of one")
     results: list[Result] = []
     beside: dict[str, list[Result]] = {}
     shares: list[float] = []
@@ -255,4 +257,5 @@ def _splits(
         return k_fold(data, folds, validation=validation, seed=run.seed)
     if validation:
         raise ArgumentError("validation belongs to folds that are drawn; splits have their own.")
+    checks.of_kind(folds, "folds", Iterable, "a number of folds, or splits")
     return folds

@@ -4,7 +4,7 @@ names: frames, records, columns, a mapping by id."""
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -77,9 +77,14 @@ def _of_frame(source: Any) -> pa.Table:
 
 def _of_mapping(source: Mapping[Any, Any]) -> pa.Table:
     names, parts = names_of([source]), list(source.values())
-    if has_role("item", names) or "id" in map(folded, names):
-        if any(_is_column(part) for part in parts):
-            columns = {str(name): list(part) for name, part in source.items()}
+    if any(map(_is_named_id, names)):
+        ids = [part for name, part in source.items() if _is_named_id(str(name))]
+        if any(_is_column(part) for part in ids):
+            lists = {str(name): part for name, part in source.items() if _is_column(part)}
+            if len(lists) < len(source):
+                single = next(name for name in source if str(name) not in lists)
+                raise DataError(f"column {single!r} must be a list.", source="the catalogue")
+            columns = {name: list(part) for name, part in lists.items()}
             lengths = {len(part) for part in columns.values()}
             if len(lengths) == 1:
                 return table_of_columns(columns)
@@ -94,8 +99,12 @@ def _of_mapping(source: Mapping[Any, Any]) -> pa.Table:
     raise ArgumentError(f"{_WANTED}; this mapping has the keys {', '.join(names[:5])}.")
 
 
+def _is_named_id(name: str) -> bool:
+    return has_role("item", [name]) or folded(name) == "id"
+
+
 def _is_column(part: Any) -> bool:
-    return isinstance(part, Sequence | np.ndarray | pa.Array) and not isinstance(part, str | bytes)
+    return isinstance(part, Collection) and not isinstance(part, str | bytes | Mapping)
 
 
 def _without_structs(table: pa.Table) -> pa.Table:

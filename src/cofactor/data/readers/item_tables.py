@@ -127,6 +127,9 @@ def _with_ids(found: pa.Table, id_column: str | None, to: str, shown: str) -> pa
         )
     refuse_repeated(found.column_names, shown)
     found = in_texts(frames.plain_layout(found))
+    if name != to and to in found.column_names:
+        # Another column gives the ids.
+        found = found.rename_columns({to: f"{to} (2)"})
     place = found.column_names.index(name)
     found = found.set_column(place, to, _typed_ids(found.column(name), shown, kind))
     lost = found.column(to).null_count
