@@ -9,6 +9,7 @@ import contextlib
 import csv
 import itertools
 import os
+import random
 import shutil
 import signal
 import socket
@@ -110,6 +111,14 @@ class HAProxy:
         return "unknown"
 
 
+def free_port() -> int:
+    """A port that nobody else is given while a replica on it is away: below those of the system."""
+    while True:
+        with socket.socket() as free, contextlib.suppress(OSError):
+            free.bind(("127.0.0.1", random.randint(20_000, 32_000)))
+            return int(free.getsockname()[1])
+
+
 def wait_until(true: Callable[[], bool]) -> None:
     deadline = time.monotonic() + 60
     while not true():
@@ -133,15 +142,15 @@ class Load:
         with client(base_url=self.url, timeout=30) as asking:
             while not self.stopped.wait(0.01):
                 item = self.ids[self.answered % len(self.ids)]
+                event = {"user_id": self.user, "item_id": item}
+                wanted = {"user_id": self.user, "k": len(self.ids), "reasons": 0}
                 try:
-                    event = {"user_id": self.user, "item_id": item}
                     answer = asking.post("/v1/events", json={"events": [event]})
+                    had |= {item} if self.fine(answer) else set()
+                    answer = asking.post("/v1/recommend", json=wanted)
                 except httpx.TransportError:  # a replica was killed with it
                     self.unanswered += 1
                     continue
-                had |= {item} if self.fine(answer) else set()
-                wanted = {"user_id": self.user, "k": len(self.ids), "reasons": 0}
-                answer = asking.post("/v1/recommend", json=wanted)
                 if self.fine(answer) and had & set(ids_of(answer)):
                     self.wrong.append(f"{had & set(ids_of(answer))} were acknowledged")
 
@@ -178,9 +187,10 @@ def test_behind_haproxy_replicas_are_restarted_and_no_request_is_lost(
 ) -> None:
     store = new_place(request, "postgres", tmp_path)
     with contextlib.ExitStack() as stack:
-        a, url = stack.enter_context(serving(folder, store))
-        b, other = stack.enter_context(serving(folder, store))
-        ports = [int(each.rpartition(":")[2]) for each in (url, other)]
+        ports = [free_port(), free_port()]
+        a, b = (
+            stack.enter_context(serving(folder, store, "--port", str(port)))[0] for port in ports
+        )
         balancer = haproxy(ports)
         for name in "ab":
             wait_until(lambda name=name: balancer.state(name) == "UP")
@@ -198,5 +208,5 @@ def test_behind_haproxy_replicas_are_restarted_and_no_request_is_lost(
         wait_until(lambda: balancer.state("b") == "DOWN")
         wait_until(lambda: sum(load.answered for load in loads) > before + 10)
         assert [load.wrong for load in loads] == [[], [], []]
-        # Events that were under way in the one that was killed: one of each client at the most.
+        # Requests that were under way in the one that was killed: one of each client at the most.
         assert max(load.unanswered for load in loads) <= 1
