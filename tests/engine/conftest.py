@@ -45,27 +45,59 @@ def ray_cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
             initialize_head=True, head_node_args={**head, "_system_config": FAST_CHECKS}
         )
         for _ in range(2):
-            add_host(cluster)
+            add_host(cluster, wait=False)  # both start at the same time
+        cluster.wait_for_nodes()
         yield cluster
         cluster.shutdown()
 
 
-def add_host(cluster: Any, cores: int = 1) -> Any:
-    """Start a host, and return it."""
-    return cluster.add_node(num_cpus=cores, object_store_memory=200 << 20)
+def add_host(cluster: Any, *, wait: bool = True) -> Any:
+    """Start a host of one core, and return it."""
+    return cluster.add_node(wait=wait, num_cpus=1, object_store_memory=200 << 20)
 
 
-def connect(cluster: Any, **how: Any) -> Any:
-    """Return an engine of a cluster that knows its hosts: one that was removed a moment ago may
-    still count, and what is sent to it is computed twice.
+def wait_for_hosts(engine: Any, cluster: Any) -> None:
+    """Wait until an engine knows a cluster's hosts: one that was removed a moment ago may still
+    count, and what is sent to it is computed twice.
     """
-    from cofactor.engines.ray import RayEngine
-
     deadline = time.monotonic() + 60
-    while True:
-        engine = RayEngine(cluster.address, **how)
-        hosts = len(set(engine.places()))
-        if hosts == engine.workers == len(cluster.worker_nodes) or time.monotonic() > deadline:
-            return engine
-        engine.close()
-        time.sleep(0.2)
+    while len(set(engine.places())) != len(cluster.worker_nodes):
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+
+
+class Connection:
+    """The connection of this process to a cluster, which many tests share: for each new one Ray
+    starts new workers, and these import everything again.
+    """
+
+    def __init__(self, cluster: Any) -> None:
+        self.cluster, self.opened = cluster, None
+
+    def engine(self) -> Any:
+        """Return the engine."""
+        from cofactor.engines.ray import RayEngine
+
+        self.opened = self.opened or RayEngine(self.cluster.address)
+        wait_for_hosts(self.opened, self.cluster)
+        return self.opened
+
+    def close(self) -> None:
+        """Make room for a command's own connection; a process has one at a time."""
+        if self.opened is not None:
+            self.opened.close()
+            self.opened = None
+
+
+@pytest.fixture(scope="session")
+def connection(ray_cluster: Any) -> Iterator[Connection]:
+    """The connection, not opened yet."""
+    made = Connection(ray_cluster)
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def engine(connection: Connection) -> Any:
+    """A Ray engine of two workers."""
+    return connection.engine()

@@ -12,7 +12,6 @@ import numpy as np
 
 from cofactor.base.engine import Seat
 from cofactor.base.errors import DataError
-from cofactor.models.implicit import ials_sharded, ials_sums
 
 
 def whole(array: np.ndarray) -> np.ndarray:
@@ -35,11 +34,13 @@ def facts_of(value: dict[str, np.ndarray]) -> tuple[bool, int, float]:
 def dying(
     marks: str,
     how: Any,
-    shard: ials_sharded.Shard,
+    shard: Any,
     fixed: np.ndarray,
     *more: np.ndarray,
 ) -> tuple[np.ndarray, np.ndarray]:
     """`ials_sharded.solved`, whose worker is killed in the middle of it, once for each side."""
+    from cofactor.models.implicit import ials_sharded  # compiled kernels, which others don't need
+
     mark = Path(marks) / str(len(fixed))
     if shard.first and not mark.exists():
         mark.touch()
@@ -49,6 +50,8 @@ def dying(
 
 def dying_once(marks: str, how: Any, *arguments: Any) -> Any:
     """`ials_sums.summed`, whose worker is killed at its first product."""
+    from cofactor.models.implicit import ials_sums
+
     mark = Path(marks) / "died"
     if how[0] == "products" and not mark.exists():
         mark.touch()

@@ -275,7 +275,7 @@ def test_a_worker_computes_a_private_value_once_until_the_next_one() -> None:
 
     first, second = ray.Private("a", added, (2, 3)), ray.Private("b", added, (4,))
     for private, found in ((first, 5), (first, 5), (second, 4), (first, 5)):
-        assert ray._values((1, private.head, *private.arguments, 9)) == [1, found, 9]
+        assert ray._computed((1, private.head, *private.arguments, 9)) == [1, found, 9]
     assert seen == [(2, 3), (4,), (2, 3)]
 
 

@@ -12,7 +12,7 @@ from cofactor.artifact.save import save
 from cofactor.base.engine import EngineError
 from cofactor.base.run import Run
 from cofactor.data.synthetic.shapes import power_law
-from cofactor.engines.packing import is_plain, mapped_file, pack, unpack
+from cofactor.engines.packing import is_plain, mapped_array, pack, unpack
 from cofactor.models import registry
 from cofactor.models.shipped import ShippedModel
 
@@ -35,7 +35,7 @@ def test_parts_of_mapped_arrays_are_those_that_were_sent(whole: np.ndarray) -> N
         whole[::3],  # whose numbers don't lie together: sent as they are
     ]
     for part in parts:
-        assert mapped_file(part) is not None
+        assert mapped_array(part) is not None
         assert not is_plain(part)
         sent = pack({"a": part})
         np.testing.assert_array_equal(unpack(sent)["a"], part)

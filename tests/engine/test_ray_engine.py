@@ -7,7 +7,7 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -32,7 +32,7 @@ from cofactor.models.implicit.ials import IALS
 from cofactor.runs.cross_validate import cross_validate
 from cofactor.runs.recommend import recommend_all
 from engine import pieces
-from engine.conftest import add_host, connect
+from engine.conftest import Connection, add_host, wait_for_hosts
 
 pytestmark = pytest.mark.cluster
 
@@ -54,13 +54,6 @@ def reference(data: Interactions) -> str:
     return factors_hash(IALS(**MODEL).fit(data, run=RUN))
 
 
-@pytest.fixture
-def engine(ray_cluster: Any) -> Iterator[Any]:
-    made = connect(ray_cluster)
-    yield made
-    made.close()
-
-
 def test_values_errors_and_shared_memory(engine: Any) -> None:
     assert engine.workers == 2
     array = np.arange(300_000, dtype=np.float32)
@@ -77,35 +70,16 @@ def test_values_errors_and_shared_memory(engine: Any) -> None:
     assert len(engine.each_host(pieces.whole, 3)) == 3
 
 
-def test_ials_has_the_bits_of_one_process_on_two_workers_and_three(
-    ray_cluster: Any, engine: Any, data: Interactions, reference: str
-) -> None:
-    run = replace(RUN, engine=engine)
-    assert factors_hash(IALS(**MODEL).fit(data, run=run)) == reference
-    weighted = {"confidence": "log", "item_weight_power": 0.3, "solver": "subspace", **MODEL}
-    whole, cut = (IALS(**weighted).fit(data, run=one) for one in (RUN, run))
-    assert factors_hash(cut) == factors_hash(whole)
-    engine.close()
-    host = add_host(ray_cluster)
-    try:
-        more = connect(ray_cluster)
-        assert more.workers == 3
-        found = IALS(**MODEL).fit(data, run=replace(RUN, engine=more))
-        assert factors_hash(found) == reference
-        more.close()
-    finally:
-        ray_cluster.remove_node(host)
-
-
 def test_sums_exchanged_have_the_bits_of_this_process_after_a_death_too(
-    ray_cluster: Any, data: Interactions, tmp_path: Path
+    engine: Any, data: Interactions, tmp_path: Path
 ) -> None:
     local = IALS(**MODEL).fit(data, run=replace(RUN, engine=Local("reduce")))
-    engine = connect(ray_cluster, exchange="reduce")
     assert len(set(engine.places())) == engine.workers == 2
 
     class Deadly:
         """The engine, one of whose workers dies."""
+
+        exchange = "reduce"
 
         def __getattr__(self, name: str) -> Any:
             return getattr(engine, name)
@@ -115,10 +89,7 @@ def test_sums_exchanged_have_the_bits_of_this_process_after_a_death_too(
                 return engine.call(pieces.dying_once, str(tmp_path), *arguments, **how)
             return engine.call(function, *arguments, **how)
 
-    try:
-        found = IALS(**MODEL).fit(data, run=replace(RUN, engine=Deadly()))
-    finally:
-        engine.close()
+    found = IALS(**MODEL).fit(data, run=replace(RUN, engine=Deadly()))
     assert list(tmp_path.iterdir())
     assert factors_hash(found) == factors_hash(local)
 
@@ -197,48 +168,6 @@ def test_workers_killed_in_an_epoch_change_no_bit(
     assert factors_hash(found) == reference
 
 
-def test_a_host_that_is_lost_in_an_epoch_changes_no_bit(
-    ray_cluster: Any, data: Interactions, reference: str, capsys: pytest.CaptureFixture
-) -> None:
-    host = add_host(ray_cluster)
-    capsys.readouterr()
-    engine = connect(ray_cluster)
-    model = IALS(**MODEL).on_epoch_end(
-        lambda epoch, *_: (
-            ray_cluster.remove_node(host, allow_graceful=False) if epoch == 1 else None
-        )
-    )
-    began = time.monotonic()
-    try:
-        found = model.fit(data, run=replace(RUN, engine=engine))
-    finally:
-        engine.close()
-    assert factors_hash(found) == reference
-    assert time.monotonic() - began < 60
-    said = capsys.readouterr()
-    assert said.out == ""  # where a command's results are
-    assert "marked dead" in said.err
-
-
-def test_the_only_hosts_lost_and_replaced_change_no_bit(
-    ray_cluster: Any, data: Interactions, reference: str
-) -> None:
-    def replaced(epoch: int, *_: Any) -> None:
-        if epoch == 1:
-            for host in list(ray_cluster.worker_nodes):
-                ray_cluster.remove_node(host, allow_graceful=False)
-            add_host(ray_cluster)
-
-    engine = connect(ray_cluster)
-    model = IALS(**MODEL).on_epoch_end(replaced)
-    try:
-        found = model.fit(data, run=replace(RUN, engine=engine))
-    finally:
-        engine.close()
-        add_host(ray_cluster)
-    assert factors_hash(found) == reference
-
-
 def test_evaluation_folds_and_lists_equal_those_of_one_process(
     engine: Any, data: Interactions, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -266,8 +195,77 @@ def test_evaluation_folds_and_lists_equal_those_of_one_process(
     assert evaluate(mapped, parts, "ndcg@10,auc,coverage@5", run=run).summary == whole.summary
 
 
+def test_hosts_that_differ_are_refused(engine: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    from cofactor.engines import hosts
+
+    with pytest.raises(EngineError, match=r"doesn't see /nowhere/shards; put it in a folder"):
+        hosts.check_hosts(engine, ["/nowhere/shards"])
+    assert hosts.check_hosts(engine, [str(Path(__file__).parent)]) == []
+    monkeypatch.setattr("cofactor.__version__", "9.9")
+    with pytest.raises(EngineError, match=r"has cofactor .*, and this host 9\.9; install the same"):
+        hosts.check_hosts(engine)
+
+
+def test_ials_has_the_bits_of_one_process_on_two_workers_and_three(
+    ray_cluster: Any, engine: Any, data: Interactions, reference: str
+) -> None:
+    run = replace(RUN, engine=engine)
+    assert factors_hash(IALS(**MODEL).fit(data, run=run)) == reference
+    weighted = {"confidence": "log", "item_weight_power": 0.3, "solver": "subspace", **MODEL}
+    whole, cut = (IALS(**weighted).fit(data, run=one) for one in (RUN, run))
+    assert factors_hash(cut) == factors_hash(whole)
+    host = add_host(ray_cluster)
+    try:
+        wait_for_hosts(engine, ray_cluster)
+        assert len(engine.places()) == 3
+        assert factors_hash(IALS(**MODEL).fit(data, run=run)) == reference
+    finally:
+        ray_cluster.remove_node(host)
+
+
+def test_a_host_that_is_lost_in_an_epoch_changes_no_bit(
+    ray_cluster: Any,
+    engine: Any,
+    data: Interactions,
+    reference: str,
+    capsys: pytest.CaptureFixture,
+) -> None:
+    host = add_host(ray_cluster)
+    wait_for_hosts(engine, ray_cluster)
+    capsys.readouterr()
+    model = IALS(**MODEL).on_epoch_end(
+        lambda epoch, *_: (
+            ray_cluster.remove_node(host, allow_graceful=False) if epoch == 1 else None
+        )
+    )
+    began = time.monotonic()
+    found = model.fit(data, run=replace(RUN, engine=engine))
+    assert factors_hash(found) == reference
+    assert time.monotonic() - began < 60
+    said = capsys.readouterr()
+    assert said.out == ""  # where a command's results are
+    assert "marked dead" in said.err
+
+
+def test_the_only_hosts_lost_and_replaced_change_no_bit(
+    ray_cluster: Any, engine: Any, data: Interactions, reference: str
+) -> None:
+    def replaced(epoch: int, *_: Any) -> None:
+        if epoch == 1:
+            for host in list(ray_cluster.worker_nodes):
+                ray_cluster.remove_node(host, allow_graceful=False)
+            add_host(ray_cluster)
+
+    model = IALS(**MODEL).on_epoch_end(replaced)
+    try:
+        found = model.fit(data, run=replace(RUN, engine=engine))
+    finally:
+        add_host(ray_cluster)
+    assert factors_hash(found) == reference
+
+
 def cofactor(*words: str, **env: str) -> tuple[int, str]:
-    """The exit code of a command, and what it wrote to stderr (stdout, where that was empty)."""
+    """The exit code of a command, and what it wrote to stderr."""
     done = subprocess.run(
         [sys.executable, "-m", "cofactor", *words],
         capture_output=True,
@@ -275,7 +273,7 @@ def cofactor(*words: str, **env: str) -> tuple[int, str]:
         timeout=120,
         env={**os.environ, **env},
     )
-    return done.returncode, done.stderr or done.stdout
+    return done.returncode, done.stderr
 
 
 @pytest.fixture(scope="module")
@@ -288,26 +286,33 @@ def log(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_the_command_trains_from_shards_and_doctor_finds_nothing_wrong(
-    ray_cluster: Any, log: Path, tmp_path: Path
+    ray_cluster: Any,
+    connection: Connection,
+    log: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture,
 ) -> None:
-    from cofactor.artifact.load import load
-
+    connection.close()
     cluster = ("--engine", "ray", "--address", ray_cluster.address)
     assert main(["shard", str(log), "--out", str(tmp_path / "shards")]) == 0
     train = ("train", str(tmp_path / "shards"), "--model", "ials", "--set", "factors=8")
-    code, said = cofactor(*train, "--out", str(tmp_path / "cut"), *cluster)
-    assert code == 0, said
+    assert main([*train, "--out", str(tmp_path / "cut"), *cluster]) == 0
     assert main([*train, "--out", str(tmp_path / "whole")]) == 0
     assert factors_hash(load(tmp_path / "cut")) == factors_hash(load(tmp_path / "whole"))
-    code, said = cofactor("doctor", *cluster, "--folder", str(tmp_path))
-    assert "hosts can work together" in said
-    assert code == 0, said
+    capsys.readouterr()
+    assert main(["doctor", *cluster, "--folder", str(tmp_path)]) == 0
+    assert "3 hosts can work together" in capsys.readouterr().out
 
 
-def test_a_killed_driver_costs_one_epoch(ray_cluster: Any, log: Path, tmp_path: Path) -> None:
-    from cofactor.artifact.load import load
-
-    words = ("train", str(log), "--model", "ials", "--set", "factors=8", "--set", "epochs=40")
+def test_a_killed_driver_costs_one_epoch(
+    ray_cluster: Any,
+    connection: Connection,
+    log: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture,
+) -> None:
+    connection.close()
+    words = ("train", str(log), "--model", "ials", "--set", "factors=8", "--set", "epochs=15")
     words = (*words, "--test", "0", "--out")
     cluster = ("--engine", "ray", "--address", ray_cluster.address)
     process = subprocess.Popen(
@@ -322,9 +327,9 @@ def test_a_killed_driver_costs_one_epoch(ray_cluster: Any, log: Path, tmp_path: 
     process.wait()
     assert checkpoint.is_file()
     assert not (tmp_path / "cut").exists()
-    code, said = cofactor(*words, str(tmp_path / "cut"), *cluster, "--resume")
-    assert code == 0, said
-    assert f"going on from {checkpoint.parent}" in said
+    capsys.readouterr()
+    assert main([*words, str(tmp_path / "cut"), *cluster, "--resume"]) == 0
+    assert f"going on from {checkpoint.parent}" in capsys.readouterr().err
     assert main([*words, str(tmp_path / "whole")]) == 0
     cut, whole = load(tmp_path / "cut"), load(tmp_path / "whole")
     assert factors_hash(cut) == factors_hash(whole)
@@ -352,12 +357,13 @@ def test_a_wrong_token_and_no_cluster_are_one_sentence_each(
     assert "no Ray cluster at 127.0.0.1:9" in said
 
 
-def test_hosts_that_differ_are_refused(engine: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    from cofactor.engines import hosts
+def test_pieces_with_more_threads_than_a_host_has_cores_are_refused(
+    ray_cluster: Any, connection: Connection
+) -> None:
+    from cofactor.engines.ray import RayEngine
 
-    with pytest.raises(EngineError, match=r"doesn't see /nowhere/shards; put it in a folder"):
-        hosts.check_hosts(engine, ["/nowhere/shards"])
-    assert hosts.check_hosts(engine, [str(Path(__file__).parent)]) == []
-    monkeypatch.setattr("cofactor.__version__", "9.9")
-    with pytest.raises(EngineError, match=r"has cofactor .*, and this host 9\.9; install the same"):
-        hosts.check_hosts(engine)
+    connection.close()
+    with pytest.raises(
+        EngineError, match=r"takes 2 of a host's cores, and no host .* fewer --threads"
+    ):
+        RayEngine(ray_cluster.address, threads=2)

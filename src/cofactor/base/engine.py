@@ -37,10 +37,6 @@ class Engine(Protocol):
     elsewhere: it can be passed as an argument of another call, and `get` returns its value."""
 
     @property
-    def name(self) -> str:
-        """Its name for `--engine`."""
-
-    @property
     def workers(self) -> int:
         """How many pieces run at the same time; the result never depends on it."""
 
@@ -111,7 +107,6 @@ class Local:
         What hosts would exchange, one of `EXCHANGES`.
     """
 
-    name = "local"
     workers = 1
 
     def __init__(self, exchange: str = "auto") -> None:

@@ -92,7 +92,7 @@ def opened(value: Any) -> Any:
 def is_plain(value: Any) -> bool:
     """Return whether a value needs no packing: an array of its own memory, a number, a text."""
     if isinstance(value, np.ndarray):
-        return mapped_file(value) is None
+        return mapped_array(value) is None
     return value is None or isinstance(value, (bool, int, float, str, bytes))
 
 
@@ -113,14 +113,8 @@ class _Writable:
         self.array = array  # whose memory it is
 
 
-def mapped_file(array: np.ndarray) -> Path | None:
-    """Return the file that an array is mapped from, or None."""
-    found = _memmap(array)
-    return None if found is None else Path(str(found.filename))
-
-
-def _memmap(array: Any) -> np.memmap | None:
-    """The array that maps a file, of which this one is a part; None if there is none."""
+def mapped_array(array: Any) -> np.memmap | None:
+    """Return the array that maps a file, of which this one is a part; None if there is none."""
     found = None
     while isinstance(array, np.ndarray):
         if isinstance(array, np.memmap) and array.filename is not None:
@@ -133,7 +127,7 @@ class _Pickler(pickle.Pickler):
     def reducer_override(self, value: Any) -> Any:
         if not isinstance(value, np.ndarray):
             return NotImplemented
-        base = _memmap(value)
+        base = mapped_array(value)
         if base is None or not value.flags.c_contiguous or value.size == 0:
             return NotImplemented
         offset = int(base.offset) + value.ctypes.data - base.ctypes.data

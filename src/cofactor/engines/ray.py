@@ -73,8 +73,6 @@ class RayEngine:
         If the cluster can't be reached, refuses the token, or runs other versions.
     """
 
-    name = "ray"
-
     def __init__(
         self,
         address: str | None = None,
@@ -92,27 +90,26 @@ class RayEngine:
         self._ray = require("ray", purpose="--engine ray")
         _check_version(self._ray.__version__)
         _report_on_stderr()
-        self.threads, self.address = max(1, threads), address
-        self._connect(workers)
-        cores = int(self._ray.cluster_resources().get("CPU", 0))
-        self.workers = cores // self.threads
+        self.threads = max(1, threads)
+        self._connect(address, workers)
+        self.workers = sum(cores // self.threads for cores in self._cores().values())
         if not self.workers:
             self.close()
             raise EngineError(
-                f"the cluster has {cores} cores, and a piece of work takes {self.threads}; give"
-                " fewer --threads."
+                f"a piece of work takes {self.threads} of a host's cores, and no host of the"
+                " cluster has so many; give fewer --threads, or add hosts."
             )
 
-    def _connect(self, workers: int | None) -> None:
-        own = self.address is None
+    def _connect(self, address: str | None, workers: int | None) -> None:
+        own = address is None
         if own:  # else 15: what the command waits for would wait for all else on this machine
             os.environ.setdefault("RAY_worker_niceness", "0")
-        if self.address is not None:
-            _check_address(self.address)
+        if address is not None:
+            _check_address(address)
         try:
             with _silent():
                 self._ray.init(
-                    address=self.address or "local",
+                    address=address or "local",
                     num_cpus=workers if own else None,
                     include_dashboard=False if own else None,
                     log_to_driver=False,
@@ -120,17 +117,21 @@ class RayEngine:
                 )
         except Exception as error:
             self._ray.shutdown()
-            raise _refused(error, self.address) from error
+            raise _refused(error, address) from error
+
+    def _cores(self) -> dict[str, int]:
+        """How many cores each host has, by its id."""
+        return {
+            node["NodeID"]: int(node["Resources"].get("CPU", 0))
+            for node in self._ray.nodes()
+            if node["Alive"]
+        }
 
     def places(self) -> list[str]:
         """Return the ids of hosts, sorted; see `Engine.places`."""
-        found = [
-            (node["NodeID"], int(node["Resources"].get("CPU", 0)) // self.threads)
-            for node in self._ray.nodes()
-            if node["Alive"]
-        ]
+        hosts = sorted(self._cores().items())
         # None for a moment, where the only host with cores is lost: tasks wait for another.
-        return [host for host, slots in sorted(found) for _ in range(slots)] or [""]
+        return [host for host, cores in hosts for _ in range(cores // self.threads)] or [""]
 
     def call(
         self,
@@ -154,8 +155,8 @@ class RayEngine:
 
     def get(self, results: Any) -> Any:
         """Wait for results; see `Engine.get`."""
-        values = self._values(results)
-        return [_own(v) for v in values] if isinstance(results, list) else _own(values)
+        values = self._fetched(results)
+        return [_unpacked(v) for v in values] if isinstance(results, list) else _unpacked(values)
 
     def share(self, value: Any) -> Any:
         """Put a value into the cluster's memory; see `Engine.share`."""
@@ -166,7 +167,7 @@ class RayEngine:
         made = self._ray.remote(num_cpus=self.threads, max_restarts=0)(_Member)
         members = [made.remote() for _ in range(self.workers)]
         try:
-            address = self._values(members[0].meeting_point.remote())
+            address = self._fetched(members[0].meeting_point.remote())
             running = [
                 member.run.remote(
                     function, self.threads, Seat(rank, len(members), address), *arguments
@@ -177,8 +178,8 @@ class RayEngine:
             waiting = running
             while waiting:
                 done, waiting = self._ray.wait(waiting)
-                self._values(done)
-            return _own(self._values(running[0]))
+                self._fetched(done)
+            return _unpacked(self._fetched(running[0]))
         finally:
             for member in members:
                 self._ray.kill(member)
@@ -202,7 +203,7 @@ class RayEngine:
 
     def _answer(self, result: Any) -> Any:
         try:
-            return _own(self._values(result, timeout=0.1))
+            return _unpacked(self._fetched(result, timeout=0.1))
         except Exception as error:
             return error
 
@@ -210,7 +211,7 @@ class RayEngine:
         """Leave the cluster, or end the one of this machine."""
         self._ray.shutdown()
 
-    def _values(self, results: Any, timeout: float | None = None) -> Any:
+    def _fetched(self, results: Any, timeout: float | None = None) -> Any:
         errors = self._ray.exceptions
         try:
             return self._ray.get(results, timeout=timeout)
@@ -253,13 +254,13 @@ class _Member:
 def _run(function: Callable[..., Any], threads: int, returns: int, *arguments: Any) -> Any:
     """A piece of work, in a worker."""
     with native_threads(threads):
-        found = function(*_values(arguments))
+        found = function(*_computed(arguments))
     if returns == 1:
         return found if is_plain(found) else pack(found)
     return tuple(one if is_plain(one) else pack(one) for one in found)
 
 
-def _values(arguments: tuple[Any, ...]) -> list[Any]:
+def _computed(arguments: tuple[Any, ...]) -> list[Any]:
     """What a task's arguments stand for; those of a private value follow its head."""
     values, left = [], deque(arguments)
     while left:
@@ -270,14 +271,14 @@ def _values(arguments: tuple[Any, ...]) -> list[Any]:
     return values
 
 
-_own_value: list[tuple[str, Any]] = []  # a worker's private value, and its token
+_private_value: list[tuple[str, Any]] = []  # a worker's private value, and its token
 
 
 def _private(head: Head, arguments: list[Any]) -> Any:
-    if not _own_value or _own_value[0][0] != head.token:
-        _own_value.clear()  # before there are two
-        _own_value.append((head.token, head.function(*map(opened, arguments))))
-    return _own_value[0][1]
+    if not _private_value or _private_value[0][0] != head.token:
+        _private_value.clear()  # before there are two
+        _private_value.append((head.token, head.function(*map(opened, arguments))))
+    return _private_value[0][1]
 
 
 @cache
@@ -293,7 +294,8 @@ def _task(ray: Any, threads: int, returns: int, spread: bool, at: str | None) ->
     )(_run)
 
 
-def _own(value: Any) -> Any:
+def _unpacked(value: Any) -> Any:
+    """A value as a piece returned it; one that was packed is now in memory of this process."""
     return unpack(value, own=True) if isinstance(value, Packed) else value
 
 
