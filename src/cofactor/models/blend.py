@@ -124,7 +124,8 @@ class BlendConfig(Config):
         """Return a copy with some settings changed; see `value_of` for the names."""
         theirs = {n: v for n, v in changes.items() if owner_of(n, self.models) is not None}
         own = {name: value for name, value in changes.items() if name not in theirs}
-        return self.replace(model_settings=with_words(self.model_settings, theirs), **own)
+        words = own.pop("model_settings", self.model_settings)
+        return self.replace(model_settings=with_words(words, theirs), **own)
 
     def reset(self) -> Self:
         """Return the defaults of a blend of the same models."""

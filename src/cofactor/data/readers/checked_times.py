@@ -53,7 +53,7 @@ def checked_times(
     if not raw.bare_times:
         _read_dates_among(times, raw)
     else:
-        times, odd, unit = _of_numbers(raw, options, times, faults)
+        times, odd, unit = _of_numbers(raw, options, times, faults, name)
     if raw.parts is not None and len(unread) + left_out.sum() < len(times):
         raw.parts.add_times(unit, raw.source)
     if times.min() < _EARLIEST:
@@ -107,7 +107,7 @@ def _in_order(raw: Raw, times: np.ndarray, name: str) -> tuple[np.ndarray, str |
 
 
 def _of_numbers(
-    raw: Raw, options: Options, times: np.ndarray, faults: list[Fault]
+    raw: Raw, options: Options, times: np.ndarray, faults: list[Fault], name: str
 ) -> tuple[np.ndarray, np.ndarray, str]:
     """Bare numbers as seconds, the rows of another unit than the others, and the unit."""
     unit = clock.checked_unit(options.time_unit, raw.source)
@@ -127,6 +127,8 @@ def _of_numbers(
     if ticks is not None:
         raw.notes.append(f"times are {ticks.unit}; converted to seconds")
         return ticks.times, np.zeros(0, np.int64), ticks.unit
+    if dated:
+        _refuse_backward_dates(raw, times, name)
     unit, odd = bare.unit_of(times, unit)
     if odd.size:
         faults.append(
@@ -135,6 +137,22 @@ def _of_numbers(
     if unit != "s":
         raw.notes.append(f"times are {_UNITS[unit]}; converted to seconds")
     return bare.to_seconds(times, unit), odd, _UNITS[unit]
+
+
+def _refuse_backward_dates(raw: Raw, times: np.ndarray, name: str) -> None:
+    """Raise DataError if numbers may be dates whose day or month stands before the year: as seconds
+    they would all be of 1970.
+    """
+    forms = bare.backward_dates(times)
+    if forms:
+        ways = " or ".join(f"time_format='{form}'" for form in forms)
+        raise DataError(
+            f"numbers in {name} such as {times[times != clock.MISSING][0]} may be dates; give"
+            f" {ways}, or time_unit='s' if they are seconds:",
+            source=raw.source,
+            rows=raw.locate(np.arange(min(5, len(times)))),
+            total=len(times),
+        )
 
 
 def _tell_past(raw: Raw, times: np.ndarray, name: str) -> None:

@@ -4,7 +4,6 @@ Amazon metadata.
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -28,6 +27,7 @@ from cofactor.data.readers.json_text import (
     in_utf8,
     is_blank,
     is_document,
+    json_of,
     literal_of,
     record_of,
 )
@@ -350,7 +350,7 @@ def _locate(
     skipped: list[tuple[int, str]] = []
     for row, (line, content) in enumerate(_objects(entry, literal, skipped, inner)):
         if row in wanted:
-            found.append((line, json.dumps(content, ensure_ascii=False, default=str)))
+            found.append((line, json_of(content)))
             if len(found) == len(wanted):
                 break
     return found
