@@ -98,6 +98,16 @@ ENVIRONMENT = {**os.environ, "PYTHONPATH": str(SOURCE)}
         (["datasets", "show", "ml-100"], "did you mean ml-100k"),
         (["models", "eas"], "did you mean ease"),
         (["inspect", "EVENTS"], "is a file"),
+        *(
+            (["train", "EVENTS", "--model", "ease", "--out", "OUT", *words], sentence)
+            for words, sentence in (
+                (["--test", "nan"], "test must be a finite number at least 0, not nan"),
+                (["--test=-0.2"], "test must be a finite number at least 0, not -0.2"),
+                (["--validation=-1"], "validation must be a finite number at least 0"),
+                (["--split", "leave-last", "--test", "1.5"], "must be a whole number"),
+                (["--format", "csv"], "did you mean delimited?"),
+            )
+        ),
     ],
 )
 def test_a_failure_is_one_sentence_with_the_cure_and_exit_1(
@@ -124,6 +134,9 @@ def test_a_failure_is_one_sentence_with_the_cure_and_exit_1(
         ["datasets", "eat"],
         ["trian"],
         ["similar", "x", "-k", "a"],
+        ["recommend", "x", "--user", "u", "--where", "year > 3", "--where", "year < 5"],
+        ["train", "x", "--seed", "1", "--seed=1"],
+        ["events", "count", "x"],
     ],
 )
 def test_wrong_usage_exits_with_2(cofactor: Run, words: list[str]) -> None:

@@ -23,6 +23,12 @@ _NESTED = "".join(
 )
 
 
+def test_a_catalogue_of_words_alone_has_a_header(tmp_path: Path) -> None:
+    path = tmp_path / "items.csv"
+    path.write_text("id,title\nA,Mug\nB,Cap\n")
+    assert read_table(path).to_pydict() == {"item_id": ["A", "B"], "title": ["Mug", "Cap"]}
+
+
 @pytest.mark.parametrize(
     ("text", "column"),
     [

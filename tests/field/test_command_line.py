@@ -16,6 +16,7 @@ from cofactor.cli.reading import roles
 from cofactor.cli.words import in_options
 from cofactor.data.ids import IdMap
 from cofactor.data.interactions import Interactions
+from cofactor.runs.source import Cutting, cut
 
 PYTHON = re.compile(r"\b\w+=(?:['\"]|True|False|NAME)|\b\w+=(?=[ ,;.:)]|$)")
 
@@ -279,3 +280,45 @@ def test_files_of_users_are_read_or_refused_in_a_sentence(
         return
     with pytest.raises(ArgumentError, match=right):
         lines_of(str(place))
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["similar", "x", "-k", "2", "-k", "3", "--item", "a"], "-k is given twice"),
+        (["recommend", "x", "--where", "a > 1", "--where=b > 1"], "--where is given twice"),
+        (["events", "stat"], "the actions are stats,"),
+        (["experiment", "begin"], "the actions are start,"),
+    ],
+)
+def test_wrong_uses_say_what_is_wrong(
+    words: list[str], said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(words) == 2
+    assert said in " ".join(capsys.readouterr().err.split())
+
+
+def test_options_that_take_several_may_be_repeated(capsys: pytest.CaptureFixture[str]) -> None:
+    main(["recommend", "x", "--user", "a", "--user", "b", "--block", "c", "--block", "d"])
+    assert "twice" not in capsys.readouterr().err
+
+
+def test_help_is_asked_for_in_many_words(capsys: pytest.CaptureFixture[str]) -> None:
+    helps = []
+    for words in (["train", "--help"], ["help", "train"], ["train", "-h"]):
+        assert main(words) == 0
+        helps.append(capsys.readouterr().out)
+    assert helps[0] == helps[1] == helps[2]
+    assert main(["-V"]) == main(["version"]) == 0
+    assert capsys.readouterr().out == 2 * f"cofactor {cofactor.__version__}\n"
+
+
+@pytest.mark.parametrize(("share", "held_out"), [(0.2, 1), (1, 1), (2, 2)])
+@pytest.mark.parametrize("how", ["leave-last", "leave_last"])
+def test_the_last_interactions_are_held_out_by_their_number(
+    how: str, share: float, held_out: int
+) -> None:
+    data = Interactions.build(cofactor.read([(u, i) for u in range(5) for i in range(6)]))
+    parts = cut(data, Cutting(how=how, test=share, validation=share))
+    assert parts.validation is not None
+    assert len(parts.test.truth) == len(parts.validation.truth) == 5 * held_out

@@ -342,3 +342,17 @@ def test_moments_that_can_hardly_be_are_refused(moment: Any, said: str) -> None:
     with pytest.raises(ArgumentError, match=said):
         moments.seconds(moment, "at")
     assert moments.seconds(1_546_646_400.0, "at") == 1_546_646_400
+
+
+def test_a_run_that_is_none_is_refused() -> None:
+    data = Interactions.build(cofactor.read([(u, i) for u in range(4) for i in range(4) if u != i]))
+    parts = cofactor.split(data, "per-user", test=0.4)
+    model = cofactor.EASE().fit(parts.train)
+    for call in (
+        lambda: cofactor.EASE().fit(data, run=4),
+        lambda: model.recommend(0, run=4),
+        lambda: model.similar_items(0, run={"threads": 2}),
+        lambda: cofactor.evaluate(model, parts, run=4),
+    ):
+        with pytest.raises(ArgumentError, match="run must be a Run"):
+            call()

@@ -5,13 +5,13 @@ from __future__ import annotations
 import math
 import operator
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from cofactor.base.errors import ArgumentError
+from cofactor.base.errors import ArgumentError, UnknownNameError
 from cofactor.base.names import unknown_name
 
 
@@ -71,13 +71,18 @@ def boolean(value: object, name: str) -> bool:
     raise ArgumentError(f"{name} must be True or False, not {_described(value)}.")
 
 
-def choice(value: object, name: str, choices: Iterable[str]) -> str:
+def choice(
+    value: object, name: str, choices: Iterable[str], also: Mapping[str, str] | None = None
+) -> str:
     """Return ``value`` if it is one of ``choices``; raise UnknownNameError with the nearest ones
-    otherwise.
+    otherwise, or with the one that ``also`` names for it.
     """
     names = list(choices)
     if isinstance(value, str) and value in names:
         return value
+    meant = (also or {}).get(str(value).casefold())
+    if meant is not None:
+        raise UnknownNameError(f"unknown {name} {value!r}; did you mean {meant}?")
     raise unknown_name(name, value, names)
 
 

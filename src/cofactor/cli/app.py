@@ -17,6 +17,8 @@ from typer.core import TyperCommand, TyperGroup
 from cofactor.cli.groups import expanded
 from cofactor.cli.streams import Interrupted, ReaderGone
 
+_HELP = {"help_option_names": ["--help", "-h"]}
+
 
 def _at_the_end(command: Any, option: Any) -> Any:
     """``--help`` among the options of output, instead of in a group of its own at the top."""
@@ -27,6 +29,17 @@ def _at_the_end(command: Any, option: Any) -> Any:
 
 
 class _Command(TyperCommand):
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Read a command's words; two values of an option that takes one are refused, since the
+        last would count without a word.
+        """
+        order: list[Any] = self.make_parser(ctx).parse_args(args=list(args))[2]
+        for option in order:
+            single = option.param_type_name == "option" and not option.multiple
+            if single and not option.is_flag and order.count(option) > 1:
+                ctx.fail(f"{max(option.opts, key=len)} is given twice; it takes one value.")
+        return super().parse_args(ctx, args)
+
     def __init__(self, *given: Any, **named: Any) -> None:
         super().__init__(*given, **named)
         for one in self.params:
@@ -38,6 +51,12 @@ class _Command(TyperCommand):
 
 
 class _Group(TyperGroup):
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        known = self.list_commands(ctx)
+        if args and args[0] not in known and not args[0].startswith("-"):
+            ctx.fail(f"No such command {args[0]!r}; the actions are {', '.join(known)}.")
+        return super().resolve_command(ctx, args)
+
     def get_help_option(self, ctx: Any) -> Any:
         return _at_the_end(self, super().get_help_option(ctx))
 
@@ -50,15 +69,18 @@ def app_of(name: str, example: str = "") -> typer.Typer:
     text = _unwrapped(module.__doc__ or "")
     actions = getattr(module, "ACTIONS", None)
     if actions is None:
-        app.command(cls=_Command, help=text, epilog=_epilog(example))(
+        app.command(cls=_Command, help=text, epilog=_epilog(example), context_settings=_HELP)(
             _interruptible(expanded(module.command), said)
         )
         return app
-    app.callback(cls=_Group, help=text, epilog=_epilog(example))(lambda: None)
+    app.callback(cls=_Group, help=text, epilog=_epilog(example), context_settings=_HELP)(
+        lambda: None
+    )
     for action, (function, words) in actions.items():
         app.command(
             action,
             cls=_Command,
+            context_settings=_HELP,
             help=_unwrapped(function.__doc__ or ""),
             epilog=_epilog(f"cofactor {name} {action} {words}"),
         )(_interruptible(expanded(function), said))

@@ -111,10 +111,12 @@ def _terminated(*_: Any) -> None:
 def main(arguments: Sequence[str]) -> int:
     """Run one command and return its exit code: 0, 1, 2 or 130."""
     words = list(arguments)
-    if not words or words[0] in ("--help", "-h", "help"):
+    if words[:1] == ["help"]:  # of a command, or of all
+        words = [*words[1:2], "--help"]
+    if not words or words[0] in ("--help", "-h"):
         print(_help())
         return 0
-    if words[0] == "--version":
+    if words[0] in ("--version", "-V", "version"):
         import cofactor
 
         print(f"cofactor {cofactor.__version__}")

@@ -152,14 +152,17 @@ def summed(matrix: Any) -> Any:
     Raises
     ------
     ArgumentError
-        If it is no sparse matrix.
+        If it is no sparse matrix, or a damaged one.
     """
     if not hasattr(matrix, "tocoo"):
         raise ArgumentError(
             f"matrix must be a SciPy sparse matrix of users by items, not"
             f" {type(matrix).__name__}; scipy.sparse.csr_matrix(array) makes one."
         )
-    coo = matrix.tocoo(copy=True)
+    try:
+        coo = matrix.tocoo(copy=True)
+    except ValueError as error:  # its indices lie outside its shape
+        raise ArgumentError(f"the matrix is damaged: {error}.") from None
     if len(coo.shape) != 2:
         raise ArgumentError(
             f"matrix must have users as rows and items as columns, not the shape {coo.shape}."

@@ -7,6 +7,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 
+from cofactor.base import checks
 from cofactor.base.progress import SILENT
 from cofactor.base.run import Run
 from cofactor.base.threads import native_threads
@@ -17,6 +18,7 @@ def run_context(run: Run) -> Iterator[None]:
     """Run the body with the run's native threads; notify the user if kernels are compiled in it."""
     from cofactor.kernels.cpu.jit import compilation_shown
 
+    checks.of_kind(run, "run", Run, "a Run, such as cofactor.Run(threads=2)")
     with ExitStack() as stack:
         stack.enter_context(native_threads(run.n_threads))
         if run.progress is not SILENT:

@@ -34,7 +34,6 @@ _ALL = 100  # users up to whom all are measured; of more, every second one, 4,00
 _MEASURED = 4000
 _HELD_OUT = 0.25  # of a user's interactions: one of two
 _CUTOFF = 20  # of nDCG
-_PROOF = 2.24  # paired t from which a model's own scores count as better than popularity
 
 ARRAYS = {"popularity_offset": ArraySpec("float32", ("items",), optional=True)}
 
@@ -47,9 +46,10 @@ class PopularityTermConfig(Config):
         low=0,
         high=10_000,
         doc=(
-            "Weight of items' log popularity beside the model's own scores, both in units of their"
-            " deviation; None: 0 where held-out training interactions show that these rank better"
-            " than popularity, else what ranks best."
+            "Weight of the items' log popularity beside the model's own scores, both in units"
+            " of their standard deviation; None: 0 if the model ranks held-out training"
+            " interactions better than popularity does, otherwise the weight that ranks them"
+            " best."
         ),
     )
 
@@ -173,7 +173,7 @@ class _HeldOut:
 
     def proves_personal(self) -> bool:
         """Whether the model's own scores rank significantly better than popularity."""
-        return validation.paired_t(self.own - self.popular) >= _PROOF
+        return validation.paired_t(self.own - self.popular) >= validation.PROOF
 
     def best(self) -> float:
         """Return the weight that ranks best; of equal ones the largest."""

@@ -15,6 +15,9 @@ if TYPE_CHECKING:
     from cofactor.data.interactions import Interactions
     from cofactor.data.split import Part
 
+# Paired t from which one of two choices counts as better by held-out interactions: .05 for two
+# comparisons, two-sided.
+PROOF = 2.24
 _BLOCK = 512  # users whose lists are made at a time
 _TRAINING_RATINGS = 20_000
 

@@ -261,7 +261,8 @@ def compare(
     if baselines:
         entries = _with_baselines(entries, parts, metrics)
     if len(entries) < 2:
-        raise ArgumentError(f"give at least two different models to compare, not {list(entries)}.")
+        named = ", ".join(entries) or "none"
+        raise ArgumentError(f"give at least two different models to compare, not {named}.")
     fits: dict[str, Fit] = {}
     failures: dict[str, str] = {}
     for label, one in zip(entries, measured(entries, parts, metrics, rules, run), strict=True):

@@ -82,7 +82,7 @@ def unfitted(
     unknown = sorted(set(settings) - set(made))
     if unknown:
         raise ArgumentError(
-            f"settings are given for {unknown}, which aren't among the models {list(made)}."
+            f"settings are given for {', '.join(unknown)}, but the models are {', '.join(made)}."
         )
     return made
 

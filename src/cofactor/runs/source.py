@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from cofactor.base import checks
 from cofactor.base.errors import ArgumentError
 from cofactor.base.run import Run
 
@@ -76,6 +78,10 @@ class Cutting:
     test: float = 0.2
     validation: float = 0.0
     seed: int = 0
+
+    def __post_init__(self) -> None:
+        checks.real(self.test, "test", low=0)
+        checks.real(self.validation, "validation", low=0)
 
 
 def interactions(
@@ -150,9 +156,18 @@ def cut(data: Interactions, cutting: Cutting) -> Split:
     from cofactor.data.splits import split
 
     shares: dict[str, Any] = {"test": cutting.test, "validation": cutting.validation}
-    if cutting.how == "leave-last":
-        shares = {"test": max(1, int(cutting.test)), "validation": 1 if cutting.validation else 0}
+    if cutting.how.replace("_", "-") == "leave-last":
+        shares = {name: _last(share, name) for name, share in shares.items()}
     return split(data, cutting.how, seed=cutting.seed, **shares)
+
+
+def _last(share: float, name: str) -> int:
+    """How many of each user's last interactions are held out; a share means one."""
+    if share > 1 and share % 1:
+        raise ArgumentError(
+            f"{name} must be a whole number of each user's last interactions, not {share}."
+        )
+    return math.ceil(share)
 
 
 class Clock:

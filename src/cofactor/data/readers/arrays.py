@@ -60,7 +60,7 @@ def of_array(array: np.ndarray) -> Any:
         names = [str(name) for name in array[0]]
         rows = zip(names, array[1:].T, strict=True)
         return table_of_columns({name: cells.tolist() for name, cells in rows})
-    if array.ndim == 2 and 2 <= array.shape[1] <= 4 and array.dtype.kind in "iufUOS":
+    if array.ndim == 2 and 2 <= array.shape[1] <= 4 and array.dtype.kind in "iufUOST":
         cells = np.asarray(array) if isinstance(array, np.matrix) else array
         return table_of_columns({str(n): _of_cells(cells[:, n]) for n in range(array.shape[1])})
     raise ArgumentError(

@@ -61,6 +61,31 @@ def dates_of(times: np.ndarray, *, dated: bool = False) -> np.ndarray | None:
     return total if 2 * found > len(known) and (digits != 7 or found == len(known)) else None
 
 
+def backward_dates(times: np.ndarray) -> tuple[str, ...]:
+    """Return how bare numbers may all be dates with the year of two digits or at the end, as
+    `datetime.strptime` writes it; () if they can't be.
+    """
+    known = times[times != MISSING]
+    if not known.size or known.min() < 10_100 or known.max() >= 10**8:
+        return ()
+    first, second, last = known // 10**6, known // 10**4 % 100, known % 10**4
+    ways = {"%d%m%Y": (last, second, first), "%m%d%Y": (last, first, second)}
+    if known.max() < 10**6:
+        first, second, last = known // 10**4, known // 100 % 100, known % 100
+        ways = {
+            "%y%m%d": (2000 + first, second, last),
+            "%d%m%y": (2000 + last, second, first),
+            "%m%d%y": (2000 + last, first, second),
+        }
+    return tuple(form for form, parts in ways.items() if _are_days(*parts))
+
+
+def _are_days(year: np.ndarray, month: np.ndarray, day: np.ndarray) -> bool:
+    nothing = np.zeros_like(year)
+    found = of_calendar(year, month, day, nothing, nothing, nothing)
+    return bool(((found != MISSING) & (year >= 1900) & (year <= 2100)).all())
+
+
 def _days_of_years(times: np.ndarray) -> np.ndarray:
     """yyyyddd as seconds."""
     year, day = np.divmod(times, 1000)

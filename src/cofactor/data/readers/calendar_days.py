@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import re
+
 import numpy as np
 
 # Where there is no time.
 MISSING = np.iinfo(np.int64).min
 # Of no day of a year; a first week begins on day -2 at the earliest.
 _NO_DAY = -3
+# How many digits the parts of a date have, as `datetime.strptime` names them.
+_DIGITS = {"%Y": 4, "%j": 3, **dict.fromkeys(("%y", "%m", "%d", "%H", "%I", "%M", "%S"), 2)}
+_DIRECTIVE = re.compile("|".join(_DIGITS))
 
 
 def of_calendar(
@@ -56,3 +61,11 @@ def day_of_week_date(year: np.ndarray, week: np.ndarray, day: np.ndarray) -> np.
 def _length(year: np.ndarray) -> np.ndarray:
     first = (year - 1970).astype("M8[Y]")
     return ((first + 1).astype("M8[D]") - first.astype("M8[D]")).astype(np.int64)
+
+
+def digits_of(form: str) -> int:
+    """Return how many digits dates of a form have (as `datetime.strptime` writes it), if they are
+    nothing but digits; else 0.
+    """
+    parts = _DIRECTIVE.findall(form)
+    return sum(_DIGITS[part] for part in parts) if "".join(parts) == form else 0

@@ -127,6 +127,8 @@ def _of_numbers(
     if ticks is not None:
         raw.notes.append(f"times are {ticks.unit}; converted to seconds")
         return ticks.times, np.zeros(0, np.int64), ticks.unit
+    if dated:
+        _refuse_backward_dates(raw, times, name)
     unit, odd = bare.unit_of(times, unit)
     if odd.size:
         faults.append(
@@ -135,6 +137,22 @@ def _of_numbers(
     if unit != "s":
         raw.notes.append(f"times are {_UNITS[unit]}; converted to seconds")
     return bare.to_seconds(times, unit), odd, _UNITS[unit]
+
+
+def _refuse_backward_dates(raw: Raw, times: np.ndarray, name: str) -> None:
+    """Raise DataError if numbers may be dates whose day or month stands before the year: as seconds
+    they would all be of 1970.
+    """
+    forms = bare.backward_dates(times)
+    if forms:
+        ways = " or ".join(f"time_format='{form}'" for form in forms)
+        raise DataError(
+            f"numbers in {name} such as {times[times != clock.MISSING][0]} may be dates; give"
+            f" {ways}, or time_unit='s' if they are seconds:",
+            source=raw.source,
+            rows=raw.locate(np.arange(min(5, len(times)))),
+            total=len(times),
+        )
 
 
 def _tell_past(raw: Raw, times: np.ndarray, name: str) -> None:

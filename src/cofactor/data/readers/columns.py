@@ -96,8 +96,8 @@ def _is_character(sign: object) -> bool:
 
 # What logs keep the fields of any event in.
 _CONTAINER = re.compile(
-    r"^(?:(?:event_?|user_?)?propert(?:ies|y)|attributes|params|payload|data|body|fields|record"
-    r"|context|details?|node|value|after|message|doc(?:ument)?|_?source|\w*_?metadata"
+    r"^(?:(?:event_?|user_?)?propert(?:ies|y)|props|attributes|params|payload|data|body|fields|record"
+    r"|json|event(?:_?(?:data|params|payload))?|context|details?|node|value|after|message|doc(?:ument)?|_?source|\w*_?metadata"
     r"|(?-i:Item)(?=\.\w+\.[SN]$))\.",
     re.IGNORECASE,
 )
@@ -148,7 +148,8 @@ def _given_roles(names: Sequence[str], given: Mapping[str, Any], source: str) ->
     }
     roles = {role: _given(names, wanted, role, source) for role, wanted in named.items()}
     if len(set(roles.values())) < len(roles):
-        raise ArgumentError(f"two of user, item, value and time name the same column: {roles}.")
+        said = ", ".join(f"{role} {name!r}" for role, name in roles.items())
+        raise ArgumentError(f"two of user, item, value and time name the same column: {said}.")
     return roles
 
 

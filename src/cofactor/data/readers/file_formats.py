@@ -44,6 +44,11 @@ _SUFFIXES = {
     ".jsonl": "jsonl",
     ".ndjson": "jsonl",
 }
+# What a format may be called instead, for a hint.
+ALSO_CALLED = {
+    **{suffix[1:]: name for suffix, name in _SUFFIXES.items() if suffix[1:] != name},
+    **dict.fromkeys(("csv", "tsv", "txt", "dat", "text"), "delimited"),
+}
 
 
 def read_entry(entry: SourceFile, options: Options, format: str | None = None) -> Events:

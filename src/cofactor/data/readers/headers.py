@@ -172,12 +172,19 @@ def is_header(first: Sequence[str], rest: Sequence[Sequence[str]]) -> bool:
         numbers_below
         or _known(first) > 1
         or any(folded(name) in _SURELY for name in first)
+        or _names_things(first)
         or {name.strip().casefold() for name in first} in _EDGES
         or _say_roles(first)
         or _are_identifiers(first, rest)
         or _above_digits(first, rest)
         or _above_dates(first, rest)
     )
+
+
+def _names_things(names: Sequence[str]) -> bool:
+    """Whether an id stands beside what a catalogue says of things (``id,title``)."""
+    folds = {folded(name) for name in names}
+    return "id" in folds and not folds.isdisjoint(DESCRIBING)
 
 
 def _say_roles(names: Sequence[str]) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, MappingView, Sequence
 from typing import Any
 
 import pyarrow as pa
@@ -114,11 +114,13 @@ def _is_order(value: Mapping[str, Any]) -> bool:
 
 def _listed(part: Any) -> Any:
     """What holds several values (an array, a series, a tuple, a set in order) as a list."""
-    if hasattr(part, "tolist"):
-        return part.tolist()
+    for name in ("tolist", "to_list"):  # of NumPy and its like, of polars
+        if hasattr(part, name):
+            return getattr(part, name)()
     if isinstance(part, (set, frozenset)):
         return sorted(part, key=str)
-    return list(part) if isinstance(part, tuple) else part
+    several = isinstance(part, (Sequence, MappingView)) and not isinstance(part, (str, bytes))
+    return list(part) if several else part
 
 
 def _of_rows(rows: Sequence[Sequence[Any]], source: str) -> pa.Table:
@@ -155,6 +157,8 @@ def _of_object(value: Mapping[str, Any], source: str, levels: int) -> pa.Table |
         return _of_objects(value, parts)
     if len(parts) == 1 and isinstance(parts[0], (dict, list)) and not _is_lists(value):
         _refuse_items_by_key(value, source)
+        if _is_user_of_pairs(value):
+            return _of_pairs(value, source)
         return _table(parts[0], source, levels)
     if _is_lists(value):
         if has_roles(value):
@@ -163,7 +167,33 @@ def _of_object(value: Mapping[str, Any], source: str, levels: int) -> pa.Table |
         return table_of_columns({"user": users, "item": [i for items in parts for i in items]})
     if all(isinstance(part, dict) for part in parts):
         return _of_objects(value, parts)
-    return None
+    return _of_pairs(value, source) if all(isinstance(part, list) for part in parts) else None
+
+
+def _is_user_of_pairs(value: Mapping[str, Any]) -> bool:
+    """Whether an object of one list is a user's pairs, and no list of rows by its name."""
+    ((name, part),) = value.items()
+    rows: list[Any] = part if isinstance(part, list) else []
+    pairs = all(isinstance(row, (list, tuple)) and len(row) == 2 for row in rows)
+    return bool(rows) and pairs and (isinstance(rows[0], tuple) or _has_digit(name))
+
+
+def _of_pairs(value: Mapping[str, Any], source: str) -> pa.Table:
+    """Of each user a list of pairs (item, value): texts before numbers, or any ids before numbers
+    with fractions. Two whole numbers may also be two items.
+    """
+    rows = [(user, cell) for user, part in value.items() for cell in part]
+    pairs = all(isinstance(cell, (list, tuple)) and len(cell) == 2 for _, cell in rows)
+    texts = pairs and all(isinstance(cell[0], str) and _is_number(cell[1]) for _, cell in rows)
+    if not texts and not (pairs and all(isinstance(cell[1], float) for _, cell in rows)):
+        raise DataError(
+            "of each user it must hold a list of items, or an object of items and values, such as"
+            f" {{'u1': {{'a': 3}}}}, not lists within lists, such as {rows[0][1]!r}.",
+            source=source,
+        )
+    users, cells = zip(*rows, strict=True)
+    items, values = zip(*cells, strict=True)
+    return table_of_columns({"user": users, "item": items, "value": values})
 
 
 def _refuse_items_by_key(value: Mapping[str, Any], source: str) -> None:
@@ -258,6 +288,6 @@ def _has_digit(key: object) -> bool:
 
 def _is_lists(value: Mapping[str, Any]) -> bool:
     return all(
-        isinstance(part, list) and not any(isinstance(cell, (dict, list)) for cell in part)
+        isinstance(part, list) and not any(isinstance(cell, (dict, list, tuple)) for cell in part)
         for part in value.values()
     )

@@ -17,13 +17,14 @@ _USER = """user users customer client kunde kunden benutzer nutzer utilisateur u
     patient rider passenger traveller traveler"""
 _ITEM = """item items product produit produkt artikel article articulo prodotto produto sku asin
     isbn ean book livre buch bib biblio movie film song track video podcast game course
-    offer material goods articolo produktu urun tuote προιον 商品 상품 المنتج"""
+    offer material goods products produits produkte movies films songs
+    tracks videos books articles articolo produktu urun tuote προιον 商品 상품 المنتج"""
 _VALUE = """rating ratings quantity quantite menge anzahl cantidad qty quantita quantidade stars
     score qtd mnozstvi maara ποσοτητα 数量 수량 الكمية"""
 _ACT = """order purchase commande achat bestellung bestell kauf checkout loan borrow borrowed
     issue issued pret emprunt ausleihe transaction event invoice facture rechnung visit play
-    played view viewed listen rated review reviewed created creation sale sold paid added
-    pedido compra ordine acquisto server collector received sent updated added
+    played view viewed listen rated review reviewed created creation sale sold bought paid added
+    pedido compra vente visited ordine acquisto server collector received sent updated added
     listened clicked streamed derived original ship close create bestel zamowienia read
     submission submitted rental rented borrowing watch"""
 _ID = """id ids no nr num number numero nummer nbr code key barcode uri ref reference referenz
@@ -50,7 +51,7 @@ _YEAR = "year jahr annee ano anno jaar rok yil aasta ar vuosi год 年"
 _MONTH = "month monat mois mes mese maand miesiac mesic ay kuukausi месяц 月"
 _DAY = "day tag jour dia giorno dag dzien den gun paiva dayofmonth mday dom день 日"
 _HOUR = "hour stunde heure hora ora uur godzina saat час"
-_FILL = "de du d la le les des der the of per par per and my your effective"
+_FILL = "de du d da do di del della la le les des der the of per par per and my your effective"
 
 
 def _plain(text: str) -> str:
@@ -95,6 +96,8 @@ _ROLES = {
 _BRACKETS, _NUMBER = re.compile(r"\(.*?\)|\[.*?\]"), re.compile(r"#|№|\b[Nn][°º]")
 # Characters from which on a text is no name of a column.
 _LONG = 500
+# What databases and reports call a column that they added up: Sum(Quantity).
+_ADDED_UP = re.compile(r"^\s*(sum|total|count)\s*\((.*)\)\s*$", re.IGNORECASE)
 _CAMEL, _WORDS = re.compile(r"(?<=[a-z])(?=[A-Z])"), re.compile(r"[^\W_]+")
 
 
@@ -105,7 +108,7 @@ def words(name: str) -> tuple[str, ...]:
     """
     if len(name) > _LONG:
         return ()
-    bare = _NUMBER.sub(" no ", _BRACKETS.sub(" ", name))
+    bare = _NUMBER.sub(" no ", _BRACKETS.sub(" ", _ADDED_UP.sub(r"\1 \2", name)))
     bare = _plain(_CAMEL.sub(" ", bare)).replace("_", " ")
     return tuple(_WORDS.findall(_COMPOUND.sub(r" \1\2", bare)))
 

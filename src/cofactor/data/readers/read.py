@@ -22,7 +22,13 @@ from cofactor.data.readers.assemble import assemble
 from cofactor.data.readers.catalogue_ids import with_catalogue
 from cofactor.data.readers.catalogue_sources import in_memory, paths_of
 from cofactor.data.readers.columns import Options
-from cofactor.data.readers.file_formats import FORMATS, columns_of, header_of, read_entry
+from cofactor.data.readers.file_formats import (
+    ALSO_CALLED,
+    FORMATS,
+    columns_of,
+    header_of,
+    read_entry,
+)
 from cofactor.data.readers.folders import (
     FileReaders,
     joined,
@@ -145,7 +151,7 @@ def read(
     """
     given = locals()
     if format is not None:
-        checks.choice(format, "format", FORMATS)
+        checks.choice(format, "format", FORMATS, also=ALSO_CALLED)
     options = replace(
         Options(**{name: given[name] for name in _OPTIONS & given.keys()}),
         now=clock.time() if now is None else checks.real(now, "now"),

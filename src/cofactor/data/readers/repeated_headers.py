@@ -24,9 +24,14 @@ _TYPES = frozenset(
         *("string", "str", "text", "char", "varchar", "object", "category", "token", "uuid"),
         *("int", "int32", "int64", "integer", "bigint", "long", "number", "numeric", "float"),
         *("float32", "float64", "double", "discrete", "continuous", "nominal", "ordinal"),
+        *("int8", "int16", "uint8", "uint16", "uint32", "uint64", "smallint", "tinyint", "real"),
+        *("decimal", "bool", "boolean", "date", "datetime", "datetime64", "timestamp", "date32"),
+        *("fixedstring", "bytes", "binary"),
     )
 )
 # Names of columns that can hardly be ids themselves, as ``customer`` and ``book`` can.
+# What ClickHouse writes around a type.
+_AROUND = re.compile(r"^(?:nullable|lowcardinality)\((.*)\)$")
 _IDS = {
     role: {name for name in USUAL[role] if name.endswith("id") and len(name) > 4}
     for role in ("user", "item")
@@ -111,8 +116,14 @@ def _below_header(raw: Raw) -> int:
 
 def are_types(cells: Sequence[str]) -> bool:
     """Return whether all cells that hold anything are names of types, and some do."""
-    held = [cell.strip().lower() for cell in cells if cell.strip()]
+    held = [_bare_type(cell.strip().lower()) for cell in cells if cell.strip()]
     return bool(held) and all(cell.partition("(")[0] in _TYPES for cell in held)
+
+
+def _bare_type(kind: str) -> str:
+    """A type's name without what may be around it."""
+    found = _AROUND.match(kind)
+    return _bare_type(found[1]) if found else kind
 
 
 def _both(raw: Raw, users: set[str], items: set[str]) -> np.ndarray:

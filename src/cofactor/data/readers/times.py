@@ -25,7 +25,8 @@ _ENGLISH = "(?:uary|ruary|ch|il|e|y|ust|t|tember|ober|ember)?"
 _CLOCK = r"(?P<H>\d{1,2}):(?P<M>\d{2})(?::(?P<S>\d{2})(?:[.,]\d+)?)?(?: ?(?P<p>[AaPp])\.?[Mm]\.?)?"
 # Java writes [Europe/Berlin] behind it.
 _NAMED = "|".join(sorted(filter(None, ZONES), key=len, reverse=True))
-_OFFSET = rf"(?:(?P<zone>{_NAMED}|[+-]\d{{2}}:?\d{{2}}|[+-]\d{{2}})(?:\[[\w/+-]+\])?)"
+_SHIFT = r"(?:GMT|UTC)[+-]\d{1,2}(?::?\d{2})?|[+-]\d{2}:?\d{2}|[+-]\d{2}"
+_OFFSET = rf"(?:(?P<zone>{_NAMED}|{_SHIFT})(?:\[[\w/+-]+\])?)"
 # A month in any language, and what may stand behind the year. (Python's \s has \v, Arrow's not.)
 _WORD, _WEEKDAY = r"(?P<n>[^\d\s\x0b.,]{3,12})\.?,?", r"(?:[^\d\s\x0b,.]{2,12}[.,]{0,2} )?"
 _TIMED = rf"(?:,? (?:um |at |à |a las |alle |kl\.? ?)?{_CLOCK} ?(?:Uhr|h|{_OFFSET})?)?"
@@ -52,7 +53,7 @@ _FORMS = (
     (
         r"^(?:\w{6,9}, )?"
         rf"(?P<b>[A-Za-z]{{3}}){_ENGLISH}\.?(?: +|-)(?P<d>\d{{1,2}})(?:,? |-)(?P<y>\d{{4}})"
-        rf"(?:,?(?: at)? +{_CLOCK} ?{_OFFSET}?)?$"
+        rf"(?:,?(?: at| @)? +{_CLOCK} ?{_OFFSET}?)?$"
     ),
     (
         rf"^(?P<y>\d{{4}})[/.年] ?(?P<m>\d{{1,2}})[/.月] ?(?P<d>\d{{1,2}})[日.]?"
@@ -120,7 +121,9 @@ def seconds(column: pa.ChunkedArray | pa.Array, form: str | None = None) -> Pars
             None if part is None else np.append(part, 0.0)[codes],
         )
     if form is not None and not pa.types.is_temporal(kind):
-        return ParsedTimes(_by_form(column.cast(pa.string()), form), False)
+        # Numbers lose their zeros at the beginning: 01112024.
+        texts = pc.utf8_lpad(column.cast(pa.string()), calendar_days.digits_of(form), "0")
+        return ParsedTimes(_by_form(texts, form), False)
     if pa.types.is_timestamp(kind):
         # Arrow's count from 1970 in UTC, with a zone for display or without one (taken as UTC).
         return ParsedTimes(
@@ -391,6 +394,7 @@ def _offsets(zones: pa.Array) -> np.ndarray:
 def _offset(zone: str) -> int:
     if zone in ZONES:
         return 3600 * ZONES[zone]
-    digits = zone[1:].replace(":", "").ljust(4, "0")
-    ahead = int(digits[:2]) * 3600 + int(digits[2:]) * 60
-    return -ahead if zone[0] == "-" else ahead
+    signed = zone.lstrip("GMTUC").replace(":", "")
+    hours, minutes = (signed, "0") if len(signed) < 4 else (signed[:-2], signed[-2:])
+    ahead = abs(int(hours)) * 3600 + int(minutes) * 60
+    return -ahead if signed[0] == "-" else ahead
