@@ -20,8 +20,8 @@ from cofactor.kernels.cpu.llvm.cg import (
 from cofactor.kernels.reference.ials_cg import RowSystems
 
 _LANES = 16
-# Numbers between the interactions that a step is taken on and those whose factors are asked for:
-# long enough for memory to answer, few enough for the second cache to keep what it answers.
+# So many numbers lie between the factors that a step is taken on and those that it asks for: enough
+# for memory to answer in time, few enough for the second-level cache to keep them.
 _AHEAD = 8_192
 
 

@@ -170,8 +170,8 @@ class Emitter:
         return self.call(name, FLOAT, ir.Constant(FLOAT, 0.0), vector, fastmath=FAST)
 
     def prefetch(self, pointer: Any, *, write: bool = True) -> None:
-        """Ask for the cache line of a pointer: at once and to be written, or for later, which is
-        to say into the second cache.
+        """Ask for the cache line of a pointer: to be written soon, or to be read later, into the
+        second-level cache.
         """
         byte = self.builder.bitcast(pointer, ir.IntType(8).as_pointer())
         how = [ir.Constant(INT32, n) for n in ((1, 3, 1) if write else (0, 2, 1))]
