@@ -19,6 +19,12 @@ from postgres import postgres_server  # noqa: F401  # a fixture
 # processes that tests start inherit it.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
+# OpenBLAS' threads can't be told to wait asleep at once: on small matrices, with two test processes
+# on two cores, they take many times what the matrices do. Where a test or a model asks for threads,
+# it gets them all the same.
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+os.environ.setdefault("OPENBLAS_THREAD_TIMEOUT", "4")
+
 # The files that take longest, in seconds of CPU and of waiting: with `--no-loadscope-reorder`
 # they are handed out first, so that both test processes end at the same time.
 LONGEST = {

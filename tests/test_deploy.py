@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
+import subprocess
 from pathlib import Path
 
 import pytest
 from tools.try_dockerfile import lines_of
 
 from cofactor.cli.main import main
+from cofactor.service.http.routes import table
+from cofactor.service.settings import Settings
 
 DEPLOY = Path(__file__).parents[1] / "deploy"
 LINES = lines_of(DEPLOY / "Dockerfile")
@@ -68,3 +72,19 @@ def test_the_root_is_read_only_in_compose_and_the_unit() -> None:
     unit = (DEPLOY / "cofactor.service").read_text(encoding="utf-8")
     assert "ProtectSystem=strict" in unit
     assert "UMask=0077" in unit
+
+
+def test_haproxy_asks_for_routes_that_exist_and_waits_longer_than_the_service() -> None:
+    text = (DEPLOY / "haproxy.cfg").read_text(encoding="utf-8")
+    routes = {(route.method, route.path) for route in table()}
+    assert ("GET", *re.findall(r"option httpchk GET (\S+)", text)) in routes
+    assert ("POST", *re.findall(r"{ method POST } { path_end (\S+) }", text)) in routes
+    (seconds,) = re.findall(r"timeout server (\d+)s", text)
+    assert int(seconds) > Settings().timeout + Settings().drain_seconds
+    assert len(re.findall(r"^    server ", text, re.MULTILINE)) == 2
+
+
+@pytest.mark.skipif(shutil.which("haproxy") is None, reason="needs HAProxy")
+def test_haproxy_takes_the_file() -> None:
+    done = subprocess.run(["haproxy", "-c", "-f", DEPLOY / "haproxy.cfg"], capture_output=True)
+    assert done.returncode == 0, done.stderr

@@ -188,13 +188,13 @@ class Bias(_Bias):
     method : {joint, damped}, default 'joint'
         Least squares over both biases, or damped means: items first, then users.
     user_damping : float | None >= 0, default None
-        Shrinkage: pseudo-ratings at the mean for each user; None: what the ratings ask for.
+        Shrinkage: pseudo-ratings at the mean for each user; None: estimated from the ratings.
     item_damping : float | None >= 0, default None
-        Shrinkage: pseudo-ratings at the mean for each item; None: what the ratings ask for.
+        Shrinkage: pseudo-ratings at the mean for each item; None: estimated from the ratings.
     sweeps : int >= 1 <= 100000, default 100
-        Maximal number of sweeps over both sides (joint).
+        Maximum number of sweeps over both sides (joint).
     tolerance : float > 0, default 0.0001
-        Change of a bias at which to stop (joint), in deviations of the ratings.
+        Change of the biases at which to stop (joint), in standard deviations of the ratings.
     """
     Config: ClassVar[type[cofactor.models.baselines.bias.BiasConfig]]
     config: cofactor.models.baselines.bias.BiasConfig
@@ -220,18 +220,18 @@ class ItemKNN(_ItemKNN):
     Parameters
     ----------
     popularity_weight : float | None >= 0 <= 10000, default None
-        Weight of items' log popularity beside the model's own scores, both in units of their
-            deviation; None: 0 where held-out training interactions show that these rank better
-            than popularity, else what ranks best.
+        Weight of the items' log popularity beside the model's own scores, both in units of their
+            standard deviation; None: 0 if the model ranks held-out training interactions better
+            than popularity does, otherwise the weight that ranks them best.
     values : {ones, values, log}, default 'ones'
         How much an interaction counts: 1, its value, or log(1 + value).
     weighting : {none, tfidf, bm25}, default 'tfidf'
         Whether users with many items, and under bm25 items with many users, weigh less in
             training.
     bm25_k1 : float > 0 <= 1e+06, default 1.2
-        Saturation of large values, under bm25: the higher, the later.
+        Under bm25: saturation of large values; the higher, the later it sets in.
     bm25_b : float >= 0 <= 1, default 0.75
-        How much items with many users are penalised, under bm25; 0: not at all.
+        Under bm25: how much items with many users are penalised; 0: not at all.
     recency_half_life : float | None > 0, default None
         Half-life of an interaction's weight, in newer interactions of the history; None: all
             weigh the same.
@@ -243,7 +243,7 @@ class ItemKNN(_ItemKNN):
         Similarity of two items, from their common users.
     shrinkage : float | None >= 0, default None
         Shrinkage: added to a similarity's denominator, so that pairs with few common users count
-            less; None: what the data's noise needs.
+            less; None: computed from the data's noise.
     asymmetry : float >= 0 <= 1, default 0.5
         Under asymmetric: the share of the past item's length; 1 favours popular items, 0.5 is
             cosine.
@@ -287,18 +287,18 @@ class EASE(_EASE):
     Parameters
     ----------
     popularity_weight : float | None >= 0 <= 10000, default None
-        Weight of items' log popularity beside the model's own scores, both in units of their
-            deviation; None: 0 where held-out training interactions show that these rank better
-            than popularity, else what ranks best.
+        Weight of the items' log popularity beside the model's own scores, both in units of their
+            standard deviation; None: 0 if the model ranks held-out training interactions better
+            than popularity does, otherwise the weight that ranks them best.
     values : {ones, values, log}, default 'ones'
         How much an interaction counts: 1, its value, or log(1 + value).
     weighting : {none, tfidf, bm25}, default 'none'
         Whether users with many items, and under bm25 items with many users, weigh less in
             training.
     bm25_k1 : float > 0 <= 1e+06, default 1.2
-        Saturation of large values, under bm25: the higher, the later.
+        Under bm25: saturation of large values; the higher, the later it sets in.
     bm25_b : float >= 0 <= 1, default 0.75
-        How much items with many users are penalised, under bm25; 0: not at all.
+        Under bm25: how much items with many users are penalised; 0: not at all.
     recency_half_life : float | None > 0, default None
         Half-life of an interaction's weight, in newer interactions of the history; None: all
             weigh the same.
@@ -314,9 +314,11 @@ class EASE(_EASE):
     dropout : float >= 0 < 1, default 0.0
         d: dropout probability of each past item in training (EDLAE); 0: none.
     keep : int | None >= 1 <= 100000, default None
-        Weights kept of each recommended item, the largest; None keeps all (a dense matrix).
+        How many weights of each recommended item are kept, the largest; None: all (a dense
+            matrix).
     neighbours : int | None >= 1 <= 100000, default None
-        Items that may predict each item, its strongest; no dense matrix is made. None: all items.
+        How many items may predict each item, the strongest; no dense matrix is made then. None:
+            all items.
     """
     Config: ClassVar[type[cofactor.models.implicit.ease.EASEConfig]]
     config: cofactor.models.implicit.ease.EASEConfig
@@ -346,28 +348,28 @@ class GraphFilter(_GraphFilter):
     Parameters
     ----------
     popularity_weight : float | None >= 0 <= 10000, default None
-        Weight of items' log popularity beside the model's own scores, both in units of their
-            deviation; None: 0 where held-out training interactions show that these rank better
-            than popularity, else what ranks best.
+        Weight of the items' log popularity beside the model's own scores, both in units of their
+            standard deviation; None: 0 if the model ranks held-out training interactions better
+            than popularity does, otherwise the weight that ranks them best.
     values : {ones, values, log}, default 'ones'
         How much an interaction counts: 1, its value, or log(1 + value).
     weighting : {none, tfidf, bm25}, default 'none'
         Whether users with many items, and under bm25 items with many users, weigh less in
             training.
     bm25_k1 : float > 0 <= 1e+06, default 1.2
-        Saturation of large values, under bm25: the higher, the later.
+        Under bm25: saturation of large values; the higher, the later it sets in.
     bm25_b : float >= 0 <= 1, default 0.75
-        How much items with many users are penalised, under bm25; 0: not at all.
+        Under bm25: how much items with many users are penalised; 0: not at all.
     recency_half_life : float | None > 0, default None
         Half-life of an interaction's weight, in newer interactions of the history; None: all
             weigh the same.
     recency_floor : float >= 0 <= 1, default 0.0
         With a half-life: least weight of old interactions.
     factors : int | None >= 0 <= 4096, default None
-        Singular vectors of the ideal low-pass filter; 0: none; None: √items (of those with
-            interactions), 256 at most.
+        Number of singular vectors of the ideal low-pass filter; 0: none; None: √(items with
+            interactions), at most 256.
     neighbours : int >= 0 <= 100000, default 500
-        Weights kept of each item in the linear filter; 0: none.
+        How many weights of each item are kept in the linear filter; 0: none.
     user_exponent : float >= 0 <= 2, default 0.4
         a: a user with n items weighs n^-a in the normalised matrix.
     item_exponent : float >= 0 <= 2, default 0.4
@@ -409,9 +411,9 @@ class IALS(_IALS):
     Parameters
     ----------
     popularity_weight : float | None >= 0 <= 10000, default None
-        Weight of items' log popularity beside the model's own scores, both in units of their
-            deviation; None: 0 where held-out training interactions show that these rank better
-            than popularity, else what ranks best.
+        Weight of the items' log popularity beside the model's own scores, both in units of their
+            standard deviation; None: 0 if the model ranks held-out training interactions better
+            than popularity does, otherwise the weight that ranks them best.
     factors : int | None >= 1 <= 4096, default None
         Length of the user and item vectors; None: √interactions / 2, from 32 to 256, within 2
             GiB.
@@ -425,13 +427,13 @@ class IALS(_IALS):
         How much a value adds to the weight; with confidence ones, nothing.
     regularization : float | None >= 0, default None
         L2 regularization of a vector per pair that it is part of (see frequency_exponent); None:
-            what the data's noise needs.
+            computed from the data's noise.
     unobserved_regularization : float | None >= 0, default None
-        What every pair counts as unobserved in the L2 (beta0), beside 1 for an observed one;
-            None: the unobserved weight; 0: observed pairs alone.
+        Weight of every pair as unobserved in the L2 (beta0), against 1 for an observed one; None:
+            the unobserved weight; 0: only observed pairs count.
     frequency_exponent : float >= 0 <= 2, default 1.0
-        Frequency scaling of L2: 1 regularizes a vector in proportion to its data, 0 all the same
-            (plain L2).
+        Frequency scaling of L2: 1 regularizes a vector in proportion to its data, 0 regularizes
+            all alike (plain L2).
     solver : {cg, cholesky, subspace}, default 'cg'
         Solver of a side; cg is the fastest.
     cg_steps : int >= 1 <= 1000, default 3
@@ -485,9 +487,9 @@ class BPR(_BPR):
     Parameters
     ----------
     popularity_weight : float | None >= 0 <= 10000, default None
-        Weight of items' log popularity beside the model's own scores, both in units of their
-            deviation; None: 0 where held-out training interactions show that these rank better
-            than popularity, else what ranks best.
+        Weight of the items' log popularity beside the model's own scores, both in units of their
+            standard deviation; None: 0 if the model ranks held-out training interactions better
+            than popularity does, otherwise the weight that ranks them best.
     factors : int >= 1 <= 4096, default 64
         Length of the user and item vectors; multiples of 16 are fastest.
     init_scale : float >= 0, default 0.1
@@ -560,9 +562,9 @@ class WARP(_WARP):
     Parameters
     ----------
     popularity_weight : float | None >= 0 <= 10000, default None
-        Weight of items' log popularity beside the model's own scores, both in units of their
-            deviation; None: 0 where held-out training interactions show that these rank better
-            than popularity, else what ranks best.
+        Weight of the items' log popularity beside the model's own scores, both in units of their
+            standard deviation; None: 0 if the model ranks held-out training interactions better
+            than popularity does, otherwise the weight that ranks them best.
     factors : int >= 1 <= 4096, default 64
         Length of the user and item vectors; multiples of 16 are fastest.
     init_scale : float >= 0, default 0.01
@@ -577,7 +579,7 @@ class WARP(_WARP):
     margin : float > 0, default 1.0
         Margin by which a positive's score must exceed a negative's.
     max_trials : int >= 1 <= 10000, default 10
-        Maximal number of negatives sampled per positive in search of a violation; hundreds rank
+        Maximum number of negatives sampled per positive in search of a violation; hundreds rank
             better, at more cost per epoch.
     regularization : float | None >= 0, default None
         L2 on the user vector per step, times the step size; 0: none; None: .45 ln n_items times
@@ -643,9 +645,9 @@ class LogisticMF(_LogisticMF):
     Parameters
     ----------
     popularity_weight : float | None >= 0 <= 10000, default None
-        Weight of items' log popularity beside the model's own scores, both in units of their
-            deviation; None: 0 where held-out training interactions show that these rank better
-            than popularity, else what ranks best.
+        Weight of the items' log popularity beside the model's own scores, both in units of their
+            standard deviation; None: 0 if the model ranks held-out training interactions better
+            than popularity does, otherwise the weight that ranks them best.
     factors : int >= 1 <= 4096, default 64
         Length of the user and item vectors; multiples of 16 are fastest.
     init_scale : float >= 0, default 0.1
@@ -655,9 +657,9 @@ class LogisticMF(_LogisticMF):
     negatives : int >= 0 <= 10000, default 5
         Negatives sampled for each positive at each step; 0 takes all there are (small data).
     regularization : float | None >= 0, default None
-        L2 regularization: weight of half the squared vectors in the loss; None: half of what the
-            data's noise alone would show, or another share that ranks held-out interactions
-            better.
+        L2 regularization: weight of half the squared vectors in the loss; None: half of the
+            gradient's noise at the start of training, or another share that ranks held-out
+            interactions better.
     use_values : bool, default False
         Whether a positive's confidence is alpha times its value, or alpha alone.
     fold_in_steps : int >= 1 <= 10000, default 60
@@ -723,10 +725,10 @@ class BiasedMF(_BiasedMF):
     bias_learning_rate : float > 0, default 0.0075
         Step size of the biases in the first epoch (SGD).
     regularization : float | None >= 0, default None
-        Penalty of the vectors for each rating of an average row; None: .06 for sgd, for als what
-            the ratings' noise needs.
+        Penalty of the vectors for each rating of an average row; None: .06 for sgd; for als
+            computed from the ratings' noise.
     bias_regularization : float | None >= 0, default None
-        Penalty of the biases for each rating of an average row; None: what the ratings ask for,
+        Penalty of the biases for each rating of an average row; None: estimated from the ratings,
             with SGD at least .003.
     frequency_exponent : float >= 0 <= 1, default 0.7
         A row's penalty grows as n^frequency_exponent with its n ratings. 1: the same on each
@@ -800,7 +802,7 @@ class SVDpp(_SVDpp):
     regularization : float >= 0, default 0.06
         Penalty of the vectors for each rating of an average row.
     bias_regularization : float | None >= 0, default None
-        Penalty of the biases for each rating of an average row; None: what the ratings ask for,
+        Penalty of the biases for each rating of an average row; None: estimated from the ratings,
             with SGD at least .003.
     frequency_exponent : float >= 0 <= 1, default 0.7
         A row's penalty grows as n^frequency_exponent with its n ratings. 1: the same on each
@@ -868,24 +870,25 @@ class BayesianMF(_BayesianMF):
     highest : float | None, default None
         The highest possible rating; None: the highest of the data.
     factors : int | None >= 0 <= 512, default None
-        Length of the vectors; None: 16, or 1 where held-out ratings ask for no more.
+        Length of the vectors; None: 16, or 1 if more doesn't predict held-out ratings better.
     sweeps : int >= 2 <= 100000, default 200
         Passes of the sampler over all parameters.
     burn_in : int >= 1, default 40
-        First sweeps that aren't kept.
+        Sweeps at the start that aren't kept.
     samples : int >= 1 <= 4096, default 64
         Draws kept of those after the burn-in, evenly spaced.
     likelihood : {auto, ordinal, normal}, default 'auto'
-        Ordered probit of levels, or normal; auto: levels, of which more than 32 are joined.
+        Ordered probit over rating levels, or normal; auto: levels, merged if there are more than
+            32.
     implicit : bool | None, default None
-        Whether who rated what, whatever the rating, is a feature of users and items; None: if
-            held-out ratings are predicted better.
+        Whether the fact that a user rated an item, whatever the rating, is a feature of both;
+            None: if that predicts held-out ratings better.
     user_features : tuple[str, ...], default ()
         Columns of the profiles read as features of users.
     item_features : tuple[str, ...], default ()
         Columns of the catalogue read as features of items.
     dates : bool, default False
-        Whether the day of a rating has a vector too; predictions take times then.
+        Whether the day of a rating has a vector too; predictions then take times.
     """
     Config: ClassVar[type[cofactor.models.explicit.bayesian_mf.BayesianMFConfig]]
     config: cofactor.models.explicit.bayesian_mf.BayesianMFConfig
@@ -914,8 +917,9 @@ class LatentFactor(_LatentFactor):
     Parameters
     ----------
     epochs : int | None >= 1 <= 1e+06, default None
-        Passes over the data; None: as many as predict held-out training interactions best, of
-            300,000 at most, else the model's usual number, mostly 20.
+        Passes over the data; None: the number that predicts held-out training interactions best
+            (at most 300,000 are used), or the model's usual number (mostly 20) if it can't be
+            measured.
     validate_every : int >= 1, default 1
         Epochs between two measurements on the validation part, if there is one.
     patience : int >= 0, default 0
@@ -934,7 +938,7 @@ class LatentFactor(_LatentFactor):
         Exponential schedule: the factor from epoch to epoch.
     batch_size : int | None >= 0 <= 1.07374e+09, default None
         Batch size in examples; 0 takes all at once (full batch); None: 4096 (1024 in simplex and
-            two_tower), or a sixteenth of few interactions, 64 at least.
+            two_tower), but no more than a sixteenth of the interactions and no less than 64.
     optimizer : {adam, adamw, sgd, adagrad}, default 'adam'
         The optimiser.
     momentum : float >= 0 < 1, default 0.0
@@ -963,11 +967,11 @@ class LatentFactor(_LatentFactor):
     negative_weight : float >= 0, default 1.0
         cosine_contrastive: the weight of the negatives beside the positive.
     regularization : float | None >= 0, default None
-        L2 on the vectors that a batch touches, per example; None: on ratings what their noise
-            needs, else a fiftieth of the data's relative noise.
+        L2 on the vectors that a batch touches, per example; None: on ratings computed from their
+            noise, otherwise a fiftieth of the data's relative noise.
     bias_regularization : float | None >= 0, default None
-        L2 on the biases that a batch touches, per example; None: on ratings that of damped means,
-            else .005.
+        L2 on the biases that a batch touches, per example; None: on ratings the damping that they
+            ask for, otherwise .005.
     factors : int >= 1 <= 4096, default 32
         Length of the user and item vectors.
     mean : bool, default True
@@ -983,17 +987,17 @@ class LatentFactor(_LatentFactor):
     item_bias_regularization : float | None >= 0, default None
         L2 on item biases; None: as for user biases, if those are set.
     user_damping : float | None >= 0, default None
-        Shrinkage: pseudo-ratings at the global mean when initialising user biases; None: what the
-            ratings ask for.
+        Shrinkage: pseudo-ratings at the global mean when initialising user biases; None:
+            estimated from the ratings.
     item_damping : float | None >= 0, default None
-        Shrinkage: pseudo-ratings at the global mean when initialising item biases; None: what the
-            ratings ask for.
+        Shrinkage: pseudo-ratings at the global mean when initialising item biases; None:
+            estimated from the ratings.
     frequency_exponent : float >= 0 <= 1, default 0.5
         On rated data, the L2 of a row with n ratings grows as n to this power: 1: per example; 0:
             the same for all.
     popularity_prior : float >= 0 <= 2, default 1.0
-        Where it ranks: weight of what popularity says of an item (its log odds), beside which the
-            biases are learned; 0, and without biases: none.
+        With a loss that ranks: weight of an item's popularity (its log odds) in the scores, on
+            top of which the biases are learned; 0, or without biases: none.
     """
     Config: ClassVar[type[cofactor.models.neural.latent_factor.LatentFactorConfig]]
     config: cofactor.models.neural.latent_factor.LatentFactorConfig
@@ -1047,8 +1051,9 @@ class SimpleX(_SimpleX):
     Parameters
     ----------
     epochs : int | None >= 1 <= 1e+06, default None
-        Passes over the data; None: as many as predict held-out training interactions best, of
-            300,000 at most, else the model's usual number, mostly 20.
+        Passes over the data; None: the number that predicts held-out training interactions best
+            (at most 300,000 are used), or the model's usual number (mostly 20) if it can't be
+            measured.
     validate_every : int >= 1, default 1
         Epochs between two measurements on the validation part, if there is one.
     patience : int >= 0, default 0
@@ -1067,7 +1072,7 @@ class SimpleX(_SimpleX):
         Exponential schedule: the factor from epoch to epoch.
     batch_size : int | None >= 0 <= 1.07374e+09, default None
         Batch size in examples; 0 takes all at once (full batch); None: 4096 (1024 in simplex and
-            two_tower), or a sixteenth of few interactions, 64 at least.
+            two_tower), but no more than a sixteenth of the interactions and no less than 64.
     optimizer : {adam, adamw, sgd, adagrad}, default 'adam'
         The optimiser.
     momentum : float >= 0 < 1, default 0.0
@@ -1114,17 +1119,17 @@ class SimpleX(_SimpleX):
     item_bias_regularization : float | None >= 0, default None
         L2 on item biases; None: as for user biases.
     user_damping : float | None >= 0, default None
-        Shrinkage: pseudo-ratings at the global mean when initialising user biases; None: what the
-            ratings ask for.
+        Shrinkage: pseudo-ratings at the global mean when initialising user biases; None:
+            estimated from the ratings.
     item_damping : float | None >= 0, default None
-        Shrinkage: pseudo-ratings at the global mean when initialising item biases; None: what the
-            ratings ask for.
+        Shrinkage: pseudo-ratings at the global mean when initialising item biases; None:
+            estimated from the ratings.
     frequency_exponent : float >= 0 <= 1, default 0.5
         On rated data, the L2 of a row with n ratings grows as n to this power: 1: per example; 0:
             the same for all.
     popularity_weight : float | None >= 0 <= 10, default None
-        Weight of items' log popularity beside the cosine; None: 0, or what ranks held-out
-            training interactions better, where epochs are chosen by them.
+        Weight of the items' log popularity beside the cosine; None: 0, or the weight that ranks
+            held-out training interactions better, if these also choose the epochs.
     own_share : float >= 0 < 1, default 0.0
         g: weight of a user's own vector beside its history's mean; 0: a user is its history
             alone.
@@ -1181,8 +1186,9 @@ class MLP(_MLP):
     Parameters
     ----------
     epochs : int | None >= 1 <= 1e+06, default None
-        Passes over the data; None: as many as predict held-out training interactions best, of
-            300,000 at most, else the model's usual number, mostly 20.
+        Passes over the data; None: the number that predicts held-out training interactions best
+            (at most 300,000 are used), or the model's usual number (mostly 20) if it can't be
+            measured.
     validate_every : int >= 1, default 1
         Epochs between two measurements on the validation part, if there is one.
     patience : int >= 0, default 0
@@ -1201,7 +1207,7 @@ class MLP(_MLP):
         Exponential schedule: the factor from epoch to epoch.
     batch_size : int | None >= 0 <= 1.07374e+09, default None
         Batch size in examples; 0 takes all at once (full batch); None: 4096 (1024 in simplex and
-            two_tower), or a sixteenth of few interactions, 64 at least.
+            two_tower), but no more than a sixteenth of the interactions and no less than 64.
     optimizer : {adam, adamw, sgd, adagrad}, default 'adam'
         The optimiser.
     momentum : float >= 0 < 1, default 0.0
@@ -1236,8 +1242,8 @@ class MLP(_MLP):
     fold_in_steps : int >= 1 <= 10000, default 150
         Gradient steps for the vector of an unseen user.
     popularity_prior : float >= 0 <= 2, default 1.0
-        Where it ranks: weight of what popularity says of an item (its log odds), beside which the
-            network learns; 0: none.
+        With a loss that ranks: weight of an item's popularity (its log odds) in the scores, on
+            top of which the network learns; 0: none.
     factors : int >= 1 <= 4096, default 32
         Length of the user and item embeddings.
     hidden : tuple[int, ...] >= 1 <= 65536, default (64, 32)
@@ -1306,8 +1312,9 @@ class DenseNet(_DenseNet):
     Parameters
     ----------
     epochs : int | None >= 1 <= 1e+06, default None
-        Passes over the data; None: as many as predict held-out training interactions best, of
-            300,000 at most, else the model's usual number, mostly 20.
+        Passes over the data; None: the number that predicts held-out training interactions best
+            (at most 300,000 are used), or the model's usual number (mostly 20) if it can't be
+            measured.
     validate_every : int >= 1, default 1
         Epochs between two measurements on the validation part, if there is one.
     patience : int >= 0, default 0
@@ -1326,7 +1333,7 @@ class DenseNet(_DenseNet):
         Exponential schedule: the factor from epoch to epoch.
     batch_size : int | None >= 0 <= 1.07374e+09, default None
         Batch size in examples; 0 takes all at once (full batch); None: 4096 (1024 in simplex and
-            two_tower), or a sixteenth of few interactions, 64 at least.
+            two_tower), but no more than a sixteenth of the interactions and no less than 64.
     optimizer : {adam, adamw, sgd, adagrad}, default 'adam'
         The optimiser.
     momentum : float >= 0 < 1, default 0.0
@@ -1361,8 +1368,8 @@ class DenseNet(_DenseNet):
     fold_in_steps : int >= 1 <= 10000, default 150
         Gradient steps for the vector of an unseen user.
     popularity_prior : float >= 0 <= 2, default 1.0
-        Where it ranks: weight of what popularity says of an item (its log odds), beside which the
-            network learns; 0: none.
+        With a loss that ranks: weight of an item's popularity (its log odds) in the scores, on
+            top of which the network learns; 0: none.
     factors : int >= 1 <= 4096, default 32
         Length of the user and item embeddings.
     hidden : tuple[int, ...] >= 1 <= 65536, default (128,)
@@ -1432,8 +1439,9 @@ class CollabFNet(_CollabFNet):
     Parameters
     ----------
     epochs : int | None >= 1 <= 1e+06, default None
-        Passes over the data; None: as many as predict held-out training interactions best, of
-            300,000 at most, else the model's usual number, mostly 20.
+        Passes over the data; None: the number that predicts held-out training interactions best
+            (at most 300,000 are used), or the model's usual number (mostly 20) if it can't be
+            measured.
     validate_every : int >= 1, default 1
         Epochs between two measurements on the validation part, if there is one.
     patience : int >= 0, default 0
@@ -1452,7 +1460,7 @@ class CollabFNet(_CollabFNet):
         Exponential schedule: the factor from epoch to epoch.
     batch_size : int | None >= 0 <= 1.07374e+09, default None
         Batch size in examples; 0 takes all at once (full batch); None: 4096 (1024 in simplex and
-            two_tower), or a sixteenth of few interactions, 64 at least.
+            two_tower), but no more than a sixteenth of the interactions and no less than 64.
     optimizer : {adam, adamw, sgd, adagrad}, default 'adam'
         The optimiser.
     momentum : float >= 0 < 1, default 0.0
@@ -1487,8 +1495,8 @@ class CollabFNet(_CollabFNet):
     fold_in_steps : int >= 1 <= 10000, default 150
         Gradient steps for the vector of an unseen user.
     popularity_prior : float >= 0 <= 2, default 1.0
-        Where it ranks: weight of what popularity says of an item (its log odds), beside which the
-            network learns; 0: none.
+        With a loss that ranks: weight of an item's popularity (its log odds) in the scores, on
+            top of which the network learns; 0: none.
     factors : int >= 1 <= 4096, default 64
         Length of the user and item embeddings.
     hidden : tuple[int, ...] >= 1 <= 65536, default (64,)
@@ -1557,8 +1565,9 @@ class NeuMF(_NeuMF):
     Parameters
     ----------
     epochs : int | None >= 1 <= 1e+06, default None
-        Passes over the data; None: as many as predict held-out training interactions best, of
-            300,000 at most, else the model's usual number, mostly 20.
+        Passes over the data; None: the number that predicts held-out training interactions best
+            (at most 300,000 are used), or the model's usual number (mostly 20) if it can't be
+            measured.
     validate_every : int >= 1, default 1
         Epochs between two measurements on the validation part, if there is one.
     patience : int >= 0, default 0
@@ -1577,7 +1586,7 @@ class NeuMF(_NeuMF):
         Exponential schedule: the factor from epoch to epoch.
     batch_size : int | None >= 0 <= 1.07374e+09, default None
         Batch size in examples; 0 takes all at once (full batch); None: 4096 (1024 in simplex and
-            two_tower), or a sixteenth of few interactions, 64 at least.
+            two_tower), but no more than a sixteenth of the interactions and no less than 64.
     optimizer : {adam, adamw, sgd, adagrad}, default 'adam'
         The optimiser.
     momentum : float >= 0 < 1, default 0.0
@@ -1612,8 +1621,8 @@ class NeuMF(_NeuMF):
     fold_in_steps : int >= 1 <= 10000, default 150
         Gradient steps for the vector of an unseen user.
     popularity_prior : float >= 0 <= 2, default 1.0
-        Where it ranks: weight of what popularity says of an item (its log odds), beside which the
-            network learns; 0: none.
+        With a loss that ranks: weight of an item's popularity (its log odds) in the scores, on
+            top of which the network learns; 0: none.
     factors : int >= 2 <= 4096, default 16
         Length of each half's embeddings.
     hidden : tuple[int, ...] >= 1 <= 65536, default (32, 16, 8)
@@ -1673,18 +1682,18 @@ class ContentKNN(_ContentKNN):
     Parameters
     ----------
     text : tuple[str, ...], default ()
-        Columns read as text; with none named here or in features, all are detected.
+        Columns read as text; if none is named here or in features, they are detected.
     features : tuple[str, ...], default ()
         Columns read as categories, lists, numbers or dates.
     characters : bool, default False
-        Whether words also count by their character 4- and 5-grams: for names, codes, inflected
+        Whether the words' character 4- and 5-grams count too: for names, codes and inflected
             words.
     text_weight : float >= 0 <= 100, default 1.0
         Weight of the text beside the other features; 0 leaves it out.
     value_weight : float >= 0 <= 100, default 1.0
         Weight of categories and lists; 0 leaves them out.
     compare_without_features : bool, default True
-        Whether fitting with validation data also fits the no-features baseline, and says what
+        Whether fitting with validation data also fits the no-features baseline and reports what
             features cost.
     """
     Config: ClassVar[type[cofactor.models.content.content_knn.ContentKNNConfig]]
@@ -1709,11 +1718,11 @@ class ContentRidge(_ContentRidge):
     Parameters
     ----------
     text : tuple[str, ...], default ()
-        Columns read as text; with none named here or in features, all are detected.
+        Columns read as text; if none is named here or in features, they are detected.
     features : tuple[str, ...], default ()
         Columns read as categories, lists, numbers or dates.
     characters : bool, default False
-        Whether words also count by their character 4- and 5-grams: for names, codes, inflected
+        Whether the words' character 4- and 5-grams count too: for names, codes and inflected
             words.
     text_weight : float >= 0 <= 100, default 1.0
         Weight of the text beside the other features; 0 leaves it out.
@@ -1723,7 +1732,7 @@ class ContentRidge(_ContentRidge):
         Score normalisation: power of the spread over users that new items' scores are divided by;
             0: off.
     compare_without_features : bool, default True
-        Whether fitting with validation data also fits the no-features baseline, and says what
+        Whether fitting with validation data also fits the no-features baseline and reports what
             features cost.
     ridge : float > 0, default 10.0
         λ: the higher, the more similar the scores of items with similar content.
@@ -1766,11 +1775,11 @@ class FeatureIALS(_FeatureIALS):
     Parameters
     ----------
     text : tuple[str, ...], default ()
-        Columns read as text; with none named here or in features, all are detected.
+        Columns read as text; if none is named here or in features, they are detected.
     features : tuple[str, ...], default ()
         Columns read as categories, lists, numbers or dates.
     characters : bool, default False
-        Whether words also count by their character 4- and 5-grams: for names, codes, inflected
+        Whether the words' character 4- and 5-grams count too: for names, codes and inflected
             words.
     text_weight : float >= 0 <= 100, default 1.0
         Weight of the text beside the other features; 0 leaves it out.
@@ -1790,12 +1799,12 @@ class FeatureIALS(_FeatureIALS):
         Interactions at which id and content weigh the same, c in c / (c + n); None: content
             always counts fully.
     compare_without_features : bool, default True
-        Whether fitting with validation data also fits the no-features baseline, and says what
+        Whether fitting with validation data also fits the no-features baseline and reports what
             features cost.
     popularity_weight : float | None >= 0 <= 10000, default None
-        Weight of items' log popularity beside the model's own scores, both in units of their
-            deviation; None: 0 where held-out training interactions show that these rank better
-            than popularity, else what ranks best.
+        Weight of the items' log popularity beside the model's own scores, both in units of their
+            standard deviation; None: 0 if the model ranks held-out training interactions better
+            than popularity does, otherwise the weight that ranks them best.
     factors : int >= 1 <= 4096, default 64
         Length of the user and item vectors.
     unobserved_weight : float | None >= 0, default None
@@ -1809,11 +1818,11 @@ class FeatureIALS(_FeatureIALS):
     regularization : float >= 0, default 0.01
         L2 regularization of a vector per pair that it is part of (see frequency_exponent).
     unobserved_regularization : float | None >= 0, default None
-        What every pair counts as unobserved in the L2 (beta0), beside 1 for an observed one;
-            None: the unobserved weight; 0: observed pairs alone.
+        Weight of every pair as unobserved in the L2 (beta0), against 1 for an observed one; None:
+            the unobserved weight; 0: only observed pairs count.
     frequency_exponent : float >= 0 <= 2, default 1.0
-        Frequency scaling of L2: 1 regularizes a vector in proportion to its data, 0 all the same
-            (plain L2).
+        Frequency scaling of L2: 1 regularizes a vector in proportion to its data, 0 regularizes
+            all alike (plain L2).
     solver : {cg, cholesky, subspace}, default 'cg'
         Solver of a side; cg is the fastest.
     cg_steps : int >= 1 <= 1000, default 3
@@ -1882,11 +1891,11 @@ class TwoTower(_TwoTower):
     Parameters
     ----------
     text : tuple[str, ...], default ()
-        Columns read as text; with none named here or in features, all are detected.
+        Columns read as text; if none is named here or in features, they are detected.
     features : tuple[str, ...], default ()
         Columns read as categories, lists, numbers or dates.
     characters : bool, default False
-        Whether words also count by their character 4- and 5-grams: for names, codes, inflected
+        Whether the words' character 4- and 5-grams count too: for names, codes and inflected
             words.
     text_weight : float >= 0 <= 100, default 1.0
         Weight of the text beside the other features; 0 leaves it out.
@@ -1903,7 +1912,7 @@ class TwoTower(_TwoTower):
         Interactions of an item or user at which its content is halved, c in c / (c + n); None
             keeps it whole.
     compare_without_features : bool, default True
-        Whether fitting with validation data also fits the no-features baseline, and says what
+        Whether fitting with validation data also fits the no-features baseline and reports what
             features cost.
     factors : int >= 1 <= 4096, default 64
         Length of the user and item vectors.
@@ -1920,11 +1929,11 @@ class TwoTower(_TwoTower):
     item_bias_regularization : float | None >= 0, default None
         L2 on item biases; None: as for user biases.
     user_damping : float | None >= 0, default None
-        Shrinkage: pseudo-ratings at the global mean when initialising user biases; None: what the
-            ratings ask for.
+        Shrinkage: pseudo-ratings at the global mean when initialising user biases; None:
+            estimated from the ratings.
     item_damping : float | None >= 0, default None
-        Shrinkage: pseudo-ratings at the global mean when initialising item biases; None: what the
-            ratings ask for.
+        Shrinkage: pseudo-ratings at the global mean when initialising item biases; None:
+            estimated from the ratings.
     frequency_exponent : float >= 0 <= 1, default 0.5
         On rated data, the L2 of a row with n ratings grows as n to this power: 1: per example; 0:
             the same for all.
@@ -1952,7 +1961,7 @@ class TwoTower(_TwoTower):
         Exponential schedule: the factor from epoch to epoch.
     batch_size : int | None >= 0 <= 1.07374e+09, default None
         Batch size in examples; 0 takes all at once (full batch); None: 4096 (1024 in simplex and
-            two_tower), or a sixteenth of few interactions, 64 at least.
+            two_tower), but no more than a sixteenth of the interactions and no less than 64.
     optimizer : {adam, adamw, sgd, adagrad}, default 'adam'
         The optimiser.
     momentum : float >= 0 < 1, default 0.0
@@ -2047,11 +2056,11 @@ class ContentBlend(_ContentBlend):
     Parameters
     ----------
     text : tuple[str, ...], default ()
-        Columns read as text; with none named here or in features, all are detected.
+        Columns read as text; if none is named here or in features, they are detected.
     features : tuple[str, ...], default ()
         Columns read as categories, lists, numbers or dates.
     characters : bool, default False
-        Whether words also count by their character 4- and 5-grams: for names, codes, inflected
+        Whether the words' character 4- and 5-grams count too: for names, codes and inflected
             words.
     text_weight : float >= 0 <= 100, default 1.0
         Weight of the text beside the other features; 0 leaves it out.
@@ -2061,7 +2070,7 @@ class ContentBlend(_ContentBlend):
         Score normalisation: power of the spread over users that new items' scores are divided by;
             0: off.
     compare_without_features : bool, default True
-        Whether fitting with validation data also fits the no-features baseline, and says what
+        Whether fitting with validation data also fits the no-features baseline and reports what
             features cost.
     weight : float >= 0 <= 100, default 0.7
         Weight of FeatureIALS beside ContentRidge.
@@ -2101,11 +2110,11 @@ class Bridge(_Bridge):
     Parameters
     ----------
     text : tuple[str, ...], default ()
-        Columns read as text; with none named here or in features, all are detected.
+        Columns read as text; if none is named here or in features, they are detected.
     features : tuple[str, ...], default ()
         Columns read as categories, lists, numbers or dates.
     characters : bool, default False
-        Whether words also count by their character 4- and 5-grams: for names, codes, inflected
+        Whether the words' character 4- and 5-grams count too: for names, codes and inflected
             words.
     text_weight : float >= 0 <= 100, default 1.0
         Weight of the text beside the other features; 0 leaves it out.
@@ -2115,7 +2124,7 @@ class Bridge(_Bridge):
         Exposure calibration: whether content vectors are scaled so that new items get their share
             of the lists.
     compare_without_features : bool, default True
-        Whether fitting with validation data also fits the no-features baseline, and says what
+        Whether fitting with validation data also fits the no-features baseline and reports what
             features cost.
     base : {ials, bpr, warp, logistic_mf, latent_factor, ease}, default 'ials'
         The model whose item vectors content is mapped to.
@@ -2153,9 +2162,9 @@ class Transitions(_Transitions):
     history_length : int >= 1 <= 100000, default 50
         Number of a user's latest events that the model reads.
     popularity_weight : float | None >= 0 <= 10000, default None
-        Weight of items' log popularity beside the model's own scores, both in units of their
-            deviation; None: 0 where held-out training interactions show that these rank better
-            than popularity, else what ranks best.
+        Weight of the items' log popularity beside the model's own scores, both in units of their
+            standard deviation; None: 0 if the model ranks held-out training interactions better
+            than popularity does, otherwise the weight that ranks them best.
     window : int >= 1 <= 10000, default 20
         How many events apart two items may be to count as a pair.
     decay : float > 0 <= 1, default 0.8
@@ -2165,7 +2174,7 @@ class Transitions(_Transitions):
     source_power : float >= 0 <= 2, default 0.5
         A past item's counts are divided by their sum to this power.
     target_power : float >= 0 <= 2, default 0.0
-        And by the sum of those towards the recommended item to this power.
+        They are also divided by the sum of the counts towards the recommended item to this power.
     damping : float >= 0 <= 1e+06, default 0.0
         Added to both sums before their power, so that items of few counts gain less.
     history_decay : float > 0 <= 1, default 0.5
@@ -2218,9 +2227,9 @@ class SequenceLinear(_SequenceLinear):
     history_length : int >= 1 <= 100000, default 500
         Number of a user's latest events that the model reads.
     popularity_weight : float | None >= 0 <= 10000, default None
-        Weight of items' log popularity beside the model's own scores, both in units of their
-            deviation; None: 0 where held-out training interactions show that these rank better
-            than popularity, else what ranks best.
+        Weight of the items' log popularity beside the model's own scores, both in units of their
+            standard deviation; None: 0 if the model ranks held-out training interactions better
+            than popularity does, otherwise the weight that ranks them best.
     decays : tuple[float, ...] > 0 < 1, default (0.5, 0.9)
         Decay of a past event's weight per later event, in each copy of the history.
     regularization : float > 0, default 100.0
@@ -2262,15 +2271,15 @@ class SessionKNN(_SessionKNN):
     history_length : int >= 1 <= 100000, default 50
         Number of a user's latest events that the model reads.
     popularity_weight : float | None >= 0 <= 10000, default None
-        Weight of items' log popularity beside the model's own scores, both in units of their
-            deviation; None: 0 where held-out training interactions show that these rank better
-            than popularity, else what ranks best.
+        Weight of the items' log popularity beside the model's own scores, both in units of their
+            standard deviation; None: 0 if the model ranks held-out training interactions better
+            than popularity does, otherwise the weight that ranks them best.
     neighbours : int >= 1 <= 1e+06, default 500
-        How many of the most similar sessions vote.
+        How many of the most similar sessions contribute.
     sessions_per_item : int >= 1 <= 1e+07, default 1000
-        Sessions indexed of each item, the latest.
+        How many sessions are indexed for each item, the latest.
     max_sessions : int >= 1 <= 2e+09, default 1000000
-        Sessions kept in all, the latest.
+        How many sessions are kept in all, the latest.
     query_decay : float > 0 <= 1, default 0.7
         Decay of a query item's weight per later event.
     neighbour_decay : float > 0 <= 1, default 0.8
@@ -2284,7 +2293,7 @@ class SessionKNN(_SessionKNN):
     idf : float >= 0 <= 4, default 0.0
         Scores are multiplied by the items' idf to this power.
     repeat_weight : float >= 0 <= 1000, default 1.0
-        Factor of the votes for items of the query itself.
+        Factor of the scores of items of the query itself.
     """
     Config: ClassVar[type[cofactor.models.sequence.session_knn.SessionKNNConfig]]
     config: cofactor.models.sequence.session_knn.SessionKNNConfig
@@ -2314,11 +2323,13 @@ class Blend(_Blend):
     Parameters
     ----------
     models : tuple[str, ...], default ('transitions', 'sequence_linear')
-        The models by name, at least two; one may recur, with a seed of its own.
+        The models by name, at least two; a model may be listed several times, each with a seed of
+            its own.
     model_settings : tuple[str, ...], default ()
         Their settings: NAME.SETTING=VALUE, or N.SETTING=VALUE for the Nth, from 1.
     weights : tuple[float, ...] >= 0, default ()
-        One for each model; none lets validation data choose, or gives 1 to each.
+        One for each model; if empty, they are chosen on validation data, or are 1 for each
+            without it.
     scale : {std, max, none}, default 'std'
         Score normalisation: divide a model's scores of a user by their deviation, their maximum,
             or 1 (models of ratings then predict together).
@@ -2327,7 +2338,7 @@ class Blend(_Blend):
     choose_at : int >= 1 <= 1000, default 10
         Weights are chosen by nDCG at this cutoff on validation data; of ratings by RMSE.
     validation_users : int >= 1 <= 1e+06, default 5000
-        How many validation users they are chosen by, at most.
+        How many validation users the weights are chosen on, at most.
     """
     Config: ClassVar[type[cofactor.models.blend.BlendConfig]]
     config: cofactor.models.blend.BlendConfig
@@ -2351,18 +2362,18 @@ class Transformer(_Transformer):
     Parameters
     ----------
     text : tuple[str, ...], default ()
-        Columns read as text; with none named here or in features, all are detected.
+        Columns read as text; if none is named here or in features, they are detected.
     features : tuple[str, ...], default ()
         Columns read as categories, lists, numbers or dates.
     characters : bool, default False
-        Whether words also count by their character 4- and 5-grams: for names, codes, inflected
+        Whether the words' character 4- and 5-grams count too: for names, codes and inflected
             words.
     text_weight : float >= 0 <= 100, default 1.0
         Weight of the text beside the other features; 0 leaves it out.
     value_weight : float >= 0 <= 100, default 1.0
         Weight of categories and lists; 0 leaves them out.
     content_factors : int >= 0 <= 4096, default 0
-        Directions of the items' content that are read; 0 reads no content.
+        How many directions of the items' content are read; 0 reads no content.
     id_dropout : float >= 0 < 1, default 0.2
         Share of the items whose embedding is left out of a batch, so that content learns to stand
             alone.
@@ -2378,18 +2389,18 @@ class Transformer(_Transformer):
         Dropout probability of hidden values.
     loss : {auto, softmax, sampled_softmax, gbce, bpr_max}, default 'auto'
         Training loss: softmax over all items; the others over negatives sampled per batch; auto:
-            softmax, or sampled_softmax of more than 16,384 items.
+            softmax, or sampled_softmax with more than 16,384 items.
     negatives : int >= 1 <= 1e+06, default 512
         Negatives sampled per batch, shared by its positions.
     calibration : float >= 0 <= 1, default 0.75
         gbce: 0 is binary cross-entropy, 1 as calibrated as a softmax.
     popularity_prior : float >= 0 <= 2, default 1.0
-        Weight of items' log popularity in the scores, beside which the network learns; 0 (and
-            with content): none.
+        Weight of the items' log popularity in the scores, on top of which the network learns; 0,
+            or with content: none.
     score_regularization : float >= 0, default 1.0
         bpr_max: weight of the squared scores of the negatives.
     max_length : int >= 2 <= 10000, default 200
-        Maximal length of a window of events.
+        Maximum length of a window of events.
     latest_windows : int >= 0, default 0
         Windows of each history that are learned from, the latest; 0 takes all.
     batch_tokens : int >= 16 <= 6.71089e+07, default 12800
@@ -2403,7 +2414,7 @@ class Transformer(_Transformer):
     init_scale : float > 0, default 0.02
         Standard deviation of the initial embeddings.
     initial_embeddings : {random, spectral}, default 'random'
-        Where embeddings begin: at random, or close for items that occur near each other.
+        Initial embeddings: random, or close to each other for items that occur near each other.
     heads : int >= 1 <= 64, default 2
         Attention heads; factors is a multiple of them.
     expansion : int >= 1 <= 16, default 2
@@ -2417,8 +2428,9 @@ class Transformer(_Transformer):
     attention_dropout : float >= 0 < 1, default 0.0
         Dropout probability of attention weights.
     epochs : int | None >= 1 <= 1e+06, default None
-        Passes over the data; None: as many as predict held-out training interactions best, of
-            300,000 at most, else the model's usual number, mostly 20.
+        Passes over the data; None: the number that predicts held-out training interactions best
+            (at most 300,000 are used), or the model's usual number (mostly 20) if it can't be
+            measured.
     validate_every : int >= 1, default 1
         Epochs between two measurements on the validation part, if there is one.
     patience : int >= 0, default 0
@@ -2437,7 +2449,7 @@ class Transformer(_Transformer):
         Exponential schedule: the factor from epoch to epoch.
     batch_size : int | None >= 0 <= 1.07374e+09, default None
         Batch size in examples; 0 takes all at once (full batch); None: 4096 (1024 in simplex and
-            two_tower), or a sixteenth of few interactions, 64 at least.
+            two_tower), but no more than a sixteenth of the interactions and no less than 64.
     optimizer : {adam, adamw, sgd, adagrad}, default 'adam'
         The optimiser.
     momentum : float >= 0 < 1, default 0.0
@@ -2449,8 +2461,8 @@ class Transformer(_Transformer):
     ema_decay : float >= 0 < 1, default 0.0
         Decay of an exponential moving average of the weights, used in their place; 0 is off.
     precision : {auto, float32, bfloat16}, default 'auto'
-        Numeric precision of the forward pass; auto: bfloat16 where the processor multiplies it,
-            else float32.
+        Numeric precision of the forward pass; auto: bfloat16 if the processor has instructions
+            for it, otherwise float32.
     compile : bool, default False
         Whether torch.compile compiles the step (needs a C++ compiler).
     """
@@ -2517,18 +2529,18 @@ class GRU4Rec(_GRU4Rec):
     Parameters
     ----------
     text : tuple[str, ...], default ()
-        Columns read as text; with none named here or in features, all are detected.
+        Columns read as text; if none is named here or in features, they are detected.
     features : tuple[str, ...], default ()
         Columns read as categories, lists, numbers or dates.
     characters : bool, default False
-        Whether words also count by their character 4- and 5-grams: for names, codes, inflected
+        Whether the words' character 4- and 5-grams count too: for names, codes and inflected
             words.
     text_weight : float >= 0 <= 100, default 1.0
         Weight of the text beside the other features; 0 leaves it out.
     value_weight : float >= 0 <= 100, default 1.0
         Weight of categories and lists; 0 leaves them out.
     content_factors : int >= 0 <= 4096, default 0
-        Directions of the items' content that are read; 0 reads no content.
+        How many directions of the items' content are read; 0 reads no content.
     id_dropout : float >= 0 < 1, default 0.2
         Share of the items whose embedding is left out of a batch, so that content learns to stand
             alone.
@@ -2544,18 +2556,18 @@ class GRU4Rec(_GRU4Rec):
         Dropout probability of hidden values.
     loss : {auto, softmax, sampled_softmax, gbce, bpr_max}, default 'auto'
         Training loss: softmax over all items; the others over negatives sampled per batch; auto:
-            softmax, or sampled_softmax of more than 16,384 items.
+            softmax, or sampled_softmax with more than 16,384 items.
     negatives : int >= 1 <= 1e+06, default 512
         Negatives sampled per batch, shared by its positions.
     calibration : float >= 0 <= 1, default 0.75
         gbce: 0 is binary cross-entropy, 1 as calibrated as a softmax.
     popularity_prior : float >= 0 <= 2, default 1.0
-        Weight of items' log popularity in the scores, beside which the network learns; 0 (and
-            with content): none.
+        Weight of the items' log popularity in the scores, on top of which the network learns; 0,
+            or with content: none.
     score_regularization : float >= 0, default 1.0
         bpr_max: weight of the squared scores of the negatives.
     max_length : int >= 2 <= 10000, default 200
-        Maximal length of a window of events.
+        Maximum length of a window of events.
     latest_windows : int >= 0, default 0
         Windows of each history that are learned from, the latest; 0 takes all.
     batch_tokens : int >= 16 <= 6.71089e+07, default 12800
@@ -2569,10 +2581,11 @@ class GRU4Rec(_GRU4Rec):
     init_scale : float > 0, default 0.1
         Standard deviation of the initial embeddings.
     initial_embeddings : {random, spectral}, default 'random'
-        Where embeddings begin: at random, or close for items that occur near each other.
+        Initial embeddings: random, or close to each other for items that occur near each other.
     epochs : int | None >= 1 <= 1e+06, default None
-        Passes over the data; None: as many as predict held-out training interactions best, of
-            300,000 at most, else the model's usual number, mostly 20.
+        Passes over the data; None: the number that predicts held-out training interactions best
+            (at most 300,000 are used), or the model's usual number (mostly 20) if it can't be
+            measured.
     validate_every : int >= 1, default 1
         Epochs between two measurements on the validation part, if there is one.
     patience : int >= 0, default 0
@@ -2591,7 +2604,7 @@ class GRU4Rec(_GRU4Rec):
         Exponential schedule: the factor from epoch to epoch.
     batch_size : int | None >= 0 <= 1.07374e+09, default None
         Batch size in examples; 0 takes all at once (full batch); None: 4096 (1024 in simplex and
-            two_tower), or a sixteenth of few interactions, 64 at least.
+            two_tower), but no more than a sixteenth of the interactions and no less than 64.
     optimizer : {adam, adamw, sgd, adagrad}, default 'adam'
         The optimiser.
     momentum : float >= 0 < 1, default 0.0
@@ -2603,8 +2616,8 @@ class GRU4Rec(_GRU4Rec):
     ema_decay : float >= 0 < 1, default 0.0
         Decay of an exponential moving average of the weights, used in their place; 0 is off.
     precision : {auto, float32, bfloat16}, default 'auto'
-        Numeric precision of the forward pass; auto: bfloat16 where the processor multiplies it,
-            else float32.
+        Numeric precision of the forward pass; auto: bfloat16 if the processor has instructions
+            for it, otherwise float32.
     compile : bool, default False
         Whether torch.compile compiles the step (needs a C++ compiler).
     """
@@ -2707,7 +2720,7 @@ class LSTMRating(_LSTMRating):
     damping : float > 0, default 10.0
         Shrinkage: pseudo-ratings at the items' means in a user's initial running bias.
     max_length : int >= 0, default 0
-        Maximal length of a history window; 0: no limit.
+        Maximum length of a history window; 0: no limit.
     init_scale : float > 0 <= 10, default 0.05
         Standard deviation of the initial item vectors.
     regularization : float >= 0, default 0.1

@@ -63,7 +63,7 @@ def split(data: cofactor.Interactions) -> cofactor.Split:
 
 @pytest.fixture(scope="module")
 def model(split: cofactor.Split) -> cofactor.IALS:
-    return cofactor.IALS(factors=4, epochs=3).fit(split.train, run=QUICK)
+    return cofactor.IALS(factors=4, epochs=3, regularization=0.04).fit(split.train, run=QUICK)
 
 
 @pytest.fixture(scope="module")

@@ -4,6 +4,7 @@ and exact resume.
 
 from __future__ import annotations
 
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +34,12 @@ def small(name: str, **settings: Any) -> Any:
     return registry.create(name, **{**case, **settings})
 
 
+@cache
+def whole(name: str) -> Any:
+    """A model of all epochs; tests don't change it."""
+    return small(name).fit(data_for(name), run=RUN)
+
+
 @pytest.fixture(params=ITERATIVE)
 def iterative(request: pytest.FixtureRequest) -> str:
     """Each iterative model's name in turn."""
@@ -46,7 +53,7 @@ def test_which_models_are_iterative_is_said_by_the_class() -> None:
 
 
 def test_the_curve_has_every_epoch_and_is_saved_with_the_model(iterative: str) -> None:
-    model = small(iterative).fit(data_for(iterative), run=RUN)
+    model = whole(iterative)
     assert len(model.curve) == EPOCHS
     assert np.isfinite(model.curve.loss).all()
     assert model.curve.best_epoch == -1
@@ -109,12 +116,12 @@ def test_an_interrupted_fit_goes_on_bit_for_bit(iterative: str, tmp_path: Path) 
             raise Interrupted
 
     data = data_for(iterative)
-    whole = small(iterative).fit(data, run=RUN).state()
+    expected = whole(iterative).state()
     with pytest.raises(Interrupted):
         small(iterative).checkpoint_to(tmp_path / "run").on_epoch_end(fail).fit(data, run=RUN)
     resumed = small(iterative).checkpoint_to(tmp_path / "run").fit(data, run=RUN).state()
-    assert set(whole) == set(resumed)
-    for name, array in whole.items():
+    assert set(expected) == set(resumed)
+    for name, array in expected.items():
         np.testing.assert_array_equal(resumed[name], array, err_msg=name)
 
 

@@ -362,7 +362,7 @@ def test_json_of_many_levels_is_refused(tmp_path: Path, form: str, levels: int) 
         read(written(tmp_path, f"{deep}\n{deep}\n", "a.jsonl"))
 
 
-@pytest.mark.parametrize("line", ['{"u2", [["b", 4]]}', '{ {"a": 3}}'])
+@pytest.mark.parametrize("line", ['{"u2", [["b", 4]]}', '{ {"a": 3}}', "{b'user': 1}"])
 def test_what_python_would_write_but_can_not_hash_is_a_bad_line(tmp_path: Path, line: str) -> None:
     text = '{"user": "u1", "items": ["a", "b"]}\n' + line + "\n"
     assert "1 line is no JSON object" in refusal(tmp_path, text, "events.jsonl")

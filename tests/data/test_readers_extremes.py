@@ -82,3 +82,11 @@ def test_separators_of_records_beside_numbers_are_white_space(
     tmp_path: Path, text: str, items: list[object]
 ) -> None:
     assert [one.as_py() for one in read(written(tmp_path, text)).items] == items
+
+
+def test_a_bad_row_whose_keys_are_none_of_json_is_named(tmp_path: Path) -> None:
+    path = tmp_path / "events.json"
+    rows = ["{'user': 'u1', 'item': 'a', 'rating': 4, 'more': {b'x': 1}}"] * 3
+    path.write_text("\n".join(rows).replace("4", "'?'", 1))
+    with pytest.raises(DataError, match="more"):
+        read(path)

@@ -25,6 +25,8 @@ from cofactor.runs.train import train
 
 RUN = Run(seed=4, threads=1)
 REDUCED = Run(seed=4, threads=1, engine=Local("reduce"))
+# Given, since choosing a regularization takes several fits.
+SMALL: dict[str, Any] = {"factors": 8, "regularization": 0.035}
 
 
 class Workers(Local):
@@ -67,9 +69,9 @@ def data() -> Interactions:
 @pytest.mark.parametrize(
     "settings",
     [
-        {},
-        {"factors": 20, "warmup_epochs": 1, "cg_steps": 5},
-        {"confidence": "log", "item_weight_power": 0.3},
+        {},  # the default regularization is tried out by fits of its own
+        {"regularization": 0.035, "factors": 20, "warmup_epochs": 1, "cg_steps": 5},
+        {"regularization": 0.035, "confidence": "log", "item_weight_power": 0.3},
     ],
 )
 def test_scores_are_those_of_one_process_and_do_not_depend_on_workers(
@@ -89,7 +91,7 @@ def test_scores_are_those_of_one_process_and_do_not_depend_on_workers(
 def test_items_that_are_solved_alone_are_those_of_one_process(
     data: Interactions, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    settings = {"factors": 8, "epochs": 2, "cg_steps": 1}  # far from exact, unlike the giants
+    settings = {**SMALL, "epochs": 2, "cg_steps": 1}  # far from exact, unlike the giants
     plain = scores(IALS(**settings).fit(data, run=RUN))
     monkeypatch.setattr(kernels, "GIANT_ROW", 100)
     monkeypatch.setattr(kernels, "GIANT_SHARE", 0.02)
@@ -108,7 +110,8 @@ def bytes_of_an_epoch(users: int, exchange: str, workers: int = 2) -> float:
     data, received = power_law(users, 160, users * 8, rated=False, seed=2), []
     for epochs in (1, 3):
         engine = Workers(workers, exchange)
-        IALS(factors=16, epochs=epochs).fit(data, run=replace(RUN, engine=engine))
+        model = IALS(factors=16, epochs=epochs, regularization=0.035)
+        model.fit(data, run=replace(RUN, engine=engine))
         received.append(max(engine.received.values()))
     return (received[1] - received[0]) / 2
 
@@ -127,7 +130,7 @@ def test_bytes_into_a_worker_grow_with_items_alone() -> None:
 
 def test_the_shape_of_the_data_chooses(data: Interactions) -> None:
     square = power_law(300, 200, 4_000, rated=False, seed=1)
-    settings = {"factors": 8, "epochs": 2}
+    settings = {**SMALL, "epochs": 2}
     for some, reduced in ((data, True), (square, False)):
         found = {
             exchange: factors_hash(
@@ -152,7 +155,7 @@ def test_an_item_that_cannot_be_solved_is_named(data: Interactions) -> None:
 
 
 def test_training_resumes_with_the_same_bits(data: Interactions, tmp_path: Path) -> None:
-    settings = ("factors=8", "epochs=4")
+    settings = ("factors=8", "epochs=4", "regularization=0.035")
     train(data, "ials", tmp_path / "whole", settings=settings, run=REDUCED)
     calls = []
 
@@ -212,8 +215,8 @@ def test_users_are_brought_to_this_process_at_the_end_alone(
     counts, losses = [], []
     for epochs in (2, 5):
         brought.clear()
-        losses.append(IALS(factors=8, epochs=epochs).fit(data, run=REDUCED).curve.loss)
+        losses.append(IALS(**SMALL, epochs=epochs).fit(data, run=REDUCED).curve.loss)
         counts.append(brought.count("users"))
     assert counts[0] == counts[1] > 0
-    one = IALS(factors=8, epochs=5).fit(data, run=RUN).curve.loss
+    one = IALS(**SMALL, epochs=5).fit(data, run=RUN).curve.loss
     assert losses[1] == pytest.approx(one, rel=1e-5)

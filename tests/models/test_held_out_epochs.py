@@ -169,6 +169,31 @@ def test_what_is_not_clearly_better_than_popularity_is_said_to_be_popular(ranked
     assert measured.found(may_be_popular=True) == (1, 0.0, False)
 
 
+def test_a_network_that_ranks_alike_for_all_has_to_be_significantly_better(ranked):
+    measured, users = _Measured(ranked, True, ONE), np.arange(len(ranked.test.user_rows))
+    popular = measured(cofactor.Popularity().fit(ranked.train, run=ONE), ranked.test)
+    before = measured.epochs[0][0]
+    noise = np.random.default_rng(0).standard_normal(len(users))
+    noise -= noise.mean()
+    unit = noise.std() / len(users) ** 0.5
+    assert popular > 0
+    for alike, t, only_popular in (
+        (True, 1.5, True),
+        (True, 3.0, False),
+        (False, 1.5, False),
+        (False, 0.5, True),
+    ):
+        measured.epochs, measured.alike = [[before + noise + t * unit]], [alike]
+        assert measured.found(may_be_popular=True).only_popular is only_popular
+
+
+def test_whether_users_are_ranked_alike_is_seen_at_each_epoch(ranked):
+    measured = _Measured(ranked, True, ONE)
+    measured(cofactor.Popularity().fit(ranked.train, run=ONE), ranked.test)
+    measured(cofactor.ItemKNN(popularity_weight=0.0).fit(ranked.train, run=ONE), ranked.test)
+    assert measured.alike == [True, False]
+
+
 NETWORKS = {
     "mlp": {"loss": "logistic", "factors": 4, "hidden": (4,)},
     "latent_factor": {"loss": "bpr", "factors": 4},

@@ -196,6 +196,34 @@ def test_an_update_with_new_items_ranks_as_a_refit_with_that_weight(
     )
 
 
+def turns_over(life: float, seed: int = 0) -> Interactions:
+    """Items that can be had for a part of the period, each of them at another time, and users who
+    choose among them by fame.
+    """
+    rng = np.random.default_rng(seed)
+    n_users, n_items = 400, 200
+    begin, fame = rng.uniform(-life, 1, n_items), -0.8 * np.log(np.arange(n_items) + 1.0)
+    users, items, times = [], [], []
+    for user in range(n_users):
+        when = 0.6 * rng.random() + 0.4 * rng.random(n_items)
+        there = np.flatnonzero((begin <= when) & (when <= begin + life))
+        best = np.argsort(-(fame + rng.gumbel(size=n_items))[there])[:6]
+        chosen = there[best]
+        users += [user] * len(chosen)
+        items += chosen.tolist()
+        times += (1e9 + 1e7 * when[chosen]).astype(np.int64).tolist()
+    return Interactions.from_rows(users, items, times=np.array(times), users=n_users, items=n_items)
+
+
+@EVERY_OF_ORDER
+def test_what_was_popular_once_is_not_added_where_the_catalogue_turns_over(name: str) -> None:
+    assert fitted(name, turns_over(0.2)).popularity_offset is None
+    stays = turns_over(2.0)
+    assert fitted(name, stays).popularity_offset is not None
+    assert not popularity_term.out_of_date(replace(stays, times=None), RUN)
+    assert not popularity_term.out_of_date(replace(stays, times=stays.times * 0), RUN)
+
+
 def again_and_again(n_users: int, n_items: int, seed: int) -> Interactions:
     """Sessions of six events with two items each, which the user turns back to."""
     rng = np.random.default_rng(seed)

@@ -15,7 +15,7 @@ from cofactor.data.histories import Histories
 from cofactor.data.interactions import Interactions
 from cofactor.models import registry
 
-N_USERS, N_ITEMS = 120, 80
+N_USERS, N_ITEMS = 60, 50
 SETTINGS = {
     "bias": {},
     "biased_mf": {"factors": 8, "epochs": 15},

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 import scipy.sparse as sp
@@ -48,8 +50,11 @@ def problem(name, seed=5):
     elif name == "giant row and empty rows":
         n_rows, n_columns, f = 9, 211, 19
         lengths = [0, 2, 211, 0, 0, 3, 150, 1, 0]
+    elif name == "64 factors":  # which registers hold
+        n_rows, n_columns, f = 41, 90, 64
+        lengths = np.arange(41)
     elif name == "whole blocks of factors":
-        n_rows, n_columns, f = 41, 90, 80  # four blocks of sixteen at once, and one more
+        n_rows, n_columns, f = 41, 90, 80
         lengths = np.arange(41)
     elif name == "one factor":
         n_rows, n_columns, f = 12, 31, 1
@@ -64,6 +69,7 @@ def problem(name, seed=5):
 
 CASES = [
     "random",
+    "64 factors",
     "whole blocks of factors",
     "giant row and empty rows",
     "one factor",
@@ -98,6 +104,20 @@ def test_gram_matrix_is_that_of_all_rows(factors):
     np.testing.assert_allclose(
         basis.T @ (0.3 * (wide.T * shares) @ wide) @ basis, np.diag(diagonal), atol=2e-3
     )
+
+
+@pytest.mark.parametrize("shape", [(2_003, 64), (83, 16), (1, 80), (19, 144), (61, 21), (0, 32)])
+def test_rotation_equals_its_plain_twin(shape):
+    rng = np.random.default_rng(6)
+    matrix = rng.standard_normal(shape).astype(np.float32)
+    basis = np.linalg.qr(rng.standard_normal((shape[1],) * 2))[0].astype(np.float32)
+    right, turned, into = matrix.copy(), matrix.copy(), np.full(shape, np.nan, np.float32)
+    reference.rotate(right, basis)
+    cpu.rotate(turned, basis)
+    np.testing.assert_allclose(turned, right, atol=5e-6)
+    for first, end in pairwise([part * shape[0] // 8 for part in range(9)]):
+        cpu.rotate_into(matrix[first:end], basis, into[first:end])
+    assert np.array_equal(into, turned)
 
 
 @pytest.mark.parametrize("shape", [(3000, 24), (9000, 7), (5, 64), (0, 3)])

@@ -42,7 +42,7 @@ def test_settings_are_read_with_commas_and_lists() -> None:
 
 def test_more_settings_of_a_label_and_what_is_refused() -> None:
     assert unfitted(["a=ials:factors=4"], {"a": ["epochs=3"]})["a"].config.epochs == 3
-    with pytest.raises(ArgumentError, match=r"\['b'\], which aren't among"):
+    with pytest.raises(ArgumentError, match="settings are given for b, but the models are a"):
         unfitted(["a=ials"], {"b": ["epochs=3"]})
     with pytest.raises(UnknownNameError, match="eese"):
         unfitted(["eese"], {})

@@ -7,6 +7,7 @@ import os
 import sqlite3
 from contextlib import closing
 from dataclasses import replace
+from functools import cache
 from itertools import chain, count, repeat
 from pathlib import Path
 from types import SimpleNamespace
@@ -47,6 +48,12 @@ COVERED = (
 )
 
 
+@cache
+def tuned() -> Any:
+    """A quick search; tests don't change what it found."""
+    return cofactor.tune(DATA, "ease", **QUICK)
+
+
 @pytest.mark.parametrize("name", COVERED)
 def test_every_declared_space_lies_within_what_its_setting_may_be(name: str) -> None:
     config = registry.get(name).Config
@@ -80,7 +87,7 @@ def test_what_is_no_space_is_refused(text: str) -> None:
 
 
 def test_the_best_settings_are_chosen_on_validation_and_reproduced_by_the_words() -> None:
-    done = cofactor.tune(DATA, "ease", **QUICK)
+    done = tuned()
     assert done.counts == {"finished": 4, "pruned": 0, "failed": 0}
     parts = split(DATA, "per-user", test=0.2, validation=0.1, seed=0)
     assert done.split.fingerprint == parts.fingerprint
@@ -102,7 +109,7 @@ def test_the_best_settings_are_chosen_on_validation_and_reproduced_by_the_words(
 
 
 def test_the_test_part_is_measured_once_by_models_fitted_on_the_rest() -> None:
-    done = cofactor.tune(DATA, "ease", **QUICK)
+    done = tuned()
     assert list(done.compared.results) == ["tuned", "default", "popularity"]
     whole = done.split.with_validation_merged()
     assert done.compared.split.fingerprint == whole.fingerprint
@@ -132,7 +139,7 @@ def test_no_trial_looks_at_the_test_part(monkeypatch: pytest.MonkeyPatch) -> Non
 
 
 def test_a_search_is_the_same_from_the_same_seed() -> None:
-    first, second = (cofactor.tune(DATA, "ease", **QUICK) for _ in range(2))
+    first, second = tuned(), cofactor.tune(DATA, "ease", **QUICK)
     assert first.curve == second.curve
     assert first.settings == second.settings
 
@@ -228,8 +235,8 @@ def test_every_declared_space_is_searched(name: str) -> None:
         if setting in ("epochs", "factors", "neighbours", "window") and isinstance(one, Range)
     }
     data = RATED if registry.get(name).traits.predicts_ratings else DATA
-    # Simplex's epochs aren't searched, and all thirty of them in each fit take seconds.
-    short = ["epochs=4"] if name == "simplex" else []
+    # Simplex's epochs and negatives aren't searched, and all of them in each fit take seconds.
+    short = ["epochs=4", "negatives=8"] if name == "simplex" else []
     run = cofactor.Run(threads=1)
     done = cofactor.tune(data, name, settings=short, trials=4, search=small, run=run)
     assert done.counts["failed"] == 0
@@ -338,7 +345,7 @@ def test_defaults_that_nothing_beats_are_said_to_be_best(name: str) -> None:
 
 
 def test_tuning_that_did_not_pay_is_said_to_have_not_paid() -> None:
-    done = cofactor.tune(DATA, "ease", **QUICK)
+    done = tuned()
     (test,) = [t for t in done.verdicts if "default" in (t.first, t.second)]
     sentence = "Nothing shows that tuning improved on the default settings."
     for better in ("tuned", "default", None):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -12,7 +13,7 @@ from cofactor.base.search import between, log
 from cofactor.data.synthetic import power_law, shop
 from cofactor.models import registry
 from cofactor.runs.source import Cutting
-from cofactor.runs.study import best_of_study
+from cofactor.runs.study import best_of_study, config_of
 from cofactor.runs.trials import search_space
 
 pytest.importorskip("optuna")
@@ -65,3 +66,12 @@ def test_content_knn_stands_beside_where_new_items_are_held_out() -> None:
     )
     assert {"popularity", "content_knn"} <= set(found.compared.results)
     assert any("content_knn" in said for said in found.sentences())
+
+
+def test_settings_that_a_blends_fit_chose_stand_in_place_of_those_that_were_tried() -> None:
+    config = registry.get("blend").Config(models=("ials", "popularity"))
+    tried = {"settings": {"1.epochs": 9, "1.factors": 8}, "epochs": None}
+    chosen = {"model_settings": ["1.factors=8", "1.epochs=3"], "weights": [1.0, 0.5]}
+    found = config_of(SimpleNamespace(user_attrs={**tried, "chosen": chosen}), config)
+    assert found.model_settings == ("1.factors=8", "1.epochs=3")
+    assert found.weights == (1.0, 0.5)

@@ -1,4 +1,4 @@
-"""Nearest names: what did you mean?"""
+"""Names in messages: the nearest ones, counts, settings."""
 
 from __future__ import annotations
 
@@ -48,6 +48,11 @@ def without_password(url: str) -> str:
 
 def _listed(names: list[str]) -> str:
     return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} or {names[-1]}"
+
+
+def counted(count: int, what: str) -> str:
+    """Return how many there are of what is named in the singular: ``1 row``, ``2,400 rows``."""
+    return f"{count:,} {what}{'s' * (count != 1)}"
 
 
 def word(value: Any) -> str:

@@ -6,7 +6,6 @@ import os
 from typing import Any
 
 from cofactor.base.engine import EngineError
-from cofactor.base.run import Run
 from cofactor.cli.output import Output
 from cofactor.runs.engines import examine
 
@@ -19,9 +18,7 @@ def show_hosts(engine: str, address: str | None, folders: list[str], output: Out
     EngineError
         If they can't work together, with all that is wrong.
     """
-    found = examine(
-        Run(progress=output.progress), engine, address, [os.path.abspath(one) for one in folders]
-    )
+    found = examine(engine, address, [os.path.abspath(one) for one in folders])
     output.table([_row(host, facts) for host, facts in found.hosts.items()])
     for remark in found.remarks:
         output.line(remark)

@@ -19,6 +19,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from cofactor.base.names import counted
+
 # Words for nothing.
 MISSING_WORDS = frozenset(
     (
@@ -106,10 +108,10 @@ def clean(words: pa.Array) -> Cleaned:
     trimmed = _stripped(words.cast(pa.string()))
     changed = pc.not_equal(trimmed, words).true_count
     if changed:
-        notes.append(f"whitespace around {_ids(changed)} was stripped")
+        notes.append(f"whitespace around {counted(changed, 'id')} was stripped")
     quoted = pc.match_substring_regex(trimmed, _FORMULA).true_count
     if quoted:
-        notes.append(f'{_ids(quoted)} taken out of ="..."')
+        notes.append(f'{counted(quoted, "id")} taken out of ="..."')
         trimmed = _stripped(pc.replace_substring_regex(trimmed, _FORMULA, r"\1"))
     if _all_match(trimmed, _PY_BYTES):
         notes.append(f"ids such as {trimmed[0].as_py()!r} {BYTES_AS_TEXT}")
@@ -177,8 +179,8 @@ def _doubts(words: pa.Array, plain: pa.Array) -> list[str]:
         twice = np.flatnonzero(codes == np.flatnonzero(np.bincount(codes) > 1)[0])
         first, second = words.take(pa.array(twice[:2])).to_pylist()
         notes.append(
-            f"{_ids(alike)} like {second!r} beside {first!r}: alike but for case, zeros in front,"
-            " blanks or the writing of a character, and kept apart"
+            f"{counted(alike, 'id')} like {second!r} beside {first!r}: alike but for case, zeros in"
+            " front, blanks or the writing of a character, and kept apart"
         )
     return notes
 
@@ -283,7 +285,7 @@ def _unwrapped(words: pa.Array, notes: list[str]) -> tuple[pa.Array, np.ndarray]
         count += inner is not None and inner != texts[row]
         texts[row] = inner
     if count:
-        notes.append(f"{_ids(count)} unwrapped ($oid and the like)")
+        notes.append(f"{counted(count, 'id')} unwrapped ($oid and the like)")
     return pa.array(texts, pa.string()), nested
 
 
@@ -331,10 +333,6 @@ def _folded(words: pa.Array, notes: list[str]) -> pa.Array:
     example = words.filter(floats)[0].as_py()
     notes.append(f"ids such as {example!r} {FOLDED}")
     return pc.if_else(floats, pc.replace_substring_regex(words, r"\.0+$", ""), words)
-
-
-def _ids(count: int) -> str:
-    return "1 id" if count == 1 else f"{count:,} ids"
 
 
 def lengths_and_texts(ids: pa.Array) -> bytes:

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from cofactor.base.errors import DataError
+from cofactor.base.names import counted
 from cofactor.base.offsets import row_offsets
 
 # Below this many events NumPy is done before a kernel is loaded.
@@ -109,7 +110,9 @@ def columns(
         "values": None if merged is None else np.ascontiguousarray(merged, np.float32),
         "times": None if times is None else np.ascontiguousarray(times, np.int64),
         "source_order": None if keep is None else keep.astype(np.int64, copy=False),
-        "notes": (f"{n_repeats:,} repeated pairs merged ({repeats})",) if n_repeats else (),
+        "notes": (f"{counted(n_repeats, 'repeated pair')} merged ({repeats})",)
+        if n_repeats
+        else (),
     }
 
 

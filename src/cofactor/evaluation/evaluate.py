@@ -280,7 +280,7 @@ def _ranking_table(answers: _Answers, true_ranks: TrueItemRanks, mask: np.ndarra
 def _errors(model: Recommender, part: Part, run: Run) -> tuple[Errors, float]:
     began = time.perf_counter()
     question = whole_truth(part)
-    predicted = np.concatenate(list(predictions(model, question, run)))
+    predicted = np.concatenate(list(predictions(model, question)))
     levels = levels_of(model.data.values)
     return (
         Errors(question.indptr, predicted, part.truth.weights, levels),

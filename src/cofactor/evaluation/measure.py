@@ -282,7 +282,7 @@ class _Ranker:
         return allowed
 
 
-def predictions(model: Recommender, question: Question, run: Run) -> Iterator[np.ndarray]:
+def predictions(model: Recommender, question: Question) -> Iterator[np.ndarray]:
     """Yield the predicted ratings of the true items, float32, a block of users at a time."""
     for start in range(0, len(question.users), MOST_USERS):
         users = question.users[start : start + MOST_USERS]

@@ -42,13 +42,21 @@ class BlendConfig(Config):
 
     models: tuple[str, ...] = setting(
         ("transitions", "sequence_linear"),
-        doc="The models by name, at least two; one may recur, with a seed of its own.",
+        doc=(
+            "The models by name, at least two; a model may be listed several times, each with a"
+            " seed of its own."
+        ),
     )
     model_settings: tuple[str, ...] = setting(
         (), doc="Their settings: NAME.SETTING=VALUE, or N.SETTING=VALUE for the Nth, from 1."
     )
     weights: tuple[float, ...] = setting(
-        (), low=0, doc="One for each model; none lets validation data choose, or gives 1 to each."
+        (),
+        low=0,
+        doc=(
+            "One for each model; if empty, they are chosen on validation data, or are 1 for"
+            " each without it."
+        ),
     )
     scale: str = setting(
         "std",
@@ -73,7 +81,10 @@ class BlendConfig(Config):
         doc="Weights are chosen by nDCG at this cutoff on validation data; of ratings by RMSE.",
     )
     validation_users: int = setting(
-        5000, low=1, high=1_000_000, doc="How many validation users they are chosen by, at most."
+        5000,
+        low=1,
+        high=1_000_000,
+        doc="How many validation users the weights are chosen on, at most.",
     )
 
     def check(self) -> None:
@@ -113,7 +124,8 @@ class BlendConfig(Config):
         """Return a copy with some settings changed; see `value_of` for the names."""
         theirs = {n: v for n, v in changes.items() if owner_of(n, self.models) is not None}
         own = {name: value for name, value in changes.items() if name not in theirs}
-        return self.replace(model_settings=with_words(self.model_settings, theirs), **own)
+        words = own.pop("model_settings", self.model_settings)
+        return self.replace(model_settings=with_words(words, theirs), **own)
 
     def reset(self) -> Self:
         """Return the defaults of a blend of the same models."""
@@ -168,7 +180,7 @@ class Blend(Recommender[BlendConfig]):
 
     name = "blend"
     uses_device = True
-    traits = Traits(explains=True, uses_values=True, uses_order=True)
+    traits = Traits(explains=True, uses_order=True)
 
     parts: tuple[Any, ...]
     weights: np.ndarray

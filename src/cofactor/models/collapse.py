@@ -91,15 +91,12 @@ def collapse_of(name: str, scores: np.ndarray, item_counts: np.ndarray) -> str |
     """
     if min(scores.shape) < FEWEST:
         return None
-    scores = scores.astype(np.float64)
-    spread = scores.std(axis=1, keepdims=True)
-    if not (spread > 0).all():
+    common = _common(scores)
+    if common is None:
         return (
             f"{name} has collapsed: it gives a user the same score for all items; lower its"
             " regularization, or train it longer."
         )
-    standard = (scores - scores.mean(axis=1, keepdims=True)) / spread
-    common = standard.mean(axis=0)
     alike = float(common @ common) / len(common)
     if alike < ALIKE:
         return None
@@ -109,3 +106,26 @@ def collapse_of(name: str, scores: np.ndarray, item_counts: np.ndarray) -> str |
         f"{name} has collapsed: it ranks the items alike for all users{like} (their scores"
         f" correlate by {alike:.3f} on the average); lower its regularization, or train it longer."
     )
+
+
+def one_ranking(scores: np.ndarray) -> bool:
+    """Whether some users' scores of some items, float [users, items], rank these nearly alike for
+    all; see `collapse_of`. False for fewer than 20 users or items.
+    """
+    if min(scores.shape) < FEWEST:
+        return False
+    common = _common(scores)
+    return common is None or bool(common @ common >= ALIKE * len(common))
+
+
+def _common(scores: np.ndarray) -> np.ndarray | None:
+    """The mean of users' standard scores, float64 [items]; None if a user's scores are all the
+    same.
+    """
+    scores = scores.astype(np.float64)
+    spread = scores.std(axis=1, keepdims=True)
+    if not (spread > 0).all():
+        return None
+    standard = (scores - scores.mean(axis=1, keepdims=True)) / spread
+    common: np.ndarray = standard.mean(axis=0)
+    return common

@@ -22,6 +22,7 @@ from cofactor.base.run import Run
 from cofactor.data.interactions import Interactions
 from cofactor.data.splits import split
 from cofactor.metrics.table import evaluate_lists
+from cofactor.models import collapse, validation
 from cofactor.retrieval.topk import best_scores
 
 if TYPE_CHECKING:
@@ -160,6 +161,7 @@ class _Measured:
     ) -> None:
         truth, self.run, self.weights = parts.test.truth, run, weights
         self.epochs: list[list[np.ndarray]] = []  # by epoch and weight
+        self.alike: list[bool] = []  # by epoch: whether the items rank alike for all users
         most, pairs = (which[0 if by_vectors else 1] for which in (_MEASURED, _PAIRS))
         draw = run.generator("epochs", "measured")
         users = draw.permutation(parts.test.user_rows)[:most]
@@ -195,6 +197,8 @@ class _Measured:
         for low in range(0, len(self.users), _BLOCK):
             users = self.users[low : low + _BLOCK]
             scores, (owner, place) = score(users), self.seen
+            if not low:
+                self.alike.append(collapse.one_ranking(scores[: collapse.USERS]))
             some = slice(*np.searchsorted(owner, (low, low + len(users))))
             scores[owner[some] - low, place[some]] = -np.inf
             for n, weight in enumerate(weights):
@@ -208,14 +212,16 @@ class _Measured:
 
     def found(self, may_be_popular: bool) -> EpochsFound:
         """Return the first good epoch and its weight, and where it may be so, whether they aren't
-        better than popularity by one standard error.
+        better than popularity by one standard error, or significantly if all users' rankings are
+        alike: of many epochs that are popularity and noise, the best one is better by chance.
         """
         epoch, weight = self.first_good()
         if not may_be_popular:
             return EpochsFound(epoch + 1, weight)
         (popular,) = self._ndcg(lambda rows: np.tile(self.log_counts, (len(rows), 1)), (0.0,))
         reached = self.epochs[epoch][self.weights.index(weight)]
-        return EpochsFound(epoch + 1, weight, not _clear(reached - popular))
+        least = validation.PROOF if self.alike[epoch] else _LEAST_T
+        return EpochsFound(epoch + 1, weight, not _clear(reached - popular, least))
 
     def first_good(self) -> tuple[int, float]:
         """Return the first epoch that, with some weight, the best one isn't significantly better
@@ -229,6 +235,6 @@ class _Measured:
         raise AssertionError("the best epoch isn't better than itself")
 
 
-def _clear(gain: np.ndarray) -> bool:
-    """Whether paired gains are above 0 by more than one standard error."""
-    return bool(gain.mean() * len(gain) ** 0.5 > _LEAST_T * gain.std())
+def _clear(gain: np.ndarray, least: float = _LEAST_T) -> bool:
+    """Whether paired gains are above 0 by more than one standard error, or so many."""
+    return bool(gain.mean() * len(gain) ** 0.5 > least * gain.std())

@@ -34,7 +34,7 @@ _ALL = 100  # users up to whom all are measured; of more, every second one, 4,00
 _MEASURED = 4000
 _HELD_OUT = 0.25  # of a user's interactions: one of two
 _CUTOFF = 20  # of nDCG
-_PROOF = 2.24  # paired t from which a model's own scores count as better than popularity
+_LATEST = 0.25  # of all interactions: what is popular then is compared with what was before
 
 ARRAYS = {"popularity_offset": ArraySpec("float32", ("items",), optional=True)}
 
@@ -47,9 +47,10 @@ class PopularityTermConfig(Config):
         low=0,
         high=10_000,
         doc=(
-            "Weight of items' log popularity beside the model's own scores, both in units of their"
-            " deviation; None: 0 where held-out training interactions show that these rank better"
-            " than popularity, else what ranks best."
+            "Weight of the items' log popularity beside the model's own scores, both in units"
+            " of their standard deviation; None: 0 if the model ranks held-out training"
+            " interactions better than popularity does, otherwise the weight that ranks them"
+            " best."
         ),
     )
 
@@ -126,7 +127,9 @@ def choose_weight(model: Any, data: Interactions, run: Run) -> float:
     interactions of every second one is held out (for models of order, each user's last event), and
     the model is fitted on the rest. If it ranks significantly better than popularity (paired t of
     users' nDCG@20), the weight is 0. If it doesn't, more interactions are taken, since more data
-    shows more of what is personal. If it never does, the weight is the one that ranks best.
+    shows more of what is personal. If it never does, the weight is the one that ranks best, or 0
+    for models of order where the catalogue turns over: a history's latest events say what there is
+    now, and counts don't.
     """
     if pairs_say_nothing(data) and not _repeats(model):
         return WEIGHTS[-1]
@@ -142,7 +145,33 @@ def choose_weight(model: Any, data: Interactions, run: Run) -> float:
         last = found or last
         if len(data) <= most:
             break
-    return 0.0 if last is None else last.best()
+    outdated = model.traits.uses_order and out_of_date(data, run)
+    return 0.0 if last is None or outdated else last.best()
+
+
+def out_of_date(data: Interactions, run: Run) -> bool:
+    """Return whether the catalogue turns over: with p_j an item's share of the latest quarter of
+    all interactions and q_j that of the others, ``Σ_j min(p_j, q_j)`` isn't half of what it is for
+    a random quarter. False without times.
+    """
+    times, n = data.times, len(data)
+    if times is None:
+        return False
+    at = n - max(1, int(_LATEST * n))
+    latest = times >= np.partition(times, at)[at]
+    if 2 * np.count_nonzero(latest) > n:  # of one time
+        return False
+    drawn = run.generator("popularity", "latest").permutation(latest)
+    return _shared(data, latest) < 0.5 * _shared(data, drawn)
+
+
+def _shared(data: Interactions, some: np.ndarray) -> float:
+    """Σ_j min(p_j, q_j) of some interactions, bool [n], and the others."""
+    shares = [
+        np.bincount(data.item_rows[which], minlength=data.n_items) / max(1, which.sum())
+        for which in (some, ~some)
+    ]
+    return float(np.minimum(*shares).sum())
 
 
 class _HeldOut:
@@ -150,7 +179,7 @@ class _HeldOut:
 
     def __init__(self, pilot: Any, parts: Split, users: np.ndarray, run: Run) -> None:
         self.pilot, self.parts, self.users, self.run = pilot, parts, users, run
-        self.own, self.popular = self._measured(WEIGHTS[0]), self._measured(WEIGHTS[-1])
+        self.own, self.popular = self._measured((WEIGHTS[0], WEIGHTS[-1]))
 
     @classmethod
     def of(cls, model: Any, data: Interactions, most: int, run: Run) -> Self | None:
@@ -173,20 +202,24 @@ class _HeldOut:
 
     def proves_personal(self) -> bool:
         """Whether the model's own scores rank significantly better than popularity."""
-        return validation.paired_t(self.own - self.popular) >= _PROOF
+        return validation.paired_t(self.own - self.popular) >= validation.PROOF
 
     def best(self) -> float:
         """Return the weight that ranks best; of equal ones the largest."""
-        values = {weight: self._measured(weight) for weight in WEIGHTS[1:-1]}
+        between = WEIGHTS[1:-1]
+        values = dict(zip(between, self._measured(between), strict=True))
         values |= {WEIGHTS[0]: self.own, WEIGHTS[-1]: self.popular}
         return max(values, key=lambda weight: (float(values[weight].mean()), weight))
 
-    def _measured(self, weight: float) -> np.ndarray:
-        pilot, test = self.pilot, self.parts.test
-        pilot.popularity_offset = None
-        pilot.popularity_offset = _offset(pilot, self.parts.train, weight) if weight else None
-        how: Any = {"exclude_seen": not _repeats(pilot), "n_threads": self.run.n_threads}
-        return validation.users_ndcg(pilot, test, self.users, _CUTOFF, **how)
+    def _measured(self, weights: tuple[float, ...]) -> list[np.ndarray]:
+        pilot, train, n_threads = self.pilot, self.parts.train, self.run.n_threads
+        offsets = [_offset(pilot, train, weight) if weight else None for weight in weights]
+        how: Any = {"exclude_seen": not _repeats(pilot), "n_threads": n_threads}
+        # After a product, other threads of BLAS would wait busily for tens of milliseconds.
+        with native_threads(n_threads, blas=1):
+            return validation.ndcg_by_offset(
+                pilot, self.parts.test, self.users, _CUTOFF, offsets, **how
+            )
 
 
 def _share_of_half(some: Interactions, run: Run) -> tuple[Split, np.ndarray] | None:

@@ -24,8 +24,6 @@ class Traits:
         `similar_items` works.
     explains
         `explain` splits a score into what each past item contributed.
-    uses_values
-        Ratings, counts or weights matter, not only which pairs interacted.
     uses_order
         The order of a history matters.
     uses_features
@@ -42,7 +40,6 @@ class Traits:
     has_vectors: bool = False
     finds_similar: bool = True
     explains: bool = False
-    uses_values: bool = False
     uses_order: bool = False
     uses_features: bool = False
     answers_empty: bool = False

@@ -94,7 +94,7 @@ class Examined(NamedTuple):
     remarks: list[str]
 
 
-def examine(run: Run, name: str, address: str | None, folders: list[str]) -> Examined:
+def examine(name: str, address: str | None, folders: list[str]) -> Examined:
     """Return facts about the hosts of an engine, and what is wrong with them."""
     from cofactor.engines import hosts
     from cofactor.engines.ray import RayEngine

@@ -109,7 +109,7 @@ def _repeats(manifest: Manifest) -> str:
     """How an older model's repeated pairs were merged, according to its notes."""
     if "history.log_indptr" in manifest.arrays:
         return KEEP
-    merging = re.search(r"repeated pairs merged \((\w+)\)", " ".join(manifest.data.notes))
+    merging = re.search(r"repeated pairs? merged \((\w+)\)", " ".join(manifest.data.notes))
     return merging[1] if merging else "last"
 
 

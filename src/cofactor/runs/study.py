@@ -119,11 +119,12 @@ def config_of(best: Any, fixed: Any) -> Any:
     epoch was best for a few hundred users is partly luck.
     """
     chosen = best.user_attrs.get("chosen", {})
-    if DEFAULT in best.user_attrs:
-        return fixed.with_values(chosen) if chosen else fixed
-    changes, epochs = dict(best.user_attrs["settings"]), best.user_attrs["epochs"]
-    lengths = {} if epochs is None else {"epochs": epochs}
-    return fixed.with_values({**changes, **lengths, **chosen})
+    tried = fixed
+    if DEFAULT not in best.user_attrs:
+        epochs = best.user_attrs["epochs"]
+        lengths = {} if epochs is None else {"epochs": epochs}
+        tried = fixed.with_values({**best.user_attrs["settings"], **lengths})
+    return tried.with_values(chosen) if chosen else tried
 
 
 def best_of_study(path: str | os.PathLike[str]) -> tuple[str, Any]:

@@ -92,8 +92,9 @@ class TrainingConfig(DescentConfig):
         low=1,
         high=1_000_000,
         doc=(
-            "Passes over the data; None: as many as predict held-out training interactions best,"
-            " of 300,000 at most, else the model's usual number, mostly 20."
+            "Passes over the data; None: the number that predicts held-out training"
+            " interactions best (at most 300,000 are used), or the model's usual number (mostly"
+            " 20) if it can't be measured."
         ),
     )
     batch_size: int | None = setting(
@@ -101,8 +102,9 @@ class TrainingConfig(DescentConfig):
         low=0,
         high=2**30,
         doc=(
-            "Batch size in examples; 0 takes all at once (full batch); None: 4096 (1024 in simplex"
-            " and two_tower), or a sixteenth of few interactions, 64 at least."
+            "Batch size in examples; 0 takes all at once (full batch); None: 4096 (1024 in"
+            " simplex and two_tower), but no more than a sixteenth of the interactions and no"
+            " less than 64."
         ),
     )
     optimizer: str = setting("adam", choices=OPTIMIZERS, doc="The optimiser.")

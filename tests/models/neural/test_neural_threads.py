@@ -20,7 +20,7 @@ from contract.cases import CASES
 from contract.conftest import N_ITEMS, data_for
 
 NAMES = ("mlp", "neumf", "collab_fnet", "lstm_rating", "two_tower")
-THREADS, ANSWERS = 8, 100
+THREADS, ANSWERS = 8, 80
 
 
 @cache
@@ -29,7 +29,7 @@ def _fitted(name: str) -> Recommender:
     kind = registry.get(name)
     small = {**CASES[name], "epochs": 3}
     if "fold_in_steps" in kind.Config.defaults():
-        small["fold_in_steps"] = 10
+        small["fold_in_steps"] = 5
     return kind(**small).fit(data_for(name), run=Run(seed=3, threads=1, device="cpu"))
 
 

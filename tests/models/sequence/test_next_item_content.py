@@ -6,7 +6,9 @@ import os
 import subprocess
 import sys
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -58,9 +60,15 @@ def by_kind(n_cold: int = 0, n_users: int = 80) -> Interactions:
     return furnished(data, n_cold)
 
 
+@cache
+def fitted(name: str) -> Any:
+    """A model without cold items; tests don't change it."""
+    return registry.create(name, **SMALL).fit(by_kind(), run=RUN)
+
+
 @MODELS
 def test_new_items_are_ranked_from_their_titles_without_retraining(name: str) -> None:
-    model = registry.create(name, **SMALL).fit(by_kind(), run=RUN)
+    model = fitted(name)
     lines = [{"item_id": 100 + n, "title": f"{KINDS[n % 2]} number 9"} for n in range(4)]
     grown = model.with_items(lines)
     assert grown.data.n_items == 26
@@ -84,8 +92,7 @@ def test_items_without_interactions_have_content_alone_and_are_no_negatives(name
     found = model.content.vectors_of(model.features)
     np.testing.assert_allclose(model.item_factors[22:], found[22:], atol=1e-6)
     assert np.abs(model.item_factors[:22] - found[:22]).max() > 0.01
-    alone = registry.create(name, **SMALL).fit(by_kind(), run=RUN)
-    np.testing.assert_array_equal(model.item_factors[:22], alone.item_factors)
+    np.testing.assert_array_equal(model.item_factors[:22], fitted(name).item_factors)
 
 
 def test_the_vectors_that_answer_are_those_of_training() -> None:
@@ -149,8 +156,7 @@ def test_an_update_keeps_what_content_has_learned() -> None:
 
 
 def test_a_saved_model_takes_new_items_without_torch(tmp_path: Path) -> None:
-    model = registry.create("transformer", **SMALL).fit(by_kind(), run=RUN)
-    cofactor.save(model, tmp_path / "model")
+    cofactor.save(fitted("transformer"), tmp_path / "model")
     code = f"""
 import sys
 sys.modules["torch"] = None

@@ -1,15 +1,26 @@
 """Two replicas of the service on one PostgreSQL store, behind a balancer that takes them in turn:
-what one has acknowledged, the other's next answer knows.
+what one has acknowledged, the other's next answer knows. Behind `deploy/haproxy.cfg` one after the
+other is stopped and started again, and no request is lost.
 """
 
 from __future__ import annotations
 
 import contextlib
+import csv
 import itertools
-from collections.abc import Iterator
+import os
+import random
+import shutil
+import signal
+import socket
+import subprocess
+import threading
+import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import httpx
 import numpy as np
 import pytest
 
@@ -69,3 +80,133 @@ def test_what_one_replica_acknowledged_the_next_answer_of_the_other_knows(
                 assert gone not in ids_of(answer)
         # An odd number of requests a round, so that each replica writes and each reads.
         balancer.post("/v1/recommend", {"history": [item], "k": 3})
+
+
+CONFIG = Path(__file__).parents[3] / "deploy" / "haproxy.cfg"
+
+
+class HAProxy:
+    """HAProxy in front of two ports, as `deploy/haproxy.cfg` has it."""
+
+    def __init__(self, ports: list[int], folder: Path) -> None:
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            address = f"127.0.0.1:{free.getsockname()[1]}"
+        self.url, self.socket = f"http://{address}", str(folder / "admin")
+        a, b = (f"127.0.0.1:{port}" for port in ports)
+        places = {"A": a, "B": b, "BIND": address, "ADMIN": self.socket}
+        self.process = subprocess.Popen(
+            ["haproxy", "-f", str(CONFIG)],
+            env={**os.environ, **{f"COFACTOR_{name}": place for name, place in places.items()}},
+            stderr=subprocess.DEVNULL,
+        )
+
+    def state(self, server: str) -> str:
+        """What is known of a server: UP, DOWN, or on the way there."""
+        with socket.socket(socket.AF_UNIX) as asking, contextlib.suppress(OSError):
+            asking.connect(self.socket)
+            asking.sendall(b"show stat\n")
+            lines = csv.DictReader(asking.makefile())
+            return next(line["status"] for line in lines if line["svname"] == server)
+        return "unknown"
+
+
+def free_port() -> int:
+    """A port that nobody else is given while a replica on it is away: below those of the system."""
+    while True:
+        with socket.socket() as free, contextlib.suppress(OSError):
+            free.bind(("127.0.0.1", random.randint(20_000, 32_000)))
+            return int(free.getsockname()[1])
+
+
+def wait_until(true: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 60
+    while not true():
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+
+
+class Load:
+    """A thread that sends an event and asks for a list, again and again; it notes what is wrong."""
+
+    def __init__(self, url: str, user: str, ids: list[str]) -> None:
+        self.url, self.user, self.ids = url, user, ids
+        self.wrong: list[str] = []
+        self.unanswered = self.answered = 0
+        self.stopped = threading.Event()
+        self.thread = threading.Thread(target=self.go)
+        self.thread.start()
+
+    def go(self) -> None:
+        had: set[str] = set()
+        with client(base_url=self.url, timeout=30) as asking:
+            while not self.stopped.wait(0.01):
+                item = self.ids[self.answered % len(self.ids)]
+                event = {"user_id": self.user, "item_id": item}
+                wanted = {"user_id": self.user, "k": len(self.ids), "reasons": 0}
+                try:
+                    answer = asking.post("/v1/events", json={"events": [event]})
+                    had |= {item} if self.fine(answer) else set()
+                    answer = asking.post("/v1/recommend", json=wanted)
+                except httpx.TransportError:  # a replica was killed with it
+                    self.unanswered += 1
+                    continue
+                if self.fine(answer) and had & set(ids_of(answer)):
+                    self.wrong.append(f"{had & set(ids_of(answer))} were acknowledged")
+
+    def fine(self, answer: Any) -> bool:
+        """Whether it was answered; an overloaded service, on a busy machine, isn't a lost one."""
+        self.answered += answer.status_code == 200
+        if answer.status_code != 200 and "overloaded" not in answer.text:
+            self.wrong.append(answer.text)
+        return bool(answer.status_code == 200)
+
+
+@pytest.fixture
+def haproxy(tmp_path: Path) -> Iterator[Callable[[list[int]], HAProxy]]:
+    """Starts HAProxy, which changes to a user of its own."""
+    if shutil.which("haproxy") is None or os.geteuid() != 0:
+        pytest.skip("needs HAProxy (Debian's package haproxy) and root")
+    with contextlib.ExitStack() as stack:
+
+        def start(ports: list[int]) -> HAProxy:
+            made = HAProxy(ports, tmp_path)
+            stack.callback(made.process.wait)
+            stack.callback(made.process.kill)
+            return made
+
+        yield start
+
+
+def test_behind_haproxy_replicas_are_restarted_and_no_request_is_lost(
+    request: pytest.FixtureRequest,
+    folder: Path,
+    tmp_path: Path,
+    shop_data: Interactions,
+    haproxy: Callable[[list[int]], HAProxy],
+) -> None:
+    store = new_place(request, "postgres", tmp_path)
+    with contextlib.ExitStack() as stack:
+        ports = [free_port(), free_port()]
+        a, b = (
+            stack.enter_context(serving(folder, store, "--port", str(port)))[0] for port in ports
+        )
+        balancer = haproxy(ports)
+        for name in "ab":
+            wait_until(lambda name=name: balancer.state(name) == "UP")
+        ids = [str(one) for one in shop_data.items.ids()]
+        loads = [Load(balancer.url, f"new-{n}", ids) for n in range(3)]
+        stack.callback(lambda: [(load.stopped.set(), load.thread.join()) for load in loads])
+        a.send_signal(signal.SIGTERM)
+        a.wait(30)
+        wait_until(lambda: balancer.state("a") == "DOWN")
+        stack.enter_context(serving(folder, store, "--port", str(ports[0])))
+        wait_until(lambda: balancer.state("a") == "UP")
+        assert [load.unanswered for load in loads] == [0, 0, 0]
+        b.kill()
+        before = sum(load.answered for load in loads)
+        wait_until(lambda: balancer.state("b") == "DOWN")
+        wait_until(lambda: sum(load.answered for load in loads) > before + 10)
+        assert [load.wrong for load in loads] == [[], [], []]
+        # Requests that were under way in the one that was killed: one of each client at the most.
+        assert max(load.unanswered for load in loads) <= 1

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import signal
-import subprocess
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -14,45 +12,29 @@ from cofactor.cli.main import main
 from service.http.processes import client, serving
 
 
-@pytest.fixture
-def served(folder: Path, tmp_path: Path) -> Iterator[tuple[subprocess.Popen[str], str]]:
-    with serving(folder, f"sqlite:///{tmp_path / 'e.db'}") as (process, url):
-        yield process, url
-
-
-def test_factorisation_is_served_without_torch_and_stops_in_order(
-    served: tuple[subprocess.Popen[str], str],
-) -> None:
-    process, url = served
-    with client(base_url=url) as asking:
-        event = {"user_id": "u", "item_id": "book-03"}
-        assert asking.post("/v1/events", json={"events": [event]}).status_code == 200
-        assert asking.get("/v1/users/u/recommendations").json()["source"] == "personal"
-        assert "cofactor_events_total 1.0" in asking.get("/metrics").text
-        assert asking.get("/").headers["content-type"].startswith("text/html")
-    maps = Path(f"/proc/{process.pid}/maps")
-    if maps.exists():
-        assert "libtorch" not in maps.read_text()
-    process.send_signal(signal.SIGTERM)
-    _, err = process.communicate(timeout=20)
-    assert process.returncode in (0, -signal.SIGTERM)
-    lines = [json.loads(line) for line in err.splitlines()]
-    assert [line["event"] for line in lines if line["event"] == "loaded"] == ["loaded"]
-    assert "reader-" not in err
-
-
-def test_every_request_is_logged_without_ids_or_bodies_if_asked_for(
+def test_factorisation_is_served_without_torch_logs_no_ids_and_stops_in_order(
     folder: Path, tmp_path: Path
 ) -> None:
     with serving(folder, f"sqlite:///{tmp_path / 'e.db'}", "--access-log") as (process, url):
         with client(base_url=url) as asking:
+            event = {"user_id": "u", "item_id": "book-03"}
+            assert asking.post("/v1/events", json={"events": [event]}).status_code == 200
+            assert asking.get("/v1/users/u/recommendations").json()["source"] == "personal"
+            assert "cofactor_events_total 1.0" in asking.get("/metrics").text
+            assert asking.get("/").headers["content-type"].startswith("text/html")
             for _ in range(20):
                 assert asking.get("/v1/users/secret-name/recommendations").status_code == 200
+        maps = Path(f"/proc/{process.pid}/maps")
+        if maps.exists():
+            assert "libtorch" not in maps.read_text()
         process.send_signal(signal.SIGTERM)
         _, err = process.communicate(timeout=20)
+    assert process.returncode in (0, -signal.SIGTERM)
     lines = [json.loads(line) for line in err.splitlines()]
+    assert [line["event"] for line in lines if line["event"] == "loaded"] == ["loaded"]
     routes = [line["route"] for line in lines if line["event"] == "request"]
-    assert routes.count("/v1/users/{user_id}/recommendations") == 20
+    assert routes.count("/v1/users/{user_id}/recommendations") == 21
+    assert "reader-" not in err
     assert "secret-name" not in err
 
 

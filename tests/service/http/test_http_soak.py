@@ -37,10 +37,8 @@ def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("soak") / "models"
     data = shop(n_users=300, n_items=N_ITEMS, seed=11)
     for version, seed in (("v1", 1), ("v2", 2), ("v3", 3)):
-        save(
-            registry.create("ials", factors=16, epochs=2).fit(data, run=Run(seed=seed, threads=1)),
-            folder / version,
-        )
+        model = registry.create("ials", factors=16, epochs=2, regularization=0.04)
+        save(model.fit(data, run=Run(seed=seed, threads=1)), folder / version)
     return folder
 
 

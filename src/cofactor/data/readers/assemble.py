@@ -11,6 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from cofactor.base.errors import DataError
+from cofactor.base.names import counted
 from cofactor.data.events import Events
 from cofactor.data.guards import doubts
 from cofactor.data.histories import picked
@@ -149,8 +150,7 @@ def _leave_out_empty(raw: Raw, missing: Sequence[np.ndarray], left_out: np.ndarr
         rows = rows[[not text.strip(_BETWEEN) for text in texts]]
         left_out[rows] = True
         if rows.size:
-            lines = "1 empty line" if len(rows) == 1 else f"{len(rows):,} empty lines"
-            raw.notes.append(f"left out {lines}")
+            raw.notes.append(f"left out {counted(len(rows), 'empty line')}")
 
 
 def _check_values(raw: Raw, options: Options, faults: list[Fault], left_out: np.ndarray) -> None:
@@ -215,9 +215,7 @@ def _refuse_or_drop(
         keep[rows] = False
         line = raw.locate(rows[:1])
         at = f" (the first on line {line[0][0]:,})" if line else ""
-        raw.notes.append(
-            f"skipped {len(rows):,} {'row' if len(rows) == 1 else 'rows'} with {what}{at}"
-        )
+        raw.notes.append(f"skipped {counted(len(rows), 'row')} with {what}{at}")
         if options.rejects is not None:
             found = raw.locate(rows)
             options.rejects.add(raw.source, what, found or [(int(row) + 1, "") for row in rows])

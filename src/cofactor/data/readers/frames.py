@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-import narwhals as nw
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -18,6 +16,7 @@ from cofactor.data.readers.columns import Options, find_roles, refuse_repeated, 
 from cofactor.data.readers.headers import has_roles
 from cofactor.data.readers.id_columns import IN_HEX, hex_note, id_column, in_texts
 from cofactor.data.readers.json_shapes import is_nested, table_of_json, unnested
+from cofactor.data.readers.json_text import json_of
 from cofactor.data.readers.list_cells import explode_lists, with_list_rows
 from cofactor.data.readers.nested_items import has_ids, opened
 from cofactor.data.readers.raw import NoRowsError, Raw
@@ -31,10 +30,20 @@ IDS = ("user", "item")
 _NEWER = re.compile("view|run_end_encoded")
 
 
+def _narwhals() -> Any:
+    """Import narwhals where a frame may be, since files and commands do without: it takes a
+    twentieth of a command's start.
+    """
+    import narwhals
+
+    return narwhals
+
+
 def is_frame(source: Any) -> bool:
     """Return whether something is a data frame that can be read."""
     if isinstance(source, (pa.Table, pa.RecordBatch)) or hasattr(source, "scanner"):
         return True
+    nw = _narwhals()
     narrow = nw.from_native(source, pass_through=True, allow_series=True)
     if isinstance(narrow, nw.Series):
         raise ArgumentError(
@@ -62,6 +71,7 @@ def whole_table(source: Any, columns: Iterable[str] | None = None) -> pa.Table:
         for name in names:
             if list(source.columns).count(name) > 1:
                 refuse_repeated(list(source.columns), "the table", name)
+    nw = _narwhals()
     frame = nw.from_native(source, pass_through=True)
     if isinstance(frame, (nw.DataFrame, nw.LazyFrame)):
         if columns is not None:
@@ -265,9 +275,7 @@ def _plain(column: pa.ChunkedArray) -> pa.ChunkedArray:
         return pa.chunked_array([pc.run_end_decode(chunk) for chunk in column.chunks])
     if pa.types.is_map(kind):
         # A mapping, as JSON writes it.
-        cells = [
-            None if c is None else json.dumps(dict(c), default=str) for c in column.to_pylist()
-        ]
+        cells = [None if c is None else json_of(dict(c)) for c in column.to_pylist()]
         return pa.chunked_array([pa.array(cells, pa.string())])
     if "list_view" in str(kind) or pa.types.is_fixed_size_list(kind):
         # Arrow's own cast of views makes lists without their offsets.
@@ -291,6 +299,7 @@ def _names(source: Any) -> list[str]:
     if is_pandas(source):
         # Repeated names stop narwhals before anything of ours is said.
         return [str(name) for name in source.columns]
+    nw = _narwhals()
     lazy = nw.from_native(source, pass_through=True)
     if isinstance(lazy, nw.LazyFrame):
         try:

@@ -72,7 +72,7 @@ def _is_utf8(head: bytes) -> bool:
     return True
 
 
-def is_document(head: bytes, entry: SourceFile) -> bool:
+def is_document(head: bytes) -> bool:
     """Return whether the file is one JSON document instead of an object a line."""
     start = head.removeprefix(codecs.BOM_UTF8).lstrip()
     if start[:1] == b"[":
@@ -132,7 +132,7 @@ def _values(raw: bytes) -> Any:
 def record_of(text: bytes) -> dict[str, Any] | None:
     """Return a line's object; None if it is none."""
     row = _parsed(text)
-    return row if isinstance(row, dict) else None
+    return row if isinstance(row, dict) and all(isinstance(key, str) for key in row) else None
 
 
 def _parsed(text: bytes) -> Any:
@@ -153,4 +153,12 @@ def literal_of(text: bytes) -> dict[str, Any] | None:
             row = ast.literal_eval(text.decode("utf-8").strip())
     except (ValueError, TypeError, SyntaxError, MemoryError, RecursionError):
         return None  # TypeError: a set or the keys of a mapping can hold no lists
-    return row if isinstance(row, dict) else None
+    return row if isinstance(row, dict) and all(isinstance(key, str) for key in row) else None
+
+
+def json_of(content: Any) -> str:
+    """Return content as JSON, or as Python writes it where its keys can't be those of JSON."""
+    try:
+        return json.dumps(content, ensure_ascii=False, default=str)
+    except (TypeError, ValueError):
+        return repr(content)

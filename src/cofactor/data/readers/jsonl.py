@@ -4,7 +4,6 @@ Amazon metadata.
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -28,6 +27,7 @@ from cofactor.data.readers.json_text import (
     in_utf8,
     is_blank,
     is_document,
+    json_of,
     literal_of,
     record_of,
 )
@@ -75,7 +75,7 @@ def read_jsonl(entry: SourceFile, options: Options) -> Raw:
 
 def _read(entry: SourceFile, options: Options) -> Raw:
     head = entry.head()
-    if is_document(head, entry):
+    if is_document(head):
         table = with_partition(table_of_json(document(entry), entry.shown), partition_of(entry))
         return raw_of_whole(table, options, entry.shown)
     sample, literal = _sample(head, entry)
@@ -131,7 +131,7 @@ def whole_table(entry: SourceFile) -> pa.Table:
     """Read all fields of all lines; fields that aren't of one simple type become texts of JSON."""
     entry = in_utf8(entry)
     head = entry.head()
-    if is_document(head, entry):
+    if is_document(head):
         return table_of_json(document(entry), entry.shown)
     _, literal = _sample(head, entry)
     return table_of([opened(row) for _, row in _objects(entry, literal)])
@@ -140,7 +140,7 @@ def whole_table(entry: SourceFile) -> pa.Table:
 def sampled_names(entry: SourceFile) -> list[str]:
     """Return the fields of the first lines, or those of a whole document."""
     entry = in_utf8(entry)
-    if is_document(entry.head(), entry):
+    if is_document(entry.head()):
         return table_of_json(document(entry), entry.shown).column_names
     return names_of(_sample(entry.head(), entry)[0])
 
@@ -350,7 +350,7 @@ def _locate(
     skipped: list[tuple[int, str]] = []
     for row, (line, content) in enumerate(_objects(entry, literal, skipped, inner)):
         if row in wanted:
-            found.append((line, json.dumps(content, ensure_ascii=False, default=str)))
+            found.append((line, json_of(content)))
             if len(found) == len(wanted):
                 break
     return found

@@ -94,10 +94,10 @@ _ROLES = {
 
 
 _BRACKETS, _NUMBER = re.compile(r"\(.*?\)|\[.*?\]"), re.compile(r"#|№|\b[Nn][°º]")
-# What databases and reports call a column that they added up: Sum(Quantity).
-_ADDED_UP = re.compile(r"^(sum|total|count) ?\((.*)\)$", re.IGNORECASE)
 # Characters from which on a text is no name of a column.
 _LONG = 500
+# What databases and reports call a column that they added up: Sum(Quantity).
+_ADDED_UP = re.compile(r"^\s*(sum|total|count)\s*\((.*)\)\s*$", re.IGNORECASE)
 _CAMEL, _WORDS = re.compile(r"(?<=[a-z])(?=[A-Z])"), re.compile(r"[^\W_]+")
 
 
@@ -108,7 +108,7 @@ def words(name: str) -> tuple[str, ...]:
     """
     if len(name) > _LONG:
         return ()
-    bare = _NUMBER.sub(" no ", _BRACKETS.sub(" ", _ADDED_UP.sub(r"\1 \2", name.strip())))
+    bare = _NUMBER.sub(" no ", _BRACKETS.sub(" ", _ADDED_UP.sub(r"\1 \2", name)))
     bare = _plain(_CAMEL.sub(" ", bare)).replace("_", " ")
     return tuple(_WORDS.findall(_COMPOUND.sub(r" \1\2", bare)))
 

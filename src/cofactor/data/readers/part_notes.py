@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Sequence
 
+from cofactor.base.names import counted
+
 # Rows and lines add up; distinct ids don't, since the same may stand in several parts.
 _COUNTED = re.compile(r"(skipped|left out) ([\d,]+) ((?:empty )?)(row|line)s?\b(.*)")
 _DETAILS = re.compile(r" \(.*|; .*")
@@ -38,9 +40,9 @@ class PartNotes:
         first is kept, with the number of further parts.
         """
         for note in notes:
-            counted = _COUNTED.fullmatch(note)
-            if counted is not None:
-                verb, count, kind, what, rest = counted.groups()
+            found = _COUNTED.fullmatch(note)
+            if found is not None:
+                verb, count, kind, what, rest = found.groups()
                 rest = rest.replace(", each of which", ", which")
                 key = f"{verb} # {kind}{what}{_DETAILS.sub('', rest)}"
                 first, n = self._known.get(key, (note, 0))
@@ -55,12 +57,12 @@ class PartNotes:
 
 
 def _said(note: str, n: int) -> str:
-    counted = _COUNTED.fullmatch(note)
+    found = _COUNTED.fullmatch(note)
     if not n:
         return note
-    if counted is None:
-        return f"{note}; likewise in {n:,} more {'part' if n == 1 else 'parts'}"
-    verb, count, kind, what, rest = counted.groups()
+    if found is None:
+        return f"{note}; likewise in {counted(n, 'more part')}"
+    verb, count, kind, what, rest = found.groups()
     if n == int(count.replace(",", "")):
         return note
     return f"{verb} {n:,} {kind}{what}s{rest.replace(', which', ', each of which', 1)}"

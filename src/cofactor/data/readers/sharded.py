@@ -34,6 +34,7 @@ from pyarrow import parquet as pq
 from cofactor.base import checks
 from cofactor.base.disk import is_full
 from cofactor.base.errors import ArgumentError, DataError
+from cofactor.base.names import counted
 from cofactor.base.progress import Progress
 from cofactor.base.run import Run
 from cofactor.base.unfinished import Unfinished, folder_of, unfinished
@@ -313,7 +314,7 @@ class _Sharding:
             files = side.finish()
         if side.n_pairs < dealt.n_events and repeats != KEEP:
             repeated = dealt.n_events - side.n_pairs
-            self.notes.say([f"{repeated:,} repeated pairs merged ({repeats})"])
+            self.notes.say([f"{counted(repeated, 'repeated pair')} merged ({repeats})"])
         dealt.close()
         self._end("sorted", files, [self.work / n for n in ("dealt", "cuts.npy", "ends.npy")])
 

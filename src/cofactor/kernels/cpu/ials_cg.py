@@ -10,17 +10,19 @@ from cofactor.base.memory import aligned_empty
 from cofactor.kernels.cpu._ials_rows import F, in_blocks, note_failure
 from cofactor.kernels.cpu.jit import kernel
 from cofactor.kernels.cpu.llvm.cg import (
-    P,
+    curvature,
     first_direction,
     move,
     next_residual,
-    norm_by_diagonal,
+    product,
     turn,
-    weighted_dots,
 )
 from cofactor.kernels.reference.ials_cg import RowSystems
 
 _LANES = 16
+# Numbers between the interactions that a step is taken on and those whose factors are asked for:
+# long enough for memory to answer, few enough for the second cache to keep what it answers.
+_AHEAD = 8_192
 
 
 def solve_cg(
@@ -35,8 +37,8 @@ def solve_cg(
 
     Notes
     -----
-    A step costs two passes over the row's factors (four flops per nonzero and factor); the last
-    step needs only the first of them, since the residual after it isn't needed.
+    A step reads the row's factors once, for four flops per nonzero and factor; the last step needs
+    only half of those, since the residual after it isn't needed.
 
     The vector code takes 16 factors at a time; other numbers of them are filled up with columns of
     zeros, which stay zero."""
@@ -50,11 +52,12 @@ def solve_cg(
         diagonal[f:] = F(1)  # nothing is divided by zero, whatever the ridge
         systems = systems._replace(fixed=fixed, diagonal=diagonal)
     problem = (systems, rows, into, steps, F(tolerance))
-    longest = int(counts.max(initial=0))
+    scratch: list[np.ndarray] = []  # what no thread works with
 
     def solve(begin: int, end: int, failed: np.ndarray) -> None:
-        scratch = np.empty(longest + 3, F), aligned_empty((5, whole))
-        _solve_cg(*problem, begin, end, failed, *scratch)
+        work = scratch.pop() if scratch else aligned_empty((5, whole))
+        _solve_cg(*problem, begin, end, failed, work)
+        scratch.append(work)
 
     first_failed = in_blocks(counts + 8, solve)
     if whole > f:
@@ -70,32 +73,33 @@ def _widened(matrix: np.ndarray, columns: int) -> np.ndarray:
 
 
 @kernel
-def _solve_cg(systems, rows, solved, steps, tolerance, begin, end, failed, s, work) -> None:
+def _solve_cg(systems, rows, solved, steps, tolerance, begin, end, failed, work) -> None:
     """Letters: x the solution, r its residual, p the direction, D + Y_u' W Y_u the matrix, M =
-    D^-1, z = M r, s = W Y_u p.
+    D^-1, q the matrix times p.
     """
     indptr, indices, weights, fixed, diagonal, ridge = systems
+    ahead = _AHEAD // fixed.shape[1]
     for at in range(begin, end):
         u = rows[at]
         first, n = indptr[u], indptr[u + 1] - indptr[u]
-        x, index, w = solved[u], indices[first : first + n], weights[first : first + n]
-        for k in range(x.shape[0]):
-            x[k] = F(0)
         if n == 0:
+            for k in range(solved.shape[1]):
+                solved[u, k] = F(0)
             continue
         # r = Y_u' W 1, the residual at x = 0
-        rz = first_direction(fixed, index, n, w, diagonal, ridge[u], work)
+        ours = fixed, indices, weights, first, n
+        rz = first_direction(*ours, diagonal, ridge[u], work, solved, u)
         enough = max(F(1e-30), tolerance * tolerance * rz)
+        soon = min(first + ahead, indices.shape[0] - n)
         for step in range(steps):
             if rz <= enough:
                 break
-            # p' (D + Y_u' W Y_u) p
-            q = norm_by_diagonal(work) + weighted_dots(fixed, index, n, w, work[P], s)
-            a = rz / q
-            move(a, work, x)
             if step == steps - 1:
+                move(rz / curvature(*ours, soon, work), work, solved, u)
                 break
-            rz_next = next_residual(fixed, index, n, s, a, work)
+            a = rz / product(*ours, soon, work)
+            move(a, work, solved, u)
+            rz_next = next_residual(a, work)
             turn(rz_next / rz, work)
-            rz = rz_next
-        note_failure(x, True, u, failed)
+            rz, soon = rz_next, -1
+        note_failure(solved[u], True, u, failed)

@@ -41,20 +41,26 @@ class BiasConfig(ScaleConfig):
     user_damping: float | None = setting(
         None,
         low=0,
-        doc="Shrinkage: pseudo-ratings at the mean for each user; None: what the ratings ask for.",
+        doc=(
+            "Shrinkage: pseudo-ratings at the mean for each user; None: estimated from the ratings."
+        ),
     )
     item_damping: float | None = setting(
         None,
         low=0,
-        doc="Shrinkage: pseudo-ratings at the mean for each item; None: what the ratings ask for.",
+        doc=(
+            "Shrinkage: pseudo-ratings at the mean for each item; None: estimated from the ratings."
+        ),
     )
     sweeps: int = setting(
-        100, low=1, high=100_000, doc="Maximal number of sweeps over both sides (joint)."
+        100, low=1, high=100_000, doc="Maximum number of sweeps over both sides (joint)."
     )
     tolerance: float = setting(
         1e-4,
         above=0,
-        doc="Change of a bias at which to stop (joint), in deviations of the ratings.",
+        doc=(
+            "Change of the biases at which to stop (joint), in standard deviations of the ratings."
+        ),
     )
 
 
@@ -76,7 +82,6 @@ class Bias(Recommender[BiasConfig]):
         predicts_ratings=True,
         finds_similar=False,
         explains=True,
-        uses_values=True,
         answers_empty=True,
     )
     arrays = {  # noqa: RUF012

@@ -103,7 +103,7 @@ class ContentBlend(SimilarByContent, ContentFeatures[ContentBlendConfig]):
     unless named so."""
 
     name = "content_blend"
-    traits = Traits(explains=True, uses_values=True, uses_features=True)
+    traits = Traits(explains=True, uses_features=True)
 
     parts: tuple[Any, ...]  # ContentRidge, FeatureIALS, and TwoTower if it has a weight
     probes: np.ndarray

@@ -11,7 +11,7 @@ class FeatureConfig(Config):
     group = "content"
 
     text: tuple[str, ...] = setting(
-        (), doc="Columns read as text; with none named here or in features, all are detected."
+        (), doc="Columns read as text; if none is named here or in features, they are detected."
     )
     features: tuple[str, ...] = setting(
         (), doc="Columns read as categories, lists, numbers or dates."
@@ -19,8 +19,8 @@ class FeatureConfig(Config):
     characters: bool = setting(
         False,
         doc=(
-            "Whether words also count by their character 4- and 5-grams: for"
-            " names, codes, inflected words."
+            "Whether the words' character 4- and 5-grams count too: for names, codes and"
+            " inflected words."
         ),
     )
     text_weight: float = setting(
@@ -42,8 +42,8 @@ class ContentConfig(FeatureConfig):
     compare_without_features: bool = setting(
         True,
         doc=(
-            "Whether fitting with validation data also fits the no-features baseline, and says what"
-            " features cost."
+            "Whether fitting with validation data also fits the no-features baseline and"
+            " reports what features cost."
         ),
     )
 

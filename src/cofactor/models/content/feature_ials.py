@@ -96,7 +96,7 @@ class FeatureIALS(ContentFeatures, IterativeModel, FactorModel):
 
     name = "feature_ials"
     Config = FeatureIALSConfig
-    traits = Traits(has_vectors=True, explains=True, uses_values=True, uses_features=True)
+    traits = Traits(has_vectors=True, explains=True, uses_features=True)
     arrays = {  # noqa: RUF012
         **SPEC_ARRAYS,
         **USER_ARRAYS,

@@ -42,25 +42,30 @@ class BayesianMFConfig(ScaleConfig):
         None,
         low=0,
         high=512,
-        doc="Length of the vectors; None: 16, or 1 where held-out ratings ask for no more.",
+        doc=(
+            "Length of the vectors; None: 16, or 1 if more doesn't predict held-out ratings better."
+        ),
     )
     sweeps: int = setting(
         200, low=2, high=100_000, doc="Passes of the sampler over all parameters."
     )
-    burn_in: int = setting(40, low=1, doc="First sweeps that aren't kept.")
+    burn_in: int = setting(40, low=1, doc="Sweeps at the start that aren't kept.")
     samples: int = setting(
         64, low=1, high=4096, doc="Draws kept of those after the burn-in, evenly spaced."
     )
     likelihood: str = setting(
         "auto",
         choices=("auto", "ordinal", "normal"),
-        doc="Ordered probit of levels, or normal; auto: levels, of which more than 32 are joined.",
+        doc=(
+            "Ordered probit over rating levels, or normal; auto: levels, merged if there are"
+            " more than 32."
+        ),
     )
     implicit: bool | None = setting(
         None,
         doc=(
-            "Whether who rated what, whatever the rating, is a feature of users and items; None:"
-            " if held-out ratings are predicted better."
+            "Whether the fact that a user rated an item, whatever the rating, is a feature of"
+            " both; None: if that predicts held-out ratings better."
         ),
     )
     user_features: tuple[str, ...] = setting(
@@ -70,7 +75,7 @@ class BayesianMFConfig(ScaleConfig):
         (), doc="Columns of the catalogue read as features of items."
     )
     dates: bool = setting(
-        False, doc="Whether the day of a rating has a vector too; predictions take times then."
+        False, doc="Whether the day of a rating has a vector too; predictions then take times."
     )
 
     def check(self) -> None:
@@ -114,7 +119,7 @@ class BayesianMF(Recommender):
 
     name = "bayesian_mf"
     Config = BayesianMFConfig
-    traits = Traits(predicts_ratings=True, has_vectors=True, uses_values=True, answers_empty=True)
+    traits = Traits(predicts_ratings=True, has_vectors=True, answers_empty=True)
     arrays = {  # noqa: RUF012
         **POSTERIOR_ARRAYS,
         **DATE_ARRAYS,

@@ -51,8 +51,8 @@ class BiasedMFConfig(RatingConfig):
         None,
         low=0,
         doc=(
-            "Penalty of the vectors for each rating of an average row; None: .06 for sgd, for als"
-            " what the ratings' noise needs."
+            "Penalty of the vectors for each rating of an average row; None: .06 for sgd; for"
+            " als computed from the ratings' noise."
         ),
     )
     solver: str = setting(
@@ -106,9 +106,7 @@ class BiasedMF(IterativeModel, RatingHooks):
 
     name = "biased_mf"
     Config = BiasedMFConfig
-    traits = Traits(
-        predicts_ratings=True, has_vectors=True, explains=True, uses_values=True, answers_empty=True
-    )
+    traits = Traits(predicts_ratings=True, has_vectors=True, explains=True, answers_empty=True)
     arrays = RATING_ARRAYS
 
     def _penalties_of(self, data: Interactions) -> RatingPenalties:

@@ -60,8 +60,8 @@ class RatingConfig(DescentConfig, ScaleConfig):
         None,
         low=0,
         doc=(
-            "Penalty of the biases for each rating of an average row; None: what the ratings ask"
-            " for, with SGD at least .003."
+            "Penalty of the biases for each rating of an average row; None: estimated from the"
+            " ratings, with SGD at least .003."
         ),
     )
     frequency_exponent: float = setting(

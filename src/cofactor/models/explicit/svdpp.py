@@ -107,7 +107,6 @@ class SVDpp(IterativeModel, RatingHooks):
         predicts_ratings=True,
         has_vectors=True,
         explains=True,
-        uses_values=True,
         answers_empty=True,
         same_on_any_threads=False,
     )

@@ -78,15 +78,18 @@ class EASEConfig(WeightedConfig):
         None,
         low=1,
         high=100_000,
-        doc="Weights kept of each recommended item, the largest; None keeps all (a dense matrix).",
+        doc=(
+            "How many weights of each recommended item are kept, the largest; None: all (a"
+            " dense matrix)."
+        ),
     )
     neighbours: int | None = setting(
         None,
         low=1,
         high=100_000,
         doc=(
-            "Items that may predict each item, its strongest; no dense matrix is made. None: all"
-            " items."
+            "How many items may predict each item, the strongest; no dense matrix is made then."
+            " None: all items."
         ),
     )
 
@@ -128,7 +131,7 @@ class EASE(LinearItemModel[EASEConfig]):
 
     name = "ease"
     fits_on_engine = True
-    traits = Traits(explains=True, uses_values=True)
+    traits = Traits(explains=True)
     arrays = {  # noqa: RUF012
         "weights": ArraySpec("float32", ("items", "items"), optional=True),
         **{

@@ -57,12 +57,15 @@ class GraphFilterConfig(WeightedConfig):
         low=0,
         high=4096,
         doc=(
-            "Singular vectors of the ideal low-pass filter; 0: none; None: √items (of those with"
-            " interactions), 256 at most."
+            "Number of singular vectors of the ideal low-pass filter; 0: none; None: √(items"
+            " with interactions), at most 256."
         ),
     )
     neighbours: int = setting(
-        500, low=0, high=100_000, doc="Weights kept of each item in the linear filter; 0: none."
+        500,
+        low=0,
+        high=100_000,
+        doc="How many weights of each item are kept in the linear filter; 0: none.",
     )
     user_exponent: float = setting(
         0.4, low=0, high=2, doc="a: a user with n items weighs n^-a in the normalised matrix."
@@ -128,7 +131,7 @@ class GraphFilter(LinearItemModel):
     name = "graph_filter"
     Config = GraphFilterConfig
     fits_on_engine = True  # its neighbours; the vectors are computed here
-    traits = Traits(explains=True, uses_values=True)
+    traits = Traits(explains=True)
     arrays = {  # noqa: RUF012
         **SPARSE_ARRAYS,
         **popularity_term.ARRAYS,

@@ -28,8 +28,6 @@ MOST = 20_000  # interactions that candidates are fitted on
 FEWEST = 100  # users with held-out interactions below which nothing can be said
 _HELD_OUT = 0.2
 _CUTOFF = 100  # of nDCG; by 10 items alone far fewer users tell candidates apart
-# Paired t from which another share counts as better: .05 for two comparisons, two-sided.
-_LEAST_T = 2.24
 
 # fit(data, value, run): a model with that value.
 Fit = Callable[[Interactions, float, Run], Recommender]
@@ -132,7 +130,7 @@ def choose_value(
             best = usual.value
             for tried in (usual.value * step, usual.value * step**2):
                 found = measure(tried)
-                if validation.paired_t(found - values) < _LEAST_T:
+                if validation.paired_t(found - values) < validation.PROOF:
                     break
                 best, values = tried, found
             if best != usual.value:

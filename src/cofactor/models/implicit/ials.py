@@ -83,16 +83,16 @@ class IALSConfig(IterativeConfig, PopularityTermConfig):
         None,
         low=0,
         doc=(
-            "L2 regularization of a vector per pair that it is part of (see frequency_exponent);"
-            " None: what the data's noise needs."
+            "L2 regularization of a vector per pair that it is part of (see"
+            " frequency_exponent); None: computed from the data's noise."
         ),
     )
     unobserved_regularization: float | None = setting(
         None,
         low=0,
         doc=(
-            "What every pair counts as unobserved in the L2 (beta0), beside 1 for an observed one;"
-            " None: the unobserved weight; 0: observed pairs alone."
+            "Weight of every pair as unobserved in the L2 (beta0), against 1 for an observed"
+            " one; None: the unobserved weight; 0: only observed pairs count."
         ),
     )
     frequency_exponent: float = setting(
@@ -100,8 +100,8 @@ class IALSConfig(IterativeConfig, PopularityTermConfig):
         low=0,
         high=2,
         doc=(
-            "Frequency scaling of L2: 1 regularizes a vector in proportion to"
-            " its data, 0 all the same (plain L2)."
+            "Frequency scaling of L2: 1 regularizes a vector in proportion to its data, 0"
+            " regularizes all alike (plain L2)."
         ),
     )
     epochs: int = setting(8, low=1, high=10_000, doc="Epochs; each solves both sides once.")
@@ -203,7 +203,7 @@ class IALS(NoiseShareHooks, IterativeModel, FactorModel):
     name = "ials"
     fits_on_engine = chooses_exchange = weighs_popularity = True
     Config = IALSConfig
-    traits = Traits(has_vectors=True, explains=True, uses_values=True)
+    traits = Traits(has_vectors=True, explains=True)
     arrays = {  # noqa: RUF012
         **FACTOR_ARRAYS,
         "alpha0": ArraySpec("float64", ("1",)),

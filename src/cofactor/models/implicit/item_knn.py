@@ -57,8 +57,8 @@ class ItemKNNConfig(WeightedConfig):
         None,
         low=0,
         doc=(
-            "Shrinkage: added to a similarity's denominator, so that pairs with"
-            " few common users count less; None: what the data's noise needs."
+            "Shrinkage: added to a similarity's denominator, so that pairs with few common"
+            " users count less; None: computed from the data's noise."
         ),
     )
     asymmetry: float = setting(
@@ -114,7 +114,7 @@ class ItemKNN(LinearItemModel[ItemKNNConfig]):
 
     name = "item_knn"
     fits_on_engine = True
-    traits = Traits(explains=True, uses_values=True)
+    traits = Traits(explains=True)
     arrays = {**SPARSE_ARRAYS, **popularity_term.ARRAYS}  # noqa: RUF012
 
     weights: SparseWeights

@@ -48,13 +48,13 @@ class WeightedConfig(PopularityTermConfig):
         1.2,
         above=0,
         high=1e6,
-        doc="Saturation of large values, under bm25: the higher, the later.",
+        doc="Under bm25: saturation of large values; the higher, the later it sets in.",
     )
     bm25_b: float = setting(
         0.75,
         low=0,
         high=1,
-        doc="How much items with many users are penalised, under bm25; 0: not at all.",
+        doc="Under bm25: how much items with many users are penalised; 0: not at all.",
     )
     recency_half_life: float | None = setting(
         None,

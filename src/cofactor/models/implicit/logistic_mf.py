@@ -68,9 +68,9 @@ class LogisticMFConfig(WalkConfig, PopularityTermConfig):
         None,
         low=0,
         doc=(
-            "L2 regularization: weight of half the squared vectors in the loss; None: half of what"
-            " the data's noise alone would show, or another share that ranks held-out"
-            " interactions better."
+            "L2 regularization: weight of half the squared vectors in the loss; None: half of"
+            " the gradient's noise at the start of training, or another share that ranks"
+            " held-out interactions better."
         ),
     )
     use_values: bool = setting(
@@ -108,7 +108,7 @@ class LogisticMF(NoiseShareHooks, IterativeModel, WalkHooks, FactorModel):
     name = "logistic_mf"
     Config = LogisticMFConfig
     monitored_ndcg = MONITORED_NDCG
-    traits = Traits(has_vectors=True, uses_values=True)
+    traits = Traits(has_vectors=True)
     weighs_popularity = True
     arrays = {**WalkHooks.arrays, **NOISE_SHARE_ARRAY, **popularity_term.ARRAYS}  # noqa: RUF012
     # Right for 15 of the 17 sets of the panel (benchmarks/panel.py), by their validation parts.

@@ -81,8 +81,8 @@ class WARPConfig(SampledConfig):
         low=1,
         high=10_000,
         doc=(
-            "Maximal number of negatives sampled per positive in search of a"
-            " violation; hundreds rank better, at more cost per epoch."
+            "Maximum number of negatives sampled per positive in search of a violation;"
+            " hundreds rank better, at more cost per epoch."
         ),
     )
     regularization: float | None = setting(

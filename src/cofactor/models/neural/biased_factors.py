@@ -29,7 +29,7 @@ class BiasedFactors(Hooks[Any]):
     def traits_of(cls, config: FactorConfig) -> Traits:
         """Return the traits under some settings: a loss that fits values predicts them."""
         fits = config.objective.fits_values
-        return replace(cls.traits, predicts_ratings=fits, uses_values=fits)
+        return replace(cls.traits, predicts_ratings=fits)
 
     def unseen_item(self) -> tuple[np.ndarray, np.float32]:
         """Return what stands for an item that is not known at all; see `FactorModel`."""

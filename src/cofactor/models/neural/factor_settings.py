@@ -40,7 +40,7 @@ class FactorConfig(LossConfig):
         low=0.0,
         doc=(
             "Shrinkage: pseudo-ratings at the global mean when initialising user biases; None:"
-            " what the ratings ask for."
+            " estimated from the ratings."
         ),
     )
     item_damping: float | None = setting(
@@ -48,7 +48,7 @@ class FactorConfig(LossConfig):
         low=0.0,
         doc=(
             "Shrinkage: pseudo-ratings at the global mean when initialising item biases; None:"
-            " what the ratings ask for."
+            " estimated from the ratings."
         ),
     )
     frequency_exponent: float = setting(

@@ -39,16 +39,16 @@ class LatentFactorConfig(FactorConfig):
         None,
         low=0.0,
         doc=(
-            "L2 on the vectors that a batch touches, per example; None: on ratings what their"
-            " noise needs, else a fiftieth of the data's relative noise."
+            "L2 on the vectors that a batch touches, per example; None: on ratings computed"
+            " from their noise, otherwise a fiftieth of the data's relative noise."
         ),
     )
     bias_regularization: float | None = setting(  # type: ignore[assignment]
         None,
         low=0.0,
         doc=(
-            "L2 on the biases that a batch touches, per example; None: on ratings that of damped"
-            " means, else .005."
+            "L2 on the biases that a batch touches, per example; None: on ratings the damping"
+            " that they ask for, otherwise .005."
         ),
     )
     item_bias_regularization: float | None = setting(
@@ -60,8 +60,8 @@ class LatentFactorConfig(FactorConfig):
         low=0.0,
         high=2.0,
         doc=(
-            "Where it ranks: weight of what popularity says of an item (its log odds), beside which"
-            " the biases are learned; 0, and without biases: none."
+            "With a loss that ranks: weight of an item's popularity (its log odds) in the"
+            " scores, on top of which the biases are learned; 0, or without biases: none."
         ),
     )
 
@@ -109,7 +109,7 @@ class LatentFactor(BiasedFactors, IterativeModel, FactorModel):
     fits_on_engine = trained_together = weighs_popularity = True
     uses_device = True
     Config = LatentFactorConfig
-    traits = Traits(predicts_ratings=True, has_vectors=True, uses_values=True)
+    traits = Traits(predicts_ratings=True, has_vectors=True)
     arrays = {  # noqa: RUF012
         **FACTOR_ARRAYS,
         "user_bias": ArraySpec("float32", ("users",)),

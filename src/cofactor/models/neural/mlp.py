@@ -120,8 +120,8 @@ class MLPConfig(ModuleConfig):
         low=0.0,
         high=2.0,
         doc=(
-            "Where it ranks: weight of what popularity says of an item (its log odds), beside which"
-            " the network learns; 0: none."
+            "With a loss that ranks: weight of an item's popularity (its log odds) in the"
+            " scores, on top of which the network learns; 0: none."
         ),
     )
     pretrain_epochs: int = setting(

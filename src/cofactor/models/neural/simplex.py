@@ -72,8 +72,8 @@ class SimpleXConfig(FactorConfig):
         low=0.0,
         high=10.0,
         doc=(
-            "Weight of items' log popularity beside the cosine; None: 0, or what ranks held-out"
-            " training interactions better, where epochs are chosen by them."
+            "Weight of the items' log popularity beside the cosine; None: 0, or the weight that"
+            " ranks held-out training interactions better, if these also choose the epochs."
         ),
     )
     own_share: float = setting(

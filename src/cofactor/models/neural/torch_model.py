@@ -90,7 +90,7 @@ class ModuleHooks(Hooks[Any]):
     uses_device = True
     fits_on_engine = trained_together = weighs_popularity = True
     Config: ClassVar[type[Config]] = ModuleConfig
-    traits = Traits(predicts_ratings=True, uses_values=True)
+    traits = Traits(predicts_ratings=True)
     arrays = {  # noqa: RUF012
         "user_tables": ArraySpec("float32", ("users", "user_width")),
         "item_tables": ArraySpec("float32", ("items", "item_width")),
@@ -112,7 +112,7 @@ class ModuleHooks(Hooks[Any]):
     def traits_of(cls, config: ModuleConfig) -> Traits:
         """Return the traits under some settings: a loss that fits values predicts them."""
         fits = config.objective.fits_values
-        return replace(cls.traits, predicts_ratings=fits, uses_values=fits)
+        return replace(cls.traits, predicts_ratings=fits)
 
     @abstractmethod
     def _control(

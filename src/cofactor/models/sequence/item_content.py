@@ -33,7 +33,7 @@ class ItemContentConfig(FeatureConfig):
         0,
         low=0,
         high=4096,
-        doc="Directions of the items' content that are read; 0 reads no content.",
+        doc="How many directions of the items' content are read; 0 reads no content.",
     )
     id_dropout: float = setting(
         0.2,

@@ -62,7 +62,7 @@ class LSTMRatingConfig(TrainingConfig):
         above=0.0,
         doc="Shrinkage: pseudo-ratings at the items' means in a user's initial running bias.",
     )
-    max_length: int = setting(0, low=0, doc="Maximal length of a history window; 0: no limit.")
+    max_length: int = setting(0, low=0, doc="Maximum length of a history window; 0: no limit.")
     init_scale: float = setting(
         0.05, above=0.0, high=10.0, doc="Standard deviation of the initial item vectors."
     )
@@ -106,7 +106,7 @@ class LSTMRating(IterativeModel, FactorModel):
     name = "lstm_rating"
     uses_device = True
     Config = LSTMRatingConfig
-    traits = Traits(predicts_ratings=True, has_vectors=True, uses_values=True, uses_order=True)
+    traits = Traits(predicts_ratings=True, has_vectors=True, uses_order=True)
     arrays = {  # noqa: RUF012
         "user_states": ArraySpec("float32", ("users", "state_width")),
         "item_inputs": ArraySpec("float32", ("items", "factors")),

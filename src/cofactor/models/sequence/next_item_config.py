@@ -27,8 +27,8 @@ class NextItemConfig(TrainingConfig, SequenceConfig, ItemContentConfig):
         "auto",
         choices=("auto", *NEXT_LOSSES),
         doc=(
-            "Training loss: softmax over all items; the others over negatives sampled per batch;"
-            " auto: softmax, or sampled_softmax of more than 16,384 items."
+            "Training loss: softmax over all items; the others over negatives sampled per"
+            " batch; auto: softmax, or sampled_softmax with more than 16,384 items."
         ),
     )
     negatives: int = setting(
@@ -42,14 +42,14 @@ class NextItemConfig(TrainingConfig, SequenceConfig, ItemContentConfig):
         low=0,
         high=2,
         doc=(
-            "Weight of items' log popularity in the scores, beside which the network learns; 0 (and"
-            " with content): none."
+            "Weight of the items' log popularity in the scores, on top of which the network"
+            " learns; 0, or with content: none."
         ),
     )
     score_regularization: float = setting(
         1.0, low=0, doc="bpr_max: weight of the squared scores of the negatives."
     )
-    max_length: int = setting(200, low=2, high=10_000, doc="Maximal length of a window of events.")
+    max_length: int = setting(200, low=2, high=10_000, doc="Maximum length of a window of events.")
     latest_windows: int = setting(
         0, low=0, doc="Windows of each history that are learned from, the latest; 0 takes all."
     )
@@ -69,15 +69,18 @@ class NextItemConfig(TrainingConfig, SequenceConfig, ItemContentConfig):
     initial_embeddings: str = setting(
         "random",
         choices=("random", "spectral"),
-        doc="Where embeddings begin: at random, or close for items that occur near each other.",
+        doc=(
+            "Initial embeddings: random, or close to each other for items that occur near each"
+            " other."
+        ),
     )
     learning_rate: float = setting(0.001, above=0.0, high=1e3, doc="Learning rate.")
     precision: str = setting(
         "auto",
         choices=("auto", "float32", "bfloat16"),
         doc=(
-            "Numeric precision of the forward pass; auto: bfloat16 where the processor multiplies"
-            " it, else float32."
+            "Numeric precision of the forward pass; auto: bfloat16 if the processor has"
+            " instructions for it, otherwise float32."
         ),
     )
     history_length: int = setting(

@@ -30,13 +30,13 @@ class SessionKNNConfig(HistoryConfig):
     """Settings of `SessionKNN`."""
 
     neighbours: int = setting(
-        500, low=1, high=1_000_000, doc="How many of the most similar sessions vote."
+        500, low=1, high=1_000_000, doc="How many of the most similar sessions contribute."
     )
     sessions_per_item: int = setting(
-        1000, low=1, high=10_000_000, doc="Sessions indexed of each item, the latest."
+        1000, low=1, high=10_000_000, doc="How many sessions are indexed for each item, the latest."
     )
     max_sessions: int = setting(
-        1_000_000, low=1, high=2_000_000_000, doc="Sessions kept in all, the latest."
+        1_000_000, low=1, high=2_000_000_000, doc="How many sessions are kept in all, the latest."
     )
     query_decay: float = setting(
         0.7, above=0, high=1, doc="Decay of a query item's weight per later event."
@@ -57,7 +57,7 @@ class SessionKNNConfig(HistoryConfig):
         0.0, low=0, high=4, doc="Scores are multiplied by the items' idf to this power."
     )
     repeat_weight: float = setting(
-        1.0, low=0, high=1000, doc="Factor of the votes for items of the query itself."
+        1.0, low=0, high=1000, doc="Factor of the scores of items of the query itself."
     )
 
 

@@ -68,7 +68,10 @@ class TransitionsConfig(HistoryConfig):
         0.0,
         low=0,
         high=2,
-        doc="And by the sum of those towards the recommended item to this power.",
+        doc=(
+            "They are also divided by the sum of the counts towards the recommended item to"
+            " this power."
+        ),
     )
     damping: float = setting(
         0.0,

@@ -18,7 +18,6 @@ from cofactor.evaluation.evaluate import evaluate
 from cofactor.evaluation.result import Result
 from cofactor.metrics.table import Metric
 from cofactor.models.blend import Blend
-from cofactor.runs.automatic.families import Family
 from cofactor.runs.automatic.trials import Allowance, FamilyTrial
 from cofactor.runs.samples import few_users, with_users
 
@@ -179,7 +178,7 @@ def blend_config(attempts: Sequence[FamilyTrial], metric: Metric) -> Any:
     words = [
         f"{n}.{name}={word(value)}"
         for n, attempt in enumerate(attempts, 1)
-        for name, value in _own(attempt.family, attempt.config).items()
+        for name, value in _own(attempt.config).items()
     ]
     return Blend.Config(
         models=tuple(a.family.name for a in attempts),
@@ -189,7 +188,7 @@ def blend_config(attempts: Sequence[FamilyTrial], metric: Metric) -> Any:
     )
 
 
-def _own(family: Family, config: Any) -> dict[str, Any]:
+def _own(config: Any) -> dict[str, Any]:
     usual = config.defaults()
     return {name: value for name, value in config.to_params().items() if value != usual[name]}
 

@@ -77,7 +77,7 @@ def build(
     keys = keys if keys is not None else Keys()
     _refuse_open_host(settings, keys)
     served, guard = table(), Guard(settings)
-    document = document_bytes(served, settings.root_path)
+    document = document_bytes(tuple(served), settings.root_path)
     context = _context(folder, store, settings, keys, document)
     if retrain is not None:
         registry = context.telemetry.registry

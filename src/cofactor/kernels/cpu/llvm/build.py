@@ -137,6 +137,26 @@ class Emitter:
         """Emit a loop over ``loop.index``, from 0 up to ``count``."""
         return cgutils.for_range(self.builder, count)
 
+    def each(self, blocks: Any, some: Callable[[Any], None]) -> None:
+        """Emit ``some(block)`` for so many blocks: a loop, or one after the other for a range."""
+        if isinstance(blocks, range):
+            for block in blocks:
+                some(number(block))
+        else:
+            with self.loop(blocks) as loop:
+                some(loop.index)
+
+    def for_few_or_many(self, blocks: Any, some: Callable[[Any], None]) -> None:
+        """Emit ``some(blocks)`` twice: for a range of four blocks, 64 factors, which registers
+        hold, and for any other number of them.
+        """
+        four = self.builder.icmp_unsigned("==", blocks, number(TOGETHER))
+        with self.builder.if_else(four, likely=True) as (then, otherwise):
+            with then:
+                some(range(TOGETHER))
+            with otherwise:
+                some(blocks)
+
     def call(self, name: str, result: Any, *values: Any, **how: Any) -> Any:
         """Call one of LLVM's own functions."""
         kind = ir.FunctionType(result, [value.type for value in values])
@@ -149,11 +169,13 @@ class Emitter:
         name = f"llvm.vector.reduce.fadd.v{vector.type.count}f32"
         return self.call(name, FLOAT, ir.Constant(FLOAT, 0.0), vector, fastmath=FAST)
 
-    def prefetch(self, pointer: Any) -> None:
-        """Ask for the cache line of a pointer, to be written."""
+    def prefetch(self, pointer: Any, *, write: bool = True) -> None:
+        """Ask for the cache line of a pointer: at once and to be written, or for later, which is
+        to say into the second cache.
+        """
         byte = self.builder.bitcast(pointer, ir.IntType(8).as_pointer())
-        one, three = ir.Constant(INT32, 1), ir.Constant(INT32, 3)
-        self.call("llvm.prefetch.p0i8", ir.VoidType(), byte, one, three, one)
+        how = [ir.Constant(INT32, n) for n in ((1, 3, 1) if write else (0, 2, 1))]
+        self.call("llvm.prefetch.p0i8", ir.VoidType(), byte, *how)
 
     def sum_over_blocks(self, n: int, term: Callable[[Any], tuple[Any, Any]]) -> Any:
         """Sum of a * b over the blocks of a row of argument n, where ``term(block)`` gives the
@@ -167,27 +189,36 @@ class Emitter:
     def dots_of_four(self, rows: list[Any], other: Any, blocks: Any) -> Any:
         """The dot products of four rows with another one, as one vector of four."""
         totals = self.totals(TOGETHER)
-        with self.loop(blocks) as loop:
-            factor = self.load_block(other, loop.index)
+
+        def some(block: Any) -> None:
+            factor = self.load_block(other, block)
             for row, total in zip(rows, totals, strict=True):
-                self.add_to(total, self.times(self.load_block(row, loop.index), factor))
+                self.add_to(total, self.times(self.load_block(row, block), factor))
+
+        self.each(blocks, some)
         return self.sums_of_four(map(self.builder.load, totals))
 
     def sums_of_four(self, vectors: Iterable[Any]) -> Any:
-        """The sums of four vectors of 16 floats, as one vector of four: fold each in half twice,
-        then transpose and add.
+        """The sums of four vectors of 16 floats, as one vector of four: transpose and add within
+        quarters, then fold in half twice.
         """
 
         def folded(left: Any, right: Any, ones: list[int], others: list[int]) -> Any:
             return self.plus(self.shuffle(left, right, ones), self.shuffle(left, right, others))
 
-        four = list(vectors)
+        def quarters(*order: int) -> list[int]:
+            """An order within four numbers, for those of each quarter; from 16 on: the right."""
+            return [quarter + n for quarter in range(0, LANES, TOGETHER) for n in order]
+
+        a, b, c, d = vectors
+        ones, others = quarters(0, LANES, 1, LANES + 1), quarters(2, LANES + 2, 3, LANES + 3)
+        ab, cd = folded(a, b, ones, others), folded(c, d, ones, others)
+        four = folded(
+            ab, cd, quarters(0, 1, LANES, LANES + 1), quarters(2, 3, LANES + 2, LANES + 3)
+        )
         for width in (8, 4):
-            ones, others = list(range(width)), list(range(width, 2 * width))
-            four = [folded(v, v, ones, others) for v in four]
-        a, b, c, d = four
-        ab, cd = (folded(x, y, [0, 4, 1, 5], [2, 6, 3, 7]) for x, y in ((a, b), (c, d)))
-        return folded(ab, cd, [0, 1, 4, 5], [2, 3, 6, 7])
+            four = folded(four, four, list(range(width)), list(range(width, 2 * width)))
+        return four
 
     def in_groups(self, blocks: Any, some: Callable[[Any, int], None]) -> None:
         """Emit ``some(first, count)`` for `TOGETHER` blocks at a time, and for single ones behind

@@ -3,17 +3,17 @@ letters).
 
 Half of a sparse side's rows hold fewer than fifteen interactions: with 64 factors the multiply-adds
 of a step are then a tenth of a microsecond, and calls, checks for overlap and scalar ends of loops
-would take twice that. So what one pass over a row's factors finds is used while it is in registers,
-and no loop has an end of its own: a group of four rows that isn't full repeats its last row with
-weight zero.
+would take twice that. So what is read of a row's factors is used while it is in registers, and no
+loop has an end of its own: a group of four rows that isn't full repeats its last row with weight
+zero.
 
 The number of factors is a multiple of 16. ``work`` is float32 [5, factors]; its rows are r, p, D, M
-and z."""
+and q."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 from llvmlite import ir
 from numba.core import cgutils, types
@@ -24,14 +24,16 @@ from cofactor.kernels.cpu.llvm.build import (
     FOUR,
     INT32,
     INT64,
+    LANES,
     ONE,
     TOGETHER,
+    ZERO,
     Emitter,
     emitting,
     number,
 )
 
-R, P, D, M, Z = range(5)  # rows of ``work``
+R, P, D, M, Q = range(5)  # rows of ``work``
 _LONGS = ir.VectorType(INT64, TOGETHER)
 
 
@@ -48,139 +50,207 @@ def _load_below(emit: Emitter, n: int, first: Any, end: Any) -> Any:
     return emit.call(name, FOUR, pointer, ir.Constant(INT32, 4), mask, zeros)
 
 
-@intrinsic
-def weighted_dots(typingctx, source, index, n, w, p, out):
-    """out[t] = w[t] s_t with s_t = source[index[t]] . p, for t < n; return the sum of w s^2.
+class _Four(NamedTuple):
+    """Four of a row's interactions."""
 
-    ``out`` has room for n rounded up to a multiple of four; what lies behind n becomes zero.
+    vectors: list[Any]  # pointers to the other side's
+    weights: Any  # a vector of four
+
+
+def _fours(emit: Emitter, blocks: Any, soon: Any, some: Callable[[_Four], None]) -> None:
+    """Emit ``some`` for four of a row's interactions at a time; the arguments begin with source,
+    indices, weights, first, n. The vectors of the interactions from ``soon`` on are asked for, if
+    it isn't negative; None: they aren't.
+    """
+    builder, four = emit.builder, number(TOGETHER)
+    first, n = emit.arguments[3:5]
+    last = builder.sub(n, number(1))
+    with emit.loop(builder.udiv(builder.add(n, number(TOGETHER - 1)), four)) as group:
+        t = builder.mul(group.index, four)
+        places = [t]
+        for j in range(1, TOGETHER):
+            at = builder.add(t, number(j))
+            places.append(builder.select(builder.icmp_signed("<", at, last), at, last))
+
+        def vectors(start: Any) -> list[Any]:
+            return [emit.row(0, emit.row_number(1, builder.add(start, at))) for at in places]
+
+        if soon is not None:
+            with builder.if_then(builder.icmp_signed(">=", soon, number(0))):
+                for vector in vectors(soon):
+                    _ask_for(emit, vector, blocks)
+        weights = _load_below(emit, 2, builder.add(first, t), builder.add(first, n))
+        some(_Four(vectors(first), weights))
+
+
+def _ask_for(emit: Emitter, vector: Any, blocks: Any) -> None:
+    emit.each(blocks, lambda block: emit.prefetch(emit.block(vector, block), write=False))
+
+
+class _RowOfWork:
+    """A row of ``work`` that vectors are added to: in registers, where they hold it."""
+
+    def __init__(self, emit: Emitter, row: Any, blocks: Any) -> None:
+        self.emit, self.row, self.blocks = emit, row, blocks
+        self.held = emit.totals(len(blocks)) if isinstance(blocks, range) else []
+
+    def place(self, block: Any) -> Any:
+        """Where a block stands."""
+        return self.held[block.constant] if self.held else self.emit.block(self.row, block)
+
+    def add(self, vectors: list[Any], scales: Any) -> None:
+        """Add four vectors, each times its number."""
+        emit = self.emit
+
+        def some(block: Any) -> None:
+            total = emit.load(self.place(block))
+            for j, vector in enumerate(vectors):
+                scale = emit.shuffle(scales, scales, [j] * LANES)
+                total = emit.plus(total, emit.times(emit.load_block(vector, block), scale))
+            emit.store(total, self.place(block))
+
+        emit.each(self.blocks, some)
+
+
+def _curvature(emit: Emitter, with_product: bool) -> Any:
+    """Code of `product` and `curvature`."""
+    builder, p, d, q = emit.builder, *(emit.row(6, number(row)) for row in (P, D, Q))
+    squares = cgutils.alloca_once_value(builder, ir.Constant(FOUR, [0.0] * TOGETHER))
+    (norms,) = emit.totals(1)
+
+    def some(blocks: Any) -> None:
+        sums = _RowOfWork(emit, q, blocks)
+
+        def begin(block: Any) -> None:
+            along = emit.load_block(p, block)
+            found = emit.times(emit.load_block(d, block), along)
+            emit.add_to(norms, emit.times(found, along))
+            if with_product:
+                emit.store(found, sums.place(block))
+
+        def add(four: _Four) -> None:
+            dots = emit.dots_of_four(four.vectors, p, blocks)
+            scales = emit.times(four.weights, dots)
+            emit.add_to(squares, emit.times(scales, dots))
+            if with_product:
+                sums.add(four.vectors, scales)
+
+        emit.each(blocks, begin)
+        _fours(emit, blocks, emit.arguments[5], add)
+        if with_product and sums.held:
+            emit.each(blocks, lambda n: emit.store(emit.load(sums.place(n)), emit.block(q, n)))
+
+    emit.for_few_or_many(emit.blocks(6), some)
+    return builder.fadd(emit.sum(norms), emit.sum(squares), flags=FAST)
+
+
+@intrinsic
+def product(typingctx, source, indices, weights, first, n, soon, work):
+    """q = D p + sum over t of w_t s_t y_t with s_t = y_t . p; return p . q.
+
+    y_t = source[indices[t]] and w_t = weights[t] for first <= t < first + n. The next rows' y are
+    asked for on the way, from ``indices[soon]`` on, if soon isn't negative."""
+    return _takes(source, indices, weights, work), emitting(lambda emit: _curvature(emit, True))
+
+
+@intrinsic
+def curvature(typingctx, source, indices, weights, first, n, soon, work):
+    """Return p . q as `product` does, without q."""
+    return _takes(source, indices, weights, work), emitting(lambda emit: _curvature(emit, False))
+
+
+def _takes(source: Any, indices: Any, weights: Any, work: Any) -> Any:
+    n = types.int64
+    return types.float32(source, indices, weights, n, n, n, work)
+
+
+@intrinsic
+def first_direction(typingctx, source, indices, weights, first, n, diagonal, ridge, work, x, u):
+    """x[u] = 0, r = sum over t of w_t y_t (see `product`), D = diagonal + ridge, M = 1 / D, p = M
+    r; return r . p.
     """
 
     def code(emit: Emitter) -> Any:
-        builder, n, four = emit.builder, emit.arguments[2], number(TOGETHER)
-        last, direction, blocks = builder.sub(n, number(1)), emit.row(4), emit.blocks(4)
-        squares = cgutils.alloca_once_value(builder, ir.Constant(FOUR, [0.0] * TOGETHER))
-        with emit.loop(builder.udiv(builder.add(n, number(TOGETHER - 1)), four)) as group:
-            t = builder.mul(group.index, four)
-            rows = []
-            for j in range(TOGETHER):
-                at = builder.add(t, number(j))
-                at = builder.select(builder.icmp_signed("<", at, last), at, last)
-                rows.append(emit.row(0, emit.row_number(1, at)))
-            found = emit.dots_of_four(rows, direction, blocks)
-            weighted = emit.times(_load_below(emit, 3, t, n), found)
-            emit.store(weighted, builder.bitcast(emit.element(5, t), FOUR.as_pointer()))
-            emit.add_to(squares, emit.times(weighted, found))
-        return emit.sum(squares)
-
-    return types.float32(source, index, types.int64, w, p, out), emitting(code)
-
-
-def _with_sums(emit: Emitter, blocks: Any, then: Callable[[Any, Any], None]) -> None:
-    """Call ``then(block, sum over t < n of s[t] source[index[t], block])`` for all blocks; the
-    arguments begin with source, index, n, s.
-    """
-
-    def some(first: Any, width: int) -> None:
-        places = [emit.builder.add(first, number(j)) for j in range(width)]
-        sums = emit.totals(width)
-        emit.add_weighted_rows(sums, places)
-        for block, total in zip(places, sums, strict=True):
-            then(block, emit.builder.load(total))
-
-    emit.in_groups(blocks, some)
-
-
-@intrinsic
-def first_direction(typingctx, source, index, n, w, diagonal, ridge, work):
-    """r = sum over t < n of w[t] source[index[t]], D = diagonal + ridge, M = 1 / D, p = M r;
-    return r . p.
-    """
-
-    def code(emit: Emitter) -> Any:
-        plain = emit.row(4)
-        rows = [emit.row(6, number(row)) for row in (R, P, D, M)]
-        ridge = emit.broadcast(emit.arguments[5])
+        plain, start = emit.row(5), emit.row(8, emit.arguments[9])
+        r, *others = (emit.row(7, number(row)) for row in (R, P, D, M))
+        ridge = emit.broadcast(emit.arguments[6])
         (total,) = emit.totals(1)
 
-        def then(block: Any, r: Any) -> None:
-            d = emit.plus(emit.load_block(plain, block), ridge)
-            m = emit.builder.fdiv(ONE, d, flags=FAST)
-            p = emit.times(m, r)
-            for row, value in zip(rows, (r, p, d, m), strict=True):
-                emit.store(value, emit.block(row, block))
-            emit.add_to(total, emit.times(r, p))
+        def some(blocks: Any) -> None:
+            sums = _RowOfWork(emit, r, blocks)
 
-        _with_sums(emit, emit.blocks(4), then)
+            def end(block: Any) -> None:
+                found = emit.load(sums.place(block))
+                d = emit.plus(emit.load_block(plain, block), ridge)
+                m = emit.builder.fdiv(ONE, d, flags=FAST)
+                p = emit.times(m, found)
+                for row, value in zip((r, *others, start), (found, p, d, m, ZERO), strict=True):
+                    emit.store(value, emit.block(row, block))
+                emit.add_to(total, emit.times(found, p))
+
+            emit.each(blocks, lambda block: emit.store(ZERO, sums.place(block)))
+            _fours(emit, blocks, None, lambda four: sums.add(*four))
+            emit.each(blocks, end)
+
+        emit.for_few_or_many(emit.blocks(7), some)
         return emit.sum(total)
 
-    return types.float32(source, index, types.int64, w, diagonal, types.float32, work), emitting(
-        code
-    )
+    f, n = types.float32, types.int64
+    return f(source, indices, weights, n, n, diagonal, f, work, x, n), emitting(code)
 
 
 @intrinsic
-def next_residual(typingctx, source, index, n, s, a, work):
-    """r -= a (D p + sum over t < n of s[t] source[index[t]]), z = M r; return r . z."""
-
-    def code(emit: Emitter) -> Any:
-        rows = [emit.row(5, number(row)) for row in (R, P, D, M, Z)]
-        a = emit.broadcast(emit.arguments[4])
-        (total,) = emit.totals(1)
-
-        def then(block: Any, found: Any) -> None:
-            places = [emit.block(row, block) for row in rows]
-            r, p, d, m = map(emit.load, places[:Z])
-            r = emit.minus(r, emit.times(a, emit.plus(emit.times(d, p), found)))
-            z = emit.times(m, r)
-            emit.store(r, places[R])
-            emit.store(z, places[Z])
-            emit.add_to(total, emit.times(r, z))
-
-        _with_sums(emit, emit.blocks(5), then)
-        return emit.sum(total)
-
-    return types.float32(source, index, types.int64, s, types.float32, work), emitting(code)
-
-
-@intrinsic
-def norm_by_diagonal(typingctx, work):
-    """Return p' D p."""
-
-    def code(emit: Emitter) -> Any:
-        p, d = (emit.row(0, number(row)) for row in (P, D))
-
-        def term(block: Any) -> tuple[Any, Any]:
-            at = emit.load_block(p, block)
-            return emit.load_block(d, block), emit.times(at, at)
-
-        return emit.sum_over_blocks(0, term)
-
-    return types.float32(work), emitting(code)
-
-
-@intrinsic
-def move(typingctx, a, work, x):
-    """x += a p."""
+def move(typingctx, a, work, x, u):
+    """x[u] += a p."""
 
     def code(emit: Emitter) -> None:
-        p, x, a = emit.row(1, number(P)), emit.row(2), emit.broadcast(emit.arguments[0])
-        with emit.loop(emit.blocks(1)) as loop:
-            place = emit.block(x, loop.index)
-            step = emit.times(a, emit.load_block(p, loop.index))
+        p, x = emit.row(1, number(P)), emit.row(2, emit.arguments[3])
+        a = emit.broadcast(emit.arguments[0])
+
+        def some(block: Any) -> None:
+            place = emit.block(x, block)
+            step = emit.times(a, emit.load_block(p, block))
             emit.store(emit.plus(emit.load(place), step), place)
 
-    return types.void(types.float32, work, x), emitting(code)
+        emit.for_few_or_many(emit.blocks(1), lambda blocks: emit.each(blocks, some))
+
+    return types.void(types.float32, work, x, types.int64), emitting(code)
+
+
+@intrinsic
+def next_residual(typingctx, a, work):
+    """r -= a q; return r . M r."""
+
+    def code(emit: Emitter) -> Any:
+        r, m, q = (emit.row(1, number(row)) for row in (R, M, Q))
+        a = emit.broadcast(emit.arguments[0])
+        (total,) = emit.totals(1)
+
+        def some(block: Any) -> None:
+            place = emit.block(r, block)
+            left = emit.minus(emit.load(place), emit.times(a, emit.load_block(q, block)))
+            emit.store(left, place)
+            emit.add_to(total, emit.times(left, emit.times(left, emit.load_block(m, block))))
+
+        emit.for_few_or_many(emit.blocks(1), lambda blocks: emit.each(blocks, some))
+        return emit.sum(total)
+
+    return types.float32(types.float32, work), emitting(code)
 
 
 @intrinsic
 def turn(typingctx, b, work):
-    """p = z + b p."""
+    """p = M r + b p."""
 
     def code(emit: Emitter) -> None:
-        p, z, b = emit.row(1, number(P)), emit.row(1, number(Z)), emit.broadcast(emit.arguments[0])
-        with emit.loop(emit.blocks(1)) as loop:
-            place = emit.block(p, loop.index)
-            kept = emit.times(b, emit.load(place))
-            emit.store(emit.plus(emit.load_block(z, loop.index), kept), place)
+        r, p, m = (emit.row(1, number(row)) for row in (R, P, M))
+        b = emit.broadcast(emit.arguments[0])
+
+        def some(block: Any) -> None:
+            place = emit.block(p, block)
+            z = emit.times(emit.load_block(m, block), emit.load_block(r, block))
+            emit.store(emit.plus(z, emit.times(b, emit.load(place))), place)
+
+        emit.for_few_or_many(emit.blocks(1), lambda blocks: emit.each(blocks, some))
 
     return types.void(types.float32, work), emitting(code)

@@ -76,3 +76,37 @@ def add_tile(typingctx, matrix, first, end, i, j, total):
 
     n = types.int64
     return types.void(matrix, n, n, n, n, total), emitting(code)
+
+
+@intrinsic
+def turn_tile(typingctx, matrix, row, last, panels, panel, found, at):
+    """found[at + n, 16 panel : 16 panel + 16] = matrix[row + n] panels[panel], for n < 8.
+
+    ``panels`` is float32 [panels, columns of ``matrix``, 16]. Behind row ``last`` nothing is read:
+    that one is taken again, and written where it was."""
+
+    def code(emit: Emitter) -> None:
+        builder = emit.builder
+        _, row, last, _, panel, _, at = emit.arguments
+        rows, places = [], []
+        left = builder.sub(last, row)
+        for n in range(TILE_ROWS):
+            step = number(n)
+            if n:
+                step = builder.select(builder.icmp_signed("<", step, left), step, left)
+            rows.append(emit.row(0, builder.add(row, step)))
+            line = emit.row(5, builder.add(at, step))
+            places.append(emit.block(line, panel))
+        depth = emit.shape(3)[1]
+        start = emit.element(3, builder.mul(panel, builder.mul(depth, number(TILE_COLUMNS))))
+        sums = emit.totals(TILE_ROWS)
+        with emit.loop(depth) as loop:
+            vector = emit.load_block(start, loop.index)
+            for line, held in zip(rows, sums, strict=True):
+                factor = emit.broadcast(builder.load(builder.gep(line, [loop.index])))
+                emit.add_to(held, emit.times(factor, vector))
+        for place, held in zip(places, sums, strict=True):
+            emit.store(builder.load(held), place)
+
+    n = types.int64
+    return types.void(matrix, n, n, panels, n, found, n), emitting(code)
