@@ -11,7 +11,7 @@ from cofactor.base.errors import ArgumentError, UnknownNameError
 class SamplerConfig(Config):
     """Settings of a base."""
 
-    renamed = {"law": "sampling", "gone": None}  # noqa: RUF012
+    renamed = {"law": "sampling", "gone": None}
 
     sampling: str = setting("uniform", choices=("uniform", "popularity"), doc="Distribution.")
 
@@ -19,7 +19,7 @@ class SamplerConfig(Config):
 class PenaltyConfig(SamplerConfig):
     """Settings of a subclass, with a value that changed its meaning."""
 
-    renamed = {"balance": Renamed("exponent", lambda b: 1 - b)}  # noqa: RUF012
+    renamed = {"balance": Renamed("exponent", lambda b: 1 - b)}
 
     exponent: float = setting(0.5, low=0.0, high=1.0, doc="Exponent.")
 

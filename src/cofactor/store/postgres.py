@@ -96,7 +96,7 @@ class PostgresDatabase(Database):
         How long to wait for another writer.
     """
 
-    words = {  # noqa: RUF012
+    words = {
         "text": 'TEXT COLLATE "C"',
         "int": "BIGINT",
         "real": "DOUBLE PRECISION",

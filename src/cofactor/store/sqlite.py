@@ -87,7 +87,7 @@ class SqliteDatabase(Database):
     """
 
     errors: tuple[type[Exception], ...] = (sqlite3.Error,)
-    words = {  # noqa: RUF012
+    words = {
         "text": "TEXT",
         "int": "INTEGER",
         "real": "REAL",

@@ -79,7 +79,7 @@ class TrainingConfig(DescentConfig):
 
     group = "training"
 
-    renamed = {  # noqa: RUF012
+    renamed = {
         "warmup": "warmup_ratio",
         "clip": "max_grad_norm",
         "average": "ema_decay",

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 class BiasConfig(ScaleConfig):
     """Settings of `Bias`."""
 
-    renamed = {  # noqa: RUF012
+    renamed = {
         "damping_users": "user_damping",
         "damping_items": "item_damping",
         "clip": "clip_predictions",
@@ -84,7 +84,7 @@ class Bias(Recommender[BiasConfig]):
         explains=True,
         answers_empty=True,
     )
-    arrays = {  # noqa: RUF012
+    arrays = {
         "mean": ArraySpec("float64", ("1",)),
         "scale": ArraySpec("float32", ("2",)),
         "user_bias": ArraySpec("float64", ("users",)),

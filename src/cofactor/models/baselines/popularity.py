@@ -45,7 +45,7 @@ class Popularity(Recommender[PopularityConfig]):
 
     name = "popularity"
     traits = Traits(finds_similar=False, answers_empty=True)
-    arrays = {"item_scores": ArraySpec("float32", ("items",))}  # noqa: RUF012
+    arrays = {"item_scores": ArraySpec("float32", ("items",))}
 
     item_scores: np.ndarray
 

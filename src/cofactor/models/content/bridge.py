@@ -121,7 +121,7 @@ class Bridge(ContentFeatures[BridgeConfig]):
     uses_device = True
     traits = Traits(uses_features=True, explains=True)
 
-    arrays = {  # noqa: RUF012
+    arrays = {
         **SPEC_ARRAYS,
         **COMPARISON,
         "map": ArraySpec("float32", ("width", "mapped")),

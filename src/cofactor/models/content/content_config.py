@@ -37,7 +37,7 @@ class FeatureConfig(Config):
 class ContentConfig(FeatureConfig):
     """What the settings of all models with content begin with."""
 
-    renamed = {"twin": "compare_without_features"}  # noqa: RUF012
+    renamed = {"twin": "compare_without_features"}
 
     compare_without_features: bool = setting(
         True,
@@ -65,7 +65,7 @@ class NormalizationConfig(Config):
     """Score normalisation of new items; see `cofactor.models.content.score_normalisation`."""
 
     group = "content"
-    renamed = {"levelling": "normalize_scores"}  # noqa: RUF012
+    renamed = {"levelling": "normalize_scores"}
 
     normalize_scores: float = setting(
         0.0,
@@ -82,7 +82,7 @@ class CalibrationConfig(Config):
     """Exposure calibration of new items; see `cofactor.models.content.check`."""
 
     group = "content"
-    renamed = {"fair": "calibrate_exposure"}  # noqa: RUF012
+    renamed = {"fair": "calibrate_exposure"}
 
     calibrate_exposure: bool = setting(
         True,
@@ -97,7 +97,7 @@ class PriorConfig(Config):
     """How much features count beside interactions."""
 
     group = "content"
-    renamed = {"half_at": "feature_prior_count"}  # noqa: RUF012
+    renamed = {"half_at": "feature_prior_count"}
 
     feature_prior_count: float | None = setting(
         20.0,

@@ -43,7 +43,7 @@ class ContentKNN(SimilarByContent, ContentFeatures[ContentKNNConfig]):
 
     name = "content_knn"
     traits = Traits(explains=True, uses_features=True)
-    arrays = {**SPEC_ARRAYS, **COMPARISON}  # noqa: RUF012
+    arrays = {**SPEC_ARRAYS, **COMPARISON}
 
     def _fit(self, data: Interactions, validation: Part | None, run: Run) -> None:
         self.feature_map = FeatureMap.learn(data, self.config, run)

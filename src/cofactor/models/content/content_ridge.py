@@ -100,7 +100,7 @@ class ContentRidge(SimilarByContent, ContentFeatures[ContentRidgeConfig]):
 
     name = "content_ridge"
     traits = Traits(explains=True, uses_features=True)
-    arrays = {  # noqa: RUF012
+    arrays = {
         **SPEC_ARRAYS,
         **COMPARISON,
         "warm": ArraySpec("int64", ("warm",)),

@@ -97,7 +97,7 @@ class FeatureIALS(ContentFeatures, IterativeModel, FactorModel):
     name = "feature_ials"
     Config = FeatureIALSConfig
     traits = Traits(has_vectors=True, explains=True, uses_features=True)
-    arrays = {  # noqa: RUF012
+    arrays = {
         **SPEC_ARRAYS,
         **USER_ARRAYS,
         **COMPARISON,

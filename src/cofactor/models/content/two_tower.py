@@ -137,7 +137,7 @@ class TwoTower(BiasedFactors, ContentFeatures, IterativeModel, FactorModel):
     Config = TwoTowerConfig
     traits = Traits(has_vectors=True, uses_features=True)
     adds_user_bias = True
-    arrays = {  # noqa: RUF012
+    arrays = {
         **LatentFactor.arrays,
         **SPEC_ARRAYS,
         **USER_ARRAYS,

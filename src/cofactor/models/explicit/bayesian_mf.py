@@ -120,7 +120,7 @@ class BayesianMF(Recommender):
     name = "bayesian_mf"
     Config = BayesianMFConfig
     traits = Traits(predicts_ratings=True, has_vectors=True, answers_empty=True)
-    arrays = {  # noqa: RUF012
+    arrays = {
         **POSTERIOR_ARRAYS,
         **DATE_ARRAYS,
         "limits": ArraySpec("float32", ("2",)),

@@ -37,7 +37,7 @@ _BLOCK = 65_536  # ratings whose vectors are gathered at a time: 32 MiB at 128 f
 class BiasedMFConfig(RatingConfig):
     """Settings of `BiasedMF`."""
 
-    search = {  # noqa: RUF012
+    search = {
         "factors": log(8, 256),
         "learning_rate": log(0.003, 0.1),
         "bias_learning_rate": log(0.001, 0.05),

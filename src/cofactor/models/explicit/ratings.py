@@ -34,7 +34,7 @@ from cofactor.training.training_config import DescentConfig
 class RatingConfig(DescentConfig, ScaleConfig):
     """Settings that the factor models of ratings share."""
 
-    renamed = {  # noqa: RUF012
+    renamed = {
         "balance": Renamed("frequency_exponent", lambda balance: round(1 - balance, 12)),
         "clip": "clip_predictions",
     }

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 class SVDppConfig(RatingConfig):
     """Settings of `SVDpp`."""
 
-    search = {  # noqa: RUF012
+    search = {
         "factors": log(8, 256),
         "learning_rate": log(0.002, 0.06),
         "bias_learning_rate": log(0.001, 0.03),
@@ -110,7 +110,7 @@ class SVDpp(IterativeModel, RatingHooks):
         answers_empty=True,
         same_on_any_threads=False,
     )
-    arrays = {  # noqa: RUF012
+    arrays = {
         **RATING_ARRAYS,
         "implicit_factors": ArraySpec("float32", ("items", "factors")),
     }

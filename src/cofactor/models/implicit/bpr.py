@@ -39,7 +39,7 @@ _FOLD_IN_DRAWS = 2_000
 class BPRConfig(SampledConfig):
     """Settings of `BPR`."""
 
-    search = {  # noqa: RUF012
+    search = {
         "factors": log(16, 256),
         "epochs": log(50, 500),
         "learning_rate": log(0.01, 1.0),
@@ -128,7 +128,7 @@ class BPR(NoiseShareHooks, IterativeModel, SampledHooks, FactorModel):
     name = "bpr"
     Config = BPRConfig
     monitored_ndcg = MONITORED_NDCG
-    arrays = {**SampledHooks.arrays, **NOISE_SHARE_ARRAY}  # noqa: RUF012
+    arrays = {**SampledHooks.arrays, **NOISE_SHARE_ARRAY}
     usual_share = Usual(0.1, 2.0)  # chosen on validation parts of the panel (benchmarks/panel.py)
 
     def _fit(self, data: Interactions, validation: Part | None, run: Run) -> None:

@@ -38,8 +38,8 @@ FEWER_USERS = 0.9
 class EASEConfig(WeightedConfig):
     """Settings of `EASE`."""
 
-    renamed = {"popularity_power": "frequency_exponent"}  # noqa: RUF012
-    search = {  # noqa: RUF012
+    renamed = {"popularity_power": "frequency_exponent"}
+    search = {
         "regularization": log(1.0, 20_000.0),
         "frequency_exponent": between(0.0, 1.0),
         "user_exponent": between(0.0, 1.0),
@@ -132,7 +132,7 @@ class EASE(LinearItemModel[EASEConfig]):
     name = "ease"
     fits_on_engine = True
     traits = Traits(explains=True)
-    arrays = {  # noqa: RUF012
+    arrays = {
         "weights": ArraySpec("float32", ("items", "items"), optional=True),
         **{
             name: ArraySpec(spec.dtype, spec.axes, optional=True)

@@ -43,7 +43,7 @@ _MOST = 50_000
 class GraphFilterConfig(WeightedConfig):
     """Settings of `GraphFilter`."""
 
-    search = {  # noqa: RUF012
+    search = {
         "factors": log(16, 1024),
         "neighbours": log(20, 2000),
         "user_exponent": between(0.0, 1.0),
@@ -132,7 +132,7 @@ class GraphFilter(LinearItemModel):
     Config = GraphFilterConfig
     fits_on_engine = True  # its neighbours; the vectors are computed here
     traits = Traits(explains=True)
-    arrays = {  # noqa: RUF012
+    arrays = {
         **SPARSE_ARRAYS,
         **popularity_term.ARRAYS,
         "past_vectors": ArraySpec("float32", ("items", "vectors")),

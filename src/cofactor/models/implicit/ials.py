@@ -42,8 +42,8 @@ PRESETS: dict[str, dict[str, Any]] = {"sparse": {"warmup_epochs": 2, "epochs": 3
 class IALSConfig(IterativeConfig, PopularityTermConfig):
     """Settings of `IALS`."""
 
-    renamed = {"warmup": "warmup_epochs", "popularity_power": "item_weight_power"}  # noqa: RUF012
-    search = {  # noqa: RUF012
+    renamed = {"warmup": "warmup_epochs", "popularity_power": "item_weight_power"}
+    search = {
         "factors": log(16, 256),
         "unobserved_weight": log(1e-3, 1.0),
         "regularization": log(1e-3, 0.1),
@@ -204,7 +204,7 @@ class IALS(NoiseShareHooks, IterativeModel, FactorModel):
     fits_on_engine = chooses_exchange = weighs_popularity = True
     Config = IALSConfig
     traits = Traits(has_vectors=True, explains=True)
-    arrays = {  # noqa: RUF012
+    arrays = {
         **FACTOR_ARRAYS,
         "alpha0": ArraySpec("float64", ("1",)),
         **NOISE_SHARE_ARRAY,

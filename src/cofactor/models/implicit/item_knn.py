@@ -37,7 +37,7 @@ NOISE_SHRINKAGE = 200.0
 class ItemKNNConfig(WeightedConfig):
     """Settings of `ItemKNN`."""
 
-    search = {  # noqa: RUF012
+    search = {
         "neighbours": log(10, 1000),
         "similarity": among("cosine", "asymmetric", "jaccard"),
         "shrinkage": log(0.1, 1000.0),
@@ -115,7 +115,7 @@ class ItemKNN(LinearItemModel[ItemKNNConfig]):
     name = "item_knn"
     fits_on_engine = True
     traits = Traits(explains=True)
-    arrays = {**SPARSE_ARRAYS, **popularity_term.ARRAYS}  # noqa: RUF012
+    arrays = {**SPARSE_ARRAYS, **popularity_term.ARRAYS}
 
     weights: SparseWeights
 

@@ -39,7 +39,7 @@ _FOLD_IN_SEED = np.uint64(0xC0FAC72)
 class LogisticMFConfig(WalkConfig, PopularityTermConfig):
     """Settings of `LogisticMF`."""
 
-    search = {  # noqa: RUF012
+    search = {
         "factors": log(16, 256),
         "epochs": log(20, 200),
         "learning_rate": log(0.03, 0.5),
@@ -110,7 +110,7 @@ class LogisticMF(NoiseShareHooks, IterativeModel, WalkHooks, FactorModel):
     monitored_ndcg = MONITORED_NDCG
     traits = Traits(has_vectors=True)
     weighs_popularity = True
-    arrays = {**WalkHooks.arrays, **NOISE_SHARE_ARRAY, **popularity_term.ARRAYS}  # noqa: RUF012
+    arrays = {**WalkHooks.arrays, **NOISE_SHARE_ARRAY, **popularity_term.ARRAYS}
     # Right for 15 of the 17 sets of the panel (benchmarks/panel.py), by their validation parts.
     # Sets of the same counts may differ: where what people like has much structure, less L2 is
     # better, and more where it has hardly any.

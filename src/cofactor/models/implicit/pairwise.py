@@ -76,7 +76,7 @@ class WalkConfig(DescentConfig):
 class SampledConfig(WalkConfig, popularity_term.PopularityTermConfig):
     """Settings of those that draw one negative at a time, by a distribution."""
 
-    renamed = {"negative_law": "negative_sampling"}  # noqa: RUF012
+    renamed = {"negative_law": "negative_sampling"}
 
     negative_sampling: str = setting(
         "uniform",
@@ -96,7 +96,7 @@ class SampledConfig(WalkConfig, popularity_term.PopularityTermConfig):
 class WalkHooks(Hooks[Any]):
     """What these models do alike, beside their factors: a penalty that follows the data."""
 
-    arrays = {**VECTOR_ARRAYS, **CURVE_ARRAYS, **PENALTY_ARRAY}  # noqa: RUF012
+    arrays = {**VECTOR_ARRAYS, **CURVE_ARRAYS, **PENALTY_ARRAY}
 
     _l2: float  # the regularization in use
     fold_in_penalties: np.ndarray | None = None  # the same
@@ -122,7 +122,7 @@ class SampledHooks(WalkHooks):
     traits = Traits(has_vectors=True, same_on_any_threads=False)
     fits_on_engine = True  # in blocks, with another result than uncut
     weighs_popularity = True
-    arrays = {**WalkHooks.arrays, **SAMPLING_ARRAYS, **popularity_term.ARRAYS}  # noqa: RUF012
+    arrays = {**WalkHooks.arrays, **SAMPLING_ARRAYS, **popularity_term.ARRAYS}
 
     negative_threshold: np.ndarray
     negative_alias: np.ndarray

@@ -51,7 +51,7 @@ NOISE_SHARE = 0.45
 class WARPConfig(SampledConfig):
     """Settings of `WARP`."""
 
-    search = {  # noqa: RUF012
+    search = {
         "factors": log(16, 256),
         "epochs": log(20, 200),
         "learning_rate": log(0.01, 0.2),

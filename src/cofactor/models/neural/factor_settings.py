@@ -9,7 +9,7 @@ from cofactor.training.losses.loss_config import LossConfig
 class FactorConfig(LossConfig):
     """Settings of a factorisation with any loss."""
 
-    renamed = {"frequency_power": "frequency_exponent"}  # noqa: RUF012
+    renamed = {"frequency_power": "frequency_exponent"}
 
     factors: int = setting(32, low=1, high=4096, doc="Length of the user and item vectors.")
     mean: bool = setting(True, doc="Whether ratings are learnt as differences from their mean.")

@@ -110,7 +110,7 @@ class LatentFactor(BiasedFactors, IterativeModel, FactorModel):
     uses_device = True
     Config = LatentFactorConfig
     traits = Traits(predicts_ratings=True, has_vectors=True)
-    arrays = {  # noqa: RUF012
+    arrays = {
         **FACTOR_ARRAYS,
         "user_bias": ArraySpec("float32", ("users",)),
         "item_bias": ArraySpec("float32", ("items",)),

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 class SimpleXConfig(FactorConfig):
     """Settings of `SimpleX`: those of `LatentFactor`, with other defaults."""
 
-    search = {  # noqa: RUF012
+    search = {
         "factors": log(32, 256),
         "margin": between(0.0, 0.95),
         "negative_weight": log(1.0, 500.0),
@@ -119,7 +119,7 @@ class SimpleX(IterativeModel, FactorModel):
     fits_on_engine = trained_together = weighs_popularity = True
     Config = SimpleXConfig
     traits = Traits(has_vectors=True)
-    arrays = {  # noqa: RUF012
+    arrays = {
         **FACTOR_ARRAYS,
         "item_lengths": ArraySpec("float32", ("items",)),
         "history_map": ArraySpec("float32", ("factors", "factors")),

@@ -91,7 +91,7 @@ class ModuleHooks(Hooks[Any]):
     fits_on_engine = trained_together = weighs_popularity = True
     Config: ClassVar[type[Config]] = ModuleConfig
     traits = Traits(predicts_ratings=True)
-    arrays = {  # noqa: RUF012
+    arrays = {
         "user_tables": ArraySpec("float32", ("users", "user_width")),
         "item_tables": ArraySpec("float32", ("items", "item_width")),
         "weights": ArraySpec("float32", ("weights",)),

@@ -107,7 +107,7 @@ class LSTMRating(IterativeModel, FactorModel):
     uses_device = True
     Config = LSTMRatingConfig
     traits = Traits(predicts_ratings=True, has_vectors=True, uses_order=True)
-    arrays = {  # noqa: RUF012
+    arrays = {
         "user_states": ArraySpec("float32", ("users", "state_width")),
         "item_inputs": ArraySpec("float32", ("items", "factors")),
         "item_factors": ArraySpec("float32", ("items", "factors")),

@@ -55,7 +55,7 @@ class NextItemHooks(Hooks[NextItemConfig]):
     uses_device = True
     fits_on_engine = trained_together = weighs_popularity = True
 
-    arrays = {  # noqa: RUF012
+    arrays = {
         "item_factors": ArraySpec("float32", ("items", "factors")),
         "item_bias": ArraySpec("float32", ("items",), optional=True),
         **popularity_term.ARRAYS,

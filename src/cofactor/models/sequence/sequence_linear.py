@@ -108,7 +108,7 @@ class SequenceLinear(SequenceModel[SequenceLinearConfig]):
 
     name = "sequence_linear"
     traits = Traits(explains=True, uses_order=True)
-    arrays = {  # noqa: RUF012
+    arrays = {
         "weights": ArraySpec("float32", ("inputs", "items")),
         "following": ArraySpec("float32", ("items", "inputs"), optional=True),
         "final": ArraySpec("float32", ("inputs", "inputs"), optional=True),

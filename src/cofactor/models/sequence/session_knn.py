@@ -86,7 +86,7 @@ class SessionKNN(SequenceModel[SessionKNNConfig]):
 
     name = "session_knn"
     traits = Traits(explains=True, uses_order=True)
-    arrays = {  # noqa: RUF012
+    arrays = {
         "indptr": ArraySpec("int64", ("sessions + 1",)),
         "items": ArraySpec("int32", ("events",)),
         "item_indptr": ArraySpec("int64", ("items + 1",)),

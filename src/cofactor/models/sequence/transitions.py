@@ -42,7 +42,7 @@ _TEXTS = ("text_offsets", "text_items", "text_values")
 class TransitionsConfig(HistoryConfig):
     """Settings of `Transitions`."""
 
-    search = {  # noqa: RUF012
+    search = {
         "window": log(1, 50),
         "decay": between(0.3, 1.0),
         "backward": between(0.0, 1.0),
@@ -130,7 +130,7 @@ class Transitions(SequenceModel[TransitionsConfig]):
 
     name = "transitions"
     traits = Traits(explains=True, uses_order=True)
-    arrays = {  # noqa: RUF012
+    arrays = {
         "count_offsets": ArraySpec("int64", ("items + 1",)),
         "count_items": ArraySpec("int32", ("counts",)),
         "count_values": ArraySpec("float64", ("counts",)),

@@ -116,7 +116,7 @@ def _server_class(drain_log: Callable[[], None]) -> Any:
     class Server(uvicorn.Server):
         """A server with a second acceptor beside the loop's own."""
 
-        _acceptors: list[Acceptor] = []  # noqa: RUF012
+        _acceptors: list[Acceptor] = []
 
         async def startup(self, sockets: list[socket.socket] | None = None) -> None:
             await super().startup(sockets=sockets)

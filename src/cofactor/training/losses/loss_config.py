@@ -16,7 +16,7 @@ class LossConfig(TrainingConfig):
 
     group = "training"
 
-    renamed = {  # noqa: RUF012
+    renamed = {
         "sampler": "negative_sampling",
         "popularity_power": "negative_power",
     }
