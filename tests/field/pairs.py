@@ -73,6 +73,26 @@ PAIRS = (
             ),
         )
     ),
+    *(
+        Case(name=f"series by user: {name}", origin="rows of a pivot", source=make, rows=rows)
+        for name, make, rows in (
+            (
+                "values by items",
+                lambda: {"u1": pd.Series({"A": 4, "B": 3}), "u2": pd.Series({"A": 5})},
+                _RATED,
+            ),
+            (
+                "values by numbers",
+                lambda: {"u1": pd.Series({7: 4.0, 9: 3.0}), "u2": pd.Series({7: 5.0})},
+                [("u1", 7, 4.0), ("u1", 9, 3.0), ("u2", 7, 5.0)],
+            ),
+            (
+                "items of a group",
+                lambda: {"u1": pd.Series([7, 9], [3, 5]), "u2": pd.Series([7], [4])},
+                [("u1", 7), ("u1", 9), ("u2", 7)],
+            ),
+        )
+    ),
     Case(
         name="pairs by user in a file",
         origin="a dictionary of ratings",

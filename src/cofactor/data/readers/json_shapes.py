@@ -70,7 +70,11 @@ def _table(value: Any, source: str, levels: int) -> pa.Table:
         if all(isinstance(row, list) and 2 <= len(row) <= 4 for row in value):
             return _of_rows(value, source)
     if isinstance(value, dict):
-        value = {name: _listed(part) for name, part in value.items()}
+        in_columns = has_roles(value)
+        value = {
+            name: (None if in_columns else _by_item(part)) or _listed(part)
+            for name, part in value.items()
+        }
         table = _of_object(value, source, levels - 1)
         if table is not None:
             return table
@@ -110,6 +114,20 @@ def _is_order(value: Mapping[str, Any]) -> bool:
     """Whether an object is one record that names its user and holds a list of items."""
     own = {name: part for name, part in value.items() if not isinstance(part, list)}
     return has_role("user", names_of([opened(own)])) and field_of_items([value]) is not None
+
+
+def _by_item(part: Any) -> dict[str, Any] | None:
+    """What a user's series of pandas says of items that are its index: numbers by texts, or numbers
+    with fractions by anything but their places; None of others, which hold items.
+    """
+    if not (hasattr(part, "to_dict") and hasattr(part, "index") and hasattr(part, "dtype")):
+        return None
+    held = part.to_dict()
+    texts = all(isinstance(item, str) for item in held)
+    floats = all(isinstance(number, float) for number in held.values())
+    numbered = list(held) == list(range(len(held)))
+    valued = all(map(_is_number, held.values())) and (texts or (floats and not numbered))
+    return {str(item): number for item, number in held.items()} if valued else None
 
 
 def _listed(part: Any) -> Any:
