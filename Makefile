@@ -3,9 +3,10 @@ PYTHON ?= python3
 VENV   ?= .venv
 BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
-# Two test processes: the suite is meant for two cores. Files are handed out in the order of tests/conftest.py, the longest
-# first, and compiled Python is kept, which saves several seconds of every run where the environment forbids it.
-TEST_JOBS ?= 2
+# Three test processes on two cores: while one waits for a service that it started, the others work. Files are handed out in
+# the order of tests/conftest.py, the longest first, and compiled Python is kept, which saves several seconds of every run where
+# the environment forbids it.
+TEST_JOBS ?= 3
 PYTEST    := PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest -q
 SPREAD    := -n $(TEST_JOBS) --dist loadfile --no-loadscope-reorder
 

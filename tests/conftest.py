@@ -26,7 +26,7 @@ os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 os.environ.setdefault("OPENBLAS_THREAD_TIMEOUT", "4")
 
 # The files that take longest, in seconds of CPU and of waiting: with `--no-loadscope-reorder`
-# they are handed out first, so that both test processes end at the same time.
+# they are handed out first, so that all test processes end at the same time.
 LONGEST = {
     "kernels/test_fork_and_kept_code.py": 11,
     "contract/test_contract.py": 10,
