@@ -101,7 +101,8 @@ def _computed(frame: Any) -> Any:
 
 
 def _uncomputed(error: Exception) -> ArgumentError:
-    return ArgumentError(f"the lazy frame can't be computed: {str(error).splitlines()[0]}.")
+    said = str(error).partition("\n")[0] or type(error).__name__
+    return ArgumentError(f"the lazy frame can't be computed: {said}.")
 
 
 def _is_doubtful(kind: pa.DataType) -> bool:
