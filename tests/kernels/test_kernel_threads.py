@@ -5,12 +5,14 @@ other up.
 from __future__ import annotations
 
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
 from cofactor.base.threads import native_threads
 from cofactor.kernels.cpu import jit
+from cofactor.kernels.cpu.mf_sgd import in_rounds
 
 
 @pytest.mark.parametrize("count", [0, 1, 2, 7, 300])
@@ -67,3 +69,33 @@ def test_callers_share_the_pool_without_waiting_for_it() -> None:
     with ThreadPoolExecutor(n_callers) as pool:
         list(pool.map(caller, range(n_callers)))
     assert sorted(done) == sorted([*range(n_callers)] * 3)
+
+
+@pytest.mark.parametrize(("n_rounds", "n_groups"), [(1, 1), (5, 1), (4, 3), (16, 8)])
+@pytest.mark.parametrize("n_threads", [1, 2, 4])
+def test_a_round_of_a_group_waits_for_those_before_that_share_with_it(
+    n_rounds: int, n_groups: int, n_threads: int
+) -> None:
+    ended: set[tuple[int, int]] = set()
+    early: list[tuple[int, int]] = []
+
+    def work(turn: int, group: int) -> None:
+        needed = {(turn - 1, group), (turn - 1, (group + 1) % n_groups)} if turn else set()
+        if not needed <= ended:
+            early.append((turn, group))
+        time.sleep(0.0005 if group == 1 else 0)
+        ended.add((turn, group))
+
+    in_rounds(work, n_rounds, n_groups, n_threads)
+    assert not early
+    assert ended == {(turn, group) for turn in range(n_rounds) for group in range(n_groups)}
+
+
+@pytest.mark.parametrize("n_threads", [1, 2, 4])
+def test_an_error_in_a_round_ends_the_threads_that_wait_for_it(n_threads: int) -> None:
+    def work(turn: int, group: int) -> None:
+        if (turn, group) == (1, 2):
+            raise ValueError("this walk")
+
+    with pytest.raises(ValueError, match="this walk"):
+        in_rounds(work, 8, 4, n_threads)

@@ -11,13 +11,16 @@ read in order."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import threading
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
+from itertools import product
 
 import numpy as np
 
 from cofactor.base.memory import aligned_empty
+from cofactor.base.threads import current_threads
 from cofactor.kernels.cpu.jit import helper, kernel, on_threads
 from cofactor.kernels.cpu.llvm.rows import dot_rows, prefetch_row, rating_step
 
@@ -57,11 +60,13 @@ def _ask_for(indptr, indices, values, user_factors, order, place, n_parts, block
 
 
 @kernel
-def _walk(
-    first_place,
-    end_place,
-    block,
+def _walks(
+    first_part,
+    end_part,
+    turn,
     n_parts,
+    bounds,
+    squared,
     indptr,
     indices,
     values,
@@ -76,7 +81,7 @@ def _walk(
     reg_user,
     reg_user_bias,
 ):
-    """The users at these places of the order, over their ratings of one block of items; the sum of
+    """Some parts of the users in a round, each over its block of items; adds to each part's sum of
     squared errors. Rows of the factors are whole blocks of 16 floats.
     """
     rate, bias_rate, mu, one = (
@@ -86,55 +91,57 @@ def _walk(
         np.float32(1),
     )
     last = indices.shape[0] - 1
-    after = end_place - 1
-    loss = 0.0
-    for place in range(first_place, end_place):
-        u = order[place]
-        row = u * n_parts + block
-        begin, end = indptr[row], indptr[row + 1]
-        _ask_for(
-            indptr,
-            indices,
-            values,
-            user_factors,
-            order,
-            min(place + 1, after),
-            n_parts,
-            block,
-        )
-        prefetch_row(indptr, order[min(place + 2, after)] * n_parts + block)
-        if begin == end:
-            continue
-        b_u = user_bias[u]
-        keep_b_u, keep_p = one - bias_rate * reg_user_bias[u], one - rate * reg_user[u]
-        # Unsigned, so that no index is taken for one from the end.
-        v, i, ahead = (
-            np.uint64(u),
-            np.uint64(indices[begin]),
-            np.uint64(indices[min(begin + 1, last)]),
-        )
-        dot = dot_rows(user_factors, v, item_factors, i)
-        for at in range(begin, end):
-            soon = np.uint64(indices[np.uint64(min(at + 2, last))])
-            # e_ui = r_ui - mu - b_u - b_i - q_i . p_u
-            b_i = items[i, 0]
-            error = (values[np.uint64(at)] - mu - b_i) - (b_u + dot)
-            loss += np.float64(error) * np.float64(error)
-            b_u = keep_b_u * b_u + bias_rate * error
-            items[i, 0] = items[i, 1] * b_i + bias_rate * error
-            # p_u += gamma (e q_i - lambda_u p_u);  q_i += gamma (e p_u - lambda_i q_i),
-            # both from the old values. The next rating's product with the new p_u is taken
-            # in the same pass, and from the old p_u and q_i, so that it needn't wait for
-            # this error: p_u(new) . q = (1 - gamma lambda_u) p_u . q + gamma e q_i . q.
-            # After the user's last rating it isn't used.
-            step = rate * error
-            p_next, q_next = rating_step(
-                user_factors, v, item_factors, i, ahead, soon, step, keep_p, items[i, 2]
+    for part in range(first_part, end_part):
+        block = (part + turn) % n_parts
+        after = bounds[part + 1] - 1
+        loss = 0.0
+        for place in range(bounds[part], bounds[part + 1]):
+            u = order[place]
+            row = u * n_parts + block
+            begin, end = indptr[row], indptr[row + 1]
+            _ask_for(
+                indptr,
+                indices,
+                values,
+                user_factors,
+                order,
+                min(place + 1, after),
+                n_parts,
+                block,
             )
-            dot = keep_p * p_next + step * q_next
-            i, ahead = ahead, soon
-        user_bias[u] = b_u
-    return loss
+            prefetch_row(indptr, order[min(place + 2, after)] * n_parts + block)
+            if begin == end:
+                continue
+            b_u = user_bias[u]
+            keep_b_u, keep_p = one - bias_rate * reg_user_bias[u], one - rate * reg_user[u]
+            # Unsigned, so that no index is taken for one from the end.
+            v, i, ahead = (
+                np.uint64(u),
+                np.uint64(indices[begin]),
+                np.uint64(indices[min(begin + 1, last)]),
+            )
+            dot = dot_rows(user_factors, v, item_factors, i)
+            for at in range(begin, end):
+                soon = np.uint64(indices[np.uint64(min(at + 2, last))])
+                # e_ui = r_ui - mu - b_u - b_i - q_i . p_u
+                b_i = items[i, 0]
+                error = (values[np.uint64(at)] - mu - b_i) - (b_u + dot)
+                loss += np.float64(error) * np.float64(error)
+                b_u = keep_b_u * b_u + bias_rate * error
+                items[i, 0] = items[i, 1] * b_i + bias_rate * error
+                # p_u += gamma (e q_i - lambda_u p_u);  q_i += gamma (e p_u - lambda_i q_i),
+                # both from the old values. The next rating's product with the new p_u is taken
+                # in the same pass, and from the old p_u and q_i, so that it needn't wait for
+                # this error: p_u(new) . q = (1 - gamma lambda_u) p_u . q + gamma e q_i . q.
+                # After the user's last rating it isn't used.
+                step = rate * error
+                p_next, q_next = rating_step(
+                    user_factors, v, item_factors, i, ahead, soon, step, keep_p, items[i, 2]
+                )
+                dot = keep_p * p_next + step * q_next
+                i, ahead = ahead, soon
+            user_bias[u] = b_u
+        squared[part] += loss
 
 
 def mf_sgd_epoch(
@@ -174,17 +181,57 @@ def mf_sgd_epoch(
     ratings = indptr, indices, values, order, mean, user_bias, items
     others = learning_rate, bias_learning_rate, reg_user, reg_user_bias
     squared = np.zeros(n_parts)
-
-    def walk(part: int, turn: int, whole: Sequence[np.ndarray]) -> None:
-        bound = bounds[part], bounds[part + 1]
-        block = (part + turn) % n_parts
-        squared[part] += _walk(*bound, block, n_parts, *ratings, *whole, *others)
+    n_threads = min(n_parts, current_threads())
+    # Twice as many as threads, so that none waits for its neighbour; a call costs microseconds.
+    n_groups = min(n_parts, 2 * n_threads) if n_threads > 1 else 1
 
     with in_whole_blocks(user_factors, item_factors) as whole:
-        for turn in range(n_parts):
-            on_threads(partial(walk, turn=turn, whole=whole), n_parts)
+
+        def walk(turn: int, group: int) -> None:
+            parts = group * n_parts // n_groups, (group + 1) * n_parts // n_groups
+            _walks(*parts, turn, n_parts, bounds, squared, *ratings, *whole, *others)
+
+        in_rounds(walk, n_parts, n_groups, n_threads)
     item_bias[:] = items[:, 0]
     return float(squared.sum())
+
+
+def in_rounds(
+    work: Callable[[int, int], None], n_rounds: int, n_groups: int, n_threads: int
+) -> None:
+    """Call ``work(turn, group)`` for each group in each round, on several threads; one begins when
+    the same group and the next one have ended their round before.
+    """
+    tasks = product(range(n_rounds), range(n_groups))
+    rounds_done = [0] * n_groups
+    changed, stopped = threading.Condition(), threading.Event()
+
+    def may_begin(turn: int, group: int) -> bool:
+        return stopped.is_set() or (
+            min(rounds_done[group], rounds_done[(group + 1) % n_groups]) >= turn
+        )
+
+    def some(_: int) -> None:
+        ended = False
+        try:
+            # Taken in order, so whatever a task waits for has been taken before.
+            for task in tasks:
+                with changed:
+                    changed.wait_for(partial(may_begin, *task))
+                if stopped.is_set():
+                    return
+                work(*task)
+                with changed:
+                    rounds_done[task[1]] += 1
+                    changed.notify_all()
+            ended = True
+        finally:
+            if not ended:  # an error or Ctrl-C, with which the others end too
+                with changed:
+                    stopped.set()
+                    changed.notify_all()
+
+    on_threads(some, n_threads, n_threads)
 
 
 @contextmanager
