@@ -19,7 +19,7 @@ from cofactor.data import datasets
 from cofactor.data.interactions import Interactions
 from cofactor.data.split import Split
 from cofactor.data.splits import split
-from cofactor.models.damped_biases import damped_biases
+from cofactor.models.defaults.damped_biases import damped_biases
 from cofactor.models.neural.factor_fold_in import l2_weights
 from cofactor.models.neural.latent_factor import LatentFactor
 

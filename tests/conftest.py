@@ -46,7 +46,7 @@ LONGEST = {
     "service/http/test_http_experiments.py": 5,
     "service/http/test_http_connections.py": 5,
     "service/http/test_http_promises.py": 5,
-    "models/test_held_out_epochs.py": 5,
+    "models/defaults/test_held_out_epochs.py": 5,
     "models/test_rating_scale.py": 4,
     "engine/test_local_engine.py": 4,
     "contract/test_iterative.py": 4,

@@ -2,7 +2,7 @@
 
 import cofactor.models.baselines.bias
 import cofactor.models.baselines.popularity
-import cofactor.models.blend
+import cofactor.models.blends.blend
 import cofactor.models.content.bridge
 import cofactor.models.content.content_blend
 import cofactor.models.content.content_knn
@@ -53,7 +53,7 @@ from cofactor.data.splits import split as split
 from cofactor.evaluation.evaluate import evaluate as evaluate
 from cofactor.models.baselines.bias import Bias as _Bias
 from cofactor.models.baselines.popularity import Popularity as _Popularity
-from cofactor.models.blend import Blend as _Blend
+from cofactor.models.blends.blend import Blend as _Blend
 from cofactor.models.content.bridge import Bridge as _Bridge
 from cofactor.models.content.content_blend import ContentBlend as _ContentBlend
 from cofactor.models.content.content_knn import ContentKNN as _ContentKNN
@@ -2340,12 +2340,12 @@ class Blend(_Blend):
     validation_users : int >= 1 <= 1e+06, default 5000
         How many validation users the weights are chosen on, at most.
     """
-    Config: ClassVar[type[cofactor.models.blend.BlendConfig]]
-    config: cofactor.models.blend.BlendConfig
+    Config: ClassVar[type[cofactor.models.blends.blend.BlendConfig]]
+    config: cofactor.models.blends.blend.BlendConfig
 
     def __init__(
         self,
-        config: cofactor.models.blend.BlendConfig | None = None,
+        config: cofactor.models.blends.blend.BlendConfig | None = None,
         *,
         models: tuple[str, ...] = ('transitions', 'sequence_linear'),
         model_settings: tuple[str, ...] = (),

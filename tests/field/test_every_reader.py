@@ -28,7 +28,7 @@ from cofactor.data.ids import IdMap, wire_id
 from cofactor.data.interactions import KEEP, Interactions
 from cofactor.data.readers.item_tables import read_table
 from cofactor.data.records import table_of
-from cofactor.models.new_items import with_new_items
+from cofactor.models.answering.new_items import with_new_items
 from cofactor.runs.source import Reading
 from cofactor.runs.train import train
 

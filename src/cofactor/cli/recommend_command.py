@@ -17,7 +17,7 @@ from cofactor.cli.groups import option
 from cofactor.cli.ids import history_of, known_users, lines_of, listed_ids
 from cofactor.cli.output import Output
 from cofactor.cli.show import reasoned_rows
-from cofactor.models.answers import Explanation, RankedTable
+from cofactor.models.answering.answers import Explanation, RankedTable
 
 if TYPE_CHECKING:
     from cofactor.models.recommender import Recommender

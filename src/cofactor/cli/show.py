@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from cofactor.cli.output import Output
 from cofactor.evaluation.result import Result
-from cofactor.models.answers import Explanation, RankedTable, Reason
+from cofactor.models.answering.answers import Explanation, RankedTable, Reason
 
 if TYPE_CHECKING:
     from cofactor.runs.baselines import Baselined

@@ -14,7 +14,7 @@ from cofactor.cli.output import Output
 from cofactor.cli.show import ranked_rows
 
 if TYPE_CHECKING:
-    from cofactor.models.answers import RankedTable
+    from cofactor.models.answering.answers import RankedTable
     from cofactor.models.recommender import Recommender
 
 

@@ -26,8 +26,8 @@ from cofactor.kernels.work import run_context
 from cofactor.metrics.ranking import Ranks, mean_by_user
 from cofactor.metrics.rating import root as root_of
 from cofactor.metrics.table import Metric, parse_metrics, ranking_values
+from cofactor.models.answering.reranking import RerankedLists
 from cofactor.models.recommender import Recommender
-from cofactor.models.reranking import RerankedLists
 from cofactor.retrieval.rerank.rules import Rerank
 
 

@@ -21,8 +21,8 @@ from cofactor.evaluation.list_sums import Lists
 from cofactor.evaluation.protocol import LONGEST_LIST
 from cofactor.evaluation.question import Question
 from cofactor.metrics.table import Metric
+from cofactor.models.answering.reranking import RerankedLists
 from cofactor.models.recommender import Recommender
-from cofactor.models.reranking import RerankedLists
 from cofactor.models.user_batch import UserBatch
 from cofactor.retrieval.topk import Exclusions, TopK, best_scores
 

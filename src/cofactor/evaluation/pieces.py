@@ -17,8 +17,8 @@ from cofactor.evaluation.list_sums import Lists
 from cofactor.evaluation.measure import Blocks, TrueItemRanks, rank_true_items
 from cofactor.evaluation.question import Question
 from cofactor.metrics.table import Metric
+from cofactor.models.answering.reranking import RerankedLists
 from cofactor.models.recommender import Recommender
-from cofactor.models.reranking import RerankedLists
 from cofactor.models.shipped import ShippedModel
 
 

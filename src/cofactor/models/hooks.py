@@ -18,7 +18,7 @@ from cofactor.base.errors import NotFittedError, TraitError
 from cofactor.base.run import Run
 from cofactor.data.histories import Histories
 from cofactor.data.interactions import Interactions
-from cofactor.models.answers import Reason
+from cofactor.models.answering.answers import Reason
 from cofactor.models.traits import ArraySpec, Traits
 from cofactor.models.user_batch import InnerProduct, States, UserBatch
 from cofactor.retrieval.topk import TopK, nearest, unit_length

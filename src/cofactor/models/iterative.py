@@ -22,10 +22,10 @@ from cofactor.base.run import Run
 from cofactor.data.events import Events
 from cofactor.data.interactions import Interactions
 from cofactor.models import validation
-from cofactor.models.held_out_epochs import settled_epochs
+from cofactor.models.defaults.held_out_epochs import settled_epochs
+from cofactor.models.defaults.usual_precision import settled_precision
 from cofactor.models.recommender import Recommender
 from cofactor.models.traits import ArraySpec
-from cofactor.models.usual_precision import settled_precision
 from cofactor.models.warm_start import KeptRows
 from cofactor.training.checkpoint import Checkpoint
 from cofactor.training.curve import LearningCurve

@@ -23,12 +23,12 @@ from cofactor.data.guards import doubts
 from cofactor.data.histories import Histories
 from cofactor.data.splits.cut import NO_TIMES
 from cofactor.kernels.work import run_context
-from cofactor.models import collapse, popularity_term
-from cofactor.models.answers import Reason
-from cofactor.models.device import say_if_unused
-from cofactor.models.engine_check import check_request, fit_where
+from cofactor.models.answering.answers import Reason
+from cofactor.models.checks import collapse, learned
+from cofactor.models.checks.device import say_if_unused
+from cofactor.models.checks.engine_check import check_request, fit_where
+from cofactor.models.defaults import popularity_term
 from cofactor.models.hooks import ConfigT, Hooks
-from cofactor.models.learned import check_learned
 from cofactor.models.traits import check_arrays
 from cofactor.models.user_batch import Shares, UserBatch
 from cofactor.retrieval.topk import Exclusions, TopK, best_dots, best_dots_or, best_scores
@@ -172,7 +172,7 @@ class Model(Hooks[ConfigT]):
             memory.require(needed, what=f"fitting {self.name}", cure=cure)
         with run_context(run), naming_extras(f"fitting {self.name}"):
             fit_where(self, data, validation, run)
-            check_learned(self.name, self._state(), rates=self.traits.predicts_ratings)
+            learned.check_learned(self.name, self._state(), rates=self.traits.predicts_ratings)
         self._data = data
         self.popularity_offset = popularity_term.offset_of(self, data, run)
         collapse.say_if_collapsed(self, run)

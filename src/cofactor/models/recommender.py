@@ -17,19 +17,19 @@ from cofactor.base.run import Run
 from cofactor.data.histories import Histories
 from cofactor.data.interactions import Interactions
 from cofactor.kernels.work import run_context
-from cofactor.models.answers import Explanation, RankedTable, Reason, ranked
-from cofactor.models.descriptions import descriptions
-from cofactor.models.fold_in import read_histories
+from cofactor.models.answering.answers import Explanation, RankedTable, Reason, ranked
+from cofactor.models.answering.descriptions import descriptions
+from cofactor.models.answering.fold_in import read_histories
+from cofactor.models.answering.new_items import with_new_items
+from cofactor.models.answering.one_fit import of_one_fit
+from cofactor.models.answering.requested_users import profiled, user_batches
+from cofactor.models.answering.reranking import RerankedLists
 from cofactor.models.hooks import ConfigT
 from cofactor.models.model import Model
-from cofactor.models.new_items import with_new_items
-from cofactor.models.one_fit import of_one_fit
-from cofactor.models.requested_users import profiled, user_batches
-from cofactor.models.reranking import RerankedLists
 from cofactor.retrieval.topk import TopK, items_unchanged
 
 if TYPE_CHECKING:
-    from cofactor.models.explore import ModelExplorer
+    from cofactor.models.answering.explore import ModelExplorer
     from cofactor.retrieval.filters import Filters
     from cofactor.retrieval.rerank.rules import Rerank
 
@@ -313,12 +313,12 @@ class Recommender(Model[ConfigT]):
 
     def explore(self, k: int = 10) -> ModelExplorer:
         """Return a widget for notebooks: recommendations, reasons, similar items."""
-        from cofactor.models.explore import ModelExplorer
+        from cofactor.models.answering.explore import ModelExplorer
 
         return ModelExplorer(self, k)
 
     def _repr_html_(self) -> str:
-        from cofactor.models.model_html import model_html
+        from cofactor.models.answering.model_html import model_html
 
         return model_html(self)
 

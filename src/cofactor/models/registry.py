@@ -26,7 +26,7 @@ class Entry:
     @property
     def family(self) -> str:
         """The folder it lives in: ``baselines``, ``explicit``, ``implicit``, ``neural``,
-        ``sequence``, ``content`` or ``blend``.
+        ``sequence``, ``content`` or ``blends``.
         """
         return self.module.partition(".")[0]
 
@@ -126,7 +126,7 @@ MODELS: dict[str, Entry] = {
         "sequence.session_knn", "SessionKNN", "what the most similar recent sessions had"
     ),
     "blend": Entry(
-        "blend", "Blend", "any models' scores in one list, weights chosen on validation data"
+        "blends.blend", "Blend", "any models' scores in one list, weights chosen on validation data"
     ),
     "transformer": Entry(
         "sequence.transformer", "Transformer", "the next item by causal attention: SASRec and kin"

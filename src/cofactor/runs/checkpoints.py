@@ -10,7 +10,7 @@ from pathlib import Path
 from cofactor.base.errors import ArgumentError
 from cofactor.base.run import Run
 from cofactor.models import registry
-from cofactor.models.engine_check import check_engine
+from cofactor.models.checks.engine_check import check_engine
 from cofactor.models.iterative import IterativeModel
 from cofactor.models.recommender import Recommender
 from cofactor.runs.auto import AUTO, check_no_engine

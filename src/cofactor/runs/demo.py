@@ -16,7 +16,7 @@ from cofactor.data import datasets
 from cofactor.data.interactions import Interactions
 from cofactor.data.synthetic import shop
 from cofactor.models import registry
-from cofactor.models.answers import Explanation, RankedTable
+from cofactor.models.answering.answers import Explanation, RankedTable
 from cofactor.models.recommender import Recommender
 from cofactor.runs.compare import Compared, compare
 from cofactor.runs.source import Cutting

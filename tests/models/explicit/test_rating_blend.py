@@ -14,8 +14,8 @@ from cofactor.data.interactions import Interactions
 from cofactor.data.split import Split
 from cofactor.data.splits import split
 from cofactor.metrics.table import parse_metric
-from cofactor.models.blend import Blend
-from cofactor.models.blend_weights import least_squares_weights
+from cofactor.models.blends.blend import Blend
+from cofactor.models.blends.blend_weights import least_squares_weights
 from cofactor.runs.automatic import families
 from cofactor.runs.automatic.blending import Blended, best_blend
 from cofactor.runs.automatic.trials import Allowance, FamilyTrial

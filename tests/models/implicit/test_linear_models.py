@@ -10,10 +10,10 @@ from cofactor.base.errors import ArgumentError, ArtifactError, MemoryLimitError,
 from cofactor.base.run import Run
 from cofactor.data.histories import Histories
 from cofactor.data.interactions import Interactions
+from cofactor.models.defaults.noise import relative_noise
 from cofactor.models.implicit import ease as ease_module
 from cofactor.models.implicit.ease import EASE
 from cofactor.models.implicit.item_knn import ItemKNN
-from cofactor.models.noise import relative_noise
 from models.implicit.dense_checks import all_weights, dense, small_data
 
 N_USERS, N_ITEMS = 41, 23

@@ -17,7 +17,8 @@ from cofactor.base.errors import ArgumentError
 from cofactor.base.run import Run
 from cofactor.data.histories import Histories
 from cofactor.data.interactions import Interactions
-from cofactor.models import blend_settings, registry
+from cofactor.models import registry
+from cofactor.models.blends import blend_settings
 from cofactor.models.sequence import next_losses, transformer_module, transitions
 from cofactor.models.sequence.next_item_network import _few_shapes
 from cofactor.models.sequence.token_batches import Augmentation, augmented, rounded_up

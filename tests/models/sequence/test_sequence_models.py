@@ -23,7 +23,7 @@ from cofactor.data.sessions import questions
 from cofactor.data.splits import leave_last
 from cofactor.evaluation.next_item import evaluate_next
 from cofactor.models import registry
-from cofactor.models.blend import Blend
+from cofactor.models.blends.blend import Blend
 from cofactor.models.recommender import Recommender
 from cofactor.models.sequence.sequence_linear import SequenceLinear
 from cofactor.models.sequence.session_knn import SessionKNN

@@ -12,8 +12,8 @@ from cofactor.base.config import setting
 from cofactor.base.run import Run
 from cofactor.data.histories import Histories
 from cofactor.data.interactions import Interactions
-from cofactor.models.damped_biases import Damping, damping_of
-from cofactor.models.kept_penalties import PENALTY_ARRAY
+from cofactor.models.defaults.damped_biases import Damping, damping_of
+from cofactor.models.defaults.kept_penalties import PENALTY_ARRAY
 from cofactor.models.liked import rated_csr, seen_ratings
 from cofactor.models.rating_scale import ScaleConfig, on_scale, rating_scale, spread_of
 from cofactor.models.recommender import Recommender
@@ -70,7 +70,8 @@ class Bias(Recommender[BiasConfig]):
     ``method="joint"`` minimises ``sum (r_ui - mu - b_u - b_i)^2 + user_damping |b_users|^2 +
     item_damping |b_items|^2`` by alternating until it converges; ``"damped"`` takes one sweep:
     damped means of the items, then of the users' residuals. By default the damping is the variance
-    of the noise over that of the biases, see `cofactor.models.damped_biases.estimated_damping`.
+    of the noise over that of the biases, see
+    `cofactor.models.defaults.damped_biases.estimated_damping`.
 
     References
     ----------

@@ -29,8 +29,8 @@ from cofactor.models.content.content_features import (
 from cofactor.models.content.feature_map import SPEC_ARRAYS, FeatureMap
 from cofactor.models.content.reduction import main_directions
 from cofactor.models.content.ridge import sparse_ridge
+from cofactor.models.defaults.popularity_term import PopularityTermConfig
 from cofactor.models.parts import with_prefix
-from cofactor.models.popularity_term import PopularityTermConfig
 from cofactor.models.recommender import Recommender
 from cofactor.models.traits import ArraySpec, Traits
 from cofactor.models.user_batch import InnerProduct, States, UserBatch

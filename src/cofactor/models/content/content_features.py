@@ -14,7 +14,7 @@ from cofactor.base.offsets import places_of
 from cofactor.base.run import Run
 from cofactor.data.features import FeatureSpec
 from cofactor.data.interactions import Interactions
-from cofactor.models.answers import Reason
+from cofactor.models.answering.answers import Reason
 from cofactor.models.content.check import Check
 from cofactor.models.content.content_config import ContentConfig
 from cofactor.models.content.feature_map import FeatureMap

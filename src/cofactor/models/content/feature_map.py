@@ -16,9 +16,9 @@ from cofactor.data.histories import Histories
 from cofactor.data.interactions import Interactions
 from cofactor.data.records import table_of
 from cofactor.data.sorting import sparse_rows
-from cofactor.models.answers import Reason
+from cofactor.models.answering.answers import Reason
+from cofactor.models.answering.descriptions import check_described, check_read
 from cofactor.models.content.content_config import FeatureConfig
-from cofactor.models.descriptions import check_described, check_read
 from cofactor.models.similarity import cosines, unit_rows
 from cofactor.models.traits import ArraySpec
 from cofactor.retrieval.topk import TopK, best_scores, one_each

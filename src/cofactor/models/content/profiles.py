@@ -10,9 +10,9 @@ import numpy as np
 from cofactor.base.errors import ArgumentError
 from cofactor.data.features import FeatureSpec
 from cofactor.data.interactions import Interactions
+from cofactor.models.answering.descriptions import check_read
 from cofactor.models.content.content_config import ProfileConfig
 from cofactor.models.content.feature_map import SPEC_ARRAYS
-from cofactor.models.descriptions import check_read
 from cofactor.models.traits import ArraySpec
 
 USER_ARRAYS = {

@@ -14,7 +14,8 @@ from cofactor.base.run import Run
 from cofactor.base.search import between, log
 from cofactor.base.threads import native_threads
 from cofactor.data.interactions import Interactions
-from cofactor.models.damped_biases import estimated_damping
+from cofactor.models.defaults.damped_biases import estimated_damping
+from cofactor.models.defaults.noise import RatingPenalties, rating_penalties
 from cofactor.models.explicit.ratings import (
     RATING_ARRAYS,
     RatingConfig,
@@ -24,7 +25,6 @@ from cofactor.models.explicit.ratings import (
 )
 from cofactor.models.explicit.sgd_biases import started_biases, with_sgd_penalties
 from cofactor.models.iterative import IterativeModel
-from cofactor.models.noise import RatingPenalties, rating_penalties
 from cofactor.models.traits import Traits
 
 if TYPE_CHECKING:
@@ -94,8 +94,8 @@ class BiasedMF(IterativeModel, RatingHooks):
     result is the same on any number of threads. Its defaults assume that the learning rate decays
     before the vectors fit the noise.
     ALS has no learning rate: its penalties are by default those that the ratings' noise needs
-    (`cofactor.models.noise.rating_penalties`), with which more factors do no harm; 16 and 15 epochs
-    are enough.
+    (`cofactor.models.defaults.noise.rating_penalties`), with which more factors do no harm; 16 and
+    15 epochs are enough.
 
     References
     ----------

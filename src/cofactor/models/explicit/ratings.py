@@ -16,13 +16,13 @@ from cofactor.base.offsets import owners_of, row_offsets
 from cofactor.base.run import Run
 from cofactor.data.histories import Histories
 from cofactor.data.interactions import Interactions
-from cofactor.models.damped_biases import Damping
+from cofactor.models.defaults.damped_biases import Damping
+from cofactor.models.defaults.kept_penalties import PENALTY_ARRAY
+from cofactor.models.defaults.noise import RatingPenalties
 from cofactor.models.factors import FACTOR_ARRAYS, aligned_rows, solution, vector_bytes
 from cofactor.models.hooks import Hooks
 from cofactor.models.iterative import CURVE_ARRAYS
-from cofactor.models.kept_penalties import PENALTY_ARRAY
 from cofactor.models.liked import rated_csr, seen_ratings
-from cofactor.models.noise import RatingPenalties
 from cofactor.models.rating_scale import ScaleConfig, on_scale, rating_scale, spread_of
 from cofactor.models.traits import ArraySpec
 from cofactor.models.user_batch import InnerProduct, States, UserBatch

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 
 from cofactor.data.interactions import Interactions
-from cofactor.models.damped_biases import Damping, damped_biases
-from cofactor.models.noise import RatingPenalties
+from cofactor.models.defaults.damped_biases import Damping, damped_biases
+from cofactor.models.defaults.noise import RatingPenalties
 
 # Turns of the damped means that biases start from: two digits are enough for a start.
 _TURNS = 5

@@ -12,7 +12,8 @@ from cofactor.base.memory import aligned
 from cofactor.base.run import Run
 from cofactor.base.search import between, log
 from cofactor.data.interactions import Interactions
-from cofactor.models.damped_biases import estimated_damping
+from cofactor.models.defaults.damped_biases import estimated_damping
+from cofactor.models.defaults.noise import RatingPenalties
 from cofactor.models.explicit.ratings import (
     RATING_ARRAYS,
     RatingConfig,
@@ -22,7 +23,6 @@ from cofactor.models.explicit.ratings import (
 )
 from cofactor.models.explicit.sgd_biases import started_biases, with_sgd_penalties
 from cofactor.models.iterative import IterativeModel
-from cofactor.models.noise import RatingPenalties
 from cofactor.models.similarity import root_sums
 from cofactor.models.traits import ArraySpec, Traits
 from cofactor.models.warm_start import KeptRows

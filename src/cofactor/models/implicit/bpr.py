@@ -11,6 +11,7 @@ from cofactor.base.run import Run
 from cofactor.base.search import among, between, log
 from cofactor.data.histories import Histories
 from cofactor.data.interactions import Interactions
+from cofactor.models.defaults.noise import relative_noise
 from cofactor.models.factors import FactorModel
 from cofactor.models.implicit.held_out_choice import NOISE_SHARE_ARRAY, NoiseShareHooks, Usual
 from cofactor.models.implicit.pairwise import (
@@ -23,7 +24,6 @@ from cofactor.models.implicit.pairwise import (
 )
 from cofactor.models.implicit.pairwise_blocks import blocks_of, bpr_walked
 from cofactor.models.iterative import IterativeModel
-from cofactor.models.noise import relative_noise
 from cofactor.models.user_batch import States
 from cofactor.training.learner import Facts
 from cofactor.training.schedule import SCHEDULES

@@ -15,7 +15,7 @@ from cofactor.base.run import Run
 from cofactor.base.search import among, between, log
 from cofactor.base.threads import current_threads
 from cofactor.data.interactions import Interactions
-from cofactor.models import popularity_term
+from cofactor.models.defaults import popularity_term
 from cofactor.models.implicit.ease_pieces import weights_in_pieces
 from cofactor.models.implicit.linear import (
     LinearItemModel,

@@ -14,7 +14,7 @@ from cofactor.base.run import Run
 from cofactor.base.search import between, log
 from cofactor.base.threads import current_threads, native_threads
 from cofactor.data.interactions import Interactions
-from cofactor.models import popularity_term
+from cofactor.models.defaults import popularity_term
 from cofactor.models.implicit.held_out_choice import Usual, choose_value
 from cofactor.models.implicit.linear import (
     BothOrders,

@@ -19,7 +19,7 @@ from cofactor.data.interactions import Interactions
 from cofactor.data.split import Split
 from cofactor.data.splits import split
 from cofactor.models import validation
-from cofactor.models.held_out_epochs import some_users
+from cofactor.models.defaults.held_out_epochs import some_users
 from cofactor.models.hooks import Hooks
 from cofactor.models.recommender import Recommender
 from cofactor.models.traits import ArraySpec

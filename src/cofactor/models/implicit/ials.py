@@ -14,7 +14,9 @@ from cofactor.base.run import Run
 from cofactor.base.search import between, log
 from cofactor.data.histories import Histories
 from cofactor.data.interactions import Interactions
-from cofactor.models import popularity_term
+from cofactor.models.defaults import popularity_term
+from cofactor.models.defaults.kept_penalties import PENALTY_ARRAY
+from cofactor.models.defaults.popularity_term import PopularityTermConfig
 from cofactor.models.factors import FACTOR_ARRAYS, FactorModel, vector_bytes
 from cofactor.models.implicit.held_out_choice import NOISE_SHARE_ARRAY, NoiseShareHooks, Usual
 from cofactor.models.implicit.ials_defaults import NOISE_SHARE, n_factors
@@ -24,8 +26,6 @@ from cofactor.models.implicit.ials_reduced import ReducedIALSLearner, reduces
 from cofactor.models.implicit.ials_sharded import ShardedIALSLearner
 from cofactor.models.implicit.normal_equations import FixedItems, NormalEquations
 from cofactor.models.iterative import CURVE_ARRAYS, IterativeModel
-from cofactor.models.kept_penalties import PENALTY_ARRAY
-from cofactor.models.popularity_term import PopularityTermConfig
 from cofactor.models.traits import ArraySpec, Traits
 from cofactor.models.user_batch import States, UserBatch
 from cofactor.training.training_config import IterativeConfig

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from cofactor.data.interactions import Interactions
-from cofactor.models.noise import MOST_NOISE, relative_noise
+from cofactor.models.defaults.noise import MOST_NOISE, relative_noise
 
 # Chosen on validation parts of the panel (benchmarks/panel.py), where the best shares lie between
 # .3 (sessions) and 1.1 (a few very popular items), most between .6 and .8.

@@ -12,7 +12,8 @@ from cofactor.base.run import Run
 from cofactor.base.search import among, between, log
 from cofactor.base.threads import current_threads
 from cofactor.data.interactions import Interactions
-from cofactor.models import popularity_term
+from cofactor.models.defaults import popularity_term
+from cofactor.models.defaults.noise import relative_noise
 from cofactor.models.implicit.linear import (
     WEIGHTING_DOC,
     WEIGHTINGS,
@@ -23,7 +24,6 @@ from cofactor.models.implicit.linear import (
 )
 from cofactor.models.implicit.neighbour_pieces import neighbours_of_all
 from cofactor.models.implicit.sparse_weights import SPARSE_ARRAYS, SparseWeights
-from cofactor.models.noise import relative_noise
 from cofactor.models.traits import Traits
 
 if TYPE_CHECKING:

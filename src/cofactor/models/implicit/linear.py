@@ -14,7 +14,7 @@ from cofactor.base.config import setting
 from cofactor.base.errors import ArgumentError
 from cofactor.data.histories import Histories
 from cofactor.data.interactions import Interactions
-from cofactor.models.popularity_term import PopularityTermConfig
+from cofactor.models.defaults.popularity_term import PopularityTermConfig
 from cofactor.models.recommender import Recommender
 from cofactor.models.similarity import nearest_users
 from cofactor.models.traits import Traits

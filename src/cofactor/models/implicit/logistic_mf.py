@@ -12,7 +12,9 @@ from cofactor.base.run import Run
 from cofactor.base.search import log
 from cofactor.data.histories import Histories
 from cofactor.data.interactions import Interactions
-from cofactor.models import popularity_term
+from cofactor.models.defaults import popularity_term
+from cofactor.models.defaults.noise import counts_of_interactions, noise
+from cofactor.models.defaults.popularity_term import PopularityTermConfig
 from cofactor.models.factors import FactorModel
 from cofactor.models.implicit.held_out_choice import NOISE_SHARE_ARRAY, NoiseShareHooks, Usual
 from cofactor.models.implicit.pairwise import (
@@ -23,8 +25,6 @@ from cofactor.models.implicit.pairwise import (
     WalkLearner,
 )
 from cofactor.models.iterative import IterativeModel
-from cofactor.models.noise import counts_of_interactions, noise
-from cofactor.models.popularity_term import PopularityTermConfig
 from cofactor.models.traits import Traits
 from cofactor.models.user_batch import States
 from cofactor.training.learner import Facts

@@ -13,11 +13,11 @@ from cofactor.base.memory import aligned_empty
 from cofactor.base.rng import state64
 from cofactor.base.run import Run
 from cofactor.data.interactions import Interactions
-from cofactor.models import popularity_term
+from cofactor.models.defaults import popularity_term
+from cofactor.models.defaults.kept_penalties import PENALTY_ARRAY
 from cofactor.models.factors import FACTOR_ARRAYS
 from cofactor.models.hooks import Hooks
 from cofactor.models.iterative import CURVE_ARRAYS
-from cofactor.models.kept_penalties import PENALTY_ARRAY
 from cofactor.models.traits import ArraySpec, Traits
 from cofactor.training.learner import Epoch, Facts, Learner
 from cofactor.training.training_config import DescentConfig

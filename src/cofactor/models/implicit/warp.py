@@ -13,6 +13,7 @@ from cofactor.base.run import Run
 from cofactor.base.search import log
 from cofactor.data.histories import Histories
 from cofactor.data.interactions import Interactions
+from cofactor.models.defaults.noise import MOST_NOISE, relative_noise
 from cofactor.models.factors import FactorModel
 from cofactor.models.implicit.pairwise import (
     MONITORED_NDCG,
@@ -24,7 +25,6 @@ from cofactor.models.implicit.pairwise import (
 )
 from cofactor.models.implicit.pairwise_blocks import blocks_of, warp_walked
 from cofactor.models.iterative import IterativeModel
-from cofactor.models.noise import MOST_NOISE, relative_noise
 from cofactor.models.user_batch import States
 from cofactor.training.learner import Facts
 

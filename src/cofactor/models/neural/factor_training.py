@@ -10,7 +10,7 @@ import torch
 
 from cofactor.base.run import Run
 from cofactor.data.interactions import Interactions
-from cofactor.models.damped_biases import damped_biases, damping_of
+from cofactor.models.defaults.damped_biases import damped_biases, damping_of
 from cofactor.models.neural import fitting
 from cofactor.models.neural.factor_fold_in import Factors, cold_row, l2_weights
 from cofactor.models.neural.factor_settings import FactorConfig

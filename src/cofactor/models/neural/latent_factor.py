@@ -12,14 +12,14 @@ import numpy as np
 from cofactor.base.config import setting
 from cofactor.base.run import Run
 from cofactor.data.interactions import Interactions
-from cofactor.models import popularity_term
+from cofactor.models.defaults import popularity_term
+from cofactor.models.defaults.kept_penalties import PENALTY_ARRAY
+from cofactor.models.defaults.noise import RatingPenalties, rating_penalties, relative_noise
 from cofactor.models.factors import FACTOR_ARRAYS, FactorModel
 from cofactor.models.iterative import CURVE_ARRAYS, IterativeModel
-from cofactor.models.kept_penalties import PENALTY_ARRAY
 from cofactor.models.neural.biased_factors import BiasedFactors
 from cofactor.models.neural.factor_fold_in import Factors
 from cofactor.models.neural.factor_settings import FactorConfig
-from cofactor.models.noise import RatingPenalties, rating_penalties, relative_noise
 from cofactor.models.traits import ArraySpec, Traits
 from cofactor.models.warm_start import KeptRows
 

@@ -16,9 +16,9 @@ from cofactor.base.search import between, log
 from cofactor.data.histories import Histories
 from cofactor.data.interactions import Interactions
 from cofactor.data.sorting import sparse_rows
-from cofactor.models import popularity_term
+from cofactor.models.defaults import popularity_term
+from cofactor.models.defaults.held_out_epochs import log_popularity
 from cofactor.models.factors import FACTOR_ARRAYS, FactorModel
-from cofactor.models.held_out_epochs import log_popularity
 from cofactor.models.iterative import CURVE_ARRAYS, IterativeModel
 from cofactor.models.neural.factor_settings import FactorConfig
 from cofactor.models.traits import ArraySpec, Traits

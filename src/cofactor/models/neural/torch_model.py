@@ -16,8 +16,8 @@ from cofactor.base.errors import ArtifactError
 from cofactor.base.run import Run
 from cofactor.data.histories import Histories
 from cofactor.data.interactions import Interactions
-from cofactor.models import popularity_term
-from cofactor.models.damped_biases import damped_biases, estimated_damping
+from cofactor.models.defaults import popularity_term
+from cofactor.models.defaults.damped_biases import damped_biases, estimated_damping
 from cofactor.models.hooks import Hooks
 from cofactor.models.iterative import CURVE_ARRAYS
 from cofactor.models.liked import rated_csr

@@ -14,7 +14,7 @@ from cofactor.data.events import Events
 from cofactor.data.histories import Histories
 from cofactor.data.interactions import Interactions
 from cofactor.kernels.work import run_context
-from cofactor.models import popularity_term
+from cofactor.models.defaults import popularity_term
 from cofactor.models.hooks import ConfigT
 from cofactor.models.recommender import Recommender
 from cofactor.models.similarity import nearest_users

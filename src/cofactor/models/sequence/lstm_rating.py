@@ -15,7 +15,7 @@ from cofactor.base.errors import ArgumentError, ArtifactError
 from cofactor.base.run import Run
 from cofactor.data.histories import Histories
 from cofactor.data.interactions import Interactions
-from cofactor.models.damped_biases import damped_biases
+from cofactor.models.defaults.damped_biases import damped_biases
 from cofactor.models.factors import FactorModel
 from cofactor.models.iterative import CURVE_ARRAYS, IterativeModel
 from cofactor.models.liked import ratings_of

@@ -15,8 +15,8 @@ from cofactor.base.run import Run
 from cofactor.data.histories import Histories
 from cofactor.data.interactions import Interactions
 from cofactor.data.sequences import PADDING, Windows, cut_windows, padded_right
-from cofactor.models import popularity_term
-from cofactor.models.held_out_epochs import log_popularity
+from cofactor.models.defaults import popularity_term
+from cofactor.models.defaults.held_out_epochs import log_popularity
 from cofactor.models.hooks import Hooks
 from cofactor.models.iterative import CURVE_ARRAYS
 from cofactor.models.sequence.item_content import CONTENT_ARRAYS, ItemContent

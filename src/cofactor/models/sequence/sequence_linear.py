@@ -15,7 +15,7 @@ from cofactor.base.threads import current_threads
 from cofactor.data import sorting
 from cofactor.data.histories import Histories
 from cofactor.data.interactions import Interactions
-from cofactor.models import popularity_term
+from cofactor.models.defaults import popularity_term
 from cofactor.models.sequence.base import (
     HistoryConfig,
     SequenceModel,

@@ -16,7 +16,7 @@ from cofactor.base.threads import current_threads
 from cofactor.data.histories import Histories
 from cofactor.data.interactions import Interactions
 from cofactor.kernels.reference.session_neighbours import Index, NeighbourSettings
-from cofactor.models import popularity_term
+from cofactor.models.defaults import popularity_term
 from cofactor.models.sequence.base import HistoryConfig, SequenceModel, one_history
 from cofactor.models.traits import ArraySpec, Traits
 from cofactor.models.user_batch import States, UserBatch

@@ -16,7 +16,7 @@ from cofactor.data.features import FeatureSpec
 from cofactor.data.histories import Histories
 from cofactor.data.interactions import Interactions
 from cofactor.data.sorting import sparse_rows
-from cofactor.models import popularity_term
+from cofactor.models.defaults import popularity_term
 from cofactor.models.implicit.sparse_weights import SparseWeights
 from cofactor.models.sequence.base import (
     HistoryConfig,

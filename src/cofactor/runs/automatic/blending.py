@@ -17,7 +17,7 @@ from cofactor.evaluation import significance
 from cofactor.evaluation.evaluate import evaluate
 from cofactor.evaluation.result import Result
 from cofactor.metrics.table import Metric
-from cofactor.models.blend import Blend
+from cofactor.models.blends.blend import Blend
 from cofactor.runs.automatic.trials import Allowance, FamilyTrial
 from cofactor.runs.samples import few_users, with_users
 

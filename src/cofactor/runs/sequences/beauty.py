@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from cofactor.base.run import Run
 from cofactor.data import datasets
-from cofactor.models import blend_settings
+from cofactor.models.blends import blend_settings
 from cofactor.models.sequence import transformer, transitions
 from cofactor.runs.board import Board, BoardEntry, Measure, closing, measured
 

@@ -13,10 +13,11 @@ import pytest
 import cofactor
 from cofactor.base.run import Run
 from cofactor.data.interactions import Interactions
-from cofactor.models import damped_biases, registry
-from cofactor.models.damped_biases import Damping
+from cofactor.models import registry
+from cofactor.models.defaults import damped_biases
+from cofactor.models.defaults.damped_biases import Damping
+from cofactor.models.defaults.noise import RatingPenalties
 from cofactor.models.implicit import ials_defaults
-from cofactor.models.noise import RatingPenalties
 
 _MANY = RatingPenalties(9.0, 9.0, 9.0)
 

@@ -87,7 +87,7 @@ class RankedTable:
         return latex_table(self.to_dicts(), caption=caption)
 
     def _repr_html_(self) -> str:
-        from cofactor.models.model_html import ranked_html
+        from cofactor.models.answering.model_html import ranked_html
 
         return ranked_html(self)
 
@@ -151,7 +151,7 @@ class Explanation:
     features: tuple[Reason, ...] = ()
 
     def _repr_html_(self) -> str:
-        from cofactor.models.model_html import explanation_html
+        from cofactor.models.answering.model_html import explanation_html
 
         return explanation_html(self)
 

@@ -7,7 +7,7 @@ import pytest
 import cofactor
 from cofactor.base.errors import DataError
 from cofactor.data.interactions import Interactions
-from cofactor.models.new_items import with_new_items
+from cofactor.models.answering.new_items import with_new_items
 
 
 @pytest.mark.parametrize("nothing", [None, "", "NULL", {"a": 1}])

@@ -8,7 +8,8 @@ import pytest
 from cofactor.base.run import Run
 from cofactor.data.interactions import Interactions
 from cofactor.data.synthetic import shop
-from cofactor.models import collapse, registry
+from cofactor.models import registry
+from cofactor.models.checks import collapse
 from cofactor.models.implicit.ials import IALS
 
 ONE = Run(threads=1)

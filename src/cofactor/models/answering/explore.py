@@ -7,7 +7,7 @@ from typing import Any
 from cofactor.base import markup
 from cofactor.base.errors import ArgumentError, CofactorError
 from cofactor.base.extras import require
-from cofactor.models.model_html import explanation_html, ranked_html
+from cofactor.models.answering.model_html import explanation_html, ranked_html
 
 # Ids that the field for a user offers while one types; any other may be typed too.
 _OFFERED = 500

@@ -13,8 +13,8 @@ from cofactor.data.histories import Histories
 from cofactor.data.id_queries import outside, queries
 from cofactor.data.ids import IdMap, as_ids
 from cofactor.data.records import table_of
-from cofactor.models.descriptions import check_described, descriptions
-from cofactor.models.fold_in import read_histories
+from cofactor.models.answering.descriptions import check_described, descriptions
+from cofactor.models.answering.fold_in import read_histories
 from cofactor.models.model import Model
 from cofactor.models.user_batch import UserBatch
 

@@ -22,7 +22,8 @@ from cofactor.base.run import Run
 from cofactor.data.interactions import Interactions
 from cofactor.data.splits import split
 from cofactor.metrics.table import evaluate_lists
-from cofactor.models import collapse, validation
+from cofactor.models import validation
+from cofactor.models.checks import collapse
 from cofactor.retrieval.topk import best_scores
 
 if TYPE_CHECKING:

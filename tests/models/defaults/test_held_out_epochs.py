@@ -12,8 +12,9 @@ from cofactor.base.run import Run
 from cofactor.data.interactions import Interactions
 from cofactor.data.splits import split
 from cofactor.evaluation.evaluate import evaluate
-from cofactor.models import held_out_epochs, registry
-from cofactor.models.held_out_epochs import _Measured
+from cofactor.models import registry
+from cofactor.models.defaults import held_out_epochs
+from cofactor.models.defaults.held_out_epochs import _Measured
 
 ONE = Run(threads=1, seed=0)
 
@@ -93,7 +94,7 @@ def test_an_update_keeps_what_popularity_weighs(ranked):
 
 
 def test_large_catalogues_are_measured_on_some_items(ranked, monkeypatch):
-    from cofactor.models import held_out_epochs
+    from cofactor.models.defaults import held_out_epochs
 
     monkeypatch.setattr(held_out_epochs, "_MEASURED", (40, 40))
     monkeypatch.setattr(held_out_epochs, "_PAIRS", (40, 40))
@@ -106,7 +107,7 @@ def test_large_catalogues_are_measured_on_some_items(ranked, monkeypatch):
 
 
 def test_large_data_finds_its_epochs_on_some_users(monkeypatch):
-    from cofactor.models import held_out_epochs
+    from cofactor.models.defaults import held_out_epochs
 
     monkeypatch.setattr(held_out_epochs, "_MOST", 900)
     parts = split(alike(values=True), "per-user", test=0.2, seed=0)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from cofactor.data.interactions import Interactions
-from cofactor.models.damped_biases import Damping, _Ratings, damped_biases
+from cofactor.models.defaults.damped_biases import Damping, _Ratings, damped_biases
 from models.implicit.dense_checks import random_pairs
 
 

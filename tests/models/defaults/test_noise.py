@@ -11,8 +11,8 @@ import pytest
 from cofactor.base.run import Run
 from cofactor.data.interactions import Interactions
 from cofactor.models import registry
-from cofactor.models.damped_biases import USUAL_DAMPING, estimated_damping
-from cofactor.models.noise import noise, rating_penalties, relative_noise
+from cofactor.models.defaults.damped_biases import USUAL_DAMPING, estimated_damping
+from cofactor.models.defaults.noise import noise, rating_penalties, relative_noise
 from models.implicit.dense_checks import random_pairs
 
 RUN = Run(seed=0, threads=1)

@@ -19,9 +19,10 @@ from cofactor.data.sessions import extended
 from cofactor.data.split import Split
 from cofactor.data.splits import split
 from cofactor.data.synthetic import shop
-from cofactor.models import popularity_term, registry
-from cofactor.models.blend import Blend
+from cofactor.models import registry
+from cofactor.models.blends.blend import Blend
 from cofactor.models.content.bridge import Bridge
+from cofactor.models.defaults import popularity_term
 from cofactor.models.traits import Traits
 from cofactor.models.validation import users_ndcg
 

@@ -16,8 +16,8 @@ from cofactor.base.run import Run
 from cofactor.base.search import Search
 from cofactor.data.histories import Histories
 from cofactor.data.interactions import Interactions
-from cofactor.models.blend_settings import owner_of, search_of, with_words
-from cofactor.models.blend_weights import (
+from cofactor.models.blends.blend_settings import owner_of, search_of, with_words
+from cofactor.models.blends.blend_weights import (
     ScoredUsers,
     choose_weights,
     least_squares_weights,

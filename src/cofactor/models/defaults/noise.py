@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 
 from cofactor.data.interactions import Interactions
-from cofactor.models.damped_biases import estimated_damping
+from cofactor.models.defaults.damped_biases import estimated_damping
 
 # Relative noise that regularization is for at the most: with three or four interactions a row, too
 # little would be left beyond it.

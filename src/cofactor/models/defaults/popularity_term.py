@@ -21,8 +21,8 @@ from cofactor.data.interactions import Interactions
 from cofactor.data.split import Split
 from cofactor.data.splits import cut, leave_last
 from cofactor.models import validation
-from cofactor.models.collapse import ITEMS, USERS, pairs_say_nothing, rows_to_score
-from cofactor.models.held_out_epochs import log_popularity, some_users
+from cofactor.models.checks.collapse import ITEMS, USERS, pairs_say_nothing, rows_to_score
+from cofactor.models.defaults.held_out_epochs import log_popularity, some_users
 from cofactor.models.traits import ArraySpec
 
 # From 0 to where popularity alone decides.

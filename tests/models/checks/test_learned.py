@@ -11,7 +11,7 @@ import cofactor
 from cofactor.base.errors import TrainingError
 from cofactor.data.synthetic import shop
 from cofactor.models import registry
-from cofactor.models.learned import check_learned
+from cofactor.models.checks.learned import check_learned
 
 ONE = cofactor.Run(threads=1)
 

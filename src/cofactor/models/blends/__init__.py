@@ -1,0 +1,1 @@
+"""Models made of any models: their scores in one list."""

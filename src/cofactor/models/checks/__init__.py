@@ -1,0 +1,1 @@
+"""Checks before and after a fit: devices, engines, what was learned."""

@@ -1,0 +1,1 @@
+"""Defaults that follow the data: penalties, damping, epochs, precision, popularity's weight."""
