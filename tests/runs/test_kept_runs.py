@@ -16,7 +16,7 @@ from cofactor.base.run import Run
 from cofactor.cli.keeping import Keeping
 from cofactor.data.synthetic import power_law
 from cofactor.runs.compare import compare
-from cofactor.runs.kept import check_folder, compare_runs, list_runs, load_run
+from cofactor.runs.kept_runs import check_folder, compare_runs, list_runs, load_run
 from cofactor.runs.source import Cutting
 from cofactor.runs.trackers import tracker, trackers
 from cofactor.runs.train import train

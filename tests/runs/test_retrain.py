@@ -15,7 +15,7 @@ from cofactor import Run, load
 from cofactor.artifact.format import read_manifest
 from cofactor.base.errors import ArgumentError, DataError
 from cofactor.models.recommender import Recommender
-from cofactor.runs.origin import origin_facts, origin_of
+from cofactor.runs.data_origin import origin_facts, origin_of
 from cofactor.runs.retrain import Changes, Retrained, retrain
 from cofactor.runs.source import Cutting, Reading
 from cofactor.runs.train import train
@@ -346,7 +346,7 @@ def test_files_and_stores_are_trained_on_together(tmp_path: Path) -> None:
 
 
 def test_no_password_of_a_store_is_kept() -> None:
-    from cofactor.runs.origin import store_name
+    from cofactor.runs.data_origin import store_name
 
     assert store_name("postgresql://me:secret@host/shop?kinds=view") == "postgresql://me@host/shop"
     url = "postgres:///shop?password=secret&user=me&host=/run&after=7"

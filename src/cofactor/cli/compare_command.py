@@ -131,7 +131,7 @@ def _print(output: Output, done: Compared, *, markdown: bool) -> None:
 
 
 def _listed(models: str | None) -> list[str] | None:
-    from cofactor.runs.entries import split_entries
+    from cofactor.runs.compared_models import split_entries
 
     return None if models is None else split_entries(models)
 

@@ -8,7 +8,7 @@ from typing import Any, Self
 
 from cofactor.evaluation.result import Result
 from cofactor.runs.compare import Compared
-from cofactor.runs.kept import KeptRun, check_folder, keep_run, run_of
+from cofactor.runs.kept_runs import KeptRun, check_folder, keep_run, run_of
 from cofactor.runs.trackers import Curves, Tracker, trackers
 from cofactor.runs.train import Trained
 

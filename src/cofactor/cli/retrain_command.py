@@ -56,7 +56,7 @@ class Start:
     def known_stores(self, model: Path) -> list[str]:
         """Return the stores that the model was trained on."""
         from cofactor.artifact.load import inspect
-        from cofactor.runs.origin import origin_of
+        from cofactor.runs.data_origin import origin_of
 
         return list(origin_of(inspect(model)).reading.stores)
 

@@ -12,7 +12,7 @@ import typer
 
 from cofactor.cli import options as opt
 from cofactor.cli.output import Output
-from cofactor.runs.kept import KeptRun, compare_runs, list_runs, load_run
+from cofactor.runs.kept_runs import KeptRun, compare_runs, list_runs, load_run
 from cofactor.runs.words import p_words
 
 _RUNS = {"list": 0, "show": 1, "compare": 2}

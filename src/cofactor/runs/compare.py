@@ -26,8 +26,8 @@ from cofactor.models.recommender import Recommender
 from cofactor.retrieval.rerank.rules import Rerank, as_rules
 from cofactor.runs import shown
 from cofactor.runs.baselines import baseline_names
+from cofactor.runs.compared_models import unfitted
 from cofactor.runs.comparison_pieces import Fit, measured
-from cofactor.runs.entries import unfitted
 from cofactor.runs.rerank_costs import costs_of
 from cofactor.runs.source import Cutting, Reading, cut, interactions
 from cofactor.runs.words import p_words

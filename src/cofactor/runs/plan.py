@@ -17,7 +17,7 @@ from cofactor.data.split import Split
 from cofactor.models import registry
 from cofactor.models.recommender import Recommender
 from cofactor.runs.auto import AUTO, Chosen, choose, cut_for_choice, metric_names, read_once
-from cofactor.runs.origin import bounded
+from cofactor.runs.data_origin import bounded
 from cofactor.runs.source import Cutting, Reading, cut, interactions
 
 # Settings that auto takes too: which columns of the catalogue are read.

@@ -23,9 +23,9 @@ from cofactor.data.ids import IdMap
 from cofactor.data.interactions import Interactions
 from cofactor.data.joins import merged
 from cofactor.data.readers.folders import joined
-from cofactor.runs.against import Incumbent
-from cofactor.runs.catalogue_again import CatalogueAgain, catalogue_again
-from cofactor.runs.origin import bounded, catalogue_file, origin_of, overridden
+from cofactor.runs.data_origin import bounded, catalogue_file, origin_of, overridden
+from cofactor.runs.replacement import Incumbent
+from cofactor.runs.reread_catalogue import CatalogueAgain, catalogue_again
 from cofactor.runs.source import Cutting, Reading, events_of
 from cofactor.runs.train import Limits, Trained, train
 

@@ -50,8 +50,8 @@ class Reading:
     licence
         The terms of use of the data, for the model card; None if not given.
     stores
-        Event stores, by `cofactor.runs.origin.store_name`, and the number of the last event that
-        was read before.
+        Event stores, by `cofactor.runs.data_origin.store_name`, and the number of the last event
+        that was read before.
     more
         Further arguments of `cofactor.data.readers.read`: ``time_format``, ``decimal``, ``kinds``,
         ``rejects``, ``member`` ...

@@ -12,7 +12,7 @@ from typing import Any
 
 from cofactor.base.errors import ArgumentError
 from cofactor.base.extras import require
-from cofactor.runs.kept import KeptRun
+from cofactor.runs.kept_runs import KeptRun
 from cofactor.training.curve import LearningCurve
 
 Curves = Mapping[str, LearningCurve | None]

@@ -22,12 +22,12 @@ from cofactor.metrics.table import parse_metrics
 from cofactor.models import registry
 from cofactor.models.recommender import Recommender
 from cofactor.runs import shown
-from cofactor.runs.against import Incumbent, measured_against
 from cofactor.runs.auto import AUTO, BUDGET, Chosen
 from cofactor.runs.baselines import Baselined, measure_baselines
 from cofactor.runs.checkpoints import Checkpoints, checkpoints
-from cofactor.runs.origin import Origin, origin_facts
+from cofactor.runs.data_origin import Origin, origin_facts
 from cofactor.runs.plan import Plan, Sources, automatic, default_target, named
+from cofactor.runs.replacement import Incumbent, measured_against
 from cofactor.runs.source import Clock, Cutting, Reading
 from cofactor.training.curve import LearningCurve
 
@@ -58,7 +58,7 @@ class Trained:
         The choice of ``auto`` and its reasons; None if the model was named.
     against
         The comparison with the model that it is to replace, see
-        `cofactor.runs.against.measured_against`; None if nothing could be compared.
+        `cofactor.runs.replacement.measured_against`; None if nothing could be compared.
     """
 
     model: Recommender

@@ -18,7 +18,7 @@ from cofactor.base.search import Choices, Search
 from cofactor.metrics.table import parse_metric
 from cofactor.models import registry
 from cofactor.models.recommender import Recommender
-from cofactor.runs.entries import without_comparison
+from cofactor.runs.compared_models import without_comparison
 from cofactor.runs.source import Clock, Cutting, Reading, cut, interactions
 from cofactor.runs.study import (
     DEFAULT,

@@ -35,7 +35,7 @@ from cofactor.store.limits import (
     outside_id,
 )
 from cofactor.store.paging import PAGE, paged
-from cofactor.store.readers import Readers
+from cofactor.store.read_connections import Readers
 from cofactor.store.records import (
     Ack,
     Counts,

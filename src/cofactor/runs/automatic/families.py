@@ -107,7 +107,7 @@ class Family:
 
     def config(self, settings: Mapping[str, Any]) -> Any:
         """Return a configuration; a comparison with the model without features is left out."""
-        from cofactor.runs.entries import without_comparison
+        from cofactor.runs.compared_models import without_comparison
 
         return without_comparison(self.kind.Config(**settings))
 

@@ -10,7 +10,7 @@ import cofactor
 from cofactor.base.errors import ArgumentError, UnknownNameError
 from cofactor.base.search import log
 from cofactor.data.synthetic import power_law
-from cofactor.runs.entries import split_entries, unfitted
+from cofactor.runs.compared_models import split_entries, unfitted
 
 DATA = power_law(120, 50, 1500, seed=3)
 

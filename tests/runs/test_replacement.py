@@ -14,7 +14,7 @@ import cofactor
 from cofactor import Run
 from cofactor.data.interactions import Interactions
 from cofactor.models.recommender import Recommender
-from cofactor.runs.against import Incumbent, measured_against
+from cofactor.runs.replacement import Incumbent, measured_against
 from cofactor.service.versions.comparison import PairedHits
 
 ONE = Run(threads=1)
