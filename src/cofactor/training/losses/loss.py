@@ -107,8 +107,6 @@ class Loss(ABC):
     gives_log_odds
         Whether the best scores without user information are the log odds that an item is observed
         rather than drawn.
-    bounded_fold_in
-        Whether `slopes` are those of a convex bound, and equal `value`'s for one negative alone.
     """
 
     name: ClassVar[str]
@@ -118,7 +116,6 @@ class Loss(ABC):
     uses_cosine: ClassVar[bool] = False
     corrects_draws: ClassVar[bool] = False
     gives_log_odds: ClassVar[bool] = False
-    bounded_fold_in: ClassVar[bool] = False
 
     @abstractmethod
     def value(self, scores: Tensor, candidates: Candidates, settings: LossSettings) -> Tensor:

@@ -30,7 +30,6 @@ class WARPLoss(Loss):
 
     name = "warp"
     needs = Needs.NEGATIVES
-    bounded_fold_in = True
 
     def value(self, scores: Tensor, candidates: Candidates, settings: LossSettings) -> Tensor:
         """Return the mean over the observed items; see `Loss.value`."""
