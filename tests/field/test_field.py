@@ -22,6 +22,7 @@ from field.locales import LOCALES
 from field.memory import MEMORY
 from field.nested import NESTED
 from field.numbers import NUMBERS
+from field.numerals import NUMERALS
 from field.pairs import PAIRS
 from field.parts import PARTS
 from field.services import SERVICES
@@ -34,7 +35,7 @@ from field.writings import WRITINGS
 CASES = (
     *(*TEXT, *LAYOUTS, *IDS, *TIMES, *NUMBERS, *FRAMES, *EXPORTS, *TOOLS, *FOREIGN),
     *(*WRITINGS, *TYPED, *DOCUMENTS, *PARTS, *NESTED, *DIALECTS),
-    *(*LOCALES, *SERVICES, *HEADS, *CALENDARS, *COUNTS, *MEMORY, *LINES, *PAIRS),
+    *(*LOCALES, *SERVICES, *HEADS, *CALENDARS, *COUNTS, *MEMORY, *LINES, *PAIRS, *NUMERALS),
 )
 
 

@@ -9,8 +9,7 @@ from cofactor.data.readers.columns import Options
 from cofactor.data.readers.name_words import is_amount
 from cofactor.data.readers.partitions import Partition
 from cofactor.data.readers.positions import numeric
-
-_TRUTH = frozenset(("true", "false", "yes", "no"))
+from cofactor.data.readers.truth_words import TRUTH, plain
 
 
 def with_cells(
@@ -69,5 +68,5 @@ def _with_amount(
 
 
 def _are_labels(cells: Sequence[str]) -> bool:
-    held = {cell.strip().lower() for cell in cells if cell.strip()}
-    return bool(held) and held <= _TRUTH
+    held = {plain(cell) for cell in cells if cell.strip()}
+    return bool(held) and held <= TRUTH.keys()

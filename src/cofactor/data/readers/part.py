@@ -26,6 +26,7 @@ _UNLIKE: Mapping[str, tuple[str, ...]] = {
     "shares": ("fractions up to 1",),
     "words": ("numbers beyond 1",),
     "unit": ("numbers",),
+    "durations": ("numbers",),
 }
 
 
