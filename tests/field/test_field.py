@@ -20,6 +20,7 @@ from field.layouts import LAYOUTS
 from field.lines import LINES
 from field.locales import LOCALES
 from field.memory import MEMORY
+from field.moments import MOMENTS
 from field.nested import NESTED
 from field.numbers import NUMBERS
 from field.numerals import NUMERALS
@@ -35,7 +36,7 @@ from field.writings import WRITINGS
 CASES = (
     *(*TEXT, *LAYOUTS, *IDS, *TIMES, *NUMBERS, *FRAMES, *EXPORTS, *TOOLS, *FOREIGN),
     *(*WRITINGS, *TYPED, *DOCUMENTS, *PARTS, *NESTED, *DIALECTS),
-    *(*LOCALES, *SERVICES, *HEADS, *CALENDARS, *COUNTS, *MEMORY, *LINES, *PAIRS, *NUMERALS),
+    *(*LOCALES, *SERVICES, *HEADS, *CALENDARS, *COUNTS, *MEMORY, *LINES, *PAIRS, *NUMERALS, *MOMENTS),
 )
 
 
