@@ -8,6 +8,7 @@ import pytest
 
 from field.calendars import CALENDARS
 from field.case import Case, assert_case
+from field.contents import CONTENTS
 from field.counts import COUNTS
 from field.dialects import DIALECTS
 from field.documents import DOCUMENTS
@@ -36,7 +37,19 @@ from field.writings import WRITINGS
 CASES = (
     *(*TEXT, *LAYOUTS, *IDS, *TIMES, *NUMBERS, *FRAMES, *EXPORTS, *TOOLS, *FOREIGN),
     *(*WRITINGS, *TYPED, *DOCUMENTS, *PARTS, *NESTED, *DIALECTS),
-    *(*LOCALES, *SERVICES, *HEADS, *CALENDARS, *COUNTS, *MEMORY, *LINES, *PAIRS, *NUMERALS, *MOMENTS),
+    *(
+        *LOCALES,
+        *SERVICES,
+        *HEADS,
+        *CALENDARS,
+        *COUNTS,
+        *MEMORY,
+        *LINES,
+        *PAIRS,
+        *NUMERALS,
+        *MOMENTS,
+        *CONTENTS,
+    ),
 )
 
 

@@ -5,7 +5,6 @@ caller says.
 from __future__ import annotations
 
 import re
-import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -21,7 +20,7 @@ from cofactor.base.progress import SILENT, Progress
 from cofactor.data.readers import name_words
 from cofactor.data.readers.positions import Columns, by_position, dated, is_wide
 from cofactor.data.readers.rejects import Rejects
-from cofactor.data.readers.usual_names import EVENT, ROLES, USUAL
+from cofactor.data.readers.usual_names import EVENT, ROLES, USUAL, letters_of
 
 # How notes begin on columns that have no names.
 BY_POSITION = "no header; columns by position:"
@@ -118,10 +117,12 @@ _UNION = re.compile(rf"\.(?:{'|'.join(sorted(UNION_TYPES))})$")
 # 0.5 alone may be a version, in both columns it is none.
 _SHARE = re.compile(r"^0?\.\d+$")
 _IDS = ("user", "item")
+# Names in short, beside a user's and an item's.
+_INITIALS = {"u": "userid", "i": "itemid", "r": "rating", "t": "timestamp"}
 # What a name says of the zone of its times: ``Created (UTC)``.
 _ZONE = re.compile(r" ?[(\[](?:UTC|GMT|local|local time)[)\]]$", re.IGNORECASE)
 _HASH, _TYPE = re.compile(r"^# ?(?=\w)"), re.compile(r":[^\d:]*$")
-_NUMBER, _SIGNS = re.compile(r"[#№]|\b[Nn][°º]"), re.compile(r"[\W_]+")
+_NUMBER = re.compile(r"[#№]|\b[Nn][°º]")
 
 
 @lru_cache(4096)
@@ -135,8 +136,7 @@ def folded(name: str) -> str:
         return plain.lower()
     name = _UNION.sub("", _CONTAINER.sub("", _HASH.sub("", name)))
     name = _ZONE.sub("", _TYPE.sub("", name))
-    bare = unicodedata.normalize("NFKD", _NUMBER.sub("no", name).casefold())
-    return _SIGNS.sub("", "".join(c for c in bare if not unicodedata.combining(c)))
+    return letters_of(_NUMBER.sub("no", name))
 
 
 def _given_roles(names: Sequence[str], given: Mapping[str, Any], source: str) -> dict[str, str]:
@@ -260,6 +260,9 @@ def _by_name(names: Sequence[str], free: Sequence[str], taken: set[str]) -> dict
     for name in names:
         if name not in taken:
             by_fold.setdefault(folded(name.removeprefix(table)), name)
+    if {"u", "i"} <= by_fold.keys():
+        whole = {letter: by_fold.pop(letter) for letter in _INITIALS if letter in by_fold}
+        by_fold = {**{_INITIALS[letter]: name for letter, name in whole.items()}, **by_fold}
     if not by_fold.keys().isdisjoint(EVENT):
         # It numbers the events there.
         by_fold.pop("eventid", None)

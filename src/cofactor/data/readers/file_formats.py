@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 
@@ -44,6 +45,8 @@ _SUFFIXES = {
     ".jsonl": "jsonl",
     ".ndjson": "jsonl",
 }
+# Bytes of no text.
+_CONTROL = re.compile(r"[\x00-\x08\x0e-\x1f]")
 # What a format may be called instead, for a hint.
 ALSO_CALLED = {
     **{suffix[1:]: name for suffix, name in _SUFFIXES.items() if suffix[1:] != name},
@@ -139,4 +142,15 @@ def format_of(entry: SourceFile) -> str:
     if is_json(head):
         return "jsonl"
     by_name = _SUFFIXES.get(entry.suffix)
-    return "delimited" if by_name is None else by_name
+    # A name that promises another format may be wrong; what is damaged says so.
+    return "delimited" if by_name is None or _is_plain_text(head) else by_name
+
+
+def _is_plain_text(head: bytes) -> bool:
+    """Whether a file's first bytes are text that begins as neither JSON nor an archive does."""
+    try:
+        text = head.decode()
+    except UnicodeDecodeError as error:
+        text = head[: error.start].decode() if error.start > len(head) - 4 else ""
+    start = text.lstrip("\ufeff \t\r\n")
+    return start[:1] not in ("", "{", "[", '"') and not _CONTROL.search(text)

@@ -164,8 +164,8 @@ def is_header(first: Sequence[str], rest: Sequence[Sequence[str]]) -> bool:
     if any(field.strip() in _NOTHING for field in first):
         return False
     if any(_is_number(field) for field in first):
-        # pandas calls a count without a name 0.
-        return has_roles(first) and {field for field in first if _is_number(field)} == {"0"}
+        # Counts without a name, and tables with a column for each year, or for each item.
+        return has_roles(first) or _names_numbers(first)
     # One usual name alone may be an id ("book"); two are a header, and so are words above numbers.
     numbers_below = any(_is_number(field) for fields in rest[:20] for field in fields)
     return (
@@ -179,6 +179,13 @@ def is_header(first: Sequence[str], rest: Sequence[Sequence[str]]) -> bool:
         or _above_digits(first, rest)
         or _above_dates(first, rest)
     )
+
+
+def _names_numbers(first: Sequence[str]) -> bool:
+    """Whether whole numbers, all different, stand behind the name of a user's column."""
+    others = [field.strip() for field in first[1:]]
+    named = folded(first[0]) in _SURELY and len(others) > 1
+    return named and all(map(_COUNT.match, others)) and len(set(others)) == len(others)
 
 
 def _names_things(names: Sequence[str]) -> bool:

@@ -26,7 +26,7 @@ _ACT = """order purchase commande achat bestellung bestell kauf checkout loan bo
     played view viewed listen rated review reviewed created creation sale sold bought paid added
     pedido compra vente visited ordine acquisto server collector received sent updated added
     listened clicked streamed derived original ship close create bestel zamowienia read
-    submission submitted rental rented borrowing watch click stream avaliacao valoracion
+    submission submitted rental rented borrowing watch click stream applied avaliacao valoracion
     evaluacion evaluation avis bewertung valutazione recensione degerlendirme siparis satis alis"""
 _ID = """id ids no nr num number numero nummer nbr code key barcode uri ref reference referenz
     identifiant identifier identificador codigo codice cod kodu 编号 番号 コード 번호 코드 pseudo
@@ -47,7 +47,7 @@ _COUNT = "count counts cnt times"
 _LABELS = """click clicked isclick liked isliked islike purchased ispurchased bought converted
     conversion isrelevant relevant relevance recommended isrecommended recommend votedup
     target note playtimeforever interacted isinteracted wish isfavorite isfavourite favorited
-    favourited"""
+    favourited r"""
 _YEAR = "year jahr annee ano anno jaar rok yil aasta ar vuosi год 年"
 _MONTH = "month monat mois mes mese maand miesiac mesic ay kuukausi месяц 月"
 _DAY = "day tag jour dia giorno dag dzien den gun paiva dayofmonth mday dom день 日"
@@ -90,8 +90,8 @@ _SURELY_ID = frozenset(("id", "sku", "code", "key", "uuid", "guid", "ean", "asin
 # Words for who, what, when and how much; and the words that may stand beside them.
 _ROLES = {
     "user": (USER, ID | {"name"}),
-    "item": (ITEM, ID | {"name", "title", "titel", "titre", "titulo", "titolo"}),
-    "value": (VALUE, ITEM | ACT),
+    "item": (ITEM, ID | {"name", "title", "titel", "titre", "titulo", "titolo", "line"}),
+    "value": (VALUE, ITEM | ACT | {"line"}),
     "time": (TIME, ACT),
 }
 

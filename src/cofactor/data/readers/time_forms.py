@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -66,6 +67,7 @@ FORMS = (
 _DIGITS = str.maketrans(
     {chr(zero + n): str(n) for zero in (0x660, 0x6F0, 0x966, 0xFF10) for n in range(10)}
 )
+_MONGO = r'^\{"\$date": ?(?:\{"\$numberLong": ?)?"?(?P<ms>-?\d{1,18})"?\}?\}$'
 _QUARTER = re.compile(r"^(\d{4})[ -]?Q([1-4])$")
 _REWRITTEN = tuple(
     (re.compile(form), other)
@@ -102,9 +104,13 @@ def unwrapped(texts: pa.Array) -> pa.Array:
     for blank in "\u00a0\u202f":
         texts = pc.replace_substring(texts, blank, " ")
     if pc.starts_with(texts, "{").true_count:
-        # {"$date": ...} of MongoDB, with or without $numberLong.
+        # {"$date": ...} of MongoDB: a text, or milliseconds with or without $numberLong.
+        counted = pc.extract_regex(texts, _MONGO)
         texts = pc.replace_substring_regex(texts, r'^\{"\$(?:date|numberLong)": ?(.*)\}$', r"\1")
-        texts = pc.replace_substring_regex(texts, r'^\{"\$numberLong": ?(.*)\}$', r"\1")
+        if counted.null_count < len(counted):
+            held = counted.filter(counted.is_valid()).field(0).cast(pa.int64())
+            seconds = pa.array(np.asarray(held) // 1000).cast(pa.string())
+            texts = pc.replace_with_mask(texts, counted.is_valid(), seconds)
         # Firestore's and Protobuf's.
         texts = pc.replace_substring_regex(
             texts, r'^\{"_?seconds": ?"?(-?\d+)"?(?:, ?"_?nano(?:second)?s": ?\d+)?\}$', r"\1"
