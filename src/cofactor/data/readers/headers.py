@@ -163,9 +163,11 @@ def is_header(first: Sequence[str], rest: Sequence[Sequence[str]]) -> bool:
     """Return whether the first line names the columns of the rest."""
     if any(field.strip() in _NOTHING for field in first):
         return False
-    if any(_is_number(field) for field in first):
+    numbers = {field for field in first if _is_number(field)}
+    if numbers:
         # Counts without a name, and tables with a column for each year, or for each item.
-        return has_roles(first) or _names_numbers(first)
+        named = numbers == {"0"} or all(map(_COUNT.match, numbers))
+        return (named and has_roles(first)) or _names_numbers(first)
     # One usual name alone may be an id ("book"); two are a header, and so are words above numbers.
     numbers_below = any(_is_number(field) for fields in rest[:20] for field in fields)
     return (

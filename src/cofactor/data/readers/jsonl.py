@@ -132,7 +132,11 @@ def whole_table(entry: SourceFile) -> pa.Table:
     entry = in_utf8(entry)
     head = entry.head()
     if is_document(head):
-        return table_of_json(document(entry), entry.shown)
+        value = document(entry)
+        if isinstance(value, dict) and value and all(isinstance(v, str) for v in value.values()):
+            # One record, or a mapping.
+            return table_of([value])
+        return table_of_json(value, entry.shown)
     _, literal = _sample(head, entry)
     return table_of([opened(row) for _, row in _objects(entry, literal)])
 
