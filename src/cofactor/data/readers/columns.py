@@ -17,13 +17,12 @@ from cofactor.base import checks
 from cofactor.base.errors import ArgumentError, DataError
 from cofactor.base.names import nearest, unknown_name
 from cofactor.base.progress import SILENT, Progress
+from cofactor.data.notes import Fact, Note
 from cofactor.data.readers import name_words
 from cofactor.data.readers.positions import Columns, by_position, dated, is_wide
 from cofactor.data.readers.rejects import Rejects
 from cofactor.data.readers.usual_names import EVENT, ROLES, USUAL, letters_of
 
-# How notes begin on columns that have no names.
-BY_POSITION = "no header; columns by position:"
 # Columns from which on a table without an item's may have one for each item.
 _WIDE = 4
 
@@ -292,13 +291,14 @@ def _event(names: Sequence[str], taken: set[str]) -> str | None:
     return next((by_fold[usual] for usual in EVENT if usual in by_fold), None)
 
 
-def roles_note(roles: Mapping[str, str], names: Sequence[str] = (), *, headed: bool = True) -> str:
+def roles_note(roles: Mapping[str, str], names: Sequence[str] = (), *, headed: bool = True) -> Note:
     """Return the sentence that says which columns were taken, and which were not."""
     taken = ", ".join(f"{role} = {name}" for role, name in roles.items())
-    said = f"columns: {taken}" if headed else f"{BY_POSITION} {taken}"
+    said = f"columns: {taken}" if headed else f"no header; columns by position: {taken}"
+    fact = Fact.HEADER if headed else Fact.NO_HEADER
     rest = [name for name in names if name not in roles.values() and name.strip()]
     if not rest:
-        return said
+        return Note(said, fact)
     shown = ", ".join(rest[:8]) + (f" and {len(rest) - 8} more" if len(rest) > 8 else "")
     lacking = [
         r for r in ("value", "time") if r not in roles and not (r == "value" and "event" in roles)
@@ -307,7 +307,7 @@ def roles_note(roles: Mapping[str, str], names: Sequence[str] = (), *, headed: b
     event = None if "event" in roles else _event(rest, set())
     if event is not None:
         cure += f"; kinds={{'view': 1}} would weigh the kinds of events in {event}"
-    return f"{said}; not read: {shown}{cure}"
+    return Note(f"{said}; not read: {shown}{cure}", fact)
 
 
 def refuse_repeated(names: Sequence[str], source: str, name: str | None = None) -> None:

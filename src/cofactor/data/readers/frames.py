@@ -14,7 +14,7 @@ from cofactor.data.readers.cell_roles import with_cells
 from cofactor.data.readers.clock_columns import cells_of_table, moments
 from cofactor.data.readers.columns import Options, find_roles, refuse_repeated, roles_note
 from cofactor.data.readers.headers import has_roles
-from cofactor.data.readers.id_columns import IN_HEX, hex_note, id_column, in_texts
+from cofactor.data.readers.id_columns import hex_note, id_column, in_hex, in_texts
 from cofactor.data.readers.json_shapes import is_nested, table_of_json, unnested
 from cofactor.data.readers.json_text import json_of
 from cofactor.data.readers.list_cells import explode_lists, with_list_rows
@@ -246,7 +246,7 @@ def _doubts_of_types(table: pa.Table, roles: Mapping[str, str]) -> list[str]:
     for what in ("user", "item"):
         notes += hex_note(table.column(roles[what]), what)
         if BYTES in (table.schema.field(roles[what]).metadata or {}):
-            notes.append(f"{what}s: ids in bytes {IN_HEX}")
+            notes.append(in_hex(what))
     if "time" in roles and table.column(roles["time"]).type in (pa.float32(), pa.float16()):
         notes.append("times are floats of 32 bits or less, which round seconds of today to minutes")
     return notes

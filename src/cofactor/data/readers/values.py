@@ -17,9 +17,8 @@ from cofactor.data.id_text import MISSING_WORDS
 from cofactor.data.readers import durations
 from cofactor.data.readers.truth_words import TRUTH, plain
 
-# How notes begin or end that say so.
+# How notes end that say so.
 _AS_POINT = "read with a decimal point (decimal=',' reads thousands)"
-COMMAS = "decimal commas"
 _AMBIGUOUS = re.compile(r"^[-+]?[1-9]\d{0,2},\d{3}$")
 _DOTTED = re.compile(r"^[-+]?\d{1,3}(\.\d{3})+$")
 # 2.500 may be two and a half or thousands, unless 0.500 or 1234 stands in the column too.
@@ -193,11 +192,14 @@ class Writing(NamedTuple):
         Reads one of them.
     note
         What there is to say about them.
+    commas
+        Whether the numbers have decimal commas.
     """
 
     kind: str
     convert: Callable[[str], float]
     note: str
+    commas: bool = False
 
 
 def settle(
@@ -308,7 +310,8 @@ def _united(words: Sequence[str], values: np.ndarray, decimal: str | None) -> Wr
     note = f"the number in cells such as {words[0]!r} read"
     if decimal is None and are_pointed(inner):
         note = f"the number in cells such as {words[0]!r} {_AS_POINT}"
-    return Writing(f"unit {units.pop()}", lambda w: convert(_UNITED.sub(r"\2", w)), note)
+    commas = found is not None and found.commas
+    return Writing(f"unit {units.pop()}", lambda w: convert(_UNITED.sub(r"\2", w)), note, commas)
 
 
 def _grouped(words: Sequence[str], values: np.ndarray) -> Writing | None:
@@ -324,8 +327,8 @@ def _grouped(words: Sequence[str], values: np.ndarray) -> Writing | None:
         )
     clear = [w for w in words if "," in w and not _AMBIGUOUS.match(w)]
     if clear and all(_GROUPED.match(w) for w in words) and whole:
-        note = f"{COMMAS} such as {clear[0]!r} read"
-        return Writing("commas", lambda w: _by_decimal(w, ","), note)
+        note = f"decimal commas such as {clear[0]!r} read"
+        return Writing("commas", lambda w: _by_decimal(w, ","), note, commas=True)
     if clear and all(_THOUSANDS.match(w) for w in words):
         note = f"thousands with commas such as {clear[0]!r} read"
         return Writing("thousands", lambda w: _by_decimal(w, "."), note)
