@@ -87,6 +87,12 @@ CONTENTS = (
             *(("carl", "ann"), ("carl", "bob"), ("carl", "dora")),
         ],
     ),
+    Case(
+        name="a header in Turkish of Windows",
+        origin="Excel in Turkish",
+        files={"a.csv": "müşteri,ürün,puan\nışık,elma,5\nçağ,armut,3\n".encode("cp1254")},
+        rows=[("ışık", "elma", 5), ("çağ", "armut", 3)],
+    ),
     _named("사용자ID,상품ID,평점", "u1,a,4", ("u1", "a", 4)),
     _named("معرف المستخدم,معرف المنتج,التقييم", "u1,a,4", ("u1", "a", 4)),
     _named("उपयोगकर्ता,उत्पाद,रेटिंग", "u1,a,4", ("u1", "a", 4)),

@@ -20,7 +20,7 @@ from cofactor.data.readers.lists import read_lists, refuse_baskets
 from cofactor.data.readers.partitions import partition_of
 from cofactor.data.readers.raw import Raw
 from cofactor.data.readers.sniff import dialect_of
-from cofactor.data.readers.source_files import SourceFile
+from cofactor.data.readers.source_files import SourceFile, is_workbook
 from cofactor.data.readers.usual_names import KNOWN
 from cofactor.data.readers.wrapped_lines import is_wrapped, read_wrapped
 
@@ -92,6 +92,8 @@ def columns_of(entry: SourceFile, options: Options) -> tuple[str, tuple[str, ...
         names = parquet.names_of(entry)
     elif chosen == "jsonl":
         names = jsonl.sampled_names(entry)
+    elif chosen == "excel":
+        names = parquet.excel_table(entry).column_names
     elif chosen == "blocks":
         return "events", ("blocks", *partition)
     else:
@@ -133,7 +135,7 @@ def format_of(entry: SourceFile) -> str:
         return "parquet"
     if head[:6] == b"ARROW1" or head[:4] in (b"FEA1", parquet.STREAM):
         return "feather"
-    if head[:4] == b"PK\x03\x04" and entry.suffix in (".xlsx", ".xlsm"):
+    if head[:4] == b"PK\x03\x04" and is_workbook(entry):
         return "excel"
     if is_blocks(head):
         return "blocks"

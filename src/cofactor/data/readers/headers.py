@@ -249,17 +249,21 @@ def header_encoding(sample: bytes) -> str | None:
     None if the header is clear without it, or if there is no such.
     """
     line = sample.replace(b"\r", b"\n").partition(b"\n")[0]
-    if line.isascii() or _known_in(line, "utf-8") or _known_in(line, "cp1252"):
+    if line.isascii() or _known_in(line, "utf-8") > 1:
         return None
-    return next((name for name in LEGACY if _known_in(line, name)), None)
+    # Turkish and Western letters are the same bytes but for six: the most names decide.
+    known = {name: _known_in(line, name) for name in ("cp1252", *LEGACY)}
+    best = max(known, key=lambda name: known[name])
+    return best if known[best] > 1 and best != "cp1252" else None
 
 
-def _known_in(line: bytes, encoding: str) -> bool:
+def _known_in(line: bytes, encoding: str) -> int:
+    """How many fields of a line are usual names in an encoding."""
     try:
         fields = re.split(r"[,;\t|]", line.decode(encoding))
     except UnicodeDecodeError:
-        return False
-    return sum(folded(name.strip(" \"'")) in _KNOWN for name in fields) > 1
+        return 0
+    return sum(folded(name.strip(" \"'")) in _KNOWN for name in fields)
 
 
 def has_roles(names: Iterable[str]) -> bool:

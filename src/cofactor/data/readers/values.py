@@ -56,6 +56,7 @@ _HALF = re.compile(r"^(\d*)([½¼¾])$")
 _QUARTERS = {"¼": 0.25, "½": 0.5, "¾": 0.75}
 # Signs that other scripts have for minus, the point and between thousands.
 _ASCII = str.maketrans({"\u2212": "-", "\u066b": ".", "\uff0e": ".", "\u066c": ""})
+_PARTS_OF_SECONDS = {"s": 1, "ms": 10**3, "us": 10**6, "ns": 10**9}
 _SPACES = re.compile(r"[\s'’]")
 
 
@@ -84,6 +85,13 @@ class Odd:
         return self if keep.all() else Odd(self.rows[keep], self.texts.filter(pa.array(keep)))
 
 
+def is_duration(kind: pa.DataType) -> bool:
+    """Return whether a type is one of durations: also of times of day, which spreadsheets make of
+    them.
+    """
+    return pa.types.is_duration(kind) or pa.types.is_time(kind)
+
+
 def numbers(column: pa.ChunkedArray | pa.Array) -> np.ndarray:
     """Return a column as float32, NaN where it is missing or no number."""
     return numbers_and_odd(column)[0]
@@ -105,6 +113,9 @@ def numbers_and_odd(
         return np.full(len(column), np.nan, np.float32), None
     if pa.types.is_boolean(kind):
         column = column.cast(pa.uint8())
+    elif is_duration(kind):
+        whole = column.cast(pa.int32() if pa.types.is_time32(kind) else pa.int64())
+        column = pc.divide(whole.cast(pa.float64()), float(_PARTS_OF_SECONDS[kind.unit]))
     elif (
         pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_string_view(kind)
     ):
