@@ -167,6 +167,18 @@ CONTENTS = (
         _ABV,
     ),
     Case(
+        name="columns in a dictionary by initials",
+        origin="a notebook",
+        source=lambda: {"u": ["u1", "u2"], "i": ["a", "b"], "r": [4, 3]},
+        rows=_ABV,
+    ),
+    Case(
+        name="a pivot table in a dictionary",
+        origin="a notebook",
+        source=lambda: {"user_id": ["u1", "u2"], "1": [4, 0], "2": [0, 3], "3": [5, 0]},
+        error="a column for each item",
+    ),
+    Case(
         name="Arrow's lists of objects",
         origin="orders in a warehouse",
         source=lambda: pa.table(

@@ -20,7 +20,7 @@ from cofactor.data.readers.json_text import json_of
 from cofactor.data.readers.list_cells import explode_lists, with_list_rows
 from cofactor.data.readers.nested_items import has_ids, opened
 from cofactor.data.readers.raw import NoRowsError, Raw
-from cofactor.data.readers.values import is_duration, numbers_and_odd
+from cofactor.data.readers.values import checked_kind, numbers_and_odd
 from cofactor.data.records import BOOLEANS, BYTES, name_text, python_cells, table_of_columns
 
 _NUMBERED = re.compile(r"^(_c|_col|column_?|col_?|f|field_?|v|)(\d{1,4})_?$", re.IGNORECASE)
@@ -211,7 +211,7 @@ def raw_of_table(
     found = moments(columns, options.time_format) if "time" in columns else None
     values, odd = None, None
     if "value" in columns:
-        notes += _checked_kind(columns["value"], roles["value"], source)
+        notes += checked_kind(columns["value"], roles["value"], source)
         values, odd = numbers_and_odd(columns["value"], options.decimal)
     raw = Raw(
         users=id_column(columns["user"], source, "user"),
@@ -383,20 +383,6 @@ def _without_repeated(source: Any, names: Sequence[str]) -> Any:
     if isinstance(source, (pa.Table, pa.RecordBatch)):
         return source.select(keep)
     return source.iloc[:, keep]
-
-
-def _checked_kind(column: pa.ChunkedArray, name: str, source: str) -> list[str]:
-    """What there is to say of the type of values; DataError if it is none of numbers."""
-    kind = column.type.value_type if pa.types.is_dictionary(column.type) else column.type
-    kind = kind.storage_type if isinstance(kind, pa.BaseExtensionType) else kind
-    if is_duration(kind):
-        return [f"durations in column {name!r} read as seconds"]
-    if pa.types.is_nested(kind) or pa.types.is_temporal(kind) or pa.types.is_binary(kind):
-        raise DataError(
-            f"column {name!r} holds {kind}, not numbers; give another column with value=.",
-            source=source,
-        )
-    return []
 
 
 def _row_text(table: pa.Table, row: int) -> str:

@@ -16,7 +16,7 @@ from cofactor.data.readers.usual_names import DESCRIBING, KNOWN, USUAL
 
 _KNOWN = frozenset(DESCRIBING).union(*USUAL.values())
 # Hardly an id is one of these.
-_SURELY = {"user", *(name for name in USUAL["user"] if re.fullmatch(r"\w{3,}id", name))}
+SURELY = {"user", *(name for name in USUAL["user"] if re.fullmatch(r"\w{3,}id", name))}
 _NOTHING = MISSING_WORDS - {""}
 # What graphs and lists call their two columns.
 _EDGES = (
@@ -173,7 +173,7 @@ def is_header(first: Sequence[str], rest: Sequence[Sequence[str]]) -> bool:
     return (
         numbers_below
         or _known(first) > 1
-        or any(folded(name) in _SURELY for name in first)
+        or any(folded(name) in SURELY for name in first)
         or _names_things(first)
         or {name.strip().casefold() for name in first} in _EDGES
         or _say_roles(first)
@@ -186,7 +186,7 @@ def is_header(first: Sequence[str], rest: Sequence[Sequence[str]]) -> bool:
 def _names_numbers(first: Sequence[str]) -> bool:
     """Whether whole numbers, all different, stand behind the name of a user's column."""
     others = [field.strip() for field in first[1:]]
-    named = folded(first[0]) in _SURELY and len(others) > 1
+    named = folded(first[0]) in SURELY and len(others) > 1
     return named and all(map(_COUNT.match, others)) and len(set(others)) == len(others)
 
 
@@ -269,6 +269,8 @@ def _known_in(line: bytes, encoding: str) -> int:
 def has_roles(names: Iterable[str]) -> bool:
     """Return whether some names are those of a user and of an item."""
     known = {folded(str(name)) for name in names}
+    if {"u", "i"} <= known <= {"u", "i", "r", "t"}:
+        return True
     return bool(known & KNOWN["user"]) and bool(known & KNOWN["item"])
 
 

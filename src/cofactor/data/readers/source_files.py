@@ -326,9 +326,9 @@ def is_workbook(entry: SourceFile) -> bool:
     if entry.member is not None or entry._stored[:4] not in _ZIP:
         return False
     try:
-        with zipfile.ZipFile(entry.path) as held:
+        with damage(entry.shown), zipfile.ZipFile(entry.path) as held:
             return "xl/workbook.xml" in held.namelist()
-    except (OSError, zipfile.BadZipFile):
+    except DataError:
         return False
 
 

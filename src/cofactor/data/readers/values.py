@@ -13,6 +13,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from cofactor.base.errors import DataError
 from cofactor.data.id_text import MISSING_WORDS
 from cofactor.data.readers import durations
 from cofactor.data.readers.truth_words import TRUTH, plain
@@ -90,6 +91,20 @@ def is_duration(kind: pa.DataType) -> bool:
     them.
     """
     return pa.types.is_duration(kind) or pa.types.is_time(kind)
+
+
+def checked_kind(column: pa.ChunkedArray, name: str, source: str) -> list[str]:
+    """Return what there is to say of the type of values; raise DataError if it is none of them."""
+    kind = column.type.value_type if pa.types.is_dictionary(column.type) else column.type
+    kind = kind.storage_type if isinstance(kind, pa.BaseExtensionType) else kind
+    if is_duration(kind):
+        return [f"durations in column {name!r} read as seconds"]
+    if pa.types.is_nested(kind) or pa.types.is_temporal(kind) or pa.types.is_binary(kind):
+        raise DataError(
+            f"column {name!r} holds {kind}, not numbers; give another column with value=.",
+            source=source,
+        )
+    return []
 
 
 def numbers(column: pa.ChunkedArray | pa.Array) -> np.ndarray:
