@@ -115,6 +115,12 @@ CONTENTS = (
         rows=_AB,
     ),
     Case(
+        name="a text that is called JSON is no table",
+        origin="a renamed file",
+        files={"a.json": "hello world this is the text of a file\n"},
+        error="no JSON",
+    ),
+    Case(
         name="a page that is called Parquet",
         origin="a login instead of a download",
         files={"a.parquet": "<!DOCTYPE html><html><body>Log in</body></html>\n"},
@@ -156,6 +162,16 @@ CONTENTS = (
             {"user": {"string": "u2"}, "item": {"string": "b"}, "rating": {"double": 3.5}},
         ],
         [("u1", "a", 4), ("u2", "b", 3.5)],
+    ),
+    _records(
+        "a union of Avro with nothing in it",
+        "Kafka",
+        [
+            {"user": {"string": "u1"}, "item": {"string": "a"}, "rating": None},
+            {"user": {"string": "u2"}, "item": {"string": "b"}, "rating": {"double": 3.5}},
+        ],
+        [("u2", "b", 3.5)],
+        options={"on_bad": "skip"},
     ),
     _records(
         "items of an order with ids of their own",

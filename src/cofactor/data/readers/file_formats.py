@@ -149,10 +149,11 @@ def format_of(entry: SourceFile) -> str:
 
 
 def _is_plain_text(head: bytes) -> bool:
-    """Whether a file's first bytes are text that begins as neither JSON nor an archive does."""
+    """Whether a file's first bytes are a text of fields, or a page, and begin as no JSON does."""
     try:
         text = head.decode()
     except UnicodeDecodeError as error:
         text = head[: error.start].decode() if error.start > len(head) - 4 else ""
     start = text.lstrip("\ufeff \t\r\n")
-    return start[:1] not in ("", "{", "[", '"') and not _CONTROL.search(text)
+    parted = start[:1] == "<" or re.search(r"[,;\t|]", start.partition("\n")[0])
+    return bool(parted) and start[:1] not in '{["' and not _CONTROL.search(text)

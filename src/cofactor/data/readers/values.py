@@ -48,9 +48,9 @@ _WRITTEN = {
 _UNITED = re.compile(r"^([^\d+.,-]*)([-+]?\d(?:[\d.,]|[\s'’](?=\d))*)([^\d+.,-]*)$")
 # (3.50) is negative in accounts, 4² no 4, and an object's field anything.
 _NO_UNIT = re.compile(r"[(){}\[\]²³¹⁰⁴-⁹₀-₉¼-¾⅐-⅞]")
-# {"$numberDouble": "3.5"} of MongoDB, and objects as Python writes them.
+# {"$numberDouble": "3.5"} of MongoDB, {"double": 3.5} of Avro, and objects as Python writes them.
 _HELD = re.compile(
-    r"""^(?:\{"\$number[A-Za-z0-9]+": ?"?([-+\d.eE]+)"?\}"""
+    r"""^(?:\{"(?:\$number\w+|int|long|float|double)": ?"?([-+\d.eE]+)"?\}"""
     r"""|(?:np\.float\d+|np\.u?int\d+|(?:Number)?Decimal|tensor)\(["']?([-+\d.eE]+)["']?\))$"""
 )
 _HALF = re.compile(r"^(\d*)([½¼¾])$")
