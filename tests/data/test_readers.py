@@ -249,7 +249,7 @@ def test_goodreads_zeros_are_no_ratings(tmp_path: Path) -> None:
     path.write_bytes(gzip.compress("\n".join(map(json.dumps, rows)).encode()))
     rated = read(path)
     assert rated.items.to_pylist() == [12, 14]
-    assert any("left out 1 rows of rating 0" in note for note in rated.notes)
+    assert any("left out 1 row of rating 0" in note for note in rated.notes)
     assert len(read(path, value=False)) == 3
 
 

@@ -4,6 +4,7 @@ say; where its parts contradict one another, it is refused.
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -15,6 +16,7 @@ from pyarrow import parquet as pq
 
 from cofactor.base.errors import DataError
 from cofactor.data.interactions import Interactions
+from cofactor.data.notes import Note
 from cofactor.data.readers import chunks, numbered_ids, read, sharded
 from cofactor.data.readers.columns import Options
 from cofactor.data.readers.part_notes import PartNotes
@@ -196,20 +198,22 @@ def test_counts_are_added_up_and_examples_kept() -> None:
     notes = PartNotes()
     notes.say(["3 files read as one"])
     for n in (1, 2, 1):
-        rows = "row" if n == 1 else "rows"
-        notes.add([f"skipped {n} {rows} with no id (the first on line {5 * n})", "columns: a"])
-        notes.add([f"left out {n} rows of kind 'view'", f"users: {n} ids like 'a' beside 'A'"])
-    notes.add(["left out 1 rows of kind 'cart'", "left out 1 line, which repeats the header"])
-    notes.add(["left out 2 lines, each of which repeats the header"])
-    again = PartNotes(notes.facts())
+        at = f" (the first on line {5 * n})"
+        notes.add([Note.counting("skipped", n, "row", " with no id", at), "columns: a"])
+        notes.add([Note.counting("left out", n, "row", " of kind 'view'")])
+        notes.add([f"users: {n} ids like 'a' beside 'A'"])
+    notes.add([Note.counting("left out", 1, "row", " of kind 'cart'")])
+    for n in (1, 2):
+        notes.add([Note.counting("left out", n, "repeat", " of the header")])
+    again = PartNotes(json.loads(json.dumps(notes.facts())))
     assert list(again) == [
         "3 files read as one",
         "skipped 4 rows with no id (the first on line 5)",
         "columns: a",
         "left out 4 rows of kind 'view'",
         "users: 1 ids like 'a' beside 'A'; likewise in 1 more part",
-        "left out 1 rows of kind 'cart'",
-        "left out 3 lines, each of which repeats the header",
+        "left out 1 row of kind 'cart'",
+        "left out 3 repeats of the header",
     ]
 
 

@@ -100,7 +100,7 @@ FOREIGN = (
         origin="copy a.csv+b.csv c.csv",
         files={"a.csv": "\ufeffuser,item,rating\nu1,a,4\n\ufeffuser,item,rating\nu2,b,3\n"},
         rows=_ROWS,
-        notes=("repeats the header",),
+        notes=("repeats? of the header",),
     ),
     *(
         Case(

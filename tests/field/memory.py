@@ -199,7 +199,7 @@ MEMORY = (
         lambda: pd.DataFrame({"user": [1, 2], "item": [3, 4], "event": ["view", None]}),
         [(1, 3, 2.0)],
         options={"kinds": {"view": 2}},
-        notes=(r"left out 1 rows of other kinds: none \(1\)",),
+        notes=(r"left out 1 row of other kinds: none \(1\)",),
     ),
     *(
         Case(name=name, origin=origin, source=source, error=error)

@@ -261,7 +261,7 @@ NESTED = (
         "files joined by pandas.concat",
         lambda: pd.DataFrame({"user": ["u1", "user", "u2"], "item": ["a", "item", "b"]}),
         _AB,
-        notes=("repeats the header",),
+        notes=("repeats? of the header",),
     ),
     _made(
         "records with objects in memory",

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import zipfile
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pyarrow as pa
 import pytest
 from scipy import sparse
@@ -101,3 +103,56 @@ def test_a_catalogue_with_a_name_twice_is_refused() -> None:
 def test_ids_of_a_matrix_are_an_id_map() -> None:
     with pytest.raises(ArgumentError, match="users must be an IdMap or a count, not list"):
         Interactions.from_matrix(sparse.csr_matrix(np.eye(2)), users=["a", "b"])  # type: ignore[arg-type]
+
+
+_PARTS = ("item_id,title\na,Heat\nb,Alien\n", "item_id,title\nc,Up\n")
+_BY_ID = {"a": "Heat", "b": "Alien", "c": "Up"}
+
+
+def _titles(source: Any) -> dict[Any, Any]:
+    table = read_table(source)
+    return dict(zip(table["item_id"].to_pylist(), table["title"].to_pylist(), strict=True))
+
+
+def test_a_folder_or_an_archive_of_parts_is_a_catalogue(tmp_path: Path) -> None:
+    folder = tmp_path / "items"
+    folder.mkdir()
+    with zipfile.ZipFile(tmp_path / "items.zip", "w") as archive:
+        for n, text in enumerate(_PARTS):
+            (folder / f"part-{n}.csv").write_text(text)
+            archive.writestr(f"part-{n}.csv", text)
+    (folder / "_SUCCESS").touch()
+    assert _titles(folder) == _BY_ID
+    assert _titles(tmp_path / "items.zip") == _BY_ID
+
+
+def test_parts_of_a_catalogue_have_the_same_columns(tmp_path: Path) -> None:
+    (tmp_path / "products.csv").write_text(_PARTS[0])
+    (tmp_path / "categories.csv").write_text("id,name\n1,Films\n")
+    with pytest.raises(DataError, match=r"categories.csv, products.csv.*give one of them"):
+        read_table(tmp_path)
+
+
+@pytest.mark.parametrize("make", [json.dumps, lambda held: json.dumps(held, indent=1)])
+def test_a_file_may_map_ids_to_titles(make: Any, tmp_path: Path) -> None:
+    path = tmp_path / "items.json"
+    path.write_text(make(_BY_ID))
+    assert _titles(path) == _BY_ID
+
+
+def test_a_series_maps_ids_to_titles() -> None:
+    assert _titles(pd.Series(_BY_ID)) == _BY_ID
+
+
+@pytest.mark.parametrize("price", [float("inf"), -float("inf"), 10**400, "1e400"])
+def test_infinite_numbers_of_items_are_refused(price: Any) -> None:
+    told = r"price.*'z'.*infinite"
+    items = [{"item_id": item, "title": item, "price": 1.5} for item in "abc"]
+    data = Interactions.build(read([("u", "a"), ("u", "b"), ("v", "c")], items=items))
+    model = FeatureIALS(factors=2, epochs=1, features=("price",)).fit(data)
+    new = [{"item_id": "y", "title": "y", "price": 2.5}, {"item_id": "z", "price": price}]
+    with pytest.raises(DataError, match=told):
+        model.with_items(new)
+    if isinstance(price, float):
+        with pytest.raises(DataError, match=told):
+            read([("u", "z")], items=new)

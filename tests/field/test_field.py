@@ -8,6 +8,7 @@ import pytest
 
 from field.calendars import CALENDARS
 from field.case import Case, assert_case
+from field.contents import CONTENTS
 from field.counts import COUNTS
 from field.dialects import DIALECTS
 from field.documents import DOCUMENTS
@@ -20,8 +21,10 @@ from field.layouts import LAYOUTS
 from field.lines import LINES
 from field.locales import LOCALES
 from field.memory import MEMORY
+from field.moments import MOMENTS
 from field.nested import NESTED
 from field.numbers import NUMBERS
+from field.numerals import NUMERALS
 from field.pairs import PAIRS
 from field.parts import PARTS
 from field.services import SERVICES
@@ -34,7 +37,19 @@ from field.writings import WRITINGS
 CASES = (
     *(*TEXT, *LAYOUTS, *IDS, *TIMES, *NUMBERS, *FRAMES, *EXPORTS, *TOOLS, *FOREIGN),
     *(*WRITINGS, *TYPED, *DOCUMENTS, *PARTS, *NESTED, *DIALECTS),
-    *(*LOCALES, *SERVICES, *HEADS, *CALENDARS, *COUNTS, *MEMORY, *LINES, *PAIRS),
+    *(
+        *LOCALES,
+        *SERVICES,
+        *HEADS,
+        *CALENDARS,
+        *COUNTS,
+        *MEMORY,
+        *LINES,
+        *PAIRS,
+        *NUMERALS,
+        *MOMENTS,
+        *CONTENTS,
+    ),
 )
 
 

@@ -107,3 +107,14 @@ def test_chunks_that_contradict_are_refused(
     assert parts("u;a;4,5", "u;a;1.000")[-1] == ("u", "a", 1000.0)
     with pytest.raises(DataError, match="whole numbers"):
         parts("1.0;a;4", "1.1;a;4")
+
+
+@pytest.mark.parametrize("names", [("a.csv", "b.csv"), ("b.csv", "a.csv")])
+def test_parts_of_currencies_agree_on_the_comma(names: tuple[str, str], tmp_path: Path) -> None:
+    """Of euros, 1.000 is a thousand where another part has 3,50."""
+    cells = ("3,50 €", "1.000 €")
+    for name, cell in zip(names, cells, strict=True):
+        (tmp_path / name).write_text(f"user;item;price\nu1;a;{cell}\nu2;b;{cell}\n")
+    events = cofactor.read(tmp_path, value="price")
+    assert events.values is not None
+    assert sorted(set(events.values.tolist())) == [3.5, 1000.0]

@@ -10,6 +10,7 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
 import pytest
 
 import cofactor
@@ -117,3 +118,45 @@ def test_a_day_beside_a_time_of_day_is_one_time_in_workbooks_and_databases(tmp_p
         events = cofactor.read(source)
         assert rows_of(events) == [("u1", "a", None, 1_614_939_072)], source
         assert "clock = time" in "\n".join(events.notes)
+
+
+@pytest.mark.parametrize("name", ["a.csv", "a.xls", "a", "a.zip"])
+def test_a_workbook_is_known_by_its_contents(name: str, tmp_path: Path) -> None:
+    path = _workbook(tmp_path / "a.xlsx", {"data": _TABLE}).rename(tmp_path / name)
+    assert rows_of(cofactor.read(path), 3) == _ROWS
+
+
+def test_workbooks_of_a_folder_are_parts(tmp_path: Path) -> None:
+    for name, row in (("a.xlsx", _TABLE[1]), ("b.xlsx", _TABLE[2])):
+        _workbook(tmp_path / name, {"data": [_TABLE[0], row]})
+    assert rows_of(cofactor.read(tmp_path), 3) == _ROWS
+
+
+def test_zeros_in_front_that_a_workbook_shows_are_read(tmp_path: Path) -> None:
+    openpyxl = pytest.importorskip("openpyxl")
+    book = openpyxl.Workbook()
+    for row in (("user", "item", "rating"), (12, "a", 4), (13, "b", 3)):
+        book.active.append(row)
+    for cell in ("A2", "A3"):
+        book.active[cell].number_format = "00000"
+    book.save(tmp_path / "a.xlsx")
+    assert rows_of(cofactor.read(tmp_path / "a.xlsx"), 3) == [("00012", "a", 4), ("00013", "b", 3)]
+
+
+@pytest.mark.parametrize(
+    "cells",
+    [
+        (datetime.time(1, 20), datetime.time(0, 35, 30)),
+        (datetime.timedelta(hours=1, minutes=20), datetime.timedelta(seconds=2130)),
+    ],
+)
+def test_durations_of_a_workbook_and_in_memory_are_seconds(
+    cells: tuple[Any, Any], tmp_path: Path
+) -> None:
+    table = [("user", "item", "playtime"), ("u1", "a", cells[0]), ("u2", "b", cells[1])]
+    path = _workbook(tmp_path / "a.xlsx", {"data": table})
+    columns = dict(zip(table[0], zip(*table[1:], strict=True), strict=True))
+    for source in (path, pa.table({name: list(cells) for name, cells in columns.items()})):
+        events = cofactor.read(source, value="playtime")
+        assert rows_of(events, 3) == [("u1", "a", 4800.0), ("u2", "b", 2130.0)]
+        assert "durations in column 'playtime' read as seconds" in "\n".join(events.notes)

@@ -115,7 +115,7 @@ WRITINGS = (
         origin="cat of exports by two programs",
         files={"a.csv": "user,item\n1,10\n2,20\nuserId,itemId\n3,30\n"},
         rows=[(1, 10), (2, 20), (3, 30)],
-        notes=("repeats the header",),
+        notes=("repeats? of the header",),
     ),
     *(
         Case(
@@ -123,7 +123,7 @@ WRITINGS = (
             origin="parts joined by different hands",
             files={"a.csv": f"{header}\nu1,a\n{again}\nu2,b\n"},
             rows=[("u1", "a"), ("u2", "b")],
-            notes=("repeats the header",),
+            notes=("repeats? of the header",),
         )
         for header, again in (
             ("Usuário,Item #", "USUÁRIO,item # "),

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 
 from cofactor.base import checks
 from cofactor.base.errors import ArgumentError, DataError
@@ -37,6 +38,32 @@ def checked_values(values: Any, source: str) -> np.ndarray:
             source=source,
         )
     return found
+
+
+def refuse_infinite(table: pa.Table, ids: str, source: str) -> None:
+    """Raise DataError if a number of a catalogue is infinite; missing ones (NaN) may stand there.
+
+    Parameters
+    ----------
+    table
+        What is known of items or users.
+    ids
+        The column of their ids, for messages.
+    source
+        For messages.
+    """
+    for name in table.column_names:
+        column = table.column(name)
+        if not pa.types.is_floating(column.type):
+            continue
+        odd = np.flatnonzero(np.isinf(column.to_numpy()))
+        if odd.size:
+            row = int(odd[0])
+            raise DataError(
+                f"{name!r} of {table.column(ids)[row].as_py()!r} (row {row + 1:,}) is infinite;"
+                " give a number, or nothing if it isn't known.",
+                source=source,
+            )
 
 
 def checked_seconds(times: Any, source: str) -> np.ndarray:

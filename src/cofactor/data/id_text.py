@@ -20,6 +20,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from cofactor.base.names import counted
+from cofactor.data.notes import Fact, Note
 
 # Words for nothing.
 MISSING_WORDS = frozenset(
@@ -50,9 +51,6 @@ _QUOTES = tuple((pair[0], pair[1]) for pair in ("''", '""', "``", "“”", "„
 _QUOTED = "|".join(f"^{first}.+{last}$" for first, last in _QUOTES)
 _WRAPPED = ("$oid", "$numberLong", "$numberInt", "$uuid")
 _FLOAT = r"^-?(?:0|[1-9][0-9]{0,18})\.0+$"
-# How the notes end that say so.
-FOLDED = "are read as whole numbers"
-BYTES_AS_TEXT = "are Python's writing of bytes; read as texts"
 # How R, Java and numpy.savetxt write whole numbers, without any loss; spreadsheets write 1.2E+05.
 _EXPONENT = r"^-?[0-9](?:\.[0-9]+)?e\+[0-9]{2}$|^-?[0-9]\.[0-9]+E[0-9]{1,2}$"
 _WHOLE = rf"^0$|^-?[1-9][0-9]{{0,15}}$|{_EXPONENT}"
@@ -114,7 +112,8 @@ def clean(words: pa.Array) -> Cleaned:
         notes.append(f'{counted(quoted, "id")} taken out of ="..."')
         trimmed = _stripped(pc.replace_substring_regex(trimmed, _FORMULA, r"\1"))
     if _all_match(trimmed, _PY_BYTES):
-        notes.append(f"ids such as {trimmed[0].as_py()!r} {BYTES_AS_TEXT}")
+        said = f"ids such as {trimmed[0].as_py()!r} are Python's writing of bytes; read as texts"
+        notes.append(Note(said, Fact.PYTHON_BYTES))
         trimmed = pc.replace_substring_regex(trimmed, r"^b.(.*).$", r"\1")
     trimmed = _without_quotes(trimmed, notes)
     trimmed, nested = _unwrapped(_without_missing(trimmed), notes)
@@ -318,7 +317,7 @@ def _folded(words: pa.Array, notes: list[str]) -> pa.Array:
         numbers = written.cast(pa.float64())
         exact = pc.and_(pc.equal(numbers, pc.floor(numbers)), pc.less(pc.abs(numbers), 2.0**53))
         if len(written) and not exact.false_count:
-            notes.append(f"ids such as {written[0].as_py()!r} {FOLDED}")
+            notes.append(_whole(written[0]))
             return words.cast(pa.float64()).cast(pa.int64()).cast(pa.string())
     floats = pc.match_substring_regex(words, _FLOAT).fill_null(False)
     count = floats.true_count
@@ -330,9 +329,13 @@ def _folded(words: pa.Array, notes: list[str]) -> pa.Array:
         )
     if not count or pc.match_substring_regex(words, FRACTION).true_count:
         return words
-    example = words.filter(floats)[0].as_py()
-    notes.append(f"ids such as {example!r} {FOLDED}")
+    notes.append(_whole(words.filter(floats)[0]))
     return pc.if_else(floats, pc.replace_substring_regex(words, r"\.0+$", ""), words)
+
+
+def _whole(example: pa.Scalar) -> Note:
+    said = f"ids such as {example.as_py()!r} are read as whole numbers"
+    return Note(said, Fact.WHOLE_NUMBERS)
 
 
 def lengths_and_texts(ids: pa.Array) -> bytes:

@@ -133,7 +133,7 @@ class Interactions:
             catalogue=aligned(items, events.item_table, "item_id"),
             profiles=aligned(users, events.user_table, "user_id"),
             source=events.source,
-            notes=events.notes
+            notes=tuple(map(str, events.notes))
             + (() if keep else merged)
             + join_notes(items, events.item_table, "item")
             + join_notes(users, events.user_table, "user"),

@@ -10,9 +10,8 @@ import pyarrow.compute as pc
 
 from cofactor.base.errors import DataError
 from cofactor.data.events import Events
-from cofactor.data.id_text import FOLDED, FRACTION
-from cofactor.data.readers.columns import BY_POSITION
-from cofactor.data.readers.values import COMMAS
+from cofactor.data.id_text import FRACTION
+from cofactor.data.notes import Fact, say
 
 
 class Agreement:
@@ -70,19 +69,19 @@ class Agreement:
                     " be a thousand; say which it is with decimal=',' or decimal='.'.",
                     source=part.source,
                 )
-        said = [note for note in part.notes if note.startswith(("columns: ", BY_POSITION))]
-        self.headed |= {not note.startswith(BY_POSITION) for note in said}
+        headers = {True: Fact.HEADER, False: Fact.NO_HEADER}
+        self.headed |= {headed for headed, fact in headers.items() if say(part.notes, fact)}
         if len(self.headed) > 1:
             raise DataError(
                 "some parts have a header and others none, so that their columns may stand in"
                 " another order; give all of them a header.",
                 source=part.source,
             )
-        for side, column in (("users", part.users), ("items", part.items)):
+        for side, column in (("user", part.users), ("item", part.items)):
             self._add_ids(part, side, column)
 
     def _add_ids(self, part: Events, side: str, column: pa.ChunkedArray) -> None:
-        if any(note.startswith(side) and FOLDED in note for note in part.notes):
+        if say(part.notes, Fact.WHOLE_NUMBERS, side):
             self.folded.add(side)
         elif not pa.types.is_integer(_plain_type(column)) and side not in self.fractions:
             words = column.unify_dictionaries().chunk(0).dictionary if _coded(column) else column
@@ -91,7 +90,7 @@ class Agreement:
                 self.fractions[side] = fraction
         if side in self.folded and side in self.fractions:
             raise DataError(
-                f"ids of {side} such as {self.fractions[side]!r} are texts, but in other parts all"
+                f"ids of {side}s such as {self.fractions[side]!r} are texts, but in other parts all"
                 " were written like '1.0' and read as whole numbers; write them in one way, or as"
                 " one file.",
                 source=part.source,
@@ -100,7 +99,7 @@ class Agreement:
 
 def has_commas(part: Events) -> bool:
     """Return whether a part's values were read as numbers with decimal commas."""
-    return any(note.startswith(COMMAS) for note in part.notes)
+    return say(part.notes, Fact.DECIMAL_COMMAS)
 
 
 def some_have_commas(parts: Sequence[Events]) -> bool:

@@ -11,10 +11,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from cofactor.base.errors import DataError
-from cofactor.base.names import counted
 from cofactor.data.events import Events
 from cofactor.data.guards import doubts
 from cofactor.data.histories import picked
+from cofactor.data.notes import Fact, Note, of_side
 from cofactor.data.readers.checked_times import checked_times
 from cofactor.data.readers.columns import Options
 from cofactor.data.readers.id_columns import cleaned, typed_ids, used_only
@@ -87,7 +87,7 @@ def _checked_ids(raw: Raw, faults: list[Fault], left_out: np.ndarray) -> list[pa
         found = cleaned(column)
         _fault(faults, f"no {what} id", found.missing)
         _fault(faults, f"{_NO_ID} as {what} id", found.nested)
-        raw.notes += [f"{what}s: {note}" for note in found.notes]
+        raw.notes += [of_side(what, note) for note in found.notes]
         columns.append(found.column)
         missing.append(found.missing)
     _leave_out_empty(raw, missing, left_out)
@@ -150,7 +150,7 @@ def _leave_out_empty(raw: Raw, missing: Sequence[np.ndarray], left_out: np.ndarr
         rows = rows[[not text.strip(_BETWEEN) for text in texts]]
         left_out[rows] = True
         if rows.size:
-            raw.notes.append(f"left out {counted(len(rows), 'empty line')}")
+            raw.notes.append(Note.counting("left out", len(rows), "empty line"))
 
 
 def _check_values(raw: Raw, options: Options, faults: list[Fault], left_out: np.ndarray) -> None:
@@ -161,7 +161,8 @@ def _check_values(raw: Raw, options: Options, faults: list[Fault], left_out: np.
     plain = values[np.isfinite(values)] if raw.parts is not None else None
     writing, example = settle(values, raw.odd, options.decimal)
     if writing is not None:
-        raw.notes.append(f"{writing.note} in {name}")
+        fact = Fact.DECIMAL_COMMAS if writing.commas else None
+        raw.notes.append(Note(f"{writing.note} in {name}", fact))
     if raw.parts is not None and plain is not None:
         kind, unread = "" if writing is None else writing.kind, bool(example) and writing is None
         raw.parts.add_values(plain, kind, example, unread=unread, source=raw.source)
@@ -215,7 +216,7 @@ def _refuse_or_drop(
         keep[rows] = False
         line = raw.locate(rows[:1])
         at = f" (the first on line {line[0][0]:,})" if line else ""
-        raw.notes.append(f"skipped {counted(len(rows), 'row')} with {what}{at}")
+        raw.notes.append(Note.counting("skipped", len(rows), "row", f" with {what}", at))
         if options.rejects is not None:
             found = raw.locate(rows)
             options.rejects.add(raw.source, what, found or [(int(row) + 1, "") for row in rows])

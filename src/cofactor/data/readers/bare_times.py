@@ -23,10 +23,11 @@ _DAYS = (
 )
 # What makes a year, or a month, its first day as yyyymmddHHMMSS.
 _FIRST_DAY = {4: 101_000_000, 6: 1_000_000}
-# Seconds between the beginning of such counts and 1970.
+# Where such counts begin, in seconds since 1970, and how many there are in a second.
 _TICKS = {
-    ".NET's ticks (100 ns since the year 1)": -62_135_596_800,
-    "Windows' file times (100 ns since 1601)": -11_644_473_600,
+    ".NET's ticks (100 ns since the year 1)": (-62_135_596_800, 10**7),
+    "Windows' file times (100 ns since 1601)": (-11_644_473_600, 10**7),
+    "a browser's microseconds since 1601": (-11_644_473_600, 10**6),
 }
 
 
@@ -59,6 +60,17 @@ def dates_of(times: np.ndarray, *, dated: bool = False) -> np.ndarray | None:
     found = int((total != MISSING).sum())
     # A few digits less might count anything.
     return total if 2 * found > len(known) and (digits != 7 or found == len(known)) else None
+
+
+def of_other_calendar(times: np.ndarray) -> bool:
+    """Return whether bare numbers may all be dates (yyyymmdd) of a calendar that counts years as
+    the Persian and the Islamic one do: as seconds they would all be of half a year.
+    """
+    known = times[times != MISSING]
+    if not known.size or known.min() < 1300_01_01 or known.max() > 1500_12_31:
+        return False
+    month, day = known // 100 % 100, known % 100
+    return bool(((month >= 1) & (month <= 12) & (day >= 1) & (day <= 31)).all())
 
 
 def backward_dates(times: np.ndarray) -> tuple[str, ...]:
@@ -129,16 +141,16 @@ def of_days(times: np.ndarray, fraction: np.ndarray | None, *, dated: bool) -> C
 
 
 def of_ticks(times: np.ndarray) -> Counted | None:
-    """Return bare numbers that are all .NET's or Windows' counts of 100 nanoseconds (of 2000 to
-    2100) as seconds; None if they aren't. As nanoseconds since 1970 they would be of 1974 or 1990.
+    """Return bare numbers that are all counts of `_TICKS` (of 2000 to 2100) as seconds; None if
+    they aren't. As nano- or microseconds since 1970 they would be of 1974, 1990 or 2370 and later.
     """
     known = times[times != MISSING]
     if not known.size:
         return None
-    for unit, since in _TICKS.items():
-        low, high = ((second - since) * 10**7 for second in (946_684_800, 4_102_444_800))
+    for unit, (since, each) in _TICKS.items():
+        low, high = ((second - since) * each for second in (946_684_800, 4_102_444_800))
         if low <= known.min() and known.max() < high:
-            return Counted(np.where(times == MISSING, MISSING, times // 10**7 + since), unit)
+            return Counted(np.where(times == MISSING, MISSING, times // each + since), unit)
     return None
 
 

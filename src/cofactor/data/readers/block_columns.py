@@ -10,7 +10,7 @@ import numpy as np
 import pyarrow as pa
 
 from cofactor.base.errors import DataError
-from cofactor.base.names import counted
+from cofactor.data.notes import Note
 from cofactor.data.readers import times as clock
 from cofactor.data.readers.block_parser import WORDS
 from cofactor.data.readers.clock_columns import moments
@@ -135,7 +135,7 @@ class BlockColumns:
         dialect = self.dialect
         if options.on_bad == "skip":
             what = f"without {len(dialect.names)} fields"
-            notes.append(f"skipped {counted(self.n_malformed, 'line')} {what}")
+            notes.append(Note.counting("skipped", self.n_malformed, "line", f" {what}"))
             if options.rejects is not None:
                 rows = malformed_lines(entry, dialect, self.n_malformed)
                 options.rejects.add(entry.shown, f"a line {what}", rows)

@@ -13,6 +13,7 @@ import pyarrow as pa
 
 from cofactor.base.errors import DataError
 from cofactor.data.events import Events
+from cofactor.data.notes import Note
 from cofactor.data.readers.columns import Options
 from cofactor.data.readers.layout import (
     Layout,
@@ -55,7 +56,7 @@ def read_original(place: Source, options: Options) -> Events:
         zeros = int((events.values == 0).sum())
         events = events.where(
             events.values != 0,
-            f"left out {zeros:,} rows of value 0, which are accesses and no ratings",
+            Note.counting("left out", zeros, "row", " of value 0: accesses and no ratings"),
         )
     notes: list[str] = []
     books = users = None

@@ -53,6 +53,8 @@ def in_memory(source: Any) -> pa.Table:
         return _without_structs(source)
     if isinstance(source, np.ndarray):
         source = of_array(source)
+    if frames.is_pandas(source) and not hasattr(source, "columns") and hasattr(source, "to_dict"):
+        source = source.to_dict()
     if isinstance(source, Mapping):
         return _of_mapping(source)
     if frames.is_pandas(source) or frames.is_frame(source):

@@ -6,11 +6,10 @@ from collections.abc import Mapping, Sequence
 
 from cofactor.data.readers.clock_columns import CellsOf, with_calendar, with_clock
 from cofactor.data.readers.columns import Options
-from cofactor.data.readers.name_words import is_amount
+from cofactor.data.readers.name_words import is_amount, may_be_time
 from cofactor.data.readers.partitions import Partition
-from cofactor.data.readers.positions import numeric
-
-_TRUTH = frozenset(("true", "false", "yes", "no"))
+from cofactor.data.readers.positions import dated, numeric
+from cofactor.data.readers.truth_words import TRUTH, plain
 
 
 def with_cells(
@@ -47,9 +46,8 @@ def with_cells(
         return {**(cells_of(inner) if inner else {}), **folders}
 
     if headed:
-        roles = with_calendar(
-            _with_amount(roles, names, options, cells), [*names, *folders], options, cells
-        )
+        roles = _with_date(_with_amount(roles, names, options, cells), names, options, cells)
+        roles = with_calendar(roles, [*names, *folders], options, cells)
     return with_clock(roles, names, options, cells, headed=headed)
 
 
@@ -68,6 +66,21 @@ def _with_amount(
     return roles | {"value": found[0]} if len(found) == 1 else roles
 
 
+def _with_date(
+    roles: Mapping[str, str], names: Sequence[str], options: Options, cells_of: CellsOf
+) -> dict[str, str]:
+    """Roles with the only column of dates that is named like them as the time, if there is none:
+    ``data`` alone may be anything.
+    """
+    roles = dict(roles)
+    if options.time is not None or "time" in roles:
+        return roles
+    likely = [name for name in names if name not in roles.values() and may_be_time(name)]
+    cells = cells_of(likely) if likely else {}
+    found = [name for name in likely if dated(cells[name])]
+    return roles | {"time": found[0]} if len(found) == 1 else roles
+
+
 def _are_labels(cells: Sequence[str]) -> bool:
-    held = {cell.strip().lower() for cell in cells if cell.strip()}
-    return bool(held) and held <= _TRUTH
+    held = {plain(cell) for cell in cells if cell.strip()}
+    return bool(held) and held <= TRUTH.keys()

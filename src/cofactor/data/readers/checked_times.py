@@ -15,6 +15,13 @@ from cofactor.data.readers.raw import Fault, Raw
 _DAY = 86400
 # Before this there were hardly any recommenders to log anything: 1 January 1995.
 _EARLIEST = 788918400
+# The years 1300 to 1500, which no log is of: the Persian calendar is 621 years behind, the Islamic
+# one 579.
+_OTHER_YEARS = -21_143_116_800, -14_800_233_600
+_OTHER_CALENDAR = (
+    "a year from 1300 to 1500, as the Persian and the Islamic calendar have today (convert such"
+    " dates, or leave times out with time=False)"
+)
 _READABLE = (
     "seconds, ISO 8601 or a dated text; time_format= says how others are written, time=False leaves"
     " times out"
@@ -52,6 +59,9 @@ def checked_times(
     odd = np.zeros(0, np.int64)
     if not raw.bare_times:
         _read_dates_among(times, raw)
+        others = (times >= _OTHER_YEARS[0]) & (times < _OTHER_YEARS[1])
+        if others.any():
+            faults.append((_OTHER_CALENDAR, np.flatnonzero(others)))
     else:
         times, odd, unit = _of_numbers(raw, options, times, faults, name)
     if raw.parts is not None and len(unread) + left_out.sum() < len(times):
@@ -127,6 +137,9 @@ def _of_numbers(
     if ticks is not None:
         raw.notes.append(f"times are {ticks.unit}; converted to seconds")
         return ticks.times, np.zeros(0, np.int64), ticks.unit
+    if unit is None and bare.of_other_calendar(times):
+        faults.append((_OTHER_CALENDAR, np.flatnonzero(times != clock.MISSING)))
+        return times, np.zeros(0, np.int64), _UNITS["s"]
     if dated:
         _refuse_backward_dates(raw, times, name)
     unit, odd = bare.unit_of(times, unit)
@@ -158,6 +171,7 @@ def _refuse_backward_dates(raw: Raw, times: np.ndarray, name: str) -> None:
 def _tell_past(raw: Raw, times: np.ndarray, name: str) -> None:
     """Note times before there was anything to log."""
     early = (times < _EARLIEST) & (times != clock.MISSING)
+    early &= (times < _OTHER_YEARS[0]) | (times >= _OTHER_YEARS[1])
     count = int(early.sum())
     if not count:
         return

@@ -25,11 +25,12 @@ _DIGITS = re.compile(r"^\d{1,6}$")
 _NUMBERED_CLOCK = re.compile(r"^([01]\d|2[0-3])[0-5]\d([0-5]\d)?$")
 _LAST_SECOND = 86_400
 # What other columns may hold beside the one of the time.
-PARTS = ("clock", "hhmm", "hhmmss", "month", "day", "hour", "minute", "second")
+PARTS = ("clock", "hhmm", "hhmmss", "month", "week", "day", "hour", "minute", "second")
 # The bounds of the parts of a date, the year's first.
 _BOUNDS = {
     "year": (1900, 2100),
     "month": (1, 12),
+    "week": (1, 53),
     "day": (1, 31),
     "hour": (0, 23),
     "minute": (0, 59),
@@ -125,17 +126,21 @@ def with_calendar(
         part = None if taken else part_of_date(name)
         if part is not None:
             found.setdefault(part, name)
-    if not {"year", "month"} <= found.keys():
+    if "year" not in found or not found.keys() & {"month", "week"}:
         return roles
+    # Weeks are within years, not within months; and they begin on Monday.
+    others = {"week"} if "month" in found else set(_BOUNDS) - {"year", "week"}
+    found = {part: name for part, name in found.items() if part not in others}
     cells = cells_of([*found.values(), *([] if time is None else [time])])
     if time is not None and not are_clocks(cells[time]):
         return roles
-    parts = dict(takewhile(lambda part: part[0] in found, _BOUNDS.items()))
+    bounds = {part: limits for part, limits in _BOUNDS.items() if part not in others}
+    parts = dict(takewhile(lambda part: part[0] in found, bounds.items()))
     if not all(_within(cells[found[part]], *bounds) for part, bounds in parts.items()):
         return roles
     beside = {part: found[part] for part in parts if part != "year"}
     if time is not None:
-        beside = {part: beside[part] for part in ("month", "day") if part in beside}
+        beside = {part: beside[part] for part in ("month", "week", "day") if part in beside}
         beside["clock"] = time
     return {**roles, "time": found["year"], **beside}
 
@@ -168,7 +173,10 @@ def moments(
     columns: Mapping[str, pa.ChunkedArray | pa.Array], form: str | None
 ) -> clock.ParsedTimes:
     """Return the times in the columns of roles, with what stands beside the one of the time."""
-    if "month" not in columns:
+    if "week" in columns:
+        week = _part(columns, "week", "")
+        found = clock.seconds(pc.binary_join_element_wise(_part(columns, "time", ""), week, "-W"))
+    elif "month" not in columns:
         found = clock.seconds(columns["time"], form)
     else:
         year, month = _part(columns, "time", ""), _part(columns, "month", "")

@@ -5,7 +5,6 @@ caller says.
 from __future__ import annotations
 
 import re
-import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -18,13 +17,12 @@ from cofactor.base import checks
 from cofactor.base.errors import ArgumentError, DataError
 from cofactor.base.names import nearest, unknown_name
 from cofactor.base.progress import SILENT, Progress
+from cofactor.data.notes import Fact, Note
 from cofactor.data.readers import name_words
 from cofactor.data.readers.positions import Columns, by_position, dated, is_wide
 from cofactor.data.readers.rejects import Rejects
-from cofactor.data.readers.usual_names import EVENT, ROLES, USUAL
+from cofactor.data.readers.usual_names import EVENT, ROLES, USUAL, letters_of
 
-# How notes begin on columns that have no names.
-BY_POSITION = "no header; columns by position:"
 # Columns from which on a table without an item's may have one for each item.
 _WIDE = 4
 
@@ -118,10 +116,12 @@ _UNION = re.compile(rf"\.(?:{'|'.join(sorted(UNION_TYPES))})$")
 # 0.5 alone may be a version, in both columns it is none.
 _SHARE = re.compile(r"^0?\.\d+$")
 _IDS = ("user", "item")
+# Names in short, beside a user's and an item's.
+_INITIALS = {"u": "userid", "i": "itemid", "r": "rating", "t": "timestamp"}
 # What a name says of the zone of its times: ``Created (UTC)``.
 _ZONE = re.compile(r" ?[(\[](?:UTC|GMT|local|local time)[)\]]$", re.IGNORECASE)
 _HASH, _TYPE = re.compile(r"^# ?(?=\w)"), re.compile(r":[^\d:]*$")
-_NUMBER, _SIGNS = re.compile(r"[#№]|\b[Nn][°º]"), re.compile(r"[\W_]+")
+_NUMBER = re.compile(r"[#№]|\b[Nn][°º]")
 
 
 @lru_cache(4096)
@@ -135,8 +135,7 @@ def folded(name: str) -> str:
         return plain.lower()
     name = _UNION.sub("", _CONTAINER.sub("", _HASH.sub("", name)))
     name = _ZONE.sub("", _TYPE.sub("", name))
-    bare = unicodedata.normalize("NFKD", _NUMBER.sub("no", name).casefold())
-    return _SIGNS.sub("", "".join(c for c in bare if not unicodedata.combining(c)))
+    return letters_of(_NUMBER.sub("no", name))
 
 
 def _given_roles(names: Sequence[str], given: Mapping[str, Any], source: str) -> dict[str, str]:
@@ -260,6 +259,9 @@ def _by_name(names: Sequence[str], free: Sequence[str], taken: set[str]) -> dict
     for name in names:
         if name not in taken:
             by_fold.setdefault(folded(name.removeprefix(table)), name)
+    if {"u", "i"} <= by_fold.keys():
+        whole = {letter: by_fold.pop(letter) for letter in _INITIALS if letter in by_fold}
+        by_fold = {**{_INITIALS[letter]: name for letter, name in whole.items()}, **by_fold}
     if not by_fold.keys().isdisjoint(EVENT):
         # It numbers the events there.
         by_fold.pop("eventid", None)
@@ -289,13 +291,14 @@ def _event(names: Sequence[str], taken: set[str]) -> str | None:
     return next((by_fold[usual] for usual in EVENT if usual in by_fold), None)
 
 
-def roles_note(roles: Mapping[str, str], names: Sequence[str] = (), *, headed: bool = True) -> str:
+def roles_note(roles: Mapping[str, str], names: Sequence[str] = (), *, headed: bool = True) -> Note:
     """Return the sentence that says which columns were taken, and which were not."""
     taken = ", ".join(f"{role} = {name}" for role, name in roles.items())
-    said = f"columns: {taken}" if headed else f"{BY_POSITION} {taken}"
+    said = f"columns: {taken}" if headed else f"no header; columns by position: {taken}"
+    fact = Fact.HEADER if headed else Fact.NO_HEADER
     rest = [name for name in names if name not in roles.values() and name.strip()]
     if not rest:
-        return said
+        return Note(said, fact)
     shown = ", ".join(rest[:8]) + (f" and {len(rest) - 8} more" if len(rest) > 8 else "")
     lacking = [
         r for r in ("value", "time") if r not in roles and not (r == "value" and "event" in roles)
@@ -304,7 +307,7 @@ def roles_note(roles: Mapping[str, str], names: Sequence[str] = (), *, headed: b
     event = None if "event" in roles else _event(rest, set())
     if event is not None:
         cure += f"; kinds={{'view': 1}} would weigh the kinds of events in {event}"
-    return f"{said}; not read: {shown}{cure}"
+    return Note(f"{said}; not read: {shown}{cure}", fact)
 
 
 def refuse_repeated(names: Sequence[str], source: str, name: str | None = None) -> None:

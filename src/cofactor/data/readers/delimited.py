@@ -224,7 +224,7 @@ def _plain_raw(
 
 
 def _notes(roles: Mapping[str, str], dialect: Dialect) -> list[str]:
-    notes = [roles_note(roles, dialect.names, headed=dialect.cells is None)]
+    notes: list[str] = [roles_note(roles, dialect.names, headed=dialect.cells is None)]
     if dialect.encoding in LEGACY:
         notes.append(f"read as {dialect.encoding}")
     if dialect.escape:

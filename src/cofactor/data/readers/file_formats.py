@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 
@@ -19,7 +20,7 @@ from cofactor.data.readers.lists import read_lists, refuse_baskets
 from cofactor.data.readers.partitions import partition_of
 from cofactor.data.readers.raw import Raw
 from cofactor.data.readers.sniff import dialect_of
-from cofactor.data.readers.source_files import SourceFile
+from cofactor.data.readers.source_files import SourceFile, is_workbook
 from cofactor.data.readers.usual_names import KNOWN
 from cofactor.data.readers.wrapped_lines import is_wrapped, read_wrapped
 
@@ -44,6 +45,8 @@ _SUFFIXES = {
     ".jsonl": "jsonl",
     ".ndjson": "jsonl",
 }
+# Bytes of no text.
+_CONTROL = re.compile(r"[\x00-\x08\x0e-\x1f]")
 # What a format may be called instead, for a hint.
 ALSO_CALLED = {
     **{suffix[1:]: name for suffix, name in _SUFFIXES.items() if suffix[1:] != name},
@@ -89,6 +92,8 @@ def columns_of(entry: SourceFile, options: Options) -> tuple[str, tuple[str, ...
         names = parquet.names_of(entry)
     elif chosen == "jsonl":
         names = jsonl.sampled_names(entry)
+    elif chosen == "excel":
+        names = parquet.excel_table(entry).column_names
     elif chosen == "blocks":
         return "events", ("blocks", *partition)
     else:
@@ -130,7 +135,7 @@ def format_of(entry: SourceFile) -> str:
         return "parquet"
     if head[:6] == b"ARROW1" or head[:4] in (b"FEA1", parquet.STREAM):
         return "feather"
-    if head[:4] == b"PK\x03\x04" and entry.suffix in (".xlsx", ".xlsm"):
+    if head[:4] == b"PK\x03\x04" and is_workbook(entry):
         return "excel"
     if is_blocks(head):
         return "blocks"
@@ -139,4 +144,16 @@ def format_of(entry: SourceFile) -> str:
     if is_json(head):
         return "jsonl"
     by_name = _SUFFIXES.get(entry.suffix)
-    return "delimited" if by_name is None else by_name
+    # A name that promises another format may be wrong; what is damaged says so.
+    return "delimited" if by_name is None or _is_plain_text(head) else by_name
+
+
+def _is_plain_text(head: bytes) -> bool:
+    """Whether a file's first bytes are a text of fields, or a page, and begin as no JSON does."""
+    try:
+        text = head.decode()
+    except UnicodeDecodeError as error:
+        text = head[: error.start].decode() if error.start > len(head) - 4 else ""
+    start = text.lstrip("\ufeff \t\r\n")
+    parted = start[:1] == "<" or re.search(r"[,;\t|]", start.partition("\n")[0])
+    return bool(parted) and start[:1] not in '{["' and not _CONTROL.search(text)

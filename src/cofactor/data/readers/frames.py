@@ -14,13 +14,13 @@ from cofactor.data.readers.cell_roles import with_cells
 from cofactor.data.readers.clock_columns import cells_of_table, moments
 from cofactor.data.readers.columns import Options, find_roles, refuse_repeated, roles_note
 from cofactor.data.readers.headers import has_roles
-from cofactor.data.readers.id_columns import IN_HEX, hex_note, id_column, in_texts
+from cofactor.data.readers.id_columns import hex_note, id_column, in_hex, in_texts
 from cofactor.data.readers.json_shapes import is_nested, table_of_json, unnested
 from cofactor.data.readers.json_text import json_of
 from cofactor.data.readers.list_cells import explode_lists, with_list_rows
 from cofactor.data.readers.nested_items import has_ids, opened
 from cofactor.data.readers.raw import NoRowsError, Raw
-from cofactor.data.readers.values import numbers_and_odd
+from cofactor.data.readers.values import checked_kind, numbers_and_odd
 from cofactor.data.records import BOOLEANS, BYTES, name_text, python_cells, table_of_columns
 
 _NUMBERED = re.compile(r"^(_c|_col|column_?|col_?|f|field_?|v|)(\d{1,4})_?$", re.IGNORECASE)
@@ -211,7 +211,7 @@ def raw_of_table(
     found = moments(columns, options.time_format) if "time" in columns else None
     values, odd = None, None
     if "value" in columns:
-        _refuse_kind(columns["value"], roles["value"], "numbers", source)
+        notes += checked_kind(columns["value"], roles["value"], source)
         values, odd = numbers_and_odd(columns["value"], options.decimal)
     raw = Raw(
         users=id_column(columns["user"], source, "user"),
@@ -246,7 +246,7 @@ def _doubts_of_types(table: pa.Table, roles: Mapping[str, str]) -> list[str]:
     for what in ("user", "item"):
         notes += hex_note(table.column(roles[what]), what)
         if BYTES in (table.schema.field(roles[what]).metadata or {}):
-            notes.append(f"{what}s: ids in bytes {IN_HEX}")
+            notes.append(in_hex(what))
     if "time" in roles and table.column(roles["time"]).type in (pa.float32(), pa.float16()):
         notes.append("times are floats of 32 bits or less, which round seconds of today to minutes")
     return notes
@@ -383,16 +383,6 @@ def _without_repeated(source: Any, names: Sequence[str]) -> Any:
     if isinstance(source, (pa.Table, pa.RecordBatch)):
         return source.select(keep)
     return source.iloc[:, keep]
-
-
-def _refuse_kind(column: pa.ChunkedArray, name: str, wanted: str, source: str) -> None:
-    kind = column.type.value_type if pa.types.is_dictionary(column.type) else column.type
-    kind = kind.storage_type if isinstance(kind, pa.BaseExtensionType) else kind
-    if pa.types.is_nested(kind) or pa.types.is_temporal(kind) or pa.types.is_binary(kind):
-        raise DataError(
-            f"column {name!r} holds {kind}, not {wanted}; give another column with value=.",
-            source=source,
-        )
 
 
 def _row_text(table: pa.Table, row: int) -> str:

@@ -16,7 +16,7 @@ from cofactor.data.readers.usual_names import DESCRIBING, KNOWN, USUAL
 
 _KNOWN = frozenset(DESCRIBING).union(*USUAL.values())
 # Hardly an id is one of these.
-_SURELY = {"user", *(name for name in USUAL["user"] if re.fullmatch(r"\w{3,}id", name))}
+SURELY = {"user", *(name for name in USUAL["user"] if re.fullmatch(r"\w{3,}id", name))}
 _NOTHING = MISSING_WORDS - {""}
 # What graphs and lists call their two columns.
 _EDGES = (
@@ -163,15 +163,17 @@ def is_header(first: Sequence[str], rest: Sequence[Sequence[str]]) -> bool:
     """Return whether the first line names the columns of the rest."""
     if any(field.strip() in _NOTHING for field in first):
         return False
-    if any(_is_number(field) for field in first):
-        # pandas calls a count without a name 0.
-        return has_roles(first) and {field for field in first if _is_number(field)} == {"0"}
+    numbers = {field for field in first if _is_number(field)}
+    if numbers:
+        # Counts without a name, and tables with a column for each year, or for each item.
+        named = numbers == {"0"} or all(map(_COUNT.match, numbers))
+        return (named and has_roles(first)) or _names_numbers(first)
     # One usual name alone may be an id ("book"); two are a header, and so are words above numbers.
     numbers_below = any(_is_number(field) for fields in rest[:20] for field in fields)
     return (
         numbers_below
         or _known(first) > 1
-        or any(folded(name) in _SURELY for name in first)
+        or any(folded(name) in SURELY for name in first)
         or _names_things(first)
         or {name.strip().casefold() for name in first} in _EDGES
         or _say_roles(first)
@@ -179,6 +181,13 @@ def is_header(first: Sequence[str], rest: Sequence[Sequence[str]]) -> bool:
         or _above_digits(first, rest)
         or _above_dates(first, rest)
     )
+
+
+def _names_numbers(first: Sequence[str]) -> bool:
+    """Whether whole numbers, all different, stand behind the name of a user's column."""
+    others = [field.strip() for field in first[1:]]
+    named = folded(first[0]) in SURELY and len(others) > 1
+    return named and all(map(_COUNT.match, others)) and len(set(others)) == len(others)
 
 
 def _names_things(names: Sequence[str]) -> bool:
@@ -240,22 +249,28 @@ def header_encoding(sample: bytes) -> str | None:
     None if the header is clear without it, or if there is no such.
     """
     line = sample.replace(b"\r", b"\n").partition(b"\n")[0]
-    if line.isascii() or _known_in(line, "utf-8") or _known_in(line, "cp1252"):
+    if line.isascii() or _known_in(line, "utf-8") > 1:
         return None
-    return next((name for name in LEGACY if _known_in(line, name)), None)
+    # Turkish and Western letters are the same bytes but for six: the most names decide.
+    known = {name: _known_in(line, name) for name in ("cp1252", *LEGACY)}
+    best = max(known, key=lambda name: known[name])
+    return best if known[best] > 1 and best != "cp1252" else None
 
 
-def _known_in(line: bytes, encoding: str) -> bool:
+def _known_in(line: bytes, encoding: str) -> int:
+    """How many fields of a line are usual names in an encoding."""
     try:
         fields = re.split(r"[,;\t|]", line.decode(encoding))
     except UnicodeDecodeError:
-        return False
-    return sum(folded(name.strip(" \"'")) in _KNOWN for name in fields) > 1
+        return 0
+    return sum(folded(name.strip(" \"'")) in _KNOWN for name in fields)
 
 
 def has_roles(names: Iterable[str]) -> bool:
     """Return whether some names are those of a user and of an item."""
     known = {folded(str(name)) for name in names}
+    if {"u", "i"} <= known <= {"u", "i", "r", "t"}:
+        return True
     return bool(known & KNOWN["user"]) and bool(known & KNOWN["item"])
 
 

@@ -11,12 +11,12 @@ import pyarrow.compute as pc
 
 from cofactor.base.errors import DataError
 from cofactor.data.id_text import CONTROL, clean, nobody_note
+from cofactor.data.notes import Fact, Note, of_side
 
 _NONE = np.zeros(0, np.int64)
 # Texts that are looked at before all of them are.
 _SOME = 100
 # How the note ends that says so.
-IN_HEX = "are no texts, and read as hexadecimal digits"
 
 
 @dataclass(frozen=True)
@@ -194,7 +194,13 @@ def hex_note(column: pa.ChunkedArray, what: str) -> list[str]:
     kind = column.type
     if not (pa.types.is_fixed_size_binary(kind) or "binary" in str(kind)):
         return []
-    return [f"{what}s: ids in bytes {IN_HEX}"] if _texts(column) is None else []
+    return [in_hex(what)] if _texts(column) is None else []
+
+
+def in_hex(what: str) -> Note:
+    """Return the note on ids in bytes that are read as hexadecimal digits."""
+    said = "ids in bytes are no texts, and read as hexadecimal digits"
+    return of_side(what, Note(said, Fact.HEXADECIMAL))
 
 
 def in_texts(table: pa.Table) -> pa.Table:

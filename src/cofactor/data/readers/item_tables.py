@@ -12,12 +12,13 @@ import pyarrow.compute as pc
 from cofactor.base.errors import DataError
 from cofactor.base.progress import SILENT
 from cofactor.data.catalogue import WITHOUT_ID
+from cofactor.data.guards import refuse_infinite
 from cofactor.data.readers import frames, jsonl, parquet, sql
 from cofactor.data.readers.catalogue_sources import in_memory, paths_of
 from cofactor.data.readers.columns import Options, common_prefix, folded, refuse_repeated
 from cofactor.data.readers.delimited import read_text_table
 from cofactor.data.readers.file_formats import format_of
-from cofactor.data.readers.folders import data_files
+from cofactor.data.readers.folders import data_files, without_copies
 from cofactor.data.readers.id_columns import cleaned, id_column, in_texts
 from cofactor.data.readers.layout import typed
 from cofactor.data.readers.name_words import is_id, role_of
@@ -44,8 +45,8 @@ def read_table(
     ----------
     source
         A file (csv and the like, Parquet, JSON lines; gzipped too), several of them (a list, a
-        pattern), ``sqlite:///file.db?table=items``, a data frame, records, columns, or a mapping
-        from id to title.
+        pattern, a folder or an archive of parts), ``sqlite:///file.db?table=items``, a data frame,
+        records, columns, or a mapping from id to title.
     id_column
         The column that holds the ids; None to find it by the usual names.
     encoding
@@ -54,14 +55,15 @@ def read_table(
     Raises
     ------
     DataError
-        If no column is named like an id.
+        If no column is named like an id, a number is infinite, or a folder's files aren't parts of
+        one table.
     """
     if is_url(source):
         return _with_ids(sql.whole_table(source), id_column, "item_id", "the database")
     paths = paths_of(source)
     if paths is None:
         return _with_ids(in_memory(source), id_column, "item_id", "the table")
-    tables = [table_of_entry(_file(path), id_column, encoding=encoding) for path in paths]
+    tables = [table for path in paths for table in _tables(path, id_column, encoding)]
     return tables[0] if len(tables) == 1 else _joined(tables)
 
 
@@ -89,13 +91,27 @@ def table_of_entry(
     """Read a file of what is known of items or users; see `read_table`."""
     chosen = format_of(entry)
     if chosen in _TABLES:
-        return _with_ids(_TABLES[chosen](entry), id_column, to, entry.shown)
+        found = _TABLES[chosen](entry)
+        found = _by_id(found, to) if chosen == "jsonl" and id_column is None else found
+        return _with_ids(found, id_column, to, entry.shown)
     options = Options(encoding=encoding)
     names = dialect_of(entry, options).names
     kind = to.removesuffix("_id")
     known = id_column if id_column in names else _id_name(names, kind, entry.shown)
     found = _in_numbers(read_text_table(entry, options, text=[known])[0], known)
     return _with_ids(found, id_column, to, entry.shown)
+
+
+def _by_id(table: pa.Table, to: str) -> pa.Table:
+    """A table of one object with nothing but texts, and no id among them, as titles by their ids
+    (its names).
+    """
+    names = table.column_names
+    texts = all(pa.types.is_string(field.type) for field in table.schema)
+    kind = to.removesuffix("_id")
+    if table.num_rows != 1 or not texts or len(names) < 2 or _has_id(names, kind):
+        return table
+    return pa.table({to: names, "title": [column[0].as_py() for column in table.columns]})
 
 
 def _in_numbers(table: pa.Table, ids: str) -> pa.Table:
@@ -132,6 +148,7 @@ def _with_ids(found: pa.Table, id_column: str | None, to: str, shown: str) -> pa
         found = found.rename_columns({to: f"{to} (2)"})
     place = found.column_names.index(name)
     found = found.set_column(place, to, _typed_ids(found.column(name), shown, kind))
+    refuse_infinite(found, to, shown)
     lost = found.column(to).null_count
     if not lost:
         return found
@@ -146,24 +163,37 @@ def _typed_ids(column: pa.ChunkedArray, source: str, kind: str) -> pa.Array:
     return typed(plain)
 
 
-def _file(path: Path) -> SourceFile:
+def _tables(path: Path, id_column: str | None, encoding: str | None) -> list[pa.Table]:
+    """The tables of a file, or of the parts in a folder or an archive."""
+    entries = _files(path)
+    tables = [table_of_entry(entry, id_column, encoding=encoding) for entry in entries]
+    if len({frozenset(table.column_names) for table in tables}) > 1:
+        raise DataError(
+            f"its files ({', '.join(entry.name for entry in entries)}) have different columns, and"
+            " a catalogue is one table; give one of them, or a list of those that belong together.",
+            source=str(path),
+        )
+    return tables
+
+
+def _files(path: Path) -> list[SourceFile]:
     if not path.exists():
         raise DataError("there is no such file.", source=str(path))
     copy = reopened(path, SILENT)
-    if copy is not None:
-        return copy
-    entry = SourceFile(path)
-    return _only(Source(path)) if path.is_dir() or is_archive(entry) else entry
+    entry = SourceFile(path) if copy is None else copy
+    if copy is not None or not (path.is_dir() or is_archive(entry)):
+        return [entry]
+    entries, _ = without_copies(data_files(Source(path)))
+    if not entries:
+        raise DataError("there is no file in it.", source=str(path))
+    return entries
 
 
-def _only(place: Source) -> SourceFile:
-    entries = data_files(place)
-    if len(entries) != 1:
-        raise DataError(
-            f"it holds {len(entries)} files, and a catalogue is one; give that file.",
-            source=str(place.path),
-        )
-    return entries[0]
+def _has_id(names: Iterable[str], kind: str) -> bool:
+    try:
+        return bool(_id_name(names, kind, ""))
+    except DataError:
+        return False
 
 
 def _id_name(names: Iterable[str], kind: str, source: str) -> str:

@@ -9,7 +9,7 @@ import pyarrow as pa
 
 from cofactor.base.errors import DataError
 from cofactor.data.readers.columns import UNION_TYPES, folded, has_role
-from cofactor.data.readers.headers import has_roles
+from cofactor.data.readers.headers import SURELY, has_roles
 from cofactor.data.readers.json_text import bounded_levels
 from cofactor.data.readers.nested_items import (
     expanded,
@@ -70,7 +70,7 @@ def _table(value: Any, source: str, levels: int) -> pa.Table:
         if all(isinstance(row, list) and 2 <= len(row) <= 4 for row in value):
             return _of_rows(value, source)
     if isinstance(value, dict):
-        in_columns = has_roles(value)
+        in_columns = _has_columns(value)
         value = {
             name: (None if in_columns else _by_item(part)) or _listed(part)
             for name, part in value.items()
@@ -179,13 +179,18 @@ def _of_object(value: Mapping[str, Any], source: str, levels: int) -> pa.Table |
             return _of_pairs(value, source)
         return _table(parts[0], source, levels)
     if _is_lists(value):
-        if has_roles(value):
+        if _has_columns(value):
             return _of_columns(value, source)
         users = [user for user, items in value.items() for _ in items]
         return table_of_columns({"user": users, "item": [i for items in parts for i in items]})
     if all(isinstance(part, dict) for part in parts):
         return _of_objects(value, parts)
     return _of_pairs(value, source) if all(isinstance(part, list) for part in parts) else None
+
+
+def _has_columns(value: Mapping[str, Any]) -> bool:
+    """Whether names are those of columns: a user's and an item's, or one that hardly a user has."""
+    return has_roles(value) or any(folded(str(name)) in SURELY for name in value)
 
 
 def _is_user_of_pairs(value: Mapping[str, Any]) -> bool:

@@ -14,6 +14,7 @@ import pyarrow as pa
 from pyarrow import json as pajson
 
 from cofactor.base.errors import DataError
+from cofactor.data.notes import Note
 from cofactor.data.readers import times as clock
 from cofactor.data.readers.cell_roles import with_cells
 from cofactor.data.readers.clock_columns import PARTS
@@ -132,7 +133,11 @@ def whole_table(entry: SourceFile) -> pa.Table:
     entry = in_utf8(entry)
     head = entry.head()
     if is_document(head):
-        return table_of_json(document(entry), entry.shown)
+        value = document(entry)
+        if isinstance(value, dict) and value and all(isinstance(v, str) for v in value.values()):
+            # One record, or a mapping.
+            return table_of([value])
+        return table_of_json(value, entry.shown)
     _, literal = _sample(head, entry)
     return table_of([opened(row) for _, row in _objects(entry, literal)])
 
@@ -266,9 +271,8 @@ def _slow(
     if literal:
         raw.notes.append("lines are Python literals and no JSON; read as literals, never run")
     if n_bad:
-        raw.notes.append(
-            f"skipped {n_bad:,} lines that are no JSON objects (the first on line {bad[0][0]:,})"
-        )
+        at = f" (the first on line {bad[0][0]:,})"
+        raw.notes.append(Note.counting("skipped", n_bad, "line", " without a JSON object", at))
         if options.rejects is not None:
             options.rejects.add(entry.shown, "no JSON object", bad)
     return raw

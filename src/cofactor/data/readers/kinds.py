@@ -10,6 +10,7 @@ import pyarrow.compute as pc
 
 from cofactor.base.errors import DataError
 from cofactor.base.names import unknown_name
+from cofactor.data.notes import Note
 from cofactor.data.readers.columns import Options
 from cofactor.data.readers.raw import NoRowsError, Raw
 
@@ -68,9 +69,10 @@ def _left_out(others: Mapping[str, int], count: int, *, single: bool) -> list[st
     """Notes on rows of kinds without a weight: one for each kind, or one for all."""
     some = list(others.items())[:_SHOWN]
     if single:
-        return [f"left out {n:,} rows of kind {kind!r}" for kind, n in some]
+        return [Note.counting("left out", n, "row", f" of kind {kind!r}") for kind, n in some]
     shown = ", ".join(f"{kind} ({n:,})" for kind, n in some)
-    return [f"left out {count:,} rows of other kinds: {shown}"] if some else []
+    what = " of other kinds"
+    return [Note.counting("left out", count, "row", what, f": {shown}")] if some else []
 
 
 def _tell(raw: Raw, name: str, counted: dict[str, int]) -> None:

@@ -201,15 +201,20 @@ def refuse_baskets(entry: SourceFile, separators: str = "") -> None:
     first, items, counts = parted(entry, separators)
     _refuse_prose(items, entry.shown, spaced=not separators)
     heads = pc.unique(first)
-    if (
+    shared = pc.sum(pc.is_in(heads, value_set=pc.unique(items))).as_py() or 0
+    # Words that begin several lines and stand within others are no users, however few they are.
+    sure = len(heads) < len(counts) and not pc.match_substring_regex(heads, _NUMBER).true_count
+    if sure and shared:
+        shared = len(heads)
+    elif (
         counts_before(canonical(first), counts)
         or len(counts) < _BASKETS
         or 2 * len(heads) > len(counts)
     ):
         return
-    if 2 * (pc.sum(pc.is_in(heads, value_set=pc.unique(items))).as_py() or 0) > len(heads):
+    if 2 * shared > len(heads):
         raise DataError(
-            f"{len(counts):,} lines begin with {len(heads):,} different words, most of which stand"
+            f"{len(counts):,} lines begin with {len(heads):,} different words, which stand"
             " among the items of other lines too: are these baskets without a user? Number them"
             " ('1 milk bread'), or give format='lists' if a line's first word is its user.",
             source=entry.shown,

@@ -26,12 +26,13 @@ _ACT = """order purchase commande achat bestellung bestell kauf checkout loan bo
     played view viewed listen rated review reviewed created creation sale sold bought paid added
     pedido compra vente visited ordine acquisto server collector received sent updated added
     listened clicked streamed derived original ship close create bestel zamowienia read
-    submission submitted rental rented borrowing watch"""
+    submission submitted rental rented borrowing watch click stream applied avaliacao valoracion
+    evaluacion evaluation avis bewertung valutazione recensione degerlendirme siparis satis alis"""
 _ID = """id ids no nr num number numero nummer nbr code key barcode uri ref reference referenz
     identifiant identifier identificador codigo codice cod kodu 编号 番号 コード 번호 코드 pseudo
     record hash uuid guid"""
 _TIME = """date datetime time timestamp ts datum uhrzeit zeit fecha data heure at on utc
-    tstamp dt gmt"""
+    tstamp dt gmt tarih tarihi 日期 日付 날짜"""
 _DATE = "date datum fecha data dato tarih dia jour giorno tag day дата 日期 日付 날짜"
 _CLOCK = """time uhrzeit zeit heure hora ora orario tijd tid czas saat clock hour timeofday время
     час 时间 时刻 時刻 時間 시간 시각"""
@@ -46,11 +47,13 @@ _COUNT = "count counts cnt times"
 _LABELS = """click clicked isclick liked isliked islike purchased ispurchased bought converted
     conversion isrelevant relevant relevance recommended isrecommended recommend votedup
     target note playtimeforever interacted isinteracted wish isfavorite isfavourite favorited
-    favourited"""
+    favourited r"""
 _YEAR = "year jahr annee ano anno jaar rok yil aasta ar vuosi год 年"
 _MONTH = "month monat mois mes mese maand miesiac mesic ay kuukausi месяц 月"
 _DAY = "day tag jour dia giorno dag dzien den gun paiva dayofmonth mday dom день 日"
 _HOUR = "hour stunde heure hora ora uur godzina saat час"
+_WEEK = """week weeks isoweek yearweek weekno weeknumber calendarweek woche kw kalenderwoche semaine
+    semana settimana weeknr hafta uke uge vecka viikko tydzien неделя 周 週 주"""
 _FILL = "de du d da do di del della la le les des der the of per par per and my your effective"
 
 
@@ -77,7 +80,7 @@ QUANTITY = VALUE - {"rating", "ratings", "stars", "score"}
 _PARTS = {
     word: part
     for part, words in (
-        *(("year", _YEAR), ("month", _MONTH), ("day", _DAY), ("hour", _HOUR)),
+        *(("year", _YEAR), ("month", _MONTH), ("week", _WEEK), ("day", _DAY), ("hour", _HOUR)),
         *(("minute", "minute"), ("second", "second")),
     )
     for word in _plain(words).split()
@@ -87,8 +90,8 @@ _SURELY_ID = frozenset(("id", "sku", "code", "key", "uuid", "guid", "ean", "asin
 # Words for who, what, when and how much; and the words that may stand beside them.
 _ROLES = {
     "user": (USER, ID | {"name"}),
-    "item": (ITEM, ID | {"name", "title", "titel", "titre", "titulo", "titolo"}),
-    "value": (VALUE, ITEM | ACT),
+    "item": (ITEM, ID | {"name", "title", "titel", "titre", "titulo", "titolo", "line"}),
+    "value": (VALUE, ITEM | ACT | {"line"}),
     "time": (TIME, ACT),
 }
 
@@ -145,6 +148,15 @@ def is_dated(name: str) -> bool:
     return bool(set(words(name)) & DATE) or "date" in name.lower()
 
 
+def may_be_time(name: str) -> bool:
+    """Return whether a name's words say nothing but dates, weeks and what people did: it holds
+    their times if its cells are dates.
+    """
+    said = set(words(name)) - FILL
+    dates = DATE | {word for word, part in _PARTS.items() if part == "week"}
+    return bool(said & dates) and said <= dates | TIME | ACT
+
+
 def is_clock(name: str) -> bool:
     """Return whether a name's words say that it holds times of day, and no span of time."""
     said = set(words(name)) - FILL
@@ -174,6 +186,7 @@ def part_of_date(name: str) -> str | None:
     """
     said = [word for word in words(name) if word not in FILL]
     parts = {_PARTS[word] for word in said if word in _PARTS}
-    if len(parts) != 1 or not all(w in _PARTS or w in DATE | ACT | TIME for w in said):
+    beside = DATE | ACT | TIME | ({"no", "nr", "number", "iso"} if parts == {"week"} else set())
+    if len(parts) != 1 or not all(w in _PARTS or w in beside for w in said):
         return None
     return parts.pop()

@@ -6,10 +6,15 @@ hold them, or as a mapping to ratings; an item's users likewise; and ids within 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from functools import lru_cache
 from typing import Any
 
 from cofactor.data.readers.columns import UNION_TYPES, has_role
 from cofactor.data.records import names_of
+
+# Types of numbers, as Avro and Firestore write them around each, and the one that holds all.
+_NUMBERS = frozenset(("int", "long", "float", "double", "integerValue", "doubleValue"))
+_NUMBER = "double"
 
 
 def field_of_items(rows: Sequence[Mapping[str, Any]]) -> str | None:
@@ -57,11 +62,19 @@ def opened(row: Mapping[str, Any]) -> dict[str, Any]:
     Wrapped ids (``{"$oid": ...}``) stay as they are."""
     found: dict[str, Any] = {}
     for name, value in row.items():
-        if isinstance(value, dict) and not is_wrapped(value):
+        if isinstance(value, dict) and len(value) == 1 and (number := _of_union(value)) is not None:
+            found[f"{name}.{_NUMBER}"] = number
+        elif isinstance(value, dict) and not is_wrapped(value):
             found |= {f"{name}.{inner}": one for inner, one in opened(value).items()}
         else:
             found[name] = value
     return found
+
+
+def _of_union(value: Mapping[str, Any]) -> Any:
+    """The number of a union of several types of them (``{"int": 4}``); None of another object."""
+    kind, held = next(iter(value.items()))
+    return held if kind in _NUMBERS and not isinstance(held, (dict, list)) else None
 
 
 def is_wrapped(value: Mapping[str, Any]) -> bool:
@@ -95,13 +108,28 @@ def _objects(name: str, value: Any) -> Sequence[Mapping[str, Any]]:
     numbers in a field of such a name (``ratings``), one for each item.
     """
     if isinstance(value, list):
-        return value if all(isinstance(part, dict) for part in value) else ()
+        objects = all(isinstance(part, dict) for part in value)
+        return [_with_item_id(name, part) for part in value] if objects else ()
     several = name.lower().endswith("s") and (has_role("value", [name]) or has_role("item", [name]))
     if not (isinstance(value, dict) and several):
         return ()
     if not all(map(_is_number, value.values())) or is_wrapped(value) or value.keys() & UNION_TYPES:
         return ()
     return [{"item": item, "rating": number} for item, number in value.items()]
+
+
+def _with_item_id(name: str, part: Mapping[str, Any]) -> Mapping[str, Any]:
+    """An object of a list, whose ``id`` is the item's where the list is named like items and
+    nothing else is its id.
+    """
+    if "id" not in part or not _needs_id(name, tuple(part)):
+        return part
+    return {"item_id" if key == "id" else key: value for key, value in part.items()}
+
+
+@lru_cache(1024)
+def _needs_id(name: str, names: tuple[str, ...]) -> bool:
+    return has_role("item", [name]) and not has_role("item", names)
 
 
 def _is_number(value: Any) -> bool:

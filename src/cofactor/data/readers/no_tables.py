@@ -89,6 +89,11 @@ _LINES = tuple(
             r"\s*([\[(])\s*(['\"]|-?\d)[^\[\]()]*[\])]\s*,?\s*$",
             "write them with json.dump or csv.writer",
         ),
+        (
+            "rows in brackets (tuples or lists without quotes)",
+            r"\s*(\([^(),]+,[^()]*\)|\[[^\[\],]+,[^\[\]]*\])\s*,?\s*$",
+            "take the brackets off",
+        ),
         ("triples of a graph (RDF)", r"(<[^>]*>|_:\w+)\s+<[^>]*>\s+.*\.\s*$", _CURE),
         (
             "JSON behind a key",

@@ -5,6 +5,7 @@ ids of any integer, string or dictionary type.
 from __future__ import annotations
 
 import io
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
@@ -32,6 +33,8 @@ from cofactor.data.records import table_of_columns
 STREAM = b"\xff\xff\xff\xff"
 # What a row takes in memory at the least, in each column: it may be a few bits in the file.
 _BYTES = 8
+# The format of numbers with zeros in front: postal codes, articles.
+_ZEROS = re.compile(r"^0{2,}$")
 # Of a workbook, by its format.
 _LAST_ROW = 1 << 20
 
@@ -159,8 +162,9 @@ def _rows_of(sheet: Any, entry: SourceFile) -> list[Sequence[Any]]:
     """A sheet's rows but for empty ones, which openpyxl makes up to any number that a row has."""
     # Programs write any size above the rows, often that of one cell, and openpyxl would believe it.
     sheet.reset_dimensions()
-    rows = []
-    for number, row in enumerate(sheet.iter_rows(values_only=True)):
+    rows, padded = [], any(map(_ZEROS.match, getattr(sheet.parent, "_number_formats", ())))
+    for number, cells in enumerate(sheet.iter_rows(values_only=not padded)):
+        row = [_shown(cell) for cell in cells] if padded else cells
         if number >= _LAST_ROW:
             raise DataError(
                 f"the sheet {sheet.title!r} has a row beyond {_LAST_ROW:,}, the last of a workbook;"
@@ -170,6 +174,12 @@ def _rows_of(sheet: Any, entry: SourceFile) -> list[Sequence[Any]]:
         if any(map(_full, row)):
             rows.append(row)
     return rows
+
+
+def _shown(cell: Any) -> Any:
+    """A cell's value, with the zeros that its format shows in front of a whole number."""
+    zeros = isinstance(cell.value, int) and _ZEROS.match(cell.number_format or "")
+    return str(cell.value).zfill(len(zeros[0])) if zeros else cell.value
 
 
 def _of_sheet(rows: Sequence[Sequence[Any]], entry: SourceFile) -> pa.Table:

@@ -13,11 +13,13 @@ from typing import Any
 import numpy as np
 
 from cofactor.base.errors import DataError
-from cofactor.data.id_text import BYTES_AS_TEXT
-from cofactor.data.readers.id_columns import IN_HEX
+from cofactor.data.notes import Fact, say
 
-# Notes on how all ids of a column are read, if all of them are written so.
-_OF_ALL_IDS = (BYTES_AS_TEXT, IN_HEX)
+# How all ids of a column are read, if all of them are written so.
+_OF_ALL_IDS = {
+    Fact.PYTHON_BYTES: "are Python's writing of bytes",
+    Fact.HEXADECIMAL: "are no texts, and read as hexadecimal digits",
+}
 # Times that are no numbers, in `Parts.add_times`; behind it which is first, day or month.
 DATES = "written dates"
 
@@ -26,6 +28,7 @@ _UNLIKE: Mapping[str, tuple[str, ...]] = {
     "shares": ("fractions up to 1",),
     "words": ("numbers beyond 1",),
     "unit": ("numbers",),
+    "durations": ("numbers",),
 }
 
 
@@ -148,8 +151,8 @@ class Parts:
         """
         notes = list(notes)
         for side in ("user", "item"):
-            for what in _OF_ALL_IDS:
-                said = any(note.startswith(f"{side}s: ") and what in note for note in notes)
+            for fact, what in _OF_ALL_IDS.items():
+                said = say(notes, fact, side)
                 seen = self.ids.setdefault(f"{side} {what}", [])
                 if said not in seen:
                     seen.append(said)

@@ -31,7 +31,7 @@ _CLOCK = re.compile(r"^\d{1,2}:\d{2}(:\d{2}([.,]\d+)?)?( ?[AaPp]\.?[Mm]\.?)?$")
 _INTEGER = re.compile(r"^-?\d+$")
 _DATED = re.compile(
     r"^(\d{4}[-/.]\d{1,2}[-/.]\d{1,2}|\d{1,2}[-/.]\d{1,2}[-/.]\d{2,4}|\d{4}\d{2}\d{2}T\d)"
-    r"|^\d{1,2}/[A-Za-z]{3}/\d{2,4}"
+    r"|^\d{1,2}/[A-Za-z]{3}/\d{2,4}|^\d{4}[- ]?W\d{1,2}(-?[1-7])?$|^\d{4}[年년] ?\d"
     r"|^\w{3},? +\w+ +\d{1,2},? .*\d{4}|^[A-Za-z]{3,9} \d{1,2}(st|nd|rd|th)?, \d{4}"
     r"|^\d{1,2}(\.|er|st|nd|rd|th)? (de )?[^\W\d_]{3,12}\.?( de)? \d{4}"
 )
@@ -51,6 +51,7 @@ _NARROW = 3
 _BROAD = 20
 # The year 2000: ids count up too, and seldom from here.
 _LOGS = 946_684_800
+_NEW_LOGS = 1_199_145_600
 
 
 def by_position(columns: Columns, free: Sequence[str], taken: set[str]) -> dict[str, str]:
@@ -62,7 +63,7 @@ def by_position(columns: Columns, free: Sequence[str], taken: set[str]) -> dict[
     roles: dict[str, str] = {}
     if "time" in free:
         at = next((name for name in rest[:2] if len(rest) > 2 and dated(columns[name])), None)
-        if at is None and len(rest) > 2 and _logged(columns[rest[0]]):
+        if at is None and len(rest) > 2 and _logged(*(columns[name] for name in rest[:3])):
             at = rest[0]
         if at is None and _timed_second([columns[name] for name in rest]):
             at = rest[1]
@@ -205,16 +206,21 @@ def timed(cells: Sequence[str]) -> bool:
     return dated(cells) or _all(cells, _is_moment)
 
 
-def _logged(cells: Sequence[str]) -> bool:
-    """Whether cells in front of all others are the seconds of a log: since 2000, ascending."""
-    if len(cells) < _ENOUGH or not _all(cells, _is_moment) or not whole(cells):
+def _logged(cells: Sequence[str], *others: Sequence[str]) -> bool:
+    """Whether cells in front of all others are the seconds of a log: since 2000 (since 2008 in a
+    few lines, before ids that are no numbers), mostly different, one way up or down.
+    """
+    few = len(cells) < _ENOUGH
+    if few and (len(cells) < 2 or any(map(numeric, others))):
+        return False
+    if not _all(cells, _is_moment) or not whole(cells):
         return False
     numbers = _integers(cells)
     scale = 10 ** max(0, 3 * ((len(str(numbers[0])) - 8) // 3))
     return (
-        numbers == sorted(numbers)
+        numbers in (sorted(numbers), sorted(numbers, reverse=True))
         and 2 * len(set(numbers)) > len(numbers)
-        and all(_LOGS <= number / scale < _LAST for number in numbers)
+        and all((_NEW_LOGS if few else _LOGS) <= n / scale < _LAST for n in numbers)
     )
 
 

@@ -10,6 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from cofactor.base.errors import DataError
+from cofactor.data.notes import Note
 from cofactor.data.readers.columns import folded
 from cofactor.data.readers.fields import split
 from cofactor.data.readers.raw import Raw
@@ -62,8 +63,7 @@ def repeated_headers(raw: Raw) -> np.ndarray:
     again = _both(raw, usual["user"], usual["item"])
     count = int(again.sum())
     if count:
-        lines = "1 line, which repeats" if count == 1 else f"{count:,} lines, each of which repeats"
-        raw.notes.append(f"left out {lines} the header")
+        raw.notes.append(Note.counting("left out", count, "repeat", " of the header"))
     turned = _both(raw, usual["item"] - usual["user"], usual["user"] - usual["item"])
     if turned.any():
         raise DataError(

@@ -10,6 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from cofactor.data.events import Events
+from cofactor.data.notes import Note
 from cofactor.data.readers import delimited, jsonl
 from cofactor.data.readers.assemble import assemble
 from cofactor.data.readers.columns import Options
@@ -90,8 +91,12 @@ def read_goodreads_file(entry: SourceFile, options: Options) -> Events:
         return replace(events, values=None).noted("no row has a rating; read as implicit feedback")
     return events.where(
         rated,
-        f"left out {int((~rated).sum()):,} rows of rating 0, which are shelved books and no"
-        " ratings",
+        Note.counting(
+            "left out",
+            int((~rated).sum()),
+            "row",
+            " of rating 0: shelved books and no ratings",
+        ),
     )
 
 

@@ -151,9 +151,12 @@ def sniff(sample: bytes, options: Options, source: str, *, whole: bool) -> Diale
 def _without_comments(numbered: list[tuple[int, str]]) -> list[tuple[int, str]]:
     """The lines below those of comment, the last of which may be the header."""
     count = comments([line for _, line in numbered])
-    if count and has_roles(re.split(r"[\s,;|]+", numbered[count - 1][1].lstrip("%# "))):
-        count -= 1
-    return numbered[count:]
+    if not count:
+        return numbered
+    place, last = numbered[count - 1]
+    names = last.lstrip("%# ")
+    headed = has_roles(re.split(r"[\s,;|]+", names))
+    return [*([(place, names)] if headed else []), *numbered[count:]]
 
 
 def _encoding(sample: bytes, options: Options, source: str) -> tuple[str, int]:

@@ -317,11 +317,26 @@ def is_zip(path: Path) -> bool:
     return _first_bytes(path, 4) in _ZIP
 
 
+def is_workbook(entry: SourceFile) -> bool:
+    """Return whether a file is a workbook of Excel, by its name (it may be damaged) or what the zip
+    holds.
+    """
+    if entry.suffix in (".xlsx", ".xlsm"):
+        return True
+    if entry.member is not None or entry._stored[:4] not in _ZIP:
+        return False
+    try:
+        with damage(entry.shown), zipfile.ZipFile(entry.path) as held:
+            return "xl/workbook.xml" in held.namelist()
+    except DataError:
+        return False
+
+
 def is_archive(entry: SourceFile) -> bool:
     """Return whether a file on disk is a zip or a tar (packed or not); a workbook of Excel is
     none.
     """
-    if entry.path.suffix.lower() in (".xlsx", ".xlsm"):
+    if is_workbook(entry):
         return False
     name = entry.path.name.lower()
     packed = next((name.removesuffix(end) for end in SUFFIXES if name.endswith(end)), name)

@@ -16,65 +16,12 @@ from cofactor.base.errors import ArgumentError, DataError
 from cofactor.data.readers import calendar_days
 from cofactor.data.readers.calendar_days import day_of_week_date, day_of_year, of_calendar, of_day
 from cofactor.data.readers.month_names import MONTHS, ZONES
+from cofactor.data.readers.time_forms import FORMS, UNORDERED, in_usual_form, unwrapped
 
 MISSING = calendar_days.MISSING
 # In `ParsedTimes.day_first`: not written with two numbers before the year.
 AS_BEFORE = MISSING + 1
 UNITS: Mapping[str, int] = {"s": 1, "ms": 10**3, "us": 10**6, "ns": 10**9}
-_ENGLISH = "(?:uary|ruary|ch|il|e|y|ust|t|tember|ober|ember)?"
-_CLOCK = r"(?P<H>\d{1,2}):(?P<M>\d{2})(?::(?P<S>\d{2})(?:[.,]\d+)?)?(?: ?(?P<p>[AaPp])\.?[Mm]\.?)?"
-# Java writes [Europe/Berlin] behind it.
-_NAMED = "|".join(sorted(filter(None, ZONES), key=len, reverse=True))
-_SHIFT = r"(?:GMT|UTC)[+-]\d{1,2}(?::?\d{2})?|[+-]\d{2}:?\d{2}|[+-]\d{2}"
-_OFFSET = rf"(?:(?P<zone>{_NAMED}|{_SHIFT})(?:\[[\w/+-]+\])?)"
-# A month in any language, and what may stand behind the year. (Python's \s has \v, Arrow's not.)
-_WORD, _WEEKDAY = r"(?P<n>[^\d\s\x0b.,]{3,12})\.?,?", r"(?:[^\d\s\x0b,.]{2,12}[.,]{0,2} )?"
-_TIMED = rf"(?:,? (?:um |at |à |a las |alle |kl\.? ?)?{_CLOCK} ?(?:Uhr|h|{_OFFSET})?)?"
-# Two numbers before the year: which of them is the day, only the whole column can tell.
-_UNORDERED = (
-    rf"^(?P<m>\d{{1,2}})[/-](?P<d>\d{{1,2}})[/-](?P<y>\d{{4}})(?:,?[T ]{_CLOCK} ?{_OFFSET}?)?$"
-)
-# Vectorised by Arrow's regular expressions; the first that fits counts.
-_FORMS = (
-    rf"^(?P<y>\d{{4}})-(?P<m>\d{{1,2}})(?:-(?P<d>\d{{1,2}})(?:[Tt ]{_CLOCK} ?{_OFFSET}?)?)?$",
-    rf"^\w{{3}} (?P<b>[A-Za-z]{{3}}) +(?P<d>\d{{1,2}}) {_CLOCK} (?:{_OFFSET} )?(?P<y>\d{{4}})$",
-    # JavaScript's Date, written as text.
-    (
-        rf"^\w{{3}} (?P<b>[A-Za-z]{{3}}) (?P<d>\d{{1,2}}) (?P<y>\d{{4}}) {_CLOCK}"
-        rf" GMT{_OFFSET}(?: \(.*\))?$"
-    ),
-    # Logs of web servers.
-    rf"^\[?(?P<d>\d{{1,2}})/(?P<b>[A-Za-z]{{3}})/(?P<y>\d{{4}}):{_CLOCK} ?{_OFFSET}?\]?$",
-    r"^(?P<m>\d{1,2}) (?P<d>\d{1,2}), (?P<y>\d{4})$",
-    (
-        rf"^(?:\w{{3}}, )?(?P<d>\d{{1,2}})[ -](?P<b>[A-Za-z]{{3}}){_ENGLISH}[ -](?P<y>\d{{4}})(?:"
-        rf" {_CLOCK} ?{_OFFSET}?)?$"
-    ),
-    (
-        r"^(?:\w{6,9}, )?"
-        rf"(?P<b>[A-Za-z]{{3}}){_ENGLISH}\.?(?: +|-)(?P<d>\d{{1,2}})(?:,? |-)(?P<y>\d{{4}})"
-        rf"(?:,?(?: at| @)? +{_CLOCK} ?{_OFFSET}?)?$"
-    ),
-    (
-        rf"^(?P<y>\d{{4}})[/.年] ?(?P<m>\d{{1,2}})[/.月] ?(?P<d>\d{{1,2}})[日.]?"
-        rf"(?:[T ]{_CLOCK} ?{_OFFSET}?)?$"
-    ),
-    # ISO 8601's days of the year, and weeks, which without a day begin on Monday.
-    rf"^(?P<y>\d{{4}})-(?P<j>\d{{3}})(?:[Tt ]{_CLOCK} ?{_OFFSET}?)?$",
-    (rf"^(?P<y>\d{{4}})-?W(?P<w>\d{{2}})(?:-?(?P<k>[1-7])(?:[Tt ]{_CLOCK} ?{_OFFSET}?)?)?$"),
-    rf"^(?P<d>\d{{1,2}})\.(?P<m>\d{{1,2}})\.(?P<y>\d{{4}})(?:,? {_CLOCK} ?(?:Uhr|{_OFFSET})?)?$",
-    (
-        rf"^{_WEEKDAY}(?P<d>\d{{1,2}})(?:\.|er|º|°|st|nd|rd|th)?[ -](?:de |d'|of )?{_WORD}"
-        rf"(?: del?)?[ -](?P<y>\d{{4}})(?: r\.| г\.)?{_TIMED}$"
-    ),
-    rf"^{_WEEKDAY}{_WORD} (?P<d>\d{{1,2}})(?:st|nd|rd|th)?,? (?P<y>\d{{4}}){_TIMED}$",
-    (
-        r"^(?P<y>\d{4})(?P<m>\d{2})(?P<d>\d{2})T(?P<H>\d{2})(?P<M>\d{2})(?P<S>\d{2})?"
-        rf" ?{_OFFSET}?$"
-    ),
-)
-
-
 _FEW = 64
 # No count of days that is in use is as large.
 _DAYS_BELOW = 10**7
@@ -233,44 +180,35 @@ def _by_form(column: pa.ChunkedArray | pa.Array, form: str) -> np.ndarray:
     return table[np.asarray(coded.indices.fill_null(len(table) - 1))]
 
 
-def _unwrapped(texts: pa.Array) -> pa.Array:
-    """Texts without the blanks and the objects that stand around times."""
-    # Browsers write 1:05\u202fPM.
-    texts = pc.utf8_trim_whitespace(texts)
-    for blank in "\u00a0\u202f":
-        texts = pc.replace_substring(texts, blank, " ")
-    if pc.starts_with(texts, "{").true_count:
-        # {"$date": ...} of MongoDB, with or without $numberLong.
-        texts = pc.replace_substring_regex(texts, r'^\{"\$(?:date|numberLong)": ?(.*)\}$', r"\1")
-        texts = pc.replace_substring_regex(texts, r'^\{"\$numberLong": ?(.*)\}$', r"\1")
-        # Firestore's and Protobuf's.
-        texts = pc.replace_substring_regex(
-            texts, r'^\{"_?seconds": ?"?(-?\d+)"?(?:, ?"_?nano(?:second)?s": ?\d+)?\}$', r"\1"
-        )
-        texts = pc.utf8_trim(texts, '"')
-    if pc.starts_with(texts, "/Date(").true_count:
-        texts = pc.replace_substring_regex(texts, r"^/Date\((-?\d+)(?:[+-]\d{4})?\)/$", r"\1")
-    return texts
-
-
 def _texts(column: pa.ChunkedArray | pa.Array) -> ParsedTimes:
     texts = column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column
-    texts = _unwrapped(texts)
+    texts = unwrapped(texts)
+    read = _of_forms(texts)
+    none = read.times == MISSING
+    if read.day_first is not None:
+        none &= read.day_first <= AS_BEFORE
+    unread = pa.array(none)
+    other = in_usual_form(texts.filter(unread)) if none.any() else None
+    return read if other is None else _of_forms(pc.replace_with_mask(texts, unread, other))
+
+
+def _of_forms(texts: pa.Array) -> ParsedTimes:
+    """The times of texts that are numbers or of one of the usual forms."""
     found = np.full(len(texts), MISSING)
     numeric, fraction = _numbers(texts, found)
     numeric = numeric | _scientific(texts, found)
     todo = np.flatnonzero(~numeric)
     some = texts.take(pa.array(todo)) if 0 < todo.size <= _FEW else None
     words = None if some is None else dict(zip(todo.tolist(), some.to_pylist(), strict=True))
-    for form in _FORMS:
+    for form in FORMS:
         if not todo.size:
             break
         todo = _read_form(texts, words, form, found, todo)
     day_first = None
     if todo.size:
         before = todo
-        todo = _read_form(texts, words, _UNORDERED, found, todo)
-        swapped = _UNORDERED.replace("<m>", "<x>").replace("<d>", "<m>").replace("<x>", "<d>")
+        todo = _read_form(texts, words, UNORDERED, found, todo)
+        swapped = UNORDERED.replace("<m>", "<x>").replace("<d>", "<m>").replace("<x>", "<d>")
         other = np.full(len(texts), AS_BEFORE)
         other[before] = MISSING
         left = _read_form(texts, words, swapped, other, before)

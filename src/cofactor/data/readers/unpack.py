@@ -36,11 +36,13 @@ def packing(head: bytes) -> str | None:
     return next((name for magic, name in _MAGIC.items() if head.startswith(magic)), None)
 
 
-def unpacked(raw: Any, source: str) -> IO[bytes]:
-    """Return a stream of unpacked bytes of a raw one; one that isn't packed as it is."""
+def unpacked(raw: Any, source: str, depth: int = 2) -> IO[bytes]:
+    """Return a stream of unpacked bytes of a raw one; one that isn't packed as it is, and one that
+    is packed again ``depth`` times at most.
+    """
     buffered = io.BufferedReader(raw, BUFFER)
     kind = packing(buffered.peek(6)[:6])
-    if kind is None:
+    if kind is None or not depth:
         return buffered
     counted = _Counted(buffered)
     stream: Any
@@ -52,7 +54,7 @@ def unpacked(raw: Any, source: str) -> IO[bytes]:
         stream = lzma.LZMAFile(cast(IO[bytes], counted))  # noqa: SIM115  # closed with its file
     else:
         stream = pa.CompressedInputStream(pa.PythonFile(counted, "r"), "zstd")
-    return io.BufferedReader(_Bounded(stream, counted, source), BUFFER)
+    return unpacked(_Bounded(stream, counted, source), source, depth - 1)
 
 
 class _Counted(io.RawIOBase):

@@ -2,11 +2,22 @@
 
 from __future__ import annotations
 
+import re
+import unicodedata
 from collections.abc import Mapping
+
+_SIGNS = re.compile(r"[\W_]+")
+
+
+def letters_of(name: str) -> str:
+    """Return a name's letters and digits alone, small and without accents."""
+    bare = unicodedata.normalize("NFKD", name.casefold())
+    return _SIGNS.sub("", "".join(c for c in bare if not unicodedata.combining(c)))
+
 
 # Folded names (letters and digits only, without accents), the preferred ones first.
 USUAL: Mapping[str, tuple[str, ...]] = {
-    role: tuple(names.split())
+    role: tuple(map(letters_of, names.split()))
     for role, names in {
         "user": """userid user uid reviewerid visitorid customerid customer memberid member
             accountid personid profileid readerid reader viewerid subscriberid username sessionid
@@ -20,7 +31,9 @@ USUAL: Mapping[str, tuple[str, ...]] = {
             voter rater email emailaddress customeremail useremail buyeremail пользователь
             idпользователя покупатель клиент користувач 用户 用户id 客户 会员 ユーサー ユーサーid
             会員 顧客 사용자 고객 kullanıcı musteri uzytkownik klient gebruiker klant
-            anvandare kund bruger bruker uzivatel zakaznik""",
+            anvandare kund bruger bruker uzivatel zakaznik 사용자id 고객id 회원id cookie candidateid
+            applicantid المستخدم معرفالمستخدم العميل معرفالعميل رقمالعميل الزبون उपयोगकर्ता ग्राहक
+            उपयोगकर्ताआईडी ग्राहकआईडी""",
         "item": """itemid item iid movieid bookid parentasin asin isbn productid product articleid
             article songid trackid artistid videoid newsid contentid businessid gameid animeid
             locationid venueid poiid recipeid beerid sku movie book song track artist items
@@ -34,7 +47,8 @@ USUAL: Mapping[str, tuple[str, ...]] = {
             sellersku spotifytrackuri trackname customlabel partnumber partno material
             materialnumber materialnummer товар idтовара фильм книга 商品 商品id 物品 电影
             アイテム アイテムid 상품 아이템 urun artykuł articolo articulo vare vara
-            vyrobek aid products productids movies movieids books bookids articles articleids
+            vyrobek 상품id المنتج معرفالمنتج رقمالمنتج العنصر الصنف उत्पाद उत्पादआईडी वस्तु pageid
+            aid products productids movies movieids books bookids articles articleids
             songs trackids skus itemseq itemsequence itemlist itemidlist""",
         "value": """rating overall score stars bookrating starrating ratingvalue userrating
             ratings value count weight plays playcount listens listencount frequency quantity
@@ -45,7 +59,7 @@ USUAL: Mapping[str, tuple[str, ...]] = {
             quantitypurchased val eventstrength qtyordered orderquantity salesquantity
             auftragsmenge bestellmenge оценка реитинг количество 评分 数量 評価 평점 puan
             adet ocena ilosc nota quantita quantidade avaliacao waardering aantal betyg antal
-            hodnoceni""",
+            hodnoceni strength 별점 수량 التقييم الكمية रेटिंग मात्रा""",
         "time": """timestamp time ts timems timestampms datehour datehourminute unixreviewtime
             unixtime eventtime datetime date dateadded dateadd createdat ratedat watchedat
             reviewtime dateupdated readat invoicedate orderdate purchasedate transactiondate
@@ -55,7 +69,8 @@ USUAL: Mapping[str, tuple[str, ...]] = {
             datum zeit zeitstempel fecha dateheure datetimeutc purchasetime createdatutc
             bestelldatum saledate solddate dateofsale tdat belegdatum auftragsdatum
             rechnungsdatum buchungsdatum timestamps times uts dt ds endtime lastupdated
-            mylastupdated дата время 时间 日期 时间戳 日時 日付 날짜 tarih czas dato""",
+            mylastupdated дата время 时间 日期 时间戳 日時 日付 날짜 tarih czas dato
+            التاريخ الوقت दिनांक तारीख तिथि समय""",
     }.items()
 }
 ROLES = tuple(USUAL)

@@ -13,21 +13,23 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from cofactor.base.errors import DataError
 from cofactor.data.id_text import MISSING_WORDS
+from cofactor.data.readers import durations
+from cofactor.data.readers.truth_words import TRUTH, plain
 
-# How notes begin or end that say so.
+# How notes end that say so.
 _AS_POINT = "read with a decimal point (decimal=',' reads thousands)"
-COMMAS = "decimal commas"
-_AMBIGUOUS = re.compile(r"^[-+]?\d{1,3},\d{3}$")
+_AMBIGUOUS = re.compile(r"^[-+]?[1-9]\d{0,2},\d{3}$")
 _DOTTED = re.compile(r"^[-+]?\d{1,3}(\.\d{3})+$")
 # 2.500 may be two and a half or thousands, unless 0.500 or 1234 stands in the column too.
 _POINTED = re.compile(r"^[-+]?[1-9]\d{0,2}\.\d{3}$")
 _SHORT = re.compile(r"^[-+]?\d{1,3}$")
-# 1.234,5 and 2,5.
-_GROUPED = re.compile(r"^[-+]?(\d+|\d{1,3}(\.\d{3})+)(,\d+)?([eE][-+]?\d+)?$")
-_COMMA = re.compile(r"^[-+]?\d+,\d+([eE][-+]?\d+)?$")
+# 1.234,5 and 2,5 and ,5.
+_GROUPED = re.compile(r"^[-+]?(\d+|\d{1,3}(\.\d{3})+|(?=,))(,\d+)?([eE][-+]?\d+)?$")
+_COMMA = re.compile(r"^[-+]?\d*,\d+([eE][-+]?\d+)?$")
 # 1,234.5, and India's 1,23,456.5.
-_THOUSANDS = re.compile(r"^[-+]?(\d{1,3}(,\d{3})+|\d{1,2}(,\d{2})*,\d{3})(\.\d+)?$")
+_THOUSANDS = re.compile(r"^[-+]?([1-9]\d{0,2}(,\d{3})+|[1-9]\d?(,\d{2})*,\d{3})(\.\d+)?$")
 _OUT_OF = re.compile(
     r"^(\d+(?:[.,]\d+)?) ?(?:/|(?:out )?of|von|sur|van|su|de|av|из) ?(\d+)(?: [^\W\d_]+)?$",
     re.IGNORECASE,
@@ -35,7 +37,6 @@ _OUT_OF = re.compile(
 _SHARE = re.compile(r"^([-+]?\d+(?:\.\d+)?)\s?%$")
 _STARS = re.compile(r"^(?:([★⭐]\ufe0f?)+½?[☆✩]*|½|\*+)$")
 _SPACED = re.compile(r"^[-+]?\d{1,3}([\s'’]\d{3})+([.,]\d+)?$")
-_TRUTH = {"true": 1.0, "false": 0.0, "yes": 1.0, "no": 0.0, "t": 1.0, "f": 0.0, "y": 1.0, "n": 0.0}
 # 1234, 1,234.5 and 1.234,5.
 _WRITTEN = {
     ".": re.compile(
@@ -43,11 +44,20 @@ _WRITTEN = {
     ),
     ",": re.compile(r"^[-+]?(\d+|\d{1,3}(\.\d{3})+)?(,\d*)?([eE][-+]?\d+)?$"),
 }
-# {"$numberDouble": "3.5"} of MongoDB, $3.50, 4 stars: the same words around each number.
+# $3.50, 4 stars: the same words around each number.
 _UNITED = re.compile(r"^([^\d+.,-]*)([-+]?\d(?:[\d.,]|[\s'’](?=\d))*)([^\d+.,-]*)$")
 # (3.50) is negative in accounts, 4² no 4, and an object's field anything.
 _NO_UNIT = re.compile(r"[(){}\[\]²³¹⁰⁴-⁹₀-₉¼-¾⅐-⅞]")
-_NUMBER_OF_MONGO = re.compile(r'^\{"\$number[A-Za-z0-9]+": ?"?[^"]*"?\}$')
+# {"$numberDouble": "3.5"} of MongoDB, {"double": 3.5} of Avro, and objects as Python writes them.
+_HELD = re.compile(
+    r"""^(?:\{"(?:\$number\w+|int|long|float|double)": ?"?([-+\d.eE]+)"?\}"""
+    r"""|(?:np\.float\d+|np\.u?int\d+|(?:Number)?Decimal|tensor)\(["']?([-+\d.eE]+)["']?\))$"""
+)
+_HALF = re.compile(r"^(\d*)([½¼¾])$")
+_QUARTERS = {"¼": 0.25, "½": 0.5, "¾": 0.75}
+# Signs that other scripts have for minus, the point and between thousands.
+_ASCII = str.maketrans({"\u2212": "-", "\u066b": ".", "\uff0e": ".", "\u066c": ""})
+_PARTS_OF_SECONDS = {"s": 1, "ms": 10**3, "us": 10**6, "ns": 10**9}
 _SPACES = re.compile(r"[\s'’]")
 
 
@@ -76,6 +86,27 @@ class Odd:
         return self if keep.all() else Odd(self.rows[keep], self.texts.filter(pa.array(keep)))
 
 
+def is_duration(kind: pa.DataType) -> bool:
+    """Return whether a type is one of durations: also of times of day, which spreadsheets make of
+    them.
+    """
+    return pa.types.is_duration(kind) or pa.types.is_time(kind)
+
+
+def checked_kind(column: pa.ChunkedArray, name: str, source: str) -> list[str]:
+    """Return what there is to say of the type of values; raise DataError if it is none of them."""
+    kind = column.type.value_type if pa.types.is_dictionary(column.type) else column.type
+    kind = kind.storage_type if isinstance(kind, pa.BaseExtensionType) else kind
+    if is_duration(kind):
+        return [f"durations in column {name!r} read as seconds"]
+    if pa.types.is_nested(kind) or pa.types.is_temporal(kind) or pa.types.is_binary(kind):
+        raise DataError(
+            f"column {name!r} holds {kind}, not numbers; give another column with value=.",
+            source=source,
+        )
+    return []
+
+
 def numbers(column: pa.ChunkedArray | pa.Array) -> np.ndarray:
     """Return a column as float32, NaN where it is missing or no number."""
     return numbers_and_odd(column)[0]
@@ -97,6 +128,9 @@ def numbers_and_odd(
         return np.full(len(column), np.nan, np.float32), None
     if pa.types.is_boolean(kind):
         column = column.cast(pa.uint8())
+    elif is_duration(kind):
+        whole = column.cast(pa.int32() if pa.types.is_time32(kind) else pa.int64())
+        column = pc.divide(whole.cast(pa.float64()), float(_PARTS_OF_SECONDS[kind.unit]))
     elif (
         pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_string_view(kind)
     ):
@@ -154,10 +188,15 @@ def are_pointed(words: Iterable[str | None]) -> bool:
 
 
 def _plain(text: str | None) -> float:
-    try:
-        return float(text.replace("\u2212", "-")) if text and "_" not in text else float("nan")
-    except ValueError:
+    if not text or "_" in text:
         return float("nan")
+    try:
+        return float(text if text.isascii() else text.translate(_ASCII))
+    except ValueError:
+        held, half = _HELD.match(text.strip()), _HALF.match(text.strip())
+        if held:
+            return _plain(held[1] or held[2])
+        return _plain(f"{half[1]}0") / 10 + _QUARTERS[half[2]] if half else float("nan")
 
 
 def _by_decimal(text: str | None, decimal: str) -> float:
@@ -179,11 +218,14 @@ class Writing(NamedTuple):
         Reads one of them.
     note
         What there is to say about them.
+    commas
+        Whether the numbers have decimal commas.
     """
 
     kind: str
     convert: Callable[[str], float]
     note: str
+    commas: bool = False
 
 
 def settle(
@@ -253,10 +295,13 @@ def _writing(words: Sequence[str], values: np.ndarray, decimal: str | None) -> W
     if all(_STARS.match(w) for w in words):
         note = f"stars such as {first!r} read as their number"
         return Writing("stars", lambda w: sum(c in "★⭐*" for c in w) + 0.5 * ("½" in w), note)
-    if all(w.lower() in _TRUTH for w in words) and np.isin(known, (0, 1)).all():
+    if all(plain(w) in TRUTH for w in words) and np.isin(known, (0, 1)).all():
         return Writing(
-            "words", lambda w: _TRUTH[w.lower()], f"words such as {first!r} read as 1 and 0"
+            "words", lambda w: TRUTH[plain(w)], f"words such as {first!r} read as 1 and 0"
         )
+    if not known.size and durations.are_durations(words):
+        note = f"durations such as {first!r} read as seconds"
+        return Writing("durations", lambda w: durations.seconds(w) or 0.0, note)
     ratios = [_OUT_OF.match(w) for w in words]
     most = {ratio[2] for ratio in ratios if ratio}
     if all(ratios) and len(most) == 1:
@@ -271,14 +316,10 @@ def _writing(words: Sequence[str], values: np.ndarray, decimal: str | None) -> W
     return _united(words, values, decimal)
 
 
-def _has_unit(word: str) -> bool:
-    return not _NO_UNIT.search(word) or bool(_NUMBER_OF_MONGO.match(word))
-
-
 def _united(words: Sequence[str], values: np.ndarray, decimal: str | None) -> Writing | None:
     """How numbers with one word around each of them are written, if that is clear."""
     # Only where all cells are so: one "x1" among numbers is a fault.
-    if np.isfinite(values).any() or not all(_has_unit(w) for w in words):
+    if np.isfinite(values).any() or any(_NO_UNIT.search(w) for w in words):
         return None
     united = [_UNITED.match(w) for w in words]
     units = {(u[1].strip(), u[3].strip().rstrip("s")) for u in united if u}
@@ -295,7 +336,8 @@ def _united(words: Sequence[str], values: np.ndarray, decimal: str | None) -> Wr
     note = f"the number in cells such as {words[0]!r} read"
     if decimal is None and are_pointed(inner):
         note = f"the number in cells such as {words[0]!r} {_AS_POINT}"
-    return Writing(f"unit {units.pop()}", lambda w: convert(_UNITED.sub(r"\2", w)), note)
+    commas = found is not None and found.commas
+    return Writing(f"unit {units.pop()}", lambda w: convert(_UNITED.sub(r"\2", w)), note, commas)
 
 
 def _grouped(words: Sequence[str], values: np.ndarray) -> Writing | None:
@@ -311,8 +353,8 @@ def _grouped(words: Sequence[str], values: np.ndarray) -> Writing | None:
         )
     clear = [w for w in words if "," in w and not _AMBIGUOUS.match(w)]
     if clear and all(_GROUPED.match(w) for w in words) and whole:
-        note = f"{COMMAS} such as {clear[0]!r} read"
-        return Writing("commas", lambda w: _by_decimal(w, ","), note)
+        note = f"decimal commas such as {clear[0]!r} read"
+        return Writing("commas", lambda w: _by_decimal(w, ","), note, commas=True)
     if clear and all(_THOUSANDS.match(w) for w in words):
         note = f"thousands with commas such as {clear[0]!r} read"
         return Writing("thousands", lambda w: _by_decimal(w, "."), note)

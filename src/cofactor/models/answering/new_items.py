@@ -11,7 +11,8 @@ import pyarrow.compute as pc
 
 from cofactor.base.errors import ArgumentError, DataError
 from cofactor.base.names import unknown_name
-from cofactor.data.catalogue import WITHOUT_ID
+from cofactor.data.catalogue import WITHOUT_ID, Catalogue
+from cofactor.data.guards import refuse_infinite
 from cofactor.data.ids import IdMap
 from cofactor.data.interactions import Interactions
 
@@ -57,7 +58,9 @@ def with_new_items(
             )
         table, ids = table.filter(pa.array(~found)), ids.filter(pa.array(~found))
     if len(ids) != pc.count_distinct(ids).as_py():
-        raise ArgumentError("duplicate id among the new items.")
+        counts = pc.value_counts(ids)
+        twice = counts.filter(pc.greater(counts.field("counts"), 1)).field("values")[0].as_py()
+        raise ArgumentError(f"duplicate id {twice!r} among the new items; give each of them once.")
     target = data.items.arrow.type
     try:
         grown = pa.concat_arrays([data.items.arrow, ids.cast(target)])
@@ -68,7 +71,11 @@ def with_new_items(
             " model knows."
         ) from None
     _refuse_unknown(table.column_names, data.catalogue.column_names)
-    rest = _fitting(table.drop_columns(["item_id"]), data.catalogue.table)
+    fitting = _fitting(table, data.catalogue.table)
+    # Beyond floats are numbers of Python and of texts too.
+    refuse_infinite(fitting, "item_id", "new items")
+    rest = fitting.drop_columns(["item_id"])
+    rest = rest if rest.num_columns else Catalogue.nothing(len(table)).table
     return replace(data, items=IdMap(grown), catalogue=data.catalogue.with_rows(rest))
 
 
@@ -103,6 +110,4 @@ def _fitting(table: pa.Table, known: pa.Table) -> pa.Table:
                 f"column {name!r} of the new items is {column.type}, and the catalogue's is"
                 f" {wanted}: {error}"
             ) from None
-    if not table.num_columns:
-        table = pa.table({"__rows__": pa.nulls(table.num_rows)})
     return table

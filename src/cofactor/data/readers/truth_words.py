@@ -1,0 +1,23 @@
+"""Words for yes and no, as people, spreadsheets and databases write them."""
+
+from __future__ import annotations
+
+import unicodedata
+
+_YES = """true yes t y ja j oui si sim s da tak evet ano igen kylla ναι да はい 是 예 네 wahr vrai
+    verdadero verdadeiro vero prawda pravda истина waar dogru sant 真"""
+_NO = """false no n f nein non nao nie hayir nej nee nem ei ne οχι нет いいえ 否 아니오 아니요
+    falsch faux falso falsz ложь onwaar yanlis falskt 假"""
+
+
+def plain(word: str) -> str:
+    """Return a word in small letters, without accents."""
+    parts = unicodedata.normalize("NFKD", word.strip().casefold().replace("ı", "i"))
+    return "".join(c for c in parts if not unicodedata.combining(c)).replace("ł", "l")
+
+
+# Plain words -> 1 and 0.
+TRUTH = {
+    **dict.fromkeys(map(plain, _YES.split()), 1.0),
+    **dict.fromkeys(map(plain, _NO.split()), 0.0),
+}
