@@ -1045,8 +1045,7 @@ class LatentFactor(_LatentFactor):
     ) -> None: ...
 
 class SimpleX(_SimpleX):
-    """``s_ui = cos(x_u, q_i) + c log(n_i + 1)`` with ``x_u = g p_u + (1 - g) M mean_{j in I_u}
-    q_j``, n_i an item's number of interactions and c the ``popularity_weight``.
+    """Rank items by their cosine with the mean of a user's history, learned from many negatives.
 
     Parameters
     ----------
@@ -1712,8 +1711,7 @@ class ContentKNN(_ContentKNN):
     ) -> None: ...
 
 class ContentRidge(_ContentRidge):
-    """Each user's items, and what goes with them, as a ridge regression on content: ``s_uc = x_u (I
-    + β G) (K + λ I)^-1 k_c``.
+    """Kernel ridge regression of each user's items on content, in closed form.
 
     Parameters
     ----------
@@ -1885,8 +1883,7 @@ class FeatureIALS(_FeatureIALS):
     ) -> None: ...
 
 class TwoTower(_TwoTower):
-    """``s_ui = x_u · y_i + b_i`` with ``[y_i ; b_i] = e_i + t_i h(f_i)`` and ``x_u = e_u + t_u
-    g(f_u)``: ids and content side by side.
+    """Two towers in PyTorch: embeddings of the ids plus networks over text and features.
 
     Parameters
     ----------
@@ -2051,7 +2048,7 @@ class TwoTower(_TwoTower):
     ) -> None: ...
 
 class ContentBlend(_ContentBlend):
-    """``s_ui = a_ui / σ(a_u) + w b_ui / σ(b_u) + v c_ui / σ(c_u)``, for warm and new items alike.
+    """Weighted sum of `ContentRidge` and `FeatureIALS`, for warm and new items alike.
 
     Parameters
     ----------
@@ -2105,7 +2102,7 @@ class ContentBlend(_ContentBlend):
     ) -> None: ...
 
 class Bridge(_Bridge):
-    """A trained model, and for items without interactions the vectors ``v_i = s (v̄ + W' (f_i))``.
+    """Add new items to a trained model, by a ridge regression of its item vectors on content.
 
     Parameters
     ----------
@@ -2318,7 +2315,7 @@ class SessionKNN(_SessionKNN):
     ) -> None: ...
 
 class Blend(_Blend):
-    """``s_ui = Σ_m w_m s_m,ui / σ_m,u``: a weighted sum of models' scores, each on one scale.
+    """Weighted sum of several models' scores, each divided by its deviation.
 
     Parameters
     ----------

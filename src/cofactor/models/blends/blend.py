@@ -164,7 +164,9 @@ def create_parts(config: BlendConfig) -> tuple[Any, ...]:
 
 
 class Blend(Recommender[BlendConfig]):
-    """``s_ui = Σ_m w_m s_m,ui / σ_m,u``: a weighted sum of models' scores, each on one scale.
+    """Weighted sum of several models' scores, each divided by its deviation.
+
+    ``s_ui = Σ_m w_m s_m,ui / σ_m,u``
 
     σ_m,u is the standard deviation (or the maximum) of model m's scores of all items for the user.
     Without given weights, those are chosen on the validation part, by coordinate ascent of nDCG

@@ -101,7 +101,9 @@ class BridgeConfig(CalibrationConfig, ContentConfig):
 
 
 class Bridge(ContentFeatures[BridgeConfig]):
-    """A trained model, and for items without interactions the vectors ``v_i = s (v̄ + W' (f_i))``.
+    """Add new items to a trained model, by a ridge regression of its item vectors on content.
+
+    An item without interactions gets the vector ``v_i = s (v̄ + W'f_i)``.
 
     W minimises ``Σ_(i warm) |v_i - v̄ - W'f_i|² + λ |W|²`` over the trained item vectors (biases
     are one more entry), with v̄ their mean. λ and the scale s are chosen on a fifth of the warm

@@ -89,7 +89,9 @@ class ContentBlendConfig(NormalizationConfig, ContentConfig):
 
 
 class ContentBlend(SimilarByContent, ContentFeatures[ContentBlendConfig]):
-    """``s_ui = a_ui / σ(a_u) + w b_ui / σ(b_u) + v c_ui / σ(c_u)``, for warm and new items alike.
+    """Weighted sum of `ContentRidge` and `FeatureIALS`, for warm and new items alike.
+
+    ``s_ui = a_ui / σ(a_u) + w b_ui / σ(b_u) + v c_ui / σ(c_u)``
 
     a is of `ContentRidge`, b of `FeatureIALS`, c of `TwoTower` (left out where ``tower_weight`` v
     is 0, as by default); σ is the standard deviation of a user's scores over 500 warm items, drawn

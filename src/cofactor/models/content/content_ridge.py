@@ -75,8 +75,9 @@ class ContentRidgeConfig(NormalizationConfig, ContentConfig):
 
 
 class ContentRidge(SimilarByContent, ContentFeatures[ContentRidgeConfig]):
-    """Each user's items, and what goes with them, as a ridge regression on content: ``s_uc = x_u (I
-    + β G) (K + λ I)^-1 k_c``.
+    """Kernel ridge regression of each user's items on content, in closed form.
+
+    ``s_uc = x_u (I + β G) (K + λ I)^-1 k_c``
 
     With F the features of the items with interactions (with ``constant`` and ``size`` two more: 1,
     and the standard score of ``ln(1 + n)`` for n features), ``K = F F'`` is their similarity and

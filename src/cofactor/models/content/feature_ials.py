@@ -80,7 +80,7 @@ class FeatureIALS(ContentFeatures, IterativeModel, FactorModel):
     It minimises iALS's loss with ``reg_i |y_i - t_i W' f_i|²`` in place of ``reg_i |y_i|²``, where
     ``t_i = c / (c + n_i)`` gives features less weight the more interactions n_i an item has (c is
     ``feature_prior_count``; None: t = 1), and ``reg_u |x_u - V' g_u|²`` for users with profiles,
-    plus ``λ r̄ |W|²``, with an item's part of the loss weighed as in `IALS`, by turns:
+    plus ``λ r̄ |W|²``, with an item's part of the loss weighed as in `IALS`, alternately:
     users given items, W given y (a ridge regression), items given users and W. An item without
     interactions has the vector ``s W' f_i``, in closed form; s is chosen so that held-out warm
     items would take their fair share of users' top 10 (see `cofactor.models.content.check`), on W

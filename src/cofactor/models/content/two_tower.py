@@ -105,8 +105,10 @@ class TwoTowerConfig(FactorConfig, PriorConfig, CalibrationConfig, ProfileConfig
 
 
 class TwoTower(BiasedFactors, ContentFeatures, IterativeModel, FactorModel):
-    """``s_ui = x_u · y_i + b_i`` with ``[y_i ; b_i] = e_i + t_i h(f_i)`` and ``x_u = e_u + t_u
-    g(f_u)``: ids and content side by side.
+    """Two towers in PyTorch: embeddings of the ids plus networks over text and features.
+
+    ``s_ui = x_u · y_i + b_i`` with ``[y_i ; b_i] = e_i + t_i h(f_i)`` and ``x_u = e_u + t_u
+    g(f_u)``.
 
     e are embeddings of the ids; h and g are networks over the features (hashed words and letters,
     categories, lists, numbers): an embedding bag ``E' f``, followed by ReLU layers with ``hidden``.

@@ -99,8 +99,9 @@ class BPR(NoiseShareHooks, IterativeModel, SampledHooks, FactorModel):
     """Matrix factorisation trained to rank items with an interaction above those without.
 
     For a user u, an item i with an interaction and an item j without, ``ln σ(x_ui - x_uj) -
-    λ|θ|²/2`` is ascended, where ``x_ui = u_u · v_i + b_i``. Each epoch takes every interaction
-    once, with one sampled negative, which is never an item the user interacted with.
+    λ|θ|²/2`` is maximised by stochastic gradient ascent, where ``x_ui = u_u · v_i + b_i``. Each
+    epoch takes every interaction once, with one sampled negative, which is never an item that the
+    user interacted with.
 
     Notes
     -----

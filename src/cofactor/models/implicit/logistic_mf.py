@@ -84,8 +84,8 @@ class LogisticMFConfig(WalkConfig, PopularityTermConfig):
 class LogisticMF(NoiseShareHooks, IterativeModel, WalkHooks, FactorModel):
     """Matrix factorisation of the probability of an interaction, ``σ(x_u · y_i + β_u + β_i)``.
 
-    ``Σ α r_ui s_ui - (1 + α r_ui) ln(1 + exp s_ui) - λ/2 (|x|² + |y|²)`` is ascended by adaptive
-    steps, users and items in turn, over the positives and ``negatives`` drawn for each, which
+    ``Σ α r_ui s_ui - (1 + α r_ui) ln(1 + exp s_ui) - λ/2 (|x|² + |y|²)`` is maximised by
+    AdaGrad, users and items alternately, over the positives and ``negatives`` drawn for each, which
     stand for all others (or over all others). Biases start at what is best without vectors.
 
     Notes

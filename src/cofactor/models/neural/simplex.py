@@ -97,8 +97,10 @@ class SimpleXConfig(FactorConfig):
 
 
 class SimpleX(IterativeModel, FactorModel):
-    """``s_ui = cos(x_u, q_i) + c log(n_i + 1)`` with ``x_u = g p_u + (1 - g) M mean_{j in I_u}
-    q_j``, n_i an item's number of interactions and c the ``popularity_weight``.
+    """Rank items by their cosine with the mean of a user's history, learned from many negatives.
+
+    ``s_ui = cos(x_u, q_i) + c log(n_i + 1)`` with ``x_u = g p_u + (1 - g) M mean_{j in I_u} q_j``,
+    n_i an item's number of interactions and c the ``popularity_weight``.
 
     Trained as `LatentFactor`, by the cosine contrastive loss with many negatives: it brings a
     positive's cosine towards 1, and pushes away only negatives above ``margin``. In training, the
