@@ -19,6 +19,7 @@ from pyarrow import parquet as pq
 import cofactor
 from cofactor.base.errors import DataError, MemoryLimitError
 from cofactor.data.readers import sources, sql, unpack
+from cofactor.runs.logged_lists import read_lists
 from soak.fuzz_readers import file_of, tried
 from soak.reader_seeds import Seed, of_field, of_formats, refused, seeds
 
@@ -145,3 +146,36 @@ def test_sound_files_are_read_and_others_refused(tmp_path: Path) -> None:
                 cofactor.read(source, now=1.8e9)
         else:
             assert len(cofactor.read(source, now=1.8e9)) >= 3, name
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        'null\n{"user":"u1","item":"a"}\n',
+        'null{"user":"u1","item":"a"}\n{"user":"u2","item":"b"}\n',
+        '{"user":"u1","item":"a"}\n \tnull\n{"user":"u2","item":"b"}\n',
+        '{"user":"u1","item":"a"}\r\nnull',
+        '{"user":"u1","item":"a"}null',
+    ],
+)
+def test_null_in_a_records_place_never_reaches_arrow(
+    text: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Arrow's reader of JSON ends the process, or makes a row of memory that isn't its own."""
+
+    def refuse(*_: object) -> None:
+        raise AssertionError("Arrow was given a null in a record's place")
+
+    monkeypatch.setattr("cofactor.data.readers.jsonl.pajson.read_json", refuse)
+    path = tmp_path / "a.jsonl"
+    path.write_text(text)
+    with pytest.raises(DataError):
+        cofactor.read(path)
+    assert len(cofactor.read(path, on_bad="skip")) >= 1
+
+
+def test_lists_with_a_null_line_are_refused(tmp_path: Path) -> None:
+    path = tmp_path / "lists.jsonl"
+    path.write_text('null\n{"request_id": 1}\n')
+    with pytest.raises(DataError, match="a line is null"):
+        read_lists(path)

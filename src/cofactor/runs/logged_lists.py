@@ -14,6 +14,7 @@ import numpy as np
 import pyarrow as pa
 
 from cofactor.base.errors import DataError
+from cofactor.data.readers.json_text import has_null_record
 
 COLUMNS = ("request_id", "user_id", "position", "item_id", "probability", "reward")
 
@@ -123,9 +124,7 @@ def _table(source: Any) -> tuple[pa.Table, str]:
 
             return pq.read_table(path), str(path)
         if path.suffix in (".jsonl", ".ndjson", ".json"):
-            import pyarrow.json as pj
-
-            return pj.read_json(path), str(path)
+            return _json_table(path), str(path)
         if path.suffix == ".csv":
             import pyarrow.csv as pc
 
@@ -133,6 +132,15 @@ def _table(source: Any) -> tuple[pa.Table, str]:
     except pa.ArrowInvalid as error:
         raise DataError(f"the file can't be read: {error}.", source=str(path)) from None
     raise DataError("its name must end in .parquet, .jsonl or .csv.", source=str(path))
+
+
+def _json_table(path: Path) -> pa.Table:
+    import pyarrow.json as pj
+
+    content = path.read_bytes()
+    if has_null_record(content):
+        raise DataError("a line is null, no list of items; take it out.", source=str(path))
+    return pj.read_json(pa.BufferReader(content))
 
 
 def padded(rows: Sequence[Sequence[float]], width: int, fill: float) -> np.ndarray:

@@ -23,6 +23,8 @@ _ARRAY = re.compile(rb"^\[\s*[\[{]")
 # A whole JSON document is held in memory, some ten times its size.
 _LARGEST_DOCUMENT = 1 << 30
 _COMMENTS = (b"#", b"//")
+# A null in a record's place: at the beginning, on a line of its own or behind an object.
+_NULL_RECORD = re.compile(rb"(?:\A|[\n\r}])\s*null")
 
 
 def is_json(head: bytes) -> bool:
@@ -40,6 +42,15 @@ def is_json(head: bytes) -> bool:
         return True
     row = _parsed(start.partition(b"\n")[0])
     return isinstance(row, list) and len(row) > 1
+
+
+def has_null_record(block: bytes) -> bool:
+    """Return whether a null may stand where a record should: also true of some nulls within one.
+
+    Arrow reads memory that isn't its own at such a null, and ends the process at some of them; so
+    nothing that this is true of may be given to it.
+    """
+    return b"null" in block and _NULL_RECORD.search(block) is not None
 
 
 def is_blank(line: bytes) -> bool:

@@ -25,6 +25,7 @@ from cofactor.data.readers.json_shapes import table_of_json
 from cofactor.data.readers.json_text import (
     bounded_levels,
     document,
+    has_null_record,
     in_utf8,
     is_blank,
     is_document,
@@ -166,7 +167,9 @@ def _late_names(entry: SourceFile, roles: Mapping[str, str], options: Options) -
 
 
 def _table(block: bytes, parse: pajson.ParseOptions) -> pa.Table | None:
-    """The rows of a block of lines; None if any isn't of the schema."""
+    """The rows of a block of lines; None if any isn't of the schema, or may be no record."""
+    if has_null_record(block):
+        return None
     try:
         if not block.isascii():
             # Arrow takes bytes that are no UTF-8 into its texts.
