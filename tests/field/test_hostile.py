@@ -6,6 +6,7 @@ import gzip
 import io
 import random
 import sqlite3
+import time
 import zipfile
 from pathlib import Path
 from types import SimpleNamespace
@@ -145,3 +146,16 @@ def test_sound_files_are_read_and_others_refused(tmp_path: Path) -> None:
                 cofactor.read(source, now=1.8e9)
         else:
             assert len(cofactor.read(source, now=1.8e9)) >= 3, name
+
+
+@pytest.mark.parametrize("cell", ["1" * 200_000, "1h" * 100_000, "1:" * 100_000, "é" * 200_000])
+@pytest.mark.parametrize("role", ["value", "time"])
+def test_long_cells_are_no_durations_and_no_times_at_once(
+    cell: str, role: str, tmp_path: Path
+) -> None:
+    path = tmp_path / "a.csv"
+    path.write_text(f"user,item,{role}\nu1,a,{cell}\nu2,b,x\n", encoding="utf-8")
+    begun = time.process_time()
+    with pytest.raises(DataError):
+        cofactor.read(path, **{role: role})
+    assert time.process_time() - begun < 2
