@@ -19,6 +19,8 @@ _PIECE = re.compile(r"(\d+(?:[.,]\d+)?) ?([^\W\d_]+)\.?(?:,? (?:and |und |et |y 
 _CLOCK = re.compile(r"(?:(\d+) days?,? )?(?:(\d+):)?(\d+):([0-5]\d(?:\.\d+)?)")
 _ISO = re.compile(r"P(?=.)(?:(\d+)D)?(?:T(?:(\d+)H)?(?:(\d+)M)?(?:(\d+(?:\.\d+)?)S)?)?")
 _SIZES = (86_400, 3_600, 60, 1)
+# Characters from which on a text is no duration: the patterns take the square of their number.
+_LONG = 100
 
 
 def are_durations(texts: Sequence[str]) -> bool:
@@ -29,13 +31,19 @@ def are_durations(texts: Sequence[str]) -> bool:
     units = {word for text in texts for word in _words(text)}
     sizes = {_UNITS[word] for word in units}
     clear = len(sizes) > 1 and ("m" not in units or bool(sizes & {1, 3600}))
-    clocks = [found for text in texts if (found := _CLOCK.fullmatch(text))]
-    clear = clear or any(found[2] for found in clocks) or any(map(_ISO.fullmatch, texts))
+    clocks = [found for text in texts if len(text) < _LONG and (found := _CLOCK.fullmatch(text))]
+    clear = (
+        clear
+        or any(found[2] for found in clocks)
+        or any(_ISO.fullmatch(text[:_LONG]) for text in texts)
+    )
     return clear and all(seconds(text) is not None for text in texts)
 
 
 def seconds(text: str) -> float | None:
     """Return the seconds of a duration; None for another text."""
+    if len(text) >= _LONG:
+        return None
     found = _ISO.fullmatch(text) or _CLOCK.fullmatch(text)
     if found:
         parts = [float(part or 0) for part in found.groups()]
@@ -48,6 +56,8 @@ def seconds(text: str) -> float | None:
 
 def _words(text: str) -> list[str]:
     """The units of a text of numbers and units alone, in small letters; none of another text."""
+    if len(text) >= _LONG:
+        return []
     words = [word.lower() for _, word in _PIECE.findall(text)]
     alone = not _PIECE.sub("", text).strip() and all(word in _UNITS for word in words)
     return words if alone else []

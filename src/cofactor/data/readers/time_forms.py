@@ -68,6 +68,8 @@ _DIGITS = str.maketrans(
     {chr(zero + n): str(n) for zero in (0x660, 0x6F0, 0x966, 0xFF10) for n in range(10)}
 )
 _MONGO = r'^\{"\$date": ?(?:\{"\$numberLong": ?)?"?(?P<ms>-?\d{1,18})"?\}?\}$'
+# Characters beyond which a text is no time.
+_LONG = 200
 _QUARTER = re.compile(r"^(\d{4})[ -]?Q([1-4])$")
 _REWRITTEN = tuple(
     (re.compile(form), other)
@@ -134,6 +136,8 @@ def in_usual_form(texts: pa.Array) -> pa.Array | None:
 
 
 def _rewritten(text: str) -> str:
+    if len(text) > _LONG:
+        return text
     text = text.translate(_DIGITS)
     quarter = _QUARTER.match(text)
     if quarter:

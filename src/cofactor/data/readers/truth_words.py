@@ -11,8 +11,8 @@ _NO = """false no n f nein non nao nie hayir nej nee nem ei ne οχι нет い
 
 
 def plain(word: str) -> str:
-    """Return a word in small letters, without accents."""
-    parts = unicodedata.normalize("NFKD", word.strip().casefold().replace("ı", "i"))
+    """Return a word (of a longer text the beginning) in small letters, without accents."""
+    parts = unicodedata.normalize("NFKD", word.strip()[:20].casefold().replace("ı", "i"))
     return "".join(c for c in parts if not unicodedata.combining(c)).replace("ł", "l")
 
 
