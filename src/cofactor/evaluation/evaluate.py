@@ -220,7 +220,7 @@ def _answers(
         )
         seconds = true_ranks.seconds
     if rating:
-        errors, spent = _errors(model, question.part, run)
+        errors, spent = _errors(model, question.part)
         seconds += spent
     config = model.config.to_dict()
     families = (question, ranking, rating, lists)
@@ -277,7 +277,7 @@ def _ranking_table(answers: _Answers, true_ranks: TrueItemRanks, mask: np.ndarra
     return question.users[kept], {**values, **(answers.lists.per_user() if mask is None else {})}
 
 
-def _errors(model: Recommender, part: Part, run: Run) -> tuple[Errors, float]:
+def _errors(model: Recommender, part: Part) -> tuple[Errors, float]:
     began = time.perf_counter()
     question = whole_truth(part)
     predicted = np.concatenate(list(predictions(model, question)))

@@ -51,8 +51,8 @@ class Hooks(ABC, Generic[ConfigT]):
     # Whether there is a choice of what hosts exchange (`Engine.exchange`).
     chooses_exchange: ClassVar[bool] = False
 
-    # Whether popularity may stand beside its own scores (`models.popularity_term`): it adds
-    # `popularity_offset`, float32 [n_items], to the scores of users with a history.
+    # Whether popularity may stand beside its own scores (`models.defaults.popularity_term`): it
+    # adds `popularity_offset`, float32 [n_items], to the scores of users with a history.
     weighs_popularity: ClassVar[bool] = False
     popularity_offset: np.ndarray | None = None
 

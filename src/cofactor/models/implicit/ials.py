@@ -174,7 +174,7 @@ class IALS(NoiseShareHooks, IterativeModel, FactorModel):
     or two steps of a factor 1.5 below or above it, if that ranks held-out interactions of the
     training data significantly better (`choose_value`); with ``max_time`` this isn't tried. Where
     scores with it aren't shown to rank better than popularity, a term of it is added to them
-    (`models.popularity_term`).
+    (`models.defaults.popularity_term`).
 
     Training ends with one solve of all users against the final items, exact or (solver cg) to a
     hundred-thousandth of the residual, so a trained user's vector is what `fold_in` gives for the

@@ -77,7 +77,7 @@ class LinearItemModel(Recommender[WeightedT]):
     learns and keeps w.
 
     Where these scores aren't shown to rank better than popularity, a term of it is added to them
-    (`models.popularity_term`).
+    (`models.defaults.popularity_term`).
 
     A new user needs no training: the history is all there is to know of any user. With
     ``recency_half_life`` h, an interaction with n newer ones in its history counts ``f + (1 - f)

@@ -100,7 +100,7 @@ class LogisticMF(NoiseShareHooks, IterativeModel, WalkHooks, FactorModel):
     the biases are at their best. s is 1/2, or 1/8, 1/4, 1 or 2 if that ranks held-out interactions
     of the training data significantly better (`choose_value`); with ``max_time`` this isn't tried.
     Where scores with it aren't shown to rank better than popularity, a term of it is added to them
-    (`models.popularity_term`).
+    (`models.defaults.popularity_term`).
 
     Source: Johnson 2014, "Logistic matrix factorization for implicit feedback data".
     """

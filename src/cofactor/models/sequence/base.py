@@ -49,7 +49,7 @@ class SequenceModel(Recommender[ConfigT]):
 
     A subclass brings `_fit`, `_score` of histories and, where it can, `_learn`. Where held-out
     training events don't show that it ranks better than popularity, a term of it is added to the
-    scores (`models.popularity_term`).
+    scores (`models.defaults.popularity_term`).
     """
 
     weighs_popularity = True

@@ -96,7 +96,7 @@ class SequenceLinear(SequenceModel[SequenceLinearConfig]):
     c_u = n_u^-``user_weight_power``.
 
     Where each user's last training event doesn't show that this ranks better than popularity, a
-    term of it is added (`models.popularity_term`).
+    term of it is added (`models.defaults.popularity_term`).
 
     Notes
     -----

@@ -75,7 +75,7 @@ class SessionKNN(SequenceModel[SessionKNNConfig]):
     Memory is bounded by ``max_sessions`` and, in the index, by ``sessions_per_item``.
 
     Where each user's last training event doesn't show that this ranks better than popularity, a
-    term of it is added (`models.popularity_term`).
+    term of it is added (`models.defaults.popularity_term`).
 
     Notes
     -----

@@ -119,7 +119,7 @@ class Transitions(SequenceModel[TransitionsConfig]):
     Counts add up, so new events are learnt exactly: see `update`.
 
     Where each user's last training event doesn't show that this ranks better than popularity, a
-    term of it is added (`models.popularity_term`).
+    term of it is added (`models.defaults.popularity_term`).
 
     Notes
     -----
