@@ -104,7 +104,7 @@ def collapse_of(name: str, scores: np.ndarray, item_counts: np.ndarray) -> str |
     like = ", much like popularity" if popular > 0.7 else ""
     return (
         f"{name} has collapsed: it ranks the items alike for all users{like} (their scores"
-        f" correlate by {alike:.3f} on the average); lower its regularization, or train it longer."
+        f" correlate by {alike:.3f} on average); lower its regularization, or train it longer."
     )
 
 

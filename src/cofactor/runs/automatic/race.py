@@ -148,7 +148,7 @@ class Race:
         """Every family once, with its defaults."""
         for lane in self.lanes:
             if self.best is not None and self.allowance.used > 0.5 * self.allowance.seconds:
-                lane.dropped = "no time was left for it"
+                lane.dropped = "no time was left"
                 continue
             limit = _FIRST_SHARE * self.allowance.seconds
             try:
