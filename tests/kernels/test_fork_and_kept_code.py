@@ -98,6 +98,9 @@ def test_forked_process_uses_a_network_after_the_parent_did() -> None:
         big = torch.randn(600, 600)
         big @ big; big.exp().sum()
         assert fit(0)
+        # Training compiles nothing, so what compiles, a second's import, isn't loaded.
+        import sys
+        assert "torch._dynamo" not in sys.modules, "training imports torch.compile's machinery"
         with multiprocessing.get_context("fork").Pool(1) as pool:
             print(pool.map_async(fit, [0]).get(timeout=60))
     """)

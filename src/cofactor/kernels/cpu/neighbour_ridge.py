@@ -42,8 +42,10 @@ def _regress(thread, n_threads, indptr, users, values, n_users, rows, count, rid
     own = np.zeros(n_users, np.float32)
     for j in range(thread, rows.shape[0], n_threads):
         k = count[j]
-        some, target = rows[j, :k], slice(indptr[first + j], indptr[first + j + 1])
-        own[users[target]] = values[target]
+        some, begin, end = rows[j, :k], indptr[first + j], indptr[first + j + 1]
+        # Loops instead of arrays of indices, which take Numba seconds to compile.
+        for at in range(begin, end):
+            own[users[at]] = values[at]
         for i in some:
             for at in range(indptr[i], indptr[i + 1]):
                 seen[users[at]] += 1
@@ -71,9 +73,11 @@ def _regress(thread, n_threads, indptr, users, values, n_users, rows, count, rid
                         place[u], seen[u], n_shared = n_shared, -1, n_shared + 1
                     left_users[to], left_values[to], to = place[u], values[at], to + 1
         _solve(offsets, left_users, left_values, n_shared, diagonal, right, weights[j])
-        own[users[target]] = np.float32(0.0)
+        for at in range(begin, end):
+            own[users[at]] = np.float32(0.0)
         for i in some:
-            seen[users[indptr[i] : indptr[i + 1]]] = 0
+            for at in range(indptr[i], indptr[i + 1]):
+                seen[users[at]] = 0
 
 
 @kernel(allocates=True)

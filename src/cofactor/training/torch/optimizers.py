@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Iterable, Mapping
+from functools import cache
 from typing import Any
 
 import torch
@@ -63,6 +65,20 @@ def clip_gradient(weights: Iterable[Tensor], longest: float) -> None:
         gradient.mul_(scale)
 
 
+@cache
+def _plain(kind: type[torch.optim.Optimizer]) -> Any:
+    """The same optimiser outside ``torch.compile``.
+
+    PyTorch wraps these methods so that its compiler leaves them alone, and the first call of one
+    imports the compiler: over a second of each process that trains, which compiles nothing.
+    """
+    names = ("state_dict", "load_state_dict", "zero_grad", "add_param_group")
+    bare: dict[str, Any] = {name: inspect.unwrap(getattr(kind, name)) for name in names}
+    # The wrapper of `step` is also what keeps gradients from being recorded.
+    bare["step"] = torch.no_grad()(inspect.unwrap(kind.step))
+    return type(kind.__name__, (kind,), bare)
+
+
 def _dense(weights: list[Tensor], config: TrainingConfig) -> torch.optim.Optimizer | None:
     if not weights:
         return None
@@ -70,27 +86,27 @@ def _dense(weights: list[Tensor], config: TrainingConfig) -> torch.optim.Optimiz
     # One fused pass over all weights instead of ten small operations for each: on a CPU those are
     # what costs.
     if config.optimizer == "adam":
-        return torch.optim.Adam(weights, lr=rate, weight_decay=decay, fused=True)
+        return _plain(torch.optim.Adam)(weights, lr=rate, weight_decay=decay, fused=True)
     if config.optimizer == "adamw":
-        return torch.optim.AdamW(weights, lr=rate, weight_decay=decay, fused=True)
+        return _plain(torch.optim.AdamW)(weights, lr=rate, weight_decay=decay, fused=True)
     if config.optimizer == "adagrad":
-        return torch.optim.Adagrad(weights, lr=rate, weight_decay=decay, foreach=True)
-    return torch.optim.SGD(
+        return _plain(torch.optim.Adagrad)(weights, lr=rate, weight_decay=decay, foreach=True)
+    return _plain(torch.optim.SGD)(
         weights, lr=rate, weight_decay=decay, momentum=config.momentum, foreach=True
     )
 
 
 def _sparse(weights: list[Tensor], config: TrainingConfig) -> torch.optim.Optimizer:
     if config.optimizer in ("adam", "adamw"):
-        return torch.optim.SparseAdam(weights, lr=config.learning_rate)
+        return _plain(torch.optim.SparseAdam)(weights, lr=config.learning_rate)
     if config.optimizer == "adagrad":
-        return torch.optim.Adagrad(weights, lr=config.learning_rate, foreach=False)
+        return _plain(torch.optim.Adagrad)(weights, lr=config.learning_rate, foreach=False)
     if config.momentum:
         raise ArgumentError(
             "momentum moves every row at every step, so tables can't be sparse with it; set"
             " momentum=0."
         )
-    return torch.optim.SGD(weights, lr=config.learning_rate, foreach=False)
+    return _plain(torch.optim.SGD)(weights, lr=config.learning_rate, foreach=False)
 
 
 def state_of(optimizers: list[torch.optim.Optimizer]) -> dict[str, Tensor]:
