@@ -140,16 +140,6 @@ def test_a_dense_inverse_that_takes_too_long_is_left_out(monkeypatch: pytest.Mon
     assert "ease (a fit takes too long for the budget)" in found.sentence
 
 
-def test_compiling_costs_nothing_up_to_the_budget_again() -> None:
-    seconds = iter([0.0, 7.0, 7.0, 30.0])
-    one = Allowance(10, lambda: next(seconds))
-    one.extra = 5.0
-    assert one.used == 2.0
-    assert one.left == 8.0
-    one.extra = 25.0
-    assert one.used == 20.0
-
-
 def test_networks_are_left_out_without_pytorch_and_it_says_so(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

@@ -64,7 +64,7 @@ class FirstTraining(TrainingOptions):
     out: str | None = option(
         None, "The folder to save to; by default SOURCE-model in the current one.", metavar="DIR"
     )
-    budget: str = option("1m", "Time for the search of auto: 90s, 10m, 2h.", metavar="10m")
+    budget: str = option("1m", "Time for auto: 90s, 10m, 2h.", metavar="10m")
 
     def limits(self) -> Limits:
         """Return what the runs take."""

@@ -147,8 +147,9 @@ def auto(
     source
         A file, a dataset's name, a database URL, a data frame, or Interactions.
     budget
-        Seconds of the search, above 0; the fits for the test part and on all of the data come
-        after it.
+        Seconds, above 0, of the search and the fits that follow it, for the test part and on all of
+        the data: up to three tenths are kept for those. Compiling kernels, once on a machine,
+        prolongs it by half at most.
     metrics
         What to measure on the test part; the first one decides on the validation part. None for
         nDCG@10 first. An error such as ``rmse`` tries the models that predict ratings.
@@ -330,7 +331,8 @@ def choose(
     if race.best is None:
         reasons = "; ".join(f"{one.family.name} {one.dropped}" for one in race.lanes)
         raise CofactorError(f"no model could be fitted and measured. {reasons}")
-    blend = None if race.interrupted else _blend(race, wanted, run)
+    late = race.interrupted or allowance.left <= 0
+    blend = None if late else _blend(race, wanted, run)
     return _chosen(race, blend, wanted)
 
 

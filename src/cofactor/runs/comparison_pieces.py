@@ -81,10 +81,10 @@ def _fit(model: Recommender, parts: Split, run: Run) -> tuple[Recommender, float
     """Fit a model and time it. A fit that compiled kernels is repeated, so that only fitting is
     timed.
     """
-    from cofactor.kernels.cpu.jit import compilation_counted
+    from cofactor.kernels.cpu.jit import compilation_timed
 
     clock = Clock()
-    with compilation_counted() as compiled:
+    with compilation_timed() as compiled:
         model.fit(parts.train, validation=parts.validation, run=run)
     if compiled():
         clock = Clock()

@@ -90,7 +90,7 @@ class Limits:
         Bytes; a fit that is known to need more is refused before it begins. None: the available
         memory.
     budget
-        Seconds of the search of ``auto``; the fits of the chosen model aren't counted.
+        Seconds of ``auto``: of its search and the fits that follow it; see `cofactor.auto`.
     """
 
     max_time: float | None = None

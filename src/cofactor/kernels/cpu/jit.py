@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -126,18 +127,22 @@ if hasattr(os, "register_at_fork"):
 
 
 class _CompileListener(event.Listener):  # type: ignore[misc]  # numba has no types
-    """Calls a function when a kernel is compiled, and counts."""
+    """Calls a function when a kernel is compiled, and measures how long that takes."""
 
     def __init__(self, announce: Callable[[], None]) -> None:
         self.announce = announce
-        self.count = 0
+        self.seconds = 0.0
+        self._open: list[float] = []
 
     def on_start(self, event: Any) -> None:
-        self.count += 1
+        self._open.append(time.perf_counter())
         self.announce()
 
     def on_end(self, event: Any) -> None:
-        pass
+        began = self._open.pop()
+        # Kernels that a kernel calls are compiled within it. Numba compiles on one thread at once.
+        if not self._open:
+            self.seconds += time.perf_counter() - began
 
 
 # Whether somebody has been shown that kernels are compiled: once in a process is enough.
@@ -158,8 +163,10 @@ def compilation_shown(say: Callable[[str], None]) -> Iterator[None]:
 
 
 @contextmanager
-def compilation_counted() -> Iterator[Callable[[], int]]:
-    """Count the kernels that are compiled inside the body; yields a function that says how many."""
+def compilation_timed() -> Iterator[Callable[[], float]]:
+    """Measure how long kernels are compiled inside the body; yields a function that returns the
+    seconds so far, 0 if there was nothing to compile.
+    """
     listener = _CompileListener(lambda: None)
     with event.install_listener("numba:compile", listener):
-        yield lambda: listener.count
+        yield lambda: listener.seconds

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from cofactor.base.search import Range, Search, log
+import numpy as np
+
+from cofactor.base.search import Choices, Range, Search, log
 from cofactor.data.split import Split
 from cofactor.metrics.table import Metric
 from cofactor.models import registry
@@ -111,6 +114,14 @@ class Family:
 
         return without_comparison(self.kind.Config(**settings))
 
+    def lasting(self, length: int) -> Settings:
+        """Return settings of a training of this length, shorter than usual."""
+        assert self.length is not None
+        if self.length != "sweeps":
+            return {self.length: length}
+        burn_in = max(1, length // 5)
+        return {"sweeps": length, "burn_in": burn_in, "samples": max(1, min(64, length - burn_in))}
+
     def space(self) -> dict[str, Search]:
         """Return the search space: what the Config declares, and the length of training."""
         space = dict(self.kind.Config.search)
@@ -138,6 +149,23 @@ class Family:
         if self.network and given.budget < _NETWORK_BUDGET:
             return f"needs a budget of {_NETWORK_BUDGET / 60:g} minutes"
         return None
+
+
+def drawn_value(one: Search, near: Any, draw: np.random.Generator) -> Any:
+    """Draw from a space: near a value, a sixth of the range away, or anywhere if there is none."""
+    if isinstance(one, Choices):
+        return one.values[int(draw.integers(len(one.values)))]
+    low, high = (math.log(e) if one.log else e for e in one.ends)
+    if isinstance(near, (int, float)) and not isinstance(near, bool) and (near > 0 or not one.log):
+        centre = math.log(near) if one.log else float(near)
+        # A default may lie outside of the space; what is drawn near it is clipped into the space.
+        found = float(np.clip(draw.normal(centre, (high - low) / 6), low, high))
+    else:
+        found = float(draw.uniform(low, high))
+    value = math.exp(found) if one.log else found
+    if one.whole:
+        return round(min(max(value, one.low), one.high))
+    return min(max(float(f"{value:.4g}"), one.low), one.high)
 
 
 # Where a Config declares nothing: the strength of its regularization, and what matters most.

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import math
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
-from typing import Any
 
 import numpy as np
 
 from cofactor.base.errors import CofactorError, MissingExtraError
-from cofactor.base.progress import SilentProgress
 from cofactor.base.run import Run
-from cofactor.base.search import Choices, Search
+from cofactor.data.interactions import Interactions
 from cofactor.data.split import Split
 from cofactor.evaluation.evaluate import evaluate
 from cofactor.kernels.work import run_context
@@ -23,9 +22,18 @@ from cofactor.runs.automatic.families import (
     Circumstances,
     Family,
     Settings,
+    drawn_value,
 )
 from cofactor.runs.automatic.prior import wisest
-from cofactor.runs.automatic.trials import Allowance, FamilyTrial, Lane, OutOfTime, score_of
+from cofactor.runs.automatic.trials import (
+    Allowance,
+    FamilyTrial,
+    FitTooLong,
+    Lane,
+    Limited,
+    OutOfTime,
+    score_of,
+)
 from cofactor.runs.samples import few_users, sample
 
 # Training interactions for each second of the budget; of more, the first rounds use a sample.
@@ -34,6 +42,9 @@ _INTERACTIONS_A_SECOND = 10_000
 _FIRST_SHARE, _LATER_SHARE = 0.12, 0.4
 # A model with a dense inverse may take more: it is often the best, and can't be trained for less.
 _DENSE_SHARE = 0.3
+# Interactions on which fits are timed that can't be ended; with fewer than two times as many they
+# aren't timed.
+_PILOT = 50_000
 # Scores in one measurement: with more items, fewer users are measured.
 _SCORES = 1.5e8
 # How many families are left at the beginning of each round, and the share of the budget that is
@@ -41,8 +52,9 @@ _SCORES = 1.5e8
 _ROUNDS = ((9, 0.55), (3, 0.75), (2, 0.9), (1, 1.0))
 # Users in the validation part below which the defaults of all families are tried, and nothing else.
 FEW_USERS = 30
-# Messages of models that are only tried are neither shown nor logged.
-_UNHEARD = SilentProgress()
+# After the search the choice is fitted twice more, which may take this share of the budget from it.
+_FITS_AFTER, _RESERVED_SHARE = 2, 0.3
+_TOO_LONG = "a fit takes too long for the budget"
 # Side of the matrix whose inverse measures the machine's speed.
 _SIDE = 768
 
@@ -154,12 +166,15 @@ class Race:
             try:
                 settings = self._fitting_length(lane.family, limit)
                 if settings is None:
-                    lane.dropped = "a fit takes too long for the budget"
+                    lane.dropped = _TOO_LONG
                     continue
                 settings |= self._own(lane.family)
                 lane.attempts.append(self._try(lane.family, settings, self.small))
+                self._reserve()
             except OutOfTime:
                 raise
+            except FitTooLong:
+                lane.dropped = _TOO_LONG
             # Another family may be chosen, whatever this one failed by; the paragraph names it.
             except Exception as error:
                 lane.dropped = f"failed: {str(error) or type(error).__name__}".rstrip(".")
@@ -226,28 +241,29 @@ class Race:
             replace(a, model=None, result=None) if a is loser else a
             for a in [*lane.attempts, found]
         ]
+        self._reserve()
 
     def _try(self, family: Family, settings: Settings, parts: Split) -> FamilyTrial:
         """Fit and measure. Compiling kernels, which happens once on a machine, costs no time."""
-        from cofactor.kernels.cpu.jit import compilation_counted
+        from cofactor.kernels.cpu.jit import compilation_timed
 
         if self.allowance.left <= 0 and self.best is not None:
             raise OutOfTime
         assert parts.validation is not None
-        run = replace(self.run, progress=_UNHEARD)
+        run = self._limited()
         most = int(np.clip(_SCORES / max(1, parts.train.n_items), 500, 10_000))
-        began = self.allowance.now()
+        began, really = self.allowance.now(), time.perf_counter()
         model = family.kind(family.config(settings))
-        with compilation_counted() as compiled:
+        with compilation_timed() as compiled:
             model.fit(parts.train, run=run)
             result = evaluate(
                 model, few_users(parts.validation, most), str(self.metric), run=run, resamples=0
             )
         seconds = self.allowance.now() - began
-        if compiled() or self.best is None:
-            # The first fit waits for imports too; how long one takes is known from the next.
-            self.allowance.extra += seconds
-            seconds = 0.0
+        # The first fit waits for imports too; how long one takes is known from the next.
+        share = compiled() / (time.perf_counter() - really) if self.best is not None else 1.0
+        self.allowance.extra += share * seconds
+        seconds -= share * seconds
         value = result[str(self.metric)]
         if not math.isfinite(value):
             raise CofactorError(f"{self.metric} is undefined.")
@@ -264,12 +280,27 @@ class Race:
 
     # How long fits take.
 
+    def _limited(self) -> Run:
+        """The run of a fit that is only tried, which ends with its time once there is a model."""
+        seconds = self.allowance.seconds
+        most = _LATER_SHARE * seconds if self.best is not None else math.inf
+        return replace(self.run, progress=Limited(self.allowance, most))
+
+    def _reserve(self) -> None:
+        """Keep time for the fits of the choice that follow the search."""
+        best = self.best
+        if best is None:
+            return
+        n = len((self.parts if best.whole else self.small).train)
+        ahead = _FITS_AFTER * best.seconds * len(self.parts.train) / max(1, n)
+        self.allowance.reserved = min(ahead, _RESERVED_SHARE * self.allowance.seconds)
+
     def _fitting_length(self, family: Family, limit: float) -> Settings | None:
         """The settings of a first fit that takes no longer than the limit; None: there are none."""
         if family.dense and self._dense_seconds() > _DENSE_SHARE / _FIRST_SHARE * limit:
             return None
         if family.length is None:
-            return {}
+            return {} if self._short_enough(family) else None
         usual = family.usual_length
         each = self._seconds_each(family)
         fitting = int(limit / max(each, 1e-9))
@@ -280,24 +311,37 @@ class Race:
         fitting = min(fitting, usual)
         if fitting < max(2, usual // 30):
             return None
-        return _lasting(family, fitting)
+        return family.lasting(fitting)
+
+    def _short_enough(self, family: Family) -> bool:
+        """Whether a fit that can't be shortened or ended takes no more than a closed form may, by
+        one on some of the users.
+        """
+        if self.best is None or family.dense or len(self.small.train) < 2 * _PILOT:
+            return True
+        some = sample(self.small, _PILOT, self.run.seed).train
+        ahead = self._seconds(family, self._own(family), some) * len(self.small.train)
+        return ahead / max(1, len(some)) <= _DENSE_SHARE * self.allowance.seconds
 
     def _seconds_each(self, family: Family) -> float:
-        """The time of one epoch (or sweep), after a first fit that compiles what must be."""
-        assert family.length is not None
-        model = family.kind(family.config(_lasting(family, 2)))
-        run = replace(self.run, progress=_UNHEARD)
+        """The time of one epoch (or sweep)."""
+        return self._seconds(family, family.lasting(2), self.small.train) / 2
+
+    def _seconds(self, family: Family, settings: Settings, data: Interactions) -> float:
+        """The time of a fit, after a first one that compiles what must be."""
+        model = family.kind(family.config(settings))
+        run = self._limited()
         began = self.allowance.now()
-        model.fit(self.small.train, run=run)
+        model.fit(data, run=run)
         self.allowance.extra += (first := self.allowance.now() - began)
         if first < 0.2:
-            return first / 2
+            return first
         began = self.allowance.now()
-        model.fit(self.small.train, run=run)
+        model.fit(data, run=run)
         again = self.allowance.now() - began
         # Compiling isn't counted; the rest is.
         self.allowance.extra -= min(first, again)
-        return again / 2
+        return again
 
     def _dense_seconds(self) -> float:
         """How long the inverse of the square matrix takes: of items, or of users if fewer."""
@@ -338,31 +382,7 @@ class Race:
         settings = dict(best.settings)
         changed = [name for name in space if anywhere or self.draw.random() < 0.5]
         for name in changed or [str(self.draw.choice(list(space)))]:
-            settings[name] = _value(space[name], None if anywhere else defaults[name], self.draw)
+            settings[name] = drawn_value(
+                space[name], None if anywhere else defaults[name], self.draw
+            )
         return settings
-
-
-def _value(one: Search, near: Any, draw: np.random.Generator) -> Any:
-    """Draw from a space: near a value, a sixth of the range away, or anywhere if there is none."""
-    if isinstance(one, Choices):
-        return one.values[int(draw.integers(len(one.values)))]
-    low, high = (math.log(e) if one.log else e for e in one.ends)
-    if isinstance(near, (int, float)) and not isinstance(near, bool) and (near > 0 or not one.log):
-        centre = math.log(near) if one.log else float(near)
-        # A default may lie outside of the space; what is drawn near it is clipped into the space.
-        found = float(np.clip(draw.normal(centre, (high - low) / 6), low, high))
-    else:
-        found = float(draw.uniform(low, high))
-    value = math.exp(found) if one.log else found
-    if one.whole:
-        return round(min(max(value, one.low), one.high))
-    return min(max(float(f"{value:.4g}"), one.low), one.high)
-
-
-def _lasting(family: Family, length: int) -> Settings:
-    """Settings of a training that is shorter than usual."""
-    assert family.length is not None
-    if family.length != "sweeps":
-        return {family.length: length}
-    burn_in = max(1, length // 5)
-    return {"sweeps": length, "burn_in": burn_in, "samples": max(1, min(64, length - burn_in))}

@@ -4,17 +4,30 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
+from cofactor.base.progress import SilentProgress, Task
 from cofactor.evaluation.result import Result
 from cofactor.models.recommender import Recommender
 from cofactor.runs.automatic.families import Family, Settings
 
+# Compiling kernels, once on a machine, may prolong a search by this share of its budget.
+COMPILING = 0.5
+# A fit that runs when the budget ends may go on for this share of it.
+_OVERRUN = 0.1
+# The clock is read this many seconds after it was read last, or later.
+_LOOK_EVERY = 0.25
+
 
 class OutOfTime(Exception):
     """The budget is used up."""
+
+
+class FitTooLong(Exception):
+    """A fit has taken longer than it may."""
 
 
 @dataclass
@@ -35,18 +48,59 @@ class Allowance:
     def __post_init__(self) -> None:
         self.began = self.now()
         self.extra = 0.0
+        self.reserved = 0.0
 
     @property
     def used(self) -> float:
-        """Seconds since the beginning. Those in which kernels were compiled don't count, as long as
-        they are no more than the budget.
+        """Seconds since the beginning, and those that are reserved for fits after the search. Those
+        in which kernels were compiled don't count, as long as they are no more than half of the
+        budget.
         """
-        return self.now() - self.began - min(self.extra, self.seconds)
+        passed = self.now() - self.began - min(self.extra, COMPILING * self.seconds)
+        return passed + self.reserved
 
     @property
     def left(self) -> float:
         """Seconds that are left, perhaps below 0."""
         return self.seconds - self.used
+
+
+class Limited(SilentProgress):
+    """Progress of a fit that is only tried: nothing is shown, and it ends a fit that reports that
+    it advances when its time is over.
+
+    Parameters
+    ----------
+    allowance
+        Of the search; some seconds more than it has are allowed.
+    most
+        Seconds that the fit may take.
+    """
+
+    def __init__(self, allowance: Allowance, most: float) -> None:
+        self.allowance, self.most = allowance, most
+        self.began: float | None = None
+        self._looked = time.perf_counter()
+
+    @contextmanager
+    def task(self, name: str, total: int | None) -> Iterator[Task]:
+        """Yield a task that shows nothing."""
+        yield self
+
+    def advance(self, steps: int = 1, **facts: float | int | str) -> None:
+        """Raise OutOfTime or FitTooLong if there is no time to go on."""
+        at = time.perf_counter()
+        # Training says so thousands of times a second.
+        if at - self._looked < _LOOK_EVERY:
+            return
+        self._looked = at
+        used = self.allowance.used
+        if self.began is None:
+            self.began = used
+        if used > (1 + _OVERRUN) * self.allowance.seconds:
+            raise OutOfTime
+        if used - self.began > self.most:
+            raise FitTooLong
 
 
 @dataclass(frozen=True, eq=False)
