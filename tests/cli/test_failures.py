@@ -68,14 +68,14 @@ ENVIRONMENT = {**os.environ, "PYTHONPATH": str(SOURCE)}
         ),
         (
             ["train", "EVENTS", "--model", "ease", "--out", "OUT", "--seed", "-1"],
-            "seed must be an integer",
+            "--seed must be an integer",
         ),
         (["recommend", "MODEL", "--user", "nobody"], "unknown user 'nobody'"),
         (["recommend", "MODEL", "--history", "nothing,book-01"], "unknown item 'nothing'"),
         (["recommend", "MODEL", "--history", "book-01:x"], "unknown item"),
         (
             ["recommend", "MODEL", "--history", "book-01", "-k", "0"],
-            "k must be an integer at least 1, not 0",
+            "-k must be an integer at least 1, not 0",
         ),
         (
             ["recommend", "MODEL", "--history", "book-01", "--where", "yaer > 3"],
@@ -101,9 +101,9 @@ ENVIRONMENT = {**os.environ, "PYTHONPATH": str(SOURCE)}
         *(
             (["train", "EVENTS", "--model", "ease", "--out", "OUT", *words], sentence)
             for words, sentence in (
-                (["--test", "nan"], "test must be a finite number at least 0, not nan"),
-                (["--test=-0.2"], "test must be a finite number at least 0, not -0.2"),
-                (["--validation=-1"], "validation must be a finite number at least 0"),
+                (["--test", "nan"], "--test must be a finite number at least 0, not nan"),
+                (["--test=-0.2"], "--test must be a finite number at least 0, not -0.2"),
+                (["--validation=-1"], "--validation must be a finite number at least 0"),
                 (["--split", "leave-last", "--test", "1.5"], "must be a whole number"),
                 (["--format", "csv"], "did you mean delimited?"),
             )

@@ -76,8 +76,10 @@ def test_an_update_without_events_or_with_an_error_changes_nothing(name: str) ->
     before = model.score_rows(np.arange(5))
     nothing = Events(pa.chunked_array([pa.array([], pa.string())]), pa.chunked_array([[0]])[:0])
     model.update(nothing, run=RUN)
-    with pytest.raises(ArgumentError, match="events must be Events, not list"):
-        model.update([("a", 1)], run=RUN)
+    with pytest.raises(ArgumentError, match="events must be Events .* a path.*, not int"):
+        model.update(7, run=RUN)
+    with pytest.raises(ArgumentError, match="events must have outside ids"):
+        model.update(model.data, run=RUN)
 
     def fail(epoch: int, facts: Any, seen: Any) -> None:
         raise RuntimeError("stopped")

@@ -86,10 +86,9 @@ def test_rejected_rows_replace_no_file_that_holds_something_else(
         (("--set", "factors=2", "--set", "factors=3"), "IALS factors is given twice"),
         (("--columns", "user=user,user=item"), "--columns gives user twice"),
         (("--kinds", "view=1,view=2"), "--kinds gives view twice"),
-        (("--items", ""), "items must name a file or a folder, not ''"),
     ],
 )
-def test_what_is_given_twice_or_empty_is_not_guessed(
+def test_what_is_given_twice_is_not_guessed(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], words: tuple[str, ...], sentence: str
 ) -> None:
     source = written(tmp_path, "user,item,event\nu1,a,view\nu2,b,view\n")

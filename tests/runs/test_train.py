@@ -117,9 +117,16 @@ def test_times_are_read_with_their_units(text, wanted):
     assert seconds(text) == wanted
 
 
-@pytest.mark.parametrize(("text", "wanted"), [("2GB", 2**31), ("500 mb", 500 * 2**20), ("7", 7)])
+@pytest.mark.parametrize(("text", "wanted"), [("2GB", 2**31), ("500 mb", 500 * 2**20), ("7b", 7)])
 def test_sizes_are_read_with_their_units(text, wanted):
     assert n_bytes(text) == wanted
+
+
+@pytest.mark.parametrize("text", ["2", "0.5", "2 GiB?", "0MB"])
+def test_a_size_without_a_unit_is_refused(text):
+    """2 meant as gigabytes was two bytes."""
+    with pytest.raises(ArgumentError, match="--max-memory must be .* as 500MB or 2GB"):
+        n_bytes(text)
 
 
 @pytest.mark.parametrize("text", ["", "s", "-5s", "0", "5 weeks"])

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import functools
 import importlib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import typer
@@ -28,16 +28,30 @@ def _at_the_end(command: Any, option: Any) -> Any:
     return option
 
 
+def _refuse_empty(ctx: Any, params: Sequence[Any], values: Mapping[str, Any]) -> None:
+    """Refuse a value that is an empty text: often a variable of the shell that isn't set, and the
+    command would do something else than was meant.
+    """
+    for one in params:
+        given = values.get(one.name)
+        if "" in (given if isinstance(given, (list, tuple)) else [given]):
+            named = one.param_type_name == "option"
+            name = max(one.opts, key=len) if named else one.metavar or one.name.upper()
+            ctx.fail(f"{name} is empty; give a value{' or leave it out' if named else ''}.")
+
+
 class _Command(TyperCommand):
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         """Read a command's words; two values of an option that takes one are refused, since the
-        last would count without a word.
+        last would count without a word, and so are empty ones.
         """
-        order: list[Any] = self.make_parser(ctx).parse_args(args=list(args))[2]
+        parsed: Any = self.make_parser(ctx).parse_args(args=list(args))
+        values, _, order = parsed
         for option in order:
             single = option.param_type_name == "option" and not option.multiple
             if single and not option.is_flag and order.count(option) > 1:
                 ctx.fail(f"{max(option.opts, key=len)} is given twice; it takes one value.")
+        _refuse_empty(ctx, order, values)
         return super().parse_args(ctx, args)
 
     def __init__(self, *given: Any, **named: Any) -> None:
@@ -85,6 +99,13 @@ def app_of(name: str, example: str = "") -> typer.Typer:
             epilog=_epilog(f"cofactor {name} {action} {words}"),
         )(_interruptible(expanded(function), said))
     return app
+
+
+def options_of(name: str) -> set[str]:
+    """Return the options of the command ``name``, as they are typed; of all of its actions."""
+    made: Any = typer.main.get_command(app_of(name))
+    commands = [made, *getattr(made, "commands", {}).values()]
+    return {word for one in commands for param in one.params for word in param.opts}
 
 
 def _epilog(example: str) -> str:

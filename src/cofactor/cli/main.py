@@ -150,7 +150,7 @@ def _run(name: str, words: list[str], debug: bool) -> int:
         if debug:
             raise
         if isinstance(error, (CofactorError, OSError, MemoryError)):
-            _print_error(_sentence(error))
+            _print_error(_sentence(error, name))
         else:
             from cofactor.cli.streams import report
 
@@ -197,9 +197,11 @@ def _silenced() -> int:
     return 0
 
 
-def _sentence(error: BaseException) -> str:
+def _sentence(error: BaseException, command: str) -> str:
     import re
 
+    from cofactor.base.errors import ArgumentError, DataError
+    from cofactor.cli.app import options_of
     from cofactor.cli.streams import printable
     from cofactor.cli.words import sentence_of
 
@@ -211,7 +213,8 @@ def _sentence(error: BaseException) -> str:
         return "the current folder was deleted; change to one that is there."
     if isinstance(error, OSError) and isinstance(error.filename, str) and error.strerror:
         return printable(f"{error.filename}: {error.strerror}.")
-    said = sentence_of(error)
+    refused = isinstance(error, (ArgumentError, DataError))
+    said = sentence_of(error, options_of(command) if refused else ())
     # A place in a filter keeps its caret below it.
     place = re.search(r"\n  (.*)\n( *)\^$", said)
     sentence = printable(" ".join((said[: place.start()] if place else said).split()))

@@ -239,7 +239,7 @@ def duration(text: str, name: str) -> int:
 
 def n_bytes(text: str | None, name: str = "max-memory") -> int | None:
     """Read a size such as ``500MB`` or ``2GB``; None stays None."""
-    units = {"": 1, "b": 1, "kb": 2**10, "mb": 2**20, "gb": 2**30, "tb": 2**40}
+    units = {"b": 1, "kb": 2**10, "mb": 2**20, "gb": 2**30, "tb": 2**40}
     amount = _amount(text, name, units, "500MB or 2GB")
     return None if amount is None else int(amount)
 

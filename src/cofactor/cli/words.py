@@ -6,8 +6,9 @@ import os
 import re
 import shlex
 import subprocess
+from collections.abc import Collection
 
-from cofactor.base.errors import DataError
+from cofactor.base.errors import ArgumentError, DataError
 
 # Arguments of reading whose option is spelt like them.
 _SAME = (
@@ -20,6 +21,8 @@ _ARGUMENT = re.compile(
     rf"\b({'|'.join((*_SAME, *_ROLES, *_FLAGS))})="
     r"(True|False|NAME|'[^']*'|\{[^}]*\}|-?\d+(?:\.\d+)?(?!\w))?(?![\w])"
 )
+# What a sentence begins with that refuses an argument: "on_bad must be ...", "unknown on_bad 'x'".
+_REFUSED = re.compile(r"^(unknown )?([a-z_]+)(?= must | ')")
 
 
 def quoted(word: str) -> str:
@@ -38,13 +41,35 @@ def in_options(text: str) -> str:
     return _ARGUMENT.sub(_option, text).replace(" or now=)", " or this machine's clock)")
 
 
-def sentence_of(error: BaseException) -> str:
+def sentence_of(error: BaseException, options: Collection[str] = ()) -> str:
     """Return an error's message in the words of the command line; what a file holds stays as it
     is.
+
+    Parameters
+    ----------
+    error
+        What was raised.
+    options
+        The options of the command, as they are typed (``--on-bad``): an argument that the message
+        refuses is named as one.
     """
+
+    def say(text: str) -> str:
+        return in_options(_REFUSED.sub(lambda found: _named(found, options), text))
+
     if isinstance(error, DataError):
-        return error.located(in_options)
-    return in_options(str(error))
+        return error.located(say)
+    return say(str(error)) if isinstance(error, ArgumentError) else in_options(str(error))
+
+
+def _named(found: re.Match[str], options: Collection[str]) -> str:
+    """The option of an argument that is refused; a model is named, not an option's value."""
+    name = found[2]
+    if not found[1] or name != "model":
+        for option in (f"--{name.replace('_', '-')}", f"-{name}"):
+            if option in options:
+                return f"{found[1] or ''}{option}"
+    return found[0]
 
 
 def _option(found: re.Match[str]) -> str:

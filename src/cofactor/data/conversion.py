@@ -30,9 +30,40 @@ if TYPE_CHECKING:
 
     Rows: TypeAlias = Iterable[Sequence[Any] | Mapping[str, Any]]
     Source: TypeAlias = str | os.PathLike[str]
+    EventsLike: TypeAlias = Events | ArrowStream | IntoFrame | Source | Rows
     DataLike: TypeAlias = (
         Interactions | Events | ArrowStream | SparseMatrix | IntoFrame | Source | Rows
     )
+
+
+def as_events(events: EventsLike) -> Events:
+    """Return events as they are, or read from what `cofactor.read` takes.
+
+    Raises
+    ------
+    ArgumentError
+        If ``events`` is nothing that can be read.
+    DataError
+        If it can be read, and something in it is wrong.
+    """
+    if isinstance(events, Events):
+        return events
+    from cofactor.data.readers import read
+
+    if isinstance(events, Interactions) or hasattr(events, "tocoo"):
+        # Its numbers are rows, which aren't the model's; and its repeated pairs were merged.
+        raise ArgumentError(
+            "events must have outside ids, one row an event; give what the"
+            f" {type(events).__name__} was made of, or what cofactor.read(...) returns."
+        )
+    try:
+        return read(events)
+    except ArgumentError as error:
+        raise ArgumentError(
+            "events must be Events (cofactor.read(...)), or what cofactor.read takes by itself (a"
+            " data frame, tuples (user, item), a path), not"
+            f" {type(events).__name__} ({error})"
+        ) from None
 
 
 def as_interactions(data: DataLike) -> Interactions:

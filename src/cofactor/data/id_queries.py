@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+import re
+from bisect import bisect_left
 from collections.abc import Iterable, Mapping
 from decimal import Decimal
 from typing import Any
@@ -13,11 +15,13 @@ import pyarrow as pa
 
 from cofactor.base import checks
 from cofactor.base.errors import ArgumentError
+from cofactor.base.names import nearest
 from cofactor.data.id_text import clean_one, texts_of_bytes
 
 _KINDS = (int, str, bytes, float, Decimal, UUID)
 # Whole numbers up to which floats of a width are exact; beyond them neighbours are one.
 EXACT_FLOATS = {2: 2**11, 4: 2**24, 8: 2**53}
+_COMPARED = 1_000  # known ids that an unknown one is compared with
 
 
 def queries(ids: Any) -> Any:
@@ -133,6 +137,35 @@ def refuse_no_ids(ids: Any, rows: np.ndarray) -> None:
                 raise ArgumentError(
                     f"an id must be an integer or a text, not {shown} ({type(ids[row]).__name__})."
                 )
+
+
+def near_ids(value: Any, known: pa.ChunkedArray | pa.Array) -> list[str]:
+    """Return up to three known text ids that are spelt most like an unknown one, the nearest first.
+
+    Few ids are all compared; of many those around the place that it would have in their ascending
+    order, so that a miss costs the same however many there are.
+    """
+    if not isinstance(value, str) or not pa.types.is_string(known.type):
+        return []
+    texts = _around(value, known)
+    same = [text for text in texts if _bare(text) == _bare(value)]
+    return same[:3] or nearest(value, texts, cutoff=0.75)
+
+
+def _around(value: str, known: pa.ChunkedArray | pa.Array) -> list[str]:
+    """The known ids, or of many those next to the place of a text, as it is and in either case."""
+    if len(known) <= _COMPARED:
+        return list(known.to_pylist())
+    found: list[str] = []
+    for spelt in {value, value.lower(), value.upper()}:
+        place = bisect_left(range(len(known)), spelt, key=lambda row: known[row].as_py())
+        found += known.slice(max(0, place - _COMPARED // 6), _COMPARED // 3).to_pylist()
+    return sorted(set(found))
+
+
+def _bare(text: str) -> str:
+    """A text without what people leave out or write otherwise: case, marks, leading zeros."""
+    return re.sub(r"[\W_]+|(?<!\d)0+(?=\d)", "", text.casefold())
 
 
 def _is_scalar(value: Any) -> bool:

@@ -17,6 +17,7 @@ from cofactor.base.errors import ArgumentError, DataError, UnknownIdError
 from cofactor.data import sorting
 from cofactor.data.id_queries import (
     as_numbers,
+    near_ids,
     plain,
     python_ids,
     queries,
@@ -212,12 +213,16 @@ class IdMap:
         return rows
 
     def unknown(self, unknown: Sequence[Any], what: str) -> str:
-        """Return the sentence that refuses some ids: which, and what the known ones look like."""
+        """Return the sentence that refuses some ids: which, what the known ones look like, and
+        which of them the first may have been meant to be.
+        """
         shown = ", ".join(repr(s) for s in unknown[:5])
         more = f" and {len(unknown) - 5} more" if len(unknown) > 5 else ""
         example = f" have ids like {self._ids[0].as_py()!r}" if len(self) else ""
         plural = f"{what}s" if len(unknown) > 1 else what
-        return f"unknown {plural} {shown}{more}; the {len(self):,} known {what}s{example}."
+        close = near_ids(unknown[0], self._ids) if unknown else []
+        cure = f" Did you mean {' or '.join(map(repr, close))}?" if close else ""
+        return f"unknown {plural} {shown}{more}; the {len(self):,} known {what}s{example}.{cure}"
 
     @cached_property
     def _numbers(self) -> np.ndarray:

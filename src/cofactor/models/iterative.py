@@ -17,9 +17,8 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
 
-from cofactor.base.errors import ArgumentError
 from cofactor.base.run import Run
-from cofactor.data.events import Events
+from cofactor.data.conversion import as_events
 from cofactor.data.interactions import Interactions
 from cofactor.models import validation
 from cofactor.models.defaults.held_out_epochs import settled_epochs
@@ -34,6 +33,7 @@ from cofactor.training.loop import Control, fit
 from cofactor.training.monitor import Monitor
 
 if TYPE_CHECKING:
+    from cofactor.data.conversion import EventsLike
     from cofactor.data.split import Part
 
 # callback(epoch, facts, model); False, or StopTraining, ends training after this epoch.
@@ -177,7 +177,9 @@ class IterativeModel(Recommender):
         model.curve = LearningCurve.from_arrays(arrays)
         return model
 
-    def update(self, events: Events, *, epochs: int | None = None, run: Run | None = None) -> Self:
+    def update(
+        self, events: EventsLike, *, epochs: int | None = None, run: Run | None = None
+    ) -> Self:
         """Learn new events by a warm start: training on all events, old and new, starts from the
         current arrays and takes a few epochs.
 
@@ -187,7 +189,8 @@ class IterativeModel(Recommender):
         Parameters
         ----------
         events
-            New events with outside ids; users and items may be new.
+            New events with outside ids, or what `cofactor.read` takes (a data frame, tuples, a
+            path); users and items may be new.
         epochs
             Passes over all events; a quarter of the setting ``epochs`` (or of those that were run)
             if None.
@@ -202,14 +205,13 @@ class IterativeModel(Recommender):
         Raises
         ------
         ArgumentError
-            If the events aren't `Events`.
+            If the events can't be read.
         TraitError
             If this model doesn't support warm starts.
         """
         from cofactor.data.sessions import extended
 
-        if not isinstance(events, Events):
-            raise ArgumentError(f"events must be Events, not {type(events).__name__}.")
+        events = as_events(events)
         if not len(events):
             return self
         before, config = copy.copy(self), self.config

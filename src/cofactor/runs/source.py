@@ -69,6 +69,11 @@ class Reading:
     stores: Mapping[str, int] = field(default_factory=dict)
     more: Mapping[str, Any] = field(default_factory=dict)
 
+    def __post_init__(self) -> None:
+        checks.integer(self.core, "core", low=0)
+        if self.min_value is not None:
+            checks.real(self.min_value, "min_value")
+
 
 @dataclass(frozen=True, kw_only=True)
 class Cutting:
@@ -123,6 +128,8 @@ def events_of(source: Any, reading: Reading, run: Run) -> Events:
     """Read a source into events, before merging and filtering."""
     from cofactor.data.readers import read
 
+    if reading.items is None and reading.more.get("item_id") is not None:
+        raise ArgumentError("item_id must go with the catalogue (items) whose column it names.")
     columns: Any = {**(reading.columns or {}), **reading.more}
     return read(
         source, items=reading.items, on_bad=reading.on_bad, progress=run.progress, **columns

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 import pytest
+from scipy.sparse import csr_matrix
 
 from cofactor.artifact.load import load
 from cofactor.artifact.save import save
@@ -19,6 +20,7 @@ from cofactor.data.catalogue import Catalogue
 from cofactor.data.events import Events
 from cofactor.data.histories import Histories
 from cofactor.data.interactions import Interactions
+from cofactor.data.readers import read
 from cofactor.data.sessions import questions
 from cofactor.data.splits import leave_last
 from cofactor.evaluation.next_item import evaluate_next
@@ -87,6 +89,24 @@ def test_update_equals_a_refit_on_all_events(name: str, repeats: str) -> None:
     assert model.data.items == whole.items
     rows = np.arange(whole.n_users)
     np.testing.assert_allclose(model.score_rows(rows), refit.score_rows(rows), rtol=2e-3, atol=2e-4)
+
+
+def test_an_update_takes_what_a_fit_takes(tmp_path) -> None:
+    rows = [("u1", "item 3", 5_000), ("u1", "item 4", 5_060), ("u2", "item 3", 6_000)]
+    named = [{"user": user, "item": item, "time": time} for user, item, time in rows]
+    table = pa.Table.from_pylist(named)
+    path = tmp_path / "more.csv"
+    path.write_text("user,item,time\n" + "".join(f"{u},{i},{t}\n" for u, i, t in rows))
+    counts = []
+    for more in (read(table), table, named, path, str(path)):
+        model = Transitions().fit(Interactions.build(events(100, 1), repeats="keep"), run=ONE)
+        counts.append(model.update(more, run=ONE).counts.toarray())
+    for other in counts[1:]:
+        np.testing.assert_array_equal(other, counts[0])
+    for bad in (7, None, model.data, csr_matrix([[1.0]])):
+        with pytest.raises(ArgumentError, match="events must"):
+            model.update(bad, run=ONE)
+    np.testing.assert_array_equal(model.counts.toarray(), counts[0])
 
 
 def test_updated_counts_are_those_of_a_refit_to_rounding() -> None:

@@ -14,6 +14,7 @@ from cofactor.base.errors import ArgumentError
 from cofactor.base.offsets import pick_rows
 from cofactor.base.run import Run
 from cofactor.base.search import Search
+from cofactor.data.conversion import as_events
 from cofactor.data.histories import Histories
 from cofactor.data.interactions import Interactions
 from cofactor.models.blends.blend_settings import owner_of, search_of, with_words
@@ -30,7 +31,7 @@ from cofactor.models.user_batch import States, UserBatch
 from cofactor.retrieval.topk import TopK, best_scores, one_each
 
 if TYPE_CHECKING:
-    from cofactor.data.events import Events
+    from cofactor.data.conversion import EventsLike
     from cofactor.data.split import Part
 
 # Bytes of validation scores that may stand in memory, for all models together.
@@ -327,7 +328,7 @@ class Blend(Recommender[BlendConfig]):
         """Return the users that the first model finds similar."""
         return self.parts[0].similar_user_rows(user_rows, k, n_threads)
 
-    def update(self, events: Events, *, run: Run | None = None) -> Blend:
+    def update(self, events: EventsLike, *, run: Run | None = None) -> Blend:
         """Learn from new events in every model; all must be able to.
 
         Raises
@@ -338,6 +339,7 @@ class Blend(Recommender[BlendConfig]):
         unable = [part.name for part in self.parts if not hasattr(part, "update")]
         if unable:
             raise ArgumentError(f"these models can't learn from new events alone: {unable}.")
+        events = as_events(events)
         for part, own in zip(self.parts, self._runs(run or Run()), strict=True):
             part.update(events, run=own)
         self._data, self._cache = self.parts[0].data, {}

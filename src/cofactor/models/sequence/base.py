@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import copy
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 import numpy as np
 
 from cofactor.base.config import Config, setting
-from cofactor.base.errors import ArgumentError
 from cofactor.base.run import Run
-from cofactor.data.events import Events
+from cofactor.data.conversion import as_events
 from cofactor.data.histories import Histories
 from cofactor.data.interactions import Interactions
 from cofactor.kernels.work import run_context
@@ -20,6 +19,9 @@ from cofactor.models.recommender import Recommender
 from cofactor.models.similarity import nearest_users
 from cofactor.models.user_batch import UserBatch
 from cofactor.retrieval.topk import TopK, best_others
+
+if TYPE_CHECKING:
+    from cofactor.data.conversion import EventsLike
 
 REPEATS = ("exclude", "allow")
 
@@ -54,15 +56,16 @@ class SequenceModel(Recommender[ConfigT]):
 
     weighs_popularity = True
 
-    def update(self, events: Events, *, run: Run | None = None) -> Self:
+    def update(self, events: EventsLike, *, run: Run | None = None) -> Self:
         """Learn from new events; the result is that of a fit on all events together.
 
         Parameters
         ----------
         events
-            With outside ids; users and items may be new. They needn't be later than what is known:
-            the histories of the users concerned are taken out of the sums and put in again. The
-            weight of popularity stays as it was.
+            With outside ids, or what `cofactor.read` takes (a data frame, tuples, a path); users
+            and items may be new. They needn't be later than what is known: the histories of the
+            users concerned are taken out of the sums and put in again. The weight of popularity
+            stays as it was.
         run
             Threads and progress.
 
@@ -73,8 +76,7 @@ class SequenceModel(Recommender[ConfigT]):
         """
         from cofactor.data.sessions import extended
 
-        if not isinstance(events, Events):
-            raise ArgumentError(f"events must be Events, not {type(events).__name__}.")
+        events = as_events(events)
         if not len(events):
             return self
         run = run or Run()
