@@ -20,7 +20,7 @@ from cofactor.models.damped_biases import Damping
 from cofactor.models.factors import FACTOR_ARRAYS, aligned_rows, solution, vector_bytes
 from cofactor.models.hooks import Hooks
 from cofactor.models.iterative import CURVE_ARRAYS
-from cofactor.models.kept_penalties import PENALTY_ARRAY
+from cofactor.models.kept_penalties import penalty_array
 from cofactor.models.liked import rated_csr, seen_ratings
 from cofactor.models.noise import RatingPenalties
 from cofactor.models.rating_scale import ScaleConfig, on_scale, rating_scale, spread_of
@@ -91,7 +91,7 @@ RATING_ARRAYS = {
     "item_bias": ArraySpec("float32", ("items",)),
     **FACTOR_ARRAYS,
     **CURVE_ARRAYS,
-    **PENALTY_ARRAY,
+    **penalty_array(3),
 }
 
 

@@ -24,7 +24,7 @@ from cofactor.models.implicit.ials_reduced import ReducedIALSLearner, reduces
 from cofactor.models.implicit.ials_sharded import ShardedIALSLearner
 from cofactor.models.implicit.normal_equations import FixedItems, NormalEquations
 from cofactor.models.iterative import CURVE_ARRAYS, IterativeModel
-from cofactor.models.kept_penalties import PENALTY_ARRAY
+from cofactor.models.kept_penalties import penalty_array
 from cofactor.models.popularity_term import PopularityTermConfig
 from cofactor.models.traits import ArraySpec, Traits
 from cofactor.models.user_batch import States, UserBatch
@@ -210,7 +210,7 @@ class IALS(NoiseShareHooks, IterativeModel, FactorModel):
         **NOISE_SHARE_ARRAY,
         **popularity_term.ARRAYS,
         **CURVE_ARRAYS,
-        **PENALTY_ARRAY,
+        **penalty_array(1),
     }
     # By larger steps, ranking gets much worse on most data.
     usual_share = Usual(NOISE_SHARE, 1.5)

@@ -17,7 +17,7 @@ from cofactor.models import popularity_term
 from cofactor.models.factors import FACTOR_ARRAYS
 from cofactor.models.hooks import Hooks
 from cofactor.models.iterative import CURVE_ARRAYS
-from cofactor.models.kept_penalties import PENALTY_ARRAY
+from cofactor.models.kept_penalties import penalty_array
 from cofactor.models.traits import ArraySpec, Traits
 from cofactor.training.learner import Epoch, Facts, Learner
 from cofactor.training.training_config import DescentConfig
@@ -96,7 +96,7 @@ class SampledConfig(WalkConfig, popularity_term.PopularityTermConfig):
 class WalkHooks(Hooks[Any]):
     """What these models do alike, beside their factors: a penalty that follows the data."""
 
-    arrays = {**VECTOR_ARRAYS, **CURVE_ARRAYS, **PENALTY_ARRAY}
+    arrays = {**VECTOR_ARRAYS, **CURVE_ARRAYS, **penalty_array(1)}
 
     _l2: float  # the regularization in use
     fold_in_penalties: np.ndarray | None = None  # the same

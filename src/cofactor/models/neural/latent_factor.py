@@ -15,7 +15,7 @@ from cofactor.data.interactions import Interactions
 from cofactor.models import popularity_term
 from cofactor.models.factors import FACTOR_ARRAYS, FactorModel
 from cofactor.models.iterative import CURVE_ARRAYS, IterativeModel
-from cofactor.models.kept_penalties import PENALTY_ARRAY
+from cofactor.models.kept_penalties import penalty_array
 from cofactor.models.neural.biased_factors import BiasedFactors
 from cofactor.models.neural.factor_fold_in import Factors
 from cofactor.models.neural.factor_settings import FactorConfig
@@ -117,7 +117,7 @@ class LatentFactor(BiasedFactors, IterativeModel, FactorModel):
         "scale": ArraySpec("float64", ("3",)),
         **popularity_term.ARRAYS,
         **CURVE_ARRAYS,
-        **PENALTY_ARRAY,
+        **penalty_array(3),
     }
     adds_user_bias = True
 
