@@ -360,3 +360,13 @@ def test_reasons_by_vectors_beyond_measure_are_finite(
     model = cofactor.load(folder)
     person = model.fold_in(Histories.of([[0, 2, 3]], 40))
     assert np.isfinite(model.explain_rows(person, np.array([1])).added).all()
+
+
+@pytest.mark.parametrize("count", [0, 1, 3, 31])
+def test_a_damping_of_another_length_is_refused(
+    data: Interactions, tmp_path: Path, count: int
+) -> None:
+    folder = cofactor.save(cofactor.Bias().fit(data), tmp_path / "model")
+    with_arrays(folder, model__fold_in_penalties=np.ones(count))
+    with pytest.raises(ArtifactError, match="fold_in_penalties"):
+        cofactor.load(folder)

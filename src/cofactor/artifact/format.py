@@ -26,6 +26,7 @@ import msgspec
 import numpy as np
 
 from cofactor.base.errors import ArtifactError
+from cofactor.base.json_names import name_twice
 from cofactor.base.state_file import StateError, open_regular
 
 FORMAT = 1
@@ -161,6 +162,7 @@ def _decoded(raw: bytes, path: Path) -> Manifest:
             )
         manifest = msgspec.json.decode(raw, type=Manifest)
         _check_depth([manifest.config, manifest.metrics, manifest.run])
+        twice = name_twice(raw.decode())
     except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:
         if b'"format": "cofactor-shards/' in raw[:100]:
             raise ArtifactError(
@@ -169,6 +171,11 @@ def _decoded(raw: bytes, path: Path) -> Manifest:
         raise ArtifactError(
             f"{path} is damaged: {error}. Train the model again, or restore a copy."
         ) from None
+    if twice is not None:
+        raise ArtifactError(
+            f"{path} is damaged: {twice!r} is given twice. Train the model again, or restore a"
+            " copy."
+        )
     if sorted(manifest.files) != sorted(FILES):
         raise ArtifactError(
             f"{path} lists the files {sorted(manifest.files)}; format {FORMAT} has {sorted(FILES)}."

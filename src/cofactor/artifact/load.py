@@ -11,9 +11,10 @@ from typing import TypeVar
 import numpy as np
 
 from cofactor.artifact import format as fmt
-from cofactor.artifact.mapped import mapped_tensors
+from cofactor.artifact.mapped import header_of, mapped_tensors
 from cofactor.base import checks
 from cofactor.base.errors import ArtifactError, CofactorError, MissingExtraError, UnknownNameError
+from cofactor.base.json_names import name_twice
 from cofactor.data.histories import Histories
 from cofactor.data.interactions import Interactions
 from cofactor.models import registry
@@ -160,6 +161,9 @@ def _read_tensors(path: Path, manifest: fmt.Manifest, mapped: bool) -> dict[str,
     from safetensors.numpy import load_file
 
     arrays: dict[str, np.ndarray] = mapped_tensors(path) if mapped else load_file(path)
+    twice = name_twice(header_of(path).decode())
+    if twice is not None:
+        raise ArtifactError(f"{path} is damaged: {twice!r} is given twice in its header.")
     if fmt.array_facts(arrays) != manifest.arrays:
         odd = _differing(arrays, manifest)
         raise ArtifactError(

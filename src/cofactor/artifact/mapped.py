@@ -24,6 +24,13 @@ _DTYPES = {
 }
 
 
+def header_of(path: Path) -> bytes:
+    """Return the header of a safetensors file that was opened before: its JSON."""
+    with path.open("rb") as stream:
+        (length,) = struct.unpack("<Q", stream.read(8))
+        return stream.read(length)
+
+
 def mapped_tensors(path: Path) -> dict[str, np.ndarray]:
     """Return the arrays of a safetensors file without reading them.
 
@@ -39,9 +46,8 @@ def mapped_tensors(path: Path) -> dict[str, np.ndarray]:
 
     with safe_open(path, framework="np") as opened:  # it checks the header and all offsets
         names = list(opened.keys())
-    with path.open("rb") as stream:
-        (length,) = struct.unpack("<Q", stream.read(8))
-        header = json.loads(stream.read(length))
+    text = header_of(path)
+    header, length = json.loads(text), len(text)
     whole = np.memmap(path, np.uint8, mode="c")
     found = {}
     for name in names:

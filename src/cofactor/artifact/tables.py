@@ -16,6 +16,7 @@ from cofactor.artifact import format as fmt
 from cofactor.base.errors import ArtifactError
 from cofactor.data.arrow import is_list_type
 from cofactor.data.catalogue import Catalogue
+from cofactor.data.id_text import are_distinct_stripped
 from cofactor.data.ids import IdMap
 
 # Bytes that a table may take in memory: so many whatever it takes on disk, and so many times that.
@@ -45,10 +46,14 @@ def read_table(path: Path, n_rows: int, title: str | None) -> tuple[IdMap, Catal
     column = table.column(fmt.ID_COLUMN)
     if pc.count_distinct(column, mode="all").as_py() != n_rows:
         raise ArtifactError(f"{path}: an id occurs twice, or is missing.")
+    ids = IdMap(column.combine_chunks())
+    if ids.kind == "string" and not are_distinct_stripped(ids.arrow):
+        raise ArtifactError(
+            f"{path}: two ids differ only in the whitespace around them, so that no call could name"
+            " one of them alone (docs/data.md says how ids are read); train the model again."
+        )
     rest = table.drop_columns([fmt.ID_COLUMN])
-    return IdMap(column.combine_chunks()), (
-        Catalogue(rest, title) if rest.num_columns else Catalogue.nothing(n_rows)
-    )
+    return ids, (Catalogue(rest, title) if rest.num_columns else Catalogue.nothing(n_rows))
 
 
 def _check_shape(path: Path, file: pq.ParquetFile, n_rows: int) -> None:

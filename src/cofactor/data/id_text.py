@@ -221,6 +221,16 @@ def _without_missing(words: pa.Array) -> pa.Array:
     return pc.if_else(missing, pa.scalar(None, pa.string()), words)
 
 
+def are_distinct_stripped(words: pa.Array) -> bool:
+    """Return whether distinct texts of ids are so without whitespace around them, as every call
+    reads them.
+    """
+    if _byte_kinds(words).all():
+        return True
+    trimmed = _stripped(words.cast(pa.string()))
+    return bool(pc.count_distinct(trimmed, mode="all").as_py() == len(words))
+
+
 def _stripped(words: pa.Array) -> pa.Array:
     # Arrow's own whitespace is the faster one, and what Python calls so besides is rare.
     trimmed = pc.utf8_trim_whitespace(words)

@@ -126,6 +126,32 @@ def test_foreign_hosts_and_pages_cant_change_anything(
     )
 
 
+@pytest.mark.parametrize(
+    ("headers", "status"),
+    [
+        ({"sec-fetch-site": "cross-site", "sec-fetch-dest": "image"}, 403),
+        ({"sec-fetch-site": "same-site"}, 403),
+        ({"origin": "https://evil.example", "sec-fetch-site": "cross-site"}, 403),
+        ({"origin": "null"}, 403),
+        ({"sec-fetch-site": "same-origin"}, 200),
+        ({"sec-fetch-site": "none", "sec-fetch-mode": "navigate"}, 200),
+        ({"origin": "https://shop.example", "sec-fetch-site": "cross-site"}, 200),
+    ],
+)
+def test_foreign_pages_make_no_reads_that_are_logged_or_cost_something(
+    start: Start, headers: dict[str, str], status: int
+) -> None:
+    client = start(Settings(origins=("https://shop.example",), log_impressions=True))
+    answer = client.get("/v1/users/somebody/recommendations", headers=headers)
+    assert answer.status_code == status
+    assert client.get("/v1/search?q=a", headers=headers).status_code == status
+    logged = client.get("/v1/users/somebody/export").json()["impressions"]
+    assert len(logged) == (status == 200)
+    # A link from elsewhere leads to the page.
+    assert client.get("/", headers=headers).status_code == 200
+    assert client.get("/health", headers=headers).status_code == 200
+
+
 def test_preflight_is_answered_to_allowed_origins_alone(start: Start) -> None:
     client = start(Settings(origins=("https://shop.example",)))
     assert (

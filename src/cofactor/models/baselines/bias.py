@@ -13,7 +13,7 @@ from cofactor.base.run import Run
 from cofactor.data.histories import Histories
 from cofactor.data.interactions import Interactions
 from cofactor.models.defaults.damped_biases import Damping, damping_of
-from cofactor.models.defaults.kept_penalties import PENALTY_ARRAY
+from cofactor.models.defaults.kept_penalties import penalty_array
 from cofactor.models.liked import rated_csr, seen_ratings
 from cofactor.models.rating_scale import ScaleConfig, on_scale, rating_scale, spread_of
 from cofactor.models.recommender import Recommender
@@ -90,7 +90,7 @@ class Bias(Recommender[BiasConfig]):
         "scale": ArraySpec("float32", ("2",)),
         "user_bias": ArraySpec("float64", ("users",)),
         "item_bias": ArraySpec("float64", ("items",)),
-        **PENALTY_ARRAY,
+        **penalty_array(2),
     }
 
     mean: np.ndarray

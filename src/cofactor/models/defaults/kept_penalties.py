@@ -7,5 +7,9 @@ from __future__ import annotations
 
 from cofactor.models.traits import ArraySpec
 
-# Models of older versions keep none: they have what the present rule gives.
-PENALTY_ARRAY = {"fold_in_penalties": ArraySpec("float64", ("penalties",), optional=True)}
+
+def penalty_array(count: int) -> dict[str, ArraySpec]:
+    """Return the declaration of the penalties in use, float64 [count]; models of older versions
+    keep none: they have what the present rule gives.
+    """
+    return {"fold_in_penalties": ArraySpec("float64", (str(count),), optional=True)}

@@ -17,7 +17,7 @@ from cofactor.base.run import Run
 from cofactor.data.histories import Histories
 from cofactor.data.interactions import Interactions
 from cofactor.models.defaults.damped_biases import Damping
-from cofactor.models.defaults.kept_penalties import PENALTY_ARRAY
+from cofactor.models.defaults.kept_penalties import penalty_array
 from cofactor.models.defaults.noise import RatingPenalties
 from cofactor.models.factors import FACTOR_ARRAYS, aligned_rows, solution, vector_bytes
 from cofactor.models.hooks import Hooks
@@ -91,7 +91,7 @@ RATING_ARRAYS = {
     "item_bias": ArraySpec("float32", ("items",)),
     **FACTOR_ARRAYS,
     **CURVE_ARRAYS,
-    **PENALTY_ARRAY,
+    **penalty_array(3),
 }
 
 

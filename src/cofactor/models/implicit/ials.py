@@ -15,7 +15,7 @@ from cofactor.base.search import between, log
 from cofactor.data.histories import Histories
 from cofactor.data.interactions import Interactions
 from cofactor.models.defaults import popularity_term
-from cofactor.models.defaults.kept_penalties import PENALTY_ARRAY
+from cofactor.models.defaults.kept_penalties import penalty_array
 from cofactor.models.defaults.popularity_term import PopularityTermConfig
 from cofactor.models.factors import FACTOR_ARRAYS, FactorModel, vector_bytes
 from cofactor.models.implicit.held_out_choice import NOISE_SHARE_ARRAY, NoiseShareHooks, Usual
@@ -210,7 +210,7 @@ class IALS(NoiseShareHooks, IterativeModel, FactorModel):
         **NOISE_SHARE_ARRAY,
         **popularity_term.ARRAYS,
         **CURVE_ARRAYS,
-        **PENALTY_ARRAY,
+        **penalty_array(1),
     }
     # By larger steps, ranking gets much worse on most data.
     usual_share = Usual(NOISE_SHARE, 1.5)

@@ -14,7 +14,7 @@ from cofactor.base.rng import state64
 from cofactor.base.run import Run
 from cofactor.data.interactions import Interactions
 from cofactor.models.defaults import popularity_term
-from cofactor.models.defaults.kept_penalties import PENALTY_ARRAY
+from cofactor.models.defaults.kept_penalties import penalty_array
 from cofactor.models.factors import FACTOR_ARRAYS
 from cofactor.models.hooks import Hooks
 from cofactor.models.iterative import CURVE_ARRAYS
@@ -96,7 +96,7 @@ class SampledConfig(WalkConfig, popularity_term.PopularityTermConfig):
 class WalkHooks(Hooks[Any]):
     """What these models do alike, beside their factors: a penalty that follows the data."""
 
-    arrays = {**VECTOR_ARRAYS, **CURVE_ARRAYS, **PENALTY_ARRAY}
+    arrays = {**VECTOR_ARRAYS, **CURVE_ARRAYS, **penalty_array(1)}
 
     _l2: float  # the regularization in use
     fold_in_penalties: np.ndarray | None = None  # the same

@@ -13,7 +13,7 @@ from cofactor.base.config import setting
 from cofactor.base.run import Run
 from cofactor.data.interactions import Interactions
 from cofactor.models.defaults import popularity_term
-from cofactor.models.defaults.kept_penalties import PENALTY_ARRAY
+from cofactor.models.defaults.kept_penalties import penalty_array
 from cofactor.models.defaults.noise import RatingPenalties, rating_penalties, relative_noise
 from cofactor.models.factors import FACTOR_ARRAYS, FactorModel
 from cofactor.models.iterative import CURVE_ARRAYS, IterativeModel
@@ -117,7 +117,7 @@ class LatentFactor(BiasedFactors, IterativeModel, FactorModel):
         "scale": ArraySpec("float64", ("3",)),
         **popularity_term.ARRAYS,
         **CURVE_ARRAYS,
-        **PENALTY_ARRAY,
+        **penalty_array(3),
     }
     adds_user_bias = True
 

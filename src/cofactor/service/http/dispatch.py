@@ -6,7 +6,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import json
 import logging
 import time
 from collections import Counter
@@ -17,6 +16,7 @@ from urllib.parse import parse_qsl, unquote_to_bytes
 import msgspec
 from starlette.responses import Response
 
+from cofactor.base.json_names import name_twice
 from cofactor.service.answering.budget import is_plain
 from cofactor.service.answering.turns import asking
 from cofactor.service.errors import (
@@ -91,7 +91,12 @@ class Dispatch:
         started = time.perf_counter()
         origin, failure, route = None, None, self.route
         try:
-            origin = self._guard.check(scope, headers, probe=route.path in _PROBES)
+            origin = self._guard.check(
+                scope,
+                headers,
+                probe=route.path in _PROBES,
+                public=route.scope == "public",
+            )
             async with asyncio.timeout(context.settings.timeout):
                 key, raw = await self._received(context, headers, body)
                 with self._under_way(context):
@@ -261,18 +266,9 @@ def _check_plain(headers: dict[bytes, bytes], raw: bytes) -> None:
 
 def _check_names(raw: bytes) -> None:
     """Refuse an object with a name twice, of which readers take the one or the other."""
-    _names.decode(raw.decode())
-
-
-def _object(pairs: list[tuple[str, Any]]) -> None:
-    if len({name for name, _ in pairs}) < len(pairs):
-        names = [name for name, _ in pairs]
-        name = next(name for n, name in enumerate(names) if name in names[:n])
+    name = name_twice(raw.decode())
+    if name is not None:
         raise invalid(f"{name} is given twice in one object.", name)
-
-
-# Numbers are looked at nowhere: those of any length are texts here.
-_names = json.JSONDecoder(object_pairs_hook=_object, parse_int=str, parse_float=str, strict=False)
 
 
 def _check_whole(scope: Any) -> None:

@@ -16,15 +16,16 @@ Scope = Any  # ASGI's, of which Starlette says no more
 
 MAX_HEAD = 1 << 16  # bytes of a request's line and headers
 _MOST_AT_ONCE = 2_000
-_SAFE = ("GET", "HEAD", "OPTIONS")
 
 
 class Guard:
     """Checks the ``Host`` and ``Origin`` of every request.
 
     A page of another site can make a browser call a service on the loopback, by its own name for
-    127.0.0.1 too (DNS rebinding): so names that aren't ours are refused, and so are changes that
-    pages of other sites ask for.
+    127.0.0.1 too (DNS rebinding): so names that aren't ours are refused, and so is what pages of
+    other sites ask for, reads too: they can't see the answer, but it takes time, and lists are
+    logged as shown. What is public (the page, its document, probes) is for everybody, so that links
+    lead to it.
 
     Parameters
     ----------
@@ -45,10 +46,16 @@ class Guard:
         self.held: Counter[str] = Counter()
 
     def check(
-        self, scope: Scope, headers: dict[bytes, bytes], *, probe: bool = False
+        self,
+        scope: Scope,
+        headers: dict[bytes, bytes],
+        *,
+        probe: bool = False,
+        public: bool = False,
     ) -> str | None:
         """Return the origin that may read the answer, if another site's page asks and may; refuse
-        who must not. A probe may call it by any name, as an orchestrator does by an address.
+        who must not. A probe may call it by any name, as an orchestrator does by an address; pages
+        of any site may read what is public.
 
         Raises
         ------
@@ -65,20 +72,28 @@ class Guard:
             )
         if self.under_way > _MOST_AT_ONCE:
             raise overloaded("there are too many requests under way.")
+        return self._page(scope, headers, host, public)
+
+    def _page(
+        self, scope: Scope, headers: dict[bytes, bytes], host: str, public: bool
+    ) -> str | None:
+        """Return the origin that may read the answer, or None; refuse the pages of other sites."""
+        open_to_all = public and scope["method"] in ("GET", "HEAD")
         origin = headers.get(b"origin")
         if origin is None:
             site = headers.get(b"sec-fetch-site", b"none")
-            if site not in (b"none", b"same-origin") and scope["method"] not in _SAFE:
+            if site not in (b"none", b"same-origin") and not open_to_all:
                 raise RequestError(
-                    403, "origin", "pages of other sites must not change anything here."
+                    403,
+                    "origin",
+                    "pages of other sites must not call this; open it by its own address, or start"
+                    " it with --allow-origin to let them.",
                 )
             return None
         page = origin.decode("latin-1").rstrip("/").lower()
         if page in self._origins:
             return page
-        if page.partition("://")[2] != host and (
-            scope["method"] not in _SAFE or scope["method"] == "OPTIONS"
-        ):
+        if page.partition("://")[2] != host and not open_to_all:
             raise RequestError(
                 403,
                 "origin",
