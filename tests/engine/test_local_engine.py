@@ -303,7 +303,7 @@ def test_the_command_line_names_the_engine(tmp_path: Path, capsys: pytest.Captur
     assert factors_hash(load(tmp_path / "whole")) == factors_hash(load(tmp_path / "cut"))
     capsys.readouterr()
     assert main([*words, "--out", str(tmp_path / "no"), "--engine", "dask"]) == 1
-    assert "unknown engine 'dask'" in capsys.readouterr().err
+    assert "unknown --engine 'dask'" in capsys.readouterr().err
     assert main([*words, "--out", str(tmp_path / "no"), "--address", "a:1"]) == 1
     assert "give --engine ray" in capsys.readouterr().err
     lists = ("recommend", str(tmp_path / "whole"), "--all-users", "--out")

@@ -190,7 +190,7 @@ def test_the_command_line_forces_an_exchange(tmp_path: Path, capsys: pytest.Capt
     assert main([*words, str(tmp_path / "d"), "--exchange", "gather"]) == 1
     assert "exchange needs an engine; give --engine too" in capsys.readouterr().err
     assert main([*words, str(tmp_path / "d"), "--engine", "local", "--exchange", "x"]) == 1
-    assert "unknown exchange 'x'" in capsys.readouterr().err
+    assert "unknown --exchange 'x'" in capsys.readouterr().err
 
 
 def test_branches_of_the_tree_of_sums() -> None:

@@ -172,7 +172,8 @@ def of_error(error: Exception) -> RequestError:
     if isinstance(error, TraitError):
         return RequestError(409, "model_cannot", str(error))
     if isinstance(error, UnknownIdError):
-        return not_found(str(error))
+        # Its own sentence offers known ids, among them maybe hidden or deleted ones.
+        return not_found("the model doesn't know an id of the request.")
     if isinstance(error, ArtifactError):
         return RequestError(409, "bad_model", str(error))
     if isinstance(error, ArgumentError):
