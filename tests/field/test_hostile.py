@@ -6,6 +6,7 @@ import gzip
 import io
 import random
 import sqlite3
+import tarfile
 import time
 import zipfile
 from contextlib import suppress
@@ -200,3 +201,20 @@ def test_long_cells_are_no_durations_and_no_times_at_once(
     with pytest.raises(DataError):
         cofactor.read(path, **{role: role})
     assert time.process_time() - begun < 2
+
+
+def test_numbers_as_names_within_a_record_are_names(tmp_path: Path) -> None:
+    path = tmp_path / "a.jsonl"
+    path.write_text("{'user': 'u1', 'items': [{'id': 'a', 4: 'b'}]}\n" * 2)
+    assert [str(item) for item in cofactor.read(path).items] == ["a", "a"]
+
+
+def test_a_part_of_an_archive_without_a_name_is_no_crash(tmp_path: Path) -> None:
+    content = b"user,item\nu1,a\nu2,b\n"
+    with tarfile.open(tmp_path / "a.tar", "w") as archive:
+        for name in ("ratings.csv", ""):
+            entry = tarfile.TarInfo(name)
+            entry.size = len(content)
+            archive.addfile(entry, io.BytesIO(content))
+    with suppress(DataError):
+        assert len(cofactor.read(tmp_path / "a.tar")) >= 2

@@ -122,7 +122,7 @@ def _with_item_id(name: str, part: Mapping[str, Any]) -> Mapping[str, Any]:
     """An object of a list, whose ``id`` is the item's where the list is named like items and
     nothing else is its id.
     """
-    if "id" not in part or not _needs_id(name, tuple(part)):
+    if "id" not in part or not _needs_id(name, tuple(names_of([part]))):
         return part
     return {"item_id" if key == "id" else key: value for key, value in part.items()}
 

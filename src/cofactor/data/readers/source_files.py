@@ -209,7 +209,8 @@ class Source:
     def _paths(self) -> list[str]:
         """The path of each file from the top, which is a slash; without ``.gz`` and the like."""
         named = zip(self._names, self.entries, strict=True)
-        return ["/" + str(PurePosixPath(path).with_name(entry.name)) for path, entry in named]
+        # A damaged archive may have a part without a name.
+        return ["/" + str(PurePosixPath(path).parent / entry.name) for path, entry in named]
 
     def get(self, name: str) -> SourceFile:
         """Return the file whose path ends in ``name``; raise DataError that names the nearest
