@@ -23,6 +23,7 @@ from pyarrow import parquet as pq
 import cofactor
 from cofactor.base.errors import DataError, MemoryLimitError
 from cofactor.data.readers import sources, sql, unpack
+from cofactor.data.readers.json_text import has_null_record
 from cofactor.runs.logged_lists import read_lists
 from soak.fuzz_readers import file_of, tried
 from soak.reader_seeds import Seed, of_field, of_formats, refused, seeds
@@ -218,3 +219,9 @@ def test_a_part_of_an_archive_without_a_name_is_no_crash(tmp_path: Path) -> None
             archive.addfile(entry, io.BytesIO(content))
     with suppress(DataError):
         assert len(cofactor.read(tmp_path / "a.tar")) >= 2
+
+
+def test_many_empty_lines_are_looked_through_once() -> None:
+    begun = time.process_time()
+    assert not has_null_record(b"\n" * (1 << 20) + b'{"user": null}')
+    assert time.process_time() - begun < 2
