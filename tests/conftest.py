@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from log_records import caplog  # noqa: F401  # a fixture
 from postgres import postgres_server  # noqa: F401  # a fixture
 
 # OpenMP's threads (PyTorch's) wait asleep: two test processes of two threads each would spend most
@@ -74,14 +75,16 @@ LONGEST = {
 
 @pytest.hookimpl(wrapper=True)
 def pytest_collection() -> Iterator[object]:
-    """Take what is imported and collected, which stays to the end, out of garbage collection: a
-    pass over it takes a third of a second, and a run makes dozens.
+    """Take what is imported and collected, which stays to the end, out of garbage collection, and
+    collect seldom afterwards: a pass over all that is imported later takes a fifth of a second, and
+    by Python's own thresholds a process would make some thirty.
     """
     gc.disable()
     try:
         return (yield)
     finally:
         gc.freeze()
+        gc.set_threshold(50_000, 50, 100)
         gc.enable()
         atexit.register(gc.unfreeze)  # some libraries check at the end that nothing is left
 
