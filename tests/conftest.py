@@ -11,7 +11,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
+import examples  # noqa: F401  # registers the profile
 from log_records import caplog  # noqa: F401  # a fixture
 from postgres import postgres_server  # noqa: F401  # a fixture
 
@@ -25,6 +27,8 @@ os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 # it gets them all the same.
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 os.environ.setdefault("OPENBLAS_THREAD_TIMEOUT", "4")
+
+settings.load_profile("suite")
 
 # The files that take longest, in seconds of CPU and of waiting: with `--no-loadscope-reorder`
 # they are handed out first, so that all test processes end at the same time.
