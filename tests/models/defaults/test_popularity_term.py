@@ -25,6 +25,7 @@ from cofactor.models.content.bridge import Bridge
 from cofactor.models.defaults import popularity_term
 from cofactor.models.traits import Traits
 from cofactor.models.validation import users_ndcg
+from log_records import LogRecords
 
 RUN = Run(threads=1)
 KINDS: dict[str, dict[str, Any]] = {
@@ -74,9 +75,7 @@ def test_nothing_is_below_popularity_where_all_choose_by_it(name: str, parts: Sp
     assert alone.popularity_offset is None
 
 
-def test_no_setting_is_blamed_where_nothing_is_personal(
-    parts: Split, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_no_setting_is_blamed_where_nothing_is_personal(parts: Split, caplog: LogRecords) -> None:
     said: list[str] = []
 
     class Progress(SilentProgress):

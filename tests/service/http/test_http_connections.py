@@ -17,6 +17,7 @@ import pytest
 
 from cofactor.service.http import connection
 from cofactor.service.settings import Settings
+from log_records import LogRecords
 from service.http.served import Line, raw_request, serve_and_play
 
 HEALTH = raw_request("GET", "/health")
@@ -377,7 +378,7 @@ def test_what_breaks_off_in_the_middle_is_refused_once_and_logged_as_no_fault(
     begin: bytes,
     broken: bytes,
     statuses: list[int],
-    caplog: pytest.LogCaptureFixture,
+    caplog: LogRecords,
 ) -> None:
     async def play(port: int, _: Any) -> list[int]:
         line = await Line.to(port)
