@@ -163,11 +163,13 @@ async def _running(context: Context) -> AsyncIterator[None]:
 
 _ONCE = (b"authorization", b"origin", b"sec-fetch-site", b"content-encoding")
 _FRAMINGS = {b"content-length", b"transfer-encoding"}
+# Refusals behind which nothing is read: it may be no request, or one that a proxy hasn't seen.
+_LAST, _CLOSE = ("version", "framing"), (b"connection", b"close")
 
 
 def _check_framing(names: Sequence[bytes]) -> None:
-    # A proxy that goes by the other header takes what follows for a part of this request: the
-    # connection ends with the answer (RFC 9112, section 6.1).
+    # A proxy that goes by the other header takes what follows for a part of this request (RFC 9112,
+    # section 6.1).
     if set(names) >= _FRAMINGS:
         raise RequestError(
             400,
@@ -195,16 +197,10 @@ class _Outer:
             try:
                 check_version(scope)
                 _check_framing(names)
-            except RequestError as error:
-                # What follows isn't ours to read.
-                await error.answer(send, (b"connection", b"close"))
-                return
-        if scope["type"] == "http":
-            try:
                 check_size(scope)
                 scope = from_origin(scope)
             except RequestError as error:
-                await error.answer(send)
+                await error.answer(send, *([_CLOSE] if error.code in _LAST else []))
                 return
         twice = next((name for name in _ONCE if names.count(name) > 1), None)
         if twice is not None:

@@ -138,9 +138,8 @@ def _server_class(drain_log: Callable[[], None], at_a_time: int) -> Any:
                 return made
 
             if hasattr(os, "dup") and sys.platform != "win32":
-                self._acceptors = [
-                    Acceptor(loop, one, connection, at_a_time) for one in sockets or []
-                ]
+                waiting = sockets or []
+                self._acceptors = [Acceptor(loop, one, connection, at_a_time) for one in waiting]
 
         async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
             for acceptor in self._acceptors:
