@@ -14,6 +14,7 @@ from typing import Any
 from cofactor.base import checks
 from cofactor.base.errors import ArgumentError, CofactorError
 from cofactor.base.run import Run
+from cofactor.base.signals import heard
 from cofactor.data.guards import doubts
 from cofactor.data.interactions import Interactions
 from cofactor.data.split import Split
@@ -344,6 +345,7 @@ def _blend(race: Race, metric: Metric, run: Run) -> Blended | None:
     try:
         return best_blend([a for a in fitted if a], part, metric, race.allowance, run)
     except KeyboardInterrupt:
+        heard()
         return None
 
 

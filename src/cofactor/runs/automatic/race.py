@@ -11,6 +11,7 @@ import numpy as np
 
 from cofactor.base.errors import CofactorError, MissingExtraError
 from cofactor.base.run import Run
+from cofactor.base.signals import heard
 from cofactor.data.interactions import Interactions
 from cofactor.data.split import Split
 from cofactor.evaluation.evaluate import evaluate
@@ -136,6 +137,7 @@ class Race:
         except KeyboardInterrupt:
             if self.best is None:
                 raise
+            heard()
             self.interrupted = True
             self.run.progress.say("interrupted: the best so far is kept")
 
