@@ -1,0 +1,33 @@
+"""Arrow in the processes of commands: it finds no pandas there.
+
+At its first conversion Arrow imports pandas where it is installed, to know pandas' objects when it
+is given some: a third of a second of every command and of a service's start. Commands give it none.
+"""
+
+from __future__ import annotations
+
+import sys
+
+
+class _Process:
+    ours = False
+
+
+def claim_process() -> None:
+    """Say that this process runs nothing but a command of ours."""
+    _Process.ours = True
+
+
+def leave_pandas_out() -> None:
+    """Let Arrow look for pandas while there is none, if the process is ours; whatever else imports
+    pandas later gets it.
+    """
+    if not _Process.ours or "pandas" in sys.modules:
+        return
+    sys.modules["pandas"] = None  # type: ignore[assignment]  # what makes an import fail
+    try:
+        import pyarrow
+
+        pyarrow.array([0])
+    finally:
+        del sys.modules["pandas"]
