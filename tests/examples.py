@@ -7,11 +7,16 @@ from __future__ import annotations
 import os
 
 from hypothesis import settings
+from hypothesis.internal.conjecture import providers
 
 SOAK = bool(os.environ.get("COFACTOR_SOAK"))
 TIMES = 40  # as many in the long form
 
 settings.register_profile("suite", deadline=None, derandomize=not SOAK)
+if not SOAK:
+    # Hypothesis also draws the constants of all modules that are loaded: which those are depends on
+    # the tests that ran before in the same process, and reading them takes more than a second.
+    providers._get_local_constants = lambda: providers._local_constants
 
 
 def examples(count: int) -> int:
