@@ -21,7 +21,7 @@ from cofactor.service.http.keys import Keys
 from cofactor.service.settings import Settings
 from cofactor.store import open_store
 from service.http.browsing import opened_browser
-from service.http.scenes import BASE, Start, TestClient
+from service.http.scenes import BASE, CALM, Start, TestClient
 from store.places import new_place
 
 
@@ -88,7 +88,7 @@ def start(folder: Path, events_url: str) -> Iterator[Start]:
             place = folder if model is None else folder / model
             store = open_store(url or events_url)
             try:
-                app = build(place, store, settings or Settings(max_waiting=60.0), keys)
+                app = build(place, store, settings or Settings(**CALM), keys)
             except BaseException:
                 store.close()
                 raise

@@ -9,6 +9,7 @@ import contextlib
 import time
 import warnings
 from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -26,9 +27,11 @@ with warnings.catch_warnings():
     warnings.simplefilter("ignore")
     from starlette.testclient import TestClient
 
-__all__ = ["BASE", "Start", "TestClient", "ids_of", "in_loop", "some_items"]
+__all__ = ["BASE", "CALM", "Start", "TestClient", "ids_of", "in_loop", "some_items"]
 BASE = "http://127.0.0.1"
 Start = Callable[..., TestClient]
+# Of a service that refuses nothing and gives nothing up, however busy the machine is.
+CALM: dict[str, Any] = {"max_waiting": 60.0, "timeout": 60.0}
 
 
 def in_loop(
@@ -72,7 +75,12 @@ def some_items(data: Interactions, *rows: int) -> list[str]:
 IMPATIENT = Settings(max_waiting=60.0, timeout=0.4)
 
 
-async def until(condition: Any, seconds: float = 10.0) -> None:
+def be_patient(context: Any) -> None:
+    """Give up no more requests from here on."""
+    context.settings = replace(context.settings, **CALM)
+
+
+async def until(condition: Any, seconds: float = 60.0) -> None:
     end = time.monotonic() + seconds
     while not condition() and time.monotonic() < end:
         await asyncio.sleep(0.02)

@@ -18,7 +18,7 @@ from cofactor.service.experiments.experiment import AttributionRules, Experiment
 from cofactor.service.settings import Settings
 from cofactor.service.versions.versions import Folder
 from cofactor.store import StoreUnavailableError
-from service.http.scenes import Start, TestClient, ids_of
+from service.http.scenes import CALM, Start, TestClient, ids_of
 
 USERS = [f"reader-{n:02d}" for n in range(1, 61)]
 
@@ -134,7 +134,7 @@ def test_a_shadow_beside_a_test_is_compared_with_what_the_test_showed(
 
 @pytest.mark.parametrize("explore", ["slots=0.5", "softmax=0.5", "slots=0.2+new=0.2"])
 def test_explored_lists_carry_their_probabilities(start: Start, explore: str) -> None:
-    client = start(Settings(max_waiting=60.0, explore=explore))
+    client = start(Settings(**CALM, explore=explore))
     usual = recommended(client, USERS[0])
     for _ in range(5):
         answer = recommended(client, USERS[0])
@@ -158,7 +158,7 @@ def test_thompson_needs_a_posterior_and_says_so_before_users_come(
 ) -> None:
     """The service and the experiment began, and then every user of theirs got a 409."""
     with pytest.raises(ArgumentError, match="v1 is a model of ials, which has no posterior"):
-        start(Settings(max_waiting=60.0, explore="thompson"))
+        start(Settings(**CALM, explore="thompson"))
     with pytest.raises(ArgumentError, match="v3 is a model of ease, which has no posterior"):
         Experiments(Folder(folder)).start(
             "t", "ab", parse_arms("v1:50,v3~thompson:50"), AttributionRules()
@@ -188,7 +188,7 @@ def test_new_items_are_shown_until_their_budget_is_spent(
     save(registry.create("ials", factors=8).fit(cold), folder / "cold")
     Folder(folder).promote("cold")
     new = str(data.items.ids(np.array([7]))[0])
-    client = start(Settings(max_waiting=60.0, explore="slots=0+new=0.3+budget=6+pool=10"))
+    client = start(Settings(**CALM, explore="slots=0+new=0.3+budget=6+pool=10"))
     context = client.app.state.context  # type: ignore[attr-defined]
     for n in range(60):
         recommended(client, USERS[n % 60])
@@ -201,7 +201,7 @@ def test_new_items_are_shown_until_their_budget_is_spent(
 def test_a_store_that_fails_takes_no_answers_along(
     start: Start, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    client = start(Settings(max_waiting=60.0, log_impressions=True, durable_impressions=True))
+    client = start(Settings(**CALM, log_impressions=True, durable_impressions=True))
     assert "request_id" in recommended(client, USERS[0])
     store = client.app.state.context.store  # type: ignore[attr-defined]
     failing: Future[Any] = Future()
@@ -216,7 +216,7 @@ def test_a_store_that_fails_takes_no_answers_along(
 
 
 def test_erasing_and_exporting_a_user_covers_what_was_shown(start: Start) -> None:
-    client = start(Settings(max_waiting=60.0, log_impressions=True))
+    client = start(Settings(**CALM, log_impressions=True))
     shown = ids_of(client.get(f"/v1/users/{USERS[0]}/recommendations?k=3"))
     export = client.get(f"/v1/users/{USERS[0]}/export").json()
     assert [list(one["items"]) for one in export["impressions"]] == [shown]
@@ -234,7 +234,7 @@ def test_thompson_sampling_draws_by_the_posterior(
     model = registry.create("bayesian_mf", factors=3, sweeps=20, burn_in=5, samples=10)
     save(model.fit(fitted["v1"].data, run=Run(threads=1)), folder / "bayes")
     Folder(folder).promote("bayes")
-    client = start(Settings(max_waiting=60.0, explore="thompson"))
+    client = start(Settings(**CALM, explore="thompson"))
     for user in USERS[:8]:
         assert recommended(client, user)["source"] == "personal"
     chances = [p for one in logged(client) for p in one.probabilities]

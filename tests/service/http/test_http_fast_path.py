@@ -15,7 +15,7 @@ from cofactor.service.http.fast.protocol import is_whole, read_plain
 from cofactor.service.http.keys import Keys, new_key
 from cofactor.service.settings import Settings
 from cofactor.store.writer import Writer
-from service.http.scenes import some_items
+from service.http.scenes import CALM, some_items
 from service.http.served import Line, raw_request, serve_and_play
 
 EVENT = json.dumps(
@@ -75,7 +75,7 @@ def test_short_and_long_way_give_the_same_answer(folder: Path, url: str) -> None
                 == (200 if host.startswith("127") else 421)
             )
 
-    serve_and_play(folder, url, play, Settings(max_waiting=60.0, max_body=2500))
+    serve_and_play(folder, url, play, Settings(**CALM, max_body=2500))
 
 
 def test_the_fast_path_is_taken(folder: Path, url: str, monkeypatch: pytest.MonkeyPatch) -> None:

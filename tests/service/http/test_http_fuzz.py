@@ -25,7 +25,7 @@ from cofactor.service.http.openapi import document
 from cofactor.service.http.routes import table
 from cofactor.service.settings import Settings
 from cofactor.store import open_store
-from service.http.scenes import TestClient
+from service.http.scenes import CALM, TestClient
 
 DOCUMENT = json.loads(json.dumps(document(table())))
 SCHEMAS = DOCUMENT["components"]["schemas"]
@@ -99,7 +99,7 @@ def _valid(schema: dict[str, Any]) -> st.SearchStrategy[Any]:
 def fuzzed(saved: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[TestClient]:
     store = open_store(f"sqlite:///{tmp_path_factory.mktemp('fuzz') / 'events.db'}")
     with TestClient(
-        build(saved, store, Settings(max_waiting=60.0)),
+        build(saved, store, Settings(**CALM)),
         base_url="http://127.0.0.1",
         raise_server_exceptions=True,
     ) as client:
@@ -220,7 +220,7 @@ RAW = [
 def test_raw_bytes_get_no_5xx_and_dont_end_the_server(saved: Path, tmp_path: Path) -> None:
     import uvicorn
 
-    app = build(saved, open_store(f"sqlite:///{tmp_path / 'e.db'}"), Settings(max_waiting=60.0))
+    app = build(saved, open_store(f"sqlite:///{tmp_path / 'e.db'}"), Settings(**CALM))
     with socket.socket() as listening:
         listening.bind(("127.0.0.1", 0))
         port = listening.getsockname()[1]

@@ -14,7 +14,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from cofactor.data.interactions import Interactions
-from service.http.scenes import TestClient, ids_of, in_loop
+from service.http.scenes import CALM, TestClient, ids_of, in_loop
 
 from cofactor.service.settings import Settings  # isort: skip
 
@@ -132,5 +132,5 @@ def test_no_read_your_writes_violation_under_concurrency(
 
         return sum(await asyncio.gather(*map(person, range(users))))
 
-    checked = in_loop(folder, events_url, Settings(max_waiting=30.0), play)
+    checked = in_loop(folder, events_url, Settings(**CALM), play)
     assert checked == users * steps

@@ -16,6 +16,7 @@ from cofactor.artifact.save import save
 from cofactor.models import registry
 from service.http.browsing import go, kept, served_page, visiting
 from service.http.illustrated import illustrated
+from service.http.scenes import CALM
 
 pytestmark = pytest.mark.browser
 
@@ -319,7 +320,7 @@ def test_foreign_images_are_shown_from_named_hosts_alone(tmp_path: Path) -> None
 
     save(registry.create("popularity").fit(illustrated()), tmp_path / "m")
     for hosts in ((), ("images.example",)):
-        settings = Settings(max_waiting=60.0, image_hosts=hosts)
+        settings = Settings(**CALM, image_hosts=hosts)
         with served_page(tmp_path / "m", f"sqlite:///{tmp_path / 'e.db'}", settings) as url:
             with urllib.request.urlopen(f"{url}/", timeout=30) as answer:
                 policy = answer.headers["content-security-policy"]
@@ -333,7 +334,7 @@ def test_the_page_works_under_a_path(tmp_path: Path, browser: Any) -> None:
     from cofactor.service.settings import Settings
 
     save(registry.create("ease").fit(illustrated()), tmp_path / "m")
-    settings = Settings(max_waiting=60.0, root_path="/recs")
+    settings = Settings(**CALM, root_path="/recs")
     with (
         served_page(tmp_path / "m", f"sqlite:///{tmp_path / 'e.db'}", settings) as url,
         visiting(browser, url) as visit,

@@ -22,7 +22,7 @@ from cofactor.service.http.context import Context
 from cofactor.service.http.keys import Key, Keys, hashed
 from cofactor.service.settings import Settings
 from cofactor.store import StoreUnavailableError, open_store
-from service.http.scenes import IMPATIENT, Start, TestClient, ids_of, in_loop, until
+from service.http.scenes import CALM, IMPATIENT, Start, TestClient, ids_of, in_loop, until
 
 
 def stall(context: Context) -> threading.Event:
@@ -93,7 +93,7 @@ def test_a_refused_event_says_that_it_is_refused(folder: Path, events: str) -> N
         assert answer.status_code == 503
         assert "outcome" not in answer.json()["error"]
 
-    in_loop(folder, events, Settings(max_waiting=60.0), play)
+    in_loop(folder, events, Settings(**CALM), play)
 
 
 def test_hiding_needs_no_room_among_searches(folder: Path, events: str) -> None:
@@ -108,7 +108,7 @@ def test_hiding_needs_no_room_among_searches(folder: Path, events: str) -> None:
         shown = ids_of(await client.get("/v1/items?limit=60"))
         assert not set(items) & set(shown)
 
-    in_loop(folder, events, Settings(max_waiting=60.0), play)
+    in_loop(folder, events, Settings(**CALM), play)
 
 
 def test_what_was_hidden_is_gone_though_the_request_was_given_up(folder: Path, events: str) -> None:
@@ -140,7 +140,7 @@ def test_a_copy_that_could_not_follow_tries_again(
         monkeypatch.setattr(context.store, "items", real)
         await until(lambda: context.live.state(item) == "hidden" and not context.live.owes)
 
-    in_loop(folder, events, Settings(max_waiting=60.0), play)
+    in_loop(folder, events, Settings(**CALM), play)
 
 
 def test_an_acknowledged_attribute_counts_in_a_filter_that_looks_at_the_same_time(
@@ -166,11 +166,11 @@ def test_an_acknowledged_attribute_counts_in_a_filter_that_looks_at_the_same_tim
         assert view.where("year = 2500")[row]
         assert not view.where("year = 1900")[row]
 
-    in_loop(folder, events, Settings(max_waiting=60.0), play)
+    in_loop(folder, events, Settings(**CALM), play)
 
 
 def test_a_filter_has_a_budget(start: Start) -> None:
-    service = start(Settings(max_waiting=60.0, max_filter_work=2_000))
+    service = start(Settings(**CALM, max_filter_work=2_000))
     fine = " or ".join(["year > 1"] * 20)
     assert service.get("/v1/users/u/recommendations", params={"where": fine}).status_code == 200
     answer = service.get(
@@ -188,7 +188,7 @@ def test_costly_filters_of_one_key_leave_room_for_others(
 
     monkeypatch.setattr(budget, "_COSTLY", 10)
     keys = Keys({hashed(k): Key("read", k, hashed(k)) for k in ("one", "two")})
-    app = build(folder, open_store(events), Settings(max_waiting=60.0), keys)
+    app = build(folder, open_store(events), Settings(**CALM), keys)
     with TestClient(app, base_url="http://127.0.0.1") as client:
         costly = app.state.context.budgets.costly
         costly[hashed("one")] = 2
@@ -225,7 +225,7 @@ def test_features_that_no_column_holds_are_refused(
         answer = await client.post(path, json={"features": features})
         assert answer.status_code == 422, answer.text
 
-    in_loop(tmp_path / "content", events, Settings(max_waiting=60.0), play)
+    in_loop(tmp_path / "content", events, Settings(**CALM), play)
 
 
 @pytest.mark.parametrize("version", ["v1", "v3"])

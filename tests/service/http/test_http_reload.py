@@ -18,7 +18,7 @@ from cofactor.base.errors import ArtifactError
 from cofactor.models.recommender import Recommender
 from cofactor.service.settings import Settings
 from cofactor.service.versions.versions import Folder
-from service.http.scenes import Start, TestClient, ids_of, in_loop
+from service.http.scenes import CALM, Start, TestClient, ids_of, in_loop
 
 SOAK = bool(os.environ.get("COFACTOR_SOAK"))
 
@@ -59,7 +59,7 @@ def test_promotions_and_rollbacks_under_load_drop_nothing(
         await asyncio.gather(*asking)
         return seen
 
-    seen = in_loop(folder, events_url, Settings(max_waiting=30.0), play)
+    seen = in_loop(folder, events_url, Settings(**CALM), play)
     assert set(seen) == {"v1", "v2", "v3"}
 
 

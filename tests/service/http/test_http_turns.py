@@ -21,7 +21,7 @@ from cofactor.service.answering.turns import SlowLane, Turns, asking
 from cofactor.service.http.context import Context
 from cofactor.service.http.keys import Key, Keys, hashed
 from cofactor.service.settings import Settings
-from service.http.scenes import Start, in_loop, until
+from service.http.scenes import CALM, Start, in_loop, until
 
 KEYS = Keys({hashed(one): Key("read", one, hashed(one)) for one in ("one", "two")})
 
@@ -93,7 +93,7 @@ def test_filters_of_another_key_have_their_turn(folder: Path, events: str, path:
         await asyncio.gather(*many)
         return order
 
-    order = in_loop(folder, events, Settings(max_waiting=60.0, timeout=60.0), play, KEYS)
+    order = in_loop(folder, events, Settings(**CALM), play, KEYS)
     # Behind those that were under way, and one batch of the other key's.
     assert order.index("two") <= 6
 
@@ -117,7 +117,7 @@ def test_what_filters_cost_refuses_no_plain_request(folder: Path, events: str) -
         await asyncio.gather(*tasks)
         assert context.admission.scored == 0
 
-    in_loop(folder, events, Settings(max_waiting=60.0, timeout=60.0), play, KEYS)
+    in_loop(folder, events, Settings(**CALM), play, KEYS)
 
 
 @pytest.mark.usefixtures("slow_filters")
@@ -133,13 +133,13 @@ def test_filters_beyond_a_second_of_ones_own_are_refused(folder: Path, events: s
         assert {one.status_code for one in await asyncio.gather(*others)} == {200}
         return found
 
-    found = in_loop(folder, events, Settings(max_waiting=60.0, timeout=60.0), play, KEYS)
+    found = in_loop(folder, events, Settings(**CALM), play, KEYS)
     assert set(found) == {200, 503}
     assert 4 <= found.count(200) <= 60
 
 
 def test_rules_have_the_budget_of_filters(start: Start) -> None:
-    service = start(Settings(max_waiting=60.0, max_filter_work=2_000))
+    service = start(Settings(**CALM, max_filter_work=2_000))
     fine = "; ".join(f"boost=0.{n} if year > {n}" for n in range(1, 20))
     many = [f"boost=0.5 if year > {n} or year < 3 or year = 9" for n in range(1, 20)]
     assert service.post("/v1/recommend", json={"user_id": "u", "rerank": [fine]}).status_code == 200
@@ -175,7 +175,7 @@ def test_a_process_over_many_candidates_has_a_budget(start: Start) -> None:
 
 
 def test_a_search_of_many_words_has_a_budget(start: Start, monkeypatch: pytest.MonkeyPatch) -> None:
-    service = start(Settings(max_waiting=60.0, max_filter_work=2_000))
+    service = start(Settings(**CALM, max_filter_work=2_000))
     many = " ".join(f"w{n}" for n in range(45))
     answer = service.get("/v1/search", params={"q": many})
     assert answer.status_code == 422
@@ -204,7 +204,7 @@ def test_rows_of_similar_items_are_costly(
         ]
         return [one.status_code for one in found]
 
-    assert in_loop(folder, events, Settings(max_waiting=60.0, timeout=60.0), play, KEYS) == [
+    assert in_loop(folder, events, Settings(**CALM), play, KEYS) == [
         200,
         503,
         200,
@@ -229,6 +229,6 @@ def test_the_last_costly_request_of_a_key_gives_its_place_back(
         await until(lambda: not any(context.budgets.costly.values()))
         return [one.status_code for one in found]
 
-    settings = Settings(max_waiting=60.0, timeout=60.0)
+    settings = Settings(**CALM)
     assert in_loop(folder, events, settings, play, KEYS) == [200, 422]
     assert places == [1, 0, 1, 0]

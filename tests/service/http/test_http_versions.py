@@ -16,7 +16,7 @@ from cofactor.data.interactions import Interactions
 from cofactor.models import registry
 from cofactor.service.http.context import Context
 from cofactor.service.settings import Settings
-from service.http.scenes import IMPATIENT, Start, in_loop, some_items, until
+from service.http.scenes import CALM, IMPATIENT, Start, in_loop, some_items, until
 
 
 def test_a_promotion_that_takes_longer_than_a_request_goes_on(
@@ -87,7 +87,7 @@ def test_a_version_that_knows_a_tenth_is_refused_unless_forced(
 def test_versions_are_not_compared_on_what_they_were_fitted_on(
     start: Start, shop_data: Interactions
 ) -> None:
-    service = start(Settings(max_waiting=60.0, timeout=60.0))
+    service = start(Settings(**CALM))
     events: list[dict[str, Any]] = []
     for user in range(70):
         span = shop_data.item_rows[shop_data.indptr[user] : shop_data.indptr[user + 1]]

@@ -9,6 +9,7 @@ second rather than a timer a request."""
 
 from __future__ import annotations
 
+import time
 from collections import Counter
 from typing import Any
 
@@ -41,6 +42,10 @@ class ConnectionLimits:
         self._open: dict[Connection, None] = {}
         self._by_address: Counter[str] = Counter()
         self._looking = False
+
+    def now(self) -> float:
+        """Return the seconds of the clock by which deadlines are kept."""
+        return time.monotonic()
 
     def enter(self, one: Connection) -> bool:
         """Take a connection in, and let go another that waits if need be; return whether there is
@@ -83,7 +88,7 @@ class ConnectionLimits:
         self._looking = bool(self._open)
         if self._looking:
             loop.call_later(_LOOK, self._look, loop)
-        now = loop.time()
+        now = self.now()
         for one in [one for one in self._open if one.is_late(now)]:
             one.transport.abort()
 
@@ -103,7 +108,7 @@ class Connection(H11Protocol):
         """Begin, if there is room."""
         super().connection_made(transport)
         self.address = self.client[0] if self.client else ""
-        self.since = self.loop.time()
+        self.since = self.limits.now()
         if not self.limits.enter(self):
             transport.abort()
 
@@ -147,7 +152,7 @@ class Connection(H11Protocol):
         if not self.begun and not self.busy:
             self.begun = True
             if self.answered:  # the first request has the time since the connection was made
-                self.since = self.loop.time()
+                self.since = self.limits.now()
         super().data_received(data)
 
     def send_400_response(self, msg: str) -> None:
@@ -179,14 +184,14 @@ class Connection(H11Protocol):
 
     def on_response_complete(self) -> None:
         """Go on to what is between two requests, or to the next one."""
-        self.answered, self.since = True, self.loop.time()
+        self.answered, self.since = True, self.limits.now()
         super().on_response_complete()
         self.begun = self.conn.their_state is not h11.IDLE or bool(self.conn.trailing_data[0])
         self.close_if_ended()
 
     def pause_writing(self) -> None:
         """Note that what was answered isn't read."""
-        self._unsent_since = self.loop.time()
+        self._unsent_since = self.limits.now()
         super().pause_writing()
 
     def resume_writing(self) -> None:
