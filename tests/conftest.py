@@ -11,7 +11,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 
+from draws import EXPLORE
 from postgres import postgres_server  # noqa: F401  # a fixture
 
 # OpenMP's threads (PyTorch's) wait asleep: two test processes of two threads each would spend most
@@ -24,6 +26,12 @@ os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 # it gets them all the same.
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 os.environ.setdefault("OPENBLAS_THREAD_TIMEOUT", "4")
+
+# Hypothesis draws the same examples in each run, and keeps none; a slow machine is no failure.
+_UNHURRIED = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile("explore", _UNHURRIED)
+settings.register_profile("same", _UNHURRIED, derandomize=True, database=None)
+settings.load_profile("explore" if EXPLORE else "same")
 
 # The files that take longest, in seconds of CPU and of waiting: with `--no-loadscope-reorder`
 # they are handed out first, so that all test processes end at the same time.

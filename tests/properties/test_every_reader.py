@@ -30,7 +30,9 @@ from cofactor.data.readers import assemble, lines
 from cofactor.data.readers.id_columns import canonical
 
 _QUIET = settings(
-    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=60,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 # Any text that the rule for ids leaves as it is, and that isn't what a last line of totals says.
 texts = st.text(

@@ -133,7 +133,7 @@ def test_each_click_counts_in_the_services_next_answer(name: str, tmp_path) -> N
             answers = []
             for moment, click in enumerate(clicks):
                 event = Event(user_id=user, item_id=click, kind="click", time=10_000 + moment)
-                store.append([event]).result(10)
+                store.append([event]).result(60)
                 batch = profiles.user_batch([profiles.of_user(user)])
                 streamed = model.score_batch(batch)[0]
                 rows = data.items.find(clicks[: moment + 1])

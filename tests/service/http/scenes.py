@@ -9,14 +9,15 @@ import contextlib
 import time
 import warnings
 from collections.abc import AsyncIterator, Awaitable, Callable
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import httpx
 import numpy as np
+import pytest
 
 from cofactor.data.interactions import Interactions
+from cofactor.service.http import dispatch
 from cofactor.service.http.app import build
 from cofactor.service.http.keys import Keys
 from cofactor.service.settings import Settings
@@ -71,17 +72,30 @@ def some_items(data: Interactions, *rows: int) -> list[str]:
     return list(data.items.ids(np.array(rows)))
 
 
-# Of a service whose requests are soon given up.
-IMPATIENT = Settings(max_waiting=60.0, timeout=0.4)
+class TimeLimit:
+    """The time limit of a service's requests: over when a test says so, and not before."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self._timeout, self._begun = asyncio.timeout, list[asyncio.Timeout]()
+        monkeypatch.setattr(dispatch.asyncio, "timeout", self._begin)
+
+    def _begin(self, _: float) -> asyncio.Timeout:
+        self._begun.append(self._timeout(None))
+        return self._begun[-1]
+
+    def is_over(self) -> None:
+        """Give up the latest request."""
+        self._begun[-1].reschedule(0.0)
 
 
-def be_patient(context: Any) -> None:
-    """Give up no more requests from here on."""
-    context.settings = replace(context.settings, **CALM)
+async def some_turns() -> None:
+    """Let the event loop make some turns, in which it takes what has arrived."""
+    for _ in range(50):
+        await asyncio.sleep(0.001)
 
 
 async def until(condition: Any, seconds: float = 60.0) -> None:
     end = time.monotonic() + seconds
     while not condition() and time.monotonic() < end:
-        await asyncio.sleep(0.02)
+        await asyncio.sleep(0.005)
     assert condition()

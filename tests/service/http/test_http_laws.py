@@ -59,7 +59,7 @@ def _change(
 @settings(
     max_examples=1500 if SOAK else 15,
     deadline=None,
-    suppress_health_check=[HealthCheck.function_scoped_fixture],
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 @given(
     steps=st.lists(change, min_size=1, max_size=10),

@@ -89,9 +89,7 @@ class HAProxy:
     """HAProxy in front of two ports, as `deploy/haproxy.cfg` has it."""
 
     def __init__(self, ports: list[int], folder: Path) -> None:
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            address = f"127.0.0.1:{free.getsockname()[1]}"
+        address = f"127.0.0.1:{free_port()}"
         self.url, self.socket = f"http://{address}", str(folder / "admin")
         a, b = (f"127.0.0.1:{port}" for port in ports)
         places = {"A": a, "B": b, "BIND": address, "ADMIN": self.socket}

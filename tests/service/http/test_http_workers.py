@@ -176,7 +176,7 @@ def test_every_answer_is_of_one_version_while_versions_change(
         version = ("v2", "v3", "v1")[turn % 3]
         status, _ = lines.ask("POST", "/v1/model/promote", {"version": version, "force": True})
         assert status in (200, 202)
-        until = time.monotonic() + 20
+        until = time.monotonic() + 60
         waiting = True
         while waiting:
             assert time.monotonic() < until
