@@ -65,7 +65,7 @@ def served_page(
             yield f"http://127.0.0.1:{listening.getsockname()[1]}{settings.root_path}"
         finally:  # a thread that goes on would keep the process of a failed test
             server.should_exit = True
-            thread.join(20)
+            thread.join(300)
 
 
 @contextlib.contextmanager

@@ -58,7 +58,7 @@ def serving(folder: Path, store: str, *options: str) -> Iterator[tuple[subproces
 
 
 def _wait_until_ready(url: str) -> None:
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + 300
     with client(base_url=url) as asking:
         while True:
             try:

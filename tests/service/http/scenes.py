@@ -32,7 +32,7 @@ __all__ = ["BASE", "CALM", "Start", "TestClient", "ids_of", "in_loop", "some_ite
 BASE = "http://127.0.0.1"
 Start = Callable[..., TestClient]
 # Of a service that refuses nothing and gives nothing up, however busy the machine is.
-CALM: dict[str, Any] = {"max_waiting": 60.0, "timeout": 60.0}
+CALM: dict[str, Any] = {"max_waiting": 300.0, "timeout": 300.0}
 
 
 def in_loop(
@@ -49,7 +49,7 @@ def in_loop(
         async with (
             _running(app),
             httpx.AsyncClient(
-                transport=httpx.ASGITransport(app), base_url=BASE, timeout=30
+                transport=httpx.ASGITransport(app), base_url=BASE, timeout=600
             ) as client,
         ):
             return await play(client, app.state.context)
@@ -94,7 +94,7 @@ async def some_turns() -> None:
         await asyncio.sleep(0.001)
 
 
-async def until(condition: Any, seconds: float = 60.0) -> None:
+async def until(condition: Any, seconds: float = 300.0) -> None:
     end = time.monotonic() + seconds
     while not condition() and time.monotonic() < end:
         await asyncio.sleep(0.005)

@@ -50,7 +50,7 @@ def serve_and_play(
             )
             try:
                 port = server.sockets[0].getsockname()[1]
-                return await asyncio.wait_for(play(port, app.state.context), 60)
+                return await asyncio.wait_for(play(port, app.state.context), 300)
             finally:
                 await _close(server, state)
 

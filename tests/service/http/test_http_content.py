@@ -91,13 +91,13 @@ def test_items_of_another_process_are_placed_without_a_request(
             taking = serve_beside(store, context.followed_beside)
             assert taking is not None
             with open_beside(f"sqlite:///{place}") as other:
-                other.put_items([item]).result(60)
+                other.put_items([item]).result(300)
             assert context.live.described["new-3"].title == "Brand new"  # once acknowledged
             taking.close()
         else:
             context.live.others = True
-            store.put_items([item]).result(60)
-        deadline = time.monotonic() + 60
+            store.put_items([item]).result(300)
+        deadline = time.monotonic() + 300
         while not placed():
             assert time.monotonic() < deadline
             time.sleep(0.02)

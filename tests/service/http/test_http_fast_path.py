@@ -128,7 +128,9 @@ def test_requests_sent_without_waiting_are_answered_in_order(
     folder: Path, url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     commit, go_on = Writer._commit, threading.Event()
-    monkeypatch.setattr(Writer, "_commit", lambda self, jobs: go_on.wait(60) and commit(self, jobs))
+    monkeypatch.setattr(
+        Writer, "_commit", lambda self, jobs: go_on.wait(300) and commit(self, jobs)
+    )
     go_on.set()
 
     def event(n: int) -> bytes:

@@ -231,7 +231,7 @@ def test_raw_bytes_get_no_5xx_and_dont_end_the_server(saved: Path, tmp_path: Pat
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]})
         thread.start()
         try:
-            deadline = time.monotonic() + 60
+            deadline = time.monotonic() + 300
             while not server.started:
                 assert time.monotonic() < deadline
                 time.sleep(0.02)
@@ -252,7 +252,7 @@ def test_raw_bytes_get_no_5xx_and_dont_end_the_server(saved: Path, tmp_path: Pat
             ).startswith(b"HTTP/1.1 200")
         finally:
             server.should_exit = True
-            thread.join(20)
+            thread.join(300)
 
 
 def _sent(port: int, raw: bytes, wait: float = 0.1) -> bytes:

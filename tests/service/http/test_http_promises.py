@@ -39,7 +39,7 @@ class Stalled:
 
         def stalled(jobs: Any) -> Any:
             self._begun.set()
-            assert self._go_on.wait(60)
+            assert self._go_on.wait(300)
             return real(jobs)
 
         writer._commit = stalled  # type: ignore[method-assign]

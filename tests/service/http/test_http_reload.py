@@ -66,7 +66,7 @@ def test_promotions_and_rollbacks_under_load_drop_nothing(
 def test_promotion_by_somebody_else_is_picked_up(service: TestClient, folder: Path) -> None:
     assert service.get("/v1/model").json()["current"]["version"] == "v1"
     Folder(folder).promote("v3")
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + 300
     while service.get("/ready").json()["model"]["version"] != "v3":
         assert time.monotonic() < deadline
         time.sleep(0.05)
@@ -78,7 +78,7 @@ def test_a_problem_is_over_with_the_version_that_answers(service: TestClient, fo
         return service.get("/v1/model").json()["current"].get("problem")
 
     def within_seconds(wanted: bool) -> None:
-        deadline = time.monotonic() + 60
+        deadline = time.monotonic() + 300
         while (told() is not None) is not wanted:
             assert time.monotonic() < deadline
             time.sleep(0.05)

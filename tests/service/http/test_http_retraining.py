@@ -105,7 +105,7 @@ def hook() -> Iterator[tuple[str, list[dict[str, Any]]]]:
     server.server_close()
 
 
-def wait_for(ready: Any, seconds: float = 240.0) -> None:
+def wait_for(ready: Any, seconds: float = 300.0) -> None:
     deadline = time.monotonic() + seconds
     while not ready():
         assert time.monotonic() < deadline, "it took too long"

@@ -58,7 +58,7 @@ class Client:
     """
 
     def __init__(self, url: str) -> None:
-        self.line = http.client.HTTPConnection(url.removeprefix("http://"), timeout=60)
+        self.line = http.client.HTTPConnection(url.removeprefix("http://"), timeout=600)
         self.refused = 0
 
     def ask(self, method: str, path: str, body: Any = None) -> tuple[int, Any]:

@@ -37,7 +37,7 @@ def test_a_promotion_that_takes_longer_than_a_request_goes_on(
     go_on = threading.Event()
 
     def slowly(*_: Any) -> str:
-        assert go_on.wait(60)
+        assert go_on.wait(300)
         return "compared slowly"
 
     monkeypatch.setattr(reload, "compared", slowly)
@@ -72,7 +72,7 @@ def test_a_promotion_that_fails_later_says_why(
     go_on = threading.Event()
 
     def worse(*_: Any) -> str:
-        assert go_on.wait(60)
+        assert go_on.wait(300)
         raise RequestError(409, "worse", "much worse", "version")
 
     monkeypatch.setattr(reload, "compared", worse)
