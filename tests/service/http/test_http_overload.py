@@ -16,30 +16,37 @@ from cofactor.service.settings import Settings
 from service.http.scenes import CALM, in_loop, some_items
 
 
+def slow_model(context: Any, waited: list[int], monkeypatch: pytest.MonkeyPatch) -> None:
+    """A model that can score four people in 20 ms, 200 a second; how many of its calls are made
+    from the moment at which a request is queued until it is answered.
+    """
+    model, queue, calls = context.models.current.model, context.scorer.recommend, 0
+    plain = model.topk
+
+    def slowly(*given: Any, **more: Any) -> Any:
+        nonlocal calls
+        calls += 1
+        time.sleep(0.02)
+        return plain(*given, **more)
+
+    def queued(*given: Any) -> Any:
+        before, future = calls, queue(*given)
+        future.add_done_callback(lambda _: waited.append(calls - before))
+        return future
+
+    monkeypatch.setattr(model, "topk", slowly)
+    monkeypatch.setattr(context.scorer, "recommend", queued)
+
+
 def test_flood_is_shed_while_accepted_requests_keep_their_latency(
     folder: Path, tmp_path: Path, shop_data: Interactions, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Latency is counted in the model's calls, of 20 ms each: those a machine doesn't stretch."""
     history = some_items(shop_data, 1, 2)
-    calls, waited = 0, list[int]()
+    waited: list[int] = []
 
     async def play(client: Any, context: Any) -> tuple[list[int], list[int]]:
-        model, queue = context.models.current.model, context.scorer.recommend
-        plain = model.topk
-
-        def slowly(*given: Any, **more: Any) -> Any:  # four people in 20 ms: 200 a second
-            nonlocal calls
-            calls += 1
-            time.sleep(0.02)
-            return plain(*given, **more)
-
-        def queued(*given: Any) -> Any:
-            before, future = calls, queue(*given)
-            future.add_done_callback(lambda _: waited.append(calls - before))
-            return future
-
-        monkeypatch.setattr(model, "topk", slowly)
-        monkeypatch.setattr(context.scorer, "recommend", queued)
+        slow_model(context, waited, monkeypatch)
 
         async def ask() -> int:
             answer = await client.post("/v1/recommend", json={"history": history, "reasons": 0})
