@@ -11,9 +11,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
+from hypothesis.internal.conjecture import providers
 
-import examples  # noqa: F401  # registers the profile
+from draws import EXPLORE
 from log_records import caplog  # noqa: F401  # a fixture
 from postgres import postgres_server  # noqa: F401  # a fixture
 
@@ -28,7 +29,15 @@ os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 os.environ.setdefault("OPENBLAS_THREAD_TIMEOUT", "4")
 
-settings.load_profile("suite")
+# Hypothesis draws the same examples in each run, and keeps none; a slow machine is no failure.
+_UNHURRIED = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile("explore", _UNHURRIED)
+settings.register_profile("same", _UNHURRIED, derandomize=True, database=None)
+settings.load_profile("explore" if EXPLORE else "same")
+if not EXPLORE:
+    # Hypothesis also draws the constants of all modules that are loaded: which those are depends on
+    # the tests that ran before in the same process, and reading them takes more than a second.
+    providers._get_local_constants = lambda: providers._local_constants
 
 # The files that take longest, in seconds of CPU and of waiting: with `--no-loadscope-reorder`
 # they are handed out first, so that all test processes end at the same time.

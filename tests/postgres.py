@@ -89,7 +89,7 @@ def _start(binaries: Path, home: Path) -> subprocess.Popen[bytes]:
     ]
     flags = [word for one in settings for word in ("-c", one)]
     process = subprocess.Popen([binaries / "postgres", "-D", data, *flags], **quiet)
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + 300
     while not _answers(home):
         if process.poll() is not None or time.monotonic() > deadline:
             process.kill()

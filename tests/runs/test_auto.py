@@ -53,6 +53,12 @@ def ticking(step: float = 0.1) -> Any:
     return lambda: step * next(steps)
 
 
+@pytest.fixture(autouse=True)
+def _same_clock(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a budget has room for doesn't depend on the machine."""
+    monkeypatch.setitem(choose.__kwdefaults__, "now", ticking())
+
+
 def valued(data: Interactions, values: Any) -> Interactions:
     return replace(data, values=np.asarray(values, np.float32))
 

@@ -7,10 +7,20 @@ is given some: a third of a second of every command and of a service's start. Co
 from __future__ import annotations
 
 import sys
+from typing import Any
 
 
 class _Process:
     ours = False
+
+
+class _NoPandas:
+    """Finds modules, and none of this name."""
+
+    @staticmethod
+    def find_spec(name: str, *_: Any) -> None:
+        if name == "pandas":
+            raise ModuleNotFoundError("No module named 'pandas'", name=name)
 
 
 def claim_process() -> None:
@@ -24,10 +34,10 @@ def leave_pandas_out() -> None:
     """
     if not _Process.ours or "pandas" in sys.modules:
         return
-    sys.modules["pandas"] = None  # type: ignore[assignment]  # what makes an import fail
+    sys.meta_path.insert(0, _NoPandas)
     try:
         import pyarrow
 
         pyarrow.array([0])
     finally:
-        del sys.modules["pandas"]
+        sys.meta_path.remove(_NoPandas)

@@ -17,9 +17,7 @@ from cofactor.service.answering.loaded import Loaded
 from cofactor.service.http.app import build
 from cofactor.service.settings import Settings
 from cofactor.store import open_store
-from service.http.scenes import Start, ids_of, in_loop
-
-CALM = {"max_waiting": 60.0}
+from service.http.scenes import CALM, Start, ids_of, in_loop
 
 
 @pytest.fixture
@@ -123,6 +121,6 @@ def test_rules_keep_no_version_in_memory_that_was_let_go(folder: Path, events: s
         gc.collect()
         return versions_held()
 
-    settings = Settings(max_waiting=60.0, timeout=60.0, keep_versions=2)
+    settings = Settings(**CALM, keep_versions=2)
     before = versions_held()
     assert in_loop(folder, events, settings, play) - before <= 3
