@@ -19,8 +19,12 @@ class LogRecords(logging.Handler):
         self.records.append(record)
 
     @property
+    def messages(self) -> list[str]:
+        return [one.getMessage() for one in self.records]
+
+    @property
     def text(self) -> str:
-        return "\n".join(one.getMessage() for one in self.records)
+        return "\n".join(self.messages)
 
 
 @pytest.fixture
