@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import replace
 from html.parser import HTMLParser
 from types import ModuleType, SimpleNamespace
 from typing import Any
@@ -102,6 +103,15 @@ def test_each_thing_shows_itself_as_whole_html(
         text = thing._repr_html_()
         assert Whole(text).seen.count("div") >= 1
         assert word in text, type(thing).__name__
+
+
+def test_ids_are_shown_as_they_are_given() -> None:
+    assert markup.shown(1030, "item_id") == "1030"
+    assert markup.shown(1030, "n_items") == "1,030"
+    data = shop(n_users=30, n_items=20, seed=0)
+    data = replace(data, items=cofactor.IdMap(np.arange(1000, 1000 + data.n_items)))
+    table = cofactor.Popularity().fit(data).recommend(data.users.ids([0]), 2)
+    assert f">{table.ids[0]}</td>" in table._repr_html_()
 
 
 def test_a_models_line_shows_formulas_as_code_and_hides_no_markup() -> None:

@@ -29,7 +29,10 @@ from collections.abc import Callable, Sequence
 
 
 class CofactorError(Exception):
-    """Any error that Cofactor raises on purpose."""
+    """Base class of the errors that Cofactor raises on purpose.
+
+    The message says in one sentence what was expected, what came, and how to cure it.
+    """
 
 
 class ArgumentError(CofactorError, ValueError):

@@ -104,15 +104,16 @@ def notes(sentences: Sequence[str]) -> str:
 
 
 def shown(value: Any, column: str = "") -> str:
-    """Return a value as people read it: thousands separated, four decimals below 10; two of the
-    seconds of a column that says so (``seconds``, ``fit s``).
+    """Return a value as people read it: thousands separated (not in ids, of columns such as
+    ``item_id``), four decimals below 10; two of the seconds of a column that says so
+    (``seconds``, ``fit s``).
     """
     if value is None:
         return ""
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, int):
-        return f"{value:,}"
+        return str(value) if column.endswith("_id") else f"{value:,}"
     if isinstance(value, float):
         if math.isnan(value):
             return "–"

@@ -37,6 +37,11 @@ class Run:
     engine
         What runs work that is divided into pieces (see `cofactor.base.engine`); None: this process,
         undivided. With an engine, ``threads`` are those of each piece.
+
+    Raises
+    ------
+    ArgumentError
+        For a seed, a number of threads or a device that doesn't exist.
     """
 
     seed: int = 0

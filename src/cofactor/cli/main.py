@@ -240,7 +240,7 @@ def _help() -> str:
         [
             "Usage: cofactor COMMAND [OPTIONS]",
             "",
-            "A recommender toolkit: train, evaluate honestly, recommend, serve.",
+            "A recommender toolkit: train, evaluate, recommend, serve.",
             "",
             "Commands:",
             *lines,

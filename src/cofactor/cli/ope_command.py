@@ -3,7 +3,8 @@ shown with known probabilities.
 
 LOGS is the event store of a service that explored (`serve --explore`), or a table with a row per
 item and position: request_id, user_id, position, item_id, probability, reward. Estimates: IPS,
-clipped, self-normalised (SNIPS), doubly robust (DR). Where the lists don't tell, it says so."""
+clipped, self-normalised (SNIPS), doubly robust (DR). If the lists support no
+estimate, it says so."""
 
 from __future__ import annotations
 
@@ -27,7 +28,9 @@ class EvaluatedPolicy:
         ..., "The saved model; trained before the lists were shown.", metavar="DIR"
     )
     explore: str | None = option(None, "How it would draw its lists, as for serve.", metavar="HOW")
-    positions: int | None = option(None, "How many positions count; fewer have smaller weights.")
+    positions: int | None = option(
+        None, "How many positions of a list count; with fewer, importance weights vary less."
+    )
     clip: float = option(10.0, "The greatest weight of the clipped estimate.")
 
 

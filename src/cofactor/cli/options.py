@@ -172,7 +172,7 @@ class SettingOptions:
         None, "Columns of the catalogue that models with content read as text.", metavar="NAME,..."
     )
     features: str | None = option(
-        None, "Columns that it reads as categories, lists, numbers, dates.", metavar="NAME,..."
+        None, "Columns that they read as categories, lists, numbers or dates.", metavar="NAME,..."
     )
 
     def settings(self) -> list[str]:

@@ -1,4 +1,4 @@
-"""Train a saved model again on its own training data and on what came since.
+"""Train a saved model again on its own training data and on new events.
 
 The model knows its training data, its catalogue, its settings and how its sources were read; what
 it was trained on already is left out. Without a SOURCE, new events come from the event stores that
@@ -33,10 +33,12 @@ class Start:
     ]
     source: Annotated[
         list[str] | None,
-        typer.Argument(metavar="SOURCE", help="What came since, as for train."),
+        typer.Argument(metavar="SOURCE", help="New events, as for train."),
     ] = None
     forget: list[str] | None = option(
-        None, "A user whose old interactions are left out; may be repeated.", metavar="ID"
+        None,
+        "A user whose interactions in the old training data are left out; may be repeated.",
+        metavar="ID",
     )
 
     def model(self) -> Path:

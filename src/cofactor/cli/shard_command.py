@@ -57,7 +57,7 @@ def command(
         list[str],
         typer.Argument(
             metavar="SOURCE",
-            help="Files whose events follow each other: Parquet and text are read in chunks.",
+            help="Files, read one after the other; Parquet and delimited text in chunks.",
         ),
     ],
     reads: Reads,

@@ -1,9 +1,9 @@
 """Train a model on a source, measure it on a held-out part, and save it.
 
 Without --model, models and settings are tried for a minute on a validation part, and the best is
-taken; the first of --metrics decides. The test part is looked at once, at the end. The saved
-model is fitted on all of the data once it was measured (--no-refit keeps the one that was
-measured)."""
+taken; the first of --metrics decides. The test part is looked at once, at the end. After
+that measurement the model is fitted again on all of the data and saved (--no-refit saves the
+measured one)."""
 
 from __future__ import annotations
 

@@ -131,7 +131,7 @@ class Model(Hooks[ConfigT]):
         run: Run | None = None,
         max_time: float | None = None,
     ) -> Self:
-        """Learn from interactions.
+        """Learn from interactions, and return the fitted model itself.
 
         Parameters
         ----------
@@ -147,10 +147,10 @@ class Model(Hooks[ConfigT]):
             Seconds for training, in models that are trained in epochs: an epoch is started only if
             it would end in time; the first one always runs.
 
-        Returns
-        -------
-        Self
-            The fitted model itself.
+        Raises
+        ------
+        ArgumentError, MemoryLimitError, TrainingError
+            If data, settings and run don't suit the model, memory is too small, or training fails.
         """
         data = as_interactions(data)
         if len(data) == 0:

@@ -35,7 +35,25 @@ if TYPE_CHECKING:
 
 
 class Recommender(Model[ConfigT]):
-    """A model that learns from interactions and recommends."""
+    """Base class of all models: they learn from interactions, and answer by user and item ids.
+
+    `fit` returns the model itself. Trained users are given by id, unseen ones by a history, which
+    is folded in without retraining. Threads may call a fitted model at the same time.
+
+    Parameters
+    ----------
+    config
+        The model's settings, an instance of its ``Config``; None for the defaults.
+    settings
+        Settings by name, in place of those of ``config``: ``IALS(factors=32)``.
+
+    Raises
+    ------
+    UnknownNameError
+        For a setting that doesn't exist.
+    ArgumentError
+        For a value out of its range.
+    """
 
     @of_one_fit
     def recommend(
@@ -88,6 +106,8 @@ class Recommender(Model[ConfigT]):
         ------
         UnknownIdError
             For unknown ids, unless ``unknown="fallback"``.
+        ArgumentError
+            For k below 1, users together with a history or features, or rules that can't be read.
         """
         checks.integer(k, "k", low=1)
         exclude_seen = checks.boolean(exclude_seen, "exclude_seen")
@@ -121,7 +141,8 @@ class Recommender(Model[ConfigT]):
         """Return the scores of items for users, by ids, float32 [n_users, n_items].
 
         ``items=None`` scores all items, in row order. Scores rank the items of one user; their
-        scale depends on the model."""
+        scale depends on the model. Unknown ids raise `UnknownIdError`.
+        """
         item_rows = None if items is None else self.data.items.rows(items, what="item")
         return self.score_rows(self.data.users.rows(users, what="user"), item_rows)
 
@@ -184,8 +205,13 @@ class Recommender(Model[ConfigT]):
 
     @of_one_fit
     def similar_users(self, users: Any, k: int = 10, *, run: Run | None = None) -> RankedTable:
-        """Return the k most similar users of each user: ``user_id``, ``rank``, ``similar_user_id``,
-        ``score``.
+        """Return the k most similar users of each user, without the user: a table with the columns
+        ``user_id``, ``rank``, ``similar_user_id``, ``score`` (cosine of the vectors).
+
+        Raises
+        ------
+        TraitError
+            If the model has no user vectors.
         """
         self._require_similarity(k)
         run = run or Run()
@@ -268,12 +294,14 @@ class Recommender(Model[ConfigT]):
     @of_one_fit
     def explain(self, user: Any = None, item: Any = None, *, history: Any = None) -> Explanation:
         """Return the contributions of past items to an item's score, for a user by id or by
-        history.
+        history; with the rest, they add up to the score.
 
         Raises
         ------
         TraitError
-            If the model isn't linear in the past.
+            If the score isn't linear in the history.
+        ArgumentError
+            Without exactly one item, and one user or one history.
         """
         if (user is None) == (history is None) or item is None:
             raise ArgumentError("give an item, and either a user or a history.")

@@ -167,6 +167,13 @@ def auto(
     -------
     Automatic
         The fitted model, why it was chosen, and how good it is.
+
+    Raises
+    ------
+    ArgumentError
+        For a budget that isn't above 0, a run with an engine, or a split without a test part.
+    CofactorError
+        If no model could be fitted and measured; the message says why.
     """
     run = run or Run()
     check_no_engine(run)

@@ -38,6 +38,11 @@ class LoggedLists:
         wasn't trained on; None to use the model's training histories.
     source
         Name of the source for messages.
+
+    Raises
+    ------
+    DataError
+        If a list's columns differ in length, or a probability isn't in (0, 1].
     """
 
     users: Sequence[str]

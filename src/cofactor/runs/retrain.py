@@ -111,7 +111,7 @@ def retrain(
     changes: Changes = Changes(),
     run: Run | None = None,
 ) -> Retrained:
-    """Train a saved model again on its own training data and on what came since.
+    """Train a saved model again on its own training data and on new events.
 
     Parameters
     ----------

@@ -179,6 +179,10 @@ class Blend(Recommender[BlendConfig]):
     With scale none, models that all predict ratings predict them together: ``r_ui = Σ_m w_m r_m,ui
     / Σ_m w_m``. Validation data chooses the weights of the least squared error then, and trained
     users are answered by what the models have learned of them.
+
+    References
+    ----------
+    E. A. Fox and J. A. Shaw. 1994. Combination of Multiple Searches. TREC-2 (sums of scores).
     """
 
     name = "blend"

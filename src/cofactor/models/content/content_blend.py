@@ -102,7 +102,13 @@ class ContentBlend(SimilarByContent, ContentFeatures[ContentBlendConfig]):
     to anybody, and a score of 0, the middle, would rank it before everything that the user likes
     less than average. The parts use the blend's columns and weights of features, unless their own
     settings name them (``ials_settings=value_weight=1``); characters are read by the ridge alone,
-    unless named so."""
+    unless named so.
+
+    References
+    ----------
+    E. A. Fox and J. A. Shaw. 1994. Combination of Multiple Searches. TREC-2 (sums of scores). Which
+    models are combined, and by which deviation they are divided, is ours.
+    """
 
     name = "content_blend"
     traits = Traits(explains=True, uses_features=True)
