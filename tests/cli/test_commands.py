@@ -7,6 +7,7 @@ from __future__ import annotations
 import csv
 import json
 import os
+import re
 import shlex
 import subprocess
 import sys
@@ -87,7 +88,9 @@ def test_train_without_a_model_chooses_one_and_names_its_folder(
     assert "was chosen: ndcg@10" in done.out
     assert "better than popularity (ndcg@10" in done.out
     facts = cofactor("inspect", tmp_path / "events-model", "--json").json
-    assert facts["run"]["chosen"]["sentence"] in done.out
+    # Where the time was short, the command names the option that gives more of it.
+    parts = re.split(r"\(budget=\d+\)", facts["run"]["chosen"]["sentence"])
+    assert all(part in done.out for part in parts)
     again = cofactor("train", shop_files / "events.csv", "--budget", "1s")
     assert "holds a model already" in again.sentence
 
