@@ -1,5 +1,5 @@
-"""Cofactor: a recommender toolkit. Raw interactions in, honest numbers and served recommendations
-out.
+"""Cofactor: a recommender toolkit. It reads interactions, trains and compares models, and serves
+recommendations.
 
 The public names are loaded when they are first used, so that importing this package is cheap.
 """

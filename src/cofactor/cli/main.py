@@ -39,7 +39,7 @@ COMMANDS: dict[str, str] = {
     "inspect": "what a saved model is: settings, measurements, model card",
     "models": "the models and their settings",
     "metrics": "the metrics and their formulas",
-    "reproduce": "run published experiments again: our figures beside theirs",
+    "reproduce": "repeat published experiments, their figures beside Cofactor's",
     "events": "the event store: import, export, back up, restore, count",
     "completion": "the lines that a shell needs for completion on Tab",
     "doctor": "what this installation has: versions, threads, kernels, data",

@@ -1,5 +1,5 @@
-"""Run published and tutorial experiments again: our figures beside theirs, with a plot of the
-training.
+"""Repeat published and tutorial experiments: their figures beside Cofactor's, with learning
+curves.
 """
 
 from __future__ import annotations
