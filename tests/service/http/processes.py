@@ -69,7 +69,7 @@ def _limit(files: int) -> None:
 
 
 def _wait_until_ready(url: str) -> None:
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + 300
     with client(base_url=url) as asking:
         while True:
             try:

@@ -9,6 +9,7 @@ second rather than a timer a request."""
 
 from __future__ import annotations
 
+import time
 from collections import Counter
 from http import HTTPStatus
 from typing import Any
@@ -45,6 +46,10 @@ class ConnectionLimits:
         self._refused: dict[Connection, float] = {}
         self._looking = False
 
+    def now(self) -> float:
+        """Return the seconds of the clock by which deadlines are kept."""
+        return time.monotonic()
+
     def enter(self, one: Connection) -> bool:
         """Take a connection in, and let go another that waits if need be; return whether there is
         room.
@@ -61,7 +66,7 @@ class ConnectionLimits:
         over what has come and isn't read is reset.
         """
         self.leave(one)
-        self._refused[one] = one.loop.time()
+        self._refused[one] = self.now()
         if len(self._refused) > _MOST_REFUSED:
             longest = next(iter(self._refused))
             self.leave(longest)
@@ -99,7 +104,7 @@ class ConnectionLimits:
         return True
 
     def _look(self, loop: Any) -> None:
-        self._looking, now = False, loop.time()
+        self._looking, now = False, self.now()
         if self._open or self._refused:
             self._look_again(loop)
         late = [one for one in self._open if one.is_late(now)]
@@ -123,7 +128,7 @@ class Connection(H11Protocol):
         """Begin, if there is room."""
         super().connection_made(transport)
         self.address = self.client[0] if self.client else ""
-        self.since = self.loop.time()
+        self.since = self.limits.now()
         if self.limits.enter(self):
             return
         # Nothing that comes is read as a request.
@@ -177,7 +182,7 @@ class Connection(H11Protocol):
         if not self.begun and not self.busy:
             self.begun = True
             if self.answered:  # the first request has the time since the connection was made
-                self.since = self.loop.time()
+                self.since = self.limits.now()
         super().data_received(data)
 
     def send_400_response(self, msg: str) -> None:
@@ -213,14 +218,14 @@ class Connection(H11Protocol):
 
     def on_response_complete(self) -> None:
         """Go on to what is between two requests, or to the next one."""
-        self.answered, self.since = True, self.loop.time()
+        self.answered, self.since = True, self.limits.now()
         super().on_response_complete()
         self.begun = self.conn.their_state is not h11.IDLE or bool(self.conn.trailing_data[0])
         self.close_if_ended()
 
     def pause_writing(self) -> None:
         """Note that what was answered isn't read."""
-        self._unsent_since = self.loop.time()
+        self._unsent_since = self.limits.now()
         super().pause_writing()
 
     def resume_writing(self) -> None:
