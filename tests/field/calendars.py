@@ -197,6 +197,20 @@ CALENDARS = (
         for name in ("yearmonth", "month", "Jahr_Monat")
         for first, second in (("202407", "202408"), ("2024-07", "2024-08"))
     ),
+    *(
+        Case(
+            name=f"a {name} of a year in words: {first}",
+            origin="sales reports",
+            files={"a.csv": f"user,item,{name}\nu1,a,{first}\nu2,b,{second}\n"},
+            rows=[("u1", "a", None, 1_704_067_200), ("u2", "b", None, 1_711_929_600)],
+        )
+        for name, first, second in (
+            ("quarter", "2024-Q1", "2024-Q2"),
+            ("Quartal", "2024 Q1", "2024 Q2"),
+            ("month", "January 2024", "April 2024"),
+            ("Monat", "Januar 2024", "April 2024"),
+        )
+    ),
     Case(
         name="a week alone is no time",
         origin="sales reports by week",

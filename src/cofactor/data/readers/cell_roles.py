@@ -14,7 +14,8 @@ from cofactor.data.readers.truth_words import TRUTH, plain
 
 _PERIODS = {
     "week": re.compile(r"(19|20)\d\d(0[1-9]|[1-4]\d|5[0-3])(\.0)?$"),
-    "month": re.compile(r"(19|20)\d\d-?(0[1-9]|1[0-2])(\.0)?$"),
+    "month": re.compile(r"(19|20)\d\d-?(0[1-9]|1[0-2])(\.0)?$|[^\W\d_]{3,12}\.? (19|20)\d\d$"),
+    "quarter": re.compile(r"(19|20)\d\d[ -]?Q[1-4]$"),
 }
 
 
@@ -88,7 +89,7 @@ def _with_date(
 
 
 def _are_periods(name: str, cells: Sequence[str]) -> bool:
-    """Whether cells are weeks or months of a year without a sign between them: 202407."""
+    """Whether cells are weeks, months or quarters of a year: 202407, March 2024, 2024-Q1."""
     form, held = _PERIODS.get(period_of(name) or ""), [cell.strip() for cell in cells]
     held = [cell for cell in held if cell]
     return form is not None and bool(held) and all(map(form.match, held))

@@ -85,6 +85,7 @@ _PARTS = {
     )
     for word in _plain(words).split()
 }
+_QUARTERS = {"quarter", "quartal", "trimestre", "trimester", "kwartaal", "yearquarter"}
 # What stands beside weeks that are counted.
 _COUNTED_BESIDE = {"no", "nr", "number", "iso", "calendar"}
 # A number (``track no``) may count something else.
@@ -159,12 +160,12 @@ def may_be_time(name: str) -> bool:
 
 
 def period_of(name: str) -> str | None:
-    """Return ``"week"`` or ``"month"`` if a name's words say that it holds those of a year
-    (``year_week``, ``ISO week``, ``yearmonth``); else None.
+    """Return ``"week"``, ``"month"`` or ``"quarter"`` if a name's words say that it holds those of
+    a year (``year_week``, ``ISO week``, ``yearmonth``); else None.
     """
     said = set(words(name)) - FILL
-    for period in ("week", "month"):
-        nouns = {word for word, part in _PARTS.items() if part == period}
+    for period in ("week", "month", "quarter"):
+        nouns = _QUARTERS if period == "quarter" else {w for w, p in _PARTS.items() if p == period}
         beside = {word for word, part in _PARTS.items() if part == "year"} | DATE | TIME | ACT
         if said & nouns and said <= nouns | beside | _COUNTED_BESIDE:
             return period
