@@ -27,6 +27,7 @@ def _columns(name: str, origin: str, text: str, *times: int, **more: Any) -> Cas
 
 
 _YMD = {"user": ["u1", "u2"], "item": ["a", "b"], "year": [2021, 2021], "month": [3, 12]}
+_WEEK = 1_707_696_000  # Monday, 12 February 2024
 
 CALENDARS = (
     _times("days of weeks", "ISO 8601", "2024-W05-3", "2020-W53-7", 1706659200, 1609632000),
@@ -175,6 +176,54 @@ CALENDARS = (
         origin="a till",
         files={"a.csv": "user,item,year,month,day\nu1,a,2021,2,30\nu2,b,2021,12,31\n"},
         error="1 row has no time in column 'year'",
+    ),
+    *(
+        Case(
+            name=f"weeks of a year in one column: {name}, {first}",
+            origin="sales reports by week",
+            files={"a.csv": f"user,item,{name}\nu1,a,{first}\nu2,b,{second}\n"},
+            rows=[("u1", "a", None, _WEEK), ("u2", "b", None, _WEEK + 7 * 86_400)],
+        )
+        for name in ("yearweek", "ISO week", "year_week", "kw", "order_week")
+        for first, second in (("202407", "202408"), ("2024-W07", "2024-W08"))
+    ),
+    *(
+        Case(
+            name=f"months of a year in one column: {name}, {first}",
+            origin="sales reports by month",
+            files={"a.csv": f"user,item,{name}\nu1,a,{first}\nu2,b,{second}\n"},
+            rows=[("u1", "a", None, 1_719_792_000), ("u2", "b", None, 1_722_470_400)],
+        )
+        for name in ("yearmonth", "month", "Jahr_Monat")
+        for first, second in (("202407", "202408"), ("2024-07", "2024-08"))
+    ),
+    *(
+        Case(
+            name=f"a {name} of a year in words: {first}",
+            origin="sales reports",
+            files={"a.csv": f"user,item,{name}\nu1,a,{first}\nu2,b,{second}\n"},
+            rows=[("u1", "a", None, 1_704_067_200), ("u2", "b", None, 1_711_929_600)],
+        )
+        for name, first, second in (
+            ("quarter", "2024-Q1", "2024-Q2"),
+            ("Quartal", "2024 Q1", "2024 Q2"),
+            ("month", "January 2024", "April 2024"),
+            ("Monat", "Januar 2024", "April 2024"),
+        )
+    ),
+    Case(
+        name="a week alone is no time",
+        origin="sales reports by week",
+        files={"a.csv": "user,item,week\nu1,a,7\nu2,b,8\n"},
+        rows=[("u1", "a", None, None), ("u2", "b", None, None)],
+        notes=("not read: week",),
+    ),
+    Case(
+        name="weeks named as the time",
+        origin="sales reports by week",
+        files={"a.csv": "user,item,yearweek\nu1,a,202453\nu2,b,202501\n"},
+        options={"time": "yearweek"},
+        error="1 row has a week that its year hasn't.*line 2",
     ),
     Case(
         name="milliseconds beside a day",

@@ -247,6 +247,28 @@ DIALECTS = (
         "u1,a,0.123,0.456\nu2,b,0.223,0.556\n",
         [("u1", "a", 0.123), ("u2", "b", 0.223)],
     ),
+    Case(
+        name="lines in UTF-8 and lines in Latin-1",
+        origin="cat of exports of two systems",
+        files={
+            "a.csv": "user,item,rating\nMüller,a,4\n".encode()
+            + "Jürgen,b,3\n".encode("latin-1")
+            + "Zoë,a,5\n".encode()
+        },
+        rows=[("Müller", "a", 4.0), ("Jürgen", "b", 3.0), ("Zoë", "a", 5.0)],
+        notes=("line 3 is not UTF-8, so read as Latin-1",),
+    ),
+    Case(
+        name="more lines in Windows' Latin-1 than in UTF-8, ended by CR",
+        origin="cat of exports of two systems",
+        files={
+            "a.csv": "user,item\rMüller,a\r".encode()
+            + "Jürgen,b\rÅsa,“c”\r".encode("cp1252")
+            + b"u5,d\r"
+        },
+        rows=[("Müller", "a"), ("Jürgen", "b"), ("Åsa", "“c”"), ("u5", "d")],
+        notes=("2 lines, the first of them line 3, are not UTF-8",),
+    ),
     _text(
         "vectors of users",
         "embeddings",

@@ -33,6 +33,13 @@ DOCUMENTS = (
         [("é", 2)],
         notes=("Latin-1",),
     ),
+    _file(
+        "JSON lines of which some are in Latin-1",
+        "the logs of two services, joined",
+        '{"user":"é","item":2}\n'.encode() + '{"user":"ü","item":4}\n'.encode("latin-1"),
+        [("é", 2), ("ü", 4)],
+        notes=("line 2 is not UTF-8",),
+    ),
     Case(
         name="JSON behind a key",
         origin="Kafka's console",

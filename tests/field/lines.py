@@ -83,6 +83,16 @@ LINES = (
         "u1 a 4 b 3\nu2 b 3\n",
         error="every second item is a number",
     ),
+    *(
+        _text(f"rows in brackets: {line}", "print", f"{line}\n{other}\n", error="brackets off")
+        for line, other in (
+            ("(u1,a),4", "(u2,b),3"),
+            ("[u1,a];4", "[u2,b];3"),
+            ("u1 (a,4)", "u2 (b,3)"),
+            ("(u1 a 4)", "(u2 b 3)"),
+            ("user,item,rating\n(u1,a,4)", "(u2,b,3)"),
+        )
+    ),
     _document(
         "lists of records by day",
         "an API's answer",

@@ -67,6 +67,8 @@ def test_types_below_a_header_leave_numbers_numbers(tmp_path: Path) -> None:
     [
         ("item,title\n", "a header but no rows"),
         ("<items><item id='1'>Heat</item></items>", "HTML or XML"),
+        ("a,Heat\nb,Alien\n", "no header .*such as item_id,title, or give item_id='column 0'"),
+        ("1,Heat,Drama\n2,Alien,Horror\n", "no header"),
     ],
 )
 def test_what_is_no_catalogue_is_named(text: str, message: str, tmp_path: Path) -> None:
@@ -156,3 +158,29 @@ def test_infinite_numbers_of_items_are_refused(price: Any) -> None:
     if isinstance(price, float):
         with pytest.raises(DataError, match=told):
             read([("u", "z")], items=new)
+
+
+@pytest.mark.parametrize("nothing", ["NULL", "None", "N/A", "n/a", "nan", "\\N", "<NA>", " NULL "])
+def test_a_word_for_nothing_is_no_title(nothing: str, tmp_path: Path) -> None:
+    path = tmp_path / "items.csv"
+    path.write_text(f"item,title,year\na,Heat,1995\nb,{nothing},{nothing.strip()}\n")
+    table = read_table(path)
+    assert table["title"].to_pylist() == ["Heat", None]
+    assert table["year"].to_pylist() == [1995, None]
+    records = [{"item_id": "a", "title": "Heat"}, {"item_id": "b", "title": nothing}]
+    for source in (records, pd.DataFrame(records), pa.Table.from_pylist(records)):
+        assert read_table(source)["title"].to_pylist() == ["Heat", None]
+
+
+def test_titles_may_hold_such_words(tmp_path: Path) -> None:
+    path = tmp_path / "items.csv"
+    path.write_text("item,title,country\na,None but the Brave,NA\nb,Null and Void,DE\n")
+    table = read_table(path)
+    assert table["title"].to_pylist() == ["None but the Brave", "Null and Void"]
+    assert table["country"].to_pylist() == ["NA", "DE"]
+
+
+def test_lines_of_a_catalogue_in_two_encodings(tmp_path: Path) -> None:
+    path = tmp_path / "items.csv"
+    path.write_bytes("item,title\na,Zoë\n".encode() + "b,Amélie\n".encode("latin-1"))
+    assert _titles(path) == {"a": "Zoë", "b": "Amélie"}

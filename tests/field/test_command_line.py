@@ -238,7 +238,8 @@ def test_recommend_takes_ids_with_commas_and_colons(
     found = [one["item_id"] for one in json.loads(capsys.readouterr().out)["recommendations"]]
     assert sorted(found) == ["d", "e"]
     assert main([*words[:-2], "--block", "zz"]) == 0
-    assert "unknown items 'zz'" in capsys.readouterr().err
+    said = " ".join(capsys.readouterr().err.split())
+    assert "--block: 1 of 1 ids block nothing: unknown item 'zz'" in said
 
 
 def test_several_sources_are_one(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

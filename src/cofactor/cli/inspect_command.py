@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 
 def command(
     model: opt.ModelFolder,
+    show: opt.ShowOptions,
     card: bool = option(False, "Print the model card alone, as Markdown."),
-    json: opt.Json = False,
 ) -> None:
     """Read the manifest."""
     import msgspec
@@ -26,7 +26,7 @@ def command(
     from cofactor.artifact.card import card_of
     from cofactor.artifact.load import inspect
 
-    output = Output(json)
+    output = show.output()
     facts = inspect(model)
     known = card_of(facts)
     if card:

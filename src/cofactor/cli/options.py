@@ -177,6 +177,9 @@ class SettingOptions:
 
     def settings(self) -> list[str]:
         """Return the settings as words NAME=VALUE."""
+        lacking = next((word for word in self.set_ or [] if "=" not in word), None)
+        if lacking is not None:
+            raise ArgumentError(f"--set must be written NAME=VALUE, not {lacking!r}.")
         content = (("text", self.text), ("features", self.features))
         return [*(f"{name}={words}" for name, words in content if words), *(self.set_ or [])]
 

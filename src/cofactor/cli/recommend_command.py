@@ -176,7 +176,10 @@ def _filters(output: Output, loaded: Recommender, which: Which) -> Filters | Non
 
     blocked, strange = listed_ids(which.block or [], loaded.data.items)
     if strange:
-        output.progress.say(f"--block: unknown items {', '.join(map(repr, strange[:5]))}")
+        output.progress.say(
+            f"--block: {len(strange):,} of {len(strange) + len(blocked):,} ids block nothing:"
+            f" {loaded.data.items.unknown(strange, 'item')}"
+        )
     return Filters(block=blocked, where=which.where) if which.where or blocked else None
 
 

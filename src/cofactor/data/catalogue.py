@@ -54,7 +54,7 @@ class Catalogue:
         if title is not None and title not in table.column_names:
             raise unknown_name("column of the catalogue", title, table.column_names)
         self.table = table
-        self.title_column = title if title is not None else _title_column(table)
+        self.title_column = title if title is not None else title_column(table)
 
     @classmethod
     def aligned(
@@ -177,7 +177,8 @@ def _empty(n_rows: int) -> pa.Table:
     return pa.table({FILLER: pa.nulls(n_rows)})
 
 
-def _title_column(table: pa.Table) -> str | None:
+def title_column(table: pa.Table) -> str | None:
+    """Return the column of a table that names an item to people, None if there is none."""
     if table.column_names == [FILLER]:
         return None
     # Of "meta.title" and "movie_title:token_seq" a part says it.

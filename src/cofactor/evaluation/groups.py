@@ -12,6 +12,7 @@ from cofactor.base.errors import ArgumentError
 from cofactor.data.interactions import Interactions
 
 Groups = Mapping[str, Any]
+GROUPINGS = ("warm", "count")  # that have a name
 GROUP_EDGES = (0, 1, 2, 5, 10)
 
 
@@ -29,7 +30,7 @@ def item_groups(groups: str | Groups | None, train: Interactions) -> dict[str, n
     if groups is None:
         return {}
     if isinstance(groups, str):
-        checks.choice(groups, "groups", ("warm", "count"))
+        checks.choice(groups, "groups", GROUPINGS)
         if groups == "warm":
             return {"warm items": counts > 0, "cold items": counts == 0}
         named = {}

@@ -8,12 +8,14 @@ from dataclasses import replace
 from typing import Any
 
 from cofactor.artifact.load import load
+from cofactor.base import checks
 from cofactor.base.errors import ArgumentError
 from cofactor.base.run import Run
 from cofactor.data.interactions import Interactions
 from cofactor.data.split import Part
 from cofactor.evaluation.csr_rows import contains
 from cofactor.evaluation.evaluate import evaluate
+from cofactor.evaluation.groups import GROUPINGS
 from cofactor.evaluation.result import Result
 from cofactor.metrics.table import parse_metrics
 from cofactor.models.recommender import Recommender
@@ -56,6 +58,8 @@ def evaluate_beside_baselines(
     run = run or Run()
     if metrics is not None:
         parse_metrics(metrics)
+    if groups is not None:
+        checks.choice(groups, "groups", GROUPINGS)
     fitted = model if isinstance(model, Recommender) else load(model, mapped=True)
     part, sentence = unseen_part(fitted, interactions(source, reading, run))
     result = evaluate(fitted, part, metrics, groups=groups, run=run)

@@ -32,7 +32,7 @@ def tracker(text: str) -> Tracker:
     kind, _, name = text.partition(":")
     if kind not in _TRACKERS or not name:
         raise ArgumentError(
-            f"a tracker must be written mlflow:EXPERIMENT or tensorboard:FOLDER, not {text!r}."
+            f"track must be written mlflow:EXPERIMENT or tensorboard:FOLDER, not {text!r}."
         )
     return _TRACKERS[kind](name)
 

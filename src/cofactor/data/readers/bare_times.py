@@ -6,7 +6,13 @@ from typing import NamedTuple
 
 import numpy as np
 
-from cofactor.data.readers.calendar_days import MISSING, day_of_year, of_calendar, of_day
+from cofactor.data.readers.calendar_days import (
+    MISSING,
+    day_of_week_date,
+    day_of_year,
+    of_calendar,
+    of_day,
+)
 from cofactor.data.readers.times import UNITS
 
 # Seconds of 1970..5138 lie below 10^11, milliseconds of 1973..5138 below 10^14, and so on by
@@ -60,6 +66,19 @@ def dates_of(times: np.ndarray, *, dated: bool = False) -> np.ndarray | None:
     found = int((total != MISSING).sum())
     # A few digits less might count anything.
     return total if 2 * found > len(known) and (digits != 7 or found == len(known)) else None
+
+
+def of_weeks(times: np.ndarray) -> np.ndarray | None:
+    """Return bare numbers that are all weeks of ISO 8601 (yyyyww) as the seconds at which their
+    Mondays begin, `MISSING` where a year hasn't the week; None if they aren't.
+    """
+    known = times != MISSING
+    year, week = np.divmod(np.where(known, times, 1970_01), 100)
+    if not known.any() or year.min() < 1900 or year.max() > 2100 or week.max() > 53:
+        return None
+    nothing = np.zeros_like(year)
+    found = of_day(year, day_of_week_date(year, week, nothing + 1), nothing, nothing, nothing)
+    return np.where(known, found, MISSING)
 
 
 def of_other_calendar(times: np.ndarray) -> bool:

@@ -10,6 +10,7 @@ import pyarrow as pa
 from pyarrow import csv as pacsv
 
 from cofactor.base.errors import DataError
+from cofactor.data.id_text import MISSING_WORDS
 from cofactor.data.readers.fields import WHITESPACE
 from cofactor.data.readers.raw import NoRowsError
 from cofactor.data.readers.sniff import Dialect
@@ -18,7 +19,6 @@ from cofactor.data.readers.source_files import SMALL
 # Texts as they stand, each once.
 WORDS = pa.dictionary(pa.int32(), pa.string())
 _SEPARATOR = "\x1f"
-_NULLS = ("", "NULL", "null", "NA", "N/A", "NaN", "nan", "None", "none", "\\N")
 
 
 class Unconvertible(DataError):
@@ -74,7 +74,7 @@ def parsed(
             convert_options=pacsv.ConvertOptions(
                 column_types=dict(types),
                 include_columns=list(columns) if columns is not None else None,
-                null_values=list(_NULLS),
+                null_values=[*MISSING_WORDS],
                 strings_can_be_null=False,
             ),
         )

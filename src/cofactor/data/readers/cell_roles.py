@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 
 from cofactor.data.readers.clock_columns import CellsOf, with_calendar, with_clock
 from cofactor.data.readers.columns import Options
-from cofactor.data.readers.name_words import is_amount, may_be_time
+from cofactor.data.readers.name_words import is_amount, may_be_time, period_of
 from cofactor.data.readers.partitions import Partition
 from cofactor.data.readers.positions import dated, numeric
 from cofactor.data.readers.truth_words import TRUTH, plain
+
+_PERIODS = {
+    "week": re.compile(r"(19|20)\d\d(0[1-9]|[1-4]\d|5[0-3])(\.0)?$"),
+    "month": re.compile(r"(19|20)\d\d-?(0[1-9]|1[0-2])(\.0)?$|[^\W\d_]{3,12}\.? (19|20)\d\d$"),
+    "quarter": re.compile(r"(19|20)\d\d[ -]?Q[1-4]$"),
+}
 
 
 def with_cells(
@@ -77,8 +84,15 @@ def _with_date(
         return roles
     likely = [name for name in names if name not in roles.values() and may_be_time(name)]
     cells = cells_of(likely) if likely else {}
-    found = [name for name in likely if dated(cells[name])]
+    found = [name for name in likely if dated(cells[name]) or _are_periods(name, cells[name])]
     return roles | {"time": found[0]} if len(found) == 1 else roles
+
+
+def _are_periods(name: str, cells: Sequence[str]) -> bool:
+    """Whether cells are weeks, months or quarters of a year: 202407, March 2024, 2024-Q1."""
+    form, held = _PERIODS.get(period_of(name) or ""), [cell.strip() for cell in cells]
+    held = [cell for cell in held if cell]
+    return form is not None and bool(held) and all(map(form.match, held))
 
 
 def _are_labels(cells: Sequence[str]) -> bool:

@@ -8,7 +8,7 @@ from cofactor.base.errors import DataError
 from cofactor.data.readers import bare_times as bare
 from cofactor.data.readers import times as clock
 from cofactor.data.readers.columns import Options
-from cofactor.data.readers.name_words import is_dated
+from cofactor.data.readers.name_words import is_dated, period_of
 from cofactor.data.readers.part import DATES
 from cofactor.data.readers.raw import Fault, Raw
 
@@ -121,7 +121,11 @@ def _of_numbers(
 ) -> tuple[np.ndarray, np.ndarray, str]:
     """Bare numbers as seconds, the rows of another unit than the others, and the unit."""
     unit = clock.checked_unit(options.time_unit, raw.source)
-    dated = unit is None and is_dated(raw.columns.get("time", ""))
+    column = raw.columns.get("time", "")
+    weeks = bare.of_weeks(times) if unit is None and period_of(column) == "week" else None
+    if weeks is not None:
+        return weeks, _odd_weeks(raw, times, weeks, faults), "weeks written as numbers"
+    dated = unit is None and is_dated(column)
     dates = bare.dates_of(times, dated=dated) if unit is None else None
     if dates is not None:
         raw.notes.append("times are dates written as numbers (yyyymmdd ...); read as dates")
@@ -150,6 +154,15 @@ def _of_numbers(
     if unit != "s":
         raw.notes.append(f"times are {_UNITS[unit]}; converted to seconds")
     return bare.to_seconds(times, unit), odd, _UNITS[unit]
+
+
+def _odd_weeks(raw: Raw, times: np.ndarray, weeks: np.ndarray, faults: list[Fault]) -> np.ndarray:
+    """The rows of weeks that no year has; notes how weeks are read."""
+    raw.notes.append("times are weeks written as numbers (yyyyww); read as their Mondays")
+    odd = np.flatnonzero((weeks == clock.MISSING) & (times != clock.MISSING))
+    if odd.size:
+        faults.append(("a week that its year hasn't (of ISO 8601, from 01)", odd))
+    return odd
 
 
 def _refuse_backward_dates(raw: Raw, times: np.ndarray, name: str) -> None:

@@ -28,7 +28,7 @@ from cofactor.data.readers.partitions import partition_of, with_partition
 from cofactor.data.readers.raw import NoRowsError, Raw
 from cofactor.data.readers.sniff import Dialect, dialect_of
 from cofactor.data.readers.source_files import HeldFile, SourceFile, is_zip
-from cofactor.data.readers.text_encoding import LATIN, NOT_UTF8
+from cofactor.data.readers.text_encoding import BY_LINE, NOT_UTF8
 from cofactor.data.readers.wrapped_lines import is_wrapped
 
 TEXT_BLOCK = 1 << 25  # bytes of text that are read at once
@@ -177,31 +177,25 @@ def _of_text(
     dialect = dialect_of(entry, options)
     if encoding is not None:
         dialect = replace(dialect, encoding=encoding)
-    done, only_ascii, parts = blocks, True, Parts(known)
-
-    def read_blocks() -> Iterator[bytes]:
-        nonlocal only_ascii
-        for block in line_blocks(entry, dialect, TEXT_BLOCK):
-            only_ascii &= block.isascii()
-            yield block
+    done, parts = blocks, Parts(known)
 
     try:
         reading = _Reading(options, agreement, parts)
-        for events, done in _of_blocks(read_blocks(), entry, dialect, reading, blocks):
+        file_blocks = line_blocks(entry, dialect, TEXT_BLOCK)
+        for events, done in _of_blocks(file_blocks, entry, dialect, reading, blocks):
             noted = events if encoding is None else events.noted(NOT_UTF8)
             facts = {"blocks": done, "encoding": encoding, "known": parts.facts()}
             yield Chunk(noted, facts)
         parts.refuse_nothing()
     except NotUtf8 as stop:
-        other = {"utf-8": LATIN[0], LATIN[0]: LATIN[1]}.get(dialect.encoding)
-        if options.encoding is not None or other is None or not only_ascii:
+        if options.encoding is not None or dialect.encoding != "utf-8":
             raise DataError(
                 f"the file isn't all {options.encoding or dialect.encoding}: {stop}; say what it"
                 " is with encoding= (--encoding).",
                 source=entry.shown,
             ) from None
         # What has been read is the same in both.
-        yield from _of_text(entry, options, agreement, done, other, parts.facts())
+        yield from _of_text(entry, options, agreement, done, BY_LINE, parts.facts())
 
 
 def _of_blocks(

@@ -7,7 +7,6 @@ in memory is 4 bytes an id."""
 
 from __future__ import annotations
 
-import codecs
 import re
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
@@ -39,7 +38,13 @@ from cofactor.data.readers.raw import NoRowsError, Raw
 from cofactor.data.readers.repeated_headers import without_headers
 from cofactor.data.readers.sniff import Dialect, dialect_of
 from cofactor.data.readers.source_files import SourceFile, ahead
-from cofactor.data.readers.text_encoding import LATIN, NOT_UTF8, latin_of, one_line_end
+from cofactor.data.readers.text_encoding import (
+    BY_LINE,
+    decoder_of,
+    latin,
+    not_utf8,
+    one_line_end,
+)
 from cofactor.data.readers.values import are_pointed
 
 
@@ -63,8 +68,9 @@ def read_delimited(entry: SourceFile, options: Options, dialect: Dialect | None 
             raise DataError(
                 f"the file isn't {options.encoding}: {stop}.", source=entry.shown
             ) from None
-        raw = explode_lists(_read_latin(entry, options, dialect, roles), of_hive=of_hive)
-        raw.notes.append(NOT_UTF8)
+        dialect = replace(dialect, encoding=BY_LINE)
+        raw = explode_lists(_read(entry, options, dialect, roles), of_hive=of_hive)
+        raw.notes.append(not_utf8(entry.blocks()))
         return raw
 
 
@@ -85,15 +91,6 @@ def roles_of(entry: SourceFile, dialect: Dialect, options: Options) -> dict[str,
         beside,
         headed=cells is None,
     )
-
-
-def _read_latin(
-    entry: SourceFile, options: Options, dialect: Dialect, roles: Mapping[str, str]
-) -> Raw:
-    try:
-        return _read(entry, options, replace(dialect, encoding=LATIN[0]), roles)
-    except NotUtf8:
-        return _read(entry, options, replace(dialect, encoding=LATIN[1]), roles)
 
 
 def read_text_table(
@@ -120,12 +117,10 @@ def read_text_table(
     notes = []
     block = entry.read()[dialect.bom :]
     try:
-        block = as_utf8(
-            block, codecs.getincrementaldecoder(dialect.encoding)(), dialect.encoding, final=True
-        )
+        block = as_utf8(block, decoder_of(dialect.encoding), dialect.encoding, final=True)
     except NotUtf8:
-        dialect = replace(dialect, encoding=latin_of(block))
-        block = block.decode(dialect.encoding).encode()
+        dialect = replace(dialect, encoding=BY_LINE)
+        block = latin(block).encode()
         notes.append(f"{entry.name}: not UTF-8, so read as Latin-1")
     kept = BlockColumns(dialect, {})
     whole = one_line_end(block, quoted=dialect.quoted)

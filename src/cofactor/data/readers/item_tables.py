@@ -11,8 +11,9 @@ import pyarrow.compute as pc
 
 from cofactor.base.errors import DataError
 from cofactor.base.progress import SILENT
-from cofactor.data.catalogue import WITHOUT_ID
+from cofactor.data.catalogue import WITHOUT_ID, title_column
 from cofactor.data.guards import refuse_infinite
+from cofactor.data.id_text import MISSING_WORDS
 from cofactor.data.readers import frames, jsonl, parquet, sql
 from cofactor.data.readers.catalogue_sources import in_memory, paths_of
 from cofactor.data.readers.columns import Options, common_prefix, folded, refuse_repeated
@@ -142,7 +143,7 @@ def _with_ids(found: pa.Table, id_column: str | None, to: str, shown: str) -> pa
             source=shown,
         )
     refuse_repeated(found.column_names, shown)
-    found = in_texts(frames.plain_layout(found))
+    found = _with_titles(in_texts(frames.plain_layout(found)))
     if name != to and to in found.column_names:
         # Another column gives the ids.
         found = found.rename_columns({to: f"{to} (2)"})
@@ -154,6 +155,20 @@ def _with_ids(found: pa.Table, id_column: str | None, to: str, shown: str) -> pa
         return found
     found = found.filter(pc.is_valid(found.column(to)))
     return found.replace_schema_metadata({WITHOUT_ID: str(lost)})
+
+
+def _with_titles(table: pa.Table) -> pa.Table:
+    """A table in which a title that is a word for nothing (NULL) is none."""
+    title = title_column(table)
+    column = None if title is None else table.column(title)
+    if column is None or column.type not in (pa.string(), pa.large_string()):
+        return table
+    nothing = pa.array([*MISSING_WORDS - {""}], column.type)
+    lacking = pc.is_in(pc.utf8_trim_whitespace(column), value_set=nothing)
+    if not pc.any(lacking).as_py():
+        return table
+    kept = pc.if_else(lacking, pa.scalar(None, column.type), column)
+    return table.set_column(table.column_names.index(title), title, kept)
 
 
 def _typed_ids(column: pa.ChunkedArray, source: str, kind: str) -> pa.Array:
@@ -205,6 +220,12 @@ def _id_name(names: Iterable[str], kind: str, source: str) -> str:
     # Of "Article" and "Article no" the latter holds the id.
     said.sort(key=lambda name: not is_id(name))
     found = next((by_fold[name] for name in usual if name in by_fold), next(iter(said), None))
+    if found is None and all(name == f"column {n}" for n, name in enumerate(names)):
+        raise DataError(
+            "it has no header that names its columns; write one above its first line, such as"
+            f" {kind}_id,title, or give item_id='column 0' if that holds the ids.",
+            source=source,
+        )
     if found is None:
         raise DataError(
             f"no column is named like {kind} ids; the columns are {', '.join(names)}; give"

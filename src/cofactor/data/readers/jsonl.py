@@ -44,7 +44,7 @@ from cofactor.data.readers.nested_items import (
 from cofactor.data.readers.partitions import partition_of, with_partition
 from cofactor.data.readers.raw import NoRowsError, Raw
 from cofactor.data.readers.source_files import BLOCK, LONGEST, SMALL, SourceFile
-from cofactor.data.readers.text_encoding import NOT_UTF8, encoding_of
+from cofactor.data.readers.text_encoding import encoding_of, not_utf8
 from cofactor.data.readers.usual_names import USUAL
 from cofactor.data.readers.values import numbers_and_odd
 from cofactor.data.records import names_of, table_of, table_of_columns
@@ -71,7 +71,7 @@ def read_jsonl(entry: SourceFile, options: Options) -> Raw:
         and options.encoding is None
         and encoding_of(entry.head(4096), None)[0] == "utf-8"
     ):
-        raw.notes.append(NOT_UTF8)
+        raw.notes.append(not_utf8(entry.blocks()))
     return raw
 
 

@@ -13,7 +13,7 @@ from cofactor.base.errors import DataError
 from cofactor.data.readers.fields import split
 from cofactor.data.readers.sniff import Dialect
 from cofactor.data.readers.source_files import BLOCK, LONGEST, SourceFile
-from cofactor.data.readers.text_encoding import one_line_end
+from cofactor.data.readers.text_encoding import decoder_of, one_line_end
 
 _JOINED = b"\n" + codecs.BOM_UTF8
 # The end of a file as DOS writes it.
@@ -28,7 +28,7 @@ def line_blocks(entry: SourceFile, dialect: Dialect, size: int | None = None) ->
     """The file as UTF-8 blocks of some megabytes, each of which ends with a line (and not within
     quotes).
     """
-    decoder = codecs.getincrementaldecoder(dialect.encoding)()
+    decoder = decoder_of(dialect.encoding)
     rest, skip = b"", dialect.bom
     for raw in entry.blocks(size or BLOCK):
         block = rest + as_utf8(raw[skip:] if skip else raw, decoder, dialect.encoding)

@@ -49,7 +49,7 @@ _LABELS = """click clicked isclick liked isliked islike purchased ispurchased bo
     target note playtimeforever interacted isinteracted wish isfavorite isfavourite favorited
     favourited r"""
 _YEAR = "year jahr annee ano anno jaar rok yil aasta ar vuosi год 年"
-_MONTH = "month monat mois mes mese maand miesiac mesic ay kuukausi месяц 月"
+_MONTH = "month yearmonth yyyymm monat mois mes mese maand miesiac mesic ay kuukausi месяц 月"
 _DAY = "day tag jour dia giorno dag dzien den gun paiva dayofmonth mday dom день 日"
 _HOUR = "hour stunde heure hora ora uur godzina saat час"
 _WEEK = """week weeks isoweek yearweek weekno weeknumber calendarweek woche kw kalenderwoche semaine
@@ -85,6 +85,9 @@ _PARTS = {
     )
     for word in _plain(words).split()
 }
+_QUARTERS = {"quarter", "quartal", "trimestre", "trimester", "kwartaal", "yearquarter"}
+# What stands beside weeks that are counted.
+_COUNTED_BESIDE = {"no", "nr", "number", "iso", "calendar"}
 # A number (``track no``) may count something else.
 _SURELY_ID = frozenset(("id", "sku", "code", "key", "uuid", "guid", "ean", "asin", "isbn"))
 # Words for who, what, when and how much; and the words that may stand beside them.
@@ -149,12 +152,24 @@ def is_dated(name: str) -> bool:
 
 
 def may_be_time(name: str) -> bool:
-    """Return whether a name's words say nothing but dates, weeks and what people did: it holds
-    their times if its cells are dates.
+    """Return whether a name's words say nothing but dates, weeks, months and what people did: it
+    holds their times if its cells are dates.
     """
     said = set(words(name)) - FILL
-    dates = DATE | {word for word, part in _PARTS.items() if part == "week"}
-    return bool(said & dates) and said <= dates | TIME | ACT
+    return period_of(name) is not None or (bool(said & DATE) and said <= DATE | TIME | ACT)
+
+
+def period_of(name: str) -> str | None:
+    """Return ``"week"``, ``"month"`` or ``"quarter"`` if a name's words say that it holds those of
+    a year (``year_week``, ``ISO week``, ``yearmonth``); else None.
+    """
+    said = set(words(name)) - FILL
+    for period in ("week", "month", "quarter"):
+        nouns = _QUARTERS if period == "quarter" else {w for w, p in _PARTS.items() if p == period}
+        beside = {word for word, part in _PARTS.items() if part == "year"} | DATE | TIME | ACT
+        if said & nouns and said <= nouns | beside | _COUNTED_BESIDE:
+            return period
+    return None
 
 
 def is_clock(name: str) -> bool:
@@ -186,7 +201,7 @@ def part_of_date(name: str) -> str | None:
     """
     said = [word for word in words(name) if word not in FILL]
     parts = {_PARTS[word] for word in said if word in _PARTS}
-    beside = DATE | ACT | TIME | ({"no", "nr", "number", "iso"} if parts == {"week"} else set())
+    beside = DATE | ACT | TIME | (_COUNTED_BESIDE if parts == {"week"} else set())
     if len(parts) != 1 or not all(w in _PARTS or w in beside for w in said):
         return None
     return parts.pop()

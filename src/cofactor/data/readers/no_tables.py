@@ -72,6 +72,8 @@ _BINARY = tuple(
         (rb"%PDF-|\x89PNG|\xff\xd8\xff|GIF8", "a page or a picture", _CURE),
     )
 )
+# A header may stand above them.
+_BRACKETS = "rows in brackets (tuples or lists without quotes)"
 _NAMED = r"[A-Za-z_][\w.]*=(\"[^\"]*\"|[^\s,;&\"]*)"
 _LEVELS = "DEBUG|INFO|NOTICE|WARN|WARNING|ERROR|TRACE|FATAL|CRITICAL"
 # What all lines show.
@@ -89,9 +91,12 @@ _LINES = tuple(
             r"\s*([\[(])\s*(['\"]|-?\d)[^\[\]()]*[\])]\s*,?\s*$",
             "write them with json.dump or csv.writer",
         ),
+        ("a list of an evaluation's candidates", r"\(\d+, ?\d+\)(\t\d+)+\s*$", "read its folder"),
         (
-            "rows in brackets (tuples or lists without quotes)",
-            r"\s*(\([^(),]+,[^()]*\)|\[[^\[\],]+,[^\[\]]*\])\s*,?\s*$",
+            _BRACKETS,
+            r"\s*(\([^(),]+,[^()]*\)|\[[^\[\],]+,[^\[\]]*\])\s*([,;\t ][^()\[\]]*)?$"
+            r"|[^\s,;()\[\]]+[\s,;]+\([^(),]+,\s*-?[\d.]+\s*\)\s*$"
+            r"|\s*\(\S+( \S+)+\)\s*$",
             "take the brackets off",
         ),
         ("triples of a graph (RDF)", r"(<[^>]*>|_:\w+)\s+<[^>]*>\s+.*\.\s*$", _CURE),
@@ -108,7 +113,6 @@ _LINES = tuple(
         ("a log of a system", r"[A-Z][a-z]{2} [ \d]\d \d\d:\d\d:\d\d \S+ [^\s:]+: ", _CURE),
         ("a table of LaTeX", r"[^&]+(&[^&]*)+\\\\", "write csv instead"),
         ("SPMF's sequences", r"[\d ]+ -1( [\d ]+ -1)* -2\s*$", "write a row for each item"),
-        ("a list of an evaluation's candidates", r"\(\d+, ?\d+\)(\t\d+)+\s*$", "read its folder"),
         ("fastText's lines", r"__label__", _CURE),
         (
             "Vowpal Wabbit's lines",
@@ -158,7 +162,12 @@ def refuse_no_table(lines: Sequence[str], source: str, *, split_at: str | None =
         )
     if found is None and some:
         found = next(
-            ((w, c) for w, sign, c in _LINES if all(sign.match(line) for line in some)), None
+            (
+                (what, cure)
+                for what, sign, cure in _LINES
+                if all(map(sign.match, some[what == _BRACKETS and len(some) > 1 :]))
+            ),
+            None,
         )
     if found is not None:
         raise DataError(f"this is {found[0]}, not a table; {found[1]}.", source=source)

@@ -193,6 +193,7 @@ def _events(source: Any, options: Options, **choices: str | None) -> Events:
     if is_several(source):
         if any(is_url(part) for part in source):
             return _from_sources(source, options, choices)
+        _refuse_member(choices["member"], "several files")
         return _from_files([Path(path) for path in source], options, choices["format"])
     if isinstance(source, Events):
         return source
@@ -229,10 +230,11 @@ def _by_name(
     if isinstance(source, str) and source.startswith(("postgresql:", "postgres:")):
         return sql.read_postgres(source, options)
     if isinstance(source, str) and "://" in source:
+        is_file = source.startswith("file://")
+        cure = "give its path alone" if is_file else "fetch it first, or pass a data frame"
         raise ArgumentError(
-            f"cofactor reads sqlite:/// and postgresql:// URLs and files, not"
-            f" {without_password(source)!r}; fetch it"
-            " first, or pass a data frame."
+            "cofactor reads sqlite:/// and postgresql:// URLs and files, not"
+            f" {without_password(source)!r}; {cure}."
         )
     return _from_path(source, options, choices["format"], choices["member"])
 
@@ -248,9 +250,11 @@ def _from_path(
 ) -> Events:
     checks.path(source, "source")
     if os.fspath(source) == STDIN:
+        _refuse_member(member, "standard input")
         return read_entry(standard_input(), options, format)
     several = matched(os.fspath(source))
     if several is not None:
+        _refuse_member(member, "a pattern of files")
         return _from_files(several, options, format)
     path = Path(source).expanduser()
     if is_shards(path):
@@ -263,9 +267,11 @@ def _from_path(
         return _named(source, options)
     copy = reopened(path, options.progress)
     if copy is not None:
+        _refuse_member(member, "a pipe")
         return read_entry(copy, options, format)
     entry = SourceFile(path)
     if not path.is_dir() and not is_archive(entry):
+        _refuse_member(member, f"{path.name}, a file by itself")
         return read_entry(entry, options, format)
     place = Source(path)
     if member is not None:
@@ -274,6 +280,14 @@ def _from_path(
     if layout is not None:
         return layout.events(place, options)
     return read_folder(place, options, _file_readers(format))
+
+
+def _refuse_member(member: str | None, what: str) -> None:
+    if member is not None:
+        raise ArgumentError(
+            f"member={member!r} chooses a file of a folder or an archive, and there is none in"
+            f" {what}; leave it out."
+        )
 
 
 def parts_of(source: Any, options: Options) -> tuple[list[Any], tuple[str, ...]]:

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import codecs
+import re
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
 
 from cofactor.base.errors import ArgumentError, DataError
 
@@ -53,30 +56,113 @@ def _of_pairs(sample: bytes) -> str | None:
     return None
 
 
-# Of what isn't UTF-8: Windows' Latin-1, and where a byte is none of its characters, the standard's.
-LATIN = ("cp1252", "iso8859-1")
+# Text of which each line is UTF-8 or, if it isn't, Latin-1: files joined on different systems.
+BY_LINE = "utf-8 or latin-1"
 NOT_UTF8 = "not UTF-8, so read as Latin-1; give encoding= if it is another"
-
-
-def latin_of(text: bytes) -> str:
-    """Return which of the Latin-1s a text is in: Windows', which has € and curly quotes, if it can
-    be.
-    """
-    try:
-        text.decode(LATIN[0])
-    except UnicodeDecodeError:
-        return LATIN[1]
-    return LATIN[0]
+# Windows' Latin-1, which has € and curly quotes, and where a byte is none of its characters, the
+# standard's.
+_LATIN = ("cp1252", "iso8859-1")
+_ABOVE_ASCII, _END = re.compile(rb"[\x80-\xff]"), re.compile(rb"[\r\n]|\Z")
+_LONGEST = 1 << 26  # bytes of a line that are held
 
 
 def latin(text: bytes) -> str:
-    """Return a text in Latin-1."""
-    return text.decode(latin_of(text))
+    """Return text whose lines are UTF-8 or, where they aren't, Latin-1."""
+    pieces, done = [], 0
+    for start, end in _odd_lines(text):
+        pieces += [text[done:start], _of_latin(text[start:end])]
+        done = end
+    return b"".join([*pieces, text[done:]]).decode()
+
+
+def _of_latin(line: bytes) -> bytes:
+    for encoding in _LATIN:
+        with suppress(UnicodeDecodeError):
+            return line.decode(encoding).encode()
+    raise AssertionError("every byte is one of the standard's characters")
+
+
+def _high_lines(text: bytes) -> Iterator[tuple[int, int]]:
+    """Where lines with more than ASCII begin and end."""
+    end = 0
+    while (found := _ABOVE_ASCII.search(text, end)) is not None:
+        place = found.start()
+        start = max(end, text.rfind(b"\n", end, place) + 1, text.rfind(b"\r", end, place) + 1)
+        stop = _END.search(text, place)
+        assert stop is not None
+        end = stop.start()
+        yield start, end
+
+
+def _odd_lines(text: bytes) -> Iterator[tuple[int, int]]:
+    """Where lines that aren't UTF-8 begin and end."""
+    return ((start, end) for start, end in _high_lines(text) if not _is_utf8(text[start:end]))
+
+
+def _is_utf8(text: bytes) -> bool:
+    try:
+        text.decode()
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
+class _ByLine(codecs.IncrementalDecoder):
+    """Decodes `BY_LINE`: whole lines at a time."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._held = b""
+
+    def decode(self, raw: bytes, final: bool = False) -> str:  # type: ignore[override]
+        """Return the text of whole lines; the last one waits for its end."""
+        text = self._held + raw
+        end = len(text) if final else max(text.rfind(b"\n"), text.rfind(b"\r")) + 1
+        if len(text) - end > _LONGEST:
+            end = len(text)
+        self._held = text[end:]
+        return latin(text[:end])
+
+
+def decoder_of(encoding: str) -> codecs.IncrementalDecoder:
+    """Return what decodes an encoding, or `BY_LINE`, piece by piece."""
+    return _ByLine() if encoding == BY_LINE else codecs.getincrementaldecoder(encoding)()
+
+
+def not_utf8(blocks: Iterable[bytes]) -> str:
+    """Return the note of a text that isn't UTF-8: which of its lines aren't, where others are."""
+    odd = others = first = n_lines = 0
+    for piece in _whole_lines(blocks):
+        for start, end in _high_lines(piece):
+            if _is_utf8(piece[start:end]):
+                others += 1
+                continue
+            odd += 1
+            first = first or n_lines + _n_ends(piece[:start]) + 1
+        n_lines += _n_ends(piece)
+    if not others:
+        return NOT_UTF8
+    some = f"{odd:,} lines, the first of them line {first}, are"
+    return f"{f'line {first} is' if odd == 1 else some} {NOT_UTF8}"
+
+
+def _whole_lines(blocks: Iterable[bytes]) -> Iterator[bytes]:
+    held = b""
+    for block in blocks:
+        held += block
+        end = max(held.rfind(b"\n"), held.rfind(b"\r")) + 1
+        yield held[:end]
+        held = held[end:]
+    yield held
+
+
+def _n_ends(text: bytes) -> int:
+    return text.count(b"\n") or text.count(b"\r")
 
 
 def decoded(sample: bytes, encoding: str, given: str | None, source: str) -> str:
     """Return the text of a file's beginning; Latin-1 where it isn't the encoding that was found."""
-    decoder = codecs.getincrementaldecoder(encoding)()
+    decoder = decoder_of(encoding)
     try:
         return decoder.decode(sample)
     except UnicodeError as error:
