@@ -20,6 +20,12 @@ from cofactor.service.settings import Settings
 from service.http.scenes import CALM, Start, TestClient, ids_of, in_loop, some_items
 
 
+@pytest.fixture
+def events_url(events: str) -> str:
+    """One database: what these tests look at, the store has no part in."""
+    return events
+
+
 def test_trained_user_gets_what_the_model_gives(
     service: TestClient, fitted: dict[str, Recommender]
 ) -> None:

@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 from cofactor.service.settings import Settings
+from log_records import LogRecords
 from service.http.clocked import LIMITED, Clock, ended, gone
 from service.http.scenes import CALM
 from service.http.served import Line, raw_request, serve_and_play
@@ -154,7 +155,7 @@ def test_what_breaks_off_in_the_middle_is_refused_once_and_logged_as_no_fault(
     begin: bytes,
     broken: bytes,
     statuses: list[int],
-    caplog: pytest.LogCaptureFixture,
+    caplog: LogRecords,
 ) -> None:
     async def play(port: int, _: Any) -> list[int]:
         line = await Line.to(port)

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import socket
 import threading
 import time
@@ -241,10 +242,9 @@ def test_raw_bytes_get_no_5xx_and_dont_end_the_server(saved: Path, tmp_path: Pat
             ]
             for raw in RAW + seeds:
                 answer = _sent(port, raw)
-                assert not answer.startswith((b"HTTP/1.1 50", b"HTTP/1.0 50")), (
-                    raw[:80],
-                    answer[:200],
-                )
+                # 505 is for another version of the protocol: not a fault of the service.
+                failed = re.match(rb"HTTP/1\.[01] 50[0-4]", answer)
+                assert not failed, (raw[:80], answer[:200])
             assert _sent(
                 port,
                 b"GET /health HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n",

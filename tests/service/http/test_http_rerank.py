@@ -20,6 +20,12 @@ from cofactor.store import open_store
 from service.http.scenes import CALM, Start, ids_of, in_loop
 
 
+@pytest.fixture
+def events_url(events: str) -> str:
+    """One database: what these tests look at, the store has no part in."""
+    return events
+
+
 def test_rules_of_a_request_choose_its_list(start: Start, shop_data: Interactions) -> None:
     client = start()
     user = shop_data.users.ids([3])[0]
