@@ -146,7 +146,7 @@ def test_what_was_hidden_is_gone_though_the_request_was_given_up(
         limit.is_over()
         assert (await asked).json()["error"]["outcome"] == "unknown"
         disk.go_on()
-        await until(lambda: context.live.state(item) == "hidden")
+        await until(lambda: context.live.state(item) == "hidden" and not context.live.owes)
         assert item not in ids_of(await client.get("/v1/items?limit=60"))
 
     in_loop(folder, events, Settings(**CALM), play)
