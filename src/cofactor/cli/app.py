@@ -15,7 +15,7 @@ import typer
 from typer.core import TyperCommand, TyperGroup
 
 from cofactor.cli.groups import expanded
-from cofactor.cli.streams import Interrupted, ReaderGone
+from cofactor.cli.streams import Interrupted
 
 _HELP = {"help_option_names": ["--help", "-h"]}
 
@@ -128,7 +128,5 @@ def _interruptible(command: Callable[..., None], said: str) -> Callable[..., Non
             command(*words, **options)
         except KeyboardInterrupt:
             raise Interrupted(said) from None
-        except BrokenPipeError:
-            raise ReaderGone from None
 
     return guarded
