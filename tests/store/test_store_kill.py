@@ -106,7 +106,7 @@ def one_life(
         if cycle % 5 == 4:
             time.sleep(seconds * 3)  # perhaps while it still starts and recovers
         else:
-            assert ready.wait(60), process.stderr.read()
+            assert ready.wait(300), process.stderr.read()
             time.sleep(seconds)
         os.kill(process.pid, signal.SIGKILL)
         listener.join()

@@ -77,9 +77,10 @@ EXAMPLES: dict[str, str] = {
 
 def run() -> None:
     """Run the command line and exit; the entry point of the ``cofactor`` script."""
-    from cofactor.base import signals
+    from cofactor.base import arrow, signals
 
     signals.take()
+    arrow.claim_process()
     try:
         code = _run_all()
     except KeyboardInterrupt:  # of the moments before and after the command itself
