@@ -275,29 +275,6 @@ def test_a_killed_training_leaves_no_model_in_place(shop_files: Path, tmp_path: 
     assert not (tmp_path / "m").exists()
 
 
-def test_a_broken_pipe_is_no_failure() -> None:
-    command = f"{sys.executable} -m cofactor models | head -1; exit ${{PIPESTATUS[0]}}"
-    done = subprocess.run(
-        ["bash", "-c", command], env=ENVIRONMENT, capture_output=True, text=True, check=False
-    )
-    assert "Traceback" not in done.stderr
-    assert done.returncode == 0
-
-
-def test_a_help_that_nobody_reads_on_is_no_failure(
-    cofactor: Run, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def gone(*_: object) -> None:
-        try:
-            raise BrokenPipeError
-        except OSError:
-            sys.exit(1)  # as click does
-
-    monkeypatch.setattr("cofactor.cli.main._command", gone)
-    monkeypatch.setattr("cofactor.cli.main._silenced", lambda: 0)
-    assert cofactor("train", "--help").code == 0
-
-
 def test_a_deleted_current_folder_is_named(
     cofactor: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

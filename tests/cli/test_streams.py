@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -18,6 +19,7 @@ import pytest
 
 from cli.conftest import Ran
 from cofactor.cli import main as main_module
+from cofactor.cli import streams as streams_module
 from cofactor.cli.streams import printable, reread_arguments
 
 SOURCE = Path(__file__).parents[2] / "src"
@@ -92,7 +94,57 @@ def test_closed_streams_fail_nothing(odd_model: Path, closed: str) -> None:
     assert b"Traceback" not in done.stderr
 
 
-@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
+@pytest.fixture
+def streams(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., None]]:
+    """Put streams in the place of stdout and stderr, as Python makes them of files: a pipe that
+    nobody reads, or a full disk.
+    """
+    handles: list[int] = []
+
+    def put(**named: str) -> None:
+        for name, what in named.items():
+            if what == "pipe":
+                read, write = os.pipe()
+                os.close(read)
+            else:
+                write = os.open(what, os.O_WRONLY)
+            handles.append(write)
+            file = io.FileIO(write, "wb", closefd=False)
+            made = io.TextIOWrapper(io.BufferedWriter(file), "utf-8")
+            monkeypatch.setattr(sys, name, made)
+        streams_module.prepare(json=False)
+
+    yield put
+    for handle in handles:
+        os.close(handle)
+
+
+FULL = pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
+
+
+@pytest.mark.parametrize("stderr", ["pipe", pytest.param("/dev/full", marks=FULL)])
+def test_work_goes_on_when_nobody_reads_what_is_said_of_it(
+    shop_files: Path, tmp_path: Path, streams: Callable[..., None], stderr: str
+) -> None:
+    """`cofactor train ... 2>&1 | head -1` ended with 0, and without a model."""
+    streams(stdout="pipe", stderr=stderr)
+    words = ["train", shop_files / "events.csv", "--model", "ease", "--out", tmp_path / "m"]
+    assert main_module.main([str(word) for word in words]) == 0
+    sys.stdout.flush()
+    sys.stderr.flush()
+    assert (tmp_path / "m" / "manifest.json").exists()
+
+
+@pytest.mark.parametrize("words", [["models"], ["train", "--help"], ["help"], ["--version"]])
+def test_a_reader_who_has_gone_is_no_failure(
+    streams: Callable[..., None], words: list[str]
+) -> None:
+    streams(stdout="pipe")
+    assert main_module.main(words) == 0
+    sys.stdout.flush()
+
+
+@FULL
 def test_a_full_disk_behind_the_output_is_one_sentence(odd_model: Path) -> None:
     call = f"'{sys.executable}' -m cofactor inspect '{odd_model}' > /dev/full"
     done = subprocess.run(

@@ -122,6 +122,24 @@ def test_time_for_the_fits_after_the_search_is_kept(monkeypatch: pytest.MonkeyPa
     assert clock.at < 60
 
 
+def test_a_budget_that_nothing_keeps_gives_the_baseline(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where one fit took longer than the whole budget, no model was chosen, without a reason."""
+    clock, data, real = Clock(), groups(), cofactor.Popularity._fit
+
+    def slow(self: Any, data: Any, validation: Any, run: Run) -> None:
+        with run.progress.task("slow", None) as task:
+            clock.at += 100.0
+            task.advance()
+        real(self, data, validation, run)
+
+    monkeypatch.setattr(trials, "_LOOK_EVERY", 0.0)
+    monkeypatch.setattr(cofactor.Popularity, "_fit", slow)
+    only(monkeypatch, "popularity", "item_knn")
+    found = choose(data, parts_of(data), budget=4, run=RUN, now=clock)
+    assert found.model == "popularity"
+    assert "item_knn (no time was left)" in found.sentence
+
+
 # The class whose fits are slow, their seconds -> what is said, and of which families.
 SHORT: dict[str, tuple[str, float, str, str]] = {
     "nothing but the baseline": (

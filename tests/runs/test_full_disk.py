@@ -17,6 +17,7 @@ from cofactor.base.page import write_page
 from cofactor.data.readers import sharded
 from cofactor.data.readers.columns import Options
 from cofactor.runs.tune import tune
+from cofactor.service.http.keys import Keys, new_key
 
 resource = pytest.importorskip("resource", reason="this system has no limits of processes")
 
@@ -78,3 +79,14 @@ def test_a_full_disk_is_known_from_numpys_words(tmp_path: Path) -> None:
         np.save(tmp_path / "a.npy", np.zeros(5000))
     assert is_full(caught.value)
     assert not is_full(PermissionError(13, "Permission denied"))
+
+
+def test_a_key_that_does_not_fit_is_none(tmp_path: Path) -> None:
+    """A part of its line was written, and the key, which nothing knew then, printed."""
+    path = tmp_path / "keys.txt"
+    known = new_key(path, "read")
+    before = path.read_bytes()
+    with files_of_at_most(len(before) + 20), pytest.raises(CofactorError, match="no key was made"):
+        new_key(path, "write")
+    assert path.read_bytes() == before
+    assert Keys.read(path).check(f"Bearer {known}", "read") is not None

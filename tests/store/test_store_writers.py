@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import shutil
 import threading
 import time
 from collections.abc import Callable
@@ -18,6 +20,7 @@ from cofactor.store import (
     StoreBusyError,
     StoreClosedError,
     StoreSettings,
+    StoreUnavailableError,
     open_store,
 )
 from store.places import event
@@ -141,3 +144,53 @@ def test_two_writers_of_a_server_take_turns(
     ]
     assert sum(future.result().changed for future in futures) == 100
     assert (pair[0].counts().events, pair[1].counts().users) == (100, 7)
+
+
+def moved(file: Path) -> None:
+    file.rename(file.with_name("elsewhere.db"))
+
+
+def removed(file: Path) -> None:
+    file.unlink()
+
+
+def emptied(file: Path) -> None:
+    os.truncate(file, 0)
+
+
+def replaced(file: Path) -> None:
+    shutil.copy(file, file.with_name("copy.db"))
+    os.replace(file.with_name("copy.db"), file)
+
+
+def folder_moved(file: Path) -> None:
+    file.parent.rename(file.parent.with_name("moved"))
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows removes and renames no open file")
+@pytest.mark.parametrize("lose", [moved, removed, emptied, replaced, folder_moved])
+def test_nothing_is_acknowledged_into_a_file_that_nobody_will_find(
+    tmp_path: Path, lose: Callable[[Path], None]
+) -> None:
+    file = tmp_path / "here" / "e.db"
+    with open_store(f"sqlite:///{file}", settings=StoreSettings(probe_seconds=0.01)) as store:
+        store.append([event(event_id="a")]).result()
+        lose(file)
+        for name in ("b", "c"):  # also when it has tried again by itself
+            with pytest.raises(StoreUnavailableError, match="moved, replaced or emptied"):
+                store.append([event(event_id=name)]).result()
+            assert not store.health().writable
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system can't fork")
+def test_a_forked_process_is_told_to_open_the_store_itself(store: Store) -> None:
+    """Its writes waited for ever, for a thread that a fork doesn't copy."""
+    child = os.fork()
+    if not child:
+        try:
+            store.append([event(event_id="a")])
+        except StoreClosedError as refused:
+            os._exit(int("open it after the fork" in str(refused)))
+        os._exit(0)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 1
+    assert store.append([event(event_id="a")]).result().changed == 1

@@ -92,7 +92,7 @@ def _raised(number: int) -> BaseException:
 
 
 def _send(number: int) -> None:
-    if not _Came.open or _Came.number != number:  # acted on meanwhile, or another came
+    if not (_Came.open and _Came.lost and _Came.number == number):  # acted on meanwhile
         return
     if hasattr(signal, "pthread_kill") and (main := threading.main_thread().ident) is not None:
         signal.pthread_kill(main, number)  # which a waiting main thread wakes up for

@@ -16,7 +16,7 @@ from typer.core import TyperCommand, TyperGroup
 
 from cofactor.base.arrow import leave_pandas_out
 from cofactor.cli.groups import expanded
-from cofactor.cli.streams import Interrupted, ReaderGone
+from cofactor.cli.streams import Interrupted
 
 _HELP = {"help_option_names": ["--help", "-h"]}
 
@@ -130,7 +130,5 @@ def _interruptible(command: Callable[..., None], said: str) -> Callable[..., Non
             command(*words, **options)
         except KeyboardInterrupt:
             raise Interrupted(said) from None
-        except BrokenPipeError:
-            raise ReaderGone from None
 
     return guarded

@@ -96,8 +96,9 @@ def command(
             cutting=held_out.cutting(work.compute.seed),
             run=run,
         )
+    sentences = kept.keep_compared("compare", done)
     _print(output, done, markdown=show.markdown)
-    for sentence in kept.keep_compared("compare", done):
+    for sentence in sentences:
         output.line(sentence)
     if report is not None:
         from cofactor.runs.shown import command_line

@@ -110,12 +110,10 @@ def _run_all() -> int:
         code = main(sys.argv[1:])
         signals.ignore()
         sys.stdout.flush()
-    except BrokenPipeError:
-        code = _silenced()
     except OSError as error:  # the disk that the output goes to is full
         if not code:
             print(f"cofactor: the output can't be written: {error.strerror}.", file=sys.stderr)
-        _silenced()
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         code = 1
     return code
 
@@ -143,18 +141,14 @@ def main(arguments: Sequence[str]) -> int:
 def _run(name: str, words: list[str], debug: bool) -> int:
     from cofactor.base.errors import CofactorError
     from cofactor.base.signals import heard
-    from cofactor.cli.streams import Interrupted, ReaderGone
+    from cofactor.cli.streams import Interrupted
 
     try:
         _command(name, words)
     except SystemExit as done:
         if came := heard():  # what parses the words makes an exit of it
             return _ended(came)
-        if isinstance(done.__context__, BrokenPipeError):  # of a help that nobody reads on
-            return _silenced()
         return done.code if isinstance(done.code, int) else 0
-    except ReaderGone:
-        return _silenced()
     except (KeyboardInterrupt, Interrupted) as error:
         heard()
         return _interrupted(str(error))
@@ -200,11 +194,6 @@ def _command(name: str, words: list[str]) -> None:
         from cofactor.cli.app import app_of
 
         app_of(name, EXAMPLES[name])(words, prog_name=f"cofactor {name}")
-
-
-def _silenced() -> int:
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    return 0
 
 
 def _sentence(error: BaseException, command: str) -> str:

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+import errno
+import io
 import os
 import sys
+from typing import Any
 
 # Control characters but line ends and tabs: in a terminal they move, hide and colour, and what is
 # shown may come from anybody's file.
@@ -13,18 +16,62 @@ _CONTROL = {
 }
 
 
+class _Sink(io.FileIO):
+    """A stream's file, on which work doesn't depend: what nobody reads (``cofactor ... | head``)
+    is thrown away, and so is a remark that can't be written.
+    """
+
+    def __init__(self, handle: int, *, remarks: bool) -> None:
+        super().__init__(handle, "wb", closefd=False)
+        self._remarks = remarks
+
+    def write(self, data: Any, /) -> int:
+        """Write, or throw away."""
+        try:
+            return super().write(data)
+        except OSError as error:
+            # A terminal that was closed is an error of the device (EIO).
+            if not self._remarks and error.errno not in (errno.EPIPE, errno.EIO):
+                raise
+            nowhere = os.open(os.devnull, os.O_WRONLY)
+            os.dup2(nowhere, self.fileno())
+            os.close(nowhere)
+            return memoryview(data).nbytes
+
+
 def prepare(*, json: bool) -> None:
     """Make stdout and stderr take any text: a character that an encoding lacks is written as its
-    escape, a stream that was closed takes everything, and JSON is UTF-8 whatever the terminal is.
+    escape, a stream that was closed, or whose reader has gone, takes everything, and JSON is UTF-8
+    whatever the terminal is.
     """
     for name in ("stdout", "stderr"):
         stream = getattr(sys, name)
         if stream is None:  # closed by who called us
             stream = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115 (until the end)
-            setattr(sys, name, stream)
+        else:
+            stream = _lasting(stream, remarks=name == "stderr")
+        setattr(sys, name, stream)
         if hasattr(stream, "reconfigure"):
             encoding = "utf-8" if json and name == "stdout" else None
             stream.reconfigure(encoding=encoding, errors="backslashreplace")
+
+
+def _lasting(stream: Any, *, remarks: bool) -> Any:
+    """The same stream on a `_Sink`, where it is on a file of the system's."""
+    try:
+        handle = stream.fileno()
+    except (AttributeError, OSError):
+        return stream
+    if os.name == "nt" and stream.isatty():  # Python writes to it by other means
+        return stream
+    stream.flush()
+    sink = _Sink(handle, remarks=remarks)
+    return io.TextIOWrapper(
+        sink if isinstance(stream.buffer, io.RawIOBase) else io.BufferedWriter(sink),
+        encoding=stream.encoding,
+        line_buffering=stream.line_buffering,
+        write_through=stream.write_through,
+    )
 
 
 def reread_arguments() -> None:
@@ -80,12 +127,6 @@ def _written(text: str) -> str | None:
     except OSError:
         return None
     return path
-
-
-class ReaderGone(Exception):
-    """Who read our output has gone (``cofactor ... | head``): not our failure, and nobody to
-    tell.
-    """
 
 
 class Interrupted(Exception):

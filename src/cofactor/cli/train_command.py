@@ -100,9 +100,11 @@ def command(
             cutting=held_out.cutting(work.compute.seed),
             run=run,
         )
+    # Kept before anything is said: the output may be a file on a full disk.
+    sentences = kept.keep_trained(done) if work.keeping.wanted else []
     tell(output, done, training)
     _tell_of_threads(output, done, work.compute)
-    for sentence in kept.keep_trained(done) if work.keeping.wanted else ():
+    for sentence in sentences:
         output.line(sentence)
     output.emit(command="train", **facts(done))
 

@@ -87,8 +87,9 @@ def command(
             cutting=held_out.cutting(work.compute.seed),
             run=run,
         )
+    sentences = kept.keep_compared("tune", done.compared, _found(done))
     _print(output, done)
-    for sentence in kept.keep_compared("tune", done.compared, _found(done)):
+    for sentence in sentences:
         output.line(sentence)
     command_line = done.command(source, _given(reading))
     output.line(f"Next: {command_line}")

@@ -104,7 +104,9 @@ class SqliteDatabase(Database):
         self.busy_seconds = busy_seconds
         self._lock = FileLock(self.path.with_name(self.path.name + ".lock"))
         self._log = self.path.with_name(self.path.name + "-wal")
-        self._log_number: int | None = None  # the log's own number, once it is there
+        # The system's own numbers of the file and of its log, once they are there.
+        self._number: int | None = None
+        self._log_number: int | None = None
 
     def connect(self, *, read_only: bool) -> Session:
         """Open a connection. Tests give a driver of their own here, which fails where they say."""
@@ -140,6 +142,8 @@ class SqliteDatabase(Database):
                     " local disk."
                 )
             self._keep_private()
+            if self._number is None:
+                self._number = self.path.stat().st_ino
             session.rows("PRAGMA synchronous = FULL")
             session.rows("PRAGMA secure_delete = ON")
             session.rows("PRAGMA cache_size = -32000")
@@ -212,7 +216,10 @@ class SqliteDatabase(Database):
                 os.chmod(self.path.with_name(self.path.name + end), 0o600)
 
     def check_ours(self) -> None:
-        """Raise StoreUnavailableError if somebody removed the lock and another process has it."""
+        """Raise StoreUnavailableError if the file isn't the one that was opened, or if somebody
+        removed the lock and another process has it.
+        """
+        self._check_file()
         if not self._lock.is_held():
             raise StoreUnavailableError(
                 f"{self._lock.path.name} was removed, and another process has {self.shown} open for"
@@ -220,9 +227,10 @@ class SqliteDatabase(Database):
             )
 
     def check_kept(self) -> None:
-        """Raise StoreUnavailableError if somebody removed the log since the connection that writes
-        was opened: what is written to it is found by nobody.
+        """Raise StoreUnavailableError if somebody removed the file, or its log since the connection
+        that writes was opened: what is written to it is found by nobody.
         """
+        self._check_file()
         try:
             number = self._log.stat().st_ino
         except FileNotFoundError:
@@ -235,9 +243,23 @@ class SqliteDatabase(Database):
                 " process and start it again."
             )
 
+    def _check_file(self) -> None:
+        if self._number is None:
+            return
+        try:
+            facts = self.path.stat()
+        except OSError:
+            facts = None
+        if facts is None or facts.st_ino != self._number or not facts.st_size:
+            raise StoreUnavailableError(
+                f"{self.shown} was moved, replaced or emptied while it is open for writing; stop"
+                " this process, put the file back or restore a backup, and start it again."
+            )
+
     def release(self) -> None:
         """Let others write again."""
         self._lock.release()
+        self._number = None
 
     def settled(self, session: Session) -> None:
         """Sync the folder: a synced file whose name is lost in a power cut is lost too."""

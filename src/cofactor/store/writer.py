@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import threading
 import time as clock
 from collections import Counter, deque
@@ -71,6 +72,7 @@ class Writer:
         self._queued = 0
         self._changed = threading.Condition()
         self._closing = False
+        self._process = os.getpid()
         self._session: Session | None = None
         # What was erased still stands in the file's gaps or in the log; the store itself remembers
         # it too, so that a crash doesn't make it forgotten.
@@ -94,8 +96,13 @@ class Writer:
         OverloadError
             If too much waits already.
         StoreClosedError
-            If the store was closed.
+            If the store was closed, or this process was forked from the one that opened it.
         """
+        if os.getpid() != self._process:  # a fork copies no thread: nobody would write
+            raise StoreClosedError(
+                f"the store {self._database.shown} was opened before this process was forked; open"
+                " it after the fork."
+            )
         with self._changed:
             if self._closing:
                 raise StoreClosedError(f"the store {self._database.shown} was closed.")

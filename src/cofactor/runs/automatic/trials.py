@@ -95,7 +95,7 @@ class Limited(SilentProgress):
     allowance
         Of the search; some seconds more than it has are allowed.
     most
-        Seconds that the fit may take.
+        Seconds that the fit may take; infinite for one that is needed.
     """
 
     def __init__(self, allowance: Allowance, most: float) -> None:
@@ -118,7 +118,8 @@ class Limited(SilentProgress):
         used = self.allowance.used
         if self.began is None:
             self.began = used
-        if used > (1 + _OVERRUN) * self.allowance.seconds:
+        # Until there is a model, no fit is ended: a slow machine gets the baseline, not an error.
+        if self.most < math.inf and used > (1 + _OVERRUN) * self.allowance.seconds:
             raise OutOfTime
         if used - self.began > self.most:
             raise FitTooLong

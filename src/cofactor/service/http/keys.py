@@ -13,6 +13,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from cofactor.base.disk import naming_full
 from cofactor.base.errors import ArgumentError
 from cofactor.base.names import unknown_name
 from cofactor.service.errors import RequestError
@@ -129,12 +130,14 @@ def new_key(path: Path, scope: str, label: str = "") -> str:
     ------
     UnknownNameError
         If the scope doesn't exist.
+    CofactorError
+        If the disk is full; the file is as it was.
     """
     if scope not in SCOPES[1:]:
         raise unknown_name("scope", scope, SCOPES[1:])
     key = _PREFIX + secrets.token_urlsafe(32)
     handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o600)
-    with os.fdopen(handle, "r+b", buffering=0) as stream:
+    with naming_full(path, "no key was made"), os.fdopen(handle, "r+b", buffering=0) as stream:
         with contextlib.suppress(OSError):  # a file that others could read
             os.chmod(path, 0o600)
         size = stream.seek(0, os.SEEK_END)
@@ -142,5 +145,13 @@ def new_key(path: Path, scope: str, label: str = "") -> str:
         # An editor may have left the last line without its end.
         start = "\n" if size and stream.read(1) != b"\n" else ""
         line = f"{start}{scope} {hashed(key)} {' '.join(label.split()) or scope}\n"
-        stream.write(line.encode())
+        try:
+            # A full disk takes a part of it without an error, and the rest with one.
+            rest = memoryview(line.encode())
+            while rest:
+                rest = rest[stream.write(rest) :]
+            os.fsync(stream.fileno())
+        except OSError:
+            stream.truncate(size)
+            raise
     return key
