@@ -90,6 +90,26 @@ def rated(kind: str, n_users: int = 1_200, n_items: int = 500, seed: int = 0) ->
     )
 
 
+def few_ratings(
+    n_users: int, n_items: int, mean: float, *, personal: float, seed: int = 0
+) -> Interactions:
+    """Users with a Poisson number of ratings from 1 to 5 (three at least) of items that are chosen
+    by fame: biases with deviations of .45 and .5, ``personal p_u · q_i / sqrt(5)``, noise of .9.
+    """
+    rng = np.random.default_rng(seed)
+    fame = -0.8 * np.log(rng.permutation(n_items) + 1.0 + 0.01 * n_items)
+    sizes = np.clip(3 + rng.poisson(mean - 3, n_users), 3, n_items // 2)
+    chosen = [np.argsort(-(fame + rng.gumbel(size=n_items)))[:size] for size in sizes]
+    users, items = np.repeat(np.arange(n_users), sizes), np.concatenate(chosen)
+    p, q = rng.standard_normal((n_users, 5)), rng.standard_normal((n_items, 5))
+    biases = 0.45 * rng.standard_normal(n_users)[users] + 0.5 * rng.standard_normal(n_items)[items]
+    z = 3.6 + biases + personal * (p[users] * q[items]).sum(1) / np.sqrt(5)
+    values = np.clip(np.rint(z + 0.9 * rng.standard_normal(len(users))), 1, 5)
+    return Interactions.from_rows(
+        users, items, values.astype(np.float32), users=n_users, items=n_items, source="few ratings"
+    )
+
+
 def alike(n_users: int, n_items: int, share: float, seed: int = 0) -> Interactions:
     """Users who all choose by the items' fame, in any order, so that nothing is personal."""
     rng, turns = np.random.default_rng(seed), np.random.default_rng(seed)
