@@ -218,6 +218,25 @@ _SMALL: dict[str, Callable[[], Interactions]] = {
     "walked": lambda: walked(3_000, 800, 8.0),
     "shop": shop,
 }
+# Of several seeds, since a single draw of so few ratings says little.
+_FEW: dict[str, Callable[[int], Interactions]] = {
+    "3 ratings": lambda seed: few_ratings(600, 200, 3.1, personal=0.3, seed=seed),
+    "5 ratings": lambda seed: few_ratings(600, 200, 5.0, personal=0.3, seed=seed),
+    "10 ratings": lambda seed: few_ratings(600, 400, 10.0, personal=0.3, seed=seed),
+    "15 ratings": lambda seed: few_ratings(600, 400, 15.0, personal=0.6, seed=seed),
+}
+_SEEDS = range(5)
+# Shapes that no rule and no setting was chosen by.
+_FRESH: dict[str, Callable[[], Interactions]] = {
+    "30 users": lambda: simulated(30, 20, 0.3, seed=7),
+    "60 users": lambda: simulated(60, 100, 0.1, seed=7),
+    "20,000 items": lambda: simulated(300, 20_000, 0.0008, seed=7),
+    "one famous item": lambda: simulated(1_500, 500, 0.02, skew=2.0, seed=7),
+    "drift": lambda: simulated(800, 600, 0.02, drift=0.6, seed=7),
+    "alike, 200 items": lambda: alike(1_500, 200, 0.08, seed=7),
+    "alike, 60 items": lambda: alike(400, 60, 0.1, seed=7),
+    "sessions of 6": lambda: walked(2_000, 500, 6.0, seed=7),
+}
 SCALES: dict[str, tuple[float, float]] = {
     "100..500": (100.0, 0.0),
     "51..55": (1.0, 50.0),
@@ -231,6 +250,15 @@ RANKING: dict[str, Callable[[], Split]] = {
 SMALL: dict[str, Callable[[], Split]] = {
     name: partial(_cut, make, "time" if name in _BY_TIME else "per-user")
     for name, make in _SMALL.items()
+}
+FRESH: dict[str, Callable[[], Split]] = {
+    name: partial(_cut, make, "time" if name == "drift" else "per-user")
+    for name, make in _FRESH.items()
+}
+FEW: dict[str, Callable[[], Split]] = {
+    f"{name}, seed {seed}": partial(_cut, partial(make, seed), "random")
+    for name, make in _FEW.items()
+    for seed in _SEEDS
 }
 RATING: dict[str, Callable[[], Split]] = {
     **{name: partial(_cut, make) for name, make in _RATED.items()},
