@@ -718,7 +718,7 @@ class BiasedMF(_BiasedMF):
     bias_weight : float | None >= 0 <= 1, default None
         Share of the mean and the damped biases alone in a prediction of ratings; the rest is the
             model's own. None: the share with which held-out training ratings (or those of the
-            validation part) are predicted best.
+            validation part) are predicted best; 0 in a model with biases=False.
     clip_predictions : bool, default True
         Whether predictions are clipped to the rating scale.
     lowest : float | None, default None
@@ -798,7 +798,7 @@ class SVDpp(_SVDpp):
     bias_weight : float | None >= 0 <= 1, default None
         Share of the mean and the damped biases alone in a prediction of ratings; the rest is the
             model's own. None: the share with which held-out training ratings (or those of the
-            validation part) are predicted best.
+            validation part) are predicted best; 0 in a model with biases=False.
     clip_predictions : bool, default True
         Whether predictions are clipped to the rating scale.
     lowest : float | None, default None
@@ -930,7 +930,7 @@ class LatentFactor(_LatentFactor):
     bias_weight : float | None >= 0 <= 1, default None
         Share of the mean and the damped biases alone in a prediction of ratings; the rest is the
             model's own. None: the share with which held-out training ratings (or those of the
-            validation part) are predicted best.
+            validation part) are predicted best; 0 in a model with biases=False.
     factors : int >= 1 <= 4096, default 32
         Length of the user and item vectors.
     mean : bool, default True
@@ -1203,7 +1203,7 @@ class MLP(_MLP):
     bias_weight : float | None >= 0 <= 1, default None
         Share of the mean and the damped biases alone in a prediction of ratings; the rest is the
             model's own. None: the share with which held-out training ratings (or those of the
-            validation part) are predicted best.
+            validation part) are predicted best; 0 in a model with biases=False.
     fold_in_steps : int >= 1 <= 10000, default 150
         Gradient steps for the vector of an unseen user.
     popularity_prior : float >= 0 <= 2, default 1.0
@@ -1334,7 +1334,7 @@ class DenseNet(_DenseNet):
     bias_weight : float | None >= 0 <= 1, default None
         Share of the mean and the damped biases alone in a prediction of ratings; the rest is the
             model's own. None: the share with which held-out training ratings (or those of the
-            validation part) are predicted best.
+            validation part) are predicted best; 0 in a model with biases=False.
     fold_in_steps : int >= 1 <= 10000, default 150
         Gradient steps for the vector of an unseen user.
     popularity_prior : float >= 0 <= 2, default 1.0
@@ -1466,7 +1466,7 @@ class CollabFNet(_CollabFNet):
     bias_weight : float | None >= 0 <= 1, default None
         Share of the mean and the damped biases alone in a prediction of ratings; the rest is the
             model's own. None: the share with which held-out training ratings (or those of the
-            validation part) are predicted best.
+            validation part) are predicted best; 0 in a model with biases=False.
     fold_in_steps : int >= 1 <= 10000, default 150
         Gradient steps for the vector of an unseen user.
     popularity_prior : float >= 0 <= 2, default 1.0
@@ -1597,7 +1597,7 @@ class NeuMF(_NeuMF):
     bias_weight : float | None >= 0 <= 1, default None
         Share of the mean and the damped biases alone in a prediction of ratings; the rest is the
             model's own. None: the share with which held-out training ratings (or those of the
-            validation part) are predicted best.
+            validation part) are predicted best; 0 in a model with biases=False.
     fold_in_steps : int >= 1 <= 10000, default 150
         Gradient steps for the vector of an unseen user.
     popularity_prior : float >= 0 <= 2, default 1.0

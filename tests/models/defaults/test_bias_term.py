@@ -133,8 +133,19 @@ def test_a_validation_part_gives_the_weight_and_refitting_keeps_it():
     assert model.bias_term is not None
     assert model.refit_config.bias_weight == model.bias_term[0]
     assert model.config.bias_weight is None
-    none = made("svdpp").fit(cut.train, run=ONE, max_time=60.0)
-    assert none.bias_term is None
+    for none in (
+        made("svdpp").fit(cut.train, run=ONE, max_time=60.0),
+        made("latent_factor", biases=False).fit(cut.train, run=ONE),
+        made("latent_factor", biases=False, epochs=None).fit(cut.train, run=ONE),
+    ):
+        assert none.bias_term is None
+
+
+def test_models_that_rank_are_left_alone(monkeypatch):
+    monkeypatch.setattr(held_out_bias, "pilot_of", None)
+    model = cofactor.LatentFactor(loss="bpr", factors=4, epochs=1).fit(parts().train, run=ONE)
+    assert model.bias_term is None
+    assert model.refit_config.bias_weight is None
 
 
 def test_of_many_ratings_some_users_are_looked_at_first(monkeypatch):

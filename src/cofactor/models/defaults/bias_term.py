@@ -38,7 +38,7 @@ class BiasTermConfig(Config):
         doc=(
             "Share of the mean and the damped biases alone in a prediction of ratings; the rest"
             " is the model's own. None: the share with which held-out training ratings (or those"
-            " of the validation part) are predicted best."
+            " of the validation part) are predicted best; 0 in a model with biases=False."
         ),
     )
 

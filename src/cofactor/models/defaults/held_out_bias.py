@@ -44,8 +44,8 @@ def settled_bias_weight(
     predicts them significantly better than biases alone (paired t of squared errors), the weight is
     0, since more ratings show more of what is personal; otherwise all of the data is looked at.
     Networks whose number of epochs is found by held-out ratings have the weight from these
-    (`held_out_epochs`). An update keeps the weight. It is 0 with a time budget, or with fewer than
-    50 held-out ratings.
+    (`held_out_epochs`). An update keeps the weight. It is 0 with a time budget, with fewer than 50
+    held-out ratings, and in models that shall have no biases.
 
     Parameters
     ----------
@@ -57,12 +57,14 @@ def settled_bias_weight(
         Seed and threads.
     """
     config = model.config
-    may_have_one: bool = isinstance(model, BiasTermHooks) and isinstance(config, BiasTermConfig)
-    if not may_have_one:
+    if hasattr(model, "bias_term"):
+        model.bias_term = model.bias_term_items = None
+    if not _may_have_one(model) or data.values is None:
         yield
         return
-    model.bias_term = model.bias_term_items = None
     weight = config.bias_weight
+    if weight is None and not getattr(config, "biases", True):
+        weight = 0.0
     later = weight is None and model._before is None and part is not None
     if weight is None and not later:
         weight = _settled(model, data, run)
@@ -78,11 +80,15 @@ def settled_bias_weight(
         model.config = config
 
 
+def _may_have_one(model: Any) -> bool:
+    """Whether it predicts ratings, and biases may have a share in that."""
+    has: bool = isinstance(model, BiasTermHooks) and isinstance(model.config, BiasTermConfig)
+    return has and model.traits.predicts_ratings
+
+
 def weight_in(model: Any) -> dict[str, float]:
     """Return ``bias_weight`` as it is in a fitted model whose settings leave it open."""
-    if getattr(model.config, "bias_weight", 0.0) is not None or not isinstance(
-        model, BiasTermHooks
-    ):
+    if not _may_have_one(model) or model.config.bias_weight is not None:
         return {}
     return {"bias_weight": 0.0 if model.bias_term is None else float(model.bias_term[0])}
 

@@ -85,7 +85,8 @@ def settled_epochs(model: Any, data: Interactions, part: Part | None, run: Run) 
 
 def _set(config: Any, epochs: int, weight: float, bias_weight: float | None, **more: float) -> Any:
     """The settings with numbers in place of None."""
-    if getattr(config, "bias_weight", 0.0) is None and bias_weight is not None:
+    unset = getattr(config, "bias_weight", 0.0) is None and getattr(config, "biases", True)
+    if unset and bias_weight is not None:
         more["bias_weight"] = bias_weight
     if getattr(config, "popularity_weight", 0.0) is None:
         more["popularity_weight"] = weight
