@@ -38,7 +38,8 @@ def settled_bias_weight(
     """While open, a rating model whose ``bias_weight`` is None has a number there; when it closes,
     the fitted model has the `BiasTerm` of that weight.
 
-    Of a validation part the weight is taken after the fit. Without one, 4,000 ratings are held out
+    Of a validation part the weight is taken after the fit; what early stopping follows is the
+    model's own predictions. Without one, 4,000 ratings are held out
     at random (at most a fifth of all, at least a twentieth), and a model is fitted on the others
     beforehand. Beyond 300,000 ratings that is done with those of random users first: if the model
     predicts them significantly better than biases alone (paired t of squared errors), the weight is

@@ -108,6 +108,7 @@ def _found(model: Any, data: Interactions, part: Part | None, run: Run) -> Epoch
     weighed = getattr(model.config, "popularity_weight", 0.0) is None
     weights = _WEIGHTS if weighed else _WEIGHTS[:1]
     measured = _Measured(parts, model.traits.has_vectors, run, weights)
+    measured.sampled = some is not data
     config = _set(model.config, longest, 0.0, 0.0, patience=max(2, usual // 2))
     pilot, alone = pilot_of(model, config, run)
     pilot.monitor("held out", measured, higher_is_better=True)
@@ -116,7 +117,7 @@ def _found(model: Any, data: Interactions, part: Part | None, run: Run) -> Epoch
         pilot.fit(parts.train, validation=parts.test, run=alone)
     except CofactorError:
         return EpochsFound(usual)
-    found = measured.found(_may_be_popular(model), sampled=some is not data)
+    found = measured.found(_may_be_popular(model))
     beside = f", popularity weighs {found.weight:g}" if found.weight else ""
     run.progress.say(f"{model.name}: {found.epochs} epochs{beside}")
     return found
@@ -179,6 +180,7 @@ class _Measured:
         self.epochs: list[list[np.ndarray]] = []  # by epoch and weight
         self.predicted: list[np.ndarray] = []  # by epoch: held-out ratings
         self.biases, self.truth = np.zeros(0), truth.weights
+        self.sampled = False  # whether they are those of some users
         self.alike: list[bool] = []  # by epoch: whether the items rank alike for all users
         most, pairs = (which[0 if by_vectors else 1] for which in (_MEASURED, _PAIRS))
         draw = run.generator("epochs", "measured")
@@ -233,7 +235,7 @@ class _Measured:
         true = self.true_indptr, self.true_items
         return [evaluate_lists(*each, *true, "ndcg@10")["ndcg@10"] for each in made]
 
-    def found(self, may_be_popular: bool, *, sampled: bool = False) -> EpochsFound:
+    def found(self, may_be_popular: bool) -> EpochsFound:
         """Return the first good epoch and its weight, and where it may be so, whether they aren't
         better than popularity by one standard error, or significantly if all users' rankings are
         alike: of many epochs that are popularity and noise, the best one is better by chance.
@@ -242,7 +244,7 @@ class _Measured:
         if self.predicted:
             found = self.predicted[epoch], self.biases, self.truth
             # More ratings than those of some users would show more of what is personal.
-            sure = sampled and proves_personal(*found)
+            sure = self.sampled and proves_personal(*found)
             return EpochsFound(epoch + 1, bias_weight=0.0 if sure else best_weight(*found))
         if not may_be_popular:
             return EpochsFound(epoch + 1, weight)
