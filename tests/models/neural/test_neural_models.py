@@ -122,7 +122,7 @@ def test_folded_in_vector_minimises_the_training_loss(gravity: float) -> None:
 
 def test_early_stopping_watches_any_metric_and_the_history_is_saved_with_the_model() -> None:
     parts = split(ratings(), "random", test=0.2, validation=0.1, seed=0)
-    model = LatentFactor(**SMALL, patience=3, bias_weight=0.0)
+    model = LatentFactor(**SMALL, patience=3)
     model.monitor(
         "spread",
         lambda m, part: float(np.ptp(m.score_rows(part.user_rows[:3]))),
