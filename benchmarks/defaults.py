@@ -3,6 +3,8 @@ nobody tuned them for.
 
     python -m benchmarks.defaults --kind ranking [--sets dense-100 musical] [--models item_knn bpr]
     python -m benchmarks.defaults --kind rating --trials 8 --test
+    python -m benchmarks.defaults --kind few-ratings --trials 1
+    python -m benchmarks.defaults --kind fresh --trials 0
     python -m benchmarks.defaults --kind ranking --report
 
 On each set of the panel (benchmarks/panel.py) each model is fitted with its defaults and with other
@@ -10,7 +12,10 @@ settings: a few that were good elsewhere, then draws from the search space that 
 All are measured on the validation part. With ``--test`` the default and the setting that was best
 on the validation part are measured on the test part too; it decides nothing. Regret is what the
 default is missing: 1 - nDCG@10 of the default / nDCG@10 of the best, or RMSE of the default / RMSE
-of the best - 1. "Below" counts sets where the default is below popularity (for ratings: bias).
+of the best - 1. Of few ratings (600 users with 3 to 15 each, five seeds) what is printed is how far
+each model's RMSE is above that of ``bias``; of fresh shapes, by which nothing was chosen, nDCG@10
+itself. "Below" counts sets where the default is below
+popularity (for ratings: bias).
 
 What is measured is kept, a line of JSON each, and never measured twice (``--again`` measures the
 defaults once more, after they have changed), so that the panel can be run in parts."""
@@ -29,6 +34,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from benchmarks import panel
+from benchmarks.tried import FEW, NEURAL, RANKING, RATING, VARIANTS, Settings
 from cofactor.base.errors import CofactorError
 from cofactor.base.progress import SILENT
 from cofactor.base.run import Run
@@ -37,110 +43,7 @@ from cofactor.data.split import Part, Split
 from cofactor.evaluation.evaluate import evaluate
 from cofactor.models import registry
 
-Settings = dict[str, Any]
 RESULTS = Path(__file__).parent / "results"
-
-# A model of the panel: its name, or a name of its own for settings that stay as they are.
-VARIANTS: dict[str, tuple[str, Settings]] = {
-    "als": ("biased_mf", {"solver": "als"}),
-    "bpr_factor": ("latent_factor", {"loss": "bpr"}),
-    "logistic_mlp": ("mlp", {"loss": "logistic"}),
-    "ials_counts": ("ials", {"confidence": "log"}),
-    "ials_linear": ("ials", {"confidence": "linear"}),
-}
-RANKING: dict[str, list[Settings]] = {
-    "popularity": [],
-    "item_knn": [
-        {"similarity": "asymmetric", "asymmetry": 0.6, "neighbours": 400},
-        {"weighting": "bm25"},
-        {"weighting": "none", "shrinkage": 20.0},
-        {
-            "neighbours": 300,
-            "similarity": "asymmetric",
-            "asymmetry": 0.8,
-            "shrinkage": 40.0,
-            "weighting": "tfidf",
-        },
-    ],
-    "ease": [
-        {"regularization": 50.0},
-        {"regularization": 500.0},
-        {"regularization": 200.0, "user_exponent": 0.6, "dropout": 0.3},
-        {"regularization": 50.0, "user_exponent": 0.8, "dropout": 0.5},
-    ],
-    "graph_filter": [
-        {"factors": 64, "ideal_weight": 1.0},
-        {"factors": 512},
-        {"user_exponent": 0.3, "ideal_weight": 1.0, "spectral_power": 1.0},
-        {"factors": 0},
-    ],
-    "ials": [
-        {"regularization": 0.01, "factors": 64},
-        {"regularization": 0.03, "factors": 64},
-        {"regularization": 0.06, "factors": 64},
-        {"regularization": 0.02, "factors": 256},
-    ],
-    "bpr": [
-        {"regularization": 0.01},
-        {"regularization": 0.03},
-        {"regularization": 0.1},
-        {"learning_rate": 0.1},
-    ],
-    "warp": [
-        {"learning_rate": 0.03, "epochs": 100},
-        {"regularization": 1.0},
-        {"regularization": 3.0},
-        {"factors": 16},
-    ],
-    "logistic_mf": [
-        {"regularization": 10.0},
-        {"regularization": 30.0},
-        {"factors": 16},
-        {"epochs": 120},
-    ],
-}
-RATING: dict[str, list[Settings]] = {
-    "bias": [{"user_damping": 10.0, "item_damping": 5.0}, {"user_damping": 2.0}],
-    "biased_mf": [
-        {"factors": 16},
-        {"learning_rate": 0.01},
-        {"regularization": 0.1},
-        {"regularization": 0.03},
-    ],
-    "als": [
-        {"factors": 16, "epochs": 15},
-        {"regularization": 0.1},
-        {"regularization": 0.2},
-        {"regularization": 0.5},
-    ],
-    "svdpp": [{"factors": 16}, {"learning_rate": 0.007}, {"regularization": 0.1}],
-    "latent_factor": [
-        {"regularization": 0.1},
-        {"regularization": 0.2},
-        {"epochs": 40},
-        {"batch_size": 512},
-    ],
-    "bayesian_mf": [{"factors": 8}, {"factors": 32}],
-    "mlp": [{"regularization": 0.05}, {"epochs": 5}, {"dropout": 0.3}],
-    "dense_net": [{"regularization": 0.05}, {"epochs": 5}],
-    "collab_fnet": [{"regularization": 0.05}, {"epochs": 5}],
-}
-# Models that are trained by gradient descent: their defaults alone, on small sets.
-NEURAL: dict[str, list[Settings]] = {
-    name: []
-    for name in (
-        "popularity",
-        "latent_factor",
-        "bpr_factor",
-        "simplex",
-        "neumf",
-        "logistic_mlp",
-        "gru4rec",
-        "transformer",
-        "two_tower",
-        "bridge",
-    )
-}
 
 
 class Kind(NamedTuple):
@@ -154,6 +57,8 @@ class Kind(NamedTuple):
 KINDS = {
     "ranking": Kind(RANKING, panel.RANKING, "ndcg@10"),
     "rating": Kind(RATING, panel.RATING, "rmse"),
+    "fresh": Kind({name: [] for name in RANKING}, panel.FRESH, "ndcg@10"),
+    "few-ratings": Kind(FEW, panel.FEW, "rmse"),
     "neural": Kind(NEURAL, panel.SMALL, "ndcg@10"),
 }
 
@@ -318,6 +223,42 @@ def report(ledger: Ledger, sets: list[str], models: list[str], part: str) -> lis
     return lines
 
 
+def above_baseline(ledger: Ledger, sets: list[str], models: list[str], part: str) -> list[str]:
+    """Lines of a Markdown table: by how much the RMSE of each model's default, and of the other
+    settings that were measured on all of the same sets, is above the baseline's.
+    """
+    lines = [f"| {part} | settings | sets | mean | worst |", "| --- | --- | ---: | ---: | ---: |"]
+    for model in models[1:]:
+        found: dict[str, list[float]] = {}
+        for (data, who, settings), row in sorted(ledger.rows.items()):
+            floor = ledger.get(data, models[0], {})
+            if who == model and data in sets and part in row and floor and part in floor:
+                found.setdefault(settings, []).append(row[part] / floor[part] - 1)
+        for settings, above in sorted(found.items(), key=lambda each: len(each[0])):
+            values = f"{len(above)} | {np.mean(above):.2%} | {max(above):.2%}"
+            lines.append(f"| {model} | {settings.strip('{}') or 'default'} | {values} |")
+    return lines
+
+
+def of_defaults(ledger: Ledger, sets: list[str], models: list[str], part: str) -> list[str]:
+    """Lines of a Markdown table: nDCG@10 of each default on each set, bold where it is more than
+    2 % below the baseline.
+    """
+    lines = [f"| {part} | {' | '.join(models)} |", "| --- |" + " ---: |" * len(models)]
+    for data in sets:
+        rows = [ledger.get(data, model, {}) or {} for model in models]
+        values = [row.get(part) for row in rows]
+        if values[0] is None:
+            continue
+        marks = ["**" if value is not None and value < 0.98 * values[0] else "" for value in values]
+        cells = [
+            "" if value is None else f"{mark}{value:.4f}{mark}".replace("0.", ".")
+            for value, mark in zip(values, marks, strict=True)
+        ]
+        lines.append(f"| {data} | {' | '.join(cells)} |")
+    return lines
+
+
 def _cell(one: Regret) -> str:
     own = f"{one.to_own:.1%}" if one.tried > 1 else "-"
     return f"{own} ({one.to_any:.1%}){' **below**' if one.below else ''}"
@@ -360,12 +301,16 @@ def main() -> None:
     parser.add_argument("--report", action="store_true", help="print what is known, fit nothing")
     parser.add_argument("--out", type=Path, default=None, help="the file of what was measured")
     given = parser.parse_args()
-    ledger = Ledger(given.out or RESULTS / f"defaults_{given.kind}.jsonl")
+    ledger = Ledger(given.out or RESULTS / f"defaults_{given.kind.replace('-', '_')}.jsonl")
     if not given.report:
         _run(given, ledger)
     ledger.compact()
     tried, sets, _ = KINDS[given.kind]
     models = list(dict.fromkeys([*tried, *given.models]))
+    table = {"few-ratings": above_baseline, "fresh": of_defaults}.get(given.kind)
+    if table is not None:
+        print("\n".join(table(ledger, given.sets or list(sets), models, "validation")))
+        return
     for part in ("validation", "test"):
         print("\n".join(report(ledger, given.sets or list(sets), models, part)))
 

@@ -90,6 +90,26 @@ def rated(kind: str, n_users: int = 1_200, n_items: int = 500, seed: int = 0) ->
     )
 
 
+def few_ratings(
+    n_users: int, n_items: int, mean: float, *, personal: float, seed: int = 0
+) -> Interactions:
+    """Users with a Poisson number of ratings from 1 to 5 (three at least) of items that are chosen
+    by fame: biases with deviations of .45 and .5, ``personal p_u · q_i / sqrt(5)``, noise of .9.
+    """
+    rng = np.random.default_rng(seed)
+    fame = -0.8 * np.log(rng.permutation(n_items) + 1.0 + 0.01 * n_items)
+    sizes = np.clip(3 + rng.poisson(mean - 3, n_users), 3, n_items // 2)
+    chosen = [np.argsort(-(fame + rng.gumbel(size=n_items)))[:size] for size in sizes]
+    users, items = np.repeat(np.arange(n_users), sizes), np.concatenate(chosen)
+    p, q = rng.standard_normal((n_users, 5)), rng.standard_normal((n_items, 5))
+    biases = 0.45 * rng.standard_normal(n_users)[users] + 0.5 * rng.standard_normal(n_items)[items]
+    z = 3.6 + biases + personal * (p[users] * q[items]).sum(1) / np.sqrt(5)
+    values = np.clip(np.rint(z + 0.9 * rng.standard_normal(len(users))), 1, 5)
+    return Interactions.from_rows(
+        users, items, values.astype(np.float32), users=n_users, items=n_items, source="few ratings"
+    )
+
+
 def alike(n_users: int, n_items: int, share: float, seed: int = 0) -> Interactions:
     """Users who all choose by the items' fame, in any order, so that nothing is personal."""
     rng, turns = np.random.default_rng(seed), np.random.default_rng(seed)
@@ -198,6 +218,25 @@ _SMALL: dict[str, Callable[[], Interactions]] = {
     "walked": lambda: walked(3_000, 800, 8.0),
     "shop": shop,
 }
+# Of several seeds, since a single draw of so few ratings says little.
+_FEW: dict[str, Callable[[int], Interactions]] = {
+    "3 ratings": lambda seed: few_ratings(600, 200, 3.1, personal=0.3, seed=seed),
+    "5 ratings": lambda seed: few_ratings(600, 200, 5.0, personal=0.3, seed=seed),
+    "10 ratings": lambda seed: few_ratings(600, 400, 10.0, personal=0.3, seed=seed),
+    "15 ratings": lambda seed: few_ratings(600, 400, 15.0, personal=0.6, seed=seed),
+}
+_SEEDS = range(5)
+# Shapes that no rule and no setting was chosen by.
+_FRESH: dict[str, Callable[[], Interactions]] = {
+    "30 users": lambda: simulated(30, 20, 0.3, seed=7),
+    "60 users": lambda: simulated(60, 100, 0.1, seed=7),
+    "20,000 items": lambda: simulated(300, 20_000, 0.0008, seed=7),
+    "one famous item": lambda: simulated(1_500, 500, 0.02, skew=2.0, seed=7),
+    "drift": lambda: simulated(800, 600, 0.02, drift=0.6, seed=7),
+    "alike, 200 items": lambda: alike(1_500, 200, 0.08, seed=7),
+    "alike, 60 items": lambda: alike(400, 60, 0.1, seed=7),
+    "sessions of 6": lambda: walked(2_000, 500, 6.0, seed=7),
+}
 SCALES: dict[str, tuple[float, float]] = {
     "100..500": (100.0, 0.0),
     "51..55": (1.0, 50.0),
@@ -211,6 +250,15 @@ RANKING: dict[str, Callable[[], Split]] = {
 SMALL: dict[str, Callable[[], Split]] = {
     name: partial(_cut, make, "time" if name in _BY_TIME else "per-user")
     for name, make in _SMALL.items()
+}
+FRESH: dict[str, Callable[[], Split]] = {
+    name: partial(_cut, make, "time" if name == "drift" else "per-user")
+    for name, make in _FRESH.items()
+}
+FEW: dict[str, Callable[[], Split]] = {
+    f"{name}, seed {seed}": partial(_cut, partial(make, seed), "random")
+    for name, make in _FEW.items()
+    for seed in _SEEDS
 }
 RATING: dict[str, Callable[[], Split]] = {
     **{name: partial(_cut, make) for name, make in _RATED.items()},

@@ -51,6 +51,13 @@ def test_a_default_alone_has_no_regret(tmp_path: Path) -> None:
     assert line == "| ease | 10.0% | 10.0% | 0 | 10.0% (10.0%) | - (0.0%) |"
 
 
+def test_values_of_defaults_are_bold_where_they_are_below_the_baseline(tmp_path: Path) -> None:
+    ledger = ledger_of(tmp_path / "a.jsonl")
+    lines = defaults.of_defaults(ledger, ["a", "b"], ["popularity", "ease", "ials"], "validation")
+    assert lines[2:] == ["| a | .1000 | .1800 | **.0900** |"]
+    assert set(defaults.KINDS["fresh"].tried) == set(defaults.RANKING)
+
+
 def test_what_was_measured_is_kept_and_the_last_value_counts(tmp_path: Path) -> None:
     path = tmp_path / "a.jsonl"
     ledger_of(path).put({"set": "a", "model": "ease", "settings": {}, "validation": 0.21})
@@ -88,3 +95,25 @@ def test_simulated_data_has_the_shape_that_its_name_says() -> None:
     assert np.ptp(timed.times) > 5e6
     scaled = panel.on_scale(counts, 5.0, -15.0)
     np.testing.assert_allclose(scaled.values, 5 * counts.values - 15)
+
+
+def test_few_ratings_are_compared_with_the_baseline(tmp_path: Path) -> None:
+    ledger = defaults.Ledger(tmp_path / "a.jsonl")
+    for data, model, settings, value in (
+        ("a", "bias", {}, 1.0),
+        ("b", "bias", {}, 2.0),
+        ("a", "svdpp", {}, 1.01),
+        ("b", "svdpp", {}, 2.0),
+        ("a", "svdpp", {"bias_weight": 0.0}, 1.03),
+    ):
+        row = {"set": data, "model": model, "settings": settings, "validation": value}
+        ledger.put(row)
+    lines = defaults.above_baseline(ledger, ["a", "b"], ["bias", "svdpp"], "validation")
+    assert lines[2:] == [
+        "| svdpp | default | 2 | 0.50% | 1.00% |",
+        '| svdpp | "bias_weight": 0.0 | 1 | 3.00% | 3.00% |',
+    ]
+    assert len(panel.FEW) == 20
+    parts = panel.FEW["3 ratings, seed 0"]()
+    assert parts.validation is not None
+    assert 3 <= len(panel.few_ratings(600, 200, 3.1, personal=0.3)) / 600 < 3.3

@@ -123,6 +123,7 @@ class OwnModule(_OwnModule):
         *,
         user_tables: tuple[str, ...] = (),
         item_tables: tuple[str, ...] = (),
+        bias_weight: float | None = None,
         epochs: int | None = None,
         validate_every: int = 1,
         patience: int = 0,
@@ -714,6 +715,10 @@ class BiasedMF(_BiasedMF):
 
     Parameters
     ----------
+    bias_weight : float | None >= 0 <= 1, default None
+        Share of the mean and the damped biases alone in a prediction of ratings; the rest is the
+            model's own. None: the share with which held-out training ratings (or those of the
+            validation part) are predicted best; 0 in a model with biases=False.
     clip_predictions : bool, default True
         Whether predictions are clipped to the rating scale.
     lowest : float | None, default None
@@ -763,6 +768,7 @@ class BiasedMF(_BiasedMF):
         self,
         config: cofactor.models.explicit.biased_mf.BiasedMFConfig | None = None,
         *,
+        bias_weight: float | None = None,
         clip_predictions: bool = True,
         lowest: float | None = None,
         highest: float | None = None,
@@ -789,6 +795,10 @@ class SVDpp(_SVDpp):
 
     Parameters
     ----------
+    bias_weight : float | None >= 0 <= 1, default None
+        Share of the mean and the damped biases alone in a prediction of ratings; the rest is the
+            model's own. None: the share with which held-out training ratings (or those of the
+            validation part) are predicted best; 0 in a model with biases=False.
     clip_predictions : bool, default True
         Whether predictions are clipped to the rating scale.
     lowest : float | None, default None
@@ -837,6 +847,7 @@ class SVDpp(_SVDpp):
         self,
         config: cofactor.models.explicit.svdpp.SVDppConfig | None = None,
         *,
+        bias_weight: float | None = None,
         clip_predictions: bool = True,
         lowest: float | None = None,
         highest: float | None = None,
@@ -916,6 +927,36 @@ class LatentFactor(_LatentFactor):
 
     Parameters
     ----------
+    bias_weight : float | None >= 0 <= 1, default None
+        Share of the mean and the damped biases alone in a prediction of ratings; the rest is the
+            model's own. None: the share with which held-out training ratings (or those of the
+            validation part) are predicted best; 0 in a model with biases=False.
+    factors : int >= 1 <= 4096, default 32
+        Length of the user and item vectors.
+    mean : bool, default True
+        Whether ratings are learnt as differences from their mean.
+    biases : bool, default True
+        Whether users and items have a bias (users only where the loss can see it).
+    init_scale : float >= 0 <= 10, default 0.05
+        Standard deviation of the initial vectors.
+    gravity : float >= 0, default 0.0
+        Weight of the mean squared score of all pairs (Gramian regulariser).
+    sparse : {auto, yes, no}, default 'auto'
+        Whether gradients hold only the rows of a batch.
+    item_bias_regularization : float | None >= 0, default None
+        L2 on item biases; None: as for user biases, if those are set.
+    user_damping : float | None >= 0, default None
+        Shrinkage: pseudo-ratings at the global mean when initialising user biases; None:
+            estimated from the ratings.
+    item_damping : float | None >= 0, default None
+        Shrinkage: pseudo-ratings at the global mean when initialising item biases; None:
+            estimated from the ratings.
+    frequency_exponent : float >= 0 <= 1, default 0.5
+        On rated data, the L2 of a row with n ratings grows as n to this power: 1: per example; 0:
+            the same for all.
+    popularity_prior : float >= 0 <= 2, default 1.0
+        With a loss that ranks: weight of an item's popularity (its log odds) in the scores, on
+            top of which the biases are learned; 0, or without biases: none.
     epochs : int | None >= 1 <= 1e+06, default None
         Passes over the data; None: the number that predicts held-out training interactions best
             (at most 300,000 are used), or the model's usual number (mostly 20) if it can't be
@@ -972,32 +1013,6 @@ class LatentFactor(_LatentFactor):
     bias_regularization : float | None >= 0, default None
         L2 on the biases that a batch touches, per example; None: on ratings the damping that they
             ask for, otherwise .005.
-    factors : int >= 1 <= 4096, default 32
-        Length of the user and item vectors.
-    mean : bool, default True
-        Whether ratings are learnt as differences from their mean.
-    biases : bool, default True
-        Whether users and items have a bias (users only where the loss can see it).
-    init_scale : float >= 0 <= 10, default 0.05
-        Standard deviation of the initial vectors.
-    gravity : float >= 0, default 0.0
-        Weight of the mean squared score of all pairs (Gramian regulariser).
-    sparse : {auto, yes, no}, default 'auto'
-        Whether gradients hold only the rows of a batch.
-    item_bias_regularization : float | None >= 0, default None
-        L2 on item biases; None: as for user biases, if those are set.
-    user_damping : float | None >= 0, default None
-        Shrinkage: pseudo-ratings at the global mean when initialising user biases; None:
-            estimated from the ratings.
-    item_damping : float | None >= 0, default None
-        Shrinkage: pseudo-ratings at the global mean when initialising item biases; None:
-            estimated from the ratings.
-    frequency_exponent : float >= 0 <= 1, default 0.5
-        On rated data, the L2 of a row with n ratings grows as n to this power: 1: per example; 0:
-            the same for all.
-    popularity_prior : float >= 0 <= 2, default 1.0
-        With a loss that ranks: weight of an item's popularity (its log odds) in the scores, on
-            top of which the biases are learned; 0, or without biases: none.
     """
     Config: ClassVar[type[cofactor.models.neural.latent_factor.LatentFactorConfig]]
     config: cofactor.models.neural.latent_factor.LatentFactorConfig
@@ -1006,6 +1021,7 @@ class LatentFactor(_LatentFactor):
         self,
         config: cofactor.models.neural.latent_factor.LatentFactorConfig | None = None,
         *,
+        bias_weight: float | None = None,
         epochs: int | None = None,
         validate_every: int = 1,
         patience: int = 0,
@@ -1184,6 +1200,32 @@ class MLP(_MLP):
 
     Parameters
     ----------
+    bias_weight : float | None >= 0 <= 1, default None
+        Share of the mean and the damped biases alone in a prediction of ratings; the rest is the
+            model's own. None: the share with which held-out training ratings (or those of the
+            validation part) are predicted best; 0 in a model with biases=False.
+    fold_in_steps : int >= 1 <= 10000, default 150
+        Gradient steps for the vector of an unseen user.
+    popularity_prior : float >= 0 <= 2, default 1.0
+        With a loss that ranks: weight of an item's popularity (its log odds) in the scores, on
+            top of which the network learns; 0: none.
+    factors : int >= 1 <= 4096, default 32
+        Length of the user and item embeddings.
+    hidden : tuple[int, ...] >= 1 <= 65536, default (64, 32)
+        Widths of the hidden layers.
+    dropout : float >= 0 < 1, default 0.1
+        Dropout probability of hidden values.
+    biases : bool, default True
+        Whether users and items have a bias beside the tower; for ratings, initialised at the
+            damped means.
+    rectify_input : bool, default False
+        Whether ReLU and dropout are also applied to the joined embeddings.
+    init_scale : float > 0 <= 10, default 0.1
+        Standard deviation of the initial embeddings.
+    pretrain_epochs : int >= 0, default 0
+        Epochs of factorisation that initialise the embeddings; 0: random initialisation.
+    pretrain_regularization : float >= 0, default 0.08
+        The regularization of that factorisation.
     epochs : int | None >= 1 <= 1e+06, default None
         Passes over the data; None: the number that predicts held-out training interactions best
             (at most 300,000 are used), or the model's usual number (mostly 20) if it can't be
@@ -1238,28 +1280,6 @@ class MLP(_MLP):
         L2 on the vectors that a batch touches, per example; None: .01 on ratings, else .001.
     bias_regularization : float >= 0, default 0.005
         L2 on the biases that a batch touches, per example.
-    fold_in_steps : int >= 1 <= 10000, default 150
-        Gradient steps for the vector of an unseen user.
-    popularity_prior : float >= 0 <= 2, default 1.0
-        With a loss that ranks: weight of an item's popularity (its log odds) in the scores, on
-            top of which the network learns; 0: none.
-    factors : int >= 1 <= 4096, default 32
-        Length of the user and item embeddings.
-    hidden : tuple[int, ...] >= 1 <= 65536, default (64, 32)
-        Widths of the hidden layers.
-    dropout : float >= 0 < 1, default 0.1
-        Dropout probability of hidden values.
-    biases : bool, default True
-        Whether users and items have a bias beside the tower; for ratings, initialised at the
-            damped means.
-    rectify_input : bool, default False
-        Whether ReLU and dropout are also applied to the joined embeddings.
-    init_scale : float > 0 <= 10, default 0.1
-        Standard deviation of the initial embeddings.
-    pretrain_epochs : int >= 0, default 0
-        Epochs of factorisation that initialise the embeddings; 0: random initialisation.
-    pretrain_regularization : float >= 0, default 0.08
-        The regularization of that factorisation.
     """
     Config: ClassVar[type[cofactor.models.neural.mlp.MLPConfig]]
     config: cofactor.models.neural.mlp.MLPConfig
@@ -1268,6 +1288,7 @@ class MLP(_MLP):
         self,
         config: cofactor.models.neural.mlp.MLPConfig | None = None,
         *,
+        bias_weight: float | None = None,
         epochs: int | None = None,
         validate_every: int = 1,
         patience: int = 0,
@@ -1310,6 +1331,32 @@ class DenseNet(_DenseNet):
 
     Parameters
     ----------
+    bias_weight : float | None >= 0 <= 1, default None
+        Share of the mean and the damped biases alone in a prediction of ratings; the rest is the
+            model's own. None: the share with which held-out training ratings (or those of the
+            validation part) are predicted best; 0 in a model with biases=False.
+    fold_in_steps : int >= 1 <= 10000, default 150
+        Gradient steps for the vector of an unseen user.
+    popularity_prior : float >= 0 <= 2, default 1.0
+        With a loss that ranks: weight of an item's popularity (its log odds) in the scores, on
+            top of which the network learns; 0: none.
+    factors : int >= 1 <= 4096, default 32
+        Length of the user and item embeddings.
+    hidden : tuple[int, ...] >= 1 <= 65536, default (128,)
+        Width of the hidden layer.
+    dropout : float >= 0 < 1, default 0.1
+        Dropout probability of hidden values.
+    biases : bool, default True
+        Whether users and items have a bias beside the tower; for ratings, initialised at the
+            damped means.
+    rectify_input : bool, default False
+        Whether ReLU and dropout are also applied to the joined embeddings.
+    init_scale : float > 0 <= 10, default 0.1
+        Standard deviation of the initial embeddings.
+    pretrain_epochs : int >= 0, default 0
+        Epochs of factorisation that initialise the embeddings; 0: random initialisation.
+    pretrain_regularization : float >= 0, default 0.08
+        The regularization of that factorisation.
     epochs : int | None >= 1 <= 1e+06, default None
         Passes over the data; None: the number that predicts held-out training interactions best
             (at most 300,000 are used), or the model's usual number (mostly 20) if it can't be
@@ -1364,28 +1411,6 @@ class DenseNet(_DenseNet):
         L2 on the vectors that a batch touches, per example; None: .01 on ratings, else .001.
     bias_regularization : float >= 0, default 0.005
         L2 on the biases that a batch touches, per example.
-    fold_in_steps : int >= 1 <= 10000, default 150
-        Gradient steps for the vector of an unseen user.
-    popularity_prior : float >= 0 <= 2, default 1.0
-        With a loss that ranks: weight of an item's popularity (its log odds) in the scores, on
-            top of which the network learns; 0: none.
-    factors : int >= 1 <= 4096, default 32
-        Length of the user and item embeddings.
-    hidden : tuple[int, ...] >= 1 <= 65536, default (128,)
-        Width of the hidden layer.
-    dropout : float >= 0 < 1, default 0.1
-        Dropout probability of hidden values.
-    biases : bool, default True
-        Whether users and items have a bias beside the tower; for ratings, initialised at the
-            damped means.
-    rectify_input : bool, default False
-        Whether ReLU and dropout are also applied to the joined embeddings.
-    init_scale : float > 0 <= 10, default 0.1
-        Standard deviation of the initial embeddings.
-    pretrain_epochs : int >= 0, default 0
-        Epochs of factorisation that initialise the embeddings; 0: random initialisation.
-    pretrain_regularization : float >= 0, default 0.08
-        The regularization of that factorisation.
     """
     Config: ClassVar[type[cofactor.models.neural.mlp.DenseNetConfig]]
     config: cofactor.models.neural.mlp.DenseNetConfig
@@ -1394,6 +1419,7 @@ class DenseNet(_DenseNet):
         self,
         config: cofactor.models.neural.mlp.DenseNetConfig | None = None,
         *,
+        bias_weight: float | None = None,
         epochs: int | None = None,
         validate_every: int = 1,
         patience: int = 0,
@@ -1437,6 +1463,32 @@ class CollabFNet(_CollabFNet):
 
     Parameters
     ----------
+    bias_weight : float | None >= 0 <= 1, default None
+        Share of the mean and the damped biases alone in a prediction of ratings; the rest is the
+            model's own. None: the share with which held-out training ratings (or those of the
+            validation part) are predicted best; 0 in a model with biases=False.
+    fold_in_steps : int >= 1 <= 10000, default 150
+        Gradient steps for the vector of an unseen user.
+    popularity_prior : float >= 0 <= 2, default 1.0
+        With a loss that ranks: weight of an item's popularity (its log odds) in the scores, on
+            top of which the network learns; 0: none.
+    factors : int >= 1 <= 4096, default 64
+        Length of the user and item embeddings.
+    hidden : tuple[int, ...] >= 1 <= 65536, default (64,)
+        Widths of the hidden layers.
+    dropout : float >= 0 < 1, default 0.1
+        Dropout probability of hidden values.
+    biases : bool, default True
+        Whether users and items have a bias beside the tower; for ratings, initialised at the
+            damped means.
+    rectify_input : bool, default True
+        Whether ReLU and dropout are also applied to the joined embeddings.
+    init_scale : float > 0 <= 10, default 0.1
+        Standard deviation of the initial embeddings.
+    pretrain_epochs : int >= 0, default 0
+        Epochs of factorisation that initialise the embeddings; 0: random initialisation.
+    pretrain_regularization : float >= 0, default 0.08
+        The regularization of that factorisation.
     epochs : int | None >= 1 <= 1e+06, default None
         Passes over the data; None: the number that predicts held-out training interactions best
             (at most 300,000 are used), or the model's usual number (mostly 20) if it can't be
@@ -1491,28 +1543,6 @@ class CollabFNet(_CollabFNet):
         L2 on the vectors that a batch touches, per example; None: .01 on ratings, else .001.
     bias_regularization : float >= 0, default 0.005
         L2 on the biases that a batch touches, per example.
-    fold_in_steps : int >= 1 <= 10000, default 150
-        Gradient steps for the vector of an unseen user.
-    popularity_prior : float >= 0 <= 2, default 1.0
-        With a loss that ranks: weight of an item's popularity (its log odds) in the scores, on
-            top of which the network learns; 0: none.
-    factors : int >= 1 <= 4096, default 64
-        Length of the user and item embeddings.
-    hidden : tuple[int, ...] >= 1 <= 65536, default (64,)
-        Widths of the hidden layers.
-    dropout : float >= 0 < 1, default 0.1
-        Dropout probability of hidden values.
-    biases : bool, default True
-        Whether users and items have a bias beside the tower; for ratings, initialised at the
-            damped means.
-    rectify_input : bool, default True
-        Whether ReLU and dropout are also applied to the joined embeddings.
-    init_scale : float > 0 <= 10, default 0.1
-        Standard deviation of the initial embeddings.
-    pretrain_epochs : int >= 0, default 0
-        Epochs of factorisation that initialise the embeddings; 0: random initialisation.
-    pretrain_regularization : float >= 0, default 0.08
-        The regularization of that factorisation.
     """
     Config: ClassVar[type[cofactor.models.neural.mlp.CollabFNetConfig]]
     config: cofactor.models.neural.mlp.CollabFNetConfig
@@ -1521,6 +1551,7 @@ class CollabFNet(_CollabFNet):
         self,
         config: cofactor.models.neural.mlp.CollabFNetConfig | None = None,
         *,
+        bias_weight: float | None = None,
         epochs: int | None = None,
         validate_every: int = 1,
         patience: int = 0,
@@ -1563,6 +1594,25 @@ class NeuMF(_NeuMF):
 
     Parameters
     ----------
+    bias_weight : float | None >= 0 <= 1, default None
+        Share of the mean and the damped biases alone in a prediction of ratings; the rest is the
+            model's own. None: the share with which held-out training ratings (or those of the
+            validation part) are predicted best; 0 in a model with biases=False.
+    fold_in_steps : int >= 1 <= 10000, default 150
+        Gradient steps for the vector of an unseen user.
+    popularity_prior : float >= 0 <= 2, default 1.0
+        With a loss that ranks: weight of an item's popularity (its log odds) in the scores, on
+            top of which the network learns; 0: none.
+    factors : int >= 2 <= 4096, default 16
+        Length of each half's embeddings.
+    hidden : tuple[int, ...] >= 1 <= 65536, default (32, 16, 8)
+        Widths of the tower's hidden layers.
+    dropout : float >= 0 < 1, default 0.0
+        Dropout probability of hidden values.
+    init_scale : float > 0 <= 10, default 0.05
+        Standard deviation of the initial embeddings.
+    pretrain_epochs : int >= 0, default 0
+        Epochs of pretraining of each half alone; 0: none.
     epochs : int | None >= 1 <= 1e+06, default None
         Passes over the data; None: the number that predicts held-out training interactions best
             (at most 300,000 are used), or the model's usual number (mostly 20) if it can't be
@@ -1617,21 +1667,6 @@ class NeuMF(_NeuMF):
         L2 on the vectors that a batch touches, per example.
     bias_regularization : float >= 0, default 0.005
         L2 on the biases that a batch touches, per example.
-    fold_in_steps : int >= 1 <= 10000, default 150
-        Gradient steps for the vector of an unseen user.
-    popularity_prior : float >= 0 <= 2, default 1.0
-        With a loss that ranks: weight of an item's popularity (its log odds) in the scores, on
-            top of which the network learns; 0: none.
-    factors : int >= 2 <= 4096, default 16
-        Length of each half's embeddings.
-    hidden : tuple[int, ...] >= 1 <= 65536, default (32, 16, 8)
-        Widths of the tower's hidden layers.
-    dropout : float >= 0 < 1, default 0.0
-        Dropout probability of hidden values.
-    init_scale : float > 0 <= 10, default 0.05
-        Standard deviation of the initial embeddings.
-    pretrain_epochs : int >= 0, default 0
-        Epochs of pretraining of each half alone; 0: none.
     """
     Config: ClassVar[type[cofactor.models.neural.neumf.NeuMFConfig]]
     config: cofactor.models.neural.neumf.NeuMFConfig
@@ -1640,6 +1675,7 @@ class NeuMF(_NeuMF):
         self,
         config: cofactor.models.neural.neumf.NeuMFConfig | None = None,
         *,
+        bias_weight: float | None = None,
         epochs: int | None = None,
         validate_every: int = 1,
         patience: int = 0,

@@ -21,6 +21,7 @@ from cofactor.base.run import Run
 from cofactor.data.conversion import as_events
 from cofactor.data.interactions import Interactions
 from cofactor.models import validation
+from cofactor.models.defaults.held_out_bias import settled_bias_weight, weight_in
 from cofactor.models.defaults.held_out_epochs import settled_epochs
 from cofactor.models.defaults.usual_precision import settled_precision
 from cofactor.models.recommender import Recommender
@@ -160,11 +161,11 @@ class IterativeModel(Recommender):
 
     @property
     def refit_config(self) -> Any:
-        """The settings with the best number of epochs on the validation part of the last fit;
-        without one, the number of epochs it ran.
+        """The settings with the best number of epochs on the validation part of the last fit
+        (without one, the number of epochs it ran), and with the share of biases that was chosen.
         """
         epochs = self.curve.best_epoch + 1 or len(self.curve)
-        return self.config.replace(epochs=epochs) if epochs else self.config
+        return self.config.replace(epochs=epochs, **weight_in(self)) if epochs else self.config
 
     def state(self) -> dict[str, np.ndarray]:
         """Return the learned state and the learning curve as named arrays."""
@@ -228,7 +229,11 @@ class IterativeModel(Recommender):
 
     @contextmanager
     def _settled(self, data: Interactions, validation: Part | None, run: Run) -> Iterator[None]:
-        with settled_epochs(self, data, validation, run), settled_precision(self, run):
+        with (
+            settled_epochs(self, data, validation, run),
+            settled_precision(self, run),
+            settled_bias_weight(self, data, validation, run),
+        ):
             yield
 
     def _learn(

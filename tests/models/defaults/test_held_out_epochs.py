@@ -135,8 +135,8 @@ def test_networks_for_ratings_stop_before_they_learn_noise():
         return float(found["rmse"])
 
     bias = rmse(cofactor.Bias())
-    assert rmse(cofactor.MLP(epochs=20)) > 1.1 * bias
-    assert rmse(cofactor.MLP()) < 1.03 * bias
+    assert rmse(cofactor.MLP(epochs=20, bias_weight=0.0)) > 1.1 * bias
+    assert rmse(cofactor.MLP(bias_weight=0.0)) < 1.03 * bias
 
 
 def test_given_epochs_and_validation_parts_are_left_alone(ranked):
@@ -163,11 +163,11 @@ def test_what_is_not_clearly_better_than_popularity_is_said_to_be_popular(ranked
     measured = _Measured(ranked, True, ONE)
     model = cofactor.Popularity().fit(ranked.train, run=ONE)
     popular = measured(model, ranked.test)
-    assert measured.found(may_be_popular=True) == (1, 0.0, True)
-    assert measured.found(may_be_popular=False) == (1, 0.0, False)
+    assert measured.found(may_be_popular=True) == (1, 0.0, True, None)
+    assert measured.found(may_be_popular=False) == (1, 0.0, False, None)
     measured.epochs = [[measured.epochs[0][0] + 0.1]]
     assert popular > 0
-    assert measured.found(may_be_popular=True) == (1, 0.0, False)
+    assert measured.found(may_be_popular=True) == (1, 0.0, False, None)
 
 
 def test_a_network_that_ranks_alike_for_all_has_to_be_significantly_better(ranked):

@@ -24,6 +24,7 @@ from cofactor.data.splits import split
 from cofactor.metrics.table import evaluate_lists
 from cofactor.models import validation
 from cofactor.models.checks import collapse
+from cofactor.models.defaults.bias_term import BiasTerm, best_weight, proves_personal
 from cofactor.retrieval.topk import best_scores
 
 if TYPE_CHECKING:
@@ -44,12 +45,14 @@ _LEAST_T = 1.0  # paired t from which an epoch counts as better: the one-standar
 
 class EpochsFound(NamedTuple):
     """What held-out interactions say: the number of epochs, the weight of log popularity in models
-    that have one, and whether the network isn't shown to rank better than popularity.
+    that have one, whether the network isn't shown to rank better than popularity, and the share of
+    biases alone in predictions of ratings, None where these weren't measured.
     """
 
     epochs: int
     weight: float = 0.0
     only_popular: bool = False
+    bias_weight: float | None = None
 
 
 @contextmanager
@@ -72,7 +75,7 @@ def settled_epochs(model: Any, data: Interactions, part: Part | None, run: Run) 
         yield
         return
     found = _found(model, data, part, run)
-    model.config = _set(config, found.epochs, found.weight)
+    model.config = _set(config, found.epochs, found.weight, found.bias_weight)
     model.only_popular = found.only_popular
     try:
         yield
@@ -80,8 +83,11 @@ def settled_epochs(model: Any, data: Interactions, part: Part | None, run: Run) 
         model.config = config
 
 
-def _set(config: Any, epochs: int, weight: float, **more: float) -> Any:
+def _set(config: Any, epochs: int, weight: float, bias_weight: float | None, **more: float) -> Any:
     """The settings with numbers in place of None."""
+    unset = getattr(config, "bias_weight", 0.0) is None and getattr(config, "biases", True)
+    if unset and bias_weight is not None:
+        more["bias_weight"] = bias_weight
     if getattr(config, "popularity_weight", 0.0) is None:
         more["popularity_weight"] = weight
     return config.replace(epochs=epochs, **more)
@@ -101,11 +107,11 @@ def _found(model: Any, data: Interactions, part: Part | None, run: Run) -> Epoch
     parts = split(some, **held_out, seed=None if ordered else run.seed)
     weighed = getattr(model.config, "popularity_weight", 0.0) is None
     weights = _WEIGHTS if weighed else _WEIGHTS[:1]
-    pilot, measured = copy.copy(model), _Measured(parts, model.traits.has_vectors, run, weights)
-    pilot.config = _set(model.config, longest, 0.0, patience=max(2, usual // 2))
-    pilot._callbacks, pilot._metrics, pilot._checkpoint = (), (), None
+    measured = _Measured(parts, model.traits.has_vectors, run, weights)
+    measured.sampled = some is not data
+    config = _set(model.config, longest, 0.0, 0.0, patience=max(2, usual // 2))
+    pilot, alone = pilot_of(model, config, run)
     pilot.monitor("held out", measured, higher_is_better=True)
-    alone = replace(run, progress=SilentProgress(), engine=None)
     # Training that fails here does so on all of the data too, and is explained there.
     try:
         pilot.fit(parts.train, validation=parts.test, run=alone)
@@ -115,6 +121,16 @@ def _found(model: Any, data: Interactions, part: Part | None, run: Run) -> Epoch
     beside = f", popularity weighs {found.weight:g}" if found.weight else ""
     run.progress.say(f"{model.name}: {found.epochs} epochs{beside}")
     return found
+
+
+def pilot_of(model: Any, config: Any, run: Run) -> tuple[Any, Run]:
+    """Return an unfitted copy of a model with some settings, to be fitted on a part of the
+    training interactions, and how: silently and here. Nobody else hears of its epochs.
+    """
+    pilot = copy.copy(model)
+    pilot.config = config
+    pilot._callbacks, pilot._metrics, pilot._checkpoint = (), (), None
+    return pilot, replace(run, progress=SilentProgress(), engine=None)
 
 
 def _may_be_popular(model: Any) -> bool:
@@ -162,6 +178,9 @@ class _Measured:
     ) -> None:
         truth, self.run, self.weights = parts.test.truth, run, weights
         self.epochs: list[list[np.ndarray]] = []  # by epoch and weight
+        self.predicted: list[np.ndarray] = []  # by epoch: held-out ratings
+        self.biases, self.truth = np.zeros(0), truth.weights
+        self.sampled = False  # whether they are those of some users
         self.alike: list[bool] = []  # by epoch: whether the items rank alike for all users
         most, pairs = (which[0 if by_vectors else 1] for which in (_MEASURED, _PAIRS))
         draw = run.generator("epochs", "measured")
@@ -183,7 +202,12 @@ class _Measured:
         if model.traits.predicts_ratings:
             truth, rows = part.truth, part.user_rows
             which = np.searchsorted(rows, truth.user_rows)
-            found = model.predict_batch(model.user_batch(rows), which, truth.item_rows)
+            batch = model.user_batch(rows)
+            found = model.predict_batch(batch, which, truth.item_rows)
+            if not self.predicted:
+                term = BiasTerm.of(model.data)
+                self.biases = term.pairs(model, batch, which, truth.item_rows)
+            self.predicted.append(found)
             values = [-np.square(found - truth.weights, dtype=np.float64)]
         else:
             values = self._ndcg(partial(model.score_rows, item_rows=self.items), self.weights)
@@ -217,6 +241,11 @@ class _Measured:
         alike: of many epochs that are popularity and noise, the best one is better by chance.
         """
         epoch, weight = self.first_good()
+        if self.predicted:
+            found = self.predicted[epoch], self.biases, self.truth
+            # More ratings than those of some users would show more of what is personal.
+            sure = self.sampled and proves_personal(*found)
+            return EpochsFound(epoch + 1, bias_weight=0.0 if sure else best_weight(*found))
         if not may_be_popular:
             return EpochsFound(epoch + 1, weight)
         (popular,) = self._ndcg(lambda rows: np.tile(self.log_counts, (len(rows), 1)), (0.0,))

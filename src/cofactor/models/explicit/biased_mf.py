@@ -74,6 +74,7 @@ PRESETS: dict[str, dict[str, float]] = {
         "decay": 0.95,
         "regularization": 0.04,
         "frequency_exponent": 0.9,
+        "bias_weight": 0.0,
     },
 }
 
@@ -86,6 +87,11 @@ class BiasedMF(IterativeModel, RatingHooks):
     bias), where m is the mean of n on that side. ``frequency_exponent=1`` with ``solver="als"`` is
     ALS-WR; ``frequency_exponent=0`` is the plain ridge. ALS is solved with the bias as a component
     of the vector.
+
+    Predictions are ``1 - bias_weight`` times that plus ``bias_weight`` times the mean and damped
+    biases alone (as in `Bias`): with few ratings a user, vectors are mostly noise. By default that
+    share is the least-squares one on held-out training ratings, which takes a second fit; see
+    `cofactor.models.defaults.held_out_bias.settled_bias_weight`.
 
     Notes
     -----

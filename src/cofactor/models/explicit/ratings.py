@@ -16,11 +16,11 @@ from cofactor.base.offsets import owners_of, row_offsets
 from cofactor.base.run import Run
 from cofactor.data.histories import Histories
 from cofactor.data.interactions import Interactions
+from cofactor.models.defaults.bias_term import BIAS_TERM_ARRAYS, BiasedTermHooks, BiasTermConfig
 from cofactor.models.defaults.damped_biases import Damping
 from cofactor.models.defaults.kept_penalties import penalty_array
 from cofactor.models.defaults.noise import RatingPenalties
 from cofactor.models.factors import FACTOR_ARRAYS, aligned_rows, solution, vector_bytes
-from cofactor.models.hooks import Hooks
 from cofactor.models.iterative import CURVE_ARRAYS
 from cofactor.models.liked import rated_csr, seen_ratings
 from cofactor.models.rating_scale import ScaleConfig, on_scale, rating_scale, spread_of
@@ -31,7 +31,7 @@ from cofactor.training.schedule import SCHEDULES
 from cofactor.training.training_config import DescentConfig
 
 
-class RatingConfig(DescentConfig, ScaleConfig):
+class RatingConfig(DescentConfig, ScaleConfig, BiasTermConfig):
     """Settings that the factor models of ratings share."""
 
     renamed = {
@@ -92,18 +92,18 @@ RATING_ARRAYS = {
     **FACTOR_ARRAYS,
     **CURVE_ARRAYS,
     **penalty_array(3),
+    **BIAS_TERM_ARRAYS,
 }
 
 
-class RatingHooks(Hooks[Any]):
-    """What models ``r_ui ~ mu + b_u + b_i + q_i · x_u`` answer; users are ``[x_u, mu + b_u]``.
+class RatingHooks(BiasedTermHooks):
+    """What models ``r_ui ~ mu + b_u + b_i + q_i · x_u`` answer; users are ``[x_u, mu + b_u]``,
+    the vectors times the share that a `BiasTerm` leaves them.
 
     The score is the predicted rating before clipping. Similarity is the cosine of q or x alone."""
 
     mean: np.ndarray
     scale: np.ndarray
-    user_bias: np.ndarray
-    item_bias: np.ndarray
     user_factors: np.ndarray
     item_factors: np.ndarray
     implicit_factors: np.ndarray | None = None
@@ -121,7 +121,11 @@ class RatingHooks(Hooks[Any]):
 
     def _states(self, user_rows: np.ndarray) -> States:
         level = (self.mean[0] + self.user_bias[user_rows]).astype(np.float32)
-        return np.column_stack([self.user_factors[user_rows], level])
+        return np.column_stack([self._own_share * self.user_factors[user_rows], level])
+
+    @property
+    def _level(self) -> float:
+        return float(self.mean[0])
 
     def _score(self, states: States, item_rows: np.ndarray | None) -> np.ndarray:
         states = np.asarray(states)
@@ -199,16 +203,17 @@ class RatingHooks(Hooks[Any]):
             item_rows,
             ratings,
             mean=float(self.mean[0]),
-            other_bias=self.item_bias,
+            other_bias=self._own_item_bias(),
             other_factors=self.item_factors,
             reg=self._ridge(counts, self._penalties.vectors * self._spread),
             reg_bias=self._ridge(counts, self._penalties.user_bias),
             bias=bias,
             factors=x,
         )
-        return np.column_stack(
+        learned = np.column_stack(
             [x if z is None else x + z, (self.mean[0] + bias).astype(np.float32)]
         )
+        return self._with_term(learned, rated_csr(self, histories), self._level)
 
     def _explain_rows(
         self, batch: UserBatch, item_rows: np.ndarray
@@ -225,7 +230,8 @@ class RatingHooks(Hooks[Any]):
         theirs = self.item_factors[rows].astype(np.float64)
         y = np.column_stack([np.ones(len(past)), mine])
         right_sides = np.column_stack([np.ones(len(rows)), theirs])
-        target = seen_ratings(self, batch) - self.mean[0] - self.item_bias[past]
+        ratings = seen_ratings(self, batch)
+        target = ratings - self.mean[0] - self._own_item_bias()[past]
         z = self._implicit(np.array([0, len(past)]), past)
         if z is not None and self.implicit_factors is not None:
             target = target - mine @ z[0]
@@ -235,6 +241,10 @@ class RatingHooks(Hooks[Any]):
         ridge = np.full(y.shape[1], self._ridge(count, strength)[0], np.float64)
         ridge[0] = self._ridge(count, self._penalties.user_bias)[0]
         added += (y @ solution(y.T @ y + np.diag(ridge), right_sides.T)).T * target
+        term = self._term
+        if term is not None:
+            level = term.left_over(past, ratings) / (len(past) + term.damping)
+            added = self._own_share * added + term.weight * level
         return past, added, scores - added.sum(1)
 
     def _restore(self, arrays: Mapping[str, np.ndarray]) -> None:

@@ -75,6 +75,7 @@ PRESETS: dict[str, dict[str, float]] = {
         "bias_regularization": 0.005,
         "implicit_regularization": 0.005,
         "frequency_exponent": 0.5,
+        "bias_weight": 0.0,
     },
     "ml-1m": {
         "factors": 256,
@@ -82,6 +83,7 @@ PRESETS: dict[str, dict[str, float]] = {
         "regularization": 0.05,
         "implicit_regularization": 0.0015,
         "frequency_exponent": 0.9,
+        "bias_weight": 0.0,
     },
 }
 
@@ -91,6 +93,9 @@ class SVDpp(IterativeModel, RatingHooks):
 
     N(u) are the items that u has rated. Trained by SGD with the paper's updates, but the vectors of
     N(u) are read and written only once per user and pass (see the kernel).
+
+    Predictions are ``1 - bias_weight`` times that plus ``bias_weight`` times the mean and damped
+    biases alone, as in `BiasedMF`.
 
     Notes
     -----

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
 
 from cofactor.data.histories import Histories
-from cofactor.models.hooks import Hooks
+from cofactor.models.defaults.bias_term import BiasedTermHooks
 from cofactor.models.liked import rated_csr
 from cofactor.models.neural.factor_fold_in import Factors, cold_row, fold_in
 from cofactor.models.neural.factor_settings import FactorConfig
@@ -16,13 +15,11 @@ from cofactor.models.traits import Traits
 from cofactor.models.user_batch import States
 
 
-class BiasedFactors(Hooks[Any]):
+class BiasedFactors(BiasedTermHooks):
     """What `LatentFactor` and `TwoTower` answer with the arrays of `Factors`."""
 
     user_factors: np.ndarray
     item_factors: np.ndarray
-    user_bias: np.ndarray
-    item_bias: np.ndarray
     global_mean: float
 
     @classmethod
@@ -50,5 +47,11 @@ class BiasedFactors(Hooks[Any]):
 
     def _fold_in(self, histories: Histories) -> States:
         csr = rated_csr(self, histories) if self.config.fits(self.data) else histories.csr
-        factors = Factors(self.user_factors, self.item_factors, self.user_bias, self.item_bias)
-        return fold_in(*csr, factors, self.global_mean, self._learnt_with(), self.data)
+        items = self._own_item_bias()
+        factors = Factors(self.user_factors, self.item_factors, self.user_bias, items)
+        learned = fold_in(*csr, factors, self.global_mean, self._learnt_with(), self.data)
+        return self._with_term(learned, csr, 0.0)
+
+    @property
+    def _level(self) -> float:
+        return float(self.global_mean)

@@ -13,6 +13,7 @@ from cofactor.base.config import setting
 from cofactor.base.run import Run
 from cofactor.data.interactions import Interactions
 from cofactor.models.defaults import popularity_term
+from cofactor.models.defaults.bias_term import BIAS_TERM_ARRAYS, BiasTermConfig
 from cofactor.models.defaults.kept_penalties import penalty_array
 from cofactor.models.defaults.noise import RatingPenalties, rating_penalties, relative_noise
 from cofactor.models.factors import FACTOR_ARRAYS, FactorModel
@@ -21,6 +22,7 @@ from cofactor.models.neural.biased_factors import BiasedFactors
 from cofactor.models.neural.factor_fold_in import Factors
 from cofactor.models.neural.factor_settings import FactorConfig
 from cofactor.models.traits import ArraySpec, Traits
+from cofactor.models.user_batch import States
 from cofactor.models.warm_start import KeptRows
 
 if TYPE_CHECKING:
@@ -32,7 +34,7 @@ _NOISE_SHARE = 0.02
 _PENALTIES = ("regularization", "bias_regularization", "item_bias_regularization")
 
 
-class LatentFactorConfig(FactorConfig):
+class LatentFactorConfig(FactorConfig, BiasTermConfig):
     """Settings of `LatentFactor`."""
 
     regularization: float | None = setting(  # type: ignore[assignment]
@@ -88,7 +90,8 @@ class LatentFactor(BiasedFactors, IterativeModel, FactorModel):
 
     ``L = 1/B Σ_(u,i) [loss + λ (‖p_u‖² + ‖q_i‖²) + λ_b (b_u² + b_i²)] + g · gravity``
 
-    With ``loss="squared"`` on ratings it predicts them; with the other losses, or on data without
+    With ``loss="squared"`` on ratings it predicts them, with a share ``bias_weight`` of the mean
+    and damped biases alone, as `BiasedMF` does; with the other losses, or on data without
     values, it ranks (squared on data without values takes observed pairs as 1, and the rest as 0:
     through gravity if there is any, else by drawing). Unseen users are answered by the vector that
     minimises the same loss with the items frozen: in closed form for squared error, by a convex
@@ -118,6 +121,7 @@ class LatentFactor(BiasedFactors, IterativeModel, FactorModel):
         **popularity_term.ARRAYS,
         **CURVE_ARRAYS,
         **penalty_array(3),
+        **BIAS_TERM_ARRAYS,
     }
     adds_user_bias = True
 
@@ -174,12 +178,17 @@ class LatentFactor(BiasedFactors, IterativeModel, FactorModel):
     def _put(self, factors: Factors) -> None:
         self.user_factors, self.item_factors, self.user_bias, self.item_bias = factors
 
+    def _states(self, user_rows: np.ndarray) -> States:
+        states = np.asarray(super()._states(user_rows))
+        states[:, :-1] *= self._own_share
+        return states
+
     def _learnt_with(self) -> FactorConfig:
         return self._in_use
 
     def _restore(self, arrays: Mapping[str, np.ndarray]) -> None:
-        for name in (*Factors._fields, "scale"):
-            setattr(self, name, arrays[name])
+        for name in (*Factors._fields, "scale", *BIAS_TERM_ARRAYS):
+            setattr(self, name, arrays.get(name))
         self._in_use = self.config.on(self.data)
         kept = self.fold_in_penalties = arrays.get("fold_in_penalties")
         if kept is not None:

@@ -171,6 +171,7 @@ def _initialise(
         batch_size=config.batch_size,
         negatives=config.negatives,
         regularization=config.pretrain_regularization,
+        bias_weight=0.0,
     ).fit(data, run=run)
     unit = np.float32(unit_of(data, config))
     with torch.no_grad():

@@ -17,6 +17,7 @@ from cofactor.base import rng
 from cofactor.base.config import setting
 from cofactor.base.errors import ArgumentError
 from cofactor.data.interactions import Interactions
+from cofactor.models.defaults.bias_term import BiasTermConfig
 from cofactor.models.neural.embedding_tables import Tables
 from cofactor.training.losses import LOSSES, Candidates, Loss, Needs
 from cofactor.training.losses.loss_config import LossConfig
@@ -27,7 +28,7 @@ _DRAWS = 512
 _RATE = 0.05
 
 
-class ModuleConfig(LossConfig):
+class ModuleConfig(LossConfig, BiasTermConfig):
     """Settings of every module that scores pairs."""
 
     fold_in_steps: int = setting(

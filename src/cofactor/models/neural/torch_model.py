@@ -17,8 +17,8 @@ from cofactor.base.run import Run
 from cofactor.data.histories import Histories
 from cofactor.data.interactions import Interactions
 from cofactor.models.defaults import popularity_term
+from cofactor.models.defaults.bias_term import BIAS_TERM_ARRAYS, BiasTerm, BiasTermHooks
 from cofactor.models.defaults.damped_biases import damped_biases, estimated_damping
-from cofactor.models.hooks import Hooks
 from cofactor.models.iterative import CURVE_ARRAYS
 from cofactor.models.liked import rated_csr
 from cofactor.models.neural import fitting
@@ -77,7 +77,7 @@ class Builder:
     find: Callable[[nn.Module, int, int], Tables] = Tables.found
 
 
-class ModuleHooks(Hooks[Any]):
+class ModuleHooks(BiasTermHooks):
     """A module with ``forward(users [n], items [n]) -> scores [n]`` as a model; together with
     `IterativeModel` it is a recommender.
 
@@ -85,6 +85,9 @@ class ModuleHooks(Hooks[Any]):
     begins as the mean of the trained ones and descends on the training loss over the history,
     everything else frozen. Items without interactions, and items not known at all, are answered by
     the mean of the item tables. Answers may be asked from any number of threads at once.
+
+    Predicted ratings have a share ``bias_weight`` of the mean and damped biases alone, as those of
+    `BiasedMF`; a user's state then ends with what that adds.
 
     A preset is a name, a Config and a `Builder`: ``class MLP(IterativeModel, ModuleHooks)``."""
 
@@ -99,6 +102,7 @@ class ModuleHooks(Hooks[Any]):
         "scale": ArraySpec("float64", ("bounds",)),
         "item_prior": ArraySpec("float32", ("items",), optional=True),
         **popularity_term.ARRAYS,
+        **BIAS_TERM_ARRAYS,
         **CURVE_ARRAYS,
     }
 
@@ -199,7 +203,10 @@ class ModuleHooks(Hooks[Any]):
             self.tables.joined(self.module, names)
             for names in (self.tables.users, self.tables.items)
         )
-        self._user_rows = users.numpy()
+        self._user_rows, self._term_items = users.numpy(), np.zeros(data.n_items + 1, np.float32)
+        if (term := self._term) is not None:
+            rated = data.indptr, data.item_rows, data.weights
+            self._user_rows, self._term_items = term.beside(self._user_rows, *rated), term.of_items
         self._item_weights = self.tables.weights(
             self.module,
             self.tables.items,
@@ -214,6 +221,10 @@ class ModuleHooks(Hooks[Any]):
             torch.from_numpy(self._priors[:-1]),
         )
 
+    def _take_term(self, term: BiasTerm, data: Interactions) -> None:
+        super()._take_term(term, data)
+        self._build_cache(data)
+
     # Answers.
 
     def _states(self, user_rows: np.ndarray) -> States:
@@ -227,13 +238,18 @@ class ModuleHooks(Hooks[Any]):
             indptr, items, _ = histories.csr
             target = np.ones(len(items), np.float32)
         with self._replicas.one() as module:
-            return self._fold.rows(module, indptr, items, target.astype(np.float32))
+            rows = self._fold.rows(module, indptr, items, target.astype(np.float32))
+        term = self._term
+        return rows if term is None else term.beside(rows, indptr, items, values)
 
     @torch.no_grad()
     def _pairs(self, states: np.ndarray, which: np.ndarray, item_rows: np.ndarray) -> np.ndarray:
         """Scores of pairs of a state and an item row (-1: an item never seen), float32 [n], on the
         data's scale.
         """
+        beside = self._term_items[item_rows]
+        if self.bias_term is not None:
+            states, beside = states[:, :-1], beside + states[which, -1]
         rows = torch.from_numpy(np.ascontiguousarray(states, np.float32))
         users = torch.from_numpy(np.asarray(which, np.int64))
         unseen = self.data.n_items
@@ -245,7 +261,8 @@ class ModuleHooks(Hooks[Any]):
                 part = slice(low, low + _PAIRS)
                 scores[part] = self.tables.call(module, weights, users[part], items[part]).numpy()
         scores += self._priors[item_rows]
-        return np.float32(spread_in(self.scale)) * scores + np.float32(self.scale[0])
+        own = np.float32(spread_in(self.scale)) * scores + np.float32(self.scale[0])
+        return self._own_share * own + beside
 
     def _score(self, states: States, item_rows: np.ndarray | None) -> np.ndarray:
         vectors = np.asarray(states)
@@ -288,11 +305,10 @@ class ModuleHooks(Hooks[Any]):
 
     def _state(self) -> dict[str, np.ndarray]:
         return {
+            **super()._state(),  # what are attributes
             "user_tables": self.tables.joined(self.module, self.tables.users).numpy(),
             "item_tables": self.tables.joined(self.module, self.tables.items).numpy(),
             "weights": self.tables.free(self.module),
-            "scale": self.scale,
-            **({} if self.item_prior is None else {"item_prior": self.item_prior}),
         }
 
     def _restore(self, arrays: Mapping[str, np.ndarray]) -> None:
@@ -318,7 +334,8 @@ class ModuleHooks(Hooks[Any]):
         self.tables.put_free(self.module, arrays["weights"])
         self.scale = np.asarray(arrays["scale"])
         spread_in(self.scale)
-        self.item_prior = arrays.get("item_prior")  # models of older versions have none
+        for name in ("item_prior", *BIAS_TERM_ARRAYS):  # models of older versions have none
+            setattr(self, name, arrays.get(name))
         self._build_cache(data)
 
 

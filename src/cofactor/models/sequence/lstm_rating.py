@@ -180,6 +180,7 @@ class LSTMRating(IterativeModel, FactorModel):
             batch_size=2048,
             schedule="cosine",
             init_scale=config.init_scale,
+            bias_weight=0.0,
         ).fit(data, run=run)
         return model.item_factors, model.item_bias
 

@@ -27,6 +27,7 @@ SETTINGS: dict[str, Any] = {
     "learning_rate": 0.02,
     "regularization": 0.05,
     "bias_regularization": 0.005,
+    "bias_weight": 0.0,
 }
 
 

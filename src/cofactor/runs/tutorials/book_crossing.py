@@ -53,6 +53,7 @@ BIASED: dict[str, Any] = {
     "frequency_exponent": 0.0,
     "bias_regularization": 0.06,
     "item_bias_regularization": 1.6,
+    "bias_weight": 0.0,
     "user_damping": 2.0,
 }
 # Who rated what says more of a series than how: 1 for each rated pair, and gravity pulls all others

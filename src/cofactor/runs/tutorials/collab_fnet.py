@@ -16,6 +16,7 @@ _MF: dict[str, Any] = {
     "schedule": "cosine",
     "learning_rate": 0.01,
     "bias_regularization": 0.005,
+    "bias_weight": 0.0,
 }
 # The embeddings begin with a factorisation's vectors, as [p ; −p], since ReLU keeps only half of
 # each; then few epochs are enough.
@@ -26,6 +27,7 @@ _NET: dict[str, Any] = {
     "hidden": (128,),
     "dropout": 0.05,
     "pretrain_epochs": 15,
+    "bias_weight": 0.0,
 }
 # dataset -> the settings of each model, and the bars of MF with biases and of CollabFNet
 CASES: dict[str, dict[str, Any]] = {

@@ -17,6 +17,7 @@ SETTINGS: dict[str, Any] = {
     "init_scale": 0.05,
     "regularization": 0.11,
     "bias_regularization": 0.02,
+    "bias_weight": 0.0,
 }
 
 

@@ -13,7 +13,12 @@ def recipe(run: Run) -> Reproduced:
     """Fit LatentFactor on all of ml-100k and show what it answers."""
     data = ratings("ml-100k")
     model = LatentFactor(
-        factors=32, epochs=20, batch_size=2048, schedule="cosine", regularization=0.13
+        factors=32,
+        epochs=20,
+        batch_size=2048,
+        schedule="cosine",
+        regularization=0.13,
+        bias_weight=0.0,
     ).fit(data, run=run)
     report = Reproduced("tour", "Answers of one model (ml-100k)", "Fitted on all 100,000 ratings.")
     report.curves["LatentFactor"] = model.curve
