@@ -111,6 +111,8 @@ class Config:
     """
 
     renamed: ClassVar[Mapping[str, str | Renamed | None]] = {}
+    # Settings of the first base whose default alone is another.
+    new_defaults: ClassVar[Mapping[str, Any]] = {}
     # The search space of `cofactor tune`, by setting, within the allowed values.
     search: ClassVar[Mapping[str, Search]] = {}
     # The group of the settings that a class declares: model, training or content.
@@ -122,6 +124,10 @@ class Config:
 
     def __init_subclass__(cls, **keywords: Any) -> None:
         super().__init_subclass__(**keywords)
+        for name, default in vars(cls).get("new_defaults", {}).items():
+            field: Any = cls.__dataclass_fields__[name]  # type: ignore[attr-defined]  # its base's
+            cls.__annotations__[name] = field.type
+            setattr(cls, name, dataclasses.field(default=default, metadata=field.metadata))
         dataclasses.dataclass(frozen=True, kw_only=True)(cls)
         present = {field.name for field in cls._fields()}
         cls.renamed = {
