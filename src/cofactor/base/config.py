@@ -16,6 +16,7 @@ import inspect
 import types
 import typing
 from collections.abc import Callable, Collection, Iterable, Mapping, Set
+from functools import cache
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from cofactor.base import checks
@@ -24,14 +25,11 @@ from cofactor.base.names import unknown_name
 from cofactor.base.search import Search
 from cofactor.base.signatures import document
 
-_HINTS: dict[Any, dict[str, Any]] = {}
 
-
+@cache
 def _hints(kind: type) -> dict[str, Any]:
     """The types of a class's fields, cached, since every loaded model needs them."""
-    if kind not in _HINTS:
-        _HINTS[kind] = typing.get_type_hints(kind)
-    return _HINTS[kind]
+    return typing.get_type_hints(kind)
 
 
 @dataclasses.dataclass(frozen=True)
