@@ -88,8 +88,9 @@ def warp_epoch(
     n_items = len(item_factors)
     logs = np.zeros(n_items + 1, np.float32)
     logs[1:] = np.log(share * np.arange(1, n_items + 1))
-    l2 = learning_rate, user_regularization, item_regularization, bias_regularization
-    rates = Rates(*map(np.float32, l2), adaptive)
+    given = learning_rate, user_regularization, item_regularization, bias_regularization
+    learning, user, item, bias = map(np.float32, given)
+    rates = Rates(learning, user, item, bias, adaptive)
     squares = user_squares, item_squares, bias_squares
     ratings = indptr, indices, user_order, user_factors, item_factors, item_bias, squares
     how = rates, np.float32(margin), max_trials, threshold, alias, np.uint64(seed), logs
