@@ -51,3 +51,24 @@ def test_old_names_are_refused_elsewhere_and_the_error_says_the_present_one() ->
 
 def test_a_setting_of_an_old_name_is_itself() -> None:
     assert BackConfig.from_dict({"law": 2.0}).law == 2.0
+
+
+class SharperConfig(PenaltyConfig):
+    """Settings of a subclass with another default."""
+
+    new_defaults = {"exponent": 0.25}
+
+
+def test_a_new_default_keeps_the_place_the_type_the_range_and_the_meaning() -> None:
+    assert SharperConfig.defaults() == {"sampling": "uniform", "exponent": 0.25}
+    assert SharperConfig.settings() == PenaltyConfig.settings()
+    assert SharperConfig().exponent == 0.25
+    assert PenaltyConfig().exponent == 0.5
+    assert SharperConfig.signature().parameters["exponent"].annotation is float
+    with pytest.raises(ArgumentError, match="exponent"):
+        SharperConfig(exponent=3.0)
+
+
+def test_a_new_default_of_no_setting_is_refused() -> None:
+    with pytest.raises(KeyError, match="exponnet"):
+        type("BadConfig", (PenaltyConfig,), {"new_defaults": {"exponnet": 1.0}})

@@ -1,7 +1,8 @@
-"""Pieces of work that fail, which workers import by name."""
+"""Pieces of work that fail, which workers import by name; and what models are compared by."""
 
 from __future__ import annotations
 
+import hashlib
 import os
 import signal
 import time
@@ -12,6 +13,10 @@ import numpy as np
 
 from cofactor.base.engine import Seat
 from cofactor.base.errors import DataError
+
+
+def factors_hash(model: Any) -> str:
+    return hashlib.sha256(model.user_factors.tobytes() + model.item_factors.tobytes()).hexdigest()
 
 
 def whole(array: np.ndarray) -> np.ndarray:

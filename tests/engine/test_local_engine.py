@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import errno
-import hashlib
 import json
 import subprocess
 import sys
@@ -32,6 +31,7 @@ from cofactor.runs.compare import compare
 from cofactor.runs.cross_validate import cross_validate
 from cofactor.runs.recommend import Listing, recommend_all
 from cofactor.runs.train import train
+from engine.pieces import factors_hash
 
 RUN = Run(seed=4, threads=1)
 CUT = Run(seed=4, threads=1, engine=Local())
@@ -40,10 +40,6 @@ CUT = Run(seed=4, threads=1, engine=Local())
 @pytest.fixture(scope="module")
 def data() -> Interactions:
     return power_law(600, 250, 9_000, rated=True, seed=1)
-
-
-def factors_hash(model: Any) -> str:
-    return hashlib.sha256(model.user_factors.tobytes() + model.item_factors.tobytes()).hexdigest()
 
 
 # Choosing a regularization takes several fits, so it is given where it isn't what is looked at.

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import replace
 from itertools import islice
 from pathlib import Path
@@ -20,6 +19,7 @@ from cofactor.evaluation.evaluate import evaluate
 from cofactor.models import registry
 from cofactor.models.sequence.token_batches import TokenBatches
 from cofactor.runs.train import train
+from engine.pieces import factors_hash
 
 RUN = Run(seed=4, threads=1)
 CUT = Run(seed=4, threads=1, engine=Local())
@@ -28,10 +28,6 @@ CUT = Run(seed=4, threads=1, engine=Local())
 @pytest.fixture(scope="module")
 def data() -> Interactions:
     return power_law(600, 250, 9_000, rated=True, seed=1)
-
-
-def factors_hash(model: Any) -> str:
-    return hashlib.sha256(model.user_factors.tobytes() + model.item_factors.tobytes()).hexdigest()
 
 
 @pytest.mark.parametrize("name", ["latent_factor", "simplex", "neumf"])

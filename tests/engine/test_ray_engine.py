@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 import subprocess
 import sys
@@ -33,15 +32,12 @@ from cofactor.runs.cross_validate import cross_validate
 from cofactor.runs.recommend import recommend_all
 from engine import pieces
 from engine.conftest import Connection, add_host, wait_for_hosts
+from engine.pieces import factors_hash
 
 pytestmark = pytest.mark.cluster
 
 RUN = Run(seed=4, threads=1)
 MODEL = {"factors": 16, "epochs": 4}
-
-
-def factors_hash(model: Any) -> str:
-    return hashlib.sha256(model.user_factors.tobytes() + model.item_factors.tobytes()).hexdigest()
 
 
 @pytest.fixture(scope="module")

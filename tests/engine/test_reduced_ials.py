@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -22,6 +21,7 @@ from cofactor.models.implicit.ials import IALS
 from cofactor.models.implicit.ials_reduced import ReducedIALSLearner
 from cofactor.models.implicit.ials_sums import whole_spans
 from cofactor.runs.train import train
+from engine.pieces import factors_hash
 
 RUN = Run(seed=4, threads=1)
 REDUCED = Run(seed=4, threads=1, engine=Local("reduce"))
@@ -55,10 +55,6 @@ class Workers(Local):
 def scores(model: Any) -> np.ndarray:
     found: np.ndarray = model.user_factors @ model.item_factors.T
     return found
-
-
-def factors_hash(model: Any) -> str:
-    return hashlib.sha256(model.user_factors.tobytes() + model.item_factors.tobytes()).hexdigest()
 
 
 @pytest.fixture(scope="module")

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import io
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
 import pytest
+from pyarrow import parquet as pq
 
 import cofactor
 from cofactor.base.errors import CofactorError
@@ -49,6 +52,19 @@ class Case:
     rows: list[Row] | None = None
     error: str | None = None
     notes: tuple[str, ...] = ()
+
+
+def column(name: str, *texts: str) -> dict[str, str]:
+    """Return a file of users u0, u1 ..., one item, and a column of some texts."""
+    rows = "".join(f"u{n};a;{text}\n" for n, text in enumerate(texts))
+    return {"a.csv": f"user;item;{name}\n{rows}"}
+
+
+def parquet(table: pa.Table) -> bytes:
+    """Return a table as a file of Parquet."""
+    stream = io.BytesIO()
+    pq.write_table(table, stream)
+    return stream.getvalue()
 
 
 def assert_case(case: Case, folder: Path) -> None:

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import datetime
-import io
 from typing import Any
 
 import duckdb
 import pandas as pd
 import pyarrow as pa
-from pyarrow import parquet as pq
 
-from field.case import Case, Row
+from field.case import Case, Row, parquet
 
 # 5 March 2021, and a second of that day: 10:11:12.
 _DAY, _SECOND = 1_614_902_400, 1_614_939_072
@@ -53,12 +51,6 @@ _TABLE = {
     "time": [datetime.time(10, 11, 12), datetime.time(10, 11, 13)],
 }
 _ROWS: list[Row] = [("u1", "a", None, _SECOND), ("u2", "b", None, _SECOND + _NEXT + 1)]
-
-
-def _parquet() -> bytes:
-    out = io.BytesIO()
-    pq.write_table(pa.table(_TABLE), out)
-    return out.getvalue()
 
 
 LOCALES = (
@@ -187,7 +179,7 @@ LOCALES = (
     Case(
         name="day and time of day in Parquet",
         origin="a warehouse",
-        files={"a.parquet": _parquet()},
+        files={"a.parquet": parquet(pa.table(_TABLE))},
         rows=_ROWS,
     ),
     Case(

@@ -15,9 +15,8 @@ import pandas as pd
 import polars as pl
 import pyarrow as pa
 from pyarrow import dataset
-from pyarrow import parquet as pq
 
-from field.case import Case, Row
+from field.case import Case, Row, parquet
 
 _AB: list[Row] = [("u1", "a"), ("u2", "b")]
 _USERS = ["u1", "u2"]
@@ -52,9 +51,7 @@ class _Tensor:
 
 
 def _parquet(table: pa.Table) -> dict[str, bytes]:
-    stream = io.BytesIO()
-    pq.write_table(table, stream)
-    return {"a.parquet": stream.getvalue()}
+    return {"a.parquet": parquet(table)}
 
 
 def _stream(table: pa.Table) -> dict[str, bytes]:

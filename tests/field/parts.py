@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import io
 import json
 from typing import Any
 
 import pyarrow as pa
-from pyarrow import parquet as pq
 
-from field.case import Case
+from field.case import Case, parquet
 
 _HEAD = "user,item,rating\n"
 _PLAYS = [
@@ -19,9 +17,7 @@ _PLAYS = [
 
 
 def _parquet(**columns: Any) -> bytes:
-    stream = io.BytesIO()
-    pq.write_table(pa.table(columns), stream)
-    return stream.getvalue()
+    return parquet(pa.table(columns))
 
 
 def _text(name: str, origin: str, text: str, rows: list[Any], **more: Any) -> Case:

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from field.case import Case
+from functools import partial
+
+from field.case import Case, column
 
 _ROWS = [("u1", "a", 4.0), ("u2", "b", 3.0)]
 _POINT = ("'2.500' read with a decimal point .*decimal=','.*",)
 
 
-def _values(*texts: str) -> dict[str, str]:
-    return {"a.csv": "user;item;plays\n" + "".join(f"u{n};a;{t}\n" for n, t in enumerate(texts))}
+_values = partial(column, "plays")
 
 
 def _read(*values: float) -> list[tuple[str, str, float]]:

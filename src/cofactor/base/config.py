@@ -16,6 +16,7 @@ import inspect
 import types
 import typing
 from collections.abc import Callable, Collection, Iterable, Mapping, Set
+from functools import cache
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from cofactor.base import checks
@@ -24,14 +25,11 @@ from cofactor.base.names import unknown_name
 from cofactor.base.search import Search
 from cofactor.base.signatures import document
 
-_HINTS: dict[Any, dict[str, Any]] = {}
 
-
+@cache
 def _hints(kind: type) -> dict[str, Any]:
     """The types of a class's fields, cached, since every loaded model needs them."""
-    if kind not in _HINTS:
-        _HINTS[kind] = typing.get_type_hints(kind)
-    return _HINTS[kind]
+    return typing.get_type_hints(kind)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -111,6 +109,8 @@ class Config:
     """
 
     renamed: ClassVar[Mapping[str, str | Renamed | None]] = {}
+    # Settings of the first base whose default alone is another.
+    new_defaults: ClassVar[Mapping[str, Any]] = {}
     # The search space of `cofactor tune`, by setting, within the allowed values.
     search: ClassVar[Mapping[str, Search]] = {}
     # The group of the settings that a class declares: model, training or content.
@@ -122,6 +122,10 @@ class Config:
 
     def __init_subclass__(cls, **keywords: Any) -> None:
         super().__init_subclass__(**keywords)
+        for name, default in vars(cls).get("new_defaults", {}).items():
+            field: Any = cls.__dataclass_fields__[name]  # type: ignore[attr-defined]  # its base's
+            cls.__annotations__[name] = field.type
+            setattr(cls, name, dataclasses.field(default=default, metadata=field.metadata))
         dataclasses.dataclass(frozen=True, kw_only=True)(cls)
         present = {field.name for field in cls._fields()}
         cls.renamed = {

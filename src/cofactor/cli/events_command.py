@@ -179,10 +179,9 @@ def _import(output: Output, url: str, source: str, given: ImportOptions) -> None
             done = _import_catalogue(output, store, source, given)
         else:
             done = _import_table(output, store, source, given, reading)
-    _print_imported(output, done)
     if given.rejects is not None:
         _list_rejects(given.rejects, done)
-    _emit_imported(output, done)
+    _print_imported(output, done)
 
 
 def _import_table(
@@ -227,7 +226,13 @@ def _list_rejects(path: str, done: Imported) -> None:
         stream.writelines(lines)
 
 
-def _emit_imported(output: Output, done: Imported) -> None:
+def _print_imported(output: Output, done: Imported) -> None:
+    output.line(
+        f"{done.lines:,} lines: {done.changed:,} stored, {done.unchanged:,} there already,"
+        f" {done.rejected:,} refused"
+    )
+    for line, why in done.rejects[:10]:
+        output.line(f"  line {line:,}: {why}")
     output.emit(
         command="events",
         action="import",
@@ -237,15 +242,6 @@ def _emit_imported(output: Output, done: Imported) -> None:
         rejected=done.rejected,
         rejects=[{"line": line, "reason": why} for line, why in done.rejects],
     )
-
-
-def _print_imported(output: Output, done: Imported) -> None:
-    output.line(
-        f"{done.lines:,} lines: {done.changed:,} stored, {done.unchanged:,} there already,"
-        f" {done.rejected:,} refused"
-    )
-    for line, why in done.rejects[:10]:
-        output.line(f"  line {line:,}: {why}")
 
 
 def _print_backup(output: Output, action: str, said: str, manifest: BackupManifest) -> None:

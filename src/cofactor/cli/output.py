@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, TextIO
 
-from cofactor.base.progress import Progress, Task
+from cofactor.base.progress import Progress, SilentProgress, Task
 from cofactor.cli.streams import printable
 from cofactor.cli.words import in_options
 
@@ -30,7 +30,7 @@ class Output:
         self.json = json
         self.quiet = quiet
         self.progress: Progress = (
-            _Terminal(sys.stderr.isatty() and not json) if not quiet else _Nothing()
+            SilentProgress() if quiet else _Terminal(sys.stderr.isatty() and not json)
         )
 
     def emit(self, **facts: Any) -> None:
@@ -68,9 +68,10 @@ class Output:
         """Print a heading for people."""
         if not self.json:
             from rich.console import Console
+            from rich.markup import escape
 
             Console(highlight=False, soft_wrap=True).print(
-                f"\n[bold]{_escaped(printable(text))}[/bold]"
+                f"\n[bold]{escape(printable(text))}[/bold]"
             )
 
     def table(
@@ -136,26 +137,11 @@ def _in_width(line: str, width: int) -> str:
     )
 
 
-def _escaped(text: str) -> str:
-    from rich.markup import escape
-
-    return escape(text)
-
-
 def _plain(value: Any) -> Any:
     """What JSON doesn't know: NumPy's numbers and paths."""
     if hasattr(value, "tolist"):
         return value.tolist()
     return str(value)
-
-
-class _Nothing:
-    @contextmanager
-    def task(self, name: str, total: int | None) -> Iterator[Task]:
-        yield _LineTask(name, total, lambda _: None)
-
-    def say(self, text: str) -> None:
-        pass
 
 
 class _Terminal:

@@ -60,10 +60,7 @@ def _record(study: Any, trial: Any, found: Measured | str) -> None:
         trial.set_user_attr("why", found)
         study.tell(trial.number, state=type(study.trials[0].state).FAIL)
         return
-    trial.set_user_attr("epochs", found.epochs)
-    trial.set_user_attr("chosen", found.chosen)
-    trial.set_user_attr("seconds", found.seconds)
-    study.tell(trial.number, found.value)
+    found.tell(study, trial)
 
 
 def measured(bench: Bench, config: Any) -> Measured | str:

@@ -241,10 +241,7 @@ class _Searching:
             self.study.tell(trial, state=state.FAIL)
             raise
         else:
-            trial.set_user_attr("epochs", found.epochs)
-            trial.set_user_attr("chosen", found.chosen)
-            trial.set_user_attr("seconds", found.seconds)
-            self.study.tell(trial, found.value)
+            found.tell(self.study, trial)
 
     def draw(self, trial: Any) -> dict[str, Any] | None:
         """Return what the sampler draws for a trial; None for the defaults."""

@@ -69,11 +69,17 @@ class Layout:
             ) from error
 
 
-def begins_with(place: Source, name: str, *words: str) -> bool:
-    """Return whether a file is there whose first line has some words: a name alone is a hint."""
+def first_line(place: Source, name: str) -> bytes:
+    """Return the first line of a file, empty if there is none: a name alone is a hint."""
     entry = place.find(name)
-    first = b"" if entry is None else entry.head(1024).partition(b"\n")[0]
-    return entry is not None and all(word.encode() in first for word in words)
+    lines = [] if entry is None else entry.head(4096).splitlines()
+    return lines[0] if lines else b""
+
+
+def begins_with(place: Source, name: str, *words: str) -> bool:
+    """Return whether a file is there whose first line has some words."""
+    first = first_line(place, name)
+    return all(word.encode() in first for word in words)
 
 
 def delimited_events(entry: SourceFile, options: Options, **writing: Any) -> Events:

@@ -16,6 +16,7 @@ from cofactor.data.readers.layout import (
     Layout,
     appended,
     delimited_events,
+    first_line,
     joined,
     listed,
     lists_of,
@@ -24,7 +25,7 @@ from cofactor.data.readers.layout import (
     words_of,
     year_in,
 )
-from cofactor.data.readers.source_files import Source, SourceFile
+from cofactor.data.readers.source_files import Source
 from cofactor.data.split import Part, Split
 
 FOLDS_100K = ("u1", "u2", "u3", "u4", "u5", "ua", "ub")
@@ -120,7 +121,7 @@ def read_csv_folder(place: Source, options: Options) -> Events:
     if "year" not in table.column_names:
         table = table.append_column("year", year_in(table.column("title")))
     tags = place.find("tags.csv")
-    if tags is not None and _has(tags, {"movieId", "tag"}):
+    if tags is not None and _has(place, "tags.csv", "movieId", "tag"):
         rows, more = text_table(tags, id_column="movieId")
         notes += more
         rows = rows.rename_columns({"movieId": "item_id", "tag": "tags"})
@@ -131,20 +132,15 @@ def read_csv_folder(place: Source, options: Options) -> Events:
     return replace(events, item_table=table).noted(*notes)
 
 
-def _fields(entry: SourceFile | None, delimiter: str, count: int) -> bool:
+def _fields(place: Source, name: str, delimiter: str, count: int) -> bool:
     """Whether a file's first line has at least so many fields."""
-    first = b"" if entry is None else entry.head(4096).split(b"\n")[0]
-    return first.count(delimiter.encode()) + 1 >= count
+    return first_line(place, name).count(delimiter.encode()) + 1 >= count
 
 
-def _has(entry: SourceFile | None, names: set[str]) -> bool:
+def _has(place: Source, name: str, *columns: str) -> bool:
     """Whether a file's first line names these columns."""
-    if entry is None:
-        return False
-    first = entry.head(4096).removeprefix(b"\xef\xbb\xbf").splitlines()[:1]
-    return names <= {
-        name.strip().strip('"') for line in first for name in line.decode("latin-1").split(",")
-    }
+    first = first_line(place, name).removeprefix(b"\xef\xbb\xbf").decode("latin-1")
+    return {*columns} <= {word.strip().strip('"') for word in first.split(",")}
 
 
 def _fold(events: list[Events], whole: Events, sentence: str) -> Split:
@@ -215,27 +211,22 @@ def _with_dat_tables(place: Source, events: Events) -> Events:
 LAYOUTS = (
     Layout(
         "MovieLens 100K",
-        lambda place: (
-            _fields(place.find("u.data"), "\t", 4) and _fields(place.find("u.item"), "|", 20)
-        ),
+        lambda place: _fields(place, "u.data", "\t", 4) and _fields(place, "u.item", "|", 20),
         read_100k,
     ),
     Layout(
         "MovieLens 1M or 10M",
-        lambda place: bool(
-            (
-                _fields(place.find("ratings.dat"), "::", 4)
-                or _fields(place.find("ratings.uir.dat"), "::", 3)
-            )
-            and _fields(place.find("movies.dat"), "::", 3)
+        lambda place: (
+            (_fields(place, "ratings.dat", "::", 4) or _fields(place, "ratings.uir.dat", "::", 3))
+            and _fields(place, "movies.dat", "::", 3)
         ),
         read_dat,
     ),
     Layout(
         "MovieLens csv",
         lambda place: (
-            _has(place.find("ratings.csv"), {"userId", "movieId", "rating"})
-            and _has(place.find("movies.csv"), {"movieId", "title", "genres"})
+            _has(place, "ratings.csv", "userId", "movieId", "rating")
+            and _has(place, "movies.csv", "movieId", "title", "genres")
         ),
         read_csv_folder,
     ),

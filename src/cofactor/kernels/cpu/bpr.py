@@ -54,6 +54,14 @@ def coprime_stride(bits, count):
         stride += 1
 
 
+@helper
+def begun(seed, count):
+    """The state of the draws for a history of so many items, the first place, and the stride."""
+    state = advance(stream(seed, 0))
+    bits = mix(state)
+    return state, below(bits, count), coprime_stride(bits, count)
+
+
 class Keep(NamedTuple):
     """What a step leaves of each parameter: 1 less the learning rate times its L2, float32."""
 
@@ -121,30 +129,28 @@ def bpr_epoch(
     n_threads: int,
 ) -> tuple[float, float]:
     """Run one epoch in place; see `reference.bpr.bpr_epoch`."""
+    l2 = user_regularization, positive_regularization, negative_regularization, bias_regularization
+    keep = Keep.of(learning_rate, *l2)
+    ratings = indptr, indices, user_order, user_factors, item_factors, item_bias
+    how = np.float32(learning_rate), keep, threshold, alias, np.uint64(seed)
+    return walked(_walk, _scratch, n_threads, *ratings, *how)
+
+
+def walked(
+    walk: Callable[..., None],
+    scratch: Callable[[], tuple[np.ndarray, ...]],
+    n_threads: int,
+    *problem: Any,
+) -> tuple[float, float]:
+    """Let threads walk, each with a scratch of its own; return the mean loss, and the share of
+    draws that were ranked right.
+    """
     tallies = np.zeros((n_threads, 3))
-    problem = (
-        indptr,
-        indices,
-        user_order,
-        user_factors,
-        item_factors,
-        item_bias,
-        np.float32(learning_rate),
-        Keep.of(
-            learning_rate,
-            user_regularization,
-            positive_regularization,
-            negative_regularization,
-            bias_regularization,
-        ),
-        threshold,
-        alias,
-        np.uint64(seed),
-        tallies,
+    on_threads(
+        lambda thread: walk(thread, n_threads, *problem, tallies, scratch()), n_threads, n_threads
     )
-    on_threads(lambda thread: _walk(thread, n_threads, *problem, _scratch()), n_threads, n_threads)
-    total = max(1.0, tallies[:, 2].sum())
-    return float(tallies[:, 0].sum() / total), float(tallies[:, 1].sum() / total)
+    loss, correct, drawn = tallies.sum(axis=0)
+    return float(loss / max(1.0, drawn)), float(correct / max(1.0, drawn))
 
 
 @kernel
@@ -295,8 +301,7 @@ def _fold_in(
             continue
         u[:], mean[:] = np.float32(0), 0.0
         filter_fill(words, 0, indices, first, stop)
-        state = advance(stream(seed, 0))
-        place, stride = below(mix(state), m), coprime_stride(mix(state), m)
+        state, place, stride = begun(seed, m)
         n_draws = max(least_draws, epochs * m)
         for t in range(n_draws):
             i = np.int64(indices[first + place])

@@ -13,8 +13,8 @@ from typing import NamedTuple
 import numpy as np
 
 from cofactor.kernels.cpu._ials_rows import dots
-from cofactor.kernels.cpu.bpr import coprime_stride, fold_in_parts
-from cofactor.kernels.cpu.jit import helper, kernel, on_threads
+from cofactor.kernels.cpu.bpr import begun, coprime_stride, fold_in_parts, walked
+from cofactor.kernels.cpu.jit import helper, kernel
 from cofactor.kernels.cpu.llvm.rows import dot_rows, pairwise_step, prefetch_row, tail_start
 from cofactor.kernels.cpu.sampling import (
     FILTER_WORDS,
@@ -88,33 +88,13 @@ def warp_epoch(
     n_items = len(item_factors)
     logs = np.zeros(n_items + 1, np.float32)
     logs[1:] = np.log(share * np.arange(1, n_items + 1))
-    tallies = np.zeros((n_threads, 3))
-    problem = (
-        indptr,
-        indices,
-        user_order,
-        user_factors,
-        item_factors,
-        item_bias,
-        (user_squares, item_squares, bias_squares),
-        Rates(
-            np.float32(learning_rate),
-            np.float32(user_regularization),
-            np.float32(item_regularization),
-            np.float32(bias_regularization),
-            adaptive,
-        ),
-        np.float32(margin),
-        max_trials,
-        threshold,
-        alias,
-        np.uint64(seed),
-        logs,
-        tallies,
-    )
-    on_threads(lambda thread: _walk(thread, n_threads, *problem, _scratch()), n_threads, n_threads)
-    total = max(1.0, tallies[:, 2].sum())
-    return float(tallies[:, 0].sum() / total), float(tallies[:, 1].sum() / total)
+    given = learning_rate, user_regularization, item_regularization, bias_regularization
+    learning, user, item, bias = map(np.float32, given)
+    rates = Rates(learning, user, item, bias, adaptive)
+    squares = user_squares, item_squares, bias_squares
+    ratings = indptr, indices, user_order, user_factors, item_factors, item_bias, squares
+    how = rates, np.float32(margin), max_trials, threshold, alias, np.uint64(seed), logs
+    return walked(_walk, _scratch, n_threads, *ratings, *how)
 
 
 def _scratch() -> tuple[np.ndarray, ...]:
@@ -332,8 +312,7 @@ def _fold_in(
             continue
         U[:], mean[:] = np.float32(0), 0.0
         filter_fill(words, 0, indices, first, stop)
-        state = advance(stream(seed, 0))
-        place, stride = below(mix(state), m), coprime_stride(mix(state), m)
+        state, place, stride = begun(seed, m)
         n_draws = max(least_draws, epochs * m)
         for t in range(n_draws):
             i = np.int64(indices[first + place])

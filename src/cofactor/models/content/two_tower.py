@@ -66,21 +66,13 @@ class TwoTowerConfig(FactorConfig, PriorConfig, CalibrationConfig, ProfileConfig
 
     usual_batch = 1024
 
+    new_defaults = {"factors": 64, "learning_rate": 0.005, "regularization": 0.01, "sparse": "no"}
+
     epochs: int = setting(15, low=1, high=1_000_000, doc="Passes over the data.")
-    factors: int = setting(64, low=1, high=4096, doc="Length of the user and item vectors.")
     loss: str | Loss = setting(
         "in_batch_softmax",
         choices=LOSSES,
         doc="Training loss: squared fits values; all others rank. A name or a Loss object.",
-    )
-    learning_rate: float = setting(
-        0.005, above=0.0, high=1e3, doc="Peak learning rate of the schedule."
-    )
-    regularization: float = setting(
-        0.01, low=0.0, doc="L2 on the vectors that a batch touches, per example."
-    )
-    sparse: str = setting(
-        "no", choices=("auto", "yes", "no"), doc="Whether gradients hold only the rows of a batch."
     )
     id_dropout: float = setting(
         0.3,

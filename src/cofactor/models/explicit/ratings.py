@@ -39,6 +39,8 @@ class RatingConfig(DescentConfig, ScaleConfig, BiasTermConfig):
         "clip": "clip_predictions",
     }
 
+    new_defaults = {"decay": 0.92, "patience": 3}
+
     factors: int = setting(128, low=1, high=4096, doc="Length of the user and item vectors.")
     epochs: int = setting(40, low=1, high=100_000, doc="Passes over the data.")
     learning_rate: float = setting(
@@ -49,9 +51,6 @@ class RatingConfig(DescentConfig, ScaleConfig, BiasTermConfig):
     )
     schedule: str = setting(
         "exponential", choices=SCHEDULES, doc="Both learning rates over time (SGD)."
-    )
-    decay: float = setting(
-        0.92, above=0, high=1, doc="Exponential schedule: the factor from epoch to epoch."
     )
     regularization: float = setting(
         0.06, low=0, doc="Penalty of the vectors for each rating of an average row."
@@ -74,14 +73,6 @@ class RatingConfig(DescentConfig, ScaleConfig, BiasTermConfig):
         ),
     )
     init_scale: float = setting(0.005, above=0, doc="Standard deviation of the initial vectors.")
-    patience: int = setting(
-        3,
-        low=0,
-        doc=(
-            "Early stopping: measurements without improvement before training"
-            " stops; 0 runs all epochs."
-        ),
-    )
 
 
 RATING_ARRAYS = {

@@ -44,14 +44,13 @@ class SVDppConfig(RatingConfig):
         "frequency_exponent": between(0.3, 1.0),
     }
 
+    new_defaults = {"decay": 0.945}
+
     learning_rate: float = setting(
         0.015, above=0, doc="Learning rate of the vectors in the first epoch."
     )
     bias_learning_rate: float = setting(
         0.004, above=0, doc="Learning rate of the biases in the first epoch."
-    )
-    decay: float = setting(
-        0.945, above=0, high=1, doc="Exponential schedule: the factor from epoch to epoch."
     )
     init_scale: float = setting(
         0.01,

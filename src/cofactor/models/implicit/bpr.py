@@ -26,7 +26,6 @@ from cofactor.models.implicit.pairwise_blocks import blocks_of, bpr_walked
 from cofactor.models.iterative import IterativeModel
 from cofactor.models.user_batch import States
 from cofactor.training.learner import Facts
-from cofactor.training.schedule import SCHEDULES
 
 if TYPE_CHECKING:
     from cofactor.data.split import Part
@@ -48,11 +47,12 @@ class BPRConfig(SampledConfig):
         "negative_power": between(0.1, 1.0),
     }
 
+    new_defaults = {"schedule": "linear", "validate_every": 10}
+
     epochs: int = setting(
         300, low=1, doc="Passes over the data; each samples one negative per interaction."
     )
     learning_rate: float = setting(0.2, above=0, doc="Peak learning rate of the schedule.")
-    schedule: str = setting("linear", choices=SCHEDULES, doc="The learning rate over time.")
     regularization: float | None = setting(
         None,
         low=0,
@@ -69,9 +69,6 @@ class BPRConfig(SampledConfig):
     )
     bias_regularization: float | None = setting(
         None, low=0, doc="L2 on both items' biases; None takes regularization."
-    )
-    validate_every: int = setting(
-        10, low=1, doc="Epochs between two measurements on the validation part, if there is one."
     )
     fold_in_epochs: int = setting(
         100,

@@ -51,6 +51,8 @@ class IALSConfig(IterativeConfig, PopularityTermConfig):
         "item_weight_power": between(0.0, 0.4),
     }
 
+    new_defaults = {"patience": 2}
+
     factors: int | None = setting(
         None,
         low=1,
@@ -105,14 +107,6 @@ class IALSConfig(IterativeConfig, PopularityTermConfig):
         ),
     )
     epochs: int = setting(8, low=1, high=10_000, doc="Epochs; each solves both sides once.")
-    patience: int = setting(
-        2,
-        low=0,
-        doc=(
-            "Early stopping: measurements without improvement before training"
-            " stops; 0 runs all epochs."
-        ),
-    )
     solver: str = setting(
         "cg", choices=("cg", "cholesky", "subspace"), doc="Solver of a side; cg is the fastest."
     )

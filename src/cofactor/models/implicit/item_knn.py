@@ -15,8 +15,6 @@ from cofactor.data.interactions import Interactions
 from cofactor.models.defaults import popularity_term
 from cofactor.models.defaults.noise import relative_noise
 from cofactor.models.implicit.linear import (
-    WEIGHTING_DOC,
-    WEIGHTINGS,
     LinearItemModel,
     WeightedConfig,
     by_user_and_item,
@@ -46,13 +44,14 @@ class ItemKNNConfig(WeightedConfig):
         "normalize": among(False, True),
     }
 
+    new_defaults = {"weighting": "tfidf"}
+
     neighbours: int = setting(300, low=1, high=100_000, doc="Number of neighbours kept per item.")
     similarity: str = setting(
         "cosine",
         choices=("cosine", "asymmetric", "jaccard", "tversky", "dot"),
         doc="Similarity of two items, from their common users.",
     )
-    weighting: str = setting("tfidf", choices=WEIGHTINGS, doc=WEIGHTING_DOC)
     shrinkage: float | None = setting(
         None,
         low=0,

@@ -48,6 +48,8 @@ def upgrade_schedule(values: Mapping[str, Any]) -> dict[str, Any]:
 class WalkConfig(DescentConfig):
     """Settings that these models share."""
 
+    new_defaults = {"validate_every": 5}
+
     factors: int = setting(
         64,
         low=1,
@@ -56,9 +58,6 @@ class WalkConfig(DescentConfig):
     )
     epochs: int = setting(30, low=1, doc="Passes over the data.")
     init_scale: float = setting(0.1, low=0, doc="Standard deviation of the initial vectors.")
-    validate_every: int = setting(
-        5, low=1, doc="Epochs between two measurements on the validation part, if there is one."
-    )
     patience: int = setting(
         5,
         low=0,

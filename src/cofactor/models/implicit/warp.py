@@ -60,6 +60,8 @@ class WARPConfig(SampledConfig):
         "margin": log(0.1, 4.0),
     }
 
+    new_defaults = {"init_scale": 0.01}
+
     epochs: int = setting(
         60,
         low=1,
@@ -99,7 +101,6 @@ class WARPConfig(SampledConfig):
     bias_regularization: float | None = setting(
         None, low=0, doc="L2 on the item biases; None takes regularization."
     )
-    init_scale: float = setting(0.01, low=0, doc="Standard deviation of the initial vectors.")
     fold_in_epochs: int = setting(
         50,
         low=1,

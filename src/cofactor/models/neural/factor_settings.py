@@ -11,6 +11,8 @@ class FactorConfig(LossConfig):
 
     renamed = {"frequency_power": "frequency_exponent"}
 
+    new_defaults = {"regularization": 0.1}
+
     factors: int = setting(32, low=1, high=4096, doc="Length of the user and item vectors.")
     mean: bool = setting(True, doc="Whether ratings are learnt as differences from their mean.")
     biases: bool = setting(
@@ -28,9 +30,6 @@ class FactorConfig(LossConfig):
         "auto",
         choices=("auto", "yes", "no"),
         doc="Whether gradients hold only the rows of a batch.",
-    )
-    regularization: float = setting(
-        0.1, low=0.0, doc="L2 on the vectors that a batch touches, per example."
     )
     item_bias_regularization: float | None = setting(
         None, low=0.0, doc="L2 on item biases; None: as for user biases."

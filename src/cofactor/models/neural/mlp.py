@@ -229,11 +229,7 @@ class DenseNet(IterativeModel, ModuleHooks):
 class CollabFNetConfig(MLPConfig):
     """Settings of `CollabFNet`."""
 
-    factors: int = setting(64, low=1, high=4096, doc="Length of the user and item embeddings.")
-    hidden: tuple[int, ...] = setting((64,), low=1, high=65536, doc="Widths of the hidden layers.")
-    rectify_input: bool = setting(
-        True, doc="Whether ReLU and dropout are also applied to the joined embeddings."
-    )
+    new_defaults = {"factors": 64, "hidden": (64,), "rectify_input": True}
 
 
 class CollabFNet(IterativeModel, ModuleHooks):

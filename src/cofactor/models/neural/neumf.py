@@ -76,6 +76,8 @@ class NeuMFNet(nn.Module):
 class NeuMFConfig(ModuleConfig):
     """Settings of `NeuMF`."""
 
+    new_defaults = {"regularization": 0.01}
+
     factors: int = setting(16, low=2, high=4096, doc="Length of each half's embeddings.")
     hidden: tuple[int, ...] = setting(
         (32, 16, 8), low=1, high=65536, doc="Widths of the tower's hidden layers."
@@ -91,9 +93,6 @@ class NeuMFConfig(ModuleConfig):
     )
     loss: str | Loss = setting(
         "logistic", choices=LOSSES, doc="Training loss; the paper's is logistic."
-    )
-    regularization: float = setting(
-        0.01, low=0.0, doc="L2 on the vectors that a batch touches, per example."
     )
     popularity_prior: float = setting(
         1.0,

@@ -43,7 +43,8 @@ class SimpleXConfig(FactorConfig):
 
     usual_epochs, usual_batch = 30, 1024
 
-    factors: int = setting(64, low=1, high=4096, doc="Length of the user and item vectors.")
+    new_defaults = {"factors": 64, "learning_rate": 0.003}
+
     loss: str | Loss = setting(
         "cosine_contrastive",
         choices=LOSSES,
@@ -57,9 +58,6 @@ class SimpleXConfig(FactorConfig):
     )
     negative_weight: float = setting(
         16.0, low=0.0, doc="The weight of the negatives beside the positive (cosine_contrastive)."
-    )
-    learning_rate: float = setting(
-        0.003, above=0.0, high=1e3, doc="Peak learning rate of the schedule."
     )
     init_scale: float = setting(
         0.1, above=0.0, high=10.0, doc="Standard deviation of the initial vectors."

@@ -22,13 +22,14 @@ if TYPE_CHECKING:
 class GRU4RecConfig(NextItemConfig):
     """Settings of `GRU4Rec`."""
 
-    factors: int = setting(128, low=2, high=4096, doc="Length of embeddings and hidden vectors.")
+    new_defaults = {
+        "factors": 128,
+        "scale_embeddings": False,
+        "init_scale": 0.1,
+        "learning_rate": 0.003,
+    }
+
     blocks: int = setting(1, low=1, high=16, doc="Layers of recurrent units.")
-    scale_embeddings: bool = setting(
-        False, doc="Whether embeddings are multiplied by the square root of their length."
-    )
-    init_scale: float = setting(0.1, above=0, doc="Standard deviation of the initial embeddings.")
-    learning_rate: float = setting(0.003, above=0.0, high=1e3, doc="Learning rate.")
 
 
 class GRU4Rec(IterativeModel, NextItemHooks, FactorModel):

@@ -46,6 +46,8 @@ _TABLES = Tables((), ("inputs", "outputs", "item_bias"))
 class LSTMRatingConfig(TrainingConfig):
     """Settings of `LSTMRating`."""
 
+    new_defaults = {"max_grad_norm": 1.0}
+
     epochs: int = setting(20, low=1, high=1_000_000, doc="Passes over the data.")
     factors: int = setting(
         32, low=1, high=4096, doc="Length of the item vectors and of the user state."
@@ -76,9 +78,6 @@ class LSTMRatingConfig(TrainingConfig):
     )
     batch_size: int = setting(
         32, low=0, high=2**30, doc="Batch size in histories; 0 takes all of them."
-    )
-    max_grad_norm: float = setting(
-        1.0, low=0.0, doc="Gradient clipping: largest norm of the whole gradient; 0 doesn't clip."
     )
 
 

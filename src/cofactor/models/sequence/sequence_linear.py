@@ -56,6 +56,8 @@ class _Sums(NamedTuple):
 class SequenceLinearConfig(HistoryConfig):
     """Settings of `SequenceLinear`."""
 
+    new_defaults = {"history_length": 500}
+
     decays: tuple[float, ...] = setting(
         (0.5, 0.9),
         above=0,
@@ -73,9 +75,6 @@ class SequenceLinearConfig(HistoryConfig):
     )
     target_power: float = setting(
         0.0, low=0, high=1, doc="Scores are divided by the item's events to this power."
-    )
-    history_length: int = setting(
-        500, low=1, high=100_000, doc="Number of a user's latest events that the model reads."
     )
     keep_sums: bool = setting(
         False, doc="Whether the sums are kept, so that `update` adds to them instead of recounting."

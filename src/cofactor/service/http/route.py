@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, field
+from typing import Any, get_type_hints
 
 from cofactor.service.http.context import Context
 
@@ -25,13 +25,11 @@ class Route:
         ``public``, ``read``, ``write`` or ``admin``.
     handler
         Takes the context, the path's parameters and the decoded request; returns an answer, or a
-        ready `Response`.
-    takes
-        The type of the body (POST, PUT) or of the query (GET, DELETE).
-    gives
-        The type of the answer; a media type for what is no JSON.
+        ready `Response`. The types of its request and answer are those of the route.
     summary
         One line.
+    gives
+        The type of the answer where the handler's doesn't say it; a media type for what is no JSON.
     ingest
         Whether it writes to the store.
     timed
@@ -44,12 +42,17 @@ class Route:
     path: str
     scope: str
     handler: Handler
-    takes: type
-    gives: type | str
     summary: str
+    gives: Any = None
     ingest: bool = False
     timed: bool = False
     goes_on: bool = False
+    takes: type = field(init=False)  # of the body (POST, PUT) or of the query (GET, DELETE)
+
+    def __post_init__(self) -> None:
+        *_, takes, gives = get_type_hints(self.handler).values()
+        object.__setattr__(self, "takes", takes)
+        object.__setattr__(self, "gives", self.gives or gives)
 
     @property
     def has_body(self) -> bool:

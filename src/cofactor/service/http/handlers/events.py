@@ -73,33 +73,14 @@ def acknowledged(ack: Ack, *, with_ids: bool = False) -> AckOut:
 
 
 ROUTES = [
-    Route(
-        "GET",
-        "/v1/events",
-        "admin",
-        latest,
-        LatestQuery,
-        EventsOut,
-        summary="The last events of all users, undone ones too.",
-    ),
+    Route("GET", "/v1/events", "admin", latest, "The last events of all users, undone ones too."),
     Route(
         "POST",
         "/v1/events",
         "write",
         add,
-        EventsRequest,
-        AckOut,
-        summary="Store events; answered once they are on disk.",
+        "Store events; answered once they are on disk.",
         ingest=True,
     ),
-    Route(
-        "POST",
-        "/v1/events/undo",
-        "write",
-        undo,
-        UndoRequest,
-        AckOut,
-        summary="Undo events by their ids.",
-        ingest=True,
-    ),
+    Route("POST", "/v1/events/undo", "write", undo, "Undo events by their ids.", ingest=True),
 ]

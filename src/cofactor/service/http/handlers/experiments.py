@@ -50,13 +50,5 @@ def _fields(experiment: Experiment) -> dict[str, Any]:
 
 
 ROUTES = [
-    Route(
-        "GET",
-        "/v1/experiments",
-        "read",
-        show,
-        ExperimentQuery,
-        ExperimentsOut,
-        summary="The experiments, and the results of one.",
-    ),
+    Route("GET", "/v1/experiments", "read", show, "The experiments, and the results of one."),
 ]

@@ -107,32 +107,14 @@ async def erase(context: Context, path: dict[str, str], request: Nothing) -> Ack
 
 
 ROUTES = [
-    Route(
-        "GET",
-        "/v1/users/{user_id}/history",
-        "read",
-        history,
-        HistoryQuery,
-        HistoryOut,
-        summary="What a user did, oldest first.",
-    ),
-    Route(
-        "GET",
-        "/v1/users/{user_id}/export",
-        "admin",
-        export,
-        Nothing,
-        ExportOut,
-        summary="All that is stored of a user.",
-    ),
+    Route("GET", "/v1/users/{user_id}/history", "read", history, "What a user did, oldest first."),
+    Route("GET", "/v1/users/{user_id}/export", "admin", export, "All that is stored of a user."),
     Route(
         "DELETE",
         "/v1/users/{user_id}",
         "admin",
         erase,
-        Nothing,
-        AckOut,
-        summary="Erase all that is stored of a user.",
+        "Erase all that is stored of a user.",
         ingest=True,
     ),
 ]

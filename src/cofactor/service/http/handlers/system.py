@@ -181,51 +181,13 @@ def page_files() -> dict[str, bytes]:
 
 
 ROUTES = [
-    Route(
-        "GET", "/health", "public", health, Nothing, HealthOut, summary="Whether the process lives."
-    ),
-    Route(
-        "GET",
-        "/ready",
-        "public",
-        ready,
-        Nothing,
-        ReadyOut,
-        summary="Whether it can answer and take events.",
-    ),
-    Route(
-        "GET", "/metrics", "read", metrics, Nothing, "text/plain", summary="Metrics for Prometheus."
-    ),
-    Route("GET", "/v1/stats", "read", stats, Nothing, StatsOut, summary="Live numbers."),
-    Route(
-        "GET",
-        "/v1/series",
-        "read",
-        series,
-        SeriesQuery,
-        SeriesOut,
-        summary="What happened, over time.",
-    ),
-    Route(
-        "GET",
-        "/openapi.json",
-        "public",
-        openapi,
-        Nothing,
-        "application/json",
-        summary="This document.",
-    ),
-    Route("GET", "/", "public", page, Nothing, "text/html", summary="The page."),
-    Route(
-        "GET", "/docs", "public", explorer, Nothing, "text/html", summary="The API, to be tried."
-    ),
-    Route(
-        "GET",
-        "/page/{name}",
-        "public",
-        page_file,
-        Nothing,
-        "text/plain",
-        summary="A file of the page.",
-    ),
+    Route("GET", "/health", "public", health, "Whether the process lives."),
+    Route("GET", "/ready", "public", ready, "Whether it can answer and take events."),
+    Route("GET", "/metrics", "read", metrics, "Metrics for Prometheus.", gives="text/plain"),
+    Route("GET", "/v1/stats", "read", stats, "Live numbers."),
+    Route("GET", "/v1/series", "read", series, "What happened, over time."),
+    Route("GET", "/openapi.json", "public", openapi, "This document.", gives="application/json"),
+    Route("GET", "/", "public", page, "The page.", gives="text/html"),
+    Route("GET", "/docs", "public", explorer, "The API, to be tried.", gives="text/html"),
+    Route("GET", "/page/{name}", "public", page_file, "A file of the page.", gives="text/plain"),
 ]
