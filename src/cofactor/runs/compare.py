@@ -79,7 +79,9 @@ class Compared:
 
     @property
     def best(self) -> str:
-        """The name of the model that is best on the first metric that all have."""
+        """The name of the model that is best on the first metric that all have; of equal ones the
+        first.
+        """
         return _best(self.results, self.metric)
 
     @property
@@ -97,17 +99,25 @@ class Compared:
         """Each model's p-value against the best on `metric`, by its name."""
         return {t.first: t.p_adjusted for t in self.tests if t.metric == self.metric}
 
+    @property
+    def _equal(self) -> set[str]:
+        """The models that are as good as `best` on `metric`, with it."""
+        tests = [test for test in self.tests if test.metric == self.metric]
+        return {self.best, *(test.first for test in tests if test.equal)}
+
     def rows(self) -> list[dict[str, Any]]:
         """Return the table, the best first: model, metrics with half-widths of their intervals,
         seconds, the test's p.
         """
-        p_of, rows = self._p_values, []
+        p_of, equal, rows = self._p_values, self._equal, []
         for name in self.order:
             row: dict[str, Any] = {"model": name}
             for metric in self._metrics:
                 row[metric] = with_interval(self.results[name], metric)
             row["fit s"] = round(self.seconds[name], 2)
-            row["p vs best"] = "" if name == self.best else p_words(p_of.get(name, math.nan))
+            row["p vs best"] = p_words(p_of.get(name, math.nan))
+            if name in equal:
+                row["p vs best"] = "equal" if len(equal) > 1 else ""
             rows.append(row)
         return rows
 
@@ -118,9 +128,13 @@ class Compared:
         said = []
         for metric in dict.fromkeys(test.metric for test in self.tests):
             tests = [test for test in self.tests if test.metric == metric]
-            near = [test.first for test in tests if test.better is None]
+            best = [tests[0].second, *(test.first for test in tests if test.equal)]
+            others = [test for test in tests if not test.equal]
+            near = [test.first for test in others if test.better is None]
             rest = f"not significantly worse: {', '.join(near)}" if near else "the others are worse"
-            said.append(f"{metric}: {tests[0].second} is best; {rest}.")
+            first = f"{best[0]} is best" if len(best) == 1 else f"{', '.join(best)} are equal"
+            first += " and best" if others and len(best) > 1 else ""
+            said.append(f"{metric}: {first}{f'; {rest}' if others else ''}.")
         return said + list(filter(None, [self._beside_the_baseline()]))
 
     def _beside_the_baseline(self) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from types import SimpleNamespace
 from typing import Any, cast
 
 import numpy as np
@@ -295,7 +296,7 @@ def test_more_interactions_are_looked_at_until_the_model_ranks_better(
 
 def test_the_choice_needs_neither_engine_nor_device(personal: Interactions) -> None:
     trial = Trial(2**30)
-    run = Run(threads=1, device="cuda", engine=cast(Any, object()))
+    run = Run(threads=1, device="cuda", engine=cast(Any, SimpleNamespace(call=print)))
     popularity_term.choose_weight(trial, personal, run)
     assert {(one.device, one.engine) for one in trial.runs} == {("cpu", None)}
 
