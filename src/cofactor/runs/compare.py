@@ -11,10 +11,11 @@ from typing import Any
 
 import numpy as np
 
+from cofactor.base import checks
 from cofactor.base.errors import ArgumentError, CofactorError
 from cofactor.base.extras import require
 from cofactor.base.latex import latex_table
-from cofactor.base.run import Run
+from cofactor.base.run import Run, run_of
 from cofactor.data.interactions import Interactions
 from cofactor.data.split import Split
 from cofactor.evaluation import charts, significance
@@ -29,7 +30,7 @@ from cofactor.runs.baselines import baseline_names
 from cofactor.runs.compared_models import unfitted
 from cofactor.runs.comparison_pieces import Fit, measured
 from cofactor.runs.rerank_costs import costs_of
-from cofactor.runs.source import Cutting, Reading, cut, interactions
+from cofactor.runs.source import Cutting, Reading, as_cutting, cut, interactions
 from cofactor.runs.words import p_words
 
 
@@ -183,7 +184,7 @@ class Compared:
         origin["Tests"] = " ".join(self.sentences())
         return write_report(
             list(self.results.values()),
-            Path(path),
+            checks.path(path, "path"),
             comparisons=self.tests,
             seconds=self.seconds,
             title=f"Models on {self.data.source}",
@@ -263,13 +264,16 @@ def compare(
     CofactorError
         If no model could be fitted.
     """
-    run = run or Run()
+    run = run_of(run)
+    if split is not None:
+        checks.of_kind(split, "split", Split, "a Split (cofactor.split), or None")
+    baselines = checks.boolean(baselines, "baselines")
     entries = None if models is None else unfitted(models, settings or {})
     rules = [one for one in map(as_rules, rerank) if one is not None]
     if metrics is not None:
         metrics = [str(m) for m in parse_metrics(metrics)]
     data = interactions(source, reading, run) if split is None else split.train
-    parts = cut(data, cutting or Cutting()) if split is None else split
+    parts = cut(data, as_cutting(cutting, Cutting())) if split is None else split
     if entries is None:
         entries = unfitted(suitable(data), settings or {})
     if baselines:
