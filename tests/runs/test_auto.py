@@ -22,7 +22,7 @@ from cofactor.metrics.table import parse_metric
 from cofactor.models import registry
 from cofactor.runs import auto as auto_module
 from cofactor.runs.auto import auto, choose
-from cofactor.runs.automatic import families, race
+from cofactor.runs.automatic import families, forecast, race
 from cofactor.runs.automatic.blending import best_blend
 from cofactor.runs.automatic.prior import wisest
 from cofactor.runs.automatic.race import Race
@@ -51,6 +51,12 @@ def ticking(step: float = 0.1) -> Any:
     """A clock that goes on by a step whenever it is read."""
     steps = count()
     return lambda: step * next(steps)
+
+
+@pytest.fixture(autouse=True)
+def _same_clock(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a budget has room for doesn't depend on the machine."""
+    monkeypatch.setitem(choose.__kwdefaults__, "now", ticking())
 
 
 def valued(data: Interactions, values: Any) -> Interactions:
@@ -134,7 +140,7 @@ def test_a_family_that_breaks_is_named_and_costs_the_others_nothing(
 
 
 def test_a_dense_inverse_that_takes_too_long_is_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(race, "_DENSE_SHARE", 1e-12)
+    monkeypatch.setattr(forecast, "_WHOLE_SHARE", 1e-12)
     data = groups(80, 40)
     found = choose(data, parts_of(data), budget=4, run=RUN, now=ticking())
     assert "ease (a fit takes too long for the budget)" in found.sentence

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from itertools import count
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -10,8 +11,9 @@ from tests.runs.test_auto import RUN, groups, parts_of
 
 import cofactor
 from cofactor.base.run import Run
+from cofactor.cli.words import in_options
 from cofactor.runs.auto import choose
-from cofactor.runs.automatic import families, race, trials
+from cofactor.runs.automatic import families, forecast, race, trials
 from cofactor.runs.automatic.trials import Allowance
 
 
@@ -38,6 +40,18 @@ class Clock:
 
 def only(monkeypatch: pytest.MonkeyPatch, *names: str) -> None:
     monkeypatch.setattr(race, "FAMILIES", [f for f in families.FAMILIES if f.name in names])
+
+
+def slow_fits(monkeypatch: pytest.MonkeyPatch, clock: Clock, name: str, seconds: float) -> None:
+    """Make each fit of a class take some seconds."""
+    kind = getattr(cofactor, name)
+    real = kind._fit
+
+    def slow(self: Any, *given: Any) -> None:
+        clock.at += seconds
+        real(self, *given)
+
+    monkeypatch.setattr(kind, "_fit", slow)
 
 
 def test_a_fit_that_never_ends_is_stopped_and_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -88,7 +102,7 @@ def test_a_fit_that_cannot_be_ended_is_timed_on_some_users_first(
         clock.at += 0.05 * len(data)
         real(self, data, validation, run)
 
-    monkeypatch.setattr(race, "_PILOT", 100)
+    monkeypatch.setattr(forecast, "_PILOT", 100)
     monkeypatch.setattr(cofactor.ItemKNN, "_fit", slow)
     only(monkeypatch, "popularity", "item_knn", "graph_filter")
     found = choose(data, parts_of(data), budget=60, run=RUN, now=clock)
@@ -98,17 +112,80 @@ def test_a_fit_that_cannot_be_ended_is_timed_on_some_users_first(
 
 
 def test_time_for_the_fits_after_the_search_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
-    clock, data = Clock(), groups()
-    real = cofactor.ItemKNN._fit
-
-    def slow(self: Any, *given: Any) -> None:
-        clock.at += 5.0
-        real(self, *given)
-
+    clock, data = Clock(), groups(80, 40)
     only(monkeypatch, "popularity", "item_knn")
-    monkeypatch.setattr(cofactor.ItemKNN, "_fit", slow)
+    slow_fits(monkeypatch, clock, "ItemKNN", 5.0)
     found = choose(data, parts_of(data), budget=60, run=RUN, now=clock)
     assert found.model == "item_knn"
     for _ in range(2):
         found.create().fit(data, run=RUN)
     assert clock.at < 60
+
+
+# The class whose fits are slow, their seconds -> what is said, and of which families.
+SHORT: dict[str, tuple[str, float, str, str]] = {
+    "nothing but the baseline": (
+        "Popularity",
+        200.0,
+        "The choice is worth little: in 60 s nothing but popularity could be tried.",
+        "item_knn, graph_filter (no time was left)",
+    ),
+    "few of the families": (
+        "ItemKNN",
+        200.0,
+        "The choice is worth little: in 60 s only 2 of 4 models could be tried.",
+        "graph_filter, bpr (no time was left)",
+    ),
+    "the defaults alone": (
+        "GraphFilter",
+        50.0,
+        "In 60 s there was time for the models' default settings only.",
+        "",
+    ),
+    "all of it": ("GraphFilter", 0.0, "", ""),
+}
+
+
+@pytest.mark.parametrize("case", SHORT)
+def test_what_the_budget_was_too_short_for_is_said(
+    case: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    clock, data = Clock(), groups(80, 40)
+    name, seconds, said, left_out = SHORT[case]
+    monkeypatch.setattr(trials, "_LOOK_EVERY", 1e9)  # no fit is ended, however busy the machine is
+    more = ("bpr",) if name == "ItemKNN" else ()
+    only(monkeypatch, "popularity", "item_knn", "graph_filter", *more)
+    slow_fits(monkeypatch, clock, name, seconds)
+    found = choose(data, parts_of(data), budget=60, run=RUN, now=clock)
+    cure = " Give it more time (budget=120)." if said else ""
+    assert found.warning == said + cure == found.to_dict()["warning"]
+    assert found.sentence.startswith(found.warning)
+    assert caplog.messages == ([found.warning] if said else [])
+    assert f"Left out: {left_out}." in found.sentence or not left_out
+
+
+def test_the_cure_is_an_option_on_the_command_line() -> None:
+    assert in_options("Give it more time (budget=120).") == "Give it more time (--budget 2m)."
+    assert in_options("like slots=0.1, with +budget=100") == "like slots=0.1, with +budget=100"
+
+
+def test_a_first_training_that_was_shortened_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock, data = Clock(), groups(80, 40)
+    only(monkeypatch, "popularity", "bpr")
+    real = cofactor.BPR._fit
+
+    def slow(self: Any, data: Any, validation: Any, run: Run) -> None:
+        clock.at += 0.25 * self.config.epochs
+        real(self, data, validation, run)
+
+    monkeypatch.setattr(cofactor.BPR, "_fit", slow)
+    found = choose(data, parts_of(data), budget=60, run=RUN, now=clock)
+    assert "Trained for less than usual, for lack of time: bpr." in found.sentence
+
+
+def test_a_busy_machine_is_said_to_be_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    wall, cpu = iter([100.0, 100.0, 110.0]), iter([7.0, 10.5])
+    clocks = SimpleNamespace(monotonic=lambda: next(wall), process_time=lambda: next(cpu))
+    monkeypatch.setattr(trials, "time", clocks)
+    one = Allowance(60, clocks.monotonic)
+    assert one.busy_share == 0.35

@@ -13,12 +13,12 @@ from cofactor.base.errors import ArgumentError, DataError
 # Arguments of reading whose option is spelt like them.
 _SAME = (
     *("on_bad", "time_unit", "time_format", "decimal", "kinds", "rejects", "member", "item_id"),
-    *("device", "format", "delimiter", "encoding", "min_value", "repeats", "core"),
+    *("device", "format", "delimiter", "encoding", "min_value", "repeats", "core", "budget"),
 )
 _ROLES = ("user", "item", "value", "time")
 _FLAGS = ("header", "quote", "overwrite")
 _ARGUMENT = re.compile(
-    rf"\b({'|'.join((*_SAME, *_ROLES, *_FLAGS))})="
+    rf"(?<![+\w])({'|'.join((*_SAME, *_ROLES, *_FLAGS))})="
     r"(True|False|NAME|'[^']*'|\{[^}]*\}|-?\d+(?:\.\d+)?(?!\w))?(?![\w])"
 )
 # What a sentence begins with that refuses an argument: "on_bad must be ...", "unknown on_bad 'x'".
@@ -80,6 +80,8 @@ def _option(found: re.Match[str]) -> str:
     if name in _FLAGS:
         return f"--no-{name}" if value == "False" else f"--{name}"
     option = "--" + name.replace("_", "-")
+    if name == "budget" and bare.isdigit():  # in seconds
+        bare = f"{int(bare) // 60}m" if int(bare) % 60 == 0 else f"{bare}s"
     if name == "kinds":
         return f"{option} KIND=WEIGHT,..."
     return f"{option} {bare if re.fullmatch(r'[^ ]*', bare) else value}".rstrip()

@@ -13,7 +13,9 @@ from typing import Any
 
 from cofactor.base import checks
 from cofactor.base.errors import ArgumentError, CofactorError
+from cofactor.base.progress import SILENT, say_or_log
 from cofactor.base.run import Run, run_of
+from cofactor.base.signals import heard
 from cofactor.data.guards import doubts
 from cofactor.data.interactions import Interactions
 from cofactor.data.split import Split
@@ -67,6 +69,9 @@ class Chosen:
         Of the search.
     interrupted
         Whether Ctrl-C ended it.
+    warning
+        Where the budget was too short for a choice that is worth much, a sentence that says so (the
+        paragraph has it, too), else "".
     """
 
     model: str
@@ -77,6 +82,7 @@ class Chosen:
     rows: tuple[dict[str, Any], ...] = ()
     seconds: float = 0.0
     interrupted: bool = False
+    warning: str = ""
 
     def create(self) -> Recommender:
         """Return the model with its settings, not fitted."""
@@ -103,6 +109,7 @@ class Chosen:
             "families": list(self.rows),
             "seconds": round(self.seconds, 3),
             "interrupted": self.interrupted,
+            "warning": self.warning,
         }
 
 
@@ -341,7 +348,10 @@ def choose(
         raise CofactorError(f"no model could be fitted and measured. {reasons}")
     late = race.interrupted or allowance.left <= 0
     blend = None if late else _blend(race, wanted, run)
-    return _chosen(race, blend, wanted)
+    chosen = _chosen(race, blend, wanted)
+    if chosen.warning and run.progress is SILENT:  # elsewhere the paragraph is shown
+        say_or_log(SILENT, chosen.warning)
+    return chosen
 
 
 def _blend(race: Race, metric: Metric, run: Run) -> Blended | None:
@@ -352,6 +362,7 @@ def _blend(race: Race, metric: Metric, run: Run) -> Blended | None:
     try:
         return best_blend([a for a in fitted if a], part, metric, race.allowance, run)
     except KeyboardInterrupt:
+        heard()
         return None
 
 
@@ -369,8 +380,9 @@ def _chosen(race: Race, blend: Blended | None, metric: Metric) -> Chosen:
         value=value,
         sentence=wording.paragraph(race, blend, metric),
         rows=tuple(rows),
-        seconds=race.allowance.now() - race.allowance.began,
+        seconds=race.allowance.passed,
         interrupted=race.interrupted,
+        warning=wording.warning(race),
     )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -24,9 +24,13 @@ from cofactor.runs.samples import few_users, with_users
 # A model that is further behind the best one isn't worth its time in a blend.
 _WORTH = 0.7
 _MODELS = 4
-# How many scores a choice of weights may read, and the fewest users that are enough for one.
-_SCORES, _USERS = 2e7, 20
+# How many scores a choice of weights may read, at most and for each second of the budget, and the
+# fewest users that are enough for one.
+_SCORES, _SCORES_A_SECOND, _USERS = 2e7, 3e5, 20
 _ALPHA = 0.05
+# A blend takes about as many times as long as its best model takes to be measured: each model's
+# scores are computed for the weights, and again to be measured.
+_BLEND_TIMES = 4
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,7 +49,8 @@ class Blended:
     p
         Of the paired t-test of that gain over users, corrected for the number of blends (Holm).
     value
-        The metric with weights that all users chose.
+        The metric with weights that all users chose; of a blend that isn't better, that of its best
+        model and the gain.
     """
 
     attempts: tuple[FamilyTrial, ...]
@@ -87,16 +92,18 @@ def best_blend(
     rates = metric.family == "rating"
     if len(worth) < 2 or (part.candidates is not None and not rates):
         return None
-    users = part.user_rows if rates else few_users(part, _most(worth[0])).user_rows
+    users = part.user_rows if rates else few_users(part, _most(worth[0], allowance)).user_rows
     if len(users) < 2 * _USERS:
         return None
     halves = with_users(part, users[::2]), with_users(part, users[1::2])
     trial = _Trial(worth, halves, metric, replace(run, progress=SilentProgress()))
     gains: dict[tuple[int, ...], np.ndarray] = {}
-    longest = 0.0
+    began = allowance.now()
+    trial.alone()
+    longest = _BLEND_TIMES * (allowance.now() - began)
     for group in _groups(gains, len(worth)):
         began = allowance.now()
-        if gains and allowance.left < longest:
+        if allowance.left < longest:
             break
         try:
             gains[group] = trial.gain(group)
@@ -109,13 +116,11 @@ def best_blend(
     adjusted = significance.holm(np.array([significance.p_value(g, "t") for g in gains.values()]))
     chosen = [worth[n] for n in group]
     blend = _of(chosen, with_users(part, users), metric, trial.run)
-    return Blended(
-        tuple(chosen),
-        blend.refit_config,
-        float(gains[group].mean()),
-        float(adjusted[list(gains).index(group)]),
-        _measure(blend, part, metric, trial.run)[str(metric)],
-    )
+    gain, p = float(gains[group].mean()), float(adjusted[list(gains).index(group)])
+    found = Blended(tuple(chosen), blend.refit_config, gain, p, abs(worth[0].score + gain))
+    if not found.better:
+        return found
+    return replace(found, value=_measure(blend, part, metric, trial.run)[str(metric)])
 
 
 def _is_worth(attempt: FamilyTrial, best: FamilyTrial) -> bool:
@@ -123,9 +128,10 @@ def _is_worth(attempt: FamilyTrial, best: FamilyTrial) -> bool:
     return low >= _WORTH * high
 
 
-def _most(attempt: FamilyTrial) -> int:
+def _most(attempt: FamilyTrial, allowance: Allowance) -> int:
     assert attempt.model is not None
-    return max(4 * _USERS, int(_SCORES / max(1, attempt.model.data.n_items)))
+    scores = min(_SCORES, _SCORES_A_SECOND * allowance.seconds)
+    return max(4 * _USERS, int(scores / max(1, attempt.model.data.n_items)))
 
 
 def _groups(gains: Mapping[tuple[int, ...], np.ndarray], n: int) -> Iterator[tuple[int, ...]]:
@@ -145,19 +151,26 @@ class _Trial:
     halves: tuple[Part, Part]
     metric: Metric
     run: Run
+    _alone: list[np.ndarray] = field(default_factory=list)
+
+    def alone(self) -> list[np.ndarray]:
+        """Measure the best model alone on each half, once: float64 [n_users]."""
+        if not self._alone:
+            model = self.worth[0].model
+            self._alone.extend(self._values(model, on) for on in self.halves)
+        return self._alone
 
     def gain(self, group: tuple[int, ...]) -> np.ndarray:
         """How much better a blend is than the best model alone, float64 [n_users]."""
-        found, sign = [], self.metric.sign
-        for by, on in (self.halves, self.halves[::-1]):
+        found = []
+        for by, on, alone in zip(self.halves, self.halves[::-1], self.alone()[::-1], strict=True):
             blend = _of([self.worth[n] for n in group], by, self.metric, self.run)
-            both = [
-                _measure(model, on, self.metric, self.run).values[str(self.metric)]
-                for model in (blend, self.worth[0].model)
-            ]
-            found.append(sign * (both[0] - both[1]))
+            found.append(self.metric.sign * (self._values(blend, on) - alone))
         gains = np.concatenate(found)
         return gains[~np.isnan(gains)]
+
+    def _values(self, model: Any, part: Part) -> np.ndarray:
+        return _measure(model, part, self.metric, self.run).values[str(self.metric)]
 
 
 def _of(attempts: Sequence[FamilyTrial], part: Part, metric: Metric, run: Run) -> Blend:

@@ -11,10 +11,9 @@ import numpy as np
 
 from cofactor.base.errors import CofactorError, MissingExtraError
 from cofactor.base.run import Run
-from cofactor.data.interactions import Interactions
+from cofactor.base.signals import heard
 from cofactor.data.split import Split
 from cofactor.evaluation.evaluate import evaluate
-from cofactor.kernels.work import run_context
 from cofactor.metrics.table import Metric
 from cofactor.runs.automatic.families import (
     BASELINES,
@@ -24,8 +23,13 @@ from cofactor.runs.automatic.families import (
     Settings,
     drawn_value,
 )
+from cofactor.runs.automatic.forecast import Forecast, later_seconds
 from cofactor.runs.automatic.prior import wisest
 from cofactor.runs.automatic.trials import (
+    BEHIND,
+    INTERRUPTED,
+    NO_TIME,
+    TOO_LONG,
     Allowance,
     FamilyTrial,
     FitTooLong,
@@ -38,13 +42,10 @@ from cofactor.runs.samples import few_users, sample
 
 # Training interactions for each second of the budget; of more, the first rounds use a sample.
 _INTERACTIONS_A_SECOND = 10_000
-# A first fit may take this share of the budget; a later one this share of what is left.
-_FIRST_SHARE, _LATER_SHARE = 0.12, 0.4
-# A model with a dense inverse may take more: it is often the best, and can't be trained for less.
-_DENSE_SHARE = 0.3
-# Interactions on which fits are timed that can't be ended; with fewer than two times as many they
-# aren't timed.
-_PILOT = 50_000
+# No fit may take more than this share of the budget, or of what is left when it begins.
+_LATER_SHARE = 0.4
+# The families are all tried once within this share of the budget; one that isn't can't be chosen.
+_FIRST_ROUND = 0.7
 # Scores in one measurement: with more items, fewer users are measured.
 _SCORES = 1.5e8
 # How many families are left at the beginning of each round, and the share of the budget that is
@@ -54,9 +55,6 @@ _ROUNDS = ((9, 0.55), (3, 0.75), (2, 0.9), (1, 1.0))
 FEW_USERS = 30
 # After the search the choice is fitted twice more, which may take this share of the budget from it.
 _FITS_AFTER, _RESERVED_SHARE = 2, 0.3
-_TOO_LONG = "a fit takes too long for the budget"
-# Side of the matrix whose inverse measures the machine's speed.
-_SIDE = 768
 
 
 @dataclass
@@ -76,8 +74,11 @@ class Race:
         most = int(_INTERACTIONS_A_SECOND * self.allowance.seconds)
         whole = len(self.parts.train) <= 1.5 * most
         self.small = self.parts if whole else sample(self.parts, most, self.run.seed)
+        self.forecast = Forecast(self.small, self.allowance, self.run)
+        began = self.allowance.now()
         self.lanes = list(self._lanes())
-        self.speed: float | None = None
+        # Imports, which happen once in a process, count as little as compiling does.
+        self.allowance.extra += self.allowance.now() - began
         self.interrupted = False
         self.said = ""
 
@@ -132,12 +133,19 @@ class Race:
             if self.sampled:
                 self._finals()
         except OutOfTime:
-            self.run.progress.say("the time is over")
+            tried = sum(bool(lane.attempts) for lane in self.lanes)
+            self.run.progress.say(
+                f"the time is over: {tried} of {len(self.lanes)} families were tried"
+            )
         except KeyboardInterrupt:
             if self.best is None:
                 raise
+            heard()
             self.interrupted = True
             self.run.progress.say("interrupted: the best so far is kept")
+        for lane in self.lanes:
+            if not lane.attempts and not lane.dropped:
+                lane.dropped = INTERRUPTED if self.interrupted else NO_TIME
 
     def _lanes(self) -> Iterator[Lane]:
         for family in FAMILIES:
@@ -148,43 +156,46 @@ class Race:
                 except MissingExtraError as error:
                     why = str(error)
             if why is None:
-                yield Lane(family, [{**start, **self._own(family)} for start in family.starts])
+                own = self.content if family.kind_of == "content" else {}
+                yield Lane(family, own, [{**own, **start} for start in family.starts])
             else:
                 self.skipped[family.name] = why
-
-    def _own(self, family: Family) -> Settings:
-        """The columns to read, for models that read some."""
-        return self.content if family.kind_of == "content" else {}
 
     def _first(self) -> None:
         """Every family once, with its defaults."""
         for lane in self.lanes:
-            if self.best is not None and self.allowance.used > 0.5 * self.allowance.seconds:
-                lane.dropped = "no time was left"
-                continue
-            limit = _FIRST_SHARE * self.allowance.seconds
+            if self.best is not None and self.allowance.used > (
+                _FIRST_ROUND * self.allowance.seconds
+            ):
+                return
             try:
-                settings = self._fitting_length(lane.family, limit)
-                if settings is None:
-                    lane.dropped = _TOO_LONG
-                    continue
-                settings |= self._own(lane.family)
-                lane.attempts.append(self._try(lane.family, settings, self.small))
-                self._reserve()
+                self._try_defaults(lane)
             except OutOfTime:
                 raise
             except FitTooLong:
-                lane.dropped = _TOO_LONG
+                lane.dropped = TOO_LONG
             # Another family may be chosen, whatever this one failed by; the paragraph names it.
             except Exception as error:
                 lane.dropped = f"failed: {str(error) or type(error).__name__}".rstrip(".")
+
+    def _try_defaults(self, lane: Lane) -> None:
+        """Try a family's defaults, with a shorter training where the usual one takes too long."""
+        settings: Settings | None = dict(lane.own)
+        if self.best is not None:  # the first one has no time to be compared with
+            settings = self.forecast.first_settings(lane.family, lane.own, self._limited())
+        if settings is None:
+            lane.dropped = TOO_LONG
+            return
+        lane.shortened = settings != lane.own
+        lane.attempts.append(self._try(lane.family, settings, self.small))
+        self._reserve()
 
     def _keep(self, most: int) -> None:
         """Drop all but the best families; the baselines never run on."""
         running = [lane for lane in self.leaders if not lane.dropped]
         for place, lane in enumerate(running):
             if place >= most:
-                lane.dropped = "behind the others"
+                lane.dropped = BEHIND
         if running:
             names = ", ".join(f"{lane.family.name} {self._show(lane)}" for lane in running[:most])
             if names != self.said:
@@ -278,8 +289,6 @@ class Race:
             result=result,
         )
 
-    # How long fits take.
-
     def _limited(self) -> Run:
         """The run of a fit that is only tried, which ends with its time once there is a model."""
         seconds = self.allowance.seconds
@@ -295,79 +304,9 @@ class Race:
         ahead = _FITS_AFTER * best.seconds * len(self.parts.train) / max(1, n)
         self.allowance.reserved = min(ahead, _RESERVED_SHARE * self.allowance.seconds)
 
-    def _fitting_length(self, family: Family, limit: float) -> Settings | None:
-        """The settings of a first fit that takes no longer than the limit; None: there are none."""
-        if family.dense and self._dense_seconds() > _DENSE_SHARE / _FIRST_SHARE * limit:
-            return None
-        if family.length is None:
-            return {} if self._short_enough(family) else None
-        usual = family.usual_length
-        each = self._seconds_each(family)
-        fitting = int(limit / max(each, 1e-9))
-        # Choosing the epochs takes up to twice their usual number, and then comes the fit.
-        chosen = family.kind.Config.defaults()[family.length] is None
-        if fitting >= (3 if chosen else 1) * usual:
-            return {}
-        fitting = min(fitting, usual)
-        if fitting < max(2, usual // 30):
-            return None
-        return family.lasting(fitting)
-
-    def _short_enough(self, family: Family) -> bool:
-        """Whether a fit that can't be shortened or ended takes no more than a closed form may, by
-        one on some of the users.
-        """
-        if self.best is None or family.dense or len(self.small.train) < 2 * _PILOT:
-            return True
-        some = sample(self.small, _PILOT, self.run.seed).train
-        ahead = self._seconds(family, self._own(family), some) * len(self.small.train)
-        return ahead / max(1, len(some)) <= _DENSE_SHARE * self.allowance.seconds
-
-    def _seconds_each(self, family: Family) -> float:
-        """The time of one epoch (or sweep)."""
-        return self._seconds(family, family.lasting(2), self.small.train) / 2
-
-    def _seconds(self, family: Family, settings: Settings, data: Interactions) -> float:
-        """The time of a fit, after a first one that compiles what must be."""
-        model = family.kind(family.config(settings))
-        run = self._limited()
-        began = self.allowance.now()
-        model.fit(data, run=run)
-        self.allowance.extra += (first := self.allowance.now() - began)
-        if first < 0.2:
-            return first
-        began = self.allowance.now()
-        model.fit(data, run=run)
-        again = self.allowance.now() - began
-        # Compiling isn't counted; the rest is.
-        self.allowance.extra -= min(first, again)
-        return again
-
-    def _dense_seconds(self) -> float:
-        """How long the inverse of the square matrix takes: of items, or of users if fewer."""
-        if self.speed is None:
-            draw = np.eye(_SIDE, dtype=np.float32) * _SIDE
-            draw += self.draw.random((_SIDE, _SIDE), np.float32)
-            took = []
-            with run_context(self.run):
-                for _ in range(2):
-                    began = self.allowance.now()
-                    np.linalg.inv(draw)
-                    took.append(self.allowance.now() - began)
-            self.speed = min(took) / _SIDE**3
-        side = min(self.given.n_items, 2 * int((self.small.train.user_counts > 0).sum()))
-        return self.speed * side**3
-
     def _affordable(self, lane: Lane, settings: Settings, until: float) -> bool:
         """Whether a fit should end within the time of the round, or a little later."""
-        last = lane.attempts[-1]
-        scale = 1.0
-        for name in ("factors", "epochs", "sweeps", "neighbours"):
-            defaults = lane.family.kind.Config.defaults()
-            if name in defaults:
-                old, new = (one.get(name, defaults[name]) for one in (last.settings, settings))
-                scale *= max(1.0, (new or 1) / (old or 1)) if old and new else 1.0
-        ahead = last.seconds * scale
+        ahead = later_seconds(lane.attempts[-1], settings)
         return ahead <= _LATER_SHARE * self.allowance.left and (
             self.allowance.used + ahead < 1.1 * until
         )

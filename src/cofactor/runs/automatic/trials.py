@@ -14,10 +14,17 @@ from cofactor.evaluation.result import Result
 from cofactor.models.recommender import Recommender
 from cofactor.runs.automatic.families import Family, Settings
 
+# Why a family is no longer, or not at all, tried.
+BEHIND = "behind the others"
+TOO_LONG = "a fit takes too long for the budget"
+NO_TIME = "no time was left"
+INTERRUPTED = "interrupted before"
 # Compiling kernels, once on a machine, may prolong a search by this share of its budget.
 COMPILING = 0.5
 # A fit that runs when the budget ends may go on for this share of it.
 _OVERRUN = 0.1
+# With less of one processor than this, other programs have used the machine.
+_BUSY = 0.7
 # The clock is read this many seconds after it was read last, or later.
 _LOOK_EVERY = 0.25
 
@@ -49,6 +56,21 @@ class Allowance:
         self.began = self.now()
         self.extra = 0.0
         self.reserved = 0.0
+        self._began = time.monotonic(), time.process_time()
+
+    @property
+    def passed(self) -> float:
+        """Seconds since the beginning."""
+        return self.now() - self.began
+
+    @property
+    def busy_share(self) -> float | None:
+        """The share of one processor that this process had since the beginning, if it is so small
+        that other programs must have used the machine; a search never waits for anything else.
+        """
+        wall = time.monotonic() - self._began[0]
+        share = (time.process_time() - self._began[1]) / max(wall, 1e-9)
+        return share if self.now is time.monotonic and share < _BUSY else None
 
     @property
     def used(self) -> float:
@@ -56,8 +78,7 @@ class Allowance:
         in which kernels were compiled don't count, as long as they are no more than half of the
         budget.
         """
-        passed = self.now() - self.began - min(self.extra, COMPILING * self.seconds)
-        return passed + self.reserved
+        return self.passed - min(self.extra, COMPILING * self.seconds) + self.reserved
 
     @property
     def left(self) -> float:
@@ -139,12 +160,35 @@ class FamilyTrial:
 
 @dataclass(eq=False)
 class Lane:
-    """One family in the race."""
+    """One family in the race.
+
+    Parameters
+    ----------
+    family
+        Which.
+    own
+        Settings that all of its trials have: the columns to read, for models with content.
+    waiting
+        Settings that are tried before any are drawn.
+    attempts
+        What was tried.
+    dropped
+        Why it isn't tried further; "" while it is.
+    shortened
+        Whether its first training was shorter than usual, to fit into the budget.
+    """
 
     family: Family
-    waiting: list[Settings]
+    own: Settings = field(default_factory=dict)
+    waiting: list[Settings] = field(default_factory=list)
     attempts: list[FamilyTrial] = field(default_factory=list)
     dropped: str = ""
+    shortened: bool = False
+
+    @property
+    def lacks_time(self) -> bool:
+        """Whether it wasn't tried for want of time."""
+        return not self.attempts and self.dropped in (TOO_LONG, NO_TIME)
 
     def best(self, whole: bool | None = None) -> FamilyTrial | None:
         """Return the best attempt, or None: of all, or of those on whole data (or on samples)."""

@@ -13,10 +13,12 @@ from cofactor.metrics.table import Metric
 from cofactor.runs.automatic.blending import Blended
 from cofactor.runs.automatic.families import BASELINES
 from cofactor.runs.automatic.race import Race
-from cofactor.runs.automatic.trials import FamilyTrial, Lane
+from cofactor.runs.automatic.trials import BEHIND, INTERRUPTED, FamilyTrial, Lane
 from cofactor.runs.words import p_words
 
 _CONFIDENCE = 0.95
+# Seconds of the budgets that are recommended where one was too short.
+_BUDGETS = (120, 300, 600, 1800, 3600)
 
 
 def rows(race: Race, blend: Blended | None) -> list[dict[str, Any]]:
@@ -41,12 +43,36 @@ def paragraph(race: Race, blend: Blended | None, metric: Metric) -> str:
     """Return the paragraph."""
     best = race.choice
     assert best is not None
-    said = [_choice(race, blend, metric, best), _how(race, best), _dropped(race)]
+    said = [warning(race), _choice(race, blend, metric, best), _how(race, best), _dropped(race)]
     if race.skipped:
         said.append(_skipped(race))
     if race.interrupted:
         said.append("The search was interrupted; this is the best that it had found.")
     return " ".join(filter(None, said))
+
+
+def warning(race: Race) -> str:
+    """Say so where the budget was too short for a choice that is worth much; "" elsewhere."""
+    budget = race.allowance.seconds
+    tried = [lane for lane in race.lanes if lane.attempts]
+    beyond = [lane for lane in tried if lane.family.name not in BASELINES]
+    lacking = [lane for lane in race.lanes if lane.lacks_time]
+    if lacking and not beyond:
+        names = " and ".join(lane.family.name for lane in tried)
+        said = f"The choice is worth little: in {budget:g} s nothing but {names} could be tried"
+    elif len(lacking) >= max(1, len(beyond)):
+        n = f"{len(tried)} of {len(race.lanes)} models"
+        said = f"The choice is worth little: in {budget:g} s only {n} could be tried"
+    elif beyond and not race.few and not race.interrupted and _defaults_only(tried):
+        said = f"In {budget:g} s there was time for the models' default settings only"
+    else:
+        return ""
+    more = next((one for one in _BUDGETS if one >= 2 * budget), 2 * round(budget))
+    return f"{said}. Give it more time (budget={more})."
+
+
+def _defaults_only(tried: list[Lane]) -> bool:
+    return all(len(lane.attempts) == 1 for lane in tried) and any(lane.waiting for lane in tried)
 
 
 def _choice(race: Race, blend: Blended | None, metric: Metric, best: FamilyTrial) -> str:
@@ -99,8 +125,12 @@ def _how(race: Race, best: FamilyTrial) -> str:
     families = sum(bool(lane.attempts) for lane in race.lanes)
     said = (
         f"{tried} setting{'s' * (tried != 1)} of {families} model{'s' * (families != 1)} tried in"
-        f" {race.allowance.now() - race.allowance.began:.0f} s."
+        f" {race.allowance.passed:.0f} s."
     )
+    share = race.allowance.busy_share
+    if share is not None:
+        said += f" Other programs used the machine: the search had {share:.0%} of one processor,"
+        said += " and would have tried more alone."
     if race.sampled:
         n = int((race.small.train.user_counts > 0).sum())
         said += f" Most of them were fitted on a sample of {n:,} users"
@@ -119,9 +149,13 @@ def _how(race: Race, best: FamilyTrial) -> str:
 def _dropped(race: Race) -> str:
     reasons: dict[str, list[str]] = {}
     for lane in race.lanes:
-        if lane.dropped and lane.dropped != "behind the others":
+        if lane.dropped and lane.dropped not in (BEHIND, INTERRUPTED):
             reasons.setdefault(lane.dropped, []).append(lane.family.name)
-    return " ".join(f"Left out: {', '.join(names)} ({why})." for why, names in reasons.items())
+    said = [f"Left out: {', '.join(names)} ({why})." for why, names in reasons.items()]
+    brief = [lane.family.name for lane in race.lanes if lane.shortened and len(lane.attempts) == 1]
+    if brief:
+        said.append(f"Trained for less than usual, for lack of time: {', '.join(brief)}.")
+    return " ".join(said)
 
 
 def _skipped(race: Race) -> str:
@@ -136,7 +170,7 @@ def _skipped(race: Race) -> str:
 
 def _row(lane: Lane, race: Race) -> dict[str, Any]:
     best = lane.best(True) or lane.best()
-    note = "" if lane.dropped == "behind the others" else lane.dropped  # the value says that
+    note = "" if lane.dropped == BEHIND else lane.dropped  # the value says that
     if best is not None and race.sampled and not best.whole:
         note = f"on a sample; {note}" if note else "on a sample"
     return {
