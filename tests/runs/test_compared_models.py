@@ -11,6 +11,7 @@ from cofactor.base.errors import ArgumentError, UnknownNameError
 from cofactor.base.search import log
 from cofactor.data.synthetic import power_law
 from cofactor.runs.compared_models import split_entries, unfitted
+from cofactor.runs.words import verdict
 
 DATA = power_law(120, 50, 1500, seed=3)
 
@@ -70,13 +71,20 @@ def test_a_study_stands_for_its_best_settings(tmp_path: Path) -> None:
 def test_a_comparison_says_what_its_tests_mean() -> None:
     done = cofactor.compare(DATA, ["ease", "again=ease", "ials:factors=2"], metrics=["ndcg@5"])
     first, *rest = done.sentences()
-    assert first.startswith(f"ndcg@5: {done.best} is best; not significantly worse: ")
-    same = {"ease": "again", "again": "ease"}
-    assert done.best in same
-    assert same[done.best] in first
+    assert first.startswith("ndcg@5: ease, again are equal and best; not significantly worse: ")
+    assert done.best == "ease"
+    p_of = {row["model"]: row["p vs best"] for row in done.rows()}
+    assert (p_of["ease"], p_of["again"]) == ("equal", "equal")
+    assert p_of["popularity"] not in ("", "equal")
     lost = [t for t in done.tests if t.better is not None]
     assert all(t.first not in first.partition("worse:")[2] for t in lost)
     assert done.to_dict()["sentences"] == [first, *rest]
+
+
+def test_models_that_are_all_equal_have_no_best_one() -> None:
+    done = cofactor.compare(DATA, ["ease", "again=ease"], metrics=["ndcg@5"], baselines=False)
+    assert done.sentences() == ["ndcg@5: ease, again are equal."]
+    assert verdict(done.tests[0], "again") == "again and ease are equal (ndcg@5, each user)."
 
 
 def test_a_model_that_is_no_better_than_popularity_is_named() -> None:

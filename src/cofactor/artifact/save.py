@@ -25,7 +25,7 @@ from cofactor.artifact.card import CARD, card_of, limits_of
 from cofactor.artifact.versions import library_versions
 from cofactor.base import checks
 from cofactor.base.disk import exchange, is_full, room_beside, sync
-from cofactor.base.errors import ArtifactError
+from cofactor.base.errors import ArgumentError, ArtifactError
 from cofactor.data.catalogue import Catalogue
 from cofactor.data.ids import IdMap
 from cofactor.models import registry
@@ -72,6 +72,7 @@ def save(
         If the path can't be written or is taken, or the disk is full; nothing is left behind then.
     """
     _check_model(model)
+    _check_facts({"metrics": metrics, "run": run}, {"split": split, "licence": licence})
     target = check_target(path, overwrite=overwrite)
     arrays = _arrays(model)
     with _writing(target) as room:
@@ -155,6 +156,13 @@ def _check_model(model: Any) -> None:
         )
 
 
+def _check_facts(mappings: Mapping[str, Any], texts: Mapping[str, Any]) -> None:
+    for kind, wanted, facts in ((Mapping, "a mapping", mappings), (str, "a text", texts)):
+        for name, given in facts.items():
+            if given is not None:
+                checks.of_kind(given, name, kind, wanted)
+
+
 def _arrays(model: Recommender) -> dict[str, np.ndarray]:
     data = model.data
     arrays = {fmt.MODEL_PREFIX + name: array for name, array in model.state().items()}
@@ -222,7 +230,7 @@ def _plain(value: Any) -> Any:
     """NumPy's numbers among the metrics, as Python's."""
     if isinstance(value, np.generic):
         return value.item()
-    raise TypeError(f"the manifest holds plain numbers and words, not {type(value).__name__}.")
+    raise ArgumentError(f"metrics and run hold numbers and texts, not {type(value).__name__}.")
 
 
 def _write_tensors(path: Path, arrays: dict[str, np.ndarray]) -> None:

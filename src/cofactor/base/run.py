@@ -77,6 +77,20 @@ class Run:
         return rng.generator(self.seed, *names)
 
 
+def run_of(run: Run | None) -> Run:
+    """Return how to run, by default if it is None.
+
+    Raises
+    ------
+    ArgumentError
+        If it is something else than a `Run`.
+    """
+    if run is None:
+        return Run()
+    checks.of_kind(run, "run", Run, "a Run (cofactor.Run(seed=3)), or None")
+    return run
+
+
 def available_cores() -> int:
     """Return how many cores this process may use (its affinity, not the machine's count)."""
     if hasattr(os, "sched_getaffinity"):

@@ -11,7 +11,7 @@ import numpy as np
 
 from cofactor.base import checks
 from cofactor.base.offsets import offsets, owners_of
-from cofactor.base.run import Run
+from cofactor.base.run import Run, run_of
 from cofactor.data.split import Part, Split
 from cofactor.evaluation import protocol
 from cofactor.evaluation.groups import Groups, item_groups
@@ -105,7 +105,7 @@ def evaluate(
     checks.integer(memory_limit, "memory_limit", low=1)
     exclude_seen = checks.boolean(exclude_seen, "exclude_seen")
     full = checks.boolean(full, "full")
-    run = run or Run()
+    run = run_of(run)
     wanted = protocol.default_metrics(model, part) if metrics is None else parse_metrics(metrics)
     masks = item_groups(groups, split.train if isinstance(split, Split) else model.data)
     with run_context(run):

@@ -13,7 +13,7 @@ import pyarrow as pa
 from cofactor.base import checks
 from cofactor.base.errors import ArgumentError
 from cofactor.base.offsets import owners_of
-from cofactor.base.run import Run
+from cofactor.base.run import Run, run_of
 from cofactor.data.split import Part, Split
 from cofactor.evaluation import protocol
 from cofactor.evaluation.intervals import MAX_RESAMPLES, Summary, summaries
@@ -83,7 +83,7 @@ def evaluate_next(
     part = protocol.measured_part(model, split)
     checks.integer(resamples, "resamples", low=0, high=MAX_RESAMPLES)
     checks.choice(repeats, "repeats", REPEAT_POLICIES)
-    run = run or Run()
+    run = run_of(run)
     wanted = _metrics(metrics)
     protocol.check(model, part, wanted, sampled=False)
     if repeats == "model":

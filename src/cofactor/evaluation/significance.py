@@ -63,6 +63,11 @@ class Comparison:
     correction: str
     better: str | None
 
+    @property
+    def equal(self) -> bool:
+        """Whether both have the same value for every user, as two names of one model have."""
+        return self.difference == self.low == self.high == 0
+
     def to_dict(self) -> dict[str, Any]:
         """Return plain values for JSON."""
         return asdict(self)

@@ -16,7 +16,7 @@ from cofactor.base.config import Config as BaseConfig
 from cofactor.base.errors import ArgumentError
 from cofactor.base.extras import naming_extras
 from cofactor.base.offsets import pick_rows
-from cofactor.base.run import Run
+from cofactor.base.run import Run, run_of
 from cofactor.base.signatures import document, join
 from cofactor.data.conversion import as_interactions
 from cofactor.data.guards import doubts
@@ -161,7 +161,7 @@ class Model(Hooks[ConfigT]):
                 " out."
             )
         self._max_time = None if max_time is None else checks.real(max_time, "max_time", above=0)
-        run = run or Run()
+        run = run_of(run)
         check_request(type(self), validation, run)
         say_if_unused(self.name, self.uses_device, run)
         self._data = self.popularity_offset = None

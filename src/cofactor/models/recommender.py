@@ -13,7 +13,7 @@ import pyarrow as pa
 
 from cofactor.base import checks
 from cofactor.base.errors import ArgumentError, TraitError
-from cofactor.base.run import Run
+from cofactor.base.run import Run, run_of
 from cofactor.data.histories import Histories
 from cofactor.data.interactions import Interactions
 from cofactor.kernels.work import run_context
@@ -114,7 +114,7 @@ class Recommender(Model[ConfigT]):
         checks.choice(unknown, "unknown", ("error", "fallback"))
         if users is not None and (history is not None or features is not None):
             raise ArgumentError("give users, or a history or features of an unseen user, not both.")
-        run = run or Run()
+        run = run_of(run)
         allowed = _allowed(self.data, filters)
         queries, batches = (
             user_batches(self, users, history, unknown)
@@ -193,7 +193,7 @@ class Recommender(Model[ConfigT]):
             If the model doesn't support similar items.
         """
         self._require_similarity(k)
-        run = run or Run()
+        run = run_of(run)
         rows = self.data.items.rows(items, what="item")
         with run_context(run):
             best = self.similar_item_rows(rows, k, _allowed(self.data, filters), run.n_threads)
@@ -214,7 +214,7 @@ class Recommender(Model[ConfigT]):
             If the model has no user vectors.
         """
         self._require_similarity(k)
-        run = run or Run()
+        run = run_of(run)
         rows = self.data.users.rows(users, what="user")
         with run_context(run):
             best = self.similar_user_rows(rows, k, run.n_threads)

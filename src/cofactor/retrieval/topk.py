@@ -240,10 +240,17 @@ def best_dots_or(
 
 def unit_length(vectors: np.ndarray) -> np.ndarray:
     """Return the vectors, float32 [n, f], each divided by its length; a zero vector stays zero."""
-    lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
-    return np.divide(
+    with np.errstate(over="ignore"):
+        lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
+    units = np.divide(
         vectors, lengths, out=np.zeros_like(vectors, dtype=np.float32), where=lengths > 0
     )
+    # In float32 the squares of such numbers vanish, or are infinite.
+    odd = np.flatnonzero((lengths < 1e-15) | (lengths > 1e15))
+    if odd.size and (exact := np.asarray(vectors[odd], np.float64)).any():
+        lengths = np.linalg.norm(exact, axis=1, keepdims=True)
+        units[odd] = np.divide(exact, lengths, out=np.zeros_like(exact), where=lengths > 0)
+    return units
 
 
 def nearest(

@@ -14,7 +14,7 @@ from typing import Any
 from cofactor.base import checks
 from cofactor.base.errors import ArgumentError, CofactorError
 from cofactor.base.progress import SILENT, say_or_log
-from cofactor.base.run import Run
+from cofactor.base.run import Run, run_of
 from cofactor.base.signals import heard
 from cofactor.data.guards import doubts
 from cofactor.data.interactions import Interactions
@@ -30,7 +30,15 @@ from cofactor.runs.automatic.race import Race
 from cofactor.runs.automatic.trials import Allowance
 from cofactor.runs.baselines import Baselined, measure_baselines
 from cofactor.runs.shown import lines_html
-from cofactor.runs.source import Cutting, Reading, cut, events_of, interactions
+from cofactor.runs.source import (
+    Cutting,
+    Reading,
+    as_cutting,
+    as_reading,
+    cut,
+    events_of,
+    interactions,
+)
 
 AUTO = "auto"
 BUDGET = 60.0
@@ -175,10 +183,10 @@ def auto(
     CofactorError
         If no model could be fitted and measured; the message says why.
     """
-    run = run or Run()
+    run = run_of(run)
     check_no_engine(run)
     names = metric_names(metrics)
-    _, data, whole, note = read_once(source, reading or Reading(), names, run)
+    _, data, whole, note = read_once(source, as_reading(reading), names, run)
     parts, _ = cut_for_choice(data, cutting)
     chosen = choose(data, parts, metric=names[0] if names else None, budget=budget, run=run).noted(
         note
@@ -267,7 +275,7 @@ def cut_for_choice(data: Interactions, cutting: Cutting | None) -> tuple[Split |
     cutting
         How they were cut; where there is too little data, that nothing is held out.
     """
-    cutting = cutting or Cutting()
+    cutting = as_cutting(cutting, Cutting())
     if cutting.validation <= 0:
         cutting = replace(cutting, validation=0.1)
     if cutting.test <= 0:
@@ -328,7 +336,7 @@ def choose(
         If no family could be fitted and measured; it says why.
     """
     checks.real(budget, "budget", above=0)
-    run = run or Run()
+    run = run_of(run)
     wanted = parse_metrics("ndcg@10" if metric is None else metric)[0]
     if wanted.family == "lists":
         raise ArgumentError(

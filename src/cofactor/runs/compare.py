@@ -11,10 +11,11 @@ from typing import Any
 
 import numpy as np
 
+from cofactor.base import checks
 from cofactor.base.errors import ArgumentError, CofactorError
 from cofactor.base.extras import require
 from cofactor.base.latex import latex_table
-from cofactor.base.run import Run
+from cofactor.base.run import Run, run_of
 from cofactor.data.interactions import Interactions
 from cofactor.data.split import Split
 from cofactor.evaluation import charts, significance
@@ -29,7 +30,7 @@ from cofactor.runs.baselines import baseline_names
 from cofactor.runs.compared_models import unfitted
 from cofactor.runs.comparison_pieces import Fit, measured
 from cofactor.runs.rerank_costs import costs_of
-from cofactor.runs.source import Cutting, Reading, cut, interactions
+from cofactor.runs.source import Cutting, Reading, as_cutting, cut, interactions
 from cofactor.runs.words import p_words
 
 
@@ -79,7 +80,9 @@ class Compared:
 
     @property
     def best(self) -> str:
-        """The name of the model that is best on the first metric that all have."""
+        """The name of the model that is best on the first metric that all have; of equal ones the
+        first.
+        """
         return _best(self.results, self.metric)
 
     @property
@@ -97,17 +100,25 @@ class Compared:
         """Each model's p-value against the best on `metric`, by its name."""
         return {t.first: t.p_adjusted for t in self.tests if t.metric == self.metric}
 
+    @property
+    def _equal(self) -> set[str]:
+        """The models that are as good as `best` on `metric`, with it."""
+        tests = [test for test in self.tests if test.metric == self.metric]
+        return {self.best, *(test.first for test in tests if test.equal)}
+
     def rows(self) -> list[dict[str, Any]]:
         """Return the table, the best first: model, metrics with half-widths of their intervals,
         seconds, the test's p.
         """
-        p_of, rows = self._p_values, []
+        p_of, equal, rows = self._p_values, self._equal, []
         for name in self.order:
             row: dict[str, Any] = {"model": name}
             for metric in self._metrics:
                 row[metric] = with_interval(self.results[name], metric)
             row["fit s"] = round(self.seconds[name], 2)
-            row["p vs best"] = "" if name == self.best else p_words(p_of.get(name, math.nan))
+            row["p vs best"] = p_words(p_of.get(name, math.nan))
+            if name in equal:
+                row["p vs best"] = "equal" if len(equal) > 1 else ""
             rows.append(row)
         return rows
 
@@ -118,9 +129,13 @@ class Compared:
         said = []
         for metric in dict.fromkeys(test.metric for test in self.tests):
             tests = [test for test in self.tests if test.metric == metric]
-            near = [test.first for test in tests if test.better is None]
+            best = [tests[0].second, *(test.first for test in tests if test.equal)]
+            others = [test for test in tests if not test.equal]
+            near = [test.first for test in others if test.better is None]
             rest = f"not significantly worse: {', '.join(near)}" if near else "the others are worse"
-            said.append(f"{metric}: {tests[0].second} is best; {rest}.")
+            first = f"{best[0]} is best" if len(best) == 1 else f"{', '.join(best)} are equal"
+            first += " and best" if others and len(best) > 1 else ""
+            said.append(f"{metric}: {first}{f'; {rest}' if others else ''}.")
         return said + list(filter(None, [self._beside_the_baseline()]))
 
     def _beside_the_baseline(self) -> str:
@@ -169,7 +184,7 @@ class Compared:
         origin["Tests"] = " ".join(self.sentences())
         return write_report(
             list(self.results.values()),
-            Path(path),
+            checks.path(path, "path"),
             comparisons=self.tests,
             seconds=self.seconds,
             title=f"Models on {self.data.source}",
@@ -249,13 +264,16 @@ def compare(
     CofactorError
         If no model could be fitted.
     """
-    run = run or Run()
+    run = run_of(run)
+    if split is not None:
+        checks.of_kind(split, "split", Split, "a Split (cofactor.split), or None")
+    baselines = checks.boolean(baselines, "baselines")
     entries = None if models is None else unfitted(models, settings or {})
     rules = [one for one in map(as_rules, rerank) if one is not None]
     if metrics is not None:
         metrics = [str(m) for m in parse_metrics(metrics)]
     data = interactions(source, reading, run) if split is None else split.train
-    parts = cut(data, cutting or Cutting()) if split is None else split
+    parts = cut(data, as_cutting(cutting, Cutting())) if split is None else split
     if entries is None:
         entries = unfitted(suitable(data), settings or {})
     if baselines:

@@ -67,6 +67,8 @@ def unfitted(
         For a model or setting that doesn't exist.
     """
     made: dict[str, Recommender] = {}
+    checks.of_kind(models, "models", Iterable, "names of models")
+    checks.of_kind(settings, "settings", Mapping, "a mapping from label to settings")
     for text in [models] if isinstance(models, str) else models:
         checks.of_kind(text, "models", str, "names of models")
         head, colon, own = text.partition(":")

@@ -12,7 +12,7 @@ import numpy as np
 from cofactor.base import checks
 from cofactor.base.engine import in_turn
 from cofactor.base.errors import ArgumentError
-from cofactor.base.run import Run
+from cofactor.base.run import Run, run_of
 from cofactor.data.conversion import as_interactions
 from cofactor.data.interactions import Interactions
 from cofactor.data.split import Split
@@ -178,7 +178,7 @@ def cross_validate(
     ArgumentError
         If there are no folds.
     """
-    run = run or Run()
+    run = run_of(run)
     names = None if metrics is None else [str(metric) for metric in parse_metrics(metrics)]
     first = registry.create(model) if isinstance(model, str) else model
     checks.of_kind(first, "model", Recommender, "a model, such as EASE(), or the name of one")
@@ -242,6 +242,7 @@ def _folds(fold: Fold, splits: Iterable[Split]) -> Iterator[MeasuredFold]:
 
 def measured(fold: Fold, parts: Split) -> MeasuredFold:
     """Fit and measure a model on one fold."""
+    checks.of_kind(parts, "folds", Split, "a number of folds, or splits (cofactor.split)")
     fitted = fold.model.clone().fit(parts.train, validation=parts.validation, run=fold.run)
     result = evaluate(fitted, parts, fold.metrics, run=fold.run)
     beside: Mapping[str, Result] = {}

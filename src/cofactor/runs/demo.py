@@ -11,7 +11,7 @@ import numpy as np
 
 from cofactor.artifact.save import check_target, save
 from cofactor.base.errors import CofactorError
-from cofactor.base.run import Run
+from cofactor.base.run import Run, run_of
 from cofactor.data import datasets
 from cofactor.data.interactions import Interactions
 from cofactor.data.synthetic import shop
@@ -106,7 +106,7 @@ def demo(
     synthetic
         Whether the synthetic shop is used even where MovieLens is available locally.
     """
-    run = run or Run()
+    run = run_of(run)
     check_target(out, overwrite=True)
     data, origin = choose_data(fetch=fetch, synthetic=synthetic, run=run)
     names = [name for name in MODELS if name in registry.names()]

@@ -10,7 +10,7 @@ from typing import Any
 from cofactor.artifact.load import load
 from cofactor.base import checks
 from cofactor.base.errors import ArgumentError
-from cofactor.base.run import Run
+from cofactor.base.run import Run, run_of
 from cofactor.data.interactions import Interactions
 from cofactor.data.split import Part
 from cofactor.evaluation.csr_rows import contains
@@ -55,7 +55,7 @@ def evaluate_beside_baselines(
     ArgumentError
         If nothing of the source is new to the model, or all of it is of unknown users and items.
     """
-    run = run or Run()
+    run = run_of(run)
     if metrics is not None:
         parse_metrics(metrics)
     if groups is not None:

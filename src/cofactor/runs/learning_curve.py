@@ -12,7 +12,7 @@ import numpy as np
 
 from cofactor.base import checks, rng
 from cofactor.base.errors import ArgumentError
-from cofactor.base.run import Run
+from cofactor.base.run import Run, run_of
 from cofactor.data.interactions import Interactions
 from cofactor.data.split import Part
 from cofactor.evaluation.evaluate import evaluate
@@ -64,7 +64,7 @@ def learning_curve(
     ArgumentError
         If no item has more interactions than the highest count.
     """
-    run = run or Run()
+    run = run_of(run)
     steps = sorted({checks.integer(n, "counts", low=0) for n in counts})
     checks.real(share, "share", above=0, below=1)
     unfitted = registry.create(model) if isinstance(model, str) else model

@@ -24,7 +24,7 @@ from cofactor.base import checks
 from cofactor.base.disk import check_regular, check_replaced, naming_full, room_beside
 from cofactor.base.engine import Engine, EngineError, Local, in_turn
 from cofactor.base.errors import ArgumentError
-from cofactor.base.run import Run
+from cofactor.base.run import Run, run_of
 from cofactor.base.unfinished import unfinished
 from cofactor.models.recommender import Recommender
 from cofactor.models.shipped import ShippedModel
@@ -73,7 +73,7 @@ def recommend_all(
     tuple
         The file or folder, and its number of rows.
     """
-    run = run or Run()
+    run = run_of(run)
     blocks = [
         (s, min(s + _BLOCK, model.data.n_users)) for s in range(0, model.data.n_users, _BLOCK)
     ]

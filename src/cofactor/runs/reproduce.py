@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from cofactor.base.names import unknown_name
-from cofactor.base.run import Run
+from cofactor.base.run import Run, run_of
 from cofactor.runs.reproduced import Reproduction
 
 # Suite -> the package that holds its recipes: ``RECIPES`` (name -> one line), and one module for
@@ -67,7 +67,7 @@ def reproduce(
     known = recipes(suite)
     if name is not None and name not in known:
         raise unknown_name(f"experiment of {suite}", name, known)
-    run = run or Run()
+    run = run_of(run)
     for one in known if name is None else [name]:
         run.progress.say(f"{suite} {one}: {known[one]}")
         done = importlib.import_module(f"{SUITES[suite]}.{one}").recipe(run)

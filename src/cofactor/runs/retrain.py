@@ -16,7 +16,7 @@ import pyarrow.compute as pc
 from cofactor.artifact.load import inspect, load
 from cofactor.artifact.save import check_target
 from cofactor.base.errors import ArgumentError, DataError
-from cofactor.base.run import Run
+from cofactor.base.run import Run, run_of
 from cofactor.data.catalogue import Catalogue
 from cofactor.data.events import Events
 from cofactor.data.ids import IdMap
@@ -139,7 +139,7 @@ def retrain(
         If nothing is new, or old and new events don't fit together (one has values or times, the
         other has none).
     """
-    run = run or Run()
+    run = run_of(run)
     check_target(out, overwrite=changes.overwrite)
     manifest = inspect(model)
     kept = origin_of(manifest)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from cofactor.base import checks
 from cofactor.base.errors import ArgumentError
-from cofactor.base.run import Run
+from cofactor.base.run import Run, run_of
 
 # Readers are imported where they are used, so that commands that only need these settings start
 # fast.
@@ -89,6 +89,22 @@ class Cutting:
         checks.real(self.validation, "validation", low=0)
 
 
+def as_reading(reading: Reading | None) -> Reading:
+    """Return how a source is read, by default if it is None; raise ArgumentError for anything
+    else.
+    """
+    found = Reading() if reading is None else reading
+    checks.of_kind(found, "reading", Reading, "a Reading (cofactor.runs.source), or None")
+    return found
+
+
+def as_cutting(cutting: Cutting | None, default: Cutting) -> Cutting:
+    """Return how data is cut, by default if it is None; raise ArgumentError for anything else."""
+    found = default if cutting is None else cutting
+    checks.of_kind(found, "cutting", Cutting, "a Cutting (cofactor.runs.source), or None")
+    return found
+
+
 def interactions(
     source: Any, reading: Reading | None = None, run: Run | None = None
 ) -> Interactions:
@@ -104,8 +120,8 @@ def interactions(
     from cofactor.data.interactions import Interactions
     from cofactor.data.shards import is_shards, listed_items
 
-    reading = reading or Reading()
-    run = run or Run()
+    reading = as_reading(reading)
+    run = run_of(run)
     if isinstance(source, Interactions):
         return _filtered(source, reading)
     if is_shards(source):

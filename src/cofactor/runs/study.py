@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from cofactor.base import sqlite_file
+from cofactor.base import checks, sqlite_file
 from cofactor.base.errors import ArgumentError, CofactorError
 from cofactor.base.extras import require
 from cofactor.models import registry
@@ -27,6 +27,8 @@ def open_study(
     lower_is_better: bool,
 ) -> Any:
     """A new study, or the one in the file."""
+    if out is not None:
+        checks.path(out, "out")
     if out is not None and "?" in str(out):  # it would begin the options of a database URL
         raise ArgumentError(f"{out}: a study's file can't have a question mark in its path.")
     there = out is not None and Path(out).exists()

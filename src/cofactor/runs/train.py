@@ -12,7 +12,7 @@ from cofactor.artifact.save import check_target, save
 from cofactor.base import memory
 from cofactor.base.config import Config
 from cofactor.base.errors import ArgumentError
-from cofactor.base.run import Run
+from cofactor.base.run import Run, run_of
 from cofactor.data import datasets
 from cofactor.data.interactions import Interactions
 from cofactor.data.split import Split
@@ -28,7 +28,7 @@ from cofactor.runs.checkpoints import Checkpoints, checkpoints
 from cofactor.runs.data_origin import Origin, origin_facts
 from cofactor.runs.plan import Plan, Sources, automatic, default_target, named
 from cofactor.runs.replacement import Incumbent, measured_against
-from cofactor.runs.source import Clock, Cutting, Reading
+from cofactor.runs.source import Clock, Cutting, Reading, as_cutting, as_reading
 from cofactor.training.curve import LearningCurve
 
 
@@ -158,13 +158,13 @@ def train(
         Before any work, if the model, a setting or the folder is wrong; also whatever reading,
         splitting and fitting raise.
     """
-    run = run or Run()
+    run = run_of(run)
     out = out if out is not None else default_target(source)
     check_target(out, overwrite=overwrite)
     _check_requests(model, plot, metrics, limits.max_time)
-    reading = reading or Reading()
+    reading = as_reading(reading)
     reading = replace(reading, licence=reading.licence or _terms(source))
-    given = Sources(source, reading, cutting or Cutting())
+    given = Sources(source, reading, as_cutting(cutting, Cutting()))
     kept = checkpoints(out, model, resume, run)
     if model == AUTO:
         plan = automatic(settings, given, metrics, limits.budget, run)

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from cofactor.base import checks
 from cofactor.base.cached import cached_property
 from cofactor.base.errors import ArgumentError, TrainingError
 from cofactor.base.progress import SILENT
@@ -174,5 +175,6 @@ def _typed(fixed: Any, name: str, one: Search) -> Search:
         read = {text: fixed.read(name, text) for text in texts}
         values = [read.get(value, value) if value in texts else value for value in one.values]
         return Choices(tuple(fixed.with_values({name: v}).value_of(name) for v in values))
+    checks.of_kind(one, f"search[{name!r}]", Range, "a Range or Choices (cofactor.base.search)")
     low, high = (fixed.with_values({name: end}).value_of(name) for end in one.ends)
     return Range(low, high, one.log)

@@ -13,13 +13,13 @@ from cofactor.base import checks
 from cofactor.base.errors import ArgumentError, CofactorError
 from cofactor.base.extras import require
 from cofactor.base.names import word
-from cofactor.base.run import Run
+from cofactor.base.run import Run, run_of
 from cofactor.base.search import Choices, Search
 from cofactor.metrics.table import parse_metric
 from cofactor.models import registry
 from cofactor.models.recommender import Recommender
 from cofactor.runs.compared_models import without_comparison
-from cofactor.runs.source import Clock, Cutting, Reading, cut, interactions
+from cofactor.runs.source import Clock, Cutting, Reading, as_cutting, as_reading, cut, interactions
 from cofactor.runs.study import (
     DEFAULT,
     best_trial,
@@ -100,8 +100,9 @@ def tune(
         If no trial could be finished; the message says why.
     """
     optuna = require("optuna", purpose="cofactor tune")
-    run = run or Run()
-    cutting = cutting or Cutting(validation=0.1)
+    run = run_of(run)
+    cutting = as_cutting(cutting, Cutting(validation=0.1))
+    checks.of_kind(settings, "settings", Iterable, "a list of texts such as factors=64")
     settings = list(settings)
     _check_requests(trials, seeds, budget, cutting)
     kind = registry.get(model)
@@ -109,7 +110,7 @@ def tune(
     given = {one.partition("=")[0].strip().replace("-", "_") for one in settings}
     space = search_space(kind, fixed, given, search or {})
     wanted = None if metric is None else parse_metric(metric)
-    reading = reading or Reading()
+    reading = as_reading(reading)
     if kind.traits_of(fixed).uses_features:
         reading = replace(reading, keep_items=True)
     data = interactions(source, reading, run)

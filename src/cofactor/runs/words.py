@@ -21,6 +21,8 @@ def verdict(test: Comparison, label: str) -> str:
     other, lead = (test.second, test.difference) if first else (test.first, -test.difference)
     if math.isnan(test.p_adjusted):
         return f"Too few users to compare {label} with {other} ({test.metric} {lead:+.4f})."
+    if test.equal:
+        return f"{label} and {other} are equal ({test.metric}, each user)."
     p = p_words(test.p_adjusted)
     facts = f"{test.metric} {lead:+.4f}, p {p if p.startswith('<') else '= ' + p}"
     if test.better is None:

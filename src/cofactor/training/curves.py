@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from cofactor.base import checks
 from cofactor.base.page import page, section, write_page
 from cofactor.base.svg import Axes, Series, chart
 
@@ -78,7 +79,7 @@ def draw(
     title: str = "Learning curves",
 ) -> Path:
     """Write the curves to a self-contained page (it needs no network), and return its path."""
-    target = Path(path)
+    target = checks.path(path, "path")
     target.parent.mkdir(parents=True, exist_ok=True)
     best = "; ".join(words for words in map(_best_of, curves, curves.values()) if words)
     body = "".join(f'<div class="wide">{one}</div>' for one in figures(curves))

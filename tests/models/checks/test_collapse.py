@@ -18,8 +18,10 @@ ONE = Run(threads=1)
 def collapse_of(model):
     counts = model.data.item_counts
     items = np.flatnonzero(counts)
-    scores = model.score_rows(np.arange(model.data.n_users), items)
-    return collapse.collapse_of(model.name, scores, counts[items])
+    users = np.arange(model.data.n_users)
+    scores = model.score_rows(users, items)
+    had = collapse._among(model.data, users, items)
+    return collapse.collapse_of(model.name, scores, counts[items], had)
 
 
 @pytest.fixture(scope="module")
@@ -134,3 +136,18 @@ def test_popularity_needs_no_pairs_and_a_tenth_of_pairs_is_enough(name, books, c
     lone = lone if name == "popularity" else books
     registry.create(name).fit(lone, run=ONE)
     assert "two items or more" not in caplog.text
+
+
+def test_a_few_items_far_above_all_others_are_no_collapse():
+    """Everybody's scores correlate by them, and order the rest by the user's own half."""
+    own = np.arange(40)[:, None] % 2 == np.arange(100) % 2
+    scores = np.where(own, 1.0, -1.0).astype(np.float32)
+    scores[:, :3] = 100
+    had = [np.flatnonzero(row) for row in own]
+    indptr = np.arange(41) * 50
+    alike = collapse.collapse_of(
+        "bpr", np.sort(scores, axis=1), np.ones(100, int), (indptr, np.concatenate(had))
+    )
+    assert "has collapsed" in (alike or "")
+    found = collapse.collapse_of("bpr", scores, np.ones(100, int), (indptr, np.concatenate(had)))
+    assert found is None

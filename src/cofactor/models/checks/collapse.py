@@ -8,15 +8,20 @@ from typing import Any
 
 import numpy as np
 
+from cofactor.base.offsets import kept_offsets, pick_rows, places_of
 from cofactor.base.progress import say_or_log
 from cofactor.base.run import Run
 from cofactor.base.threads import native_threads
 from cofactor.data.interactions import Interactions
 
 USERS, ITEMS = 64, 4096  # enough for a mean, and little beside any fit
+Had = tuple[np.ndarray, np.ndarray]
 FEWEST = 20  # users, and items, below which nothing can be said
 PAIRED = 0.1  # share of users with two items from which something can be learned of pairs
 ALIKE = 0.98  # mean correlation of two users' scores from which they count as one ranking
+# Share of the pairs in a wrong order under one ranking for all, that a user's own has to put right:
+# a few items far above all others make scores correlate that order the rest by the user.
+PUT_RIGHT = 0.1
 
 
 def rows_to_score(counts: np.ndarray, most: int) -> np.ndarray:
@@ -63,17 +68,26 @@ def say_if_collapsed(model: Any, run: Run) -> None:
         scores = model.score_rows(users, items)
     if popular:  # its own scores alone
         scores = scores - model.popularity_offset[items]
-    sentence = collapse_of(model.name, scores, counts[items])
+    had = _among(model.data, users, items)
+    sentence = collapse_of(model.name, scores, counts[items], had)
     if sentence is not None:
         say_or_log(run.progress, sentence)
 
 
-def collapse_of(name: str, scores: np.ndarray, item_counts: np.ndarray) -> str | None:
+def _among(data: Interactions, users: np.ndarray, items: np.ndarray) -> Had:
+    """The interactions of some users with some items, by their places among them."""
+    indptr, positions = pick_rows(data.indptr, users)
+    places = places_of(items, data.n_items)[data.item_rows[positions]]
+    return kept_offsets(indptr, places >= 0), places[places >= 0]
+
+
+def collapse_of(name: str, scores: np.ndarray, item_counts: np.ndarray, had: Had) -> str | None:
     """Say that a fitted model ranks nearly alike for all users, or return None if it doesn't.
 
     With z_u the standard scores of a user's scores over items, ``|mean_u z_u|² / n_items`` is the
     mean correlation of two users' scores (each with itself included); from .98 on, what a user has
-    interacted with no longer matters.
+    interacted with no longer matters, unless the users' own scores order a tenth of the pairs of an
+    item they have and one they haven't right that the mean of z orders wrongly.
 
     Parameters
     ----------
@@ -83,6 +97,9 @@ def collapse_of(name: str, scores: np.ndarray, item_counts: np.ndarray) -> str |
         Of some users for some items, float [users, items].
     item_counts
         The items' numbers of interactions, int [items], at least 1.
+    had
+        Which of the items each user has: indptr int64 [users + 1] and places among the items, int32
+        ascending within a user.
 
     Returns
     -------
@@ -98,14 +115,28 @@ def collapse_of(name: str, scores: np.ndarray, item_counts: np.ndarray) -> str |
             " regularization, or train it longer."
         )
     alike = float(common @ common) / len(common)
-    if alike < ALIKE:
+    if alike < ALIKE or _puts_right(scores, common, had):
         return None
-    popular = float(np.corrcoef(common, np.log(item_counts))[0, 1])
+    popular = 0.0
+    if np.ptp(item_counts) and np.ptp(common):
+        popular = float(np.corrcoef(common, np.log(item_counts))[0, 1])
     like = ", much like popularity" if popular > 0.7 else ""
     return (
         f"{name} has collapsed: it ranks the items alike for all users{like} (their scores"
         f" correlate by {alike:.3f} on average); lower its regularization, or train it longer."
     )
+
+
+def _puts_right(scores: np.ndarray, common: np.ndarray, had: Had) -> bool:
+    from cofactor.kernels.cpu.ranking import positive_ranks
+
+    none = np.zeros(len(scores) + 1, np.int64), np.zeros(0, np.int32)
+    wrong = []
+    for one in (scores, np.broadcast_to(common, scores.shape)):
+        ranked = np.ascontiguousarray(one, np.float32)
+        _, below = positive_ranks(ranked, *had, *none, ranked.shape[1], True)
+        wrong.append(float(1 - below[np.isfinite(below)].mean()) if len(below) else 0.0)
+    return wrong[0] < (1 - PUT_RIGHT) * wrong[1]
 
 
 def one_ranking(scores: np.ndarray) -> bool:

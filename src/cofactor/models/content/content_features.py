@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Self, TypeVar
 import numpy as np
 
 from cofactor.base.offsets import places_of
-from cofactor.base.run import Run
+from cofactor.base.run import Run, run_of
 from cofactor.data.features import FeatureSpec
 from cofactor.data.interactions import Interactions
 from cofactor.models.answering.answers import Reason
@@ -107,7 +107,7 @@ class ContentFeatures(Recommender[ContentT]):
         baseline = self.without_features()
         if baseline is None or not (self.data.item_counts[part.truth.item_rows] > 0).any():
             return None
-        run = run or Run()
+        run = run_of(run)
         self.comparison = compare_without_features(self, baseline, part, run, validation=validation)
         run.progress.say(self.comparison.sentence)
         return self.comparison

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Self
 import numpy as np
 
 from cofactor.base.config import Config, setting
-from cofactor.base.run import Run
+from cofactor.base.run import Run, run_of
 from cofactor.data.conversion import as_events
 from cofactor.data.histories import Histories
 from cofactor.data.interactions import Interactions
@@ -79,7 +79,7 @@ class SequenceModel(Recommender[ConfigT]):
         events = as_events(events)
         if not len(events):
             return self
-        run = run or Run()
+        run = run_of(run)
         old, new, before = self.data, extended(self.data, events), copy.copy(self)
         concerned = np.unique(new.users.rows(events.users, what="user"))
         with run_context(run):
