@@ -11,6 +11,8 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
+import numpy as np
+
 from cofactor.base import checks
 from cofactor.base.errors import ArgumentError, CofactorError
 from cofactor.base.progress import SILENT, say_or_log
@@ -215,7 +217,7 @@ def read_once(
         The interactions that a model is fitted on at last: with the catalogue's items that have no
         interactions, for models that read features.
     note
-        What was left out, in a sentence; "" if nothing was.
+        What was left out, or that values don't matter, in a sentence; "" if neither.
     """
     from cofactor.data.shards import is_shards
 
@@ -225,10 +227,9 @@ def read_once(
     data = interactions(source, reading, run)
     rates = metrics is not None and parse_metrics(metrics)[0].family == "rating"
     note = ""
-    if not rates and reading.min_value is None and doubts(data.values):
-        assert data.values is not None
+    if not rates and reading.min_value is None and data.values is not None:
         above = data.values[data.values > 0]
-        if len(above):
+        if doubts(data.values) and len(above):
             least = float(above.min())
             reading = replace(reading, min_value=least)
             note = (
@@ -237,6 +238,11 @@ def read_once(
                 " keeps them)."
             )
             data = interactions(source, reading, run)
+        elif np.ptp(data.values) > 0:
+            note = (
+                f"Values ({np.min(data.values):g} to {np.max(data.values):g}) don't matter here:"
+                " every interaction counts as liked; min_value= keeps those from some value on."
+            )
 
     def whole(model: Recommender) -> Interactions:
         if not model.traits.uses_features:
@@ -332,7 +338,8 @@ def choose(
     race = Race(parts, wanted, allowance, run, dict(content))
     run.progress.say(f"trying {len(race.lanes)} families of models for {budget:g} s")
     allowance.seconds = budget * (1 - _BLEND_SHARE)
-    race.go()
+    with run.progress.task("trying models, seconds", round(budget)) as task:
+        race.go(task)
     allowance.seconds = budget
     if race.best is None:
         reasons = "; ".join(f"{one.family.name} {one.dropped}" for one in race.lanes)
