@@ -14,7 +14,6 @@ import cofactor
 from cofactor.artifact.load import inspect
 from cofactor.base.errors import ArgumentError, MissingExtraError
 from cofactor.base.run import Run
-from cofactor.data.guards import doubts
 from cofactor.data.interactions import Interactions
 from cofactor.data.split import Split
 from cofactor.data.splits import split
@@ -28,7 +27,7 @@ from cofactor.runs.automatic.prior import wisest
 from cofactor.runs.automatic.race import Race
 from cofactor.runs.automatic.trials import Allowance, FamilyTrial
 from cofactor.runs.samples import few_users
-from cofactor.runs.source import Cutting, Reading
+from cofactor.runs.source import Cutting
 from cofactor.runs.train import Limits, train
 
 RUN = Run(seed=1, threads=1)
@@ -56,12 +55,6 @@ def ticking(step: float = 0.1) -> Any:
 def only(monkeypatch: pytest.MonkeyPatch, *names: str) -> None:
     """Try these families, where a test isn't about the others."""
     monkeypatch.setattr(race, "FAMILIES", [f for f in families.FAMILIES if f.name in names])
-
-
-@pytest.fixture
-def baselines(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Try the baselines alone: the search ends at once."""
-    only(monkeypatch, "popularity", "bias")
 
 
 @pytest.fixture
@@ -194,18 +187,6 @@ def test_the_smallest_data_give_a_model_and_a_sentence(n_users: int, n_items: in
     assert (found.result is None) == ("nothing could be measured" in found.chosen.sentence)
 
 
-def test_where_every_user_has_one_interaction_the_baseline_is_chosen() -> None:
-    draw = np.random.default_rng(0)
-    data = Interactions.from_rows(np.arange(300), draw.integers(0, 9, 300), users=300, items=9)
-    found = auto(data, budget=0.5, run=RUN)
-    assert (found.chosen.model, found.result) == ("popularity", None)
-    assert "none of the 300 users has two interactions" in found.chosen.sentence
-    rated = auto(valued(data, draw.integers(1, 6, 300)), budget=0.5, run=RUN, metrics="rmse")
-    assert rated.chosen.model == "bias"
-    with pytest.raises(ArgumentError, match="time"):  # what was asked wrongly is said
-        auto(data, budget=0.5, run=RUN, cutting=Cutting(how="time"))
-
-
 @pytest.mark.usefixtures("quick")
 def test_what_is_no_better_than_popularity_is_said_to_be_so() -> None:
     draw = np.random.default_rng(1)
@@ -218,43 +199,6 @@ def test_what_is_no_better_than_popularity_is_said_to_be_so() -> None:
         not in choose(groups(), parts_of(groups()), budget=4, run=RUN, now=ticking()).sentence
     )
     assert "isn't significantly better (p" not in found.sentence  # blends of it are worse
-
-
-@pytest.mark.usefixtures("baselines")
-@pytest.mark.parametrize("each", [2, 3, 4])
-def test_short_histories_are_cut_over_all_interactions(each: int) -> None:
-    # A tenth of four interactions, rounded, is none: per user nothing would be held out.
-    found = auto(groups(120, 20, each), budget=0.5, run=RUN)
-    assert found.result is not None
-    assert "20 % of all interactions" in found.result.how.split
-
-
-@pytest.mark.usefixtures("baselines")
-def test_labels_of_zero_and_negative_values_do_not_count_as_liked() -> None:
-    data = groups()
-    labels = np.random.default_rng(0).integers(0, 2, len(data))
-    found = auto(valued(data, labels), budget=0.3, run=RUN)
-    assert len(found.model.data) == labels.sum()
-    assert "min_value=1" in found.chosen.sentence
-    negative = auto(valued(data, 3 * labels - 1), budget=0.3, run=RUN)
-    assert len(negative.model.data) == labels.sum()
-    assert doubts(np.array([-2.0, 0, 0, 5]))[0].startswith("1 of 4 values are negative and 2 are 0")
-    rated = auto(valued(data, labels), budget=0.3, run=RUN, metrics="rmse")
-    assert len(rated.model.data) == len(data)
-
-
-@pytest.mark.usefixtures("baselines")
-def test_values_that_do_not_matter_are_said_to_be_so() -> None:
-    data = groups(80, 20, 10)
-    plays = np.random.default_rng(0).integers(1, 900, len(data))
-    data = valued(data, plays)
-    said = f"Values ({plays.min()} to {plays.max()}) don't matter here"
-    assert said in auto(data, budget=0.3, run=RUN).chosen.sentence
-    for quiet in (valued(data, np.ones(len(data))), replace(data, values=None)):
-        assert "Values" not in auto(quiet, budget=0.3, run=RUN).chosen.sentence
-    assert "Values" not in auto(data, budget=0.3, run=RUN, metrics="rmse").chosen.sentence
-    kept = Reading(min_value=5.0)
-    assert "Values" not in auto(data, budget=0.3, run=RUN, reading=kept).chosen.sentence
 
 
 def test_an_error_as_metric_tries_the_models_of_ratings() -> None:

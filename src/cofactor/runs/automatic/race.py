@@ -82,7 +82,7 @@ class Race:
         self.interrupted = False
         self.said = ""
         self.task: Task | None = None
-        self.told = 0
+        self.seconds_shown = 0
 
     @property
     def sampled(self) -> bool:
@@ -124,8 +124,8 @@ class Race:
         return wisest(found, self.metric, rates=given.rates, new_items=given.new_items)
 
     def go(self, task: Task | None = None) -> None:
-        """Run it, and say after each trial how much time has passed. Ctrl-C ends it once there is an
-        attempt.
+        """Run it; after each trial the task shows how much time has passed. Ctrl-C ends it once
+        there is an attempt.
         """
         self.task = task
         try:
@@ -215,8 +215,8 @@ class Race:
     def _advance(self) -> None:
         """Show the seconds that have passed, and the best so far."""
         if self.task is not None and self.leaders:
-            steps = max(0, int(self.allowance.passed) - self.told)
-            self.told += steps
+            steps = max(0, int(self.allowance.passed) - self.seconds_shown)
+            self.seconds_shown += steps
             best = self.leaders[0]
             self.task.advance(steps, best=f"{best.family.name} {self._show(best)}")
 
