@@ -1,4 +1,5 @@
-"""Cold items: the tables of issue 4. ``python benchmarks/accuracy_cold.py TABLE [--threads 2]``.
+"""Cold items: the tables of docs/results.md and docs/content.md. ``python
+benchmarks/accuracy_cold.py TABLE [--threads 2]``.
 
 Settings were chosen on a fifth of the training items, held out as if they were cold; test items
 decided nothing."""
@@ -160,9 +161,9 @@ def warm(run: Run, models: list[str]) -> None:
             )
 
 
-def fair(run: Run, models: list[str]) -> None:
-    """Warm and new items in one list, with content vectors scaled (fair) and as they come;
-    ``--models``: datasets.
+def calibrate_exposure(run: Run, models: list[str]) -> None:
+    """Warm and new items in one list, with content vectors scaled and as they come; ``--models``:
+    datasets.
     """
     from cofactor.runs.source import interactions
 
@@ -185,10 +186,10 @@ def fair(run: Run, models: list[str]) -> None:
                 f"{source}, {label}: {cold[truth.item_rows].mean():.1%} of what is held out is of"
                 " new items"
             )
-            _fair_models(both, columns, run)
+            _calibrated_models(both, columns, run)
 
 
-def _fair_models(parts: Split, columns: tuple[str, ...], run: Run) -> None:
+def _calibrated_models(parts: Split, columns: tuple[str, ...], run: Run) -> None:
     cold = parts.train.item_counts == 0
     for name, more in (
         ("ials", ()),
@@ -213,10 +214,10 @@ def scale(run: Run, models: list[str]) -> None:
     """100,000 items with 200 words each: encode, train, add 1,000 items."""
     rng = np.random.default_rng(0)
     words = np.array([f"w{n}" for n in range(50_000)])
-    law = 1 / np.arange(1, 50_001) ** 0.9
+    weights = 1 / np.arange(1, 50_001) ** 0.9
     n_items, n_users, n = 100_000, 20_000, 1_000_000
     began = time.perf_counter()
-    drawn = rng.choice(50_000, (n_items + 1000, 200), p=law / law.sum())
+    drawn = rng.choice(50_000, (n_items + 1000, 200), p=weights / weights.sum())
     texts = pa.array([" ".join(words[row]) for row in drawn])
     data = Interactions.from_rows(
         rng.integers(0, n_users, n), rng.integers(0, n_items, n), users=n_users, items=n_items
@@ -254,7 +255,7 @@ TABLES = {
     "citations": citations,
     "ml-1m": films,
     "warm": warm,
-    "fair": fair,
+    "calibrate_exposure": calibrate_exposure,
     "scale": scale,
 }
 
@@ -264,5 +265,5 @@ if __name__ == "__main__":
     parser.add_argument("--models", nargs="*", default=[])
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--seed", type=int, default=0)
-    asked = parser.parse_args()
-    TABLES[asked.table](Run(seed=asked.seed, threads=asked.threads), asked.models)
+    given = parser.parse_args()
+    TABLES[given.table](Run(seed=given.seed, threads=given.threads), given.models)

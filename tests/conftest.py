@@ -11,7 +11,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
+from hypothesis.internal.conjecture import providers
 
+from draws import EXPLORE
+from log_records import caplog  # noqa: F401  # a fixture
 from postgres import postgres_server  # noqa: F401  # a fixture
 
 # OpenMP's threads (PyTorch's) wait asleep: two test processes of two threads each would spend most
@@ -24,6 +28,16 @@ os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 # it gets them all the same.
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 os.environ.setdefault("OPENBLAS_THREAD_TIMEOUT", "4")
+
+# Hypothesis draws the same examples in each run, and keeps none; a slow machine is no failure.
+_UNHURRIED = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile("explore", _UNHURRIED)
+settings.register_profile("same", _UNHURRIED, derandomize=True, database=None)
+settings.load_profile("explore" if EXPLORE else "same")
+if not EXPLORE:
+    # Hypothesis also draws the constants of all modules that are loaded: which those are depends on
+    # the tests that ran before in the same process, and reading them takes more than a second.
+    providers._get_local_constants = lambda: providers._local_constants
 
 # The files that take longest, in seconds of CPU and of waiting: with `--no-loadscope-reorder`
 # they are handed out first, so that all test processes end at the same time.
@@ -74,14 +88,16 @@ LONGEST = {
 
 @pytest.hookimpl(wrapper=True)
 def pytest_collection() -> Iterator[object]:
-    """Take what is imported and collected, which stays to the end, out of garbage collection: a
-    pass over it takes a third of a second, and a run makes dozens.
+    """Take what is imported and collected, which stays to the end, out of garbage collection, and
+    collect seldom afterwards: a pass over all that is imported later takes a fifth of a second, and
+    by Python's own thresholds a process would make some thirty.
     """
     gc.disable()
     try:
         return (yield)
     finally:
         gc.freeze()
+        gc.set_threshold(50_000, 50, 100)
         gc.enable()
         atexit.register(gc.unfreeze)  # some libraries check at the end that nothing is left
 

@@ -1,20 +1,26 @@
 """Every Python example of the docs and the README runs, file by file, in order, in an empty
-folder.
+folder; every command exists and takes the options shown; every link leads somewhere.
 """
 
 from __future__ import annotations
 
+import argparse
 import re
+import runpy
+import shlex
 import sys
 import types
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 from unittest.mock import patch
 
 import pytest
+import typer
 from tools import mkdocs_hooks
 
 from cofactor import BPR, SVDpp
+from cofactor.cli.app import app_of
 from cofactor.training.losses import LOSSES
 
 ROOT = Path(__file__).parents[1]
@@ -47,27 +53,101 @@ def test_examples_run(
     assert "Traceback" not in capsys.readouterr().err
 
 
+def anchors(page: Path) -> set[str]:
+    """Return the anchors of a page's headings, as the site's generator makes them."""
+    text = re.sub(r"^```.*?^```", "", page.read_text(encoding="utf-8"), flags=re.M | re.S)
+    found: set[str] = set()
+    for title in re.findall(r"^#+ (.*)", text, re.MULTILINE):
+        plain = re.sub(r"\[([^\]]*)\]\([^)]*\)", r"\1", title)
+        found.add(re.sub(r"[-\s]+", "-", re.sub(r"[^\w\s-]", "", plain).strip().lower()))
+    return found
+
+
 @pytest.mark.parametrize("page", PAGES, ids=page_name)
 def test_links_lead_somewhere(page: Path) -> None:
     text = page.read_text(encoding="utf-8")
-    for target in re.findall(r"\]\(([^)#\s]+)(?:#[^)]*)?\)", text):
+    for target, anchor in re.findall(r"\]\(([^)#\s]*)(?:#([^)]*))?\)", text):
         if not target.startswith(("http:", "https:", "mailto:")):
-            assert (page.parent / target).exists(), (
-                f"{page.name} links to {target}, which doesn't exist"
-            )
+            file = page.parent / target if target else page
+            assert file.exists(), f"{page.name} links to {target}, which doesn't exist"
+            assert not anchor or anchor in anchors(file), f"{target} has no heading #{anchor}"
 
 
-def test_every_command_that_the_pages_show_exists() -> None:
+def commands_of(text: str) -> list[list[str]]:
+    """Return the words of every command that a page shows, in its blocks and in its sentences."""
+    blocks = "".join(re.findall(r"^ *```\n(.*?)^ *```", text, re.MULTILINE | re.DOTALL))
+    sentences = re.sub(r"^ *```.*?^ *```", "", text, flags=re.MULTILINE | re.DOTALL)
+    lines = blocks.replace("\\\n", " ").splitlines()
+    lines += [code.replace("\n", " ") for code in re.findall(r"`([^`]+)`", sentences)]
+    found = []
+    for line in lines:
+        first = _COMMAND.match(line.strip())
+        if first:
+            words = shlex.split(line.strip()[first.start(1) :], comments=True)
+            ends = (n for n, word in enumerate(words) if word in ("|", ">", ">>", "&&", "..."))
+            found.append(words[: next(ends, None)])
+    return found
+
+
+_COMMAND = re.compile(r"(?:[A-Z_]+=\S+ |taskset -c \S+ |\$ )*((?:cofactor|python|make) [a-z-])")
+COMMANDS_SHOWN = sorted(
+    {tuple(w) for p in PAGES for w in commands_of(p.read_text(encoding="utf-8"))}
+)
+
+
+@pytest.mark.parametrize(
+    "words", [w[1:] for w in COMMANDS_SHOWN if w[0] == "cofactor"], ids=" ".join
+)
+def test_a_command_that_the_pages_show_takes_these_options(words: tuple[str, ...]) -> None:
     from cofactor.cli.main import COMMANDS
 
-    shown = {
-        word
-        for page in PAGES
-        for word in re.findall(
-            r"^(?:\$ )?cofactor ([a-z]+)", page.read_text(encoding="utf-8"), re.MULTILINE
-        )
-    }
-    assert shown <= set(COMMANDS)
+    if words[0] in ("--help", "--version"):
+        return
+    assert words[0] in COMMANDS
+    command: Any = typer.main.get_command(app_of(words[0]))
+    rest = list(words[1:])
+    if rest[:1] and rest[0] in getattr(command, "commands", {}):
+        command = command.commands[rest.pop(0)]
+    # Words are parsed as they are typed; a mention may leave out a source, or an option's value.
+    typed = [*(word for word in rest if word != "--debug"), "1"]
+    command.make_parser(typer.Context(command)).parse_args(typed)
+
+
+SCRIPTS = [
+    w[2:] if w[1] == "-m" else w[1:]
+    for w in COMMANDS_SHOWN
+    if w[0] == "python" and w[1:3] not in (("-m", "venv"), ("-m", "pip"))
+]
+
+
+@pytest.mark.parametrize("words", SCRIPTS, ids=" ".join)
+def test_a_script_that_the_pages_show_takes_these_options(
+    words: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its words are parsed, and then it ends."""
+    name, *rest = words
+    script = ROOT / (name if name.endswith(".py") else f"{name.replace('.', '/')}.py")
+    script = script if script.is_file() else script.with_suffix("") / "__main__.py"
+    assert script.is_file()
+    if "ArgumentParser" not in script.read_text(encoding="utf-8"):
+        return
+    parse = argparse.ArgumentParser.parse_args
+
+    def parsed(self: argparse.ArgumentParser) -> None:
+        parse(self, ["1" if re.fullmatch("[A-Z]", word) else word for word in rest])
+        raise InterruptedError
+
+    monkeypatch.setattr(argparse.ArgumentParser, "parse_args", parsed)
+    monkeypatch.syspath_prepend(str(script.parent))
+    with pytest.raises(InterruptedError):
+        runpy.run_path(str(script), run_name="__main__")
+
+
+def test_the_targets_of_make_that_the_pages_show_exist() -> None:
+    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
+    shown = {word for w in COMMANDS_SHOWN if w[0] == "make" for word in w[1:] if "=" not in word}
+    assert len(shown) > 8
+    assert not {word for word in shown if f"\n{word}:" not in makefile}
 
 
 def test_the_commands_of_the_published_tables_exist() -> None:

@@ -295,6 +295,21 @@ def _loaded_after(code: str) -> set[str]:
     return {name.split(".")[0] for name in result.stdout.split()}
 
 
+def test_a_command_loads_no_pandas_for_arrow_and_leaves_it_to_others(tmp_path: Path) -> None:
+    pytest.importorskip("pandas")
+    (tmp_path / "events.csv").write_text("user,item\n" + "".join(f"u{n},i{n}\n" for n in range(9)))
+    code = f"""
+import contextlib
+from cofactor.cli.main import run
+sys.argv[1:] = ["describe", {str(tmp_path / "events.csv")!r}]
+with contextlib.suppress(SystemExit):
+    run()
+assert "pyarrow" in sys.modules and "pandas" not in sys.modules
+import pandas
+"""
+    assert "pandas" in _loaded_after(code)
+
+
 @pytest.mark.parametrize(
     "library",
     ["torch", "numba", "scipy", "pyarrow", "rich", "starlette", "typer", "ray", "duckdb"],

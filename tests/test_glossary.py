@@ -76,7 +76,14 @@ def _lines() -> list[tuple[str, str]]:
 
 @cache
 def _text() -> str:
-    return "\n".join(line for _, line in _lines())
+    return "\n".join(line for _, line in _lines()).lower()
+
+
+def _may_occur(word: str) -> bool:
+    """Whether the letters stand anywhere at all: a pattern that begins with letters is found many
+    times as fast as one that begins at a word's edge.
+    """
+    return re.search(re.sub(r"\\b|\(\?<!.*?\)", "", word).lower(), _text()) is not None
 
 
 @pytest.mark.parametrize("word", RETIRED)
@@ -85,7 +92,7 @@ def test_a_retired_word_stands_nowhere(word: str) -> None:
     # The whole first: a line at a time takes five times as long.
     uses = [
         f"{place}: {line.strip()[:90]}"
-        for place, line in (_lines() if pattern.search(_text()) else ())
+        for place, line in (_lines() if _may_occur(word) and pattern.search(_text()) else ())
         if pattern.search(line)
     ]
     assert not uses, f"say {RETIRED[word]!r}:\n" + "\n".join(uses[:40])

@@ -34,7 +34,7 @@ def run_without_extras(code: str, tmp_path: Path) -> str:
         capture_output=True,
         text=True,
         cwd=tmp_path,
-        timeout=240,
+        timeout=600,
         env={"PYTHONPATH": str(ROOT / "src"), "PATH": "", "HOME": str(tmp_path)},
     )
     assert done.returncode == 0, done.stderr

@@ -14,6 +14,7 @@ from tools import code_tokens
 
 from cofactor.models import registry
 from cofactor.models.recommender import Recommender
+from cofactor.training.losses import LOSSES
 
 ROOT = Path(__file__).parents[1]
 FOLDERS = ("src", "tests", "benchmarks")
@@ -70,6 +71,19 @@ def test_only_what_numba_compiles_has_no_types() -> None:
             if not compiled and not all([*plain, node.returns]):
                 untyped.add(f"{path.name}:{node.name}")
     assert sorted(untyped) == [], "annotate them"
+
+
+def test_no_source_compares_a_string_with_the_name_of_a_loss() -> None:
+    """A loss is an object: an unknown one can't fall through a row of comparisons."""
+    found, quoted = [], re.compile("|".join(f"[\"']{name}[\"']" for name in LOSSES))
+    texts = ((path, path.read_text()) for path in (ROOT / "src").rglob("*.py"))
+    for path, text in ((path, text) for path, text in texts if quoted.search(text)):
+        for node in ast.walk(ast.parse(text)):
+            if isinstance(node, ast.Compare | ast.match_case):
+                compared = node.pattern if isinstance(node, ast.match_case) else node
+                constants = {c.value for c in ast.walk(compared) if isinstance(c, ast.Constant)}
+                found += [(path.name, name) for name in constants & set(LOSSES)]
+    assert found == []
 
 
 def test_no_file_name_occurs_three_times() -> None:

@@ -388,7 +388,7 @@ def test_whoever_loads_while_a_model_is_replaced_gets_a_whole_one(
 
     reader = threading.Thread(target=read)
     reader.start()
-    for n in range(60):
+    for n in range(25):
         cofactor.save(ways[n % 2], saved, overwrite=True)
     stop.set()
     reader.join()

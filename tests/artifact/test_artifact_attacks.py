@@ -152,6 +152,24 @@ def test_times_and_positions_beyond_reason_are_refused(
         cofactor.load(popularity)
 
 
+def test_positions_below_0_or_twice_of_one_user_are_refused(
+    popularity: Path, data: Interactions
+) -> None:
+    user = int(np.argmax(data.user_counts))
+    start, end = data.indptr[user : user + 2]
+    for position in (-1, end - 1, start + 1):
+        order = np.arange(len(data))
+        order[start] = position
+        with_arrays(popularity, history__order=order)
+        with pytest.raises(ArtifactError, match=r"history\.order.*position"):
+            cofactor.load(popularity)
+    # Two users may well have been read from two sources; positions leave gaps, and may be far away.
+    rising = np.arange(len(data))
+    for order in (rising - data.indptr[data.user_rows], 1000 * rising, rising[::-1] + 2**40):
+        with_arrays(popularity, history__order=order)
+        cofactor.load(popularity)
+
+
 def many_items(tmp_path: Path, n_items: int) -> Path:
     rows = np.arange(n_items)
     data = Interactions.from_rows(

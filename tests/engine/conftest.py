@@ -60,7 +60,7 @@ def wait_for_hosts(engine: Any, cluster: Any) -> None:
     """Wait until an engine knows a cluster's hosts: one that was removed a moment ago may still
     count, and what is sent to it is computed twice.
     """
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + 300
     while len(set(engine.places())) != len(cluster.worker_nodes):
         assert time.monotonic() < deadline
         time.sleep(0.1)

@@ -11,7 +11,7 @@ from cofactor.base.errors import ArgumentError
 from cofactor.retrieval.exploration import Exploration, Pool, parse_exploration
 from cofactor.retrieval.interleaving import team_draft
 
-N = 15_000
+N = 5_000
 SCORES = np.array([2.0, 1.0, 0.5, 0.0])
 NEW = np.array([False, False, False, True])
 DRAWS = np.random.default_rng(9).normal(SCORES, 1.0, (50, 4))

@@ -135,7 +135,7 @@ def test_another_models_earnings_are_found_without_showing_it(
 ) -> None:
     old, new = models
     logs = shown_by(old, data, "softmax=2", 6_000, 0)
-    truth = np.sum(shown_by(new, data, "softmax=1", 40_000, 1).rewards) / 40_000
+    truth = np.sum(shown_by(new, data, "softmax=1", 10_000, 1).rewards) / 10_000
     found = ope(logs, new, OpeSettings(explore="softmax=1"))
     assert (found.n_lists, found.positions) == (6_000, 2)
     assert found.mean_weights[0] == pytest.approx(1.0, abs=0.1)

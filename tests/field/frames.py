@@ -35,6 +35,34 @@ FRAMES = (
         error="Series",
     ),
     Case(
+        name="a Series of lists by user",
+        origin="df.groupby('user')['item'].agg(list)",
+        source=lambda: (
+            pd.DataFrame({"user": [7, 7, 8], "item": ["a", "b", "a"]})
+            .groupby("user")["item"]
+            .agg(list)
+        ),
+        rows=[(7, "a"), (7, "b"), (8, "a")],
+    ),
+    Case(
+        name="a Series of arrays, of users in an index without a name",
+        origin="pd.Series(lists, index=users)",
+        source=lambda: pd.Series([np.array([30, 40]), np.array([30])], index=["u1", "u2"]),
+        rows=[("u1", 30), ("u1", 40), ("u2", 30)],
+    ),
+    Case(
+        name="a Series of mappings from item to rating",
+        origin="df.groupby('user').apply(lambda g: dict(zip(g.item, g.rating)))",
+        source=lambda: pd.Series([{"a": 1.0, "b": 2.0}, {"a": 3.0}], index=["u1", "u2"]),
+        rows=[("u1", "a", 1.0), ("u1", "b", 2.0), ("u2", "a", 3.0)],
+    ),
+    Case(
+        name="a Series of lists whose index numbers the rows",
+        origin="a column of lists taken for the table",
+        source=lambda: pd.Series([["a", "b"], ["a"]]),
+        error="whose each is; pass a data frame",
+    ),
+    Case(
         name="sparse columns",
         origin="pandas' sparse dtype",
         source=lambda: pd.DataFrame(

@@ -295,7 +295,7 @@ def test_profiles_that_say_nothing_are_refused() -> None:
 @pytest.mark.parametrize(
     ("make", "said"),
     [
-        (lambda: Interactions.from_rows([], [], users=-1, items=2), "users must be an integer at"),
+        (lambda: Interactions.from_rows([], [], users=-1, items=2), "users must be an integer in"),
         (
             lambda: Interactions.from_rows([0], [0], users=IdMap(pa.array(["a", "a"])), items=1),
             "users must hold each id once",

@@ -52,7 +52,7 @@ def test_callers_share_the_pool_without_waiting_for_it() -> None:
     # More callers than the pool has threads, each of which waits for all others: only their own
     # threads can get them through.
     n_callers = 12
-    meeting = threading.Barrier(n_callers, timeout=20)
+    meeting = threading.Barrier(n_callers, timeout=600)
     done: list[int] = []
 
     def caller(number: int) -> None:

@@ -96,7 +96,7 @@ def assert_served(words: list[str], user: str, monkeypatch: pytest.MonkeyPatch) 
         transport = httpx.ASGITransport(app)
         async with (
             app.router.lifespan_context(app),
-            httpx.AsyncClient(transport=transport, base_url=place, timeout=30) as client,
+            httpx.AsyncClient(transport=transport, base_url=place, timeout=600) as client,
         ):
             reply = await client.get(f"/v1/users/{user}/recommendations?k=5")
             answers.append((reply.status_code, reply.json()))

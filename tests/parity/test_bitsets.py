@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from cofactor.kernels.cpu import _bitsets as bitsets
 from cofactor.kernels.cpu import neighbours as fast
 from cofactor.kernels.reference import neighbours as slow
+from examples import examples
 from parity.nasty import both_orders
 
 WALKED = np.zeros(0, np.int64)
@@ -55,7 +56,7 @@ def test_sets_of_bits_walked_lists_and_the_twin_agree(n_users, monkeypatch):
                 assert_same(neighbours_with(words, x, 5, threads, monkeypatch), walked)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=examples(40))
 @given(st.data())
 def test_counts_are_the_product_of_the_matrix_with_itself(data):
     n_users, n_items = data.draw(st.integers(1, 140)), data.draw(st.integers(1, 100))

@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cofactor.data.interactions import Interactions
+from examples import examples
 
 
 @given(
@@ -15,7 +16,7 @@ from cofactor.data.interactions import Interactions
     stamps=st.lists(st.integers(-3, 3), min_size=30, max_size=30),
     scale=st.sampled_from([1, 10**9, 2**60]),
 )
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=examples(75))
 def test_chronological_is_by_user_then_time_then_position(cells, stamps, scale):
     users, items = np.divmod(np.array(cells), 5)
     times = np.array(stamps[: len(cells)], np.int64)

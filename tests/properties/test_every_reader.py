@@ -28,9 +28,11 @@ from cofactor.data.ids import IdMap
 from cofactor.data.interactions import Interactions
 from cofactor.data.readers import assemble, lines
 from cofactor.data.readers.id_columns import canonical
+from examples import examples
 
 _QUIET = settings(
-    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=examples(30),
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 # Any text that the rule for ids leaves as it is, and that isn't what a last line of totals says.
 texts = st.text(

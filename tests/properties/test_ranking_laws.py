@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from cofactor.evaluation.evaluate import evaluate
 from cofactor.evaluation.measure import block_size
 from cofactor.evaluation.question import ask
+from examples import examples
 from score_table import question
 
 METRICS = "ndcg@3,recall@3,precision@3,map@3,mrr@3,hit@3,auc,ndcg,map,mrr"
@@ -69,7 +70,7 @@ def oracle(scores, truth, seen, k):
     }
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=examples(40))
 @given(cases())
 def test_every_metric_follows_the_written_law(case):
     table, truth, seen = case
@@ -83,7 +84,7 @@ def test_every_metric_follows_the_written_law(case):
             assert values[position] == pytest.approx(wanted, nan_ok=True), name
 
 
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=examples(40))
 @given(cases())
 def test_lists_and_counting_give_the_same(case):
     model, split = question(*case)
@@ -93,7 +94,7 @@ def test_lists_and_counting_give_the_same(case):
         np.testing.assert_allclose(by_lists.values[name], by_counting.values[name], atol=1e-12)
 
 
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=examples(40))
 @given(cases())
 def test_metrics_lie_between_zero_and_one(case):
     model, split = question(*case)
@@ -104,7 +105,7 @@ def test_metrics_lie_between_zero_and_one(case):
         assert ((defined >= 0) & (defined <= 1 + 1e-12)).all(), name
 
 
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=examples(40))
 @given(cases(), st.randoms(use_true_random=False))
 def test_the_order_of_users_does_not_matter(case, random):
     table, truth, seen = case
@@ -123,7 +124,7 @@ def test_the_order_of_users_does_not_matter(case, random):
         )
 
 
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=examples(40))
 @given(cases())
 def test_auc_of_reversed_scores_is_one_less_it(case):
     table, truth, seen = case

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from cofactor.data.id_text import clean
 from cofactor.data.readers import assemble, read
+from examples import examples
 
 # No surrogates (not UTF-8) and no NUL, and ids that the rule for ids leaves as they are, and no
 # words of a last line of totals.
@@ -51,7 +52,7 @@ def assert_round_trip(rows: list[tuple[object, object, float, int]], delimiter: 
     np.testing.assert_array_equal(events.times, np.array([row[3] for row in rows]))
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(40))
 @given(rows_of(texts), st.sampled_from([",", ";", "\t", "|"]))
 def test_texts_come_back_as_they_were(
     rows: list[tuple[object, object, float, int]], delimiter: str
@@ -59,7 +60,7 @@ def test_texts_come_back_as_they_were(
     assert_round_trip(rows, delimiter)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=examples(40))
 @given(rows_of(numbers))
 def test_integers_come_back_as_they_were(rows: list[tuple[object, object, float, int]]) -> None:
     assert_round_trip(rows, ",")

@@ -8,6 +8,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from cofactor.data.readers.times import seconds
+from examples import examples
 
 MANY = 100
 DATES = (
@@ -35,7 +36,7 @@ def written(draw: st.DrawFn) -> str:
     return text
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=examples(80))
 @given(st.lists(written(), min_size=1, max_size=4))
 @example([*DATES])
 @example(["l\x0be 5 mai 2019"])

@@ -63,6 +63,12 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     only(monkeypatch, "popularity", "bias", "item_knn", "ease", "ials")
 
 
+@pytest.fixture(autouse=True)
+def _same_clock(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a budget has room for doesn't depend on the machine."""
+    monkeypatch.setitem(choose.__kwdefaults__, "now", ticking())
+
+
 def valued(data: Interactions, values: Any) -> Interactions:
     return replace(data, values=np.asarray(values, np.float32))
 
@@ -181,7 +187,7 @@ def test_the_smallest_data_give_a_model_and_a_sentence(n_users: int, n_items: in
     data = Interactions.from_rows(
         draw.integers(0, n_users, n), draw.integers(0, n_items, n), users=n_users, items=n_items
     )
-    found = auto(data, budget=0.2, run=RUN)
+    found = auto(data, budget=4, run=RUN)
     assert found.chosen.sentence.endswith(".")
     assert found.model.recommend(history=[0], k=1) is not None
     assert (found.result is None) == ("nothing could be measured" in found.chosen.sentence)
@@ -281,7 +287,7 @@ def test_a_model_and_its_like_are_not_blended() -> None:
 @pytest.mark.usefixtures("quick")
 def test_train_without_a_model_chooses_one_and_the_artifact_says_why(tmp_path: Any) -> None:
     done = train(
-        groups(), out=tmp_path / "m", limits=Limits(budget=0.5), cutting=Cutting(seed=3), run=RUN
+        groups(), out=tmp_path / "m", limits=Limits(budget=4), cutting=Cutting(seed=3), run=RUN
     )
     assert done.chosen is not None
     assert done.model.name == done.chosen.model
@@ -312,7 +318,7 @@ def test_the_test_part_is_looked_at_once(monkeypatch: pytest.MonkeyPatch) -> Non
         return real(model, parts, *given, **more)
 
     monkeypatch.setattr(auto_module, "evaluate", counted)
-    found = auto(groups(), budget=0.5, run=RUN)
+    found = auto(groups(), budget=4, run=RUN)
     assert looks == [True]
     assert found.result is not None
     assert "significantly better than popularity" in repr(found)

@@ -13,6 +13,7 @@ from prometheus_client import CollectorRegistry
 
 from cofactor.base.errors import ArgumentError
 from cofactor.service.answering.admission import Admission
+from cofactor.service.experiments import impression_log
 from cofactor.service.experiments.impression_log import DurableLog
 from cofactor.service.settings import Settings
 from cofactor.store import Ack, Impression, Store, StoreUnavailableError, open_store
@@ -29,6 +30,11 @@ def store(tmp_path: Path) -> Iterator[Store]:
 @pytest.fixture
 def admission() -> Admission:
     return Admission(Settings())
+
+
+@pytest.fixture(autouse=True)
+def patient(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(impression_log, "_PATIENCE", 60.0)
 
 
 def shown(request_id: str, item: str = "a") -> Impression:
@@ -97,7 +103,7 @@ def test_a_list_that_cannot_be_logged_takes_no_others_along(
 def test_a_disk_that_hangs_holds_no_answer_up_and_nothing_gathers(
     admission: Admission, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("cofactor.service.experiments.impression_log._PATIENCE", 0.02)
+    monkeypatch.setattr(impression_log, "_PATIENCE", 0.02)
     held = Held()
 
     async def play() -> None:
@@ -107,6 +113,7 @@ def test_a_disk_that_hangs_holds_no_answer_up_and_nothing_gathers(
         assert await asyncio.gather(log.log(shown("b")), log.log(shown("c"))) == [False, False]
         held.writes[0][1].set_result(DONE)
         await asyncio.sleep(0.01)
+        monkeypatch.setattr(impression_log, "_PATIENCE", 60.0)
         again = asyncio.ensure_future(log.log(shown("d")))
         await asyncio.sleep(0.005)
         held.writes[1][1].set_result(DONE)

@@ -36,7 +36,7 @@ def test_old_lists_go_while_it_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPa
             pruning.start()
             lists = [shown("r", "runs"), *(shown(f"o{n}") for n in range(3)), shown("last")]
             store.log_impressions(lists).result()
-            for _ in range(500):
+            for _ in range(10_000):
                 if pruned in generate_latest(registry):  # counted after they are gone
                     break
                 await asyncio.sleep(0.005)

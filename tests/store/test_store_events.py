@@ -219,7 +219,7 @@ def test_erased_content_is_gone_from_the_files(tmp_path: Path) -> None:
 
 def test_an_erasure_waits_for_no_long_read_and_is_made_good_after_it(tmp_path: Path) -> None:
     with open_store(
-        f"sqlite:///{tmp_path}/e.db", settings=StoreSettings(probe_seconds=0.01)
+        f"sqlite:///{tmp_path}/e.db", settings=StoreSettings(probe_seconds=0.01, busy_seconds=100)
     ) as store:
         store.append([event("unforgettable", n) for n in range(200)]).result()
         with store.snapshot() as session:
@@ -227,9 +227,9 @@ def test_an_erasure_waits_for_no_long_read_and_is_made_good_after_it(tmp_path: P
             began = time.monotonic()
             store.erase_user("unforgettable").result()
             store.append([event("next")]).result()
-            assert time.monotonic() - began < 3
+            assert time.monotonic() - began < 60  # waiting takes a hundred
             assert session.rows("SELECT count(*) FROM events") == [(200,)]
-        deadline = time.monotonic() + 10
+        deadline = time.monotonic() + 300
         while (
             any(b"unforgettable" in path.read_bytes() for path in tmp_path.iterdir())
             and time.monotonic() < deadline

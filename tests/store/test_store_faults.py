@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -77,7 +78,7 @@ def work(folder: Path, disk: Disk) -> Promises:
 
 def send(store: Store, made: Promises, name: str) -> None:
     try:
-        store.append(made.sent[name]).result(20)
+        store.append(made.sent[name]).result(300)
     except (StoreUnavailableError, StoreBusyError) as error:
         if getattr(error, "unknown", False):
             made.open.add(name)
@@ -152,7 +153,7 @@ def test_a_failing_disk_is_said_and_the_store_comes_back_by_itself(memory: Path,
         assert health.reason
         assert store.counts().events == 2  # reading goes on
         bad = False
-        deadline = time.monotonic() + 10
+        deadline = time.monotonic() + 300
         while not store.health().writable and time.monotonic() < deadline:
             time.sleep(0.01)
         assert store.health().writable
@@ -197,13 +198,15 @@ def test_an_error_of_our_own_is_no_acknowledgement_either(memory: Path) -> None:
         raise RuntimeError("a bug")
 
     with open_store(f"sqlite:///{memory}/e.db", settings=SETTINGS) as store:
-        held = store._submit(lambda work: time.sleep(0.2), 1)
+        go_on = threading.Event()
+        held = store._submit(lambda work: go_on.wait(300), 1)
         while not held.running():
             time.sleep(0.001)
         neighbour, bad = (
             store.append(request("a", 1)),
             store._submit(breaks, 1),
         )  # both wait, and go into one commit
+        go_on.set()
         held.result()
         for future in (neighbour, bad):
             assert "RuntimeError: a bug" in str(future.exception())

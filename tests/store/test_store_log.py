@@ -157,7 +157,7 @@ def test_a_pipe_beside_a_store_keeps_nobody_waiting(tmp_path: Path) -> None:
     done = subprocess.run(
         [sys.executable, "-c", opening, f"sqlite:///{tmp_path}/events.db"],
         env={**os.environ, "PYTHONPATH": str(SOURCE)},
-        timeout=60,
+        timeout=600,
         check=False,
         capture_output=True,
         text=True,

@@ -1,7 +1,7 @@
 """Power cuts: whatever unsynced part of the writes the disk kept, nothing acknowledged is lost and
 the database opens.
 
-Set COFACTOR_SOAK for the long form (`make soak`).
+Set COFACTOR_SOAK for the long form (`make soak`), COFACTOR_SEED for other moments.
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ from store.promises import Promises, mixed_request, request, submit
 
 SOAK = bool(os.environ.get("COFACTOR_SOAK"))
 CUTS = 20_000 if SOAK else 250
+SEED = int(os.environ.get("COFACTOR_SEED", "0"))
 NAME = "events.db"
 
 
@@ -89,7 +90,7 @@ def promises(disk: Disk, end: int) -> Promises:
 
 def cut(disk: Disk, seed: int, folder: Path) -> str | None:
     """Cut the power at some step; return what is broken after it."""
-    rng = np.random.default_rng([7, seed])
+    rng = np.random.default_rng([7, seed, SEED])
     end = int(rng.integers(1, len(disk.steps) + 1))
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir()
@@ -111,7 +112,7 @@ def cuts(memory: Path, count: int, workloads: int) -> list[str]:
     found = []
     each = count // workloads
     for workload in range(workloads):
-        rng = np.random.default_rng([3, workload])
+        rng = np.random.default_rng([3, workload, SEED])
         folder = memory / f"work-{workload}"
         folder.mkdir()
         disk = Disk()

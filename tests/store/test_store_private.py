@@ -70,7 +70,7 @@ def traces(folder: Path, user: str) -> dict[str, int]:
     return {name: count for name, count in found.items() if count}
 
 
-def settled(store: Store, seconds: float = 20.0) -> bool:
+def settled(store: Store, seconds: float = 300.0) -> bool:
     end = time.monotonic() + seconds
     while store.health().owed and time.monotonic() < end:
         time.sleep(0.02)
@@ -292,12 +292,14 @@ def test_a_disk_that_does_not_answer_is_not_writable(
         real = store._writer._commit  # type: ignore[union-attr]
 
         def stalled(jobs: object) -> object:
-            held.wait(10)
+            held.wait(300)
             return real(jobs)  # type: ignore[arg-type]
 
         monkeypatch.setattr(store._writer, "_commit", stalled)
         waiting = store.append([Event(user_id="u", item_id="i")])
-        time.sleep(0.3)
+        end = time.monotonic() + 300
+        while store.health().writable and time.monotonic() < end:
+            time.sleep(0.01)
         assert not store.health().writable
         assert "hasn't answered" in str(store.health().reason)
         held.set()

@@ -53,8 +53,10 @@ def test_many_threads_write_and_read_and_nothing_is_lost_or_doubled(store: Store
 
 
 def test_what_waits_is_committed_together(store: Store) -> None:
-    before = store.health().commits
-    futures = [store.append([event(n)]) for n in range(300)]
+    held, before = threading.Event(), store.health().commits
+    futures = [store._submit(lambda work: held.wait(300), 1)]
+    futures += [store.append([event(n)]) for n in range(300)]
+    held.set()
     for future in futures:
         future.result()
     assert store.health().commits - before < 100
@@ -65,7 +67,7 @@ def test_a_full_queue_refuses_at_once_and_says_when_to_come_back(
 ) -> None:
     store = opened(store_url, settings=StoreSettings(max_queue=10))
     held = threading.Event()
-    blocker: Future[Ack] = store._submit(lambda work: held.wait(10), 1)
+    blocker: Future[Ack] = store._submit(lambda work: held.wait(300), 1)
     taken = [store.append([event(n)]) for n in range(9)]
     with pytest.raises(OverloadError, match=r"queue is full \(10 wait\); try again in") as caught:
         store.append([event()])
@@ -96,7 +98,7 @@ def test_a_closed_store_has_written_what_waited_and_refuses_more(store_url: str)
 
 def test_a_cancelled_request_is_not_stored(store: Store) -> None:
     held = threading.Event()
-    blocker = store._submit(lambda work: held.wait(10), 1)
+    blocker = store._submit(lambda work: held.wait(300), 1)
     while not blocker.running():
         time.sleep(0.001)
     future = store.append([event(event_id="a")])

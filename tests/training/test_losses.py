@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import ast
 import math
 from collections.abc import Callable
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -21,7 +19,6 @@ from cofactor.models.neural.factor_fold_in import (
 )
 from cofactor.models.neural.latent_factor import LatentFactorConfig
 from cofactor.models.neural.mlp import MLP
-from cofactor.training import losses
 from cofactor.training.losses import (
     LOSSES,
     Candidates,
@@ -355,18 +352,3 @@ def test_losses_refuse_settings_under_which_they_are_not_defined() -> None:
     for name in ("full_softmax", "in_batch_softmax", "cosine_contrastive"):
         with pytest.raises(ArgumentError, match=f"MLP loss can't be {name}"):
             MLP(loss=name)
-
-
-# Losses of one's own.
-
-
-def test_no_source_compares_a_string_with_the_name_of_a_loss() -> None:
-    root, names = Path(losses.__file__).parents[2], set(LOSSES)
-    found = []
-    for path in root.rglob("*.py"):
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-            compared = node.pattern if isinstance(node, ast.match_case) else node
-            if isinstance(node, (ast.Compare, ast.match_case)):
-                constants = {c.value for c in ast.walk(compared) if isinstance(c, ast.Constant)}
-                found += [(path.name, name) for name in constants & names]
-    assert found == []

@@ -15,6 +15,7 @@ from cofactor.artifact.mapped import header_of, mapped_tensors
 from cofactor.base import checks
 from cofactor.base.errors import ArtifactError, CofactorError, MissingExtraError, UnknownNameError
 from cofactor.base.json_names import name_twice
+from cofactor.base.offsets import distinct_within
 from cofactor.data.histories import Histories
 from cofactor.data.interactions import Interactions
 from cofactor.models import registry
@@ -273,6 +274,13 @@ def _check_history(path: Path, history: dict[str, np.ndarray | None], facts: fmt
         )
     names = ("history.indptr", "history.item_rows")
     check_offsets(indptr, item_rows, (facts.n_users, facts.n_items), names)
+    order = history["order"]
+    assert order is not None
+    if len(order) and (order.min() < 0 or not distinct_within(indptr, order)):
+        raise ArtifactError(
+            f"{path}: array 'history.order' must hold the position of each interaction in its"
+            " source: at least 0, and none twice of one user."
+        )
     for name in ("times", "order"):
         array = history[name]
         if array is not None and len(array) and not (-_FAR < array.min() <= array.max() < _FAR):

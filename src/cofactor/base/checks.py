@@ -114,6 +114,19 @@ def rows(value: Any, name: str, count: int) -> np.ndarray:
     return array.astype(np.int32, copy=False)
 
 
+def mask(value: Any, name: str, count: int) -> np.ndarray:
+    """Return ``value`` as a vector of ``count`` bools; raise ArgumentError otherwise, also for row
+    numbers, of which those above 0 would all count as True.
+    """
+    array = np.asarray(value)
+    if array.shape != (count,) or (array.size and array.dtype != np.bool_):
+        raise ArgumentError(
+            f"{name} must be {count} bools, one for each row, not {array.dtype} of shape"
+            f" {list(array.shape)}."
+        )
+    return array.astype(np.bool_, copy=False)
+
+
 def path(value: object, name: str) -> Path:
     """Return ``value`` as an absolute path, ``~`` as the home; raise ArgumentError if it can name
     no file or folder.

@@ -15,7 +15,7 @@ import dataclasses
 import inspect
 import types
 import typing
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping, Set
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from cofactor.base import checks
@@ -345,7 +345,9 @@ def _checked(value: Any, label: str, hint: Any, spec: Setting) -> Any:
         return checks.boolean(value, label)
     if kind is int:
         low, high = (None if bound is None else int(bound) for bound in (spec.low, spec.high))
-        return checks.integer(value, label, low=low, high=high)
+        number = checks.integer(value, label, low=low, high=high)
+        # A manifest holds integers of 64 bits.
+        return number if number < 2**63 else checks.integer(value, label, low=low, high=2**63 - 1)
     if kind is float:
         return checks.real(
             value, label, low=spec.low, high=spec.high, above=spec.above, below=spec.below
@@ -361,7 +363,7 @@ def _checked(value: Any, label: str, hint: Any, spec: Setting) -> Any:
 
 
 def _checked_tuple(value: Any, label: str, kind: Any, spec: Setting) -> tuple[Any, ...]:
-    if isinstance(value, (str, bytes)) or not isinstance(value, Iterable):
+    if isinstance(value, (str, bytes, Mapping, Set)) or not isinstance(value, Iterable):
         raise ArgumentError(f"{label} must be a list, not {value!r}.")
     made = tuple(_checked(item, f"{label}[{n}]", kind, spec) for n, item in enumerate(value))
     return value if isinstance(value, tuple) and value == made else made

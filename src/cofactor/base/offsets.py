@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 _COUNTED = 1 << 24  # entries that are counted at a time
+_MARKED = 4  # numbers up to so many times their count are marked rather than sorted
 
 
 def offsets(sizes: Any) -> np.ndarray:
@@ -58,6 +59,33 @@ def pick_rows(indptr: np.ndarray, rows: np.ndarray) -> tuple[np.ndarray, np.ndar
     starts, sizes = indptr[rows], indptr[rows + 1] - indptr[rows]
     picked = offsets(sizes)
     return picked, np.repeat(starts - picked[:-1], sizes) + np.arange(picked[-1])
+
+
+def distinct_within(indptr: np.ndarray, numbers: np.ndarray) -> bool:
+    """Return whether the numbers of each row of a CSR are distinct.
+
+    Parameters
+    ----------
+    indptr
+        int64 [n_rows + 1].
+    numbers
+        int64 [n], at least 0.
+    """
+    if len(numbers) and (end := int(numbers.max()) + 1) <= _MARKED * len(numbers):
+        seen = np.zeros(end, bool)
+        seen[numbers] = True
+        if np.count_nonzero(seen) == len(numbers):  # all of them, whatever their rows
+            return True
+    for row, end in row_blocks(indptr):
+        own = numbers[indptr[row] : indptr[end]]
+        owners = owners_of(np.diff(indptr[row : end + 1]))
+        same = owners[1:] == owners[:-1]
+        if (own[1:] > own[:-1])[same].all():  # as sorted files have them
+            continue
+        by = np.lexsort((own, owners))
+        if ((own[by][1:] == own[by][:-1]) & same).any():
+            return False
+    return True
 
 
 def row_blocks(indptr: np.ndarray, most: int = 1 << 22) -> Iterator[tuple[int, int]]:

@@ -10,6 +10,8 @@ from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 from typing import Protocol
 
+from cofactor.base.errors import ArgumentError
+
 
 class Task(Protocol):
     """One piece of work that advances."""
@@ -50,6 +52,14 @@ class SilentProgress:
 
 
 SILENT: Progress = SilentProgress()
+
+
+def check_progress(progress: object) -> None:
+    """Raise ArgumentError for something that work can't report to."""
+    if not callable(getattr(progress, "task", None)) or isinstance(progress, type):
+        raise ArgumentError(
+            f"progress must be a Progress (with the methods task and say), not {progress!r}."
+        )
 
 
 def say_or_log(progress: Progress, sentence: str) -> None:

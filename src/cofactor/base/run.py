@@ -16,7 +16,7 @@ from cofactor.base import checks, rng
 from cofactor.base.engine import Engine
 from cofactor.base.errors import ArgumentError
 from cofactor.base.notebook import usual_progress
-from cofactor.base.progress import SILENT, Progress
+from cofactor.base.progress import SILENT, Progress, check_progress
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,9 +46,14 @@ class Run:
     engine: Engine | None = field(default=None, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        checks.integer(self.seed, "seed", low=0, high=2**63 - 1)
-        checks.integer(self.threads, "threads", low=0, high=4096)
-        if not re.fullmatch(r"auto|cpu|mps|(cuda|xpu)(:[0-9]+)?", self.device):
+        for name, high in (("seed", 2**63 - 1), ("threads", 4096)):
+            # As Python has it: NumPy's integers don't go into manifests and other processes.
+            number = checks.integer(getattr(self, name), name, low=0, high=high)
+            object.__setattr__(self, name, number)
+        check_progress(self.progress)
+        if self.engine is not None and not callable(getattr(self.engine, "call", None)):
+            raise ArgumentError(f"engine must be an Engine, or None, not {self.engine!r}.")
+        if not re.fullmatch(r"auto|cpu|mps|(cuda|xpu)(:[0-9]+)?", str(self.device)):
             raise ArgumentError(
                 f"device must be auto, cpu, cuda, cuda:1 or mps, not {self.device!r}."
             )

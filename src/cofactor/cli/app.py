@@ -14,6 +14,7 @@ from typing import Any
 import typer
 from typer.core import TyperCommand, TyperGroup
 
+from cofactor.base.arrow import leave_pandas_out
 from cofactor.cli.groups import expanded
 from cofactor.cli.streams import Interrupted, ReaderGone
 
@@ -124,6 +125,7 @@ def _interruptible(command: Callable[..., None], said: str) -> Callable[..., Non
 
     @functools.wraps(command)
     def guarded(*words: Any, **options: Any) -> None:
+        leave_pandas_out()
         try:
             command(*words, **options)
         except KeyboardInterrupt:

@@ -2,18 +2,18 @@
 code.
 
 Exit codes: 0 it worked, 1 it failed (one sentence on stderr; ``--debug`` shows the traceback), 2 it
-was called wrongly, 130 it was ended by Ctrl-C. SIGTERM ends it as it ends other programs, once what
-it was writing is gone. Only the command that is asked for is imported, and the help of ``cofactor``
-itself imports nothing: it answers at once."""
+was called wrongly, 130 it was ended by Ctrl-C. SIGTERM and SIGHUP end it as they end other
+programs, once what it was writing is gone. Only the command that is asked for is imported, and the
+help of ``cofactor`` itself imports nothing: it answers at once."""
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import os
 import signal
 import sys
 from collections.abc import Sequence
-from typing import Any
 
 INTERRUPTED = 130  # what shells show for a program that Ctrl-C ended
 
@@ -75,25 +75,41 @@ EXAMPLES: dict[str, str] = {
 }
 
 
-class Terminated(BaseException):
-    """SIGTERM: whoever holds something half written removes it, as after Ctrl-C."""
-
-
 def run() -> None:
     """Run the command line and exit; the entry point of the ``cofactor`` script."""
+    from cofactor.base import arrow, signals
+
+    signals.take()
+    arrow.claim_process()
+    try:
+        code = _run_all()
+    except KeyboardInterrupt:  # of the moments before and after the command itself
+        code = _interrupted()
+    except signals.Terminated:  # we end as other programs do
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+        signal.raise_signal(signal.SIGTERM)
+    signals.ignore()
+    if code == INTERRUPTED:
+        # A thread that still computes would hold up Python's own way out.
+        for stream in (sys.stdout, sys.stderr):
+            with contextlib.suppress(OSError):
+                stream.flush()
+        os._exit(code)
+    sys.exit(code)
+
+
+def _run_all() -> int:
+    """Run the command on prepared streams and return the exit code."""
+    from cofactor.base import signals
     from cofactor.cli.streams import prepare, reread_arguments
 
     reread_arguments()
     prepare(json="--json" in sys.argv)
-    if signal.getsignal(signal.SIGTERM) is signal.SIG_DFL:
-        signal.signal(signal.SIGTERM, _terminated)
     code = 0
     try:
         code = main(sys.argv[1:])
+        signals.ignore()
         sys.stdout.flush()
-    except Terminated:
-        signal.signal(signal.SIGTERM, signal.SIG_DFL)
-        os.kill(os.getpid(), signal.SIGTERM)
     except BrokenPipeError:
         code = _silenced()
     except OSError as error:  # the disk that the output goes to is full
@@ -101,11 +117,7 @@ def run() -> None:
             print(f"cofactor: the output can't be written: {error.strerror}.", file=sys.stderr)
         _silenced()
         code = 1
-    sys.exit(code)
-
-
-def _terminated(*_: Any) -> None:
-    raise Terminated
+    return code
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -130,23 +142,25 @@ def main(arguments: Sequence[str]) -> int:
 
 def _run(name: str, words: list[str], debug: bool) -> int:
     from cofactor.base.errors import CofactorError
+    from cofactor.base.signals import heard
     from cofactor.cli.streams import Interrupted, ReaderGone
 
     try:
         _command(name, words)
     except SystemExit as done:
+        if came := heard():  # what parses the words makes an exit of it
+            return _ended(came)
         if isinstance(done.__context__, BrokenPipeError):  # of a help that nobody reads on
             return _silenced()
         return done.code if isinstance(done.code, int) else 0
     except ReaderGone:
         return _silenced()
     except (KeyboardInterrupt, Interrupted) as error:
+        heard()
         return _interrupted(str(error))
     except Exception as error:
-        if signal_behind(error) is Terminated:
-            raise Terminated from error
-        if signal_behind(error) is KeyboardInterrupt:
-            return _interrupted()
+        if came := heard():  # a module that is interrupted while it is loaded fails for any reason
+            return _ended(came)
         if debug:
             raise
         if isinstance(error, (CofactorError, OSError, MemoryError)):
@@ -159,17 +173,13 @@ def _run(name: str, words: list[str], debug: bool) -> int:
     return 0
 
 
-def signal_behind(error: BaseException | None) -> type[BaseException] | None:
-    """Return the signal that an error comes from, if any: a compiled module that is interrupted
-    while it is loaded says only that it couldn't be.
-    """
-    seen: set[int] = set()
-    while error is not None and id(error) not in seen:
-        seen.add(id(error))
-        if isinstance(error, (KeyboardInterrupt, Terminated)):
-            return type(error)
-        error = error.__cause__ or error.__context__
-    return None
+def _ended(number: int) -> int:
+    """What a signal makes of a command."""
+    from cofactor.base.signals import Terminated
+
+    if number != signal.SIGINT:
+        raise Terminated
+    return _interrupted()
 
 
 def _interrupted(said: str = "") -> int:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 import typer
 
+from cofactor.base.signals import heard
 from cofactor.cli import options as opt
 from cofactor.cli.groups import option
 from cofactor.cli.output import Output
@@ -281,6 +282,7 @@ def _run(output: Output, served: Served, listening: Any, role: WorkerRole | None
     try:
         server.run(app, settings, listening, drain_log)
     except KeyboardInterrupt:
+        heard()
         if role is None:
             # The service has ended in order by now; this is only the signal, sent again.
             output.line("stopped; all acknowledged events are kept")

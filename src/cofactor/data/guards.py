@@ -11,7 +11,7 @@ import pyarrow as pa
 from cofactor.base import checks
 from cofactor.base.errors import ArgumentError, DataError
 from cofactor.data.events import Events
-from cofactor.data.ids import IdMap
+from cofactor.data.ids import MOST, IdMap
 from cofactor.data.moments import SECONDS_BELOW
 
 
@@ -128,22 +128,6 @@ def check_events(events: Any) -> None:
         raise DataError("there are no interactions in it.", source=events.source)
 
 
-def checked_mask(keep: Any, n: int) -> np.ndarray:
-    """Return which of ``n`` interactions are kept, bool [n].
-
-    Raises
-    ------
-    ArgumentError
-        If there isn't one for each.
-    """
-    keep = np.asarray(keep, bool)
-    if keep.shape != (n,):
-        raise ArgumentError(
-            f"keep must be a bool for each of the {n} interactions, not of shape {keep.shape}."
-        )
-    return keep
-
-
 def id_map(given: Any, name: str) -> IdMap:
     """Return an id map, or that of the ids 0, 1, ... up to a count.
 
@@ -161,7 +145,7 @@ def id_map(given: Any, name: str) -> IdMap:
             f"{name} must be an IdMap or a count, not {type(given).__name__};"
             " cofactor.data.ids.IdMap makes one of an array of ids in the order of the rows."
         )
-    return IdMap(np.arange(checks.integer(given, name, low=0), dtype=np.int64))
+    return IdMap(np.arange(checks.integer(given, name, low=0, high=MOST), dtype=np.int64))
 
 
 def same_length(source: str, **columns: Any) -> None:
@@ -187,6 +171,9 @@ def summed(matrix: Any) -> Any:
             f" {type(matrix).__name__}; scipy.sparse.csr_matrix(array) makes one."
         )
     try:
+        ends = np.asarray(getattr(matrix, "indptr", (0,)))
+        if ends[0] != 0 or (np.diff(ends) < 0).any():
+            raise ValueError("indptr must begin at 0 and never fall")
         coo = matrix.tocoo(copy=True)
     except ValueError as error:  # its indices lie outside its shape
         raise ArgumentError(f"the matrix is damaged: {error}.") from None

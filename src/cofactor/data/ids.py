@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from decimal import Decimal
 from typing import Any
 from uuid import UUID
@@ -34,6 +34,7 @@ _EDGED = "^[^0-9A-Za-z]|[^0-9A-Za-z]$"
 _HASHED = 1 << 18  # texts hashed at a time
 # Integers up to it are exact in a float of 64 bits, which is what readers of JSON have.
 EXACT = 2**53
+MOST = 2**31 - 1  # ids that rows of 32 bits can number
 # From this many look-ups on, a table over the whole range of the ids is worth its making.
 _DENSE = 100_000
 
@@ -56,11 +57,11 @@ class IdMap:
 
     def __init__(self, ids: pa.Array | np.ndarray) -> None:
         self._ids = _plain(ids)
-        if not isinstance(ids, pa.Array) and not self.is_distinct:
-            raise DataError("an id stands twice; IdMap.of makes a map of ids that repeat.")
         if self._ids.null_count:
             raise DataError("an id is missing; every user and every item needs one.")
-        if len(self._ids) > 2**31 - 1:
+        if not isinstance(ids, pa.Array) and not self.is_distinct:
+            raise DataError("an id stands twice; IdMap.of makes a map of ids that repeat.")
+        if len(self._ids) > MOST:
             raise DataError(f"{len(self._ids):,} ids are more than 32-bit rows can number.")
 
     @classmethod
@@ -345,6 +346,8 @@ def _plain(column: Any) -> pa.Array:
 
 
 def _from_python(column: Any) -> pa.Array:
+    if isinstance(column, (str, bytes)) or not isinstance(column, Iterable):
+        raise ArgumentError(f"ids must be a list or an array of them, not {column!r}.")
     try:
         return pa.array(column)
     except (pa.ArrowException, TypeError, OverflowError, UnicodeEncodeError):

@@ -18,7 +18,6 @@ from cofactor.data.event_rows import rows_of
 from cofactor.data.events import Events
 from cofactor.data.guards import (
     check_events,
-    checked_mask,
     checked_seconds,
     checked_values,
     id_map,
@@ -113,6 +112,7 @@ class Interactions:
             If a given id map lacks an id.
         """
         checks.choice(repeats, "repeats", (*REPEATS, KEEP))
+        checks.boolean(keep_catalogue_items, "keep_catalogue_items")
         check_events(events)
         listed = listed_items(events.item_table) if keep_catalogue_items else None
         users = IdMap.of(events.users) if users is None else id_map(users, "users")
@@ -313,6 +313,7 @@ class Interactions:
             return self.log if user_rows is None else self.log.take(user_rows)
         indptr, positions = self.indptr, self.chronological
         if user_rows is not None:
+            user_rows = checks.rows(user_rows, "user_rows", self.n_users)
             indptr, places = pick_rows(indptr, user_rows)
             positions = positions[places]
         values, times = picked(self.values, positions), picked(self.times, positions)
@@ -336,7 +337,7 @@ class Interactions:
         """Return the interactions for which ``keep`` (bool [n]) holds, with the same id maps and
         so the same rows.
         """
-        keep = checked_mask(keep, len(self))
+        keep = checks.mask(keep, "keep", len(self))
         log = self.log
         if log is not None:  # the events of the kept pairs
             pairs = self.user_rows.astype(np.int64) * self.n_items + self.item_rows

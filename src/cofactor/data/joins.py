@@ -10,6 +10,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from cofactor.base.errors import ArgumentError
 from cofactor.data.catalogue import FILLER, WITHOUT_ID, Catalogue
 from cofactor.data.ids import IdMap
 
@@ -86,6 +87,11 @@ def with_listed_items(data: Any, table: pa.Table) -> Any:
     """Return interactions with a row for each item of a catalogue too; see
     `Interactions.with_catalogue_items`.
     """
+    if "item_id" not in getattr(table, "column_names", ()):
+        raise ArgumentError(
+            f"table must be an Arrow table with a column item_id, not {type(table).__name__};"
+            " cofactor.read(..., items=...) reads catalogues of other forms."
+        )
     items = IdMap.of(data.items.arrow, listed_items(table))
     if len(items) == len(data.items):
         return data

@@ -187,9 +187,7 @@ class Model(Hooks[ConfigT]):
         return order if self.traits.predicts_ratings else (*order, *doubts(self.data.values))
 
     def state(self) -> dict[str, np.ndarray]:
-        """Return the learned state as named arrays; never an object array. The ids and histories
-        are `data`'s.
-        """
+        """Return the learned state as named arrays; the ids and histories are `data`'s."""
         _ = self.data
         state = {**self._state(), **popularity_term.state_of(self)}
         return {name: np.ascontiguousarray(array) for name, array in state.items()}
@@ -276,6 +274,8 @@ class Model(Hooks[ConfigT]):
         """Return the scores of all items (or of some) for some users, float32 [B, n_items];
         higher is better.
         """
+        if item_rows is not None:
+            item_rows = checks.rows(item_rows, "item_rows", self.data.n_items)
         scores = np.asarray(self._score(batch.states, item_rows), np.float32)
         scores = popularity_term.beside(self, scores, item_rows)
         if batch.empty.any() and not self.traits.answers_empty:

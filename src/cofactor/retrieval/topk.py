@@ -313,10 +313,16 @@ def exclusions(excluded: Exclusions | None, n_rows: int) -> Exclusions:
 
 
 def allowed_mask(allowed: np.ndarray | None, n_items: int) -> np.ndarray:
-    """Return the mask in the form that kernels take; None allows everything."""
-    return (
-        np.ones(n_items, np.bool_) if allowed is None else np.ascontiguousarray(allowed, np.bool_)
-    )
+    """Return the mask in the form that kernels take; None allows everything.
+
+    Raises
+    ------
+    ArgumentError
+        If it isn't a bool for each item.
+    """
+    if allowed is None:
+        return np.ones(n_items, np.bool_)
+    return np.ascontiguousarray(checks.mask(allowed, "allowed", n_items))
 
 
 class OrderedItems:

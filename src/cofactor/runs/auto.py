@@ -15,6 +15,7 @@ from cofactor.base import checks
 from cofactor.base.errors import ArgumentError, CofactorError
 from cofactor.base.progress import SILENT, say_or_log
 from cofactor.base.run import Run
+from cofactor.base.signals import heard
 from cofactor.data.interactions import Interactions
 from cofactor.data.split import Split
 from cofactor.evaluation.evaluate import evaluate
@@ -274,6 +275,7 @@ def _blend(race: Race, metric: Metric, run: Run) -> Blended | None:
     try:
         return best_blend([a for a in fitted if a], part, metric, race.allowance, run)
     except KeyboardInterrupt:
+        heard()
         return None
 
 

@@ -102,7 +102,7 @@ def ope(
         A saved model's folder, or a fitted model. It must not have been trained on what followed
         the lists.
     settings
-    Policy, estimators and intervals.
+        How the policy draws its lists, which estimators, and the level of the intervals.
 
     Returns
     -------

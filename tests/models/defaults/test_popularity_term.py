@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pytest
 from benchmarks.panel import alike, walked
 
+from cofactor.base.engine import Local
 from cofactor.base.errors import ArgumentError, TrainingError
 from cofactor.base.progress import SilentProgress
 from cofactor.base.run import Run
@@ -25,6 +26,7 @@ from cofactor.models.content.bridge import Bridge
 from cofactor.models.defaults import popularity_term
 from cofactor.models.traits import Traits
 from cofactor.models.validation import users_ndcg
+from log_records import LogRecords
 
 RUN = Run(threads=1)
 KINDS: dict[str, dict[str, Any]] = {
@@ -42,6 +44,13 @@ KINDS: dict[str, dict[str, Any]] = {
 EVERY = pytest.mark.parametrize("name", KINDS)
 OF_ORDER = ("transitions", "session_knn", "sequence_linear")
 EVERY_OF_ORDER = pytest.mark.parametrize("name", OF_ORDER)
+
+
+class Unused(Local):
+    """An engine that nothing may be called on."""
+
+    def call(self, *_: Any, **__: Any) -> Any:
+        raise AssertionError
 
 
 @pytest.fixture(scope="module")
@@ -74,9 +83,7 @@ def test_nothing_is_below_popularity_where_all_choose_by_it(name: str, parts: Sp
     assert alone.popularity_offset is None
 
 
-def test_no_setting_is_blamed_where_nothing_is_personal(
-    parts: Split, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_no_setting_is_blamed_where_nothing_is_personal(parts: Split, caplog: LogRecords) -> None:
     said: list[str] = []
 
     class Progress(SilentProgress):
@@ -295,7 +302,7 @@ def test_more_interactions_are_looked_at_until_the_model_ranks_better(
 
 def test_the_choice_needs_neither_engine_nor_device(personal: Interactions) -> None:
     trial = Trial(2**30)
-    run = Run(threads=1, device="cuda", engine=cast(Any, object()))
+    run = Run(threads=1, device="cuda", engine=Unused())
     popularity_term.choose_weight(trial, personal, run)
     assert {(one.device, one.engine) for one in trial.runs} == {("cpu", None)}
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 import pytest
 from benchmarks.panel import simulated
 
+from cofactor.base.engine import Local
 from cofactor.base.errors import TrainingError
 from cofactor.base.run import Run
 from cofactor.data.events import Events
@@ -27,6 +28,13 @@ from cofactor.models.validation import ndcg
 
 RUN = Run(threads=1)
 USUAL = Usual(0.5, 2.0)
+
+
+class Unused(Local):
+    """An engine that nothing may be called on."""
+
+    def call(self, *_: Any, **__: Any) -> Any:
+        raise AssertionError
 
 
 @pytest.fixture(scope="module")
@@ -139,7 +147,7 @@ def test_candidates_are_fitted_here_without_engine_and_device(data: Interactions
         runs.append(run)
         return registry.create("popularity").fit(some, run=run)
 
-    run = Run(threads=1, device="cuda", engine=cast(Any, object()))
+    run = Run(threads=1, device="cuda", engine=Unused())
     held_out_choice.choose_value(fit, data, USUAL, run)
     assert {(one.device, one.engine) for one in runs} == {("cpu", None)}
 

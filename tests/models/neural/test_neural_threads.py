@@ -95,7 +95,7 @@ def test_a_forked_child_answers_as_its_parent_after_torch_was_used(name: str) ->
         ours, theirs = context.Pipe()
         child = context.Process(target=lambda: theirs.send_bytes(_work(model, history)))
         child.start()
-        answered = ours.poll(60)
+        answered = ours.poll(300)
         found = ours.recv_bytes() if answered else b""
         child.kill()
         child.join()

@@ -98,7 +98,7 @@ def test_a_clock_that_goes_back_puts_events_in_the_order_of_its_times(name: str,
     with open_store(f"sqlite:///{tmp_path / 'e.db'}") as store:
         for item, moment in ((7, 100), (9, 300), (8, 200)):
             event = Event(user_id="new", item_id=item, kind="click", time=moment)
-            store.append([event]).result(10)
+            store.append([event]).result(300)
         profiles = UserProfiles(model, store, Settings())
         streamed = model.score_batch(profiles.user_batch([profiles.of_user("new")]))
     np.testing.assert_allclose(streamed, scores(model, [7, 8, 9]), rtol=1e-6)
@@ -115,10 +115,10 @@ def test_a_stored_event_that_was_trained_on_counts_once(repeats: str, tmp_path) 
     model = fitted("transitions", built(WALKS, np.arange(n_events(WALKS)) + 100, repeats))
     with open_store(f"sqlite:///{tmp_path / 'e.db'}") as store:
         for item, moment in ((7, 109), (8, 110), (9, 111), (10, 112)):
-            store.append([Event(user_id=2, item_id=item, kind="click", time=moment)]).result(10)
+            store.append([Event(user_id=2, item_id=item, kind="click", time=moment)]).result(300)
         assert UserProfiles(model, store, Settings()).of_user("2").trained == 2
         np.testing.assert_allclose(scores_of_user_2(model, store), scores(model, [7, 8, 9, 10]))
-        store.append([Event(user_id=2, item_id=7, kind="click", time=113)]).result(10)
+        store.append([Event(user_id=2, item_id=7, kind="click", time=113)]).result(300)
         once_more = scores(model, [7, 8, 9, 10, 7])
         np.testing.assert_allclose(scores_of_user_2(model, store), once_more)
 
@@ -126,8 +126,8 @@ def test_a_stored_event_that_was_trained_on_counts_once(repeats: str, tmp_path) 
 def test_a_stored_event_older_than_the_training_ones_takes_its_place_in_time(tmp_path) -> None:
     model = fitted("transitions", built(WALKS, np.arange(n_events(WALKS)) + 100))
     with open_store(f"sqlite:///{tmp_path / 'e.db'}") as store:
-        store.append([Event(user_id=2, item_id=1, kind="click", time=50)]).result(10)
-        store.append([Event(user_id=2, item_id=2, kind="click", time=120)]).result(10)
+        store.append([Event(user_id=2, item_id=1, kind="click", time=50)]).result(300)
+        store.append([Event(user_id=2, item_id=2, kind="click", time=120)]).result(300)
         streamed = scores_of_user_2(model, store)
     np.testing.assert_allclose(streamed, scores(model, [1, 7, 8, 9, 10, 2]))
 
@@ -179,7 +179,7 @@ def test_kinds_mixed_in_a_session_count_by_what_they_mean(name: str, tmp_path) -
     kinds = (("click", 7), ("impression", 1), ("purchase", 8), ("dislike", 2), ("view", 9))
     with open_store(f"sqlite:///{tmp_path / 'e.db'}") as store:
         for moment, (kind, item) in enumerate(kinds):
-            store.append([Event(user_id="new", item_id=item, kind=kind, time=moment)]).result(10)
+            store.append([Event(user_id="new", item_id=item, kind=kind, time=moment)]).result(300)
         profiles = UserProfiles(model, store, Settings())
         streamed = model.score_batch(profiles.user_batch([profiles.of_user("new")]))
     # What was shown says nothing, and what is disliked isn't part of the past.

@@ -133,7 +133,7 @@ def test_each_click_counts_in_the_services_next_answer(name: str, tmp_path) -> N
             answers = []
             for moment, click in enumerate(clicks):
                 event = Event(user_id=user, item_id=click, kind="click", time=10_000 + moment)
-                store.append([event]).result(10)
+                store.append([event]).result(300)
                 batch = profiles.user_batch([profiles.of_user(user)])
                 streamed = model.score_batch(batch)[0]
                 rows = data.items.find(clicks[: moment + 1])
@@ -188,7 +188,7 @@ def test_artifacts_answer_without_torch(kept) -> None:
         f"    m = load({str(folder)!r} + '/' + name)\n"
         "    print(name, m.recommend(history=['i03', 'i04'], k=3).ids)"
     )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=240)
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=600)
     assert done.stdout.splitlines() == [
         f"{name} {model.recommend(history=['i03', 'i04'], k=3).ids}"
         for name, model in models.items()

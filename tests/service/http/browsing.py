@@ -18,6 +18,7 @@ from cofactor.service.http.app import build
 from cofactor.service.http.keys import Keys
 from cofactor.service.settings import Settings
 from cofactor.store import open_store
+from service.http.scenes import CALM
 
 FLAGS = [
     "--headless",
@@ -50,7 +51,7 @@ def served_page(
     """A service on a port of its own, in a thread."""
     import uvicorn
 
-    settings = settings or Settings(max_waiting=60.0)
+    settings = settings or Settings(**CALM)
     app = build(models, open_store(store), settings, keys)
     with socket.socket() as listening:
         listening.bind(("127.0.0.1", 0))
@@ -64,7 +65,7 @@ def served_page(
             yield f"http://127.0.0.1:{listening.getsockname()[1]}{settings.root_path}"
         finally:  # a thread that goes on would keep the process of a failed test
             server.should_exit = True
-            thread.join(20)
+            thread.join(300)
 
 
 @contextlib.contextmanager

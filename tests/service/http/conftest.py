@@ -16,12 +16,14 @@ from cofactor.data.interactions import Interactions
 from cofactor.data.synthetic import shop
 from cofactor.models import registry
 from cofactor.models.recommender import Recommender
+from cofactor.service.http import connection
 from cofactor.service.http.app import build
 from cofactor.service.http.keys import Keys
 from cofactor.service.settings import Settings
 from cofactor.store import open_store
 from service.http.browsing import opened_browser
-from service.http.scenes import BASE, Start, TestClient
+from service.http.clocked import SOME_LOOKS, Clock
+from service.http.scenes import BASE, CALM, Start, TestClient
 from store.places import new_place
 
 
@@ -88,7 +90,7 @@ def start(folder: Path, events_url: str) -> Iterator[Start]:
             place = folder if model is None else folder / model
             store = open_store(url or events_url)
             try:
-                app = build(place, store, settings or Settings(max_waiting=60.0), keys)
+                app = build(place, store, settings or Settings(**CALM), keys)
             except BaseException:
                 store.close()
                 raise
@@ -107,3 +109,12 @@ def service(start: Start) -> TestClient:
 def events(tmp_path: Path) -> str:
     """Where the events go; which database it is makes no difference here."""
     return f"sqlite:///{tmp_path}/events.db"
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    """The clock of all deadlines of connections."""
+    made = Clock()
+    monkeypatch.setattr(connection, "_LOOK", SOME_LOOKS / 5)
+    monkeypatch.setattr(connection.ConnectionLimits, "now", lambda _: made.now())
+    return made

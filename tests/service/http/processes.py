@@ -23,8 +23,12 @@ def client(**how: Any) -> httpx.Client:
 
 
 @contextlib.contextmanager
-def serving(folder: Path, store: str, *options: str) -> Iterator[tuple[subprocess.Popen[str], str]]:
-    """Start a service, wait until it is ready, and kill it in the end."""
+def serving(
+    folder: Path, store: str, *options: str, files: int | None = None
+) -> Iterator[tuple[subprocess.Popen[str], str]]:
+    """Start a service, wait until it is ready, and kill it in the end; ``files`` is how many it may
+    have open.
+    """
     words = [
         sys.executable,
         "-m",
@@ -46,6 +50,7 @@ def serving(folder: Path, store: str, *options: str) -> Iterator[tuple[subproces
         stderr=subprocess.PIPE,
         text=True,
         env={**surroundings, "PYTHONPATH": str(SOURCE)},
+        preexec_fn=None if files is None else lambda: _limit(files),
     )
     try:
         assert process.stdout is not None
@@ -57,8 +62,14 @@ def serving(folder: Path, store: str, *options: str) -> Iterator[tuple[subproces
         process.communicate()
 
 
+def _limit(files: int) -> None:
+    import resource
+
+    resource.setrlimit(resource.RLIMIT_NOFILE, (files, files))
+
+
 def _wait_until_ready(url: str) -> None:
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + 300
     with client(base_url=url) as asking:
         while True:
             try:

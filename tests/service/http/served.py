@@ -17,6 +17,7 @@ from cofactor.service.http.guard import MAX_HEAD
 from cofactor.service.http.keys import Keys
 from cofactor.service.settings import Settings
 from cofactor.store import open_store
+from service.http.scenes import CALM
 
 
 def serve_and_play(
@@ -29,7 +30,7 @@ def serve_and_play(
     """Play a scene with the port of a service and its context."""
 
     async def scene() -> Any:
-        app = build(folder, open_store(url), settings or Settings(max_waiting=60.0), keys)
+        app = build(folder, open_store(url), settings or Settings(**CALM), keys)
         limits = ConnectionLimits(settings or Settings())
         protocol = guarded_protocol(app.state.fast_path, limits)
         config = uvicorn.Config(
@@ -49,7 +50,7 @@ def serve_and_play(
             )
             try:
                 port = server.sockets[0].getsockname()[1]
-                return await asyncio.wait_for(play(port, app.state.context), 60)
+                return await asyncio.wait_for(play(port, app.state.context), 300)
             finally:
                 await _close(server, state)
 

@@ -21,6 +21,12 @@ ROUTES = table()
 NAMES = [f"{route.method} {route.path}" for route in ROUTES]
 
 
+@pytest.fixture
+def events_url(events: str) -> str:
+    """One database: what these tests look at, the store has no part in."""
+    return events
+
+
 @pytest.fixture(scope="module")
 def keyed(
     saved: Path, tmp_path_factory: pytest.TempPathFactory

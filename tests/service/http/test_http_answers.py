@@ -17,7 +17,13 @@ from cofactor.data.interactions import Interactions
 from cofactor.models import registry
 from cofactor.models.recommender import Recommender
 from cofactor.service.settings import Settings
-from service.http.scenes import Start, TestClient, ids_of, in_loop, some_items
+from service.http.scenes import CALM, Start, TestClient, ids_of, in_loop, some_items
+
+
+@pytest.fixture
+def events_url(events: str) -> str:
+    """One database: what these tests look at, the store has no part in."""
+    return events
 
 
 def test_trained_user_gets_what_the_model_gives(
@@ -250,7 +256,7 @@ def test_hidden_stays_hidden_after_a_restart_and_a_promotion(
         assert item not in ids_of(await client.get("/v1/users/x/recommendations?k=53"))
 
     for scene in (hide, look):
-        in_loop(folder, events_url, Settings(max_waiting=60.0), scene)
+        in_loop(folder, events_url, Settings(**CALM), scene)
 
 
 def test_history_export_and_erasure(service: TestClient, fitted: dict[str, Recommender]) -> None:
@@ -356,7 +362,7 @@ def test_what_is_scored_in_the_event_loop_uses_the_threads_of_the_settings(
     from cofactor.base import threads
 
     monkeypatch.setattr(threads, "most_threads", lambda: 4)
-    client = start(Settings(max_waiting=60.0, threads=1))
+    client = start(Settings(**CALM, threads=1))
     loaded = client.app.state.context.models.current  # type: ignore[attr-defined]
     if not loaded.quick:
         pytest.skip("what takes longer has a thread of its own")

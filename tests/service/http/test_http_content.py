@@ -20,7 +20,7 @@ from cofactor.service.http.app import build
 from cofactor.service.settings import Settings
 from cofactor.store import Item, open_store
 from cofactor.store.beside import open_beside, serve_beside
-from service.http.scenes import BASE, TestClient, ids_of
+from service.http.scenes import BASE, CALM, TestClient, ids_of
 
 
 @pytest.fixture(scope="module", params=["content_knn", "content_blend"])
@@ -32,9 +32,7 @@ def content(shop_data: Interactions, request: pytest.FixtureRequest) -> Recommen
 @pytest.fixture
 def service(content: Recommender, tmp_path: Path) -> Iterator[TestClient]:
     save(content, tmp_path / "model")
-    app = build(
-        tmp_path / "model", open_store(f"sqlite:///{tmp_path / 'e.db'}"), Settings(max_waiting=60.0)
-    )
+    app = build(tmp_path / "model", open_store(f"sqlite:///{tmp_path / 'e.db'}"), Settings(**CALM))
     with TestClient(app, base_url=BASE, raise_server_exceptions=False) as client:
         yield client
 
@@ -81,7 +79,7 @@ def test_items_of_another_process_are_placed_without_a_request(
     save(registry.create("content_knn").fit(shop_data), tmp_path / "model")
     place = tmp_path / "e.db"
     store = open_store(f"sqlite:///{place}")
-    app = build(tmp_path / "model", store, Settings(max_waiting=60.0))
+    app = build(tmp_path / "model", store, Settings(**CALM))
     context = app.state.context
     item = Item(item_id="new-3", title="Brand new", features={"year": 1999})
 
@@ -93,13 +91,13 @@ def test_items_of_another_process_are_placed_without_a_request(
             taking = serve_beside(store, context.followed_beside)
             assert taking is not None
             with open_beside(f"sqlite:///{place}") as other:
-                other.put_items([item]).result(10)
+                other.put_items([item]).result(300)
             assert context.live.described["new-3"].title == "Brand new"  # once acknowledged
             taking.close()
         else:
             context.live.others = True
-            store.put_items([item]).result(10)
-        deadline = time.monotonic() + 20
+            store.put_items([item]).result(300)
+        deadline = time.monotonic() + 300
         while not placed():
             assert time.monotonic() < deadline
             time.sleep(0.02)

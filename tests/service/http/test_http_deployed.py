@@ -18,7 +18,7 @@ from cofactor.data.interactions import Interactions
 from cofactor.service.http.keys import Keys, new_key
 from cofactor.service.settings import Settings
 from service.http.browsing import served_page
-from service.http.scenes import Start, ids_of
+from service.http.scenes import CALM, Start, ids_of
 
 PAGE = Path(__file__).parents[3] / "src" / "cofactor" / "service" / "page"
 
@@ -26,7 +26,7 @@ PAGE = Path(__file__).parents[3] / "src" / "cofactor" / "service" / "page"
 def test_under_a_path_everything_answers_with_it_and_without_it(
     start: Start, shop_data: Interactions
 ) -> None:
-    client = start(Settings(root_path="/recs", max_waiting=60.0))
+    client = start(Settings(root_path="/recs", **CALM))
     user = shop_data.users.ids([3])[0]
     plain = client.get(f"/v1/users/{user}/recommendations")
     assert ids_of(client.get(f"/recs/v1/users/{user}/recommendations")) == ids_of(plain)
@@ -71,7 +71,7 @@ def keyed(folder: Path, tmp_path: Path) -> Iterator[tuple[str, str]]:
     """The address of a service that wants keys, under a path, and a key."""
     key = new_key(tmp_path / "keys", "admin")
     keys = Keys.read(tmp_path / "keys")
-    settings = Settings(max_waiting=60.0, root_path="/recs")
+    settings = Settings(**CALM, root_path="/recs")
     with served_page(folder, f"sqlite:///{tmp_path / 'e.db'}", settings, keys) as url:
         yield url, key
 
@@ -144,7 +144,7 @@ def test_the_python_client_sends_again_under_the_same_ids() -> None:
         thread.start()
         with Client(f"http://127.0.0.1:{listening.getsockname()[1]}") as recs:
             assert recs.send([{"user_id": 1, "item_id": 2}]).changed == 1
-        thread.join(10)
+        thread.join(300)
     assert len(bodies) == 3
     assert len({json.loads(body)["request_id"] for body in bodies}) == 1
 
@@ -190,7 +190,7 @@ console.log(JSON.stringify([sent.changed, list.source, shown.length, new Set(sho
         ["node", str(tmp_path / "play.mjs")],
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=600,
         check=False,
     )
     assert done.returncode == 0, done.stderr

@@ -14,11 +14,12 @@ import pytest
 
 from cofactor.base.errors import ArgumentError
 from cofactor.models.recommender import Recommender
+from cofactor.service.experiments import impression_log
 from cofactor.service.experiments.experiment import AttributionRules, Experiments, parse_arms
 from cofactor.service.settings import Settings
 from cofactor.service.versions.versions import Folder
 from cofactor.store import StoreUnavailableError
-from service.http.scenes import Start, TestClient, ids_of
+from service.http.scenes import CALM, Start, TestClient, ids_of
 
 USERS = [f"reader-{n:02d}" for n in range(1, 61)]
 
@@ -29,7 +30,7 @@ def begin(client: TestClient, folder: Path, kind: str, arms: str, name: str = "e
         name, kind, parse_arms(arms), AttributionRules(horizon=3_600)
     )
     traffic = client.app.state.context.traffic  # type: ignore[attr-defined]
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 300
     while one not in (traffic.live, traffic.shadow):
         assert time.monotonic() < deadline
         time.sleep(0.02)
@@ -79,7 +80,7 @@ def test_users_get_their_arm_and_each_list_is_logged(service: TestClient, folder
 def test_the_end_of_an_experiment_is_noticed(service: TestClient, folder: Path) -> None:
     begin(service, folder, "ab", "v1:50,v3:50")
     Experiments(Folder(folder)).stop("e")
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 300
     while service.app.state.context.traffic.live is not None:  # type: ignore[attr-defined]
         assert time.monotonic() < deadline
         time.sleep(0.02)
@@ -105,7 +106,7 @@ def test_a_shadow_answers_unseen(service: TestClient, folder: Path) -> None:
     begin(service, folder, "shadow", "v1:50,v3:50")
     for user in USERS[:10]:
         assert recommended(service, user)["model"]["version"] == "v1"
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 300
     while sum(not one.shown for one in logged(service)) < 10:
         assert time.monotonic() < deadline
         time.sleep(0.02)
@@ -120,7 +121,7 @@ def test_a_shadow_beside_a_test_is_compared_with_what_the_test_showed(
     begin(service, folder, "ab", "v1:50,v2:50", "test")
     begin(service, folder, "shadow", "v1:50,v3:50")
     answers = [recommended(service, user) for user in USERS[:12]]
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 300
     while sum(not one.shown for one in logged(service)) < 12:
         assert time.monotonic() < deadline
         time.sleep(0.02)
@@ -134,7 +135,7 @@ def test_a_shadow_beside_a_test_is_compared_with_what_the_test_showed(
 
 @pytest.mark.parametrize("explore", ["slots=0.5", "softmax=0.5", "slots=0.2+new=0.2"])
 def test_explored_lists_carry_their_probabilities(start: Start, explore: str) -> None:
-    client = start(Settings(max_waiting=60.0, explore=explore))
+    client = start(Settings(**CALM, explore=explore))
     usual = recommended(client, USERS[0])
     for _ in range(5):
         answer = recommended(client, USERS[0])
@@ -158,7 +159,7 @@ def test_thompson_needs_a_posterior_and_says_so_before_users_come(
 ) -> None:
     """The service and the experiment began, and then every user of theirs got a 409."""
     with pytest.raises(ArgumentError, match="v1 is a model of ials, which has no posterior"):
-        start(Settings(max_waiting=60.0, explore="thompson"))
+        start(Settings(**CALM, explore="thompson"))
     with pytest.raises(ArgumentError, match="v3 is a model of ease, which has no posterior"):
         Experiments(Folder(folder)).start(
             "t", "ab", parse_arms("v1:50,v3~thompson:50"), AttributionRules()
@@ -188,7 +189,7 @@ def test_new_items_are_shown_until_their_budget_is_spent(
     save(registry.create("ials", factors=8).fit(cold), folder / "cold")
     Folder(folder).promote("cold")
     new = str(data.items.ids(np.array([7]))[0])
-    client = start(Settings(max_waiting=60.0, explore="slots=0+new=0.3+budget=6+pool=10"))
+    client = start(Settings(**CALM, explore="slots=0+new=0.3+budget=6+pool=10"))
     context = client.app.state.context  # type: ignore[attr-defined]
     for n in range(60):
         recommended(client, USERS[n % 60])
@@ -201,22 +202,22 @@ def test_new_items_are_shown_until_their_budget_is_spent(
 def test_a_store_that_fails_takes_no_answers_along(
     start: Start, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    client = start(Settings(max_waiting=60.0, log_impressions=True, durable_impressions=True))
+    monkeypatch.setattr(impression_log, "_PATIENCE", 60.0)  # in which a slow disk has written it
+    client = start(Settings(**CALM, log_impressions=True, durable_impressions=True))
     assert "request_id" in recommended(client, USERS[0])
     store = client.app.state.context.store  # type: ignore[attr-defined]
     failing: Future[Any] = Future()
     failing.set_exception(StoreUnavailableError("the disk is full."))
     monkeypatch.setattr(store, "log_impressions", lambda _: failing)
     assert "request_id" not in recommended(client, USERS[0])
+    monkeypatch.setattr(impression_log, "_PATIENCE", 0.1)
     monkeypatch.setattr(store, "log_impressions", lambda _: Future())  # a disk that never answers
-    began = time.monotonic()
     assert "request_id" not in recommended(client, USERS[0])
-    assert time.monotonic() - began < 5
     assert 'outcome="unlogged"} 2.0' in client.get("/metrics").text
 
 
 def test_erasing_and_exporting_a_user_covers_what_was_shown(start: Start) -> None:
-    client = start(Settings(max_waiting=60.0, log_impressions=True))
+    client = start(Settings(**CALM, log_impressions=True))
     shown = ids_of(client.get(f"/v1/users/{USERS[0]}/recommendations?k=3"))
     export = client.get(f"/v1/users/{USERS[0]}/export").json()
     assert [list(one["items"]) for one in export["impressions"]] == [shown]
@@ -234,7 +235,7 @@ def test_thompson_sampling_draws_by_the_posterior(
     model = registry.create("bayesian_mf", factors=3, sweeps=20, burn_in=5, samples=10)
     save(model.fit(fitted["v1"].data, run=Run(threads=1)), folder / "bayes")
     Folder(folder).promote("bayes")
-    client = start(Settings(max_waiting=60.0, explore="thompson"))
+    client = start(Settings(**CALM, explore="thompson"))
     for user in USERS[:8]:
         assert recommended(client, user)["source"] == "personal"
     chances = [p for one in logged(client) for p in one.probabilities]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-import time
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +15,7 @@ from cofactor.service.http.fast.protocol import is_whole, read_plain
 from cofactor.service.http.keys import Keys, new_key
 from cofactor.service.settings import Settings
 from cofactor.store.writer import Writer
-from service.http.scenes import some_items
+from service.http.scenes import CALM, some_items, some_turns, until
 from service.http.served import Line, raw_request, serve_and_play
 
 EVENT = json.dumps(
@@ -75,7 +75,7 @@ def test_short_and_long_way_give_the_same_answer(folder: Path, url: str) -> None
                 == (200 if host.startswith("127") else 421)
             )
 
-    serve_and_play(folder, url, play, Settings(max_waiting=60.0, max_body=2500))
+    serve_and_play(folder, url, play, Settings(**CALM, max_body=2500))
 
 
 def test_the_fast_path_is_taken(folder: Path, url: str, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -127,10 +127,11 @@ def test_requests_cut_at_any_byte_are_answered(folder: Path, url: str) -> None:
 def test_requests_sent_without_waiting_are_answered_in_order(
     folder: Path, url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    commit = Writer._commit
+    commit, go_on = Writer._commit, threading.Event()
     monkeypatch.setattr(
-        Writer, "_commit", lambda self, jobs: (time.sleep(0.02), commit(self, jobs))[1]
+        Writer, "_commit", lambda self, jobs: go_on.wait(300) and commit(self, jobs)
     )
+    go_on.set()
 
     def event(n: int) -> bytes:
         one = {"user_id": "p", "item_id": "i", "event_id": f"p{n}"}
@@ -141,12 +142,13 @@ def test_requests_sent_without_waiting_are_answered_in_order(
         # Each in a packet of its own while the one before waits for its commit; then several in
         # one.
         for n in range(8):
+            go_on.clear()
             line.send(event(n))
-            while not context.admission.ingested:
-                await asyncio.sleep(0.001)
+            await until(lambda: context.admission.ingested)
             line.send(raw_request("GET", f"/v1/users/u/recommendations?k={n + 1}"))
-            while context.admission.ingested:
-                await asyncio.sleep(0.001)
+            await some_turns()
+            go_on.set()
+            await until(lambda: not context.admission.ingested)
         for n in range(8):
             assert json.loads((await line.answer())[2])["event_ids"] == [f"p{n}"]
             assert len(json.loads((await line.answer())[2])["items"]) == n + 1
@@ -174,11 +176,7 @@ def test_who_hangs_up_takes_nothing_back_and_holds_nothing_up(folder: Path, url:
             line.writer.transport.abort()
         line = await Line.to(port)
         assert (await line.ask(raw_request("GET", RECS)))[0] == 200
-        for _ in range(100):
-            if not (context.admission.ingested or context.admission.scored):
-                break
-            await asyncio.sleep(0.02)
-        assert (context.admission.ingested, context.admission.scored) == (0, 0)
+        await until(lambda: (context.admission.ingested, context.admission.scored) == (0, 0))
 
     serve_and_play(folder, url, play)
 

@@ -15,14 +15,14 @@ from cofactor.base.errors import ArgumentError
 from cofactor.service.http.app import build
 from cofactor.service.settings import Settings
 from cofactor.store import open_store
-from service.http.scenes import BASE, TestClient
+from service.http.scenes import BASE, CALM, TestClient
 from service.http.served import Line, raw_request, serve_and_play
 
 
 @pytest.fixture(scope="module")
 def service(saved: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[TestClient]:
     store = open_store(f"sqlite:///{tmp_path_factory.mktemp('forms') / 'events.db'}")
-    app = build(saved, store, Settings(max_waiting=60.0))
+    app = build(saved, store, Settings(**CALM))
     with TestClient(app, base_url=BASE, raise_server_exceptions=False) as client:
         yield client
 

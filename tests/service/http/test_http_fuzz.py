@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import socket
 import threading
 import time
@@ -25,7 +26,8 @@ from cofactor.service.http.openapi import document
 from cofactor.service.http.routes import table
 from cofactor.service.settings import Settings
 from cofactor.store import open_store
-from service.http.scenes import TestClient
+from draws import chance
+from service.http.scenes import CALM, TestClient
 
 DOCUMENT = json.loads(json.dumps(document(table())))
 SCHEMAS = DOCUMENT["components"]["schemas"]
@@ -99,7 +101,7 @@ def _valid(schema: dict[str, Any]) -> st.SearchStrategy[Any]:
 def fuzzed(saved: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[TestClient]:
     store = open_store(f"sqlite:///{tmp_path_factory.mktemp('fuzz') / 'events.db'}")
     with TestClient(
-        build(saved, store, Settings(max_waiting=60.0)),
+        build(saved, store, Settings(**CALM)),
         base_url="http://127.0.0.1",
         raise_server_exceptions=True,
     ) as client:
@@ -220,7 +222,7 @@ RAW = [
 def test_raw_bytes_get_no_5xx_and_dont_end_the_server(saved: Path, tmp_path: Path) -> None:
     import uvicorn
 
-    app = build(saved, open_store(f"sqlite:///{tmp_path / 'e.db'}"), Settings(max_waiting=60.0))
+    app = build(saved, open_store(f"sqlite:///{tmp_path / 'e.db'}"), Settings(**CALM))
     with socket.socket() as listening:
         listening.bind(("127.0.0.1", 0))
         port = listening.getsockname()[1]
@@ -230,31 +232,31 @@ def test_raw_bytes_get_no_5xx_and_dont_end_the_server(saved: Path, tmp_path: Pat
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]})
         thread.start()
         try:
-            deadline = time.monotonic() + 30
+            deadline = time.monotonic() + 300
             while not server.started:
                 assert time.monotonic() < deadline
                 time.sleep(0.02)
-            seeds = [os.urandom(200) for _ in range(20 * EXAMPLES)] + [
-                b"GET /health HTTP/1.1\r\n" + os.urandom(100) for _ in range(20 * EXAMPLES)
+            draw = chance("raw bytes")
+            seeds = [draw.randbytes(200) for _ in range(20 * EXAMPLES)] + [
+                b"GET /health HTTP/1.1\r\n" + draw.randbytes(100) for _ in range(20 * EXAMPLES)
             ]
             for raw in RAW + seeds:
                 answer = _sent(port, raw)
-                assert not answer.startswith((b"HTTP/1.1 50", b"HTTP/1.0 50")), (
-                    raw[:80],
-                    answer[:200],
-                )
+                # 505 is for another version of the protocol: not a fault of the service.
+                failed = re.match(rb"HTTP/1\.[01] 50[0-4]", answer)
+                assert not failed, (raw[:80], answer[:200])
             assert _sent(
                 port,
                 b"GET /health HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n",
-                wait=10,
+                wait=60,
             ).startswith(b"HTTP/1.1 200")
         finally:
             server.should_exit = True
-            thread.join(20)
+            thread.join(300)
 
 
 def _sent(port: int, raw: bytes, wait: float = 0.1) -> bytes:
-    with socket.create_connection(("127.0.0.1", port), 5) as line:
+    with socket.create_connection(("127.0.0.1", port), 60) as line:
         line.settimeout(wait)
         answer = b""
         try:

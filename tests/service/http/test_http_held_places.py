@@ -14,6 +14,7 @@ import pytest
 from cofactor.service.http import dispatch
 from cofactor.service.http.keys import Key, Keys, hashed
 from cofactor.service.settings import Settings
+from service.http.scenes import CALM, some_turns
 from service.http.served import Line, raw_request, serve_and_play
 
 HEALTH = raw_request("GET", "/health")
@@ -37,7 +38,7 @@ def test_who_keeps_a_request_under_way_leaves_room_for_others(
             one.sendall(unread if kind.startswith("answers") else half)
             held.append(one)
             await asyncio.sleep(0)
-        await asyncio.sleep(0.3)
+        await some_turns()
         found = []
         for _ in range(12):
             line = await Line.to(port)
@@ -47,7 +48,7 @@ def test_who_keeps_a_request_under_way_leaves_room_for_others(
             one.close()
         return found
 
-    settings = Settings(max_waiting=60.0, max_connections=40)
+    settings = Settings(**CALM, max_connections=40)
     assert serve_and_play(folder, events, play, settings) == [200] * 24
 
 
@@ -61,14 +62,14 @@ def test_a_body_that_does_not_come_takes_no_place(folder: Path, events: str, pat
         lines = [await Line.to(port) for _ in range(300)]
         for line in lines:
             line.send(half)
-        await asyncio.sleep(0.3)
+        await some_turns()
         found = [(await (await Line.to(port)).ask(raw_request("POST", path, body)))[0]]
         lines[0].send(body[-1:])
         found.append((await lines[0].answer())[0])
         assert context.admission.scored == context.admission.ingested == 0
         return found
 
-    assert serve_and_play(folder, events, play, Settings(max_waiting=60.0)) == [200, 200]
+    assert serve_and_play(folder, events, play, Settings(**CALM)) == [200, 200]
 
 
 def test_bodies_that_do_not_come_have_memory_of_their_key_alone(
@@ -85,7 +86,7 @@ def test_bodies_that_do_not_come_have_memory_of_their_key_alone(
         lines = [await Line.to(port) for _ in range(3)]
         for line in lines[:2]:
             line.send(asked("one")[:-1])
-        await asyncio.sleep(0.2)
+        await some_turns()
         lines[2].send(asked("one")[:-1])
         found = [(await lines[2].answer())[0]]
         found.append((await (await Line.to(port)).ask(asked("two")))[0])
@@ -94,5 +95,5 @@ def test_bodies_that_do_not_come_have_memory_of_their_key_alone(
             found.append((await line.answer())[0])
         return found
 
-    settings = Settings(max_waiting=60.0)
+    settings = Settings(**CALM)
     assert serve_and_play(folder, events, play, settings, keys) == [503, 200, 200, 200]

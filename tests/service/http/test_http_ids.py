@@ -22,7 +22,7 @@ from cofactor.service.http.app import build
 from cofactor.service.http.context import Context
 from cofactor.service.settings import Settings
 from cofactor.store import open_store
-from service.http.scenes import BASE, Start, TestClient, ids_of, in_loop, some_items
+from service.http.scenes import BASE, CALM, Start, TestClient, ids_of, in_loop, some_items
 
 
 def numbered(tmp_path: Path, ids: np.ndarray, model: str = "item_knn") -> Path:
@@ -54,7 +54,7 @@ def test_another_spelling_of_an_id_is_the_same_item(
         assert (await client.post("/v1/items/delete", json={"item_ids": [spelling]})).is_success
         assert (await client.get("/v1/items/50")).status_code == 404
 
-    in_loop(folder, events, Settings(max_waiting=60.0), play)
+    in_loop(folder, events, Settings(**CALM), play)
 
 
 def test_an_older_stores_other_spelling_shows_nothing(tmp_path: Path, events: str) -> None:
@@ -72,7 +72,7 @@ def test_an_older_stores_other_spelling_shows_nothing(tmp_path: Path, events: st
         view = context.models.current.view
         assert not view.visible[int(view.data.items.find([50])[0])]
 
-    in_loop(folder, events, Settings(max_waiting=60.0), play)
+    in_loop(folder, events, Settings(**CALM), play)
 
 
 def test_hidden_and_deleted_items_stand_in_no_reason_history_or_neighbourhood(
@@ -121,7 +121,7 @@ def test_ids_beyond_2_to_the_53_go_out_as_texts(tmp_path: Path, events: str) -> 
             "9148955329465709066"
         )
 
-    in_loop(folder, events, Settings(max_waiting=60.0), play)
+    in_loop(folder, events, Settings(**CALM), play)
 
 
 def test_words_for_nobody_and_bytes_that_are_no_text_are_no_ids(
@@ -148,7 +148,7 @@ def test_words_for_nobody_and_bytes_that_are_no_text_are_no_ids(
         assert (await client.get("/v1/users/%EF%BF%BD/recommendations")).status_code == 200
         assert len(cofactor.read(events)) == 3
 
-    in_loop(folder, events, Settings(max_waiting=60.0), play)
+    in_loop(folder, events, Settings(**CALM), play)
 
 
 NO_IDS = ("NULL", "undefined", '{"a": 1}', '=""', "a\x00b", "\x00", "a\nb", "\x7f", " ", "x" * 201)
@@ -200,7 +200,7 @@ def come_by(
 ) -> Iterator[Callable[[str, str], httpx.Response]]:
     """Ask a service by a door with an id."""
     store = open_store(f"sqlite:///{tmp_path_factory.mktemp('ids') / 'events.db'}")
-    with TestClient(build(saved, store, Settings(max_waiting=60.0)), base_url=BASE) as client:
+    with TestClient(build(saved, store, Settings(**CALM)), base_url=BASE) as client:
 
         def answer(door: str, one: str) -> httpx.Response:
             method, address, body = DOORS[door]
@@ -247,4 +247,4 @@ def test_a_slash_in_an_id_ends_no_id(folder: Path, events: str) -> None:
             found = await client.get(f"/v1/users/u%2F{end}/history")
             assert found.json()["user_id"] == f"u/{end}"
 
-    in_loop(folder, events, Settings(max_waiting=60.0), play)
+    in_loop(folder, events, Settings(**CALM), play)

@@ -14,7 +14,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from cofactor.data.interactions import Interactions
-from service.http.scenes import TestClient, ids_of, in_loop
+from service.http.scenes import CALM, TestClient, ids_of, in_loop
 
 from cofactor.service.settings import Settings  # isort: skip
 
@@ -59,7 +59,7 @@ def _change(
 @settings(
     max_examples=1500 if SOAK else 15,
     deadline=None,
-    suppress_health_check=[HealthCheck.function_scoped_fixture],
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 @given(
     steps=st.lists(change, min_size=1, max_size=10),
@@ -132,5 +132,5 @@ def test_no_read_your_writes_violation_under_concurrency(
 
         return sum(await asyncio.gather(*map(person, range(users))))
 
-    checked = in_loop(folder, events_url, Settings(max_waiting=30.0), play)
+    checked = in_loop(folder, events_url, Settings(**CALM), play)
     assert checked == users * steps

@@ -13,45 +13,60 @@ import pytest
 
 from cofactor.data.interactions import Interactions
 from cofactor.service.settings import Settings
-from service.http.scenes import in_loop, some_items
+from service.http.scenes import CALM, in_loop, some_items
+
+
+def slow_model(context: Any, waited: list[int], monkeypatch: pytest.MonkeyPatch) -> None:
+    """A model that can score four people in 20 ms, 200 a second; how many of its calls are made
+    from the moment at which a request is queued until it is answered.
+    """
+    model, queue, calls = context.models.current.model, context.scorer.recommend, 0
+    plain = model.topk
+
+    def slowly(*given: Any, **more: Any) -> Any:
+        nonlocal calls
+        calls += 1
+        time.sleep(0.02)
+        return plain(*given, **more)
+
+    def queued(*given: Any) -> Any:
+        before, future = calls, queue(*given)
+        future.add_done_callback(lambda _: waited.append(calls - before))
+        return future
+
+    monkeypatch.setattr(model, "topk", slowly)
+    monkeypatch.setattr(context.scorer, "recommend", queued)
 
 
 def test_flood_is_shed_while_accepted_requests_keep_their_latency(
     folder: Path, tmp_path: Path, shop_data: Interactions, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """Latency is counted in the model's calls, of 20 ms each: those a machine doesn't stretch."""
     history = some_items(shop_data, 1, 2)
+    waited: list[int] = []
 
-    async def play(client: Any, context: Any) -> tuple[list[tuple[int, float]], list[int]]:
-        model = context.models.current.model
-        plain = model.topk
-        # A model that can score four people in 20 ms: 200 a second.
-        monkeypatch.setattr(model, "topk", lambda *a, **k: (time.sleep(0.02), plain(*a, **k))[1])
+    async def play(client: Any, context: Any) -> tuple[list[int], list[int]]:
+        slow_model(context, waited, monkeypatch)
 
-        async def ask() -> tuple[int, float, bool]:
-            started = time.monotonic()
+        async def ask() -> int:
             answer = await client.post("/v1/recommend", json={"history": history, "reasons": 0})
             if answer.status_code == 503:
                 assert int(answer.headers["retry-after"]) >= 1
                 assert answer.json()["error"]["code"] == "overloaded"
-            return answer.status_code, time.monotonic() - started, True
+            return int(answer.status_code)
 
         flood = []
         for _ in range(60):  # ten times what it can do, for 0.6 s
             flood += [asyncio.create_task(ask()) for _ in range(20)]
             await asyncio.sleep(0.01)
-        answers = [(status, seconds) for status, seconds, _ in await asyncio.gather(*flood)]
-        await asyncio.sleep(0.2)
-        after = [(await ask())[0] for _ in range(5)]
-        return answers, after
+        return await asyncio.gather(*flood), [await ask() for _ in range(5)]
 
-    settings = Settings(batch=4, max_queue=16, max_waiting=0.05)
+    settings = Settings(batch=4, max_queue=16, max_waiting=0.05, timeout=600.0)
     answers, after = in_loop(folder, f"sqlite:///{tmp_path / 'e.db'}", settings, play)
-    statuses = {status for status, _ in answers}
-    assert statuses == {200, 503}
-    taken = sorted(seconds for status, seconds in answers if status == 200)
-    assert len(taken) >= 40
-    # The queue holds at most 16, four at a time of 20 ms; the rest is what the test itself costs.
-    assert taken[int(0.9 * len(taken))] < 0.5
+    assert set(answers) == {200, 503}
+    assert answers.count(200) >= 40
+    # The queue holds at most 16, four a call; as many again may be done before it is noticed.
+    assert max(waited) <= 10
     assert after == [200] * 5
 
 
@@ -72,7 +87,7 @@ def test_a_flood_of_events_is_refused_and_answers_go_on(
         return await asyncio.gather(*flood), answer.status_code
 
     statuses, answered = in_loop(
-        folder, f"sqlite:///{tmp_path / 'e.db'}", Settings(max_ingest=8), play
+        folder, f"sqlite:///{tmp_path / 'e.db'}", Settings(**CALM, max_ingest=8), play
     )
     assert set(statuses) == {200, 503}
     assert answered == 200

@@ -16,6 +16,7 @@ from cofactor.artifact.save import save
 from cofactor.models import registry
 from service.http.browsing import go, kept, served_page, visiting
 from service.http.illustrated import illustrated
+from service.http.scenes import CALM
 
 pytestmark = pytest.mark.browser
 
@@ -23,7 +24,7 @@ pytestmark = pytest.mark.browser
 def send(site: str, path: str, body: Any) -> Any:
     raw = json.dumps(body).encode()
     asked = urllib.request.Request(site + path, raw, {"content-type": "application/json"})
-    with urllib.request.urlopen(asked, timeout=30) as answer:
+    with urllib.request.urlopen(asked, timeout=600) as answer:
         return json.loads(answer.read())
 
 
@@ -278,7 +279,7 @@ def test_search_finds_within_words_of_other_scripts_misspelled_words_and_ids(
     found.filter(has_text="Unabbreviated").wait_for()
     page.wait_for_selector("text=1 found")
     assert found.first.inner_text().startswith("The Extraordinarily Long")
-    with urllib.request.urlopen(f"{site}/v1/items?limit=1", timeout=30) as answer:
+    with urllib.request.urlopen(f"{site}/v1/items?limit=1", timeout=600) as answer:
         item = json.loads(answer.read())["items"][0]
     page.fill("#search", str(item["item_id"]))
     found.filter(has_text=item["title"]).first.wait_for()
@@ -319,11 +320,11 @@ def test_foreign_images_are_shown_from_named_hosts_alone(tmp_path: Path) -> None
 
     save(registry.create("popularity").fit(illustrated()), tmp_path / "m")
     for hosts in ((), ("images.example",)):
-        settings = Settings(max_waiting=60.0, image_hosts=hosts)
+        settings = Settings(**CALM, image_hosts=hosts)
         with served_page(tmp_path / "m", f"sqlite:///{tmp_path / 'e.db'}", settings) as url:
-            with urllib.request.urlopen(f"{url}/", timeout=30) as answer:
+            with urllib.request.urlopen(f"{url}/", timeout=600) as answer:
                 policy = answer.headers["content-security-policy"]
-            with urllib.request.urlopen(f"{url}/v1/items?limit=100", timeout=30) as answer:
+            with urllib.request.urlopen(f"{url}/v1/items?limit=100", timeout=600) as answer:
                 images = {item.get("image") for item in json.loads(answer.read())["items"]}
         assert ("https://images.example" in policy) == bool(hosts)
         assert ("https://images.example/x.png" in images) == bool(hosts)
@@ -333,7 +334,7 @@ def test_the_page_works_under_a_path(tmp_path: Path, browser: Any) -> None:
     from cofactor.service.settings import Settings
 
     save(registry.create("ease").fit(illustrated()), tmp_path / "m")
-    settings = Settings(max_waiting=60.0, root_path="/recs")
+    settings = Settings(**CALM, root_path="/recs")
     with (
         served_page(tmp_path / "m", f"sqlite:///{tmp_path / 'e.db'}", settings) as url,
         visiting(browser, url) as visit,

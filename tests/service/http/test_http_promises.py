@@ -22,40 +22,62 @@ from cofactor.service.http.context import Context
 from cofactor.service.http.keys import Key, Keys, hashed
 from cofactor.service.settings import Settings
 from cofactor.store import StoreUnavailableError, open_store
-from service.http.scenes import IMPATIENT, Start, TestClient, ids_of, in_loop, until
+from service.http.scenes import CALM, Start, TestClient, TimeLimit, ids_of, in_loop, until
 
 
-def stall(context: Context) -> threading.Event:
-    """Make the disk wait from now on; set the event to let it go on."""
-    go_on, writer = threading.Event(), context.store._writer
-    assert writer is not None
-    real = writer._commit
+class Stalled:
+    """A disk that waits from now on."""
 
-    def stalled(jobs: Any) -> Any:
-        go_on.wait(20)
-        return real(jobs)
+    def __init__(self, context: Context) -> None:
+        self._begun, self._go_on, writer = (
+            threading.Event(),
+            threading.Event(),
+            context.store._writer,
+        )
+        assert writer is not None
+        real = writer._commit
 
-    writer._commit = stalled  # type: ignore[method-assign]
-    return go_on
+        def stalled(jobs: Any) -> Any:
+            self._begun.set()
+            assert self._go_on.wait(300)
+            return real(jobs)
+
+        writer._commit = stalled  # type: ignore[method-assign]
+
+    async def under_way(self) -> None:
+        """Wait until something is being written."""
+        await until(self._begun.is_set)
+
+    def go_on(self) -> None:
+        """Write what waits."""
+        self._go_on.set()
 
 
 def test_an_event_under_way_when_the_disk_stalls_is_unknown_and_a_retry_stores_it_once(
-    folder: Path, events: str
+    folder: Path, events: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    limit = TimeLimit(monkeypatch)
+
     async def play(client: httpx.AsyncClient, context: Context) -> None:
-        go_on = stall(context)
+        disk = Stalled(context)
         body = {"events": [{"user_id": "u", "item_id": "i"}, {"user_id": "u", "item_id": "j"}]}
-        answer = await client.post("/v1/events", json=body)
+        asked = asyncio.create_task(client.post("/v1/events", json=body))
+        await disk.under_way()
+        limit.is_over()
+        answer = await asked
         assert answer.status_code == 503
         error = answer.json()["error"]
         assert (error["code"], error["outcome"]) == ("unknown", "unknown")
         assert len(error["event_ids"]) == 2
         # One that hasn't begun is taken back, and says so.
-        later = await client.post("/v1/events", json={"events": [{"user_id": "v", "item_id": "i"}]})
-        assert later.json()["error"]["outcome"] == "refused"
-        go_on.set()
+        body["events"][0]["user_id"] = body["events"][1]["user_id"] = "v"
+        asked = asyncio.create_task(client.post("/v1/events", json=body))
+        await until(lambda: context.store.health().queued == 4)
+        limit.is_over()
+        assert (await asked).json()["error"]["outcome"] == "refused"
+        disk.go_on()
         retried = [
-            {**one, "event_id": name}
+            {**one, "user_id": "u", "event_id": name}
             for one, name in zip(body["events"], error["event_ids"], strict=True)
         ]
         again = await client.post("/v1/events", json={"events": retried})
@@ -64,7 +86,7 @@ def test_an_event_under_way_when_the_disk_stalls_is_unknown_and_a_retry_stores_i
         assert len(context.store.user_events("u")) == 2
         assert context.store.user_events("v") == []
 
-    in_loop(folder, events, IMPATIENT, play)
+    in_loop(folder, events, Settings(**CALM), play)
 
 
 def test_a_request_id_makes_a_retry_harmless_without_any_answer(service: TestClient) -> None:
@@ -93,7 +115,7 @@ def test_a_refused_event_says_that_it_is_refused(folder: Path, events: str) -> N
         assert answer.status_code == 503
         assert "outcome" not in answer.json()["error"]
 
-    in_loop(folder, events, Settings(max_waiting=60.0), play)
+    in_loop(folder, events, Settings(**CALM), play)
 
 
 def test_hiding_needs_no_room_among_searches(folder: Path, events: str) -> None:
@@ -108,20 +130,26 @@ def test_hiding_needs_no_room_among_searches(folder: Path, events: str) -> None:
         shown = ids_of(await client.get("/v1/items?limit=60"))
         assert not set(items) & set(shown)
 
-    in_loop(folder, events, Settings(max_waiting=60.0), play)
+    in_loop(folder, events, Settings(**CALM), play)
 
 
-def test_what_was_hidden_is_gone_though_the_request_was_given_up(folder: Path, events: str) -> None:
+def test_what_was_hidden_is_gone_though_the_request_was_given_up(
+    folder: Path, events: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    limit = TimeLimit(monkeypatch)
+
     async def play(client: httpx.AsyncClient, context: Context) -> None:
         item = ids_of(await client.get("/v1/items?limit=1"))[0]
-        go_on = stall(context)
-        answer = await client.post("/v1/items/hide", json={"item_ids": [item]})
-        assert answer.json()["error"]["outcome"] == "unknown"
-        go_on.set()
+        disk = Stalled(context)
+        asked = asyncio.create_task(client.post("/v1/items/hide", json={"item_ids": [item]}))
+        await disk.under_way()
+        limit.is_over()
+        assert (await asked).json()["error"]["outcome"] == "unknown"
+        disk.go_on()
         await until(lambda: context.live.state(item) == "hidden")
         assert item not in ids_of(await client.get("/v1/items?limit=60"))
 
-    in_loop(folder, events, IMPATIENT, play)
+    in_loop(folder, events, Settings(**CALM), play)
 
 
 def test_a_copy_that_could_not_follow_tries_again(
@@ -140,7 +168,7 @@ def test_a_copy_that_could_not_follow_tries_again(
         monkeypatch.setattr(context.store, "items", real)
         await until(lambda: context.live.state(item) == "hidden" and not context.live.owes)
 
-    in_loop(folder, events, Settings(max_waiting=60.0), play)
+    in_loop(folder, events, Settings(**CALM), play)
 
 
 def test_an_acknowledged_attribute_counts_in_a_filter_that_looks_at_the_same_time(
@@ -166,11 +194,11 @@ def test_an_acknowledged_attribute_counts_in_a_filter_that_looks_at_the_same_tim
         assert view.where("year = 2500")[row]
         assert not view.where("year = 1900")[row]
 
-    in_loop(folder, events, Settings(max_waiting=60.0), play)
+    in_loop(folder, events, Settings(**CALM), play)
 
 
 def test_a_filter_has_a_budget(start: Start) -> None:
-    service = start(Settings(max_waiting=60.0, max_filter_work=2_000))
+    service = start(Settings(**CALM, max_filter_work=2_000))
     fine = " or ".join(["year > 1"] * 20)
     assert service.get("/v1/users/u/recommendations", params={"where": fine}).status_code == 200
     answer = service.get(
@@ -188,7 +216,7 @@ def test_costly_filters_of_one_key_leave_room_for_others(
 
     monkeypatch.setattr(budget, "_COSTLY", 10)
     keys = Keys({hashed(k): Key("read", k, hashed(k)) for k in ("one", "two")})
-    app = build(folder, open_store(events), Settings(max_waiting=60.0), keys)
+    app = build(folder, open_store(events), Settings(**CALM), keys)
     with TestClient(app, base_url="http://127.0.0.1") as client:
         costly = app.state.context.budgets.costly
         costly[hashed("one")] = 2
@@ -225,7 +253,7 @@ def test_features_that_no_column_holds_are_refused(
         answer = await client.post(path, json={"features": features})
         assert answer.status_code == 422, answer.text
 
-    in_loop(tmp_path / "content", events, Settings(max_waiting=60.0), play)
+    in_loop(tmp_path / "content", events, Settings(**CALM), play)
 
 
 @pytest.mark.parametrize("version", ["v1", "v3"])

@@ -36,7 +36,7 @@ class Balancer:
     """Sends every request to the next of its replicas."""
 
     def __init__(self, urls: list[str]) -> None:
-        self.clients = [client(base_url=url, timeout=30) for url in urls]
+        self.clients = [client(base_url=url, timeout=600) for url in urls]
         self.turns = itertools.cycle(self.clients)
 
     def post(self, path: str, body: dict[str, Any]) -> Any:
@@ -45,13 +45,34 @@ class Balancer:
         return answer
 
 
-@pytest.fixture
-def balancer(request: pytest.FixtureRequest, folder: Path, tmp_path: Path) -> Iterator[Balancer]:
+class Replicas:
     """Two processes of `cofactor serve` on the same versions and the same store."""
-    store = new_place(request, "postgres", tmp_path)
+
+    def __init__(self, folder: Path, store: str, stack: contextlib.ExitStack) -> None:
+        self.folder, self.store, self.stack = folder, store, stack
+        self.ports = [free_port(), free_port()]
+        self.processes = [self.start(port) for port in self.ports]
+
+    def start(self, port: int) -> subprocess.Popen[str]:
+        ready = serving(self.folder, self.store, "--port", str(port))
+        return self.stack.enter_context(ready)[0]
+
+
+@pytest.fixture(scope="module")
+def replicas(
+    request: pytest.FixtureRequest, saved: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Replicas]:
+    """For both tests, since starting them costs more than they do; the second one stops them."""
+    room = tmp_path_factory.mktemp("replicas")
+    folder = Path(shutil.copytree(saved, room / "models"))
     with contextlib.ExitStack() as stack:
-        urls = [stack.enter_context(serving(folder, store))[1] for _ in range(2)]
-        made = Balancer(urls)
+        yield Replicas(folder, new_place(request, "postgres", room), stack)
+
+
+@pytest.fixture
+def balancer(replicas: Replicas) -> Iterator[Balancer]:
+    made = Balancer([f"http://127.0.0.1:{port}" for port in replicas.ports])
+    with contextlib.ExitStack() as stack:
         for client in made.clients:
             stack.enter_context(client)
         yield made
@@ -89,9 +110,7 @@ class HAProxy:
     """HAProxy in front of two ports, as `deploy/haproxy.cfg` has it."""
 
     def __init__(self, ports: list[int], folder: Path) -> None:
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            address = f"127.0.0.1:{free.getsockname()[1]}"
+        address = f"127.0.0.1:{free_port()}"
         self.url, self.socket = f"http://{address}", str(folder / "admin")
         a, b = (f"127.0.0.1:{port}" for port in ports)
         places = {"A": a, "B": b, "BIND": address, "ADMIN": self.socket}
@@ -120,7 +139,7 @@ def free_port() -> int:
 
 
 def wait_until(true: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + 300
     while not true():
         assert time.monotonic() < deadline
         time.sleep(0.05)
@@ -139,8 +158,8 @@ class Load:
 
     def go(self) -> None:
         had: set[str] = set()
-        with client(base_url=self.url, timeout=30) as asking:
-            while not self.stopped.wait(0.01):
+        with client(base_url=self.url, timeout=600) as asking:
+            while not self.stopped.wait(0.04):
                 item = self.ids[self.answered % len(self.ids)]
                 event = {"user_id": self.user, "item_id": item}
                 wanted = {"user_id": self.user, "k": len(self.ids), "reasons": 0}
@@ -179,34 +198,29 @@ def haproxy(tmp_path: Path) -> Iterator[Callable[[list[int]], HAProxy]]:
 
 
 def test_behind_haproxy_replicas_are_restarted_and_no_request_is_lost(
-    request: pytest.FixtureRequest,
-    folder: Path,
-    tmp_path: Path,
-    shop_data: Interactions,
-    haproxy: Callable[[list[int]], HAProxy],
+    replicas: Replicas, shop_data: Interactions, haproxy: Callable[[list[int]], HAProxy]
 ) -> None:
-    store = new_place(request, "postgres", tmp_path)
-    with contextlib.ExitStack() as stack:
-        ports = [free_port(), free_port()]
-        a, b = (
-            stack.enter_context(serving(folder, store, "--port", str(port)))[0] for port in ports
-        )
-        balancer = haproxy(ports)
-        for name in "ab":
-            wait_until(lambda name=name: balancer.state(name) == "UP")
-        ids = [str(one) for one in shop_data.items.ids()]
-        loads = [Load(balancer.url, f"new-{n}", ids) for n in range(3)]
-        stack.callback(lambda: [(load.stopped.set(), load.thread.join()) for load in loads])
+    a, b = replicas.processes
+    balancer = haproxy(replicas.ports)
+    for name in "ab":
+        wait_until(lambda name=name: balancer.state(name) == "UP")
+    ids = [str(one) for one in shop_data.items.ids()]
+    loads = [Load(balancer.url, f"loaded-{n}", ids) for n in range(3)]
+    try:
         a.send_signal(signal.SIGTERM)
-        a.wait(30)
+        a.wait(300)
         wait_until(lambda: balancer.state("a") == "DOWN")
-        stack.enter_context(serving(folder, store, "--port", str(ports[0])))
+        replicas.start(replicas.ports[0])
         wait_until(lambda: balancer.state("a") == "UP")
         assert [load.unanswered for load in loads] == [0, 0, 0]
         b.kill()
         before = sum(load.answered for load in loads)
         wait_until(lambda: balancer.state("b") == "DOWN")
         wait_until(lambda: sum(load.answered for load in loads) > before + 10)
-        assert [load.wrong for load in loads] == [[], [], []]
-        # Requests that were under way in the one that was killed: one of each client at the most.
-        assert max(load.unanswered for load in loads) <= 1
+    finally:
+        for load in loads:
+            load.stopped.set()
+            load.thread.join()
+    assert [load.wrong for load in loads] == [[], [], []]
+    # Requests that were under way in the one that was killed: one of each client at the most.
+    assert max(load.unanswered for load in loads) <= 1

@@ -17,9 +17,13 @@ from cofactor.service.answering.loaded import Loaded
 from cofactor.service.http.app import build
 from cofactor.service.settings import Settings
 from cofactor.store import open_store
-from service.http.scenes import Start, ids_of, in_loop
+from service.http.scenes import CALM, Start, ids_of, in_loop
 
-CALM = {"max_waiting": 60.0}
+
+@pytest.fixture
+def events_url(events: str) -> str:
+    """One database: what these tests look at, the store has no part in."""
+    return events
 
 
 def test_rules_of_a_request_choose_its_list(start: Start, shop_data: Interactions) -> None:
@@ -117,6 +121,6 @@ def test_rules_keep_no_version_in_memory_that_was_let_go(folder: Path, events: s
         gc.collect()
         return versions_held()
 
-    settings = Settings(max_waiting=60.0, timeout=60.0, keep_versions=2)
+    settings = Settings(**CALM, keep_versions=2)
     before = versions_held()
     assert in_loop(folder, events, settings, play) - before <= 3

@@ -29,7 +29,7 @@ from cofactor.service.retraining.schedule import RetrainSchedule, parse_schedule
 from cofactor.service.retraining.webhook import Webhook
 from cofactor.service.settings import Settings
 from cofactor.store import Event, open_store
-from service.http.scenes import BASE, TestClient, ids_of, in_loop
+from service.http.scenes import BASE, CALM, TestClient, ids_of, in_loop
 
 SOAK = bool(os.environ.get("COFACTOR_SOAK"))
 KILLS = 50 if SOAK else 3
@@ -105,7 +105,7 @@ def hook() -> Iterator[tuple[str, list[dict[str, Any]]]]:
     server.server_close()
 
 
-def wait_for(ready: Any, seconds: float = 240.0) -> None:
+def wait_for(ready: Any, seconds: float = 300.0) -> None:
     deadline = time.monotonic() + seconds
     while not ready():
         assert time.monotonic() < deadline, "it took too long"
@@ -116,7 +116,7 @@ def test_new_events_are_learned_promoted_and_reported(
     folder: Path, events_db: str, hook: tuple[str, list[dict[str, Any]]]
 ) -> None:
     settings = settings_for(events_db, webhook=hook[0])
-    app = build(folder, open_store(events_db), Settings(max_waiting=60.0), None, settings)
+    app = build(folder, open_store(events_db), Settings(**CALM), None, settings)
     with TestClient(app, base_url=BASE) as client:
         wait_for(lambda: hook[1])
         made = hook[1][0]
@@ -208,7 +208,7 @@ def test_a_killed_training_touches_nothing(
 ) -> None:
     draw = random.Random(3)
     settings = settings_for(events_db, schedule=RetrainSchedule(seconds=1), keep_versions=2)
-    app = build(folder, open_store(events_db), Settings(max_waiting=60.0), None, settings)
+    app = build(folder, open_store(events_db), Settings(**CALM), None, settings)
     planned = app.state.context.retraining
     ids = fitted["v1"].data.users.ids()
     answers = 0
@@ -238,7 +238,7 @@ def test_a_killed_training_touches_nothing(
 
 def test_a_training_beyond_its_memory_fails_alone(folder: Path, events_db: str) -> None:
     settings = settings_for(events_db, memory=40 << 20)
-    app = build(folder, open_store(events_db), Settings(max_waiting=60.0), None, settings)
+    app = build(folder, open_store(events_db), Settings(**CALM), None, settings)
     with TestClient(app, base_url=BASE) as client:
         wait_for(lambda: app.state.context.retraining.last is not None)
         last = client.get("/v1/retraining").json()["last"]

@@ -19,9 +19,9 @@ from cofactor.service.http.app import build
 from cofactor.service.http.context import Context
 from cofactor.service.settings import Settings
 from cofactor.store import open_store
-from service.http.scenes import Start, in_loop, until
+from service.http.scenes import CALM, Start, in_loop, until
 
-QUICK = Settings(max_waiting=60.0, watch_seconds=0.02)
+QUICK = Settings(**CALM, watch_seconds=0.02)
 
 
 def written(raw: bytes) -> Callable[[Path], None]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-import time
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +16,17 @@ from cofactor.data.interactions import Interactions
 from cofactor.models import registry
 from cofactor.service.http.context import Context
 from cofactor.service.settings import Settings
-from service.http.scenes import IMPATIENT, Start, in_loop, some_items, until
+from service.http.scenes import CALM, Start, in_loop, some_items, until
+
+
+def soon_given_up(context: Context) -> None:
+    """Wait for promotions a moment only."""
+    real = context.models.promote
+
+    async def promote(version: str, *, force: bool, patience: float) -> Any:
+        return await real(version, force=force, patience=0.05)
+
+    context.models.promote = promote  # type: ignore[method-assign,assignment]
 
 
 def test_a_promotion_that_takes_longer_than_a_request_goes_on(
@@ -24,13 +34,16 @@ def test_a_promotion_that_takes_longer_than_a_request_goes_on(
 ) -> None:
     from cofactor.service.versions import reload
 
+    go_on = threading.Event()
+
     def slowly(*_: Any) -> str:
-        time.sleep(1.0)
+        assert go_on.wait(300)
         return "compared slowly"
 
     monkeypatch.setattr(reload, "compared", slowly)
 
     async def play(client: httpx.AsyncClient, context: Context) -> None:
+        soon_given_up(context)
         answer = await client.post("/v1/model/promote", json={"version": "v2"})
         assert (answer.status_code, answer.json()["status"]) == (202, "checking")
         told = (await client.get("/v1/model")).json()
@@ -41,12 +54,13 @@ def test_a_promotion_that_takes_longer_than_a_request_goes_on(
         # What is hidden meanwhile waits for nothing.
         hidden = await client.post("/v1/items/hide", json={"item_ids": ["book-03"]})
         assert hidden.status_code == 200
+        go_on.set()
         await until(lambda: context.models.current.version == "v2")
         await asyncio.sleep(0)
         told = (await client.get("/v1/model")).json()
         assert told["promotion"] == {"version": "v2", "status": "promoted"}
 
-    in_loop(folder, events, IMPATIENT, play)
+    in_loop(folder, events, Settings(**CALM), play)
 
 
 def test_a_promotion_that_fails_later_says_why(
@@ -55,20 +69,24 @@ def test_a_promotion_that_fails_later_says_why(
     from cofactor.service.errors import RequestError
     from cofactor.service.versions import reload
 
+    go_on = threading.Event()
+
     def worse(*_: Any) -> str:
-        time.sleep(0.6)
+        assert go_on.wait(300)
         raise RequestError(409, "worse", "much worse", "version")
 
     monkeypatch.setattr(reload, "compared", worse)
 
     async def play(client: httpx.AsyncClient, context: Context) -> None:
+        soon_given_up(context)
         assert (await client.post("/v1/model/promote", json={"version": "v2"})).status_code == 202
+        go_on.set()
         await until(lambda: context.models.promotion.status == "failed")  # type: ignore[union-attr]
         told = (await client.get("/v1/model")).json()
         assert told["promotion"]["problem"] == "much worse"
         assert told["current"]["version"] == "v1"
 
-    in_loop(folder, events, IMPATIENT, play)
+    in_loop(folder, events, Settings(**CALM), play)
 
 
 def test_a_version_that_knows_a_tenth_is_refused_unless_forced(
@@ -87,7 +105,7 @@ def test_a_version_that_knows_a_tenth_is_refused_unless_forced(
 def test_versions_are_not_compared_on_what_they_were_fitted_on(
     start: Start, shop_data: Interactions
 ) -> None:
-    service = start(Settings(max_waiting=60.0, timeout=60.0))
+    service = start(Settings(**CALM))
     events: list[dict[str, Any]] = []
     for user in range(70):
         span = shop_data.item_rows[shop_data.indptr[user] : shop_data.indptr[user + 1]]

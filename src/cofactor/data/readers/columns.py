@@ -16,7 +16,7 @@ import numpy as np
 from cofactor.base import checks
 from cofactor.base.errors import ArgumentError, DataError
 from cofactor.base.names import nearest, unknown_name
-from cofactor.base.progress import SILENT, Progress
+from cofactor.base.progress import SILENT, Progress, check_progress
 from cofactor.data.notes import Fact, Note
 from cofactor.data.readers import name_words
 from cofactor.data.readers.positions import Columns, by_position, dated, is_wide
@@ -86,6 +86,25 @@ class Options:
                 raise ArgumentError(f"{name} must be one character, not {sign!r}.")
         if self.decimal is not None:
             checks.choice(self.decimal, "decimal", (",", "."))
+        check_progress(self.progress)
+        if self.header is not None:
+            checks.boolean(self.header, "header")
+        for name in ("delimiter", "time_format"):
+            refuse_no_text(getattr(self, name), name)
+        for role in _IDS:
+            if isinstance(getattr(self, role), bool):
+                raise ArgumentError(
+                    f"{role} must be a column's name or its position, not {getattr(self, role)}:"
+                    f" every interaction has its {role}."
+                )
+
+
+def refuse_no_text(value: object, name: str) -> None:
+    """Raise ArgumentError unless an option that may be left out (None) is a text."""
+    if value is not None:
+        checks.of_kind(value, name, str, "a text")
+        if not value:
+            raise ArgumentError(f"{name} must be a text, not an empty one; None leaves it out.")
 
 
 def _is_character(sign: object) -> bool:

@@ -20,6 +20,7 @@ from cofactor.data.readers.json_text import json_of
 from cofactor.data.readers.list_cells import explode_lists, with_list_rows
 from cofactor.data.readers.nested_items import has_ids, opened
 from cofactor.data.readers.raw import NoRowsError, Raw
+from cofactor.data.readers.series import frame_of_series, refuse_series
 from cofactor.data.readers.values import checked_kind, numbers_and_odd
 from cofactor.data.records import BOOLEANS, BYTES, name_text, python_cells, table_of_columns
 
@@ -46,10 +47,7 @@ def is_frame(source: Any) -> bool:
     nw = _narwhals()
     narrow = nw.from_native(source, pass_through=True, allow_series=True)
     if isinstance(narrow, nw.Series):
-        raise ArgumentError(
-            "a series has one column, and at least a user and an item are needed; pass the data"
-            " frame."
-        )
+        refuse_series(source)
     return isinstance(narrow, (nw.DataFrame, nw.LazyFrame)) or hasattr(source, "__arrow_c_stream__")
 
 
@@ -328,7 +326,7 @@ def tamed(frame: Any) -> Any:
         If it is a series whose index doesn't hold users and items.
     """
     if not hasattr(frame, "columns"):
-        frame = _of_pairs(frame)
+        frame = frame_of_series(frame)
     if any(name is not None for name in frame.index.names):
         known = set(map(str, frame.columns))
         lost = [name for name in frame.index.names if name is None or str(name) in known]
@@ -355,24 +353,6 @@ def tamed(frame: Any) -> Any:
         ]
         frame = pd.concat(columns, axis=1)
     return frame
-
-
-def _of_pairs(series: Any) -> Any:
-    """A series whose index holds users and items as a frame."""
-    if not hasattr(series, "to_frame"):
-        raise ArgumentError(
-            f"a {type(series).__name__} of pandas is no data frame; pass one (pandas.concat"
-            " joins the chunks of a reader)."
-        )
-    if getattr(series, "index", None) is None or series.index.nlevels != 2:
-        raise ArgumentError(
-            f"a {type(series).__name__} has one column, and at least a user and an item are"
-            " needed; pass the data frame."
-        )
-    # Of a stacked matrix the rows are the users.
-    pairs = zip(series.index.names, ("user", "item"), strict=True)
-    named = series.rename_axis([usual if name is None else name for name, usual in pairs])
-    return named.rename("value").reset_index()
 
 
 def _without_repeated(source: Any, names: Sequence[str]) -> Any:

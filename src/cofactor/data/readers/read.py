@@ -21,7 +21,7 @@ from cofactor.data.readers import arrays, frames, rows, sql
 from cofactor.data.readers.assemble import assemble
 from cofactor.data.readers.catalogue_ids import with_catalogue
 from cofactor.data.readers.catalogue_sources import in_memory, paths_of
-from cofactor.data.readers.columns import Options
+from cofactor.data.readers.columns import Options, refuse_no_text
 from cofactor.data.readers.file_formats import (
     ALSO_CALLED,
     FORMATS,
@@ -150,8 +150,7 @@ def read(
         If a column, a format or a dataset doesn't exist; the nearest names are offered.
     """
     given = locals()
-    if format is not None:
-        checks.choice(format, "format", FORMATS, also=ALSO_CALLED)
+    _check_names(given)
     options = replace(
         Options(**{name: given[name] for name in _OPTIONS & given.keys()}),
         now=clock.time() if now is None else checks.real(now, "now"),
@@ -161,6 +160,13 @@ def read(
     )
     events = _events(source, options, format=format, member=member, table=table, query=query)
     return events if items is None else _with_items(events, items, item_id, encoding)
+
+
+def _check_names(given: Mapping[str, Any]) -> None:
+    for name in ("item_id", "member", "table", "query"):
+        refuse_no_text(given[name], name)
+    if given["format"] is not None:
+        checks.choice(given["format"], "format", FORMATS, also=ALSO_CALLED)
 
 
 def _with_items(events: Events, items: Any, item_id: str | None, encoding: str | None) -> Events:

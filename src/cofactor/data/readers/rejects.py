@@ -7,6 +7,7 @@ import os
 from collections.abc import Iterable
 from pathlib import Path
 
+from cofactor.base import checks
 from cofactor.base.disk import check_replaced, naming_full, owner_only
 from cofactor.base.errors import ArgumentError, CofactorError
 
@@ -42,7 +43,7 @@ class Rejects:
     """
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
-        self.path = Path(path)
+        self.path = checks.path(path, "rejects")
         self.clear()
 
     def clear(self) -> None:

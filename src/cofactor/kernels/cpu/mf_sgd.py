@@ -14,8 +14,6 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from functools import partial
-from itertools import product
 
 import numpy as np
 
@@ -201,34 +199,42 @@ def in_rounds(
 ) -> None:
     """Call ``work(turn, group)`` for each group in each round, on several threads; one begins when
     the same group and the next one have ended their round before.
+
+    Each thread has neighbouring groups of its own, and so finds the block that it had last in its
+    core's cache; it takes another's group only while none of its own can begin.
     """
-    tasks = product(range(n_rounds), range(n_groups))
-    rounds_done = [0] * n_groups
-    changed, stopped = threading.Condition(), threading.Event()
+    rounds_done, running = [0] * n_groups, set[int]()
+    changed = threading.Condition()
 
-    def may_begin(turn: int, group: int) -> bool:
-        return stopped.is_set() or (
-            min(rounds_done[group], rounds_done[(group + 1) % n_groups]) >= turn
-        )
+    def may_begin(group: int) -> bool:
+        turn = rounds_done[group]
+        before = rounds_done[(group + 1) % n_groups]
+        return group not in running and turn < n_rounds and before >= turn
 
-    def some(_: int) -> None:
-        ended = False
-        try:
-            # Taken in order, so whatever a task waits for has been taken before.
-            for task in tasks:
+    def taken(groups: list[int]) -> int | None:
+        with changed:
+            while min(rounds_done) < n_rounds:
+                group = next(filter(may_begin, groups), None)
+                if group is not None:
+                    running.add(group)
+                    return group
+                changed.wait()
+        return None
+
+    def some(thread: int) -> None:
+        own = range(thread * n_groups // n_threads, (thread + 1) * n_groups // n_threads)
+        groups = [*own, *(group for group in range(n_groups) if group not in own)]
+        while (group := taken(groups)) is not None:
+            failed = True
+            try:
+                work(rounds_done[group], group)
+                failed = False
+            finally:
                 with changed:
-                    changed.wait_for(partial(may_begin, *task))
-                if stopped.is_set():
-                    return
-                work(*task)
-                with changed:
-                    rounds_done[task[1]] += 1
-                    changed.notify_all()
-            ended = True
-        finally:
-            if not ended:  # an error or Ctrl-C, with which the others end too
-                with changed:
-                    stopped.set()
+                    rounds_done[group] += 1
+                    running.discard(group)
+                    if failed:  # an error or Ctrl-C, with which the other threads end too
+                        rounds_done[:] = [n_rounds] * n_groups
                     changed.notify_all()
 
     on_threads(some, n_threads, n_threads)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from cofactor.base import markup
+from cofactor.base import checks, markup
 from cofactor.base.errors import ArgumentError, CofactorError
 from cofactor.base.extras import require
 from cofactor.models.answering.model_html import explanation_html, ranked_html
@@ -31,6 +31,7 @@ class ModelExplorer:
     """
 
     def __init__(self, model: Any, k: int = 10) -> None:
+        checks.integer(k, "k", low=1)
         widgets = require("ipywidgets", purpose="explore()")
         self.model = model
         ids = model.data.users.ids(range(min(_OFFERED, model.data.n_users)))

@@ -18,13 +18,14 @@ def of_one_fit(call: Call) -> Call:
     Raises
     ------
     NotFittedError
-        If the model was fitted again, or took other settings, during the call.
+        If the model isn't fitted, or was fitted again, or took other settings, during the call.
     """
 
     @functools.wraps(call)
     def guarded(model: Any, *arguments: Any, **options: Any) -> Any:
         cache = model._cache  # a new one with each fit
         try:
+            _ = model.data  # or it isn't fitted
             answer = call(model, *arguments, **options)
         except Exception as error:
             if model._cache is cache:

@@ -83,7 +83,7 @@ class FeatureIALS(ContentFeatures, IterativeModel, FactorModel):
     plus ``λ r̄ |W|²``, with an item's part of the loss weighed as in `IALS`, alternately:
     users given items, W given y (a ridge regression), items given users and W. An item without
     interactions has the vector ``s W' f_i``, in closed form; s is chosen so that held-out warm
-    items would take their fair share of users' top 10 (see `cofactor.models.content.check`), on W
+    items would take their share of users' top 10 (see `cofactor.models.content.check`), on W
     as it is fitted without them. With ``normalize_scores`` q, it is divided by ``(σ_i / σ̄)^q``
     too, where σ is the spread of its scores over the trained users and σ̄ the median of those with
     interactions.

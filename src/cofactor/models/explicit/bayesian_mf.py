@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -221,12 +222,12 @@ class BayesianMF(Recommender):
 
     def _states(self, user_rows: np.ndarray) -> States:
         drawn = self.posterior.user_samples[user_rows]
-        return drawn.reshape(len(drawn), -1)
+        return _joined(drawn)
 
     def _fold_in(self, histories: Histories) -> States:
         indptr, item_rows, ratings = rated_csr(self, histories)
         drawn = self.posterior.draw_users(indptr, item_rows, ratings)
-        return drawn.reshape(len(drawn), -1)
+        return _joined(drawn)
 
     def _score(self, states: States, item_rows: np.ndarray | None) -> np.ndarray:
         vectors, offsets = self.inner_product()
@@ -359,4 +360,9 @@ class BayesianMF(Recommender):
 
 
 def _without_biases(samples: np.ndarray) -> np.ndarray:
-    return samples[:, :, :-1].reshape(len(samples), -1)
+    return _joined(samples[:, :, :-1])
+
+
+def _joined(samples: np.ndarray) -> np.ndarray:
+    """The draws of each row one after another, also of no rows."""
+    return samples.reshape(len(samples), math.prod(samples.shape[1:]))

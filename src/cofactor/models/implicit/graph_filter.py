@@ -105,7 +105,8 @@ class GraphFilter(LinearItemModel):
 
     The first term is the linear filter, of which the ``neighbours`` largest weights of each item
     are kept (an item's weight on itself never is); the second is the ideal filter with soft weights
-    of its frequencies. a = b = .5, g = 0 and all neighbours give GF-CF.
+    of its frequencies. GF-CF has a = b = .5, g = 0, all neighbours, an item's weight on itself, and
+    a linear filter without the factor D_i^-b in front.
 
     Memory: for each item 8 bytes a neighbour kept (20 while they are sorted) and 4 bytes a factor
     (16 while they are computed), and for each user 8 bytes a factor while they are computed. A

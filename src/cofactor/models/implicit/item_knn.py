@@ -108,6 +108,8 @@ class ItemKNN(LinearItemModel[ItemKNNConfig]):
     over them: e² grows with one over the number of interactions a row, and x² is what one common
     user adds to d, so that weights on another scale change nothing.
 
+    Notes
+    -----
     Mukund Deshpande and George Karypis. 2004. Item-Based Top-N Recommendation Algorithms. ACM TOIS;
     the asymmetric cosine: Fabio Aiolli. 2013. Efficient Top-N Recommendation for Very Large Scale
     Binary Rated Datasets. RecSys."""
@@ -132,7 +134,7 @@ class ItemKNN(LinearItemModel[ItemKNNConfig]):
         if shrinkage is None:
             mean = float(square.sum()) / max(1, len(data))
             shrinkage = NOISE_SHRINKAGE * relative_noise(data) ** 2 * mean
-        matrix, formula = by_user_and_item(data, x), self._law(square, shrinkage)
+        matrix, formula = by_user_and_item(data, x), self._terms(square, shrinkage)
         rows, similarity, count = neighbours_of_all(matrix, formula, neighbours, run)
         made = (
             SparseWeights.of_recommended
@@ -142,7 +144,7 @@ class ItemKNN(LinearItemModel[ItemKNNConfig]):
         weights = made(rows, similarity, count)
         self.weights = weights.with_columns_scaled() if self.config.normalize else weights
 
-    def _law(
+    def _terms(
         self, square: np.ndarray, shrinkage: float
     ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, float]:
         """The p, q, a, b, w of d / (p_i q_j + a_i + b_j + w d), i being the item whose

@@ -113,7 +113,7 @@ class WARP(IterativeModel, SampledHooks, FactorModel):
 
     For a positive (u, i) negatives j are drawn until ``x_uj > x_ui - margin`` or `max_trials` are
     reached; a violation after n draws takes a gradient step on its hinge, with the weight ``ln
-    ⌊(n_items - |I_u|) / n⌋``: few draws mean a bad rank.
+    max(1, ⌊(n_items - |I_u|) / n⌋)``: few draws mean a bad rank.
 
     Notes
     -----

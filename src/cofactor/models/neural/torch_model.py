@@ -31,6 +31,7 @@ from cofactor.models.warm_start import KeptRows
 from cofactor.training.curve import LearningCurve
 from cofactor.training.loop import Control
 from cofactor.training.torch.device import device_of
+from cofactor.training.torch.planning import without_memory
 from cofactor.training.torch.seeding import seeded
 from cofactor.training.torch.train import train
 
@@ -297,7 +298,7 @@ class ModuleHooks(Hooks[Any]):
     def _restore(self, arrays: Mapping[str, np.ndarray]) -> None:
         data = self.data
         # First without memory: what the settings ask for must be what the file holds.
-        with torch.device("meta"):
+        with without_memory():
             planned = self.builder.build(data.n_users, data.n_items, self.config)
         tables = self.builder.find(planned, data.n_users, data.n_items)
         sizes = {"weights": tables.n_free(planned)}

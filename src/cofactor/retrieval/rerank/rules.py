@@ -120,6 +120,8 @@ class Rerank:
 
     def __post_init__(self) -> None:
         self._check_objective()
+        for name in ("caps", "boosts", "at_least"):
+            checks.of_kind(getattr(self, name), name, Mapping, "a mapping")
         for column, most in self.caps.items():
             checks.integer(most, f"caps[{column!r}]", low=1)
         object.__setattr__(self, "pins", _placed(self.pins))
@@ -205,7 +207,7 @@ def as_rules(given: Rerank | str | Iterable[str] | None) -> Rerank | None:
 
 def _placed(pins: Mapping[int, Any] | Iterable[Any]) -> dict[int, Any]:
     """Pins by place, from 1."""
-    if isinstance(pins, (str, bytes)):
+    if isinstance(pins, (str, bytes)) or not isinstance(pins, Iterable):
         raise ArgumentError(f"pins must be a list of item ids, or place -> id, not {pins!r}.")
     placed = dict(pins) if isinstance(pins, Mapping) else dict(enumerate(pins, 1))
     for place in placed:

@@ -12,6 +12,7 @@ import numpy as np
 from cofactor.base.errors import CofactorError, MissingExtraError
 from cofactor.base.progress import Task
 from cofactor.base.run import Run
+from cofactor.base.signals import heard
 from cofactor.data.split import Split
 from cofactor.evaluation.evaluate import evaluate
 from cofactor.metrics.table import Metric
@@ -145,6 +146,7 @@ class Race:
         except KeyboardInterrupt:
             if self.best is None:
                 raise
+            heard()
             self.interrupted = True
             self.run.progress.say("interrupted: the best so far is kept")
         for lane in self.lanes:

@@ -53,8 +53,8 @@ class Explorer:
     """
 
     exploration: Exploration
-    exposures: Counter[str] = field(default_factory=Counter)
-    rng: np.random.Generator = field(default_factory=np.random.default_rng)
+    exposures: Counter[str]
+    rng: np.random.Generator
     _fresh: dict[int, tuple[float, np.ndarray]] = field(default_factory=dict)
 
     def draw(

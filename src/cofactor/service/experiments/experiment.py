@@ -122,6 +122,11 @@ class Experiment(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
         return self.share_of(user_id) < sum(arm.share for arm in self.arms)
 
 
+def new_salt() -> str:
+    """Return a salt that nobody can guess: who gets which arm follows from it."""
+    return secrets.token_hex(16)
+
+
 def parse_arms(text: str) -> list[Arm]:
     """Read ``v3:50,v4~slots=0.1:50``: version, how to explore, and percent of the users.
 
@@ -250,7 +255,7 @@ class Experiments:
             kind=kind,
             arms=arms,
             rules=rules,
-            salt=secrets.token_hex(16),
+            salt=new_salt(),
             started=int(time.time() if now is None else now),
         )
         self._write([*known, begun])

@@ -38,6 +38,11 @@ _CERTAIN = (1.0,) * MAX_LIST  # of a list that isn't drawn
 _USERS = 1 << 16  # whose arms are remembered
 
 
+def unseeded() -> np.random.Generator:
+    """Return the chance by which a service draws its lists: another one in each process."""
+    return np.random.default_rng()
+
+
 class _Answer(NamedTuple):
     """A list on its way out, and what is logged of it."""
 
@@ -80,7 +85,7 @@ class Traffic:
         self._exposures: Counter[str] = Counter()
         self._counted = False
         self._new_id = IdMaker()
-        self._rng = np.random.default_rng()
+        self._rng = unseeded()
         self._watch: asyncio.Task[None] | None = None
         self._shadows: set[asyncio.Task[None]] = set()
         self._log: BatchedLog | DurableLog = (
@@ -216,7 +221,7 @@ class Traffic:
             return None
         found = self._explorers.get(text)
         if found is None:
-            found = Explorer(parse_exploration(text), self._exposures)
+            found = Explorer(parse_exploration(text), self._exposures, self._rng)
             self._explorers[text] = found
         return found
 

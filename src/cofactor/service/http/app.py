@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote_to_bytes
@@ -28,7 +28,7 @@ from cofactor.service.experiments.upkeep import Pruning
 from cofactor.service.http.context import Context
 from cofactor.service.http.dispatch import Dispatch
 from cofactor.service.http.fast.protocol import FastPath
-from cofactor.service.http.guard import Guard, check_size, cors, from_origin
+from cofactor.service.http.guard import Guard, check_size, check_version, cors, from_origin
 from cofactor.service.http.keys import Keys
 from cofactor.service.http.openapi import document_bytes
 from cofactor.service.http.route import PATH_IDS
@@ -163,6 +163,19 @@ async def _running(context: Context) -> AsyncIterator[None]:
 
 _ONCE = (b"authorization", b"origin", b"sec-fetch-site", b"content-encoding")
 _FRAMINGS = {b"content-length", b"transfer-encoding"}
+# Refusals behind which nothing is read: it may be no request, or one that a proxy hasn't seen.
+_LAST, _CLOSE = ("version", "framing"), (b"connection", b"close")
+
+
+def _check_framing(names: Sequence[bytes]) -> None:
+    # A proxy that goes by the other header takes what follows for a part of this request (RFC 9112,
+    # section 6.1).
+    if set(names) >= _FRAMINGS:
+        raise RequestError(
+            400,
+            "framing",
+            "a request has content-length or transfer-encoding, not both; send one of them.",
+        )
 
 
 class _Outer:
@@ -180,15 +193,14 @@ class _Outer:
             await send({"type": "websocket.close", "code": 1003})
             return
         names = [name for name, _ in scope.get("headers", ())]
-        if scope["type"] == "http" and set(names) >= _FRAMINGS:
-            await self._twice_framed(send)
-            return
         if scope["type"] == "http":
             try:
+                check_version(scope)
+                _check_framing(names)
                 check_size(scope)
                 scope = from_origin(scope)
             except RequestError as error:
-                await error.answer(send)
+                await error.answer(send, *([_CLOSE] if error.code in _LAST else []))
                 return
         twice = next((name for name in _ONCE if names.count(name) > 1), None)
         if twice is not None:
@@ -211,16 +223,6 @@ class _Outer:
                 raw = (scope.get("raw_path") or path.encode())[length:]
                 scope = {**scope, "path": path[length:], "raw_path": raw}
         await self._app(scope, receive, send)
-
-    async def _twice_framed(self, send: Any) -> None:
-        # A proxy that goes by the other header takes what follows for a part of this request: the
-        # connection ends with the answer (RFC 9112, section 6.1).
-        error = RequestError(
-            400,
-            "framing",
-            "a request has content-length or transfer-encoding, not both; send one of them.",
-        )
-        await error.answer(send, (b"connection", b"close"))
 
     async def _preflight(self, scope: Any, send: Any) -> None:
         try:

@@ -9,17 +9,20 @@ second rather than a timer a request."""
 
 from __future__ import annotations
 
+import time
 from collections import Counter
+from http import HTTPStatus
 from typing import Any
 
 import h11
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
-from cofactor.service.errors import RequestError
+from cofactor.service.errors import RequestError, overloaded
 from cofactor.service.settings import Settings
 
 _LOOK = 1.0  # seconds between two looks
 _SHARE = 0.75  # of all connections that one address may hold
+_MOST_REFUSED = 64  # connections that are refused and whose clients haven't closed them yet
 
 
 class ConnectionLimits:
@@ -40,7 +43,12 @@ class ConnectionLimits:
         self.per_address = max(1, int(_SHARE * self.most))
         self._open: dict[Connection, None] = {}
         self._by_address: Counter[str] = Counter()
+        self._refused: dict[Connection, float] = {}
         self._looking = False
+
+    def now(self) -> float:
+        """Return the seconds of the clock by which deadlines are kept."""
+        return time.monotonic()
 
     def enter(self, one: Connection) -> bool:
         """Take a connection in, and let go another that waits if need be; return whether there is
@@ -48,20 +56,36 @@ class ConnectionLimits:
         """
         self._open[one] = None
         self._by_address[one.address] += 1
-        if not self._looking:
-            self._looking = True
-            one.loop.call_later(_LOOK, self._look, one.loop)
+        self._look_again(one.loop)
         if self._by_address[one.address] > self.per_address:
             return self._let_go(one, one.address)
         return len(self._open) <= self.most or self._let_go(one, None)
 
+    def refuse(self, one: Connection) -> None:
+        """Give a client for whom there is no room a moment to read so: a connection that is closed
+        over what has come and isn't read is reset.
+        """
+        self.leave(one)
+        self._refused[one] = self.now()
+        if len(self._refused) > _MOST_REFUSED:
+            longest = next(iter(self._refused))
+            self.leave(longest)
+            longest.transport.abort()
+        self._look_again(one.loop)
+
     def leave(self, one: Connection) -> None:
         """Forget a connection."""
+        self._refused.pop(one, None)
         if one in self._open:
             del self._open[one]
             self._by_address[one.address] -= 1
             if not self._by_address[one.address]:
                 del self._by_address[one.address]
+
+    def _look_again(self, loop: Any) -> None:
+        if not self._looking:
+            self._looking = True
+            loop.call_later(_LOOK, self._look, loop)
 
     def _let_go(self, new: Connection, address: str | None) -> bool:
         """Close what has waited longest for its client; last of all those that were answered and
@@ -80,11 +104,11 @@ class ConnectionLimits:
         return True
 
     def _look(self, loop: Any) -> None:
-        self._looking = bool(self._open)
-        if self._looking:
-            loop.call_later(_LOOK, self._look, loop)
-        now = loop.time()
-        for one in [one for one in self._open if one.is_late(now)]:
+        self._looking, now = False, self.now()
+        if self._open or self._refused:
+            self._look_again(loop)
+        late = [one for one in self._open if one.is_late(now)]
+        for one in (*late, *(o for o, since in self._refused.items() if now - since > _LOOK)):
             one.transport.abort()
 
 
@@ -97,15 +121,24 @@ class Connection(H11Protocol):
     begun = False  # whether bytes of the next request have come
     answered = False  # whether a request was ever answered
     ended = False  # whether the client has sent all that it will
+    refused = False  # whether there was no room for it
     _unsent_since: float | None = None
 
     def connection_made(self, transport: Any) -> None:
         """Begin, if there is room."""
         super().connection_made(transport)
         self.address = self.client[0] if self.client else ""
-        self.since = self.loop.time()
-        if not self.limits.enter(self):
-            transport.abort()
+        self.since = self.limits.now()
+        if self.limits.enter(self):
+            return
+        # Nothing that comes is read as a request.
+        self.refused = self.begun = True
+        self.limits.refuse(self)
+        self._answer_last(
+            overloaded("there are as many connections as there may be; try again shortly.")
+        )
+        if transport.can_write_eof():
+            transport.write_eof()
 
     def connection_lost(self, exc: Exception | None) -> None:
         """End."""
@@ -144,10 +177,12 @@ class Connection(H11Protocol):
 
     def data_received(self, data: bytes) -> None:
         """Take in what came."""
+        if self.refused:
+            return
         if not self.begun and not self.busy:
             self.begun = True
             if self.answered:  # the first request has the time since the connection was made
-                self.since = self.loop.time()
+                self.since = self.limits.now()
         super().data_received(data)
 
     def send_400_response(self, msg: str) -> None:
@@ -158,14 +193,18 @@ class Connection(H11Protocol):
             self.cycle.disconnected = True
             self.cycle.message_event.set()
         if self.conn.our_state in (h11.IDLE, h11.SEND_RESPONSE):
-            error = RequestError(400, "malformed", "this isn't an HTTP request.")
-            body = error.body()
-            length = (b"content-length", str(len(body)).encode())
-            headers = [*error.headers(), length, (b"connection", b"close")]
-            reply = h11.Response(status_code=400, headers=headers, reason=b"Bad Request")
-            for event in (reply, h11.Data(data=body), h11.EndOfMessage()):
-                self.transport.write(self.conn.send(event))
+            self._answer_last(RequestError(400, "malformed", "this isn't an HTTP request."))
         self.transport.close()
+
+    def _answer_last(self, error: RequestError) -> None:
+        """Write an answer behind which nothing follows."""
+        body = error.body()
+        length = (b"content-length", str(len(body)).encode())
+        headers = [*error.headers(), length, (b"connection", b"close")]
+        reason = HTTPStatus(error.status).phrase.encode()
+        reply = h11.Response(status_code=error.status, headers=headers, reason=reason)
+        for event in (reply, h11.Data(data=body), h11.EndOfMessage()):
+            self.transport.write(self.conn.send(event))
 
     def eof_received(self) -> bool:  # type: ignore[override]
         """Keep the connection of a client that has said all and still listens (`nc -N`)."""
@@ -179,14 +218,14 @@ class Connection(H11Protocol):
 
     def on_response_complete(self) -> None:
         """Go on to what is between two requests, or to the next one."""
-        self.answered, self.since = True, self.loop.time()
+        self.answered, self.since = True, self.limits.now()
         super().on_response_complete()
         self.begun = self.conn.their_state is not h11.IDLE or bool(self.conn.trailing_data[0])
         self.close_if_ended()
 
     def pause_writing(self) -> None:
         """Note that what was answered isn't read."""
-        self._unsent_since = self.loop.time()
+        self._unsent_since = self.limits.now()
         super().pause_writing()
 
     def resume_writing(self) -> None:

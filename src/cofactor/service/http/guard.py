@@ -115,6 +115,19 @@ def check_size(scope: Scope) -> None:
         raise RequestError(431, "too_large", f"a request's head may have {MAX_HEAD:,} bytes.")
 
 
+def check_version(scope: Scope) -> None:
+    """Refuse what says it is another major version of HTTP: its messages may mean something else.
+
+    Raises
+    ------
+    RequestError
+        505.
+    """
+    version = scope["http_version"]
+    if not version.startswith("1."):
+        raise RequestError(505, "version", f"this service speaks HTTP/1.1, not HTTP/{version}.")
+
+
 _ABSOLUTE = re.compile(rb"https?://([^/?#]*)(.*)", re.IGNORECASE | re.DOTALL)
 
 

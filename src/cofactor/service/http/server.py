@@ -17,7 +17,8 @@ from cofactor.service.settings import Settings
 
 _FILES = 16_384  # open files that are enough
 _OWN_FILES = 256  # open files for other things than connections
-_AT_A_TIME = 128  # connections taken in in one turn of the loop
+_AT_A_TIME = 128  # connections taken in in one turn of the loop, at most
+_TURNS = 4  # turns within which the handles of those let go are surely free again
 
 
 def bind(settings: Settings) -> socket.socket:
@@ -63,7 +64,8 @@ def run(
     # The loop and the scorer share one interpreter: a thread that wants its turn should not wait
     # five milliseconds for it.
     sys.setswitchinterval(0.0005)
-    protocol = guarded_protocol(app.state.fast_path, ConnectionLimits(settings, _handles()))
+    handles, at_a_time = _handles()
+    protocol = guarded_protocol(app.state.fast_path, ConnectionLimits(settings, handles))
     # What was loaded stays: looking through it for garbage, tenths of a second at a time, would
     # stand before every request.
     gc.collect()
@@ -84,27 +86,31 @@ def run(
         backlog=2048,
         proxy_headers=False,
     )
-    _server_class(drain_log)(config).run(sockets=[listening])
+    _server_class(drain_log, at_a_time)(config).run(sockets=[listening])
 
 
-def _handles() -> int | None:
+def _handles() -> tuple[int | None, int]:
     """How many connections the system's limit of open files leaves room for, after it was raised
-    as far as it may be; None where it has none.
+    as far as it may be (None where it has none), and how many may be taken in at a time: without a
+    handle left, uvloop takes in all that wait and closes them.
     """
     try:
         import resource
     except ImportError:
-        return None
+        return None, _AT_A_TIME
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     wanted = _FILES if hard == resource.RLIM_INFINITY else min(hard, _FILES)
     if soft != resource.RLIM_INFINITY and soft < wanted:
         with contextlib.suppress(ValueError, OSError):
             resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
             soft = wanted
-    return None if soft == resource.RLIM_INFINITY else max(soft - _OWN_FILES, soft // 2)
+    if soft == resource.RLIM_INFINITY:
+        return None, _AT_A_TIME
+    handles = max(soft - _OWN_FILES, soft // 2)
+    return handles, max(1, min(_AT_A_TIME, (soft - handles) // _TURNS))
 
 
-def _server_class(drain_log: Callable[[], None]) -> Any:
+def _server_class(drain_log: Callable[[], None], at_a_time: int) -> Any:
     """uvicorn's server, which takes in many new connections at a time.
 
     uvloop takes one a turn: 300 who connect at once are taken in after 301 turns, with the second
@@ -132,7 +138,8 @@ def _server_class(drain_log: Callable[[], None]) -> Any:
                 return made
 
             if hasattr(os, "dup") and sys.platform != "win32":
-                self._acceptors = [Acceptor(loop, one, connection) for one in sockets or []]
+                waiting = sockets or []
+                self._acceptors = [Acceptor(loop, one, connection, at_a_time) for one in waiting]
 
         async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
             for acceptor in self._acceptors:
@@ -146,15 +153,16 @@ def _server_class(drain_log: Callable[[], None]) -> Any:
 
 
 class Acceptor:
-    """Takes in all connections that wait, whenever some do."""
+    """Takes in many of the connections that wait, whenever some do."""
 
     def __init__(
         self,
         loop: asyncio.AbstractEventLoop,
         listening: socket.socket,
         connection: Callable[[], asyncio.Protocol],
+        at_a_time: int = _AT_A_TIME,
     ) -> None:
-        self._loop, self._connection = loop, connection
+        self._loop, self._connection, self._at_a_time = loop, connection, at_a_time
         # A handle of its own for the same socket: the loop watches the other one.
         self._socket = listening.dup()
         self._socket.setblocking(False)
@@ -162,7 +170,7 @@ class Acceptor:
         loop.add_reader(self._socket.fileno(), self._accept)
 
     def _accept(self) -> None:
-        for _ in range(_AT_A_TIME):
+        for _ in range(self._at_a_time):
             try:
                 taken, _address = self._socket.accept()
             except OSError:  # nobody is left, or there are no handles left; the loop tells of those

@@ -205,7 +205,7 @@ class FastConnection(Connection):
         self._unset_keepalive_if_required()
         self.transport.write(raw)
         # From now on it may be idle as long as others; that is looked at for all at a time.
-        self.answered, self.since = True, self.loop.time()
+        self.answered, self.since = True, self.limits.now()
 
     def shutdown(self) -> None:
         """End once what is under way is answered."""
