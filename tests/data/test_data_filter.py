@@ -13,6 +13,7 @@ from cofactor.data import filter as filters
 from cofactor.data.describe import describe, tail
 from cofactor.data.events import Events
 from cofactor.data.interactions import Interactions
+from cofactor.data.readers import read
 from examples import examples
 
 
@@ -187,3 +188,13 @@ def test_gini_of_known_spreads(counts, gini):
 
 def test_tail_of_nothing_is_zero():
     assert tail(np.zeros(3, np.int64)).mean == 0.0
+
+
+def test_a_remark_on_values_that_are_left_out_goes_with_them() -> None:
+    columns = {"user": list("aabb"), "item": list("xyxz"), "value": [-1.0, 2.0, 0.0, 3.0]}
+    data = Interactions.build(read(pa.table(columns)))
+    assert any("1 of 4 values are negative" in note for note in data.notes)
+    kept, _ = filters.min_values(data, 1.0)
+    assert not any("negative" in note for note in kept.notes)
+    still, _ = filters.min_values(data, -1.0, binarize=False)
+    assert any("negative" in note for note in still.notes)

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
+from dataclasses import replace
 from itertools import count
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from tests.runs.test_auto import RUN, groups, parts_of
+from tests.runs.test_auto import RUN, groups, only, parts_of
 
 import cofactor
 from cofactor.base.run import Run
 from cofactor.cli.words import in_options
 from cofactor.runs.auto import choose
-from cofactor.runs.automatic import families, forecast, race, trials
+from cofactor.runs.automatic import forecast, race, trials
 from cofactor.runs.automatic.trials import Allowance
 
 
@@ -36,10 +38,6 @@ class Clock:
     def __call__(self) -> float:
         self.at += 0.5
         return self.at
-
-
-def only(monkeypatch: pytest.MonkeyPatch, *names: str) -> None:
-    monkeypatch.setattr(race, "FAMILIES", [f for f in families.FAMILIES if f.name in names])
 
 
 def slow_fits(monkeypatch: pytest.MonkeyPatch, clock: Clock, name: str, seconds: float) -> None:
@@ -207,3 +205,17 @@ def test_a_busy_machine_is_said_to_be_one(monkeypatch: pytest.MonkeyPatch) -> No
     monkeypatch.setattr(trials, "time", clocks)
     one = Allowance(60, clocks.monotonic)
     assert one.busy_share == 0.35
+
+
+def test_the_time_that_has_passed_and_the_best_so_far_are_shown(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    shown: list[tuple[int, Any]] = []
+    bar = SimpleNamespace(advance=lambda steps, **facts: shown.append((steps, facts["best"])))
+    progress: Any = SimpleNamespace(task=lambda *_: nullcontext(bar), say=lambda _: None)
+    only(monkeypatch, "popularity", "item_knn")
+    data, run = groups(80, 40), replace(RUN, progress=progress)
+    found = choose(data, parts_of(data), budget=60, run=run, now=Clock())
+    assert shown[0][1].startswith("popularity 0.")
+    assert shown[-1][1].startswith("item_knn 0.")
+    assert 20 < sum(steps for steps, _ in shown) <= found.seconds

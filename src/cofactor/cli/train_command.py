@@ -124,7 +124,7 @@ def tell(output: Output, done: Trained, training: Training | FirstTraining) -> N
         output.line(in_options(done.chosen.sentence))
         # The sentence names the families that weren't tried.
         rows = [row for row in done.chosen.rows if row["tried"]]
-        names = {"value": f"{done.chosen.metric}, validation"}
+        names = {"value": "validation"}
         output.table([{names.get(n, n): cell for n, cell in row.items()} for row in rows])
     if done.result is not None and done.split is not None:
         output.line(f"Held out: {done.split.sentence}")

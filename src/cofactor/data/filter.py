@@ -14,6 +14,7 @@ from cofactor.base.errors import ArgumentError
 from cofactor.data import moments
 from cofactor.data.arrow import value_type
 from cofactor.data.events import Events
+from cofactor.data.guards import doubts
 from cofactor.data.interactions import Interactions
 
 
@@ -157,6 +158,9 @@ def min_values(
     words = [] if threshold is None else [f"values of {threshold:g} and more"]
     words += ["each counting the same"] if binarize else []
     made, step = _kept(data, keep, ", ".join(words) or "all values")
+    # What was asked for, to keep values from some one on, has been done.
+    settled = set(doubts(data.values)) - set(doubts(made.values))
+    made = replace(made, notes=tuple(note for note in made.notes if note not in settled))
     return (replace(made, values=None) if binarize else made), step
 
 

@@ -16,7 +16,6 @@ from cofactor.base.errors import ArgumentError, CofactorError
 from cofactor.base.progress import SILENT, say_or_log
 from cofactor.base.run import Run, run_of
 from cofactor.base.signals import heard
-from cofactor.data.guards import doubts
 from cofactor.data.interactions import Interactions
 from cofactor.data.split import Split
 from cofactor.evaluation.evaluate import evaluate
@@ -26,19 +25,12 @@ from cofactor.models import registry
 from cofactor.models.recommender import Recommender
 from cofactor.runs.automatic import wording
 from cofactor.runs.automatic.blending import Blended, best_blend
+from cofactor.runs.automatic.data import cut_for_choice, read_once
 from cofactor.runs.automatic.race import Race
 from cofactor.runs.automatic.trials import Allowance
 from cofactor.runs.baselines import Baselined, measure_baselines
 from cofactor.runs.shown import lines_html
-from cofactor.runs.source import (
-    Cutting,
-    Reading,
-    as_cutting,
-    as_reading,
-    cut,
-    events_of,
-    interactions,
-)
+from cofactor.runs.source import Cutting, Reading, as_reading
 
 AUTO = "auto"
 BUDGET = 60.0
@@ -215,86 +207,6 @@ def metric_names(metrics: str | Iterable[str] | None) -> list[str] | None:
     return None if metrics is None else [str(metric) for metric in parse_metrics(metrics)]
 
 
-def read_once(
-    source: Any, reading: Reading, metrics: list[str] | None, run: Run
-) -> tuple[float | None, Interactions, Callable[[Recommender], Interactions], str]:
-    """Read a source for a choice of models.
-
-    Returns
-    -------
-    least
-        The least value that is kept: the given one, or the least that counts as liked where the
-        values say "not liked" too.
-    data
-        The interactions that models are chosen by.
-    whole
-        The interactions that a model is fitted on at last: with the catalogue's items that have no
-        interactions, for models that read features.
-    note
-        What was left out, in a sentence; "" if nothing was.
-    """
-    from cofactor.data.shards import is_shards
-
-    if not isinstance(source, Interactions) and not is_shards(source):
-        source = events_of(source, reading, run)
-        reading = replace(reading, items=None, columns=None, more={})
-    data = interactions(source, reading, run)
-    rates = metrics is not None and parse_metrics(metrics)[0].family == "rating"
-    note = ""
-    if not rates and reading.min_value is None and doubts(data.values):
-        assert data.values is not None
-        above = data.values[data.values > 0]
-        if len(above):
-            least = float(above.min())
-            reading = replace(reading, min_value=least)
-            note = (
-                f"Values of 0 and below say that an item wasn't liked: {len(data) - len(above):,}"
-                f" of {len(data):,} interactions are left out (min_value={least:g}; a lower one"
-                " keeps them)."
-            )
-            data = interactions(source, reading, run)
-
-    def whole(model: Recommender) -> Interactions:
-        if not model.traits.uses_features:
-            return data
-        return interactions(source, replace(reading, keep_items=True), run)
-
-    return reading.min_value, data, whole, note
-
-
-def cut_for_choice(data: Interactions, cutting: Cutting | None) -> tuple[Split | None, Cutting]:
-    """Cut data into training, validation and test.
-
-    Where histories are too short for shares of them, all interactions are cut, not those of each
-    user.
-
-    Returns
-    -------
-    parts
-        None where there is too little data for it.
-    cutting
-        How they were cut; where there is too little data, that nothing is held out.
-    """
-    cutting = as_cutting(cutting, Cutting())
-    if cutting.validation <= 0:
-        cutting = replace(cutting, validation=0.1)
-    if cutting.test <= 0:
-        raise ArgumentError("auto needs a test part; give --test a share.")
-    usual = cutting.how == Cutting.how
-    nothing = None, replace(cutting, test=0.0, validation=0.0)
-    # With one interaction a user, every model knows the popular items alone.
-    if usual and data.user_counts.max(initial=0) < 2:
-        return nothing
-    for one in (cutting, replace(cutting, how="random"))[: 1 + usual]:
-        try:
-            return cut(data, one), one
-        # Too few interactions for any share of them; of more, this error says what is wrong.
-        except ArgumentError:
-            if len(data) > 100 and (not usual or one is not cutting):
-                raise
-    return nothing
-
-
 def choose(
     data: Interactions,
     parts: Split | None,
@@ -348,7 +260,8 @@ def choose(
     race = Race(parts, wanted, allowance, run, dict(content))
     run.progress.say(f"trying {len(race.lanes)} families of models for {budget:g} s")
     allowance.seconds = budget * (1 - _BLEND_SHARE)
-    race.go()
+    with run.progress.task("trying models, seconds", round(budget)) as task:
+        race.go(task)
     allowance.seconds = budget
     if race.best is None:
         reasons = "; ".join(f"{one.family.name} {one.dropped}" for one in race.lanes)

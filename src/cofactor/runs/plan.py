@@ -16,7 +16,8 @@ from cofactor.data.interactions import Interactions
 from cofactor.data.split import Split
 from cofactor.models import registry
 from cofactor.models.recommender import Recommender
-from cofactor.runs.auto import AUTO, Chosen, choose, cut_for_choice, metric_names, read_once
+from cofactor.runs.auto import AUTO, Chosen, choose, metric_names
+from cofactor.runs.automatic.data import cut_for_choice, read_once
 from cofactor.runs.data_origin import bounded
 from cofactor.runs.source import Cutting, Reading, cut, interactions
 

@@ -197,6 +197,8 @@ def _carry_out(
     kept_at: Checkpoints,
 ) -> _Done:
     """Fit, measure, and fit again on all of the data."""
+    if plan.chosen is not None and plan.parts is not None:
+        run.progress.say(f"fitting {plan.name}, the choice, to measure it on the test part")
     parts, clock = plan.parts, Clock()
     fitted = _fit(kept_at.of(plan.create(), "first"), plan.train, parts, limits, run)
     seconds, result, baselines = clock.seconds, None, None

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from cofactor.base.errors import CofactorError, MissingExtraError
+from cofactor.base.progress import Task
 from cofactor.base.run import Run
 from cofactor.base.signals import heard
 from cofactor.data.split import Split
@@ -81,6 +82,8 @@ class Race:
         self.allowance.extra += self.allowance.now() - began
         self.interrupted = False
         self.said = ""
+        self.task: Task | None = None
+        self.seconds_shown = 0
 
     @property
     def sampled(self) -> bool:
@@ -121,8 +124,11 @@ class Race:
         given = self.given
         return wisest(found, self.metric, rates=given.rates, new_items=given.new_items)
 
-    def go(self) -> None:
-        """Run it. Ctrl-C ends it once there is an attempt."""
+    def go(self, task: Task | None = None) -> None:
+        """Run it; after each trial the task shows how much time has passed. Ctrl-C ends it once
+        there is an attempt.
+        """
+        self.task = task
         try:
             self._first()
             # On samples, time is left for fits on the whole.
@@ -189,6 +195,7 @@ class Race:
         lane.shortened = settings != lane.own
         lane.attempts.append(self._try(lane.family, settings, self.small))
         self._reserve()
+        self._advance()
 
     def _keep(self, most: int) -> None:
         """Drop all but the best families; the baselines never run on."""
@@ -197,14 +204,23 @@ class Race:
             if place >= most:
                 lane.dropped = BEHIND
         if running:
-            names = ", ".join(f"{lane.family.name} {self._show(lane)}" for lane in running[:most])
+            names = ", ".join(f"{lane.family.name} {self._show(lane)}" for lane in running[:3])
             if names != self.said:
-                self.run.progress.say(f"{self.allowance.used:.0f} s: {names}")
+                best = "the best is" if len(running) == 1 else "the best are"
+                self.run.progress.say(f"after {self.allowance.passed:.0f} s {best} {names}")
             self.said = names
 
     def _show(self, lane: Lane) -> str:
         found = lane.best()
         return "" if found is None else f"{abs(found.score):.4f}"
+
+    def _advance(self) -> None:
+        """Show the seconds that have passed, and the best so far."""
+        if self.task is not None and self.leaders:
+            steps = max(0, int(self.allowance.passed) - self.seconds_shown)
+            self.seconds_shown += steps
+            best = self.leaders[0]
+            self.task.advance(steps, best=f"{best.family.name} {self._show(best)}")
 
     def _round(self, until: float, *, draws: bool) -> None:
         """Each family the same time: the settings that wait first, then drawn ones."""
@@ -253,6 +269,7 @@ class Race:
             for a in [*lane.attempts, found]
         ]
         self._reserve()
+        self._advance()
 
     def _try(self, family: Family, settings: Settings, parts: Split) -> FamilyTrial:
         """Fit and measure. Compiling kernels, which happens once on a machine, costs no time."""

@@ -194,6 +194,4 @@ def _settings(attempt: FamilyTrial) -> str:
 
 
 def _verdict(blend: Blended) -> str:
-    return (
-        "significantly better than its best model" if blend.better else "not significantly better"
-    )
+    return "significantly better than its best model" if blend.better else "not significant"
