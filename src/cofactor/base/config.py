@@ -27,7 +27,7 @@ from cofactor.base.signatures import document
 
 
 @cache
-def _hints(kind: type) -> dict[str, Any]:
+def _hints(kind: Any) -> dict[str, Any]:
     """The types of a class's fields, cached, since every loaded model needs them."""
     return typing.get_type_hints(kind)
 
