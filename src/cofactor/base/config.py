@@ -25,11 +25,8 @@ from cofactor.base.names import unknown_name
 from cofactor.base.search import Search
 from cofactor.base.signatures import document
 
-
-@cache
-def _hints(kind: type) -> dict[str, Any]:
-    """The types of a class's fields, cached, since every loaded model needs them."""
-    return typing.get_type_hints(kind)
+# The types of a class's fields, cached, since every loaded model needs them.
+_hints: Callable[[type], dict[str, Any]] = cache(typing.get_type_hints)
 
 
 @dataclasses.dataclass(frozen=True)
