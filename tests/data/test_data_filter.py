@@ -64,7 +64,7 @@ def test_counts_once_and_core_differ():
     users=st.integers(0, 4),
     items=st.integers(0, 4),
 )
-@settings(max_examples=examples(50))
+@settings(max_examples=examples(30))
 def test_core_is_the_largest_part_that_holds_both_minimums(cells, users, items):
     pairs = [divmod(cell, 11) for cell in sorted(cells)]
     kept = set(pairs)

@@ -194,7 +194,7 @@ def outcome(path: Path, delimiter: str) -> Events | str:
         return str(error)
 
 
-@settings(max_examples=examples(60))
+@settings(max_examples=examples(36))
 @example(file=(b"\n0,0,0.000,0\n0,0,0.000,0\n0,0,0.000,0\n0,-1,0.000,0", ","), block=40)
 @given(files(), st.integers(40, 300))
 def test_both_ways_agree_on_any_file(file: tuple[bytes, str], block: int) -> None:

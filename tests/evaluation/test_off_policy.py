@@ -134,10 +134,10 @@ def test_another_models_earnings_are_found_without_showing_it(
     data: Interactions, models: tuple[Recommender, Recommender]
 ) -> None:
     old, new = models
-    logs = shown_by(old, data, "softmax=2", 6_000, 0)
-    truth = np.sum(shown_by(new, data, "softmax=1", 10_000, 1).rewards) / 10_000
+    logs = shown_by(old, data, "softmax=2", 4_000, 0)
+    truth = np.sum(shown_by(new, data, "softmax=1", 8_000, 1).rewards) / 8_000
     found = ope(logs, new, OpeSettings(explore="softmax=1"))
-    assert (found.n_lists, found.positions) == (6_000, 2)
+    assert (found.n_lists, found.positions) == (4_000, 2)
     assert found.mean_weights[0] == pytest.approx(1.0, abs=0.1)
     for one in found.estimates:
         if one.method != "clipped":

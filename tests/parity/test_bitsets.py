@@ -56,7 +56,7 @@ def test_sets_of_bits_walked_lists_and_the_twin_agree(n_users, monkeypatch):
                 assert_same(neighbours_with(words, x, 5, threads, monkeypatch), walked)
 
 
-@settings(max_examples=examples(40))
+@settings(max_examples=examples(24))
 @given(st.data())
 def test_counts_are_the_product_of_the_matrix_with_itself(data):
     n_users, n_items = data.draw(st.integers(1, 140)), data.draw(st.integers(1, 100))

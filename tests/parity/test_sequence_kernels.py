@@ -38,7 +38,7 @@ def packed(lists):
     backward=st.sampled_from([0.0, 0.4, 1.0]),
     n_threads=st.integers(1, 2),
 )
-@settings(max_examples=examples(60))
+@settings(max_examples=examples(36))
 def test_transition_counts_equal_the_reference(lists, window, decay, backward, n_threads):
     arguments = (*packed(lists), 9, window, decay, backward, n_threads)
     ours = transitions.transition_counts(*arguments)
@@ -52,7 +52,7 @@ def test_transition_counts_equal_the_reference(lists, window, decay, backward, n
     scores=st.lists(st.lists(st.integers(-2, 2), min_size=7, max_size=7), min_size=1, max_size=5),
     seed=st.integers(0, 1000),
 )
-@settings(max_examples=examples(60))
+@settings(max_examples=examples(36))
 def test_mid_ranks_equal_the_reference(scores, seed):
     rng = np.random.default_rng(seed)
     table = np.array(scores, np.float32)
@@ -74,7 +74,7 @@ def test_mid_rank_of_a_constant_model_is_the_middle():
 
 
 @given(lists=LISTS, decay=st.sampled_from([0.2, 0.9]))
-@settings(max_examples=examples(50))
+@settings(max_examples=examples(30))
 def test_next_sums_equal_the_reference(lists, decay):
     indptr, items = packed(lists)
     weights = np.linspace(0.5, 1.0, len(lists))
@@ -90,7 +90,7 @@ def test_next_sums_equal_the_reference(lists, decay):
     neighbours=st.integers(1, 5),
     per_item=st.integers(1, 4),
 )
-@settings(max_examples=examples(60))
+@settings(max_examples=examples(36))
 def test_session_votes_equal_the_reference(lists, queries, neighbours, per_item):
     indptr, items = packed(lists)
     log = Histories(indptr, items, None, None, 9)

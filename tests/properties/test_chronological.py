@@ -16,7 +16,7 @@ from examples import examples
     stamps=st.lists(st.integers(-3, 3), min_size=30, max_size=30),
     scale=st.sampled_from([1, 10**9, 2**60]),
 )
-@settings(max_examples=examples(75))
+@settings(max_examples=examples(45))
 def test_chronological_is_by_user_then_time_then_position(cells, stamps, scale):
     users, items = np.divmod(np.array(cells), 5)
     times = np.array(stamps[: len(cells)], np.int64)

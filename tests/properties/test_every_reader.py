@@ -31,7 +31,7 @@ from cofactor.data.readers.id_columns import canonical
 from examples import examples
 
 _QUIET = settings(
-    max_examples=examples(30),
+    max_examples=examples(18),
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 # Any text that the rule for ids leaves as it is, and that isn't what a last line of totals says.

@@ -54,7 +54,7 @@ TEXTS = st.one_of(
 @example(text="year = ²")
 @example(text="tags has '\ud800'")
 @example(text="genres ~ '\0'")
-@settings(max_examples=examples(200))
+@settings(max_examples=examples(120))
 def test_any_text_either_gives_a_mask_or_one_clear_error(text):
     try:
         mask = matches(text, CATALOGUE)
@@ -79,7 +79,7 @@ CONDITIONS = st.recursive(
 
 
 @given(one=CONDITIONS, other=CONDITIONS)
-@settings(max_examples=examples(60))
+@settings(max_examples=examples(36))
 def test_logic_is_two_valued_and_follows_de_morgan(one, other):
     a, b = matches(one, CATALOGUE), matches(other, CATALOGUE)
     np.testing.assert_array_equal(matches(f"not ({one})", CATALOGUE), ~a)
@@ -101,7 +101,7 @@ KINDS = (pa.int8(), pa.uint8(), pa.int32(), pa.int64(), pa.uint64(), pa.float32(
 )
 @example(column=[0, None], kind=pa.float64(), values=[-0.0] * 12)
 @example(column=[0, 7], kind=pa.uint8(), values=[-1, 256, 7] * 4)
-@settings(max_examples=examples(100))
+@settings(max_examples=examples(60))
 def test_many_values_are_as_each_of_them(column, kind, values):
     catalogue = Catalogue(pa.table({"n": pa.array(column, kind)}))
     together = matches(f"n in ({', '.join(map(repr, values))})", catalogue)
@@ -113,7 +113,7 @@ def test_many_values_are_as_each_of_them(column, kind, values):
     column=st.lists(st.none() | st.text("ab'|", max_size=2), max_size=12),
     values=st.lists(st.text("ab'|", max_size=2), min_size=1, max_size=30),
 )
-@settings(max_examples=examples(50))
+@settings(max_examples=examples(30))
 def test_many_texts_are_as_each_of_them(column, values):
     catalogue = Catalogue(pa.table({"n": pa.array(column, pa.string())}))
     quoted = ["'" + one.replace("'", "''") + "'" for one in values]

@@ -70,7 +70,7 @@ def oracle(scores, truth, seen, k):
     }
 
 
-@settings(max_examples=examples(40))
+@settings(max_examples=examples(24))
 @given(cases())
 def test_every_metric_follows_the_written_law(case):
     table, truth, seen = case
@@ -84,7 +84,7 @@ def test_every_metric_follows_the_written_law(case):
             assert values[position] == pytest.approx(wanted, nan_ok=True), name
 
 
-@settings(max_examples=examples(40))
+@settings(max_examples=examples(24))
 @given(cases())
 def test_lists_and_counting_give_the_same(case):
     model, split = question(*case)
@@ -94,7 +94,7 @@ def test_lists_and_counting_give_the_same(case):
         np.testing.assert_allclose(by_lists.values[name], by_counting.values[name], atol=1e-12)
 
 
-@settings(max_examples=examples(40))
+@settings(max_examples=examples(24))
 @given(cases())
 def test_metrics_lie_between_zero_and_one(case):
     model, split = question(*case)
@@ -105,7 +105,7 @@ def test_metrics_lie_between_zero_and_one(case):
         assert ((defined >= 0) & (defined <= 1 + 1e-12)).all(), name
 
 
-@settings(max_examples=examples(40))
+@settings(max_examples=examples(24))
 @given(cases(), st.randoms(use_true_random=False))
 def test_the_order_of_users_does_not_matter(case, random):
     table, truth, seen = case
@@ -124,7 +124,7 @@ def test_the_order_of_users_does_not_matter(case, random):
         )
 
 
-@settings(max_examples=examples(40))
+@settings(max_examples=examples(24))
 @given(cases())
 def test_auc_of_reversed_scores_is_one_less_it(case):
     table, truth, seen = case

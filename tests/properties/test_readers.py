@@ -52,7 +52,7 @@ def assert_round_trip(rows: list[tuple[object, object, float, int]], delimiter: 
     np.testing.assert_array_equal(events.times, np.array([row[3] for row in rows]))
 
 
-@settings(max_examples=examples(40))
+@settings(max_examples=examples(24))
 @given(rows_of(texts), st.sampled_from([",", ";", "\t", "|"]))
 def test_texts_come_back_as_they_were(
     rows: list[tuple[object, object, float, int]], delimiter: str
@@ -60,7 +60,7 @@ def test_texts_come_back_as_they_were(
     assert_round_trip(rows, delimiter)
 
 
-@settings(max_examples=examples(40))
+@settings(max_examples=examples(24))
 @given(rows_of(numbers))
 def test_integers_come_back_as_they_were(rows: list[tuple[object, object, float, int]]) -> None:
     assert_round_trip(rows, ",")

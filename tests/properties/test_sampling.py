@@ -14,7 +14,7 @@ UNIFORM = (np.empty(0, np.uint32), np.empty(0, np.int32))
 
 
 @given(st.data())
-@settings(max_examples=examples(40))
+@settings(max_examples=examples(24))
 def test_a_draw_is_never_a_positive_and_equals_the_reference(data: st.DataObject) -> None:
     n_items = data.draw(st.integers(1, 40))
     rows = data.draw(st.lists(st.sets(st.integers(0, n_items - 1)), min_size=1, max_size=6))
@@ -62,7 +62,7 @@ def test_a_user_who_lacks_one_item_of_a_thousand_gets_it() -> None:
 
 
 @given(st.lists(st.floats(0.0, 1e6), min_size=1, max_size=30).filter(lambda w: sum(w) > 1e-3))
-@settings(max_examples=examples(40))
+@settings(max_examples=examples(24))
 def test_alias_table_holds_the_given_probabilities(weights: list[float]) -> None:
     law = np.asarray(weights)
     threshold, alias = fast.alias_table(law)

@@ -14,7 +14,7 @@ LISTS = st.lists(st.lists(st.integers(0, 10), max_size=9), max_size=7)
 
 
 @given(lists=LISTS, length=st.integers(2, 5))
-@settings(max_examples=examples(50))
+@settings(max_examples=examples(30))
 def test_windows_make_every_event_but_the_first_a_target_once(lists, length):
     histories = Histories.of(lists, 11)
     made = cut_windows(histories, length)
@@ -34,7 +34,7 @@ def test_windows_make_every_event_but_the_first_a_target_once(lists, length):
 
 
 @given(lists=LISTS, length=st.integers(2, 5), last=st.integers(1, 3))
-@settings(max_examples=examples(50))
+@settings(max_examples=examples(30))
 def test_the_last_windows_end_with_the_history(lists, length, last):
     histories = Histories.of(lists, 11)
     made = cut_windows(histories, length, last=last)
@@ -51,7 +51,7 @@ def test_the_last_windows_end_with_the_history(lists, length, last):
     tokens=st.integers(30, 100),
     super_batch=st.integers(1, 4),
 )
-@settings(max_examples=examples(50))
+@settings(max_examples=examples(30))
 def test_batches_hold_each_window_once_within_the_budget(lengths, tokens, super_batch):
     sizes = np.array(lengths, np.int64)
     batches = plan_batches(sizes, tokens, np.random.default_rng(3), super_batch=super_batch)
@@ -77,7 +77,7 @@ def test_a_window_beyond_the_budget_is_refused():
 
 
 @given(lists=LISTS, length=st.integers(2, 5))
-@settings(max_examples=examples(40))
+@settings(max_examples=examples(24))
 def test_padding_stands_after_the_events(lists, length):
     histories = Histories.of(lists, 11)
     windows = cut_windows(histories, length)

@@ -67,7 +67,7 @@ def cut_or_skip(data: Interactions, how: str, **options: object) -> Split | None
 
 
 @given(data=data_sets(), rule=RULES, with_validation=st.booleans())
-@settings(max_examples=examples(75))
+@settings(max_examples=examples(45))
 def test_parts_are_disjoint_and_their_union_is_the_data(data, rule, with_validation):
     how, options, share = rule
     made = cut_or_skip(data, how, **options, **({"validation": share} if with_validation else {}))
@@ -86,7 +86,7 @@ def test_parts_are_disjoint_and_their_union_is_the_data(data, rule, with_validat
 
 
 @given(data=data_sets(), rule=RULES)
-@settings(max_examples=examples(50))
+@settings(max_examples=examples(30))
 def test_validation_never_moves_the_test_part_and_merges_back(data, rule):
     how, options, share = rule
     with_it = cut_or_skip(data, how, **options, validation=share)
@@ -96,7 +96,7 @@ def test_validation_never_moves_the_test_part_and_merges_back(data, rule):
 
 
 @given(data=data_sets(), rule=RULES)
-@settings(max_examples=examples(40))
+@settings(max_examples=examples(24))
 def test_a_part_never_shows_its_own_truth(data, rule):
     how, options, share = rule
     made = cut_or_skip(data, how, **options, validation=share)
@@ -107,7 +107,7 @@ def test_a_part_never_shows_its_own_truth(data, rule):
 
 
 @given(data=data_sets(), validation=st.sampled_from([0.0, 0.25]))
-@settings(max_examples=examples(50))
+@settings(max_examples=examples(30))
 def test_time_cut_trains_on_nothing_later_than_any_held_out_interaction(data, validation):
     made = cut_or_skip(data, "time", test=0.3, validation=validation)
     if made is None:
@@ -125,7 +125,7 @@ def test_time_cut_trains_on_nothing_later_than_any_held_out_interaction(data, va
 
 
 @given(data=data_sets(), n_test=st.integers(1, 4), n_validation=st.integers(0, 3))
-@settings(max_examples=examples(50))
+@settings(max_examples=examples(30))
 def test_leave_last_holds_out_exactly_n_of_longer_histories(data, n_test, n_validation):
     made = cut_or_skip(data, "leave-last", test=n_test, validation=n_validation)
     if made is None:
@@ -146,7 +146,7 @@ def test_leave_last_holds_out_exactly_n_of_longer_histories(data, n_test, n_vali
 
 
 @given(data=data_sets(distinct_times=True), seed=st.integers(0, 1000))
-@settings(max_examples=examples(40))
+@settings(max_examples=examples(24))
 @pytest.mark.parametrize("how", ["leave-last", "time", "random", "per-user", "users", "items"])
 def test_order_of_lines_does_not_move_a_split_where_times_differ(how, data, seed):
     shuffled = np.random.default_rng(seed).permutation(len(data))
@@ -168,7 +168,7 @@ def test_order_of_lines_does_not_move_a_split_where_times_differ(how, data, seed
     history=st.sampled_from([0.1, 0.5, 0.9]),
     order=st.sampled_from(["time", "random"]),
 )
-@settings(max_examples=examples(40))
+@settings(max_examples=examples(24))
 def test_users_held_out_are_never_trained_on_and_always_show_and_ask(data, history, order):
     made = cut_or_skip(data, "users", test=0.4, validation=0.3, history=history, order=order)
     if made is None:
@@ -181,7 +181,7 @@ def test_users_held_out_are_never_trained_on_and_always_show_and_ask(data, histo
 
 
 @given(data=data_sets())
-@settings(max_examples=examples(40))
+@settings(max_examples=examples(24))
 def test_cold_items_are_never_trained_on_and_are_the_candidates(data):
     made = cut_or_skip(data, "items", test=0.3, validation=0.2)
     if made is None:
@@ -193,7 +193,7 @@ def test_cold_items_are_never_trained_on_and_are_the_candidates(data):
 
 
 @given(data=data_sets(times=False), folds=st.integers(2, 5), validation=st.sampled_from([0.0, 0.1]))
-@settings(max_examples=examples(40))
+@settings(max_examples=examples(24))
 def test_every_interaction_is_in_one_test_fold(data, folds, validation):
     if folds > len(data):
         with pytest.raises(ArgumentError, match="folds"):
@@ -216,7 +216,7 @@ def test_every_interaction_is_in_one_test_fold(data, folds, validation):
 
 
 @given(data=data_sets(times=False))
-@settings(max_examples=examples(40))
+@settings(max_examples=examples(24))
 def test_leave_last_without_times_takes_the_order_of_the_source(data):
     try:
         made = leave_last(data)

@@ -36,7 +36,7 @@ def written(draw: st.DrawFn) -> str:
     return text
 
 
-@settings(max_examples=examples(80))
+@settings(max_examples=examples(48))
 @given(st.lists(written(), min_size=1, max_size=4))
 @example([*DATES])
 @example(["l\x0be 5 mai 2019"])

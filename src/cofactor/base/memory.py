@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import ctypes
+import math
 import os
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -31,14 +33,20 @@ def limited(n_bytes: int | None) -> Iterator[None]:
         _limit.reset(token)
 
 
+class _LastTrim:
+    at = -math.inf
+
+
 def give_back() -> None:
     """Return memory that was freed to the system, where the C library keeps it (glibc): pieces of
-    sizes that change from batch to batch leave more and more of it unused.
+    sizes that change from batch to batch leave more and more of it unused. At most once a second,
+    since the pages have to be asked for again.
     """
-    if os.name == "posix":
+    if os.name == "posix" and time.monotonic() - _LastTrim.at >= 1.0:
         trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
         if trim is not None:
             trim(0)
+        _LastTrim.at = time.monotonic()
 
 
 def available_bytes() -> int | None:

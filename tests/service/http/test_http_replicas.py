@@ -159,7 +159,7 @@ class Load:
     def go(self) -> None:
         had: set[str] = set()
         with client(base_url=self.url, timeout=600) as asking:
-            while not self.stopped.wait(0.04):
+            while not self.stopped.wait(0.08):
                 item = self.ids[self.answered % len(self.ids)]
                 event = {"user_id": self.user, "item_id": item}
                 wanted = {"user_id": self.user, "k": len(self.ids), "reasons": 0}

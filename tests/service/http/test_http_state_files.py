@@ -28,6 +28,12 @@ def written(raw: bytes) -> Callable[[Path], None]:
     return lambda path: path.write_bytes(raw) and None
 
 
+@pytest.fixture
+def events_url(events: str) -> str:
+    """One database: what these tests look at, the store has no part in."""
+    return events
+
+
 ODD: dict[str, Callable[[Path], None]] = {
     "no text": written(b'{"version": "\xff"}'),
     "deep": written(b'{"version": "v3", "before": ' + b"[" * 100_000),
