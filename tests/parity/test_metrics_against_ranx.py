@@ -55,7 +55,7 @@ def test_metrics_agree_with_ranx_with_users_without_truth_and_short_lists(seed):
         run = ranx.Run(runs)
         wanted = ranx.evaluate(ranx.Qrels(qrels), run, list(NAMES.values()), return_mean=False)
     model, split = question(table, truth, seen)
-    result = evaluate(model, split, NAMES, resamples=0)
+    result = evaluate(model, split, list(NAMES), resamples=0)
     for ours, theirs in NAMES.items():
         np.testing.assert_allclose(result.values[ours], wanted[theirs], atol=1e-9, err_msg=ours)
 
