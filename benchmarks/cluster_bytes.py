@@ -87,7 +87,9 @@ def measure(case: str) -> None:
 
 
 if __name__ == "__main__":
-    if sys.argv[1] == "fit":
+    if len(sys.argv) < 2 or sys.argv[1] in ("-h", "--help"):
+        print(__doc__)
+    elif sys.argv[1] == "fit":
         users, items, count, exchange = sys.argv[2].split(",")
         fit(int(users), int(items), int(count), exchange)
     else:

@@ -7,8 +7,8 @@ the seeds, with its 95 % interval as a band: below zero, exploration has paid fo
 
 from __future__ import annotations
 
+import argparse
 import json
-import sys
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -98,9 +98,14 @@ def svg(lines: dict[str, Curve]) -> str:
 
 def main() -> None:
     """Print the table of the results, and draw the picture."""
-    source, target = Path(sys.argv[1]), Path(sys.argv[2])
-    found = json.loads(source.read_text())
-    target.write_text(svg(curves(found)))
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawTextHelpFormatter
+    )
+    parser.add_argument("results", type=Path, help="what closed_loop wrote")
+    parser.add_argument("picture", type=Path, help="the SVG to write")
+    given = parser.parse_args()
+    found = json.loads(given.results.read_text())
+    given.picture.write_text(svg(curves(found)))
     lines = summary(found)
     print("| " + " | ".join(lines[0]) + " |")
     print("| " + " | ".join("---" if name == "shop" else "---:" for name in lines[0]) + " |")
