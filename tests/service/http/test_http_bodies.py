@@ -67,15 +67,21 @@ def test_who_has_said_all_is_still_answered(
 
 @pytest.mark.parametrize("asked", [b"", HOT[:-4], EVENTS[:-4], HEALTH + HOT[:-4]])
 def test_half_a_request_that_ends_is_let_go_at_once(
-    folder: Path, events: str, asked: bytes
+    folder: Path, events: str, asked: bytes, clock: Clock
 ) -> None:
-    async def play(port: int, _: Any) -> None:
+    async def play(port: int, _: Any) -> float:
         line = await Line.to(port)
+        began = clock.seconds
         line.send(asked)
         line.writer.write_eof()
-        await gone(line)  # though the clock of the deadlines stands still
+        async with asyncio.timeout(300):
+            await gone(line)
+        return clock.seconds - began
 
-    serve_and_play(folder, events, play, LIMITED)
+    # Nobody moves the clock, so that no deadline can have ended it.
+    assert serve_and_play(folder, events, play, LIMITED) < min(
+        LIMITED.head_seconds, LIMITED.body_seconds, LIMITED.idle_seconds
+    )
 
 
 CHUNKED = (
