@@ -223,7 +223,7 @@ CALENDARS = (
         origin="sales reports by week",
         files={"a.csv": "user,item,yearweek\nu1,a,202453\nu2,b,202501\n"},
         options={"time": "yearweek"},
-        error="1 row has a week that its year hasn't.*line 2",
+        error="1 row has a week that its year doesn't have.*line 2",
     ),
     Case(
         name="milliseconds beside a day",

@@ -70,7 +70,7 @@ def dates_of(times: np.ndarray, *, dated: bool = False) -> np.ndarray | None:
 
 def of_weeks(times: np.ndarray) -> np.ndarray | None:
     """Return bare numbers that are all weeks of ISO 8601 (yyyyww) as the seconds at which their
-    Mondays begin, `MISSING` where a year hasn't the week; None if they aren't.
+    Mondays begin, `MISSING` where the year doesn't have that week; None if they aren't.
     """
     known = times != MISSING
     year, week = np.divmod(np.where(known, times, 1970_01), 100)

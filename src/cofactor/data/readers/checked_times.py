@@ -161,7 +161,7 @@ def _odd_weeks(raw: Raw, times: np.ndarray, weeks: np.ndarray, faults: list[Faul
     raw.notes.append("times are weeks written as numbers (yyyyww); read as their Mondays")
     odd = np.flatnonzero((weeks == clock.MISSING) & (times != clock.MISSING))
     if odd.size:
-        faults.append(("a week that its year hasn't (of ISO 8601, from 01)", odd))
+        faults.append(("a week that its year doesn't have (ISO 8601, from 01)", odd))
     return odd
 
 
