@@ -149,7 +149,7 @@ def of_decoding(error: msgspec.MsgspecError | UnicodeDecodeError | RecursionErro
     """Return the refusal of a body or a query that can't be read."""
     if not isinstance(error, msgspec.ValidationError):
         why = "nested too deeply" if isinstance(error, RecursionError) else str(error)
-        return RequestError(400, "malformed", f"the body is no JSON that can be read: {why}.")
+        return RequestError(400, "malformed", f"the body isn't valid JSON: {why}.")
     found = _AT.match(str(error))
     if found is None:
         return invalid(f"{str(error).rstrip('.')}.", _named(str(error)))
@@ -180,7 +180,7 @@ def of_error(error: Exception) -> RequestError:
         return _of_argument(str(error))
     if isinstance(error, UnicodeEncodeError):
         return RequestError(
-            400, "malformed", "a text holds half of a surrogate pair, which is no Unicode."
+            400, "malformed", "a text holds half of a surrogate pair, which isn't valid Unicode."
         )
     if isinstance(error, TimeoutError):
         return RequestError(

@@ -260,9 +260,9 @@ def _refuse_measures(roles: Mapping[str, str], columns: Columns, source: str) ->
         odd = next((cell for cell in cells if no_id or measure.match(cell)), None)
         if odd is not None:
             raise DataError(
-                f"without a header, {roles[role]} would be the {role}s, and {odd!r} is no id; name"
-                f" the columns ({role}=). If the table has a column for each item, write a row for"
-                " each user and item instead (pandas.melt does).",
+                f"without a header, {roles[role]} would be the {role}s, and {odd!r} isn't an id;"
+                f" name the columns ({role}=). If the table has a column for each item, write a row"
+                " for each user and item instead (pandas.melt does).",
                 source=source,
             )
 

@@ -228,7 +228,7 @@ def _notes(roles: Mapping[str, str], dialect: Dialect) -> list[str]:
         notes.append(f"left out the lines above the header: {dialect.title!r} ...")
     index = None if dialect.cells is None else counting(dialect.cells)
     if index is not None and index not in roles.values():
-        notes.append(f"{index} merely counts the lines, so it is no id")
+        notes.append(f"{index} merely counts the lines, so it isn't an id")
     return notes
 
 

@@ -72,9 +72,7 @@ def read_dat(place: Source, options: Options) -> Events:
     entry = place.find("ratings.dat") or place.get("ratings.uir.dat")
     events = delimited_events(entry, options, delimiter="::", header=False)
     if entry.name != "ratings.dat":
-        events = events.noted(
-            "ratings.uir.dat has no times; the order of its rows is no order in time"
-        )
+        events = events.noted("ratings.uir.dat has no times; its rows aren't in order of time")
     return _with_dat_tables(place, events)
 
 

@@ -264,7 +264,7 @@ def _first_lines(
         raise DataError("this is an SQLite database; read it as sqlite:///PATH.", source=source)
     if "\0" in numbered[0][1]:
         raise DataError(
-            "this is no text file; give format=, or encoding= if it is UTF-16.", source=source
+            "this isn't a text file; give format=, or encoding= if it is UTF-16.", source=source
         )
     refuse_no_table([line for _, line in numbered], source, split_at=split_at)
     return numbered

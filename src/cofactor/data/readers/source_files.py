@@ -116,7 +116,7 @@ class SourceFile:
                     refuse_bomb(size, self.path.stat().st_size, self.shown)
                     held = tar.extractfile(self.member)
                     if held is None:
-                        raise DataError("the member is no file.", source=self.shown)
+                        raise DataError("the member isn't a file.", source=self.shown)
                     yield unpacked(held, self.shown)
 
     def head(self, size: int = 1 << 18) -> bytes:
