@@ -50,6 +50,10 @@ from cofactor.data.readers.values import numbers_and_odd
 from cofactor.data.records import names_of, table_of, table_of_columns
 
 _SAMPLE = 200
+_NO_OBJECTS = (
+    "the first lines are no JSON objects, though they begin as such do; write"
+    ' {"user": "u1", "item": "a"}, or rows without braces'
+)
 # What may be a field's name.
 _FIELD = re.compile(rb'"([A-Za-z][\w -]{1,30})"[ \t]*:')
 
@@ -298,7 +302,7 @@ def _sample(head: bytes, entry: SourceFile) -> tuple[list[dict[str, Any]], bool]
             rows.append(row)
     if not rows:
         raise DataError(
-            "the first lines are no JSON objects:",
+            f"{_NO_OBJECTS}:",
             source=entry.shown,
             rows=[(1, lines[0].decode("utf-8", "replace"))],
         )
