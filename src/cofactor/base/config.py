@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from cofactor.base import checks
 from cofactor.base.errors import ArgumentError, UnknownNameError
-from cofactor.base.names import unknown_name
+from cofactor.base.names import unknown_name, word
 from cofactor.base.search import Search
 from cofactor.base.signatures import document
 
@@ -216,6 +216,15 @@ class Config:
         """Return the fields as they are, in the order of declaration."""
         return {field.name: getattr(self, field.name) for field in self._fields()}
 
+    def changed(self) -> dict[str, Any]:
+        """Return the fields that differ from their defaults, in the order of declaration."""
+        usual = self.defaults()
+        return {name: value for name, value in self.to_params().items() if value != usual[name]}
+
+    def words(self) -> list[str]:
+        """Return `changed` as texts like ``factors=64``, as `from_text` reads them."""
+        return [f"{name}={word(value)}" for name, value in self.changed().items()]
+
     # For `cofactor tune`; a Config that contains others' settings knows theirs too.
 
     def searched(self) -> dict[str, Search]:
@@ -274,7 +283,7 @@ class Config:
         """Return settings like ``factors=64`` of an older version with their present names."""
         pairs = {
             name.strip().replace("-", "_"): text
-            for name, _, text in (word.partition("=") for word in assignments)
+            for name, _, text in (given.partition("=") for given in assignments)
         }
         return [f"{name}={value}" for name, value in cls.upgrade(pairs).items()]
 
@@ -290,14 +299,14 @@ class Config:
         """
         hints = _hints(cls)
         values: dict[str, Any] = {}
-        for word in assignments:
-            name, equals, text = word.partition("=")
+        for given in assignments:
+            name, equals, text = given.partition("=")
             name = name.strip().replace("-", "_")
             if not equals:
-                raise ArgumentError(f"a setting must be written NAME=VALUE, not {word!r}.")
+                raise ArgumentError(f"a setting must be written NAME=VALUE, not {given!r}.")
             cls._refuse_unknown({name: text})
             if name in values:
-                raise ArgumentError(f"{cls._label(name)} is given twice: {word!r} comes second.")
+                raise ArgumentError(f"{cls._label(name)} is given twice: {given!r} comes second.")
             values[name] = _read(text.strip(), cls._label(name), hints[name])
         return cls(**values)
 

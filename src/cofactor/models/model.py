@@ -91,10 +91,7 @@ class Model(Hooks[ConfigT]):
         self._cache = {}
 
     def __repr__(self) -> str:
-        defaults = self.Config.defaults()
-        settings = ", ".join(
-            f"{k}={v!r}" for k, v in self.config.to_params().items() if v != defaults[k]
-        )
+        settings = ", ".join(f"{k}={v!r}" for k, v in self.config.changed().items())
         fitted = f" fitted on {self._data!r}" if self._data is not None else ""
         return f"{type(self).__name__}({settings}){fitted}"
 
