@@ -339,9 +339,12 @@ class Model(Hooks[ConfigT]):
             If the score isn't linear in the history.
         """
         rows = checks.rows(item_rows, "item_rows", self.data.n_items)
+        if batch.empty[0] and self.traits.explains and not self.traits.answers_empty:
+            popular = self._popularity[rows].astype(np.float64)
+            return Shares(batch.seen[1], np.zeros((len(rows), 0)), popular)
         past, added, rest = self._explain_rows(batch, rows)
-        popular = None if batch.empty[0] else self.popularity_offset
-        return Shares(past, added, rest if popular is None else rest + popular[rows])
+        offset = self.popularity_offset
+        return Shares(past, added, rest if offset is None else rest + offset[rows])
 
     def explain_features(self, batch: UserBatch, item_rows: np.ndarray) -> list[tuple[Reason, ...]]:
         """Return, for some items, the contributions of their words and features to the score for
