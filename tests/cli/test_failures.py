@@ -229,7 +229,7 @@ def test_a_signal_of_which_a_module_made_another_failure_is_still_one(
 
 
 @pytest.mark.usefixtures("taken")
-def test_an_end_is_told_once_and_nothing_changes_it(
+def test_an_end_is_said_once_and_nothing_changes_it(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def ended(code: int) -> None:

@@ -277,7 +277,7 @@ def test_damaged_rows_are_refused_before_a_kernel_sees_them(
         open_shards(made)
 
 
-def test_other_damage_is_told_by_size_or_checksum(made: Path) -> None:
+def test_other_damage_is_found_by_size_or_checksum(made: Path) -> None:
     times = np.load(made / "by_user/times.npy")
     times[3] += 1
     np.save(made / "by_user/times.npy", times)

@@ -19,6 +19,7 @@ class NextItemConfig(TrainingConfig, SequenceConfig, ItemContentConfig):
     """Settings of next-item models that are trained by gradient descent."""
 
     group = "model"
+    new_defaults = {"learning_rate": 0.001}
 
     factors: int = setting(64, low=2, high=4096, doc="Length of embeddings and hidden vectors.")
     blocks: int = setting(2, low=1, high=64, doc="Number of blocks (or layers).")
@@ -74,7 +75,6 @@ class NextItemConfig(TrainingConfig, SequenceConfig, ItemContentConfig):
             " other."
         ),
     )
-    learning_rate: float = setting(0.001, above=0.0, high=1e3, doc="Learning rate.")
     precision: str = setting(
         "auto",
         choices=("auto", "float32", "bfloat16"),
