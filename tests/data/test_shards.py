@@ -220,7 +220,7 @@ def test_full_disk_is_one_sentence_and_leaves_nothing(
         inner(self, array)  # type: ignore[arg-type]
 
     monkeypatch.setattr(users_side.GrowingArray, "append", append)
-    with pytest.raises(DataError, match=r"the disk is full .* Nothing was kept"):
+    with pytest.raises(DataError, match=r"the disk is full; .* Nothing was kept"):
         sharded.shard([file], tmp_path / "out", memory=256 << 20)
     assert [p.name for p in tmp_path.iterdir()] == ["events.parquet"]
 
