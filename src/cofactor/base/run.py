@@ -26,7 +26,7 @@ class Run:
     Parameters
     ----------
     seed
-        Any integer from 0; every random draw follows from it and from the place that draws.
+        Any integer from 0; it determines every random draw, together with the place that draws.
     threads
         Native threads for kernels and BLAS; 0 means all cores this process may use.
     device

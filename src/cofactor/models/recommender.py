@@ -152,8 +152,8 @@ class Recommender(Model[ConfigT]):
         """Return the predicted value of each pair of user and item, float32 [n], on the data's
         scale.
 
-        For an unknown user the prediction follows the item alone, for an unknown item the user, for
-        both the mean.
+        For an unknown user the prediction depends on the item alone, for an unknown item on the
+        user alone; if both are unknown, it is the mean.
 
         Raises
         ------
