@@ -20,10 +20,11 @@ from cofactor.cli.words import in_options
 if TYPE_CHECKING:
     from cofactor.store import BackupManifest, Imported, Store
 
-INTERRUPTED = (
-    "interrupted; what an import had stored by then is kept, and to run it again adds the rest."
-)
-
+INTERRUPTED = {
+    "import": "interrupted; what was stored by then is kept, and to run it again adds the rest.",
+    "prune": "interrupted; what was deleted by then is gone, and to run it again deletes the rest.",
+    "restore": "interrupted; the backup wasn't put in place: what was there still is.",
+}
 
 Url = Annotated[str, typer.Argument(metavar="URL", help="The store.")]
 Written = Annotated[str, typer.Argument(metavar="FILE", help="The file to write.")]

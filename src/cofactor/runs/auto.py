@@ -20,7 +20,7 @@ from cofactor.data.interactions import Interactions
 from cofactor.data.split import Split
 from cofactor.evaluation.evaluate import evaluate
 from cofactor.evaluation.result import Result
-from cofactor.metrics.table import Metric, parse_metrics
+from cofactor.metrics.table import Metric, metric_names, parse_metric
 from cofactor.models import registry
 from cofactor.models.recommender import Recommender
 from cofactor.runs.automatic import wording
@@ -202,11 +202,6 @@ def check_no_engine(run: Run) -> None:
         )
 
 
-def metric_names(metrics: str | Iterable[str] | None) -> list[str] | None:
-    """Return the names of metrics, checked; None stays None."""
-    return None if metrics is None else [str(metric) for metric in parse_metrics(metrics)]
-
-
 def choose(
     data: Interactions,
     parts: Split | None,
@@ -249,7 +244,7 @@ def choose(
     """
     checks.real(budget, "budget", above=0)
     run = run_of(run)
-    wanted = parse_metrics("ndcg@10" if metric is None else metric)[0]
+    wanted = parse_metric("ndcg@10" if metric is None else metric)
     if wanted.family == "lists":
         raise ArgumentError(
             f"{wanted} doesn't say whether lists are right; let another metric decide."

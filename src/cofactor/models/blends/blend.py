@@ -28,6 +28,7 @@ from cofactor.models.parts import restored, specs_of_part, states_of
 from cofactor.models.recommender import Recommender
 from cofactor.models.traits import ArraySpec, Traits
 from cofactor.models.user_batch import States, UserBatch
+from cofactor.models.validation import predictions
 from cofactor.retrieval.topk import TopK, best_scores, one_each
 
 if TYPE_CHECKING:
@@ -309,8 +310,6 @@ class Blend(Recommender[BlendConfig]):
         assert isinstance(batch.states, Histories)
         past, rest = batch.seen[1], np.zeros(len(item_rows))
         added = np.zeros((len(item_rows), len(past)))
-        if batch.empty[0]:
-            return past, added, self._popularity[item_rows]
         for part, weight in zip(self.parts, self.weights, strict=True):
             one = part.fold_in(batch.states)
             factor = weight / float(self._scale_of(part.score_batch(one))[0])
@@ -353,15 +352,8 @@ class Blend(Recommender[BlendConfig]):
         """Choose the weights of models that are fitted on validation data; return the blend."""
         truth = validation.truth
         if self.traits.predicts_ratings and truth.values is not None:
-            users = validation.user_rows
-            which = np.searchsorted(users, truth.user_rows)
-            predicted = []
-            for part in self.parts:
-                batch = part.user_batch(users)
-                if validation.fold_in:
-                    batch = part.fold_in(validation.histories(users))
-                predicted.append(part.predict_batch(batch, which, truth.item_rows))
-            self.weights = least_squares_weights(predicted, truth.values)
+            values = [predictions(part, validation).values for part in self.parts]
+            self.weights = least_squares_weights(values, truth.values)
             return self
         scored = self._score_users(validation, run)
         self.weights = choose_weights(scored, self.config.choose_at, run.n_threads)

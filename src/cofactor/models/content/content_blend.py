@@ -178,8 +178,6 @@ class ContentBlend(SimilarByContent, ContentFeatures[ContentBlendConfig]):
         assert isinstance(batch.states, Histories)
         past, rest = batch.seen[1], np.zeros(len(item_rows))
         added = np.zeros((len(item_rows), len(past)))
-        if not past.size:
-            return past, added, self._popularity[item_rows]
         for part, weight in zip(self.parts, self.config.weights, strict=True):
             one = part.fold_in(batch.states)
             share = weight / self._spread(part, one)

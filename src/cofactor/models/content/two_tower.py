@@ -266,9 +266,7 @@ class TwoTower(BiasedFactors, ContentFeatures, IterativeModel, FactorModel):
         """How well content stands alone on warm items. They were in training: this is no
         held-out measure.
         """
-        items = checking.held_out(data, 0)
-        users = checking.sample_users(data, items, 0)
-        rest = np.setdiff1d(np.flatnonzero(data.item_counts), items)
+        items, users, rest = checking.HeldOutItems.draw(data, 0)
         found = _through(matrix[items], self.maps)
         x = self.user_factors[users]
         trained = x @ self.item_factors[items].T + self.item_bias[items]

@@ -268,7 +268,7 @@ class IALS(NoiseShareHooks, IterativeModel, FactorModel):
     def _explain_rows(
         self, batch: UserBatch, item_rows: np.ndarray
     ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        return self._equations.explain(batch, item_rows, self._items, self._popularity)
+        return self._equations.explain(batch, item_rows, self._items)
 
 
 def _learner(equations: NormalEquations, data: Interactions, run: Run) -> IALSLearner:

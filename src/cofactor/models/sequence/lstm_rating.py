@@ -161,12 +161,7 @@ class LSTMRating(IterativeModel, FactorModel):
     def _begin_with(
         self, before: Self, fresh: Mapping[str, np.ndarray], rows: KeptRows
     ) -> Mapping[str, np.ndarray]:
-        known = {name: w.numpy() for name, w in weights_of(before.module).items()}
-        tables = {f"{name}.weight" for name in _TABLES.items}
-        return {
-            name: rows.moved("items", known[name], array) if name in tables else known[name]
-            for name, array in fresh.items()
-        }
+        return _TABLES.moved(before.module, fresh, rows)
 
     def _pretrained(self, data: Interactions, run: Run) -> tuple[np.ndarray, np.ndarray]:
         """Item vectors and biases of a factorisation of the same ratings."""

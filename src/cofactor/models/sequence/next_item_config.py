@@ -19,6 +19,7 @@ class NextItemConfig(TrainingConfig, SequenceConfig, ItemContentConfig):
     """Settings of next-item models that are trained by gradient descent."""
 
     group = "model"
+    new_defaults = {"learning_rate": 0.001}
 
     factors: int = setting(64, low=2, high=4096, doc="Length of embeddings and hidden vectors.")
     batch_size: int | None = setting(
@@ -77,7 +78,6 @@ class NextItemConfig(TrainingConfig, SequenceConfig, ItemContentConfig):
             " other."
         ),
     )
-    learning_rate: float = setting(0.001, above=0.0, high=1e3, doc="Learning rate.")
     precision: str = setting(
         "auto",
         choices=("auto", "float32", "bfloat16"),

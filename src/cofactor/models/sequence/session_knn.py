@@ -218,9 +218,8 @@ class SessionKNN(SequenceModel[SessionKNNConfig]):
         _, items, weights = self._queries(one_history(batch))
         idf = self._idf(self.config.idf)
         added = vote_shares(items, weights, self.index, self._settings(), idf, item_rows)
-        rest = self._popularity[item_rows] if batch.empty[0] else np.zeros(len(item_rows))
         order = np.argsort(items, kind="stable")
-        return items[order], added[:, order], rest
+        return items[order], added[:, order], np.zeros(len(item_rows))
 
     def _state(self) -> dict[str, np.ndarray]:
         held = self.index._asdict()
