@@ -38,10 +38,46 @@ _TICKS = {
 
 
 class Counted(NamedTuple):
-    """Times that were counts of something: int64 [n] in seconds, and of what."""
+    """Times that were bare numbers of something else than a unit of seconds.
+
+    Parameters
+    ----------
+    times
+        int64 [n] in seconds, `MISSING` where a number is none of them.
+    unit
+        What they count.
+    note, fault
+        What there is to say of all, and of those that are none.
+    """
 
     times: np.ndarray
     unit: str
+    note: str
+    fault: str = ""
+
+
+def counted(
+    times: np.ndarray, fraction: np.ndarray | None, *, dated: bool, weeks: bool
+) -> Counted | None:
+    """Return bare numbers that are weeks (in a column named like those), dates, days or ticks as
+    seconds; None if they are none of these. ``fraction`` and ``dated`` are as in `of_days`.
+    """
+    found = of_weeks(times) if weeks else None
+    if found is not None:
+        note = "times are weeks written as numbers (yyyyww); read as their Mondays"
+        fault = "a week that its year doesn't have (ISO 8601, from 01)"
+        return Counted(found, "weeks written as numbers", note, fault)
+    found = dates_of(times, dated=dated)
+    if found is not None:
+        note = "times are dates written as numbers (yyyymmdd ...); read as dates"
+        fault = "a time that is no date as the others are (yyyymmdd ...)"
+        return Counted(found, "dates written as numbers", note, fault)
+    return of_days(times, fraction, dated=dated) or of_ticks(times)
+
+
+def _in_seconds(times: np.ndarray, seconds: np.ndarray, unit: str) -> Counted:
+    known = np.where(times == MISSING, MISSING, seconds)
+    return Counted(known, unit, f"times are {unit}; converted to seconds")
 
 
 def dates_of(times: np.ndarray, *, dated: bool = False) -> np.ndarray | None:
@@ -155,7 +191,7 @@ def of_days(times: np.ndarray, fraction: np.ndarray | None, *, dated: bool) -> C
             late = 0.5 if unit == _JULIAN and fraction is not None else 0.0
             passed = np.rint((within + late) * 86400).astype(np.int64)
             days = (np.where(times == MISSING, 0, times) - first) * 86400
-            return Counted(np.where(times == MISSING, MISSING, days + passed), unit)
+            return _in_seconds(times, days + passed, unit)
     return None
 
 
@@ -169,7 +205,7 @@ def of_ticks(times: np.ndarray) -> Counted | None:
     for unit, (since, each) in _TICKS.items():
         low, high = ((second - since) * each for second in (946_684_800, 4_102_444_800))
         if low <= known.min() and known.max() < high:
-            return Counted(np.where(times == MISSING, MISSING, times // each + since), unit)
+            return _in_seconds(times, times // each + since, unit)
     return None
 
 

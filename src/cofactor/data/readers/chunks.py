@@ -9,7 +9,6 @@ from typing import Any, NamedTuple
 
 import pyarrow as pa
 
-from cofactor.base.errors import DataError
 from cofactor.data.events import Events
 from cofactor.data.readers import parquet
 from cofactor.data.readers.agreement import Agreement
@@ -22,13 +21,13 @@ from cofactor.data.readers.delimited import read_delimited, roles_of
 from cofactor.data.readers.frames import raw_of_table
 from cofactor.data.readers.json_text import is_json
 from cofactor.data.readers.known_ids import Coder
-from cofactor.data.readers.lines import NotUtf8, line_blocks, record_end
+from cofactor.data.readers.lines import LineBlocks, record_end
 from cofactor.data.readers.part import Parts
 from cofactor.data.readers.partitions import partition_of, with_partition
 from cofactor.data.readers.raw import NoRowsError, Raw
 from cofactor.data.readers.sniff import Dialect, dialect_of
 from cofactor.data.readers.source_files import HeldFile, SourceFile, is_zip
-from cofactor.data.readers.text_encoding import BY_LINE, NOT_UTF8
+from cofactor.data.readers.text_encoding import NOT_UTF8
 from cofactor.data.readers.wrapped_lines import is_wrapped
 
 TEXT_BLOCK = 1 << 25  # bytes of text that are read at once
@@ -170,32 +169,16 @@ def _of_text(
     options: Options,
     agreement: Agreement,
     blocks: int = 0,
-    encoding: str | None = None,
     known: Mapping[str, Any] | None = None,
 ) -> Iterator[Chunk]:
-    """The chunks of a delimited file: as UTF-8, and where it turns out to be none, Latin-1."""
+    """The chunks of a delimited file."""
     dialect = dialect_of(entry, options)
-    if encoding is not None:
-        dialect = replace(dialect, encoding=encoding)
-    done, parts = blocks, Parts(known)
-
-    try:
-        reading = _Reading(options, agreement, parts)
-        file_blocks = line_blocks(entry, dialect, TEXT_BLOCK)
-        for events, done in _of_blocks(file_blocks, entry, dialect, reading, blocks):
-            noted = events if encoding is None else events.noted(NOT_UTF8)
-            facts = {"blocks": done, "encoding": encoding, "known": parts.facts()}
-            yield Chunk(noted, facts)
-        parts.refuse_nothing()
-    except NotUtf8 as stop:
-        if options.encoding is not None or dialect.encoding != "utf-8":
-            raise DataError(
-                f"the file isn't all {options.encoding or dialect.encoding}: {stop}; say what it"
-                " is with encoding= (--encoding).",
-                source=entry.shown,
-            ) from None
-        # What has been read is the same in both.
-        yield from _of_text(entry, options, agreement, done, BY_LINE, parts.facts())
+    parts, lines = Parts(known), LineBlocks(entry, dialect, TEXT_BLOCK)
+    reading = _Reading(options, agreement, parts)
+    for events, done in _of_blocks(iter(lines), entry, dialect, reading, blocks):
+        noted = events.noted(NOT_UTF8) if lines.is_mixed else events
+        yield Chunk(noted, {"blocks": done, "known": parts.facts()})
+    parts.refuse_nothing()
 
 
 def _of_blocks(

@@ -206,7 +206,6 @@ def raw_of_table(
     empty = _empty_lists(table.column(roles["item"]))
     table = with_list_rows(table, roles, source)
     columns = _by_role(table, roles)
-    found = moments(columns, options.time_format) if "time" in columns else None
     values, odd = None, None
     if "value" in columns:
         notes += checked_kind(columns["value"], roles["value"], source)
@@ -215,16 +214,13 @@ def raw_of_table(
         users=id_column(columns["user"], source, "user"),
         items=id_column(columns["item"], source, "item"),
         values=values,
-        times=None if found is None else found.times,
-        bare_times=found is None or found.bare,
+        times=moments(columns, options.time_format) if "time" in columns else None,
         source=source,
         locate=lambda rows: [(int(row) + 1, _row_text(table, int(row))) for row in rows],
         notes=notes,
         columns=roles,
         headed=headed,
-        odd=() if odd is None else (odd,),
-        day_first=None if found is None else found.day_first,
-        fraction=None if found is None else found.fraction,
+        odd=odd,
         events=columns["event"].cast(pa.string()) if "event" in columns else None,
     )
     if empty:

@@ -31,7 +31,7 @@ from cofactor.data.readers.no_tables import comments, refuse_binary, refuse_no_t
 from cofactor.data.readers.ragged import between_items
 from cofactor.data.readers.raw import NoRowsError
 from cofactor.data.readers.source_files import SourceFile
-from cofactor.data.readers.text_encoding import decoded, encoding_of, lines_of
+from cofactor.data.readers.text_encoding import BY_LINE, decoded, encoding_of, lines_of
 
 _SEPARATED = re.compile(r"^\"?sep=(.)\"?\s*$", re.IGNORECASE)
 _AGAIN = re.compile(r"[,;|]")
@@ -163,7 +163,7 @@ def _encoding(sample: bytes, options: Options, source: str) -> tuple[str, int]:
     refuse_binary(sample, source)
     encoding, bom = encoding_of(sample, options.encoding)
     if encoding == "utf-8" and options.encoding is None:
-        encoding = header_encoding(sample[bom:]) or encoding
+        encoding = header_encoding(sample[bom:]) or BY_LINE
     return encoding, bom
 
 
