@@ -112,8 +112,7 @@ def of_weeks(times: np.ndarray) -> np.ndarray | None:
     year, week = np.divmod(np.where(known, times, 1970_01), 100)
     if not known.any() or year.min() < 1900 or year.max() > 2100 or week.max() > 53:
         return None
-    nothing = np.zeros_like(year)
-    found = of_day(year, day_of_week_date(year, week, nothing + 1), nothing, nothing, nothing)
+    found = of_day(year, day_of_week_date(year, week, np.ones_like(year)))
     return np.where(known, found, MISSING)
 
 
@@ -148,16 +147,14 @@ def backward_dates(times: np.ndarray) -> tuple[str, ...]:
 
 
 def _are_days(year: np.ndarray, month: np.ndarray, day: np.ndarray) -> bool:
-    nothing = np.zeros_like(year)
-    found = of_calendar(year, month, day, nothing, nothing, nothing)
+    found = of_calendar(year, month, day)
     return bool(((found != MISSING) & (year >= 1900) & (year <= 2100)).all())
 
 
 def _days_of_years(times: np.ndarray) -> np.ndarray:
     """yyyyddd as seconds."""
     year, day = np.divmod(times, 1000)
-    nothing = np.zeros_like(year)
-    return of_day(year, day_of_year(year, day), nothing, nothing, nothing)
+    return of_day(year, day_of_year(year, day))
 
 
 def _written(times: np.ndarray, digits: int) -> np.ndarray:

@@ -62,7 +62,11 @@ class BlockColumns:
                 self.numbers.append(numbers_and_odd(column)[0])
                 continue
             if not pa.types.is_dictionary(column.type):
-                column = id_column(column, self.source, role).dictionary_encode()
+                of_ids = role in ("user", "item")
+                column = (
+                    id_column(column, self.source, role) if of_ids else column.cast(pa.string())
+                )
+                column = column.dictionary_encode()
             self.texts[role] += column.chunks
 
     def clear(self) -> None:

@@ -11,6 +11,7 @@ import re
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import pyarrow as pa
@@ -18,9 +19,9 @@ import pyarrow as pa
 from cofactor.data.id_text import MISSING_WORDS
 from cofactor.data.readers.block_columns import BlockColumns
 from cofactor.data.readers.block_parser import WORDS, BlockParser, Unconvertible
-from cofactor.data.readers.cell_roles import with_cells
+from cofactor.data.readers.cell_roles import roles_of_columns
 from cofactor.data.readers.clock_columns import PARTS
-from cofactor.data.readers.columns import Options, find_roles, roles_note
+from cofactor.data.readers.columns import Options, roles_note
 from cofactor.data.readers.headers import LEGACY
 from cofactor.data.readers.lines import LineBlocks, located
 from cofactor.data.readers.partitions import partition_of
@@ -58,7 +59,7 @@ def read_delimited(entry: SourceFile, options: Options, dialect: Dialect | None 
     return columns.raw(
         lambda rows: located(entry, dialect, rows, check),
         notes,
-        headed=dialect.cells is None,
+        headed=dialect.named,
         of_hive=dialect.delimiter == "\x01",
     )
 
@@ -69,16 +70,14 @@ _WHOLE = re.compile(r"^\s*-?\d+\s*$")
 
 def roles_of(entry: SourceFile, dialect: Dialect, options: Options) -> dict[str, str]:
     """Return the column of each role of a delimited file."""
-    beside, cells = partition_of(entry), dialect.cells
-    roles = find_roles(dialect.names, options, entry.shown, columns=cells, partition=beside)
     sample = defaultdict(list, dialect.sample)
-    return with_cells(
-        roles,
+    return roles_of_columns(
         dialect.names,
         options,
+        entry.shown,
         lambda names: {name: sample[name] for name in names},
-        beside,
-        headed=cells is None,
+        partition=partition_of(entry),
+        bare=None if dialect.named else dialect.sample,
     )
 
 
@@ -138,21 +137,11 @@ def _read(
         first["time"] = pa.string()
     types: dict[str, pa.DataType] = {name: first.get(role, WORDS) for role, name in roles.items()}
 
-    def widen(error: Unconvertible) -> None:
-        numbers = {"value": pa.float32(), "time": pa.int64()}
-        left = [r for r in numbers if r in roles and types[roles[r]] == numbers[r]]
-        if not left:
-            raise error
-        role = next((r for r in left if roles[r] == error.column), left[-1])
-        if role == "value" and columns.numbers:
-            raise _LateWords
-        types[roles[role]] = WORDS if role == "value" else pa.string()
-
     wanted = [name for name in roles.values() if name in dialect.names]
     blocks, parser = LineBlocks(entry, dialect), BlockParser(entry, dialect)
     try:
         for block in ahead(iter(blocks)):
-            table = parser.parse(block, types, wanted, widen)
+            table = parser.parse(block, types, wanted, partial(_widen, types, columns))
             if table is not None:
                 columns.add(table)
             advance(len(block))
@@ -167,15 +156,28 @@ def _read(
     return [*notes, *blocks.notes()], parser.n_left_out > 0
 
 
+def _widen(types: dict[str, pa.DataType], columns: BlockColumns, error: Unconvertible) -> None:
+    """Let the column that isn't of its type be of texts, if it is of values or times."""
+    numbers = {"value": pa.float32(), "time": pa.int64()}
+    roles = columns.roles
+    left = [role for role in numbers if role in roles and types[roles[role]] == numbers[role]]
+    if not left:
+        raise error
+    role = next((one for one in left if roles[one] == error.column), left[-1])
+    if role == "value" and columns.numbers:
+        raise _LateWords
+    types[roles[role]] = WORDS if role == "value" else pa.string()
+
+
 def _notes(roles: Mapping[str, str], dialect: Dialect) -> list[str]:
-    notes: list[str] = [roles_note(roles, dialect.names, headed=dialect.cells is None)]
+    notes: list[str] = [roles_note(roles, dialect.names, headed=dialect.named)]
     if dialect.encoding in LEGACY:
         notes.append(f"read as {dialect.encoding}")
     if dialect.escape:
         notes.append(f"quotes after {dialect.escape!r} are part of the text")
     if dialect.title:
         notes.append(f"left out the lines above the header: {dialect.title!r} ...")
-    index = None if dialect.cells is None else counting(dialect.cells)
+    index = None if dialect.named else counting(dialect.sample)
     if index is not None and index not in roles.values():
         notes.append(f"{index} merely counts the lines, so it is no id")
     return notes

@@ -29,6 +29,7 @@ from cofactor.data.readers.columns import Options
 from cofactor.data.readers.id_columns import canonical
 from cofactor.data.readers.raw import Raw
 from cofactor.data.readers.times import ParsedTimes
+from cofactor.data.records import column_of
 
 # Kinds that tell nothing of liking, and all that are no sign of it: left out unless they are asked
 # for by name. The service's defaults are these, so that an answer and the next training take an
@@ -267,20 +268,8 @@ def _catalogue(fetch: Fetch) -> pa.Table | None:
     known = [json.loads(text) if text else {} for text in features]
     for name in sorted({name for one in known for name in one}):
         place = name if name not in ("item_id", "title", "text") else f"feature_{name}"
-        columns[place] = _feature([one.get(name) for one in known])
+        columns[place] = column_of([one.get(name) for one in known])
     return pa.table(columns)
-
-
-def _feature(cells: list[Any]) -> pa.Array:
-    try:
-        return pa.array(cells)
-    except (pa.ArrowInvalid, pa.ArrowTypeError, OverflowError):
-        # An item's feature may be a number and another's a word: then all are words.
-        words = [
-            cell if cell is None or isinstance(cell, str) else json.dumps(cell, ensure_ascii=False)
-            for cell in cells
-        ]
-        return pa.array(words, pa.string())
 
 
 def _sentence(found: Mapping[str, int], weights: Mapping[str, float | None]) -> str:

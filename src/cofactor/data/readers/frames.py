@@ -10,9 +10,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from cofactor.base.errors import ArgumentError, DataError
-from cofactor.data.readers.cell_roles import with_cells
+from cofactor.data.readers.cell_roles import roles_of_columns
 from cofactor.data.readers.clock_columns import cells_of_table, moments
-from cofactor.data.readers.columns import Options, find_roles, refuse_repeated, roles_note
+from cofactor.data.readers.columns import Options, refuse_repeated, roles_note
 from cofactor.data.readers.headers import has_roles
 from cofactor.data.readers.id_columns import hex_note, id_column, in_hex, in_texts
 from cofactor.data.readers.json_shapes import is_nested, table_of_json, unnested
@@ -124,22 +124,18 @@ def read_frame(source: Any, options: Options, name: str = "data frame") -> Raw:
         records = _with_objects(source)
         source = source if records is None else table_of_json(records, name)
     names = _names(source)
-    if are_numbered(names):
-        return raw_of_whole(whole_table(source), options, name)
-    try:
-        roles = find_roles(names, options, name)
-    except DataError:
-        whole = whole_table(_without_repeated(source, names))
-        if not is_nested(whole.schema):
-            raise
-        return raw_of_whole(whole, options, name)
-    for taken in roles.values():
-        refuse_repeated(names, name, taken)
     plain = _without_repeated(source, names)
-    roles = with_cells(
-        roles, names, options, lambda some: cells_of_table(whole_table(plain, some))(some)
-    )
-    table = whole_table(plain, roles.values())
+    if are_numbered(names):
+        return raw_of_whole(whole_table(plain), options, name)
+    try:
+        roles = roles_of_columns(
+            names, options, name, lambda some: cells_of_table(whole_table(plain, some))(some)
+        )
+        table = whole_table(plain, roles.values())
+    except DataError:
+        table = whole_table(plain)
+        if not is_nested(table.schema):
+            raise
     if is_nested(table.schema):
         return raw_of_whole(whole_table(plain), options, name)
     if table.num_rows == 0:
@@ -168,14 +164,12 @@ def raw_of_whole(table: pa.Table, options: Options, source: str) -> Raw:
     if are_numbered(table.column_names) and table.num_rows > 1:
         first = [str(column[0].as_py()) for column in table.columns]
         table = table.slice(1).rename_columns(first) if has_roles(first) else table
-    names, cells = table.column_names, None
-    if bare := are_numbered(names):
-        cells = cells_of_table(table)(names)
-    roles = find_roles(names, options, source, columns=cells)
-    roles = with_cells(roles, names, options, cells_of_table(table), headed=not bare)
+    names = table.column_names
+    cells = cells_of_table(table)(names) if are_numbered(names) else None
+    roles = roles_of_columns(names, options, source, cells_of_table(table), bare=cells)
     if table.num_rows == 0:
         raise NoRowsError("the table has columns but no rows.", source=source)
-    return raw_of_table(table, roles, options, source, names=names, headed=not bare)
+    return raw_of_table(table, roles, options, source, names=names, headed=cells is None)
 
 
 def are_numbered(names: Sequence[str]) -> bool:

@@ -11,17 +11,18 @@ import pyarrow.compute as pc
 
 from cofactor.base.errors import DataError
 from cofactor.base.progress import SILENT
+from cofactor.data.arrow import is_text_type, with_column
 from cofactor.data.catalogue import WITHOUT_ID, title_column
 from cofactor.data.guards import refuse_infinite
 from cofactor.data.id_text import MISSING_WORDS
+from cofactor.data.ids import IdMap
 from cofactor.data.readers import frames, jsonl, parquet, sql
 from cofactor.data.readers.catalogue_sources import in_memory, paths_of
 from cofactor.data.readers.columns import Options, common_prefix, folded, refuse_repeated
 from cofactor.data.readers.delimited import read_text_table
 from cofactor.data.readers.file_formats import format_of
-from cofactor.data.readers.folders import data_files, without_copies
-from cofactor.data.readers.id_columns import cleaned, id_column, in_texts
-from cofactor.data.readers.layout import typed
+from cofactor.data.readers.folder_files import data_files, without_copies
+from cofactor.data.readers.id_columns import canonical, cleaned, id_column, in_texts
 from cofactor.data.readers.name_words import is_id, role_of
 from cofactor.data.readers.sniff import dialect_of
 from cofactor.data.readers.source_files import Source, SourceFile, is_archive
@@ -68,15 +69,42 @@ def read_table(
     return tables[0] if len(tables) == 1 else _joined(tables)
 
 
+def catalogue_of(
+    known: Callable[[], IdMap], source: Any, encoding: str | None
+) -> tuple[pa.Table, tuple[str, ...]]:
+    """Return a catalogue by the column of its ids that fits, and a note if it isn't the usual one.
+
+    Parameters
+    ----------
+    known
+        Returns the ids of the interactions; called only if several columns may hold ids.
+    source, encoding
+        The catalogue, as in `read_table`.
+    """
+    source = source if is_url(source) or paths_of(source) is not None else in_memory(source)
+    table = read_table(source, encoding=encoding)
+    usual = {*USUAL["item"], "id"}
+    others = [n for n in table.column_names if n != "item_id" and folded(n) in usual]
+    # Names are only hints: an export may have its own numbers beside the shop's.
+    ids = known() if others else None
+    if ids is None or _are_known(ids, table):
+        return table, ()
+    for name in others:
+        again = read_table(source, id_column=name, encoding=encoding)
+        if _are_known(ids, again):
+            note = f"the catalogue's ids are in its column {name}: the interactions know these"
+            return again, (note,)
+    return table, ()
+
+
+def _are_known(ids: IdMap, table: pa.Table) -> bool:
+    return bool((ids.find(table.column("item_id")) >= 0).any())
+
+
 def _joined(tables: list[pa.Table]) -> pa.Table:
     """The lines of several files; ids are integers if all files' are."""
     if len({table.schema.field("item_id").type for table in tables}) > 1:
-        tables = [
-            t.set_column(
-                t.column_names.index("item_id"), "item_id", t.column("item_id").cast(pa.string())
-            )
-            for t in tables
-        ]
+        tables = [with_column(t, "item_id", t.column("item_id").cast(pa.string())) for t in tables]
     try:
         return pa.concat_tables(tables, promote_options="permissive")
     except (pa.ArrowInvalid, pa.ArrowTypeError) as error:
@@ -160,22 +188,20 @@ def _with_ids(found: pa.Table, id_column: str | None, to: str, shown: str) -> pa
 def _with_titles(table: pa.Table) -> pa.Table:
     """A table in which a title that is a word for nothing (NULL) is none."""
     title = title_column(table)
-    column = None if title is None else table.column(title)
-    if column is None or column.type not in (pa.string(), pa.large_string()):
+    if title is None or not is_text_type(table.column(title).type):
         return table
+    column = table.column(title)
     nothing = pa.array([*MISSING_WORDS - {""}], column.type)
     lacking = pc.is_in(pc.utf8_trim_whitespace(column), value_set=nothing)
     if not pc.any(lacking).as_py():
         return table
     kept = pc.if_else(lacking, pa.scalar(None, column.type), column)
-    return table.set_column(table.column_names.index(title), title, kept)
+    return with_column(table, title, kept)
 
 
 def _typed_ids(column: pa.ChunkedArray, source: str, kind: str) -> pa.Array:
     """Ids of a catalogue under the rule for ids; null where there is none."""
-    ids = cleaned(id_column(column, source, kind)).column
-    plain = pc.cast(ids, ids.type.value_type) if pa.types.is_dictionary(ids.type) else ids
-    return typed(plain)
+    return canonical(cleaned(id_column(column, source, kind)).column)
 
 
 def _tables(path: Path, id_column: str | None, encoding: str | None) -> list[pa.Table]:

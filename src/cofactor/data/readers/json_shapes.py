@@ -283,11 +283,13 @@ def _is_table(part: Any) -> bool:
     return rows and all(isinstance(c, str) for c in part[0]) and has_roles(part[0])
 
 
+def _are_records(part: Any) -> bool:
+    return isinstance(part, list) and bool(part) and all(isinstance(row, dict) for row in part)
+
+
 def _is_whole(part: Any) -> bool:
     """Whether a part is a list of records with a user and an item each."""
-    if not (isinstance(part, list) and part and all(isinstance(row, dict) for row in part)):
-        return False
-    return has_roles(names_of(part))
+    return _are_records(part) and has_roles(names_of(part))
 
 
 def _dated(value: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
@@ -299,7 +301,7 @@ def _dated(value: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
 
 def _is_keyed(part: Any) -> bool:
     """Whether a part is a list of records that name an item or a user, but not both."""
-    if not (isinstance(part, list) and part and all(isinstance(row, dict) for row in part)):
+    if not _are_records(part):
         return False
     names = names_of(part)
     return has_role("item", names) != has_role("user", names) and field_of_items(part) is None

@@ -16,7 +16,6 @@ from cofactor.base.errors import DataError
 from cofactor.data.notes import Note
 from cofactor.data.readers.block_columns import BlockColumns
 from cofactor.data.readers.cell_roles import with_cells
-from cofactor.data.readers.clock_columns import PARTS
 from cofactor.data.readers.columns import Options, find_roles, folded, roles_note
 from cofactor.data.readers.frames import raw_of_table, raw_of_whole
 from cofactor.data.readers.json_shapes import table_of_json
@@ -80,17 +79,14 @@ def _read(entry: SourceFile, options: Options) -> Raw:
     sample, literal = _sample(head, entry)
     inner = field_of_items(sample)
     names, roles = _roles(sample, inner, entry, options)
-    partition = partition_of(entry)
-    slow = (
-        literal
-        or inner is not None
-        or partition
-        or options.time_format is not None
-        or roles.keys() & {"event", *PARTS}
-    )
-    if slow or any("." in name for name in roles.values()):
+    if literal or inner is not None or any("." in name for name in roles.values()):
         return _slow(entry, options, roles, literal=literal, inner=inner)
-    kinds = {name: _kind([row.get(name) for row in sample]) for name in roles.values()}
+    beside = partition_of(entry).keys() - names_of(sample)
+    kinds = {
+        name: _kind([row.get(name) for row in sample])
+        for name in roles.values()
+        if name not in beside
+    }
     if all(kind is not None for kind in kinds.values()):
         raw = _fast(entry, options, roles, names, pa.schema(list(kinds.items())))
         if raw is not None:
@@ -185,7 +181,7 @@ def _fast(
     schema: pa.Schema,
 ) -> Raw | None:
     """All lines by Arrow on all cores; None if any isn't of the schema."""
-    columns = BlockColumns(roles, options, entry.shown)
+    columns = BlockColumns(roles, options, entry.shown, partition_of(entry))
     parse = pajson.ParseOptions(explicit_schema=schema, unexpected_field_behavior="ignore")
     with options.progress.task(f"reading {entry.name}", None) as task:
         for block in _blocks(entry):

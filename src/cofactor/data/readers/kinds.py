@@ -49,7 +49,7 @@ def weighted(raw: Raw, options: Options) -> np.ndarray:
         # Another part may hold them.
         raise error if raw.parts is None else NoRowsError(str(error), source=raw.source)
     if raw.parts is not None:
-        raw.parts.kinds.update(options.kinds.keys() & counted.keys())
+        raw.parts.kinds = sorted({*raw.parts.kinds, *(options.kinds.keys() & counted.keys())})
     elif missing:
         # Another source may hold them.
         raw.notes.append(f"column {name!r} holds no event of kind {', '.join(missing)}")

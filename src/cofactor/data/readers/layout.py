@@ -14,6 +14,7 @@ import pyarrow.compute as pc
 
 from cofactor.base.errors import CofactorError, DataError
 from cofactor.base.offsets import offsets
+from cofactor.data.arrow import with_column
 from cofactor.data.events import Events
 from cofactor.data.ids import IdMap
 from cofactor.data.interactions import Interactions
@@ -103,13 +104,7 @@ def text_table(
     """
     options = Options(**({"header": names is None} | writing))
     table, notes = read_text_table(entry, options, names=names, text=[id_column])
-    place = table.column_names.index(id_column)
-    return table.set_column(place, id_column, typed(table.column(id_column))), notes
-
-
-def typed(column: pa.ChunkedArray) -> pa.Array:
-    """Return a column of id texts as int64 where all are integers, else as strings."""
-    return canonical(column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column)
+    return with_column(table, id_column, canonical(table.column(id_column))), notes
 
 
 def joined(left: pa.Table, right: pa.Table, key: str) -> pa.Table:

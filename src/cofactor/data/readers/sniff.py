@@ -66,8 +66,8 @@ class Dialect:
         How many lines stand above the header (or above the first row).
     title
         The first of them, if it is more than blank or a hint at the delimiter.
-    cells
-        Where columns have no names: their first cells.
+    named
+        Whether the columns have names.
     sample
         The first cells of every column.
     """
@@ -83,7 +83,7 @@ class Dialect:
     ragged: str | None = None
     above: int = 0
     title: str = ""
-    cells: Mapping[str, Sequence[str]] | None = field(default=None, compare=False)
+    named: bool = True
     sample: Mapping[str, Sequence[str]] = field(default_factory=dict, compare=False)
 
     @property
@@ -143,7 +143,7 @@ def sniff(sample: bytes, options: Options, source: str, *, whole: bool) -> Diale
         ragged=None if headed else between_items(rows, delimiter, source),
         above=numbered[0][0],
         title=(title or (lines[0] if skipped else ""))[:60],
-        cells=None if named else cells,
+        named=named,
         sample=cells,
     )
 

@@ -76,27 +76,26 @@ class SourceFile:
     @property
     def packed_bytes(self) -> int:
         """Its size as it is stored, for progress bars."""
-        if self.member is None:
-            return self.path.stat().st_size
-        if self.archive is None:
-            return self.plain_bytes or 0
-        with damage(self.shown):
-            said = self.archive.getinfo(self.member).compress_size
-            return min(said, self.path.stat().st_size)
+        stored = self.path.stat().st_size
+        return stored if self.member is None else min(self._sizes[1], stored)
 
     @property
     def plain_bytes(self) -> int | None:
         """Its size unpacked; None where that isn't known beforehand."""
         if self.member is None:
-            with self.path.open("rb") as raw:
-                return None if packing(raw.read(6)) else self.path.stat().st_size
-        if self.member.endswith(SUFFIXES):
-            return None
+            return None if packing(self._stored) else self.path.stat().st_size
+        return None if self.member.endswith(SUFFIXES) else self._sizes[0]
+
+    @property
+    def _sizes(self) -> tuple[int, int]:
+        """The size of a member, and what it takes at most in its archive."""
+        assert self.member is not None
         with damage(self.shown):
             if self.archive is not None:
-                return self.archive.getinfo(self.member).file_size
+                info = self.archive.getinfo(self.member)
+                return info.file_size, info.compress_size
             with tarfile.open(self.path) as tar:
-                return tar.getmember(self.member).size
+                return tar.getmember(self.member).size, self.path.stat().st_size
 
     @contextmanager
     def open(self) -> Iterator[IO[bytes]]:
@@ -105,15 +104,13 @@ class SourceFile:
             if self.member is None:
                 with self.path.open("rb", buffering=0) as raw:
                     yield unpacked(raw, self.shown)
-            elif self.archive is not None:
-                info = self.archive.getinfo(self.member)
-                refuse_bomb(info.file_size, info.compress_size, self.shown)
-                with self.archive.open(info) as packed:
+                return
+            refuse_bomb(*self._sizes, self.shown)
+            if self.archive is not None:
+                with self.archive.open(self.member) as packed:
                     yield unpacked(packed, self.shown)
             else:
                 with tarfile.open(self.path) as tar:
-                    size = tar.getmember(self.member).size
-                    refuse_bomb(size, self.path.stat().st_size, self.shown)
                     held = tar.extractfile(self.member)
                     if held is None:
                         raise DataError("the member is no file.", source=self.shown)
