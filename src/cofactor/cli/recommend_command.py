@@ -180,6 +180,7 @@ def _filters(output: Output, loaded: Recommender, which: Which) -> Filters | Non
             f"--block: {len(strange):,} of {len(strange) + len(blocked):,} ids block nothing:"
             f" {loaded.data.items.unknown(strange, 'item')}"
         )
+        output.also["unknown_blocked"] = strange
     return Filters(block=blocked, where=which.where) if which.where or blocked else None
 
 

@@ -35,6 +35,13 @@ from cofactor.data.readers.sources import (
     reopened,
     standard_input,
 )
+from cofactor.data.readers.unused_options import (
+    OF_DATABASES,
+    OF_FILES,
+    OF_TABLES,
+    OF_TEXTS,
+    refuse_unused,
+)
 from cofactor.data.shards import is_shards
 
 _OPTIONS = frozenset(one.name for one in fields(Options))
@@ -151,6 +158,8 @@ def read(
 def _check_names(given: Mapping[str, Any]) -> None:
     for name in ("item_id", "member", "table", "query"):
         refuse_no_text(given[name], name)
+    if given["items"] is None and given["item_id"] is not None:
+        raise ArgumentError("item_id must go with the catalogue (items) whose column it names.")
     if given["format"] is not None:
         checks.choice(given["format"], "format", FORMATS, also=ALSO_CALLED)
 
@@ -179,11 +188,14 @@ def _events(source: Any, options: Options, **choices: str | None) -> Events:
     if is_several(source):
         if any(is_url(part) for part in source):
             return _from_sources(source, options, choices)
-        _refuse_member(choices["member"], "several files")
+        refuse_unused("several files", ("member", *OF_DATABASES), options, choices)
         return _from_files([Path(path) for path in source], options)
+    refuse_unused("rows in memory", (*OF_DATABASES, *OF_FILES, *OF_TEXTS), options, choices)
     if isinstance(source, Events):
+        refuse_unused("events, which were read already", OF_TABLES, options, choices)
         return source
     if hasattr(source, "tocoo"):
+        refuse_unused("a matrix of users by items", OF_TABLES, options, choices)
         return arrays.from_matrix(source)
     if isinstance(source, np.ndarray):
         source = arrays.of_array(source)
@@ -212,6 +224,10 @@ def _by_name(
 ) -> Events:
     """What a path, a database's URL or a dataset's name stands for."""
     if is_url(source):
+        in_sqlite = str(source).startswith("sqlite:")
+        what = "a database" if in_sqlite else "an event store, which is read whole"
+        unused = (*(() if in_sqlite else OF_DATABASES), *OF_FILES, *OF_TEXTS)
+        refuse_unused(what, unused, options, choices)
         return sql.read_database(str(source), options, choices["table"], choices["query"])
     if isinstance(source, str) and "://" in source:
         is_file = source.startswith("file://")
@@ -220,7 +236,8 @@ def _by_name(
             "cofactor reads sqlite:/// and postgresql:// URLs and files, not"
             f" {without_password(source)!r}; {cure}."
         )
-    return _from_path(source, options, choices["member"])
+    refuse_unused("files", OF_DATABASES, options, choices)
+    return _from_path(source, options, choices)
 
 
 def _is_numbered(source: Any) -> bool:
@@ -229,14 +246,21 @@ def _is_numbered(source: Any) -> bool:
     return numbered and not isinstance(source, (type, Iterable))
 
 
-def _from_path(source: str | os.PathLike[str], options: Options, member: str | None) -> Events:
+def _from_path(
+    source: str | os.PathLike[str], options: Options, choices: Mapping[str, str | None]
+) -> Events:
+    member = choices["member"]
+
+    def refuse_member(what: str) -> None:
+        refuse_unused(what, ("member",), options, choices)
+
     checks.path(source, "source")
     if os.fspath(source) == STDIN:
-        _refuse_member(member, "standard input")
+        refuse_member("standard input")
         return read_entry(standard_input(), options)
     several = matched(os.fspath(source))
     if several is not None:
-        _refuse_member(member, "a pattern of files")
+        refuse_member("a pattern of files")
         return _from_files(several, options)
     path = Path(source).expanduser()
     if is_shards(path):
@@ -246,14 +270,14 @@ def _from_path(source: str | os.PathLike[str], options: Options, member: str | N
             source=str(source),
         )
     if not os.path.exists(path):  # a name that is too long is none of a file's either
-        return _named(source, options)
+        return _named(source, options, choices)
     copy = reopened(path, options.progress)
     if copy is not None:
-        _refuse_member(member, "a pipe")
+        refuse_member("a pipe")
         return read_entry(copy, options)
     entry = SourceFile(path)
     if not path.is_dir() and not is_archive(entry):
-        _refuse_member(member, f"{path.name}, a file by itself")
+        refuse_member(f"{path.name}, a file by itself")
         return read_entry(entry, options)
     place = Source(path)
     if member is not None:
@@ -262,14 +286,6 @@ def _from_path(source: str | os.PathLike[str], options: Options, member: str | N
     if layout is not None:
         return layout.events(place, options)
     return read_folder(place, options)
-
-
-def _refuse_member(member: str | None, what: str) -> None:
-    if member is not None:
-        raise ArgumentError(
-            f"member={member!r} chooses a file of a folder or an archive, and there is none in"
-            f" {what}; leave it out."
-        )
 
 
 def parts_of(source: Any, options: Options) -> tuple[list[Any], tuple[str, ...]]:
@@ -295,7 +311,7 @@ def parts_of(source: Any, options: Options) -> tuple[list[Any], tuple[str, ...]]
 
 def _from_files(paths: list[Path], options: Options) -> Events:
     if len(paths) == 1:
-        return _from_path(paths[0], options, None)
+        return _from_path(paths[0], options, {"member": None})
     folder = next((path for path in paths if path.is_dir()), None)
     if folder is not None:
         what = "holds shards" if is_shards(folder) else "is a folder"
@@ -316,7 +332,9 @@ def _from_sources(sources: Any, options: Options, choices: Mapping[str, str | No
     return replace(whole, notes=(*counts, *whole.notes))
 
 
-def _named(source: str | os.PathLike[str], options: Options) -> Events:
+def _named(
+    source: str | os.PathLike[str], options: Options, choices: Mapping[str, str | None]
+) -> Events:
     from cofactor.data import datasets
 
     text = os.fspath(source)
@@ -330,4 +348,5 @@ def _named(source: str | os.PathLike[str], options: Options) -> Events:
     )
     if looks_like_path and not datasets.known(text):
         raise DataError("there is no such file or folder.", source=text)
+    refuse_unused("a public dataset", OF_FILES, options, choices)
     return datasets.load(text, options=options)
