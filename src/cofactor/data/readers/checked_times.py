@@ -119,7 +119,7 @@ def _of_numbers(
     raw: Raw, options: Options, parsed: clock.ParsedTimes, faults: list[Fault], name: str
 ) -> tuple[np.ndarray, np.ndarray, str]:
     """Bare numbers as seconds, the rows of another unit than the others, and the unit."""
-    times, unit = parsed.times, clock.checked_unit(options.time_unit, raw.source)
+    times, unit = parsed.times, options.time_unit
     column = raw.columns.get("time", "")
     if unit is None:
         dated, weeks = is_dated(column), period_of(column) == "week"

@@ -22,6 +22,7 @@ from cofactor.data.notes import Fact, Note
 from cofactor.data.readers import name_words
 from cofactor.data.readers.positions import Columns, by_position, dated, is_wide
 from cofactor.data.readers.rejects import Rejects
+from cofactor.data.readers.times import UNITS
 from cofactor.data.readers.usual_names import EVENT, ROLES, USUAL, letters_of
 
 # Columns from which on a table without an item's may have one for each item.
@@ -86,6 +87,8 @@ class Options:
                 raise ArgumentError(f"{name} must be one character, not {sign!r}.")
         if self.decimal is not None:
             checks.choice(self.decimal, "decimal", (",", "."))
+        if self.time_unit is not None:
+            checks.choice(self.time_unit, "time_unit", UNITS)
         check_progress(self.progress)
         if self.header is not None:
             checks.boolean(self.header, "header")

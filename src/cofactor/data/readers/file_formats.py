@@ -19,6 +19,7 @@ from cofactor.data.readers.partitions import partition_of
 from cofactor.data.readers.raw import Raw
 from cofactor.data.readers.sniff import Dialect, dialect_of
 from cofactor.data.readers.source_files import SourceFile, is_workbook
+from cofactor.data.readers.text_encoding import beginning
 from cofactor.data.readers.usual_names import KNOWN
 from cofactor.data.readers.wrapped_lines import is_wrapped, read_wrapped
 
@@ -147,10 +148,7 @@ def format_of(entry: SourceFile) -> str:
 
 def _is_plain_text(head: bytes) -> bool:
     """Whether a file's first bytes are a text of fields, or a page, and begin as no JSON does."""
-    try:
-        text = head.decode()
-    except UnicodeDecodeError as error:
-        text = head[: error.start].decode() if error.start > len(head) - 4 else ""
+    text = beginning(head) or ""
     start = text.lstrip("\ufeff \t\r\n")
     parted = start[:1] == "<" or re.search(r"[,;\t|]", start.partition("\n")[0])
     return bool(parted) and start[:1] not in '{["' and not _CONTROL.search(text)

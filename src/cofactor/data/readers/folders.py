@@ -174,7 +174,7 @@ def _of_kinds(found: Mapping[SourceFile, _Kind], options: Options, source: str) 
             events = replace(events, item_table=table_of_entry(items[0]))
             note += f", with {items[0].name} as the catalogue"
         if users:
-            events = replace(events, user_table=table_of_entry(users[0], to="user_id"))
+            events = replace(events, user_table=table_of_entry(users[0], kind="user"))
             note += f", with {users[0].name} as the table of users"
         return replace(events, source=source).noted(note)
     if _are_alike(found) and any(names for _, names in found.values()):

@@ -10,6 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from cofactor.base.errors import ArgumentError, DataError
+from cofactor.data.arrow import is_list_type
 from cofactor.data.readers.cell_roles import roles_of_columns
 from cofactor.data.readers.clock_columns import cells_of_table, moments
 from cofactor.data.readers.columns import Options, refuse_repeated, roles_note
@@ -65,10 +66,8 @@ def whole_table(source: Any, columns: Iterable[str] | None = None) -> pa.Table:
         return source if columns is None else source.select(list(columns))
     if is_pandas(source):
         source = tamed(source)
-        names = list(source.columns) if columns is None else list(columns)
-        for name in names:
-            if list(source.columns).count(name) > 1:
-                refuse_repeated(list(source.columns), "the table", name)
+        wanted = {*source.columns} if columns is None else {*columns}
+        refuse_repeated([name for name in source.columns if name in wanted], "the table")
     nw = _narwhals()
     frame = nw.from_native(source, pass_through=True)
     if isinstance(frame, (nw.DataFrame, nw.LazyFrame)):
@@ -138,8 +137,6 @@ def read_frame(source: Any, options: Options, name: str = "data frame") -> Raw:
             raise
     if is_nested(table.schema):
         return raw_of_whole(whole_table(plain), options, name)
-    if table.num_rows == 0:
-        raise NoRowsError("the table has columns but no rows.", source=name)
     return raw_of_table(table, roles, options, name, names=names)
 
 
@@ -167,8 +164,6 @@ def raw_of_whole(table: pa.Table, options: Options, source: str) -> Raw:
     names = table.column_names
     cells = cells_of_table(table)(names) if are_numbered(names) else None
     roles = roles_of_columns(names, options, source, cells_of_table(table), bare=cells)
-    if table.num_rows == 0:
-        raise NoRowsError("the table has columns but no rows.", source=source)
     return raw_of_table(table, roles, options, source, names=names, headed=cells is None)
 
 
@@ -194,7 +189,15 @@ def raw_of_table(
     names: Sequence[str] = (),
     headed: bool = True,
 ) -> Raw:
-    """Return the raw columns of an Arrow table, whose types decide how they are read."""
+    """Return the raw columns of an Arrow table, whose types decide how they are read.
+
+    Raises
+    ------
+    NoRowsError
+        If it has no rows.
+    """
+    if table.num_rows == 0:
+        raise NoRowsError("there are no rows in it.", source=source)
     notes = [roles_note(roles, names, headed=headed), *_doubts_of_types(table, roles)]
     table = pa.table({name: _typed(table, name, roles) for name in dict.fromkeys(roles.values())})
     empty = _empty_lists(table.column(roles["item"]))
@@ -275,7 +278,7 @@ def _plain(column: pa.ChunkedArray) -> pa.ChunkedArray:
 
 
 def _empty_lists(column: pa.ChunkedArray) -> int:
-    if not (pa.types.is_list(column.type) or pa.types.is_large_list(column.type)):
+    if not is_list_type(column.type):
         return 0
     return pc.sum(pc.equal(pc.list_value_length(column).fill_null(0), 0)).as_py() or 0
 

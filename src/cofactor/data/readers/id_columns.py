@@ -43,9 +43,7 @@ def cleaned(column: pa.ChunkedArray) -> IdColumn:
     """Apply the rule for the text of ids to a column of integers or strings (or a dictionary)."""
     if pa.types.is_integer(column.type):
         return _of_integers(column, column)
-    if not pa.types.is_dictionary(column.type):
-        column = pc.dictionary_encode(column.cast(pa.string()))
-    column = column.unify_dictionaries()
+    column = as_words(column)
     if column.num_chunks == 0:
         return IdColumn(column, _NONE, _NONE)
     # Arrow keeps a dictionary per chunk, all the same after unification; they have to stay one
@@ -82,6 +80,13 @@ def _rows(column: pa.ChunkedArray, words: np.ndarray, *, nulls: bool) -> np.ndar
     return np.flatnonzero(np.append(words, nulls)[codes])
 
 
+def as_words(column: pa.ChunkedArray) -> pa.ChunkedArray:
+    """Return a column as a dictionary (of texts, if it is none yet), one for all chunks."""
+    if not pa.types.is_dictionary(column.type):
+        column = pc.dictionary_encode(column.cast(pa.string()))
+    return column.unify_dictionaries()
+
+
 def used_only(column: pa.ChunkedArray) -> pa.ChunkedArray:
     """Return a dictionary column with the words alone that occur in it."""
     if not pa.types.is_dictionary(column.type):
@@ -98,9 +103,7 @@ def typed_ids(column: pa.ChunkedArray | pa.Array) -> pa.ChunkedArray:
     column = column if isinstance(column, pa.ChunkedArray) else pa.chunked_array([column])
     if pa.types.is_integer(column.type):
         return column.cast(pa.int64())
-    if not pa.types.is_dictionary(column.type):
-        column = pc.dictionary_encode(column.cast(pa.string()))
-    column = column.unify_dictionaries()
+    column = as_words(column)
     if column.num_chunks == 0:
         return column
     ids = canonical(column.chunk(0).dictionary)
@@ -168,7 +171,7 @@ def id_column(column: pa.ChunkedArray | pa.Array, source: str, what: str) -> pa.
             return whole
     elif pa.types.is_struct(kind):
         return _of_struct(column, source, what)
-    elif pa.types.is_fixed_size_binary(kind) or pa.types.is_binary(kind) or "binary" in str(kind):
+    elif "binary" in str(kind):
         texts = _texts(column)
         if texts is not None:
             return texts
@@ -185,10 +188,8 @@ def _no_ids(kind: pa.DataType, source: str, what: str) -> DataError:
 
 def hex_note(column: pa.ChunkedArray, what: str) -> list[str]:
     """Return a note on a column of bytes that `id_column` reads as hexadecimal digits."""
-    kind = column.type
-    if not (pa.types.is_fixed_size_binary(kind) or "binary" in str(kind)):
-        return []
-    return [in_hex(what)] if _texts(column) is None else []
+    no_texts = "binary" in str(column.type) and _texts(column) is None
+    return [in_hex(what)] if no_texts else []
 
 
 def in_hex(what: str) -> Note:

@@ -63,10 +63,10 @@ def read_table(
         one table.
     """
     if is_url(source):
-        return _with_ids(sql.whole_table(source), id_column, "item_id", "the database")
+        return _with_ids(sql.whole_table(source), id_column, "item", "the database")
     paths = paths_of(source)
     if paths is None:
-        return _with_ids(in_memory(source), id_column, "item_id", "the table")
+        return _with_ids(in_memory(source), id_column, "item", "the table")
     tables = [table for path in paths for table in _tables(path, id_column, encoding)]
     return tables[0] if len(tables) == 1 else _joined(tables)
 
@@ -116,33 +116,31 @@ def _joined(tables: list[pa.Table]) -> pa.Table:
 def table_of_entry(
     entry: SourceFile,
     id_column: str | None = None,
-    to: str = "item_id",
+    kind: str = "item",
     encoding: str | None = None,
 ) -> pa.Table:
     """Read a file of what is known of items or users; see `read_table`."""
     chosen = format_of(entry)
     if chosen in _TABLES:
         found = _TABLES[chosen](entry)
-        found = _by_id(found, to) if chosen == "jsonl" and id_column is None else found
-        return _with_ids(found, id_column, to, entry.shown)
+        found = _by_id(found, kind) if chosen == "jsonl" and id_column is None else found
+        return _with_ids(found, id_column, kind, entry.shown)
     options = Options(encoding=encoding)
     names = dialect_of(entry, options).names
-    kind = to.removesuffix("_id")
     known = id_column if id_column in names else _id_name(names, kind, entry.shown)
     found = _in_numbers(read_text_table(entry, options, text=[known])[0], known)
-    return _with_ids(found, id_column, to, entry.shown)
+    return _with_ids(found, id_column, kind, entry.shown)
 
 
-def _by_id(table: pa.Table, to: str) -> pa.Table:
+def _by_id(table: pa.Table, kind: str) -> pa.Table:
     """A table of one object with nothing but texts, and no id among them, as titles by their ids
     (its names).
     """
     names = table.column_names
     texts = all(pa.types.is_string(field.type) for field in table.schema)
-    kind = to.removesuffix("_id")
     if table.num_rows != 1 or not texts or len(names) < 2 or _has_id(names, kind):
         return table
-    return pa.table({to: names, "title": [column[0].as_py() for column in table.columns]})
+    return pa.table({f"{kind}_id": names, "title": [column[0].as_py() for column in table.columns]})
 
 
 def _in_numbers(table: pa.Table, ids: str) -> pa.Table:
@@ -163,9 +161,9 @@ def _in_numbers(table: pa.Table, ids: str) -> pa.Table:
     return table
 
 
-def _with_ids(found: pa.Table, id_column: str | None, to: str, shown: str) -> pa.Table:
+def _with_ids(found: pa.Table, id_column: str | None, kind: str, shown: str) -> pa.Table:
     """The table with its ids under one name, under the rule for ids."""
-    kind = to.removesuffix("_id")
+    to = f"{kind}_id"
     name = id_column if id_column is not None else _id_name(found.column_names, kind, shown)
     if name not in found.column_names:
         raise DataError(

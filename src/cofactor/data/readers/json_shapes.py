@@ -8,6 +8,7 @@ from typing import Any
 import pyarrow as pa
 
 from cofactor.base.errors import DataError
+from cofactor.data.arrow import is_list_type
 from cofactor.data.readers.columns import UNION_TYPES, folded, has_role
 from cofactor.data.readers.headers import SURELY, has_roles
 from cofactor.data.readers.json_text import bounded_levels
@@ -106,8 +107,7 @@ def is_nested(schema: pa.Schema) -> bool:
 
 
 def _holds_structs(kind: pa.DataType) -> bool:
-    lists = pa.types.is_list(kind) or pa.types.is_large_list(kind)
-    return pa.types.is_struct(kind.value_type if lists else kind)
+    return pa.types.is_struct(kind.value_type if is_list_type(kind) else kind)
 
 
 def _is_order(value: Mapping[str, Any]) -> bool:

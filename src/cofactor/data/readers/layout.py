@@ -14,7 +14,7 @@ import pyarrow.compute as pc
 
 from cofactor.base.errors import CofactorError, DataError
 from cofactor.base.offsets import offsets
-from cofactor.data.arrow import with_column
+from cofactor.data.arrow import coded, value_type, with_column
 from cofactor.data.events import Events
 from cofactor.data.ids import IdMap
 from cofactor.data.interactions import Interactions
@@ -218,10 +218,7 @@ def _kinds(events: Sequence[Events]) -> pa.ChunkedArray | None:
 
 
 def _chained(columns: Sequence[pa.ChunkedArray]) -> pa.ChunkedArray:
-    plain = [
-        pc.cast(column, column.type.value_type) if pa.types.is_dictionary(column.type) else column
-        for column in columns
-    ]
+    plain = [column.cast(value_type(column.type)) for column in columns]
     if len({str(column.type) for column in plain}) > 1:
         plain = [column.cast(pa.string()) for column in plain]
     return pa.chunked_array(
@@ -235,8 +232,7 @@ def leave_last_two(events: Events, what: str) -> Split:
 
     Users with fewer than three events are in training alone. The test's history is training and
     validation together."""
-    plain = _chained([events.users]).combine_chunks()
-    users = np.asarray(pc.dictionary_encode(plain).indices)
+    _, users = coded(events.users)
     counts = np.bincount(users)
     # How many events of the same user come after each.
     after = np.empty(len(users), np.int64)

@@ -11,8 +11,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from cofactor.base.errors import DataError
-from cofactor.data.arrow import coded, value_type
+from cofactor.data.arrow import coded, is_list_type, one_array, value_type
 from cofactor.data.readers.columns import folded
+from cofactor.data.readers.id_columns import as_words
 from cofactor.data.readers.json_text import literal_of, record_of
 from cofactor.data.readers.raw import Raw
 from cofactor.data.readers.values import Odd, numbers_and_odd
@@ -55,9 +56,7 @@ def explode_lists(raw: Raw, *, of_hive: bool = False) -> Raw:
     items = raw.items
     if pa.types.is_integer(value_type(items.type)) or not len(items):
         return raw
-    if not pa.types.is_dictionary(items.type):
-        items = pc.dictionary_encode(items.cast(pa.string()))
-    items = items.unify_dictionaries()
+    items = as_words(items)
     words = items.chunk(0).dictionary
     name = folded(raw.columns.get("item", ""))
     parts = _splitter(words, name, of_hive=of_hive)
@@ -232,7 +231,11 @@ def with_list_rows(table: pa.Table, roles: Mapping[str, str], source: str) -> pa
     DataError
         If such lists aren't as long as those of the items.
     """
-    lists = {name: _whole(table.column(name)) for name in table.column_names if _lists(table, name)}
+    lists = {
+        field.name: one_array(table.column(field.name))
+        for field in table.schema
+        if is_list_type(field.type)
+    }
     if roles["item"] not in lists:
         return table
     items = lists[roles["item"]]
@@ -248,13 +251,3 @@ def with_list_rows(table: pa.Table, roles: Mapping[str, str], source: str) -> pa
     for name, parts in lists.items():
         rest = rest.append_column(name, pc.list_flatten(parts))
     return rest
-
-
-def _lists(table: pa.Table, name: str) -> bool:
-    kind = table.schema.field(name).type
-    return pa.types.is_list(kind) or pa.types.is_large_list(kind)
-
-
-def _whole(column: pa.ChunkedArray) -> pa.Array:
-    whole = column.combine_chunks()
-    return pa.concat_arrays(whole.chunks) if isinstance(whole, pa.ChunkedArray) else whole

@@ -25,7 +25,7 @@ from cofactor.data.readers.frames import are_numbered, raw_of_table, raw_of_whol
 from cofactor.data.readers.json_shapes import is_nested
 from cofactor.data.readers.nested_items import has_ids
 from cofactor.data.readers.partitions import partition_of, with_partition
-from cofactor.data.readers.raw import NoRowsError, Raw
+from cofactor.data.readers.raw import Raw
 from cofactor.data.readers.source_files import SMALL, SourceFile
 from cofactor.data.records import table_of_columns
 
@@ -58,8 +58,6 @@ def read_parquet(entry: SourceFile, options: Options) -> Raw:
             )
         roles = roles_of_columns(names, options, entry.shown, cells_of(file), partition=partition)
         n_rows = file.metadata.num_rows
-        if n_rows == 0:
-            raise NoRowsError("the file has columns but no rows.", source=entry.shown)
         _check_rows(n_rows, len(roles), entry)
         with options.progress.task(f"reading {entry.name}", n_rows) as task:
             threads = _BYTES * n_rows > SMALL

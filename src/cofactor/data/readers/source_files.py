@@ -138,21 +138,13 @@ class SourceFile:
             start = _read(stream, _START + 1)
         return start[:_START], len(start) <= _START
 
-    def _looked_at(self) -> bytes | None:
-        """All of its bytes, where the first ones were looked at before and are all there are."""
-        start, whole = self.__dict__.get("_start", (b"", False))
-        return start if whole else None
-
     def read(self, limit: int | None = None) -> bytes:
         """Return all of its bytes, unpacked; more than ``limit`` are refused."""
-        known = self._looked_at()
-        if known is not None and (limit is None or len(known) <= limit):
-            return known
-        with self.open() as stream:
-            if limit is None:
-                return stream.read()
-            found = _read(stream, limit + 1)
-        if len(found) > limit:
+        found, whole = self._start
+        if not whole:
+            with self.open() as stream:
+                found = stream.read() if limit is None else _read(stream, limit + 1)
+        if limit is not None and len(found) > limit:
             raise DataError(
                 f"it has more than {limit >> 20:,} MiB, which this format holds in memory at once;"
                 " write it as JSON lines, csv or Parquet.",
@@ -162,9 +154,9 @@ class SourceFile:
 
     def blocks(self, size: int = BLOCK) -> Iterator[bytes]:
         """Yield its unpacked bytes in blocks."""
-        known = self._looked_at()
-        if known is not None:
-            yield from (known[n : n + size] for n in range(0, len(known), size))
+        start, whole = self._start
+        if whole:
+            yield from (start[n : n + size] for n in range(0, len(start), size))
             return
         with self.open() as stream:
             while block := _read(stream, size):

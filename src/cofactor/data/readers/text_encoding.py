@@ -105,6 +105,16 @@ def is_utf8(text: bytes) -> bool:
     return True
 
 
+def beginning(head: bytes) -> str | None:
+    """Return the text of a file's first bytes (the last character may be cut off); None if they
+    aren't UTF-8.
+    """
+    try:
+        return codecs.getincrementaldecoder("utf-8")().decode(head)
+    except UnicodeDecodeError:
+        return None
+
+
 def not_utf8(blocks: Iterable[bytes]) -> str:
     """Return the note of a text that isn't UTF-8: which of its lines aren't, where others are."""
     odd = others = first = n_lines = 0

@@ -12,7 +12,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from cofactor.base.errors import ArgumentError, DataError
+from cofactor.base.errors import ArgumentError
 from cofactor.data.arrow import coded, is_text_type, one_array
 from cofactor.data.histories import picked
 from cofactor.data.readers import calendar_days
@@ -135,15 +135,6 @@ def spoken(second: float) -> str:
         return datetime.fromtimestamp(second, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
     except (OverflowError, ValueError, OSError):
         return f"second {second:.0f}"
-
-
-def checked_unit(unit: str | None, source: str) -> str | None:
-    """Return a unit of `UNITS` or None; raise DataError for another."""
-    if unit is not None and unit not in UNITS:
-        raise DataError(
-            f"time_unit must be one of {', '.join(map(repr, UNITS))}, not {unit!r}.", source=source
-        )
-    return unit
 
 
 def _floored(column: pa.ChunkedArray, factor: int) -> pa.ChunkedArray:

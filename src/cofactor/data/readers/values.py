@@ -141,25 +141,21 @@ def _of_text(
     column: pa.ChunkedArray | pa.Array, decimal: str | None
 ) -> tuple[np.ndarray, Odd | None]:
     distinct, codes = coded(column)
-    words = distinct.to_pylist()
+    words = [(word or "").strip() for word in distinct.to_pylist()]
     convert = _plain if decimal is None else (lambda text: _by_decimal(text, decimal))
     table = np.array([convert(text) for text in words] + [np.nan], np.float64)
     with np.errstate(over="ignore"):
         found = table.astype(np.float32)[codes]
     odd = np.array(
-        [
-            bool(np.isnan(table[n])) and (w or "").strip() not in MISSING_WORDS
-            for n, w in enumerate(words)
-        ]
-        + [False]
+        [bool(np.isnan(table[n])) and w not in MISSING_WORDS for n, w in enumerate(words)] + [False]
     )
     unclear = decimal is None and are_pointed(words)
     if not (odd.any() or unclear):
         return found, None
-    commas = any(odd[n] and _COMMA.match((w or "").strip()) for n, w in enumerate(words))
+    commas = any(odd[n] and _COMMA.match(w) for n, w in enumerate(words))
     if commas or unclear:
         # Beside decimal commas, 1.000 may be a thousand.
-        dotted = [bool(_DOTTED.match((w or "").strip())) for w in words]
+        dotted = [bool(_DOTTED.match(w)) for w in words]
         odd = odd | np.array([*dotted, False])
         found[odd[codes]] = np.nan
     rows = np.flatnonzero(odd[codes])
