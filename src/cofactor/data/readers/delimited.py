@@ -136,7 +136,6 @@ def _read(
     if options.time_format is not None or not _all_fit(_WHOLE, times):
         first["time"] = pa.string()
     types: dict[str, pa.DataType] = {name: first.get(role, WORDS) for role, name in roles.items()}
-
     wanted = [name for name in roles.values() if name in dialect.names]
     blocks, parser = LineBlocks(entry, dialect), BlockParser(entry, dialect)
     try:
