@@ -881,7 +881,8 @@ class BayesianMF(_BayesianMF):
     highest : float | None, default None
         The highest possible rating; None: the highest of the data.
     factors : int | None >= 0 <= 512, default None
-        Length of the vectors; None: 16, or 1 if more doesn't predict held-out ratings better.
+        Length of the vectors; None: 16, or 0 (biases alone) if vectors don't predict held-out
+            ratings better.
     sweeps : int >= 2 <= 100000, default 200
         Passes of the sampler over all parameters.
     burn_in : int >= 1, default 40
@@ -2191,7 +2192,8 @@ class Transitions(_Transitions):
     Parameters
     ----------
     repeats : {exclude, allow}, default 'exclude'
-        Repeat policy that weights are tuned for: whether items of the history may be recommended.
+        Repeat policy that evaluation takes by default: whether items of the history may be
+            recommended.
     history_length : int >= 1 <= 100000, default 50
         Number of a user's latest events that the model reads.
     popularity_weight : float | None >= 0 <= 10000, default None
@@ -2256,7 +2258,8 @@ class SequenceLinear(_SequenceLinear):
     Parameters
     ----------
     repeats : {exclude, allow}, default 'exclude'
-        Repeat policy that weights are tuned for: whether items of the history may be recommended.
+        Repeat policy that evaluation takes by default: whether items of the history may be
+            recommended.
     history_length : int >= 1 <= 100000, default 500
         Number of a user's latest events that the model reads.
     popularity_weight : float | None >= 0 <= 10000, default None
@@ -2300,7 +2303,8 @@ class SessionKNN(_SessionKNN):
     Parameters
     ----------
     repeats : {exclude, allow}, default 'exclude'
-        Repeat policy that weights are tuned for: whether items of the history may be recommended.
+        Repeat policy that evaluation takes by default: whether items of the history may be
+            recommended.
     history_length : int >= 1 <= 100000, default 50
         Number of a user's latest events that the model reads.
     popularity_weight : float | None >= 0 <= 10000, default None
@@ -2411,7 +2415,8 @@ class Transformer(_Transformer):
         Share of the items whose embedding is left out of a batch, so that content learns to stand
             alone.
     repeats : {exclude, allow}, default 'exclude'
-        Repeat policy that weights are tuned for: whether items of the history may be recommended.
+        Repeat policy that evaluation takes by default: whether items of the history may be
+            recommended.
     history_length : int >= 1 <= 10000, default 200
         Number of a user's latest events that the model reads.
     factors : int >= 2 <= 4096, default 64
@@ -2481,8 +2486,7 @@ class Transformer(_Transformer):
     decay : float > 0 <= 1, default 0.95
         Exponential schedule: the factor from epoch to epoch.
     batch_size : int | None >= 0 <= 1.07374e+09, default None
-        Batch size in examples; 0 takes all at once (full batch); None: 4096 (1024 in simplex and
-            two_tower), but no more than a sixteenth of the interactions and no less than 64.
+        Not used by this model: batch_tokens sets the batch size.
     optimizer : {adam, adamw, sgd, adagrad}, default 'adam'
         The optimiser.
     momentum : float >= 0 < 1, default 0.0
@@ -2578,7 +2582,8 @@ class GRU4Rec(_GRU4Rec):
         Share of the items whose embedding is left out of a batch, so that content learns to stand
             alone.
     repeats : {exclude, allow}, default 'exclude'
-        Repeat policy that weights are tuned for: whether items of the history may be recommended.
+        Repeat policy that evaluation takes by default: whether items of the history may be
+            recommended.
     history_length : int >= 1 <= 10000, default 200
         Number of a user's latest events that the model reads.
     factors : int >= 2 <= 4096, default 128
@@ -2636,8 +2641,7 @@ class GRU4Rec(_GRU4Rec):
     decay : float > 0 <= 1, default 0.95
         Exponential schedule: the factor from epoch to epoch.
     batch_size : int | None >= 0 <= 1.07374e+09, default None
-        Batch size in examples; 0 takes all at once (full batch); None: 4096 (1024 in simplex and
-            two_tower), but no more than a sixteenth of the interactions and no less than 64.
+        Not used by this model: batch_tokens sets the batch size.
     optimizer : {adam, adamw, sgd, adagrad}, default 'adam'
         The optimiser.
     momentum : float >= 0 < 1, default 0.0

@@ -26,7 +26,7 @@ class Run:
     Parameters
     ----------
     seed
-        Any integer from 0; every random draw follows from it and from the place that draws.
+        Any integer from 0; it determines every random draw, together with the place that draws.
     threads
         Native threads for kernels and BLAS; 0 means all cores this process may use.
     device
@@ -51,10 +51,10 @@ class Run:
     engine: Engine | None = field(default=None, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        for name, high in (("seed", 2**63 - 1), ("threads", 4096)):
-            # As Python has it: NumPy's integers don't go into manifests and other processes.
-            number = checks.integer(getattr(self, name), name, low=0, high=high)
-            object.__setattr__(self, name, number)
+        # As Python has it: NumPy's integers don't go into manifests and other processes.
+        object.__setattr__(self, "seed", checks.seed(self.seed))
+        threads = checks.integer(self.threads, "threads", low=0, high=4096)
+        object.__setattr__(self, "threads", threads)
         check_progress(self.progress)
         if self.engine is not None and not callable(getattr(self.engine, "call", None)):
             raise ArgumentError(f"engine must be an Engine, or None, not {self.engine!r}.")

@@ -23,7 +23,7 @@ from cofactor.models.answering.descriptions import descriptions
 from cofactor.models.answering.fold_in import read_histories
 from cofactor.models.answering.new_items import with_new_items
 from cofactor.models.answering.one_fit import of_one_fit
-from cofactor.models.answering.requested_users import profiled, user_batches
+from cofactor.models.answering.requested_users import profiled, rows_of, user_batches
 from cofactor.models.answering.reranking import RerankedLists
 from cofactor.models.hooks import ConfigT
 from cofactor.models.model import Model
@@ -152,8 +152,8 @@ class Recommender(Model[ConfigT]):
         """Return the predicted value of each pair of user and item, float32 [n], on the data's
         scale.
 
-        For an unknown user the prediction follows the item alone, for an unknown item the user, for
-        both the mean.
+        For an unknown user the prediction depends on the item alone, for an unknown item on the
+        user alone; if both are unknown, it is the mean.
 
         Raises
         ------
@@ -195,7 +195,7 @@ class Recommender(Model[ConfigT]):
         """
         self._require_similarity(k)
         run = run_of(run)
-        rows = self.data.items.rows(items, what="item")
+        rows = rows_of(self.data.items, items, "item")
         with run_context(run):
             best = self.similar_item_rows(rows, k, _allowed(self.data, filters), run.n_threads)
         return ranked(
@@ -216,7 +216,7 @@ class Recommender(Model[ConfigT]):
         """
         self._require_similarity(k)
         run = run_of(run)
-        rows = self.data.users.rows(users, what="user")
+        rows = rows_of(self.data.users, users, "user")
         with run_context(run):
             best = self.similar_user_rows(rows, k, run.n_threads)
         ids = self.data.users

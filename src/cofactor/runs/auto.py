@@ -156,10 +156,10 @@ def auto(
     budget
         Seconds, above 0, of the search and the fits that follow it, for the test part and on all of
         the data: up to three tenths are kept for those. Compiling kernels, once on a machine,
-        prolongs it by half at most.
+        extends it by half at most.
     metrics
-        What to measure on the test part; the first one decides on the validation part. None for
-        nDCG@10 first. An error such as ``rmse`` tries the models that predict ratings.
+        What to measure on the test part; the first one decides on the validation part. None:
+        nDCG@10 first. With an error such as ``rmse``, models that predict ratings are tried.
     reading, cutting
         How the source is read and cut; there must be a validation part.
 

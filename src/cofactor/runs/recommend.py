@@ -22,9 +22,10 @@ import pyarrow.parquet as pq
 
 import cofactor
 from cofactor.base import checks
-from cofactor.base.disk import check_regular, check_replaced, naming_full, room_beside
+from cofactor.base.disk import check_regular, check_replaced, naming_full
 from cofactor.base.engine import Engine, EngineError, Local, in_turn
 from cofactor.base.errors import ArgumentError
+from cofactor.base.rooms import room_beside
 from cofactor.base.run import Run, run_of
 from cofactor.base.unfinished import unfinished
 from cofactor.models.recommender import Recommender

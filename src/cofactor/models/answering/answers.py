@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pyarrow as pa
 
-from cofactor.base.errors import ArgumentError
 from cofactor.base.extras import require
 from cofactor.base.latex import latex_table
 from cofactor.base.markup import aligned, shortened
@@ -129,8 +128,6 @@ def answer_table(
 
 def ranked(parts: list[pa.Table], query: str, answer: str) -> RankedTable:
     """Return the rankings of several blocks as one table, and name its first column."""
-    if not parts:
-        raise ArgumentError("the list of ids is empty; give at least one.")
     table = pa.concat_tables(parts)
     names = [query if name == "query" else name for name in table.column_names]
     return RankedTable(table.rename_columns(names), query=query, answer=answer)

@@ -177,9 +177,9 @@ class Blend(Recommender[BlendConfig]):
     Every user is a history here, folded in by each model, so trained and unseen users are answered
     alike.
 
-    With scale none, models that all predict ratings predict them together: ``r_ui = Σ_m w_m r_m,ui
-    / Σ_m w_m``. Validation data chooses the weights of the least squared error then, and trained
-    users are answered by what the models have learned of them.
+    With ``scale="none"``, models that all predict ratings are averaged: ``r_ui = Σ_m w_m r_m,ui /
+    Σ_m w_m``. Validation data chooses the weights of the least squared error then, and trained
+    users are answered by what the models have learned about them.
 
     References
     ----------
@@ -330,7 +330,7 @@ class Blend(Recommender[BlendConfig]):
         return self.parts[0].similar_user_rows(user_rows, k, n_threads)
 
     def update(self, events: EventsLike, *, run: Run | None = None) -> Blend:
-        """Learn from new events in every model; all must be able to.
+        """Update every model with new events; all must support it.
 
         Raises
         ------

@@ -99,8 +99,8 @@ class ContentBlend(SimilarByContent, ContentFeatures[ContentBlendConfig]):
     A new item without any feature gets the lowest score of those 500: there is no reason to show it
     to anybody, and a score of 0, the middle, would rank it before everything that the user likes
     less than average. The parts use the blend's columns and weights of features, unless their own
-    settings name them (``ials_settings=value_weight=1``); characters are read by the ridge alone,
-    unless named so.
+    settings name them (``ials_settings=value_weight=1``); character n-grams are read by
+    ContentRidge alone, unless named so.
 
     References
     ----------

@@ -86,9 +86,9 @@ class LSTMRating(IterativeModel, FactorModel):
     ; 1] / (t + λ)``; ``x_t = [P h_t + M m_t ; w · h_t + β_t]``; ``r̂ = μ + b_j + x_t · [q_j ; 1]``
 
     It is trained on each rating of each history at once, predicted from those before it. Histories
-    of any length are packed, so no item stands for padding. A user is nothing but a history:
-    fold-in reads it, and a trained user is answered by the same reading. Recommendations are the
-    items with the highest expected ratings.
+    of any length are packed, so no item stands for padding. A user is represented by the history
+    alone, so trained and unseen users are answered alike. Recommendations are the items with the
+    highest expected ratings.
 
     Notes
     -----

@@ -92,8 +92,8 @@ class SequenceLinear(SequenceModel[SequenceLinearConfig]):
     so that G costs no more than A: no matrix of prefixes is ever built. A history has the weight
     c_u = n_u^-``user_weight_power``.
 
-    Where each user's last training event doesn't show that this ranks better than popularity, a
-    term of it is added (`models.defaults.popularity_term`).
+    Unless each user's last training event shows that this ranks better than popularity, a term of
+    popularity is added (`models.defaults.popularity_term`).
 
     Notes
     -----

@@ -62,8 +62,8 @@ class SessionKNNConfig(HistoryConfig):
 class SessionKNN(SequenceModel[SessionKNNConfig]):
     """Score an item by the sessions most like the user's latest events.
 
-    With w_i = q^age of the query's items i (times idf_i^``query_idf``), a session n of l_n events
-    is as similar as s_n = l_n^-p Σ_(i in n) w_i; of the ``neighbours`` most similar ones
+    With w_i = q^age of the query's items i (times idf_i^``query_idf``), the similarity of a session
+    n of l_n events is s_n = l_n^-p Σ_(i in n) w_i; of the ``neighbours`` most similar ones
 
     ``s_j = idf_j^e Σ_n s_n Σ_(places a of n that hold j) d^|a - m_n|``
 
@@ -72,8 +72,8 @@ class SessionKNN(SequenceModel[SessionKNNConfig]):
 
     Memory is bounded by ``max_sessions`` and, in the index, by ``sessions_per_item``.
 
-    Where each user's last training event doesn't show that this ranks better than popularity, a
-    term of it is added (`models.defaults.popularity_term`).
+    Unless each user's last training event shows that this ranks better than popularity, a term of
+    popularity is added (`models.defaults.popularity_term`).
 
     Notes
     -----

@@ -116,8 +116,8 @@ class Transitions(SequenceModel[TransitionsConfig]):
     m, a second step is taken from what the first sum reaches: s + m s W, W being the bracket.
     Counts add up, so new events are learnt exactly: see `update`.
 
-    Where each user's last training event doesn't show that this ranks better than popularity, a
-    term of it is added (`models.defaults.popularity_term`).
+    Unless each user's last training event shows that this ranks better than popularity, a term of
+    popularity is added (`models.defaults.popularity_term`).
 
     Notes
     -----
