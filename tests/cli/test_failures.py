@@ -263,7 +263,7 @@ def test_an_interrupted_action_of_the_store_says_what_became_of_its_own_work(
 
 
 @pytest.mark.usefixtures("taken")
-def test_an_end_is_told_once_and_nothing_changes_it(
+def test_an_end_is_said_once_and_nothing_changes_it(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def ended(code: int) -> None:

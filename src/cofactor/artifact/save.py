@@ -52,11 +52,11 @@ def save(
     path
         The folder to create.
     overwrite
-        Whether an existing model is replaced. Anything else at that path never is.
+        Whether an existing model is replaced. Anything else at that path is never replaced.
     metrics
         Results on held-out data, kept in the manifest.
     run
-        Facts of the fit (seed, threads, seconds), kept in the manifest.
+        How the model was fitted (seed, threads, seconds), kept in the manifest.
     split
         The sentence that says how the training data was split, kept in the manifest.
     licence
