@@ -46,7 +46,8 @@ def postgres_server() -> Iterator[str]:
 def _remove_old() -> None:
     """Remove what tests that were killed left: a server's folder whose server has ended."""
     for home in Path(tempfile.gettempdir()).glob("cofactor-pg-*"):
-        with contextlib.suppress(OSError, ValueError):
+        # The file of its number is empty for a moment while a server starts.
+        with contextlib.suppress(OSError, ValueError, LookupError):
             runs = home / "data" / "postmaster.pid"
             server = int(runs.read_text().split()[0]) if runs.exists() else 0
             starts = not server and time.time() - home.stat().st_mtime < 3600
