@@ -26,10 +26,10 @@ def client(**how: Any) -> httpx.Client:
 
 @contextlib.contextmanager
 def serving(
-    folder: Path, store: str, *options: str, files: int | None = None, anew: bool = False
+    folder: Path, store: str, *options: str, files: int | None = None, fresh: bool = False
 ) -> Iterator[tuple[subprocess.Popen[str] | Forked, str]]:
     """Start a service, wait until it is ready, and kill it in the end; ``files`` is how many it may
-    have open. With ``anew`` by `python -m cofactor`, as everybody starts it.
+    have open. With ``fresh`` by `python -m cofactor`, as everybody starts it.
     """
     words = [
         "serve",
@@ -40,7 +40,7 @@ def serving(
         "--json",
         *options,
     ]
-    forked = POSSIBLE and not anew
+    forked = POSSIBLE and not fresh
     process = Forked(_limited, files, words) if forked else _started(words)
     try:
         assert process.stdout is not None
