@@ -278,8 +278,9 @@ def _scan_scores(
     k = rows.shape[1]
     for b in range(first, end):
         low, high = excluded_indptr[b], excluded_indptr[b + 1]
+        size, ties = np.int64(0), np.bool_(False)
         size = _scan(
-            scores[b], offsets, order, False, allowed, excluded, low, high, rows[b], best[b], 0, k
+            scores[b], offsets, order, ties, allowed, excluded, low, high, rows[b], best[b], size, k
         )
         sort_heap(rows[b], best[b], size)
         count[b] = size
@@ -357,11 +358,11 @@ def _scan_products(
                 excluded_indptr[u + 1],
                 rows[u],
                 best[u],
-                count[u],
+                np.int64(count[u]),
                 k,
             )
     for u in range(first, last):
-        sort_heap(rows[u], best[u], count[u])
+        sort_heap(rows[u], best[u], np.int64(count[u]))
 
 
 def _scan_blocks(
