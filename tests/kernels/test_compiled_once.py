@@ -6,7 +6,11 @@ import ast
 from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
+from numba import typeof
+
 from cofactor.kernels.cpu import csr
+from cofactor.kernels.cpu.topk import largest_first
 
 CPU = Path(csr.__file__).parent
 
@@ -55,3 +59,11 @@ def test_kernels_pass_each_other_no_constants_without_a_type() -> None:
                         or (isinstance(argument, ast.Name) and argument.id in constants)
                     ]
     assert not wrong, "\n".join(wrong)
+
+
+def test_bounds_of_any_number_of_items_are_of_one_layout() -> None:
+    # Of a few items a slice with a stride is contiguous, of more it isn't.
+    for n in (3, 3000):
+        ones = np.ones(n)
+        _, reach, rest = largest_first(ones, ones, ones, 512)
+        assert typeof(reach).layout == typeof(rest).layout == "C"

@@ -192,8 +192,10 @@ def largest_first(
     block of ``size`` places on.
     """
     order = np.argsort(-np.where(np.isnan(key), np.inf, key), kind="stable").astype(np.int32)
+    # Contiguous: kernels would be compiled once more for strides.
     reach, rest = (
-        np.maximum.accumulate(bound[order][::-1])[::-1][::size] for bound in (norms, offsets)
+        np.ascontiguousarray(np.maximum.accumulate(bound[order][::-1])[::-1][::size])
+        for bound in (norms, offsets)
     )
     return order, reach, rest
 
