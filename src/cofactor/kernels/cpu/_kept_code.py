@@ -25,6 +25,7 @@ import numba
 from numba.core.caching import FunctionCache, IndexDataCacheFile, NullCache
 
 from cofactor.base.locks import lock
+from cofactor.kernels.cpu._source_stamp import stamp_of
 
 # Seconds for which a process waits for another one's code. No kernel takes as long; a process that
 # couldn't compile one, and still runs, keeps others waiting.
@@ -137,7 +138,7 @@ class _KeptCode(FunctionCache):  # type: ignore[misc]  # numba has no types
         self._cache_file = CodeFiles(
             cache_path=self._cache_path,
             filename_base=self._impl.filename_base,
-            source_stamp=self._impl.locator.get_source_stamp(),
+            source_stamp=_stamp_of(function, self._impl.locator),
         )
 
     def load_overload(self, sig: Any, target_context: Any) -> Any:
@@ -180,6 +181,14 @@ class _KeptCode(FunctionCache):  # type: ignore[misc]  # numba has no types
         )
         with suppress(OSError):
             self.flush()
+
+
+def _stamp_of(function: Any, locator: Any) -> Any:
+    """What changes whenever the kernel would be compiled to something else."""
+    try:
+        return stamp_of(Path(function.__code__.co_filename))
+    except OSError:  # the package is in an archive, say
+        return locator.get_source_stamp()
 
 
 def _let_go(handle: int, path: str) -> None:
