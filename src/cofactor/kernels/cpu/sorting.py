@@ -16,7 +16,7 @@ DEEPEST = 64  # the longer part waits while the shorter one is sorted: each is h
 @kernel(allocates=True)
 def sort_integers(keys: np.ndarray) -> None:
     """Sort an array of integers in place, ascending."""
-    low, high, waiting = np.int64(0), np.int64(keys.size - 1), np.int64(0)
+    low, high, waiting = 0, keys.size - 1, 0
     parts = np.empty((DEEPEST if keys.size > SMALL else 0, 2), np.int64)
     while True:
         while high - low >= SMALL:
