@@ -255,7 +255,7 @@ def test_pins_stand_in_their_places_and_count_for_caps() -> None:
     assert len(set(found)) == len(found)
 
 
-def test_what_may_not_be_recommended_comes_back_by_no_rule() -> None:
+def test_what_may_not_be_recomfixed_comes_back_by_no_rule() -> None:
     data, scores = items_of(kind=["a"] * N), scores_of(12)
     hidden = 7
     allowed = np.ones(N, bool)
@@ -294,7 +294,7 @@ def test_unknown_names_are_refused() -> None:
         (Rerank(mmr=0.5, by="author"), UnknownNameError, "kind"),
         (Rerank(boosts={"author = 'x'": 0.1}), UnknownNameError, "author"),
         (Rerank(boosts={"kind > 3": 0.1}), ArgumentError, "holds texts"),
-        (Rerank(fresh=Freshness(weight=0.1, column="kind")), ArgumentError, "no dates"),
+        (Rerank(fresh=Freshness(weight=0.1, column="kind")), ArgumentError, "aren't dates"),
         (
             Rerank(pins=["nobody"]),
             UnknownIdError,

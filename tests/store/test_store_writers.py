@@ -122,7 +122,7 @@ def test_reading_beside_the_writer_sees_what_is_acknowledged_and_writes_nothing(
             reader.append([event()])
 
 
-def test_a_second_writer_of_a_file_is_told_who_holds_it(tmp_path: Path) -> None:
+def test_a_second_writer_of_a_file_is_refused_with_who_holds_it(tmp_path: Path) -> None:
     url = f"sqlite:///{tmp_path}/e.db"
     with (
         open_store(url),
@@ -163,12 +163,25 @@ def replaced(file: Path) -> None:
     os.replace(file.with_name("copy.db"), file)
 
 
+def overwritten(file: Path) -> None:
+    """As by `cp -p older.db e.db`: the file stays, its content doesn't."""
+    file.write_bytes(file.read_bytes())
+    os.utime(file, (1_700_000_000, 1_700_000_000))
+
+
+def lengthened(file: Path) -> None:
+    with file.open("ab") as stream:
+        stream.write(bytes(4096))
+
+
 def folder_moved(file: Path) -> None:
     file.parent.rename(file.parent.with_name("moved"))
 
 
 @pytest.mark.skipif(os.name == "nt", reason="Windows removes and renames no open file")
-@pytest.mark.parametrize("lose", [moved, removed, emptied, replaced, folder_moved])
+@pytest.mark.parametrize(
+    "lose", [moved, removed, emptied, replaced, overwritten, lengthened, folder_moved]
+)
 def test_nothing_is_acknowledged_into_a_file_that_nobody_will_find(
     tmp_path: Path, lose: Callable[[Path], None]
 ) -> None:
@@ -177,13 +190,15 @@ def test_nothing_is_acknowledged_into_a_file_that_nobody_will_find(
         store.append([event(event_id="a")]).result()
         lose(file)
         for name in ("b", "c"):  # also when it has tried again by itself
-            with pytest.raises(StoreUnavailableError, match="moved, replaced or emptied"):
+            with pytest.raises(
+                StoreUnavailableError, match="moved, replaced, emptied or written to"
+            ):
                 store.append([event(event_id=name)]).result()
             assert not store.health().writable
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="this system can't fork")
-def test_a_forked_process_is_told_to_open_the_store_itself(store: Store) -> None:
+def test_a_forked_process_is_asked_to_open_the_store_itself(store: Store) -> None:
     """Its writes waited for ever, for a thread that a fork doesn't copy."""
     child = os.fork()
     if not child:

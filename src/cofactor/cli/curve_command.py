@@ -22,7 +22,7 @@ class Points:
     """Measurement."""
 
     counts: str = option(
-        "0,1,2,5,10", "Numbers of training interactions of the sampled items.", metavar="N,N,..."
+        "0,1,2,5,10", "How many training interactions the sampled items keep.", metavar="N,N,..."
     )
     metrics: opt.Metrics = "ndcg@10,recall@20"
 
@@ -58,8 +58,7 @@ def command(
     output.table([{"interactions": n, **_with_halves(one)} for n, one in results.items()])
     said = sentences(results)
     output.line("± is half of the 95 % interval (bootstrap over users).")
-    for sentence in said:
-        output.line(sentence)
+    output.line(*said)
     output.emit(
         command="curve",
         model=model.model,

@@ -29,6 +29,8 @@ class Output:
     def __init__(self, json: bool = False, quiet: bool = False) -> None:
         self.json = json
         self.quiet = quiet
+        # What `emit` adds to its object: remarks that machines have to see too.
+        self.also: dict[str, Any] = {}
         self.progress: Progress = (
             SilentProgress() if quiet else _Terminal(sys.stderr.isatty() and not json)
         )
@@ -40,11 +42,11 @@ class Output:
 
             # At once: into a pipe Python would keep it, and who waits for a server's address would
             # wait for ever.
-            print(msgspec.json.encode(facts, enc_hook=_plain).decode(), flush=True)
+            print(msgspec.json.encode(facts | self.also, enc_hook=_plain).decode(), flush=True)
 
-    def line(self, text: str = "") -> None:
-        """Print a line for people."""
-        if not self.json:
+    def line(self, *texts: str) -> None:
+        """Print lines for people."""
+        for text in () if self.json else texts:
             print(wrapped(printable(text), sys.stdout), flush=True)
 
     def command(self, text: str) -> None:

@@ -28,7 +28,7 @@ class PromoteOptions:
     """Options."""
 
     rollback: bool = option(False, "Go back to the previous version.")
-    force: bool = option(False, "Skip the comparison on stored events, but not the other checks.")
+    force: bool = option(False, "Skip all checks but those of files, checksums and scores.")
     store: str | None = option(
         None,
         "The service's events, as for serve; by default the file beside DIR, if there is one.",
@@ -75,9 +75,9 @@ def promoted(folder: Path, version: str, url: str | None, *, force: bool) -> Pro
 def service_store(folder: Path, url: str | None) -> Store | None:
     """Return the service's store, for reading; None where the usual place holds none."""
     from cofactor.store import open_store
+    from cofactor.store.beside import events_of
 
-    place = folder.absolute()
-    usual = place.with_name(place.name + "-events.db")
+    usual = events_of(folder)
     if url is None and not usual.exists():
         return None
     return open_store(url if url is not None else f"sqlite:///{usual}", read_only=True)

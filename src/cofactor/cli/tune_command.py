@@ -1,7 +1,7 @@
 """Search a model's settings on a validation part; the test part is used once, at the end.
 
-The default settings are the first trial. With --out the study is kept in a file, and the same
-command goes on from it."""
+The default settings are the first trial. With --out the study is kept in a file; the same command
+continues it."""
 
 from __future__ import annotations
 
@@ -31,10 +31,10 @@ class SearchOptions:
     metric: str | None = option(
         None, "The metric to optimise; by default ndcg@10, or rmse for ratings.", metavar="NAME"
     )
-    seeds: int = option(1, "Fits in each trial, each from another seed.")
+    seeds: int = option(1, "Fits in each trial, each with another seed.")
     search: list[str] | None = option(
         None,
-        "What is tried: factors=log:16..256, dropout=0..0.5, solver=cg,cholesky.",
+        "A setting's search space: factors=log:16..256, dropout=0..0.5, solver=cg,cholesky.",
         metavar="NAME=RANGE",
     )
     out: str | None = option(
@@ -89,8 +89,7 @@ def command(
         )
     sentences = kept.keep_compared("tune", done.compared, _found(done))
     _print(output, done)
-    for sentence in sentences:
-        output.line(sentence)
+    output.line(*sentences)
     command_line = done.command(source, _given(reading))
     output.line(f"Next: {command_line}")
     output.emit(command="tune", **done.to_dict(), next=command_line)
@@ -110,9 +109,8 @@ def _print(output: Output, done: Tuned) -> None:
     output.table(_curve(done))
     output.heading("On the test part")
     output.table(done.compared.rows())
-    output.line()
-    for sentence in done.sentences():
-        output.line(sentence)
+    output.line("")
+    output.line(*done.sentences())
     for label, why in done.compared.failures.items():
         output.line(f"{label} failed: {why}")
 

@@ -6,9 +6,11 @@ defaults, or raise a TraitError."""
 
 from __future__ import annotations
 
+import os
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, Self, TypeVar
 
 import numpy as np
@@ -18,13 +20,13 @@ from cofactor.base.errors import NotFittedError, TraitError
 from cofactor.base.run import Run
 from cofactor.data.histories import Histories
 from cofactor.data.interactions import Interactions
+from cofactor.data.split import Part
 from cofactor.models.answering.answers import Reason
 from cofactor.models.traits import ArraySpec, Traits
-from cofactor.models.user_batch import InnerProduct, States, UserBatch
+from cofactor.models.user_batch import InnerProduct, Shares, States, UserBatch
 from cofactor.retrieval.topk import TopK, nearest, unit_length
 
 if TYPE_CHECKING:
-    from cofactor.data.split import Part
     from cofactor.models.warm_start import KeptRows
 
 ConfigT = TypeVar("ConfigT", bound=BaseConfig)
@@ -152,22 +154,19 @@ class Hooks(ABC, Generic[ConfigT]):
 
     def _explain(self, batch: UserBatch, item_row: int) -> tuple[np.ndarray, np.ndarray, float]:
         """Return past item rows, the contribution of each to the score of ``item_row`` (for the one
-        user), and the rest.
+        user), and the rest. A user without a history is explained here only if the traits say that
+        the model has an answer of its own; elsewhere popularity is the rest.
         """
         raise TraitError(
             f"{self.name} isn't linear in a user's past, so a score can't be split among past"
             " items."
         )
 
-    def _explain_rows(
-        self, batch: UserBatch, item_rows: np.ndarray
-    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Return past item rows [p], the contribution of each to the scores of some items [n, p],
-        and the rests [n], for one user.
-        """
+    def _explain_rows(self, batch: UserBatch, item_rows: np.ndarray) -> Shares:
+        """Split the scores of some items for one user among the user's past items."""
         each = [self._explain(batch, int(row)) for row in item_rows]
         past = each[0][0] if each else np.zeros(0, np.int32)
-        return (
+        return Shares(
             past,
             np.array([added for _, added, _ in each]).reshape(len(each), len(past)),
             np.array([rest for *_, rest in each]),
@@ -289,6 +288,25 @@ class Hooks(ABC, Generic[ConfigT]):
         with content.
         """
         return ()
+
+    def plot(self, path: str | os.PathLike[str]) -> Path:
+        """Draw the learning curve as a self-contained web page, and return its path.
+
+        Parameters
+        ----------
+        path
+            The page.
+
+        Raises
+        ------
+        TraitError
+            If the model isn't trained in epochs.
+        NotFittedError
+            If it isn't fitted.
+        """
+        raise TraitError(
+            f"{self.name} isn't trained in epochs, so it has no learning curve to draw."
+        )
 
     def item_vectors(self) -> np.ndarray:
         """Return the item vectors, float32 [n_items, width], in row order.

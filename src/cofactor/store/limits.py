@@ -24,7 +24,6 @@ MAX_TITLE = 1_000
 MAX_TEXT = 20_000
 MAX_FEATURES = 20_000  # bytes of the features' JSON
 MAX_BATCH = 10_000  # events or items of one request
-MAX_VALUE = 3.4e38  # a float32, as models read it
 _KIND = re.compile(r"[a-z0-9][a-z0-9_.-]{0,31}\Z")
 # Control characters and lone surrogates have no place in an id: they don't survive logs, URLs or
 # PostgreSQL.
@@ -87,13 +86,23 @@ def are_ids(values: Sequence[object]) -> bool:
     return not sizes or (min(sizes) > 0 and max(sizes) <= MAX_ID and not _CONTROL.search(joined))
 
 
+def check_batch(values: Sequence[object], name: str) -> None:
+    """Refuse what is no list, and an empty or too long one."""
+    if isinstance(values, (str, bytes)) or not isinstance(values, Sequence):
+        raise ArgumentError(f"{name} must be a list, not {type(values).__name__}.")
+    if not 0 < len(values) <= MAX_BATCH:
+        raise ArgumentError(
+            f"{name} must be 1 to {MAX_BATCH:,} in one request, not {len(values):,}."
+        )
+
+
 def checked_ids(
     values: Sequence[object], name: str, check: Callable[[object, str], str] = outside_id
 ) -> list[str]:
     """Return ids as text without repeats, in their order; raise ArgumentError for none or too
     many, or one that ``check`` refuses.
     """
-    _batch(values, name)
+    check_batch(values, name)
     return list(dict.fromkeys(check(value, name) for value in values))
 
 
@@ -146,7 +155,8 @@ def checked_event(event: EventLike, latest: int, new_id: str | None = None) -> E
         )
     value = event.value
     if value is not None:
-        value = checks.real(value, "value", low=-MAX_VALUE, high=MAX_VALUE) + 0.0  # -0.0 is 0.0
+        most = checks.LARGEST_VALUE
+        value = checks.real(value, "value", low=-most, high=most) + 0.0  # -0.0 is 0.0
     moment = event.time
     if moment is not None:
         moment = checks.integer(moment, "time", low=0)
@@ -263,17 +273,8 @@ def _is_feature(value: object) -> bool:
     )
 
 
-def _batch(values: Sequence[object], name: str) -> None:
-    if isinstance(values, (str, bytes)) or not isinstance(values, Sequence):
-        raise ArgumentError(f"{name} must be a list, not {type(values).__name__}.")
-    if not 0 < len(values) <= MAX_BATCH:
-        raise ArgumentError(
-            f"{name} must be 1 to {MAX_BATCH:,} in one request, not {len(values):,}."
-        )
-
-
 def _batch_of(kind: type, values: Sequence[object], name: str) -> None:
-    _batch(values, name)
+    check_batch(values, name)
     for place, one in enumerate(values):
         if not hasattr(one, "item_id"):
             raise ArgumentError(

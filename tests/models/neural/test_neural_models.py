@@ -4,9 +4,6 @@ modules, life without torch.
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
@@ -15,6 +12,7 @@ import numpy as np
 import pytest
 from torch import Tensor, nn
 
+import forked
 from cofactor.base.errors import ArgumentError, TrainingError, TraitError
 from cofactor.base.run import Run
 from cofactor.data.histories import Histories
@@ -53,7 +51,7 @@ SMALL = {"factors": 4, "epochs": 12, "batch_size": 64, "learning_rate": 0.03}
 
 
 @pytest.mark.parametrize("loss", [name for name in LOSSES if name != "squared"])
-def test_every_ranking_loss_finds_the_taste_and_folds_it_in(loss: str) -> None:
+def test_every_ranking_loss_finds_the_preference_and_folds_it_in(loss: str) -> None:
     margin = 0.4 if loss == "cosine_contrastive" else 1.0
     model = LatentFactor(
         **SMALL, loss=loss, margin=margin, regularization=0.005, negative_weight=2.0
@@ -193,9 +191,7 @@ def test_unknown_ids_are_answered_by_what_is_known_of_the_other() -> None:
     assert abs(float(plain.predict(["nobody"], [-1])[0]) - data.values.mean()) < 1.0
 
 
-def test_users_who_took_everything_are_left_out_of_pairwise_training_and_alone_are_refused() -> (
-    None
-):
+def test_users_of_every_item_are_left_out_of_pairwise_training_and_alone_are_refused() -> None:
     users = np.append(np.zeros(N_ITEMS, int), taken().user_rows[taken().user_rows > 0])
     items = np.append(np.arange(N_ITEMS), taken().item_rows[taken().user_rows > 0])
     data = Interactions.from_rows(users, items, users=N_USERS, items=N_ITEMS)
@@ -310,8 +306,5 @@ model.recommend(0, k=3); model.recommend(history={{2: 5.0}}, k=3)
 model.predict([0, 1], [2, 3]); model.similar_items(4)
 print("torch" in sys.modules)
 """
-    env = {**os.environ, "PYTHONPATH": os.pathsep.join([str(Path(__file__).parents[3] / "src")])}
-    done = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, check=True, env=env
-    )
-    assert done.stdout.strip() == "False"
+    done = forked.run(code)
+    assert done.stdout.strip() == "False", done.stderr

@@ -6,7 +6,6 @@ import os
 import time as clock
 from collections.abc import Iterable, Mapping
 from dataclasses import fields, replace
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,27 +16,14 @@ from cofactor.base.errors import ArgumentError, DataError
 from cofactor.base.names import without_password
 from cofactor.base.progress import SILENT, Progress
 from cofactor.data.events import Events
+from cofactor.data.ids import IdMap
 from cofactor.data.readers import arrays, frames, rows, sql
 from cofactor.data.readers.assemble import assemble
-from cofactor.data.readers.catalogue_ids import with_catalogue
-from cofactor.data.readers.catalogue_sources import in_memory, paths_of
 from cofactor.data.readers.columns import Options, refuse_no_text
-from cofactor.data.readers.file_formats import (
-    ALSO_CALLED,
-    FORMATS,
-    columns_of,
-    header_of,
-    read_entry,
-)
-from cofactor.data.readers.folders import (
-    FileReaders,
-    joined,
-    parts_of_one_table,
-    read_folder,
-    read_parts,
-    without_copies,
-)
-from cofactor.data.readers.item_tables import read_table, table_of_entry
+from cofactor.data.readers.file_formats import ALSO_CALLED, FORMATS, read_entry
+from cofactor.data.readers.folder_files import without_copies
+from cofactor.data.readers.folders import joined, parts_of_one_table, read_folder, read_parts
+from cofactor.data.readers.item_tables import catalogue_of, read_table
 from cofactor.data.readers.layouts import layout_of
 from cofactor.data.readers.rejects import Rejects
 from cofactor.data.readers.source_files import Source, SourceFile, is_archive, is_debris
@@ -48,6 +34,13 @@ from cofactor.data.readers.sources import (
     matched,
     reopened,
     standard_input,
+)
+from cofactor.data.readers.unused_options import (
+    OF_DATABASES,
+    OF_FILES,
+    OF_TABLES,
+    OF_TEXTS,
+    refuse_unused,
 )
 from cofactor.data.shards import is_shards
 
@@ -90,7 +83,7 @@ def read(
         bzip2, xz or zstd, or in a zip or tar), several files (a list, or a pattern such as
         ``"parts/*.csv"``), a pipe, ``"-"`` for standard input, a folder or archive of parts of one
         table or of a known layout (MovieLens, Book-Crossing ...), the name of a public dataset that
-        is there (`cofactor.data.datasets`), ``sqlite:///file.db``, an event store (also
+        is available locally (`cofactor.data.datasets`), ``sqlite:///file.db``, an event store (also
         ``postgresql://``), a data frame (pandas, polars, duckdb, Arrow), a SciPy sparse matrix of
         users by items, or an iterable of tuples ``(user, item[, value[, time]])`` or dictionaries.
     format
@@ -102,17 +95,17 @@ def read(
         (``userId``, ``reviewerID``, ``asin``, ``overall``, ``unixReviewTime`` ...). False leaves
         ``value`` or ``time`` out, True insists on it.
     delimiter, header, encoding, quote, escape
-        How text is written, None to detect it: the text between fields (of any length),
-        whether the first line names the columns, the encoding, whether ``"`` encloses fields, and
-        the character before a quote that is none.
+        How text is written, None to detect it: the text between fields (of any length), whether the
+        first line names the columns, the encoding, whether ``"`` encloses fields, and the character
+        that escapes a quote within a field.
     time_unit
         ``"s"``, ``"ms"``, ``"us"`` or ``"ns"`` for times that are bare numbers; None to detect it
         from their size.
     time_format
         How times are written, as for `datetime.strptime` (``"%d/%m/%Y %H:%M"``); None to detect it.
     decimal
-        ``","`` or ``"."``: the decimal sign of values, the other one groups thousands; None to tell
-        it where the column makes it clear.
+        ``","`` or ``"."``: the decimal sign of values, the other one groups thousands; None to
+        detect it where the column leaves no doubt.
     kinds
         Weights of the kinds of events (``{"view": 1, "purchase": 5}``), which become the values;
         rows of other kinds are left out. ``"keep"``: events keep their kinds (`Events.kinds`)
@@ -132,7 +125,7 @@ def read(
         ``"error"``: bad rows are refused, with their lines; ``"skip"``: they are left out, and the
         notes say how many.
     now
-        Seconds since 1970: times more than a day later are bad; None for the clock's.
+        Seconds since 1970: times more than a day later are bad; None for the current time.
     progress
         Where to report to.
 
@@ -144,8 +137,8 @@ def read(
     Raises
     ------
     DataError
-        If there is nothing in it, a column is missing, or rows are bad: with the file, the lines
-        and the cure.
+        If the source is empty, a column is missing, or rows are bad: with the file, the lines and
+        the cure.
     UnknownNameError
         If a column, a format or a dataset doesn't exist; the nearest names are offered.
     """
@@ -158,23 +151,25 @@ def read(
         keep_kinds=kinds == "keep",
         rejects=None if rejects is None else Rejects(rejects),
     )
-    events = _events(source, options, format=format, member=member, table=table, query=query)
+    events = _events(source, options, member=member, table=table, query=query)
     return events if items is None else _with_items(events, items, item_id, encoding)
 
 
 def _check_names(given: Mapping[str, Any]) -> None:
     for name in ("item_id", "member", "table", "query"):
         refuse_no_text(given[name], name)
+    if given["items"] is None and given["item_id"] is not None:
+        raise ArgumentError("item_id must go with the catalogue (items) whose column it names.")
     if given["format"] is not None:
         checks.choice(given["format"], "format", FORMATS, also=ALSO_CALLED)
 
 
 def _with_items(events: Events, items: Any, item_id: str | None, encoding: str | None) -> Events:
-    held = items if is_url(items) or paths_of(items) is not None else in_memory(items)
-    catalogue = partial(read_table, held, encoding=encoding)
-    if item_id is None:
-        return with_catalogue(events, lambda name: catalogue(id_column=name))
-    return replace(events, item_table=catalogue(id_column=item_id))
+    if item_id is not None:
+        table = read_table(items, id_column=item_id, encoding=encoding)
+        return replace(events, item_table=table)
+    table, notes = catalogue_of(lambda: IdMap.of(events.items), items, encoding)
+    return replace(events, item_table=table).noted(*notes)
 
 
 def _weights(kinds: Mapping[str, float] | str | None) -> dict[str, float] | None:
@@ -193,11 +188,14 @@ def _events(source: Any, options: Options, **choices: str | None) -> Events:
     if is_several(source):
         if any(is_url(part) for part in source):
             return _from_sources(source, options, choices)
-        _refuse_member(choices["member"], "several files")
-        return _from_files([Path(path) for path in source], options, choices["format"])
+        refuse_unused("several files", ("member", *OF_DATABASES), options, choices)
+        return _from_files([Path(path) for path in source], options)
+    refuse_unused("rows in memory", (*OF_DATABASES, *OF_FILES, *OF_TEXTS), options, choices)
     if isinstance(source, Events):
+        refuse_unused("events, which were read already", OF_TABLES, options, choices)
         return source
     if hasattr(source, "tocoo"):
+        refuse_unused("a matrix of users by items", OF_TABLES, options, choices)
         return arrays.from_matrix(source)
     if isinstance(source, np.ndarray):
         source = arrays.of_array(source)
@@ -225,10 +223,12 @@ def _by_name(
     source: str | os.PathLike[str], options: Options, choices: Mapping[str, str | None]
 ) -> Events:
     """What a path, a database's URL or a dataset's name stands for."""
-    if isinstance(source, str) and source.startswith("sqlite:"):
-        return sql.read_sqlite(source, options, table=choices["table"], query=choices["query"])
-    if isinstance(source, str) and source.startswith(("postgresql:", "postgres:")):
-        return sql.read_postgres(source, options)
+    if is_url(source):
+        in_sqlite = str(source).startswith("sqlite:")
+        what = "a database" if in_sqlite else "an event store, which is read whole"
+        unused = (*(() if in_sqlite else OF_DATABASES), *OF_FILES, *OF_TEXTS)
+        refuse_unused(what, unused, options, choices)
+        return sql.read_database(str(source), options, choices["table"], choices["query"])
     if isinstance(source, str) and "://" in source:
         is_file = source.startswith("file://")
         cure = "give its path alone" if is_file else "fetch it first, or pass a data frame"
@@ -236,7 +236,8 @@ def _by_name(
             "cofactor reads sqlite:/// and postgresql:// URLs and files, not"
             f" {without_password(source)!r}; {cure}."
         )
-    return _from_path(source, options, choices["format"], choices["member"])
+    refuse_unused("files", OF_DATABASES, options, choices)
+    return _from_path(source, options, choices)
 
 
 def _is_numbered(source: Any) -> bool:
@@ -246,16 +247,21 @@ def _is_numbered(source: Any) -> bool:
 
 
 def _from_path(
-    source: str | os.PathLike[str], options: Options, format: str | None, member: str | None
+    source: str | os.PathLike[str], options: Options, choices: Mapping[str, str | None]
 ) -> Events:
+    member = choices["member"]
+
+    def refuse_member(what: str) -> None:
+        refuse_unused(what, ("member",), options, choices)
+
     checks.path(source, "source")
     if os.fspath(source) == STDIN:
-        _refuse_member(member, "standard input")
-        return read_entry(standard_input(), options, format)
+        refuse_member("standard input")
+        return read_entry(standard_input(), options)
     several = matched(os.fspath(source))
     if several is not None:
-        _refuse_member(member, "a pattern of files")
-        return _from_files(several, options, format)
+        refuse_member("a pattern of files")
+        return _from_files(several, options)
     path = Path(source).expanduser()
     if is_shards(path):
         raise DataError(
@@ -264,30 +270,22 @@ def _from_path(
             source=str(source),
         )
     if not os.path.exists(path):  # a name that is too long is none of a file's either
-        return _named(source, options)
+        return _named(source, options, choices)
     copy = reopened(path, options.progress)
     if copy is not None:
-        _refuse_member(member, "a pipe")
-        return read_entry(copy, options, format)
+        refuse_member("a pipe")
+        return read_entry(copy, options)
     entry = SourceFile(path)
     if not path.is_dir() and not is_archive(entry):
-        _refuse_member(member, f"{path.name}, a file by itself")
-        return read_entry(entry, options, format)
+        refuse_member(f"{path.name}, a file by itself")
+        return read_entry(entry, options)
     place = Source(path)
     if member is not None:
-        return read_entry(place.get(member), options, format)
-    layout = layout_of(place) if format is None else None
+        return read_entry(place.get(member), options)
+    layout = layout_of(place) if options.format is None else None
     if layout is not None:
         return layout.events(place, options)
-    return read_folder(place, options, _file_readers(format))
-
-
-def _refuse_member(member: str | None, what: str) -> None:
-    if member is not None:
-        raise ArgumentError(
-            f"member={member!r} chooses a file of a folder or an archive, and there is none in"
-            f" {what}; leave it out."
-        )
+    return read_folder(place, options)
 
 
 def parts_of(source: Any, options: Options) -> tuple[list[Any], tuple[str, ...]]:
@@ -302,7 +300,7 @@ def parts_of(source: Any, options: Options) -> tuple[list[Any], tuple[str, ...]]
     if several is not None:
         entries = [SourceFile(part) for part in several if not is_debris(part.name)]
     elif path.is_dir() and layout_of(Source(path)) is None:
-        entries, notes = parts_of_one_table(Source(path), options, _file_readers(None))
+        entries, notes = parts_of_one_table(Source(path), options)
     else:
         return [source], ()
     if len(entries) < 2:
@@ -311,9 +309,9 @@ def parts_of(source: Any, options: Options) -> tuple[list[Any], tuple[str, ...]]
     return [entry.path for entry in kept], (f"{len(kept)} files read as one", *copies, *notes)
 
 
-def _from_files(paths: list[Path], options: Options, format: str | None) -> Events:
+def _from_files(paths: list[Path], options: Options) -> Events:
     if len(paths) == 1:
-        return _from_path(paths[0], options, format, None)
+        return _from_path(paths[0], options, {"member": None})
     folder = next((path for path in paths if path.is_dir()), None)
     if folder is not None:
         what = "holds shards" if is_shards(folder) else "is a folder"
@@ -323,7 +321,7 @@ def _from_files(paths: list[Path], options: Options, format: str | None) -> Even
     entries = [SourceFile(path) for path in paths if not is_debris(path.name)]
     here = paths[0].parent == Path()
     source = f"{paths[0].name} and {len(paths) - 1} more" if here else str(paths[0].parent)
-    return read_parts(entries, options, _file_readers(format), source)
+    return read_parts(entries, options, source)
 
 
 def _from_sources(sources: Any, options: Options, choices: Mapping[str, str | None]) -> Events:
@@ -334,11 +332,9 @@ def _from_sources(sources: Any, options: Options, choices: Mapping[str, str | No
     return replace(whole, notes=(*counts, *whole.notes))
 
 
-def _file_readers(format: str | None) -> FileReaders:
-    return FileReaders(partial(read_entry, format=format), table_of_entry, columns_of, header_of)
-
-
-def _named(source: str | os.PathLike[str], options: Options) -> Events:
+def _named(
+    source: str | os.PathLike[str], options: Options, choices: Mapping[str, str | None]
+) -> Events:
     from cofactor.data import datasets
 
     text = os.fspath(source)
@@ -352,4 +348,5 @@ def _named(source: str | os.PathLike[str], options: Options) -> Events:
     )
     if looks_like_path and not datasets.known(text):
         raise DataError("there is no such file or folder.", source=text)
+    refuse_unused("a public dataset", OF_FILES, options, choices)
     return datasets.load(text, options=options)

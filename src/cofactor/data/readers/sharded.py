@@ -17,12 +17,10 @@ and after step 3's halves; an interrupted run continues from there.
 from __future__ import annotations
 
 import os
-import shutil
 import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from dataclasses import asdict, replace
-from functools import partial
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -32,7 +30,7 @@ import pyarrow as pa
 from pyarrow import parquet as pq
 
 from cofactor.base import checks
-from cofactor.base.disk import is_full
+from cofactor.base.disk import what_is_full
 from cofactor.base.errors import ArgumentError, DataError
 from cofactor.base.names import counted
 from cofactor.base.progress import Progress
@@ -48,12 +46,11 @@ from cofactor.data.joins import join_notes, merged
 from cofactor.data.readers import items_side
 from cofactor.data.readers.agreement import Agreement
 from cofactor.data.readers.assemble import doubt_of_ids
-from cofactor.data.readers.catalogue_ids import catalogue_of
 from cofactor.data.readers.chunks import chunks
 from cofactor.data.readers.columns import Options
 from cofactor.data.readers.event_file import DealtFile, EventFile
-from cofactor.data.readers.item_tables import read_table
-from cofactor.data.readers.numbered_ids import Numbering, coded
+from cofactor.data.readers.item_tables import catalogue_of
+from cofactor.data.readers.numbered_ids import Numbering, used_codes
 from cofactor.data.readers.part_notes import PartNotes
 from cofactor.data.readers.raw import NoRowsError
 from cofactor.data.readers.shard_sources import key_of, opened, refuse_changed
@@ -234,7 +231,7 @@ class _Sharding:
             )
         columns = {name: getattr(events, name) for name in there}
         for side in ("users", "items"):
-            codes, distinct = coded(columns[side])
+            codes, distinct = used_codes(columns[side])
             columns[side] = numbering.add(side, distinct)[codes]
         self.file.append(columns)
         self.notes.add(events.notes)
@@ -322,8 +319,7 @@ class _Sharding:
         """Write what is known of items and users, in row order."""
         found = {side: pq.read_table(self.work / file) for side, file in self.tables.items()}
         if items is not None:
-            how = partial(read_table, items, encoding=options.encoding)
-            found["item"], notes = catalogue_of(lambda: ids["items"], lambda n: how(id_column=n))
+            found["item"], notes = catalogue_of(lambda: ids["items"], items, options.encoding)
             self.notes.say(notes)
         for name, side in zip(shards.TABLES, ("item", "user"), strict=True):
             if side not in found:
@@ -379,9 +375,8 @@ def _disk_full(target: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        if not is_full(error):
+        if not (full := what_is_full(error)):
             raise
-        free = shutil.disk_usage(target.parent).free
         folder = folder_of(target)
         kept = "Nothing was kept."
         if folder.exists():
@@ -390,7 +385,7 @@ def _disk_full(target: Path) -> Iterator[None]:
                 " which may also be removed."
             )
         raise DataError(
-            f"the disk is full ({free / 2**30:.1f} GiB are left); shards take some 40 bytes an"
-            f" interaction, and 30 more while they are made. {kept}",
+            f"{full}; shards take some 40 bytes an interaction, and 30 more while they are made."
+            f" {kept}",
             source=str(target),
         ) from error

@@ -4,14 +4,13 @@ prediction.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import numpy as np
 
 from cofactor.base.config import setting
 from cofactor.base.run import Run
 from cofactor.data.histories import Histories
 from cofactor.data.interactions import Interactions
+from cofactor.data.split import Part
 from cofactor.models.defaults.damped_biases import Damping, damping_of
 from cofactor.models.defaults.kept_penalties import penalty_array
 from cofactor.models.liked import rated_csr, seen_ratings
@@ -19,9 +18,6 @@ from cofactor.models.rating_scale import ScaleConfig, on_scale, rating_scale, sp
 from cofactor.models.recommender import Recommender
 from cofactor.models.traits import ArraySpec, Traits
 from cofactor.models.user_batch import States, UserBatch
-
-if TYPE_CHECKING:
-    from cofactor.data.split import Part
 
 
 class BiasConfig(ScaleConfig):
@@ -165,6 +161,6 @@ class Bias(Recommender[BiasConfig]):
         past = batch.seen[1]
         left_over = seen_ratings(self, batch) - self.mean[0] - self.item_bias[past]
         damping = self._damping(self.data).users
-        added = left_over / (damping + len(past)) if len(past) else np.zeros(0)
+        added = left_over / (damping + len(past))
         score = float(self._score(batch.states, np.array([item_row]))[0, 0])
         return past, added, score - float(added.sum())

@@ -4,21 +4,17 @@ with content have to beat.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import numpy as np
 
 from cofactor.base.run import Run
 from cofactor.data.histories import Histories
 from cofactor.data.interactions import Interactions
+from cofactor.data.split import Part
 from cofactor.models.content.content_config import ContentConfig
 from cofactor.models.content.content_features import COMPARISON, ContentFeatures, SimilarByContent
 from cofactor.models.content.feature_map import SPEC_ARRAYS, FeatureMap
 from cofactor.models.traits import Traits
 from cofactor.models.user_batch import States, UserBatch
-
-if TYPE_CHECKING:
-    from cofactor.data.split import Part
 
 # Users answered at a time: their profiles stand in memory as dense rows.
 _USERS = 256
@@ -62,7 +58,7 @@ class ContentKNN(SimilarByContent, ContentFeatures[ContentKNNConfig]):
         added = np.asarray(
             (self.feature_map.units[past] @ self.feature_map.units[item_row].T).todense()
         ).ravel() / max(1, len(past))
-        return past, added, float(self._popularity[item_row]) if batch.empty[0] else 0.0
+        return past, added, 0.0
 
     def feature_weights(self, batch: UserBatch, item_row: int) -> np.ndarray | None:
         """Return what a unit of each feature adds; see `ContentFeatures.feature_weights`."""

@@ -5,7 +5,7 @@ features.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -15,6 +15,7 @@ from cofactor.base.run import Run
 from cofactor.data.features import FeatureSpec
 from cofactor.data.histories import Histories
 from cofactor.data.interactions import Interactions
+from cofactor.data.split import Part
 from cofactor.models.content import check as checking
 from cofactor.models.content.check import Check, HeldOutScores
 from cofactor.models.content.content_config import (
@@ -49,11 +50,8 @@ from cofactor.models.iterative import (
 )
 from cofactor.models.recommender import Recommender
 from cofactor.models.traits import ArraySpec, Traits
-from cofactor.models.user_batch import States, UserBatch
+from cofactor.models.user_batch import Shares, States, UserBatch
 from cofactor.training.learner import Epoch, Facts
-
-if TYPE_CHECKING:
-    from cofactor.data.split import Part
 
 
 class FeatureIALSConfig(
@@ -188,10 +186,7 @@ class FeatureIALS(ContentFeatures, IterativeModel, FactorModel):
 
     def _check(self, data: Interactions, matrix: Any, ridge: np.ndarray, run: Run) -> None:
         """How good W is on warm items held out from it, and the scale for new ones."""
-        held = checking.held_out(data, run.seed)
-        warm = np.flatnonzero(data.item_counts)
-        rest = np.setdiff1d(warm, held)
-        users = checking.sample_users(data, held, run.seed)
+        held, users, rest = checking.HeldOutItems.draw(data, run.seed)
         known = np.zeros(data.n_items, bool)
         known[rest] = True
         found = self.item_factors[held]
@@ -257,15 +252,12 @@ class FeatureIALS(ContentFeatures, IterativeModel, FactorModel):
         prior = np.asarray(features @ self.user_map, np.float32)
         return self._equations.solve(histories, self._items, prior)
 
-    def _explain_rows(
-        self, batch: UserBatch, item_rows: np.ndarray
-    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    def _explain_rows(self, batch: UserBatch, item_rows: np.ndarray) -> Shares:
         """As iALS does; what a profile adds is the rest."""
-        equations = self._equations
-        past, added, rest = equations.explain(batch, item_rows, self._items, self._popularity)
-        if self.user_map is not None and past.size:
+        past, added, rest = self._equations.explain(batch, item_rows, self._items)
+        if self.user_map is not None:
             rest = self.item_factors[item_rows] @ np.asarray(batch.states)[0] - added.sum(axis=1)
-        return past, added, rest
+        return Shares(past, added, rest)
 
     def feature_weights(self, batch: UserBatch, item_row: int) -> np.ndarray | None:
         """Return what a unit of each feature adds; see `ContentFeatures.feature_weights`."""

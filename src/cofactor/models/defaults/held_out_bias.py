@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from cofactor.base.errors import CofactorError
 from cofactor.base.run import Run
 from cofactor.data.interactions import Interactions
+from cofactor.data.split import Part
 from cofactor.data.splits import split
+from cofactor.models import validation
 from cofactor.models.defaults.bias_term import (
     BiasTerm,
     BiasTermConfig,
@@ -20,9 +22,6 @@ from cofactor.models.defaults.bias_term import (
     proves_personal,
 )
 from cofactor.models.defaults.held_out_epochs import pilot_of, some_users
-
-if TYPE_CHECKING:
-    from cofactor.data.split import Part
 
 _SAMPLE = 300_000  # ratings of random users that are looked at first if there are more
 _FEWEST = 50  # held-out ratings below which nothing can be said
@@ -131,12 +130,9 @@ def _settled(model: Any, data: Interactions, run: Run) -> float:
 
 def _predicted(model: Any, term: BiasTerm, part: Part) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """What a model and the biases alone predict of a part, and the truth, float64 [n]."""
-    rows, truth = part.user_rows, part.truth
-    batch = model.fold_in(part.histories(rows)) if part.fold_in else model.user_batch(rows)
-    which = np.searchsorted(rows, truth.user_rows)
-    own = model.predict_batch(batch, which, truth.item_rows).astype(np.float64)
+    (batch, which, own), truth = validation.predictions(model, part), part.truth
     biases = term.pairs(model, batch, which, truth.item_rows)
     if getattr(model.config, "clip_predictions", True):
         rated = model.data.weights
         biases = np.clip(biases, rated.min(), rated.max())
-    return own, biases, truth.weights.astype(np.float64)
+    return own.astype(np.float64), biases, truth.weights.astype(np.float64)

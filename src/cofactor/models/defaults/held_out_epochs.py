@@ -9,26 +9,22 @@ from __future__ import annotations
 import copy
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import replace
 from functools import partial
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from cofactor.base.errors import CofactorError
 from cofactor.base.offsets import owners_of, pick_rows
-from cofactor.base.progress import SilentProgress
 from cofactor.base.run import Run
 from cofactor.data.interactions import Interactions
+from cofactor.data.split import Part, Split
 from cofactor.data.splits import split
 from cofactor.metrics.table import evaluate_lists
 from cofactor.models import validation
 from cofactor.models.checks import collapse
 from cofactor.models.defaults.bias_term import BiasTerm, best_weight, proves_personal
 from cofactor.retrieval.topk import best_scores
-
-if TYPE_CHECKING:
-    from cofactor.data.split import Part, Split
 
 _FEW = 100_000  # interactions up to which training may take longer than usual
 _MOST = 300_000  # interactions of random users, on which the number is found if there are more
@@ -130,7 +126,7 @@ def pilot_of(model: Any, config: Any, run: Run) -> tuple[Any, Run]:
     pilot = copy.copy(model)
     pilot.config = config
     pilot._callbacks, pilot._metrics, pilot._checkpoint = (), (), None
-    return pilot, replace(run, progress=SilentProgress(), engine=None)
+    return pilot, run.quiet()
 
 
 def _may_be_popular(model: Any) -> bool:
@@ -200,10 +196,7 @@ class _Measured:
 
     def __call__(self, model: Any, part: Part) -> float:
         if model.traits.predicts_ratings:
-            truth, rows = part.truth, part.user_rows
-            which = np.searchsorted(rows, truth.user_rows)
-            batch = model.user_batch(rows)
-            found = model.predict_batch(batch, which, truth.item_rows)
+            truth, (batch, which, found) = part.truth, validation.predictions(model, part)
             if not self.predicted:
                 term = BiasTerm.of(model.data)
                 self.biases = term.pairs(model, batch, which, truth.item_rows)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Self
+from typing import Self
 
 import numpy as np
 
@@ -12,6 +12,7 @@ from cofactor.base.memory import aligned
 from cofactor.base.run import Run
 from cofactor.base.search import between, log
 from cofactor.data.interactions import Interactions
+from cofactor.data.split import Part
 from cofactor.models.defaults.damped_biases import estimated_damping
 from cofactor.models.defaults.noise import RatingPenalties
 from cofactor.models.explicit.ratings import (
@@ -27,9 +28,6 @@ from cofactor.models.similarity import root_sums
 from cofactor.models.traits import ArraySpec, Traits
 from cofactor.models.warm_start import KeptRows
 
-if TYPE_CHECKING:
-    from cofactor.data.split import Part
-
 
 class SVDppConfig(RatingConfig):
     """Settings of `SVDpp`."""
@@ -44,21 +42,15 @@ class SVDppConfig(RatingConfig):
         "frequency_exponent": between(0.3, 1.0),
     }
 
-    new_defaults = {"decay": 0.945}
+    new_defaults = {
+        "decay": 0.945,
+        "learning_rate": 0.015,
+        "bias_learning_rate": 0.004,
+        "init_scale": 0.01,
+    }
 
-    learning_rate: float = setting(
-        0.015, above=0, doc="Learning rate of the vectors in the first epoch."
-    )
-    bias_learning_rate: float = setting(
-        0.004, above=0, doc="Learning rate of the biases in the first epoch."
-    )
-    init_scale: float = setting(
-        0.01,
-        above=0,
-        doc="Standard deviation of the initial vectors; the implicit ones start at 0.",
-    )
     implicit_regularization: float = setting(
-        0.003, low=0, doc="Penalty of the implicit item vectors in each step."
+        0.003, low=0, doc="Penalty of the implicit item vectors, which start at 0, in each step."
     )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -11,6 +11,7 @@ from cofactor.base.run import Run
 from cofactor.base.search import among, between, log
 from cofactor.data.histories import Histories
 from cofactor.data.interactions import Interactions
+from cofactor.data.split import Part
 from cofactor.models.defaults.noise import relative_noise
 from cofactor.models.factors import FactorModel
 from cofactor.models.implicit.held_out_choice import NOISE_SHARE_ARRAY, NoiseShareHooks, Usual
@@ -26,9 +27,6 @@ from cofactor.models.implicit.pairwise_blocks import blocks_of, bpr_walked
 from cofactor.models.iterative import IterativeModel
 from cofactor.models.user_batch import States
 from cofactor.training.learner import Facts
-
-if TYPE_CHECKING:
-    from cofactor.data.split import Part
 
 # All folded-in users draw the same numbers, so that a vector depends on the history alone.
 _FOLD_IN_SEED = np.uint64(0xC0FAC70)
@@ -104,10 +102,11 @@ class BPR(NoiseShareHooks, IterativeModel, SampledHooks, FactorModel):
     -----
     By default λ is a share s of the data's `relative_noise`: 1/10, or 1/40, 1/20, 1/5 or 2/5 if
     that ranks held-out interactions of the training data significantly better (`choose_value`);
-    with ``max_time`` this isn't tried. Where scores aren't shown to rank better than popularity, a
-    term of it is added to them (`models.defaults.popularity_term`). Threads write without locks:
-    only ``threads=1`` repeats bit for bit. Values of the interactions aren't read. A new user's
-    vector is fitted by the same ascent with the items held.
+    with ``max_time`` this isn't tried. Unless held-out training interactions show that scores rank
+    better than popularity, a term of popularity is added to them
+    (`models.defaults.popularity_term`). Threads write without locks: only ``threads=1`` repeats bit
+    for bit. Values of the interactions aren't read. A new user's vector is fitted by the same
+    ascent with the items held.
 
     Source: Rendle, Freudenthaler, Gantner, Schmidt-Thieme 2009, "BPR: Bayesian personalized ranking
     from implicit feedback"; Niu, Recht, Ré, Wright 2011, "Hogwild!".

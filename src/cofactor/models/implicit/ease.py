@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -15,20 +14,19 @@ from cofactor.base.run import Run
 from cofactor.base.search import among, between, log
 from cofactor.base.threads import current_threads
 from cofactor.data.interactions import Interactions
+from cofactor.data.split import Part
 from cofactor.models.defaults import popularity_term
 from cofactor.models.implicit.ease_pieces import weights_in_pieces
 from cofactor.models.implicit.linear import (
     LinearItemModel,
     WeightedConfig,
     by_user_and_item,
+    dense_scores,
     weighed,
 )
 from cofactor.models.implicit.sparse_ease import neighbour_weights
 from cofactor.models.implicit.sparse_weights import SPARSE_ARRAYS, SparseWeights
 from cofactor.models.traits import ArraySpec, Traits
-
-if TYPE_CHECKING:
-    from cofactor.data.split import Part
 
 # The way by the users is taken from so many fewer users than items: what comes after its smaller
 # inverse isn't free.
@@ -269,17 +267,10 @@ class EASE(LinearItemModel[EASEConfig]):
     def _product(
         self, indptr: np.ndarray, past: np.ndarray, values: np.ndarray, item_rows: np.ndarray | None
     ) -> np.ndarray:
-        from cofactor.kernels.cpu.history import scores_from_dense
-
-        if self.sparse is not None:
-            scores = self.sparse.scores(indptr, past, values, current_threads())
-        else:
+        if self.sparse is None:
             assert self.dense is not None
-            few = item_rows is not None and len(item_rows) * 8 < self.dense.shape[0]
-            weights = np.ascontiguousarray(self.dense[:, item_rows]) if few else self.dense
-            scores = scores_from_dense(indptr, past, values, weights, current_threads())
-            if few:
-                return scores
+            return dense_scores(indptr, past, values, self.dense, item_rows)
+        scores = self.sparse.scores(indptr, past, values, current_threads())
         return scores if item_rows is None else scores[:, item_rows]
 
     def _column(self, past: np.ndarray, item_row: int) -> np.ndarray:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Self
+from typing import Self
 
 import numpy as np
 
@@ -12,6 +12,7 @@ from cofactor.base.run import Run
 from cofactor.base.search import log
 from cofactor.data.histories import Histories
 from cofactor.data.interactions import Interactions
+from cofactor.data.split import Part
 from cofactor.models.defaults import popularity_term
 from cofactor.models.defaults.noise import counts_of_interactions, noise
 from cofactor.models.defaults.popularity_term import PopularityTermConfig
@@ -28,9 +29,6 @@ from cofactor.models.iterative import IterativeModel
 from cofactor.models.traits import Traits
 from cofactor.models.user_batch import States
 from cofactor.training.learner import Facts
-
-if TYPE_CHECKING:
-    from cofactor.data.split import Part
 
 # All folded-in users draw the same numbers, so that a vector depends on the history alone.
 _FOLD_IN_SEED = np.uint64(0xC0FAC72)
@@ -99,8 +97,8 @@ class LogisticMF(NoiseShareHooks, IterativeModel, WalkHooks, FactorModel):
     singular value that the gradient of interactions without structure would have (`noise`), where
     the biases are at their best. s is 1/2, or 1/8, 1/4, 1 or 2 if that ranks held-out interactions
     of the training data significantly better (`choose_value`); with ``max_time`` this isn't tried.
-    Where scores with it aren't shown to rank better than popularity, a term of it is added to them
-    (`models.defaults.popularity_term`).
+    Unless held-out training interactions show that scores with it rank better than popularity, a
+    term of popularity is added to them (`models.defaults.popularity_term`).
 
     Source: Johnson 2014, "Logistic matrix factorization for implicit feedback data".
     """

@@ -4,7 +4,7 @@ too high.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -13,6 +13,7 @@ from cofactor.base.run import Run
 from cofactor.base.search import log
 from cofactor.data.histories import Histories
 from cofactor.data.interactions import Interactions
+from cofactor.data.split import Part
 from cofactor.models.defaults.noise import MOST_NOISE, relative_noise
 from cofactor.models.factors import FactorModel
 from cofactor.models.implicit.pairwise import (
@@ -27,9 +28,6 @@ from cofactor.models.implicit.pairwise_blocks import blocks_of, warp_walked
 from cofactor.models.iterative import IterativeModel
 from cofactor.models.user_batch import States
 from cofactor.training.learner import Facts
-
-if TYPE_CHECKING:
-    from cofactor.data.split import Part
 
 # All folded-in users draw the same numbers, so that a vector depends on the history alone.
 _FOLD_IN_SEED = np.uint64(0xC0FAC71)
@@ -124,8 +122,8 @@ class WARP(IterativeModel, SampledHooks, FactorModel):
 
     Steps are taken, and vectors shrunk, only where there is a violation, and a step weighs ``ln
     n_items`` at the most. So the L2 is by default ``.45 ln(n_items) min(e, .7)``, with e the
-    `relative_noise` of the data. Where scores aren't shown to rank better than popularity, a term
-    of it is added to them (`models.defaults.popularity_term`).
+    `relative_noise` of the data. Unless held-out training interactions show that scores rank better
+    than popularity, a term of popularity is added to them (`models.defaults.popularity_term`).
 
     Source: Weston, Bengio, Usunier 2011, "WSABIE: Scaling up to large vocabulary image annotation".
     """

@@ -5,7 +5,7 @@ is plain arrays; only `fit` needs torch.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Self
+from typing import Self
 
 import numpy as np
 
@@ -16,6 +16,7 @@ from cofactor.base.search import between, log
 from cofactor.data.histories import Histories
 from cofactor.data.interactions import Interactions
 from cofactor.data.sorting import sparse_rows
+from cofactor.data.split import Part
 from cofactor.models.defaults import popularity_term
 from cofactor.models.defaults.held_out_epochs import log_popularity
 from cofactor.models.factors import FACTOR_ARRAYS, FactorModel
@@ -25,9 +26,6 @@ from cofactor.models.traits import ArraySpec, Traits
 from cofactor.models.user_batch import States
 from cofactor.models.warm_start import KeptRows
 from cofactor.training.losses import LOSSES, Loss, Needs
-
-if TYPE_CHECKING:
-    from cofactor.data.split import Part
 
 
 class SimpleXConfig(FactorConfig):
@@ -43,21 +41,20 @@ class SimpleXConfig(FactorConfig):
 
     usual_epochs, usual_batch = 30, 1024
 
-    new_defaults = {"factors": 64, "learning_rate": 0.003}
+    new_defaults = {
+        "factors": 64,
+        "learning_rate": 0.003,
+        "negatives": 64,
+        "negative_weight": 16.0,
+    }
 
     loss: str | Loss = setting(
         "cosine_contrastive",
         choices=LOSSES,
         doc="Training loss, one of cosines. A name or a Loss object.",
     )
-    negatives: int = setting(
-        64, low=1, high=4096, doc="Negatives sampled per observed item; many are better."
-    )
     margin: float = setting(
         0.0, low=-1.0, high=1.0, doc="The cosine from which negatives count (cosine_contrastive)."
-    )
-    negative_weight: float = setting(
-        16.0, low=0.0, doc="The weight of the negatives beside the positive (cosine_contrastive)."
     )
     init_scale: float = setting(
         0.1, above=0.0, high=10.0, doc="Standard deviation of the initial vectors."

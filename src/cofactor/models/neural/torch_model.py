@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, ClassVar, Self
+from typing import Any, ClassVar, Self
 
 import numpy as np
 import torch
@@ -16,6 +16,7 @@ from cofactor.base.errors import ArtifactError
 from cofactor.base.run import Run
 from cofactor.data.histories import Histories
 from cofactor.data.interactions import Interactions
+from cofactor.data.split import Part
 from cofactor.models.defaults import popularity_term
 from cofactor.models.defaults.bias_term import BIAS_TERM_ARRAYS, BiasTerm, BiasTermHooks
 from cofactor.models.defaults.damped_biases import damped_biases, estimated_damping
@@ -34,9 +35,6 @@ from cofactor.training.torch.device import device_of
 from cofactor.training.torch.planning import without_memory
 from cofactor.training.torch.seeding import seeded
 from cofactor.training.torch.train import train
-
-if TYPE_CHECKING:
-    from cofactor.data.split import Part
 
 # So many pairs are scored at once: their hidden layers, a few hundred bytes each, stay in the
 # cache.
@@ -159,13 +157,7 @@ class ModuleHooks(BiasTermHooks):
         self, before: Self, fresh: Mapping[str, np.ndarray], rows: KeptRows
     ) -> Mapping[str, np.ndarray]:
         """Return the weights of the module before, its tables moved to their new rows."""
-        known = {name: w.numpy() for name, w in fitting.weights_of(before.module).items()}
-        axes = {f"{name}.weight": "users" for name in before.tables.users}
-        axes |= {f"{name}.weight": "items" for name in before.tables.items}
-        return {
-            name: rows.moved(axes[name], known[name], array) if name in axes else known[name]
-            for name, array in fresh.items()
-        }
+        return before.tables.moved(before.module, fresh, rows)
 
     def _built(self, data: Interactions, seed: int) -> nn.Module:
         with seeded(seed):

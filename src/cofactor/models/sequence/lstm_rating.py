@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Self
+from typing import Self
 
 import numpy as np
 import torch
@@ -15,6 +15,7 @@ from cofactor.base.errors import ArgumentError, ArtifactError
 from cofactor.base.run import Run
 from cofactor.data.histories import Histories
 from cofactor.data.interactions import Interactions
+from cofactor.data.split import Part
 from cofactor.models.defaults.damped_biases import damped_biases
 from cofactor.models.factors import FactorModel
 from cofactor.models.iterative import CURVE_ARRAYS, IterativeModel
@@ -34,9 +35,6 @@ from cofactor.training.torch.penalties import l2_of_batch
 from cofactor.training.torch.seeding import seeded
 from cofactor.training.torch.train import train
 from cofactor.training.training_config import TrainingConfig
-
-if TYPE_CHECKING:
-    from cofactor.data.split import Part
 
 # Histories of so many users are read together when states are made.
 _USERS = 256
@@ -88,9 +86,9 @@ class LSTMRating(IterativeModel, FactorModel):
     ; 1] / (t + λ)``; ``x_t = [P h_t + M m_t ; w · h_t + β_t]``; ``r̂ = μ + b_j + x_t · [q_j ; 1]``
 
     It is trained on each rating of each history at once, predicted from those before it. Histories
-    of any length are packed, so no item stands for padding. A user is nothing but a history:
-    fold-in reads it, and a trained user is answered by the same reading. Recommendations are the
-    items with the highest expected ratings.
+    of any length are packed, so no item stands for padding. A user is represented by the history
+    alone, so trained and unseen users are answered alike. Recommendations are the items with the
+    highest expected ratings.
 
     Notes
     -----
@@ -161,12 +159,7 @@ class LSTMRating(IterativeModel, FactorModel):
     def _begin_with(
         self, before: Self, fresh: Mapping[str, np.ndarray], rows: KeptRows
     ) -> Mapping[str, np.ndarray]:
-        known = {name: w.numpy() for name, w in weights_of(before.module).items()}
-        tables = {f"{name}.weight" for name in _TABLES.items}
-        return {
-            name: rows.moved("items", known[name], array) if name in tables else known[name]
-            for name, array in fresh.items()
-        }
+        return _TABLES.moved(before.module, fresh, rows)
 
     def _pretrained(self, data: Interactions, run: Run) -> tuple[np.ndarray, np.ndarray]:
         """Item vectors and biases of a factorisation of the same ratings."""
