@@ -61,6 +61,19 @@ def test_kernels_pass_each_other_no_constants_without_a_type() -> None:
     assert not wrong, "\n".join(wrong)
 
 
+def test_kernels_sort_integers_by_a_kernel() -> None:
+    # Numba compiles its own sort anew with each kernel that calls it, and keeps none of it.
+    modules = [(path, ast.parse(path.read_text(encoding="utf-8"))) for path in CPU.glob("*.py")]
+    found = [
+        f"{path.name}: {ast.unparse(call)}"
+        for path, module in modules
+        for function in _kernels(module)
+        for call in ast.walk(function)
+        if isinstance(call, ast.Call) and getattr(call.func, "attr", None) == "sort"
+    ]
+    assert not found
+
+
 def test_bounds_of_any_number_of_items_are_of_one_layout() -> None:
     # Of a few items a slice with a stride is contiguous, of more it isn't.
     for n in (3, 3000):

@@ -7,6 +7,7 @@ from __future__ import annotations
 import numpy as np
 
 from cofactor.kernels.cpu.jit import helper, kernel, on_parts
+from cofactor.kernels.cpu.sorting import sort_integers
 
 LAST, SUM, MEAN, MAX = 0, 1, 2, 3
 
@@ -77,7 +78,7 @@ def _sort_rows(indptr, order, item_rows) -> None:
         mine = order[start:end].copy()
         for q in range(end - start):
             keys[q] = (np.int64(item_rows[mine[q]]) << 32) | q
-        keys.sort()
+        sort_integers(keys)
         for q in range(end - start):
             order[start + q] = mine[keys[q] & 0xFFFFFFFF]
 

@@ -9,6 +9,7 @@ import numpy as np
 
 from cofactor.kernels.cpu.heap import contains, offer, sort_heap
 from cofactor.kernels.cpu.jit import helper, kernel, on_threads
+from cofactor.kernels.cpu.sorting import sort_integers
 from cofactor.kernels.reference.session_neighbours import Index, NeighbourSettings
 
 __all__ = ["Index", "NeighbourSettings", "nearest_sessions", "session_votes", "top_votes"]
@@ -226,7 +227,7 @@ def nearest(
         else:
             total[session] = 0.0
             place[session] = -1
-    tied[:n_tied].sort()
+    sort_integers(tied[:n_tied])
     for n in range(n_tied - 1, -1, -1):
         if kept < neighbours:
             touched[kept] = tied[n]

@@ -6,6 +6,7 @@ import numpy as np
 
 from cofactor.base import memory
 from cofactor.kernels.cpu.jit import kernel, on_parts
+from cofactor.kernels.cpu.sorting import sort_integers
 
 # A column and a count of each, and what a model makes of them.
 _PAIR_BYTES = 40
@@ -111,7 +112,7 @@ def _fill(
                     columns[filled] = j
                     filled += 1
                 total[j] += weights[q - p - 1] if q > p else backward * weights[p - q - 1]
-        columns[rows[i] : filled].sort()
+        sort_integers(columns[rows[i] : filled])
         for at in range(rows[i], filled):
             counts[at] = total[columns[at]]
             total[columns[at]] = 0.0

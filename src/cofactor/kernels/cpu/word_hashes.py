@@ -7,6 +7,7 @@ from __future__ import annotations
 import numpy as np
 
 from cofactor.kernels.cpu.jit import helper, kernel, on_parts
+from cofactor.kernels.cpu.sorting import sort_integers
 
 _PRIME = np.uint64(1099511628211)
 _BASIS = np.uint64(14695981039346656037)
@@ -222,7 +223,8 @@ def _counted_tokens(indptr, hashes, counts, first, end, distinct) -> None:
         low, high = indptr[row], indptr[row + 1]
         if high == low:
             continue
-        part = np.sort(hashes[low:high])
+        part = hashes[low:high].copy()
+        sort_integers(part)
         at = low
         hashes[at], counts[at] = part[0], np.float32(1)
         for q in range(1, len(part)):
