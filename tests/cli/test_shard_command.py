@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+import forked
 from cli.conftest import Ran
 
 pytest.importorskip("duckdb")
@@ -82,13 +80,7 @@ def test_duckdb_is_imported_by_shard_alone(buys: Path) -> None:
         "import cofactor.cli.train_command, cofactor.data.readers.chunks\n"
         "print(sorted({'duckdb', 'ray'} & set(sys.modules)))"
     )
-    done = subprocess.run(
-        [sys.executable, "-c", program],
-        capture_output=True,
-        text=True,
-        timeout=600,
-        env={**os.environ, "PYTHONPATH": str(SOURCE)},
-    )
+    done = forked.run(program)
     assert done.stdout.strip() == "[]", done.stderr
     files = [
         path.relative_to(SOURCE / "cofactor").as_posix()

@@ -109,7 +109,10 @@ def _shown(value: Any) -> Any:
     return value.encode("utf-8", "backslashreplace").decode() if isinstance(value, str) else value
 
 
-def overloaded(message: str, retry_after: float = 1.0) -> RequestError:
+def overloaded(
+    message: str = "there are more requests than can be answered in time; try again shortly.",
+    retry_after: float = 1.0,
+) -> RequestError:
     """Return the refusal of a request for which there is no room now."""
     return RequestError(503, "overloaded", message, retry_after=retry_after)
 
