@@ -49,7 +49,8 @@ def _remove_old() -> None:
         # The file of its number is empty for a moment while a server starts.
         with contextlib.suppress(OSError, ValueError, LookupError):
             runs = home / "data" / "postmaster.pid"
-            server = int(runs.read_text().split()[0]) if runs.exists() else 0
+            # While a folder is made, its number is negative: that of a server for one user.
+            server = abs(int((runs.read_text().split() or "0")[0])) if runs.exists() else 0
             starts = not server and time.time() - home.stat().st_mtime < 3600
             if not starts and not Path(f"/proc/{server}").exists():
                 shutil.rmtree(home, ignore_errors=True)

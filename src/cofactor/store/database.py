@@ -170,13 +170,8 @@ class Database(abc.ABC):
             for statements in schema.MIGRATIONS[found:]:
                 for statement in statements:
                     session.run(statement.format(**self.words))
-            put = (
-                "INSERT INTO store_meta (name, value) VALUES (?, ?) ON CONFLICT (name) DO UPDATE"
-                " SET value = excluded.value"
-            )
-            session.run_many(
-                put, [("format", schema.MARK), ("schema", str(len(schema.MIGRATIONS)))]
-            )
+            facts = [("format", schema.MARK), ("schema", str(len(schema.MIGRATIONS)))]
+            session.run_many(schema.NOTE, facts)
             session.commit()
         self.settled(session)
         return found
