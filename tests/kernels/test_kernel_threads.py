@@ -10,6 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
+from cofactor.base.signals import Terminated
 from cofactor.base.threads import native_threads
 from cofactor.kernels.cpu import jit
 from cofactor.kernels.cpu.mf_sgd import in_rounds
@@ -99,3 +100,32 @@ def test_an_error_in_a_round_ends_the_threads_that_wait_for_it(n_threads: int) -
 
     with pytest.raises(ValueError, match="this walk"):
         in_rounds(work, 8, 4, n_threads)
+
+
+@pytest.mark.parametrize("ended", [KeyboardInterrupt, Terminated])
+def test_a_signal_does_not_wait_for_a_block_that_never_ends(
+    ended: type[BaseException], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A signal while Numba handed its lock to the main thread left it locked: the other threads
+    waited for it, and the command for them.
+    """
+    monkeypatch.setattr(jit, "_PATIENCE", 0.05)
+    monkeypatch.setattr(jit, "most_threads", lambda: 2)
+    main, begun, free = threading.get_ident(), threading.Event(), threading.Event()
+    until = threading.Timer(20, free.set)  # so that a failure isn't a test that hangs
+    until.start()
+
+    def work(_: int) -> None:
+        if threading.get_ident() != main:
+            begun.set()
+            free.wait()
+        elif begun.wait(20):
+            raise ended
+
+    try:
+        with pytest.raises(ended):
+            jit.on_threads(work, 2, 2)
+        assert not free.is_set()
+    finally:
+        free.set()
+        until.cancel()

@@ -146,7 +146,8 @@ def throw(seen: Seen, place: str, chance: random.Random) -> None:
         raw[chance.randrange(len(raw))] = chance.randrange(256)
     answer = _sent(int(place.rpartition(":")[2]), bytes(raw), wait=0.02)
     seen.raw += 1
-    if answer.startswith((b"HTTP/1.1 50", b"HTTP/1.0 50")) and answer[9:12] != b"503":
+    refused = answer[9:12] in (b"503", b"505")  # the latter: of another version of HTTP
+    if answer.startswith((b"HTTP/1.1 50", b"HTTP/1.0 50")) and not refused:
         seen.fail(f"{answer[:12]!r} to raw bytes", bytes(raw))
 
 

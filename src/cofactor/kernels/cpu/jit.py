@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from functools import cache
 from typing import Any
@@ -13,8 +13,11 @@ from typing import Any
 import numba
 from numba.core import event
 
+from cofactor.base.signals import Terminated
 from cofactor.base.threads import current_threads, most_threads
 from cofactor.kernels.cpu._kept_code import cache_of
+
+_PATIENCE = 3.0  # seconds that a signal waits for the blocks that other threads work on
 
 # Reassociation and fused multiply-add are what vectorises reductions. "nnan" and "ninf" stay off:
 # kernels may test for NaN.
@@ -85,13 +88,22 @@ def on_threads(work: Callable[[int], Any], count: int, n_threads: int | None = N
             work(block)
 
     others = [_pool().submit(some) for _ in range(n_threads - 1)]
+    patience = None
     try:
         some()
+    except (KeyboardInterrupt, Terminated):
+        # A signal that comes while Numba hands its lock to this thread leaves it locked, and the
+        # other threads wait for it without end.
+        patience = _PATIENCE
+        raise
     finally:
-        for other in others:
-            # One that hasn't begun, because the pool is busy with another caller's blocks, has
-            # nothing left to do.
-            if not other.cancel():
+        # One that hasn't begun, because the pool is busy with another caller's blocks, has nothing
+        # left to do.
+        begun = [other for other in others if not other.cancel()]
+        if patience is not None:
+            wait(begun, patience)
+        else:
+            for other in begun:
                 other.result()
 
 
