@@ -127,6 +127,31 @@ def test_the_weight_is_least_squares_between_0_and_1():
     assert best_weight(own, own, biases) == 0
 
 
+@pytest.mark.parametrize(("n", "least", "most"), [(12, 0.6, 1.0), (100_000, 0.0, 0.02)])
+def test_few_held_out_ratings_leave_most_to_the_biases(n, least, most):
+    rng = np.random.default_rng(0)
+    biases, taste, noise = rng.standard_normal((3, n))
+    own = biases + 0.3 * taste
+    found = [
+        best_weight(own, biases, own + turn * noise) for turn in (-1, 1)
+    ]  # noise for and against the model
+    assert least <= np.mean(found) <= most
+
+
+@pytest.mark.parametrize("name", ["biased_mf", "svdpp", "mlp"])
+def test_a_hundred_ratings_are_not_predicted_worse_than_by_biases(name):
+    above = []
+    for seed in range(4):
+        data = few_ratings(30, 60, 5.0, personal=0.0, seed=seed)
+        cut = split(data, "random", test=0.3, seed=seed)
+        errors = [
+            evaluate(model.fit(cut.train, run=ONE), cut, ["rmse"], run=ONE, resamples=0)["rmse"]
+            for model in (registry.create(name), cofactor.Bias())
+        ]
+        above.append(errors[0] / errors[1] - 1)
+    assert np.mean(above) < 0.005
+
+
 def test_a_validation_part_gives_the_weight_and_refitting_keeps_it():
     cut = split(parts().train, "random", test=0.1, validation=0.2, seed=0)
     model = made("svdpp").fit(cut.train, validation=cut.validation, run=ONE)

@@ -28,6 +28,11 @@ BIAS_TERM_ARRAYS = {
 }
 
 
+# How far from 0 the model's own share is expected before any rating is held out. Settled on the
+# validation parts of `benchmarks.panel.FEW`, where .15 to .35 are level.
+_PRIOR = 0.25
+
+
 class BiasTermConfig(Config):
     """The setting of models whose predictions may need the biases alone beside them."""
 
@@ -105,10 +110,14 @@ class BiasTerm(NamedTuple):
 
 
 def best_weight(own: np.ndarray, biases: np.ndarray, truth: np.ndarray) -> float:
-    """Return the share c of the biases alone with which ratings are predicted best.
+    """Return the share c of the biases alone with which ratings are predicted best, as far as
+    held-out ratings show it.
 
-    ``1 - c = sum (m - b)(r - b) / sum (m - b)^2``, from 0 to 1: least squares of the truth r on the
-    model's predictions m and those of the biases b, of shares that add up to 1.
+    Least squares of the truth r on the model's predictions m and those of the biases b, of shares
+    that add up to 1, gives the model ``w = sum (m - b)(r - b) / sum (m - b)^2``, with the standard
+    error ``s = sqrt(mean (r - b - w (m - b))^2 / sum (m - b)^2)``. With a normal prior of mean 0
+    and deviation .25, ``1 - c = w / (1 + (s / .25)^2)``, from 0 to 1: few ratings leave much to
+    the biases, thousands decide by themselves.
 
     Parameters
     ----------
@@ -117,13 +126,16 @@ def best_weight(own: np.ndarray, biases: np.ndarray, truth: np.ndarray) -> float
 
     Notes
     -----
-    Source: Breiman, "Stacked regressions", Machine Learning 24, 1996, section 2, for two models.
+    Source: Breiman, "Stacked regressions", Machine Learning 24, 1996, section 2, for two models;
+    Hoerl and Kennard, "Ridge regression", Technometrics 12, 1970, for the prior.
     """
     apart, rest = (np.asarray(each, np.float64) - biases for each in (own, truth))
     squares = float(apart @ apart)
     if squares <= 1e-12 * max(1e-300, float(rest @ rest)):
         return 0.0
-    return float(np.clip(1 - apart @ rest / squares, 0, 1))
+    share = float(apart @ rest) / squares
+    error = float(np.square(rest - share * apart).sum()) / max(1, len(rest) - 1) / squares
+    return float(np.clip(1 - share / (1 + error / _PRIOR**2), 0, 1))
 
 
 def proves_personal(own: np.ndarray, biases: np.ndarray, truth: np.ndarray) -> bool:
