@@ -89,6 +89,19 @@ class BiasTerm(NamedTuple):
         sums = np.bincount(owners_of(counts), weights=rest, minlength=len(counts))
         return np.asarray(self.mean + sums / (counts + self.damping))
 
+    def each_before(
+        self, indptr: np.ndarray, item_rows: np.ndarray, ratings: np.ndarray
+    ) -> np.ndarray:
+        """Return mu + b_u + b_i of each rating in these CSR arrays, where b_u is of those before
+        it, float64 [n].
+        """
+        counts = np.diff(indptr)
+        rest, nth = self.left_over(item_rows, ratings), np.arange(indptr[-1])
+        first = np.repeat(indptr[:-1], counts)
+        summed = np.append(0.0, np.cumsum(rest))
+        levels = (summed[nth] - summed[first]) / (nth - first + self.damping)
+        return np.asarray(self.mean + levels + self.items[item_rows])
+
     def beside(self, rows: np.ndarray, *rated: np.ndarray) -> np.ndarray:
         """Return the rows of some users followed by c (mu + b_u), float32 [B, width + 1]; ``rated``
         as in `users`.
@@ -167,6 +180,9 @@ class BiasTermHooks(Hooks[Any]):
 
     def _take_term(self, term: BiasTerm, data: Interactions) -> None:
         """Put a term beside what was just learned of some data."""
+        self._keep_term(term)
+
+    def _keep_term(self, term: BiasTerm) -> None:
         self.bias_term = np.array([term.weight, term.damping, term.mean])
         self.bias_term_items = term.items
 
