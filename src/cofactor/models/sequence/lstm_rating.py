@@ -314,7 +314,7 @@ class LSTMRating(BiasedTermHooks, IterativeModel, FactorModel):
         histories = data.histories()
         if histories.values is None:
             raise ArgumentError("predict_next needs data with values.")
-        expected = np.empty(len(data), np.float32)
+        expected: np.ndarray = np.empty(len(data), np.float32)
         values, biases = self._in_unit(histories.values), self.module.item_bias.weight.numpy()[:, 0]
         for user in np.flatnonzero(histories.lengths):
             span = slice(histories.indptr[user], histories.indptr[user + 1])
@@ -334,8 +334,7 @@ class LSTMRating(BiasedTermHooks, IterativeModel, FactorModel):
         expected = expected * np.float32(spread_in(self.scale)) + np.float32(self.scale[0])
         if (term := self._term) is not None:
             before = term.each_before(histories.indptr, histories.item_rows, histories.values)
-            before = before.astype(np.float32)
-            expected = self._own_share * expected + np.float32(term.weight) * before
+            expected = self._own_share * expected + term.weight * before
         return np.clip(expected, self.scale[1], self.scale[2]).astype(np.float32)
 
     # State.
