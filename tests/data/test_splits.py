@@ -41,6 +41,12 @@ def test_same_seed_same_split_and_another_seed_another(how):
     assert "seed 3" in split(data, how, seed=3).sentence
 
 
+@pytest.mark.parametrize("how", ["random", "per-user", "users", "items"])
+def test_seeds_of_more_than_63_bits_are_refused(how):
+    with pytest.raises(ArgumentError, match=r"seed must be an integer in 0..9223372036854775807"):
+        split(grid(), how, seed=2**63)
+
+
 def test_folds_differ_by_seed():
     data = grid()
     first, again, other = (next(k_fold(data, 3, seed=seed)).fingerprint for seed in (0, 0, 1))

@@ -188,6 +188,15 @@ CONTENTS = (
         source=lambda: {"u": ["u1", "u2"], "i": ["a", "b"], "r": [4, 3]},
         rows=_ABV,
     ),
+    *(
+        Case(
+            name=f"rows in braces: {which}",
+            origin="arrays as PostgreSQL writes them",
+            files={"a.csv": text},
+            error="no JSON.*begin",
+        )
+        for which, text in (("two", "{u1,a,4}\n{u2,b,3}\n"), ("one", '{"u1","a",4}\n'))
+    ),
     Case(
         name="a pivot table in a dictionary",
         origin="a notebook",

@@ -296,4 +296,39 @@ NESTED = (
         lambda: dataset.dataset(pa.table({"user": _USERS, "item": ["a", "b"]})),
         _AB,
     ),
+    *(
+        Case(
+            name=f"fields that aren't read are named: {which}",
+            origin=origin,
+            files={"a.jsonl": "\n".join(lines) + "\n"},
+            rows=[(7, "a"), (8, "b")],
+            notes=(r"not read: (_id|foo|customer\.name), (at|total)",),
+        )
+        for which, origin, lines in (
+            (
+                "wrapped",
+                "mongoexport",
+                (
+                    '{"_id": 1, "user": {"$numberLong": "7"}, "item": "a", "at": {"$date": 1}}',
+                    '{"_id": 2, "user": {"$numberLong": "8"}, "item": "b", "at": {"$date": 2}}',
+                ),
+            ),
+            (
+                "literals",
+                "print() of dictionaries",
+                (
+                    "{'user': 7, 'item': 'a', 'foo': 1, 'at': 'x'}",
+                    "{'user': 8, 'item': 'b', 'foo': 2, 'at': 'y'}",
+                ),
+            ),
+            (
+                "orders",
+                "a shop's API",
+                (
+                    '{"customer": {"id": 7, "name": "x"}, "lines": [{"sku": "a"}], "total": 5}',
+                    '{"customer": {"id": 8, "name": "y"}, "lines": [{"sku": "b"}], "total": 7}',
+                ),
+            ),
+        )
+    ),
 )

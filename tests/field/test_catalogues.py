@@ -56,6 +56,15 @@ def test_a_catalogue_has_its_titles(text: str, column: str, tmp_path: Path) -> N
     assert catalogue.title_column == column
 
 
+def test_words_for_nothing_are_none_in_every_column(tmp_path: Path) -> None:
+    path = tmp_path / "items.csv"
+    path.write_text("item,title,genre,country\n1,Heat,NULL,NA\n2,NA,crime,\\N\n3,Up,nan,de\n")
+    table = read_table(path)
+    assert table["genre"].to_pylist() == [None, "crime", None]
+    assert table["title"].to_pylist() == ["Heat", None, "Up"]
+    assert table["country"].to_pylist() == ["NA", None, "de"]
+
+
 def test_types_below_a_header_leave_numbers_numbers(tmp_path: Path) -> None:
     path = tmp_path / "items.csv"
     path.write_text("item,title,price\nint,varchar(20),float\n1,Heat,3.5\n")

@@ -76,3 +76,11 @@ def test_one_metric_is_shown_alone(name: str, capsys: pytest.CaptureFixture[str]
 def test_inspect_takes_quiet(model: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["inspect", model, "--quiet"]) == 0
     assert capsys.readouterr().err == ""
+
+
+def test_blocked_ids_that_nobody_knows_stand_in_the_object_too(
+    model: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = ["recommend", model, "--user", "u1", "--keep-seen", "--json", "--block", "i1,x9"]
+    assert main(words) == 0
+    assert json.loads(capsys.readouterr().out)["unknown_blocked"] == ["x9"]

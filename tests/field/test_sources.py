@@ -12,6 +12,7 @@ from typing import Any
 
 import pyarrow as pa
 import pytest
+from scipy import sparse
 
 import cofactor
 from cofactor.base.errors import ArgumentError, CofactorError, DataError
@@ -44,7 +45,7 @@ def _workbook(path: Path, sheets: Mapping[str, Sequence[Sequence[Any]]], hidden:
         ({"data": _TABLE, "May": [_TABLE[0], ("u9", "z", 1)]}, "", "'data' is read; not read: May"),
     ],
 )
-def test_the_sheet_with_users_and_items_is_read_and_the_others_are_told(
+def test_the_sheet_with_users_and_items_is_read_and_the_others_are_noted(
     tmp_path: Path, sheets: dict[str, Any], hidden: str, said: str
 ) -> None:
     events = cofactor.read(_workbook(tmp_path / "a.xlsx", sheets, hidden))
@@ -58,7 +59,7 @@ def test_booleans_in_a_workbook_are_no_ids(tmp_path: Path) -> None:
         cofactor.read(path)
 
 
-def test_blobs_beside_texts_in_a_database_are_hexadecimal_and_told(tmp_path: Path) -> None:
+def test_blobs_beside_texts_in_a_database_are_hexadecimal_and_noted(tmp_path: Path) -> None:
     with closing(sqlite3.connect(tmp_path / "a.db")) as base:
         base.executescript(
             "CREATE TABLE t (user, item); INSERT INTO t VALUES (x'ff00', 'a'), ('u2', 'b')"
@@ -160,3 +161,39 @@ def test_durations_of_a_workbook_and_in_memory_are_seconds(
         events = cofactor.read(source, value="playtime")
         assert rows_of(events, 3) == [("u1", "a", 4800.0), ("u2", "b", 2130.0)]
         assert "durations in column 'playtime' read as seconds" in "\n".join(events.notes)
+
+
+@pytest.mark.parametrize("name", ["table", "query", "member", "format", "delimiter"])
+@pytest.mark.parametrize("kind", ["rows", "frame", "matrix", "events", "file", "files", "database"])
+def test_an_option_that_a_source_has_no_use_for_is_refused(
+    name: str, kind: str, tmp_path: Path
+) -> None:
+    (tmp_path / "a.csv").write_text("user,item\nu1,a\n")
+    (tmp_path / "b.csv").write_text("user,item\nu2,b\n")
+    with closing(sqlite3.connect(tmp_path / "a.db")) as shop:
+        shop.execute("CREATE TABLE bought (user TEXT, item TEXT)")
+        shop.execute("INSERT INTO bought VALUES ('u1', 'a')")
+        shop.commit()
+    sources: dict[str, Any] = {
+        "rows": [("u1", "a")],
+        "frame": pa.table({"user": ["u1"], "item": ["a"]}),
+        "matrix": sparse.csr_matrix([[1.0]]),
+        "events": cofactor.read([("u1", "a")]),
+        "file": tmp_path / "a.csv",
+        "files": [tmp_path / "a.csv", tmp_path / "b.csv"],
+        "database": f"sqlite:///{tmp_path / 'a.db'}",
+    }
+    if (kind, name) in {("file", "format"), ("file", "delimiter"), ("files", "format")} or (
+        (kind, name) in {("files", "delimiter"), ("database", "table"), ("database", "query")}
+    ):
+        return
+    given = "delimited" if name == "format" else ";"
+    with pytest.raises(ArgumentError, match=f"{name}='{given}' .*there is none in"):
+        cofactor.read(sources[kind], **{name: given})
+
+
+def test_columns_of_a_matrix_and_ids_of_no_catalogue_are_refused() -> None:
+    with pytest.raises(ArgumentError, match="value=False .* there is none in a matrix"):
+        cofactor.read(sparse.csr_matrix([[1.0]]), value=False)
+    with pytest.raises(ArgumentError, match="item_id must go with the catalogue"):
+        cofactor.read([("u1", "a")], item_id="sku")

@@ -85,3 +85,8 @@ def test_a_report_that_cannot_be_written_is_refused_before_fitting(tmp_path: Pat
         check_writable(str(tmp_path / "no" / "report.html"), "--report")
     with pytest.raises(ArgumentError, match="this is a folder"):
         check_writable(str(tmp_path), "--report")
+
+
+def test_models_may_stand_in_one_text() -> None:
+    made = compare(DATA, "popularity, ials:factors=2,epochs=1", baselines=False)
+    assert list(made.models) == ["popularity", "ials:factors=2,epochs=1"]

@@ -14,6 +14,9 @@ import numpy as np
 from cofactor.base.errors import ArgumentError, UnknownNameError
 from cofactor.base.names import unknown_name
 
+# Of interactions: a square that float32 doesn't hold makes losses and scores infinite.
+LARGEST_VALUE = 1.8e19
+
 
 def integer(value: object, name: str, *, low: int | None = None, high: int | None = None) -> int:
     """Return ``value`` as an int in [low, high]; raise ArgumentError that names the argument
@@ -97,6 +100,21 @@ def is_masked(value: Any) -> bool:
     `numpy.ma`.
     """
     return isinstance(value, np.ndarray) and bool(np.any(getattr(value, "mask", False)))
+
+
+def seed(value: object) -> int:
+    """Return a seed as an int of 63 bits, as NumPy, PyTorch and files have it; raise ArgumentError
+    otherwise.
+    """
+    return integer(value, "seed", low=0, high=2**63 - 1)
+
+
+def are_small(values: np.ndarray) -> bool:
+    """Return whether all of some values are finite numbers up to `LARGEST_VALUE`."""
+    with np.errstate(over="ignore", invalid="ignore"):
+        # A sum of squares is finite if each is, and most arrays are asked only that.
+        whole = bool(np.isfinite(np.vdot(values, values)))
+    return whole or bool((np.abs(values) <= LARGEST_VALUE).all())
 
 
 def rows(value: Any, name: str, count: int) -> np.ndarray:

@@ -50,7 +50,7 @@ class Reranked:
 
     rerank: list[str] | None = option(
         None,
-        "Measure each model's lists under rules too, and what they cost:"
+        "Measure each model's lists under these rules too, to see what they cost:"
         ' "mmr=0.7 by genres; cap=2 by author"; may be repeated, for other rules.',
         metavar="RULES",
     )
@@ -80,7 +80,7 @@ def command(
     from cofactor.runs.compare import compare
 
     output, report = show.output(), show.report
-    names = registry.names() if chosen.models == "all" else _listed(chosen.models)
+    names = registry.names() if chosen.models == "all" else chosen.models
     if report is not None:
         check_writable(report, "--report")
     kept = work.keeping.prepare()
@@ -129,12 +129,6 @@ def _print(output: Output, done: Compared, *, markdown: bool) -> None:
         output.line(_cost(cost))
     for label, why in done.failures.items():
         output.line(f"{label} failed: {why}")
-
-
-def _listed(models: str | None) -> list[str] | None:
-    from cofactor.runs.compared_models import split_entries
-
-    return None if models is None else split_entries(models)
 
 
 def _cost(cost: Comparison) -> str:

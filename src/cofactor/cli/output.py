@@ -29,6 +29,8 @@ class Output:
     def __init__(self, json: bool = False, quiet: bool = False) -> None:
         self.json = json
         self.quiet = quiet
+        # What `emit` adds to its object: remarks that machines have to see too.
+        self.also: dict[str, Any] = {}
         self.progress: Progress = (
             SilentProgress() if quiet else _Terminal(sys.stderr.isatty() and not json)
         )
@@ -40,7 +42,7 @@ class Output:
 
             # At once: into a pipe Python would keep it, and who waits for a server's address would
             # wait for ever.
-            print(msgspec.json.encode(facts, enc_hook=_plain).decode(), flush=True)
+            print(msgspec.json.encode(facts | self.also, enc_hook=_plain).decode(), flush=True)
 
     def line(self, text: str = "") -> None:
         """Print a line for people."""

@@ -21,7 +21,8 @@ def checked_values(values: Any, source: str) -> np.ndarray:
     Raises
     ------
     DataError
-        If they are complex or texts, or any is masked, NaN or infinite (also as float32).
+        If they are complex or texts, or any is masked, NaN, infinite or beyond
+        `checks.LARGEST_VALUE`.
     """
     array = _unmasked(values, "values", source)
     if array.dtype.kind not in "biuf":
@@ -29,12 +30,12 @@ def checked_values(values: Any, source: str) -> np.ndarray:
         raise DataError(f"values must be real numbers, not {what}.", source=source)
     with np.errstate(over="ignore", invalid="ignore"):
         found = np.ascontiguousarray(array, np.float32)
-        whole = bool(np.isfinite(found.sum(dtype=np.float64)))
-    if not whole:
-        odd = np.flatnonzero(~np.isfinite(found))
+    if not checks.are_small(found):
+        odd = np.flatnonzero(~(np.abs(found) <= checks.LARGEST_VALUE))
         raise DataError(
-            f"{len(odd):,} of {len(found):,} values are NaN, infinite or beyond 3.4e38 (the first"
-            f" is entry {odd[0]:,}); drop or fix them.",
+            f"{len(odd):,} of {len(found):,} values are NaN, infinite or beyond"
+            f" {checks.LARGEST_VALUE:g}, whose square float32 can't hold (the first is entry"
+            f" {odd[0]:,}); drop, fix or scale them.",
             source=source,
         )
     return found

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from cofactor.base import checks
 from cofactor.base.cached import cached_property
 from cofactor.base.errors import ArgumentError
 from cofactor.base.offsets import offsets, owners_of, pick_rows, row_offsets
@@ -63,6 +64,12 @@ class Histories:
         flat = np.concatenate([np.asarray(v, np.float32) for v in values]) if values else None
         if flat is not None and len(flat) != len(rows):
             raise ArgumentError(f"histories hold {len(rows)} items but {len(flat)} values.")
+        if flat is not None and not checks.are_small(flat):
+            odd = flat[~(np.abs(flat) <= checks.LARGEST_VALUE)][0]
+            raise ArgumentError(
+                f"the values of a history must be finite numbers up to {checks.LARGEST_VALUE:g},"
+                f" whose squares float32 holds, not {odd:g}."
+            )
         return cls(indptr, rows.astype(np.int32), flat, None, n_items)
 
     def __len__(self) -> int:

@@ -142,7 +142,11 @@ def _arrays(folder: Path, manifest: dict[str, Any], n_users: int, n_items: int) 
     of_users, of_items = arrays["by_user/indptr"], arrays["by_item/indptr"]
     _check_rows(folder, "by_user", of_users, arrays["by_user/item_rows"], n_items)
     _check_rows(folder, "by_item", of_items, arrays["by_item/user_rows"], n_users)
-    _check_bounds(folder, "by_item/positions", arrays["by_item/positions"], n)
+    positions = arrays["by_item/positions"]
+    _check_bounds(folder, "by_item/positions", positions, n)
+    _check_ascent(folder, "by_user/item_rows", of_users, arrays["by_user/item_rows"])
+    for name in ("user_rows", "positions"):
+        _check_ascent(folder, f"by_item/{name}", of_items, arrays[f"by_item/{name}"])
     return arrays
 
 
@@ -310,6 +314,14 @@ def _check_bounds(folder: Path, what: str, rows: Any, end: int) -> None:
         part = rows[start : start + BLOCK]
         if part.min() < 0 or part.max() >= end:
             raise _damaged(folder, f"{what} aren't all in [0, {end:,})")
+
+
+def _check_ascent(folder: Path, name: str, indptr: Any, rows: Any) -> None:
+    """Rows that ascend between the beginnings: what stands there twice would count twice."""
+    for start in range(0, len(rows) - 1, BLOCK):
+        falls = start + 1 + np.flatnonzero(np.diff(rows[start : start + BLOCK + 1]) <= 0)
+        if (indptr[np.searchsorted(indptr, falls)] != falls).any():
+            raise _damaged(folder, f"{name} doesn't ascend, or holds one twice")
 
 
 def _damaged(folder: Path, what: str) -> DataError:

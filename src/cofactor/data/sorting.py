@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from cofactor.base import checks
 from cofactor.base.errors import DataError
 from cofactor.base.names import counted
 from cofactor.base.offsets import row_offsets
@@ -97,10 +98,11 @@ def columns(
     """
     indptr, keep, merged = to_csr(user_rows, item_rows, values, times, shape, repeats)
     n_repeats = 0 if keep is None else len(user_rows) - len(keep)
-    if n_repeats and repeats == "sum" and merged is not None and not np.isfinite(merged).all():
+    if n_repeats and repeats == "sum" and merged is not None and not checks.are_small(merged):
         raise DataError(
-            "the values of a pair that repeats add up to more than float32 holds (3.4e38); scale"
-            " the values first, or merge repeats otherwise (repeats='last', 'mean' or 'max')."
+            f"the values of a pair that repeats add up to more than {checks.LARGEST_VALUE:g}, whose"
+            " square float32 can't hold; scale the values first, or merge repeats otherwise"
+            " (repeats='last', 'mean' or 'max')."
         )
     if keep is not None:
         item_rows, times = item_rows[keep], None if times is None else times[keep]

@@ -6,9 +6,11 @@ defaults, or raise a TraitError."""
 
 from __future__ import annotations
 
+import os
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, Self, TypeVar
 
 import numpy as np
@@ -152,7 +154,8 @@ class Hooks(ABC, Generic[ConfigT]):
 
     def _explain(self, batch: UserBatch, item_row: int) -> tuple[np.ndarray, np.ndarray, float]:
         """Return past item rows, the contribution of each to the score of ``item_row`` (for the one
-        user), and the rest.
+        user), and the rest. A user without a history is explained here only if the traits say that
+        the model has an answer of its own; elsewhere popularity is the rest.
         """
         raise TraitError(
             f"{self.name} isn't linear in a user's past, so a score can't be split among past"
@@ -289,6 +292,25 @@ class Hooks(ABC, Generic[ConfigT]):
         with content.
         """
         return ()
+
+    def plot(self, path: str | os.PathLike[str]) -> Path:
+        """Draw the learning curve as a self-contained web page, and return its path.
+
+        Parameters
+        ----------
+        path
+            The page.
+
+        Raises
+        ------
+        TraitError
+            If the model isn't trained in epochs.
+        NotFittedError
+            If it isn't fitted.
+        """
+        raise TraitError(
+            f"{self.name} isn't trained in epochs, so it has no learning curve to draw."
+        )
 
     def item_vectors(self) -> np.ndarray:
         """Return the item vectors, float32 [n_items, width], in row order.

@@ -155,6 +155,7 @@ class IterativeModel(Recommender):
         """Draw losses and metrics, raw and smoothed, as a self-contained web page; return its
         path.
         """
+        _ = self.data  # or it isn't fitted
         from cofactor.training.curves import draw
 
         return draw({self.name: self.curve}, path, f"{type(self).__name__}: learning curves")

@@ -55,7 +55,7 @@ def unfitted(
     ----------
     models
         Each ``NAME``, ``NAME:SETTING=VALUE,SETTING=VALUE``, the file of a study, or one of these
-        after ``LABEL=``.
+        after ``LABEL=``; or one text of several, as `split_entries` takes it.
     settings
         Label -> more settings.
 
@@ -69,7 +69,7 @@ def unfitted(
     made: dict[str, Recommender] = {}
     checks.of_kind(models, "models", Iterable, "names of models")
     checks.of_kind(settings, "settings", Mapping, "a mapping from label to settings")
-    for text in [models] if isinstance(models, str) else models:
+    for text in split_entries(models) if isinstance(models, str) else models:
         checks.of_kind(text, "models", str, "names of models")
         head, colon, own = text.partition(":")
         label, equals, name = head.partition("=")

@@ -9,6 +9,7 @@ from typing import Annotated, Any, Literal
 import msgspec
 from msgspec import Meta
 
+from cofactor.base.checks import LARGEST_VALUE
 from cofactor.base.errors import ArgumentError
 from cofactor.store import MAX_ID, MAX_TEXT, MAX_TITLE
 from cofactor.store import outside_id as stored_id
@@ -19,7 +20,7 @@ IdNumber = Annotated[int, Meta(ge=-(2**63), le=2**63 - 1)]
 Id = IdText | IdNumber
 K = Annotated[int, Meta(ge=1, le=1_000_000)]
 Where = Annotated[str, Meta(min_length=1, max_length=10_000)]
-Finite = Annotated[float, Meta(ge=-3.4e38, le=3.4e38)]
+Finite = Annotated[float, Meta(ge=-LARGEST_VALUE, le=LARGEST_VALUE)]
 Seconds = Annotated[int, Meta(ge=0, le=2**53)]
 Words = Annotated[str, Meta(min_length=1, max_length=MAX_TEXT)]
 Version = Annotated[str, Meta(min_length=1, max_length=200)]
@@ -174,8 +175,8 @@ class ItemIdsRequest(Strict, kw_only=True):
 
 
 class PromoteRequest(Strict, kw_only=True):
-    """Which version is to answer from now on; ``force`` skips the comparison on stored events,
-    never the other checks.
+    """Which version is to answer from now on; ``force`` skips all checks but those of files,
+    checksums and scores.
     """
 
     version: Version

@@ -24,7 +24,6 @@ MAX_TITLE = 1_000
 MAX_TEXT = 20_000
 MAX_FEATURES = 20_000  # bytes of the features' JSON
 MAX_BATCH = 10_000  # events or items of one request
-MAX_VALUE = 3.4e38  # a float32, as models read it
 _KIND = re.compile(r"[a-z0-9][a-z0-9_.-]{0,31}\Z")
 # Control characters and lone surrogates have no place in an id: they don't survive logs, URLs or
 # PostgreSQL.
@@ -146,7 +145,8 @@ def checked_event(event: EventLike, latest: int, new_id: str | None = None) -> E
         )
     value = event.value
     if value is not None:
-        value = checks.real(value, "value", low=-MAX_VALUE, high=MAX_VALUE) + 0.0  # -0.0 is 0.0
+        most = checks.LARGEST_VALUE
+        value = checks.real(value, "value", low=-most, high=most) + 0.0  # -0.0 is 0.0
     moment = event.time
     if moment is not None:
         moment = checks.integer(moment, "time", low=0)

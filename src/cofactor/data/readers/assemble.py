@@ -10,6 +10,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from cofactor.base import checks
 from cofactor.base.errors import DataError
 from cofactor.data.events import Events
 from cofactor.data.guards import doubts
@@ -166,10 +167,9 @@ def _check_values(raw: Raw, options: Options, faults: list[Fault], left_out: np.
     if raw.parts is not None and plain is not None:
         kind, unread = "" if writing is None else writing.kind, bool(example) and writing is None
         raw.parts.add_values(plain, kind, example, unread=unread, source=raw.source)
-    # One that isn't finite makes the sum so: most columns are asked only that.
-    with np.errstate(over="ignore", invalid="ignore"):
-        whole = np.isfinite(values.sum())
-    odd = np.zeros(0, np.int64) if whole else np.flatnonzero(~np.isfinite(values))
+    small = checks.are_small(values)
+    odd = np.flatnonzero([] if small else ~np.isfinite(values))
+    large = np.flatnonzero([] if small else np.abs(values) > checks.LARGEST_VALUE)
     hint = shape_hint(raw.odd) if odd.size else ""
     odd = odd[~left_out[odd]] if left_out.size else odd
     if options.keep_kinds and raw.events is not None:
@@ -186,6 +186,8 @@ def _check_values(raw: Raw, options: Options, faults: list[Fault], left_out: np.
             total=len(odd),
         )
     _fault(faults, f"a value in {name} that is missing, NaN, infinite or no number{hint}", odd)
+    large = large[np.isfinite(values[large])]
+    _fault(faults, f"a value in {name} beyond {checks.LARGEST_VALUE:g}", large)
 
 
 def _fault(faults: list[Fault], what: str, rows: np.ndarray) -> None:

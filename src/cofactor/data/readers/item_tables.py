@@ -28,6 +28,8 @@ from cofactor.data.readers.source_files import Source, SourceFile, is_archive
 from cofactor.data.readers.sources import is_url, reopened
 from cofactor.data.readers.usual_names import USUAL
 
+# Of words for nothing: what is a value in some columns.
+_CODES = {"NA"}
 _COMMAS = r"^[+-]?(\d{1,3}(\.\d{3})+|\d+)(,\d+)?$"
 _TABLES: Mapping[str, Callable[[SourceFile], pa.Table]] = {
     "jsonl": jsonl.whole_table,
@@ -143,7 +145,7 @@ def _with_ids(found: pa.Table, id_column: str | None, to: str, shown: str) -> pa
             source=shown,
         )
     refuse_repeated(found.column_names, shown)
-    found = _with_titles(in_texts(frames.plain_layout(found)))
+    found = _without_words_for_nothing(in_texts(frames.plain_layout(found)))
     if name != to and to in found.column_names:
         # Another column gives the ids.
         found = found.rename_columns({to: f"{to} (2)"})
@@ -157,18 +159,21 @@ def _with_ids(found: pa.Table, id_column: str | None, to: str, shown: str) -> pa
     return found.replace_schema_metadata({WITHOUT_ID: str(lost)})
 
 
-def _with_titles(table: pa.Table) -> pa.Table:
-    """A table in which a title that is a word for nothing (NULL) is none."""
+def _without_words_for_nothing(table: pa.Table) -> pa.Table:
+    """A table in which a text that is a word for nothing (NULL) is none; only of a title is NA one,
+    which elsewhere may be a country's code.
+    """
     title = title_column(table)
-    column = None if title is None else table.column(title)
-    if column is None or column.type not in (pa.string(), pa.large_string()):
-        return table
-    nothing = pa.array([*MISSING_WORDS - {""}], column.type)
-    lacking = pc.is_in(pc.utf8_trim_whitespace(column), value_set=nothing)
-    if not pc.any(lacking).as_py():
-        return table
-    kept = pc.if_else(lacking, pa.scalar(None, column.type), column)
-    return table.set_column(table.column_names.index(title), title, kept)
+    for place, (name, column) in enumerate(zip(table.column_names, table.columns, strict=True)):
+        if column.type not in (pa.string(), pa.large_string()):
+            continue
+        words = MISSING_WORDS - {""} - (set() if name == title else _CODES)
+        nothing = pa.array([*words], column.type)
+        lacking = pc.is_in(pc.utf8_trim_whitespace(column), value_set=nothing)
+        if pc.any(lacking).as_py():
+            kept = pc.if_else(lacking, pa.scalar(None, column.type), column)
+            table = table.set_column(place, name, kept)
+    return table
 
 
 def _typed_ids(column: pa.ChunkedArray, source: str, kind: str) -> pa.Array:

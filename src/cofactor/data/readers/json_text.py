@@ -116,7 +116,9 @@ def document(entry: SourceFile) -> Any:
     except DataError:
         raise
     except ValueError as error:
-        raise DataError(f"this is no JSON: {error}.", source=entry.shown) from None
+        raise DataError(
+            f"this is no JSON, though it begins as JSON does: {error}.", source=entry.shown
+        ) from None
 
 
 @contextmanager

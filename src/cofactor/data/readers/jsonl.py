@@ -50,6 +50,10 @@ from cofactor.data.readers.values import numbers_and_odd
 from cofactor.data.records import names_of, table_of, table_of_columns
 
 _SAMPLE = 200
+_NO_OBJECTS = (
+    "the first lines are no JSON objects, though they begin as such do; write"
+    ' {"user": "u1", "item": "a"}, or rows without braces'
+)
 # What may be a field's name.
 _FIELD = re.compile(rb'"([A-Za-z][\w -]{1,30})"[ \t]*:')
 
@@ -92,13 +96,13 @@ def _read(entry: SourceFile, options: Options) -> Raw:
         or roles.keys() & {"event", *PARTS}
     )
     if slow or any("." in name for name in roles.values()):
-        return _slow(entry, options, roles, literal=literal, inner=inner)
+        return _slow(entry, options, roles, names, literal=literal, inner=inner)
     kinds = {name: _kind([row.get(name) for row in sample]) for name in roles.values()}
     if all(kind is not None for kind in kinds.values()):
         raw = _fast(entry, options, roles, names, pa.schema(list(kinds.items())))
         if raw is not None:
             return raw
-    return _slow(entry, options, roles, literal=False)
+    return _slow(entry, options, roles, names, literal=False)
 
 
 def _roles(
@@ -245,6 +249,7 @@ def _slow(
     entry: SourceFile,
     options: Options,
     roles: Mapping[str, str],
+    names: Sequence[str],
     *,
     literal: bool,
     inner: str | None = None,
@@ -267,7 +272,7 @@ def _slow(
             total=n_bad,
         )
     table = table_of_columns(columns)
-    raw = raw_of_table(table, roles, options, entry.shown)
+    raw = raw_of_table(table, roles, options, entry.shown, names=names)
     raw.locate = lambda rows: _locate(entry, rows, literal, inner)
     if inner is not None:
         raw.notes.append(f"a row for each object in {inner!r}; lines without any left out")
@@ -298,7 +303,7 @@ def _sample(head: bytes, entry: SourceFile) -> tuple[list[dict[str, Any]], bool]
             rows.append(row)
     if not rows:
         raise DataError(
-            "the first lines are no JSON objects:",
+            f"{_NO_OBJECTS}:",
             source=entry.shown,
             rows=[(1, lines[0].decode("utf-8", "replace"))],
         )

@@ -49,6 +49,13 @@ from cofactor.data.readers.sources import (
     reopened,
     standard_input,
 )
+from cofactor.data.readers.unused_options import (
+    OF_DATABASES,
+    OF_FILES,
+    OF_TABLES,
+    OF_TEXTS,
+    refuse_unused,
+)
 from cofactor.data.shards import is_shards
 
 _OPTIONS = frozenset(one.name for one in fields(Options))
@@ -90,7 +97,7 @@ def read(
         bzip2, xz or zstd, or in a zip or tar), several files (a list, or a pattern such as
         ``"parts/*.csv"``), a pipe, ``"-"`` for standard input, a folder or archive of parts of one
         table or of a known layout (MovieLens, Book-Crossing ...), the name of a public dataset that
-        is there (`cofactor.data.datasets`), ``sqlite:///file.db``, an event store (also
+        is available locally (`cofactor.data.datasets`), ``sqlite:///file.db``, an event store (also
         ``postgresql://``), a data frame (pandas, polars, duckdb, Arrow), a SciPy sparse matrix of
         users by items, or an iterable of tuples ``(user, item[, value[, time]])`` or dictionaries.
     format
@@ -102,17 +109,17 @@ def read(
         (``userId``, ``reviewerID``, ``asin``, ``overall``, ``unixReviewTime`` ...). False leaves
         ``value`` or ``time`` out, True insists on it.
     delimiter, header, encoding, quote, escape
-        How text is written, None to detect it: the text between fields (of any length),
-        whether the first line names the columns, the encoding, whether ``"`` encloses fields, and
-        the character before a quote that is none.
+        How text is written, None to detect it: the text between fields (of any length), whether the
+        first line names the columns, the encoding, whether ``"`` encloses fields, and the character
+        that escapes a quote within a field.
     time_unit
         ``"s"``, ``"ms"``, ``"us"`` or ``"ns"`` for times that are bare numbers; None to detect it
         from their size.
     time_format
         How times are written, as for `datetime.strptime` (``"%d/%m/%Y %H:%M"``); None to detect it.
     decimal
-        ``","`` or ``"."``: the decimal sign of values, the other one groups thousands; None to tell
-        it where the column makes it clear.
+        ``","`` or ``"."``: the decimal sign of values, the other one groups thousands; None to
+        detect it where the column leaves no doubt.
     kinds
         Weights of the kinds of events (``{"view": 1, "purchase": 5}``), which become the values;
         rows of other kinds are left out. ``"keep"``: events keep their kinds (`Events.kinds`)
@@ -132,7 +139,7 @@ def read(
         ``"error"``: bad rows are refused, with their lines; ``"skip"``: they are left out, and the
         notes say how many.
     now
-        Seconds since 1970: times more than a day later are bad; None for the clock's.
+        Seconds since 1970: times more than a day later are bad; None for the current time.
     progress
         Where to report to.
 
@@ -144,8 +151,8 @@ def read(
     Raises
     ------
     DataError
-        If there is nothing in it, a column is missing, or rows are bad: with the file, the lines
-        and the cure.
+        If the source is empty, a column is missing, or rows are bad: with the file, the lines and
+        the cure.
     UnknownNameError
         If a column, a format or a dataset doesn't exist; the nearest names are offered.
     """
@@ -165,6 +172,8 @@ def read(
 def _check_names(given: Mapping[str, Any]) -> None:
     for name in ("item_id", "member", "table", "query"):
         refuse_no_text(given[name], name)
+    if given["items"] is None and given["item_id"] is not None:
+        raise ArgumentError("item_id must go with the catalogue (items) whose column it names.")
     if given["format"] is not None:
         checks.choice(given["format"], "format", FORMATS, also=ALSO_CALLED)
 
@@ -193,11 +202,14 @@ def _events(source: Any, options: Options, **choices: str | None) -> Events:
     if is_several(source):
         if any(is_url(part) for part in source):
             return _from_sources(source, options, choices)
-        _refuse_member(choices["member"], "several files")
+        refuse_unused("several files", ("member", *OF_DATABASES), options, choices)
         return _from_files([Path(path) for path in source], options, choices["format"])
+    refuse_unused("rows in memory", (*OF_DATABASES, *OF_FILES, *OF_TEXTS), options, choices)
     if isinstance(source, Events):
+        refuse_unused("events, which were read already", OF_TABLES, options, choices)
         return source
     if hasattr(source, "tocoo"):
+        refuse_unused("a matrix of users by items", OF_TABLES, options, choices)
         return arrays.from_matrix(source)
     if isinstance(source, np.ndarray):
         source = arrays.of_array(source)
@@ -226,8 +238,11 @@ def _by_name(
 ) -> Events:
     """What a path, a database's URL or a dataset's name stands for."""
     if isinstance(source, str) and source.startswith("sqlite:"):
+        refuse_unused("a database", (*OF_FILES, *OF_TEXTS), options, choices)
         return sql.read_sqlite(source, options, table=choices["table"], query=choices["query"])
     if isinstance(source, str) and source.startswith(("postgresql:", "postgres:")):
+        unused = (*OF_DATABASES, *OF_FILES, *OF_TEXTS)
+        refuse_unused("an event store, which is read whole", unused, options, choices)
         return sql.read_postgres(source, options)
     if isinstance(source, str) and "://" in source:
         is_file = source.startswith("file://")
@@ -236,7 +251,8 @@ def _by_name(
             "cofactor reads sqlite:/// and postgresql:// URLs and files, not"
             f" {without_password(source)!r}; {cure}."
         )
-    return _from_path(source, options, choices["format"], choices["member"])
+    refuse_unused("files", OF_DATABASES, options, choices)
+    return _from_path(source, options, choices)
 
 
 def _is_numbered(source: Any) -> bool:
@@ -246,15 +262,20 @@ def _is_numbered(source: Any) -> bool:
 
 
 def _from_path(
-    source: str | os.PathLike[str], options: Options, format: str | None, member: str | None
+    source: str | os.PathLike[str], options: Options, choices: Mapping[str, str | None]
 ) -> Events:
+    format, member = choices["format"], choices["member"]
+
+    def refuse_member(what: str) -> None:
+        refuse_unused(what, ("member",), options, choices)
+
     checks.path(source, "source")
     if os.fspath(source) == STDIN:
-        _refuse_member(member, "standard input")
+        refuse_member("standard input")
         return read_entry(standard_input(), options, format)
     several = matched(os.fspath(source))
     if several is not None:
-        _refuse_member(member, "a pattern of files")
+        refuse_member("a pattern of files")
         return _from_files(several, options, format)
     path = Path(source).expanduser()
     if is_shards(path):
@@ -264,14 +285,14 @@ def _from_path(
             source=str(source),
         )
     if not os.path.exists(path):  # a name that is too long is none of a file's either
-        return _named(source, options)
+        return _named(source, options, choices)
     copy = reopened(path, options.progress)
     if copy is not None:
-        _refuse_member(member, "a pipe")
+        refuse_member("a pipe")
         return read_entry(copy, options, format)
     entry = SourceFile(path)
     if not path.is_dir() and not is_archive(entry):
-        _refuse_member(member, f"{path.name}, a file by itself")
+        refuse_member(f"{path.name}, a file by itself")
         return read_entry(entry, options, format)
     place = Source(path)
     if member is not None:
@@ -280,14 +301,6 @@ def _from_path(
     if layout is not None:
         return layout.events(place, options)
     return read_folder(place, options, _file_readers(format))
-
-
-def _refuse_member(member: str | None, what: str) -> None:
-    if member is not None:
-        raise ArgumentError(
-            f"member={member!r} chooses a file of a folder or an archive, and there is none in"
-            f" {what}; leave it out."
-        )
 
 
 def parts_of(source: Any, options: Options) -> tuple[list[Any], tuple[str, ...]]:
@@ -313,7 +326,7 @@ def parts_of(source: Any, options: Options) -> tuple[list[Any], tuple[str, ...]]
 
 def _from_files(paths: list[Path], options: Options, format: str | None) -> Events:
     if len(paths) == 1:
-        return _from_path(paths[0], options, format, None)
+        return _from_path(paths[0], options, {"format": format, "member": None})
     folder = next((path for path in paths if path.is_dir()), None)
     if folder is not None:
         what = "holds shards" if is_shards(folder) else "is a folder"
@@ -338,7 +351,9 @@ def _file_readers(format: str | None) -> FileReaders:
     return FileReaders(partial(read_entry, format=format), table_of_entry, columns_of, header_of)
 
 
-def _named(source: str | os.PathLike[str], options: Options) -> Events:
+def _named(
+    source: str | os.PathLike[str], options: Options, choices: Mapping[str, str | None]
+) -> Events:
     from cofactor.data import datasets
 
     text = os.fspath(source)
@@ -352,4 +367,5 @@ def _named(source: str | os.PathLike[str], options: Options) -> Events:
     )
     if looks_like_path and not datasets.known(text):
         raise DataError("there is no such file or folder.", source=text)
+    refuse_unused("a public dataset", OF_FILES, options, choices)
     return datasets.load(text, options=options)

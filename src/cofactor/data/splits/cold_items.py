@@ -38,7 +38,7 @@ def by_items(
     """
     test_share, validation_share = cut.shares(test, validation)
     checks.choice(rank, "rank", RANKS)
-    seed = checks.integer(seed, "seed", low=0)
+    seed = checks.seed(seed)
     eligible = np.flatnonzero(data.item_counts)
     shares = test_share, validation_share
     test_items, validation_items = cut.held_out(eligible, shares, seed, "items")

@@ -30,7 +30,7 @@ def k_fold(
         Of the draw.
     """
     folds = checks.integer(folds, "folds", low=2, high=len(data))
-    seed = checks.integer(seed, "seed", low=0)
+    seed = checks.seed(seed)
     _, validation_share = cut.shares(1 / folds, validation)
     return _folds(data, folds, validation_share, seed)
 

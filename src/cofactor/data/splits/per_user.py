@@ -37,7 +37,7 @@ def per_user(
     """
     test_share, validation_share = cut.shares(test, validation)
     checks.choice(order, "order", ORDERS)
-    seed = checks.integer(seed, "seed", low=0)
+    seed = checks.seed(seed)
     counts = data.user_counts
     n_test = np.minimum(_rounded(test_share, counts), np.maximum(counts - 1, 0))
     n_validation = np.minimum(

@@ -30,7 +30,7 @@ def by_random(
     of a running system; `by_time` avoids this.
     """
     test_share, validation_share = cut.shares(test, validation)
-    seed = checks.integer(seed, "seed", low=0)
+    seed = checks.seed(seed)
     shuffled = rng.generator(seed, "split", "random").permutation(len(data))
     n_test, n_validation = cut.count(test_share, len(data)), cut.count(validation_share, len(data))
     in_test, in_validation = np.zeros(len(data), bool), np.zeros(len(data), bool)

@@ -53,7 +53,7 @@ def by_users(
     test_share, validation_share = cut.shares(test, validation)
     shown = checks.real(history, "history", above=0, below=1)
     checks.choice(order, "order", ORDERS)
-    seed = checks.integer(seed, "seed", low=0)
+    seed = checks.seed(seed)
     eligible = np.flatnonzero(data.user_counts >= 2)
     test_users, validation_users = cut.held_out(
         eligible, (test_share, validation_share), seed, "users"

@@ -68,7 +68,7 @@ def shop_events(n_users: int = 1500, n_items: int = 1000, seed: int = 0) -> Even
     """
     n_users = checks.integer(n_users, "n_users", low=1, high=1_000_000)
     n_items = checks.integer(n_items, "n_items", low=20, high=20_000)
-    seed = checks.integer(seed, "seed", low=0)
+    seed = checks.seed(seed)
     books = _books(n_items, rng.generator(seed, "shop", "books"))
     readers = _readers(n_users, rng.generator(seed, "shop", "readers"))
     users, items, values, times = _ratings(books, readers, rng.generator(seed, "shop", "ratings"))

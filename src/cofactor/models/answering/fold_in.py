@@ -117,11 +117,9 @@ def _values(one: Mapping[Any, float], found: np.ndarray) -> list[float]:
             f" {one!r}; write {{item: value}}."
         )
     try:
-        values = np.array([float(v) for v in one.values()], np.float32)
-    except (TypeError, ValueError):
+        values = np.array([float(v) for v in one.values()])
+    except (TypeError, ValueError, OverflowError):
         raise ArgumentError(
             f"the values of a history must be numbers, not {list(one.values())[:5]}."
         ) from None
-    if not np.isfinite(values).all():
-        raise ArgumentError("the values of a history must be finite numbers.")
     return [float(v) for v in values[found >= 0]]

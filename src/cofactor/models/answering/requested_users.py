@@ -26,6 +26,35 @@ BLOCK = 1024
 Requested = tuple[pa.Array, Iterator[tuple[int, UserBatch]]]
 
 
+def rows_of(ids: IdMap, given: Any, what: str) -> np.ndarray:
+    """Return the row of each id of a request, int32.
+
+    Parameters
+    ----------
+    ids
+        The known users or items.
+    given
+        One id or several.
+    what
+        What they are, for messages: ``"user"`` or ``"item"``.
+
+    Raises
+    ------
+    UnknownIdError
+        For unknown ids.
+    ArgumentError
+        If there is none.
+    """
+    return ids.rows(_some(given, what), what=what)
+
+
+def _some(given: Any, what: str) -> Any:
+    asked = queries(given)
+    if not len(asked):
+        raise ArgumentError(f"the list of {what}s is empty; give at least one id.")
+    return asked
+
+
 def user_batches(model: Model[Any], users: Any, history: Any, unknown: str) -> Requested:
     """Return the users (or the numbers of the histories) of a request, and their batches."""
     ids = model.data.users
@@ -39,11 +68,11 @@ def user_batches(model: Model[Any], users: Any, history: Any, unknown: str) -> R
     if users is None:
         return ids.arrow, ((s, model.user_batch(rows)) for s, rows in _spans(len(ids)))
     if unknown == "error":
-        known = ids.rows(users, what="user")
+        known = rows_of(ids, users, "user")
         return ids.take(known), (
             (s, model.user_batch(known[span])) for s, span in _spans(len(known))
         )
-    asked = queries(users)
+    asked = _some(users, "user")
     found = ids.find(asked)
     shown = _shown(ids, asked, found)
     if (found < 0).any():
