@@ -113,7 +113,15 @@ FEW: dict[str, list[Settings]] = {
     "bias": [],
     **{
         name: [{"bias_weight": 0.0}]
-        for name in ("biased_mf", "svdpp", "latent_factor", "mlp", "neumf_ratings", "als")
+        for name in (
+            "biased_mf",
+            "svdpp",
+            "latent_factor",
+            "mlp",
+            "neumf_ratings",
+            "als",
+            "lstm_rating",
+        )
     },
     "bayesian_mf": [],
 }

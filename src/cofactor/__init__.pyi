@@ -2714,6 +2714,26 @@ class LSTMRating(_LSTMRating):
 
     Parameters
     ----------
+    bias_weight : float | None >= 0 <= 1, default None
+        Share of the mean and the damped biases alone in a prediction of ratings; the rest is the
+            model's own. None: the share with which held-out training ratings (or those of the
+            validation part) are predicted best; 0 in a model with biases=False.
+    factors : int >= 1 <= 4096, default 32
+        Length of the item vectors and of the user state.
+    hidden : int >= 1 <= 8192, default 64
+        Width of the LSTM's state.
+    dropout : float >= 0 < 1, default 0.3
+        Dropout probability of inputs and states.
+    damping : float > 0, default 10.0
+        Shrinkage: pseudo-ratings at the items' means in a user's initial running bias.
+    max_length : int >= 0, default 0
+        Maximum length of a history window; 0: no limit.
+    init_scale : float > 0 <= 10, default 0.05
+        Standard deviation of the initial item vectors.
+    regularization : float >= 0, default 0.1
+        L2 on the item vectors that a batch touches, per rating.
+    pretrain_epochs : int >= 0, default 15
+        Epochs of factorisation that initialise the item vectors; 0: random initialisation.
     epochs : int >= 1 <= 1e+06, default 20
         Passes over the data.
     validate_every : int >= 1, default 1
@@ -2748,22 +2768,6 @@ class LSTMRating(_LSTMRating):
         Numeric precision of the forward pass.
     compile : bool, default False
         Whether torch.compile compiles the step (needs a C++ compiler).
-    factors : int >= 1 <= 4096, default 32
-        Length of the item vectors and of the user state.
-    hidden : int >= 1 <= 8192, default 64
-        Width of the LSTM's state.
-    dropout : float >= 0 < 1, default 0.3
-        Dropout probability of inputs and states.
-    damping : float > 0, default 10.0
-        Shrinkage: pseudo-ratings at the items' means in a user's initial running bias.
-    max_length : int >= 0, default 0
-        Maximum length of a history window; 0: no limit.
-    init_scale : float > 0 <= 10, default 0.05
-        Standard deviation of the initial item vectors.
-    regularization : float >= 0, default 0.1
-        L2 on the item vectors that a batch touches, per rating.
-    pretrain_epochs : int >= 0, default 15
-        Epochs of factorisation that initialise the item vectors; 0: random initialisation.
     """
     Config: ClassVar[type[cofactor.models.sequence.lstm_rating.LSTMRatingConfig]]
     config: cofactor.models.sequence.lstm_rating.LSTMRatingConfig
@@ -2772,6 +2776,7 @@ class LSTMRating(_LSTMRating):
         self,
         config: cofactor.models.sequence.lstm_rating.LSTMRatingConfig | None = None,
         *,
+        bias_weight: float | None = None,
         epochs: int = 20,
         validate_every: int = 1,
         patience: int = 0,

@@ -29,6 +29,7 @@ SMALL: dict[str, dict[str, Any]] = {
     "latent_factor": {"factors": 8, "epochs": 5, "batch_size": 512},
     "mlp": {"factors": 8, "epochs": 2, "batch_size": 512},
     "neumf": {"factors": 8, "epochs": 2, "batch_size": 512, "loss": "squared"},
+    "lstm_rating": {"factors": 4, "hidden": 4, "epochs": 2, "pretrain_epochs": 2},
 }
 EXPLAINED = ("biased_mf", "als", "svdpp")
 
@@ -91,6 +92,19 @@ def test_new_users_get_the_same_share(name):
     np.testing.assert_allclose(both.score_batch(both.fold_in(histories)), expected, atol=1e-4)
 
 
+def test_what_the_next_rating_is_expected_to_be_has_the_same_share():
+    own, both, alone = (shared("lstm_rating", weight) for weight in (0.0, 0.4, 1.0))
+    data = parts().train
+    found = [model.predict_next(data) for model in (own, both, alone)]
+    np.testing.assert_allclose(found[1], 0.6 * found[0] + 0.4 * found[2], atol=0.05)
+    term, user = BiasTerm.of(data), int(np.argmax(data.user_counts))
+    history = data.histories(np.array([user], np.int32))
+    items, ratings = history.item_rows, history.values
+    levels = term.users(np.array([0, len(items) - 1]), items[:-1], ratings[:-1])
+    last = data.indptr[user + 1] - 1
+    assert found[2][last] == pytest.approx(float(levels[0] + term.items[items[-1]]), abs=1e-5)
+
+
 @pytest.mark.parametrize("name", EXPLAINED)
 def test_reasons_add_up_with_the_share(name):
     model = shared(name)
@@ -106,7 +120,8 @@ def test_the_share_is_kept_in_the_saved_model_and_by_updates(name):
     rows = np.arange(20, dtype=np.int32)
     np.testing.assert_array_equal(again.score_rows(rows), model.score_rows(rows))
     histories = data.histories(rows)
-    np.testing.assert_allclose(again.fold_in(histories).states, model.fold_in(histories).states)
+    folded = [each.fold_in(histories).states for each in (again, model)]
+    np.testing.assert_allclose(*folded, rtol=1e-6, atol=1e-7)
     again.config = again.config.replace(bias_weight=None)
     again.update(cofactor.read([("new", 0, 4.0), ("new", 1, 5.0)]), epochs=1, run=ONE)
     assert again.bias_term[0] == 0.4
@@ -125,6 +140,31 @@ def test_the_weight_is_least_squares_between_0_and_1():
     assert best_weight(own, biases, 2 * own - biases) == 0
     assert best_weight(own, biases, 2 * biases - own) == 1
     assert best_weight(own, own, biases) == 0
+
+
+@pytest.mark.parametrize(("n", "least", "most"), [(12, 0.6, 1.0), (100_000, 0.0, 0.02)])
+def test_few_held_out_ratings_leave_most_to_the_biases(n, least, most):
+    rng = np.random.default_rng(0)
+    biases, taste, noise = rng.standard_normal((3, n))
+    own = biases + 0.3 * taste
+    found = [
+        best_weight(own, biases, own + turn * noise) for turn in (-1, 1)
+    ]  # noise for and against the model
+    assert least <= np.mean(found) <= most
+
+
+@pytest.mark.parametrize("name", ["biased_mf", "svdpp", "mlp"])
+def test_a_hundred_ratings_are_not_predicted_worse_than_by_biases(name):
+    above = []
+    for seed in range(4):
+        data = few_ratings(30, 60, 5.0, personal=0.0, seed=seed)
+        cut = split(data, "random", test=0.3, seed=seed)
+        errors = [
+            evaluate(model.fit(cut.train, run=ONE), cut, ["rmse"], run=ONE, resamples=0)["rmse"]
+            for model in (registry.create(name), cofactor.Bias())
+        ]
+        above.append(errors[0] / errors[1] - 1)
+    assert np.mean(above) < 0.005
 
 
 def test_a_validation_part_gives_the_weight_and_refitting_keeps_it():

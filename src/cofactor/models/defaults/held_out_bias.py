@@ -24,7 +24,7 @@ from cofactor.models.defaults.bias_term import (
 from cofactor.models.defaults.held_out_epochs import pilot_of, some_users
 
 _SAMPLE = 300_000  # ratings of random users that are looked at first if there are more
-_FEWEST = 50  # held-out ratings below which nothing can be said
+_FEWEST = 10  # held-out ratings below which even their error can't be known
 # Shares of the ratings that are held out, and how many are wanted: vectors learned of much fewer
 # are worth less than they will be.
 _HELD_OUT, _WANTED = (0.05, 0.2), 4000
@@ -44,7 +44,7 @@ def settled_bias_weight(
     better than biases alone (paired t of squared errors), the weight is 0, since more ratings show
     more of what is personal; otherwise all of the data is looked at. Networks whose number of
     epochs is found by held-out ratings have the weight from these (`held_out_epochs`). An update
-    keeps the weight. It is 0 with a time budget, with fewer than 50 held-out ratings, where early
+    keeps the weight. It is 0 with a time budget, with fewer than 10 held-out ratings, where early
     stopping follows a metric of the caller's, and in models that shall have no biases.
 
     Parameters

@@ -16,10 +16,16 @@ from cofactor.base.run import Run
 from cofactor.data.histories import Histories
 from cofactor.data.interactions import Interactions
 from cofactor.data.split import Part
+from cofactor.models.defaults.bias_term import (
+    BIAS_TERM_ARRAYS,
+    BiasedTermHooks,
+    BiasTerm,
+    BiasTermConfig,
+)
 from cofactor.models.defaults.damped_biases import damped_biases
 from cofactor.models.factors import FactorModel
 from cofactor.models.iterative import CURVE_ARRAYS, IterativeModel
-from cofactor.models.liked import ratings_of
+from cofactor.models.liked import rated_csr, ratings_of
 from cofactor.models.neural.embedding_tables import Tables
 from cofactor.models.neural.fitting import weights_of
 from cofactor.models.neural.latent_factor import LatentFactor
@@ -41,7 +47,7 @@ _USERS = 256
 _TABLES = Tables((), ("inputs", "outputs", "item_bias"))
 
 
-class LSTMRatingConfig(TrainingConfig):
+class LSTMRatingConfig(TrainingConfig, BiasTermConfig):
     """Settings of `LSTMRating`."""
 
     new_defaults = {"max_grad_norm": 1.0}
@@ -79,7 +85,7 @@ class LSTMRatingConfig(TrainingConfig):
     )
 
 
-class LSTMRating(IterativeModel, FactorModel):
+class LSTMRating(BiasedTermHooks, IterativeModel, FactorModel):
     """An LSTM over a user's ratings, in order of time, that predicts the rating of any next item.
 
     ``ρ_t = r_t − μ − b_t``; ``h_t = LSTM(h_{t−1}, [e_t ; ρ_t])``; ``[m_t ; β_t] = Σ_{s≤t} ρ_s [e_s
@@ -88,7 +94,8 @@ class LSTMRating(IterativeModel, FactorModel):
     It is trained on each rating of each history at once, predicted from those before it. Histories
     of any length are packed, so no item stands for padding. A user is represented by the history
     alone, so trained and unseen users are answered alike. Recommendations are the items with the
-    highest expected ratings.
+    highest expected ratings. Predictions have a share ``bias_weight`` of the mean and damped biases
+    alone, as those of `BiasedMF`.
 
     Notes
     -----
@@ -112,6 +119,7 @@ class LSTMRating(IterativeModel, FactorModel):
         "weights": ArraySpec("float32", ("weights",)),
         "scale": ArraySpec("float64", ("bounds",)),
         **CURVE_ARRAYS,
+        **BIAS_TERM_ARRAYS,
     }
 
     adds_user_bias = True
@@ -221,8 +229,23 @@ class LSTMRating(IterativeModel, FactorModel):
     def _build_cache(self) -> None:
         self.module.eval().requires_grad_(False)
         self.item_factors = self.module.outputs.weight.detach().numpy()
+        self.item_bias, term = self._own_item_bias(), self._term
+        if term is not None:
+            self.item_bias = self._own_share * self.item_bias + term.of_items[:-1]
+
+    def _own_item_bias(self) -> np.ndarray:
         own = self.module.item_bias.weight.detach().numpy()[:, 0]
-        self.item_bias = own * np.float32(spread_in(self.scale))
+        return np.asarray(own * np.float32(spread_in(self.scale)))
+
+    @property
+    def _level(self) -> float:
+        return self.global_mean
+
+    def _take_term(self, term: BiasTerm, data: Interactions) -> None:
+        self._keep_term(term)
+        self._build_cache()
+        rated = data.indptr, data.item_rows, data.weights
+        self.user_states = self._with_term(self.user_states, rated, 0.0)
 
     def _in_unit(self, values: np.ndarray) -> np.ndarray:
         """Ratings less their mean, in the unit of learning, float32."""
@@ -264,7 +287,7 @@ class LSTMRating(IterativeModel, FactorModel):
         return np.asarray(self.user_states[user_rows])
 
     def _fold_in(self, histories: Histories) -> States:
-        return self._read(histories)
+        return self._with_term(self._read(histories), rated_csr(self, histories), 0.0)
 
     def predict_next(self, data: Interactions) -> np.ndarray:
         """Return what each rating of some histories was expected to be from those before it,
@@ -284,7 +307,7 @@ class LSTMRating(IterativeModel, FactorModel):
         histories = data.histories()
         if histories.values is None:
             raise ArgumentError("predict_next needs data with values.")
-        expected = np.empty(len(data), np.float32)
+        expected: np.ndarray = np.empty(len(data), np.float32)
         values, biases = self._in_unit(histories.values), self.module.item_bias.weight.numpy()[:, 0]
         for user in np.flatnonzero(histories.lengths):
             span = slice(histories.indptr[user], histories.indptr[user + 1])
@@ -302,21 +325,23 @@ class LSTMRating(IterativeModel, FactorModel):
                 found = self.module(*rows, torch.tensor([len(items)]))[0].numpy()
             expected[span] = found + biases[items]
         expected = expected * np.float32(spread_in(self.scale)) + np.float32(self.scale[0])
+        if (term := self._term) is not None:
+            before = term.each_before(histories.indptr, histories.item_rows, histories.values)
+            expected = self._own_share * expected + term.weight * before
         return np.clip(expected, self.scale[1], self.scale[2]).astype(np.float32)
 
     # State.
 
     def _state(self) -> dict[str, np.ndarray]:
         return {
-            "user_states": self.user_states,
+            **super()._state(),  # what are attributes
             "item_inputs": self.module.inputs.weight.detach().numpy(),
-            "item_factors": self.item_factors,
-            "item_bias": self.item_bias,
+            "item_bias": self._own_item_bias(),
             "weights": _TABLES.free(self.module),
-            "scale": self.scale,
         }
 
     def _restore(self, arrays: Mapping[str, np.ndarray]) -> None:
+        self.bias_term, self.bias_term_items = map(arrays.get, BIAS_TERM_ARRAYS)
         unit = spread_in(np.asarray(arrays["scale"]))
         self.module = RatingLSTM(torch.tensor(arrays["item_bias"]) / unit, self.config)
         wanted, found = len(_TABLES.free(self.module)), len(arrays["weights"])

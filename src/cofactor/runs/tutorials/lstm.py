@@ -28,6 +28,7 @@ SETTINGS: dict[str, Any] = {
     "dropout": 0.4,
     "regularization": 0.13,
     "init_scale": 0.06,
+    "bias_weight": 0.0,
 }
 
 
