@@ -65,7 +65,7 @@ def test_failures_are_one_sentence(
     for words, part in (
         (("describe", folder, folder), "holds shards, and several sources have to be files"),
         (("describe", buys, tmp_path), "is a folder, and several sources have to be files"),
-        (("inspect", folder), "holds shards and is no model; `cofactor describe` shows them"),
+        (("inspect", folder), "holds shards, not a model; `cofactor describe` shows them"),
     ):
         done = cofactor(*words)
         assert (done.code, part in done.sentence) == (1, True), done.err
