@@ -7,6 +7,7 @@ from __future__ import annotations
 import atexit
 import gc
 import os
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -91,6 +92,9 @@ def pytest_collection() -> Iterator[object]:
     """Take what is imported and collected, which stays to the end, out of garbage collection, and
     collect seldom afterwards: a pass over all that is imported later takes a fifth of a second, and
     by Python's own thresholds a process would make some thirty.
+
+    What PyTorch computes outside a fit, which has the threads of its `Run`, is small here: on two
+    threads it takes twice the processor time.
     """
     gc.disable()
     try:
@@ -100,6 +104,8 @@ def pytest_collection() -> Iterator[object]:
         gc.set_threshold(50_000, 50, 100)
         gc.enable()
         atexit.register(gc.unfreeze)  # some libraries check at the end that nothing is left
+        if "torch" in sys.modules:
+            sys.modules["torch"].set_num_threads(1)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
