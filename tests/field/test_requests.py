@@ -133,6 +133,25 @@ def test_a_value_whose_square_is_beyond_float32_is_refused_by_every_door(
             ask()
 
 
+@pytest.mark.parametrize(
+    ("lists", "values"),
+    [
+        ([[1.5]], None),
+        (["12"], None),
+        ([1, 2], None),
+        ([[2**33]], None),
+        ([[-1]], None),
+        ([[1, 2], [0]], [[1.0], [2.0, 3.0]]),
+        ([[1], [0]], [[1.0, 2.0]]),
+        ([[1]], [["x"]]),
+    ],
+    ids=str,
+)
+def test_histories_by_rows_are_lists_of_rows_with_as_many_values(lists: Any, values: Any) -> None:
+    with pytest.raises(ArgumentError, match="histor"):
+        cofactor.Histories.of(lists, 3, values)
+
+
 def test_models_without_epochs_say_that_there_is_no_curve(
     by_number: Recommender, tmp_path: Path
 ) -> None:
