@@ -108,7 +108,7 @@ soak: $(READY)  ## the long form of the service's tests: 1,000 kills, 20,000 pow
 	PYTHONPATH=src:tests $(BIN)/python -W ignore tests/soak/mutate_models.py --count 1000000
 	COFACTOR_EXPLORE=1 $(BIN)/python -m pytest -q --timeout 14400 tests/properties tests/parity tests/data/test_readers_large.py tests/data/test_data_filter.py
 	COFACTOR_SOAK=1 $(BIN)/python -m pytest -q --timeout 14400 tests/store/test_store_kill.py tests/store/test_store_power.py tests/store/test_store_faults.py -s
-	COFACTOR_EXPLORE=1 COFACTOR_SOAK=1 $(BIN)/python -m pytest -q --timeout 3600 tests/service/http/test_http_laws.py tests/service/http/test_http_fuzz.py tests/service/http/test_http_reload.py
+	COFACTOR_EXPLORE=1 COFACTOR_SOAK=1 $(BIN)/python -m pytest -q --timeout 3600 tests/service/http/test_http_rules.py tests/service/http/test_http_fuzz.py tests/service/http/test_http_reload.py
 	COFACTOR_SOAK=1 $(BIN)/python -m pytest -q --timeout 3600 -s tests/service/http/test_http_soak.py
 	PYTHONPATH=src:tests $(BIN)/python -W ignore tests/soak/fuzz_http.py --seconds 3600
 	PYTHONPATH=src:tests $(BIN)/python -W ignore tests/soak/fuzz_readers.py --count $(FUZZ)

@@ -5,6 +5,8 @@ nobody tuned them for.
     python -m benchmarks.defaults --kind rating --trials 8 --test
     python -m benchmarks.defaults --kind few-ratings --trials 1
     python -m benchmarks.defaults --kind fresh --trials 0
+    python -m benchmarks.defaults --kind order --trials 1
+    python -m benchmarks.defaults --kind turning --trials 1
     python -m benchmarks.defaults --kind ranking --report
 
 On each set of the panel (benchmarks/panel.py) each model is fitted with its defaults and with other
@@ -14,8 +16,10 @@ on the validation part are measured on the test part too; it decides nothing. Re
 default is missing: 1 - nDCG@10 of the default / nDCG@10 of the best, or RMSE of the default / RMSE
 of the best - 1. Of few ratings (600 users with 3 to 15 each, five seeds) what is printed is how far
 each model's RMSE is above that of ``bias``; of fresh shapes, by which nothing was chosen, nDCG@10
-itself. "Below" counts sets where the default is below
-popularity (for ratings: bias).
+itself; where the order of events says little (``order``, each user's last event but one) and where
+the catalogue turns over (``turning``, split by time), nDCG@10 without and with the term of
+popularity, the mean of the seeds. "Below" counts sets where the default is below popularity (for
+ratings: bias).
 
 What is measured is kept, a line of JSON each, and never measured twice (``--again`` measures the
 defaults once more, after they have changed), so that the panel can be run in parts."""
@@ -34,7 +38,16 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from benchmarks import panel
-from benchmarks.tried import FEW, NEURAL, RANKING, RATING, VARIANTS, Settings
+from benchmarks.tried import (
+    FEW,
+    NEURAL,
+    ORDER,
+    RANKING,
+    RATING,
+    TURNING,
+    VARIANTS,
+    Settings,
+)
 from cofactor.base.errors import CofactorError
 from cofactor.base.progress import SILENT
 from cofactor.base.run import Run
@@ -60,6 +73,8 @@ KINDS = {
     "fresh": Kind({name: [] for name in RANKING}, panel.FRESH, "ndcg@10"),
     "few-ratings": Kind(FEW, panel.FEW, "rmse"),
     "neural": Kind(NEURAL, panel.SMALL, "ndcg@10"),
+    "order": Kind(ORDER, panel.ORDER, "ndcg@10"),
+    "turning": Kind(TURNING, panel.TURNING, "ndcg@10"),
 }
 
 
@@ -179,22 +194,26 @@ def regret(ledger: Ledger, data: str, model: str, models: list[str], part: str) 
         sign = 1 if rating else -1
         return min(rows, key=lambda row: sign * row["validation"], default=None)
 
-    default, best = ledger.get(data, model, {}), best_of(model)
+    default, chosen = ledger.get(data, model, {}), best_of(model)
     tried = sum(key[:2] == (data, model) for key in ledger.rows)
-    if default is None or best is None:
+    if default is None or chosen is None:
         return None
     if "error" in default:
-        return Regret(None, None, False, best["settings"])
-    if part not in default or part not in best:
+        return Regret(None, None, False, chosen["settings"])
+    if part not in default or part not in chosen:
         return None
     others = [row[part] for row in map(best_of, models) if row is not None and part in row]
-    mine, own = default[part], best[part]
+    mine, own = default[part], chosen[part]
     top = min(others) if rating else max(others)
-    missing = (mine / own - 1, mine / top - 1) if rating else (1 - mine / own, 1 - mine / top)
+    # Where nothing is found at all, the best is 0 and the default misses nothing.
+    missing = tuple(
+        0.0 if mine == best else mine / best - 1 if rating else 1 - mine / best
+        for best in (own, top)
+    )
     floor = ledger.get(data, models[0], {})
     lost = floor is not None and part in floor
     below = bool(lost and floor and (mine > floor[part] if rating else mine < floor[part]))
-    return Regret(*missing, below, best["settings"], tried)
+    return Regret(missing[0], missing[1], below, chosen["settings"], tried)
 
 
 def report(ledger: Ledger, sets: list[str], models: list[str], part: str) -> list[str]:
@@ -259,6 +278,27 @@ def of_defaults(ledger: Ledger, sets: list[str], models: list[str], part: str) -
     return lines
 
 
+def without_and_with(ledger: Ledger, sets: list[str], models: list[str], part: str) -> list[str]:
+    """Lines of a Markdown table: nDCG@10 of each shape, the mean of its seeds, without the term of
+    popularity and with it as the default has it; one value where they are the same.
+    """
+    lines = [f"| {part} | {' | '.join(models)} |", "| --- |" + " ---: |" * len(models)]
+    shapes = dict.fromkeys(name.partition(", seed")[0] for name in sets)
+    for shape in shapes:
+        seeds = [name for name in sets if name.partition(", seed")[0] == shape]
+        cells = []
+        for model in models:
+            found = [
+                [row[part] for row in rows if row is not None and part in row]
+                for settings in ({"popularity_weight": 0.0}, {})
+                for rows in [[ledger.get(name, model, settings) for name in seeds]]
+            ]
+            means = [f"{np.mean(values):.4f}"[1:] for values in found if values]
+            cells.append(" → ".join(dict.fromkeys(means)))
+        lines.append(f"| {shape} | {' | '.join(cells)} |")
+    return lines
+
+
 def _cell(one: Regret) -> str:
     own = f"{one.to_own:.1%}" if one.tried > 1 else "-"
     return f"{own} ({one.to_any:.1%}){' **below**' if one.below else ''}"
@@ -307,7 +347,12 @@ def main() -> None:
     ledger.compact()
     tried, sets, _ = KINDS[given.kind]
     models = list(dict.fromkeys([*tried, *given.models]))
-    table = {"few-ratings": above_baseline, "fresh": of_defaults}.get(given.kind)
+    table = {
+        "few-ratings": above_baseline,
+        "fresh": of_defaults,
+        "order": without_and_with,
+        "turning": without_and_with,
+    }.get(given.kind)
     if table is not None:
         print("\n".join(table(ledger, given.sets or list(sets), models, "validation")))
         return

@@ -2,11 +2,13 @@
 
     python -m benchmarks.model_values --out before.json        # every model on ml-100k and ml-1m
     python -m benchmarks.model_values --out after.json --against before.json
-    python -m benchmarks.model_values --out after.json --against before.json --earlier
+    python -m benchmarks.model_values --out after.json --earlier \\
+        --against benchmarks/results/model_values_18277fe.json
 
 ``--earlier`` fits with the settings that were defaults at 18277fe, where other ones are today, and
 learns ratings in units of 1 as then, not in units of their deviation. So figures of that commit can
-be compared: a change on purpose isn't a change of a learner.
+be compared: a change on purpose isn't a change of a learner. ``--against`` counts the values that
+are in both files, and fails where there are none or one differs.
 
 One thread and one seed, so that what is the same by the code is the same bit for bit. Nothing is
 chosen by these figures.
@@ -27,6 +29,7 @@ from cofactor.base.errors import CofactorError
 from cofactor.base.run import Run
 from cofactor.models import registry
 
+Values = dict[str, dict[str, float]]
 RANKING = ("ndcg@10", "recall@20", "auc")
 RATING = ("rmse", "mae")
 DATASETS = ("ml-100k", "ml-1m")
@@ -69,17 +72,39 @@ def measure(
     return {**{m: float(result[m]) for m in metrics}, "fit_cpu_seconds": round(seconds, 2)}
 
 
-def differences(now: dict[str, dict[str, float]], then: dict[str, dict[str, float]]) -> list[str]:
-    """Return a line for each value that isn't the same."""
-    lines = []
-    for key, values in now.items():
+def read_values(path: Path) -> Values:
+    """Read a file that ``--out`` wrote; refuse one of another shape."""
+    found = json.loads(path.read_text())
+    for key, values in found.items():
         for metric, value in values.items():
-            before = then.get(key, {}).get(metric)
-            if metric != "fit_cpu_seconds" and before is not None and value != before:
-                lines.append(
-                    f"{key} {metric}: {before:.10f} -> {value:.10f} ({value - before:+.2e})"
+            if not isinstance(value, float):
+                raise SystemExit(
+                    f"{path}: {metric!r} of {key!r} isn't a number, but {value!r:.40}."
                 )
-    return lines
+    return found  # type: ignore[no-any-return]
+
+
+def differences(now: Values, then: Values) -> tuple[int, list[str]]:
+    """Return how many values are in both, and a line for each that isn't the same."""
+    pairs = [
+        (f"{key} {metric}", then[key][metric], value)
+        for key, values in now.items()
+        for metric, value in values.items()
+        if metric != "fit_cpu_seconds" and metric in then.get(key, {})
+    ]
+    return len(pairs), [
+        f"{name}: {before:.10f} -> {value:.10f} ({value - before:+.2e})"
+        for name, before, value in pairs
+        if value != before
+    ]
+
+
+def compared(now: Values, then: Values) -> int:
+    """Print what differs; return 1 where something does, or where there is nothing to compare."""
+    count, lines = differences(now, then)
+    same = f"{count} values are the same" if count else "no value is in both files"
+    print("\n".join(lines) if lines else same)
+    return 1 if lines or not count else 0
 
 
 def main() -> int:
@@ -94,12 +119,11 @@ def main() -> int:
     parser.add_argument("--validation", action="store_true", help="fit with a validation part")
     parser.add_argument("--earlier", action="store_true", help="with the defaults of 18277fe")
     given = parser.parse_args()
+    then = read_values(given.against) if given.against else None
     for name in SPREADS if given.earlier else ():
         importlib.import_module(name).spread_of = lambda data: 1.0  # type: ignore[attr-defined]
     run = Run(seed=0, threads=1)
-    found: dict[str, dict[str, float]] = (
-        json.loads(given.out.read_text()) if given.out.exists() else {}
-    )
+    found: Values = read_values(given.out) if given.out.exists() else {}
     for dataset in given.datasets:
         data = cofactor.Interactions.build(cofactor.read(dataset))
         split = cofactor.split(data, "per-user", test=0.2, validation=0.1, seed=0)
@@ -115,9 +139,7 @@ def main() -> int:
                 continue
             print(key, found[key], flush=True)
             given.out.write_text(json.dumps(found, indent=1))
-    changed = differences(found, json.loads(given.against.read_text())) if given.against else []
-    print("\n".join(changed) if changed else "nothing differs" if given.against else "")
-    return 1 if changed else 0
+    return 0 if then is None else compared(found, then)
 
 
 if __name__ == "__main__":

@@ -123,9 +123,11 @@ def alike(n_users: int, n_items: int, share: float, seed: int = 0) -> Interactio
     )
 
 
-def walked(n_users: int, n_items: int, length: float, seed: int = 0) -> Interactions:
-    """Sessions: of four events three go to one of the five items that usually follow the last one,
-    the others anywhere by fame; times are in order.
+def walked(
+    n_users: int, n_items: int, length: float, *, follow: float = 0.75, seed: int = 0
+) -> Interactions:
+    """Sessions: a share ``follow`` of the events go to one of the five items that usually follow
+    the last one, the others anywhere by fame; times are in order.
     """
     rng = np.random.default_rng(seed)
     share = (rng.permutation(n_items) + 10.0) ** -0.7
@@ -134,7 +136,7 @@ def walked(n_users: int, n_items: int, length: float, seed: int = 0) -> Interact
     sizes = np.maximum(3, rng.poisson(length, n_users))
     users = np.repeat(np.arange(n_users), sizes)
     anywhere = rng.choice(n_items, len(users), p=share)
-    turn, near = rng.integers(5, size=len(users)), rng.random(len(users)) < 0.75
+    turn, near = rng.integers(5, size=len(users)), rng.random(len(users)) < follow
     items = anywhere.copy()
     for n in range(1, len(users)):
         if users[n] == users[n - 1] and near[n]:
@@ -143,6 +145,35 @@ def walked(n_users: int, n_items: int, length: float, seed: int = 0) -> Interact
     times = 1_000_000_000 + begin[users] + 60 * np.arange(len(users))
     return Interactions.from_rows(
         users, items, times=times, users=n_users, items=n_items, source="walked"
+    )
+
+
+def turning(n_users: int, n_items: int, life: float, seed: int = 0) -> Interactions:
+    """A catalogue that turns over: an item is there for the share ``life`` of the whole period, and
+    a user chooses, at some twelve moments of three tenths of it, among the items there: by fame
+    ``-0.8 log(rank + 10)`` plus ``0.3 p_u · q_i / sqrt(8)``, each item once.
+    """
+    rng = np.random.default_rng(seed)
+    p, q = rng.standard_normal((n_users, _TRAITS)), rng.standard_normal((n_items, _TRAITS))
+    fame = -0.8 * np.log(rng.permutation(n_items) + 10.0)
+    since, begin = rng.uniform(-life, 1, n_items), 0.7 * rng.random(n_users)
+    users, items, times = [], [], []
+    for u in range(n_users):
+        score = fame + 0.3 * (q @ p[u]) / np.sqrt(_TRAITS)
+        for when in np.sort(begin[u] + 0.3 * rng.random(max(3, rng.poisson(12)))):
+            there = (since <= when) & (when < since + life)
+            chosen = int(np.argmax(np.where(there, score + rng.gumbel(size=n_items), -np.inf)))
+            score[chosen] = -np.inf
+            users.append(u)
+            items.append(chosen)
+            times.append(int(1e9 + 1e7 * when))
+    return Interactions.from_rows(
+        np.array(users),
+        np.array(items),
+        times=np.array(times),
+        users=n_users,
+        items=n_items,
+        source="turning",
     )
 
 
@@ -173,6 +204,10 @@ def on_scale(data: Interactions, times: float, plus: float) -> Interactions:
 
 def _cut(make: Callable[[], Interactions], rule: str = "per-user") -> Split:
     return split(make(), rule, test=0.2, validation=0.1, seed=0)
+
+
+def _last(make: Callable[[], Interactions]) -> Split:
+    return split(make(), "leave-last", validation=1, test=1)
 
 
 _RANKING: dict[str, Callable[[], Interactions]] = {
@@ -237,6 +272,25 @@ _FRESH: dict[str, Callable[[], Interactions]] = {
     "alike, 60 items": lambda: alike(400, 60, 0.1, seed=7),
     "sessions of 6": lambda: walked(2_000, 500, 6.0, seed=7),
 }
+# Where the order of events says little or nothing; of two seeds, like those below.
+_ORDER: dict[str, Callable[[int], Interactions]] = {
+    "alike, 1,500 users, 400 items": lambda seed: alike(1_500, 400, 0.03, seed=seed),
+    "alike, 600 users, 100 items": lambda seed: alike(600, 100, 0.08, seed=seed),
+    "alike, 80 users, 60 items": lambda seed: alike(80, 60, 0.1, seed=seed),
+    "alike, 2,000 users, 4,000 items": lambda seed: alike(2_000, 4_000, 0.0025, seed=seed),
+    "walked, 1 in 20 follows": lambda seed: walked(3_000, 800, 8.0, follow=0.05, seed=seed),
+    "walked, 3 in 20 follow": lambda seed: walked(3_000, 800, 8.0, follow=0.15, seed=seed),
+    "walked, 3 in 10 follow, 2,000 items": lambda seed: walked(
+        3_000, 2_000, 8.0, follow=0.3, seed=seed
+    ),
+    "without order, 2,500 items": lambda seed: simulated(3_000, 2_500, 0.002, seed=seed),
+    "without order, 80 users, 60 items": lambda seed: simulated(80, 60, 0.15, seed=seed),
+}
+_TURNING: dict[str, Callable[[int], Interactions]] = {
+    "600 items, a quarter": lambda seed: turning(1_500, 600, 0.25, seed=seed),
+    "1,200 items, a third": lambda seed: turning(1_500, 1_200, 1 / 3, seed=seed),
+    "400 items, four tenths": lambda seed: turning(800, 400, 0.4, seed=seed),
+}
 SCALES: dict[str, tuple[float, float]] = {
     "100..500": (100.0, 0.0),
     "51..55": (1.0, 50.0),
@@ -259,6 +313,16 @@ FEW: dict[str, Callable[[], Split]] = {
     f"{name}, seed {seed}": partial(_cut, partial(make, seed), "random")
     for name, make in _FEW.items()
     for seed in _SEEDS
+}
+ORDER: dict[str, Callable[[], Split]] = {
+    f"{name}, seed {seed}": partial(_last, partial(make, seed))
+    for name, make in _ORDER.items()
+    for seed in (31, 32)
+}
+TURNING: dict[str, Callable[[], Split]] = {
+    f"{name}, seed {seed}": partial(_cut, partial(make, seed), "time")
+    for name, make in _TURNING.items()
+    for seed in (31, 32, 33, 34)
 }
 RATING: dict[str, Callable[[], Split]] = {
     **{name: partial(_cut, make) for name, make in _RATED.items()},

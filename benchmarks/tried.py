@@ -117,3 +117,13 @@ FEW: dict[str, list[Settings]] = {
     },
     "bayesian_mf": [],
 }
+# Models with a term of popularity: their defaults, and without it.
+_ALONE: list[Settings] = [{"popularity_weight": 0.0}]
+ORDER: dict[str, list[Settings]] = {
+    "popularity": [],
+    **dict.fromkeys(("transitions", "session_knn", "sequence_linear"), _ALONE),
+}
+TURNING: dict[str, list[Settings]] = {
+    "popularity": [],
+    **dict.fromkeys(("item_knn", "ease", "transitions", "session_knn"), _ALONE),
+}

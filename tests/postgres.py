@@ -4,6 +4,7 @@ own, on a socket of its own.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import pwd
 import shutil
@@ -29,6 +30,7 @@ def postgres_server() -> Iterator[str]:
         pytest.skip("PostgreSQL's server is not installed; `make postgres` installs it")
     if os.geteuid() == 0 and _unprivileged() is None:
         pytest.skip("PostgreSQL doesn't run as root, and there is no user postgres or nobody")
+    _remove_old()
     home = Path(tempfile.mkdtemp(prefix="cofactor-pg-"))
     process = None
     try:
@@ -39,6 +41,17 @@ def postgres_server() -> Iterator[str]:
             process.send_signal(signal.SIGQUIT)  # at once: nothing of it is needed any more
             process.wait(20)
         shutil.rmtree(home, ignore_errors=True)
+
+
+def _remove_old() -> None:
+    """Remove what tests that were killed left: a server's folder whose server has ended."""
+    for home in Path(tempfile.gettempdir()).glob("cofactor-pg-*"):
+        with contextlib.suppress(OSError, ValueError):
+            runs = home / "data" / "postmaster.pid"
+            server = int(runs.read_text().split()[0]) if runs.exists() else 0
+            starts = not server and time.time() - home.stat().st_mtime < 3600
+            if not starts and not Path(f"/proc/{server}").exists():
+                shutil.rmtree(home, ignore_errors=True)
 
 
 def _binaries() -> Path | None:

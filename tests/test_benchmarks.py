@@ -128,7 +128,7 @@ def test_a_case_runs_on_small_data_without_peers_and_is_written(tmp_path: Path) 
     assert "tiny synthetic data" in beside.read_text().lower()
 
 
-def test_of_sides_that_run_alone_one_ends_before_the_next_and_a_peer_that_dies_is_told(
+def test_of_sides_that_run_alone_one_ends_before_the_next_and_a_peer_that_dies_is_reported(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     alive: list[str] = []

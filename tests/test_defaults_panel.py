@@ -8,7 +8,9 @@ import numpy as np
 import pytest
 from benchmarks import defaults, panel
 
+from cofactor.base.run import Run
 from cofactor.models import registry
+from cofactor.models.defaults.popularity_term import out_of_date
 
 
 def ledger_of(path: Path) -> defaults.Ledger:
@@ -49,6 +51,15 @@ def test_a_default_alone_has_no_regret(tmp_path: Path) -> None:
         ledger.put({"set": "b", "model": name, "settings": {}, "validation": value})
     line = defaults.report(ledger, ["a", "b"], ["popularity", "ease"], "validation")[-1]
     assert line == "| ease | 10.0% | 10.0% | 0 | 10.0% (10.0%) | - (0.0%) |"
+
+
+def test_where_nothing_is_found_the_default_misses_nothing(tmp_path: Path) -> None:
+    ledger = defaults.Ledger(tmp_path / "a.jsonl")
+    for name in ("popularity", "ease"):
+        ledger.put({"set": "a", "model": name, "settings": {}, "validation": 0.0})
+    found = defaults.regret(ledger, "a", "ease", ["popularity", "ease"], "validation")
+    assert found is not None
+    assert (found.to_own, found.to_any, found.below) == (0.0, 0.0, False)
 
 
 def test_values_of_defaults_are_bold_where_they_are_below_the_baseline(tmp_path: Path) -> None:
@@ -117,3 +128,32 @@ def test_few_ratings_are_compared_with_the_baseline(tmp_path: Path) -> None:
     parts = panel.FEW["3 ratings, seed 0"]()
     assert parts.validation is not None
     assert 3 <= len(panel.few_ratings(600, 200, 3.1, personal=0.3)) / 600 < 3.3
+
+
+def test_the_term_of_popularity_is_shown_without_and_with_it(tmp_path: Path) -> None:
+    ledger = defaults.Ledger(tmp_path / "a.jsonl")
+    for seed, model, settings, value in (
+        (1, "popularity", {}, 0.1),
+        (2, "popularity", {}, 0.2),
+        (1, "ease", {}, 0.3),
+        (2, "ease", {}, 0.4),
+        (1, "ease", {"popularity_weight": 0.0}, 0.25),
+        (2, "ease", {"popularity_weight": 0.0}, 0.35),
+        (1, "item_knn", {}, 0.2),
+        (1, "item_knn", {"popularity_weight": 0.0}, 0.2),
+    ):
+        row = {"set": f"a, seed {seed}", "model": model, "settings": settings}
+        ledger.put({**row, "validation": value})
+    models = ["popularity", "ease", "item_knn"]
+    lines = defaults.without_and_with(ledger, ["a, seed 1", "a, seed 2"], models, "validation")
+    assert lines[2:] == ["| a | .1500 | .3000 → .3500 | .2000 |"]
+
+
+def test_a_catalogue_that_turns_over_is_out_of_date_and_one_in_any_order_is_not() -> None:
+    turning = panel.turning(200, 100, 0.3)
+    assert out_of_date(turning, Run(seed=0))
+    assert not out_of_date(panel.walked(200, 100, 8.0, follow=0.05), Run(seed=0))
+    assert len(panel.ORDER) == 18
+    assert len(panel.TURNING) == 12
+    parts = panel.ORDER["alike, 80 users, 60 items, seed 31"]()
+    assert parts.validation is not None

@@ -98,6 +98,18 @@ def test_a_retired_word_stands_nowhere(word: str) -> None:
     assert not uses, f"say {RETIRED[word]!r}:\n" + "\n".join(uses[:40])
 
 
+def test_a_retired_word_stands_in_no_name_of_a_test() -> None:
+    named = re.compile(r'def test_(\w+)|name=f?"([^"]+)"|^        f?"([^"]+)",$', re.MULTILINE)
+    tests = sorted((ROOT / "tests").rglob("*.py"))
+    names = [(path, path.stem.replace("_", " ")) for path in tests]
+    for path in tests:
+        found = named.findall(path.read_text(encoding="utf-8"))
+        names += [(path, "".join(one).replace("_", " ")) for one in found]
+    retired = re.compile("|".join(f"({word})" for word in RETIRED), re.IGNORECASE)
+    uses = [f"{p.relative_to(ROOT)}: {name}" for p, name in names if retired.search(name)]
+    assert not uses, "\n".join(uses)
+
+
 def test_the_glossary_has_a_line_with_a_source_for_each_term() -> None:
     text = (ROOT / "docs" / "glossary.md").read_text(encoding="utf-8")
     rows = [line for line in text.splitlines() if line.startswith("| ")][2:]

@@ -515,7 +515,7 @@ class BPR(_BPR):
     validate_every : int >= 1, default 10
         Epochs between two measurements on the validation part, if there is one.
     patience : int >= 0, default 5
-        Early stopping: measurements without improvement before training stops; 0 never stops.
+        Early stopping: measurements without improvement before training stops; 0 runs all epochs.
     learning_rate : float > 0, default 0.2
         Peak learning rate of the schedule.
     schedule : {constant, linear, cosine, step, exponential}, default 'linear'
@@ -596,7 +596,7 @@ class WARP(_WARP):
     validate_every : int >= 1, default 5
         Epochs between two measurements on the validation part, if there is one.
     patience : int >= 0, default 5
-        Early stopping: measurements without improvement before training stops; 0 never stops.
+        Early stopping: measurements without improvement before training stops; 0 runs all epochs.
     learning_rate : float > 0, default 0.05
         Peak learning rate of the schedule.
     schedule : {constant, linear, cosine, step, exponential}, default 'constant'
@@ -670,7 +670,7 @@ class LogisticMF(_LogisticMF):
     validate_every : int >= 1, default 5
         Epochs between two measurements on the validation part, if there is one.
     patience : int >= 0, default 5
-        Early stopping: measurements without improvement before training stops; 0 never stops.
+        Early stopping: measurements without improvement before training stops; 0 runs all epochs.
     learning_rate : float > 0, default 0.1
         Learning rate, divided by the root of the sum of squared gradients.
     schedule : {constant, linear, cosine, step, exponential}, default 'constant'
@@ -751,7 +751,7 @@ class BiasedMF(_BiasedMF):
     learning_rate : float > 0, default 0.03
         Step size of the vectors in the first epoch (SGD).
     schedule : {constant, linear, cosine, step, exponential}, default 'exponential'
-        Both learning rates over time (SGD).
+        The learning rate over time.
     warmup_ratio : float >= 0 < 1, default 0.0
         Warm-up: share of all steps over which the learning rate rises linearly from 0.
     drop_every : float > 0, default 10
@@ -808,7 +808,7 @@ class SVDpp(_SVDpp):
     factors : int >= 1 <= 4096, default 128
         Length of the user and item vectors.
     bias_learning_rate : float > 0, default 0.004
-        Learning rate of the biases in the first epoch.
+        Step size of the biases in the first epoch (SGD).
     regularization : float >= 0, default 0.06
         Penalty of the vectors for each rating of an average row.
     bias_regularization : float | None >= 0, default None
@@ -818,9 +818,9 @@ class SVDpp(_SVDpp):
         A row's penalty grows as n^frequency_exponent with its n ratings. 1: the same on each
             rating; 0: the same for all rows.
     init_scale : float > 0, default 0.01
-        Standard deviation of the initial vectors; the implicit ones start at 0.
+        Standard deviation of the initial vectors.
     implicit_regularization : float >= 0, default 0.003
-        Penalty of the implicit item vectors in each step.
+        Penalty of the implicit item vectors, which start at 0, in each step.
     epochs : int >= 1 <= 100000, default 40
         Passes over the data.
     validate_every : int >= 1, default 1
@@ -828,9 +828,9 @@ class SVDpp(_SVDpp):
     patience : int >= 0, default 3
         Early stopping: measurements without improvement before training stops; 0 runs all epochs.
     learning_rate : float > 0, default 0.015
-        Learning rate of the vectors in the first epoch.
+        Step size of the vectors in the first epoch (SGD).
     schedule : {constant, linear, cosine, step, exponential}, default 'exponential'
-        Both learning rates over time (SGD).
+        The learning rate over time.
     warmup_ratio : float >= 0 < 1, default 0.0
         Warm-up: share of all steps over which the learning rate rises linearly from 0.
     drop_every : float > 0, default 10
@@ -881,7 +881,8 @@ class BayesianMF(_BayesianMF):
     highest : float | None, default None
         The highest possible rating; None: the highest of the data.
     factors : int | None >= 0 <= 512, default None
-        Length of the vectors; None: 16, or 1 if more doesn't predict held-out ratings better.
+        Length of the vectors; None: 16, or 0 (biases alone) if vectors don't predict held-out
+            ratings better.
     sweeps : int >= 2 <= 100000, default 200
         Passes of the sampler over all parameters.
     burn_in : int >= 1, default 40
@@ -1106,7 +1107,7 @@ class SimpleX(_SimpleX):
         in_batch_softmax, full_softmax, squared, warp}, default 'cosine_contrastive'
         Training loss, one of cosines. A name or a Loss object.
     negatives : int >= 1 <= 4096, default 64
-        Negatives sampled per observed item; many are better.
+        Negatives sampled per observed item, for losses that need unobserved items.
     negative_sampling : {uniform, popularity}, default 'uniform'
         Sampling distribution of the negatives.
     negative_power : float >= 0 <= 2, default 0.75
@@ -1114,7 +1115,7 @@ class SimpleX(_SimpleX):
     margin : float >= -1 <= 1, default 0.0
         The cosine from which negatives count (cosine_contrastive).
     negative_weight : float >= 0, default 16.0
-        The weight of the negatives beside the positive (cosine_contrastive).
+        cosine_contrastive: the weight of the negatives beside the positive.
     regularization : float >= 0, default 0.1
         L2 on the vectors that a batch touches, per example.
     bias_regularization : float >= 0, default 0.005
@@ -1343,7 +1344,7 @@ class DenseNet(_DenseNet):
     factors : int >= 1 <= 4096, default 32
         Length of the user and item embeddings.
     hidden : tuple[int, ...] >= 1 <= 65536, default (128,)
-        Width of the hidden layer.
+        Widths of the hidden layers.
     dropout : float >= 0 < 1, default 0.1
         Dropout probability of hidden values.
     biases : bool, default True
@@ -2191,7 +2192,8 @@ class Transitions(_Transitions):
     Parameters
     ----------
     repeats : {exclude, allow}, default 'exclude'
-        Repeat policy that weights are tuned for: whether items of the history may be recommended.
+        Repeat policy that evaluation takes by default: whether items of the history may be
+            recommended.
     history_length : int >= 1 <= 100000, default 50
         Number of a user's latest events that the model reads.
     popularity_weight : float | None >= 0 <= 10000, default None
@@ -2256,7 +2258,8 @@ class SequenceLinear(_SequenceLinear):
     Parameters
     ----------
     repeats : {exclude, allow}, default 'exclude'
-        Repeat policy that weights are tuned for: whether items of the history may be recommended.
+        Repeat policy that evaluation takes by default: whether items of the history may be
+            recommended.
     history_length : int >= 1 <= 100000, default 500
         Number of a user's latest events that the model reads.
     popularity_weight : float | None >= 0 <= 10000, default None
@@ -2300,7 +2303,8 @@ class SessionKNN(_SessionKNN):
     Parameters
     ----------
     repeats : {exclude, allow}, default 'exclude'
-        Repeat policy that weights are tuned for: whether items of the history may be recommended.
+        Repeat policy that evaluation takes by default: whether items of the history may be
+            recommended.
     history_length : int >= 1 <= 100000, default 50
         Number of a user's latest events that the model reads.
     popularity_weight : float | None >= 0 <= 10000, default None
@@ -2411,7 +2415,8 @@ class Transformer(_Transformer):
         Share of the items whose embedding is left out of a batch, so that content learns to stand
             alone.
     repeats : {exclude, allow}, default 'exclude'
-        Repeat policy that weights are tuned for: whether items of the history may be recommended.
+        Repeat policy that evaluation takes by default: whether items of the history may be
+            recommended.
     history_length : int >= 1 <= 10000, default 200
         Number of a user's latest events that the model reads.
     factors : int >= 2 <= 4096, default 64
@@ -2469,7 +2474,7 @@ class Transformer(_Transformer):
     patience : int >= 0, default 0
         Early stopping: measurements without improvement before training stops; 0 runs all epochs.
     learning_rate : float > 0 <= 1000, default 0.001
-        Learning rate.
+        Peak learning rate of the schedule.
     schedule : {constant, linear, cosine, step, exponential}, default 'constant'
         The learning rate over time.
     warmup_ratio : float >= 0 < 1, default 0.0
@@ -2481,8 +2486,7 @@ class Transformer(_Transformer):
     decay : float > 0 <= 1, default 0.95
         Exponential schedule: the factor from epoch to epoch.
     batch_size : int | None >= 0 <= 1.07374e+09, default None
-        Batch size in examples; 0 takes all at once (full batch); None: 4096 (1024 in simplex and
-            two_tower), but no more than a sixteenth of the interactions and no less than 64.
+        Not used by this model: batch_tokens sets the batch size.
     optimizer : {adam, adamw, sgd, adagrad}, default 'adam'
         The optimiser.
     momentum : float >= 0 < 1, default 0.0
@@ -2578,7 +2582,8 @@ class GRU4Rec(_GRU4Rec):
         Share of the items whose embedding is left out of a batch, so that content learns to stand
             alone.
     repeats : {exclude, allow}, default 'exclude'
-        Repeat policy that weights are tuned for: whether items of the history may be recommended.
+        Repeat policy that evaluation takes by default: whether items of the history may be
+            recommended.
     history_length : int >= 1 <= 10000, default 200
         Number of a user's latest events that the model reads.
     factors : int >= 2 <= 4096, default 128
@@ -2624,7 +2629,7 @@ class GRU4Rec(_GRU4Rec):
     patience : int >= 0, default 0
         Early stopping: measurements without improvement before training stops; 0 runs all epochs.
     learning_rate : float > 0 <= 1000, default 0.003
-        Learning rate.
+        Peak learning rate of the schedule.
     schedule : {constant, linear, cosine, step, exponential}, default 'constant'
         The learning rate over time.
     warmup_ratio : float >= 0 < 1, default 0.0
@@ -2636,8 +2641,7 @@ class GRU4Rec(_GRU4Rec):
     decay : float > 0 <= 1, default 0.95
         Exponential schedule: the factor from epoch to epoch.
     batch_size : int | None >= 0 <= 1.07374e+09, default None
-        Batch size in examples; 0 takes all at once (full batch); None: 4096 (1024 in simplex and
-            two_tower), but no more than a sixteenth of the interactions and no less than 64.
+        Not used by this model: batch_tokens sets the batch size.
     optimizer : {adam, adamw, sgd, adagrad}, default 'adam'
         The optimiser.
     momentum : float >= 0 < 1, default 0.0

@@ -1,7 +1,8 @@
-"""Files that appear whole or not at all: the room beside the target, and what is synced where."""
+"""Files that appear whole or not at all, and what is synced where."""
 
 from __future__ import annotations
 
+import errno
 import os
 import socket
 from pathlib import Path
@@ -10,36 +11,11 @@ import pytest
 
 import cofactor
 from cofactor.base import disk
-from cofactor.base.errors import ArgumentError
+from cofactor.base.errors import ArgumentError, CofactorError
 from cofactor.base.page import write_page
 from cofactor.data.synthetic import shop
 from cofactor.runs.recommend import write_tables
 from cofactor.store import backup, export_events, open_store
-
-
-def test_the_room_stands_beside_its_target_hidden_and_is_gone_after_a_failure(
-    tmp_path: Path,
-) -> None:
-    def fail() -> None:
-        with disk.room_beside(tmp_path / "model") as room:
-            assert room.parent == tmp_path
-            assert room.name.startswith(".model-")
-            (room / "half").write_text("of it")
-            raise KeyError
-
-    with pytest.raises(KeyError):
-        fail()
-    assert list(tmp_path.iterdir()) == []
-
-
-def test_a_room_may_be_renamed_to_its_target(tmp_path: Path) -> None:
-    with disk.room_beside(tmp_path / "model") as room:
-        (room / "whole").touch()
-        room.rename(tmp_path / "model")
-    assert [path.relative_to(tmp_path).as_posix() for path in tmp_path.rglob("*")] == [
-        "model",
-        "model/whole",
-    ]
 
 
 @pytest.mark.parametrize("kind", ["pipe", "folder", "socket"])
@@ -95,3 +71,22 @@ def test_where_folders_cant_be_opened_they_are_left_alone(
     monkeypatch.setattr(os, "open", lambda *arguments: opened.append(arguments))
     disk.sync(tmp_path)
     assert opened == []
+
+
+@pytest.mark.parametrize(
+    ("number", "said"),
+    [
+        (errno.ENOSPC, "the disk is full"),
+        (errno.EDQUOT, "the quota of disk space is used up"),
+        (errno.EFBIG, "it would be larger than files may be here"),
+    ],
+)
+def test_what_is_full_is_named(tmp_path: Path, number: int, said: str) -> None:
+    """Not the disk, where it is the file or a quota: freeing space wouldn't help."""
+    with (
+        pytest.raises(CofactorError, match=f"page can't be written: {said}.*; it stays"),
+        disk.naming_full(tmp_path / "page", "it stays"),
+    ):
+        raise OSError(number, os.strerror(number))
+    with pytest.raises(PermissionError), disk.naming_full(tmp_path / "page"):
+        raise PermissionError(errno.EACCES, "denied")

@@ -22,6 +22,7 @@ def taken(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     numbers = [signal.SIGINT, signal.SIGTERM, getattr(signal, "SIGHUP", signal.SIGTERM)]
     before = {number: signal.getsignal(number) for number in numbers}
     monkeypatch.setattr(sys, "unraisablehook", sys.unraisablehook)
+    monkeypatch.setattr(sys, "excepthook", sys.excepthook)
     for number in numbers:
         usual = signal.default_int_handler if number == signal.SIGINT else signal.SIG_DFL
         signal.signal(number, usual)
@@ -74,8 +75,23 @@ def in_a_library_that_catches_everything() -> None:
         signal.raise_signal(signal.SIGINT)
 
 
+def in_a_library_that_prints_it() -> None:
+    """As compiled modules do that need NumPy: then an import of theirs fails, and may be caught."""
+    try:
+        signal.raise_signal(signal.SIGINT)
+    except KeyboardInterrupt as error:
+        sys.last_type, sys.last_value, sys.last_traceback = type(error), error, error.__traceback__
+        sys.excepthook(type(error), error, error.__traceback__)
+
+
 @pytest.mark.parametrize(
-    "lose", [in_a_callback, in_a_finalizer, in_a_library_that_catches_everything]
+    "lose",
+    [
+        in_a_callback,
+        in_a_finalizer,
+        in_a_library_that_catches_everything,
+        in_a_library_that_prints_it,
+    ],
 )
 def test_a_signal_that_got_lost_is_raised_again_without_a_word(
     lose: Callable[[], None], capsys: pytest.CaptureFixture[str]

@@ -181,7 +181,7 @@ def test_recommend_to_several_users_by_options_and_by_a_file(
     assert "unknown user 'nobody'" in cofactor(*listed).sentence
 
 
-def test_recommend_to_a_stranger_by_history_with_reasons(cofactor: Run, trained: Path) -> None:
+def test_recommend_to_an_unseen_user_by_history_with_reasons(cofactor: Run, trained: Path) -> None:
     facts = cofactor(
         "recommend", trained, "--history", "book-01,book-02", "-k", 3, "--explain", "--json"
     ).json

@@ -160,6 +160,7 @@ def taken(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Signals as the command line takes them; afterwards as they were."""
     before = {one: signal.getsignal(one) for one in (signal.SIGINT, signal.SIGTERM)}
     monkeypatch.setattr(sys, "unraisablehook", sys.unraisablehook)
+    monkeypatch.setattr(sys, "excepthook", sys.excepthook)
     # Whoever started the tests may have had it ignored (a shell's `&` does).
     signal.signal(signal.SIGINT, signal.default_int_handler)
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
@@ -229,7 +230,40 @@ def test_a_signal_of_which_a_module_made_another_failure_is_still_one(
 
 
 @pytest.mark.usefixtures("taken")
-def test_an_end_is_told_once_and_nothing_changes_it(
+@pytest.mark.parametrize(
+    ("words", "called", "said"),
+    [
+        (["import", "URL", "EVENTS"], "import_interactions", "what was stored by then is kept"),
+        (["export", "URL", "FILE"], "export_events", "nothing was saved."),
+        (["backup", "URL", "FILE"], "backup", "nothing was saved."),
+        (["restore", "FILE", "URL"], "restore", "wasn't put in place"),
+        (["prune", "URL", "--max-impressions", "1"], "prune_impressions", "what was deleted by"),
+    ],
+)
+def test_an_interrupted_action_of_the_store_says_what_became_of_its_own_work(
+    words: list[str],
+    called: str,
+    said: str,
+    cofactor: Run,
+    shop_files: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    places = {
+        "URL": f"sqlite:///{tmp_path}/events.db",
+        "EVENTS": str(shop_files / "events.csv"),
+        "FILE": str(tmp_path / "file.jsonl"),
+    }
+    assert cofactor("events", "import", places["URL"], places["EVENTS"]).code == 0
+    monkeypatch.setattr(f"cofactor.store.{called}", lambda *_, **__: signal.raise_signal(2))
+    done = cofactor("events", *[places.get(word, word) for word in words])
+    assert done.code == 130
+    assert done.err.startswith("cofactor: interrupted; ")
+    assert said in done.err
+
+
+@pytest.mark.usefixtures("taken")
+def test_an_end_is_said_once_and_nothing_changes_it(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def ended(code: int) -> None:

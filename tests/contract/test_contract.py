@@ -174,7 +174,7 @@ def test_fold_in_does_not_depend_on_who_else_is_in_the_batch(model: Recommender)
     np.testing.assert_allclose(batch[1], alone[0], rtol=1e-4, atol=1e-5)
 
 
-def test_personal_models_find_the_taste(name: str, model: Recommender) -> None:
+def test_personal_models_find_the_preference(name: str, model: Recommender) -> None:
     if name in IMPERSONAL:
         pytest.skip("ranks everybody alike")
     table = model.recommend(model.data.users.ids(ACTIVE), k=3, run=ONE_THREAD)
@@ -186,7 +186,7 @@ def test_personal_models_find_the_taste(name: str, model: Recommender) -> None:
     assert all((item - 100) // 10 % 2 == 0 for item in unseen.ids)
 
 
-def test_similar_items_share_the_taste_and_leave_the_item_out(
+def test_similar_items_share_the_preference_and_leave_the_item_out(
     name: str, model: Recommender
 ) -> None:
     if not model.traits.finds_similar:

@@ -28,7 +28,7 @@ def small() -> Interactions:
     return Interactions.build(events)
 
 
-def test_values_below_the_threshold_go_and_rows_are_numbered_anew():
+def test_values_below_the_threshold_go_and_rows_are_numbered_again():
     made, step = filters.min_values(small(), 4)
     assert made.values is None
     assert made.users.ids() == ["u1", "u2", "u3"]

@@ -171,7 +171,7 @@ def test_sasrec_test_item_is_the_last_of_the_file(data_home: Path) -> None:
 
 
 @pytest.mark.data("book-crossing")
-def test_books_of_book_crossing_are_mended(data_home: Path) -> None:
+def test_books_of_book_crossing_are_fixed(data_home: Path) -> None:
     events = datasets.load("book-crossing", variant="history", home=data_home)
     assert len(events) == 272_678
     assert events.item_table is not None
@@ -308,7 +308,7 @@ def test_download_that_breaks_off_is_not_taken_for_the_whole(tmp_path: Path) -> 
     assert list(tmp_path.iterdir()) == []
 
 
-def test_download_that_is_gone_is_told_with_the_status(tmp_path: Path) -> None:
+def test_download_that_is_gone_is_refused_with_the_status(tmp_path: Path) -> None:
     with serving(b"") as url, pytest.raises(DownloadError, match="HTTP Error 404: Not Found"):
         fetch_files(offered(url), tmp_path)
     assert list(tmp_path.iterdir()) == []

@@ -201,7 +201,7 @@ def test_products_within_an_objects_object_give_a_row_each(tmp_path: Path, as_li
     assert events.times is not None
 
 
-def test_all_reasons_are_told_where_no_row_is_left(tmp_path: Path) -> None:
+def test_all_reasons_are_named_where_no_row_is_left(tmp_path: Path) -> None:
     path = write(tmp_path, "sold.csv", "user,item,date", ["a,x,soon", "b,,soon"])
     with pytest.raises(DataError, match="1 row has no item id, 2 rows have no time in"):
         cofactor.read(path, on_bad="skip")

@@ -47,7 +47,7 @@ def text(
 @pytest.mark.parametrize("delimiter", [",", "\t", ";", "|", "::", " "])
 @pytest.mark.parametrize("header", [None, "userId,movieId,rating,timestamp"])
 @pytest.mark.parametrize("end", ["\n", "\r\n"])
-def test_delimiter_header_and_line_ends_are_told_from_the_text(
+def test_delimiter_header_and_line_ends_are_found_in_the_text(
     tmp_path: Path, delimiter: str, header: str | None, end: str
 ) -> None:
     path = tmp_path / "events.dat"
@@ -63,7 +63,7 @@ def test_any_delimiter_can_be_given(tmp_path: Path, delimiter: str) -> None:
 
 
 @pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16", "latin-1"])
-def test_encodings_are_told_and_latin_1_is_noted(tmp_path: Path, encoding: str) -> None:
+def test_encodings_are_recognised_and_latin_1_is_noted(tmp_path: Path, encoding: str) -> None:
     path = tmp_path / "events.csv"
     path.write_bytes("user,item,rating\nJosé,2,3\nÅsa,3,4\n".encode(encoding))
     events = read(path)
@@ -177,7 +177,7 @@ def test_review_time_of_amazon_is_read(tmp_path: Path) -> None:
     ("factor", "word"),
     [(1_000, "milliseconds"), (1_000_000, "microseconds"), (1_000_000_000, "nanoseconds")],
 )
-def test_finer_units_are_told_by_their_size_and_noted(
+def test_finer_units_are_recognised_by_their_size_and_noted(
     tmp_path: Path, factor: int, word: str
 ) -> None:
     path = tmp_path / "events.csv"
@@ -323,7 +323,7 @@ def test_matrix_gives_its_stored_entries() -> None:
     assert events.items.to_pylist() == [6, 1]
 
 
-def test_line_per_user_is_told_from_columns(tmp_path: Path) -> None:
+def test_line_per_user_is_distinguished_from_columns(tmp_path: Path) -> None:
     path = tmp_path / "train.txt"
     path.write_text("0 5 6 7\n1 5\n2\n3 8 6\n")
     events = read(path)

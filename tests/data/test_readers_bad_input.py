@@ -118,7 +118,7 @@ def test_one_user_or_one_item_is_fine(tmp_path: Path, text: str) -> None:
 
 
 @pytest.mark.parametrize("name", ["events.csv.gz", "events.jsonl.gz"])
-def test_truncated_gzip_is_told_from_bad_rows(tmp_path: Path, name: str) -> None:
+def test_truncated_gzip_is_distinguished_from_bad_rows(tmp_path: Path, name: str) -> None:
     line = b'{"user": 1, "item": 2}\n' if "json" in name else b"1,2\n"
     noise = np.random.default_rng(3).integers(0, 9, (4000, 6)).astype(str)
     body = b"".join(line.replace(b"2", "".join(row).encode()) for row in noise)
@@ -137,7 +137,7 @@ def test_damaged_gzip_is_said(tmp_path: Path) -> None:
     assert "the compressed data is damaged" in refusal(tmp_path, bytes(packed), "events.csv.gz")
 
 
-def test_mixed_delimiters_are_told(tmp_path: Path) -> None:
+def test_mixed_delimiters_are_noted(tmp_path: Path) -> None:
     message = refusal(tmp_path, "user,item,rating\n1,2,3\n1;3;4\n2,3,4\n5\t6\t7\n")
     assert message == (
         "events.csv: 2 lines don't have the 3 fields of the first, split at ',' (';' stands there:"

@@ -220,7 +220,7 @@ def test_full_disk_is_one_sentence_and_leaves_nothing(
         inner(self, array)  # type: ignore[arg-type]
 
     monkeypatch.setattr(users_side.GrowingArray, "append", append)
-    with pytest.raises(DataError, match=r"the disk is full .* Nothing was kept"):
+    with pytest.raises(DataError, match=r"the disk is full; .* Nothing was kept"):
         sharded.shard([file], tmp_path / "out", memory=256 << 20)
     assert [p.name for p in tmp_path.iterdir()] == ["events.parquet"]
 
@@ -277,7 +277,7 @@ def test_damaged_rows_are_refused_before_a_kernel_sees_them(
         open_shards(made)
 
 
-def test_other_damage_is_told_by_size_or_checksum(made: Path) -> None:
+def test_other_damage_is_found_by_size_or_checksum(made: Path) -> None:
     times = np.load(made / "by_user/times.npy")
     times[3] += 1
     np.save(made / "by_user/times.npy", times)

@@ -68,7 +68,7 @@ def test_shop_rewards_collaborative_models_over_popularity(books):
     assert hit_share(seen @ weights, truth, seen) > 1.5 * popular
 
 
-def test_shop_texts_tell_the_taste_for_books_nobody_has_read(books):
+def test_shop_texts_tell_the_preference_for_books_nobody_has_read(books):
     made = split(books, "items", test=0.2)
     texts = [" ".join(map(str, books.catalogue.row(row).values())) for row in range(books.n_items)]
     words = [re.findall(r"\w+", text.lower()) for text in texts]

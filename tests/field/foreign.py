@@ -117,7 +117,7 @@ FOREIGN = (
         )
     ),
     Case(
-        name="values behind items are told",
+        name="values behind items are noted",
         origin="sparse rows of a matrix",
         files={"a.txt": "1 a:4 b:3\n2 c:5\n3 a:1 b:2 c:3\n"},
         rows=[

@@ -120,7 +120,7 @@ IDS = (
     ),
     *(
         Case(
-            name=f"ids that look alike are told: {first} beside {second}",
+            name=f"ids that look alike are noted: {first} beside {second}",
             origin="merged exports, forms that people fill in",
             files={"a.csv": f"user,item\n{first},a\n{second},b\nu3,c\n"},
             rows=[(first, "a"), (second, "b"), ("u3", "c")],
@@ -138,7 +138,7 @@ IDS = (
     ),
     *(
         Case(
-            name=f"a word for somebody unknown is told: {word}",
+            name=f"a word for somebody unknown is noted: {word}",
             origin="web analytics, forums",
             files={"a.csv": f"user,item\nu1,a\n{word},b\n{word},c\n"},
             rows=[("u1", "a"), (word, "b"), (word, "c")],
@@ -235,7 +235,7 @@ IDS = (
         notes=("taken out of",),
     ),
     Case(
-        name="digits lost by a spreadsheet are told",
+        name="digits lost by a spreadsheet are noted",
         origin="spreadsheets",
         files={"a.csv": "user,item\n9.14896E+18,a\n5,b\n"},
         rows=[("9.14896E+18", "a"), ("5", "b")],

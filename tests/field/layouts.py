@@ -88,7 +88,7 @@ LAYOUTS = (
         notes=("addtocart",),
     ),
     Case(
-        name="kinds of events are told",
+        name="kinds of events are noted",
         origin="shops' event logs",
         files={"a.csv": "visitorid,event,itemid\n1,view,10\n1,transaction,11\n2,view,10\n"},
         rows=[(1, 10), (1, 11), (2, 10)],
@@ -102,7 +102,7 @@ LAYOUTS = (
         error="purchase.*view",
     ),
     Case(
-        name="labels of 0 and 1 are told",
+        name="labels of 0 and 1 are noted",
         origin="click logs for click-through models",
         files={"a.csv": "user_id,item_id,label\n1,10,0\n1,11,1\n2,10,1\n"},
         rows=[(1, 10, 0.0), (1, 11, 1.0), (2, 10, 1.0)],

@@ -194,7 +194,7 @@ MEMORY = (
         options={"user": np.int64(0), "item": np.int64(1)},
     ),
     _rows(
-        "events without a kind are told",
+        "events without a kind are noted",
         "a left join",
         lambda: pd.DataFrame({"user": [1, 2], "item": [3, 4], "event": ["view", None]}),
         [(1, 3, 2.0)],

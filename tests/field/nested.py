@@ -298,7 +298,7 @@ NESTED = (
     ),
     *(
         Case(
-            name=f"fields that aren't read are told: {which}",
+            name=f"fields that aren't read are named: {which}",
             origin=origin,
             files={"a.jsonl": "\n".join(lines) + "\n"},
             rows=[(7, "a"), (8, "b")],

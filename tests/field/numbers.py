@@ -76,7 +76,7 @@ NUMBERS = (
         error="4 stars",
     ),
     Case(
-        name="a negative value is told",
+        name="a negative value is noted",
         origin="returns in invoices",
         files=_values("3", "-1"),
         rows=_rows(3, -1),

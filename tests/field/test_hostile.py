@@ -7,6 +7,7 @@ import io
 import random
 import sqlite3
 import tarfile
+import tempfile
 import time
 import zipfile
 from contextlib import suppress
@@ -94,13 +95,13 @@ def test_a_pipe_without_end_does_not_fill_the_disk(
             assert self.asked < 50
             return b"u,a\n" * (size // 4)
 
-    monkeypatch.setattr(sources.tempfile, "tempdir", str(tmp_path))
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     monkeypatch.setattr(sources, "_LOOK", 1 << 22)
     full = SimpleNamespace(total=1 << 40, free=1 << 20)
     monkeypatch.setattr(sources.shutil, "disk_usage", lambda _: full)
     with pytest.raises(DataError, match="nearly full"):
         sources.copied(Endless(), "standard input")
-    assert not list(tmp_path.iterdir())
+    assert not list(tmp_path.rglob("copy"))
 
 
 def test_a_query_makes_no_file(tmp_path: Path) -> None:

@@ -116,7 +116,7 @@ def test_lists_for_nobody_are_refused_whatever_is_asked(by_number: Recommender) 
 
 
 @pytest.mark.parametrize("value", [3e38, -2e19, float("inf"), float("nan"), 10**400], ids="abcde")
-def test_a_value_whose_square_is_beyond_float32_is_refused_by_every_door(
+def test_a_value_whose_square_is_beyond_float32_is_refused_everywhere(
     value: float, by_number: Recommender
 ) -> None:
     rows = [(*row, value) for row in _ROWS]

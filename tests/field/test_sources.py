@@ -45,7 +45,7 @@ def _workbook(path: Path, sheets: Mapping[str, Sequence[Sequence[Any]]], hidden:
         ({"data": _TABLE, "May": [_TABLE[0], ("u9", "z", 1)]}, "", "'data' is read; not read: May"),
     ],
 )
-def test_the_sheet_with_users_and_items_is_read_and_the_others_are_told(
+def test_the_sheet_with_users_and_items_is_read_and_the_others_are_noted(
     tmp_path: Path, sheets: dict[str, Any], hidden: str, said: str
 ) -> None:
     events = cofactor.read(_workbook(tmp_path / "a.xlsx", sheets, hidden))
@@ -59,7 +59,7 @@ def test_booleans_in_a_workbook_are_no_ids(tmp_path: Path) -> None:
         cofactor.read(path)
 
 
-def test_blobs_beside_texts_in_a_database_are_hexadecimal_and_told(tmp_path: Path) -> None:
+def test_blobs_beside_texts_in_a_database_are_hexadecimal_and_noted(tmp_path: Path) -> None:
     with closing(sqlite3.connect(tmp_path / "a.db")) as base:
         base.executescript(
             "CREATE TABLE t (user, item); INSERT INTO t VALUES (x'ff00', 'a'), ('u2', 'b')"

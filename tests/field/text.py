@@ -123,7 +123,7 @@ TEXT = (
         rows=_ROWS,
     ),
     Case(
-        name="a column that nobody knows is told",
+        name="a column that nobody knows is noted",
         origin="a competition's data: User_ID, Item_ID, Feedback",
         files={"a.csv": "User_ID,Item_ID,Zufriedenheit\nu1,a,4\nu2,b,3\n"},
         rows=[("u1", "a", None), ("u2", "b", None)],

@@ -38,7 +38,7 @@ TIMES = (
         rows=_rows(_MIDNIGHT, _MIDNIGHT + 86400),
     ),
     Case(
-        name="milliseconds are told",
+        name="milliseconds are noted",
         origin="JavaScript",
         files=_times("1546646400000", "1546732800000"),
         rows=_rows(_MIDNIGHT, _MIDNIGHT + 86400),
@@ -78,14 +78,14 @@ TIMES = (
         rows=_rows(_MIDNIGHT, _MIDNIGHT + 91800),
     ),
     Case(
-        name="month before day, told by the column",
+        name="month before day, found by the column",
         origin="American shops",
         files=_times("1/5/2019 8:26", "1/25/2019 8:26"),
         rows=_rows(_MIDNIGHT + 30360, _MIDNIGHT + 20 * 86400 + 30360),
         notes=("month first",),
     ),
     Case(
-        name="day before month, told by the column",
+        name="day before month, found by the column",
         origin="British shops",
         files=_times("5/1/2019", "25/1/2019"),
         rows=_rows(_MIDNIGHT, _MIDNIGHT + 20 * 86400),

@@ -153,7 +153,7 @@ TOOLS = (
         rows=[("u1", "a"), ("u1", "b"), ("u2", "c")],
     ),
     Case(
-        name="empty lists are told",
+        name="empty lists are noted",
         origin="group_by(...).agg(list) with gaps",
         source=lambda: pl.DataFrame({"user": ["u1", "u2", "u3"], "items": [["a"], None, []]}),
         rows=[("u1", "a")],
@@ -205,7 +205,7 @@ TOOLS = (
         notes=("1601",),
     ),
     Case(
-        name="seconds since 2001 are told",
+        name="seconds since 2001 are noted",
         origin="Core Data",
         files=_times("568339200"),
         rows=[("u1", "a", None, 568339200), ("u2", "b", None, 568339200)],
@@ -238,14 +238,14 @@ TOOLS = (
         rows=[("u0", "i", 4.0), ("u1", "i", 3.5)],
     ),
     Case(
-        name="zeros among ratings are told",
+        name="zeros among ratings are noted",
         origin="0 for 'not rated'",
         files=_values("0", "5", "0"),
         rows=[("u0", "i", 0.0), ("u1", "i", 5.0), ("u2", "i", 0.0)],
         notes=("2 of 3 are 0.*min_value",),
     ),
     Case(
-        name="counts beyond 2^24 are told",
+        name="counts beyond 2^24 are noted",
         origin="bytes listened to",
         files=_values("16777217", "5"),
         rows=[("u0", "i", 16777216.0), ("u1", "i", 5.0)],

@@ -67,7 +67,7 @@ TYPED = (
     ),
     *(
         Case(
-            name=f"ids in bytes are told: {where}",
+            name=f"ids in bytes are noted: {where}",
             origin=origin,
             source=make,
             rows=rows,

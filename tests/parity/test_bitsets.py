@@ -40,7 +40,7 @@ def assert_same(got, wanted):
 
 
 @pytest.mark.parametrize("n_users", [31, 32, 33, 63, 64, 65, 200])
-def test_sets_of_bits_walked_lists_and_the_twin_agree(n_users, monkeypatch):
+def test_sets_of_bits_walked_lists_and_the_reference_agree(n_users, monkeypatch):
     generator = np.random.default_rng(n_users)
     n_words = -(-n_users // 32)
     for n_items in (9, 32, 70):

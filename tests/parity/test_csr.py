@@ -93,7 +93,7 @@ def test_chronological_equals_the_reference(kind: str, timed: bool) -> None:
 
 
 @pytest.mark.parametrize("kind", [*KINDS, "sorted"])
-def test_sorted_pairs_are_told_and_their_rows_found(kind: str) -> None:
+def test_sorted_pairs_are_recognised_and_their_rows_found(kind: str) -> None:
     users, items, n_users, n_items = pairs("shuffled" if kind == "sorted" else kind)
     if kind == "sorted":
         kept = np.unique(users.astype(np.int64) * n_items + items)

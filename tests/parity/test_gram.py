@@ -23,7 +23,7 @@ def test_gram_lower_is_the_lower_triangle_of_the_product(kind):
 
 
 @pytest.mark.parametrize("n", [0, 1, 3, 64, 65, 150])
-def test_mirror_and_ease_weights_agree_with_the_twin(n):
+def test_mirror_and_ease_weights_agree_with_the_reference(n):
     generator = np.random.default_rng(n)
     lower = generator.normal(size=(n, n)).astype(np.float32) + 3 * np.eye(n, dtype=np.float32)
     for name in ("mirror_lower", "ease_weights"):
@@ -34,7 +34,7 @@ def test_mirror_and_ease_weights_agree_with_the_twin(n):
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_history_scores_agree_with_the_twin(kind):
+def test_history_scores_agree_with_the_reference(kind):
     generator = np.random.default_rng(5)
     x = nasty(kind, generator)
     indptr, indices, values = both_orders(x)[:3]

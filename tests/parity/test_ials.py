@@ -79,7 +79,7 @@ CASES = [
 
 @pytest.mark.parametrize("case", CASES)
 @pytest.mark.parametrize("solver", SOLVERS)
-def test_solver_equals_its_plain_twin(case, solver):
+def test_solver_equals_its_reference(case, solver):
     indptr, indices, weights, fixed, solved = problem(case)
     basis, diagonal = reference.gram_basis(fixed, 0.3)
     reference.rotate(fixed, basis)
@@ -107,7 +107,7 @@ def test_gram_matrix_is_that_of_all_rows(factors):
 
 
 @pytest.mark.parametrize("shape", [(2_003, 64), (83, 16), (1, 80), (19, 144), (61, 21), (0, 32)])
-def test_rotation_equals_its_plain_twin(shape):
+def test_rotation_equals_its_reference(shape):
     rng = np.random.default_rng(6)
     matrix = rng.standard_normal(shape).astype(np.float32)
     basis = np.linalg.qr(rng.standard_normal((shape[1],) * 2))[0].astype(np.float32)
@@ -121,7 +121,7 @@ def test_rotation_equals_its_plain_twin(shape):
 
 
 @pytest.mark.parametrize("shape", [(3000, 24), (9000, 7), (5, 64), (0, 3)])
-def test_weighted_squares_equal_their_plain_twin(shape):
+def test_weighted_squares_equal_their_reference(shape):
     rng = np.random.default_rng(2)
     vectors = rng.standard_normal(shape).astype(np.float32)
     weights, ridge = rng.uniform(0, 3, (2, shape[0])).astype(np.float32)
@@ -167,7 +167,7 @@ def test_solver_gives_the_same_bits_for_any_thread_count(solver):
 
 @pytest.mark.parametrize("solver", ["cg", "cholesky", "subspace"])
 @pytest.mark.parametrize("case", CASES)
-def test_half_epoch_gives_the_same_scores_as_its_plain_twin(case, solver):
+def test_half_epoch_gives_the_same_scores_as_its_reference(case, solver):
     indptr, indices, weights, fixed, solved = problem(case)
     ridge = cpu.row_ridge(indptr, len(fixed), 0.2, 0.1, 1.0)
     np.testing.assert_allclose(

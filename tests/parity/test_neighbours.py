@@ -25,7 +25,7 @@ def law_of(kind, x):
 @pytest.mark.parametrize("shared", [True, False], ids=["whole Gram", "row by row"])
 @pytest.mark.parametrize("law", ["cosine", "shrunk", "jaccard"])
 @pytest.mark.parametrize("kind", KINDS)
-def test_top_neighbours_agree_with_the_twin(kind, law, shared, monkeypatch):
+def test_top_neighbours_agree_with_the_reference(kind, law, shared, monkeypatch):
     monkeypatch.setattr(fast, "SHARED_UP_TO", 2**20 if shared else 0)
     generator = np.random.default_rng(3)
     # the wide shape has rows with few products, which list what they touch
@@ -85,7 +85,7 @@ def test_selection_loses_none_where_fewer_are_positive_than_are_kept(positive):
 
 
 @pytest.mark.parametrize("n", [1, 2, 9, 70])
-def test_strongest_entries_agree_with_the_twin(n):
+def test_strongest_entries_agree_with_the_reference(n):
     generator = np.random.default_rng(n)
     matrix = generator.integers(-3, 4, (n, n)).astype(np.float32) * generator.choice(
         [1e-6, 1.0, 50.0], (n, n)

@@ -10,7 +10,7 @@ from cofactor.kernels.reference import packing as slow
 
 
 @pytest.mark.parametrize("shape", [(0, 3, 4), (5, 1, 9), (17, 6, 11), (4, 3, 300)])
-def test_packing_agrees_with_the_twin(shape):
+def test_packing_agrees_with_the_reference(shape):
     n, k, n_columns = shape
     generator = np.random.default_rng(n)
     columns = (

@@ -115,7 +115,7 @@ def test_any_row_that_is_not_plain_is_refused_by_both(odd: str, at: int) -> None
 @pytest.mark.parametrize(
     "wide", ["2147483648,1,x,3,4", "1,-2147483648,x,3,4", "123456789012345678,1,x,3,4"]
 )
-def test_ids_beyond_the_limit_are_told_from_odd_rows(wide: str) -> None:
+def test_ids_beyond_the_limit_are_distinguished_from_odd_rows(wide: str) -> None:
     lines = ["1,2,x,3,4", wide, "1,2"]
     assert parsed(fast, lines)[0] == parsed(slow, lines)[0] == slow.WIDE
     assert parsed(fast, lines[::-1])[0] == parsed(slow, lines[::-1])[0] == slow.ODD

@@ -37,7 +37,9 @@ def test_a_draw_is_never_a_positive_and_equals_the_reference(data: st.DataObject
 
 
 @pytest.mark.parametrize("power", [None, 0.75, 1.0])
-def test_negatives_follow_the_law_restricted_to_what_the_user_lacks(power: float | None) -> None:
+def test_negatives_follow_the_distribution_restricted_to_what_the_user_lacks(
+    power: float | None,
+) -> None:
     n_items, n_draws = 12, 60_000
     row = np.array([1, 4, 5, 11], np.int32)
     weights = np.ones(n_items) if power is None else np.arange(1.0, n_items + 1.0) ** power

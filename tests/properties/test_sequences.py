@@ -60,7 +60,7 @@ def test_batches_hold_each_window_once_within_the_budget(lengths, tokens, super_
     assert all(len(batch) * sizes[batch].max() <= tokens for batch in batches)
 
 
-def test_batches_are_full_and_mixed_anew_by_the_generator():
+def test_batches_are_full_and_mixed_again_by_the_generator():
     rng = np.random.default_rng(0)
     lengths = np.minimum(200, 20 + rng.geometric(0.01, 6000)).astype(np.int64)
     first, second = (plan_batches(lengths, 12_800, np.random.default_rng(seed)) for seed in (1, 2))

@@ -99,7 +99,7 @@ def test_topk_scores_equals_stable_sort_by_score_then_row(seed):
 
 
 @pytest.mark.parametrize("seed", range(4))
-def test_topk_dot_equals_the_law_on_exact_products(seed):
+def test_topk_dot_equals_the_definition_on_exact_products(seed):
     # Small whole numbers: products and sums are exact in float32, so even the ties have to agree.
     generator = np.random.default_rng(100 + seed)
     for _ in range(150):

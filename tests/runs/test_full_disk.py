@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 import cofactor
-from cofactor.base.disk import is_full
+from cofactor.base.disk import what_is_full
 from cofactor.base.errors import CofactorError, DataError
 from cofactor.base.page import write_page
 from cofactor.data.readers import sharded
@@ -43,13 +43,16 @@ def log(tmp_path: Path) -> Path:
 
 def test_rejects_that_do_not_fit_are_named_and_hold_whole_lines(log: Path) -> None:
     rejects = log.with_name("rejects.jsonl")
-    with files_of_at_most(10_000), pytest.raises(CofactorError, match=r"full: .*rejects\.jsonl"):
+    with (
+        files_of_at_most(10_000),
+        pytest.raises(CofactorError, match=r"rejects\.jsonl can't be written: .*ulimit -f"),
+    ):
         cofactor.read(log, on_bad="skip", rejects=rejects)
     assert rejects.read_bytes() == b""
 
 
 def test_shards_that_do_not_fit_leave_nothing(log: Path) -> None:
-    with files_of_at_most(4000), pytest.raises(DataError, match=r"disk is full.*Nothing was kept"):
+    with files_of_at_most(4000), pytest.raises(DataError, match=r"ulimit -f.*Nothing was kept"):
         sharded.shard([log], log.with_name("out"), options=Options(on_bad="skip"), memory=256 << 20)
     assert [p.name for p in log.parent.iterdir()] == ["log.csv"]
 
@@ -57,7 +60,10 @@ def test_shards_that_do_not_fit_leave_nothing(log: Path) -> None:
 def test_a_page_that_does_not_fit_leaves_the_old_one(tmp_path: Path) -> None:
     page = tmp_path / "report.html"
     page.write_text("<!doctype html>old")
-    with files_of_at_most(1000), pytest.raises(CofactorError, match=r"full: .*report\.html"):
+    with (
+        files_of_at_most(1000),
+        pytest.raises(CofactorError, match=r"report\.html can't be written: .*ulimit -f"),
+    ):
         write_page(page, "x" * 5000)
     assert [p.name for p in tmp_path.iterdir()] == ["report.html"]
     assert page.read_text() == "<!doctype html>old"
@@ -77,8 +83,8 @@ def test_a_study_that_does_not_fit_is_one_sentence(tmp_path: Path) -> None:
 def test_a_full_disk_is_known_from_numpys_words(tmp_path: Path) -> None:
     with files_of_at_most(1000), pytest.raises(OSError, match="requested") as caught:
         np.save(tmp_path / "a.npy", np.zeros(5000))
-    assert is_full(caught.value)
-    assert not is_full(PermissionError(13, "Permission denied"))
+    assert what_is_full(caught.value) == "the disk or a quota is full"
+    assert not what_is_full(PermissionError(13, "Permission denied"))
 
 
 def test_a_key_that_does_not_fit_is_none(tmp_path: Path) -> None:

@@ -213,7 +213,7 @@ def test_titles_of_items_that_nobody_had_yet_come_from_the_catalogue_again(
     assert data.catalogue.row(int(data.items.find(["second"])[0]))["name"] == "Sold last"
 
 
-def test_what_came_from_where_is_told(tmp_path: Path) -> None:
+def test_what_came_from_where_is_noted(tmp_path: Path) -> None:
     old = written(tmp_path / "old.csv", OLD)
     new = written(tmp_path / "new.csv", [*NEW, ("somebody", "thing", 1.0, 1_650_000_000)])
     train(old, "popularity", tmp_path / "v1", run=ONE)

@@ -45,7 +45,7 @@ def test_a_column_of_a_usual_name_is_taken_and_its_rare_values_are_others() -> N
         pytest.param([None] * 40, id="empty"),
     ],
 )
-def test_items_are_coloured_by_likeness_where_no_column_tells_them_apart(
+def test_items_are_coloured_by_similarity_where_no_column_tells_them_apart(
     column: list[object],
 ) -> None:
     groups = groups_of(genre=column)

@@ -163,7 +163,7 @@ def test_a_model_is_trained_on_a_store(tmp_path: Path) -> None:
     assert model.data.catalogue.titles([3]) == ["The third"]
 
 
-def test_events_of_nobody_in_an_older_store_are_left_out_and_told(
+def test_events_of_nobody_in_an_older_store_are_left_out_and_counted(
     store: Store, store_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("cofactor.store.limits.clean_one", lambda text: text)
@@ -188,7 +188,7 @@ def test_events_of_nobody_in_an_older_store_are_left_out_and_told(
         "DROP TABLE items",
     ],
 )
-def test_a_store_that_holds_what_none_writes_is_damaged_by_every_door(
+def test_a_store_that_holds_what_none_writes_is_damaged_by_every_reader(
     tmp_path: Path, damage: str
 ) -> None:
     url = f"sqlite:///{tmp_path}/events.db"

@@ -122,7 +122,7 @@ def test_reading_beside_the_writer_sees_what_is_acknowledged_and_writes_nothing(
             reader.append([event()])
 
 
-def test_a_second_writer_of_a_file_is_told_who_holds_it(tmp_path: Path) -> None:
+def test_a_second_writer_of_a_file_is_refused_with_who_holds_it(tmp_path: Path) -> None:
     url = f"sqlite:///{tmp_path}/e.db"
     with (
         open_store(url),
@@ -183,7 +183,7 @@ def test_nothing_is_acknowledged_into_a_file_that_nobody_will_find(
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="this system can't fork")
-def test_a_forked_process_is_told_to_open_the_store_itself(store: Store) -> None:
+def test_a_forked_process_is_asked_to_open_the_store_itself(store: Store) -> None:
     """Its writes waited for ever, for a thread that a fork doesn't copy."""
     child = os.fork()
     if not child:

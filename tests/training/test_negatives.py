@@ -34,7 +34,7 @@ def _law(data: Interactions, user: int, base: np.ndarray) -> np.ndarray:
 
 @pytest.mark.parametrize("kind", ["uniform", "popularity"])
 @pytest.mark.parametrize("as_table", [True, False])
-def test_draws_follow_the_written_law_and_never_hit_a_positive(
+def test_draws_follow_the_written_distribution_and_never_hit_a_positive(
     data: Interactions, kind: str, as_table: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     if not as_table:
@@ -63,7 +63,7 @@ def test_draws_follow_the_written_law_and_never_hit_a_positive(
     assert chisquare(seen[other > 0], other[other > 0] * seen.sum()).pvalue < 1e-6
 
 
-def test_the_written_out_fallback_follows_the_same_law(
+def test_the_written_out_fallback_follows_the_same_distribution(
     data: Interactions, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(negatives, "_ROUNDS", 0)
@@ -115,7 +115,7 @@ def test_in_batch_forbids_the_users_items_and_knows_their_popularity(data: Inter
     )
 
 
-def test_a_law_that_is_none_is_refused(data: Interactions) -> None:
+def test_a_distribution_that_is_none_is_refused(data: Interactions) -> None:
     with pytest.raises(ArgumentError, match="sampling distribution must"):
         negatives.popularity(Positives.of(data), np.zeros(N_ITEMS))
 

@@ -163,26 +163,26 @@ def limits_of(model: Recommender[Any]) -> list[str]:
         idle = int((data.item_counts == 0).sum())
         found.append(
             f"It reads no content: items without interactions ({idle:,} of its own) aren't"
-            " recommended, and new ones need a new training."
+            " recommended, and new items need retraining."
         )
     if not traits.predicts_ratings:
         found.append("It ranks: its scores aren't ratings or probabilities.")
     else:
-        found.append("It predicts ratings: its order by predicted rating is a poor ranking.")
+        found.append("It predicts ratings: items ordered by predicted rating are a poor ranking.")
     if not traits.explains:
         found.append("Its scores can't be split among a user's past items.")
     if not traits.finds_similar:
         found.append("It has no similar items.")
     if not traits.uses_order:
-        found.append("It doesn't see in which order a user interacted.")
+        found.append("It ignores the order of a user's interactions.")
     if data.times is None:
-        found.append("Its data has no times: what is out of date counts as what is new.")
+        found.append("Its data has no times: old interactions count as much as new ones.")
     few = int((data.user_counts < 5).sum())
     if few:
         found.append(f"{few:,} of its {data.n_users:,} users have fewer than 5 interactions.")
     found.append(
-        "Its figures say how it finds held-out interactions, not how people would react to it; they"
-        " hold for data like that of its training."
+        "Its figures measure how well it finds held-out interactions, not how people would react;"
+        " they hold for data like its training data."
     )
     return found
 

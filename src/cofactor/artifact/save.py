@@ -24,8 +24,9 @@ from cofactor.artifact import format as fmt
 from cofactor.artifact.card import CARD, card_of, limits_of
 from cofactor.artifact.versions import library_versions
 from cofactor.base import checks
-from cofactor.base.disk import exchange, is_full, room_beside, sync
+from cofactor.base.disk import exchange, sync, what_is_full
 from cofactor.base.errors import ArgumentError, ArtifactError
+from cofactor.base.rooms import room_beside
 from cofactor.data.catalogue import Catalogue
 from cofactor.data.ids import IdMap
 from cofactor.models import registry
@@ -51,11 +52,11 @@ def save(
     path
         The folder to create.
     overwrite
-        Whether an existing model is replaced. Anything else at that path never is.
+        Whether an existing model is replaced. Anything else at that path is never replaced.
     metrics
         Results on held-out data, kept in the manifest.
     run
-        Facts of the fit (seed, threads, seconds), kept in the manifest.
+        How the model was fitted (seed, threads, seconds), kept in the manifest.
     split
         The sentence that says how the training data was split, kept in the manifest.
     licence
@@ -117,8 +118,8 @@ def check_target(path: str | os.PathLike[str], *, overwrite: bool = False) -> Pa
             if not overwrite:
                 raise _taken(target)
         target.parent.mkdir(parents=True, exist_ok=True)
-        probe = tempfile.mkdtemp(prefix=f".{target.name}-", dir=target.parent)
-        os.rmdir(probe)
+        with room_beside(target):
+            pass
     except OSError as error:
         raise ArtifactError(
             f"can't write to {target.parent}: {error.strerror}; choose another place."
@@ -135,11 +136,9 @@ def _writing(target: Path) -> Iterator[Path]:
         with room_beside(target) as room:
             yield room
     except OSError as error:
-        if is_full(error):
-            free = shutil.disk_usage(target.parent).free
+        if full := what_is_full(error):
             raise ArtifactError(
-                f"the disk is full: the model doesn't fit into {target.parent} ({free / 2**20:,.0f}"
-                " MiB free); nothing was saved."
+                f"the model doesn't fit into {target.parent}: {full}; nothing was saved."
             ) from error
         raise ArtifactError(
             f"the model can't be saved to {target}: {error}; nothing was saved."

@@ -13,40 +13,19 @@ from __future__ import annotations
 
 import dataclasses
 import inspect
-import types
 import typing
-from collections.abc import Callable, Collection, Iterable, Mapping, Set
+from collections.abc import Callable, Iterable, Mapping
 from functools import cache
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
-from cofactor.base import checks
 from cofactor.base.errors import ArgumentError, UnknownNameError
-from cofactor.base.names import unknown_name
+from cofactor.base.names import unknown_name, word
 from cofactor.base.search import Search
+from cofactor.base.setting import Setting, checked, read
 from cofactor.base.signatures import document
 
 # The types of a class's fields, cached, since every loaded model needs them.
 _hints: Callable[[Any], dict[str, Any]] = cache(typing.get_type_hints)
-
-
-@dataclasses.dataclass(frozen=True)
-class Setting:
-    """One field: its range or choices, and its meaning."""
-
-    doc: str
-    low: float | None = None
-    high: float | None = None
-    above: float | None = None
-    below: float | None = None
-    choices: Collection[str] | None = None
-
-    @property
-    def allowed(self) -> str:
-        """The allowed values in short form; empty if any value of the type is allowed."""
-        if self.choices:
-            return ", ".join(self.choices)
-        bounds = ((">=", self.low), (">", self.above), ("<=", self.high), ("<", self.below))
-        return " ".join(f"{sign} {bound:g}" for sign, bound in bounds if bound is not None)
 
 
 def setting(
@@ -145,7 +124,7 @@ class Config:
         hints = _hints(type(self))
         for field in self._fields():
             spec: Setting = field.metadata["setting"]
-            value = _checked(
+            value = checked(
                 getattr(self, field.name), self._label(field.name), hints[field.name], spec
             )
             object.__setattr__(self, field.name, value)
@@ -216,6 +195,15 @@ class Config:
         """Return the fields as they are, in the order of declaration."""
         return {field.name: getattr(self, field.name) for field in self._fields()}
 
+    def changed(self) -> dict[str, Any]:
+        """Return the fields that differ from their defaults, in the order of declaration."""
+        usual = self.defaults()
+        return {name: value for name, value in self.to_params().items() if value != usual[name]}
+
+    def words(self) -> list[str]:
+        """Return `changed` as texts like ``factors=64``, as `from_text` reads them."""
+        return [f"{name}={word(value)}" for name, value in self.changed().items()]
+
     # For `cofactor tune`; a Config that contains others' settings knows theirs too.
 
     def searched(self) -> dict[str, Search]:
@@ -274,7 +262,7 @@ class Config:
         """Return settings like ``factors=64`` of an older version with their present names."""
         pairs = {
             name.strip().replace("-", "_"): text
-            for name, _, text in (word.partition("=") for word in assignments)
+            for name, _, text in (given.partition("=") for given in assignments)
         }
         return [f"{name}={value}" for name, value in cls.upgrade(pairs).items()]
 
@@ -290,15 +278,15 @@ class Config:
         """
         hints = _hints(cls)
         values: dict[str, Any] = {}
-        for word in assignments:
-            name, equals, text = word.partition("=")
+        for given in assignments:
+            name, equals, text = given.partition("=")
             name = name.strip().replace("-", "_")
             if not equals:
-                raise ArgumentError(f"a setting must be written NAME=VALUE, not {word!r}.")
+                raise ArgumentError(f"a setting must be written NAME=VALUE, not {given!r}.")
             cls._refuse_unknown({name: text})
             if name in values:
-                raise ArgumentError(f"{cls._label(name)} is given twice: {word!r} comes second.")
-            values[name] = _read(text.strip(), cls._label(name), hints[name])
+                raise ArgumentError(f"{cls._label(name)} is given twice: {given!r} comes second.")
+            values[name] = read(text.strip(), cls._label(name), hints[name])
         return cls(**values)
 
     @classmethod
@@ -319,79 +307,3 @@ class Config:
                 raise UnknownNameError(f"{cls._label(name)} is called {new} today; say {new}=.")
             if name not in known:
                 raise unknown_name(f"setting of {cls.__name__.removesuffix('Config')}", name, known)
-
-
-# The types of fields, beside objects that have a name.
-_PLAIN = (type(None), bool, int, float, str)
-
-
-def _alternatives(hint: Any) -> tuple[Any, ...]:
-    is_union = typing.get_origin(hint) in (typing.Union, types.UnionType)
-    return typing.get_args(hint) if is_union else (hint,)
-
-
-def _checked(value: Any, label: str, hint: Any, spec: Setting) -> Any:
-    kinds = _alternatives(hint)
-    if value is None and type(None) in kinds:
-        return None
-    objects = tuple(k for k in kinds if isinstance(k, type) and k not in _PLAIN)
-    if isinstance(value, objects):
-        return value
-    kind = next(k for k in kinds if k is not type(None))
-    if typing.get_origin(kind) is tuple:
-        return _checked_tuple(value, label, typing.get_args(kind)[0], spec)
-    if spec.choices is not None:
-        return checks.choice(value, label, spec.choices)
-    if kind is bool:
-        return checks.boolean(value, label)
-    if kind is int:
-        low, high = (None if bound is None else int(bound) for bound in (spec.low, spec.high))
-        number = checks.integer(value, label, low=low, high=high)
-        # A manifest holds integers of 64 bits.
-        return number if number < 2**63 else checks.integer(value, label, low=low, high=2**63 - 1)
-    if kind is float:
-        return checks.real(
-            value, label, low=spec.low, high=spec.high, above=spec.above, below=spec.below
-        )
-    if kind is str:
-        if isinstance(value, str):
-            return value
-        raise ArgumentError(f"{label} must be a string, not {value!r}.")
-    raise TypeError(
-        f"{label}: a Config field may be bool, int, float, str, a tuple of them, or None; not"
-        f" {hint}."
-    )
-
-
-def _checked_tuple(value: Any, label: str, kind: Any, spec: Setting) -> tuple[Any, ...]:
-    if isinstance(value, (str, bytes, Mapping, Set)) or not isinstance(value, Iterable):
-        raise ArgumentError(f"{label} must be a list, not {value!r}.")
-    made = tuple(_checked(item, f"{label}[{n}]", kind, spec) for n, item in enumerate(value))
-    return value if isinstance(value, tuple) and value == made else made
-
-
-def _read(text: str, label: str, hint: Any) -> Any:
-    kinds = _alternatives(hint)
-    if type(None) in kinds and text.casefold() in ("none", "null", ""):
-        return None
-    kind = next(k for k in kinds if k is not type(None))
-    if typing.get_origin(kind) is tuple:
-        inner = typing.get_args(kind)[0]
-        return tuple(
-            _read(part.strip(), label, inner)
-            for part in text.strip("()[]").split(",")
-            if part.strip()
-        )
-    if kind is bool:
-        words = dict.fromkeys(("true", "yes", "on", "1"), True)
-        words |= dict.fromkeys(("false", "no", "off", "0"), False)
-        if text.casefold() not in words:
-            raise ArgumentError(f"{label} must be true or false, not {text!r}.")
-        return words[text.casefold()]
-    if kind in (int, float):
-        try:
-            return kind(text)
-        except ValueError:
-            wanted = "an integer" if kind is int else "a number"
-            raise ArgumentError(f"{label} must be {wanted}, not {text!r}.") from None
-    return text

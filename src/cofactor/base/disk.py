@@ -8,35 +8,21 @@ import ctypes
 import errno
 import hashlib
 import os
-import secrets
-import shutil
 import stat
 import sys
-import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from cofactor.base.errors import ArgumentError, CofactorError
+from cofactor.base.rooms import room_beside
 
-# A full disk, a full quota, and a file beyond the largest allowed size.
-_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
-
-
-@contextmanager
-def room_beside(target: Path) -> Iterator[Path]:
-    """Yield a new hidden folder beside a target, to be renamed to it or written in; its remains are
-    removed in any case.
-
-    Unlike the system's temporary folders it isn't private to its owner: whoever may read other
-    folders created there may read the result (a model is often served by another user than the one
-    who trained it)."""
-    room = target.with_name(f".{target.name}-{secrets.token_hex(6)}")
-    room.mkdir()
-    try:
-        yield room
-    finally:
-        shutil.rmtree(room, ignore_errors=True)
+# What is full, by the number of the error. Only on a full disk it helps to free some of it.
+_FULL = {
+    errno.ENOSPC: "the disk is full",
+    errno.EDQUOT: "the quota of disk space is used up",
+    errno.EFBIG: "it would be larger than files may be here (`ulimit -f`, or the file system)",
+}
 
 
 def sync(path: Path) -> None:
@@ -59,16 +45,14 @@ def sync(path: Path) -> None:
 def replace_file(target: Path, content: bytes) -> None:
     """Write a small file in one atomic step: a reader finds the old content or the new one."""
     check_regular(target)
-    handle, name = tempfile.mkstemp(prefix=f".{target.name}-", dir=target.parent)
-    try:
-        with os.fdopen(handle, "wb") as stream:
+    with room_beside(target) as room:
+        made = room / target.name
+        with made.open("wb") as stream:
             stream.write(content)
             stream.flush()
             os.fsync(stream.fileno())
-        os.chmod(name, 0o644)
-        os.replace(name, target)
-    finally:
-        Path(name).unlink(missing_ok=True)
+        os.chmod(made, 0o644)
+        os.replace(made, target)
     sync(target.parent)
 
 
@@ -147,10 +131,14 @@ def stamp_of(path: Path) -> tuple[int, int] | None:
     return facts.st_ino, facts.st_mtime_ns
 
 
-def is_full(error: OSError) -> bool:
-    """Return whether an error is that of a full disk."""
+def what_is_full(error: OSError) -> str:
+    """Return what stands in the way of more bytes, as the beginning of a sentence; nothing for an
+    error of another kind.
+    """
     # NumPy only reports how many numbers it couldn't write.
-    return error.errno in _FULL or (error.errno is None and " requested and " in str(error))
+    if error.errno is None and " requested and " in str(error):
+        return "the disk or a quota is full"
+    return _FULL.get(error.errno or 0, "")
 
 
 @contextmanager
@@ -160,16 +148,14 @@ def naming_full(target: Path, kept: str = "nothing of it was kept") -> Iterator[
     Raises
     ------
     CofactorError
-        If the disk is full; other errors are passed on.
+        If the disk or a quota is full, or the file too large; other errors are passed on.
     """
     try:
         yield
     except OSError as error:
-        if not is_full(error):
+        if not (full := what_is_full(error)):
             raise
-        raise CofactorError(
-            f"the disk is full: {target} doesn't fit ({error.strerror or error}); {kept}."
-        ) from error
+        raise CofactorError(f"{target} can't be written: {full}; {kept}.") from error
 
 
 def exchange(one: Path, other: Path) -> bool:

@@ -16,7 +16,7 @@ from cofactor.base import checks, rng
 from cofactor.base.engine import Engine
 from cofactor.base.errors import ArgumentError
 from cofactor.base.notebook import usual_progress
-from cofactor.base.progress import SILENT, Progress, check_progress
+from cofactor.base.progress import SILENT, Progress, SilentProgress, check_progress
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -26,7 +26,7 @@ class Run:
     Parameters
     ----------
     seed
-        Any integer from 0; every random draw follows from it and from the place that draws.
+        Any integer from 0; it determines every random draw, together with the place that draws.
     threads
         Native threads for kernels and BLAS; 0 means all cores this process may use.
     device
@@ -71,6 +71,10 @@ class Run:
     def alone(self) -> Self:
         """Return the same for one piece of work of an engine: silent, and without an engine."""
         return replace(self, progress=SILENT, engine=None)
+
+    def quiet(self) -> Self:
+        """Return the same for a fit that is only tried: nothing is said or logged."""
+        return replace(self, progress=SilentProgress(), engine=None)
 
     def generator(self, *names: str | int) -> np.random.Generator:
         """Return a NumPy generator for one named purpose, e.g. ``run.generator("bpr", "init")``."""

@@ -7,15 +7,20 @@ reason. So what was raised and lost is raised again, and `heard` says afterwards
 
 from __future__ import annotations
 
+import atexit
 import math
+import os
 import signal
 import sys
 import threading
 import time
+from collections.abc import Callable
 from typing import Any
 
 TOGETHER = 2.0  # seconds in which signals count as one: a second Ctrl-C doesn't end the tidying up
 AGAIN = 0.05  # seconds until a lost one is raised again, by when a callback has returned
+_LOOK = 0.5  # seconds between two looks at whether a parent is still there
+_AT_EXIT: list[Callable[[], None]] = []
 
 
 class Terminated(BaseException):
@@ -59,6 +64,7 @@ def take() -> None:
         if number is not None and signal.getsignal(number) is usual:
             signal.signal(number, handler)
     sys.unraisablehook = _unseen
+    sys.excepthook = _printed
 
 
 def heard() -> int:
@@ -66,6 +72,34 @@ def heard() -> int:
     number = _Came.number if _Came.open else 0
     _Came.open = False
     return number
+
+
+def at_exit(call: Callable[[], None]) -> None:
+    """Have something called when the process ends, also where a signal ends it without Python's own
+    way out; see `tidy`.
+    """
+    atexit.register(call)
+    _AT_EXIT.append(call)
+
+
+def tidy() -> None:
+    """Do what `at_exit` was given; for those who are about to end the process at once."""
+    for call in _AT_EXIT:
+        call()
+
+
+def end_with(parent: int, end: Callable[[], None]) -> None:
+    """Have ``end`` called, in a thread of its own, once the parent of this process has ended: it
+    may have been killed. Windows has no such parents.
+    """
+
+    def wait() -> None:
+        while os.getppid() == parent:
+            time.sleep(_LOOK)
+        end()
+
+    if sys.platform != "win32":
+        threading.Thread(target=wait, name="cofactor-parent", daemon=True).start()
 
 
 def ignore() -> None:
@@ -98,6 +132,17 @@ def _send(number: int) -> None:
         signal.pthread_kill(main, number)  # which a waiting main thread wakes up for
     else:
         signal.raise_signal(number)
+
+
+def _printed(kind: type[BaseException], error: BaseException, trace: Any) -> None:
+    """What compiled modules print of an exception for which they raise another one (NumPy's
+    ``import_array``). A signal's isn't printed, nor kept as the last one, which it would live in.
+    """
+    if not (_Came.open and issubclass(kind, (KeyboardInterrupt, Terminated))):
+        sys.__excepthook__(kind, error, trace)
+        return
+    for name in ("last_exc", "last_type", "last_value", "last_traceback"):
+        sys.__dict__.pop(name, None)
 
 
 def _unseen(of: Any) -> None:

@@ -18,6 +18,7 @@ from cofactor.base.arrow import leave_pandas_out
 from cofactor.cli.groups import expanded
 from cofactor.cli.streams import Interrupted
 
+NOTHING_SAVED = "interrupted; nothing was saved."
 _HELP = {"help_option_names": ["--help", "-h"]}
 
 
@@ -79,7 +80,9 @@ class _Group(TyperGroup):
 def app_of(name: str, example: str = "") -> typer.Typer:
     """Return the app of the command ``name``; its functions turn Ctrl-C into a failure."""
     module = importlib.import_module(f"cofactor.cli.{name}_command")
-    said = getattr(module, "INTERRUPTED", "interrupted; nothing was saved.")
+    # One sentence, or one for each of the actions that need another one.
+    stated = getattr(module, "INTERRUPTED", {})
+    said = stated if isinstance(stated, str) else NOTHING_SAVED
     app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_markup_mode="rich")
     text = _unwrapped(module.__doc__ or "")
     actions = getattr(module, "ACTIONS", None)
@@ -98,7 +101,7 @@ def app_of(name: str, example: str = "") -> typer.Typer:
             context_settings=_HELP,
             help=_unwrapped(function.__doc__ or ""),
             epilog=_epilog(f"cofactor {name} {action} {words}"),
-        )(_interruptible(expanded(function), said))
+        )(_interruptible(expanded(function), stated.get(action, said)))
     return app
 
 

@@ -50,7 +50,7 @@ class Reranked:
 
     rerank: list[str] | None = option(
         None,
-        "Measure each model's lists under rules too, and what they cost:"
+        "Measure each model's lists under these rules too, to see what they cost:"
         ' "mmr=0.7 by genres; cap=2 by author"; may be repeated, for other rules.',
         metavar="RULES",
     )

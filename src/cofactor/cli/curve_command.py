@@ -22,7 +22,7 @@ class Points:
     """Measurement."""
 
     counts: str = option(
-        "0,1,2,5,10", "Numbers of training interactions of the sampled items.", metavar="N,N,..."
+        "0,1,2,5,10", "How many training interactions the sampled items keep.", metavar="N,N,..."
     )
     metrics: opt.Metrics = "ndcg@10,recall@20"
 

@@ -71,7 +71,7 @@ def _print(output: Output, done: Demo) -> None:
     output.table(compared.rows(), best=compared.order.index(compared.best))
     output.line(
         "± is half of the 95 % interval (bootstrap over users); p: paired test against the best,"
-        " corrected for their number."
+        " corrected for the number of tests."
     )
     for number, example in ((3, done.known), (4, done.unseen)):
         output.heading(f"{number}. What {done.model.name} recommends to {example.title}")

@@ -16,8 +16,8 @@ class EngineOptions:
 
     engine: str | None = option(
         None,
-        "Do the work in pieces: ray (a cluster; --threads are those of a piece), or local"
-        " (this process). By default it isn't divided.",
+        "Divide the work into pieces, for ray (a cluster; --threads are those of a piece) or"
+        " local (this process). By default it isn't divided.",
         metavar="ray",
     )
     address: str | None = option(

@@ -1,4 +1,4 @@
-"""The service's event store: what is in it, events in and out, copies of it.
+"""The service's event store: count, import, export, prune, back up, restore.
 
 The URL of a store is sqlite:///events.db or postgresql://user@host/name. `cofactor events ACTION
 --help` shows the options of an action; every action takes --json."""
@@ -20,10 +20,11 @@ from cofactor.cli.words import in_options
 if TYPE_CHECKING:
     from cofactor.store import BackupManifest, Imported, Store
 
-INTERRUPTED = (
-    "interrupted; what an import had stored by then is kept, and to run it again adds the rest."
-)
-
+INTERRUPTED = {
+    "import": "interrupted; what was stored by then is kept, and to run it again adds the rest.",
+    "prune": "interrupted; what was deleted by then is gone, and to run it again deletes the rest.",
+    "restore": "interrupted; the backup wasn't put in place: what was there still is.",
+}
 
 Url = Annotated[str, typer.Argument(metavar="URL", help="The store.")]
 Written = Annotated[str, typer.Argument(metavar="FILE", help="The file to write.")]
@@ -38,7 +39,7 @@ class ImportOptions(FileOptions):
     items: bool = option(False, "SOURCE describes items; it holds no events.")
     kind: str | None = option(
         None,
-        "From a table: the kind of the events; by default its column of kinds, or rating, or view.",
+        "The kind of a table's events; by default its column of kinds, else rating or view.",
         metavar="KIND",
     )
     item_id: opt.ItemId = None
@@ -100,7 +101,7 @@ def import_(
 ) -> None:
     """Store the events of a file, or (--items) describe items.
 
-    Events that are there already are left as they are."""
+    Events that are stored already stay as they are."""
     _import(show.output(), url, source, given)
 
 
@@ -146,7 +147,7 @@ def verify(path: Backup, show: opt.ShowOptions) -> None:
 
 
 def restore(path: Backup, url: Url, show: opt.ShowOptions, overwrite: Overwrite = False) -> None:
-    """Make a store of a backup, after checking it."""
+    """Restore a backup into a store, after checking it."""
     from cofactor.store import restore
 
     manifest = restore(path, url, overwrite=overwrite)

@@ -48,7 +48,8 @@ class StartOptions:
     )
     kind: str = option(
         "ab",
-        "Two versions side by side, lists of both, or a second arm that isn't shown.",
+        "A version for each user (ab), lists mixed of two (interleave), or a second version whose"
+        " lists nobody sees (shadow).",
         metavar="ab|interleave|shadow",
     )
     rewards: str = option(
@@ -60,12 +61,12 @@ class StartOptions:
         "1d", "How long after a list an event counts for it: 30m, 6h, 1d.", metavar="1d"
     )
     horizon: str = option(
-        "7d", "How long after their first list a user's lists count: 7d.", metavar="7d"
+        "7d", "How long after a user's first list further ones count: 7d.", metavar="7d"
     )
 
 
 def start(folder: Served, plan: StartOptions, show: opt.ShowOptions) -> None:
-    """Give shares of the users to versions, the same user always the same one.
+    """Divide the users among versions; each user stays with one of them.
 
     The first arm is the control."""
     import msgspec
@@ -87,9 +88,9 @@ def start(folder: Served, plan: StartOptions, show: opt.ShowOptions) -> None:
 def status(
     folder: Served, show: opt.ShowOptions, name: Name = None, store: StoreUrl = None
 ) -> None:
-    """Show the results, which may be looked at any day.
+    """Show the results, which are valid whenever you look.
 
-    Intervals and p-values hold at all looks together."""
+    Looking often doesn't make intervals and p-values less reliable."""
     output, experiments = show.output(), _experiments(folder)
     shown = experiments.get(name)
     _status(output, shown, Path(folder), store)
@@ -97,7 +98,7 @@ def status(
 
 
 def stop(folder: Served, show: opt.ShowOptions, name: Name = None) -> None:
-    """End it; the promoted version answers everybody."""
+    """End the experiment; the current version answers everybody."""
     experiments = _experiments(folder)
     ended = experiments.get(name).name
     experiments.stop(ended, None)
@@ -110,9 +111,9 @@ def roll_out(
     show: opt.ShowOptions,
     name: Name = None,
     store: StoreUrl = None,
-    force: bool = option(False, "Skip the comparison, as promote does."),
+    force: bool = option(False, "Skip checks, as in promote."),
 ) -> None:
-    """End it and promote a version by the usual checks."""
+    """End the experiment and promote a version by the usual checks."""
     experiments = _experiments(folder)
     experiment = experiments.get(name)
     if version not in {arm.version for arm in experiment.arms}:

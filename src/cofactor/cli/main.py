@@ -86,10 +86,12 @@ def run() -> None:
     except KeyboardInterrupt:  # of the moments before and after the command itself
         code = _interrupted()
     except signals.Terminated:  # we end as other programs do
+        signals.tidy()
         signal.signal(signal.SIGTERM, signal.SIG_DFL)
         signal.raise_signal(signal.SIGTERM)
     signals.ignore()
     if code == INTERRUPTED:
+        signals.tidy()
         # A thread that still computes would hold up Python's own way out.
         for stream in (sys.stdout, sys.stderr):
             with contextlib.suppress(OSError):

@@ -1,4 +1,4 @@
-"""List the metrics: how each is named, which way is better, and its formula in a line."""
+"""List the metrics: name, which way is better, and formula."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from cofactor.cli.output import Output
 
 def command(
     metric: Annotated[
-        str | None, typer.Argument(metavar="NAME", help="One of them, such as ndcg or ndcg@10.")
+        str | None, typer.Argument(metavar="NAME", help="A metric, such as ndcg or ndcg@10.")
     ] = None,
     json: opt.Json = False,
 ) -> None:

@@ -172,7 +172,9 @@ class SettingOptions:
         None, "Columns of the catalogue that models with content read as text.", metavar="NAME,..."
     )
     features: str | None = option(
-        None, "Columns that they read as categories, lists, numbers or dates.", metavar="NAME,..."
+        None,
+        "Columns that those models read as categories, lists, numbers or dates.",
+        metavar="NAME,...",
     )
 
     def settings(self) -> list[str]:
@@ -197,14 +199,14 @@ class AnyModelOptions(SettingOptions):
 
     model: str = option(
         "auto",
-        "The model's name (`cofactor models` lists them); auto tries them and chooses.",
+        "The model's name (`cofactor models` lists them); auto tries several and chooses.",
         metavar="NAME",
     )
 
 
 @dataclass(frozen=True)
 class KeepingOptions:
-    """Keeping."""
+    """Runs."""
 
     runs: str | None = option(
         None, "Keep what was measured in DIR, for `cofactor runs`.", metavar="DIR"

@@ -28,7 +28,7 @@ class PromoteOptions:
     """Options."""
 
     rollback: bool = option(False, "Go back to the previous version.")
-    force: bool = option(False, "Skip the comparison on stored events, but not the other checks.")
+    force: bool = option(False, "Skip all checks but those of files, checksums and scores.")
     store: str | None = option(
         None,
         "The service's events, as for serve; by default the file beside DIR, if there is one.",

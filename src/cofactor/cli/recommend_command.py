@@ -1,6 +1,4 @@
-"""Recommend items to a user, to a history of items (an unseen user), or to all users into a
-file.
-"""
+"""Recommend items to users, to an unseen user by a history, or to all users into a file."""
 
 from __future__ import annotations
 
@@ -36,7 +34,7 @@ class Who:
         None, "Users that the model was trained on; may be repeated.", metavar="ID,..."
     )
     users: str | None = option(
-        None, "A file with a user id a line; - for standard input.", metavar="FILE"
+        None, "A file with one user id per line; - for standard input.", metavar="FILE"
     )
     history: list[str] | None = option(
         None,

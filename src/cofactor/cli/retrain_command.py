@@ -1,6 +1,6 @@
 """Train a saved model again on its own training data and on new events.
 
-The model knows its training data, its catalogue, its settings and how its sources were read; what
+A saved model holds its training data, catalogue and settings, and how its sources were read; what
 it was trained on already is left out. Without a SOURCE, new events come from the event stores that
 it was trained on, or else from the one that `cofactor serve` keeps beside the folder."""
 
@@ -23,12 +23,13 @@ from cofactor.runs.retrain import Changes, Retrained, retrain
 
 @dataclass(frozen=True)
 class Start:
-    """What is retrained."""
+    """Training data."""
 
     folder: Annotated[
         str,
         typer.Argument(
-            metavar="DIR", help="A saved model, or a folder of versions: the one that answers."
+            metavar="DIR",
+            help="A saved model, or a folder of versions (then the one that answers).",
         ),
     ]
     source: Annotated[

@@ -1,7 +1,7 @@
 """Runs of train, compare and tune that were kept with --runs DIR.
 
 `runs list DIR` lists them, `runs show DIR RUN` shows one, `runs compare DIR RUN RUN` compares two,
-with paired tests where they were measured on the same split. A RUN is its id, a beginning of it, or
+with paired tests if they were measured on the same split. A RUN is its id, a prefix of it, or
 `last`."""
 
 from __future__ import annotations

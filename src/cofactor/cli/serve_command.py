@@ -36,10 +36,12 @@ class Listening:
     )
     port: int = option(8000, "The port; 0 takes a free one.")
     allow_host: list[str] | None = option(
-        None, "Another host name under which it may be called.", metavar="NAME"
+        None, "Another host name under which it may be called; may be repeated.", metavar="NAME"
     )
     allow_origin: list[str] | None = option(
-        None, "A site whose pages may call it: https://shop.example.", metavar="ORIGIN"
+        None,
+        "A site whose pages may call it: https://shop.example; may be repeated.",
+        metavar="ORIGIN",
     )
 
     image_host: list[str] | None = option(
@@ -70,7 +72,7 @@ class Access:
     """Keys."""
 
     keys: str | None = option(
-        None, "API keys; without them everybody on this machine may call.", metavar="FILE"
+        None, "File of API keys; without it anybody on this machine may call.", metavar="FILE"
     )
     new_key: str | None = option(
         None,
@@ -85,15 +87,19 @@ class Retrain:
 
     retrain: str | None = option(
         None,
-        "Retrain DIR's versions and promote by the guards: 'every 6h' (s, m, h, d), 'after"
-        " 10000 events'.",
+        "When to retrain the version that answers, and promote the result if it passes the"
+        " checks: 'every 6h' (s, m, h, d), 'after 10000 events'.",
         metavar="WHEN",
     )
     keep_versions: int = option(5, "Keep this many of the versions that retraining made.")
     retrain_memory: str | None = option(
-        None, "Memory of the training process; by default half of all.", metavar="2GB"
+        None,
+        "Memory limit of the training process; by default half of the machine's.",
+        metavar="2GB",
     )
-    webhook: str | None = option(None, "Post what each retraining did, as JSON.", metavar="URL")
+    webhook: str | None = option(
+        None, "Address to which the outcome of each retraining is posted, as JSON.", metavar="URL"
+    )
 
     def settings(self, source: str) -> RetrainSettings | None:
         """Return what the service takes; None where nothing is planned."""
@@ -113,13 +119,13 @@ class Retrain:
 
 @dataclass(frozen=True)
 class ShowingOptions(opt.RetentionOptions):
-    """What is shown."""
+    """Lists."""
 
     log_impressions: bool = option(
         False, "Log every list for a user: items, version, probabilities."
     )
     durable_impressions: bool = option(
-        False, "Let an answer wait until its logged list is on disk, safe from power cuts too."
+        False, "Answer only once the logged list is on disk, so that a power cut loses none."
     )
     explore: str | None = option(
         None,

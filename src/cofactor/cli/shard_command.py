@@ -1,8 +1,8 @@
 """Turn sources that are larger than memory into a folder that the other commands take as a source.
 
-Ids are numbered, pairs sorted and repeats merged as when a source is read into memory, and with the
-same fingerprint. The same command continues a run that was interrupted, if the sources are files.
-Needs the extra "big" (DuckDB)."""
+The data is the same as when the sources are read into memory, and so is its fingerprint. The same
+command continues a run that was interrupted, if the sources are files. Needs the extra "big"
+(DuckDB)."""
 
 from __future__ import annotations
 

@@ -25,7 +25,7 @@ class What:
     item: str | None = option(None, "The item's id.", metavar="ID")
     title: str | None = option(None, "Words of its title.", metavar="WORDS")
     text: str | None = option(
-        None, "A description of something, for models with content.", metavar="SENTENCE"
+        None, "A description in words, for models with content.", metavar="SENTENCE"
     )
 
 

@@ -1,9 +1,9 @@
 """Train a model on a source, measure it on a held-out part, and save it.
 
-Without --model, models and settings are tried for a minute on a validation part, and the best is
-taken; the first of --metrics decides. The test part is looked at once, at the end. After
-that measurement the model is fitted again on all of the data and saved (--no-refit saves the
-measured one)."""
+Without --model, models and settings are tried for a minute; the one that is best on a validation
+part, by the first of --metrics, is taken. The test part is looked at once, at the end. After that
+measurement the model is fitted again on all of the data and saved (--no-refit saves the measured
+one)."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class TrainingOptions:
     overwrite: bool = option(False, "Replace an existing model.", "--overwrite/--no-overwrite")
     refit: bool = option(True, "Fit the saved model on all of the data.")
     plot: str | None = option(
-        None, "Draw the learning curves, in models that keep them.", metavar="FILE.html"
+        None, "Draw the learning curves of a model that is trained in epochs.", metavar="FILE.html"
     )
     max_time: str | None = option(
         None, "Time limit for the epochs of each fit: 90s, 5m, 2h.", metavar="60s"
@@ -42,7 +42,7 @@ class TrainingOptions:
     )
 
     licence: str | None = option(
-        None, "Terms of data and model, for the model card.", metavar="TEXT"
+        None, "Terms of use of data and model, for the model card.", metavar="TEXT"
     )
 
     def limits(self) -> Limits:
@@ -62,7 +62,9 @@ class FirstTraining(TrainingOptions):
     """Training."""
 
     out: str | None = option(
-        None, "The folder to save to; by default SOURCE-model in the current one.", metavar="DIR"
+        None,
+        "The folder to save to; by default SOURCE-model in the working directory.",
+        metavar="DIR",
     )
     budget: str = option("1m", "Time for auto: 90s, 10m, 2h.", metavar="10m")
 

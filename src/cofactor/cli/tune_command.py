@@ -1,7 +1,7 @@
 """Search a model's settings on a validation part; the test part is used once, at the end.
 
-The default settings are the first trial. With --out the study is kept in a file, and the same
-command goes on from it."""
+The default settings are the first trial. With --out the study is kept in a file; the same command
+continues it."""
 
 from __future__ import annotations
 
@@ -31,10 +31,10 @@ class SearchOptions:
     metric: str | None = option(
         None, "The metric to optimise; by default ndcg@10, or rmse for ratings.", metavar="NAME"
     )
-    seeds: int = option(1, "Fits in each trial, each from another seed.")
+    seeds: int = option(1, "Fits in each trial, each with another seed.")
     search: list[str] | None = option(
         None,
-        "What is tried: factors=log:16..256, dropout=0..0.5, solver=cg,cholesky.",
+        "A setting's search space: factors=log:16..256, dropout=0..0.5, solver=cg,cholesky.",
         metavar="NAME=RANGE",
     )
     out: str | None = option(

@@ -91,7 +91,7 @@ class Catalogue:
 
     @classmethod
     def nothing(cls, n_rows: int) -> Catalogue:
-        """Return the catalogue that knows nothing of any item."""
+        """Return a catalogue without columns: nothing is known of any item."""
         return cls(_empty(n_rows))
 
     def __len__(self) -> int:

@@ -34,7 +34,7 @@ class Events:
         Sentences about what the reader did: columns it used, lines it dropped and why.
     kinds
         Texts [n_events]: what kind of event each one is by a column of the source (``purchase``);
-        None where there is none, or its kinds became weights.
+        None if there is no such column, or if its kinds became values.
     """
 
     users: pa.ChunkedArray

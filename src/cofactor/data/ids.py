@@ -214,8 +214,8 @@ class IdMap:
         return rows
 
     def unknown(self, unknown: Sequence[Any], what: str) -> str:
-        """Return the sentence that refuses some ids: which, what the known ones look like, and
-        which of them the first may have been meant to be.
+        """Return the error message for unknown ids: which they are, what known ids look like, and
+        those spelt most like the first.
         """
         shown = ", ".join(repr(s) for s in unknown[:5])
         more = f" and {len(unknown) - 5} more" if len(unknown) > 5 else ""

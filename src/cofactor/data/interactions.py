@@ -197,7 +197,7 @@ class Interactions:
         DataError
             If an entry is NaN, infinite or complex.
         ArgumentError
-            If it is no sparse matrix.
+            If it isn't a sparse matrix.
         """
         coo = summed(matrix)
         n_users, n_items = coo.shape
@@ -360,8 +360,8 @@ class Interactions:
         }
 
     def with_catalogue_items(self, table: pa.Table) -> Self:
-        """Return the same interactions with a row for each item of a catalogue too, also for those
-        that nobody has had yet.
+        """Return the same interactions with a row for each item of a catalogue too, including those
+        without interactions.
 
         Parameters
         ----------

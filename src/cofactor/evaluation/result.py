@@ -129,6 +129,12 @@ class Result:
             "groups": {name: group.to_dict() for name, group in self.groups.items()},
         }
 
+    def kept(self) -> dict[str, Any]:
+        """Return the values, and how they were measured, as a manifest keeps them."""
+        record = self.to_dict()
+        how = {name: record["how"][name] for name in ("protocol", "fingerprint")}
+        return {"n_users": record["n_users"], "metrics": record["metrics"], **how}
+
     def to_arrow(self) -> pa.Table:
         """Return the per-user values as an Arrow table: ``user_id`` and a column for each
         metric.

@@ -203,6 +203,11 @@ def parse_metrics(names: str | Iterable[str | Metric]) -> tuple[Metric, ...]:
     return metrics
 
 
+def metric_names(metrics: str | Iterable[str | Metric] | None) -> list[str] | None:
+    """Return the names of metrics, checked; None stays None."""
+    return None if metrics is None else [str(metric) for metric in parse_metrics(metrics)]
+
+
 def ranking_values(metrics: Iterable[Metric], ranks: Ranks) -> dict[str, np.ndarray]:
     """Return each ranking metric's values, float64 [n_users]; NaN where it isn't defined."""
     metrics = tuple(metrics)

@@ -154,7 +154,8 @@ class Hooks(ABC, Generic[ConfigT]):
 
     def _explain(self, batch: UserBatch, item_row: int) -> tuple[np.ndarray, np.ndarray, float]:
         """Return past item rows, the contribution of each to the score of ``item_row`` (for the one
-        user), and the rest.
+        user), and the rest. A user without a history is explained here only if the traits say that
+        the model has an answer of its own; elsewhere popularity is the rest.
         """
         raise TraitError(
             f"{self.name} isn't linear in a user's past, so a score can't be split among past"

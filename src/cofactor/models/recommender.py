@@ -1,7 +1,8 @@
 """Recommenders: the calls that take and return outside ids, written once for all models.
 
 Recommending, filters, similar items, new items, explanations: these calls take and return outside
-ids, which exist no further down. The calls by rows, for evaluation and services, are in `model`."""
+ids, which exist no further down. The calls by rows, for evaluation and services, are in
+`row_calls`."""
 
 from __future__ import annotations
 
@@ -17,7 +18,7 @@ from cofactor.base.run import Run, run_of
 from cofactor.data.histories import Histories
 from cofactor.data.interactions import Interactions
 from cofactor.kernels.work import run_context
-from cofactor.models.answering.answers import Explanation, RankedTable, Reason, ranked
+from cofactor.models.answering.answers import Explanation, RankedTable, answer_table, ranked
 from cofactor.models.answering.descriptions import descriptions
 from cofactor.models.answering.fold_in import read_histories
 from cofactor.models.answering.new_items import with_new_items
@@ -129,7 +130,7 @@ class Recommender(Model[ConfigT]):
                 seen = batch.seen if exclude_seen else None
                 best = topk(batch, k, excluded=seen, allowed=allowed, n_threads=run.n_threads)
                 part = queries.slice(start, len(batch))
-                parts.append(_item_table(self.data, part, best, "item_id"))
+                parts.append(self._item_table(part, best, "item_id"))
         name = "user_id" if history is None and features is None else "history"
         table = ranked(parts, name, "item_id")
         if self.traits.uses_features and len(table):
@@ -151,8 +152,8 @@ class Recommender(Model[ConfigT]):
         """Return the predicted value of each pair of user and item, float32 [n], on the data's
         scale.
 
-        For an unknown user the prediction follows the item alone, for an unknown item the user, for
-        both the mean.
+        For an unknown user the prediction depends on the item alone, for an unknown item on the
+        user alone; if both are unknown, it is the mean.
 
         Raises
         ------
@@ -198,7 +199,7 @@ class Recommender(Model[ConfigT]):
         with run_context(run):
             best = self.similar_item_rows(rows, k, _allowed(self.data, filters), run.n_threads)
         return ranked(
-            [_item_table(self.data, self.data.items.take(rows), best, "similar_item_id")],
+            [self._item_table(self.data.items.take(rows), best, "similar_item_id")],
             "item_id",
             "similar_item_id",
         )
@@ -218,16 +219,8 @@ class Recommender(Model[ConfigT]):
         rows = rows_of(self.data.users, users, "user")
         with run_context(run):
             best = self.similar_user_rows(rows, k, run.n_threads)
-        question, rank, found, score = best.flat()
-        queries = self.data.users.take(rows[question])
-        table = pa.table(
-            {
-                "query": queries,
-                "rank": rank,
-                "similar_user_id": self.data.users.take(found),
-                "score": score,
-            }
-        )
+        ids = self.data.users
+        table = answer_table(ids.take(rows), best, "similar_user_id", ids)
         return ranked([table], "user_id", "similar_user_id")
 
     def with_items(self, items: Any, *, id_column: str | None = None, known: str = "error") -> Self:
@@ -286,7 +279,7 @@ class Recommender(Model[ConfigT]):
         best = self.similar_to_features(matrix, k, _allowed(self.data, filters))
         queries = pa.array(np.arange(len(given)))
         return ranked(
-            [_item_table(self.data, queries, best, "similar_item_id")],
+            [self._item_table(queries, best, "similar_item_id")],
             "description",
             "similar_item_id",
         )
@@ -314,30 +307,14 @@ class Recommender(Model[ConfigT]):
         rows = data.items.rows(item, what="item")
         if len(rows) != 1:
             raise ArgumentError(f"explain takes one item, not {len(rows)}.")
-        row = int(rows[0])
         if user is not None:
             batch = self.user_batch(data.users.rows(user, what="user"))
         else:
             batch = self.fold_in(read_histories(history, data.items))
         if len(batch) != 1:
             raise ArgumentError(f"explain takes one user or one history, not {len(batch)}.")
-        past, every, rests = self.explain_rows(batch, np.array([row]))
-        added, rest = every[0], rests[0]
-        order = np.argsort(-added, kind="stable")
-        ids, titles = data.items.ids(past[order]), data.catalogue.titles(past[order])
-        reasons = tuple(
-            Reason(i, t, float(a)) for i, t, a in zip(ids, titles, added[order], strict=True)
-        )
-        score = float(added.sum(dtype=np.float64) + rest)
-        features = self.explain_features(batch, np.array([row]))[0]
-        return Explanation(
-            data.items.ids([row])[0],
-            data.catalogue.titles([row])[0],
-            score,
-            reasons,
-            float(rest),
-            features,
-        )
+        shares = self.explain_rows(batch, rows)
+        return Explanation.of(data, int(rows[0]), shares, *self.explain_features(batch, rows))
 
     def explore(self, k: int = 10) -> ModelExplorer:
         """Return a widget for notebooks: recommendations, reasons, similar items."""
@@ -351,6 +328,9 @@ class Recommender(Model[ConfigT]):
         return model_html(self)
 
     # Helpers.
+
+    def _item_table(self, queries: pa.Array, best: TopK, answer: str) -> pa.Table:
+        return answer_table(queries, best, answer, self.data.items, self.data.catalogue)
 
     def _pair_rows(self, users: Any, items: Any) -> tuple[np.ndarray, np.ndarray]:
         """The rows of pairs of ids; -1 where one is unknown."""
@@ -385,15 +365,3 @@ def _allowed(data: Interactions, filters: Filters | None) -> np.ndarray | None:
             f"filters must be Filters (cofactor.Filters(block=[...])), not {filters!r}."
         )
     return filters.mask(data.items, data.catalogue)
-
-
-def _item_table(data: Interactions, queries: pa.Array, best: TopK, answer: str) -> pa.Table:
-    question, rank, found, score = best.flat()
-    columns = {
-        "query": queries.take(pa.array(question)),
-        "rank": pa.array(rank),
-        answer: data.items.take(found),
-    }
-    if data.catalogue.title_column is not None:
-        columns["title"] = pa.array(data.catalogue.titles(found), pa.string())
-    return pa.table({**columns, "score": pa.array(score)})

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -124,17 +124,37 @@ def _ndcg_of(top: TopK, k: int, true: tuple[np.ndarray, np.ndarray]) -> np.ndarr
     return evaluate_lists(top.rows, top.count, *true, f"ndcg@{k}")[f"ndcg@{k}"]
 
 
-def rmse(model: Any, part: Part) -> float:
-    """Return the root mean squared error on a part's ratings; its users are folded in if the part
-    says so.
+class PredictedPart(NamedTuple):
+    """A part's users, folded in if it says so, and the predictions of its pairs.
+
+    Parameters
+    ----------
+    batch
+        The users.
+    which
+        int64 [n]: whose each pair is.
+    values
+        float32 [n]: the predictions.
     """
-    truth = part.truth
-    if truth.values is None:
-        raise ArgumentError("the validation data has no values to take an RMSE on.")
-    rows = part.user_rows
+
+    batch: UserBatch
+    which: np.ndarray
+    values: np.ndarray
+
+
+def predictions(model: Any, part: Part) -> PredictedPart:
+    """Return what a fitted model predicts for a part's pairs."""
+    rows, truth = part.user_rows, part.truth
     batch = model.fold_in(part.histories(rows)) if part.fold_in else model.user_batch(rows)
     which = np.searchsorted(rows, truth.user_rows)
-    return rmse_of(model.predict_batch(batch, which, truth.item_rows), truth.values)
+    return PredictedPart(batch, which, model.predict_batch(batch, which, truth.item_rows))
+
+
+def rmse(model: Any, part: Part) -> float:
+    """Return the root mean squared error on a part's ratings."""
+    if part.truth.values is None:
+        raise ArgumentError("the validation data has no values to take an RMSE on.")
+    return rmse_of(predictions(model, part).values, part.truth.values)
 
 
 def train_rmse(model: Any, part: Part) -> float:

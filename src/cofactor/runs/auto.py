@@ -20,7 +20,7 @@ from cofactor.data.interactions import Interactions
 from cofactor.data.split import Split
 from cofactor.evaluation.evaluate import evaluate
 from cofactor.evaluation.result import Result
-from cofactor.metrics.table import Metric, parse_metrics
+from cofactor.metrics.table import Metric, metric_names, parse_metric
 from cofactor.models import registry
 from cofactor.models.recommender import Recommender
 from cofactor.runs.automatic import wording
@@ -156,10 +156,10 @@ def auto(
     budget
         Seconds, above 0, of the search and the fits that follow it, for the test part and on all of
         the data: up to three tenths are kept for those. Compiling kernels, once on a machine,
-        prolongs it by half at most.
+        extends it by half at most.
     metrics
-        What to measure on the test part; the first one decides on the validation part. None for
-        nDCG@10 first. An error such as ``rmse`` tries the models that predict ratings.
+        What to measure on the test part; the first one decides on the validation part. None:
+        nDCG@10 first. With an error such as ``rmse``, models that predict ratings are tried.
     reading, cutting
         How the source is read and cut; there must be a validation part.
 
@@ -200,11 +200,6 @@ def check_no_engine(run: Run) -> None:
             f"{AUTO} searches in this process; leave the engine out, or name a model (`cofactor"
             " tune` searches its settings on an engine)."
         )
-
-
-def metric_names(metrics: str | Iterable[str] | None) -> list[str] | None:
-    """Return the names of metrics, checked; None stays None."""
-    return None if metrics is None else [str(metric) for metric in parse_metrics(metrics)]
 
 
 def choose(
@@ -249,7 +244,7 @@ def choose(
     """
     checks.real(budget, "budget", above=0)
     run = run_of(run)
-    wanted = parse_metrics("ndcg@10" if metric is None else metric)[0]
+    wanted = parse_metric("ndcg@10" if metric is None else metric)
     if wanted.family == "lists":
         raise ArgumentError(
             f"{wanted} doesn't say whether lists are right; let another metric decide."

@@ -152,15 +152,23 @@ def measured(
     for entry in entries:
         model, seconds = fitted(entry.create(run), split, run)
         result = measure.result(model, split, run, entry.name)
-        values = {}
-        for name in result.metrics:
-            one = result.summary[name]
-            low, high = (None if v is None else v * measure.scale for v in (one.low, one.high))
-            values[name] = (one.value * measure.scale, low, high)
+        values = values_of(result, measure.scale)
         board.figures.append(Row(entry.name, entry.reads, values, entry.bars, seconds))
         results.append(result)
         run.progress.say(f"{entry.name}: {board.figures[-1].to_row()}")
     return results
+
+
+def values_of(
+    result: Result, scale: float = 1.0
+) -> dict[str, tuple[float, float | None, float | None]]:
+    """Return a result's values with their intervals, times a factor, for a `Row`."""
+    found = {}
+    for name in result.metrics:
+        one = result.summary[name]
+        low, high = (None if v is None else v * scale for v in (one.low, one.high))
+        found[name] = (one.value * scale, low, high)
+    return found
 
 
 def fitted(model: Recommender, split: Split, run: Run) -> tuple[Recommender, tuple[float, float]]:

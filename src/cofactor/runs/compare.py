@@ -21,7 +21,7 @@ from cofactor.data.split import Split
 from cofactor.evaluation import charts, significance
 from cofactor.evaluation.result import Result
 from cofactor.evaluation.significance import Comparison
-from cofactor.metrics.table import parse_metric, parse_metrics
+from cofactor.metrics.table import metric_names, parse_metric
 from cofactor.models import registry
 from cofactor.models.recommender import Recommender
 from cofactor.retrieval.rerank.rules import Rerank, as_rules
@@ -88,7 +88,7 @@ class Compared:
     @property
     def metric(self) -> str:
         """The first metric that all models have; the table is sorted by it."""
-        return _leading(list(self.results.values()))
+        return _shared(list(self.results.values()))[0]
 
     @property
     def _metrics(self) -> list[str]:
@@ -270,8 +270,7 @@ def compare(
     baselines = checks.boolean(baselines, "baselines")
     entries = None if models is None else unfitted(models, settings or {})
     rules = [one for one in map(as_rules, rerank) if one is not None]
-    if metrics is not None:
-        metrics = [str(m) for m in parse_metrics(metrics)]
+    metrics = metric_names(metrics)
     data = interactions(source, reading, run) if split is None else split.train
     parts = cut(data, as_cutting(cutting, Cutting())) if split is None else split
     if entries is None:
@@ -370,10 +369,6 @@ def _goodness(result: Result, metric: str) -> float:
 
 def _best(results: Mapping[str, Result], metric: str) -> str:
     return max(results, key=lambda name: _goodness(results[name], metric))
-
-
-def _leading(results: Sequence[Result]) -> str:
-    return _shared(results)[0]
 
 
 def _shared(results: Sequence[Result]) -> list[str]:

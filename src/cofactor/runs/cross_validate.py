@@ -19,12 +19,12 @@ from cofactor.data.split import Split
 from cofactor.data.splits import k_fold
 from cofactor.evaluation.evaluate import evaluate
 from cofactor.evaluation.result import Result
-from cofactor.metrics.table import parse_metric, parse_metrics
+from cofactor.metrics.table import metric_names, parse_metric
 from cofactor.models import registry
 from cofactor.models.recommender import Recommender
 from cofactor.runs.baselines import measure_baselines
 from cofactor.runs.shown import lines_html
-from cofactor.runs.words import p_words
+from cofactor.runs.words import p_fact
 
 _ALPHA = 0.05
 
@@ -107,9 +107,7 @@ class CrossValidated:
             better = (lead > 0) != parse_metric(metric).lower_is_better
             judged = "better" if better else "worse"
             verdict = f"is significantly {judged}" if p < _ALPHA else "isn't significantly better"
-            shown = p_words(p)
-            shown = shown if shown.startswith("<") else f"= {shown}"
-            said.append(f"{self.label} {verdict} than {name} ({metric} {lead:+.4f}, p {shown}).")
+            said.append(f"{self.label} {verdict} than {name} ({metric} {lead:+.4f}, {p_fact(p)}).")
         return said
 
     def to_dict(self) -> dict[str, Any]:
@@ -179,7 +177,7 @@ def cross_validate(
         If there are no folds.
     """
     run = run_of(run)
-    names = None if metrics is None else [str(metric) for metric in parse_metrics(metrics)]
+    names = metric_names(metrics)
     first = registry.create(model) if isinstance(model, str) else model
     checks.of_kind(first, "model", Recommender, "a model, such as EASE(), or the name of one")
     results: list[Result] = []

@@ -109,17 +109,15 @@ def demo(
     run = run_of(run)
     check_target(out, overwrite=True)
     data, origin = choose_data(fetch=fetch, synthetic=synthetic, run=run)
-    names = [name for name in MODELS if name in registry.names()]
     compared = compare(
-        data, names, cutting=Cutting(), metrics=["ndcg@10", "recall@20", "coverage@10"], run=run
+        data, MODELS, cutting=Cutting(), metrics=["ndcg@10", "recall@20", "coverage@10"], run=run
     )
     # The best model that gives reasons, since the demonstration shows them.
     explaining = {n: r for n, r in compared.results.items() if compared.models[n].traits.explains}
     best = max(explaining or compared.results, key=lambda name: compared.results[name]["ndcg@10"])
     model = registry.create(best).fit(data, run=run)
-    path = save(
-        model, out, overwrite=True, metrics=_kept(compared, best), split=compared.split.sentence
-    )
+    kept = compared.results[best].kept()
+    path = save(model, out, overwrite=True, metrics=kept, split=compared.split.sentence)
     return Demo(
         data=data,
         origin=origin,
@@ -138,15 +136,6 @@ def _fetched(run: Run) -> str | None:
     except CofactorError as error:
         return str(error)
     return None
-
-
-def _kept(compared: Compared, best: str) -> dict[str, Any]:
-    record = compared.results[best].to_dict()
-    return {
-        "n_users": record["n_users"],
-        "metrics": record["metrics"],
-        "protocol": record["how"]["protocol"],
-    }
 
 
 def _known(model: Recommender) -> UserExample:

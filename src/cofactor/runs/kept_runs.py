@@ -20,9 +20,10 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 import cofactor
-from cofactor.base.disk import naming_full, room_beside
+from cofactor.base.disk import naming_full
 from cofactor.base.errors import ArgumentError, DataError
 from cofactor.base.names import nearest
+from cofactor.base.rooms import room_beside
 from cofactor.evaluation.result import Result
 from cofactor.evaluation.significance import p_value
 from cofactor.metrics.table import parse_metric

@@ -113,7 +113,7 @@ def ope(
     ------
     DataError
         If the log doesn't support the policy: nothing in it was random, the policy shows what was
-        never shown (the mean weight is far from 1), or too few lists are left in effect.
+        never shown (the mean weight is far from 1), or the effective number of lists is too small.
     """
     lists = logs if isinstance(logs, LoggedLists) else read_lists(logs)
     model = policy if isinstance(policy, Recommender) else load(policy)

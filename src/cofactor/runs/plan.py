@@ -14,9 +14,10 @@ from cofactor.base.errors import ArgumentError
 from cofactor.base.run import Run
 from cofactor.data.interactions import Interactions
 from cofactor.data.split import Split
+from cofactor.metrics.table import metric_names
 from cofactor.models import registry
 from cofactor.models.recommender import Recommender
-from cofactor.runs.auto import AUTO, Chosen, choose, metric_names
+from cofactor.runs.auto import AUTO, Chosen, choose
 from cofactor.runs.automatic.data import cut_for_choice, read_once
 from cofactor.runs.data_origin import bounded
 from cofactor.runs.source import Cutting, Reading, cut, interactions

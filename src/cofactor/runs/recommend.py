@@ -8,8 +8,9 @@ import hashlib
 import os
 import re
 import secrets
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from functools import partial
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -21,9 +22,10 @@ import pyarrow.parquet as pq
 
 import cofactor
 from cofactor.base import checks
-from cofactor.base.disk import check_regular, check_replaced, naming_full, room_beside
+from cofactor.base.disk import check_regular, check_replaced, naming_full
 from cofactor.base.engine import Engine, EngineError, Local, in_turn
 from cofactor.base.errors import ArgumentError
+from cofactor.base.rooms import room_beside
 from cofactor.base.run import Run, run_of
 from cofactor.base.unfinished import unfinished
 from cofactor.models.recommender import Recommender
@@ -79,15 +81,9 @@ def recommend_all(
     ]
     listing = Listing(model, k, filters, rerank, exclude_seen, run)
     with items_unchanged():
-        return _written_to(listing, blocks, out)
-
-
-def _written_to(
-    listing: Listing, blocks: list[tuple[int, int]], out: str | os.PathLike[str]
-) -> tuple[Path, int]:
-    if str(out).endswith(("/", os.sep)):
-        return _write_parts(listing, blocks, checks.path(out, "out"))
-    return write_tables(_tables(listing, blocks), out)
+        if str(out).endswith(("/", os.sep)):
+            return _write_parts(listing, blocks, checks.path(out, "out"))
+        return write_tables(_tables(listing, blocks), out)
 
 
 def write_tables(tables: Iterator[pa.Table], out: str | os.PathLike[str]) -> tuple[Path, int]:
@@ -242,24 +238,13 @@ def _is_listing(path: Path) -> bool:
     return {"rank", "item_id", "score"} <= set(names)
 
 
-def _write_parquet(path: Path, tables: Iterator[pa.Table]) -> int:
-    first = next(tables)
-    with pq.ParquetWriter(path, first.schema, compression="zstd") as writer:
-        return _written(writer, chain([first], tables))
-
-
-def _write_csv(path: Path, tables: Iterator[pa.Table]) -> int:
-    first = next(tables)
-    with pyarrow.csv.CSVWriter(path, first.schema) as writer:
-        return _written(writer, chain([first], tables))
-
-
-def _written(writer: Any, tables: Iterator[pa.Table]) -> int:
+def _write_tables(opened: Callable[..., Any], path: Path, tables: Iterator[pa.Table]) -> int:
     """Write tables one after the other; return their number of rows."""
-    count = 0
-    for table in tables:
-        writer.write_table(table)
-        count += table.num_rows
+    first, count = next(tables), 0
+    with opened(path, first.schema) as writer:
+        for table in chain([first], tables):
+            writer.write_table(table)
+            count += table.num_rows
     return count
 
 
@@ -275,4 +260,8 @@ def _write_lines(path: Path, tables: Iterator[pa.Table]) -> int:
     return count
 
 
-_WRITERS = {".parquet": _write_parquet, ".csv": _write_csv, ".jsonl": _write_lines}
+_WRITERS: dict[str, Callable[[Path, Iterator[pa.Table]], int]] = {
+    ".parquet": partial(_write_tables, partial(pq.ParquetWriter, compression="zstd")),
+    ".csv": partial(_write_tables, pyarrow.csv.CSVWriter),
+    ".jsonl": _write_lines,
+}

@@ -11,6 +11,7 @@ import numpy as np
 from cofactor.base.errors import CofactorError
 from cofactor.base.run import Run
 from cofactor.data.interactions import Interactions
+from cofactor.evaluation.csr_rows import contains
 from cofactor.models.recommender import Recommender
 
 _K = 20
@@ -122,10 +123,9 @@ def _latest(
 
 def _fitted_on(data: Interactions, held_out: Interactions) -> np.ndarray:
     """Which interactions are among those of a model, bool [n]."""
-    users = data.users.find(held_out.users.arrow)[held_out.user_rows].astype(np.int64)
+    users = data.users.find(held_out.users.arrow)[held_out.user_rows]
     items = data.items.find(held_out.items.arrow)[held_out.item_rows]
-    pairs = data.user_rows.astype(np.int64) * data.n_items + data.item_rows
-    return (users >= 0) & (items >= 0) & np.isin(users * data.n_items + items, pairs)
+    return (users >= 0) & (items >= 0) & contains(data, users, items)
 
 
 def _shown(incumbent: Incumbent, held_out: Interactions) -> np.ndarray:

@@ -7,7 +7,6 @@ from dataclasses import replace
 import numpy as np
 
 from cofactor.base import rng
-from cofactor.data.interactions import Interactions
 from cofactor.data.split import Part, Split
 
 
@@ -38,14 +37,10 @@ def sample(parts: Split, most: int, seed: int) -> Split:
         return parts
     chosen = rng.generator(seed, "sample of users").random(train.n_users) < share
     # Users who are held out entirely train nothing, so all of them stay.
-    kept = Split(_of(train, chosen), parts.test, validation, parts.sentence)
+    kept = Split(train.where(chosen[train.user_rows]), parts.test, validation, parts.sentence)
     if validation.fold_in:
         return kept
     rows = validation.user_rows[chosen[validation.user_rows]]
     if not len(rows) or not len(kept.train):
         return parts
     return replace(kept, validation=replace(with_users(validation, rows), history=kept.train))
-
-
-def _of(data: Interactions, chosen: np.ndarray) -> Interactions:
-    return data.where(chosen[data.user_rows])

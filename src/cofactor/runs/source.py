@@ -142,9 +142,12 @@ def interactions(
 
 def events_of(source: Any, reading: Reading, run: Run) -> Events:
     """Read a source into events, before merging and filtering."""
+    from cofactor.data.events import Events
     from cofactor.data.readers import read
 
     columns: Any = {**(reading.columns or {}), **reading.more}
+    if isinstance(source, Events):
+        columns = {}  # it was read by these already (of a retraining, which hands them on)
     return read(
         source, items=reading.items, on_bad=reading.on_bad, progress=run.progress, **columns
     )

@@ -246,11 +246,12 @@ def _save(
 
 def _run_facts(plan: Plan, trained: Trained, run: Run) -> dict[str, Any]:
     """The facts of a training that the manifest keeps."""
+    whole = plan.parts is None or trained.refitted
     return {
         "seed": run.seed,
         "threads": run.n_threads,
         "fit_seconds": round(trained.seconds, 3),
-        "fitted_on": _fitted_on(plan.parts, trained.refitted),
+        "fitted_on": "all of the data" if whole else "the training part",
         "notes": list(trained.model.notes),
         **({} if plan.chosen is None else {"chosen": plan.chosen.to_dict()}),
         **origin_facts(Origin(plan.reading, plan.cutting, plan.config)),
@@ -344,19 +345,8 @@ def _against(
     return measured_against(fit, old, data, run)
 
 
-def _fitted_on(parts: Split | None, refitted: bool) -> str:
-    return "all of the data" if parts is None or refitted else "the training part"
-
-
 def _kept(result: Result | None, baselines: Baselined | None) -> dict[str, Any]:
     """The facts of an evaluation that the manifest keeps."""
     if result is None:
         return {}
-    record = result.to_dict()
-    return {
-        "n_users": record["n_users"],
-        "metrics": record["metrics"],
-        "protocol": record["how"]["protocol"],
-        "fingerprint": record["how"]["fingerprint"],
-        **({} if baselines is None else {"baselines": baselines.summary()}),
-    }
+    return result.kept() | ({} if baselines is None else {"baselines": baselines.summary()})

@@ -21,10 +21,9 @@ class Search(Protocol):
 
     study: Any
     bench: Bench
-    fixed: Any
 
-    def draw(self, trial: Any) -> dict[str, Any] | None:
-        """Return what the sampler draws for a trial; None for the defaults."""
+    def begin(self, trial: Any) -> Any:
+        """Return the configuration that the sampler draws for a trial."""
 
     def late(self) -> bool:
         """Return whether it is too late to start another trial."""
@@ -46,10 +45,8 @@ def trials_in_pieces(search: Search, engine: Engine, count: int, task: Task) -> 
 def _started(search: Search, engine: Engine, shared: Any) -> tuple[Any, Any]:
     """A new trial, and a reference to its result."""
     trial = search.study.ask()
-    settings = search.draw(trial)
-    trial.set_user_attr("settings", settings or {})
     try:
-        config = search.fixed if settings is None else search.fixed.with_values(settings)
+        config = search.begin(trial)
     except CofactorError as error:
         return trial, engine.share(str(error))
     return trial, engine.call(measured, shared, config, spread=True)

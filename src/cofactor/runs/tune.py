@@ -131,8 +131,7 @@ def _search(searching: _Searching, trials: int) -> Tuned:
     study.pruner = _pruner(optuna, bench.kind, searching.fixed)
     clock = Clock()
     searching.go(trials, bench.run)
-    names = tuple(searching.space)
-    return _report(optuna, study, bench, searching.fixed, names, clock.seconds)
+    return _report(searching, clock.seconds)
 
 
 def _check_requests(trials: int, seeds: int, budget: float | None, cutting: Cutting) -> None:
@@ -223,13 +222,10 @@ class _Searching:
     def _one(self) -> None:
         state = self.optuna.trial.TrialState
         trial = self.study.ask()
-        is_default = DEFAULT in trial.user_attrs
         clock = Clock()
         try:
-            settings = self._settings(trial, is_default)
-            config = self.fixed if is_default else self.fixed.with_values(settings)
-            trial.set_user_attr("settings", {} if is_default else settings)
-            found = self.bench.measure(config, lambda *at: self._watch(trial, is_default, *at))
+            config = self.begin(trial)
+            found = self.bench.measure(config, lambda *at: self._watch(trial, *at))
         except _OutOfTime:
             self.study.tell(trial, state=state.FAIL)
         except self.optuna.TrialPruned:
@@ -244,24 +240,21 @@ class _Searching:
         else:
             found.tell(self.study, trial)
 
-    def draw(self, trial: Any) -> dict[str, Any] | None:
-        """Return what the sampler draws for a trial; None for the defaults."""
-        settings = self._settings(trial, default := DEFAULT in trial.user_attrs)
-        return None if default else settings
-
-    def _settings(self, trial: Any, is_default: bool) -> dict[str, Any]:
-        """What the sampler draws; in the trial of the defaults, those defaults that lie in the
-        space, so that the sampler learns from them.
+    def begin(self, trial: Any) -> Any:
+        """Return the configuration that the sampler draws for a trial. In the trial of the defaults
+        it draws those that lie in the space, so that it learns from them.
         """
-        return {
+        is_default = DEFAULT in trial.user_attrs
+        drawn = {
             name: _suggest(trial, name, one)
             for name, one in self.space.items()
             if not is_default or self.fixed.value_of(name) in one
         }
+        trial.set_user_attr("settings", {} if is_default else drawn)
+        return self.fixed if is_default else self.fixed.with_values(drawn)
 
-    def _watch(
-        self, trial: Any, is_default: bool, seed: int, epoch: int, value: float | None
-    ) -> None:
+    def _watch(self, trial: Any, seed: int, epoch: int, value: float | None) -> None:
+        is_default = DEFAULT in trial.user_attrs
         if self.deadline is not None and not is_default and time.monotonic() > self.deadline:
             raise _OutOfTime
         if seed == 0 and value is not None:
@@ -279,16 +272,13 @@ def _suggest(trial: Any, name: str, one: Search) -> Any:
     return min(max(value, one.low), one.high)
 
 
-def _report(
-    optuna: Any, study: Any, bench: Bench, fixed: Any, searched: tuple[str, ...], seconds: float
-) -> Tuned:
+def _report(searching: _Searching, seconds: float) -> Tuned:
+    study, bench, fixed = searching.study, searching.bench, searching.fixed
     best, trials = best_trial(study), [t for t in study.trials if counts(t)]
     if best is None:
         reasons = "; ".join(dict.fromkeys(t.user_attrs.get("why", "pruned") for t in trials))
         raise CofactorError(f"no trial could be finished. {reasons}")
     config = config_of(best, fixed)
-    usual = fixed.defaults()
-    settings = {n: value for n, value in config.to_params().items() if value != usual[n]}
     looks = int(study.user_attrs.get("test_looks", 0)) + 1
     study.set_user_attr("test_looks", looks)
     default = next((t for t in finished(study) if DEFAULT in t.user_attrs), None)
@@ -298,12 +288,12 @@ def _report(
     return Tuned(
         model=bench.kind.name,
         metric=str(bench.metric),
-        settings=settings,
-        searched=searched,
+        settings=config.changed(),
+        searched=tuple(searching.space),
         value=float(best.value),
         default_value=None if default is None else float(default.value),
         curve=_curve(study),
-        importances=_importances(optuna, study),
+        importances=_importances(searching.optuna, study),
         counts={
             "finished": states.count("COMPLETE"),
             "pruned": states.count("PRUNED"),

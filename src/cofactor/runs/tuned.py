@@ -189,8 +189,7 @@ def measure_test_part(
 
 
 def _entry(label: str, name: str, config: Any) -> str:
-    usual = config.defaults()
-    words = [f"{n}={word(v)}" for n, v in config.to_params().items() if v != usual[n]]
+    words = config.words()
     return f"{label}={name}:{';'.join(words)}" if words else f"{label}={name}"
 
 

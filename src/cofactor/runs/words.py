@@ -15,6 +15,12 @@ def p_words(p: float) -> str:
     return f"< {_SMALLEST_P:g}" if p < _SMALLEST_P else f"{p:.2g}"
 
 
+def p_fact(p: float) -> str:
+    """Return a p-value as it stands within a sentence: ``p = 0.03``, ``p < 1e-16``."""
+    words = p_words(p)
+    return f"p {words}" if words.startswith("<") else f"p = {words}"
+
+
 def verdict(test: Comparison, label: str) -> str:
     """Say in a sentence whether a model is significantly better than the other one of a test."""
     first = test.first == label
@@ -23,8 +29,7 @@ def verdict(test: Comparison, label: str) -> str:
         return f"Too few users to compare {label} with {other} ({test.metric} {lead:+.4f})."
     if test.equal:
         return f"{label} and {other} are equal ({test.metric}, each user)."
-    p = p_words(test.p_adjusted)
-    facts = f"{test.metric} {lead:+.4f}, p {p if p.startswith('<') else '= ' + p}"
+    facts = f"{test.metric} {lead:+.4f}, {p_fact(test.p_adjusted)}"
     if test.better is None:
         return f"{label} isn't significantly better than {other} ({facts})."
     judged = "better" if test.better == label else "worse"

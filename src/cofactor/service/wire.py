@@ -175,8 +175,8 @@ class ItemIdsRequest(Strict, kw_only=True):
 
 
 class PromoteRequest(Strict, kw_only=True):
-    """Which version is to answer from now on; ``force`` skips the comparison on stored events,
-    never the other checks.
+    """Which version is to answer from now on; ``force`` skips all checks but those of files,
+    checksums and scores.
     """
 
     version: Version

@@ -8,16 +8,17 @@ again."""
 from __future__ import annotations
 
 import os
-import shutil
 import signal
 import sys
-import tempfile
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NoReturn
 
+from cofactor.base import signals
 from cofactor.base.errors import ArgumentError, CofactorError
+from cofactor.base.rooms import temporary_room
 from cofactor.store import Store, StoreError, open_store
 from cofactor.store.opening import database_of
 from cofactor.store.records import StoreSettings
@@ -25,6 +26,7 @@ from cofactor.store.shared import SharedStore, WriteServer, wait_for_writer
 
 _START = 300.0  # seconds that the first worker may take to begin
 _AGAIN = 0.5  # seconds before a worker that ended is started again
+_ENDING = (signal.SIGTERM, signal.SIGINT)
 _BROKEN = 5  # ends within a minute after which all is given up
 
 
@@ -84,12 +86,8 @@ def supervise(count: int, work: Callable[[WorkerRole], int], say: Callable[[str]
     """
     if not hasattr(os, "fork"):
         raise ArgumentError("workers: several need a system that forks processes, such as Linux.")
-    folder = Path(tempfile.mkdtemp(prefix="cofactor-"))
-    supervisor = _Supervisor(count, work, say, folder)
-    try:
-        return supervisor.run()
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
+    with temporary_room() as folder:
+        return _Supervisor(count, work, say, folder).run()
 
 
 class _Supervisor:
@@ -109,7 +107,7 @@ class _Supervisor:
 
     def run(self) -> int:
         """Start the workers, and start again those that end."""
-        for one in (signal.SIGTERM, signal.SIGINT):
+        for one in _ENDING:
             signal.signal(one, self._stop)
         for index in range(self._count):
             self._launch(index)
@@ -132,25 +130,45 @@ class _Supervisor:
                 continue
             self._say(f"worker {index} was ended by signal {-ended}; starting it again")
             time.sleep(_AGAIN)
-            if not self._stopping:
-                self._launch(index)
+            self._launch(index)
         return code
 
     def _launch(self, index: int) -> None:
-        process = os.fork()
-        if process:
-            self._running[process] = index
-            return
+        """Start a worker, unless all is to end."""
+        parent = os.getpid()
+        # A signal between the fork and what has to be known of it would be lost on the worker, and
+        # so waited for without end.
+        before = signal.pthread_sigmask(signal.SIG_BLOCK, _ENDING)
+        try:
+            process = 0 if self._stopping else os.fork()
+            if self._stopping:
+                return
+            if process:
+                self._running[process] = index
+                return
+            self._run_worker(index, parent, before)
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+    def _run_worker(self, index: int, parent: int, mask: set[int]) -> NoReturn:
+        """Work in the new process, and end it."""
         code = 1
         try:
-            for one in (signal.SIGTERM, signal.SIGINT):
-                signal.signal(one, signal.SIG_DFL)
+            signal.signal(signal.SIGTERM, signal.SIG_DFL)
+            signal.signal(signal.SIGINT, signal.default_int_handler)
+            signals.take()
+            signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+            signals.end_with(parent, lambda: os.kill(os.getpid(), signal.SIGTERM))
             code = self._work(WorkerRole(index, self._count, self._folder))
         except CofactorError as error:
             print(f"cofactor: {error}", file=sys.stderr)
         except KeyboardInterrupt:
             code = 0
+        except signals.Terminated:  # not by a decision of its own, which would end the others too
+            signal.signal(signal.SIGTERM, signal.SIG_DFL)
+            signal.raise_signal(signal.SIGTERM)
         finally:
+            signals.ignore()
             sys.stdout.flush()
             sys.stderr.flush()
             os._exit(code)

@@ -10,7 +10,6 @@ import contextlib
 import os
 import shutil
 import sqlite3
-import tempfile
 from collections.abc import Collection, Iterator
 from contextlib import closing
 from datetime import UTC, datetime
@@ -20,6 +19,7 @@ import msgspec
 
 from cofactor.base import checks, sqlite_file
 from cofactor.base.disk import check_regular, sha256_of, sync
+from cofactor.base.rooms import room_beside
 from cofactor.base.state_file import StateError, read_state
 from cofactor.store import schema
 from cofactor.store.database import Database, Session
@@ -343,17 +343,12 @@ def _room(target: Path) -> Iterator[Path]:
     """
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
-        folder = Path(tempfile.mkdtemp(prefix=f".{target.name}-", dir=target.parent))
-    except OSError as error:
-        raise StoreUnavailableError(f"can't write to {target.parent}: {error.strerror}.") from None
-    try:
-        yield folder / target.name
+        with room_beside(target, private=True) as folder:
+            yield folder / target.name
     except OSError as error:
         raise StoreUnavailableError(
             f"{target} can't be written: {error.strerror}; nothing was changed there."
         ) from error
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
 
 
 @contextlib.contextmanager

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import gzip
 import os
-import tempfile
 from collections.abc import Iterable, Iterator, Mapping
 from itertools import islice
 from pathlib import Path
@@ -14,8 +13,9 @@ from typing import IO, Any
 import msgspec
 
 from cofactor.base import checks
-from cofactor.base.disk import check_regular
+from cofactor.base.disk import check_regular, owner_only
 from cofactor.base.errors import CofactorError, DataError
+from cofactor.base.rooms import room_beside
 from cofactor.store.exceptions import StoreFormatError, StoreUnavailableError
 from cofactor.store.impressions import ShownItem, shown_items
 from cofactor.store.limits import file_format
@@ -116,29 +116,26 @@ def _export(records: Iterator[Any], path: Path, columns: Mapping[str, str], over
         )
     path = Path(os.path.abspath(path))
     check_regular(path)
-    name = None
     try:
-        handle, name = tempfile.mkstemp(prefix=f".{path.name}-", dir=path.parent)
-        with os.fdopen(handle, "wb") as stream:
-            count = (
-                _write_parquet(records, stream, columns)
-                if chosen == "parquet"
-                else _write_lines(records, stream, path)
-            )
-            stream.flush()
-            os.fsync(stream.fileno())
-        os.replace(name, path)
-    except BaseException as error:
-        if name is not None:
-            with contextlib.suppress(OSError):
-                os.unlink(name)
-        if isinstance(error, OSError):
-            raise StoreUnavailableError(f"{path} can't be written: {error.strerror}.") from error
-        if isinstance(error, (TypeError, ValueError)) and not isinstance(error, CofactorError):
-            raise StoreFormatError(
-                f"the store is damaged: what is in it fits no export ({error}); restore a backup."
-            ) from error
+        with room_beside(path, private=True) as room:
+            made = room / path.name
+            with open(made, "wb", opener=owner_only) as stream:
+                count = (
+                    _write_parquet(records, stream, columns)
+                    if chosen == "parquet"
+                    else _write_lines(records, stream, path)
+                )
+                stream.flush()
+                os.fsync(stream.fileno())
+            os.replace(made, path)
+    except OSError as error:
+        raise StoreUnavailableError(f"{path} can't be written: {error.strerror}.") from error
+    except CofactorError:
         raise
+    except (TypeError, ValueError) as error:
+        raise StoreFormatError(
+            f"the store is damaged: what is in it fits no export ({error}); restore a backup."
+        ) from error
     return count
 
 

@@ -323,7 +323,8 @@ class SqliteDatabase(Database):
             )
         if code == _FULL:
             return StoreUnavailableError(
-                f"the disk with {self.shown} is full; free some space, then send it again.",
+                f"the disk with {self.shown}, or a quota, is full; free some space, then send it"
+                " again.",
                 unknown=committing,
             )
         if code in (_CORRUPT, _NOTADB):

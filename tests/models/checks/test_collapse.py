@@ -34,7 +34,7 @@ def fitted(books):
     return IALS(factors=8).fit(books, run=ONE)
 
 
-def test_a_model_that_has_learned_tastes_says_nothing(books, caplog):
+def test_a_model_that_has_learned_preferences_says_nothing(books, caplog):
     assert collapse_of(IALS(factors=8).fit(books, run=ONE)) is None
     assert not caplog.records
 

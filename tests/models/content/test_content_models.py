@@ -21,7 +21,7 @@ from content_shop import SMALL, made, shop
 
 
 @pytest.mark.parametrize("name", SMALL)
-def test_new_item_is_recommended_to_those_who_like_its_kind(name: str, tmp_path: Path) -> None:
+def test_new_item_is_recomfixed_to_those_who_like_its_kind(name: str, tmp_path: Path) -> None:
     model = made(name)
     new = [
         {"item_id": 9001, "description": "piano keys music", "colour": "red"},
@@ -201,7 +201,7 @@ def test_bridge_serves_every_base_with_item_vectors(base: str, tmp_path: Path) -
 
 
 @pytest.mark.parametrize("name", ["content_ridge", "feature_ials", "content_blend"])
-def test_levelling_brings_new_items_to_one_spread_and_leaves_the_others(
+def test_score_normalisation_brings_new_items_to_one_spread_and_leaves_the_others(
     name: str, tmp_path: Path
 ) -> None:
     plain, level = (

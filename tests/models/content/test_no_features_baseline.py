@@ -47,7 +47,7 @@ def fitted(name: str, parts: Split, **more: Any) -> Any:
         ("two_tower", "latent_factor"),
     ],
 )
-def test_fit_with_validation_compares_with_the_plain_twin_and_the_file_keeps_it(
+def test_fit_with_validation_compares_with_the_no_features_baseline_and_the_file_keeps_it(
     name: str, baseline: str, tmp_path: Path
 ) -> None:
     parts = cut_shop()
@@ -68,7 +68,7 @@ def test_fit_with_validation_compares_with_the_plain_twin_and_the_file_keeps_it(
     assert model.fit(parts.train, run=RUN).comparison is None
 
 
-def test_twin_false_and_no_validation_fit_no_twin(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_comparison_off_and_no_validation_fit_no_baseline(monkeypatch: pytest.MonkeyPatch) -> None:
 
     from cofactor.models.content import content_features
 
@@ -82,7 +82,7 @@ def test_twin_false_and_no_validation_fit_no_twin(monkeypatch: pytest.MonkeyPatc
     assert fitted("content_blend", replace(parts, validation=None)).comparison is None
 
 
-def test_features_that_mislead_are_told_with_what_they_cost() -> None:
+def test_features_that_mislead_are_noted_with_what_they_cost() -> None:
     data = shop()
     rng = np.random.default_rng(3)
     # A text that goes against who takes what: every kind of item says what another one, at random,
@@ -148,7 +148,7 @@ def test_train_compares_on_the_test_part_and_inspect_tells_it(tmp_path: Path) ->
     assert quiet.model.comparison is None  # type: ignore[attr-defined]
 
 
-def test_twin_is_stopped_by_what_stopped_the_model_and_by_nothing_else() -> None:
+def test_baseline_is_stopped_by_what_stopped_the_model_and_by_nothing_else() -> None:
     parts = cut_shop()
     model = fitted("two_tower", parts, compare_without_features=False)
     seen: list[Any] = []

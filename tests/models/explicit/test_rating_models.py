@@ -72,14 +72,16 @@ def rmse(model: Any, part: Interactions) -> float:
 @pytest.mark.parametrize(
     "settings", [{}, {"solver": "als", "regularization": 0.05, "epochs": 15}], ids=["sgd", "als"]
 )
-def test_biased_mf_recovers_a_low_rank_taste_that_biases_cannot(settings: dict[str, Any]) -> None:
+def test_biased_mf_recovers_a_low_rank_preference_that_biases_cannot(
+    settings: dict[str, Any],
+) -> None:
     test = two_parts()[1]
     # The noise and the rounding alone are about 0.42.
     assert rmse(fitted("biased_mf", **settings), test) < 0.56
     assert rmse(fitted("bias"), test) > 0.75
 
 
-def test_svdpp_recovers_a_low_rank_taste() -> None:
+def test_svdpp_recovers_a_low_rank_preference() -> None:
     assert rmse(fitted("svdpp"), two_parts()[1]) < 0.58
 
 
@@ -115,7 +117,7 @@ def test_unknown_users_and_items_are_answered_by_what_is_known_of_the_other(name
 
 
 @pytest.mark.parametrize("name", ["bias", *FACTOR_MODELS])
-def test_predictions_are_cut_to_the_scale_unless_told_otherwise(name: str) -> None:
+def test_predictions_are_cut_to_the_scale_unless_set_otherwise(name: str) -> None:
     train = two_parts()[0]
     users, items = (grid.ravel() for grid in np.meshgrid(np.arange(N_USERS), np.arange(N_ITEMS)))
     cut = fitted(name).predict_rows(users, items)

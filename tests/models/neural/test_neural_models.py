@@ -53,7 +53,7 @@ SMALL = {"factors": 4, "epochs": 12, "batch_size": 64, "learning_rate": 0.03}
 
 
 @pytest.mark.parametrize("loss", [name for name in LOSSES if name != "squared"])
-def test_every_ranking_loss_finds_the_taste_and_folds_it_in(loss: str) -> None:
+def test_every_ranking_loss_finds_the_preference_and_folds_it_in(loss: str) -> None:
     margin = 0.4 if loss == "cosine_contrastive" else 1.0
     model = LatentFactor(
         **SMALL, loss=loss, margin=margin, regularization=0.005, negative_weight=2.0
@@ -193,9 +193,7 @@ def test_unknown_ids_are_answered_by_what_is_known_of_the_other() -> None:
     assert abs(float(plain.predict(["nobody"], [-1])[0]) - data.values.mean()) < 1.0
 
 
-def test_users_who_took_everything_are_left_out_of_pairwise_training_and_alone_are_refused() -> (
-    None
-):
+def test_users_of_every_item_are_left_out_of_pairwise_training_and_alone_are_refused() -> None:
     users = np.append(np.zeros(N_ITEMS, int), taken().user_rows[taken().user_rows > 0])
     items = np.append(np.arange(N_ITEMS), taken().item_rows[taken().user_rows > 0])
     data = Interactions.from_rows(users, items, users=N_USERS, items=N_ITEMS)

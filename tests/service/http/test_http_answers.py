@@ -71,7 +71,7 @@ def test_reasons_are_past_items_and_agree_with_explain(
         assert [(r["item_id"], r["contribution"]) for r in item["reasons"]] == expected
 
 
-def test_stranger_gets_popularity_and_is_told_so(
+def test_unseen_user_gets_popularity_and_a_note_says_so(
     service: TestClient, shop_data: Interactions
 ) -> None:
     answer = service.get("/v1/users/nobody/recommendations?k=4")

@@ -50,7 +50,7 @@ def test_described_item_gets_the_neighbours_that_the_model_gives(
     assert len(ids_of(told)) == 3
 
 
-def test_new_item_is_recommended_as_soon_as_it_is_acknowledged(
+def test_new_item_is_recomfixed_as_soon_as_it_is_acknowledged(
     service: TestClient, content: Recommender
 ) -> None:
     row = int(np.argmax(content.data.item_counts))
@@ -118,7 +118,7 @@ def test_new_items_are_known_again_after_a_restart(
     assert service.get("/v1/items/new-3").json()["known_to_model"] is True
 
 
-def test_words_that_carried_an_answer_are_told(service: TestClient, content: Recommender) -> None:
+def test_words_that_carried_an_answer_are_named(service: TestClient, content: Recommender) -> None:
     ids = content.data.items.ids()
     told = service.post(
         "/v1/recommend", json={"history": [ids[4], ids[9]], "k": 3, "reasons": 2}

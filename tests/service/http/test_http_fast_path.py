@@ -55,7 +55,7 @@ def url(events_url: str) -> str:
     return events_url
 
 
-def test_short_and_long_way_give_the_same_answer(folder: Path, url: str) -> None:
+def test_fast_and_slow_path_give_the_same_answer(folder: Path, url: str) -> None:
     async def play(port: int, context: Any) -> None:
         line = await Line.to(port)
         await line.ask(raw_request("POST", "/v1/events", EVENT))

@@ -212,7 +212,7 @@ def come_by(
 
 
 @pytest.mark.parametrize("one", NO_IDS, ids=ascii)
-def test_what_is_no_id_is_refused_by_every_door(
+def test_what_is_no_id_is_refused_by_every_route(
     come_by: Callable[[str, str], httpx.Response], one: str
 ) -> None:
     for door in DOORS:
@@ -222,7 +222,7 @@ def test_what_is_no_id_is_refused_by_every_door(
 
 
 @pytest.mark.parametrize("one", IDS, ids=ascii)
-def test_what_is_an_id_is_taken_by_every_door(
+def test_what_is_an_id_is_taken_by_every_route(
     come_by: Callable[[str, str], httpx.Response], one: str
 ) -> None:
     for door in DOORS:

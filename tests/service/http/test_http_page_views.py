@@ -215,7 +215,7 @@ def test_two_versions_stand_item_by_item_with_what_they_measured(visit: Any) -> 
         kept(page, f"pair-{width}")
 
 
-def test_a_map_is_coloured_by_a_column_by_ranges_or_by_likeness(visit: Any) -> None:
+def test_a_map_is_coloured_by_a_column_by_ranges_or_by_similarity(visit: Any) -> None:
     page = visit("map")
     legend = page.locator(".canvas .legend li")
     assert page.input_value("#map-colour") == "genres"

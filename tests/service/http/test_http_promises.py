@@ -312,7 +312,7 @@ def test_a_new_key_after_a_line_without_an_end_is_known(tmp_path: Path) -> None:
     assert path.stat().st_mode & 0o777 == 0o600
 
 
-def test_a_write_that_fails_is_told_as_its_store_tells_it() -> None:
+def test_a_write_that_fails_is_answered_as_its_store_reports_it() -> None:
     write: Future[Any] = Future()
     write.set_exception(StoreUnavailableError("the disk is gone", unknown=True))
     from cofactor.service.errors import of_error
@@ -321,7 +321,7 @@ def test_a_write_that_fails_is_told_as_its_store_tells_it() -> None:
     assert (error.status, error.outcome) == (503, "unknown")
 
 
-def test_places_of_files_are_told_to_nobody(
+def test_places_of_files_are_shown_to_nobody(
     start: Start, folder: Path, fitted: dict[str, Recommender]
 ) -> None:
     facts = {"seed": 3, "reading": {"items": "/home/somebody/catalogue.csv"}}

@@ -149,7 +149,7 @@ def test_folder_without_a_model_is_named(tmp_path: Path) -> None:
         Folder(tmp_path)
 
 
-def test_a_damaged_current_is_mended_as_its_error_says(folder: Path) -> None:
+def test_a_damaged_current_is_fixed_as_its_error_says(folder: Path) -> None:
     (folder / "current").write_bytes(b"half a poin")
     with pytest.raises(ArtifactError, match="delete it"):
         Folder(folder).promote("v2")

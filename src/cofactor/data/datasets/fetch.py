@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import shutil
 import ssl
-import tempfile
 import zipfile
 from http.client import HTTPException, IncompleteRead
 from pathlib import Path
@@ -14,6 +13,7 @@ from urllib.request import Request, urlopen
 
 from cofactor.base.errors import DataError, DownloadError
 from cofactor.base.progress import SILENT, Progress
+from cofactor.base.rooms import room_beside
 from cofactor.data.datasets.registry import Dataset, checksums, verify
 from cofactor.data.readers.source_files import Source
 
@@ -38,8 +38,7 @@ def fetch_files(
         )
     target = cache / dataset.name
     cache.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix=f".{dataset.name}-", dir=cache) as folder:
-        fresh = Path(folder) / dataset.name
+    with room_beside(target) as fresh:
         with progress.task(f"fetching {dataset.name}", len(dataset.downloads)) as task:
             for name, url in dataset.downloads.items():
                 _fetch_one(dataset, name, url, fresh, timeout)

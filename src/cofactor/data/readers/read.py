@@ -97,7 +97,7 @@ def read(
         bzip2, xz or zstd, or in a zip or tar), several files (a list, or a pattern such as
         ``"parts/*.csv"``), a pipe, ``"-"`` for standard input, a folder or archive of parts of one
         table or of a known layout (MovieLens, Book-Crossing ...), the name of a public dataset that
-        is there (`cofactor.data.datasets`), ``sqlite:///file.db``, an event store (also
+        is available locally (`cofactor.data.datasets`), ``sqlite:///file.db``, an event store (also
         ``postgresql://``), a data frame (pandas, polars, duckdb, Arrow), a SciPy sparse matrix of
         users by items, or an iterable of tuples ``(user, item[, value[, time]])`` or dictionaries.
     format
@@ -109,17 +109,17 @@ def read(
         (``userId``, ``reviewerID``, ``asin``, ``overall``, ``unixReviewTime`` ...). False leaves
         ``value`` or ``time`` out, True insists on it.
     delimiter, header, encoding, quote, escape
-        How text is written, None to detect it: the text between fields (of any length),
-        whether the first line names the columns, the encoding, whether ``"`` encloses fields, and
-        the character before a quote that is none.
+        How text is written, None to detect it: the text between fields (of any length), whether the
+        first line names the columns, the encoding, whether ``"`` encloses fields, and the character
+        that escapes a quote within a field.
     time_unit
         ``"s"``, ``"ms"``, ``"us"`` or ``"ns"`` for times that are bare numbers; None to detect it
         from their size.
     time_format
         How times are written, as for `datetime.strptime` (``"%d/%m/%Y %H:%M"``); None to detect it.
     decimal
-        ``","`` or ``"."``: the decimal sign of values, the other one groups thousands; None to tell
-        it where the column makes it clear.
+        ``","`` or ``"."``: the decimal sign of values, the other one groups thousands; None to
+        detect it where the column leaves no doubt.
     kinds
         Weights of the kinds of events (``{"view": 1, "purchase": 5}``), which become the values;
         rows of other kinds are left out. ``"keep"``: events keep their kinds (`Events.kinds`)
@@ -139,7 +139,7 @@ def read(
         ``"error"``: bad rows are refused, with their lines; ``"skip"``: they are left out, and the
         notes say how many.
     now
-        Seconds since 1970: times more than a day later are bad; None for the clock's.
+        Seconds since 1970: times more than a day later are bad; None for the current time.
     progress
         Where to report to.
 
@@ -151,8 +151,8 @@ def read(
     Raises
     ------
     DataError
-        If there is nothing in it, a column is missing, or rows are bad: with the file, the lines
-        and the cure.
+        If the source is empty, a column is missing, or rows are bad: with the file, the lines and
+        the cure.
     UnknownNameError
         If a column, a format or a dataset doesn't exist; the nearest names are offered.
     """

@@ -17,7 +17,6 @@ and after step 3's halves; an interrupted run continues from there.
 from __future__ import annotations
 
 import os
-import shutil
 import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
@@ -32,7 +31,7 @@ import pyarrow as pa
 from pyarrow import parquet as pq
 
 from cofactor.base import checks
-from cofactor.base.disk import is_full
+from cofactor.base.disk import what_is_full
 from cofactor.base.errors import ArgumentError, DataError
 from cofactor.base.names import counted
 from cofactor.base.progress import Progress
@@ -379,9 +378,8 @@ def _disk_full(target: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        if not is_full(error):
+        if not (full := what_is_full(error)):
             raise
-        free = shutil.disk_usage(target.parent).free
         folder = folder_of(target)
         kept = "Nothing was kept."
         if folder.exists():
@@ -390,7 +388,7 @@ def _disk_full(target: Path) -> Iterator[None]:
                 " which may also be removed."
             )
         raise DataError(
-            f"the disk is full ({free / 2**30:.1f} GiB are left); shards take some 40 bytes an"
-            f" interaction, and 30 more while they are made. {kept}",
+            f"{full}; shards take some 40 bytes an interaction, and 30 more while they are made."
+            f" {kept}",
             source=str(target),
         ) from error

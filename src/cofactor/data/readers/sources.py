@@ -3,19 +3,18 @@ pipes, several files."""
 
 from __future__ import annotations
 
-import atexit
 import glob
 import os
 import shutil
 import stat
 import sys
-import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import IO
 
 from cofactor.base.errors import ArgumentError, DataError
 from cofactor.base.progress import Progress
+from cofactor.base.rooms import room_of_process
 from cofactor.data.readers.source_files import SourceFile, in_order
 
 STDIN = "-"
@@ -74,31 +73,26 @@ def standard_input() -> SourceFile:
 
 def copied(stream: IO[bytes], label: str) -> SourceFile:
     """Return a temporary file with a stream's bytes; it goes with the process."""
-    handle, name = tempfile.mkstemp(prefix="cofactor-")
-    atexit.register(_removed, name)
+    place = room_of_process() / "copy"
     unchecked = 0
-    with os.fdopen(handle, "wb") as copy:
+    with place.open("wb") as copy:
         while part := stream.read(1 << 20):
             copy.write(part)
             unchecked += len(part)
-            if unchecked >= _LOOK and _is_nearly_full(name):
-                _removed(name)
+            if unchecked >= _LOOK and _is_nearly_full(place):
+                place.unlink()
                 raise DataError(
                     "it doesn't end before the disk for temporary files is nearly full; write it"
                     " to a file, or set TMPDIR to a folder on a larger disk.",
                     source=label,
                 )
             unchecked %= _LOOK
-    return SourceFile(Path(name), label=label)
+    return SourceFile(place, label=label)
 
 
-def _is_nearly_full(name: str) -> bool:
-    disk = shutil.disk_usage(name)
+def _is_nearly_full(place: Path) -> bool:
+    disk = shutil.disk_usage(place)
     return disk.free < min(_SPARE, disk.total // 20)
-
-
-def _removed(name: str) -> None:
-    Path(name).unlink(missing_ok=True)
 
 
 def is_url(source: object) -> bool:

@@ -4,13 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pyarrow as pa
 
 from cofactor.base.extras import require
 from cofactor.base.latex import latex_table
 from cofactor.base.markup import aligned, shortened
+
+if TYPE_CHECKING:
+    from cofactor.data.catalogue import Catalogue
+    from cofactor.data.ids import IdMap
+    from cofactor.data.interactions import Interactions
+    from cofactor.models.user_batch import Shares
+    from cofactor.retrieval.topk import TopK
 
 
 class RankedTable:
@@ -103,6 +111,21 @@ class RankedTable:
         return text + (f"\n… {len(self) - 20:,} more lines" if len(self) > 20 else "") + cold
 
 
+def answer_table(
+    queries: pa.Array, best: TopK, answer: str, ids: IdMap, catalogue: Catalogue | None = None
+) -> pa.Table:
+    """Return the best rows of each query by their ids; with titles where a catalogue has them."""
+    question, rank, found, score = best.flat()
+    columns = {
+        "query": queries.take(pa.array(question)),
+        "rank": pa.array(rank),
+        answer: ids.take(found),
+    }
+    if catalogue is not None and catalogue.title_column is not None:
+        columns["title"] = pa.array(catalogue.titles(found), pa.string())
+    return pa.table({**columns, "score": pa.array(score)})
+
+
 def ranked(parts: list[pa.Table], query: str, answer: str) -> RankedTable:
     """Return the rankings of several blocks as one table, and name its first column."""
     table = pa.concat_tables(parts)
@@ -146,6 +169,24 @@ class Explanation:
     reasons: tuple[Reason, ...]
     rest: float
     features: tuple[Reason, ...] = ()
+
+    @classmethod
+    def of(
+        cls, data: Interactions, item_row: int, shares: Shares, features: tuple[Reason, ...]
+    ) -> Explanation:
+        """Return it from the shares of one item."""
+        past, (added,), (rest,) = shares
+        order = np.argsort(-added, kind="stable")
+        ids, titles = data.items.ids(past[order]), data.catalogue.titles(past[order])
+        each = zip(ids, titles, added[order], strict=True)
+        return cls(
+            item=data.items.ids([item_row])[0],
+            title=data.catalogue.titles([item_row])[0],
+            score=float(added.sum(dtype=np.float64) + rest),
+            reasons=tuple(Reason(i, title, float(a)) for i, title, a in each),
+            rest=float(rest),
+            features=features,
+        )
 
     def _repr_html_(self) -> str:
         from cofactor.models.answering.model_html import explanation_html

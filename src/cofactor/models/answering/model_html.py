@@ -41,13 +41,12 @@ def _block(model: Any, *, unfolded: bool = False) -> str:
 
 def _settings(model: Any) -> str:
     """The settings that were changed, and folded those that are as usual."""
-    defaults = model.Config.defaults()
-    specs = model.Config.settings()
+    specs, given = model.Config.settings(), model.config.changed()
     changed: list[dict[str, Any]] = []
     usual: list[dict[str, Any]] = []
     for name, value in model.config.to_params().items():
         line = {"setting": name, "value": repr(value), "meaning": specs[name].doc}
-        (changed if value != defaults[name] else usual).append(line)
+        (changed if name in given else usual).append(line)
     shown = markup.table(changed) if changed else ""
     if not usual:
         return shown

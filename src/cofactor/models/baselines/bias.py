@@ -165,6 +165,6 @@ class Bias(Recommender[BiasConfig]):
         past = batch.seen[1]
         left_over = seen_ratings(self, batch) - self.mean[0] - self.item_bias[past]
         damping = self._damping(self.data).users
-        added = left_over / (damping + len(past)) if len(past) else np.zeros(0)
+        added = left_over / (damping + len(past))
         score = float(self._score(batch.states, np.array([item_row]))[0, 0])
         return past, added, score - float(added.sum())

@@ -28,6 +28,7 @@ from cofactor.models.parts import restored, specs_of_part, states_of
 from cofactor.models.recommender import Recommender
 from cofactor.models.traits import ArraySpec, Traits
 from cofactor.models.user_batch import States, UserBatch
+from cofactor.models.validation import predictions
 from cofactor.retrieval.topk import TopK, best_scores, one_each
 
 if TYPE_CHECKING:
@@ -176,9 +177,9 @@ class Blend(Recommender[BlendConfig]):
     Every user is a history here, folded in by each model, so trained and unseen users are answered
     alike.
 
-    With scale none, models that all predict ratings predict them together: ``r_ui = Σ_m w_m r_m,ui
-    / Σ_m w_m``. Validation data chooses the weights of the least squared error then, and trained
-    users are answered by what the models have learned of them.
+    With ``scale="none"``, models that all predict ratings are averaged: ``r_ui = Σ_m w_m r_m,ui /
+    Σ_m w_m``. Validation data chooses the weights of the least squared error then, and trained
+    users are answered by what the models have learned about them.
 
     References
     ----------
@@ -309,8 +310,6 @@ class Blend(Recommender[BlendConfig]):
         assert isinstance(batch.states, Histories)
         past, rest = batch.seen[1], np.zeros(len(item_rows))
         added = np.zeros((len(item_rows), len(past)))
-        if batch.empty[0]:
-            return past, added, self._popularity[item_rows]
         for part, weight in zip(self.parts, self.weights, strict=True):
             one = part.fold_in(batch.states)
             factor = weight / float(self._scale_of(part.score_batch(one))[0])
@@ -333,7 +332,7 @@ class Blend(Recommender[BlendConfig]):
         return self.parts[0].similar_user_rows(user_rows, k, n_threads)
 
     def update(self, events: EventsLike, *, run: Run | None = None) -> Blend:
-        """Learn from new events in every model; all must be able to.
+        """Update every model with new events; all must support it.
 
         Raises
         ------
@@ -353,15 +352,8 @@ class Blend(Recommender[BlendConfig]):
         """Choose the weights of models that are fitted on validation data; return the blend."""
         truth = validation.truth
         if self.traits.predicts_ratings and truth.values is not None:
-            users = validation.user_rows
-            which = np.searchsorted(users, truth.user_rows)
-            predicted = []
-            for part in self.parts:
-                batch = part.user_batch(users)
-                if validation.fold_in:
-                    batch = part.fold_in(validation.histories(users))
-                predicted.append(part.predict_batch(batch, which, truth.item_rows))
-            self.weights = least_squares_weights(predicted, truth.values)
+            values = [predictions(part, validation).values for part in self.parts]
+            self.weights = least_squares_weights(values, truth.values)
             return self
         scored = self._score_users(validation, run)
         self.weights = choose_weights(scored, self.config.choose_at, run.n_threads)

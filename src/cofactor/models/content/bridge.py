@@ -200,10 +200,8 @@ class Bridge(ContentFeatures[BridgeConfig]):
         self, data: Interactions, matrix: Any, targets: np.ndarray, warm: np.ndarray, run: Run
     ) -> None:
         """Choose λ and the scale on held-out items, then fit W on all warm ones."""
-        held = checking.held_out(data, run.seed)
-        inside = np.isin(warm, held)
-        users = checking.sample_users(data, held, run.seed)
-        rest, out = warm[~inside], warm[inside]
+        out, users, rest = checking.HeldOutItems.draw(data, run.seed)
+        inside = np.isin(warm, out)
         given = (self.config.ridge,) if self.config.ridge is not None else RIDGES
         best: tuple[float, float, np.ndarray] | None = None
         for ridge in given if len(rest) else given[:1]:

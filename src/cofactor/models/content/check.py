@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Self
 
 import numpy as np
 
@@ -177,6 +177,31 @@ def held_out(data: Interactions, seed: int, share: float = 0.2) -> np.ndarray:
     warm = np.flatnonzero(data.item_counts)
     count = max(1, min(5000, round(share * len(warm))))
     return np.sort(rng.generator(seed, "content", "held out").permutation(warm)[:count])
+
+
+class HeldOutItems(NamedTuple):
+    """Warm items that a map is checked on.
+
+    Parameters
+    ----------
+    items
+        int64 ascending: from `held_out`.
+    users
+        int64 ascending: from `sample_users`.
+    rest
+        int64 ascending: the other warm items.
+    """
+
+    items: np.ndarray
+    users: np.ndarray
+    rest: np.ndarray
+
+    @classmethod
+    def draw(cls, data: Interactions, seed: int) -> Self:
+        """Draw them."""
+        items = held_out(data, seed)
+        rest = np.setdiff1d(np.flatnonzero(data.item_counts), items)
+        return cls(items, sample_users(data, items, seed), rest)
 
 
 def sample_users(data: Interactions, items: np.ndarray, seed: int) -> np.ndarray:

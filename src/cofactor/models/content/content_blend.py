@@ -101,8 +101,8 @@ class ContentBlend(SimilarByContent, ContentFeatures[ContentBlendConfig]):
     A new item without any feature gets the lowest score of those 500: there is no reason to show it
     to anybody, and a score of 0, the middle, would rank it before everything that the user likes
     less than average. The parts use the blend's columns and weights of features, unless their own
-    settings name them (``ials_settings=value_weight=1``); characters are read by the ridge alone,
-    unless named so.
+    settings name them (``ials_settings=value_weight=1``); character n-grams are read by
+    ContentRidge alone, unless named so.
 
     References
     ----------
@@ -178,8 +178,6 @@ class ContentBlend(SimilarByContent, ContentFeatures[ContentBlendConfig]):
         assert isinstance(batch.states, Histories)
         past, rest = batch.seen[1], np.zeros(len(item_rows))
         added = np.zeros((len(item_rows), len(past)))
-        if not past.size:
-            return past, added, self._popularity[item_rows]
         for part, weight in zip(self.parts, self.config.weights, strict=True):
             one = part.fold_in(batch.states)
             share = weight / self._spread(part, one)

@@ -62,7 +62,7 @@ class ContentKNN(SimilarByContent, ContentFeatures[ContentKNNConfig]):
         added = np.asarray(
             (self.feature_map.units[past] @ self.feature_map.units[item_row].T).todense()
         ).ravel() / max(1, len(past))
-        return past, added, float(self._popularity[item_row]) if batch.empty[0] else 0.0
+        return past, added, 0.0
 
     def feature_weights(self, batch: UserBatch, item_row: int) -> np.ndarray | None:
         """Return what a unit of each feature adds; see `ContentFeatures.feature_weights`."""

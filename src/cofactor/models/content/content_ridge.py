@@ -261,8 +261,7 @@ class ContentRidge(SimilarByContent, ContentFeatures[ContentRidgeConfig]):
         like = np.asarray(self._mine.T @ inputs.T) * self.levels[item_rows]
         at = places_of(self.warm, self.data.n_items)[past]
         added = np.where(at >= 0, (self.weights[np.maximum(at, 0)] @ like).T, 0)
-        rest = self._popularity[item_rows] if batch.empty[0] else np.zeros(len(item_rows))
-        return past, added, rest
+        return past, added, np.zeros(len(item_rows))
 
     def feature_weights(self, batch: UserBatch, item_row: int) -> np.ndarray | None:
         """Return what a unit of each feature adds; see `ContentFeatures.feature_weights`."""

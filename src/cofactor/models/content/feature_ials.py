@@ -188,10 +188,7 @@ class FeatureIALS(ContentFeatures, IterativeModel, FactorModel):
 
     def _check(self, data: Interactions, matrix: Any, ridge: np.ndarray, run: Run) -> None:
         """How good W is on warm items held out from it, and the scale for new ones."""
-        held = checking.held_out(data, run.seed)
-        warm = np.flatnonzero(data.item_counts)
-        rest = np.setdiff1d(warm, held)
-        users = checking.sample_users(data, held, run.seed)
+        held, users, rest = checking.HeldOutItems.draw(data, run.seed)
         known = np.zeros(data.n_items, bool)
         known[rest] = True
         found = self.item_factors[held]
@@ -261,9 +258,8 @@ class FeatureIALS(ContentFeatures, IterativeModel, FactorModel):
         self, batch: UserBatch, item_rows: np.ndarray
     ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """As iALS does; what a profile adds is the rest."""
-        equations = self._equations
-        past, added, rest = equations.explain(batch, item_rows, self._items, self._popularity)
-        if self.user_map is not None and past.size:
+        past, added, rest = self._equations.explain(batch, item_rows, self._items)
+        if self.user_map is not None:
             rest = self.item_factors[item_rows] @ np.asarray(batch.states)[0] - added.sum(axis=1)
         return past, added, rest
 

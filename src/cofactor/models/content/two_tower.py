@@ -119,10 +119,10 @@ class TwoTower(BiasedFactors, ContentFeatures, IterativeModel, FactorModel):
 
     Notes
     -----
-    The layers have no constants, so h(a f) = a h(f) for a > 0 and what its features add to a score,
-    the gradient times each of them, adds up to what content adds: reasons are exact, also with
-    hidden layers. Source: Volkovs, Yu and Poutanen. 2017. DropoutNet. NeurIPS (training for cold
-    start by leaving ids out; here by a loss of its own, not at random); Yi et al. 2019.
+    The layers have no biases, so h(a f) = a h(f) for a > 0, and the features' contributions (the
+    gradient times each feature) add up to the content part of the score: reasons are exact, also
+    with hidden layers. Source: Volkovs, Yu and Poutanen. 2017. DropoutNet. NeurIPS (training for
+    cold start by leaving ids out; here by a loss of its own, not at random); Yi et al. 2019.
     Sampling-Bias-Corrected Neural Modeling. RecSys (two towers with the in-batch softmax).
     """
 
@@ -266,9 +266,7 @@ class TwoTower(BiasedFactors, ContentFeatures, IterativeModel, FactorModel):
         """How well content stands alone on warm items. They were in training: this is no
         held-out measure.
         """
-        items = checking.held_out(data, 0)
-        users = checking.sample_users(data, items, 0)
-        rest = np.setdiff1d(np.flatnonzero(data.item_counts), items)
+        items, users, rest = checking.HeldOutItems.draw(data, 0)
         found = _through(matrix[items], self.maps)
         x = self.user_factors[users]
         trained = x @ self.item_factors[items].T + self.item_bias[items]

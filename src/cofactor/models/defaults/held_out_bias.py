@@ -12,6 +12,7 @@ from cofactor.base.errors import CofactorError
 from cofactor.base.run import Run
 from cofactor.data.interactions import Interactions
 from cofactor.data.splits import split
+from cofactor.models import validation
 from cofactor.models.defaults.bias_term import (
     BiasTerm,
     BiasTermConfig,
@@ -131,12 +132,9 @@ def _settled(model: Any, data: Interactions, run: Run) -> float:
 
 def _predicted(model: Any, term: BiasTerm, part: Part) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """What a model and the biases alone predict of a part, and the truth, float64 [n]."""
-    rows, truth = part.user_rows, part.truth
-    batch = model.fold_in(part.histories(rows)) if part.fold_in else model.user_batch(rows)
-    which = np.searchsorted(rows, truth.user_rows)
-    own = model.predict_batch(batch, which, truth.item_rows).astype(np.float64)
+    (batch, which, own), truth = validation.predictions(model, part), part.truth
     biases = term.pairs(model, batch, which, truth.item_rows)
     if getattr(model.config, "clip_predictions", True):
         rated = model.data.weights
         biases = np.clip(biases, rated.min(), rated.max())
-    return own, biases, truth.weights.astype(np.float64)
+    return own.astype(np.float64), biases, truth.weights.astype(np.float64)

@@ -9,7 +9,6 @@ from __future__ import annotations
 import copy
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -17,7 +16,6 @@ import numpy as np
 
 from cofactor.base.errors import CofactorError
 from cofactor.base.offsets import owners_of, pick_rows
-from cofactor.base.progress import SilentProgress
 from cofactor.base.run import Run
 from cofactor.data.interactions import Interactions
 from cofactor.data.splits import split
@@ -130,7 +128,7 @@ def pilot_of(model: Any, config: Any, run: Run) -> tuple[Any, Run]:
     pilot = copy.copy(model)
     pilot.config = config
     pilot._callbacks, pilot._metrics, pilot._checkpoint = (), (), None
-    return pilot, replace(run, progress=SilentProgress(), engine=None)
+    return pilot, run.quiet()
 
 
 def _may_be_popular(model: Any) -> bool:
@@ -200,10 +198,7 @@ class _Measured:
 
     def __call__(self, model: Any, part: Part) -> float:
         if model.traits.predicts_ratings:
-            truth, rows = part.truth, part.user_rows
-            which = np.searchsorted(rows, truth.user_rows)
-            batch = model.user_batch(rows)
-            found = model.predict_batch(batch, which, truth.item_rows)
+            truth, (batch, which, found) = part.truth, validation.predictions(model, part)
             if not self.predicted:
                 term = BiasTerm.of(model.data)
                 self.biases = term.pairs(model, batch, which, truth.item_rows)

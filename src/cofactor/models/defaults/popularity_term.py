@@ -14,7 +14,6 @@ import numpy as np
 
 from cofactor.base.config import Config, setting
 from cofactor.base.errors import CofactorError
-from cofactor.base.progress import SilentProgress
 from cofactor.base.run import Run
 from cofactor.base.threads import native_threads
 from cofactor.data.interactions import Interactions
@@ -193,7 +192,7 @@ class _HeldOut:
             return None
         parts, users = held_out
         users = np.sort(users[:_MEASURED]).astype(np.int32)
-        alone = replace(run, progress=SilentProgress(), engine=None, device="cpu")
+        alone = replace(run.quiet(), device="cpu")
         pilot = model.as_chosen(parts.train)
         if pilot is None:
             return None

@@ -44,7 +44,8 @@ class BayesianMFConfig(ScaleConfig):
         low=0,
         high=512,
         doc=(
-            "Length of the vectors; None: 16, or 1 if more doesn't predict held-out ratings better."
+            "Length of the vectors; None: 16, or 0 (biases alone) if vectors don't predict held-out"
+            " ratings better."
         ),
     )
     sweeps: int = setting(
@@ -97,13 +98,12 @@ class BayesianMF(Recommender):
     day has a vector d too: ``b_d + p_u · d + q_i · d`` is added to the score. Every vector has a
     normal prior with the mean and precision of its group (ids, implicit, each column), which are
     drawn too. Ratings are levels of an ordered probit model, whose cuts are drawn, or normal around
-    the score after standardising, so that their scale doesn't matter. Of more than 32 distinct
-    ratings those near to each other make one level: vectors would explain the outliers of a normal
-    model by noise.
+    the score after standardising, so that their scale doesn't matter. More than 32 distinct ratings
+    are merged into about 32 levels: under normal noise, vectors would be fitted to outliers.
 
-    `predict` with ``interval`` and `predict_levels` say how sure the model is. A new user's vectors
-    are drawn given each kept draw of the items, with random numbers that are fixed. Scores rank by
-    the mean latent value.
+    `predict` with ``interval`` and `predict_levels` give the uncertainty. A new user's vectors are
+    drawn given each kept draw of the items, with random numbers that are fixed. Scores rank by the
+    mean latent value.
 
     Memory: 4 bytes for each kept draw, coordinate and row of users and (twice, with implicit) of
     items.
@@ -288,11 +288,11 @@ class BayesianMF(Recommender):
         Parameters
         ----------
         users, items
-            Ids, as many of the one as of the other; an unknown one is answered by the prior.
+            Ids, pair by pair; unknown ones are answered by the prior.
         interval
-            A probability between 0 and 1: the ends of the interval that has the value with this
-            probability come beside it. With levels, an interval reaches from a level to a level,
-            so that the probability is kept on the average over pairs, not by each.
+            A probability between 0 and 1: the ends of the interval that contains the value with
+            this probability are returned too. With rating levels, an interval runs from one level
+            to another, so the probability holds on average over pairs, not for each.
         times
             When each rating would be given, int64 seconds [n], for a model with dates; None: on the
             last day of the training data.

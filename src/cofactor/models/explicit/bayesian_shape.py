@@ -7,12 +7,10 @@ on sparse data fewer of them predict better: held-out training ratings say how m
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
 
-from cofactor.base.progress import SilentProgress
 from cofactor.base.run import Run
 from cofactor.data.interactions import Interactions
 from cofactor.models.recommender import Recommender
@@ -77,7 +75,7 @@ def choose_shape(
     training, rest = data.where(~out), data.where(out)
     if len(rest) < _FEWEST or len(np.unique(training.weights)) < 2:
         return candidates[0]
-    alone = replace(run, progress=SilentProgress(), engine=None)
+    alone = run.quiet()
 
     def errors(shape: Shape) -> np.ndarray:
         model = fit(training, shape, alone)

@@ -27,7 +27,6 @@ from cofactor.models.rating_scale import ScaleConfig, on_scale, rating_scale, sp
 from cofactor.models.traits import ArraySpec
 from cofactor.models.user_batch import InnerProduct, States, UserBatch
 from cofactor.training.learner import Epoch, Facts, Learner
-from cofactor.training.schedule import SCHEDULES
 from cofactor.training.training_config import DescentConfig
 
 
@@ -39,7 +38,7 @@ class RatingConfig(DescentConfig, ScaleConfig, BiasTermConfig):
         "clip": "clip_predictions",
     }
 
-    new_defaults = {"decay": 0.92, "patience": 3}
+    new_defaults = {"decay": 0.92, "patience": 3, "schedule": "exponential"}
 
     factors: int = setting(128, low=1, high=4096, doc="Length of the user and item vectors.")
     epochs: int = setting(40, low=1, high=100_000, doc="Passes over the data.")
@@ -48,9 +47,6 @@ class RatingConfig(DescentConfig, ScaleConfig, BiasTermConfig):
     )
     bias_learning_rate: float = setting(
         0.0075, above=0, doc="Step size of the biases in the first epoch (SGD)."
-    )
-    schedule: str = setting(
-        "exponential", choices=SCHEDULES, doc="Both learning rates over time (SGD)."
     )
     regularization: float = setting(
         0.06, low=0, doc="Penalty of the vectors for each rating of an average row."
@@ -215,8 +211,6 @@ class RatingHooks(BiasedTermHooks):
         past, rows = batch.seen[1], np.asarray(item_rows)
         scores = self._score(batch.states, rows)[0].astype(np.float64)
         added = np.zeros((len(rows), len(past)))
-        if len(past) == 0:
-            return past, added, scores
         mine = self.item_factors[past].astype(np.float64)
         theirs = self.item_factors[rows].astype(np.float64)
         y = np.column_stack([np.ones(len(past)), mine])

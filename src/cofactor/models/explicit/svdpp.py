@@ -44,21 +44,15 @@ class SVDppConfig(RatingConfig):
         "frequency_exponent": between(0.3, 1.0),
     }
 
-    new_defaults = {"decay": 0.945}
+    new_defaults = {
+        "decay": 0.945,
+        "learning_rate": 0.015,
+        "bias_learning_rate": 0.004,
+        "init_scale": 0.01,
+    }
 
-    learning_rate: float = setting(
-        0.015, above=0, doc="Learning rate of the vectors in the first epoch."
-    )
-    bias_learning_rate: float = setting(
-        0.004, above=0, doc="Learning rate of the biases in the first epoch."
-    )
-    init_scale: float = setting(
-        0.01,
-        above=0,
-        doc="Standard deviation of the initial vectors; the implicit ones start at 0.",
-    )
     implicit_regularization: float = setting(
-        0.003, low=0, doc="Penalty of the implicit item vectors in each step."
+        0.003, low=0, doc="Penalty of the implicit item vectors, which start at 0, in each step."
     )
 
 

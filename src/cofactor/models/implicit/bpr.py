@@ -104,10 +104,11 @@ class BPR(NoiseShareHooks, IterativeModel, SampledHooks, FactorModel):
     -----
     By default λ is a share s of the data's `relative_noise`: 1/10, or 1/40, 1/20, 1/5 or 2/5 if
     that ranks held-out interactions of the training data significantly better (`choose_value`);
-    with ``max_time`` this isn't tried. Where scores aren't shown to rank better than popularity, a
-    term of it is added to them (`models.defaults.popularity_term`). Threads write without locks:
-    only ``threads=1`` repeats bit for bit. Values of the interactions aren't read. A new user's
-    vector is fitted by the same ascent with the items held.
+    with ``max_time`` this isn't tried. Unless held-out training interactions show that scores rank
+    better than popularity, a term of popularity is added to them
+    (`models.defaults.popularity_term`). Threads write without locks: only ``threads=1`` repeats bit
+    for bit. Values of the interactions aren't read. A new user's vector is fitted by the same
+    ascent with the items held.
 
     Source: Rendle, Freudenthaler, Gantner, Schmidt-Thieme 2009, "BPR: Bayesian personalized ranking
     from implicit feedback"; Niu, Recht, Ré, Wright 2011, "Hogwild!".

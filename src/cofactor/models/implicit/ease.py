@@ -21,6 +21,7 @@ from cofactor.models.implicit.linear import (
     LinearItemModel,
     WeightedConfig,
     by_user_and_item,
+    dense_scores,
     weighed,
 )
 from cofactor.models.implicit.sparse_ease import neighbour_weights
@@ -269,17 +270,10 @@ class EASE(LinearItemModel[EASEConfig]):
     def _product(
         self, indptr: np.ndarray, past: np.ndarray, values: np.ndarray, item_rows: np.ndarray | None
     ) -> np.ndarray:
-        from cofactor.kernels.cpu.history import scores_from_dense
-
-        if self.sparse is not None:
-            scores = self.sparse.scores(indptr, past, values, current_threads())
-        else:
+        if self.sparse is None:
             assert self.dense is not None
-            few = item_rows is not None and len(item_rows) * 8 < self.dense.shape[0]
-            weights = np.ascontiguousarray(self.dense[:, item_rows]) if few else self.dense
-            scores = scores_from_dense(indptr, past, values, weights, current_threads())
-            if few:
-                return scores
+            return dense_scores(indptr, past, values, self.dense, item_rows)
+        scores = self.sparse.scores(indptr, past, values, current_threads())
         return scores if item_rows is None else scores[:, item_rows]
 
     def _column(self, past: np.ndarray, item_row: int) -> np.ndarray:

@@ -13,7 +13,6 @@ from typing import Any, ClassVar, NamedTuple
 import numpy as np
 
 from cofactor.base.errors import CofactorError
-from cofactor.base.progress import SilentProgress
 from cofactor.base.run import Run
 from cofactor.data.interactions import Interactions
 from cofactor.data.split import Split
@@ -122,7 +121,7 @@ def choose_value(
     )
     if len(parts.test.user_rows) < FEWEST:
         return usual.value
-    alone = replace(run, progress=SilentProgress(), engine=None, device="cpu")
+    alone = replace(run.quiet(), device="cpu")
     measure = partial(_measure, fit, parts, alone)
     try:
         values = measure(usual.value)

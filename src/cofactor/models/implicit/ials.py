@@ -166,9 +166,9 @@ class IALS(NoiseShareHooks, IterativeModel, FactorModel):
     regularization and the number of factors follow the data too, where they aren't set; the rules
     are in `cofactor.models.implicit.ials_defaults`. The regularization is that of its rule, or one
     or two steps of a factor 1.5 below or above it, if that ranks held-out interactions of the
-    training data significantly better (`choose_value`); with ``max_time`` this isn't tried. Where
-    scores with it aren't shown to rank better than popularity, a term of it is added to them
-    (`models.defaults.popularity_term`).
+    training data significantly better (`choose_value`); with ``max_time`` this isn't tried. Unless
+    held-out training interactions show that scores with it rank better than popularity, a term of
+    popularity is added to them (`models.defaults.popularity_term`).
 
     Training ends with one solve of all users against the final items, exact or (solver cg) to a
     hundred-thousandth of the residual, so a trained user's vector is what `fold_in` gives for the
@@ -268,7 +268,7 @@ class IALS(NoiseShareHooks, IterativeModel, FactorModel):
     def _explain_rows(
         self, batch: UserBatch, item_rows: np.ndarray
     ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        return self._equations.explain(batch, item_rows, self._items, self._popularity)
+        return self._equations.explain(batch, item_rows, self._items)
 
 
 def _learner(equations: NormalEquations, data: Interactions, run: Run) -> IALSLearner:

@@ -12,6 +12,7 @@ import numpy as np
 
 from cofactor.base.config import setting
 from cofactor.base.errors import ArgumentError
+from cofactor.base.threads import current_threads
 from cofactor.data.histories import Histories
 from cofactor.data.interactions import Interactions
 from cofactor.models.defaults.popularity_term import PopularityTermConfig
@@ -129,7 +130,7 @@ class LinearItemModel(Recommender[WeightedT]):
     def _explain(self, batch: UserBatch, item_row: int) -> tuple[np.ndarray, np.ndarray, float]:
         _, past, counts = self._past(batch.states)
         added = counts * self._column(past, item_row)
-        return past, added, float(self._popularity[item_row]) if batch.empty[0] else 0.0
+        return past, added, 0.0
 
     def _similar_items(
         self, item_rows: np.ndarray, k: int, allowed: np.ndarray | None, n_threads: int
@@ -158,6 +159,24 @@ class LinearItemModel(Recommender[WeightedT]):
     @abstractmethod
     def _column(self, past: np.ndarray, item_row: int) -> np.ndarray:
         """Return w_ij for some items i and the item j, float32 [len(past)]."""
+
+
+def dense_scores(
+    indptr: np.ndarray,
+    past: np.ndarray,
+    values: np.ndarray,
+    weights: np.ndarray,
+    item_rows: np.ndarray | None,
+) -> np.ndarray:
+    """Return X w of histories in CSR and dense weights, float32 [B, n_items], or [B,
+    len(item_rows)]: for a few items of their columns alone.
+    """
+    from cofactor.kernels.cpu.history import scores_from_dense
+
+    if item_rows is not None and len(item_rows) * 8 < weights.shape[1]:
+        weights, item_rows = np.ascontiguousarray(weights[:, item_rows]), None
+    scores = scores_from_dense(indptr, past, values, weights, current_threads())
+    return scores if item_rows is None else scores[:, item_rows]
 
 
 def counted(values: np.ndarray, how: str, name: str) -> np.ndarray:

@@ -99,8 +99,8 @@ class LogisticMF(NoiseShareHooks, IterativeModel, WalkHooks, FactorModel):
     singular value that the gradient of interactions without structure would have (`noise`), where
     the biases are at their best. s is 1/2, or 1/8, 1/4, 1 or 2 if that ranks held-out interactions
     of the training data significantly better (`choose_value`); with ``max_time`` this isn't tried.
-    Where scores with it aren't shown to rank better than popularity, a term of it is added to them
-    (`models.defaults.popularity_term`).
+    Unless held-out training interactions show that scores with it rank better than popularity, a
+    term of popularity is added to them (`models.defaults.popularity_term`).
 
     Source: Johnson 2014, "Logistic matrix factorization for implicit feedback data".
     """

@@ -160,7 +160,7 @@ class NormalEquations:
         return solved
 
     def explain(
-        self, batch: UserBatch, item_rows: np.ndarray, items: FixedItems, popularity: np.ndarray
+        self, batch: UserBatch, item_rows: np.ndarray, items: FixedItems
     ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Split x_u·y_i = sum_j c_j w_uj y_i' A_u^-1 y_j over the past items j (Hu, Koren and
         Volinsky 2008, equation 7).
@@ -168,12 +168,9 @@ class NormalEquations:
         Returns
         -------
         The past item rows [p], what each added to the score of each item, float64 [n, p], and the
-        rests [n]: 0, or the items' popularity [n_items] for a user without a past.
+        rests [n], which are 0.
         """
-        _, past = batch.seen
-        rest = np.zeros(len(item_rows))
-        if not past.size:
-            return past, np.zeros((len(item_rows), 0)), popularity[item_rows].astype(np.float64)
+        past, rest = batch.seen[1], np.zeros(len(item_rows))
         y = items.vectors[past].astype(np.float64)
         values = np.ones(len(past), np.float32) if batch.values is None else batch.values
         w = self.confidence(values).astype(np.float64)

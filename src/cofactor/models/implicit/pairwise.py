@@ -48,7 +48,7 @@ def upgrade_schedule(values: Mapping[str, Any]) -> dict[str, Any]:
 class WalkConfig(DescentConfig):
     """Settings that these models share."""
 
-    new_defaults = {"validate_every": 5}
+    new_defaults = {"validate_every": 5, "patience": 5}
 
     factors: int = setting(
         64,
@@ -58,13 +58,6 @@ class WalkConfig(DescentConfig):
     )
     epochs: int = setting(30, low=1, doc="Passes over the data.")
     init_scale: float = setting(0.1, low=0, doc="Standard deviation of the initial vectors.")
-    patience: int = setting(
-        5,
-        low=0,
-        doc=(
-            "Early stopping: measurements without improvement before training stops; 0 never stops."
-        ),
-    )
 
     @classmethod
     def upgrade(cls, values: Mapping[str, Any]) -> dict[str, Any]:

@@ -124,8 +124,8 @@ class WARP(IterativeModel, SampledHooks, FactorModel):
 
     Steps are taken, and vectors shrunk, only where there is a violation, and a step weighs ``ln
     n_items`` at the most. So the L2 is by default ``.45 ln(n_items) min(e, .7)``, with e the
-    `relative_noise` of the data. Where scores aren't shown to rank better than popularity, a term
-    of it is added to them (`models.defaults.popularity_term`).
+    `relative_noise` of the data. Unless held-out training interactions show that scores rank better
+    than popularity, a term of popularity is added to them (`models.defaults.popularity_term`).
 
     Source: Weston, Bengio, Usunier 2011, "WSABIE: Scaling up to large vocabulary image annotation".
     """

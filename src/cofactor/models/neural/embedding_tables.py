@@ -5,7 +5,7 @@ it has never seen.
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -16,6 +16,7 @@ from torch.func import functional_call
 from torch.nn import functional
 
 from cofactor.base.errors import ArgumentError
+from cofactor.models.warm_start import KeptRows
 
 
 @dataclass(frozen=True)
@@ -102,6 +103,20 @@ class Tables:
             for name, tensor in sorted(module.state_dict(keep_vars=True).items())
             if name not in in_tables
         ]
+
+    def moved(
+        self, module: nn.Module, fresh: Mapping[str, np.ndarray], rows: KeptRows
+    ) -> dict[str, np.ndarray]:
+        """Return a module's weights for a warm start: tables have the lines of new users and items
+        from ``fresh``.
+        """
+        known = {name: w.detach().cpu().numpy() for name, w in module.state_dict().items()}
+        axes = {f"{name}.weight": "users" for name in self.users}
+        axes |= {f"{name}.weight": "items" for name in self.items}
+        return {
+            name: rows.moved(axes[name], known[name], array) if name in axes else known[name]
+            for name, array in fresh.items()
+        }
 
     def call(
         self, module: nn.Module, replaced: dict[str, Tensor], users: Tensor, items: Tensor

@@ -92,6 +92,8 @@ class ConcatNet(nn.Module):
 class MLPConfig(ModuleConfig):
     """Settings of `MLP`."""
 
+    new_defaults = {"popularity_prior": 1.0}
+
     factors: int = setting(32, low=1, high=4096, doc="Length of the user and item embeddings.")
     hidden: tuple[int, ...] = setting(
         (64, 32), low=1, high=65536, doc="Widths of the hidden layers."
@@ -114,15 +116,6 @@ class MLPConfig(ModuleConfig):
         None,
         low=0.0,
         doc="L2 on the vectors that a batch touches, per example; None: .01 on ratings, else .001.",
-    )
-    popularity_prior: float = setting(
-        1.0,
-        low=0.0,
-        high=2.0,
-        doc=(
-            "With a loss that ranks: weight of an item's popularity (its log odds) in the"
-            " scores, on top of which the network learns; 0: none."
-        ),
     )
     pretrain_epochs: int = setting(
         0,
@@ -211,7 +204,7 @@ class MLP(IterativeModel, ModuleHooks):
 class DenseNetConfig(MLPConfig):
     """Settings of `DenseNet`."""
 
-    hidden: tuple[int, ...] = setting((128,), low=1, high=65536, doc="Width of the hidden layer.")
+    new_defaults = {"hidden": (128,)}
 
 
 class DenseNet(IterativeModel, ModuleHooks):

@@ -39,8 +39,8 @@ class ModuleConfig(LossConfig, BiasTermConfig):
         low=0.0,
         high=2.0,
         doc=(
-            "Where it ranks: weight of what popularity says of an item (its log odds), beside which"
-            " the module learns; 0: none."
+            "With a loss that ranks: weight of an item's popularity (its log odds) in the"
+            " scores, on top of which the network learns; 0: none."
         ),
     )
 

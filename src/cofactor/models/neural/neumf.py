@@ -76,7 +76,7 @@ class NeuMFNet(nn.Module):
 class NeuMFConfig(ModuleConfig):
     """Settings of `NeuMF`."""
 
-    new_defaults = {"regularization": 0.01}
+    new_defaults = {"popularity_prior": 1.0, "regularization": 0.01}
 
     factors: int = setting(16, low=2, high=4096, doc="Length of each half's embeddings.")
     hidden: tuple[int, ...] = setting(
@@ -93,15 +93,6 @@ class NeuMFConfig(ModuleConfig):
     )
     loss: str | Loss = setting(
         "logistic", choices=LOSSES, doc="Training loss; the paper's is logistic."
-    )
-    popularity_prior: float = setting(
-        1.0,
-        low=0.0,
-        high=2.0,
-        doc=(
-            "With a loss that ranks: weight of an item's popularity (its log odds) in the"
-            " scores, on top of which the network learns; 0: none."
-        ),
     )
 
 

@@ -43,21 +43,20 @@ class SimpleXConfig(FactorConfig):
 
     usual_epochs, usual_batch = 30, 1024
 
-    new_defaults = {"factors": 64, "learning_rate": 0.003}
+    new_defaults = {
+        "factors": 64,
+        "learning_rate": 0.003,
+        "negatives": 64,
+        "negative_weight": 16.0,
+    }
 
     loss: str | Loss = setting(
         "cosine_contrastive",
         choices=LOSSES,
         doc="Training loss, one of cosines. A name or a Loss object.",
     )
-    negatives: int = setting(
-        64, low=1, high=4096, doc="Negatives sampled per observed item; many are better."
-    )
     margin: float = setting(
         0.0, low=-1.0, high=1.0, doc="The cosine from which negatives count (cosine_contrastive)."
-    )
-    negative_weight: float = setting(
-        16.0, low=0.0, doc="The weight of the negatives beside the positive (cosine_contrastive)."
     )
     init_scale: float = setting(
         0.1, above=0.0, high=10.0, doc="Standard deviation of the initial vectors."

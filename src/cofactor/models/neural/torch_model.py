@@ -159,13 +159,7 @@ class ModuleHooks(BiasTermHooks):
         self, before: Self, fresh: Mapping[str, np.ndarray], rows: KeptRows
     ) -> Mapping[str, np.ndarray]:
         """Return the weights of the module before, its tables moved to their new rows."""
-        known = {name: w.numpy() for name, w in fitting.weights_of(before.module).items()}
-        axes = {f"{name}.weight": "users" for name in before.tables.users}
-        axes |= {f"{name}.weight": "items" for name in before.tables.items}
-        return {
-            name: rows.moved(axes[name], known[name], array) if name in axes else known[name]
-            for name, array in fresh.items()
-        }
+        return before.tables.moved(before.module, fresh, rows)
 
     def _built(self, data: Interactions, seed: int) -> nn.Module:
         with seeded(seed):

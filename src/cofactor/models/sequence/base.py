@@ -33,8 +33,8 @@ class SequenceConfig(Config):
         "exclude",
         choices=REPEATS,
         doc=(
-            "Repeat policy that weights are tuned for: whether items of the"
-            " history may be recommended."
+            "Repeat policy that evaluation takes by default: whether items of the history may be"
+            " recommended."
         ),
     )
     history_length: int = setting(

@@ -36,8 +36,8 @@ class GRU4Rec(IterativeModel, NextItemHooks, FactorModel):
     """Gated recurrent units over item embeddings that also score: ``s_uj = h_u · E_j``.
 
     ``h_t = (1 - z_t) ⊙ n_t + z_t ⊙ h_(t-1)`` with ``[r_t ; z_t] = σ(W E_(i_t) + U h_(t-1))`` and
-    ``n_t = tanh(W_n E_(i_t) + r_t ⊙ U_n h_(t-1))``, with biases that are left out here. Embeddings
-    are constrained: the input and the output use the same ones.
+    ``n_t = tanh(W_n E_(i_t) + r_t ⊙ U_n h_(t-1))``, with biases that are left out here. Input and
+    output share their embeddings (constrained embeddings).
 
     References
     ----------

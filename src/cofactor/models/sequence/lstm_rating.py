@@ -88,9 +88,9 @@ class LSTMRating(IterativeModel, FactorModel):
     ; 1] / (t + λ)``; ``x_t = [P h_t + M m_t ; w · h_t + β_t]``; ``r̂ = μ + b_j + x_t · [q_j ; 1]``
 
     It is trained on each rating of each history at once, predicted from those before it. Histories
-    of any length are packed, so no item stands for padding. A user is nothing but a history:
-    fold-in reads it, and a trained user is answered by the same reading. Recommendations are the
-    items with the highest expected ratings.
+    of any length are packed, so no item stands for padding. A user is represented by the history
+    alone, so trained and unseen users are answered alike. Recommendations are the items with the
+    highest expected ratings.
 
     Notes
     -----
@@ -161,12 +161,7 @@ class LSTMRating(IterativeModel, FactorModel):
     def _begin_with(
         self, before: Self, fresh: Mapping[str, np.ndarray], rows: KeptRows
     ) -> Mapping[str, np.ndarray]:
-        known = {name: w.numpy() for name, w in weights_of(before.module).items()}
-        tables = {f"{name}.weight" for name in _TABLES.items}
-        return {
-            name: rows.moved("items", known[name], array) if name in tables else known[name]
-            for name, array in fresh.items()
-        }
+        return _TABLES.moved(before.module, fresh, rows)
 
     def _pretrained(self, data: Interactions, run: Run) -> tuple[np.ndarray, np.ndarray]:
         """Item vectors and biases of a factorisation of the same ratings."""

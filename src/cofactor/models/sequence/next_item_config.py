@@ -19,8 +19,12 @@ class NextItemConfig(TrainingConfig, SequenceConfig, ItemContentConfig):
     """Settings of next-item models that are trained by gradient descent."""
 
     group = "model"
+    new_defaults = {"learning_rate": 0.001}
 
     factors: int = setting(64, low=2, high=4096, doc="Length of embeddings and hidden vectors.")
+    batch_size: int | None = setting(
+        None, low=0, high=2**30, doc="Not used by this model: batch_tokens sets the batch size."
+    )
     blocks: int = setting(2, low=1, high=64, doc="Number of blocks (or layers).")
     dropout: float = setting(0.1, low=0, below=1, doc="Dropout probability of hidden values.")
     loss: str = setting(
@@ -74,7 +78,6 @@ class NextItemConfig(TrainingConfig, SequenceConfig, ItemContentConfig):
             " other."
         ),
     )
-    learning_rate: float = setting(0.001, above=0.0, high=1e3, doc="Learning rate.")
     precision: str = setting(
         "auto",
         choices=("auto", "float32", "bfloat16"),

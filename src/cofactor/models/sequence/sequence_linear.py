@@ -11,11 +11,11 @@ from cofactor.base import memory
 from cofactor.base.config import setting
 from cofactor.base.errors import ArgumentError, TrainingError
 from cofactor.base.run import Run
-from cofactor.base.threads import current_threads
 from cofactor.data import sorting
 from cofactor.data.histories import Histories
 from cofactor.data.interactions import Interactions
 from cofactor.models.defaults import popularity_term
+from cofactor.models.implicit.linear import dense_scores
 from cofactor.models.sequence.base import (
     HistoryConfig,
     SequenceModel,
@@ -94,8 +94,8 @@ class SequenceLinear(SequenceModel[SequenceLinearConfig]):
     so that G costs no more than A: no matrix of prefixes is ever built. A history has the weight
     c_u = n_u^-``user_weight_power``.
 
-    Where each user's last training event doesn't show that this ranks better than popularity, a
-    term of it is added (`models.defaults.popularity_term`).
+    Unless each user's last training event shows that this ranks better than popularity, a term of
+    popularity is added (`models.defaults.popularity_term`).
 
     Notes
     -----
@@ -277,16 +277,9 @@ class SequenceLinear(SequenceModel[SequenceLinearConfig]):
         self._keep(added)
 
     def _score(self, states: States, item_rows: np.ndarray | None) -> np.ndarray:
-        from cofactor.kernels.cpu.history import scores_from_dense
-
         assert isinstance(states, Histories)
-        indptr, inputs, values = self._states_of(states.tail(self.config.history_length))
-        weights = self.weights
-        if item_rows is not None and len(item_rows) * 8 < weights.shape[1]:
-            weights = np.ascontiguousarray(weights[:, item_rows])
-            return scores_from_dense(indptr, inputs, values, weights, current_threads())
-        scores = scores_from_dense(indptr, inputs, values, weights, current_threads())
-        return scores if item_rows is None else scores[:, item_rows]
+        read = self._states_of(states.tail(self.config.history_length))
+        return dense_scores(*read, self.weights, item_rows)
 
     def _explain(self, batch: UserBatch, item_row: int) -> tuple[np.ndarray, np.ndarray, float]:
         read = one_history(batch).tail(self.config.history_length)
@@ -294,8 +287,7 @@ class SequenceLinear(SequenceModel[SequenceLinearConfig]):
         added = np.zeros(len(age))
         for a, decay in enumerate(self.config.decays):
             added += decay**age * self.weights[a * n + read.item_rows, item_row]
-        past, sums = by_item(read.item_rows, added)
-        return past, sums, float(self._popularity[item_row]) if batch.empty[0] else 0.0
+        return *by_item(read.item_rows, added), 0.0
 
     def _state(self) -> dict[str, np.ndarray]:
         held = {"weights": self.weights}

@@ -64,8 +64,8 @@ class SessionKNNConfig(HistoryConfig):
 class SessionKNN(SequenceModel[SessionKNNConfig]):
     """Score an item by the sessions most like the user's latest events.
 
-    With w_i = q^age of the query's items i (times idf_i^``query_idf``), a session n of l_n events
-    is as similar as s_n = l_n^-p Σ_(i in n) w_i; of the ``neighbours`` most similar ones
+    With w_i = q^age of the query's items i (times idf_i^``query_idf``), the similarity of a session
+    n of l_n events is s_n = l_n^-p Σ_(i in n) w_i; of the ``neighbours`` most similar ones
 
     ``s_j = idf_j^e Σ_n s_n Σ_(places a of n that hold j) d^|a - m_n|``
 
@@ -74,8 +74,8 @@ class SessionKNN(SequenceModel[SessionKNNConfig]):
 
     Memory is bounded by ``max_sessions`` and, in the index, by ``sessions_per_item``.
 
-    Where each user's last training event doesn't show that this ranks better than popularity, a
-    term of it is added (`models.defaults.popularity_term`).
+    Unless each user's last training event shows that this ranks better than popularity, a term of
+    popularity is added (`models.defaults.popularity_term`).
 
     Notes
     -----
@@ -218,9 +218,8 @@ class SessionKNN(SequenceModel[SessionKNNConfig]):
         _, items, weights = self._queries(one_history(batch))
         idf = self._idf(self.config.idf)
         added = vote_shares(items, weights, self.index, self._settings(), idf, item_rows)
-        rest = self._popularity[item_rows] if batch.empty[0] else np.zeros(len(item_rows))
         order = np.argsort(items, kind="stable")
-        return items[order], added[:, order], rest
+        return items[order], added[:, order], np.zeros(len(item_rows))
 
     def _state(self) -> dict[str, np.ndarray]:
         held = self.index._asdict()

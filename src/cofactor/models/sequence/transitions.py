@@ -118,8 +118,8 @@ class Transitions(SequenceModel[TransitionsConfig]):
     m, a second step is taken from what the first sum reaches: s + m s W, W being the bracket.
     Counts add up, so new events are learnt exactly: see `update`.
 
-    Where each user's last training event doesn't show that this ranks better than popularity, a
-    term of it is added (`models.defaults.popularity_term`).
+    Unless each user's last training event shows that this ranks better than popularity, a term of
+    popularity is added (`models.defaults.popularity_term`).
 
     Notes
     -----
@@ -234,10 +234,6 @@ class Transitions(SequenceModel[TransitionsConfig]):
             scores += walk * self.weights.scores(starts, reached.astype(np.int32), amounts, threads)
         return scores
 
-    def _explain(self, batch: UserBatch, item_row: int) -> tuple[np.ndarray, np.ndarray, float]:
-        past, added, rest = self._explain_rows(batch, np.array([item_row]))
-        return past, added[0], float(rest[0])
-
     def _explain_rows(
         self, batch: UserBatch, item_rows: np.ndarray
     ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -249,8 +245,7 @@ class Transitions(SequenceModel[TransitionsConfig]):
             decayed = self.config.repeat_weight * self.config.repeat_decay**age
             again = by_item(read.item_rows, decayed)[1]
             added = added + (past == np.asarray(item_rows)[:, None]) * again
-        rest = self._popularity[item_rows] if batch.empty[0] else np.zeros(len(item_rows))
-        return past, added, rest
+        return past, added, np.zeros(len(item_rows))
 
     def _alone(self, past: np.ndarray, item_rows: np.ndarray) -> np.ndarray:
         """What each past item alone, with share 1, gives some items, float32 [p, n]."""

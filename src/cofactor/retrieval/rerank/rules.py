@@ -80,7 +80,7 @@ class Rerank:
         The column whose entries (a list, or a text with ``|`` between them) make items alike; None
         for the model's item vectors.
     caps
-        Column -> the most items with one entry of it, at least 1.
+        Column -> how many items may share an entry of it, at least 1.
     pins
         Ids for the first places, in order, or place (from 1) -> id. An item that the user has
         interacted with, or that may not be recommended, isn't pinned.
@@ -95,7 +95,7 @@ class Rerank:
         New items have no training interactions; the long tail are the least popular items that
         hold a fifth of them together (Abdollahpouri et al. 2017).
     exposure
-        In (0, 1]: an item stands in at most this share of the lists made together, and in at least
+        In (0, 1]: an item is in at most this share of the lists of one call; it may always be in
         one.
     candidates
         How many of the best items of each user the list is chosen from, at least.

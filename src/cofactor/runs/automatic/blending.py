@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 
 from cofactor.base.errors import CofactorError
-from cofactor.base.names import word
 from cofactor.base.progress import SilentProgress
 from cofactor.base.run import Run
 from cofactor.data.split import Part
@@ -189,9 +188,7 @@ def _of(attempts: Sequence[FamilyTrial], part: Part, metric: Metric, run: Run) -
 def blend_config(attempts: Sequence[FamilyTrial], metric: Metric) -> Any:
     """Return the configuration of a blend without weights, for what decides."""
     words = [
-        f"{n}.{name}={word(value)}"
-        for n, attempt in enumerate(attempts, 1)
-        for name, value in _own(attempt.config).items()
+        f"{n}.{word}" for n, attempt in enumerate(attempts, 1) for word in attempt.config.words()
     ]
     return Blend.Config(
         models=tuple(a.family.name for a in attempts),
@@ -199,11 +196,6 @@ def blend_config(attempts: Sequence[FamilyTrial], metric: Metric) -> Any:
         scale="none" if metric.family == "rating" else "std",
         choose_at=metric.cutoff or 10,
     )
-
-
-def _own(config: Any) -> dict[str, Any]:
-    usual = config.defaults()
-    return {name: value for name, value in config.to_params().items() if value != usual[name]}
 
 
 def _measure(model: Any, part: Part, metric: Metric, run: Run) -> Result:

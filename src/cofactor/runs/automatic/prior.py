@@ -7,8 +7,6 @@ hardly more than 0 with a thousand users, a third of the metric with eight."""
 
 from __future__ import annotations
 
-import numpy as np
-
 from cofactor.metrics.table import Metric
 from cofactor.runs.automatic.trials import FamilyTrial
 
@@ -53,14 +51,9 @@ def wisest(
 
 def _standard_error(one: FamilyTrial, other: FamilyTrial, metric: Metric) -> float:
     """Of the mean of users' differences; 0 if they weren't measured on the same users."""
-    results = (one.result, other.result)
-    values = [r.values.get(str(metric)) for r in results if r is not None]
-    if len(values) < 2 or values[0] is None or values[1] is None:
+    differences = one.less(other, str(metric))
+    if differences is None:
         return 0.0
-    if len(values[0]) != len(values[1]):
-        return 0.0
-    differences = values[0] - values[1]
-    differences = differences[~np.isnan(differences)]
     if len(differences) < 2:
         return float("inf")
     return float(differences.std(ddof=1) / len(differences) ** 0.5)

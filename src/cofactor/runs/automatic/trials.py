@@ -9,6 +9,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
+import numpy as np
+
 from cofactor.base.progress import SilentProgress, Task
 from cofactor.evaluation.result import Result
 from cofactor.models.recommender import Recommender
@@ -157,6 +159,17 @@ class FamilyTrial:
     def config(self) -> Any:
         """Its configuration."""
         return self.family.config(self.settings)
+
+    def less(self, other: FamilyTrial, metric: str) -> np.ndarray | None:
+        """Return a metric's values less another trial's, by user, without NaN; None if they weren't
+        measured on the same users.
+        """
+        results = [trial.result for trial in (self, other)]
+        values = [r.values[metric] for r in results if r is not None and metric in r.values]
+        if len(values) < 2 or len(values[0]) != len(values[1]):
+            return None
+        differences: np.ndarray = values[0] - values[1]
+        return differences[~np.isnan(differences)]
 
 
 @dataclass(eq=False)

@@ -5,16 +5,13 @@ from __future__ import annotations
 import math
 from typing import Any
 
-import numpy as np
-
-from cofactor.base.names import word
 from cofactor.evaluation import significance
 from cofactor.metrics.table import Metric
 from cofactor.runs.automatic.blending import Blended
 from cofactor.runs.automatic.families import BASELINES
 from cofactor.runs.automatic.race import Race
 from cofactor.runs.automatic.trials import BEHIND, INTERRUPTED, FamilyTrial, Lane
-from cofactor.runs.words import p_words
+from cofactor.runs.words import p_fact
 
 _CONFIDENCE = 0.95
 # Seconds of the budgets that are recommended where one was too short.
@@ -88,14 +85,14 @@ def _choice(race: Race, blend: Blended | None, metric: Metric, best: FamilyTrial
         )
     if blend is None:
         return f"{alone} was chosen: {metric} {value:.4f} on the validation part.{against}"
-    p = _p_words(blend.p)
+    p = p_fact(blend.p)
     if blend.better:
         return (
             f"A {blend.label} was chosen: {metric} {blend.value:.4f} on the validation part,"
             f" {value:.4f} for {alone}, the best model alone; on users by which no weights were"
-            f" chosen the blend is significantly better (p {p}).{against}"
+            f" chosen the blend is significantly better ({p}).{against}"
         )
-    isnt = f"isn't significantly better (p {p})" if blend.gain > 0 else "isn't better"
+    isnt = f"isn't significantly better ({p})" if blend.gain > 0 else "isn't better"
     return (
         f"{alone} was chosen: {metric} {value:.4f} on the validation part. The best"
         f" {blend.label} {isnt}.{against}"
@@ -104,20 +101,13 @@ def _choice(race: Race, blend: Blended | None, metric: Metric, best: FamilyTrial
 
 def _doubt(best: FamilyTrial, base: FamilyTrial, metric: Metric) -> str:
     """Say so where the best model isn't significantly better than the baseline."""
-    results = (best.result, base.result)
-    found = [result.values[str(metric)] for result in results if result is not None]
-    if len(found) < 2 or len(found[0]) != len(found[1]):
+    gains = best.less(base, str(metric))
+    if gains is None:
         return ""
-    gains = (found[0] - found[1]) * metric.sign
-    p = significance.p_value(gains[~np.isnan(gains)], "t")
-    if math.isnan(p) or (p < 1 - _CONFIDENCE and float(np.nanmean(gains)) > 0):
+    p = significance.p_value(gains, "t")
+    if math.isnan(p) or (p < 1 - _CONFIDENCE and metric.sign * float(gains.mean()) > 0):
         return ""
-    return f"; nothing shows that {best.family.name} is better (p {_p_words(p)})"
-
-
-def _p_words(p: float) -> str:
-    words = p_words(p)
-    return words if words.startswith("<") else f"= {words}"
+    return f"; nothing shows that {best.family.name} is better ({p_fact(p)})"
 
 
 def _how(race: Race, best: FamilyTrial) -> str:
@@ -184,13 +174,8 @@ def _row(lane: Lane, race: Race) -> dict[str, Any]:
 
 
 def _settings(attempt: FamilyTrial) -> str:
-    usual = attempt.config.defaults()
-    given = attempt.config.to_params()
-    return ", ".join(
-        f"{name}={word(value)}"
-        for name, value in given.items()
-        if value != usual[name] and name != "compare_without_features"
-    )
+    words = attempt.config.words()
+    return ", ".join(w for w in words if not w.startswith("compare_without_features="))
 
 
 def _verdict(blend: Blended) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -17,8 +16,7 @@ from cofactor.data.splits import leave_last
 from cofactor.data.splits import split as cut
 from cofactor.evaluation.evaluate import evaluate
 from cofactor.evaluation.next_item import evaluate_next
-from cofactor.evaluation.result import Result
-from cofactor.runs.board import Board, BoardEntry, Row, closing, fitted
+from cofactor.runs.board import Board, BoardEntry, Row, closing, fitted, values_of
 from cofactor.runs.source import interactions
 
 NAME = "amazon-beauty-5core"
@@ -72,18 +70,18 @@ def recipe(run: Run) -> Board:
     bars: dict[str, dict[str, float]] = {}
     least: dict[str, float] = {}
     for entry in ENTRIES:
-        model, seconds = fitted(entry.create(run), split, run)
+        name, (model, seconds) = entry.name, fitted(entry.create(run), split, run)
         cold = evaluate(model, part, ("ndcg@10", "recall@10"), run=run)
         warm = evaluate_next(model, split.test, ("ndcg@10", "hit@10"), repeats="exclude", run=run)
         board.figures += [
-            _row(f"{entry.name}: new items", entry, cold, bars.get("new"), seconds),
-            _row(f"{entry.name}: others", entry, warm, bars.get("others"), None),
+            Row(f"{name}: {which}", entry.reads, values_of(result), bars.get(which, {}), fit)
+            for which, result, fit in (("new items", cold, seconds), ("others", warm, None))
         ]
         # content_knn comes first, the transformer without titles second; the last has the bars.
         if entry.model == "content_knn":
             least = {"ndcg@10": cold["ndcg@10"]}
         else:
-            bars = {"new": least, "others": {"ndcg@10": 0.98 * warm["ndcg@10"]}}
+            bars = {"new items": least, "others": {"ndcg@10": 0.98 * warm["ndcg@10"]}}
     return closing(board, NAME, split, run)
 
 
@@ -117,17 +115,3 @@ def new_item_questions(data: Interactions, new: np.ndarray, count: int, seed: in
         data.catalogue,
     )
     return replace(part, candidates=np.sort(np.asarray(new, np.int32)))
-
-
-def _row(
-    label: str,
-    entry: BoardEntry,
-    result: Result,
-    bars: Mapping[str, float] | None,
-    seconds: tuple[float, float] | None,
-) -> Row:
-    values = {
-        name: (one.value, one.low, one.high)
-        for name, one in ((name, result.summary[name]) for name in result.metrics)
-    }
-    return Row(label, entry.reads, values, bars or {}, seconds)

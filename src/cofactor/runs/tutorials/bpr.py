@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from dataclasses import replace
 from typing import Any
 
@@ -17,6 +16,7 @@ from cofactor.models.baselines.popularity import Popularity
 from cofactor.models.implicit.bpr import BPR
 from cofactor.models.neural.latent_factor import LatentFactor
 from cofactor.models.recommender import Recommender
+from cofactor.runs.source import Clock
 from cofactor.runs.tutorials.figures import Figure, Reproduced
 
 SETTINGS: dict[str, Any] = {
@@ -72,9 +72,9 @@ def recipe(run: Run) -> Reproduced:
 def _measure(
     label: str, dataset: str, model: Recommender, train: Interactions, part: Part, run: Run
 ) -> Figure:
-    began = time.perf_counter()
+    clock = Clock()
     model.fit(train, run=run)
-    seconds = time.perf_counter() - began
+    seconds = clock.seconds
     value = auc(model, part)
     return Figure(label, dataset, "test AUC", value, higher_is_better=True, seconds=seconds)
 

@@ -4,7 +4,6 @@ honest number.
 
 from __future__ import annotations
 
-import time
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,6 +17,7 @@ from cofactor.data.splits import split
 from cofactor.models.baselines.bias import Bias
 from cofactor.models.recommender import Recommender
 from cofactor.runs.reproduced import Reproduction
+from cofactor.runs.source import Clock
 
 
 @dataclass(frozen=True)
@@ -104,9 +104,9 @@ def fitted(
     model.fit(cut.train, validation=cut.validation, run=run)
     assert model.curve is not None
     into.curves[name] = model.curve
-    began = time.perf_counter()
+    clock = Clock()
     model.fit(cut.with_validation_merged().train, run=run)
-    return model, time.perf_counter() - began
+    return model, clock.seconds
 
 
 def beside_bias(

@@ -27,7 +27,7 @@ export async function describe(main, here) {
   }
 
   fill(main,
-    h("div", { class: "lead" }, h("h1", {}, "Similar by words"), h("p", {}, "Describe an item that needn't exist. A model with content compares it with the items before anybody has seen it.")),
+    h("div", { class: "lead" }, h("h1", {}, "Similar by words"), h("p", {}, "Describe an item, which needn't exist. A model with content finds the items most like it.")),
     !can && h("div", { class: "notice" }, h("b", {}, `This model (${shared.model.current.model}) can't: `),
       "it learns from interactions, and nobody has interacted with an item that doesn't exist. A model with content uses titles, texts and features instead; serve one to use this view."),
     can && h("div", { class: "two" },

@@ -17,11 +17,11 @@ export async function experiments(main, here) {
     }
     fill(out, answer.experiments.length ? shownOf(answer, draw) : none(), terminalOf(answer));
   }
-  fill(main, h("div", { class: "lead" }, h("h1", {}, "Experiments"), h("p", {}, "Which version serves people better, measured on people. The intervals may be looked at any day.")), out);
+  fill(main, h("div", { class: "lead" }, h("h1", {}, "Experiments"), h("p", {}, "Which version serves people better, measured on people. The intervals are valid whenever you look.")), out);
   await draw(params().get("name"));
 }
 
-const none = () => h("section", { class: "card" }, h("p", {}, "No experiment yet. An A/B test gives each version a part of the users; the command below starts one."));
+const none = () => h("section", { class: "card" }, h("p", {}, "No experiment yet. An A/B test gives each version a share of the users; the command below starts one."));
 
 function shownOf({ experiments: all, results }, draw) {
   const days = (arm) => results.days.filter((d) => d.arm === arm);

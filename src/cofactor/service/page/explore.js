@@ -59,7 +59,7 @@ export async function explore(main, here) {
     }
     const items = answer.items;
     found.classList.toggle("brief", !words);
-    keepFocus(found, () => fill(found, h("p", { class: "hint", id: "search-hint" }, words ? (items.length ? `${items.length === 10 ? "The ten best" : items.length} found` : "No title has these words, nor is it an id.") : "The most popular items"),
+    keepFocus(found, () => fill(found, h("p", { class: "hint", id: "search-hint" }, words ? (items.length ? `${items.length === 10 ? "The ten best" : items.length} found` : "No title contains these words, and no item has this id.") : "The most popular items"),
       items.length ? itemList(items, { acts, ranks: false, bars: false, meta: (i) => (i.interactions === undefined || i.interactions === null ? "not known to the model yet" : `${number(i.interactions)} users`) }) : null));
     if (words) say(`${items.length} items found`);
   }

@@ -80,7 +80,7 @@ export async function items(main, here) {
   async function undo(event, before) {
     try {
       await api("POST", "/v1/events/undo", { event_ids: [event.event_id] });
-      toast(`The ${event.kind} of ${event.user_id} is undone: it counts no longer.`);
+      toast(`The ${event.kind} of ${event.user_id} is undone and no longer counts.`);
       await latest(before);
     } catch (error) { toast(error.message); }
   }
@@ -89,8 +89,8 @@ export async function items(main, here) {
   for (const field of [search, where]) field.addEventListener("input", again);
   state.addEventListener("change", again);
   fill(main,
-    h("div", { class: "lead" }, h("h1", {}, "Items and events"), h("p", {}, "The catalogue as it stands now, and what users did last. A hidden item is in no answer.")),
+    h("div", { class: "lead" }, h("h1", {}, "Items and events"), h("p", {}, "The current catalogue and the latest events. A hidden item is never recommended.")),
     h("section", { class: "card", "aria-label": "Items" }, h("div", { class: "controls" }, h("label", {}, "Search", search), h("label", {}, "Filter", where), h("label", {}, "State", state)), out),
-    h("section", { class: "card", "aria-labelledby": "events-title" }, h("header", {}, h("h2", { id: "events-title" }, "The last events"), h("p", {}, "of all users, in the order of arrival, the latest first")), events), terminal);
+    h("section", { class: "card", "aria-labelledby": "events-title" }, h("header", {}, h("h2", { id: "events-title" }, "The last events"), h("p", {}, "of all users, newest first")), events), terminal);
   await Promise.all([look(), latest()]);
 }

@@ -53,13 +53,13 @@ export async function live(main, here) {
         tile("lists", number(s.rate, 1), "recommendations a second", spark("rate", 1)), tile("latency", s.p99_ms === null ? "–" : `${number(s.p99_ms, s.p99_ms < 100 ? 1 : 0)} ms`, `p99 of the last minute${s.p50_ms === null ? "" : ` · p50 ${number(s.p50_ms, 1)} ms`}`, spark("p99", 0, " ms")),
         tile("events", number(s.event_rate, 1), "events a second", spark("events", 1)), tile("#items", number(s.events), `events of ${number(s.users)} users, on disk`),
         tile("lists", `${number(100 * s.fallback_share, 1)} %`, "answered by popularity"), tile("requests", number(s.shed), "refused with 503 since the start")),
-      h("section", { class: "card" }, h("header", {}, h("h2", {}, "Where answers came from"), h("p", {}, `${number(total)} lists since the start`)),
+      h("section", { class: "card" }, h("header", {}, h("h2", {}, "Where answers came from"), h("p", {}, `${number(total)} ${total === 1 ? "list" : "lists"} since the start`)),
         h("div", { class: "shares", role: "img", "aria-label": Object.entries(s.sources).map(([k, v]) => `${k} ${v}`).join(", ") || "none yet" },
           Object.entries(s.sources).map(([k, v]) => h("i", { class: `s-${k}`, style: { width: `${(100 * v) / Math.max(total, 1)}%` } }))),
         h("ul", { class: "legend" }, Object.entries(s.sources).map(([k, v]) => h("li", {}, h("i", { class: `s-${k}` }), `${k}: ${number(v)}`)))),
       versionsCard(s, retraining),
       h("section", { class: "card" }, h("header", {}, h("h2", {}, "The store")), h("div", { class: "table" }, h("table", {}, h("tbody", {},
-        [["Takes events", s.store.writable ? "yes" : `no: ${s.store.reason}`], ["Last commit", `${number(s.store.commit_ms, 2)} ms, on disk`], ["Requests per commit", number(s.store.mean_group, 2)],
+        [["Accepts events", s.store.writable ? "yes" : `no: ${s.store.reason}`], ["Last commit", `${number(s.store.commit_ms, 2)} ms, on disk`], ["Requests per commit", number(s.store.mean_group, 2)],
           ["Waiting to be written", number(s.store.queued)], ["Waiting to be scored", number(s.waiting)], ["Scored together", number(s.batch_mean, 2)], ["Items hidden", number(s.hidden)],
           ["Up for", `${number(s.uptime / 60, 1)} minutes`]].map(([k, v]) => h("tr", {}, h("th", { scope: "row" }, k), h("td", { class: "n" }, v))))))));
   }
@@ -114,5 +114,5 @@ function versionsCard(s, retraining) {
           h("td", { class: "n", "data-of": "Lists" }, number(did.lists)), h("td", { class: "n", "data-of": "By popularity" }, did.lists ? `${number((100 * did.popularity) / did.lists, 1)} %` : "–"),
           h("td", { class: "n", "data-of": "Trained" }, v.created ? when(Date.parse(v.created) / 1000) : "–"), h("td", { class: "n", "data-of": "On" }, v.data ? `${number(v.data.interactions)} events` : "–"), h("td", { class: "n", "data-of": "Took" }, v.run?.fit_seconds === undefined ? "–" : `${number(v.run.fit_seconds, 1)} s`));
       })))),
-    h("p", { class: "hint" }, retraining.running ? "A retraining is under way. " : null, retraining.schedule ? `Retraining: ${retraining.schedule}. ` : ["Nothing is retrained by itself; ", h("code", {}, "cofactor serve --retrain \"every 6h\""), " would. "], done));
+    h("p", { class: "hint" }, retraining.running ? "The model is being retrained. " : null, retraining.schedule ? `Retraining: ${retraining.schedule}. ` : ["The model isn't retrained automatically. To schedule it: ", h("code", {}, "cofactor serve --retrain \"every 6h\""), ". "], done));
 }

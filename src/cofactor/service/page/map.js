@@ -135,7 +135,7 @@ function draw(main, here, data, colourBy) {
 
   function showPicked(p, items, problem) {
     fill(side, h("section", { class: "card" }, h("header", {}, h("h2", {}, p ? name(p) : "Pick a point")),
-      !p && h("p", { class: "hint" }, `The ${number(points.length)} most popular items. Near points are similar to the model; the plane shows ${number(100 * (data.explained[0] + data.explained[1]), 0)} % of the variance${data.explained[0] + data.explained[1] < 0.2 ? ", so that far points may be similar, too; colours by similar items use all of it" : ""}.`),
+      !p && h("p", { class: "hint" }, `The ${number(points.length)} most popular items. The model considers nearby points similar. The plane shows ${number(100 * (data.explained[0] + data.explained[1]), 0)} % of the variance${data.explained[0] + data.explained[1] < 0.2 ? ", so distant points may be similar too; colouring by similar items uses all of it" : ""}.`),
       p && h("div", { class: "row" }, h("button", { type: "button", onclick: () => { past.add(p); say(`${name(p)} added`); } }, "+ to the history")),
       problem && h("p", { class: "notice" }, problem),
       items.length > 0 && itemList(items, { acts: (i) => actButton("→", `Show ${name(i)} on the map`, () => go(byId.get(String(i.item_id))), { disabled: !byId.has(String(i.item_id)) }) })));
@@ -167,7 +167,7 @@ function draw(main, here, data, colourBy) {
   find.addEventListener("input", debounced(here, () => {
     const words = find.value.trim().toLowerCase();
     const found = words && points.find((p) => name(p).toLowerCase().includes(words) || String(p.item_id) === words);
-    missed.textContent = words && !found ? "No item on the map is called so." : "";
+    missed.textContent = words && !found ? "No item on the map has this title." : "";
     if (found) go(found);
   }, 300));
   const missed = h("p", { class: "hint", role: "status" });

@@ -26,7 +26,7 @@ export async function models(main, here) {
 
   async function promote(version, now) {
     const yes = await agreed(`Promote ${version.version}?`, [
-      `It answers everybody instead of ${now.version} once its checks are passed.`,
+      `Once it passes the checks, it answers everybody in place of ${now.version}.`,
       `It knows ${amounts(version)}; ${now.version} knows ${amounts(now)}.`,
       `It was measured on ${people(version)}, ${now.version} on ${people(now)}${alike(version, now) ? "" : "; on other events, so their figures can't be compared"}.`,
     ], "Promote");
@@ -47,7 +47,7 @@ export async function models(main, here) {
     const sure = best && bests.every((v) => v === best || apart(metricOf(best, leading), metricOf(v, leading)));
     const place = (v) => (bests.includes(v) ? bests.filter((other) => ahead(other, v)).length : Infinity);
     const rows = [...model.versions].sort((a, b) => (order === "saved" ? String(b.created ?? "").localeCompare(String(a.created ?? "")) : order === "version" ? a.version.localeCompare(b.version) : place(a) - place(b)) || 0);
-    const sort = h("select", { id: "sort", onchange: (event) => { order = event.target.value; link(here, { sort: order }); draw(); document.getElementById("sort").focus(); } }, [["saved", "the latest first"], ["version", "by name"], ...(leading ? [["best", `by ${leading}`]] : [])].map(([v, text]) => h("option", { value: v, selected: v === order }, text)));
+    const sort = h("select", { id: "sort", onchange: (event) => { order = event.target.value; link(here, { sort: order }); draw(); document.getElementById("sort").focus(); } }, [["saved", "newest first"], ["version", "by name"], ...(leading ? [["best", `by ${leading}`]] : [])].map(([v, text]) => h("option", { value: v, selected: v === order }, text)));
     const axes = Object.fromEntries(names.map((n) => [n, axisOf(n, shown.map((v) => metricOf(v, n)))]));
     return h("section", { class: "card", "aria-labelledby": "versions-title" },
       h("header", {}, h("h2", { id: "versions-title" }, `${number(model.versions.length)} version${model.versions.length === 1 ? "" : "s"}`),
@@ -63,7 +63,7 @@ export async function models(main, here) {
           h("td", { "data-of": "Measured on" }, people(v), alike(v, model.current) || !v.metrics?.metrics ? null : ", other events"),
           names.map((n) => h("td", { class: "drawn", "data-of": n }, shown.includes(v) && metricOf(v, n) ? h("div", {}, whisker([metricOf(v, n)], axes[n]), h("b", {}, metricOf(v, n).value.toFixed(4)), " ", h("small", {}, interval(metricOf(v, n)))) : h("span", { class: "hint" }, "–"))),
           h("td", { class: "n" }, model.can_promote && !v.current && !v.problem && h("button", { type: "button", onclick: () => promote(v, model.current) }, "Promote"))))))),
-      h("p", { class: "hint" }, "Dots are metrics on held-out data, bars their 95 % intervals, of versions that were measured on the same held-out events as the one that answers; an arrow stands where one is beyond the axis. Promotion checks the files, the scores and, once there are enough of them, the stored events."));
+      h("p", { class: "hint" }, "Dots are metrics on held-out data, bars their 95 % intervals; they are shown for versions measured on the same held-out events as the one that answers. An arrow marks a value beyond the axis. Promotion checks the files, the scores and, once there are enough of them, the stored events."));
   }
 
   fill(main, h("div", { class: "lead" }, h("h1", {}, "Which model answers"), h("p", {}, "Promotion and rollback switch the model between two requests; no request waits.")), out);

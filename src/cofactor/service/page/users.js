@@ -13,7 +13,7 @@ export async function users(main, here) {
     const user = id.value.trim();
     link(here, { user: user || null });
     const call = userTurn();
-    if (!user) { fill(out, h("p", { class: "empty" }, "Enter the id of somebody in the training data or in the events.")); fill(terminal, calls([["Recommend to a user, over HTTP", curl("GET", "/v1/users/ID/recommendations?k=10")], ["Who was active lately, over HTTP", curl("GET", "/v1/events?limit=100")]])); return; }
+    if (!user) { fill(out, h("p", { class: "empty" }, "Enter the id of a user in the training data or in the stored events.")); fill(terminal, calls([["Recommend to a user, over HTTP", curl("GET", "/v1/users/ID/recommendations?k=10")], ["Who was active lately, over HTTP", curl("GET", "/v1/events?limit=100")]])); return; }
     const at = `/v1/users/${encodeURIComponent(user)}`;
     fill(out, h("p", { class: "empty", "aria-busy": "true" }, "Looking …"));
     try {
@@ -40,7 +40,7 @@ export async function users(main, here) {
       h("header", {}, h("h2", { id: "user-history" }, "History"), h("p", {}, `${number(newest.length)} event${newest.length === 1 ? "" : "s"}, newest first`)),
       h("p", { class: "hint" }, history.known_to_model ? "The model was trained with this user." : "Not in the training data: answered from the events below."),
       newest.length ? h("ol", { class: "events" }, newest.slice(0, 60).map((e) => h("li", {}, h("span", { class: "title" }, e.title ?? `item ${e.item_id}`),
-        h("span", { class: "meta" }, e.kind, e.value === undefined || e.value === null ? null : ` ${number(e.value, 1)}`, e.time ? [" · ", h("time", { datetime: when(e.time), title: when(e.time) }, ago(e.time))] : null, e.origin === "training" ? " · training" : " · store")))) : h("p", { class: "empty" }, "Nothing is known of this user."),
+        h("span", { class: "meta" }, e.kind, e.value === undefined || e.value === null ? null : ` ${number(e.value, 1)}`, e.time ? [" · ", h("time", { datetime: when(e.time), title: when(e.time) }, ago(e.time))] : null, e.origin === "training" ? " · training" : " · store")))) : h("p", { class: "empty" }, "Nothing is known about this user."),
       newest.length > 60 && h("p", { class: "hint" }, `and ${number(newest.length - 60)} earlier ones`),
       h("div", { class: "row end" }, h("button", { type: "button", class: "danger", onclick: erase }, "Erase this user …")));
   }
@@ -63,7 +63,7 @@ export async function users(main, here) {
 
   async function erase() {
     const user = id.value.trim();
-    const yes = await agreed(`Erase ${user}?`, ["All events of this user are deleted from the store and overwritten in its files. It can't be undone.", "What the model learnt from the training data goes with the next training; backups that were made before still hold the user."], "Erase");
+    const yes = await agreed(`Erase ${user}?`, ["All events of this user are deleted from the store and overwritten in its files. It can't be undone.", "What the model learned from this user goes with the next training; backups made earlier still contain the user."], "Erase");
     if (!yes) return;
     try {
       const ack = await api("DELETE", `/v1/users/${encodeURIComponent(user)}`);

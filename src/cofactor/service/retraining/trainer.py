@@ -9,13 +9,11 @@ import contextlib
 import os
 import runpy
 import sys
-import threading
-import time
 from pathlib import Path
 
 import msgspec
 
-_LOOK = 0.5  # seconds between two looks at whether the service is still there
+from cofactor.base.signals import end_with
 
 
 class Job(msgspec.Struct, frozen=True, kw_only=True):
@@ -56,19 +54,11 @@ def restrain(job: Job) -> None:
             resource.setrlimit(resource.RLIMIT_DATA, (bound, bound))
 
 
-def _end_with(parent: int) -> None:
-    """End this process when its parent has ended; it may have been killed."""
-    while os.getppid() == parent:
-        time.sleep(_LOOK)
-    os._exit(1)
-
-
 def main() -> None:
     """Read the job, restrain this process, and become the command line."""
     job = msgspec.json.decode(sys.stdin.buffer.read(), type=Job)
     restrain(job)
-    if sys.platform != "win32":
-        threading.Thread(target=_end_with, args=(job.parent,), daemon=True).start()
+    end_with(job.parent, lambda: os._exit(1))
     sys.argv = ["cofactor", *job.words]
     runpy.run_module("cofactor", run_name="__main__", alter_sys=True)
 

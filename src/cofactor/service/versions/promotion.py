@@ -55,7 +55,8 @@ def promote(path: Path, version: str, store: Store | None, *, force: bool = Fals
         The service's events, open for reading; None if there are none: then there is nothing to
         compare the versions on.
     force
-        Whether to leave out the comparison, never the other checks.
+        Whether to skip all comparisons with the current version; files, checksums and scores are
+        checked all the same.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""Laws that the machine tries to break: hidden means hidden, an acknowledged event counts at
+"""Rules that the machine tries to break: hidden means hidden, an acknowledged event counts at
 once.
 """
 

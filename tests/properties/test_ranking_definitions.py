@@ -72,7 +72,7 @@ def oracle(scores, truth, seen, k):
 
 @settings(max_examples=examples(24))
 @given(cases())
-def test_every_metric_follows_the_written_law(case):
+def test_every_metric_follows_its_definition(case):
     table, truth, seen = case
     model, split = question(table, truth, seen)
     result = evaluate(model, split, METRICS, resamples=0)
