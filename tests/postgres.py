@@ -46,9 +46,11 @@ def postgres_server() -> Iterator[str]:
 def _remove_old() -> None:
     """Remove what tests that were killed left: a server's folder whose server has ended."""
     for home in Path(tempfile.gettempdir()).glob("cofactor-pg-*"):
-        with contextlib.suppress(OSError, ValueError):
+        # The file of its number is empty for a moment while a server starts.
+        with contextlib.suppress(OSError, ValueError, LookupError):
             runs = home / "data" / "postmaster.pid"
-            server = int(runs.read_text().split()[0]) if runs.exists() else 0
+            # While a folder is made, its number is negative: that of a server for one user.
+            server = abs(int((runs.read_text().split() or "0")[0])) if runs.exists() else 0
             starts = not server and time.time() - home.stat().st_mtime < 3600
             if not starts and not Path(f"/proc/{server}").exists():
                 shutil.rmtree(home, ignore_errors=True)

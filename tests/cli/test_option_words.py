@@ -26,7 +26,7 @@ Run = Callable[..., "Ran"]  # noqa: F821  (a fixture's class)
         (("--repeats", "frist"), "unknown --repeats 'frist'; it must be one of keep, last"),
         (("--device", "gpu9"), "--device must be auto, cpu, cuda, cuda:1 or mps, not 'gpu9'."),
         (("--encoding", "utf9"), "--encoding must be one of text that Python knows"),
-        (("--time-unit", "h"), "--time-unit must be one of 's', 'ms', 'us', 'ns', not 'h'."),
+        (("--time-unit", "h"), "unknown --time-unit 'h'; it must be one of ms, ns, s, us."),
         (("--time-format", "%Q"), "--time-format must be written as for strptime"),
         (("--metrics", ","), "--metrics must name at least one metric"),
         (("--item-id", "sku"), "--item-id must go with the catalogue"),

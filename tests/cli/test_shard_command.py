@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+import forked
 from cli.conftest import Ran
 
 pytest.importorskip("duckdb")
@@ -67,7 +65,7 @@ def test_failures_are_one_sentence(
     for words, part in (
         (("describe", folder, folder), "holds shards, and several sources have to be files"),
         (("describe", buys, tmp_path), "is a folder, and several sources have to be files"),
-        (("inspect", folder), "holds shards and is no model; `cofactor describe` shows them"),
+        (("inspect", folder), "holds shards, not a model; `cofactor describe` shows them"),
     ):
         done = cofactor(*words)
         assert (done.code, part in done.sentence) == (1, True), done.err
@@ -82,13 +80,7 @@ def test_duckdb_is_imported_by_shard_alone(buys: Path) -> None:
         "import cofactor.cli.train_command, cofactor.data.readers.chunks\n"
         "print(sorted({'duckdb', 'ray'} & set(sys.modules)))"
     )
-    done = subprocess.run(
-        [sys.executable, "-c", program],
-        capture_output=True,
-        text=True,
-        timeout=600,
-        env={**os.environ, "PYTHONPATH": str(SOURCE)},
-    )
+    done = forked.run(program)
     assert done.stdout.strip() == "[]", done.stderr
     files = [
         path.relative_to(SOURCE / "cofactor").as_posix()

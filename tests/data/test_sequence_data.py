@@ -196,4 +196,4 @@ def test_session_files_are_read_and_split(tmp_path) -> None:
     assert len(held.test.user_rows) == 3
     (tmp_path / "test.prefix_target.txt").write_text("1 2\t1\n3 7\n")
     with pytest.raises(DataError, match="line 2 must be a prefix, a tab and one item"):
-        split_sessions(place, "published", Options())
+        split_sessions(Source(tmp_path), "published", Options())

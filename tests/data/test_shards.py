@@ -6,11 +6,8 @@ from __future__ import annotations
 
 import errno
 import json
-import os
 import shutil
 import signal
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -19,6 +16,7 @@ import pytest
 from pyarrow import parquet as pq
 
 import cofactor
+import forked
 from cofactor.base.errors import ArgumentError, DataError
 from cofactor.data import sorting
 from cofactor.data.interactions import KEEP, REPEATS, Interactions
@@ -27,7 +25,6 @@ from cofactor.data.readers.columns import Options
 from cofactor.data.shards import MANIFEST, is_shards, open_shards
 
 pytest.importorskip("duckdb")
-SOURCE = Path(__file__).parents[2] / "src"
 
 
 def table(
@@ -234,9 +231,7 @@ def test_a_run_that_was_killed_leaves_nothing_that_opens(tmp_path: Path) -> None
         "sharded.items_side.write = lambda *a: os.kill(os.getpid(), signal.SIGKILL)\n"
         f"sharded.shard([{str(file)!r}], {str(tmp_path / 'out')!r}, memory=256 << 20)\n"
     )
-    done = subprocess.run(
-        [sys.executable, "-c", program], env={**os.environ, "PYTHONPATH": str(SOURCE)}, timeout=600
-    )
+    done = forked.run(program)
     assert done.returncode == -signal.SIGKILL
     assert not (tmp_path / "out").exists()
     with pytest.raises(DataError, match="holds no shards"):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import errno
 import json
-import subprocess
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -15,6 +14,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+import forked
 from cofactor.base import unfinished
 from cofactor.base.engine import Local, in_turn
 from cofactor.base.errors import ArgumentError, CofactorError
@@ -346,8 +346,8 @@ assert main(["compare", {str(log)!r}, "--models", "ease,ials"]) == 0
 assert main(["recommend", {str(model)!r}, "--all-users", "--out", {str(tmp_path / "l.csv")!r}]) == 0
 print("loaded:", sorted({{"ray", "duckdb"}} & set(sys.modules)))
 """
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert done.stdout.splitlines()[-1] == "loaded: []"
+    done = forked.run(code)
+    assert done.stdout.splitlines()[-1:] == ["loaded: []"], done.stderr
 
 
 class Slow(Local):

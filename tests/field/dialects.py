@@ -279,7 +279,7 @@ DIALECTS = (
         "embeddings",
         "u1,0.123,0.456,0.789\nu2,0.223,0.556,0.889\n",
         None,
-        error="'0.123' is no id",
+        error="'0.123' isn't an id",
     ),
     *(
         _text(f"no table: {origin}", origin, "\n".join(lines) + "\n", None, error=error)

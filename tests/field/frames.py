@@ -203,13 +203,13 @@ FRAMES = (
                 "chunks of a reader",
                 "pandas' read_csv(chunksize=)",
                 lambda: pd.read_csv(io.StringIO("user,item\nu1,a\n"), chunksize=1),
-                "no data frame.*concat",
+                "isn't a data frame.*concat",
             ),
             (
                 "groups of a frame",
                 "pandas' groupby",
                 lambda: pd.DataFrame({"user": ["u1"], "item": ["a"]}).groupby("user"),
-                "no data frame",
+                "isn't a data frame",
             ),
         )
     ),

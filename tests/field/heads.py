@@ -180,7 +180,7 @@ HEADS = (
         "a chat",
         "a messenger",
         "05/03/2021, 10:11 - Ann: hi\n05/03/2021, 10:12 - Bob: hi there\n",
-        "is no id",
+        "isn't an id",
     ),
     _text(
         "numbers of lines before columns",
@@ -200,7 +200,7 @@ HEADS = (
         "\n".join(",".join(str((7 * n + k) % 5 + 1) for k in range(40)) for n in range(5)),
         error="melt",
     ),
-    _text("distances", "a matrix", "0,0.1,0.2\n0.1,0,0.3\n0.2,0.3,0\n", error="no id"),
+    _text("distances", "a matrix", "0,0.1,0.2\n0.1,0,0.3\n0.2,0.3,0\n", error="isn't an id"),
     *(
         _text(
             f"commas within fields, without a header: {text.splitlines()[0]}",

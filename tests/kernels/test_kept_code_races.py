@@ -2,12 +2,32 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
-from cofactor.kernels.cpu import csr
+from cofactor.kernels.cpu import _kept_code, csr
 from cofactor.kernels.cpu._kept_code import CodeFiles
+
+SOURCE = Path(__file__).parents[2] / "src"
+SLOW_TO_COMPILE = """
+from cofactor.kernels.cpu.jit import kernel
+
+@kernel
+def summed(values):
+    total = 0.0
+    for value in values:
+        total += value
+    return total
+
+def compiled():
+    import numpy as np
+    summed(np.ones(3))
+    return sum(summed.stats.cache_misses.values())
+"""
 
 
 def _files(folder: Path, stamp: int = 1) -> CodeFiles:
@@ -48,6 +68,54 @@ def test_code_of_an_older_source_is_never_found_under_a_new_index(
     new.save("int32", "new code")
     assert seen == ["new code"]
     assert len(list(tmp_path.glob("*.nbc"))) == 1
+
+
+def test_process_waits_for_the_code_that_another_one_is_compiling(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one, two = _files(tmp_path), _files(tmp_path)
+    assert one.load("float64") is None
+
+    def others_turn(seconds: float) -> None:
+        one.save("float64", "code")
+        one.release()
+
+    monkeypatch.setattr(_kept_code.time, "sleep", others_turn)
+    assert two.load("float64") == "code"
+    assert one.load("int32") is None  # nobody has the kernel any more
+    one.release()
+    assert not list(tmp_path.glob("*.lock"))
+
+
+def test_process_compiles_itself_what_another_one_gave_up(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    waits: list[float] = []
+    one, two, three = _files(tmp_path), _files(tmp_path), _files(tmp_path)
+    assert one.load("float64") is None
+    monkeypatch.setattr(_kept_code.time, "sleep", lambda s: [waits.append(s), one.release()])
+    assert two.load("float64") is None
+    assert len(waits) == 1
+    # One that has the kernel and keeps nothing holds others up for a while only.
+    monkeypatch.setattr(_kept_code.time, "sleep", waits.append)
+    monkeypatch.setattr(_kept_code, "LONGEST_WAIT", 0.0)
+    assert three.load("float64") is None
+    two.release()
+    assert two.load("float64") is None
+
+
+def test_several_processes_compile_a_kernel_once(tmp_path: Path) -> None:
+    (tmp_path / "slow.py").write_text(SLOW_TO_COMPILE)
+    kept = {
+        "NUMBA_CACHE_DIR": str(tmp_path / "kept"),
+        "PYTHONPATH": f"{SOURCE}{os.pathsep}{tmp_path}",
+    }
+    command = [sys.executable, "-c", "import slow; print(slow.compiled())"]
+    started = [
+        subprocess.Popen(command, stdout=subprocess.PIPE, env=os.environ | kept) for _ in range(3)
+    ]
+    compiled = [int(process.communicate(timeout=300)[0]) for process in started]
+    assert sorted(compiled) == [0, 0, 1]
 
 
 def test_no_kernel_uses_argsort_by_quicksort() -> None:

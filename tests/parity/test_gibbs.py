@@ -139,7 +139,7 @@ def test_cut_likelihood_equals_the_reference_and_its_own_differences() -> None:
 
 def test_level_probabilities_equal_the_reference_and_add_up_to_one() -> None:
     held = histories(True)
-    which, items = np.array([0, 3, 3, 1]), np.array([7, 0, 2, 5], np.int32)
+    which, items = np.array([0, 3, 3, 1]), np.array([7, 0, 2, 5])
     arguments = (
         held["prior_mean"],
         which,

@@ -32,7 +32,7 @@ def _both(texts: list[str], shortest: int, longest: int) -> list[tuple[np.ndarra
     raws = [t.encode() for t in texts]
     offsets = np.zeros(len(texts) + 1, np.int64)
     np.cumsum([len(r) for r in raws], out=offsets[1:])
-    text = np.frombuffer(b"".join(raws), np.uint8)
+    text = np.frombuffer(bytearray(b"".join(raws)), np.uint8)  # writable, as those of texts are
     found = []
     for twin in (cpu, reference):
         counts = twin.count_words(text, offsets, shortest, longest)

@@ -294,7 +294,7 @@ def test_unknown_names_are_refused() -> None:
         (Rerank(mmr=0.5, by="author"), UnknownNameError, "kind"),
         (Rerank(boosts={"author = 'x'": 0.1}), UnknownNameError, "author"),
         (Rerank(boosts={"kind > 3": 0.1}), ArgumentError, "holds texts"),
-        (Rerank(fresh=Freshness(weight=0.1, column="kind")), ArgumentError, "no dates"),
+        (Rerank(fresh=Freshness(weight=0.1, column="kind")), ArgumentError, "aren't dates"),
         (
             Rerank(pins=["nobody"]),
             UnknownIdError,

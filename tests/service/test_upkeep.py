@@ -11,6 +11,7 @@ from prometheus_client import CollectorRegistry, generate_latest
 from cofactor.service.experiments import upkeep
 from cofactor.service.experiments.upkeep import Pruning
 from cofactor.store import Impression, Retention, open_store
+from cofactor.store.records import StoreSettings
 
 
 def test_old_lists_go_while_it_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -45,3 +46,31 @@ def test_old_lists_go_while_it_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPa
 
     assert asyncio.run(play()) == ["r", "last"]
     assert pruned in generate_latest(registry)
+
+
+def test_a_service_started_with_a_wrong_clock_keeps_its_lists_for_a_day(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    now, since = [1_800_000_000], [0.0]
+    monkeypatch.setattr(upkeep, "monotonic", lambda: since[0])
+    settings = StoreSettings(now=lambda: now[0])
+
+    def shown(request_id: str) -> Impression:
+        return Impression(
+            request_id=request_id,
+            user_id="u",
+            version="v",
+            source="personal",
+            items=("a",),
+            probabilities=(1.0,),
+        )
+
+    with open_store(f"sqlite:///{tmp_path / 'e.db'}", settings=settings) as store:
+        store.log_impressions([shown("before")]).result()
+        now[0] += 3_000 * 86_400
+        pruning = Pruning(store, Retention(seconds=86_400 * 90), set, CollectorRegistry())
+        store.log_impressions([shown("with that clock")]).result()
+        assert asyncio.run(pruning.prune()) == 0
+        assert "far ahead of what was stored last" in caplog.text
+        since[0] = 86_401.0  # a day later, it is taken for right
+        assert asyncio.run(pruning.prune()) == 1

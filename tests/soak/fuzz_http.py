@@ -164,7 +164,7 @@ def main() -> int:
             model = registry.create(name).fit(data, run=Run(threads=1))
             cofactor.save(model, folder / version)
         (folder / "current").write_text('{"version": "v1"}')
-        with serving(folder, store, "--log-impressions", "--explore", "slots=0.1") as (
+        with serving(folder, store, "--log-impressions", "--explore", "slots=0.1", fresh=True) as (
             process,
             url,
         ):

@@ -8,14 +8,13 @@ from __future__ import annotations
 import os
 import random
 import signal
-import subprocess
-import sys
 import threading
 import time
 from pathlib import Path
 
 import pytest
 
+from forked import Forked, execute
 from store.promises import Promises, mixed_request
 
 SOAK = bool(os.environ.get("COFACTOR_SOAK"))
@@ -86,29 +85,25 @@ def one_life(
     confirmed.
     """
     code = WRITER.format(tests=str(SOURCE / "tests"), path=str(path), retried=retried, cycle=cycle)
-    env = {**os.environ, "PYTHONPATH": str(SOURCE / "src")}
     said: list[str] = []
     ready = threading.Event()
-    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
-    with subprocess.Popen([sys.executable, "-c", code], env=env, text=True, **pipes) as process:
-        assert process.stdout is not None
-        assert process.stderr is not None
+    process = Forked(execute, code)
 
-        def listen() -> None:
-            assert process.stdout is not None
-            for line in process.stdout:
-                said.append(line)
-                if line.startswith("r"):
-                    ready.set()
+    def listen() -> None:
+        for line in process.stdout:
+            said.append(line)
+            if line.startswith("r"):
+                ready.set()
 
-        listener = threading.Thread(target=listen)
-        listener.start()
-        if cycle % 5 == 4:
-            time.sleep(seconds * 3)  # perhaps while it still starts and recovers
-        else:
-            assert ready.wait(300), process.stderr.read()
-            time.sleep(seconds)
-        os.kill(process.pid, signal.SIGKILL)
-        listener.join()
+    listener = threading.Thread(target=listen)
+    listener.start()
+    if cycle % 5 == 4:
+        time.sleep(seconds * 3)  # perhaps while it still starts and recovers
+    else:
+        assert ready.wait(300), process.communicate()
+        time.sleep(seconds)
+    process.kill()
+    listener.join()
+    process.communicate()
     words = [line.split() for line in said if line.endswith("\n")]
     return [(word, name, int(size)) for word, name, size in words if word in "sc"]

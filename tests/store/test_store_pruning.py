@@ -12,9 +12,11 @@ import pytest
 from cofactor.base.errors import ArgumentError
 from cofactor.cli.main import main
 from cofactor.store import Event, Impression, Retention, Store, open_store, prune_impressions
+from cofactor.store.pruning import ahead, latest_moment
 from cofactor.store.records import StoreSettings
 
-NOW = 1_000_000
+DAY = 86_400
+NOW = 1_000 * DAY
 
 
 @pytest.fixture
@@ -80,6 +82,39 @@ def test_a_late_list_of_another_time_does_not_stop_pruning(store: Store) -> None
     assert left(store) == {"f": 1}
 
 
+def test_a_clock_that_is_years_ahead_does_not_delete_everything(
+    store_url: str, opened: Callable[..., Store]
+) -> None:
+    now = [NOW]
+    store = opened(store_url, settings=StoreSettings(now=lambda: now[0]))
+    log(store, 5, 70 * DAY, "o")
+    log(store, 5, 10 * DAY, "y")
+    store.append([Event(user_id=1, item_id="a")]).result()
+    assert latest_moment(store) == NOW  # the event's arrival
+    now[0] += 3_000 * DAY
+    # Ages are counted from 30 days after it.
+    assert ahead(store) == 2_970 * DAY
+    assert sum(prune_impressions(store, Retention(seconds=90 * DAY))) == 5
+    assert left(store) == {"y": 5}
+    # What was stored with that clock says that it may be right, but to whoever knew the store.
+    store.append([Event(user_id=1, item_id="b")]).result()
+    assert sum(prune_impressions(store, Retention(seconds=90 * DAY), latest=NOW)) == 0
+    assert ahead(store) == 0
+    assert sum(prune_impressions(store, Retention(seconds=90 * DAY))) == 5
+
+
+def test_a_number_of_lists_is_kept_whatever_the_clock_says(
+    store_url: str, opened: Callable[..., Store]
+) -> None:
+    now = [NOW]
+    store = opened(store_url, settings=StoreSettings(now=lambda: now[0]))
+    assert latest_moment(store) is None
+    assert ahead(store) == 0
+    log(store, 5, 10, "o")
+    now[0] += 3_000 * DAY
+    assert sum(prune_impressions(store, Retention(most=3))) == 2
+
+
 def test_erasure_and_events_are_as_without_pruning(store: Store) -> None:
     store.append([Event(user_id="u1", item_id="a")]).result()
     log(store, 9, 100, "o")
@@ -114,8 +149,14 @@ def test_the_command_prunes(tmp_path: Path, capsys: pytest.CaptureFixture[str]) 
         "deleted": 10,
         "kept": 20,
     }
+    assert main(["events", "prune", url, "--keep-impressions", "90d"]) == 0
+    shown = capsys.readouterr().out
+    assert "0 impressions deleted, 20 kept" in shown
+    assert "days ahead of what was stored last: ages are counted from 30 days after" in shown
+    with open_store(url) as store:
+        store.append([Event(user_id="u", item_id="a")]).result()
     assert main([*words, "--keep-impressions", "90d"]) == 0
-    assert json.loads(capsys.readouterr().out)["kept"] == 0  # of 1970
+    assert json.loads(capsys.readouterr().out)["kept"] == 0  # of 1972
     assert main(["events", "prune", url]) == 2
     assert main(["events", "stats", url, "--max-impressions", "2"]) == 2
     assert main([*words, "--keep-impressions", "soon"]) == 1

@@ -163,12 +163,25 @@ def replaced(file: Path) -> None:
     os.replace(file.with_name("copy.db"), file)
 
 
+def overwritten(file: Path) -> None:
+    """As by `cp -p older.db e.db`: the file stays, its content doesn't."""
+    file.write_bytes(file.read_bytes())
+    os.utime(file, (1_700_000_000, 1_700_000_000))
+
+
+def lengthened(file: Path) -> None:
+    with file.open("ab") as stream:
+        stream.write(bytes(4096))
+
+
 def folder_moved(file: Path) -> None:
     file.parent.rename(file.parent.with_name("moved"))
 
 
 @pytest.mark.skipif(os.name == "nt", reason="Windows removes and renames no open file")
-@pytest.mark.parametrize("lose", [moved, removed, emptied, replaced, folder_moved])
+@pytest.mark.parametrize(
+    "lose", [moved, removed, emptied, replaced, overwritten, lengthened, folder_moved]
+)
 def test_nothing_is_acknowledged_into_a_file_that_nobody_will_find(
     tmp_path: Path, lose: Callable[[Path], None]
 ) -> None:
@@ -177,7 +190,9 @@ def test_nothing_is_acknowledged_into_a_file_that_nobody_will_find(
         store.append([event(event_id="a")]).result()
         lose(file)
         for name in ("b", "c"):  # also when it has tried again by itself
-            with pytest.raises(StoreUnavailableError, match="moved, replaced or emptied"):
+            with pytest.raises(
+                StoreUnavailableError, match="moved, replaced, emptied or written to"
+            ):
                 store.append([event(event_id=name)]).result()
             assert not store.health().writable
 

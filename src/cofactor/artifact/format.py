@@ -166,7 +166,7 @@ def _decoded(raw: bytes, path: Path) -> Manifest:
     except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:
         if b'"format": "cofactor-shards/' in raw[:100]:
             raise ArtifactError(
-                f"{path.parent} holds shards and is no model; `cofactor describe` shows them."
+                f"{path.parent} holds shards, not a model; `cofactor describe` shows them."
             ) from None
         raise ArtifactError(
             f"{path} is damaged: {error}. Train the model again, or restore a copy."

@@ -33,7 +33,7 @@ def open_regular(path: Path) -> BufferedReader:
     handle = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
     if not stat.S_ISREG(os.fstat(handle).st_mode):
         os.close(handle)
-        raise StateError("it is no plain file")
+        raise StateError("it isn't a plain file")
     return os.fdopen(handle, "rb")
 
 

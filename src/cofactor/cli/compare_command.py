@@ -98,8 +98,7 @@ def command(
         )
     sentences = kept.keep_compared("compare", done)
     _print(output, done, markdown=show.markdown)
-    for sentence in sentences:
-        output.line(sentence)
+    output.line(*sentences)
     if report is not None:
         from cofactor.runs.shown import command_line
 
@@ -123,8 +122,7 @@ def _print(output: Output, done: Compared, *, markdown: bool) -> None:
         f"± is half of the 95 % interval (bootstrap over users); p: paired test on {done.metric}"
         f" against {done.best}, Holm."
     )
-    for sentence in done.sentences():
-        output.line(sentence)
+    output.line(*done.sentences())
     for cost in done.costs:
         output.line(_cost(cost))
     for label, why in done.failures.items():

@@ -58,8 +58,7 @@ def command(
     output.table([{"interactions": n, **_with_halves(one)} for n, one in results.items()])
     said = sentences(results)
     output.line("± is half of the 95 % interval (bootstrap over users).")
-    for sentence in said:
-        output.line(sentence)
+    output.line(*said)
     output.emit(
         command="curve",
         model=model.model,

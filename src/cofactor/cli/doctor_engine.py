@@ -20,8 +20,7 @@ def show_hosts(engine: str, address: str | None, folders: list[str], output: Out
     """
     found = examine(engine, address, [os.path.abspath(one) for one in folders])
     output.table([_row(host, facts) for host, facts in found.hosts.items()])
-    for remark in found.remarks:
-        output.line(remark)
+    output.line(*found.remarks)
     output.emit(
         command="doctor",
         hosts={host: _plain(facts) for host, facts in found.hosts.items()},

@@ -76,14 +76,21 @@ def prune(url: Url, kept: opt.RetentionOptions, show: opt.ShowOptions) -> None:
     """Delete old logged lists; events stay."""
     from cofactor.store import prune_impressions
     from cofactor.store.beside import open_beside
+    from cofactor.store.pruning import ahead
 
     retention = kept.retention()
     if not retention:
         raise typer.BadParameter("give --keep-impressions, --max-impressions or both.")
     output = show.output()
     with open_beside(url) as store:
+        days = ahead(store) // 86_400 if retention.seconds is not None else 0
         gone = sum(prune_impressions(store, retention))
         left = store.counts().impressions
+    if days:
+        output.line(
+            f"The clock is {days + 30:,} days ahead of what was stored last: ages are counted from"
+            " 30 days after that."
+        )
     output.line(f"{gone:,} impressions deleted, {left:,} kept")
     output.emit(command="events", action="prune", deleted=gone, kept=left)
 

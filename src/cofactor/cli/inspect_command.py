@@ -70,8 +70,7 @@ def _print_measures(output: Output, facts: Manifest) -> None:
         )
     baselines = facts.metrics.get("baselines")
     said = baselines.get("sentences", []) if isinstance(baselines, dict) else []
-    for sentence in said if isinstance(said, list) else []:
-        output.line(str(sentence))
+    output.line(*map(str, said if isinstance(said, list) else []))
 
 
 def _print_files(output: Output, facts: Manifest) -> None:

@@ -44,9 +44,9 @@ class Output:
             # wait for ever.
             print(msgspec.json.encode(facts | self.also, enc_hook=_plain).decode(), flush=True)
 
-    def line(self, text: str = "") -> None:
-        """Print a line for people."""
-        if not self.json:
+    def line(self, *texts: str) -> None:
+        """Print lines for people."""
+        for text in () if self.json else texts:
             print(wrapped(printable(text), sys.stdout), flush=True)
 
     def command(self, text: str) -> None:

@@ -75,9 +75,9 @@ def promoted(folder: Path, version: str, url: str | None, *, force: bool) -> Pro
 def service_store(folder: Path, url: str | None) -> Store | None:
     """Return the service's store, for reading; None where the usual place holds none."""
     from cofactor.store import open_store
+    from cofactor.store.beside import events_of
 
-    place = folder.absolute()
-    usual = place.with_name(place.name + "-events.db")
+    usual = events_of(folder)
     if url is None and not usual.exists():
         return None
     return open_store(url if url is not None else f"sqlite:///{usual}", read_only=True)

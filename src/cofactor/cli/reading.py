@@ -9,10 +9,8 @@ from cofactor.base.errors import ArgumentError
 from cofactor.base.names import unknown_name
 from cofactor.cli import options as opt
 from cofactor.cli.groups import option
+from cofactor.cli.words import ROLES
 from cofactor.runs.source import Reading
-
-_ROLES = ("user", "item", "value", "time")
-
 
 # What `cofactor.read` takes as it is, of any file; other options are given by name.
 _WRITTEN = ("time_format", "time_unit", "decimal", "delimiter", "encoding", "header", "quote")
@@ -123,8 +121,8 @@ def roles(words: str | None) -> dict[str, Any] | None:
         return None
     found: dict[str, Any] = {}
     for role, name in _pairs(words, "--columns", "ROLE=NAME"):
-        if role not in _ROLES:
-            raise unknown_name("role of a column", role, _ROLES)
+        if role not in ROLES:
+            raise unknown_name("role of a column", role, ROLES)
         if not name and role in ("user", "item"):
             raise ArgumentError(f"--columns {role}= needs a column's name.")
         found[role] = name or False

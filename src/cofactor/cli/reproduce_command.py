@@ -44,8 +44,7 @@ def command(
         output.heading(one.title)
         output.line(one.protocol)
         output.table([figure.to_row() for figure in one.figures])
-        for line in one.shown:
-            output.line(line)
+        output.line(*one.shown)
         if plot is not None and one.curves:
             output.line(f"Curves: {Path(plot) / (one.name + '.html')}")
         done.append(one)

@@ -69,8 +69,9 @@ class Start:
             return self.source
         if self.known_stores(model):
             return []
-        beside = [model, model.parent]
-        stores = [place.with_name(place.name + "-events.db") for place in beside]
+        from cofactor.store.beside import events_of
+
+        stores = map(events_of, (model, model.parent))
         return [f"sqlite:///{store}" for store in stores if store.is_file()][:1]
 
 

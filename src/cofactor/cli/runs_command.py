@@ -65,8 +65,7 @@ def _show(output: Output, run: KeptRun) -> None:
         output.line(f"{label}: {one['model']}({settings})")
     chosen = run.more.get("chosen")
     said = [*run.more.get("sentences", ()), *([chosen["sentence"]] if chosen else [])]
-    for sentence in said:
-        output.line(sentence)
+    output.line(*said)
     output.emit(command="runs", run=run.to_dict())
 
 

@@ -155,8 +155,9 @@ class Hosting:
 
     def store_url(self, place: Path) -> str:
         """Return where the events of what is served from a folder are stored."""
-        usual = f"sqlite:///{place.with_name(place.name + '-events.db')}"
-        return self.store if self.store is not None else usual
+        from cofactor.store.beside import events_of
+
+        return self.store if self.store is not None else f"sqlite:///{events_of(place)}"
 
 
 @dataclass(frozen=True)

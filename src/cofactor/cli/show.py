@@ -19,8 +19,7 @@ def show_result(output: Output, result: Result, baselines: Baselined | None) -> 
 
     beside = baselines if baselines is not None and baselines.results else Baselined("value")
     output.table(beside.rows(result))
-    for sentence in baselines.sentences() if baselines is not None else []:
-        output.line(sentence)
+    output.line(*(baselines.sentences() if baselines is not None else []))
 
 
 def ranked_rows(table: RankedTable) -> list[dict[str, Any]]:

@@ -106,8 +106,7 @@ def command(
     sentences = kept.keep_trained(done) if work.keeping.wanted else []
     tell(output, done, training)
     _tell_of_threads(output, done, work.compute)
-    for sentence in sentences:
-        output.line(sentence)
+    output.line(*sentences)
     output.emit(command="train", **facts(done))
 
 
@@ -118,10 +117,7 @@ def tell(output: Output, done: Trained, training: Training | FirstTraining) -> N
         f"{done.model.name} on {data.source}: {data.n_users:,} users, {data.n_items:,} items,"
         f" {len(data):,} interactions"
     )
-    for note in data.notes:
-        output.line(f"  {in_options(note)}")
-    for note in done.model.notes:
-        output.line(f"  {in_options(note)}")
+    output.line(*(f"  {in_options(note)}" for note in (*data.notes, *done.model.notes)))
     if done.chosen is not None:
         output.line(in_options(done.chosen.sentence))
         # The sentence names the families that weren't tried.

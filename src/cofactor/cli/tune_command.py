@@ -89,8 +89,7 @@ def command(
         )
     sentences = kept.keep_compared("tune", done.compared, _found(done))
     _print(output, done)
-    for sentence in sentences:
-        output.line(sentence)
+    output.line(*sentences)
     command_line = done.command(source, _given(reading))
     output.line(f"Next: {command_line}")
     output.emit(command="tune", **done.to_dict(), next=command_line)
@@ -110,9 +109,8 @@ def _print(output: Output, done: Tuned) -> None:
     output.table(_curve(done))
     output.heading("On the test part")
     output.table(done.compared.rows())
-    output.line()
-    for sentence in done.sentences():
-        output.line(sentence)
+    output.line("")
+    output.line(*done.sentences())
     for label, why in done.compared.failures.items():
         output.line(f"{label} failed: {why}")
 

@@ -15,10 +15,10 @@ _SAME = (
     *("on_bad", "time_unit", "time_format", "decimal", "kinds", "rejects", "member", "item_id"),
     *("device", "format", "delimiter", "encoding", "min_value", "repeats", "core", "budget"),
 )
-_ROLES = ("user", "item", "value", "time")
+ROLES = ("user", "item", "value", "time")
 _FLAGS = ("header", "quote", "overwrite")
 _ARGUMENT = re.compile(
-    rf"(?<![+\w])({'|'.join((*_SAME, *_ROLES, *_FLAGS))})="
+    rf"(?<![+\w])({'|'.join((*_SAME, *ROLES, *_FLAGS))})="
     r"(True|False|NAME|'[^']*'|\{[^}]*\}|-?\d+(?:\.\d+)?(?!\w))?(?![\w])"
 )
 # What a sentence begins with that refuses an argument: "on_bad must be ...", "unknown on_bad 'x'".
@@ -75,7 +75,7 @@ def _named(found: re.Match[str], options: Collection[str]) -> str:
 def _option(found: re.Match[str]) -> str:
     name, value = found[1], found[2] or ""
     bare = value.strip("'")
-    if name in _ROLES:
+    if name in ROLES:
         return f"--columns {name}={'' if value == 'False' else bare or 'NAME'}"
     if name in _FLAGS:
         return f"--no-{name}" if value == "False" else f"--{name}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pyarrow as pa
 
 
@@ -10,6 +11,26 @@ def one_array(column: pa.ChunkedArray | pa.Array) -> pa.Array:
     if isinstance(column, pa.ChunkedArray):  # one chunk isn't copied
         column = column.chunk(0) if column.num_chunks == 1 else column.combine_chunks()
     return column.dictionary_decode() if pa.types.is_dictionary(column.type) else column
+
+
+def coded(column: pa.ChunkedArray | pa.Array) -> tuple[pa.Array, np.ndarray]:
+    """Return the distinct values of a column, and the number of each row's value among them; where
+    there is none, their count.
+    """
+    if not pa.types.is_dictionary(column.type):
+        column = column.dictionary_encode()
+    if isinstance(column, pa.ChunkedArray):
+        column = column.chunk(0) if column.num_chunks == 1 else column.combine_chunks()
+    indices = column.indices
+    missing = len(column.dictionary)
+    return column.dictionary, np.asarray(
+        indices.fill_null(missing) if indices.null_count else indices
+    )
+
+
+def with_column(table: pa.Table, name: str, column: pa.Array | pa.ChunkedArray) -> pa.Table:
+    """Return a table with a column in the place of the one of that name."""
+    return table.set_column(table.column_names.index(name), name, column)
 
 
 def value_type(kind: pa.DataType) -> pa.DataType:
@@ -25,7 +46,8 @@ def is_list_type(kind: pa.DataType) -> bool:
 
 def is_text_type(kind: pa.DataType) -> bool:
     """Whether values are strings."""
-    return bool(pa.types.is_string(kind) or pa.types.is_large_string(kind))
+    types = pa.types
+    return bool(types.is_string(kind) or types.is_large_string(kind) or types.is_string_view(kind))
 
 
 def is_number_type(kind: pa.DataType) -> bool:

@@ -203,16 +203,9 @@ def tail(counts: np.ndarray) -> Tail:
     shares = {
         _label(top): float(ranked[n - max(1, round(top * n)) :].sum() / total) for top in TOPS
     }
-    quantiles = {_label(q): _quantile(ranked, q) for q in QUANTILES}
+    found = np.quantile(ranked, QUANTILES).tolist()
+    quantiles = {_label(q): number for q, number in zip(QUANTILES, found, strict=True)}
     return Tail(gini, shares, int((ranked < 5).sum()), quantiles, float(total / n))
-
-
-def _quantile(ranked: np.ndarray, share: float) -> float:
-    """The linearly interpolated quantile of sorted numbers."""
-    place = share * (len(ranked) - 1)
-    low = int(place)
-    high = min(low + 1, len(ranked) - 1)
-    return float(ranked[low] + (place - low) * (ranked[high] - ranked[low]))
 
 
 def _values(values: np.ndarray | None) -> Values | None:

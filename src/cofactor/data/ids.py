@@ -15,6 +15,7 @@ import pyarrow.compute as pc
 from cofactor.base.cached import cached_property
 from cofactor.base.errors import ArgumentError, DataError, UnknownIdError
 from cofactor.data import sorting
+from cofactor.data.arrow import one_array
 from cofactor.data.id_queries import (
     as_numbers,
     near_ids,
@@ -82,11 +83,7 @@ class IdMap:
         if not parts:
             return cls(plain[0] if plain else pa.array([], pa.int64()))
         distinct = pc.unique(pa.chunked_array(parts)) if len(parts) > 1 else parts[0]
-        return cls(
-            _sorted(
-                distinct.combine_chunks() if isinstance(distinct, pa.ChunkedArray) else distinct
-            )
-        )
+        return cls(_sorted(one_array(distinct)))
 
     def __len__(self) -> int:
         return len(self._ids)
@@ -249,37 +246,38 @@ class IdMap:
             return np.full(len(asked), -1, np.int32)
         found = [whole(plain(value)) for value in asked]
         wanted = np.array([number or 0 for number in found], np.int64)
-        numbers = self._numbers if self._is_sorted else self._sorted_numbers
+        numbers = self._ascending
         place = np.minimum(np.searchsorted(numbers, wanted), len(numbers) - 1)
-        rows = np.where(
-            numbers[place] == wanted, place if self._is_sorted else self._order[place], -1
-        ).astype(np.int32)
+        rows = np.where(numbers[place] == wanted, self._rows_at(place), -1).astype(np.int32)
         if None in found:
             rows[[number is None for number in found]] = -1
         return rows
 
     @cached_property
-    def _sorted_numbers(self) -> np.ndarray:
-        return self._numbers[self._order]
+    def _ascending(self) -> np.ndarray:
+        return self._numbers if self._is_sorted else self._numbers[self._order]
+
+    def _rows_at(self, places: np.ndarray) -> np.ndarray:
+        """The rows of the ids at some places of the ascending ones."""
+        return places if self._is_sorted else self._order[places]
 
     def _find_numbers(self, queries: np.ndarray, known: np.ndarray | None) -> np.ndarray:
         """The rows of int64 ids, of which some (``known``, bool; None for all) are numbers."""
         if len(self) == 0:
             return np.full(len(queries), -1, np.int32)
-        numbers = self._numbers if self._is_sorted else self._sorted_numbers
+        numbers = self._ascending
         span = int(numbers[-1]) - int(numbers[0]) + 1
         if len(queries) > _DENSE and span <= 4 * len(queries) and known is None:
             return self._find_dense(queries, numbers, span)
         place = np.minimum(np.searchsorted(numbers, queries), len(self) - 1)
         hit = (numbers[place] == queries) & (True if known is None else known)
-        rows = place if self._is_sorted else self._order[place]
-        return np.where(hit, rows, -1).astype(np.int32)
+        return np.where(hit, self._rows_at(place), -1).astype(np.int32)
 
     def _find_dense(self, queries: np.ndarray, numbers: np.ndarray, span: int) -> np.ndarray:
         """The rows by a table over all numbers between the least and the greatest id."""
         low = int(numbers[0])
         table = np.full(span, -1, np.int32)
-        table[numbers - low] = np.arange(len(numbers)) if self._is_sorted else self._order
+        table[numbers - low] = self._rows_at(np.arange(len(numbers)))
         inside = (queries >= low) & (queries <= int(numbers[-1]))
         if inside.all():
             return np.take(table, queries - low)
@@ -322,13 +320,9 @@ def _used(column: Any) -> Any:
 
 def _plain(column: Any) -> pa.Array:
     """A column of ids as one Arrow array of int64 or string."""
-    if isinstance(column, pa.ChunkedArray):
-        column = column.combine_chunks()
-    if not isinstance(column, pa.Array):
-        column = _from_python(column)
+    given = isinstance(column, (pa.Array, pa.ChunkedArray))
+    column = one_array(column if given else _from_python(column))
     kind = column.type
-    if pa.types.is_dictionary(kind):
-        return _plain(column.dictionary_decode())
     if pa.types.is_int64(kind) or pa.types.is_string(kind):
         return column
     if pa.types.is_integer(kind):

@@ -120,8 +120,8 @@ def column_of(values: Sequence[Any]) -> pa.Array:
             return _of_any(values)
     except UnicodeEncodeError as error:
         raise DataError(
-            f"a text holds half a character (a lone surrogate), which is no Unicode ({error});"
-            " write the data again from its source."
+            f"a text holds half a character (a lone surrogate), which isn't valid Unicode"
+            f" ({error}); write the data again from its source."
         ) from None
 
 

@@ -274,7 +274,7 @@ def _mapped(folder: Path, name: str, manifest: Mapping[str, Any]) -> Any:
         # written back.
         array = np.load(folder / file, mmap_mode="c", allow_pickle=False)
     except (ValueError, OSError, EOFError) as error:
-        raise _damaged(folder, f"{file} is no array ({error})") from None
+        raise _damaged(folder, f"{file} isn't an array ({error})") from None
     if array.dtype != ARRAYS[name] or array.ndim != 1:
         raise _damaged(folder, f"{file} holds {array.dtype} of {array.ndim} dimensions")
     return array.view(np.ndarray)

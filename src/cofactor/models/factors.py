@@ -5,18 +5,16 @@ offset.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 
 from cofactor.base.memory import aligned
+from cofactor.data.interactions import Interactions
 from cofactor.models.hooks import ConfigT
 from cofactor.models.recommender import Recommender
 from cofactor.models.traits import ArraySpec
 from cofactor.models.user_batch import InnerProduct, States
-
-if TYPE_CHECKING:
-    from cofactor.data.interactions import Interactions
 
 FACTOR_ARRAYS: Mapping[str, ArraySpec] = {
     "user_factors": ArraySpec("float32", ("users", "factors")),

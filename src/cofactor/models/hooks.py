@@ -20,13 +20,13 @@ from cofactor.base.errors import NotFittedError, TraitError
 from cofactor.base.run import Run
 from cofactor.data.histories import Histories
 from cofactor.data.interactions import Interactions
+from cofactor.data.split import Part
 from cofactor.models.answering.answers import Reason
 from cofactor.models.traits import ArraySpec, Traits
-from cofactor.models.user_batch import InnerProduct, States, UserBatch
+from cofactor.models.user_batch import InnerProduct, Shares, States, UserBatch
 from cofactor.retrieval.topk import TopK, nearest, unit_length
 
 if TYPE_CHECKING:
-    from cofactor.data.split import Part
     from cofactor.models.warm_start import KeptRows
 
 ConfigT = TypeVar("ConfigT", bound=BaseConfig)
@@ -162,15 +162,11 @@ class Hooks(ABC, Generic[ConfigT]):
             " items."
         )
 
-    def _explain_rows(
-        self, batch: UserBatch, item_rows: np.ndarray
-    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Return past item rows [p], the contribution of each to the scores of some items [n, p],
-        and the rests [n], for one user.
-        """
+    def _explain_rows(self, batch: UserBatch, item_rows: np.ndarray) -> Shares:
+        """Split the scores of some items for one user among the user's past items."""
         each = [self._explain(batch, int(row)) for row in item_rows]
         past = each[0][0] if each else np.zeros(0, np.int32)
-        return (
+        return Shares(
             past,
             np.array([added for _, added, _ in each]).reshape(len(each), len(past)),
             np.array([rest for *_, rest in each]),

@@ -20,6 +20,7 @@ import numpy as np
 from cofactor.base.run import Run
 from cofactor.data.conversion import as_events
 from cofactor.data.interactions import Interactions
+from cofactor.data.split import Part
 from cofactor.models import validation
 from cofactor.models.defaults.held_out_bias import settled_bias_weight, weight_in
 from cofactor.models.defaults.held_out_epochs import settled_epochs
@@ -35,7 +36,6 @@ from cofactor.training.monitor import Monitor
 
 if TYPE_CHECKING:
     from cofactor.data.conversion import EventsLike
-    from cofactor.data.split import Part
 
 # callback(epoch, facts, model); False, or StopTraining, ends training after this epoch.
 EpochCallback = Callable[[int, Facts, Any], bool | None]

@@ -18,6 +18,8 @@ from cofactor.base.run import Run, run_of
 from cofactor.base.signatures import document, join
 from cofactor.data.conversion import as_interactions
 from cofactor.data.guards import doubts
+from cofactor.data.interactions import Interactions
+from cofactor.data.split import Part
 from cofactor.data.splits.cut import NO_TIMES
 from cofactor.kernels.work import run_context
 from cofactor.models.checks import collapse, learned
@@ -30,8 +32,6 @@ from cofactor.models.traits import check_arrays
 
 if TYPE_CHECKING:
     from cofactor.data.conversion import DataLike
-    from cofactor.data.interactions import Interactions
-    from cofactor.data.split import Part
     from cofactor.training.curve import LearningCurve
 
 

@@ -6,7 +6,7 @@ What a model has to implement is in `hooks`."""
 from __future__ import annotations
 
 import copy
-from typing import TYPE_CHECKING, Any, Self
+from typing import Any, Self
 
 import numpy as np
 
@@ -14,14 +14,12 @@ from cofactor.base import checks
 from cofactor.base.errors import ArgumentError
 from cofactor.base.offsets import pick_rows
 from cofactor.data.histories import Histories
+from cofactor.data.interactions import Interactions
 from cofactor.models.answering.answers import Reason
 from cofactor.models.defaults import popularity_term
 from cofactor.models.hooks import ConfigT, Hooks
 from cofactor.models.user_batch import Shares, UserBatch
 from cofactor.retrieval.topk import Exclusions, TopK, best_dots, best_dots_or, best_scores
-
-if TYPE_CHECKING:
-    from cofactor.data.interactions import Interactions
 
 
 class RowCalls(Hooks[ConfigT]):
@@ -136,9 +134,8 @@ class RowCalls(Hooks[ConfigT]):
         if batch.empty[0] and self.traits.explains and not self.traits.answers_empty:
             popular = self._popularity[rows].astype(np.float64)
             return Shares(batch.seen[1], np.zeros((len(rows), 0)), popular)
-        past, added, rest = self._explain_rows(batch, rows)
-        offset = self.popularity_offset
-        return Shares(past, added, rest if offset is None else rest + offset[rows])
+        shares, offset = self._explain_rows(batch, rows), self.popularity_offset
+        return shares if offset is None else shares._replace(rest=shares.rest + offset[rows])
 
     def explain_features(self, batch: UserBatch, item_rows: np.ndarray) -> list[tuple[Reason, ...]]:
         """Return, for some items, the contributions of their words and features to the score for

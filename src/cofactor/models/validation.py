@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from cofactor.base.errors import ArgumentError
 from cofactor.base.offsets import owners_of, row_offsets
+from cofactor.data.interactions import Interactions
+from cofactor.data.split import Part
 from cofactor.metrics.rating import rmse as rmse_of
 from cofactor.metrics.table import evaluate_lists
 from cofactor.models.user_batch import UserBatch
 from cofactor.retrieval.topk import Exclusions, TopK, best_scores
-
-if TYPE_CHECKING:
-    from cofactor.data.interactions import Interactions
-    from cofactor.data.split import Part
 
 # Paired t from which one of two choices counts as better by held-out interactions: .05 for two
 # comparisons, two-sided.

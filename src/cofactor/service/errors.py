@@ -109,7 +109,10 @@ def _shown(value: Any) -> Any:
     return value.encode("utf-8", "backslashreplace").decode() if isinstance(value, str) else value
 
 
-def overloaded(message: str, retry_after: float = 1.0) -> RequestError:
+def overloaded(
+    message: str = "there are more requests than can be answered in time; try again shortly.",
+    retry_after: float = 1.0,
+) -> RequestError:
     """Return the refusal of a request for which there is no room now."""
     return RequestError(503, "overloaded", message, retry_after=retry_after)
 
@@ -149,7 +152,7 @@ def of_decoding(error: msgspec.MsgspecError | UnicodeDecodeError | RecursionErro
     """Return the refusal of a body or a query that can't be read."""
     if not isinstance(error, msgspec.ValidationError):
         why = "nested too deeply" if isinstance(error, RecursionError) else str(error)
-        return RequestError(400, "malformed", f"the body is no JSON that can be read: {why}.")
+        return RequestError(400, "malformed", f"the body isn't valid JSON: {why}.")
     found = _AT.match(str(error))
     if found is None:
         return invalid(f"{str(error).rstrip('.')}.", _named(str(error)))
@@ -180,7 +183,7 @@ def of_error(error: Exception) -> RequestError:
         return _of_argument(str(error))
     if isinstance(error, UnicodeEncodeError):
         return RequestError(
-            400, "malformed", "a text holds half of a surrogate pair, which is no Unicode."
+            400, "malformed", "a text holds half of a surrogate pair, which isn't valid Unicode."
         )
     if isinstance(error, TimeoutError):
         return RequestError(

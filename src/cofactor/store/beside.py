@@ -19,6 +19,14 @@ from cofactor.store.store import Store
 _LONGEST = 100  # bytes of a socket's path, which systems limit
 
 
+def events_of(folder: Path) -> Path:
+    """Return the file in which a service keeps its events if nothing else is said: beside what it
+    serves.
+    """
+    place = folder.absolute()
+    return place.with_name(place.name + "-events.db")
+
+
 def serve_beside(store: Store, followed: Followed | None = None) -> WriteServer | None:
     """Take the writes of other processes at a socket beside a store's file, so that imports can be
     made while it is in use; None where it has no file, or a socket can't be made there.

@@ -81,8 +81,10 @@ class Database(abc.ABC):
     def check_ours(self) -> None:  # noqa: B027 (nothing to do is right for most)
         """Raise StoreUnavailableError if somebody else has come to write to this store alone."""
 
-    def check_kept(self) -> None:  # noqa: B027
-        """Raise StoreUnavailableError if what is written now is found by nobody."""
+    def check_kept(self, *, written: bool = False) -> None:  # noqa: B027
+        """Raise StoreUnavailableError if what is written now is found by nobody; ``written`` right
+        after a commit of our own.
+        """
 
     @abc.abstractmethod
     def release(self) -> None:
@@ -168,13 +170,8 @@ class Database(abc.ABC):
             for statements in schema.MIGRATIONS[found:]:
                 for statement in statements:
                     session.run(statement.format(**self.words))
-            put = (
-                "INSERT INTO store_meta (name, value) VALUES (?, ?) ON CONFLICT (name) DO UPDATE"
-                " SET value = excluded.value"
-            )
-            session.run_many(
-                put, [("format", schema.MARK), ("schema", str(len(schema.MIGRATIONS)))]
-            )
+            facts = [("format", schema.MARK), ("schema", str(len(schema.MIGRATIONS)))]
+            session.run_many(schema.NOTE, facts)
             session.commit()
         self.settled(session)
         return found

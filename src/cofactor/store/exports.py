@@ -5,10 +5,10 @@ from __future__ import annotations
 import contextlib
 import gzip
 import os
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from itertools import islice
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, get_args, get_origin, get_type_hints
 
 import msgspec
 
@@ -22,39 +22,7 @@ from cofactor.store.limits import file_format
 from cofactor.store.records import StoredEvent, StoredItem
 from cofactor.store.store import Store
 
-_EVENT_COLUMNS = {
-    "seq": "int64",
-    "event_id": "string",
-    "user_id": "string",
-    "item_id": "string",
-    "kind": "string",
-    "value": "float64",
-    "time": "int64",
-    "received": "int64",
-    "undone": "int64",
-}
-_ITEM_COLUMNS = {
-    "item_id": "string",
-    "title": "string",
-    "text": "string",
-    "features": "string",
-    "state": "string",
-    "time": "int64",
-}
-_SHOWN_COLUMNS = {
-    "seq": "int64",
-    "request_id": "string",
-    "user_id": "string",
-    "time": "int64",
-    "version": "string",
-    "experiment": "string",
-    "arm": "string",
-    "source": "string",
-    "shown": "bool",
-    "position": "int64",
-    "item_id": "string",
-    "probability": "float64",
-}
+_ARROW = {int: "int64", float: "float64", str: "string", bool: "bool", dict: "string"}
 
 
 def export_events(
@@ -83,21 +51,21 @@ def export_events(
         If the place is taken.
     """
     events = iter(store.user_events(user_id)) if user_id is not None else store.events()
-    return _export(events, Path(path), _EVENT_COLUMNS, overwrite)
+    return _export(events, Path(path), StoredEvent, overwrite)
 
 
 def export_items(store: Store, path: str | os.PathLike[str], *, overwrite: bool = False) -> int:
     """Write all items to a file, hidden and deleted ones too, in the order of their ids; return
     how many.
     """
-    return _export(store.all_items(), Path(path), _ITEM_COLUMNS, overwrite)
+    return _export(store.all_items(), Path(path), StoredItem, overwrite)
 
 
 def export_impressions(
     store: Store, path: str | os.PathLike[str], *, overwrite: bool = False
 ) -> int:
     """Write the impressions to a file, one line per item and position; return how many."""
-    return _export(shown_items(store.impressions()), Path(path), _SHOWN_COLUMNS, overwrite)
+    return _export(shown_items(store.impressions()), Path(path), ShownItem, overwrite)
 
 
 def json_lines(records: Iterable[StoredEvent | StoredItem | ShownItem]) -> Iterator[bytes]:
@@ -107,7 +75,7 @@ def json_lines(records: Iterable[StoredEvent | StoredItem | ShownItem]) -> Itera
         yield encode(record) + b"\n"
 
 
-def _export(records: Iterator[Any], path: Path, columns: Mapping[str, str], overwrite: bool) -> int:
+def _export(records: Iterator[Any], path: Path, kind: type[Any], overwrite: bool) -> int:
     chosen = file_format(path)
     if path.exists() and not checks.boolean(overwrite, "overwrite"):
         raise DataError(
@@ -121,7 +89,7 @@ def _export(records: Iterator[Any], path: Path, columns: Mapping[str, str], over
             made = room / path.name
             with open(made, "wb", opener=owner_only) as stream:
                 count = (
-                    _write_parquet(records, stream, columns)
+                    _write_parquet(records, stream, kind)
                     if chosen == "parquet"
                     else _write_lines(records, stream, path)
                 )
@@ -150,11 +118,12 @@ def _write_lines(records: Iterator[Any], stream: IO[bytes], path: Path) -> int:
     return count
 
 
-def _write_parquet(records: Iterator[Any], stream: IO[bytes], columns: Mapping[str, str]) -> int:
+def _write_parquet(records: Iterator[Any], stream: IO[bytes], kind: type[Any]) -> int:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    form = pa.schema([(name, pa.type_for_alias(kind)) for name, kind in columns.items()])
+    columns = _columns(kind)
+    form = pa.schema([(name, pa.type_for_alias(held)) for name, held in columns.items()])
     count = 0
     with pq.ParquetWriter(stream, form, compression="zstd") as writer:
         while batch := list(islice(records, 50_000)):
@@ -162,6 +131,12 @@ def _write_parquet(records: Iterator[Any], stream: IO[bytes], columns: Mapping[s
             writer.write_table(pa.table(found, schema=form))
             count += len(batch)
     return count
+
+
+def _columns(kind: type[Any]) -> dict[str, str]:
+    """The columns of records of a kind, by the types of its fields, which may allow None."""
+    hints = {name: (get_args(hint) or (hint,))[0] for name, hint in get_type_hints(kind).items()}
+    return {name: _ARROW[get_origin(held) or held] for name, held in hints.items()}
 
 
 def _cell(value: Any) -> Any:

@@ -21,7 +21,7 @@ from cofactor.data.events import Events
 from cofactor.store.exceptions import ConflictError
 from cofactor.store.limits import checked_event, checked_item, outside_id
 from cofactor.store.lines import EventLine, ItemLine, Lines, lines_of
-from cofactor.store.records import Ack, Event, Item
+from cofactor.store.records import Ack, Item
 from cofactor.store.store import Store
 from cofactor.store.table_lines import event_lines, item_lines
 
@@ -169,21 +169,13 @@ class _EventIntake:
     def begin(self) -> None:
         self.seen = {}
 
-    def checked(self, found: EventLine) -> tuple[Event, bool]:
-        event = Event(
-            user_id=found.user_id,
-            item_id=found.item_id,
-            kind=found.kind,
-            value=found.value,
-            time=found.time,
-            event_id=found.event_id,
-        )
-        row = checked_event(event, self.latest)
+    def checked(self, found: EventLine) -> tuple[EventLine, bool]:
+        row = checked_event(found, self.latest)
         if found.event_id is None:
             content = hashlib.sha256(msgspec.json.encode(row[1:])).digest()[:16]
             count = self.seen[content] = self.seen.get(content, 0) + 1
-            event = msgspec.structs.replace(event, event_id=f"import-{content.hex()}-{count}")
-        return event, found.undone is not None
+            found.event_id = f"import-{content.hex()}-{count}"
+        return found, found.undone is not None
 
     def send(self, store: Store, batch: Sequence[Checked]) -> list[Future[Ack]]:
         sent = [store.append([event for _, (event, _) in batch])]

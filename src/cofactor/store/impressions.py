@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import msgspec
@@ -11,7 +11,7 @@ from cofactor.base import checks
 from cofactor.base.errors import ArgumentError
 from cofactor.store.database import Database, Row, Session
 from cofactor.store.exceptions import ConflictError
-from cofactor.store.limits import MAX_BATCH, are_ids, are_outside_ids, checked_id, outside_id
+from cofactor.store.limits import are_ids, are_outside_ids, check_batch, checked_id, outside_id
 from cofactor.store.operations import Work
 from cofactor.store.records import Ack
 
@@ -125,10 +125,7 @@ def checked_impressions(impressions: Sequence[Impression]) -> list[Row]:
     """Return impressions as rows of the table; raise ArgumentError that says which one is at
     fault.
     """
-    if not 0 < len(impressions) <= MAX_BATCH:
-        raise ArgumentError(
-            f"impressions must be 1 to {MAX_BATCH:,} in one request, not {len(impressions):,}."
-        )
+    check_batch(impressions, "impressions")
     rows: dict[str, Row] = {}
     for place, one in enumerate(impressions):
         try:
@@ -295,37 +292,33 @@ def _compare(work: Work, rows: Sequence[Row]) -> None:
 
 def impressions_after(session: Session, seq: int, limit: int) -> list[StoredImpression]:
     """Return the next logged lists in the order of arrival."""
-    sql = f"SELECT seq, {_COLUMNS} FROM impressions WHERE seq > ? ORDER BY seq LIMIT ?"
-    return [_impression(row) for row in session.rows(sql, (seq, limit))]
+    return _listed(session, "seq > ? ORDER BY seq LIMIT ?", seq, limit)
 
 
 def experiment_impressions(
-    session: Session, name: str, seq: int, limit: int
+    name: str, session: Session, seq: int, limit: int
 ) -> list[StoredImpression]:
     """Return the next lists of an experiment in the order of arrival."""
-    sql = f"""SELECT seq, {_COLUMNS} FROM impressions WHERE experiment = ? AND seq > ?
-        ORDER BY seq LIMIT ?"""
-    return [_impression(row) for row in session.rows(sql, (name, seq, limit))]
+    where = "experiment = ? AND seq > ? ORDER BY seq LIMIT ?"
+    return _listed(session, where, name, seq, limit)
 
 
 def impressions_by_id(
     session: Session, database: Database, request_ids: Sequence[str]
 ) -> list[StoredImpression]:
     """Return the lists of some requests, in the order of arrival."""
-    sql = f"""SELECT seq, {_COLUMNS} FROM impressions WHERE request_id IN
-        (SELECT given.value FROM {database.listed}) ORDER BY seq"""
-    return [_impression(row) for row in session.rows(sql, (database.list_of(request_ids),))]
-
-
-def in_experiment(name: str) -> Callable[[Session, int, int], list[StoredImpression]]:
-    """Return the query for the lists of one experiment."""
-    return lambda session, after, count: experiment_impressions(session, name, after, count)
+    where = f"request_id IN (SELECT given.value FROM {database.listed}) ORDER BY seq"
+    return _listed(session, where, database.list_of(request_ids))
 
 
 def user_impressions(session: Session, user_id: str) -> list[StoredImpression]:
     """Return the lists logged for a user, in the order of arrival."""
-    sql = f"SELECT seq, {_COLUMNS} FROM impressions WHERE user_id = ? ORDER BY seq"
-    return [_impression(row) for row in session.rows(sql, (user_id,))]
+    return _listed(session, "user_id = ? ORDER BY seq", user_id)
+
+
+def _listed(session: Session, where: str, *given: Any) -> list[StoredImpression]:
+    sql = f"SELECT seq, {_COLUMNS} FROM impressions WHERE {where}"
+    return [_impression(row) for row in session.rows(sql, given)]
 
 
 def _impression(row: Row) -> StoredImpression:

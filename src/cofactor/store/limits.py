@@ -86,13 +86,23 @@ def are_ids(values: Sequence[object]) -> bool:
     return not sizes or (min(sizes) > 0 and max(sizes) <= MAX_ID and not _CONTROL.search(joined))
 
 
+def check_batch(values: Sequence[object], name: str) -> None:
+    """Refuse what is no list, and an empty or too long one."""
+    if isinstance(values, (str, bytes)) or not isinstance(values, Sequence):
+        raise ArgumentError(f"{name} must be a list, not {type(values).__name__}.")
+    if not 0 < len(values) <= MAX_BATCH:
+        raise ArgumentError(
+            f"{name} must be 1 to {MAX_BATCH:,} in one request, not {len(values):,}."
+        )
+
+
 def checked_ids(
     values: Sequence[object], name: str, check: Callable[[object, str], str] = outside_id
 ) -> list[str]:
     """Return ids as text without repeats, in their order; raise ArgumentError for none or too
     many, or one that ``check`` refuses.
     """
-    _batch(values, name)
+    check_batch(values, name)
     return list(dict.fromkeys(check(value, name) for value in values))
 
 
@@ -263,17 +273,8 @@ def _is_feature(value: object) -> bool:
     )
 
 
-def _batch(values: Sequence[object], name: str) -> None:
-    if isinstance(values, (str, bytes)) or not isinstance(values, Sequence):
-        raise ArgumentError(f"{name} must be a list, not {type(values).__name__}.")
-    if not 0 < len(values) <= MAX_BATCH:
-        raise ArgumentError(
-            f"{name} must be 1 to {MAX_BATCH:,} in one request, not {len(values):,}."
-        )
-
-
 def _batch_of(kind: type, values: Sequence[object], name: str) -> None:
-    _batch(values, name)
+    check_batch(values, name)
     for place, one in enumerate(values):
         if not hasattr(one, "item_id"):
             raise ArgumentError(

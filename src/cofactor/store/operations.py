@@ -11,7 +11,7 @@ from cofactor.store.database import Database, Session
 from cofactor.store.exceptions import ConflictError, UnknownEventError
 from cofactor.store.limits import EventRow, ItemRow
 from cofactor.store.records import Ack
-from cofactor.store.schema import DELETED, HIDDEN, VISIBLE
+from cofactor.store.schema import DELETED, HIDDEN, NOTE, VISIBLE
 
 _INSERT = """INSERT INTO events (event_id, user_id, item_id, kind, value, time, received)
     VALUES (?, ?, ?, ?, ?, ?, ?)
@@ -23,10 +23,6 @@ _PUT = """INSERT INTO items (item_id, title, text, features, state, time) VALUES
 _CHANGE = (
     "INSERT INTO item_changes (item_id, title, text, features, state, time, action) VALUES (?, ?,"
     " ?, ?, ?, ?, ?)"
-)
-_NOTE = (
-    "INSERT INTO store_meta (name, value) VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET value ="
-    " excluded.value"
 )
 _ACTIONS = {VISIBLE: "show", HIDDEN: "hide", DELETED: "delete"}
 
@@ -161,7 +157,7 @@ def erase_user(work: Work, user_id: str) -> Ack:
     work.known_seq = None
     work.session.run("INSERT INTO erasures (time, events) VALUES (?, ?)", (work.now, live + undone))
     # In the same transaction: a crash right after it must not make forgotten what is to be done.
-    work.session.run(_NOTE, ("owed", str(work.now)))
+    work.session.run(NOTE, ("owed", str(work.now)))
     work.deltas.update({"events": -live, "undone": -undone, "users": -was, "impressions": -lists})
     return Ack(changed=live + undone, unchanged=0, seq=work.last("events"))
 
@@ -218,7 +214,7 @@ def probe(work: Work) -> None:
     # A row that keeps its value is written nevertheless in SQLite; a changing one needs no such
     # knowledge.
     count = (found[0][0] if found else "").rpartition(" ")[2]
-    work.session.run(_NOTE, ("opened", f"{work.now} {int(count) + 1 if count.isdecimal() else 1}"))
+    work.session.run(NOTE, ("opened", f"{work.now} {int(count) + 1 if count.isdecimal() else 1}"))
 
 
 ItemState = tuple[str, str | None, str | None, str | None, int]
@@ -226,7 +222,7 @@ ItemState = tuple[str, str | None, str | None, str | None, int]
 
 def _items(work: Work, item_ids: Sequence[str]) -> dict[str, ItemState]:
     found: Any = work.stored("items", "item_id, title, text, features, state", item_ids)
-    return {item_id: tuple(row) for item_id, row in found.items()}
+    return found
 
 
 def _write_items(work: Work, written: Sequence[ItemState], count: int, action: str) -> Ack:

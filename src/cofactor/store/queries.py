@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, TypeVar
 
 from msgspec import Struct
 
@@ -12,10 +12,17 @@ from cofactor.store.database import Database, Row, Session
 from cofactor.store.records import Counts, History, ItemChange, StoredEvent, StoredItem
 from cofactor.store.schema import STATES
 
+Record = TypeVar("Record", bound=Struct)
 # Records have the fields of their tables' rows.
-_EVENT, _ITEM, _CHANGE = (
-    ", ".join(kind.__struct_fields__) for kind in (StoredEvent, StoredItem, ItemChange)
-)
+_TABLES: Mapping[type[Struct], str] = {
+    StoredEvent: "events",
+    StoredItem: "items",
+    ItemChange: "item_changes",
+}
+_READ: Mapping[str, Callable[[Any], Any]] = {
+    "features": lambda text: None if text is None else json.loads(text),
+    "state": STATES.__getitem__,
+}
 
 
 def history(session: Session, user_id: str, limit: int) -> History:
@@ -32,39 +39,33 @@ def history(session: Session, user_id: str, limit: int) -> History:
 def user_events(session: Session, user_id: str) -> list[StoredEvent]:
     """Return all that is stored of a user, undone events too, in the order of arrival."""
     # Both parts have an index of their own; a condition without "undone" would have none.
-    sql = f"""SELECT {_EVENT} FROM events WHERE user_id = ? AND undone IS NULL
-        UNION ALL SELECT {_EVENT} FROM events WHERE user_id = ? AND undone IS NOT NULL"""
-    return sorted(
-        (_event(row) for row in session.rows(sql, (user_id, user_id))), key=lambda event: event.seq
-    )
+    either = f"""WHERE user_id = ? AND undone IS NULL
+        UNION ALL {_select(StoredEvent)} WHERE user_id = ? AND undone IS NOT NULL"""
+    found = _records(session, StoredEvent, either, user_id, user_id)
+    return sorted(found, key=lambda event: event.seq)
 
 
 def event(session: Session, event_id: str) -> StoredEvent | None:
     """Return one event, undone or not."""
-    rows = session.rows(f"SELECT {_EVENT} FROM events WHERE event_id = ?", (event_id,))
-    return _event(rows[0]) if rows else None
+    return next(iter(_records(session, StoredEvent, "WHERE event_id = ?", event_id)), None)
 
 
 def events_after(session: Session, seq: int, limit: int) -> list[StoredEvent]:
     """Return the next events in the order of arrival, undone ones too."""
-    rows = session.rows(
-        f"SELECT {_EVENT} FROM events WHERE seq > ? ORDER BY seq LIMIT ?", (seq, limit)
-    )
-    return [_event(row) for row in rows]
+    return _records(session, StoredEvent, "WHERE seq > ? ORDER BY seq LIMIT ?", seq, limit)
 
 
 def items(session: Session, database: Database, item_ids: Sequence[str]) -> dict[str, StoredItem]:
     """Return what is stored of some items; those that the store doesn't know are left out."""
-    sql = f"SELECT {_ITEM} FROM items WHERE item_id IN (SELECT given.value FROM {database.listed})"
-    return {row[0]: _item(row) for row in session.rows(sql, (database.list_of(item_ids),))}
+    where = f"WHERE item_id IN (SELECT given.value FROM {database.listed})"
+    found = _records(session, StoredItem, where, database.list_of(item_ids))
+    return {item.item_id: item for item in found}
 
 
 def items_after(session: Session, item_id: str, limit: int) -> list[StoredItem]:
     """Return the next items in the order of their ids, hidden and deleted ones too."""
-    rows = session.rows(
-        f"SELECT {_ITEM} FROM items WHERE item_id > ? ORDER BY item_id LIMIT ?", (item_id, limit)
-    )
-    return [_item(row) for row in rows]
+    where = "WHERE item_id > ? ORDER BY item_id LIMIT ?"
+    return _records(session, StoredItem, where, item_id, limit)
 
 
 def unseen_items(session: Session) -> dict[str, str]:
@@ -80,18 +81,12 @@ def last_change(session: Session) -> int:
 
 def changes_after(session: Session, seq: int, limit: int) -> list[ItemChange]:
     """Return the next changes of items."""
-    rows = session.rows(
-        f"SELECT {_CHANGE} FROM item_changes WHERE seq > ? ORDER BY seq LIMIT ?", (seq, limit)
-    )
-    return [_change(row) for row in rows]
+    return _records(session, ItemChange, "WHERE seq > ? ORDER BY seq LIMIT ?", seq, limit)
 
 
 def changes_of(session: Session, item_id: str) -> list[ItemChange]:
     """Return all changes of one item, the first one first."""
-    rows = session.rows(
-        f"SELECT {_CHANGE} FROM item_changes WHERE item_id = ? ORDER BY seq", (item_id,)
-    )
-    return [_change(row) for row in rows]
+    return _records(session, ItemChange, "WHERE item_id = ? ORDER BY seq", item_id)
 
 
 def counts(session: Session) -> Counts:
@@ -113,26 +108,18 @@ def kinds(session: Session) -> dict[str, int]:
     )
 
 
-def _event(row: Row) -> StoredEvent:
-    return StoredEvent(**dict(zip(StoredEvent.__struct_fields__, row, strict=True)))
+def _select(kind: type[Struct]) -> str:
+    return f"SELECT {', '.join(kind.__struct_fields__)} FROM {_TABLES[kind]}"
 
 
-def _item(row: Row) -> StoredItem:
-    return StoredItem(**_described(StoredItem, row))
-
-
-def _change(row: Row) -> ItemChange:
-    return ItemChange(**_described(ItemChange, row))
-
-
-def _described(kind: type[Struct], row: Row) -> dict[str, Any]:
-    """A row's fields by name, with the features and the state read."""
-    found = dict(zip(kind.__struct_fields__, row, strict=True))
-    return {**found, "features": _features(found["features"]), "state": STATES[found["state"]]}
-
-
-def _features(text: str | None) -> dict | None:
-    return None if text is None else json.loads(text)
+def _records(session: Session, kind: type[Record], where: str, *given: Any) -> list[Record]:
+    """What stands in a table, as records."""
+    names, rows = kind.__struct_fields__, session.rows(f"{_select(kind)} {where}", given)
+    found = [dict(zip(names, row, strict=True)) for row in rows]
+    for name in _READ.keys() & names:
+        for one in found:
+            one[name] = _READ[name](one[name])
+    return [kind(**one) for one in found]
 
 
 def recent_users(
@@ -185,6 +172,6 @@ def events_before(session: Session, seq: int | None, limit: int) -> list[StoredE
     """Return the last events before a place in the order of arrival, the last one first; undone
     ones too.
     """
-    where, given = ("", ()) if seq is None else ("WHERE seq < ?", (seq,))
-    sql = f"SELECT {_EVENT} FROM events {where} ORDER BY seq DESC LIMIT ?"
-    return [_event(row) for row in session.rows(sql, (*given, limit))]
+    before, given = ("", ()) if seq is None else ("WHERE seq < ?", (seq,))
+    where = f"{before} ORDER BY seq DESC LIMIT ?"
+    return _records(session, StoredEvent, where, *given, limit)

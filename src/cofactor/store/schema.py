@@ -6,6 +6,10 @@ from collections.abc import Mapping, Sequence
 
 MARK = "cofactor events"
 META = "CREATE TABLE IF NOT EXISTS store_meta (name {text} PRIMARY KEY, value {text} NOT NULL)"
+NOTE = (
+    "INSERT INTO store_meta (name, value) VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET value ="
+    " excluded.value"
+)
 
 # One list of statements a version; a store of version n is brought up to date by those after the
 # n-th. Never edit a list that was released: add one.

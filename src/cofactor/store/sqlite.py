@@ -27,6 +27,7 @@ from cofactor.store.exceptions import (
 from cofactor.store.locks import FileLock
 from cofactor.store.manifest import BackupManifest, manifest_path
 
+_COARSE = 2.0  # seconds by which a file system may round the time of a write, at most
 _QUICK = 256 << 20  # bytes that are written again while somebody waits for the end
 _BUSY, _LOCKED, _READONLY, _IOERR, _CORRUPT, _FULL, _CANTOPEN, _NOTADB = 5, 6, 8, 10, 11, 13, 14, 26
 
@@ -107,6 +108,8 @@ class SqliteDatabase(Database):
         # The system's own numbers of the file and of its log, once they are there.
         self._number: int | None = None
         self._log_number: int | None = None
+        # When the file was written last, and its size: by us, since we alone write.
+        self._written: tuple[float, int] | None = None
 
     def connect(self, *, read_only: bool) -> Session:
         """Open a connection. Tests give a driver of their own here, which fails where they say."""
@@ -133,7 +136,7 @@ class SqliteDatabase(Database):
         content overwritten.
         """
         session = self.connect(read_only=False)
-        self._log_number = None
+        self._log_number = self._written = None
         try:
             mode = session.rows("PRAGMA journal_mode = WAL")[0][0]
             if mode != "wal":
@@ -226,11 +229,15 @@ class SqliteDatabase(Database):
                 " writing; stop one of the two."
             )
 
-    def check_kept(self) -> None:
+    def check_kept(self, *, written: bool = False) -> None:
         """Raise StoreUnavailableError if somebody removed the file, or its log since the connection
-        that writes was opened: what is written to it is found by nobody.
+        that writes was opened: what is written to it is found by nobody. Likewise if another
+        program wrote to the file since we last did, which may be just now.
         """
         self._check_file()
+        known, found = self._written, self._stamp()
+        if not written and known and not _same(known, found):
+            raise self._changed()
         try:
             number = self._log.stat().st_ino
         except FileNotFoundError:
@@ -242,6 +249,7 @@ class SqliteDatabase(Database):
                 f"{self._log.name} was removed while {self.shown} is open for writing; stop this"
                 " process and start it again."
             )
+        self._written = found
 
     def _check_file(self) -> None:
         if self._number is None:
@@ -251,10 +259,21 @@ class SqliteDatabase(Database):
         except OSError:
             facts = None
         if facts is None or facts.st_ino != self._number or not facts.st_size:
-            raise StoreUnavailableError(
-                f"{self.shown} was moved, replaced or emptied while it is open for writing; stop"
-                " this process, put the file back or restore a backup, and start it again."
-            )
+            raise self._changed()
+
+    def _changed(self) -> StoreUnavailableError:
+        return StoreUnavailableError(
+            f"{self.shown} was moved, replaced, emptied or written to by another program while it"
+            " is open for writing; stop this process, put the file back or restore a backup, and"
+            " start it again."
+        )
+
+    def _stamp(self) -> tuple[float, int]:
+        try:
+            facts = self.path.stat()
+        except OSError:
+            return 0.0, 0
+        return facts.st_mtime, facts.st_size
 
     def release(self) -> None:
         """Let others write again."""
@@ -278,6 +297,7 @@ class SqliteDatabase(Database):
             try:
                 return session.rows("PRAGMA wal_checkpoint(TRUNCATE)")[0][0] == 0
             finally:
+                self._written = self._stamp()
                 session.rows(f"PRAGMA busy_timeout = {int(self.busy_seconds * 1000)}")
         return False
 
@@ -289,6 +309,7 @@ class SqliteDatabase(Database):
         reads go on.
         """
         session.run("VACUUM")
+        self._written = self._stamp()
         return True
 
     @property
@@ -345,6 +366,11 @@ class SqliteDatabase(Database):
     def code_of(self, error: Exception) -> int:
         """Return SQLite's code of an error, 1 where it has none."""
         return int(getattr(error, "sqlite_errorcode", None) or 1)
+
+
+def _same(one: tuple[float, int], other: tuple[float, int]) -> bool:
+    """Whether two stamps of a file may be of the same write."""
+    return one[1] == other[1] and abs(one[0] - other[0]) <= _COARSE
 
 
 def path_of(url: str) -> Path:

@@ -20,9 +20,9 @@ from cofactor.store.impressions import (
     StoredImpression,
     checked_impressions,
     delete_impressions,
+    experiment_impressions,
     impressions_after,
     impressions_by_id,
-    in_experiment,
     log_impressions,
     log_lines,
     user_impressions,
@@ -259,7 +259,9 @@ class Store:
         """Yield logged lists in the order of arrival, from the one after the place ``after``; those
         of one experiment, if it is named.
         """
-        query: Any = impressions_after if experiment is None else in_experiment(experiment)
+        query: Any = impressions_after
+        if experiment is not None:
+            query = partial(experiment_impressions, experiment)
         return paged(partial(self._lists, query), after, limit, "seq")
 
     def impressions_by_id(self, request_ids: Sequence[str]) -> list[StoredImpression]:

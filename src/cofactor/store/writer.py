@@ -216,7 +216,7 @@ class Writer:
             work.write_counters()
             committing = True
             session.commit()
-            self._database.check_kept()
+            self._database.check_kept(written=True)
         except StoreUnavailableError as lost:
             lost.unknown = lost.unknown or committing
             self._reason = str(lost)
@@ -320,6 +320,7 @@ class Writer:
             operations.probe(work)
             owed = operations.is_owed(work)
             session.commit()
+            self._database.check_kept(written=True)
             if owed and not self._owed:
                 self._owed, self._compacted, self._owed_since = True, False, clock.monotonic()
         except self._database.errors as error:

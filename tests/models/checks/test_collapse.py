@@ -143,7 +143,7 @@ def test_a_few_items_far_above_all_others_are_no_collapse():
     own = np.arange(40)[:, None] % 2 == np.arange(100) % 2
     scores = np.where(own, 1.0, -1.0).astype(np.float32)
     scores[:, :3] = 100
-    had = [np.flatnonzero(row) for row in own]
+    had = [np.flatnonzero(row).astype(np.int32) for row in own]
     indptr = np.arange(41) * 50
     alike = collapse.collapse_of(
         "bpr", np.sort(scores, axis=1), np.ones(100, int), (indptr, np.concatenate(had))

@@ -4,9 +4,6 @@ modules, life without torch.
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
@@ -15,6 +12,7 @@ import numpy as np
 import pytest
 from torch import Tensor, nn
 
+import forked
 from cofactor.base.errors import ArgumentError, TrainingError, TraitError
 from cofactor.base.run import Run
 from cofactor.data.histories import Histories
@@ -308,8 +306,5 @@ model.recommend(0, k=3); model.recommend(history={{2: 5.0}}, k=3)
 model.predict([0, 1], [2, 3]); model.similar_items(4)
 print("torch" in sys.modules)
 """
-    env = {**os.environ, "PYTHONPATH": os.pathsep.join([str(Path(__file__).parents[3] / "src")])}
-    done = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, check=True, env=env
-    )
-    assert done.stdout.strip() == "False"
+    done = forked.run(code)
+    assert done.stdout.strip() == "False", done.stderr

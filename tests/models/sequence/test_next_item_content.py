@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
@@ -16,6 +13,7 @@ import pytest
 import torch
 
 import cofactor
+import forked
 from cofactor.base.errors import ArtifactError, DataError, TraitError
 from cofactor.base.run import Run
 from cofactor.data.catalogue import Catalogue
@@ -166,8 +164,7 @@ grown = model.with_items([{{"item_id": 100, "title": "red wooden chair number 9"
 print(grown.recommend(history=[0, 2, 4, 6, 8, 10, 12, 14, 16, 18, 20], k=1).ids)
 print(model.similar_to("wooden chair", k=1).ids[0] % 2)
 """
-    env = {**os.environ, "PYTHONPATH": str(Path(cofactor.__file__).parents[1])}
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=env)
+    done = forked.run(code)
     assert done.returncode == 0, done.stderr
     assert done.stdout.splitlines() == ["[100]", "0"]
 

@@ -3,9 +3,6 @@ are what their formulas say."""
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +10,7 @@ import pytest
 import torch
 
 import cofactor
+import forked
 from cofactor.base.errors import ArgumentError
 from cofactor.base.run import Run
 from cofactor.data.histories import Histories
@@ -296,8 +294,7 @@ model = cofactor.load(r"{tmp_path / "model"}")
 print(model.recommend(history=[1, 2, 3], k=3).ids)
 print("torch" in sys.modules)
 """
-    env = {**os.environ, "PYTHONPATH": str(Path(cofactor.__file__).parents[1])}
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=env)
+    done = forked.run(code)
     assert done.returncode == 0, done.stderr
     ids, torch_loaded = done.stdout.splitlines()
     assert ids == str(model.recommend(history=[1, 2, 3], k=3).ids)

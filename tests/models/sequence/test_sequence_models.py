@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from itertools import count, pairwise
 from pathlib import Path
 
@@ -12,6 +10,7 @@ import pyarrow as pa
 import pytest
 from scipy.sparse import csr_matrix
 
+import forked
 from cofactor.artifact.load import load
 from cofactor.artifact.save import save
 from cofactor.base.errors import ArgumentError, ArtifactError, DataError
@@ -188,7 +187,7 @@ def test_artifacts_answer_without_torch(kept) -> None:
         f"    m = load({str(folder)!r} + '/' + name)\n"
         "    print(name, m.recommend(history=['i03', 'i04'], k=3).ids)"
     )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=600)
+    done = forked.run(code)
     assert done.stdout.splitlines() == [
         f"{name} {model.recommend(history=['i03', 'i04'], k=3).ids}"
         for name, model in models.items()

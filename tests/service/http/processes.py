@@ -1,4 +1,4 @@
-"""`cofactor serve` in a process of its own, as everybody runs it."""
+"""`cofactor serve` in a process of its own."""
 
 from __future__ import annotations
 
@@ -14,6 +14,8 @@ from typing import Any
 
 import httpx
 
+from forked import POSSIBLE, Forked, command
+
 SOURCE = Path(__file__).parents[3] / "src"
 
 
@@ -24,15 +26,12 @@ def client(**how: Any) -> httpx.Client:
 
 @contextlib.contextmanager
 def serving(
-    folder: Path, store: str, *options: str, files: int | None = None
-) -> Iterator[tuple[subprocess.Popen[str], str]]:
+    folder: Path, store: str, *options: str, files: int | None = None, fresh: bool = False
+) -> Iterator[tuple[subprocess.Popen[str] | Forked, str]]:
     """Start a service, wait until it is ready, and kill it in the end; ``files`` is how many it may
-    have open.
+    have open. With ``fresh`` by `python -m cofactor`, as everybody starts it.
     """
     words = [
-        sys.executable,
-        "-m",
-        "cofactor",
         "serve",
         str(folder),
         *(() if "--port" in options else ("--port", "0")),
@@ -41,17 +40,8 @@ def serving(
         "--json",
         *options,
     ]
-    # As people have it: with PYTHONUNBUFFERED every line comes at once, whether the program sees to
-    # that or not.
-    surroundings = {name: value for name, value in os.environ.items() if name != "PYTHONUNBUFFERED"}
-    process = subprocess.Popen(
-        words,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        env={**surroundings, "PYTHONPATH": str(SOURCE)},
-        preexec_fn=None if files is None else lambda: _limit(files),
-    )
+    forked = POSSIBLE and not fresh
+    process = Forked(_limited, files, words) if forked else _started(words)
     try:
         assert process.stdout is not None
         told: dict[str, Any] = json.loads(process.stdout.readline())
@@ -62,10 +52,25 @@ def serving(
         process.communicate()
 
 
-def _limit(files: int) -> None:
-    import resource
+def _started(words: list[str]) -> subprocess.Popen[str]:
+    # As people have it: with PYTHONUNBUFFERED every line comes at once, whether the program sees to
+    # that or not.
+    surroundings = {name: value for name, value in os.environ.items() if name != "PYTHONUNBUFFERED"}
+    return subprocess.Popen(
+        [sys.executable, "-m", "cofactor", *words],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env={**surroundings, "PYTHONPATH": str(SOURCE)},
+    )
 
-    resource.setrlimit(resource.RLIMIT_NOFILE, (files, files))
+
+def _limited(files: int | None, words: list[str]) -> None:
+    if files is not None:
+        import resource
+
+        resource.setrlimit(resource.RLIMIT_NOFILE, (files, files))
+    command(*words)
 
 
 def _wait_until_ready(url: str) -> None:

@@ -11,6 +11,7 @@ import socket
 import threading
 import time
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote, urlencode
@@ -49,13 +50,27 @@ junk = st.recursive(
     ),
     max_leaves=5,
 )
+names = st.text(st.characters(codec="utf-8"), min_size=1, max_size=12) | st.sampled_from(
+    ["book-03", "reader-02", "base.css"]
+)
 
 
 def _from_schema(schema: dict[str, Any]) -> st.SearchStrategy[Any]:
     """Values that a schema of the document allows, now and then with something else in their
     place.
     """
-    return st.integers(0, 15).flatmap(lambda n: junk if n == 0 else _valid(schema))
+    return _or_junk(json.dumps(schema))
+
+
+# Made once a schema: hypothesis takes longer to look through a new strategy than to draw from it.
+@cache
+def _or_junk(schema: str) -> st.SearchStrategy[Any]:
+    return st.integers(0, 15).flatmap(lambda n: junk if n == 0 else _valid_once(schema))
+
+
+@cache
+def _valid_once(schema: str) -> st.SearchStrategy[Any]:
+    return _valid(json.loads(schema))
 
 
 def _valid(schema: dict[str, Any]) -> st.SearchStrategy[Any]:
@@ -136,11 +151,7 @@ def _filled(path: str, operation: dict[str, Any], data: st.DataObject) -> str:
     """The path with names and a query that are drawn."""
     for name in ("user_id", "item_id", "name"):
         if f"{{{name}}}" in path:
-            one = data.draw(
-                st.text(st.characters(codec="utf-8"), min_size=1, max_size=12)
-                | st.sampled_from(["book-03", "reader-02", "base.css"])
-            )
-            path = path.replace(f"{{{name}}}", quote(one, safe=""))
+            path = path.replace(f"{{{name}}}", quote(data.draw(names), safe=""))
     schemas = {p["name"]: p["schema"] for p in operation["parameters"] if p["in"] == "query"}
     queries = {
         n: data.draw(_from_schema(s)) for n, s in schemas.items() if data.draw(st.booleans())

@@ -25,6 +25,7 @@ import numpy as np
 import pytest
 
 from cofactor.data.interactions import Interactions
+from forked import Forked
 from service.http.processes import client, serving
 from service.http.scenes import ids_of
 from store.places import new_place
@@ -53,7 +54,7 @@ class Replicas:
         self.ports = [free_port(), free_port()]
         self.processes = [self.start(port) for port in self.ports]
 
-    def start(self, port: int) -> subprocess.Popen[str]:
+    def start(self, port: int) -> subprocess.Popen[str] | Forked:
         ready = serving(self.folder, self.store, "--port", str(port))
         return self.stack.enter_context(ready)[0]
 

@@ -15,7 +15,8 @@ from service.http.processes import client, serving
 def test_factorisation_is_served_without_torch_logs_no_ids_and_stops_in_order(
     folder: Path, tmp_path: Path
 ) -> None:
-    with serving(folder, f"sqlite:///{tmp_path / 'e.db'}", "--access-log") as (process, url):
+    events = f"sqlite:///{tmp_path / 'e.db'}"
+    with serving(folder, events, "--access-log", fresh=True) as (process, url):
         with client(base_url=url) as asking:
             event = {"user_id": "u", "item_id": "book-03"}
             assert asking.post("/v1/events", json={"events": [event]}).status_code == 200

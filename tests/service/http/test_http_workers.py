@@ -8,8 +8,6 @@ import json
 import os
 import shutil
 import signal
-import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -19,10 +17,10 @@ import pytest
 
 from cofactor.cli.main import main
 from cofactor.data.interactions import Interactions
+from forked import Forked, command
 from service.http.scenes import some_items
 from store.places import new_place
 
-SOURCE = Path(__file__).parents[3] / "src"
 pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="needs processes that fork")
 
 
@@ -57,16 +55,9 @@ class Lines:
 
 @contextlib.contextmanager
 def served(folder: Path, store: str, workers: int = 2) -> Iterator[tuple[Any, Lines]]:
-    command = [sys.executable, "-m", "cofactor", "serve", str(folder), "--workers", str(workers)]
-    process = subprocess.Popen(
-        [*command, "--port", "0", "--store", store, "--json"],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        env={**os.environ, "PYTHONPATH": str(SOURCE)},
-        text=True,
-    )
+    words = ["serve", str(folder), "--workers", str(workers), "--port", "0", "--store", store]
+    process = Forked(command, *words, "--json")
     try:
-        assert process.stdout is not None
         port = int(json.loads(process.stdout.readline())["url"].rpartition(":")[2])
         until = time.monotonic() + 300
         while len(workers_of(process.pid)) < workers or not all_answer(port, process.pid, workers):

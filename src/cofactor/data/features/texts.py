@@ -10,7 +10,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from cofactor.data.arrow import one_array
+from cofactor.data.arrow import coded, one_array
 
 # Of a longer text only so many characters are read: a whole book says no more of what it is about.
 LONGEST = 100_000
@@ -149,12 +149,9 @@ def value_hashes(values: pa.Array, name: str) -> np.ndarray:
     missing or empty.
     """
     plain = pc.utf8_trim_whitespace(pc.utf8_lower(values.cast(pa.string())))
-    encoded = plain.dictionary_encode()
-    known = [
-        -1 if not value else _value_hash(value, name) for value in encoded.dictionary.to_pylist()
-    ]
-    table = np.array([*known, -1], np.int64)
-    return table[np.asarray(encoded.indices.fill_null(len(known))).astype(np.int64)]
+    words, codes = coded(plain)
+    known = [-1 if not value else _value_hash(value, name) for value in words.to_pylist()]
+    return np.array([*known, -1], np.int64)[codes]
 
 
 def _value_hash(value: str, name: str) -> int:

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from cofactor.base.errors import DataError
+from cofactor.data.arrow import value_type
 from cofactor.data.events import Events
 from cofactor.data.id_text import FRACTION
 from cofactor.data.notes import Fact, say
 
 
+@dataclass
 class Agreement:
     """What the parts so far were read as; a part that contradicts them is refused.
 
@@ -22,27 +25,25 @@ class Agreement:
 
     Parameters
     ----------
-    plain_values, commas, folded, fractions, headed
-        `facts` of the parts before the first one that is added.
+    plain_values, commas
+        Whether some had plain values, and some decimal commas.
+    folded
+        Whose ids (``"user"``, ``"item"``) were all like 1.0, and read as whole numbers.
+    fractions
+        An id like 1.1 of each side.
+    headed
+        Whether they had headers.
     """
 
-    def __init__(
-        self,
-        plain_values: bool = False,
-        commas: bool = False,
-        folded: Iterable[str] = (),
-        fractions: Mapping[str, str] | None = None,
-        headed: Iterable[bool] = (),
-    ) -> None:
-        self.plain_values = plain_values
-        self.commas = commas
-        self.folded = set(folded)
-        self.fractions = dict(fractions or {})
-        self.headed = set(headed)
+    plain_values: bool = False
+    commas: bool = False
+    folded: list[str] = field(default_factory=list)
+    fractions: dict[str, str] = field(default_factory=dict)
+    headed: list[bool] = field(default_factory=list)
 
     def facts(self) -> dict[str, Any]:
-        """Return what is known of the parts so far, as JSON."""
-        return {**vars(self), "folded": sorted(self.folded), "headed": sorted(self.headed)}
+        """Return what is known of the parts so far, as JSON: another `Agreement`'s arguments."""
+        return asdict(self)
 
     def add(self, part: Events, *, decimal: str | None = None) -> None:
         """Compare a part with those before it.
@@ -70,7 +71,8 @@ class Agreement:
                     source=part.source,
                 )
         headers = {True: Fact.HEADER, False: Fact.NO_HEADER}
-        self.headed |= {headed for headed, fact in headers.items() if say(part.notes, fact)}
+        said = (headed for headed, fact in headers.items() if say(part.notes, fact))
+        self.headed = sorted({*self.headed, *said})
         if len(self.headed) > 1:
             raise DataError(
                 "some parts have a header and others none, so that their columns may stand in"
@@ -82,9 +84,10 @@ class Agreement:
 
     def _add_ids(self, part: Events, side: str, column: pa.ChunkedArray) -> None:
         if say(part.notes, Fact.WHOLE_NUMBERS, side):
-            self.folded.add(side)
-        elif not pa.types.is_integer(_plain_type(column)) and side not in self.fractions:
-            words = column.unify_dictionaries().chunk(0).dictionary if _coded(column) else column
+            self.folded = sorted({*self.folded, side})
+        elif not pa.types.is_integer(value_type(column.type)) and side not in self.fractions:
+            coded = pa.types.is_dictionary(column.type) and column.num_chunks > 0
+            words = column.unify_dictionaries().chunk(0).dictionary if coded else column
             fraction = _fraction_among(words)
             if fraction is not None:
                 self.fractions[side] = fraction
@@ -118,11 +121,3 @@ def _fraction_among(words: pa.Array | pa.ChunkedArray) -> str | None:
             if len(hits):
                 return str(hits[0].as_py())
     return None
-
-
-def _coded(column: pa.ChunkedArray) -> bool:
-    return pa.types.is_dictionary(column.type) and column.num_chunks > 0
-
-
-def _plain_type(column: pa.ChunkedArray) -> pa.DataType:
-    return column.type.value_type if pa.types.is_dictionary(column.type) else column.type

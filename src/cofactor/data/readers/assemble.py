@@ -64,8 +64,7 @@ def assemble(raw: Raw, options: Options) -> Events:
     users, items = _checked_ids(raw, faults, left_out)
     if raw.values is not None:
         _check_values(raw, options, faults, left_out)
-    if raw.times is not None:
-        raw.times = checked_times(raw, options, faults, left_out)
+    times = None if raw.times is None else checked_times(raw, raw.times, options, faults, left_out)
     keep = _refuse_or_drop(raw, options, faults, left_out)
     if keep is not None:
         # What was dropped mustn't decide what the others are.
@@ -75,7 +74,7 @@ def assemble(raw: Raw, options: Options) -> Events:
         typed_ids(users),
         typed_ids(items),
         raw.values if keep is None else picked(raw.values, keep),
-        raw.times if keep is None else picked(raw.times, keep),
+        times if keep is None else picked(times, keep),
         source=raw.source,
         notes=tuple(raw.notes),
         kinds=kinds if kinds is None or keep is None else kinds.filter(pa.array(keep)),
@@ -185,7 +184,7 @@ def _check_values(raw: Raw, options: Options, faults: list[Fault], left_out: np.
     values = raw.values
     assert values is not None
     name = raw.named("value")
-    raw.odd = [part.without(left_out) for part in raw.odd]
+    raw.odd = None if raw.odd is None else raw.odd.without(left_out)
     plain = values[np.isfinite(values)] if raw.parts is not None else None
     writing, example = settle(values, raw.odd, options.decimal)
     if writing is not None:
@@ -201,7 +200,7 @@ def _check_values(raw: Raw, options: Options, faults: list[Fault], left_out: np.
     odd = odd[~left_out[odd]] if left_out.size else odd
     if options.keep_kinds and raw.events is not None:
         # A view beside ratings has no value: what stands there and is none is bad.
-        written = np.concatenate([np.zeros(0, np.int64), *(part.rows for part in raw.odd)])
+        written = () if raw.odd is None else raw.odd.rows
         unnamed = [not kind for kind in raw.events.take(pa.array(odd)).to_pylist()]
         odd = odd[np.isin(odd, written) | np.isinf(values[odd]) | np.array(unnamed, bool)]
     if len(odd) and len(odd) == len(values) - left_out.sum() and options.on_bad == "error":

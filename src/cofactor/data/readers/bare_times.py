@@ -38,10 +38,46 @@ _TICKS = {
 
 
 class Counted(NamedTuple):
-    """Times that were counts of something: int64 [n] in seconds, and of what."""
+    """Times that were bare numbers of something else than a unit of seconds.
+
+    Parameters
+    ----------
+    times
+        int64 [n] in seconds, `MISSING` where a number is none of them.
+    unit
+        What they count.
+    note, fault
+        What there is to say of all, and of those that are none.
+    """
 
     times: np.ndarray
     unit: str
+    note: str
+    fault: str = ""
+
+
+def counted(
+    times: np.ndarray, fraction: np.ndarray | None, *, dated: bool, weeks: bool
+) -> Counted | None:
+    """Return bare numbers that are weeks (in a column named like those), dates, days or ticks as
+    seconds; None if they are none of these. ``fraction`` and ``dated`` are as in `of_days`.
+    """
+    found = of_weeks(times) if weeks else None
+    if found is not None:
+        note = "times are weeks written as numbers (yyyyww); read as their Mondays"
+        fault = "a week that its year doesn't have (ISO 8601, from 01)"
+        return Counted(found, "weeks written as numbers", note, fault)
+    found = dates_of(times, dated=dated)
+    if found is not None:
+        note = "times are dates written as numbers (yyyymmdd ...); read as dates"
+        fault = "a time that is no date as the others are (yyyymmdd ...)"
+        return Counted(found, "dates written as numbers", note, fault)
+    return of_days(times, fraction, dated=dated) or of_ticks(times)
+
+
+def _in_seconds(times: np.ndarray, seconds: np.ndarray, unit: str) -> Counted:
+    known = np.where(times == MISSING, MISSING, seconds)
+    return Counted(known, unit, f"times are {unit}; converted to seconds")
 
 
 def dates_of(times: np.ndarray, *, dated: bool = False) -> np.ndarray | None:
@@ -76,8 +112,7 @@ def of_weeks(times: np.ndarray) -> np.ndarray | None:
     year, week = np.divmod(np.where(known, times, 1970_01), 100)
     if not known.any() or year.min() < 1900 or year.max() > 2100 or week.max() > 53:
         return None
-    nothing = np.zeros_like(year)
-    found = of_day(year, day_of_week_date(year, week, nothing + 1), nothing, nothing, nothing)
+    found = of_day(year, day_of_week_date(year, week, np.ones_like(year)))
     return np.where(known, found, MISSING)
 
 
@@ -112,16 +147,14 @@ def backward_dates(times: np.ndarray) -> tuple[str, ...]:
 
 
 def _are_days(year: np.ndarray, month: np.ndarray, day: np.ndarray) -> bool:
-    nothing = np.zeros_like(year)
-    found = of_calendar(year, month, day, nothing, nothing, nothing)
+    found = of_calendar(year, month, day)
     return bool(((found != MISSING) & (year >= 1900) & (year <= 2100)).all())
 
 
 def _days_of_years(times: np.ndarray) -> np.ndarray:
     """yyyyddd as seconds."""
     year, day = np.divmod(times, 1000)
-    nothing = np.zeros_like(year)
-    return of_day(year, day_of_year(year, day), nothing, nothing, nothing)
+    return of_day(year, day_of_year(year, day))
 
 
 def _written(times: np.ndarray, digits: int) -> np.ndarray:
@@ -155,7 +188,7 @@ def of_days(times: np.ndarray, fraction: np.ndarray | None, *, dated: bool) -> C
             late = 0.5 if unit == _JULIAN and fraction is not None else 0.0
             passed = np.rint((within + late) * 86400).astype(np.int64)
             days = (np.where(times == MISSING, 0, times) - first) * 86400
-            return Counted(np.where(times == MISSING, MISSING, days + passed), unit)
+            return _in_seconds(times, days + passed, unit)
     return None
 
 
@@ -169,7 +202,7 @@ def of_ticks(times: np.ndarray) -> Counted | None:
     for unit, (since, each) in _TICKS.items():
         low, high = ((second - since) * each for second in (946_684_800, 4_102_444_800))
         if low <= known.min() and known.max() < high:
-            return Counted(np.where(times == MISSING, MISSING, times // each + since), unit)
+            return _in_seconds(times, times // each + since, unit)
     return None
 
 

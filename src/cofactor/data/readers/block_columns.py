@@ -1,26 +1,23 @@
-"""The columns of a delimited file while its blocks are read one after another."""
+"""The columns of a file that is read block by block."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
 
 import numpy as np
 import pyarrow as pa
 
-from cofactor.base.errors import DataError
-from cofactor.data.notes import Note
-from cofactor.data.readers import times as clock
-from cofactor.data.readers.block_parser import WORDS
+from cofactor.data.arrow import is_text_type, value_type
 from cofactor.data.readers.clock_columns import moments
 from cofactor.data.readers.columns import Options
-from cofactor.data.readers.fields import DELIMITERS, SPOKEN
-from cofactor.data.readers.lines import malformed_lines, record_end
+from cofactor.data.readers.id_columns import id_column
+from cofactor.data.readers.list_cells import explode_lists
 from cofactor.data.readers.partitions import Partition, with_partition
-from cofactor.data.readers.sniff import Dialect
-from cofactor.data.readers.source_files import SourceFile
-from cofactor.data.readers.values import Odd, numbers, numbers_and_odd
+from cofactor.data.readers.raw import Locate, Raw
+from cofactor.data.readers.times import ParsedTimes, joined
+from cofactor.data.readers.values import numbers_and_odd
 
 
 @dataclass
@@ -29,145 +26,73 @@ class BlockColumns:
 
     Parameters
     ----------
-    dialect
-        How the file is written.
     roles
         The column of each role.
+    options
+        What the caller gave.
+    source
+        For messages.
     partition
         Columns that the folders above the file name.
-    time_format
-        How times are written, None to tell it.
+    texts
+        Ids, kinds, and values that aren't all numbers, by their roles: chunks of dictionaries.
+    numbers, times
+        Values that are numbers, and times, of each block.
     """
 
-    dialect: Dialect
     roles: Mapping[str, str]
+    options: Options
+    source: str
     partition: Partition = field(default_factory=dict)
-    users: list[pa.Array] = field(default_factory=list)
-    items: list[pa.Array] = field(default_factory=list)
-    values: np.ndarray = field(default_factory=lambda: np.zeros(0, np.float32))
-    written: list[pa.Array] = field(default_factory=list)
-    times: np.ndarray = field(default_factory=lambda: np.zeros(0, np.int64))
-    bare: bool = True
-    n_rows: int = 0
-    n_malformed: int = 0
-    n_blank: int = 0
-    n_lines: int = 0
-    malformed: list[str] = field(default_factory=list)
-    lines_due: int = -1
-    day_first: list[tuple[int, np.ndarray]] = field(default_factory=list)
-    fractions: list[tuple[int, np.ndarray]] = field(default_factory=list)
-    events: list[pa.Array] = field(default_factory=list)
-    time_format: str | None = None
-
-    def body(self, block: bytes) -> bytes:
-        """The block without the header and what stands above it."""
-        if self.lines_due < 0:
-            self.lines_due = self.dialect.above + self.dialect.headed
-        if not self.lines_due:
-            return block
-        start = 0
-        while self.lines_due and start < len(block):
-            end = (block.find(b"\n", start) + 1) or len(block)
-            if self.dialect.headed and self.lines_due == 1:
-                end = record_end(block, start, self.dialect.quoted)
-            self.lines_due -= 1
-            start = end
-        return block[start:]
-
-    def on_malformed(self, row: Any) -> str:
-        """Count a line of another number of fields, which Arrow leaves out then."""
-        if not (row.text or "").strip():
-            self.n_blank += 1
-            return "skip"
-        self.n_malformed += 1
-        if len(self.malformed) < 5:
-            self.malformed.append(row.text or "")
-        return "skip"
+    texts: dict[str, list[pa.Array]] = field(default_factory=lambda: defaultdict(list))
+    numbers: list[np.ndarray] = field(default_factory=list)
+    times: list[ParsedTimes] = field(default_factory=list)
 
     def add(self, table: pa.Table) -> None:
-        """Keep the columns of the next block."""
-        count = table.num_rows
+        """Keep the columns of the next block, if it has rows."""
+        if not table.num_rows:
+            return
         table = with_partition(table, self.partition)
-        self.users += table.column(self.roles["user"]).chunks
-        self.items += table.column(self.roles["item"]).chunks
-        if "event" in self.roles:
-            self.events += table.column(self.roles["event"]).chunks
-        if "value" in self.roles:
-            column = table.column(self.roles["value"])
-            if column.type == WORDS:
-                self.written += column.chunks
-            else:
-                self.values = _grown(self.values, self.n_rows, numbers(column))
-        if "time" in self.roles:
-            columns = {role: table.column(name) for role, name in self.roles.items()}
-            found = moments(columns, self.time_format)
-            self.times = _grown(self.times, self.n_rows, found.times)
-            self.bare = self.bare and found.bare
-            if found.day_first is not None:
-                self.day_first.append((self.n_rows, found.day_first))
-            if found.fraction is not None:
-                self.fractions.append((self.n_rows, found.fraction))
-        self.n_rows += count
+        columns = {role: table.column(name) for role, name in self.roles.items()}
+        if "time" in columns:
+            self.times.append(moments(columns, self.options.time_format))
+        for role in columns.keys() & {"user", "item", "event", "value"}:
+            column = columns[role]
+            if role == "value" and not is_text_type(value_type(column.type)):
+                self.numbers.append(numbers_and_odd(column)[0])
+                continue
+            if not pa.types.is_dictionary(column.type):
+                of_ids = role in ("user", "item")
+                column = (
+                    id_column(column, self.source, role) if of_ids else column.cast(pa.string())
+                )
+                column = column.dictionary_encode()
+            self.texts[role] += column.chunks
 
-    def whole_values(self, decimal: str | None) -> tuple[np.ndarray | None, list[Odd]]:
-        """The values of all blocks, and those that are no plain numbers."""
-        if "value" not in self.roles:
-            return None, []
-        if not self.written:
-            return self.values, []
-        values, odd = numbers_and_odd(pa.chunked_array(self.written, WORDS), decimal)
-        return values, [] if odd is None else [odd]
+    def clear(self) -> None:
+        """Forget what was kept."""
+        for kept in (self.texts, self.numbers, self.times):
+            kept.clear()
 
-    def whole_day_first(self) -> np.ndarray | None:
-        """The times with the day first, of all blocks; None if no block has such."""
-        return _joined(self.day_first, np.full(self.n_rows, clock.AS_BEFORE))
-
-    def whole_fraction(self) -> np.ndarray | None:
-        """What numbers of days have behind the point, of all blocks; None if no block has such."""
-        return _joined(self.fractions, np.zeros(self.n_rows))
-
-    def refuse(self, entry: SourceFile, options: Options, notes: list[str]) -> None:
-        """Raise DataError for lines of another number of fields; where they are to be skipped, note
-        how many there were.
-        """
-        if not self.n_malformed:
-            return
-        dialect = self.dialect
-        if options.on_bad == "skip":
-            what = f"without {len(dialect.names)} fields"
-            notes.append(Note.counting("skipped", self.n_malformed, "line", f" {what}"))
-            if options.rejects is not None:
-                rows = malformed_lines(entry, dialect, self.n_malformed)
-                options.rejects.add(entry.shown, f"a line {what}", rows)
-            return
-        # A space or a comma is in many a text: the line must have the fields by it.
-        between = len(dialect.names) - 1
-        other = next((d for d in DELIMITERS if self.malformed[0].count(d) == between), None)
-        mixed = (
-            f" ({SPOKEN.get(other, repr(other))} stands there: mixed delimiters)" if other else ""
+    def raw(self, locate: Locate, notes: list[str], *, headed: bool, of_hive: bool = False) -> Raw:
+        """Return the columns of all blocks."""
+        texts = {role: pa.chunked_array(chunks) for role, chunks in self.texts.items()}
+        values, odd = None, None
+        if "value" in texts:
+            values, odd = numbers_and_odd(texts["value"], self.options.decimal)
+        elif "value" in self.roles:
+            values = self.numbers[0] if len(self.numbers) == 1 else np.concatenate(self.numbers)
+        raw = Raw(
+            users=texts["user"],
+            items=texts["item"],
+            values=values,
+            times=joined(self.times),
+            source=self.source,
+            locate=locate,
+            notes=notes,
+            columns=self.roles,
+            headed=headed,
+            odd=odd,
+            events=texts.get("event"),
         )
-        plural = "line doesn't have" if self.n_malformed == 1 else "lines don't have"
-        raise DataError(
-            f"{self.n_malformed:,} {plural} the {len(dialect.names)} fields of the first, split"
-            f" at {dialect.spoken}{mixed}; fix them, give delimiter=, or drop them with"
-            " on_bad='skip':",
-            source=entry.shown,
-            rows=malformed_lines(entry, dialect),
-            total=self.n_malformed,
-        )
-
-
-def _joined(parts: Sequence[tuple[int, np.ndarray]], whole: np.ndarray) -> np.ndarray | None:
-    """A column with the parts of it that begin at some rows; None if there are no parts."""
-    for start, part in parts:
-        whole[start : start + len(part)] = part
-    return whole if parts else None
-
-
-def _grown(array: np.ndarray, used: int, more: np.ndarray) -> np.ndarray:
-    # Grown in place (the system moves pages instead of copying them), so that no moment holds a
-    # column twice.
-    if used + len(more) > len(array):
-        array.resize(used + len(more), refcheck=False)
-    array[used : used + len(more)] = more
-    return array
+        return explode_lists(raw, of_hive=of_hive)

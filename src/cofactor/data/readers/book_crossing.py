@@ -12,15 +12,16 @@ from typing import Any
 import pyarrow as pa
 
 from cofactor.base.errors import DataError
+from cofactor.data.arrow import with_column
 from cofactor.data.events import Events
 from cofactor.data.notes import Note
 from cofactor.data.readers.columns import Options
+from cofactor.data.readers.id_columns import canonical
 from cofactor.data.readers.layout import (
     Layout,
     begins_with,
     delimited_events,
     text_table,
-    typed,
 )
 from cofactor.data.readers.source_files import Source, SourceFile
 from cofactor.data.readers.text_encoding import lines_of
@@ -118,7 +119,7 @@ def read_books(entry: SourceFile) -> tuple[pa.Table, int]:
     columns = dict(zip(_BOOK, zip(*rows, strict=True), strict=True))
     years = [int(y) if y.isdigit() and int(y) else None for y in columns.pop("year")]
     table = pa.table({name: pa.array(column, pa.string()) for name, column in columns.items()})
-    table = table.set_column(0, "item_id", typed(table.column("item_id")))
+    table = with_column(table, "item_id", canonical(table.column("item_id")))
     return table.append_column("year", pa.array(years, pa.int32())), repaired
 
 

@@ -19,27 +19,26 @@ def of_calendar(
     year: np.ndarray,
     month: np.ndarray,
     day: np.ndarray,
-    hours: np.ndarray,
-    minutes: np.ndarray,
-    secs: np.ndarray,
+    hours: np.ndarray | int = 0,
+    minutes: np.ndarray | int = 0,
+    secs: np.ndarray | int = 0,
 ) -> np.ndarray:
     """Return the seconds since 1970 of dates and times, `MISSING` where there is no such one."""
     first = ((year - 1970) * 12 + month - 1).astype("M8[M]")
     date = first.astype("M8[D]") + (day - 1)
     good = (month >= 1) & (month <= 12) & (day >= 1) & (date.astype("M8[M]") == first)
-    good &= (hours <= 24) & (minutes <= 59) & (secs <= 60)
+    good &= np.less_equal(hours, 24) & np.less_equal(minutes, 59) & np.less_equal(secs, 60)
     total = date.astype(np.int64) * 86400 + hours * 3600 + minutes * 60 + secs
     return np.where(good, total, MISSING)
 
 
-def of_day(
-    year: np.ndarray, day: np.ndarray, hours: np.ndarray, minutes: np.ndarray, secs: np.ndarray
-) -> np.ndarray:
+def of_day(year: np.ndarray, day: np.ndarray, *clock: np.ndarray) -> np.ndarray:
     """Return the seconds since 1970 of days counted from the first of a year (1), as
-    `day_of_year` and `day_of_week_date` give them; `MISSING` where there is no such one.
+    `day_of_year` and `day_of_week_date` give them, and of times of day (hours, minutes, seconds) on
+    them; `MISSING` where there is no such one.
     """
     ones = np.ones_like(year)
-    first = of_calendar(year, ones, ones, hours, minutes, secs)
+    first = of_calendar(year, ones, ones, *clock)
     return np.where((first != MISSING) & (day > _NO_DAY), first + (day - 1) * 86400, MISSING)
 
 

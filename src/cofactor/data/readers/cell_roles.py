@@ -6,10 +6,10 @@ import re
 from collections.abc import Mapping, Sequence
 
 from cofactor.data.readers.clock_columns import CellsOf, with_calendar, with_clock
-from cofactor.data.readers.columns import Options
+from cofactor.data.readers.columns import Options, find_roles, refuse_repeated
 from cofactor.data.readers.name_words import is_amount, may_be_time, period_of
 from cofactor.data.readers.partitions import Partition
-from cofactor.data.readers.positions import dated, numeric
+from cofactor.data.readers.positions import Columns, dated, numeric
 from cofactor.data.readers.truth_words import TRUTH, plain
 
 _PERIODS = {
@@ -17,6 +17,29 @@ _PERIODS = {
     "month": re.compile(r"(19|20)\d\d-?(0[1-9]|1[0-2])(\.0)?$|[^\W\d_]{3,12}\.? (19|20)\d\d$"),
     "quarter": re.compile(r"(19|20)\d\d[ -]?Q[1-4]$"),
 }
+
+
+def roles_of_columns(
+    names: Sequence[str],
+    options: Options,
+    source: str,
+    cells_of: CellsOf,
+    *,
+    partition: Partition | None = None,
+    bare: Columns | None = None,
+) -> dict[str, str]:
+    """Return the column of each role, by names and by the first cells; see `find_roles` (whose
+    ``columns`` are ``bare``) and `with_cells`.
+
+    Raises
+    ------
+    DataError
+        As `find_roles` does; if the name of one that is taken occurs twice.
+    """
+    roles = find_roles(names, options, source, columns=bare, partition=partition or ())
+    for taken in roles.values():
+        refuse_repeated(names, source, taken)
+    return with_cells(roles, names, options, cells_of, partition, headed=bare is None)
 
 
 def with_cells(

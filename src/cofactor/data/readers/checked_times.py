@@ -30,7 +30,7 @@ _UNITS = {"s": "seconds", "ms": "milliseconds", "us": "microseconds", "ns": "nan
 
 
 def checked_times(
-    raw: Raw, options: Options, faults: list[Fault], left_out: np.ndarray
+    raw: Raw, parsed: clock.ParsedTimes, options: Options, faults: list[Fault], left_out: np.ndarray
 ) -> np.ndarray:
     """Return a raw column's times in seconds; rows without one that can be are added to
     ``faults``.
@@ -40,9 +40,8 @@ def checked_times(
     DataError
         If no time can be read, or day and month are ambiguous.
     """
-    assert raw.times is not None
     name = raw.named("time")
-    times, first = _in_order(raw, raw.times, name)
+    times, first = _in_order(raw, parsed, name)
     unit = f"{DATES}, the {first} first" if first else DATES
     unread = np.flatnonzero(times == clock.MISSING)
     unread = unread[~left_out[unread]] if left_out.size else unread
@@ -57,13 +56,13 @@ def checked_times(
     if unread.size:
         faults.append((f"no time in {name} that can be read ({_READABLE})", unread))
     odd = np.zeros(0, np.int64)
-    if not raw.bare_times:
+    if not parsed.bare:
         _read_dates_among(times, raw)
         others = (times >= _OTHER_YEARS[0]) & (times < _OTHER_YEARS[1])
         if others.any():
             faults.append((_OTHER_CALENDAR, np.flatnonzero(others)))
     else:
-        times, odd, unit = _of_numbers(raw, options, times, faults, name)
+        times, odd, unit = _of_numbers(raw, options, parsed, faults, name)
     if raw.parts is not None and len(unread) + left_out.sum() < len(times):
         raw.parts.add_times(unit, raw.source)
     if times.min() < _EARLIEST:
@@ -98,12 +97,12 @@ def _read_dates_among(times: np.ndarray, raw: Raw) -> None:
         raw.notes.append("dates written as numbers (yyyymmdd) among the times; read as dates")
 
 
-def _in_order(raw: Raw, times: np.ndarray, name: str) -> tuple[np.ndarray, str | None]:
+def _in_order(raw: Raw, parsed: clock.ParsedTimes, name: str) -> tuple[np.ndarray, str | None]:
     """Times whose order of day and month follows from the whole column, and which is first."""
-    times, first = clock.ordered(times, raw.day_first)
+    times, first = clock.ordered(parsed)
     if first == "":
-        assert raw.day_first is not None
-        rows = np.flatnonzero((raw.day_first > clock.AS_BEFORE) & (raw.day_first != times))
+        assert parsed.day_first is not None
+        rows = np.flatnonzero((parsed.day_first > clock.AS_BEFORE) & (parsed.day_first != times))
         raise DataError(
             f"nothing in {name} shows whether the day or the month is first; give"
             " time_format='%d/%m/%Y' or time_format='%m/%d/%Y':",
@@ -117,35 +116,25 @@ def _in_order(raw: Raw, times: np.ndarray, name: str) -> tuple[np.ndarray, str |
 
 
 def _of_numbers(
-    raw: Raw, options: Options, times: np.ndarray, faults: list[Fault], name: str
+    raw: Raw, options: Options, parsed: clock.ParsedTimes, faults: list[Fault], name: str
 ) -> tuple[np.ndarray, np.ndarray, str]:
     """Bare numbers as seconds, the rows of another unit than the others, and the unit."""
-    unit = clock.checked_unit(options.time_unit, raw.source)
+    times, unit = parsed.times, options.time_unit
     column = raw.columns.get("time", "")
-    weeks = bare.of_weeks(times) if unit is None and period_of(column) == "week" else None
-    if weeks is not None:
-        return weeks, _odd_weeks(raw, times, weeks, faults), "weeks written as numbers"
-    dated = unit is None and is_dated(column)
-    dates = bare.dates_of(times, dated=dated) if unit is None else None
-    if dates is not None:
-        raw.notes.append("times are dates written as numbers (yyyymmdd ...); read as dates")
-        odd = np.flatnonzero((dates == clock.MISSING) & (times != clock.MISSING))
-        if odd.size:
-            faults.append(("a time that is no date as the others are (yyyymmdd ...)", odd))
-        return dates, odd, "dates written as numbers"
-    days = bare.of_days(times, raw.fraction, dated=dated) if unit is None else None
-    if days is not None:
-        raw.notes.append(f"times are {days.unit}; converted to seconds")
-        return days.times, np.zeros(0, np.int64), days.unit
-    ticks = bare.of_ticks(times) if unit is None else None
-    if ticks is not None:
-        raw.notes.append(f"times are {ticks.unit}; converted to seconds")
-        return ticks.times, np.zeros(0, np.int64), ticks.unit
-    if unit is None and bare.of_other_calendar(times):
-        faults.append((_OTHER_CALENDAR, np.flatnonzero(times != clock.MISSING)))
-        return times, np.zeros(0, np.int64), _UNITS["s"]
-    if dated:
-        _refuse_backward_dates(raw, times, name)
+    if unit is None:
+        dated, weeks = is_dated(column), period_of(column) == "week"
+        found = bare.counted(times, parsed.fraction, dated=dated, weeks=weeks)
+        if found is not None:
+            raw.notes.append(found.note)
+            odd = np.flatnonzero((found.times == clock.MISSING) & (times != clock.MISSING))
+            if odd.size:
+                faults.append((found.fault, odd))
+            return found.times, odd, found.unit
+        if bare.of_other_calendar(times):
+            faults.append((_OTHER_CALENDAR, np.flatnonzero(times != clock.MISSING)))
+            return times, np.zeros(0, np.int64), _UNITS["s"]
+        if dated:
+            _refuse_backward_dates(raw, times, name)
     unit, odd = bare.unit_of(times, unit)
     if odd.size:
         faults.append(
@@ -154,15 +143,6 @@ def _of_numbers(
     if unit != "s":
         raw.notes.append(f"times are {_UNITS[unit]}; converted to seconds")
     return bare.to_seconds(times, unit), odd, _UNITS[unit]
-
-
-def _odd_weeks(raw: Raw, times: np.ndarray, weeks: np.ndarray, faults: list[Fault]) -> np.ndarray:
-    """The rows of weeks that no year has; notes how weeks are read."""
-    raw.notes.append("times are weeks written as numbers (yyyyww); read as their Mondays")
-    odd = np.flatnonzero((weeks == clock.MISSING) & (times != clock.MISSING))
-    if odd.size:
-        faults.append(("a week that its year doesn't have (ISO 8601, from 01)", odd))
-    return odd
 
 
 def _refuse_backward_dates(raw: Raw, times: np.ndarray, name: str) -> None:

@@ -4,32 +4,29 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import pyarrow as pa
 
-from cofactor.base.errors import DataError
 from cofactor.data.events import Events
 from cofactor.data.readers import parquet
 from cofactor.data.readers.agreement import Agreement
 from cofactor.data.readers.assemble import assemble
-from cofactor.data.readers.blocks import is_blocks
-from cofactor.data.readers.cell_roles import with_cells
-from cofactor.data.readers.clock_columns import PARTS
-from cofactor.data.readers.columns import Options, find_roles
-from cofactor.data.readers.delimited import read_delimited, roles_of
+from cofactor.data.readers.cell_roles import roles_of_columns
+from cofactor.data.readers.columns import Options
+from cofactor.data.readers.delimited import read_delimited
+from cofactor.data.readers.file_formats import format_of
 from cofactor.data.readers.frames import raw_of_table
-from cofactor.data.readers.json_text import is_json
 from cofactor.data.readers.known_ids import Coder
-from cofactor.data.readers.lines import NotUtf8, line_blocks, record_end
+from cofactor.data.readers.lines import LineBlocks
 from cofactor.data.readers.part import Parts
 from cofactor.data.readers.partitions import partition_of, with_partition
 from cofactor.data.readers.raw import NoRowsError, Raw
 from cofactor.data.readers.sniff import Dialect, dialect_of
-from cofactor.data.readers.source_files import HeldFile, SourceFile, is_zip
-from cofactor.data.readers.text_encoding import BY_LINE, NOT_UTF8
-from cofactor.data.readers.wrapped_lines import is_wrapped
+from cofactor.data.readers.source_files import HeldFile, SourceFile, is_archive
+from cofactor.data.readers.text_encoding import NOT_UTF8
 
 TEXT_BLOCK = 1 << 25  # bytes of text that are read at once
 MANY = 1_000_000  # rows from which on kernels pay
@@ -85,26 +82,19 @@ def chunks(
     done = done if done is not None else {}
     agreement = agreement if agreement is not None else Agreement()
     path = Path(source).expanduser() if isinstance(source, (str, Path)) else None
-    if path is None or not path.is_file() or is_zip(path):
-        yield from _parts(whole(source), options, rows, agreement, **done)
-        return
-    entry = SourceFile(path)
-    if entry.suffix in (".parquet", ".pq") or entry.head(4) == b"PAR1":
-        if parquet.has_plain_columns(entry):
-            yield from _of_parquet(entry, options, rows, agreement, **done)
+    entry = None if path is None or not path.is_file() else SourceFile(path)
+    format = None if entry is None or is_archive(entry) else format_of(entry)
+    if entry is not None and format == "parquet":
+        with parquet.opened(entry, in_parts=True) as file:
+            if parquet.is_plain(file):
+                yield from _of_parquet(file, entry, options, rows, agreement, **done)
+                return
+    elif entry is not None and format == "delimited":
+        dialect = dialect_of(entry, options)
+        if dialect.ragged is None:
+            yield from _of_text(entry, dialect, options, agreement, **done)
             return
-    elif not _is_read_whole(entry, options):
-        yield from _of_text(entry, options, agreement, **done)
-        return
     yield from _parts(whole(source), options, rows, agreement, **done)
-
-
-def _is_read_whole(entry: SourceFile, options: Options) -> bool:
-    json = entry.suffix in (".json", ".jsonl", ".ndjson") or is_json(entry.head(4096))
-    head = entry.head(4096)
-    if json or is_blocks(head) or is_wrapped(head):
-        return True
-    return dialect_of(entry, options).ragged is not None
 
 
 def _parts(
@@ -125,6 +115,7 @@ def _parts(
 
 
 def _of_parquet(
+    file: Any,
     entry: SourceFile,
     options: Options,
     rows: int,
@@ -132,108 +123,58 @@ def _of_parquet(
     start: int = 0,
     known: Mapping[str, Any] | None = None,
 ) -> Iterator[Chunk]:
-    file, parts = parquet.opened_for_parts(entry), Parts(known)
-    names, partition = file.schema_arrow.names, partition_of(entry)
-    roles = find_roles(names, options, entry.shown, partition=partition)
-    with file:
-        roles = with_cells(roles, names, options, parquet.cells_of(file), partition)
-        taken = [name for name in roles.values() if name in names]
-        value = roles.get("value")
-        # Numbers are written in neither way.
-        plain = value in names and pa.types.is_primitive(file.schema_arrow.field(value).type)
-        coder = Coder(rows) if file.metadata.num_rows >= MANY else None
-        for batch in parquet.batches(file, entry, rows, taken, start):
-            columns = dict(zip(batch.schema.names, batch.columns, strict=True))
-            if coder is not None:
-                ids = columns.keys() & {roles["user"], roles["item"]}
-                columns |= {n: coder.coded(columns[n]) for n in ids}
-            table = with_partition(pa.table(columns), partition)
-            raw = raw_of_table(table, roles, options, entry.shown)
-            before, start = start, start + batch.num_rows
-            raw.parts, parts.is_last = parts, start >= file.metadata.num_rows
-            for events in _assembled(raw, options, before):
-                agreement.add(events, decimal="." if plain else options.decimal)
-                yield Chunk(events, {"start": start, "known": parts.facts()})
+    parts, partition = Parts(**known or {}), partition_of(entry)
+    names, cells_of = file.schema_arrow.names, parquet.cells_of(file)
+    roles = roles_of_columns(names, options, entry.shown, cells_of, partition=partition)
+    taken = [name for name in roles.values() if name in names]
+    value = roles.get("value")
+    # Numbers are written in neither way.
+    plain = value in names and pa.types.is_primitive(file.schema_arrow.field(value).type)
+    coder = Coder(rows) if file.metadata.num_rows >= MANY else None
+    for batch in parquet.batches(file, rows, taken, start):
+        columns = dict(zip(batch.schema.names, batch.columns, strict=True))
+        if coder is not None:
+            ids = columns.keys() & {roles["user"], roles["item"]}
+            columns |= {n: coder.coded(columns[n]) for n in ids}
+        table = with_partition(pa.table(columns), partition)
+        read = partial(raw_of_table, table, roles, options, entry.shown)
+        before, start = start, start + batch.num_rows
+        parts.is_last = start >= file.metadata.num_rows
+        for events in _assembled(read, options, parts, before):
+            agreement.add(events, decimal="." if plain else options.decimal)
+            yield Chunk(events, {"start": start, "known": parts.facts()})
     parts.refuse_nothing()
-
-
-class _Reading(NamedTuple):
-    """How a file is read, and what the files before it and its own parts were read as."""
-
-    options: Options
-    agreement: Agreement
-    parts: Parts
 
 
 def _of_text(
     entry: SourceFile,
+    dialect: Dialect,
     options: Options,
     agreement: Agreement,
     blocks: int = 0,
-    encoding: str | None = None,
     known: Mapping[str, Any] | None = None,
 ) -> Iterator[Chunk]:
-    """The chunks of a delimited file: as UTF-8, and where it turns out to be none, Latin-1."""
-    dialect = dialect_of(entry, options)
-    if encoding is not None:
-        dialect = replace(dialect, encoding=encoding)
-    done, parts = blocks, Parts(known)
-
-    try:
-        reading = _Reading(options, agreement, parts)
-        file_blocks = line_blocks(entry, dialect, TEXT_BLOCK)
-        for events, done in _of_blocks(file_blocks, entry, dialect, reading, blocks):
-            noted = events if encoding is None else events.noted(NOT_UTF8)
-            facts = {"blocks": done, "encoding": encoding, "known": parts.facts()}
-            yield Chunk(noted, facts)
-        parts.refuse_nothing()
-    except NotUtf8 as stop:
-        if options.encoding is not None or dialect.encoding != "utf-8":
-            raise DataError(
-                f"the file isn't all {options.encoding or dialect.encoding}: {stop}; say what it"
-                " is with encoding= (--encoding).",
-                source=entry.shown,
-            ) from None
-        # What has been read is the same in both.
-        yield from _of_text(entry, options, agreement, done, BY_LINE, parts.facts())
-
-
-def _of_blocks(
-    file_blocks: Iterator[bytes],
-    entry: SourceFile,
-    dialect: Dialect,
-    reading: _Reading,
-    first: int,
-) -> Iterator[tuple[Events, int]]:
-    """The events of each block from the ``first`` on, and how many blocks have been read."""
-    options, agreement, parts = reading
-    fixed = _fixed(options, dialect, roles_of(entry, dialect, options))
-    header, lines, above = b"", 0, dialect.above
-    for number, (block, is_last) in enumerate(_with_last(file_blocks)):
-        while above and block:
-            # What stands above the header.
-            block = block[block.index(b"\n") + 1 :] if b"\n" in block else b""
-            above, lines = above - 1, lines + 1
-        if not block:
+    """The chunks of a delimited file, from its block of that number on."""
+    lines, parts, below = LineBlocks(entry, dialect, TEXT_BLOCK), Parts(**known or {}), 0
+    for number, (block, parts.is_last) in enumerate(_with_last(iter(lines))):
+        before, below = below, below + block.count(b"\n")
+        if number < blocks:
             continue
-        if dialect.headed and not header:
-            header = block[: record_end(block, 0, dialect.quoted)].rstrip(b"\n") + b"\n"
-            part = block
-        else:
-            part = header + block
-        if dialect.headed and part == header:
-            continue
-        before, lines = lines, lines + block.count(b"\n")
-        if number < first:
-            continue
-        if agreement.commas:
-            fixed = replace(fixed, decimal=",")
-        raw = read_delimited(HeldFile(entry.path, content=part), fixed)
-        raw.parts, parts.is_last = parts, is_last
-        # The header that is put before a later part is no line of the file there.
-        for events in _assembled(raw, fixed, max(0, before - header.count(b"\n"))):
-            agreement.add(events, decimal=fixed.decimal)
-            yield events, number + 1
+        above = dialect.above - before
+        writing = replace(
+            dialect,
+            encoding="utf-8",
+            bom=0,
+            above=max(0, above),
+            headed=dialect.headed and above >= 0,
+        )
+        how = replace(options, decimal=",") if agreement.commas else options
+        part = HeldFile(entry.path, content=block)
+        for events in _assembled(partial(read_delimited, part, how, writing), how, parts, before):
+            agreement.add(events, decimal=how.decimal)
+            noted = events.noted(NOT_UTF8) if lines.is_mixed else events
+            yield Chunk(noted, {"blocks": number + 1, "known": parts.facts()})
+    parts.refuse_nothing()
 
 
 def _with_last(blocks: Iterator[bytes]) -> Iterator[tuple[bytes, bool]]:
@@ -245,34 +186,19 @@ def _with_last(blocks: Iterator[bytes]) -> Iterator[tuple[bytes, bool]]:
         held = following
 
 
-def _fixed(options: Options, dialect: Dialect, roles: Mapping[str, str]) -> Options:
-    """How a text is written, found once for the whole file: a chunk alone might look otherwise."""
-    return replace(
-        options,
-        delimiter=dialect.delimiter,
-        header=dialect.headed,
-        encoding="utf-8",
-        quote=dialect.quoted,
-        escape=dialect.escape,
-        user=roles["user"],
-        item=roles["item"],
-        value=roles.get("value", False),
-        time=roles.get("time", False),
-        time_parts={role: roles[role] for role in PARTS if role in roles},
-    )
-
-
-def _assembled(raw: Raw, options: Options, before: int) -> Iterator[Events]:
+def _assembled(
+    read: Callable[[], Raw], options: Options, parts: Parts, before: int
+) -> Iterator[Events]:
     """The events of a chunk, nothing where none of its rows is left; lines in messages are those
     of the whole file.
     """
-    inner = raw.locate
-    raw.locate = lambda rows: [(line + before, text) for line, text in inner(rows)]
-    assert raw.parts is not None
     try:
+        raw = read()
+        inner, raw.parts = raw.locate, parts
+        raw.locate = lambda rows: [(line + before, text) for line, text in inner(rows)]
         events = assemble(raw, options)
     except NoRowsError as error:
-        raw.parts.nothing = error
+        parts.nothing = error
         return
-    raw.parts.some = True
+    parts.some = True
     yield events

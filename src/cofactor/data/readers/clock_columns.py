@@ -63,8 +63,6 @@ def with_clock(
         Whether the columns have names; without them, the two have to be neighbours.
     """
     roles = dict(roles)
-    if options.time_parts is not None:
-        return roles | dict(options.time_parts)
     form = options.time_format or ""
     if options.time is not None or "time" not in roles or re.search("%[HIXc]", form):
         return roles
@@ -115,7 +113,7 @@ def with_calendar(
     column of its own are the time, if nothing else is (or a time of day alone).
     """
     roles = dict(roles)
-    if options.time is not None or options.time_parts is not None:
+    if options.time is not None:
         return roles
     found: dict[str, str] = {}
     time = roles.get("time")

@@ -5,6 +5,7 @@ caller says.
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -21,6 +22,7 @@ from cofactor.data.notes import Fact, Note
 from cofactor.data.readers import name_words
 from cofactor.data.readers.positions import Columns, by_position, dated, is_wide
 from cofactor.data.readers.rejects import Rejects
+from cofactor.data.readers.times import UNITS
 from cofactor.data.readers.usual_names import EVENT, ROLES, USUAL, letters_of
 
 # Columns from which on a table without an item's may have one for each item.
@@ -36,6 +38,8 @@ class Options:
     user, item, value, time
         A column's name or position from 0; None to find it by the usual names; for ``value`` and
         ``time`` False to leave them out.
+    format
+        How files are written, one of `file_formats.FORMATS`; None to find out.
     delimiter, header, encoding, quote, escape
         How delimited text is written; None to find out.
     on_bad
@@ -52,9 +56,6 @@ class Options:
         Kind of event -> weight; rows of other kinds are left out.
     keep_kinds
         Whether events keep their kinds beside values, which may be missing then.
-    time_parts
-        The columns that hold parts of the time beside the one in ``time``, by what they hold
-        (`clock_columns.PARTS`); None to find them.
     rejects
         Where skipped rows are listed.
     """
@@ -63,6 +64,7 @@ class Options:
     item: str | int | None = None
     value: str | int | bool | None = None
     time: str | int | bool | None = None
+    format: str | None = None
     delimiter: str | None = None
     header: bool | None = None
     encoding: str | None = None
@@ -75,7 +77,6 @@ class Options:
     decimal: str | None = None
     kinds: Mapping[str, float] | None = None
     keep_kinds: bool = False
-    time_parts: Mapping[str, str] | None = None
     rejects: Rejects | None = field(default=None, repr=False, compare=False)
     progress: Progress = field(default=SILENT, repr=False, compare=False)
 
@@ -86,6 +87,8 @@ class Options:
                 raise ArgumentError(f"{name} must be one character, not {sign!r}.")
         if self.decimal is not None:
             checks.choice(self.decimal, "decimal", (",", "."))
+        if self.time_unit is not None:
+            checks.choice(self.time_unit, "time_unit", UNITS)
         check_progress(self.progress)
         if self.header is not None:
             checks.boolean(self.header, "header")
@@ -260,9 +263,9 @@ def _refuse_measures(roles: Mapping[str, str], columns: Columns, source: str) ->
         odd = next((cell for cell in cells if no_id or measure.match(cell)), None)
         if odd is not None:
             raise DataError(
-                f"without a header, {roles[role]} would be the {role}s, and {odd!r} is no id; name"
-                f" the columns ({role}=). If the table has a column for each item, write a row for"
-                " each user and item instead (pandas.melt does).",
+                f"without a header, {roles[role]} would be the {role}s, and {odd!r} isn't an id;"
+                f" name the columns ({role}=). If the table has a column for each item, write a row"
+                " for each user and item instead (pandas.melt does).",
                 source=source,
             )
 
@@ -331,10 +334,11 @@ def roles_note(roles: Mapping[str, str], names: Sequence[str] = (), *, headed: b
 
 def refuse_repeated(names: Sequence[str], source: str, name: str | None = None) -> None:
     """Raise DataError if a name (any, if None) occurs twice in a header."""
-    twice = sorted({n for n in names if names.count(n) > 1 and name in (None, n)})
+    counts = Counter(names)
+    twice = sorted(n for n, count in counts.items() if count > 1 and name in (None, n))
     if twice:
         raise DataError(
-            f"the header has the column {twice[0]!r} {names.count(twice[0])} times; "
+            f"the header has the column {twice[0]!r} {counts[twice[0]]} times; "
             "rename one of them, or read with header=False and columns given by position.",
             source=source,
         )

@@ -21,13 +21,15 @@ import pyarrow as pa
 
 from cofactor.base.errors import CofactorError, DataError
 from cofactor.base.names import unknown_name
+from cofactor.data.arrow import coded
 from cofactor.data.events import Events
 from cofactor.data.id_text import is_id
 from cofactor.data.readers.assemble import assemble
 from cofactor.data.readers.columns import Options
 from cofactor.data.readers.id_columns import canonical
 from cofactor.data.readers.raw import Raw
-from cofactor.data.readers.values import numbers
+from cofactor.data.readers.times import ParsedTimes
+from cofactor.data.records import column_of
 
 # Kinds that tell nothing of liking, and all that are no sign of it: left out unless they are asked
 # for by name. The service's defaults are these, so that an answer and the next training take an
@@ -129,8 +131,7 @@ def _read_store(
         users=users,
         items=items,
         values=given,
-        times=times if options.time is not False else None,
-        bare_times=False,
+        times=ParsedTimes(times, bare=False) if options.time is not False else None,
         source=source,
         locate=lambda rows: [
             (int(row) + 1, f"{users[int(row)]}, {items[int(row)]}") for row in rows
@@ -219,14 +220,9 @@ def _columns(
     if not parts:
         return None
     table = pa.Table.from_batches(parts)
-    values = numbers(table.column("value"))
-    return (
-        table.column("user"),
-        table.column("item"),
-        table.column("kind"),
-        values,
-        np.asarray(table.column("time")),
-    )
+    texts = map(table.column, ("user", "item", "kind"))
+    values = np.array(table.column("value").fill_null(math.nan), np.float32)
+    return *texts, values, np.asarray(table.column("time"))
 
 
 _TYPES = (pa.string(), pa.string(), pa.string(), pa.float64(), pa.int64())
@@ -252,15 +248,8 @@ def _values(
                 " values"
             )
         return None if missing.any() else own
-    coded = kinds.combine_chunks().dictionary_encode()
-    table = np.array(
-        [
-            math.nan if weights[kind] is None else weights[kind]
-            for kind in coded.dictionary.to_pylist()
-        ],
-        np.float64,
-    )
-    fixed = table[np.asarray(coded.indices)]
+    words, codes = coded(kinds)
+    fixed = np.array([weights[kind] for kind in words.to_pylist()], np.float64)[codes]
     # A kind without a value of its own, an event without one: it happened once.
     values = np.where(np.isnan(fixed), np.where(missing, 1.0, own), fixed).astype(np.float32)
     wanted = options.value or options.kinds is not None
@@ -279,20 +268,8 @@ def _catalogue(fetch: Fetch) -> pa.Table | None:
     known = [json.loads(text) if text else {} for text in features]
     for name in sorted({name for one in known for name in one}):
         place = name if name not in ("item_id", "title", "text") else f"feature_{name}"
-        columns[place] = _feature([one.get(name) for one in known])
+        columns[place] = column_of([one.get(name) for one in known])
     return pa.table(columns)
-
-
-def _feature(cells: list[Any]) -> pa.Array:
-    try:
-        return pa.array(cells)
-    except (pa.ArrowInvalid, pa.ArrowTypeError, OverflowError):
-        # An item's feature may be a number and another's a word: then all are words.
-        words = [
-            cell if cell is None or isinstance(cell, str) else json.dumps(cell, ensure_ascii=False)
-            for cell in cells
-        ]
-        return pa.array(words, pa.string())
 
 
 def _sentence(found: Mapping[str, int], weights: Mapping[str, float | None]) -> str:

@@ -11,16 +11,15 @@ from cofactor.data.events import Events
 from cofactor.data.readers import jsonl, parquet, reviews
 from cofactor.data.readers.assemble import assemble
 from cofactor.data.readers.blocks import is_blocks, read_blocks
-from cofactor.data.readers.clock_columns import PARTS
 from cofactor.data.readers.columns import Options, find_roles, folded
 from cofactor.data.readers.delimited import read_delimited, roles_of
-from cofactor.data.readers.folders import Header
 from cofactor.data.readers.json_text import is_json
 from cofactor.data.readers.lists import read_lists, refuse_baskets
 from cofactor.data.readers.partitions import partition_of
 from cofactor.data.readers.raw import Raw
-from cofactor.data.readers.sniff import dialect_of
+from cofactor.data.readers.sniff import Dialect, dialect_of
 from cofactor.data.readers.source_files import SourceFile, is_workbook
+from cofactor.data.readers.text_encoding import beginning
 from cofactor.data.readers.usual_names import KNOWN
 from cofactor.data.readers.wrapped_lines import is_wrapped, read_wrapped
 
@@ -54,16 +53,17 @@ ALSO_CALLED = {
 }
 
 
-def read_entry(entry: SourceFile, options: Options, format: str | None = None) -> Events:
+def read_entry(entry: SourceFile, options: Options) -> Events:
     """Read one file, whose format is detected by name and content if it isn't given."""
-    events = _read(entry, options, format)
+    events = _read(entry, options)
     partition = partition_of(entry)
     if not partition:
         return events
     return events.noted(f"the folders' names give {', '.join(partition)}")
 
 
-def _read(entry: SourceFile, options: Options, format: str | None) -> Events:
+def _read(entry: SourceFile, options: Options) -> Events:
+    format = options.format
     if format is None and reviews.is_goodreads(entry):
         return reviews.read_goodreads_file(entry, options)
     chosen = format or format_of(entry)
@@ -85,7 +85,7 @@ def columns_of(entry: SourceFile, options: Options) -> tuple[str, tuple[str, ...
     chosen, partition = format_of(entry), partition_of(entry)
     if chosen == "delimited":
         dialect = dialect_of(entry, options)
-        if dialect.cells is not None:
+        if not dialect.named:
             return "events", (*dialect.names, *partition)
         names = list(dialect.names)
     elif chosen == "parquet":
@@ -110,22 +110,20 @@ def columns_of(entry: SourceFile, options: Options) -> tuple[str, tuple[str, ...
         return "items" if known & (KNOWN["item"] | {"id"}) else "other", columns
 
 
-def header_of(entry: SourceFile, options: Options) -> Header | None:
-    """Return what is known of a delimited file's header; None for other formats, and lists."""
-    if format_of(entry) != "delimited":
+def dialect_of_table(entry: SourceFile, options: Options) -> Dialect | None:
+    """Return how a delimited file is written; None for other formats, and lists.
+
+    Raises
+    ------
+    DataError
+        If its header names no user or no item.
+    """
+    dialect = dialect_of(entry, options) if format_of(entry) == "delimited" else None
+    if dialect is None or dialect.ragged is not None:
         return None
-    dialect = dialect_of(entry, options)
-    if dialect.ragged is not None:
-        return None
-    if dialect.cells is not None:
-        return Header(len(dialect.names), dialect.delimiter, None)
-    roles = roles_of(entry, dialect, options)
-    if not set(roles.values()) <= set(dialect.names) or "event" in roles:
-        return None
-    at = {role: dialect.names.index(name) for role, name in roles.items()}
-    places = {"header": False, "delimiter": dialect.delimiter, "value": False, "time": False, **at}
-    parts = {role: f"column {places.pop(role)}" for role in PARTS if role in at}
-    return Header(len(dialect.names), dialect.delimiter, {**places, "time_parts": parts})
+    if dialect.named:
+        roles_of(entry, dialect, options)
+    return dialect
 
 
 def format_of(entry: SourceFile) -> str:
@@ -150,10 +148,7 @@ def format_of(entry: SourceFile) -> str:
 
 def _is_plain_text(head: bytes) -> bool:
     """Whether a file's first bytes are a text of fields, or a page, and begin as no JSON does."""
-    try:
-        text = head.decode()
-    except UnicodeDecodeError as error:
-        text = head[: error.start].decode() if error.start > len(head) - 4 else ""
+    text = beginning(head) or ""
     start = text.lstrip("\ufeff \t\r\n")
     parted = start[:1] == "<" or re.search(r"[,;\t|]", start.partition("\n")[0])
     return bool(parted) and start[:1] not in '{["' and not _CONTROL.search(text)

@@ -2,108 +2,30 @@
 
 from __future__ import annotations
 
-import hashlib
-import os
-import re
-from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
-from functools import partial
-from pathlib import PurePath
-from typing import Any, NamedTuple
-
-import pyarrow as pa
 
 from cofactor.base.errors import CofactorError, DataError
 from cofactor.data.events import Events
 from cofactor.data.joins import merged
 from cofactor.data.readers.agreement import Agreement, some_have_commas
+from cofactor.data.readers.assemble import assemble
 from cofactor.data.readers.columns import Options
+from cofactor.data.readers.delimited import read_delimited
+from cofactor.data.readers.file_formats import columns_of, dialect_of_table, read_entry
+from cofactor.data.readers.folder_files import data_files, without_copies
+from cofactor.data.readers.item_tables import table_of_entry
 from cofactor.data.readers.layout import appended
-from cofactor.data.readers.partitions import partition_of
 from cofactor.data.readers.raw import NoRowsError
+from cofactor.data.readers.sniff import Dialect
 from cofactor.data.readers.source_files import Source, SourceFile
 
-
-class Header(NamedTuple):
-    """What is known of the header of a text.
-
-    Parameters
-    ----------
-    width, delimiter
-        The number of columns, and what stands between them.
-    places
-        Options under which files without a header are read as this one is; None if it has none.
-    """
-
-    width: int
-    delimiter: str
-    places: Mapping[str, Any] | None
+# What a file is by its columns, and their names; see `columns_of`.
+_Kind = tuple[str, tuple[str, ...]]
 
 
-class FileReaders(NamedTuple):
-    """The functions that read a folder's files.
-
-    Parameters
-    ----------
-    events
-        Reads the interactions of a file.
-    table
-        Reads a catalogue.
-    kind
-        Returns what a file is by its columns: ``"events"``, ``"items"``, ``"users"`` or
-        ``"other"``; and their names.
-    header
-        Returns what is known of a text's header (`Header`), None for other formats.
-    """
-
-    events: Callable[[SourceFile, Options], Events]
-    table: Callable[[SourceFile, str | None, str], pa.Table]
-    kind: Callable[[SourceFile, Options], tuple[str, tuple[str, ...]]]
-    header: Callable[[SourceFile, Options], Header | None]
-
-
-_PAPERS = (
-    *("readme", "licen", "licence", "license", "notice", "citation", "changelog"),
-    # What the Hugging Face library writes beside a table.
-    *("dataset_info.json", "state.json"),
-)
-# Beside such files those of data may hold rows that were deleted.
-_LOGGED = (
-    ("Delta Lake", re.compile(r"/_delta_log/\d+\.json$")),
-    ("Iceberg", re.compile(r"/metadata/[^/]*\.metadata\.json$")),
-)
-_PARTS = tuple(map(re.compile, ("train", r"valid|\b(val|dev)\b", "test")))
-_NO_DATA = (".pdf", ".html", ".htm", ".md", ".png", ".jpg", ".py", ".sh", ".ipynb", ".doc", ".docx")
-
-
-def data_files(place: Source) -> list[SourceFile]:
-    """Return the files that may hold data: no readme, licence, page or picture.
-
-    Raises
-    ------
-    DataError
-        If they are those of a table whose log says which of them count.
-    """
-    paths = ["/" + (entry.member or entry.path.as_posix()) for entry in place.entries]
-    logged = [what for what, sign in _LOGGED if any(map(sign.search, paths))]
-    if logged or (place.path / ".hoodie").is_dir():
-        raise DataError(
-            f"this is a table of {(*logged, 'Hudi')[0]}, whose log says which of its files count;"
-            " read it with that library and pass the data frame, or export it to Parquet.",
-            source=str(place.path),
-        )
-    return [
-        entry
-        for entry in place.entries
-        if not entry.name.lower().startswith(_PAPERS) and entry.suffix not in _NO_DATA
-    ]
-
-
-def read_parts(
-    entries: Sequence[SourceFile], options: Options, readers: FileReaders, source: str
-) -> Events:
+def read_parts(entries: Sequence[SourceFile], options: Options, source: str) -> Events:
     """Read several files of one making, one after another.
 
     Raises
@@ -112,8 +34,8 @@ def read_parts(
         If one has no values or no times where the others have them.
     """
     entries, copies = without_copies(entries)
-    readers = _with_one_header(entries, options, readers)
-    entries, parts, empty = _read_all(entries, options, readers)
+    read_part = _with_one_header(entries, options)
+    entries, parts, empty = _read_all(entries, options, read_part)
     if options.decimal is None and some_have_commas(parts):
         # Where one file has 4,5, the 1.000 of another is a thousand.
         if options.rejects is not None:
@@ -121,7 +43,7 @@ def read_parts(
         commas = replace(options, decimal=",")
         before = [part.notes for part in parts]
         parts = [
-            readers.events(entry, commas).noted(*notes)
+            read_part(entry, commas).noted(*notes)
             for entry, notes in zip(entries, before, strict=True)
         ]
     agreement = Agreement()
@@ -132,80 +54,63 @@ def read_parts(
     return replace(whole, notes=(*one, *copies, *empty, *whole.notes))
 
 
-def _with_one_header(
-    entries: Sequence[SourceFile], options: Options, readers: FileReaders
-) -> FileReaders:
-    """The functions, of which the first reads files that go on without a header (``split -l`` makes
-    such) by that of another one.
-    """
-    if options.header is not None or options.user is not None or options.item is not None:
-        return readers
+def _texts(entries: Iterable[SourceFile], options: Options) -> dict[SourceFile, Dialect]:
+    """How those files are written that are texts of fields."""
     found = {}
     for entry in entries:
         with suppress(CofactorError):
-            found[entry] = readers.header(entry, options)
-    headed = next(((e, h) for e, h in found.items() if h is not None and h.places), None)
-    bare = {e: h.width for e, h in found.items() if h is not None and h.places is None}
-    if headed is None or not bare:
-        return readers
-    (first, header), read_events = headed, readers.events
+            found[entry] = dialect_of_table(entry, options)
+    return {entry: dialect for entry, dialect in found.items() if dialect is not None}
 
-    def events(entry: SourceFile, options: Options) -> Events:
-        if entry not in bare:
-            return read_events(entry, options)
-        if bare[entry] != header.width:
+
+def _with_one_header(
+    entries: Sequence[SourceFile], options: Options
+) -> Callable[[SourceFile, Options], Events]:
+    """What reads each file: those that go on without a header (``split -l`` makes such) by that of
+    another one.
+    """
+    if options.header is not None or options.user is not None or options.item is not None:
+        return read_entry
+    texts = _texts(entries, options)
+    first = next((entry for entry, dialect in texts.items() if dialect.named), None)
+    if first is None:
+        return read_entry
+
+    def read_part(entry: SourceFile, options: Options) -> Events:
+        own, header = texts.get(entry), texts[first]
+        if own is None or own.named:
+            return read_entry(entry, options)
+        if len(own.names) != len(header.names):
             raise DataError(
-                f"it has no header, as {first.name} has, and {bare[entry]} columns, not"
-                f" {header.width}; read it alone, or take it out.",
+                f"it has no header, as {first.name} has, and {len(own.names)} columns, not"
+                f" {len(header.names)}; read it alone, or take it out.",
                 source=entry.shown,
             )
-        part = read_events(entry, replace(options, **(header.places or {})))
-        said = f"{entry.name} is read by the header of {first.name}"
-        return replace(part, notes=(*part.notes[1:], said))
+        named = replace(own, names=header.names, named=True, sample=header.sample)
+        part = assemble(read_delimited(entry, options, named), options)
+        return part.noted(f"{entry.name} is read by the header of {first.name}")
 
-    return readers._replace(events=events)
+    return read_part
 
 
 def _read_all(
-    entries: Sequence[SourceFile], options: Options, readers: FileReaders
+    entries: Sequence[SourceFile],
+    options: Options,
+    read_part: Callable[[SourceFile, Options], Events],
 ) -> tuple[list[SourceFile], list[Events], list[str]]:
     """The files that have rows, their events, and notes on the others: what writes tables in parts
     also writes empty ones.
     """
     parts, notes, nothing = {}, [], None
-    for n, entry in enumerate(entries):
+    for entry in entries:
         try:
-            parts[n] = readers.events(entry, options)
+            parts[entry] = read_part(entry, options)
         except NoRowsError as error:
             nothing = error
             notes.append(f"left out {entry.name}: {error.message}")
     if nothing is not None and not parts:
         raise nothing
-    return [entries[n] for n in parts], list(parts.values()), notes
-
-
-def without_copies(entries: Sequence[SourceFile]) -> tuple[list[SourceFile], list[str]]:
-    """Return the files without those that are another's copy, such as a second download's
-    ``a (1).csv``, and notes on them.
-    """
-    first: dict[bytes, SourceFile] = {}
-    sizes = Counter(entry.packed_bytes for entry in entries)
-    # A file and its packed copy beside it.
-    names = Counter((entry.path.parent, entry.name) for entry in entries)
-    kept, notes = [], []
-    for entry in entries:
-        if sizes[entry.packed_bytes] < 2 and names[entry.path.parent, entry.name] < 2:
-            kept.append(entry)
-            continue
-        digest = hashlib.sha256(repr(sorted(partition_of(entry).items())).encode())
-        for block in entry.blocks():
-            digest.update(block)
-        other = first.setdefault(digest.digest(), entry)
-        if other is entry:
-            kept.append(entry)
-        else:
-            notes.append(f"left out {entry.name}, which is the same as {other.name}")
-    return kept, notes
+    return list(parts), list(parts.values()), notes
 
 
 def joined(parts: Sequence[Events], source: str) -> Events:
@@ -236,7 +141,7 @@ def joined(parts: Sequence[Events], source: str) -> Events:
     )
 
 
-def read_folder(place: Source, options: Options, readers: FileReaders) -> Events:
+def read_folder(place: Source, options: Options) -> Events:
     """Read a folder or archive of no known layout.
 
     Raises
@@ -244,40 +149,36 @@ def read_folder(place: Source, options: Options, readers: FileReaders) -> Events
     DataError
         If its files are neither parts of one table nor a table beside its catalogue.
     """
-    entries = sorted(data_files(place), key=partial(_training_first, place))
-    return _of_entries(entries, options, readers, str(place.path))
-
-
-def _of_entries(
-    entries: list[SourceFile], options: Options, readers: FileReaders, source: str
-) -> Events:
+    entries = data_files(place)
     if len(entries) == 1:
-        return readers.events(entries[0], options)
-    found = [_kind(entry, options, readers) for entry in entries]
-    empty = [entry for entry, (kind, _) in zip(entries, found, strict=True) if kind == "empty"]
-    if empty and len(empty) < len(entries):
-        entries = [entry for entry in entries if entry not in empty]
-        events = _of_entries(entries, options, readers, source)
-        return events.noted(_left_out(empty))
-    if _is_one_table(found) or _goes_on(entries, options, readers):
-        return read_parts(entries, options, readers, source)
+        return read_entry(entries[0], options)
+    found, notes = _kinds(entries, options)
+    return _of_kinds(found, options, str(place.path)).noted(*notes)
+
+
+def _of_kinds(found: Mapping[SourceFile, _Kind], options: Options, source: str) -> Events:
+    entries = list(found)
+    if len(entries) == 1:
+        return read_entry(entries[0], options)
+    if _is_one_table(found) or _goes_on(entries, options):
+        return read_parts(entries, options, source)
     tables, items, users = (
-        [entry for entry, (kind, _) in zip(entries, found, strict=True) if kind == which]
+        [entry for entry, (kind, _) in found.items() if kind == which]
         for which in ("events", "items", "users")
     )
     known = len(tables) + len(items) + len(users) == len(entries)
     if known and len(tables) == 1 and len(items) < 2 and len(users) < 2:
-        events = readers.events(tables[0], options)
+        events = read_entry(tables[0], options)
         note = f"{tables[0].name} read"
         if items:
-            events = replace(events, item_table=readers.table(items[0], None, "item_id"))
+            events = replace(events, item_table=table_of_entry(items[0]))
             note += f", with {items[0].name} as the catalogue"
         if users:
-            events = replace(events, user_table=readers.table(users[0], None, "user_id"))
+            events = replace(events, user_table=table_of_entry(users[0], kind="user"))
             note += f", with {users[0].name} as the table of users"
         return replace(events, source=source).noted(note)
-    if len({columns for _, columns in found}) == 1 and found[0][1]:
-        readers.events(entries[0], options)  # says which column they all lack
+    if _are_alike(found) and any(names for _, names in found.values()):
+        read_entry(entries[0], options)  # says which column they all lack
     names = ", ".join(entry.name for entry in entries[:8]) + (" ..." if len(entries) > 8 else "")
     raise DataError(
         f"it holds {len(entries)} files ({names or 'none'}) of no known layout; name one of them"
@@ -286,54 +187,48 @@ def _of_entries(
     )
 
 
-def parts_of_one_table(
-    place: Source, options: Options, readers: FileReaders
-) -> tuple[list[SourceFile], list[str]]:
+def parts_of_one_table(place: Source, options: Options) -> tuple[list[SourceFile], list[str]]:
     """Return the files of a folder that are parts of one table, in their order, and notes on the
     others, in which there is nothing; no file if they aren't.
     """
-    found = {
-        entry: _kind(entry, options, readers)
-        for entry in sorted(data_files(place), key=partial(_training_first, place))
-    }
+    found, notes = _kinds(data_files(place), options)
+    return (list(found), notes) if _is_one_table(found) else ([], [])
+
+
+def _kinds(
+    entries: Iterable[SourceFile], options: Options
+) -> tuple[dict[SourceFile, _Kind], list[str]]:
+    """What files are by their columns, without those in which there is nothing (unless there is
+    nothing in any), and notes on these.
+    """
+    found = {entry: _kind(entry, options) for entry in entries}
     empty = [entry for entry, (kind, _) in found.items() if kind == "empty"]
-    parts = [entry for entry in found if entry not in empty]
-    if not _is_one_table([found[entry] for entry in parts]):
-        return [], []
-    return parts, [_left_out(empty)] if empty else []
+    if not empty or len(empty) == len(found):
+        return found, []
+    left_out = f"left out {', '.join(entry.name for entry in empty)}: nothing in it"
+    return {entry: kind for entry, kind in found.items() if entry not in empty}, [left_out]
 
 
-def _left_out(empty: Sequence[SourceFile]) -> str:
-    return f"left out {', '.join(entry.name for entry in empty)}: nothing in it"
-
-
-def _is_one_table(found: Sequence[tuple[str, tuple[str, ...]]]) -> bool:
-    return {kind for kind, _ in found} == {"events"} and len({names for _, names in found}) == 1
-
-
-def _goes_on(entries: Sequence[SourceFile], options: Options, readers: FileReaders) -> bool:
-    """Whether files are texts of one making, of which only some have a header."""
-    heads = []
-    for entry in entries:
-        with suppress(CofactorError):
-            heads.append(readers.header(entry, options))
-    made = {(head.width, head.delimiter) for head in heads if head is not None}
-    some = {bool(head.places) for head in heads if head is not None}
-    return len(made) == 1 and len(some) == 2 and None not in heads and len(heads) == len(entries)
-
-
-def _training_first(place: Source, entry: SourceFile) -> int:
-    """Training comes before test, whatever the order of their names, or of their folders'."""
-    inner = entry.member or os.path.relpath(entry.path, place.path)
-    names = (entry.name.lower(), *reversed(PurePath(inner.lower()).parts[:-1]))
-    found = (n for name in names for n, word in enumerate(_PARTS, 1) if word.search(name))
-    return next(found, 0)
-
-
-def _kind(entry: SourceFile, options: Options, readers: FileReaders) -> tuple[str, tuple[str, ...]]:
+def _kind(entry: SourceFile, options: Options) -> _Kind:
     try:
-        return readers.kind(entry, options)
+        return columns_of(entry, options)
     except NoRowsError:
         return "empty", ()
     except CofactorError:
         return "other", ()
+
+
+def _are_alike(found: Mapping[SourceFile, _Kind]) -> bool:
+    return len({names for _, names in found.values()}) == 1
+
+
+def _is_one_table(found: Mapping[SourceFile, _Kind]) -> bool:
+    return {kind for kind, _ in found.values()} == {"events"} and _are_alike(found)
+
+
+def _goes_on(entries: Sequence[SourceFile], options: Options) -> bool:
+    """Whether files are texts of one making, of which only some have a header."""
+    texts = _texts(entries, options).values()
+    made = {(len(dialect.names), dialect.delimiter) for dialect in texts}
+    some = {dialect.named for dialect in texts}
+    return len(made) == 1 and len(some) == 2 and len(texts) == len(entries)

@@ -10,9 +10,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from cofactor.base.errors import ArgumentError, DataError
-from cofactor.data.readers.cell_roles import with_cells
+from cofactor.data.arrow import is_list_type
+from cofactor.data.readers.cell_roles import roles_of_columns
 from cofactor.data.readers.clock_columns import cells_of_table, moments
-from cofactor.data.readers.columns import Options, find_roles, refuse_repeated, roles_note
+from cofactor.data.readers.columns import Options, refuse_repeated, roles_note
 from cofactor.data.readers.headers import has_roles
 from cofactor.data.readers.id_columns import hex_note, id_column, in_hex, in_texts
 from cofactor.data.readers.json_shapes import is_nested, table_of_json, unnested
@@ -65,10 +66,8 @@ def whole_table(source: Any, columns: Iterable[str] | None = None) -> pa.Table:
         return source if columns is None else source.select(list(columns))
     if is_pandas(source):
         source = tamed(source)
-        names = list(source.columns) if columns is None else list(columns)
-        for name in names:
-            if list(source.columns).count(name) > 1:
-                refuse_repeated(list(source.columns), "the table", name)
+        wanted = {*source.columns} if columns is None else {*columns}
+        refuse_repeated([name for name in source.columns if name in wanted], "the table")
     nw = _narwhals()
     frame = nw.from_native(source, pass_through=True)
     if isinstance(frame, (nw.DataFrame, nw.LazyFrame)):
@@ -124,26 +123,20 @@ def read_frame(source: Any, options: Options, name: str = "data frame") -> Raw:
         records = _with_objects(source)
         source = source if records is None else table_of_json(records, name)
     names = _names(source)
-    if are_numbered(names):
-        return raw_of_whole(whole_table(source), options, name)
-    try:
-        roles = find_roles(names, options, name)
-    except DataError:
-        whole = whole_table(_without_repeated(source, names))
-        if not is_nested(whole.schema):
-            raise
-        return raw_of_whole(whole, options, name)
-    for taken in roles.values():
-        refuse_repeated(names, name, taken)
     plain = _without_repeated(source, names)
-    roles = with_cells(
-        roles, names, options, lambda some: cells_of_table(whole_table(plain, some))(some)
-    )
-    table = whole_table(plain, roles.values())
+    if are_numbered(names):
+        return raw_of_whole(whole_table(plain), options, name)
+    try:
+        roles = roles_of_columns(
+            names, options, name, lambda some: cells_of_table(whole_table(plain, some))(some)
+        )
+        table = whole_table(plain, roles.values())
+    except DataError:
+        table = whole_table(plain)
+        if not is_nested(table.schema):
+            raise
     if is_nested(table.schema):
         return raw_of_whole(whole_table(plain), options, name)
-    if table.num_rows == 0:
-        raise NoRowsError("the table has columns but no rows.", source=name)
     return raw_of_table(table, roles, options, name, names=names)
 
 
@@ -168,14 +161,10 @@ def raw_of_whole(table: pa.Table, options: Options, source: str) -> Raw:
     if are_numbered(table.column_names) and table.num_rows > 1:
         first = [str(column[0].as_py()) for column in table.columns]
         table = table.slice(1).rename_columns(first) if has_roles(first) else table
-    names, cells = table.column_names, None
-    if bare := are_numbered(names):
-        cells = cells_of_table(table)(names)
-    roles = find_roles(names, options, source, columns=cells)
-    roles = with_cells(roles, names, options, cells_of_table(table), headed=not bare)
-    if table.num_rows == 0:
-        raise NoRowsError("the table has columns but no rows.", source=source)
-    return raw_of_table(table, roles, options, source, names=names, headed=not bare)
+    names = table.column_names
+    cells = cells_of_table(table)(names) if are_numbered(names) else None
+    roles = roles_of_columns(names, options, source, cells_of_table(table), bare=cells)
+    return raw_of_table(table, roles, options, source, names=names, headed=cells is None)
 
 
 def are_numbered(names: Sequence[str]) -> bool:
@@ -200,13 +189,20 @@ def raw_of_table(
     names: Sequence[str] = (),
     headed: bool = True,
 ) -> Raw:
-    """Return the raw columns of an Arrow table, whose types decide how they are read."""
+    """Return the raw columns of an Arrow table, whose types decide how they are read.
+
+    Raises
+    ------
+    NoRowsError
+        If it has no rows.
+    """
+    if table.num_rows == 0:
+        raise NoRowsError("there are no rows in it.", source=source)
     notes = [roles_note(roles, names, headed=headed), *_doubts_of_types(table, roles)]
     table = pa.table({name: _typed(table, name, roles) for name in dict.fromkeys(roles.values())})
     empty = _empty_lists(table.column(roles["item"]))
     table = with_list_rows(table, roles, source)
     columns = _by_role(table, roles)
-    found = moments(columns, options.time_format) if "time" in columns else None
     values, odd = None, None
     if "value" in columns:
         notes += checked_kind(columns["value"], roles["value"], source)
@@ -215,16 +211,13 @@ def raw_of_table(
         users=id_column(columns["user"], source, "user"),
         items=id_column(columns["item"], source, "item"),
         values=values,
-        times=None if found is None else found.times,
-        bare_times=found is None or found.bare,
+        times=moments(columns, options.time_format) if "time" in columns else None,
         source=source,
         locate=lambda rows: [(int(row) + 1, _row_text(table, int(row))) for row in rows],
         notes=notes,
         columns=roles,
         headed=headed,
-        odd=() if odd is None else (odd,),
-        day_first=None if found is None else found.day_first,
-        fraction=None if found is None else found.fraction,
+        odd=odd,
         events=columns["event"].cast(pa.string()) if "event" in columns else None,
     )
     if empty:
@@ -285,7 +278,7 @@ def _plain(column: pa.ChunkedArray) -> pa.ChunkedArray:
 
 
 def _empty_lists(column: pa.ChunkedArray) -> int:
-    if not (pa.types.is_list(column.type) or pa.types.is_large_list(column.type)):
+    if not is_list_type(column.type):
         return 0
     return pc.sum(pc.equal(pc.list_value_length(column).fill_null(0), 0)).as_py() or 0
 

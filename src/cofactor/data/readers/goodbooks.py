@@ -7,6 +7,7 @@ from dataclasses import replace
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from cofactor.data.arrow import with_column
 from cofactor.data.events import Events
 from cofactor.data.readers.columns import Options
 from cofactor.data.readers.layout import (
@@ -48,9 +49,7 @@ def read_books(place: Source) -> tuple[pa.Table, list[str]]:
     books = books.append_column(
         "year", books.column("original_publication_year").cast(pa.float64()).cast(pa.int32())
     )
-    books = books.set_column(
-        books.column_names.index("authors"), "authors", words_of(books.column("authors"), ", ")
-    )
+    books = with_column(books, "authors", words_of(books.column("authors"), ", "))
     uses, names = place.find("book_tags.csv"), place.find("tags.csv")
     if uses is not None and names is not None and "samples/" not in _path(uses):
         books = joined(books, _tags(uses, names), "goodreads_book_id")

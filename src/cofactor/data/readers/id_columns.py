@@ -10,13 +10,13 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from cofactor.base.errors import DataError
+from cofactor.data.arrow import coded, is_text_type, one_array
 from cofactor.data.id_text import CONTROL, clean, nobody_note
 from cofactor.data.notes import Fact, Note, of_side
 
 _NONE = np.zeros(0, np.int64)
 # Texts that are looked at before all of them are.
 _SOME = 100
-# How the note ends that says so.
 
 
 @dataclass(frozen=True)
@@ -43,9 +43,7 @@ def cleaned(column: pa.ChunkedArray) -> IdColumn:
     """Apply the rule for the text of ids to a column of integers or strings (or a dictionary)."""
     if pa.types.is_integer(column.type):
         return _of_integers(column, column)
-    if not pa.types.is_dictionary(column.type):
-        column = pc.dictionary_encode(column.cast(pa.string()))
-    column = column.unify_dictionaries()
+    column = as_words(column)
     if column.num_chunks == 0:
         return IdColumn(column, _NONE, _NONE)
     # Arrow keeps a dictionary per chunk, all the same after unification; they have to stay one
@@ -76,15 +74,17 @@ def _of_integers(column: pa.ChunkedArray, numbers: pa.Array | pa.ChunkedArray) -
 
 def _rows(column: pa.ChunkedArray, words: np.ndarray, *, nulls: bool) -> np.ndarray:
     """The rows whose words are marked, and those without a word."""
-    if not words.any() and not (nulls and any(c.indices.null_count for c in column.chunks)):
+    if not words.any() and not (nulls and column.null_count):
         return _NONE
-    wanted = np.append(words, nulls)
-    found, start = [], 0
-    for chunk in column.chunks:
-        codes = np.asarray(chunk.indices.fill_null(len(words)))
-        found.append(start + np.flatnonzero(wanted[codes]))
-        start += len(chunk)
-    return np.concatenate(found)
+    _, codes = coded(column)
+    return np.flatnonzero(np.append(words, nulls)[codes])
+
+
+def as_words(column: pa.ChunkedArray) -> pa.ChunkedArray:
+    """Return a column as a dictionary (of texts, if it is none yet), one for all chunks."""
+    if not pa.types.is_dictionary(column.type):
+        column = pc.dictionary_encode(column.cast(pa.string()))
+    return column.unify_dictionaries()
 
 
 def used_only(column: pa.ChunkedArray) -> pa.ChunkedArray:
@@ -103,9 +103,7 @@ def typed_ids(column: pa.ChunkedArray | pa.Array) -> pa.ChunkedArray:
     column = column if isinstance(column, pa.ChunkedArray) else pa.chunked_array([column])
     if pa.types.is_integer(column.type):
         return column.cast(pa.int64())
-    if not pa.types.is_dictionary(column.type):
-        column = pc.dictionary_encode(column.cast(pa.string()))
-    column = column.unify_dictionaries()
+    column = as_words(column)
     if column.num_chunks == 0:
         return column
     ids = canonical(column.chunk(0).dictionary)
@@ -118,8 +116,9 @@ def _narrow(indices: pa.Array) -> pa.Array:
     return indices if indices.type == pa.int32() else indices.cast(pa.int32())
 
 
-def canonical(words: pa.Array) -> pa.Array:
+def canonical(words: pa.Array | pa.ChunkedArray) -> pa.Array:
     """Return texts as int64 if each is the usual decimal text of one, else as strings."""
+    words = one_array(words)
     if pa.types.is_integer(words.type):
         return words.cast(pa.int64())
     words = words.cast(pa.string())
@@ -149,7 +148,7 @@ def id_column(column: pa.ChunkedArray | pa.Array, source: str, what: str) -> pa.
     kind = column.type
     if pa.types.is_dictionary(kind):
         kind = kind.value_type
-        if pa.types.is_string(kind) or pa.types.is_large_string(kind):
+        if is_text_type(kind):
             return _occurring(column)
         try:
             column = pc.cast(column, kind)
@@ -159,22 +158,20 @@ def id_column(column: pa.ChunkedArray | pa.Array, source: str, what: str) -> pa.
         if kind.extension_name == "arrow.bool8":
             raise _no_ids(pa.bool_(), source, what)
         return id_column(_of_extension(column), source, what)
-    if pa.types.is_string(kind) or pa.types.is_null(kind):
+    if is_text_type(kind) or pa.types.is_null(kind):
         return column.cast(pa.string())
     if pa.types.is_uint64(kind):
         fits = not len(column) or (pc.max(column).as_py() or 0) < 2**63
         return column.cast(pa.int64() if fits else pa.string())
     if pa.types.is_integer(kind):
         return column.cast(pa.int64())
-    if pa.types.is_large_string(kind) or pa.types.is_string_view(kind):
-        return column.cast(pa.string())
     if pa.types.is_floating(kind) or pa.types.is_decimal(kind):
         whole = _whole(column)
         if whole is not None:
             return whole
     elif pa.types.is_struct(kind):
         return _of_struct(column, source, what)
-    elif pa.types.is_fixed_size_binary(kind) or pa.types.is_binary(kind) or "binary" in str(kind):
+    elif "binary" in str(kind):
         texts = _texts(column)
         if texts is not None:
             return texts
@@ -191,10 +188,8 @@ def _no_ids(kind: pa.DataType, source: str, what: str) -> DataError:
 
 def hex_note(column: pa.ChunkedArray, what: str) -> list[str]:
     """Return a note on a column of bytes that `id_column` reads as hexadecimal digits."""
-    kind = column.type
-    if not (pa.types.is_fixed_size_binary(kind) or "binary" in str(kind)):
-        return []
-    return [in_hex(what)] if _texts(column) is None else []
+    no_texts = "binary" in str(column.type) and _texts(column) is None
+    return [in_hex(what)] if no_texts else []
 
 
 def in_hex(what: str) -> Note:

@@ -11,17 +11,18 @@ import pyarrow.compute as pc
 
 from cofactor.base.errors import DataError
 from cofactor.base.progress import SILENT
+from cofactor.data.arrow import is_text_type, with_column
 from cofactor.data.catalogue import WITHOUT_ID, title_column
 from cofactor.data.guards import refuse_infinite
 from cofactor.data.id_text import MISSING_WORDS
+from cofactor.data.ids import IdMap
 from cofactor.data.readers import frames, jsonl, parquet, sql
 from cofactor.data.readers.catalogue_sources import in_memory, paths_of
 from cofactor.data.readers.columns import Options, common_prefix, folded, refuse_repeated
 from cofactor.data.readers.delimited import read_text_table
 from cofactor.data.readers.file_formats import format_of
-from cofactor.data.readers.folders import data_files, without_copies
-from cofactor.data.readers.id_columns import cleaned, id_column, in_texts
-from cofactor.data.readers.layout import typed
+from cofactor.data.readers.folder_files import data_files, without_copies
+from cofactor.data.readers.id_columns import canonical, cleaned, id_column, in_texts
 from cofactor.data.readers.name_words import is_id, role_of
 from cofactor.data.readers.sniff import dialect_of
 from cofactor.data.readers.source_files import Source, SourceFile, is_archive
@@ -62,23 +63,50 @@ def read_table(
         one table.
     """
     if is_url(source):
-        return _with_ids(sql.whole_table(source), id_column, "item_id", "the database")
+        return _with_ids(sql.whole_table(source), id_column, "item", "the database")
     paths = paths_of(source)
     if paths is None:
-        return _with_ids(in_memory(source), id_column, "item_id", "the table")
+        return _with_ids(in_memory(source), id_column, "item", "the table")
     tables = [table for path in paths for table in _tables(path, id_column, encoding)]
     return tables[0] if len(tables) == 1 else _joined(tables)
+
+
+def catalogue_of(
+    known: Callable[[], IdMap], source: Any, encoding: str | None
+) -> tuple[pa.Table, tuple[str, ...]]:
+    """Return a catalogue by the column of its ids that fits, and a note if it isn't the usual one.
+
+    Parameters
+    ----------
+    known
+        Returns the ids of the interactions; called only if several columns may hold ids.
+    source, encoding
+        The catalogue, as in `read_table`.
+    """
+    source = source if is_url(source) or paths_of(source) is not None else in_memory(source)
+    table = read_table(source, encoding=encoding)
+    usual = {*USUAL["item"], "id"}
+    others = [n for n in table.column_names if n != "item_id" and folded(n) in usual]
+    # Names are only hints: an export may have its own numbers beside the shop's.
+    ids = known() if others else None
+    if ids is None or _are_known(ids, table):
+        return table, ()
+    for name in others:
+        again = read_table(source, id_column=name, encoding=encoding)
+        if _are_known(ids, again):
+            note = f"the catalogue's ids are in its column {name}: the interactions know these"
+            return again, (note,)
+    return table, ()
+
+
+def _are_known(ids: IdMap, table: pa.Table) -> bool:
+    return bool((ids.find(table.column("item_id")) >= 0).any())
 
 
 def _joined(tables: list[pa.Table]) -> pa.Table:
     """The lines of several files; ids are integers if all files' are."""
     if len({table.schema.field("item_id").type for table in tables}) > 1:
-        tables = [
-            t.set_column(
-                t.column_names.index("item_id"), "item_id", t.column("item_id").cast(pa.string())
-            )
-            for t in tables
-        ]
+        tables = [with_column(t, "item_id", t.column("item_id").cast(pa.string())) for t in tables]
     try:
         return pa.concat_tables(tables, promote_options="permissive")
     except (pa.ArrowInvalid, pa.ArrowTypeError) as error:
@@ -88,33 +116,31 @@ def _joined(tables: list[pa.Table]) -> pa.Table:
 def table_of_entry(
     entry: SourceFile,
     id_column: str | None = None,
-    to: str = "item_id",
+    kind: str = "item",
     encoding: str | None = None,
 ) -> pa.Table:
     """Read a file of what is known of items or users; see `read_table`."""
     chosen = format_of(entry)
     if chosen in _TABLES:
         found = _TABLES[chosen](entry)
-        found = _by_id(found, to) if chosen == "jsonl" and id_column is None else found
-        return _with_ids(found, id_column, to, entry.shown)
+        found = _by_id(found, kind) if chosen == "jsonl" and id_column is None else found
+        return _with_ids(found, id_column, kind, entry.shown)
     options = Options(encoding=encoding)
     names = dialect_of(entry, options).names
-    kind = to.removesuffix("_id")
     known = id_column if id_column in names else _id_name(names, kind, entry.shown)
     found = _in_numbers(read_text_table(entry, options, text=[known])[0], known)
-    return _with_ids(found, id_column, to, entry.shown)
+    return _with_ids(found, id_column, kind, entry.shown)
 
 
-def _by_id(table: pa.Table, to: str) -> pa.Table:
+def _by_id(table: pa.Table, kind: str) -> pa.Table:
     """A table of one object with nothing but texts, and no id among them, as titles by their ids
     (its names).
     """
     names = table.column_names
     texts = all(pa.types.is_string(field.type) for field in table.schema)
-    kind = to.removesuffix("_id")
     if table.num_rows != 1 or not texts or len(names) < 2 or _has_id(names, kind):
         return table
-    return pa.table({to: names, "title": [column[0].as_py() for column in table.columns]})
+    return pa.table({f"{kind}_id": names, "title": [column[0].as_py() for column in table.columns]})
 
 
 def _in_numbers(table: pa.Table, ids: str) -> pa.Table:
@@ -135,9 +161,9 @@ def _in_numbers(table: pa.Table, ids: str) -> pa.Table:
     return table
 
 
-def _with_ids(found: pa.Table, id_column: str | None, to: str, shown: str) -> pa.Table:
+def _with_ids(found: pa.Table, id_column: str | None, kind: str, shown: str) -> pa.Table:
     """The table with its ids under one name, under the rule for ids."""
-    kind = to.removesuffix("_id")
+    to = f"{kind}_id"
     name = id_column if id_column is not None else _id_name(found.column_names, kind, shown)
     if name not in found.column_names:
         raise DataError(
@@ -165,7 +191,7 @@ def _without_words_for_nothing(table: pa.Table) -> pa.Table:
     """
     title = title_column(table)
     for place, (name, column) in enumerate(zip(table.column_names, table.columns, strict=True)):
-        if column.type not in (pa.string(), pa.large_string()):
+        if not is_text_type(column.type):
             continue
         words = MISSING_WORDS - {""} - (set() if name == title else _CODES)
         nothing = pa.array([*words], column.type)
@@ -178,9 +204,7 @@ def _without_words_for_nothing(table: pa.Table) -> pa.Table:
 
 def _typed_ids(column: pa.ChunkedArray, source: str, kind: str) -> pa.Array:
     """Ids of a catalogue under the rule for ids; null where there is none."""
-    ids = cleaned(id_column(column, source, kind)).column
-    plain = pc.cast(ids, ids.type.value_type) if pa.types.is_dictionary(ids.type) else ids
-    return typed(plain)
+    return canonical(cleaned(id_column(column, source, kind)).column)
 
 
 def _tables(path: Path, id_column: str | None, encoding: str | None) -> list[pa.Table]:

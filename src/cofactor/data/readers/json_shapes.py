@@ -8,6 +8,7 @@ from typing import Any
 import pyarrow as pa
 
 from cofactor.base.errors import DataError
+from cofactor.data.arrow import is_list_type
 from cofactor.data.readers.columns import UNION_TYPES, folded, has_role
 from cofactor.data.readers.headers import SURELY, has_roles
 from cofactor.data.readers.json_text import bounded_levels
@@ -106,8 +107,7 @@ def is_nested(schema: pa.Schema) -> bool:
 
 
 def _holds_structs(kind: pa.DataType) -> bool:
-    lists = pa.types.is_list(kind) or pa.types.is_large_list(kind)
-    return pa.types.is_struct(kind.value_type if lists else kind)
+    return pa.types.is_struct(kind.value_type if is_list_type(kind) else kind)
 
 
 def _is_order(value: Mapping[str, Any]) -> bool:
@@ -283,11 +283,13 @@ def _is_table(part: Any) -> bool:
     return rows and all(isinstance(c, str) for c in part[0]) and has_roles(part[0])
 
 
+def _are_records(part: Any) -> bool:
+    return isinstance(part, list) and bool(part) and all(isinstance(row, dict) for row in part)
+
+
 def _is_whole(part: Any) -> bool:
     """Whether a part is a list of records with a user and an item each."""
-    if not (isinstance(part, list) and part and all(isinstance(row, dict) for row in part)):
-        return False
-    return has_roles(names_of(part))
+    return _are_records(part) and has_roles(names_of(part))
 
 
 def _dated(value: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
@@ -299,7 +301,7 @@ def _dated(value: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
 
 def _is_keyed(part: Any) -> bool:
     """Whether a part is a list of records that name an item or a user, but not both."""
-    if not (isinstance(part, list) and part and all(isinstance(row, dict) for row in part)):
+    if not _are_records(part):
         return False
     names = names_of(part)
     return has_role("item", names) != has_role("user", names) and field_of_items(part) is None

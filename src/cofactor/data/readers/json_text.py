@@ -15,7 +15,7 @@ from cofactor.base.errors import DataError
 from cofactor.data.readers.headers import has_roles
 from cofactor.data.readers.nested_items import is_wrapped
 from cofactor.data.readers.source_files import HeldFile, SourceFile
-from cofactor.data.readers.text_encoding import encoding_of, latin, not_of
+from cofactor.data.readers.text_encoding import beginning, encoding_of, latin, not_of
 
 # What may stand between the values of a document.
 _BETWEEN = re.compile(r"[\s,]*")
@@ -65,7 +65,7 @@ def in_utf8(entry: SourceFile, encoding: str | None = None) -> SourceFile:
     """
     head = entry.head(4096)
     found, mark = encoding_of(head, encoding)
-    if found == "utf-8" and (encoding is not None or _is_utf8(head)):
+    if found == "utf-8" and (encoding is not None or beginning(head) is not None):
         return entry
     raw = entry.read(limit=_LARGEST_DOCUMENT)[mark:]
     try:
@@ -73,15 +73,6 @@ def in_utf8(entry: SourceFile, encoding: str | None = None) -> SourceFile:
     except UnicodeError as error:
         raise not_of(found, error, entry.shown) from None
     return HeldFile(entry.path, entry.member, entry.shown, content=text.encode())
-
-
-def _is_utf8(head: bytes) -> bool:
-    try:
-        head.decode()
-    except UnicodeDecodeError as error:
-        # A character may be cut off at the end.
-        return error.start > len(head) - 4
-    return True
 
 
 def is_document(head: bytes) -> bool:

@@ -6,7 +6,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -15,12 +14,10 @@ from pyarrow import json as pajson
 
 from cofactor.base.errors import DataError
 from cofactor.data.notes import Note
-from cofactor.data.readers import times as clock
+from cofactor.data.readers.block_columns import BlockColumns
 from cofactor.data.readers.cell_roles import with_cells
-from cofactor.data.readers.clock_columns import PARTS
 from cofactor.data.readers.columns import Options, find_roles, folded, roles_note
 from cofactor.data.readers.frames import raw_of_table, raw_of_whole
-from cofactor.data.readers.id_columns import id_column
 from cofactor.data.readers.json_shapes import table_of_json
 from cofactor.data.readers.json_text import (
     bounded_levels,
@@ -33,7 +30,7 @@ from cofactor.data.readers.json_text import (
     literal_of,
     record_of,
 )
-from cofactor.data.readers.list_cells import explode_lists
+from cofactor.data.readers.lines import at_rows
 from cofactor.data.readers.nested_items import (
     expanded,
     field_of_items,
@@ -46,7 +43,6 @@ from cofactor.data.readers.raw import NoRowsError, Raw
 from cofactor.data.readers.source_files import BLOCK, LONGEST, SMALL, SourceFile
 from cofactor.data.readers.text_encoding import encoding_of, not_utf8
 from cofactor.data.readers.usual_names import USUAL
-from cofactor.data.readers.values import numbers_and_odd
 from cofactor.data.records import names_of, table_of, table_of_columns
 
 _SAMPLE = 200
@@ -87,17 +83,14 @@ def _read(entry: SourceFile, options: Options) -> Raw:
     sample, literal = _sample(head, entry)
     inner = field_of_items(sample)
     names, roles = _roles(sample, inner, entry, options)
-    partition = partition_of(entry)
-    slow = (
-        literal
-        or inner is not None
-        or partition
-        or options.time_format is not None
-        or roles.keys() & {"event", *PARTS}
-    )
-    if slow or any("." in name for name in roles.values()):
+    if literal or inner is not None or any("." in name for name in roles.values()):
         return _slow(entry, options, roles, names, literal=literal, inner=inner)
-    kinds = {name: _kind([row.get(name) for row in sample]) for name in roles.values()}
+    beside = partition_of(entry).keys() - names_of(sample)
+    kinds = {
+        name: _kind([row.get(name) for row in sample])
+        for name in roles.values()
+        if name not in beside
+    }
     if all(kind is not None for kind in kinds.values()):
         raw = _fast(entry, options, roles, names, pa.schema(list(kinds.items())))
         if raw is not None:
@@ -184,35 +177,6 @@ def _table(block: bytes, parse: pajson.ParseOptions) -> pa.Table | None:
         return None
 
 
-@dataclass
-class _Columns:
-    """The columns while they are read, block by block."""
-
-    users: list[pa.Array] = field(default_factory=list)
-    items: list[pa.Array] = field(default_factory=list)
-    values: list[np.ndarray] = field(default_factory=list)
-    times: list[np.ndarray] = field(default_factory=list)
-    bare_times: bool = True
-
-    def add(self, table: pa.Table, roles: Mapping[str, str], options: Options, source: str) -> bool:
-        """Add a block's rows; False if its values or times have to be read by the slow path."""
-        for role, chunks in (("user", self.users), ("item", self.items)):
-            column = id_column(table.column(roles[role]), source, role)
-            chunks += column.dictionary_encode().chunks
-        if "value" in roles:
-            numbers, odd = numbers_and_odd(table.column(roles["value"]), options.decimal)
-            if odd is not None:
-                return False
-            self.values.append(numbers)
-        if "time" in roles:
-            found = clock.seconds(table.column(roles["time"]))
-            if found.day_first is not None or found.fraction is not None:
-                return False
-            self.times.append(found.times)
-            self.bare_times = self.bare_times and found.bare
-        return True
-
-
 def _fast(
     entry: SourceFile,
     options: Options,
@@ -221,28 +185,19 @@ def _fast(
     schema: pa.Schema,
 ) -> Raw | None:
     """All lines by Arrow on all cores; None if any isn't of the schema."""
-    columns = _Columns()
+    columns = BlockColumns(roles, options, entry.shown, partition_of(entry))
     parse = pajson.ParseOptions(explicit_schema=schema, unexpected_field_behavior="ignore")
     with options.progress.task(f"reading {entry.name}", None) as task:
         for block in _blocks(entry):
             table = _table(block, parse)
-            if table is None or not columns.add(table, roles, options, entry.shown):
+            if table is None:
                 return None
+            columns.add(table)
             task.advance(len(block))
-    if sum(map(len, columns.users)) == 0:
+    if not columns.texts:
         raise NoRowsError("there are no rows in it.", source=entry.shown)
-    raw = Raw(
-        users=pa.chunked_array(columns.users),
-        items=pa.chunked_array(columns.items),
-        values=np.concatenate(columns.values) if "value" in roles else None,
-        times=np.concatenate(columns.times) if "time" in roles else None,
-        bare_times=columns.bare_times,
-        source=entry.shown,
-        locate=lambda rows: _locate(entry, rows),
-        notes=[roles_note(roles, names)],
-        columns=roles,
-    )
-    return explode_lists(raw)
+    notes: list[str] = [roles_note(roles, names)]
+    return columns.raw(lambda rows: _locate(entry, rows), notes, headed=False)
 
 
 def _slow(
@@ -358,14 +313,8 @@ def _blocks(entry: SourceFile) -> Iterator[bytes]:
 def _locate(
     entry: SourceFile, rows: np.ndarray, literal: bool = False, inner: str | None = None
 ) -> list[tuple[int, str]]:
-    wanted, found = {int(row) for row in rows}, []
-    skipped: list[tuple[int, str]] = []
-    for row, (line, content) in enumerate(_objects(entry, literal, skipped, inner)):
-        if row in wanted:
-            found.append((line, json_of(content)))
-            if len(found) == len(wanted):
-                break
-    return found
+    found = at_rows(_objects(entry, literal, [], inner), rows)
+    return [(line, json_of(content)) for line, content in found]
 
 
 def _kind(values: list[Any]) -> pa.DataType | None:

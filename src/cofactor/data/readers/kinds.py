@@ -10,6 +10,7 @@ import pyarrow.compute as pc
 
 from cofactor.base.errors import DataError
 from cofactor.base.names import unknown_name
+from cofactor.data.arrow import coded
 from cofactor.data.notes import Note
 from cofactor.data.readers.columns import Options
 from cofactor.data.readers.raw import NoRowsError, Raw
@@ -28,16 +29,15 @@ def weighted(raw: Raw, options: Options) -> np.ndarray:
         If no kind that has a weight occurs.
     """
     assert raw.events is not None
-    coded = pc.dictionary_encode(pc.utf8_trim_whitespace(raw.events.cast(pa.string())))
-    coded = coded.combine_chunks() if isinstance(coded, pa.ChunkedArray) else coded
-    words = coded.dictionary.to_pylist()
-    codes = np.asarray(coded.indices.fill_null(len(words)))
+    distinct, codes = coded(pc.utf8_trim_whitespace(raw.events.cast(pa.string())))
+    words = distinct.to_pylist()
     counts = np.bincount(codes, minlength=len(words) + 1)
     counted = {w: int(n) for w, n in zip(words, counts, strict=False)}
     name = raw.columns["event"]
     if options.kinds is None:
         if len(words) <= _MOST:
-            raw.events = pa.chunked_array([coded])
+            given = pa.array(codes, mask=codes == len(words))
+            raw.events = pa.chunked_array([pa.DictionaryArray.from_arrays(given, distinct)])
         else:
             raw.events = None  # no kinds, whatever the column is called
         _tell(raw, name, counted)
@@ -49,7 +49,7 @@ def weighted(raw: Raw, options: Options) -> np.ndarray:
         # Another part may hold them.
         raise error if raw.parts is None else NoRowsError(str(error), source=raw.source)
     if raw.parts is not None:
-        raw.parts.kinds.update(options.kinds.keys() & counted.keys())
+        raw.parts.kinds = sorted({*raw.parts.kinds, *(options.kinds.keys() & counted.keys())})
     elif missing:
         # Another source may hold them.
         raw.notes.append(f"column {name!r} holds no event of kind {', '.join(missing)}")

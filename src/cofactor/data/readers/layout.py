@@ -14,6 +14,7 @@ import pyarrow.compute as pc
 
 from cofactor.base.errors import CofactorError, DataError
 from cofactor.base.offsets import offsets
+from cofactor.data.arrow import coded, value_type, with_column
 from cofactor.data.events import Events
 from cofactor.data.ids import IdMap
 from cofactor.data.interactions import Interactions
@@ -103,13 +104,7 @@ def text_table(
     """
     options = Options(**({"header": names is None} | writing))
     table, notes = read_text_table(entry, options, names=names, text=[id_column])
-    place = table.column_names.index(id_column)
-    return table.set_column(place, id_column, typed(table.column(id_column))), notes
-
-
-def typed(column: pa.ChunkedArray) -> pa.Array:
-    """Return a column of id texts as int64 where all are integers, else as strings."""
-    return canonical(column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column)
+    return with_column(table, id_column, canonical(table.column(id_column))), notes
 
 
 def joined(left: pa.Table, right: pa.Table, key: str) -> pa.Table:
@@ -223,10 +218,7 @@ def _kinds(events: Sequence[Events]) -> pa.ChunkedArray | None:
 
 
 def _chained(columns: Sequence[pa.ChunkedArray]) -> pa.ChunkedArray:
-    plain = [
-        pc.cast(column, column.type.value_type) if pa.types.is_dictionary(column.type) else column
-        for column in columns
-    ]
+    plain = [column.cast(value_type(column.type)) for column in columns]
     if len({str(column.type) for column in plain}) > 1:
         plain = [column.cast(pa.string()) for column in plain]
     return pa.chunked_array(
@@ -240,8 +232,7 @@ def leave_last_two(events: Events, what: str) -> Split:
 
     Users with fewer than three events are in training alone. The test's history is training and
     validation together."""
-    plain = _chained([events.users]).combine_chunks()
-    users = np.asarray(pc.dictionary_encode(plain).indices)
+    _, users = coded(events.users)
     counts = np.bincount(users)
     # How many events of the same user come after each.
     after = np.empty(len(users), np.int64)

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import codecs
 import io
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Iterable, Iterator
+from itertools import islice
+from typing import TypeVar
 
 import numpy as np
 
@@ -13,48 +14,94 @@ from cofactor.base.errors import DataError
 from cofactor.data.readers.fields import split
 from cofactor.data.readers.sniff import Dialect
 from cofactor.data.readers.source_files import BLOCK, LONGEST, SourceFile
-from cofactor.data.readers.text_encoding import decoder_of, one_line_end
+from cofactor.data.readers.text_encoding import (
+    BY_LINE,
+    is_utf8,
+    latin,
+    not_of,
+    not_utf8,
+    one_line_end,
+)
 
 _JOINED = b"\n" + codecs.BOM_UTF8
 # The end of a file as DOS writes it.
 _ENDS = b"\x1a\r\n"
+# Encodings of which ASCII is a part.
+_WIDER = ("iso8859", "cp125", "ascii")
+_Record = TypeVar("_Record")
 
 
-class NotUtf8(Exception):
-    """A block isn't UTF-8."""
+class LineBlocks:
+    """A delimited file as UTF-8 blocks of some megabytes, each of which ends with a line (and not
+    within quotes); iterate over it.
 
-
-def line_blocks(entry: SourceFile, dialect: Dialect, size: int | None = None) -> Iterator[bytes]:
-    """The file as UTF-8 blocks of some megabytes, each of which ends with a line (and not within
-    quotes).
+    Parameters
+    ----------
+    entry, dialect
+        The file and how it is written.
+    size
+        Bytes of the file that are read at once.
     """
-    decoder = decoder_of(dialect.encoding)
-    rest, skip = b"", dialect.bom
-    for raw in entry.blocks(size or BLOCK):
-        block = rest + as_utf8(raw[skip:] if skip else raw, decoder, dialect.encoding)
-        skip = 0
-        # A CR at the very end may be the first half of a CRLF.
-        held = block[-1:] if block[-1:] == b"\r" else b""
-        block = one_line_end(block[:-1] if held else block, quoted=dialect.quoted)
-        if _JOINED in block:
-            # Files that begin with a mark, one below the other.
-            block = block.replace(_JOINED, b"\n")
-        end = _last_line_end(block, dialect)
-        if len(block) - end > LONGEST:
-            # So long a quoted text is none: a lone quote stands somewhere.
-            end = block.rfind(b"\n") + 1
-        rest = block[end:] + held
-        if len(rest) > LONGEST:
-            raise DataError(
-                f"a line of more than {LONGEST >> 20} MiB is no row of a table; check its line"
-                " ends.",
-                source=entry.shown,
-            )
-        if end:
-            yield _valid(block[:end], dialect)
-    rest += as_utf8(b"", decoder, dialect.encoding, final=True)
-    if rest.strip(_ENDS):
-        yield _valid(one_line_end(rest, quoted=dialect.quoted), dialect)
+
+    def __init__(self, entry: SourceFile, dialect: Dialect, size: int | None = None) -> None:
+        self.entry, self.dialect, self.size = entry, dialect, size or BLOCK
+        self.is_mixed = False  # whether some lines weren't UTF-8, and were read as Latin-1
+
+    def __iter__(self) -> Iterator[bytes]:
+        dialect, rest = self.dialect, b""
+        for raw in self._decoded():
+            block = rest + raw
+            # A CR at the very end may be the first half of a CRLF.
+            held = block[-1:] if block[-1:] == b"\r" else b""
+            block = one_line_end(block[:-1] if held else block, quoted=dialect.quoted)
+            if _JOINED in block:
+                # Files that begin with a mark, one below the other.
+                block = block.replace(_JOINED, b"\n")
+            end = _last_line_end(block, dialect)
+            if len(block) - end > LONGEST:
+                # So long a quoted text is none: a lone quote stands somewhere.
+                end = block.rfind(b"\n") + 1
+            rest = block[end:] + held
+            if len(rest) > LONGEST:
+                raise DataError(
+                    f"a line of more than {LONGEST >> 20} MiB is no row of a table; check its line"
+                    " ends.",
+                    source=self.entry.shown,
+                )
+            if end:
+                yield self._in_utf8(block[:end])
+        if rest.strip(_ENDS):
+            yield self._in_utf8(one_line_end(rest, quoted=dialect.quoted))
+
+    def notes(self) -> list[str]:
+        """Return what there is to say of the encoding."""
+        return [not_utf8(self.entry.blocks())] if self.is_mixed else []
+
+    def _decoded(self) -> Iterator[bytes]:
+        """The file's bytes without its mark; in UTF-8, where they are in another encoding."""
+        encoding, skip = self.dialect.encoding, self.dialect.bom
+        is_utf8 = encoding in ("utf-8", BY_LINE)
+        decoder = codecs.getincrementaldecoder("utf-8" if is_utf8 else encoding)()
+        try:
+            for block in self.entry.blocks(self.size):
+                raw, skip = block[skip:] if skip else block, 0
+                as_is = is_utf8 or (raw.isascii() and encoding.startswith(_WIDER))
+                yield raw if as_is else decoder.decode(raw).encode()
+            yield decoder.decode(b"", True).encode()
+        except UnicodeError as error:
+            raise not_of(encoding, error, self.entry.shown) from None
+
+    def _in_utf8(self, block: bytes) -> bytes:
+        """Whole lines, of which those that aren't UTF-8 are Latin-1, where that may be."""
+        if block.isascii() or is_utf8(block):
+            return block
+        if self.dialect.encoding != BY_LINE:
+            try:
+                block.decode()
+            except UnicodeDecodeError as error:
+                raise not_of(self.dialect.encoding, error, self.entry.shown) from None
+        self.is_mixed = True
+        return latin(block).encode()
 
 
 def record_end(block: bytes, start: int, quoted: str) -> int:
@@ -65,37 +112,6 @@ def record_end(block: bytes, start: int, quoted: str) -> int:
         end = (block.find(b"\n", end) + 1) or len(block)
     # Quotes that never end are none.
     return first if quote and block.count(quote, start, end) % 2 else end
-
-
-def as_utf8(raw: bytes, decoder: Any, encoding: str, *, final: bool = False) -> bytes:
-    """Return bytes of an encoding as UTF-8; raise `NotUtf8` if they aren't of it."""
-    if encoding == "utf-8" or (
-        raw.isascii() and encoding.startswith(("iso8859", "cp125", "ascii"))
-    ):
-        if encoding == "utf-8" and final and raw:
-            _check(raw)
-        return raw
-    try:
-        return str(decoder.decode(raw, final)).encode()
-    except UnicodeDecodeError as error:
-        raise NotUtf8(f"{error.reason} at {raw[error.start : error.start + 10]!r}") from None
-    except UnicodeError as error:  # of encodings of names, not of files
-        raise NotUtf8(str(error)) from None
-
-
-def _valid(block: bytes, dialect: Dialect) -> bytes:
-    if dialect.encoding == "utf-8":
-        _check(block)
-    return block
-
-
-def _check(block: bytes) -> None:
-    if block.isascii():
-        return
-    try:
-        block.decode()
-    except UnicodeDecodeError as error:
-        raise NotUtf8(f"{error.reason} at {block[error.start : error.start + 10]!r}") from None
 
 
 def _last_line_end(block: bytes, dialect: Dialect) -> int:
@@ -121,7 +137,7 @@ def _records(entry: SourceFile, dialect: Dialect) -> Iterator[tuple[int, str]]:
     """The file's records with their line numbers, without the header; slow, for messages only."""
     line, began, held = 0, 1, ""
     headed = dialect.headed
-    for block in line_blocks(entry, dialect):
+    for block in LineBlocks(entry, dialect):
         for text in io.StringIO(block.decode("utf-8", "replace"), newline=""):
             line += 1
             if line <= dialect.above:
@@ -140,34 +156,29 @@ def _records(entry: SourceFile, dialect: Dialect) -> Iterator[tuple[int, str]]:
             yield began, record
 
 
+def _is_malformed(record: str, dialect: Dialect) -> bool:
+    """Whether a record has another number of fields than there are columns."""
+    fields = split(record, dialect.delimiter, dialect.quoted, dialect.escape)
+    return len(fields) != len(dialect.names)
+
+
 def located(
     entry: SourceFile, dialect: Dialect, rows: np.ndarray, check: bool
 ) -> list[tuple[int, str]]:
     """Return the line and text of some rows; ``check`` leaves malformed lines uncounted."""
-    wanted = {int(row) for row in rows}
-    found: list[tuple[int, str]] = []
-    row = -1
-    for line, record in _records(entry, dialect):
-        if check and len(split(record, dialect.delimiter, dialect.quoted, dialect.escape)) != len(
-            dialect.names
-        ):
-            continue
-        row += 1
-        if row in wanted:
-            found.append((line, record))
-            if len(found) == len(wanted):
-                break
-    return found
+    records = _records(entry, dialect)
+    whole = (one for one in records if not (check and _is_malformed(one[1], dialect)))
+    return at_rows(whole, rows)
+
+
+def at_rows(records: Iterable[_Record], rows: np.ndarray) -> list[_Record]:
+    """Return the records of some rows; those behind the last of them aren't read."""
+    wanted = set(rows.tolist())
+    first = islice(records, max(wanted, default=-1) + 1)
+    return [record for row, record in enumerate(first) if row in wanted]
 
 
 def malformed_lines(entry: SourceFile, dialect: Dialect, most: int = 5) -> list[tuple[int, str]]:
     """Return the first lines that have another number of fields, with their numbers."""
-    found: list[tuple[int, str]] = []
-    for line, record in _records(entry, dialect):
-        if len(split(record, dialect.delimiter, dialect.quoted, dialect.escape)) != len(
-            dialect.names
-        ):
-            found.append((line, record))
-            if len(found) == most:
-                break
-    return found
+    odd = (one for one in _records(entry, dialect) if _is_malformed(one[1], dialect))
+    return list(islice(odd, most))

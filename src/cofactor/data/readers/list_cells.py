@@ -11,7 +11,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from cofactor.base.errors import DataError
+from cofactor.data.arrow import coded, is_list_type, one_array, value_type
 from cofactor.data.readers.columns import folded
+from cofactor.data.readers.id_columns import as_words
 from cofactor.data.readers.json_text import literal_of, record_of
 from cofactor.data.readers.raw import Raw
 from cofactor.data.readers.values import Odd, numbers_and_odd
@@ -52,13 +54,9 @@ def explode_lists(raw: Raw, *, of_hive: bool = False) -> Raw:
     or bars in a column of a plural name, or Hive's sign in a file of its making (``of_hive``).
     """
     items = raw.items
-    if pa.types.is_integer(items.type) or not len(items):
+    if pa.types.is_integer(value_type(items.type)) or not len(items):
         return raw
-    if not pa.types.is_dictionary(items.type):
-        items = pc.dictionary_encode(items.cast(pa.string()))
-    if pa.types.is_integer(items.type.value_type):
-        return raw
-    items = items.unify_dictionaries()
+    items = as_words(items)
     words = items.chunk(0).dictionary
     name = folded(raw.columns.get("item", ""))
     parts = _splitter(words, name, of_hive=of_hive)
@@ -76,16 +74,15 @@ def explode_lists(raw: Raw, *, of_hive: bool = False) -> Raw:
     else:
         lists = [[item for item, _ in part] for part in pairs]
     lists.append([])  # of rows without any
-    absent = len(words)
-    codes = np.concatenate([np.asarray(c.indices.fill_null(absent)) for c in items.chunks])
+    _, codes = coded(items)
     lengths = np.array([len(part) for part in lists], np.int64)[codes]
     found = _repeated(raw, [part for code in codes for part in lists[code]], lengths)
     if pairs is None:
         return found
-    texts = [text for code in codes if code != absent for _, text in pairs[code]]
+    texts = [text for code in codes if code < len(words) for _, text in pairs[code]]
     numbers, odd = numbers_and_odd(pa.array(texts, pa.string()))
     notes = [*found.notes, f"the numbers beside them in {raw.named('item')} read as values"]
-    return replace(found, values=numbers, odd=() if odd is None else (odd,), notes=notes)
+    return replace(found, values=numbers, odd=odd, notes=notes)
 
 
 def _refuse_nested(cells: Sequence[str], raw: Raw) -> None:
@@ -210,11 +207,9 @@ def _repeated(raw: Raw, items: list[str], lengths: np.ndarray) -> Raw:
         users=raw.users.take(take),
         items=pa.chunked_array([pa.array(items, pa.string())]),
         values=None if raw.values is None else raw.values[rows],
-        times=None if raw.times is None else raw.times[rows],
-        day_first=None if raw.day_first is None else raw.day_first[rows],
-        fraction=None if raw.fraction is None else raw.fraction[rows],
+        times=None if raw.times is None else raw.times.take(rows),
         events=None if raw.events is None else raw.events.take(take),
-        odd=[_moved(odd, starts, lengths) for odd in raw.odd],
+        odd=None if raw.odd is None else _moved(raw.odd, starts, lengths),
         locate=lambda wanted: raw.locate(np.unique(rows[wanted])),
         notes=notes,
     )
@@ -236,7 +231,11 @@ def with_list_rows(table: pa.Table, roles: Mapping[str, str], source: str) -> pa
     DataError
         If such lists aren't as long as those of the items.
     """
-    lists = {name: _whole(table.column(name)) for name in table.column_names if _lists(table, name)}
+    lists = {
+        field.name: one_array(table.column(field.name))
+        for field in table.schema
+        if is_list_type(field.type)
+    }
     if roles["item"] not in lists:
         return table
     items = lists[roles["item"]]
@@ -252,13 +251,3 @@ def with_list_rows(table: pa.Table, roles: Mapping[str, str], source: str) -> pa
     for name, parts in lists.items():
         rest = rest.append_column(name, pc.list_flatten(parts))
     return rest
-
-
-def _lists(table: pa.Table, name: str) -> bool:
-    kind = table.schema.field(name).type
-    return pa.types.is_list(kind) or pa.types.is_large_list(kind)
-
-
-def _whole(column: pa.ChunkedArray) -> pa.Array:
-    whole = column.combine_chunks()
-    return pa.concat_arrays(whole.chunks) if isinstance(whole, pa.ChunkedArray) else whole

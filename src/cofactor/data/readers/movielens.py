@@ -10,6 +10,7 @@ import numpy as np
 import pyarrow as pa
 
 from cofactor.base import checks
+from cofactor.data.arrow import with_column
 from cofactor.data.events import Events
 from cofactor.data.readers.columns import Options
 from cofactor.data.readers.layout import (
@@ -72,9 +73,7 @@ def read_dat(place: Source, options: Options) -> Events:
     entry = place.find("ratings.dat") or place.get("ratings.uir.dat")
     events = delimited_events(entry, options, delimiter="::", header=False)
     if entry.name != "ratings.dat":
-        events = events.noted(
-            "ratings.uir.dat has no times; the order of its rows is no order in time"
-        )
+        events = events.noted("ratings.uir.dat has no times; its rows aren't in order of time")
     return _with_dat_tables(place, events)
 
 
@@ -117,7 +116,7 @@ def read_csv_folder(place: Source, options: Options) -> Events:
     table = table.rename_columns({"movieId": "item_id"})
     if "genres" in table.column_names:
         genres = words_of(table.column("genres"), "|", "(no genres listed)")
-        table = table.set_column(table.column_names.index("genres"), "genres", genres)
+        table = with_column(table, "genres", genres)
     if "year" not in table.column_names:
         table = table.append_column("year", year_in(table.column("title")))
     tags = place.find("tags.csv")
@@ -125,9 +124,7 @@ def read_csv_folder(place: Source, options: Options) -> Events:
         rows, more = text_table(tags, id_column="movieId")
         notes += more
         rows = rows.rename_columns({"movieId": "item_id", "tag": "tags"})
-        rows = rows.set_column(
-            rows.column_names.index("tags"), "tags", rows.column("tags").cast(pa.string())
-        )
+        rows = with_column(rows, "tags", rows.column("tags").cast(pa.string()))
         table = joined(table, listed(rows, "item_id", "tags"), "item_id")
     return replace(events, item_table=table).noted(*notes)
 
@@ -183,9 +180,8 @@ def _with_dat_tables(place: Source, events: Events) -> Events:
     table, notes = text_table(
         place.get("movies.dat"), ["item_id", "title", "genres"], delimiter="::", quote=False
     )
-    table = table.set_column(
-        2, "genres", words_of(table.column("genres"), "|", "(no genres listed)")
-    )
+    genres = words_of(table.column("genres"), "|", "(no genres listed)")
+    table = with_column(table, "genres", genres)
     table = table.append_column("year", year_in(table.column("title")))
     extra = place.find("movies_extrainfos.dat")
     if extra is not None:

@@ -155,31 +155,7 @@ def refuse_no_table(lines: Sequence[str], source: str, *, split_at: str | None =
     """Raise DataError, which names the cure, if lines that hold something are known to be no table;
     where the caller says the delimiter (``split_at``), the first line alone decides.
     """
-    first = lines[0], next((line for line in lines if line[:1] not in ("%", "#")), "")
-    found = next(
-        ((what, cure) for what, sign, cure in _BEGINNINGS if any(map(sign.match, first))), None
-    )
-    some = lines[:_SOME] if split_at is None and max(map(len, lines[:_SOME])) < _LONG else []
-    if found is None and any(line.startswith("#Fields: ") for line in some):
-        found = "a log of a web server", _CURE
-    if found is None and some and _is_yaml([line for line in some if line[:1] != "#"]):
-        found = "YAML", _CURE
-    if found is None and some and _are_fields(some):
-        found = "lines of 'name: value'", "write the values as columns, the names as their header"
-    if found is None and any(_is_rule(line) for line in some[:4]):
-        found = (
-            "a table drawn for the eye",
-            "write csv instead (psql --csv, mysql --batch, sqlite3 -csv, to_csv)",
-        )
-    if found is None and some:
-        found = next(
-            (
-                (what, cure)
-                for what, sign, cure in _LINES
-                if all(map(sign.match, some[what == _BRACKETS and len(some) > 1 :]))
-            ),
-            None,
-        )
+    found = _known(lines, split_at)
     if found is not None:
         raise DataError(f"this is {found[0]}, not a table; {found[1]}.", source=source)
     if _MARKUP.match(lines[0]):
@@ -188,6 +164,30 @@ def refuse_no_table(lines: Sequence[str], source: str, *, split_at: str | None =
             " or export the data again.",
             source=source,
         )
+
+
+def _known(lines: Sequence[str], split_at: str | None) -> tuple[str, str] | None:
+    """What lines are that are no table, and the cure; None if they may be one."""
+    first = lines[0], next((line for line in lines if line[:1] not in ("%", "#")), "")
+    for what, sign, cure in _BEGINNINGS:
+        if any(map(sign.match, first)):
+            return what, cure
+    some = lines[:_SOME]
+    if split_at is not None or max(map(len, some)) >= _LONG:
+        return None
+    if any(line.startswith("#Fields: ") for line in some):
+        return "a log of a web server", _CURE
+    if _is_yaml([line for line in some if line[:1] != "#"]):
+        return "YAML", _CURE
+    if _are_fields(some):
+        return "lines of 'name: value'", "write the values as columns, the names as their header"
+    if any(_is_rule(line) for line in some[:4]):
+        cure = "write csv instead (psql --csv, mysql --batch, sqlite3 -csv, to_csv)"
+        return "a table drawn for the eye", cure
+    for what, sign, cure in _LINES:
+        if all(map(sign.match, some[what == _BRACKETS and len(some) > 1 :])):
+            return what, cure
+    return None
 
 
 def refuse_binary(sample: bytes, source: str) -> None:

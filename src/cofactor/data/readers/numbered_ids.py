@@ -18,6 +18,7 @@ import pyarrow.compute as pc
 from cofactor.base import extras
 from cofactor.base.errors import DataError, MemoryLimitError
 from cofactor.data import shards
+from cofactor.data.arrow import coded
 from cofactor.data.readers.known_ids import KnownIds
 
 BATCH = 100_000  # sorted ids that are looked at at once
@@ -166,13 +167,10 @@ def _schema(ids: pa.Array) -> pa.Schema:
     return pa.schema([("id", ids.type)])
 
 
-def coded(column: pa.ChunkedArray) -> tuple[np.ndarray, pa.Array]:
+def used_codes(column: pa.ChunkedArray) -> tuple[np.ndarray, pa.Array]:
     """Return the codes of a column of ids, int32, and the distinct ids they stand for."""
-    if not pa.types.is_dictionary(column.type):
-        column = column.dictionary_encode()
-    column = column.unify_dictionaries()
-    codes = np.concatenate([np.asarray(chunk.indices, np.int32) for chunk in column.chunks])
-    distinct = column.chunk(0).dictionary
+    distinct, whole = coded(column)
+    codes = whole.astype(np.int32, copy=False)
     used = np.zeros(len(distinct), bool)
     used[codes] = True
     if used.all():

@@ -18,14 +18,14 @@ from pyarrow import parquet as pq
 from cofactor.base import memory
 from cofactor.base.errors import CofactorError, DataError
 from cofactor.base.extras import require
-from cofactor.data.readers.cell_roles import with_cells
+from cofactor.data.readers.cell_roles import roles_of_columns
 from cofactor.data.readers.clock_columns import CellsOf, cells_of_table
-from cofactor.data.readers.columns import Options, find_roles, refuse_repeated
+from cofactor.data.readers.columns import Options
 from cofactor.data.readers.frames import are_numbered, raw_of_table, raw_of_whole
 from cofactor.data.readers.json_shapes import is_nested
 from cofactor.data.readers.nested_items import has_ids
 from cofactor.data.readers.partitions import partition_of, with_partition
-from cofactor.data.readers.raw import NoRowsError, Raw
+from cofactor.data.readers.raw import Raw
 from cofactor.data.readers.source_files import SMALL, SourceFile
 from cofactor.data.records import table_of_columns
 
@@ -49,20 +49,15 @@ def read_parquet(entry: SourceFile, options: Options) -> Raw:
     MemoryLimitError
         If it has more rows than memory can hold.
     """
-    with _damage(entry), _opened(entry) as file:
+    with opened(entry) as file:
         names, partition = file.schema_arrow.names, partition_of(entry)
-        if not _is_plain(file):
+        if not is_plain(file):
             _check_rows(file.metadata.num_rows, len(names), entry)
             return raw_of_whole(
                 with_partition(_valid(file.read()), partition), options, entry.shown
             )
-        roles = find_roles(names, options, entry.shown, partition=partition)
-        for taken in roles.values():
-            refuse_repeated(names, entry.shown, taken)
-        roles = with_cells(roles, names, options, cells_of(file), partition)
+        roles = roles_of_columns(names, options, entry.shown, cells_of(file), partition=partition)
         n_rows = file.metadata.num_rows
-        if n_rows == 0:
-            raise NoRowsError("the file has columns but no rows.", source=entry.shown)
         _check_rows(n_rows, len(roles), entry)
         with options.progress.task(f"reading {entry.name}", n_rows) as task:
             threads = _BYTES * n_rows > SMALL
@@ -87,14 +82,14 @@ def cells_of(file: Any) -> CellsOf:
 
 def whole_table(entry: SourceFile) -> pa.Table:
     """Read all columns of a Parquet file."""
-    with _damage(entry), _opened(entry) as file:
+    with opened(entry) as file:
         _check_rows(file.metadata.num_rows, len(file.schema_arrow), entry)
         return _valid(file.read())
 
 
 def names_of(entry: SourceFile) -> list[str]:
     """Return the names of a Parquet file's columns."""
-    with _damage(entry), _opened(entry) as file:
+    with opened(entry) as file:
         return list(file.schema_arrow.names)
 
 
@@ -216,36 +211,16 @@ def _valid(table: pa.Table) -> pa.Table:
     return table
 
 
-def has_plain_columns(entry: SourceFile) -> bool:
-    """Return whether a file's columns have names, and none holds others."""
-    with opened_for_parts(entry) as file:
-        return _is_plain(file)
-
-
-def _is_plain(file: Any) -> bool:
+def is_plain(file: Any) -> bool:
+    """Return whether an open file's columns have names, and none holds others."""
     return not are_numbered(file.schema_arrow.names) and not is_nested(file.schema_arrow)
 
 
-def opened_for_parts(entry: SourceFile) -> Any:
-    """Open a Parquet file to be read a part at a time: Arrow would otherwise keep the bytes of all
-    that was read until the file is closed.
-    """
-    with _damage(entry):
-        return _opened(entry, pre_buffer=False, buffer_size=1 << 20)
-
-
-def batches(
-    file: Any, entry: SourceFile, rows: int, columns: list[str], start: int
-) -> Iterator[pa.RecordBatch]:
+def batches(file: Any, rows: int, columns: list[str], start: int) -> Iterator[pa.RecordBatch]:
     """Yield so many rows at a time of an open file, from the row ``start`` on.
 
     Row groups before it aren't read.
     """
-    with _damage(entry):
-        yield from _batches(file, rows, columns, start)
-
-
-def _batches(file: Any, rows: int, columns: list[str], start: int) -> Iterator[pa.RecordBatch]:
     ends = np.cumsum([file.metadata.row_group(n).num_rows for n in range(file.num_row_groups)])
     first = int(np.searchsorted(ends, start, "right"))
     found = file.iter_batches(rows, row_groups=range(first, len(ends)), columns=columns)
@@ -267,11 +242,18 @@ def _batches(file: Any, rows: int, columns: list[str], start: int) -> Iterator[p
         yield pa.Table.from_batches(held).combine_chunks().to_batches()[0]
 
 
-def _opened(entry: SourceFile, **how: Any) -> Any:
-    if entry.member is None and entry.plain_bytes is not None:
-        return pq.ParquetFile(entry.path, **how)
-    held = pa.BufferReader(io.BytesIO(entry.read(limit=1 << 33)).getbuffer())
-    return pq.ParquetFile(held, **how)
+@contextmanager
+def opened(entry: SourceFile, *, in_parts: bool = False) -> Iterator[Any]:
+    """Open a Parquet file; ``in_parts``, to be read a part at a time: Arrow would otherwise keep
+    the bytes of all that was read until the file is closed.
+    """
+    how: dict[str, Any] = {"pre_buffer": False, "buffer_size": 1 << 20} if in_parts else {}
+    with _damage(entry):
+        source: Any = entry.path
+        if entry.member is not None or entry.plain_bytes is None:
+            source = pa.BufferReader(io.BytesIO(entry.read(limit=1 << 33)).getbuffer())
+        with pq.ParquetFile(source, **how) as file:
+            yield file
 
 
 @contextmanager
@@ -284,16 +266,12 @@ def _damage(entry: SourceFile) -> Iterator[None]:
     except Exception as error:
         # What a damaged file makes of a library's own code can be anything: an OSError of Arrow, a
         # KeyError of a workbook's parser, a MemoryError for a size that is nonsense.
-        raise _damaged(error, entry) from None
-
-
-def _damaged(error: BaseException, entry: SourceFile) -> DataError:
-    first = str(error).splitlines()[0] if str(error) else type(error).__name__
-    return DataError(
-        f"this is no whole {_KINDS.get(entry.suffix, 'Parquet')} file ({first}); fetch or write it"
-        " again.",
-        source=entry.shown,
-    )
+        first = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise DataError(
+            f"this is no whole {_KINDS.get(entry.suffix, 'Parquet')} file ({first}); fetch or write"
+            " it again.",
+            source=entry.shown,
+        ) from None
 
 
 _KINDS = {".feather": "Feather", ".arrow": "Arrow", ".xlsx": "Excel", ".xlsm": "Excel"}

@@ -8,6 +8,7 @@ refused: `Parts` knows those before it.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import numpy as np
@@ -32,36 +33,47 @@ _UNLIKE: Mapping[str, tuple[str, ...]] = {
 }
 
 
+@dataclass
 class Parts:
     """The parts of a file so far, the one that is being read included.
 
     Parameters
     ----------
-    known
-        `facts` of the parts before the first one that is added.
+    n_rows
+        How many rows they have, with those that were left out.
+    total
+        The sum of their values, NaN with what is no number.
+    writings
+        How values that are no plain numbers are written, with an example of each.
+    plain, times, kinds
+        What else their values are, how their times are read, and which kinds of events that have a
+        weight occur.
+    ids
+        Of each side and fact, whether parts say it.
     """
 
-    def __init__(self, known: Mapping[str, Any] | None = None) -> None:
-        known = known if known is not None else {}
-        self.is_first, self.is_last = not known, True
-        self.n_rows: int = known.get("n_rows", 0)  # with those that were left out
-        self.total: float = known.get("total", 0.0)  # of the values, NaN with what is no number
-        self.writings: dict[str, str] = dict(known.get("writings", {}))
-        self.plain: set[str] = set(known.get("plain", ()))
-        self.times: list[str] = list(known.get("times", ()))
-        self.kinds: set[str] = set(known.get("kinds", ()))
-        self.ids: dict[str, list[bool]] = dict(known.get("ids", {}))
-        self.all_kinds: dict[str, None] = {}
-        self.some = bool(known)  # whether any row was left
+    n_rows: int = 0
+    total: float = 0.0
+    writings: dict[str, str] = field(default_factory=dict)
+    plain: list[str] = field(default_factory=list)
+    times: list[str] = field(default_factory=list)
+    kinds: list[str] = field(default_factory=list)
+    ids: dict[str, list[bool]] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.some = self.n_rows > 0  # whether any row was left
+        self.is_last = True
         self.nothing: DataError | None = None  # why a part had none
+        self.all_kinds: dict[str, None] = {}
+
+    @property
+    def is_first(self) -> bool:
+        """Whether no part was read before."""
+        return not self.n_rows
 
     def facts(self) -> dict[str, Any]:
-        """Return what is known of the parts so far, as JSON."""
-        sets = {"plain": sorted(self.plain), "kinds": sorted(self.kinds)}
-        numbers = {"n_rows": self.n_rows, "total": self.total}
-        ids = {name: list(seen) for name, seen in self.ids.items()}
-        read = {"writings": dict(self.writings), "times": list(self.times), "ids": ids}
-        return {**numbers, **sets, **read}
+        """Return what is known of the parts so far, as JSON: the arguments of another `Parts`."""
+        return asdict(self)
 
     def seen(self, kinds: Iterable[str]) -> Iterable[str]:
         """Return the kinds of events of all parts so far, those of this one included."""
@@ -75,7 +87,6 @@ class Parts:
 
     def end(self, values: np.ndarray | None, n_rows: int) -> None:
         """Count the rows of a part, and its values before odd ones were read."""
-        self.is_first = False
         self.n_rows += n_rows
         if values is not None:
             with np.errstate(over="ignore", invalid="ignore"):
@@ -107,11 +118,11 @@ class Parts:
         said = {"numbers": plain.size > 0, "unread": unread}
         said["fractions up to 1"] = bool(((plain != 0) & (np.abs(plain) <= 1)).any())
         said["numbers beyond 1"] = bool(((plain != 0) & (plain != 1)).any())
-        self.plain |= {what for what, is_so in said.items() if is_so}
+        self.plain = sorted({*self.plain, *(what for what, is_so in said.items() if is_so)})
         if writing:
             self.writings.setdefault(writing, example)
         against = {"unread"}.union(*(_UNLIKE.get(w.partition(" ")[0], ()) for w in self.writings))
-        if len(self.writings) > 1 or (self.writings and against & self.plain):
+        if len(self.writings) > 1 or (self.writings and against & {*self.plain}):
             first = next(iter(self.writings.values()))
             raise DataError(
                 f"some parts of it have values such as {first!r}, others are"

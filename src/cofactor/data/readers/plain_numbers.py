@@ -7,7 +7,7 @@ reader, which can say what is wrong with it; so what comes out is the same eithe
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any
@@ -16,9 +16,12 @@ import numpy as np
 import pyarrow as pa
 
 from cofactor.base.threads import current_threads
+from cofactor.data.readers.block_columns import BlockColumns
 from cofactor.data.readers.fields import WHITESPACE
 from cofactor.data.readers.sniff import Dialect
 from cofactor.data.readers.source_files import SourceFile
+from cofactor.data.readers.text_encoding import BY_LINE
+from cofactor.data.readers.times import ParsedTimes
 
 # Stored bytes from which on loading the kernel pays.
 LARGE = 1 << 24
@@ -32,56 +35,40 @@ _NARROW, _BROAD = 2**31 - 1, 2**62
 _ROLES = ("user", "item", "value", "time")
 
 
-@dataclass
-class Columns:
-    """What was read: ids as a dictionary (or plain int64, where a table of them would be too
-    large), values and times.
-
-    Parameters
-    ----------
-    users, items
-        [n_rows].
-    values, times
-        float32 and int64 [n_rows], or None.
-    """
-
-    users: pa.ChunkedArray
-    items: pa.ChunkedArray
-    values: np.ndarray | None
-    times: np.ndarray | None
-
-
 def read_plain(
-    entry: SourceFile, dialect: Dialect, roles: Mapping[str, str], advance: Callable[[int], Any]
-) -> Columns | None:
-    """Read a file of plain numbers; None if any row is more than that (see
+    entry: SourceFile, dialect: Dialect, columns: BlockColumns, advance: Callable[[int], Any]
+) -> bool:
+    """Read a file of plain numbers; return whether all rows are no more than that (see
     `kernels.reference.text.parse_rows`).
 
     Parameters
     ----------
     entry, dialect
         The file and how it is written.
-    roles
-        The column of each role.
+    columns
+        Takes what was read, as one block: ids as a dictionary (or plain int64, where a table of
+        them would be too large), values and times.
     advance
         Called with the number of bytes of each block.
     """
     from cofactor.kernels.cpu import text as kernels
 
     if not _suits(dialect) or b"\r" in entry.head(1 << 12).replace(b"\r\n", b""):
-        return None
+        return False
+    roles = columns.roles.items()
     names = [
-        next((1 + _ROLES.index(role) for role, taken in roles.items() if taken == name), 0)
+        next((1 + _ROLES.index(role) for role, taken in roles if taken == name), 0)
         for name in dialect.names
     ]
     for kind, limit in ((np.int32, _NARROW), (np.int64, _BROAD)):
         work = _Work(kernels, dialect, np.array(names, np.int64), kind, limit)
         found = _run(entry, dialect, work, min(current_threads(), _PARSERS), advance)
         if found == kernels.PLAIN and work.n_rows:
-            return _numbered(work, roles)
+            _take(columns, work)
+            return True
         if found != kernels.WIDE:
             break
-    return None
+    return False
 
 
 def _suits(dialect: Dialect) -> bool:
@@ -95,7 +82,8 @@ def _suits(dialect: Dialect) -> bool:
     ):
         return False
     return dialect.escape is None and (
-        dialect.encoding == "utf-8" or dialect.encoding.startswith(("iso8859", "cp125", "ascii"))
+        dialect.encoding in ("utf-8", BY_LINE)
+        or dialect.encoding.startswith(("iso8859", "cp125", "ascii"))
     )
 
 
@@ -236,17 +224,17 @@ def _blocks(
             begin = 0
 
 
-def _numbered(work: _Work, roles: Mapping[str, str]) -> Columns:
-    """The columns with ids as dictionaries, each by a thread of its own."""
+def _take(columns: BlockColumns, work: _Work) -> None:
+    """Take over the columns, with ids as dictionaries, each made by a thread of its own."""
     with ThreadPoolExecutor(2, "cofactor-number") as pool:
         users, items = pool.map(_dictionary, work.columns[:2])
-    values, times = work.columns[2:]
-    return Columns(
-        users, items, values if "value" in roles else None, times if "time" in roles else None
-    )
+    columns.texts = {"user": [users], "item": [items]}
+    columns.numbers = [work.columns[2]]
+    if "time" in columns.roles:
+        columns.times = [ParsedTimes(work.columns[3], bare=True)]
 
 
-def _dictionary(ids: np.ndarray) -> pa.ChunkedArray:
+def _dictionary(ids: np.ndarray) -> pa.Array:
     """Ids as rows into the ascending distinct ones, written in place; plain int64 where a table
     over their range is too large.
     """
@@ -255,8 +243,8 @@ def _dictionary(ids: np.ndarray) -> pa.ChunkedArray:
     low, high = int(ids.min()), int(ids.max())
     span = high - low + 1
     if ids.dtype != np.int32 or span > max(4 * len(ids), 1 << 20):
-        return pa.chunked_array([pa.array(ids.astype(np.int64, copy=False))])
+        return pa.array(ids.astype(np.int64, copy=False))
     table = np.zeros(span, np.int32)
     numbering.number(ids, low, table)
     distinct = np.flatnonzero(table) + low
-    return pa.chunked_array([pa.DictionaryArray.from_arrays(pa.array(ids), pa.array(distinct))])
+    return pa.DictionaryArray.from_arrays(pa.array(ids), pa.array(distinct))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -10,6 +10,7 @@ import pyarrow as pa
 
 from cofactor.base.errors import DataError
 from cofactor.data.readers.part import Parts
+from cofactor.data.readers.times import ParsedTimes
 from cofactor.data.readers.values import Odd
 
 Locate = Callable[[np.ndarray], list[tuple[int, str]]]
@@ -31,9 +32,7 @@ class Raw:
     values
         float32, NaN where a value is missing or no number; or None.
     times
-        int64 of `clock.seconds`, or None.
-    bare_times
-        Whether the times are bare numbers of a unit not yet known.
+        As they are written, or None.
     source
         For messages.
     locate
@@ -45,11 +44,7 @@ class Raw:
     headed
         Whether their names stand in the source itself.
     odd
-        Cells of the values that are no plain numbers.
-    day_first
-        See `clock.ParsedTimes`.
-    fraction
-        See `clock.ParsedTimes`.
+        Cells of the values that are no plain numbers; None if there are none.
     events
         The kind of each event, or None; `kinds.weighted` leaves those of at most fifty kinds.
     parts
@@ -59,16 +54,13 @@ class Raw:
     users: pa.ChunkedArray
     items: pa.ChunkedArray
     values: np.ndarray | None
-    times: np.ndarray | None
+    times: ParsedTimes | None
     source: str
     locate: Locate
-    bare_times: bool = True
     notes: list[str] = field(default_factory=list)
     columns: Mapping[str, str] = field(default_factory=dict)
     headed: bool = False
-    odd: Sequence[Odd] = ()
-    day_first: np.ndarray | None = None
-    fraction: np.ndarray | None = None
+    odd: Odd | None = None
     events: pa.ChunkedArray | None = None
     parts: Parts | None = None
 

@@ -6,7 +6,6 @@ import os
 import time as clock
 from collections.abc import Iterable, Mapping
 from dataclasses import fields, replace
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,27 +16,14 @@ from cofactor.base.errors import ArgumentError, DataError
 from cofactor.base.names import without_password
 from cofactor.base.progress import SILENT, Progress
 from cofactor.data.events import Events
+from cofactor.data.ids import IdMap
 from cofactor.data.readers import arrays, frames, rows, sql
 from cofactor.data.readers.assemble import assemble
-from cofactor.data.readers.catalogue_ids import with_catalogue
-from cofactor.data.readers.catalogue_sources import in_memory, paths_of
 from cofactor.data.readers.columns import Options, refuse_no_text
-from cofactor.data.readers.file_formats import (
-    ALSO_CALLED,
-    FORMATS,
-    columns_of,
-    header_of,
-    read_entry,
-)
-from cofactor.data.readers.folders import (
-    FileReaders,
-    joined,
-    parts_of_one_table,
-    read_folder,
-    read_parts,
-    without_copies,
-)
-from cofactor.data.readers.item_tables import read_table, table_of_entry
+from cofactor.data.readers.file_formats import ALSO_CALLED, FORMATS, read_entry
+from cofactor.data.readers.folder_files import without_copies
+from cofactor.data.readers.folders import joined, parts_of_one_table, read_folder, read_parts
+from cofactor.data.readers.item_tables import catalogue_of, read_table
 from cofactor.data.readers.layouts import layout_of
 from cofactor.data.readers.rejects import Rejects
 from cofactor.data.readers.source_files import Source, SourceFile, is_archive, is_debris
@@ -165,7 +151,7 @@ def read(
         keep_kinds=kinds == "keep",
         rejects=None if rejects is None else Rejects(rejects),
     )
-    events = _events(source, options, format=format, member=member, table=table, query=query)
+    events = _events(source, options, member=member, table=table, query=query)
     return events if items is None else _with_items(events, items, item_id, encoding)
 
 
@@ -179,11 +165,11 @@ def _check_names(given: Mapping[str, Any]) -> None:
 
 
 def _with_items(events: Events, items: Any, item_id: str | None, encoding: str | None) -> Events:
-    held = items if is_url(items) or paths_of(items) is not None else in_memory(items)
-    catalogue = partial(read_table, held, encoding=encoding)
-    if item_id is None:
-        return with_catalogue(events, lambda name: catalogue(id_column=name))
-    return replace(events, item_table=catalogue(id_column=item_id))
+    if item_id is not None:
+        table = read_table(items, id_column=item_id, encoding=encoding)
+        return replace(events, item_table=table)
+    table, notes = catalogue_of(lambda: IdMap.of(events.items), items, encoding)
+    return replace(events, item_table=table).noted(*notes)
 
 
 def _weights(kinds: Mapping[str, float] | str | None) -> dict[str, float] | None:
@@ -203,7 +189,7 @@ def _events(source: Any, options: Options, **choices: str | None) -> Events:
         if any(is_url(part) for part in source):
             return _from_sources(source, options, choices)
         refuse_unused("several files", ("member", *OF_DATABASES), options, choices)
-        return _from_files([Path(path) for path in source], options, choices["format"])
+        return _from_files([Path(path) for path in source], options)
     refuse_unused("rows in memory", (*OF_DATABASES, *OF_FILES, *OF_TEXTS), options, choices)
     if isinstance(source, Events):
         refuse_unused("events, which were read already", OF_TABLES, options, choices)
@@ -237,13 +223,12 @@ def _by_name(
     source: str | os.PathLike[str], options: Options, choices: Mapping[str, str | None]
 ) -> Events:
     """What a path, a database's URL or a dataset's name stands for."""
-    if isinstance(source, str) and source.startswith("sqlite:"):
-        refuse_unused("a database", (*OF_FILES, *OF_TEXTS), options, choices)
-        return sql.read_sqlite(source, options, table=choices["table"], query=choices["query"])
-    if isinstance(source, str) and source.startswith(("postgresql:", "postgres:")):
-        unused = (*OF_DATABASES, *OF_FILES, *OF_TEXTS)
-        refuse_unused("an event store, which is read whole", unused, options, choices)
-        return sql.read_postgres(source, options)
+    if is_url(source):
+        in_sqlite = str(source).startswith("sqlite:")
+        what = "a database" if in_sqlite else "an event store, which is read whole"
+        unused = (*(() if in_sqlite else OF_DATABASES), *OF_FILES, *OF_TEXTS)
+        refuse_unused(what, unused, options, choices)
+        return sql.read_database(str(source), options, choices["table"], choices["query"])
     if isinstance(source, str) and "://" in source:
         is_file = source.startswith("file://")
         cure = "give its path alone" if is_file else "fetch it first, or pass a data frame"
@@ -264,14 +249,14 @@ def _is_numbered(source: Any) -> bool:
 def _from_path(
     source: str | os.PathLike[str], options: Options, choices: Mapping[str, str | None]
 ) -> Events:
-    format, member = choices["format"], choices["member"]
+    member = choices["member"]
     checks.path(source, "source")
     if os.fspath(source) == STDIN:
         return _of_stream(standard_input(), options, choices)
     several = matched(os.fspath(source))
     if several is not None:
         refuse_unused("a pattern of files", ("member",), options, choices)
-        return _from_files(several, options, format)
+        return _from_files(several, options)
     path = Path(source).expanduser()
     if is_shards(path):
         raise DataError(
@@ -287,14 +272,14 @@ def _from_path(
     entry = SourceFile(path)
     if not path.is_dir() and not is_archive(entry):
         refuse_unused(f"{path.name}, a file by itself", ("member",), options, choices)
-        return read_entry(entry, options, format)
+        return read_entry(entry, options)
     place = Source(path)
     if member is not None:
-        return read_entry(place.get(member), options, format)
-    layout = layout_of(place) if format is None else None
+        return read_entry(place.get(member), options)
+    layout = layout_of(place) if options.format is None else None
     if layout is not None:
         return layout.events(place, options)
-    return read_folder(place, options, _file_readers(format))
+    return read_folder(place, options)
 
 
 def _of_stream(entry: SourceFile, options: Options, choices: Mapping[str, str | None]) -> Events:
@@ -305,7 +290,7 @@ def _of_stream(entry: SourceFile, options: Options, choices: Mapping[str, str | 
             "an archive can't be read from a pipe; write it to a file, and name that.",
             source=entry.shown,
         )
-    return read_entry(entry, options, choices["format"])
+    return read_entry(entry, options)
 
 
 def parts_of(source: Any, options: Options) -> tuple[list[Any], tuple[str, ...]]:
@@ -320,7 +305,7 @@ def parts_of(source: Any, options: Options) -> tuple[list[Any], tuple[str, ...]]
     if several is not None:
         entries = [SourceFile(part) for part in several if not is_debris(part.name)]
     elif path.is_dir() and layout_of(Source(path)) is None:
-        entries, notes = parts_of_one_table(Source(path), options, _file_readers(None))
+        entries, notes = parts_of_one_table(Source(path), options)
     else:
         return [source], ()
     if len(entries) < 2:
@@ -329,9 +314,9 @@ def parts_of(source: Any, options: Options) -> tuple[list[Any], tuple[str, ...]]
     return [entry.path for entry in kept], (f"{len(kept)} files read as one", *copies, *notes)
 
 
-def _from_files(paths: list[Path], options: Options, format: str | None) -> Events:
+def _from_files(paths: list[Path], options: Options) -> Events:
     if len(paths) == 1:
-        return _from_path(paths[0], options, {"format": format, "member": None})
+        return _from_path(paths[0], options, {"member": None})
     folder = next((path for path in paths if path.is_dir()), None)
     if folder is not None:
         what = "holds shards" if is_shards(folder) else "is a folder"
@@ -341,7 +326,7 @@ def _from_files(paths: list[Path], options: Options, format: str | None) -> Even
     entries = [SourceFile(path) for path in paths if not is_debris(path.name)]
     here = paths[0].parent == Path()
     source = f"{paths[0].name} and {len(paths) - 1} more" if here else str(paths[0].parent)
-    return read_parts(entries, options, _file_readers(format), source)
+    return read_parts(entries, options, source)
 
 
 def _from_sources(sources: Any, options: Options, choices: Mapping[str, str | None]) -> Events:
@@ -350,10 +335,6 @@ def _from_sources(sources: Any, options: Options, choices: Mapping[str, str | No
     counts = [f"{part.source}: {len(part):,} events" for part in parts]
     whole = joined(parts, " and ".join(part.source for part in parts))
     return replace(whole, notes=(*counts, *whole.notes))
-
-
-def _file_readers(format: str | None) -> FileReaders:
-    return FileReaders(partial(read_entry, format=format), table_of_entry, columns_of, header_of)
 
 
 def _named(

@@ -11,6 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from cofactor.base.errors import DataError
+from cofactor.data.arrow import with_column
 from cofactor.data.events import Events
 from cofactor.data.readers.assemble import assemble
 from cofactor.data.readers.columns import Options
@@ -59,7 +60,7 @@ def read_prefixes(place: Source, test: SourceFile, options: Options) -> Events:
     is_last[ends] = True
     words[is_last] = table.column("item_id").cast(pa.string()).to_pylist()
     words[~is_last] = histories.flatten().to_pylist()
-    users = canonical(table.column("user_id").combine_chunks())
+    users = canonical(table.column("user_id"))
     notes = ["sequences in order of time, from the test file's histories and targets"]
     items = pa.array(words, pa.string())
     events = assemble(raw_of_lists(users, lengths + 1, items, str(place.path), notes), options)
@@ -93,7 +94,7 @@ def _atomic(entry: SourceFile) -> tuple[pa.Table, list[str]]:
 
 def _items(entry: SourceFile) -> pa.Table:
     table, _ = _atomic(entry)
-    return table.set_column(0, "item_id", canonical(table.column(0).combine_chunks()))
+    return table.set_column(0, "item_id", canonical(table.column(0)))
 
 
 def _texts(place: Source) -> pa.Table | None:
@@ -114,7 +115,7 @@ def _index(place: Source, kind: str) -> pa.Table | None:
     table, _ = text_table(
         found[0], ["original_id", f"{kind}_id"], id_column=f"{kind}_id", **options
     )
-    return table.set_column(0, "original_id", table.column("original_id").cast(pa.string()))
+    return with_column(table, "original_id", table.column("original_id").cast(pa.string()))
 
 
 LAYOUTS = (

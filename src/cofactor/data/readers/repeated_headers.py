@@ -10,6 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from cofactor.base.errors import DataError
+from cofactor.data.arrow import coded, value_type
 from cofactor.data.notes import Note
 from cofactor.data.readers.columns import folded
 from cofactor.data.readers.fields import split
@@ -30,9 +31,9 @@ _TYPES = frozenset(
         *("fixedstring", "bytes", "binary"),
     )
 )
-# Names of columns that can hardly be ids themselves, as ``customer`` and ``book`` can.
 # What ClickHouse writes around a type.
 _AROUND = re.compile(r"^(?:nullable|lowcardinality)\((.*)\)$")
+# Names of columns that can hardly be ids themselves, as ``customer`` and ``book`` can.
 _IDS = {
     role: {name for name in USUAL[role] if name.endswith("id") and len(name) > 4}
     for role in ("user", "item")
@@ -134,18 +135,14 @@ def _both(raw: Raw, users: set[str], items: set[str]) -> np.ndarray:
 
 def _among(column: pa.ChunkedArray, names: set[str]) -> np.ndarray:
     """Which rows hold one of some folded names, bool [n]."""
-    kind = column.type
     found, start = np.zeros(len(column), bool), 0
-    text = kind.value_type if pa.types.is_dictionary(kind) else kind
-    if not pa.types.is_string(text):
+    if not pa.types.is_string(value_type(column.type)):
         return found
     for chunk in column.chunks:
-        words = chunk.dictionary if pa.types.is_dictionary(kind) else chunk
+        words, codes = coded(chunk)
         hit = _are(words, names)
         if hit.any():
-            if pa.types.is_dictionary(kind):
-                hit = np.append(hit, False)[np.asarray(chunk.indices.fill_null(len(words)))]
-            found[start : start + len(chunk)] = hit
+            found[start : start + len(chunk)] = np.append(hit, False)[codes]
         start += len(chunk)
     return found
 

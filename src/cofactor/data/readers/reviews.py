@@ -7,14 +7,15 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pyarrow as pa
-import pyarrow.compute as pc
 
+from cofactor.data.arrow import with_column
 from cofactor.data.events import Events
 from cofactor.data.notes import Note
 from cofactor.data.readers import delimited, jsonl
 from cofactor.data.readers.assemble import assemble
 from cofactor.data.readers.columns import Options
-from cofactor.data.readers.layout import Layout, typed
+from cofactor.data.readers.id_columns import canonical
+from cofactor.data.readers.layout import Layout
 from cofactor.data.readers.source_files import Source, SourceFile
 
 _AMAZON_FACTS = (
@@ -126,8 +127,7 @@ def _facts(table: pa.Table, key: str, facts: tuple[str, ...]) -> pa.Table:
     kept = table.select(
         [key, *(name for name in facts if name in table.column_names)]
     ).rename_columns({key: "item_id"})
-    ids = kept.column("item_id")
-    return kept.set_column(0, "item_id", typed(pc.cast(ids, pa.string())))
+    return with_column(kept, "item_id", canonical(kept.column("item_id").cast(pa.string())))
 
 
 LAYOUTS = (

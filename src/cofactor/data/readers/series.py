@@ -19,7 +19,7 @@ def frame_of_series(series: Any) -> Any:
     """
     if not hasattr(series, "to_frame"):
         raise ArgumentError(
-            f"a {type(series).__name__} of pandas is no data frame; pass one (pandas.concat"
+            f"a {type(series).__name__} of pandas isn't a data frame; pass one (pandas.concat"
             " joins the chunks of a reader)."
         )
     index = getattr(series, "index", None)

@@ -21,7 +21,6 @@ import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from dataclasses import asdict, replace
-from functools import partial
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -47,12 +46,11 @@ from cofactor.data.joins import join_notes, merged
 from cofactor.data.readers import items_side
 from cofactor.data.readers.agreement import Agreement
 from cofactor.data.readers.assemble import doubt_of_ids
-from cofactor.data.readers.catalogue_ids import catalogue_of
 from cofactor.data.readers.chunks import chunks
 from cofactor.data.readers.columns import Options
 from cofactor.data.readers.event_file import DealtFile, EventFile
-from cofactor.data.readers.item_tables import read_table
-from cofactor.data.readers.numbered_ids import Numbering, coded
+from cofactor.data.readers.item_tables import catalogue_of
+from cofactor.data.readers.numbered_ids import Numbering, used_codes
 from cofactor.data.readers.part_notes import PartNotes
 from cofactor.data.readers.raw import NoRowsError
 from cofactor.data.readers.shard_sources import key_of, opened, refuse_changed
@@ -233,7 +231,7 @@ class _Sharding:
             )
         columns = {name: getattr(events, name) for name in there}
         for side in ("users", "items"):
-            codes, distinct = coded(columns[side])
+            codes, distinct = used_codes(columns[side])
             columns[side] = numbering.add(side, distinct)[codes]
         self.file.append(columns)
         self.notes.add(events.notes)
@@ -321,8 +319,7 @@ class _Sharding:
         """Write what is known of items and users, in row order."""
         found = {side: pq.read_table(self.work / file) for side, file in self.tables.items()}
         if items is not None:
-            how = partial(read_table, items, encoding=options.encoding)
-            found["item"], notes = catalogue_of(lambda: ids["items"], lambda n: how(id_column=n))
+            found["item"], notes = catalogue_of(lambda: ids["items"], items, options.encoding)
             self.notes.say(notes)
         for name, side in zip(shards.TABLES, ("item", "user"), strict=True):
             if side not in found:

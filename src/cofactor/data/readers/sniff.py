@@ -31,7 +31,7 @@ from cofactor.data.readers.no_tables import comments, refuse_binary, refuse_no_t
 from cofactor.data.readers.ragged import between_items
 from cofactor.data.readers.raw import NoRowsError
 from cofactor.data.readers.source_files import SourceFile
-from cofactor.data.readers.text_encoding import decoded, encoding_of, lines_of
+from cofactor.data.readers.text_encoding import BY_LINE, decoded, encoding_of, lines_of
 
 _SEPARATED = re.compile(r"^\"?sep=(.)\"?\s*$", re.IGNORECASE)
 _AGAIN = re.compile(r"[,;|]")
@@ -66,8 +66,8 @@ class Dialect:
         How many lines stand above the header (or above the first row).
     title
         The first of them, if it is more than blank or a hint at the delimiter.
-    cells
-        Where columns have no names: their first cells.
+    named
+        Whether the columns have names.
     sample
         The first cells of every column.
     """
@@ -83,7 +83,7 @@ class Dialect:
     ragged: str | None = None
     above: int = 0
     title: str = ""
-    cells: Mapping[str, Sequence[str]] | None = field(default=None, compare=False)
+    named: bool = True
     sample: Mapping[str, Sequence[str]] = field(default_factory=dict, compare=False)
 
     @property
@@ -143,7 +143,7 @@ def sniff(sample: bytes, options: Options, source: str, *, whole: bool) -> Diale
         ragged=None if headed else between_items(rows, delimiter, source),
         above=numbered[0][0],
         title=(title or (lines[0] if skipped else ""))[:60],
-        cells=None if named else cells,
+        named=named,
         sample=cells,
     )
 
@@ -163,7 +163,7 @@ def _encoding(sample: bytes, options: Options, source: str) -> tuple[str, int]:
     refuse_binary(sample, source)
     encoding, bom = encoding_of(sample, options.encoding)
     if encoding == "utf-8" and options.encoding is None:
-        encoding = header_encoding(sample[bom:]) or encoding
+        encoding = header_encoding(sample[bom:]) or BY_LINE
     return encoding, bom
 
 
@@ -264,7 +264,7 @@ def _first_lines(
         raise DataError("this is an SQLite database; read it as sqlite:///PATH.", source=source)
     if "\0" in numbered[0][1]:
         raise DataError(
-            "this is no text file; give format=, or encoding= if it is UTF-16.", source=source
+            "this isn't a text file; give format=, or encoding= if it is UTF-16.", source=source
         )
     refuse_no_table([line for _, line in numbered], source, split_at=split_at)
     return numbered

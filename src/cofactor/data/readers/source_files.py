@@ -76,27 +76,26 @@ class SourceFile:
     @property
     def packed_bytes(self) -> int:
         """Its size as it is stored, for progress bars."""
-        if self.member is None:
-            return self.path.stat().st_size
-        if self.archive is None:
-            return self.plain_bytes or 0
-        with damage(self.shown):
-            said = self.archive.getinfo(self.member).compress_size
-            return min(said, self.path.stat().st_size)
+        stored = self.path.stat().st_size
+        return stored if self.member is None else min(self._sizes[1], stored)
 
     @property
     def plain_bytes(self) -> int | None:
         """Its size unpacked; None where that isn't known beforehand."""
         if self.member is None:
-            with self.path.open("rb") as raw:
-                return None if packing(raw.read(6)) else self.path.stat().st_size
-        if self.member.endswith(SUFFIXES):
-            return None
+            return None if packing(self._stored) else self.path.stat().st_size
+        return None if self.member.endswith(SUFFIXES) else self._sizes[0]
+
+    @property
+    def _sizes(self) -> tuple[int, int]:
+        """The size of a member, and what it takes at most in its archive."""
+        assert self.member is not None
         with damage(self.shown):
             if self.archive is not None:
-                return self.archive.getinfo(self.member).file_size
+                info = self.archive.getinfo(self.member)
+                return info.file_size, info.compress_size
             with tarfile.open(self.path) as tar:
-                return tar.getmember(self.member).size
+                return tar.getmember(self.member).size, self.path.stat().st_size
 
     @contextmanager
     def open(self) -> Iterator[IO[bytes]]:
@@ -105,18 +104,16 @@ class SourceFile:
             if self.member is None:
                 with self.path.open("rb", buffering=0) as raw:
                     yield unpacked(raw, self.shown)
-            elif self.archive is not None:
-                info = self.archive.getinfo(self.member)
-                refuse_bomb(info.file_size, info.compress_size, self.shown)
-                with self.archive.open(info) as packed:
+                return
+            refuse_bomb(*self._sizes, self.shown)
+            if self.archive is not None:
+                with self.archive.open(self.member) as packed:
                     yield unpacked(packed, self.shown)
             else:
                 with tarfile.open(self.path) as tar:
-                    size = tar.getmember(self.member).size
-                    refuse_bomb(size, self.path.stat().st_size, self.shown)
                     held = tar.extractfile(self.member)
                     if held is None:
-                        raise DataError("the member is no file.", source=self.shown)
+                        raise DataError("the member isn't a file.", source=self.shown)
                     yield unpacked(held, self.shown)
 
     def head(self, size: int = 1 << 18) -> bytes:
@@ -141,21 +138,13 @@ class SourceFile:
             start = _read(stream, _START + 1)
         return start[:_START], len(start) <= _START
 
-    def _looked_at(self) -> bytes | None:
-        """All of its bytes, where the first ones were looked at before and are all there are."""
-        start, whole = self.__dict__.get("_start", (b"", False))
-        return start if whole else None
-
     def read(self, limit: int | None = None) -> bytes:
         """Return all of its bytes, unpacked; more than ``limit`` are refused."""
-        known = self._looked_at()
-        if known is not None and (limit is None or len(known) <= limit):
-            return known
-        with self.open() as stream:
-            if limit is None:
-                return stream.read()
-            found = _read(stream, limit + 1)
-        if len(found) > limit:
+        found, whole = self._start
+        if not whole:
+            with self.open() as stream:
+                found = stream.read() if limit is None else _read(stream, limit + 1)
+        if limit is not None and len(found) > limit:
             raise DataError(
                 f"it has more than {limit >> 20:,} MiB, which this format holds in memory at once;"
                 " write it as JSON lines, csv or Parquet.",
@@ -165,9 +154,9 @@ class SourceFile:
 
     def blocks(self, size: int = BLOCK) -> Iterator[bytes]:
         """Yield its unpacked bytes in blocks."""
-        known = self._looked_at()
-        if known is not None:
-            yield from (known[n : n + size] for n in range(0, len(known), size))
+        start, whole = self._start
+        if whole:
+            yield from (start[n : n + size] for n in range(0, len(start), size))
             return
         with self.open() as stream:
             while block := _read(stream, size):

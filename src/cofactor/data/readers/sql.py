@@ -22,8 +22,8 @@ from cofactor.base.names import unknown_name
 from cofactor.data.events import Events
 from cofactor.data.readers import event_store
 from cofactor.data.readers.assemble import assemble
-from cofactor.data.readers.cell_roles import with_cells
-from cofactor.data.readers.columns import Options, find_roles, refuse_repeated
+from cofactor.data.readers.cell_roles import roles_of_columns
+from cofactor.data.readers.columns import Options, refuse_repeated
 from cofactor.data.readers.frames import raw_of_table
 from cofactor.data.readers.raw import Raw
 from cofactor.data.records import column_and_marks, table_of_columns
@@ -36,39 +36,37 @@ _ITEM_TABLES = ("items", "products", "catalogue", "catalog", "movies", "books", 
 _USUAL_TABLES = ("events", "interactions", "ratings", "history", "feedback")
 
 
-def read_sqlite(
-    url: str, options: Options, *, table: str | None = None, query: str | None = None
+def read_database(
+    url: str, options: Options, table: str | None = None, query: str | None = None
 ) -> Events:
     """Read interactions from ``sqlite:///relative.db``, ``sqlite:////absolute.db``, with
     ``?table=NAME`` or ``table=``.
 
     A service's event store is recognised by its tables, and read as `event_store.read_store` says,
-    with ``?kinds=``.
+    with ``?kinds=``; also in ``postgresql://user@host/name``, which needs the extra ``postgres``.
 
     Raises
     ------
     DataError
-        If the database isn't there, isn't one, or has no rows.
+        If the database isn't there, isn't one, or has no rows; if one of PostgreSQL holds no event
+        store.
     UnknownNameError
         If the table doesn't exist.
     """
-    path, parameters = _path(url)
-    table = table or parameters.get("table")
-    query = query or parameters.get("query")
-    if table and query:
-        raise ArgumentError("give either table= or query=, not both.")
-    try:
-        with sqlite_file.opened(path) as connection:
-            fetch = _fetch(connection)
-            if not (table or query) and event_store.is_store(fetch, set(_tables(connection))):
-                return event_store.read_store(fetch, options, f"sqlite:///{path}", parameters)
-            if query is None:
-                query = f"SELECT * FROM {_quoted(_table(_tables(connection), table, url))}"
-            most = max(_ROWS, path.stat().st_size)
-            return assemble(_read(connection, query, options, url, most), options)
-    except (sqlite3.Error, UnicodeDecodeError) as error:
-        why = f"no row came for {_PATIENCE:.0f} s" if str(error) == "interrupted" else error
-        raise DataError(f"the database can't be read: {why}.", source=url) from None
+    if not url.startswith("sqlite:"):
+        return _read_postgres(url, options)
+    with _opened(url) as (connection, parameters):
+        table = table or parameters.get("table")
+        query = query or parameters.get("query")
+        if table and query:
+            raise ArgumentError("give either table= or query=, not both.")
+        fetch, names = _fetch(connection), _tables(connection)
+        if not (table or query) and event_store.is_store(fetch, set(names)):
+            shown = f"sqlite:///{_path(url)[0]}"
+            return event_store.read_store(fetch, options, shown, parameters)
+        if query is None:
+            query = _whole(_table(names, table, url))
+        return assemble(_read(connection, query, options, url), options)
 
 
 def whole_table(url: str) -> pa.Table:
@@ -81,36 +79,44 @@ def whole_table(url: str) -> pa.Table:
     DataError
         If the database isn't there, isn't one, or the table has no rows.
     """
-    path, parameters = _path(url)
-    try:
-        with sqlite_file.opened(path) as connection:
-            connection.setlimit(sqlite3.SQLITE_LIMIT_ATTACHED, 0)
-            names, wanted = _tables(connection), parameters.get("table")
-            query = parameters.get("query")
-            if query is None:
-                query = f"SELECT * FROM {_quoted(_table(names, wanted, url, _ITEM_TABLES))}"
-            cursor = connection.execute(query)
-            if cursor.description is None:
-                raise DataError("the query gives no columns; it must be a SELECT.", source=url)
-            columns = [column[0] for column in cursor.description]
-            rows = cursor.fetchmany(_ROWS)
-    except (sqlite3.Error, UnicodeDecodeError) as error:
-        raise DataError(f"the database can't be read: {error}.", source=url) from None
+    with _opened(url) as (connection, parameters):
+        query = parameters.get("query")
+        if query is None:
+            query = _whole(_table(_tables(connection), parameters.get("table"), url, _ITEM_TABLES))
+        cursor, columns = _selected(connection, query, url)
+        rows = cursor.fetchmany(_ROWS)
     if not rows:
         raise DataError("the table has no rows.", source=url)
-    refuse_repeated(columns, url)
     return table_of_columns(dict(zip(columns, zip(*rows, strict=True), strict=True)))
 
 
-def read_postgres(url: str, options: Options) -> Events:
-    """Read a service's event store from ``postgresql://user@host/name``, with ``?kinds=``; needs
-    the extra ``postgres``.
+@contextmanager
+def _opened(url: str) -> Iterator[tuple[sqlite3.Connection, dict[str, str]]]:
+    """A database of SQLite while it is read, and what the URL asks of it."""
+    path, parameters = _path(url)
+    try:
+        with sqlite_file.opened(path) as connection:
+            # ATTACH would make a file.
+            connection.setlimit(sqlite3.SQLITE_LIMIT_ATTACHED, 0)
+            yield connection, parameters
+    except (sqlite3.Error, UnicodeDecodeError) as error:
+        why = f"no row came for {_PATIENCE:.0f} s" if str(error) == "interrupted" else error
+        raise DataError(f"the database can't be read: {why}.", source=url) from None
 
-    Raises
-    ------
-    DataError
-        If the server can't be reached, or holds no event store there.
-    """
+
+def _selected(
+    connection: sqlite3.Connection, query: str, url: str
+) -> tuple[sqlite3.Cursor, list[str]]:
+    """The rows of a SELECT, and their columns."""
+    cursor = connection.execute(query)
+    if cursor.description is None:
+        raise DataError("the query gives no columns; it must be a SELECT.", source=url)
+    names = [column[0] for column in cursor.description]
+    refuse_repeated(names, url)
+    return cursor, names
+
+
+def _read_postgres(url: str, options: Options) -> Events:
     with _postgres(url) as (fetch, shown, ours):
         if fetch is None:
             raise DataError(
@@ -167,14 +173,11 @@ def _of_store(url: str, ask: Callable[[event_store.Fetch], int | None]) -> int |
         if not url.startswith("sqlite:"):
             with _postgres(url) as (rows, *_):
                 return None if rows is None else ask(rows)
-        path, parameters = _path(url)
-        if parameters.keys() & {"table", "query"}:
-            return None
-        with sqlite_file.opened(path) as connection:
-            fetch = _fetch(connection)
-            known = event_store.is_store(fetch, set(_tables(connection)))
+        with _opened(url) as (connection, parameters):
+            fetch, asked = _fetch(connection), parameters.keys() & {"table", "query"}
+            known = not asked and event_store.is_store(fetch, set(_tables(connection)))
             return ask(fetch) if known else None
-    except (CofactorError, sqlite3.Error, UnicodeDecodeError):
+    except CofactorError:
         return None
 
 
@@ -197,22 +200,14 @@ def _tables(connection: sqlite3.Connection) -> list[str]:
     return [str(row[0]) for row in rows]
 
 
-def _read(
-    connection: sqlite3.Connection, statement: str, options: Options, url: str, most: int
-) -> Raw:
+def _read(connection: sqlite3.Connection, statement: str, options: Options, url: str) -> Raw:
+    most = max(_ROWS, _path(url)[0].stat().st_size)
     # A view may compute for ever before it gives anything.
     last = [time.monotonic()]
-    # ATTACH would make a file.
-    connection.setlimit(sqlite3.SQLITE_LIMIT_ATTACHED, 0)
     connection.set_progress_handler(lambda: time.monotonic() - last[0] > _PATIENCE, 1_000_000)
-    cursor = connection.execute(statement)
-    if cursor.description is None:
-        raise DataError("the query gives no columns; it must be a SELECT.", source=url)
-    names = [column[0] for column in cursor.description]
-    refuse_repeated(names, url)
-    roles = find_roles(names, options, url)
+    _, names = _selected(connection, statement, url)
     body = statement.strip().rstrip(";")
-    roles = with_cells(roles, names, options, partial(_first_cells, connection, body))
+    roles = roles_of_columns(names, options, url, partial(_first_cells, connection, body))
     columns = ", ".join(_quoted(name) for name in roles.values())
     cursor = connection.execute(f"SELECT {columns} FROM ({body})")
     parts: dict[str, list[pa.Array]] = {name: [] for name in roles.values()}
@@ -292,6 +287,10 @@ def _joined(arrays: list[pa.Array]) -> pa.ChunkedArray:
     else:
         kind = next(iter(kinds), pa.null())
     return pa.chunked_array([array.cast(kind) for array in arrays], type=kind)
+
+
+def _whole(table: str) -> str:
+    return f"SELECT * FROM {_quoted(table)}"
 
 
 def _quoted(name: str) -> str:

@@ -63,15 +63,17 @@ NOT_UTF8 = "not UTF-8, so read as Latin-1; give encoding= if it is another"
 # standard's.
 _LATIN = ("cp1252", "iso8859-1")
 _ABOVE_ASCII, _END = re.compile(rb"[\x80-\xff]"), re.compile(rb"[\r\n]|\Z")
-_LONGEST = 1 << 26  # bytes of a line that are held
 
 
 def latin(text: bytes) -> str:
     """Return text whose lines are UTF-8 or, where they aren't, Latin-1."""
+    if is_utf8(text):
+        return text.decode()
     pieces, done = [], 0
-    for start, end in _odd_lines(text):
-        pieces += [text[done:start], _of_latin(text[start:end])]
-        done = end
+    for start, end in _high_lines(text):
+        if not is_utf8(text[start:end]):
+            pieces += [text[done:start], _of_latin(text[start:end])]
+            done = end
     return b"".join([*pieces, text[done:]]).decode()
 
 
@@ -94,12 +96,8 @@ def _high_lines(text: bytes) -> Iterator[tuple[int, int]]:
         yield start, end
 
 
-def _odd_lines(text: bytes) -> Iterator[tuple[int, int]]:
-    """Where lines that aren't UTF-8 begin and end."""
-    return ((start, end) for start, end in _high_lines(text) if not _is_utf8(text[start:end]))
-
-
-def _is_utf8(text: bytes) -> bool:
+def is_utf8(text: bytes) -> bool:
+    """Return whether all of a text is UTF-8."""
     try:
         text.decode()
     except UnicodeDecodeError:
@@ -107,26 +105,14 @@ def _is_utf8(text: bytes) -> bool:
     return True
 
 
-class _ByLine(codecs.IncrementalDecoder):
-    """Decodes `BY_LINE`: whole lines at a time."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self._held = b""
-
-    def decode(self, raw: bytes, final: bool = False) -> str:  # type: ignore[override]
-        """Return the text of whole lines; the last one waits for its end."""
-        text = self._held + raw
-        end = len(text) if final else max(text.rfind(b"\n"), text.rfind(b"\r")) + 1
-        if len(text) - end > _LONGEST:
-            end = len(text)
-        self._held = text[end:]
-        return latin(text[:end])
-
-
-def decoder_of(encoding: str) -> codecs.IncrementalDecoder:
-    """Return what decodes an encoding, or `BY_LINE`, piece by piece."""
-    return _ByLine() if encoding == BY_LINE else codecs.getincrementaldecoder(encoding)()
+def beginning(head: bytes) -> str | None:
+    """Return the text of a file's first bytes (the last character may be cut off); None if they
+    aren't UTF-8.
+    """
+    try:
+        return codecs.getincrementaldecoder("utf-8")().decode(head)
+    except UnicodeDecodeError:
+        return None
 
 
 def not_utf8(blocks: Iterable[bytes]) -> str:
@@ -134,7 +120,7 @@ def not_utf8(blocks: Iterable[bytes]) -> str:
     odd = others = first = n_lines = 0
     for piece in _whole_lines(blocks):
         for start, end in _high_lines(piece):
-            if _is_utf8(piece[start:end]):
+            if is_utf8(piece[start:end]):
                 others += 1
                 continue
             odd += 1
@@ -162,21 +148,24 @@ def _n_ends(text: bytes) -> int:
 
 def decoded(sample: bytes, encoding: str, given: str | None, source: str) -> str:
     """Return the text of a file's beginning; Latin-1 where it isn't the encoding that was found."""
-    decoder = decoder_of(encoding)
+    if encoding == BY_LINE:
+        return latin(sample)
     try:
-        return decoder.decode(sample)
+        return codecs.getincrementaldecoder(encoding)().decode(sample)
     except UnicodeError as error:
         if given is not None:
             raise not_of(given, error, source) from None
         return latin(sample)
 
 
-def not_of(given: str, error: UnicodeError, source: str) -> DataError:
-    """Return the error of a file that isn't in the encoding that the caller gave."""
-    why = str(error)
+def not_of(encoding: str, error: UnicodeError, source: str) -> DataError:
+    """Return the error of a file that isn't in the encoding that was given or found."""
+    why = str(error)  # of encodings of names, not of files
     if isinstance(error, UnicodeDecodeError):
-        why = f"{error.reason} at byte {error.start}"
-    return DataError(f"the file isn't {given}: {why}.", source=source)
+        why = f"{error.reason} at {error.object[error.start : error.start + 10]!r}"
+    return DataError(
+        f"the file isn't {encoding}: {why}; say what it is with encoding=.", source=source
+    )
 
 
 def lines_of(text: str) -> list[str]:

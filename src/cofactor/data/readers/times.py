@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from functools import cache
 from typing import NamedTuple
@@ -12,7 +12,9 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from cofactor.base.errors import ArgumentError, DataError
+from cofactor.base.errors import ArgumentError
+from cofactor.data.arrow import coded, is_text_type, one_array
+from cofactor.data.histories import picked
 from cofactor.data.readers import calendar_days
 from cofactor.data.readers.calendar_days import day_of_week_date, day_of_year, of_calendar, of_day
 from cofactor.data.readers.month_names import MONTHS, ZONES
@@ -50,6 +52,27 @@ class ParsedTimes(NamedTuple):
     day_first: np.ndarray | None = None
     fraction: np.ndarray | None = None
 
+    def take(self, rows: np.ndarray) -> ParsedTimes:
+        """Return the times of some rows, in their order."""
+        more = picked(self.day_first, rows), picked(self.fraction, rows)
+        return ParsedTimes(self.times[rows], self.bare, *more)
+
+
+def joined(parts: Sequence[ParsedTimes]) -> ParsedTimes | None:
+    """Return the times of several parts as one; None if there are no parts."""
+    if len(parts) < 2:
+        return parts[0] if parts else None
+    more: list[np.ndarray | None] = []
+    for name, absent in (("day_first", AS_BEFORE), ("fraction", 0.0)):
+        held = [getattr(part, name) for part in parts]
+        filled = (
+            np.full(len(part.times), absent) if one is None else one
+            for part, one in zip(parts, held, strict=True)
+        )
+        more.append(None if all(one is None for one in held) else np.concatenate(list(filled)))
+    whole = np.concatenate([part.times for part in parts])
+    return ParsedTimes(whole, all(part.bare for part in parts), *more)
+
 
 def seconds(column: pa.ChunkedArray | pa.Array, form: str | None = None) -> ParsedTimes:
     """Return a column's times; ``form`` is how texts are written (as for `datetime.strptime`), None
@@ -57,16 +80,10 @@ def seconds(column: pa.ChunkedArray | pa.Array, form: str | None = None) -> Pars
     """
     kind = column.type
     if pa.types.is_dictionary(kind):
-        plain = column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column
-        words = seconds(plain.dictionary, form)
-        codes = np.asarray(plain.indices.fill_null(len(words.times)))
-        other, part = words.day_first, words.fraction
-        return ParsedTimes(
-            np.append(words.times, MISSING)[codes],
-            words.bare,
-            None if other is None else np.append(other, MISSING)[codes],
-            None if part is None else np.append(part, 0.0)[codes],
-        )
+        words, codes = coded(column)
+        if column.null_count:
+            words = pa.concat_arrays([words, pa.nulls(1, words.type)])
+        return seconds(words, form).take(codes)
     if form is not None and not pa.types.is_temporal(kind):
         # Numbers lose their zeros at the beginning: 01112024.
         texts = pc.utf8_lpad(column.cast(pa.string()), calendar_days.digits_of(form), "0")
@@ -87,15 +104,16 @@ def seconds(column: pa.ChunkedArray | pa.Array, form: str | None = None) -> Pars
         return ParsedTimes(_floats(numbers), True, fraction=_fraction(numbers))
     if pa.types.is_null(kind):
         return ParsedTimes(np.full(len(column), MISSING), True)
-    if not (pa.types.is_string(kind) or pa.types.is_large_string(kind) or "view" in str(kind)):
+    if not is_text_type(kind):
         return ParsedTimes(np.full(len(column), MISSING), False)
     return _texts(column.cast(pa.string()))
 
 
-def ordered(times: np.ndarray, day_first: np.ndarray | None) -> tuple[np.ndarray, str | None]:
+def ordered(parsed: ParsedTimes) -> tuple[np.ndarray, str | None]:
     """Return times where the order of day and month is settled, and how: ``"day"`` or ``"month"``
     is first, ``""`` if nothing tells, None if there was nothing to settle.
     """
+    times, day_first = parsed.times, parsed.day_first
     if day_first is None:
         return times, None
     month_ok, day_ok = times != MISSING, day_first > AS_BEFORE
@@ -117,15 +135,6 @@ def spoken(second: float) -> str:
         return datetime.fromtimestamp(second, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
     except (OverflowError, ValueError, OSError):
         return f"second {second:.0f}"
-
-
-def checked_unit(unit: str | None, source: str) -> str | None:
-    """Return a unit of `UNITS` or None; raise DataError for another."""
-    if unit is not None and unit not in UNITS:
-        raise DataError(
-            f"time_unit must be one of {', '.join(map(repr, UNITS))}, not {unit!r}.", source=source
-        )
-    return unit
 
 
 def _floored(column: pa.ChunkedArray, factor: int) -> pa.ChunkedArray:
@@ -159,8 +168,7 @@ def _floats(numbers: np.ndarray) -> np.ndarray:
 
 def _by_form(column: pa.ChunkedArray | pa.Array, form: str) -> np.ndarray:
     """Texts of one form, each different one once; without a zone they are UTC."""
-    coded = pc.dictionary_encode(column)
-    coded = coded.combine_chunks() if isinstance(coded, pa.ChunkedArray) else coded
+    words, codes = coded(column)
     try:
         datetime.strptime(datetime(2001, 2, 3, 4, 5, 6, tzinfo=UTC).strftime(form), form)
     except ValueError as error:
@@ -176,13 +184,11 @@ def _by_form(column: pa.ChunkedArray | pa.Array, form: str) -> np.ndarray:
         except (ValueError, OverflowError):
             return MISSING
 
-    table = np.array([moment(text) for text in coded.dictionary.to_pylist()] + [MISSING], np.int64)
-    return table[np.asarray(coded.indices.fill_null(len(table) - 1))]
+    return np.array([moment(text) for text in words.to_pylist()] + [MISSING], np.int64)[codes]
 
 
 def _texts(column: pa.ChunkedArray | pa.Array) -> ParsedTimes:
-    texts = column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column
-    texts = unwrapped(texts)
+    texts = unwrapped(one_array(column))
     read = _of_forms(texts)
     none = read.times == MISSING
     if read.day_first is not None:
@@ -324,9 +330,8 @@ def _from_fields(fields: pa.StructArray) -> np.ndarray:
 
 def _offsets(zones: pa.Array) -> np.ndarray:
     """The seconds that zones such as ``-0700`` are ahead of UTC."""
-    coded = pc.dictionary_encode(zones)
-    table = np.array([_offset(zone) for zone in coded.dictionary.to_pylist()], np.int64)
-    return table[np.asarray(coded.indices)] if len(table) else np.zeros(len(zones), np.int64)
+    names, codes = coded(zones)
+    return np.array([_offset(zone) for zone in names.to_pylist()] + [0], np.int64)[codes]
 
 
 def _offset(zone: str) -> int:

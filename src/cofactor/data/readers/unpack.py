@@ -44,7 +44,7 @@ def unpacked(raw: Any, source: str, depth: int = 2) -> IO[bytes]:
     kind = packing(buffered.peek(6)[:6])
     if kind is None or not depth:
         return buffered
-    counted = _Counted(buffered)
+    counted = _Counted(buffered, source)
     stream: Any
     if kind == "gzip":
         stream = gzip.GzipFile(fileobj=counted)
@@ -54,47 +54,38 @@ def unpacked(raw: Any, source: str, depth: int = 2) -> IO[bytes]:
         stream = lzma.LZMAFile(cast(IO[bytes], counted))  # noqa: SIM115  # closed with its file
     else:
         stream = pa.CompressedInputStream(pa.PythonFile(counted, "r"), "zstd")
-    return unpacked(_Bounded(stream, counted, source), source, depth - 1)
+    return unpacked(_Counted(stream, source, counted), source, depth - 1)
 
 
 class _Counted(io.RawIOBase):
-    """A stream that knows how much was read of it."""
+    """A stream that knows how much was read of it, and must not be a bomb.
 
-    def __init__(self, stream: IO[bytes]) -> None:
-        self._stream = stream
+    Parameters
+    ----------
+    stream, source
+        The stream, and its name in messages.
+    packed
+        What it is unpacked from; None for a stream that isn't packed.
+    """
+
+    def __init__(self, stream: Any, source: str, packed: _Counted | None = None) -> None:
+        self._stream, self._source, self._packed = stream, source, packed
         self.count = 0
 
     def readable(self) -> bool:
         return True
 
     def readinto(self, buffer: Any) -> int:
-        part = self._stream.read(len(buffer))
+        part = self.read(len(buffer))
         buffer[: len(part)] = part
-        self.count += len(part)
         return len(part)
 
     def read(self, size: int = -1) -> bytes:
-        part = self._stream.read(size)
+        part: bytes = self._stream.read(size)
         self.count += len(part)
+        if self._packed is not None:
+            refuse_bomb(self.count, self._packed.count, self._source)
         return part
-
-
-class _Bounded(io.RawIOBase):
-    """Unpacked bytes of a stream that must not be a bomb."""
-
-    def __init__(self, stream: Any, packed: _Counted, source: str) -> None:
-        self._stream, self._packed, self._source = stream, packed, source
-        self._count = 0
-
-    def readable(self) -> bool:
-        return True
-
-    def readinto(self, buffer: Any) -> int:
-        part = self._stream.read(len(buffer))
-        buffer[: len(part)] = part
-        self._count += len(part)
-        refuse_bomb(self._count, self._packed.count, self._source)
-        return len(part)
 
 
 def refuse_bomb(plain: int, packed: int, source: str) -> None:

@@ -7,10 +7,39 @@ from pathlib import Path
 
 import numpy as np
 
-from cofactor.data import sorting
+from cofactor.data import shards, sorting
 from cofactor.data.histories import in_order
 from cofactor.data.interactions import KEEP
-from cofactor.data.readers.growing_array import GrowingArray
+
+
+class GrowingArray:
+    """A one-dimensional ``.npy`` whose length is known at the end."""
+
+    def __init__(self, path: Path) -> None:
+        self.path, self.count = path, 0
+        self.kind = np.dtype(shards.ARRAYS.get(f"by_user/{path.stem}", "int32"))
+        self.file = path.open("wb")
+        self._head()
+
+    def append(self, array: np.ndarray) -> None:
+        """Write what follows."""
+        np.ascontiguousarray(array, self.kind).tofile(self.file)
+        self.count += len(array)
+
+    def close(self) -> None:
+        """Write how long it is, and close the file."""
+        if self.file.closed:
+            return
+        with self.file:
+            self.file.seek(0)
+            self._head()
+
+    def _head(self) -> None:
+        # NumPy leaves room in the header for the length to grow.
+        np.lib.format.write_array_header_1_0(
+            self.file,
+            {"shape": (self.count,), "fortran_order": False, "descr": self.kind.str},
+        )
 
 
 class UsersSide:
@@ -51,12 +80,13 @@ class UsersSide:
         self.out = {name: GrowingArray(made / "by_user" / f"{name}.npy") for name in names}
         if "times" not in own:
             self.out["in_order"] = GrowingArray(work / "in_order.npy")
-        self.log = {name: self._of_log(name) for name in ("item_rows", *own) if self.keeps}
+        self.log = {
+            name: GrowingArray(made / "log" / f"{name}.npy")
+            for name in ("item_rows", *own)
+            if self.keeps
+        }
         self.indptr, self.log_indptr = (np.zeros(shape[0] + 1, np.int64) for _ in range(2))
         self.n_pairs, self.n_events, self.merged_any = 0, 0, False
-
-    def _of_log(self, name: str) -> GrowingArray:
-        return GrowingArray(self.made / "log" / f"{name}.npy")
 
     def add(self, first: int, end: int, part: Mapping[str, np.ndarray]) -> None:
         """Sort the events of the users ``first`` to ``end``, merge their repeats, and write them.

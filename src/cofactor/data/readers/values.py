@@ -14,6 +14,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from cofactor.base.errors import DataError
+from cofactor.data.arrow import coded, is_number_type, is_text_type, value_type
 from cofactor.data.id_text import MISSING_WORDS
 from cofactor.data.readers import durations
 from cofactor.data.readers.truth_words import TRUTH, plain
@@ -76,14 +77,19 @@ class Odd:
     rows: np.ndarray
     texts: pa.DictionaryArray
 
-    def moved(self, by: int) -> Odd:
-        """Return the same cells further down."""
-        return Odd(self.rows + by, self.texts)
-
-    def without(self, left_out: np.ndarray) -> Odd:
-        """Return the cells whose rows aren't left out (bool [n_rows])."""
+    def without(self, left_out: np.ndarray) -> Odd | None:
+        """Return the cells whose rows aren't left out (bool [n_rows]); None if there are none."""
         keep = ~left_out[self.rows]
-        return self if keep.all() else Odd(self.rows[keep], self.texts.filter(pa.array(keep)))
+        return Odd(self.rows[keep], self.texts.filter(pa.array(keep))) if keep.any() else None
+
+    def counts(self) -> dict[str, int]:
+        """Return the texts that occur, without blanks around them, and how often each does."""
+        found: Counter[str] = Counter()
+        numbers = np.bincount(np.asarray(self.texts.indices), minlength=len(self.texts.dictionary))
+        for text, n in zip(self.texts.dictionary.to_pylist(), numbers.tolist(), strict=True):
+            if n:
+                found[text.strip()] += n
+        return found
 
 
 def is_duration(kind: pa.DataType) -> bool:
@@ -95,7 +101,7 @@ def is_duration(kind: pa.DataType) -> bool:
 
 def checked_kind(column: pa.ChunkedArray, name: str, source: str) -> list[str]:
     """Return what there is to say of the type of values; raise DataError if it is none of them."""
-    kind = column.type.value_type if pa.types.is_dictionary(column.type) else column.type
+    kind = value_type(column.type)
     kind = kind.storage_type if isinstance(kind, pa.BaseExtensionType) else kind
     if is_duration(kind):
         return [f"durations in column {name!r} read as seconds"]
@@ -107,35 +113,23 @@ def checked_kind(column: pa.ChunkedArray, name: str, source: str) -> list[str]:
     return []
 
 
-def numbers(column: pa.ChunkedArray | pa.Array) -> np.ndarray:
-    """Return a column as float32, NaN where it is missing or no number."""
-    return numbers_and_odd(column)[0]
-
-
 def numbers_and_odd(
     column: pa.ChunkedArray | pa.Array, decimal: str | None = None
 ) -> tuple[np.ndarray, Odd | None]:
     """Return a column as float32, NaN where it is missing or no plain number, and the texts of
     those that are no plain numbers.
     """
-    kind = column.type
-    if pa.types.is_dictionary(kind) and pa.types.is_string(kind.value_type):
+    kind = value_type(column.type)
+    if is_text_type(kind):
         return _of_text(column, decimal)
-    if pa.types.is_dictionary(kind):
-        column = pc.cast(column, kind.value_type)
-        kind = column.type
-    if pa.types.is_null(kind):
-        return np.full(len(column), np.nan, np.float32), None
+    if pa.types.is_dictionary(column.type):
+        column = pc.cast(column, kind)
     if pa.types.is_boolean(kind):
         column = column.cast(pa.uint8())
     elif is_duration(kind):
         whole = column.cast(pa.int32() if pa.types.is_time32(kind) else pa.int64())
         column = pc.divide(whole.cast(pa.float64()), float(_PARTS_OF_SECONDS[kind.unit]))
-    elif (
-        pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_string_view(kind)
-    ):
-        return _of_text(column, decimal)
-    elif not (pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_decimal(kind)):
+    elif not is_number_type(kind):
         return np.full(len(column), np.nan, np.float32), None
     with np.errstate(over="ignore"):
         floats = column if pa.types.is_float32(kind) else column.cast(pa.float64(), safe=False)
@@ -146,32 +140,26 @@ def numbers_and_odd(
 def _of_text(
     column: pa.ChunkedArray | pa.Array, decimal: str | None
 ) -> tuple[np.ndarray, Odd | None]:
-    coded = column if pa.types.is_dictionary(column.type) else pc.dictionary_encode(column)
-    coded = coded.combine_chunks() if isinstance(coded, pa.ChunkedArray) else coded
-    words = coded.dictionary.to_pylist()
+    distinct, codes = coded(column)
+    words = [(word or "").strip() for word in distinct.to_pylist()]
     convert = _plain if decimal is None else (lambda text: _by_decimal(text, decimal))
     table = np.array([convert(text) for text in words] + [np.nan], np.float64)
-    codes = np.asarray(coded.indices.fill_null(len(words)))
     with np.errstate(over="ignore"):
         found = table.astype(np.float32)[codes]
     odd = np.array(
-        [
-            bool(np.isnan(table[n])) and (w or "").strip() not in MISSING_WORDS
-            for n, w in enumerate(words)
-        ]
-        + [False]
+        [bool(np.isnan(table[n])) and w not in MISSING_WORDS for n, w in enumerate(words)] + [False]
     )
     unclear = decimal is None and are_pointed(words)
     if not (odd.any() or unclear):
         return found, None
-    commas = any(odd[n] and _COMMA.match((w or "").strip()) for n, w in enumerate(words))
+    commas = any(odd[n] and _COMMA.match(w) for n, w in enumerate(words))
     if commas or unclear:
         # Beside decimal commas, 1.000 may be a thousand.
-        dotted = [bool(_DOTTED.match((w or "").strip())) for w in words]
+        dotted = [bool(_DOTTED.match(w)) for w in words]
         odd = odd | np.array([*dotted, False])
         found[odd[codes]] = np.nan
     rows = np.flatnonzero(odd[codes])
-    return found, Odd(rows, coded.take(pa.array(rows)))
+    return found, Odd(rows, pa.DictionaryArray.from_arrays(pa.array(codes[rows]), distinct))
 
 
 def are_pointed(words: Iterable[str | None]) -> bool:
@@ -229,40 +217,34 @@ class Writing(NamedTuple):
 
 
 def settle(
-    values: np.ndarray, odd: Sequence[Odd], decimal: str | None = None
+    values: np.ndarray, odd: Odd | None, decimal: str | None = None
 ) -> tuple[Writing | None, str]:
     """Read odd cells in place whose writing the whole column makes clear; return it, None if it
     isn't clear, and one of the cells, "" if there are none.
 
     Nothing is guessed: ``1,234`` alone may be either, and stays NaN."""
-    words = list(dict.fromkeys(word for part in odd for word in _distinct(part)))
-    if not words:
+    if odd is None:
         return None, ""
+    words = list(odd.counts())
     found = _writing(words, values, decimal)
-    if found is None:
-        return None, words[0]
-    for part in odd:
+    if found is not None:
         # The dictionary also has words of rows that were left out, whatever they are.
-        used, places = np.unique(np.asarray(part.texts.indices), return_inverse=True)
-        texts = part.texts.dictionary.take(pa.array(used)).to_pylist()
-        values[part.rows] = np.array([found.convert(w.strip()) for w in texts], np.float32)[places]
+        used, places = np.unique(np.asarray(odd.texts.indices), return_inverse=True)
+        texts = odd.texts.dictionary.take(pa.array(used)).to_pylist()
+        values[odd.rows] = np.array([found.convert(w.strip()) for w in texts], np.float32)[places]
     return found, words[0]
 
 
-def shape_hint(odd: Sequence[Odd]) -> str:
+def shape_hint(odd: Odd | None) -> str:
     """Return a remark on odd cells most of which have one shape, such as ``4 stars``; else ""."""
+    if odd is None:
+        return ""
     shapes: Counter[str] = Counter()
     example: dict[str, str] = {}
-    for part in odd:
-        counts = np.bincount(np.asarray(part.texts.indices), minlength=len(part.texts.dictionary))
-        for word, count in zip(part.texts.dictionary.to_pylist(), counts.tolist(), strict=True):
-            word = word.strip()
-            if count:
-                shape = re.sub(r"[^\W\d_]+", "a", re.sub(r"\d+", "9", word))
-                shapes[shape] += count
-                example.setdefault(shape, word)
-    if not shapes:
-        return ""
+    for word, count in odd.counts().items():
+        shape = re.sub(r"[^\W\d_]+", "a", re.sub(r"\d+", "9", word))
+        shapes[shape] += count
+        example.setdefault(shape, word)
     shape, count = shapes.most_common(1)[0]
     if 2 * count <= sum(shapes.values()) or "9" not in shape:
         return ""
@@ -273,11 +255,6 @@ def shape_hint(odd: Sequence[Odd]) -> str:
         else "they need to be numbers, and dropping them would keep a biased sample"
     )
     return f"; most of them look like {word!r}: {cure}"
-
-
-def _distinct(part: Odd) -> list[str]:
-    used = np.unique(np.asarray(part.texts.indices))
-    return [str(w).strip() for w in part.texts.dictionary.take(pa.array(used)).to_pylist()]
 
 
 def _writing(words: Sequence[str], values: np.ndarray, decimal: str | None) -> Writing | None:

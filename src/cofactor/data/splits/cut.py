@@ -37,6 +37,11 @@ def count(share: float, total: int) -> int:
     return math.floor(share * total + 0.5)
 
 
+def counts(share: float, totals: np.ndarray) -> np.ndarray:
+    """Return a share of each of some totals as `count` does, int64."""
+    return np.floor(share * totals + 0.5).astype(np.int64)
+
+
 def held_out(
     eligible: np.ndarray, shares: tuple[float, float], seed: int, purpose: str
 ) -> tuple[np.ndarray, np.ndarray]:
@@ -48,10 +53,15 @@ def held_out(
 
 def among(rows: np.ndarray, chosen: np.ndarray, total: int) -> np.ndarray:
     """Return which of some rows are among the chosen ones (of a total), bool [n]."""
-    marked = np.zeros(total, bool)
-    marked[chosen] = True
-    found: np.ndarray = marked[rows]
+    found: np.ndarray = marked(chosen, total)[rows]
     return found
+
+
+def marked(chosen: np.ndarray, total: int) -> np.ndarray:
+    """Return a mask of the chosen ones of a total, bool [total]."""
+    mask = np.zeros(total, bool)
+    mask[chosen] = True
+    return mask
 
 
 def percent(share: float) -> str:

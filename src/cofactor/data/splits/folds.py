@@ -49,8 +49,7 @@ def _folds(data: Interactions, folds: int, validation: float, seed: int) -> Iter
             drawn = rng.generator(seed, "split", "folds", fold).permutation(rest)[
                 : cut.count(validation, len(data))
             ]
-            in_validation = np.zeros(len(data), bool)
-            in_validation[drawn] = True
+            in_validation = cut.marked(drawn, len(data))
         sentence = cut.seeded(
             f"Fold {fold + 1} of {folds} of all interactions, dealt at random{also}", seed
         )

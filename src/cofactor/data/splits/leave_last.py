@@ -32,12 +32,12 @@ def leave_last(data: Interactions, *, test: int = 1, validation: int = 0) -> Spl
     One user's last interaction may be older than another user's training interactions; `by_time`
     has no such leak.
     """
-    if data.log is not None:
-        return _of_events(data, data.log, test, validation)
     n_test = checks.integer(test, "test (how many of each user's last interactions)", low=1)
     n_validation = checks.integer(
         validation, "validation (how many of each user's, before the test part)", low=0
     )
+    if data.log is not None:
+        return _of_events(data, data.log, n_test, n_validation)
     held = [n_test, n_test + n_validation]
     numbers = [np.where(data.user_counts > number, number, 0) for number in held]
     in_test, held_out = cut.among_last(data, numbers, "time", 0, "leave-last")
@@ -51,10 +51,8 @@ def leave_last(data: Interactions, *, test: int = 1, validation: int = 0) -> Spl
     return cut.known_users(data, in_test, in_validation if n_validation else None, sentence)
 
 
-def _of_events(data: Interactions, log: Histories, test: int, validation: int) -> Split:
+def _of_events(data: Interactions, log: Histories, n_test: int, n_validation: int) -> Split:
     """Hold out the last events of histories with repeats: a pair may stand on both sides."""
-    n_test = checks.integer(test, "test", low=1)
-    n_validation = checks.integer(validation, "validation", low=0)
     after = np.repeat(log.indptr[1:], log.lengths) - 1 - np.arange(len(log.item_rows))
     size = np.repeat(log.lengths, log.lengths)
     in_test = (after < n_test) & (size > n_test)

@@ -39,9 +39,9 @@ def per_user(
     checks.choice(order, "order", ORDERS)
     seed = checks.seed(seed)
     counts = data.user_counts
-    n_test = np.minimum(_rounded(test_share, counts), np.maximum(counts - 1, 0))
+    n_test = np.minimum(cut.counts(test_share, counts), np.maximum(counts - 1, 0))
     n_validation = np.minimum(
-        _rounded(validation_share, counts), np.maximum(counts - n_test - 1, 0)
+        cut.counts(validation_share, counts), np.maximum(counts - n_test - 1, 0)
     )
     numbers = [n_test, n_test + n_validation]
     in_test, held_out = cut.among_last(data, numbers, order, seed, "per-user")
@@ -53,7 +53,3 @@ def per_user(
     )
     sentence = cut.seeded(sentence, seed) if order == "random" else f"{sentence}."
     return cut.known_users(data, in_test, in_validation if validation_share else None, sentence)
-
-
-def _rounded(share: float, counts: np.ndarray) -> np.ndarray:
-    return np.floor(share * counts + 0.5).astype(np.int64)

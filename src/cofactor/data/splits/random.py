@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from cofactor.base import checks, rng
+from cofactor.base import checks
 from cofactor.data.interactions import Interactions
 from cofactor.data.split import Split
 from cofactor.data.splits import cut
@@ -29,13 +29,10 @@ def by_random(
     Training then contains events later than the test interactions, so figures are better than those
     of a running system; `by_time` avoids this.
     """
-    test_share, validation_share = cut.shares(test, validation)
+    shares = test_share, validation_share = cut.shares(test, validation)
     seed = checks.seed(seed)
-    shuffled = rng.generator(seed, "split", "random").permutation(len(data))
-    n_test, n_validation = cut.count(test_share, len(data)), cut.count(validation_share, len(data))
-    in_test, in_validation = np.zeros(len(data), bool), np.zeros(len(data), bool)
-    in_test[shuffled[:n_test]] = True
-    in_validation[shuffled[n_test : n_test + n_validation]] = True
+    drawn = cut.held_out(np.arange(len(data)), shares, seed, "random")
+    in_test, in_validation = (cut.marked(rows, len(data)) for rows in drawn)
     also = f" and {cut.percent(validation_share)} for validation" if validation_share else ""
     sentence = cut.seeded(
         f"{cut.percent(test_share)} of all interactions drawn at random for test{also}", seed

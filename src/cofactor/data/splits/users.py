@@ -83,9 +83,7 @@ def by_users(
 def _in_truth(data: Interactions, shown: float, order: str, seed: int) -> np.ndarray:
     """Which interactions would be the truth if their user were held out, bool [n]."""
     counts = data.user_counts
-    n_true = np.clip(
-        np.floor((1 - shown) * counts + 0.5).astype(np.int64), 1, np.maximum(counts - 1, 1)
-    )
+    n_true = np.clip(cut.counts(1 - shown, counts), 1, np.maximum(counts - 1, 1))
     return cut.among_last(data, [n_true], order, seed, "users")[0]
 
 
@@ -93,7 +91,7 @@ def _users(data: Interactions, users: np.ndarray, held: bool) -> np.ndarray:
     """Whether each interaction is of one of the users (or, with ``held=False``, of none), bool
     [n]. Without a row number of each interaction, which would take more memory.
     """
-    chosen = cut.among(np.arange(data.n_users), users, data.n_users)
+    chosen = cut.marked(users, data.n_users)
     return np.repeat(chosen if held else ~chosen, data.user_counts)
 
 

@@ -4,7 +4,8 @@ thrown away.
 Numba keeps code beside the package, else in the user's cache folder, and takes both for granted:
 without either, importing a kernel fails, and so does every call once a file is damaged or the disk
 is full. Here the next place is a folder of the user's own among the temporary files, then none; and
-whatever can't be read is compiled again.
+whatever can't be read is compiled again. Of several processes that start together, one compiles a
+kernel and the others wait for its code.
 """
 
 from __future__ import annotations
@@ -13,7 +14,9 @@ import hashlib
 import os
 import stat
 import tempfile
+import time
 import warnings
+import weakref
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -21,6 +24,11 @@ from typing import Any
 import numba
 from numba.core.caching import FunctionCache, IndexDataCacheFile, NullCache
 
+from cofactor.base.locks import lock
+
+# Seconds for which a process waits for another one's code. No kernel takes as long; a process that
+# couldn't compile one, and still runs, keeps others waiting.
+LONGEST_WAIT = 60.0
 CURE = "set NUMBA_CACHE_DIR to a folder that this user may write to"
 _said: set[str] = set()
 
@@ -57,6 +65,48 @@ class CodeFiles(IndexDataCacheFile):  # type: ignore[misc]  # numba has no types
     Numba numbers them, and writes the index before the code. Then of two processes that compile at
     the same time, both may write the same number for two signatures, and a third may find the code
     of an older source under a new index: it would run what was compiled for other arguments."""
+
+    _claim: weakref.finalize[Any, Any] | None = None
+
+    def load(self, key: Any) -> Any:
+        """Return the code for a key; None where this process is to compile it, and then `save` it
+        or `release` the kernel. While another process compiles the kernel, wait for that.
+        """
+        found = super().load(key)
+        if found is None and (self._claim is None or not self._claim.alive):
+            self._claim_kernel()
+            # It may have been kept since.
+            found = super().load(key)
+            if found is not None:
+                self.release()
+        return found
+
+    def release(self) -> None:
+        """Let other processes go on that wait for this kernel."""
+        if self._claim is not None:
+            self._claim()
+
+    def _claim_kernel(self) -> None:
+        """Have this kernel for this process alone, or wait until whoever has it is done with it or
+        has ended. Where files can't be locked, several processes compile the same.
+        """
+        path = self._index_path.removesuffix("nbi") + "lock"
+        until = time.monotonic() + LONGEST_WAIT
+        with suppress(OSError):
+            handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+            claim = weakref.finalize(self, _let_go, handle, path)
+            while True:
+                try:
+                    lock(handle)
+                except (BlockingIOError, PermissionError):
+                    if time.monotonic() > until:
+                        os.close(handle)
+                        claim.detach()
+                        return
+                    time.sleep(0.02)
+                else:
+                    self._claim = claim
+                    return
 
     def save(self, key: Any, data: Any) -> None:
         """Keep the code for a key: first the code, then the index that names it."""
@@ -100,6 +150,12 @@ class _KeptCode(FunctionCache):  # type: ignore[misc]  # numba has no types
 
     def save_overload(self, sig: Any, data: Any) -> None:
         """Keep the compiled code for a signature, if that can be."""
+        try:
+            self._save_overload_or_say(sig, data)
+        finally:
+            self._cache_file.release()
+
+    def _save_overload_or_say(self, sig: Any, data: Any) -> None:
         for attempt in range(2):
             try:
                 super().save_overload(sig, data)
@@ -124,6 +180,13 @@ class _KeptCode(FunctionCache):  # type: ignore[misc]  # numba has no types
         )
         with suppress(OSError):
             self.flush()
+
+
+def _let_go(handle: int, path: str) -> None:
+    """Unlock a kernel. Who waits for it has the file open; who comes later makes another."""
+    with suppress(OSError):
+        os.unlink(path)
+    os.close(handle)
 
 
 def _temporary_folder() -> Path | None:

@@ -123,7 +123,7 @@ def keep_best(items, bits, n, rooms, rows, similarity):
     found, keys, edge, counts, marks = rooms
     n = _sift(items, bits, n, rows.shape[0], found, edge.view(np.int32), counts)
     low, shift, place, wanted = _edge(bits, n, rows.shape[0], counts)
-    kept, at_edge = 0, 0
+    kept, at_edge = np.int64(0), np.int64(0)
     for at in range(n):
         own = (bits[at] - low) >> shift
         keys[kept] = (np.int64(found[at]) << 32) | np.int64(bits[at])

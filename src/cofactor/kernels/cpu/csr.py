@@ -232,7 +232,7 @@ def transpose(
         by_item[i + 1] += by_item[i]
     user_rows = np.empty(n, np.int32)
     positions = np.empty(n, np.int64)
-    _spread(indptr, item_rows, by_item[:-1].copy(), 0, user_rows, positions)
+    _spread(indptr, item_rows, by_item[:-1].copy(), np.int64(0), user_rows, positions)
     return by_item, user_rows, positions
 
 

@@ -102,4 +102,4 @@ def _solve_cg(systems, rows, solved, steps, tolerance, begin, end, failed, work)
             rz_next = next_residual(a, work)
             turn(rz_next / rz, work)
             rz, soon = rz_next, -1
-        note_failure(solved[u], True, u, failed)
+        note_failure(solved[u], np.bool_(True), u, failed)

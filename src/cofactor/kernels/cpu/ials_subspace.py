@@ -53,7 +53,7 @@ def _solve_subspace(systems, rows, solved, block_size, begin, end, failed) -> No
         dots(fixed, index, n, x, e)
         for t in range(n):
             e[t] = w[t] * (F(1) - e[t])
-        good = True
+        good = np.bool_(True)
         for first in range(0, f, block_size):
             m = min(block_size, f - first)
             for k in range(m):

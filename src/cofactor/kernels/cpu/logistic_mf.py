@@ -203,7 +203,7 @@ def _fold_in(
         beta = np.float32(0.0)
         X[:], G[:], mean[:] = np.float32(0.0), np.float32(0.0), 0.0
         for step in range(steps):
-            _gradient(problem, first, stop, X, 0, beta, stream(seed, step), scratch)
+            _gradient(problem, first, stop, X, np.int64(0), beta, stream(seed, step), scratch)
             for k in range(f + 1):
                 G[k] += g[k] * g[k]
             for k in range(f):

@@ -50,7 +50,7 @@ def _regress(thread, n_threads, indptr, users, values, n_users, rows, count, rid
             for at in range(indptr[i], indptr[i + 1]):
                 seen[users[at]] += 1
         offsets, diagonal = np.zeros(k + 1, np.int64), np.empty(k)
-        right, n_left, n_shared = np.zeros(k), 0, 0
+        right, n_left, n_shared = np.zeros(k), 0, np.int64(0)
         # First sizes, right sides and diagonals; then the interactions of users with two items.
         for n in range(k):
             diagonal[n] = ridge[some[n]]

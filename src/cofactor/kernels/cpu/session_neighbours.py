@@ -295,7 +295,7 @@ def _top_votes(span, queries, index, weigh, item_weights, tables, results):
     for b in range(span[0], span[1]):
         n_voted = _cast(queries[0][b], queries[0][b + 1], queries, index, weigh, tables)
         low, high = excluded_indptr[b], excluded_indptr[b + 1]
-        size = 0
+        size = np.int64(0)
         for n in range(n_voted):
             j = voted[n]
             score = np.float32(votes[j] * item_weights[j])

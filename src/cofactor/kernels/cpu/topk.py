@@ -192,8 +192,10 @@ def largest_first(
     block of ``size`` places on.
     """
     order = np.argsort(-np.where(np.isnan(key), np.inf, key), kind="stable").astype(np.int32)
+    # Contiguous: kernels would be compiled once more for strides.
     reach, rest = (
-        np.maximum.accumulate(bound[order][::-1])[::-1][::size] for bound in (norms, offsets)
+        np.ascontiguousarray(np.maximum.accumulate(bound[order][::-1])[::-1][::size])
+        for bound in (norms, offsets)
     )
     return order, reach, rest
 
@@ -278,8 +280,9 @@ def _scan_scores(
     k = rows.shape[1]
     for b in range(first, end):
         low, high = excluded_indptr[b], excluded_indptr[b + 1]
+        size, ties = np.int64(0), np.bool_(False)
         size = _scan(
-            scores[b], offsets, order, False, allowed, excluded, low, high, rows[b], best[b], 0, k
+            scores[b], offsets, order, ties, allowed, excluded, low, high, rows[b], best[b], size, k
         )
         sort_heap(rows[b], best[b], size)
         count[b] = size
@@ -357,11 +360,11 @@ def _scan_products(
                 excluded_indptr[u + 1],
                 rows[u],
                 best[u],
-                count[u],
+                np.int64(count[u]),
                 k,
             )
     for u in range(first, last):
-        sort_heap(rows[u], best[u], count[u])
+        sort_heap(rows[u], best[u], np.int64(count[u]))
 
 
 def _scan_blocks(

@@ -232,10 +232,10 @@ def _scan_panels(
                         allowed,
                         rows[u],
                         best[u],
-                        count[u],
+                        np.int64(count[u]),
                     )
         for u in range(block * together, min((block + 1) * together, n_users)):
-            sort_heap(rows[u], best[u], count[u])
+            sort_heap(rows[u], best[u], np.int64(count[u]))
 
 
 @kernel

@@ -4,14 +4,13 @@ prediction.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import numpy as np
 
 from cofactor.base.config import setting
 from cofactor.base.run import Run
 from cofactor.data.histories import Histories
 from cofactor.data.interactions import Interactions
+from cofactor.data.split import Part
 from cofactor.models.defaults.damped_biases import Damping, damping_of
 from cofactor.models.defaults.kept_penalties import penalty_array
 from cofactor.models.liked import rated_csr, seen_ratings
@@ -19,9 +18,6 @@ from cofactor.models.rating_scale import ScaleConfig, on_scale, rating_scale, sp
 from cofactor.models.recommender import Recommender
 from cofactor.models.traits import ArraySpec, Traits
 from cofactor.models.user_batch import States, UserBatch
-
-if TYPE_CHECKING:
-    from cofactor.data.split import Part
 
 
 class BiasConfig(ScaleConfig):

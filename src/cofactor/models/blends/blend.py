@@ -17,6 +17,7 @@ from cofactor.base.search import Search
 from cofactor.data.conversion import as_events
 from cofactor.data.histories import Histories
 from cofactor.data.interactions import Interactions
+from cofactor.data.split import Part
 from cofactor.models.blends.blend_settings import owner_of, search_of, with_words
 from cofactor.models.blends.blend_weights import (
     ScoredUsers,
@@ -27,13 +28,12 @@ from cofactor.models.blends.blend_weights import (
 from cofactor.models.parts import restored, specs_of_part, states_of
 from cofactor.models.recommender import Recommender
 from cofactor.models.traits import ArraySpec, Traits
-from cofactor.models.user_batch import States, UserBatch
+from cofactor.models.user_batch import Shares, States, UserBatch
 from cofactor.models.validation import predictions
 from cofactor.retrieval.topk import TopK, best_scores, one_each
 
 if TYPE_CHECKING:
     from cofactor.data.conversion import EventsLike
-    from cofactor.data.split import Part
 
 # Bytes of validation scores that may stand in memory, for all models together.
 _ROOM = 768 * 2**20
@@ -304,9 +304,7 @@ class Blend(Recommender[BlendConfig]):
         total = weighted_sum(self._scaled(states), self.weights)
         return total if item_rows is None else total[:, item_rows]
 
-    def _explain_rows(
-        self, batch: UserBatch, item_rows: np.ndarray
-    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    def _explain_rows(self, batch: UserBatch, item_rows: np.ndarray) -> Shares:
         assert isinstance(batch.states, Histories)
         past, rest = batch.seen[1], np.zeros(len(item_rows))
         added = np.zeros((len(item_rows), len(past)))
@@ -316,7 +314,7 @@ class Blend(Recommender[BlendConfig]):
             theirs, shares, others = part.explain_rows(one, item_rows)
             added[:, np.searchsorted(past, theirs)] += factor * shares
             rest += factor * others
-        return past, added, rest
+        return Shares(past, added, rest)
 
     def _similar_items(
         self, item_rows: np.ndarray, k: int, allowed: np.ndarray | None, n_threads: int

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -16,6 +16,7 @@ from cofactor.base.run import Run
 from cofactor.data.histories import Histories
 from cofactor.data.interactions import Interactions
 from cofactor.data.sorting import sparse_rows
+from cofactor.data.split import Part
 from cofactor.models import registry
 from cofactor.models.content import check as checking
 from cofactor.models.content.check import Check, HeldOutScores
@@ -33,12 +34,9 @@ from cofactor.models.defaults.popularity_term import PopularityTermConfig
 from cofactor.models.parts import with_prefix
 from cofactor.models.recommender import Recommender
 from cofactor.models.traits import ArraySpec, Traits
-from cofactor.models.user_batch import InnerProduct, States, UserBatch
+from cofactor.models.user_batch import InnerProduct, Shares, States, UserBatch
 from cofactor.retrieval.topk import TopK
 from cofactor.training.state import of_prefix
-
-if TYPE_CHECKING:
-    from cofactor.data.split import Part
 
 BASES = ("ials", "bpr", "warp", "logistic_mf", "latent_factor", "ease")
 RIDGES = (0.3, 1.0, 3.0, 10.0, 30.0)
@@ -287,9 +285,7 @@ class Bridge(ContentFeatures[BridgeConfig]):
         """Return the item vectors and offsets; see `Model.inner_product`."""
         return self.inner.inner_product()
 
-    def _explain_rows(
-        self, batch: UserBatch, item_rows: np.ndarray
-    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    def _explain_rows(self, batch: UserBatch, item_rows: np.ndarray) -> Shares:
         return self.inner.explain_rows(batch, item_rows)
 
     def _similar_items(

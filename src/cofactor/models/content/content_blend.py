@@ -5,7 +5,7 @@ added up on one scale.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -13,6 +13,7 @@ from cofactor.base.config import Config, setting
 from cofactor.base.run import Run
 from cofactor.data.histories import Histories
 from cofactor.data.interactions import Interactions
+from cofactor.data.split import Part
 from cofactor.models.content.content_config import ContentConfig, NormalizationConfig
 from cofactor.models.content.content_features import COMPARISON, ContentFeatures, SimilarByContent
 from cofactor.models.content.content_ridge import ContentRidge
@@ -21,10 +22,7 @@ from cofactor.models.content.two_tower import TwoTower
 from cofactor.models.parts import restored, specs_of_part, states_of
 from cofactor.models.recommender import Recommender
 from cofactor.models.traits import ArraySpec, Traits
-from cofactor.models.user_batch import States, UserBatch
-
-if TYPE_CHECKING:
-    from cofactor.data.split import Part
+from cofactor.models.user_batch import Shares, States, UserBatch
 
 # A user's two scores are brought to one scale by their spread over so many items, drawn once.
 _PROBES = 500
@@ -169,9 +167,7 @@ class ContentBlend(SimilarByContent, ContentFeatures[ContentBlendConfig]):
         """The spread of one part's scores for the one user."""
         return max(float(part.score_batch(one, self.probes).std()), 1e-12)
 
-    def _explain_rows(
-        self, batch: UserBatch, item_rows: np.ndarray
-    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    def _explain_rows(self, batch: UserBatch, item_rows: np.ndarray) -> Shares:
         """The past items' shares in the parts that are linear in the past; what the towers say
         belongs to none of them.
         """
@@ -189,7 +185,7 @@ class ContentBlend(SimilarByContent, ContentFeatures[ContentBlendConfig]):
         added[unknown] = 0
         if unknown.any():
             rest[unknown] = self._score(batch.states, np.asarray(item_rows)[unknown])[0]
-        return past, added, rest
+        return Shares(past, added, rest)
 
     def feature_weights(self, batch: UserBatch, item_row: int) -> np.ndarray | None:
         """Return what a unit of each feature adds; see `ContentFeatures.feature_weights`."""

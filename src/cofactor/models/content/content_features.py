@@ -14,6 +14,7 @@ from cofactor.base.offsets import places_of
 from cofactor.base.run import Run, run_of
 from cofactor.data.features import FeatureSpec
 from cofactor.data.interactions import Interactions
+from cofactor.data.split import Part
 from cofactor.models.answering.answers import Reason
 from cofactor.models.content.check import Check
 from cofactor.models.content.content_config import ContentConfig
@@ -31,7 +32,6 @@ from cofactor.retrieval.topk import TopK
 
 if TYPE_CHECKING:
     from cofactor.data.conversion import DataLike
-    from cofactor.data.split import Part
 
 COMPARISON = {"comparison": ArraySpec("float64", ("4",), optional=True)}
 

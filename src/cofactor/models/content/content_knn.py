@@ -4,21 +4,17 @@ with content have to beat.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import numpy as np
 
 from cofactor.base.run import Run
 from cofactor.data.histories import Histories
 from cofactor.data.interactions import Interactions
+from cofactor.data.split import Part
 from cofactor.models.content.content_config import ContentConfig
 from cofactor.models.content.content_features import COMPARISON, ContentFeatures, SimilarByContent
 from cofactor.models.content.feature_map import SPEC_ARRAYS, FeatureMap
 from cofactor.models.traits import Traits
 from cofactor.models.user_batch import States, UserBatch
-
-if TYPE_CHECKING:
-    from cofactor.data.split import Part
 
 # Users answered at a time: their profiles stand in memory as dense rows.
 _USERS = 256

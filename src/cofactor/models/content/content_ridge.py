@@ -5,7 +5,7 @@ scores for new items.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -17,6 +17,7 @@ from cofactor.base.run import Run
 from cofactor.data.histories import Histories
 from cofactor.data.interactions import Interactions
 from cofactor.data.sorting import sparse_rows
+from cofactor.data.split import Part
 from cofactor.models.content.content_config import ContentConfig, NormalizationConfig
 from cofactor.models.content.content_features import (
     COMPARISON,
@@ -27,10 +28,7 @@ from cofactor.models.content.content_features import (
 from cofactor.models.content.feature_map import SPEC_ARRAYS, FeatureMap
 from cofactor.models.content.score_normalisation import levels
 from cofactor.models.traits import ArraySpec, Traits
-from cofactor.models.user_batch import States, UserBatch
-
-if TYPE_CHECKING:
-    from cofactor.data.split import Part
+from cofactor.models.user_batch import Shares, States, UserBatch
 
 # Users answered at a time: their weights over all warm items and over all features stand in memory.
 _USERS = 128
@@ -253,15 +251,13 @@ class ContentRidge(SimilarByContent, ContentFeatures[ContentRidgeConfig]):
             scores[low : low + _USERS] = (items @ self._wanted(past[low : low + _USERS])).T * level
         return scores
 
-    def _explain_rows(
-        self, batch: UserBatch, item_rows: np.ndarray
-    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    def _explain_rows(self, batch: UserBatch, item_rows: np.ndarray) -> Shares:
         past = batch.seen[1]
         inputs = self._inputs(self.features[item_rows]).toarray()
         like = np.asarray(self._mine.T @ inputs.T) * self.levels[item_rows]
         at = places_of(self.warm, self.data.n_items)[past]
         added = np.where(at >= 0, (self.weights[np.maximum(at, 0)] @ like).T, 0)
-        return past, added, np.zeros(len(item_rows))
+        return Shares(past, added, np.zeros(len(item_rows)))
 
     def feature_weights(self, batch: UserBatch, item_row: int) -> np.ndarray | None:
         """Return what a unit of each feature adds; see `ContentFeatures.feature_weights`."""

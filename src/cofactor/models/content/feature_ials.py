@@ -5,7 +5,7 @@ features.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -15,6 +15,7 @@ from cofactor.base.run import Run
 from cofactor.data.features import FeatureSpec
 from cofactor.data.histories import Histories
 from cofactor.data.interactions import Interactions
+from cofactor.data.split import Part
 from cofactor.models.content import check as checking
 from cofactor.models.content.check import Check, HeldOutScores
 from cofactor.models.content.content_config import (
@@ -49,11 +50,8 @@ from cofactor.models.iterative import (
 )
 from cofactor.models.recommender import Recommender
 from cofactor.models.traits import ArraySpec, Traits
-from cofactor.models.user_batch import States, UserBatch
+from cofactor.models.user_batch import Shares, States, UserBatch
 from cofactor.training.learner import Epoch, Facts
-
-if TYPE_CHECKING:
-    from cofactor.data.split import Part
 
 
 class FeatureIALSConfig(
@@ -254,14 +252,12 @@ class FeatureIALS(ContentFeatures, IterativeModel, FactorModel):
         prior = np.asarray(features @ self.user_map, np.float32)
         return self._equations.solve(histories, self._items, prior)
 
-    def _explain_rows(
-        self, batch: UserBatch, item_rows: np.ndarray
-    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    def _explain_rows(self, batch: UserBatch, item_rows: np.ndarray) -> Shares:
         """As iALS does; what a profile adds is the rest."""
         past, added, rest = self._equations.explain(batch, item_rows, self._items)
         if self.user_map is not None:
             rest = self.item_factors[item_rows] @ np.asarray(batch.states)[0] - added.sum(axis=1)
-        return past, added, rest
+        return Shares(past, added, rest)
 
     def feature_weights(self, batch: UserBatch, item_row: int) -> np.ndarray | None:
         """Return what a unit of each feature adds; see `ContentFeatures.feature_weights`."""

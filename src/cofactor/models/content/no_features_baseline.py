@@ -6,17 +6,15 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from cofactor.base.run import Run
 from cofactor.data.interactions import Interactions
+from cofactor.data.split import Part
 from cofactor.models.recommender import Recommender
 from cofactor.models.validation import warm_ndcg, warm_users
-
-if TYPE_CHECKING:
-    from cofactor.data.split import Part
 
 # What features may cost before a note warns of it, as a share of the baseline's nDCG@10.
 TOLERATED = 0.02

@@ -15,6 +15,7 @@ from cofactor.base.run import Run
 from cofactor.data.features import FeatureSpec
 from cofactor.data.histories import Histories
 from cofactor.data.interactions import Interactions
+from cofactor.data.split import Part
 from cofactor.models.content import check as checking
 from cofactor.models.content.check import Check, HeldOutScores
 from cofactor.models.content.content_config import (
@@ -56,7 +57,6 @@ from cofactor.training.losses import LOSSES, Loss
 if TYPE_CHECKING:
     import torch
 
-    from cofactor.data.split import Part
     from cofactor.models.content.towers import TowerTables
     from cofactor.models.neural.latent_factor_module import TableSettings
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from cofactor.base.errors import CofactorError
 from cofactor.base.run import Run
 from cofactor.data.interactions import Interactions
+from cofactor.data.split import Part
 from cofactor.data.splits import split
 from cofactor.models import validation
 from cofactor.models.defaults.bias_term import (
@@ -21,9 +22,6 @@ from cofactor.models.defaults.bias_term import (
     proves_personal,
 )
 from cofactor.models.defaults.held_out_epochs import pilot_of, some_users
-
-if TYPE_CHECKING:
-    from cofactor.data.split import Part
 
 _SAMPLE = 300_000  # ratings of random users that are looked at first if there are more
 _FEWEST = 50  # held-out ratings below which nothing can be said

@@ -10,7 +10,7 @@ import copy
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -18,15 +18,13 @@ from cofactor.base.errors import CofactorError
 from cofactor.base.offsets import owners_of, pick_rows
 from cofactor.base.run import Run
 from cofactor.data.interactions import Interactions
+from cofactor.data.split import Part, Split
 from cofactor.data.splits import split
 from cofactor.metrics.table import evaluate_lists
 from cofactor.models import validation
 from cofactor.models.checks import collapse
 from cofactor.models.defaults.bias_term import BiasTerm, best_weight, proves_personal
 from cofactor.retrieval.topk import best_scores
-
-if TYPE_CHECKING:
-    from cofactor.data.split import Part, Split
 
 _FEW = 100_000  # interactions up to which training may take longer than usual
 _MOST = 300_000  # interactions of random users, on which the number is found if there are more

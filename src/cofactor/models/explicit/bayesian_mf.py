@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -16,6 +16,7 @@ from cofactor.base.threads import native_threads
 from cofactor.data.features import FeatureSpec
 from cofactor.data.histories import Histories
 from cofactor.data.interactions import Interactions
+from cofactor.data.split import Part
 from cofactor.models.explicit.bayesian_shape import Shape, choose_shape, shapes
 from cofactor.models.explicit.gibbs_chain import Features, GibbsChain, Ratings
 from cofactor.models.explicit.posterior import DATE_ARRAYS, POSTERIOR_ARRAYS, Posterior
@@ -26,9 +27,6 @@ from cofactor.models.recommender import Recommender
 from cofactor.models.similarity import root_rows
 from cofactor.models.traits import ArraySpec, Traits
 from cofactor.models.user_batch import InnerProduct, States, UserBatch
-
-if TYPE_CHECKING:
-    from cofactor.data.split import Part
 
 MOST_LEVELS = 256  # distinct ratings that "ordinal" takes for levels
 _TRIED_SWEEPS = 100  # of the chains that choose factors and features

@@ -5,7 +5,6 @@ squares.
 from __future__ import annotations
 
 from contextlib import nullcontext
-from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -14,6 +13,7 @@ from cofactor.base.run import Run
 from cofactor.base.search import between, log
 from cofactor.base.threads import native_threads
 from cofactor.data.interactions import Interactions
+from cofactor.data.split import Part
 from cofactor.models.defaults.damped_biases import estimated_damping
 from cofactor.models.defaults.noise import RatingPenalties, rating_penalties
 from cofactor.models.explicit.ratings import (
@@ -26,10 +26,6 @@ from cofactor.models.explicit.ratings import (
 from cofactor.models.explicit.sgd_biases import started_biases, with_sgd_penalties
 from cofactor.models.iterative import IterativeModel
 from cofactor.models.traits import Traits
-
-if TYPE_CHECKING:
-    from cofactor.data.split import Part
-
 
 _BLOCK = 65_536  # ratings whose vectors are gathered at a time: 32 MiB at 128 factors
 

@@ -25,7 +25,7 @@ from cofactor.models.iterative import CURVE_ARRAYS
 from cofactor.models.liked import rated_csr, seen_ratings
 from cofactor.models.rating_scale import ScaleConfig, on_scale, rating_scale, spread_of
 from cofactor.models.traits import ArraySpec
-from cofactor.models.user_batch import InnerProduct, States, UserBatch
+from cofactor.models.user_batch import InnerProduct, Shares, States, UserBatch
 from cofactor.training.learner import Epoch, Facts, Learner
 from cofactor.training.training_config import DescentConfig
 
@@ -202,9 +202,7 @@ class RatingHooks(BiasedTermHooks):
         )
         return self._with_term(learned, rated_csr(self, histories), self._level)
 
-    def _explain_rows(
-        self, batch: UserBatch, item_rows: np.ndarray
-    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    def _explain_rows(self, batch: UserBatch, item_rows: np.ndarray) -> Shares:
         # The ridge solution is linear in the ratings: [b, p] = A^-1 Y't, so rating i adds y' A^-1
         # y_i t_i to the score. A trained row is only near that solution; what it has beyond goes to
         # the rest.
@@ -230,7 +228,7 @@ class RatingHooks(BiasedTermHooks):
         if term is not None:
             level = term.left_over(past, ratings) / (len(past) + term.damping)
             added = self._own_share * added + term.weight * level
-        return past, added, scores - added.sum(1)
+        return Shares(past, added, scores - added.sum(1))
 
     def _restore(self, arrays: Mapping[str, np.ndarray]) -> None:
         super()._restore(aligned_rows(arrays))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Self
+from typing import Self
 
 import numpy as np
 
@@ -12,6 +12,7 @@ from cofactor.base.memory import aligned
 from cofactor.base.run import Run
 from cofactor.base.search import between, log
 from cofactor.data.interactions import Interactions
+from cofactor.data.split import Part
 from cofactor.models.defaults.damped_biases import estimated_damping
 from cofactor.models.defaults.noise import RatingPenalties
 from cofactor.models.explicit.ratings import (
@@ -26,9 +27,6 @@ from cofactor.models.iterative import IterativeModel
 from cofactor.models.similarity import root_sums
 from cofactor.models.traits import ArraySpec, Traits
 from cofactor.models.warm_start import KeptRows
-
-if TYPE_CHECKING:
-    from cofactor.data.split import Part
 
 
 class SVDppConfig(RatingConfig):

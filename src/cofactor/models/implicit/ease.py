@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -15,6 +14,7 @@ from cofactor.base.run import Run
 from cofactor.base.search import among, between, log
 from cofactor.base.threads import current_threads
 from cofactor.data.interactions import Interactions
+from cofactor.data.split import Part
 from cofactor.models.defaults import popularity_term
 from cofactor.models.implicit.ease_pieces import weights_in_pieces
 from cofactor.models.implicit.linear import (
@@ -27,9 +27,6 @@ from cofactor.models.implicit.linear import (
 from cofactor.models.implicit.sparse_ease import neighbour_weights
 from cofactor.models.implicit.sparse_weights import SPARSE_ARRAYS, SparseWeights
 from cofactor.models.traits import ArraySpec, Traits
-
-if TYPE_CHECKING:
-    from cofactor.data.split import Part
 
 # The way by the users is taken from so many fewer users than items: what comes after its smaller
 # inverse isn't free.

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -14,6 +13,7 @@ from cofactor.base.run import Run
 from cofactor.base.search import between, log
 from cofactor.base.threads import current_threads, native_threads
 from cofactor.data.interactions import Interactions
+from cofactor.data.split import Part
 from cofactor.models.defaults import popularity_term
 from cofactor.models.implicit.held_out_choice import Usual, choose_value
 from cofactor.models.implicit.linear import (
@@ -27,10 +27,6 @@ from cofactor.models.implicit.neighbour_pieces import neighbours_of_all
 from cofactor.models.implicit.sparse_weights import SPARSE_ARRAYS, SparseWeights
 from cofactor.models.implicit.truncated_svd import item_vectors
 from cofactor.models.traits import ArraySpec, Traits
-
-if TYPE_CHECKING:
-    from cofactor.data.split import Part
-
 
 # Right for most sets of the panel (benchmarks/panel.py), by their validation parts. The sparser the
 # data, the more is the linear filter one of chance; with less of the ideal filter than this the

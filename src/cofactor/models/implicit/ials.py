@@ -5,7 +5,7 @@ user-item pairs.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, Self
+from typing import Any, Self
 
 import numpy as np
 
@@ -14,6 +14,7 @@ from cofactor.base.run import Run
 from cofactor.base.search import between, log
 from cofactor.data.histories import Histories
 from cofactor.data.interactions import Interactions
+from cofactor.data.split import Part
 from cofactor.models.defaults import popularity_term
 from cofactor.models.defaults.kept_penalties import penalty_array
 from cofactor.models.defaults.popularity_term import PopularityTermConfig
@@ -27,11 +28,8 @@ from cofactor.models.implicit.ials_sharded import ShardedIALSLearner
 from cofactor.models.implicit.normal_equations import FixedItems, NormalEquations
 from cofactor.models.iterative import CURVE_ARRAYS, IterativeModel
 from cofactor.models.traits import ArraySpec, Traits
-from cofactor.models.user_batch import States, UserBatch
+from cofactor.models.user_batch import Shares, States, UserBatch
 from cofactor.training.training_config import IterativeConfig
-
-if TYPE_CHECKING:
-    from cofactor.data.split import Part
 
 # Chosen on a tenth of Gowalla's training interactions: on data so sparse three epochs are enough,
 # and the first two need one step only. nDCG@20 there .0904 with 64 factors, against .0891 after
@@ -265,9 +263,7 @@ class IALS(NoiseShareHooks, IterativeModel, FactorModel):
     def _fold_in(self, histories: Histories) -> States:
         return self._equations.solve(histories, self._items)
 
-    def _explain_rows(
-        self, batch: UserBatch, item_rows: np.ndarray
-    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    def _explain_rows(self, batch: UserBatch, item_rows: np.ndarray) -> Shares:
         return self._equations.explain(batch, item_rows, self._items)
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -12,6 +11,7 @@ from cofactor.base.run import Run
 from cofactor.base.search import among, between, log
 from cofactor.base.threads import current_threads
 from cofactor.data.interactions import Interactions
+from cofactor.data.split import Part
 from cofactor.models.defaults import popularity_term
 from cofactor.models.defaults.noise import relative_noise
 from cofactor.models.implicit.linear import (
@@ -23,10 +23,6 @@ from cofactor.models.implicit.linear import (
 from cofactor.models.implicit.neighbour_pieces import neighbours_of_all
 from cofactor.models.implicit.sparse_weights import SPARSE_ARRAYS, SparseWeights
 from cofactor.models.traits import Traits
-
-if TYPE_CHECKING:
-    from cofactor.data.split import Part
-
 
 # Chosen on validation parts of the panel (benchmarks/panel.py); half as much is as good.
 NOISE_SHRINKAGE = 200.0

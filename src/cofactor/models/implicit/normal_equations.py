@@ -17,7 +17,7 @@ from cofactor.data.interactions import Interactions
 from cofactor.models.factors import solution
 from cofactor.models.implicit import ials_defaults
 from cofactor.models.implicit.priors import with_prior
-from cofactor.models.user_batch import UserBatch
+from cofactor.models.user_batch import Shares, UserBatch
 
 _BLOCK = 2_048  # items summed at a time
 
@@ -159,16 +159,9 @@ class NormalEquations:
             )
         return solved
 
-    def explain(
-        self, batch: UserBatch, item_rows: np.ndarray, items: FixedItems
-    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    def explain(self, batch: UserBatch, item_rows: np.ndarray, items: FixedItems) -> Shares:
         """Split x_u·y_i = sum_j c_j w_uj y_i' A_u^-1 y_j over the past items j (Hu, Koren and
-        Volinsky 2008, equation 7).
-
-        Returns
-        -------
-        The past item rows [p], what each added to the score of each item, float64 [n, p], and the
-        rests [n], which are 0.
+        Volinsky 2008, equation 7); the rests are 0.
         """
         past, rest = batch.seen[1], np.zeros(len(item_rows))
         y = items.vectors[past].astype(np.float64)
@@ -187,6 +180,7 @@ class NormalEquations:
             scaled = z / diagonal
             system = scaled @ z.T
             system.flat[:: len(past) + 1] += 1.0
-            return past, (root[:, None] * solution(system, scaled @ wanted)).T, rest
+            added = (root[:, None] * solution(system, scaled @ wanted)).T
+            return Shares(past, added, rest)
         system = np.diag(diagonal) + (y.T * w) @ y
-        return past, (w[:, None] * (y @ solution(system, wanted))).T, rest
+        return Shares(past, (w[:, None] * (y @ solution(system, wanted))).T, rest)

@@ -5,13 +5,14 @@ arrays; only `fit` needs torch.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Self
+from typing import Self
 
 import numpy as np
 
 from cofactor.base.config import setting
 from cofactor.base.run import Run
 from cofactor.data.interactions import Interactions
+from cofactor.data.split import Part
 from cofactor.models.defaults import popularity_term
 from cofactor.models.defaults.bias_term import BIAS_TERM_ARRAYS, BiasTermConfig
 from cofactor.models.defaults.kept_penalties import penalty_array
@@ -24,10 +25,6 @@ from cofactor.models.neural.factor_settings import FactorConfig
 from cofactor.models.traits import ArraySpec, Traits
 from cofactor.models.user_batch import States
 from cofactor.models.warm_start import KeptRows
-
-if TYPE_CHECKING:
-    from cofactor.data.split import Part
-
 
 # Of rankings' L2. A tenth, as in BPR, holds the vectors at 0 where they grow beside a prior.
 _NOISE_SHARE = 0.02

@@ -5,7 +5,7 @@ is plain arrays; only `fit` needs torch.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Self
+from typing import Self
 
 import numpy as np
 
@@ -16,6 +16,7 @@ from cofactor.base.search import between, log
 from cofactor.data.histories import Histories
 from cofactor.data.interactions import Interactions
 from cofactor.data.sorting import sparse_rows
+from cofactor.data.split import Part
 from cofactor.models.defaults import popularity_term
 from cofactor.models.defaults.held_out_epochs import log_popularity
 from cofactor.models.factors import FACTOR_ARRAYS, FactorModel
@@ -25,9 +26,6 @@ from cofactor.models.traits import ArraySpec, Traits
 from cofactor.models.user_batch import States
 from cofactor.models.warm_start import KeptRows
 from cofactor.training.losses import LOSSES, Loss, Needs
-
-if TYPE_CHECKING:
-    from cofactor.data.split import Part
 
 
 class SimpleXConfig(FactorConfig):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, ClassVar, Self
+from typing import Any, ClassVar, Self
 
 import numpy as np
 import torch
@@ -16,6 +16,7 @@ from cofactor.base.errors import ArtifactError
 from cofactor.base.run import Run
 from cofactor.data.histories import Histories
 from cofactor.data.interactions import Interactions
+from cofactor.data.split import Part
 from cofactor.models.defaults import popularity_term
 from cofactor.models.defaults.bias_term import BIAS_TERM_ARRAYS, BiasTerm, BiasTermHooks
 from cofactor.models.defaults.damped_biases import damped_biases, estimated_damping
@@ -34,9 +35,6 @@ from cofactor.training.torch.device import device_of
 from cofactor.training.torch.planning import without_memory
 from cofactor.training.torch.seeding import seeded
 from cofactor.training.torch.train import train
-
-if TYPE_CHECKING:
-    from cofactor.data.split import Part
 
 # So many pairs are scored at once: their hidden layers, a few hundred bytes each, stay in the
 # cache.

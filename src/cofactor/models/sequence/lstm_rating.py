@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Self
+from typing import Self
 
 import numpy as np
 import torch
@@ -15,6 +15,7 @@ from cofactor.base.errors import ArgumentError, ArtifactError
 from cofactor.base.run import Run
 from cofactor.data.histories import Histories
 from cofactor.data.interactions import Interactions
+from cofactor.data.split import Part
 from cofactor.models.defaults.damped_biases import damped_biases
 from cofactor.models.factors import FactorModel
 from cofactor.models.iterative import CURVE_ARRAYS, IterativeModel
@@ -34,9 +35,6 @@ from cofactor.training.torch.penalties import l2_of_batch
 from cofactor.training.torch.seeding import seeded
 from cofactor.training.torch.train import train
 from cofactor.training.training_config import TrainingConfig
-
-if TYPE_CHECKING:
-    from cofactor.data.split import Part
 
 # Histories of so many users are read together when states are made.
 _USERS = 256

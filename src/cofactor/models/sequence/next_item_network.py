@@ -15,6 +15,7 @@ from cofactor.base.run import Run
 from cofactor.data.histories import Histories
 from cofactor.data.interactions import Interactions
 from cofactor.data.sequences import PADDING, Windows, cut_windows, padded_right
+from cofactor.data.split import Part
 from cofactor.models.defaults import popularity_term
 from cofactor.models.defaults.held_out_epochs import log_popularity
 from cofactor.models.hooks import Hooks
@@ -34,7 +35,6 @@ if TYPE_CHECKING:
     import torch
     from torch import Tensor
 
-    from cofactor.data.split import Part
     from cofactor.models.sequence.transformer_module import ItemEncoder
     from cofactor.training.torch.learner import Step
 

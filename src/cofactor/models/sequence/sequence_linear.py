@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -14,6 +14,7 @@ from cofactor.base.run import Run
 from cofactor.data import sorting
 from cofactor.data.histories import Histories
 from cofactor.data.interactions import Interactions
+from cofactor.data.split import Part
 from cofactor.models.defaults import popularity_term
 from cofactor.models.implicit.linear import dense_scores
 from cofactor.models.sequence.base import (
@@ -25,9 +26,6 @@ from cofactor.models.sequence.base import (
 from cofactor.models.sequence.panel_cholesky import factorise, panel_rows, solve_lines
 from cofactor.models.traits import ArraySpec, Traits
 from cofactor.models.user_batch import States, UserBatch
-
-if TYPE_CHECKING:
-    from cofactor.data.split import Part
 
 # Rows of Σ c_u x_u x_u' from the one to the other, of which columns up to the diagonal count.
 _FinalRows = Callable[[int, int], np.ndarray]

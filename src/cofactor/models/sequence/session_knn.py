@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -15,15 +15,13 @@ from cofactor.base.run import Run
 from cofactor.base.threads import current_threads
 from cofactor.data.histories import Histories
 from cofactor.data.interactions import Interactions
+from cofactor.data.split import Part
 from cofactor.kernels.reference.session_neighbours import Index, NeighbourSettings
 from cofactor.models.defaults import popularity_term
 from cofactor.models.sequence.base import HistoryConfig, SequenceModel, one_history
 from cofactor.models.traits import ArraySpec, Traits
-from cofactor.models.user_batch import States, UserBatch
+from cofactor.models.user_batch import Shares, States, UserBatch
 from cofactor.retrieval.topk import Exclusions, TopK, allowed_mask, exclusions
-
-if TYPE_CHECKING:
-    from cofactor.data.split import Part
 
 
 class SessionKNNConfig(HistoryConfig):
@@ -207,9 +205,7 @@ class SessionKNN(SequenceModel[SessionKNNConfig]):
             return best
         return super().topk(batch, k, excluded=excluded, allowed=allowed, n_threads=n_threads)
 
-    def _explain_rows(
-        self, batch: UserBatch, item_rows: np.ndarray
-    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    def _explain_rows(self, batch: UserBatch, item_rows: np.ndarray) -> Shares:
         """The neighbours being what they are, each item of the query adds its part of their
         similarity.
         """
@@ -219,7 +215,7 @@ class SessionKNN(SequenceModel[SessionKNNConfig]):
         idf = self._idf(self.config.idf)
         added = vote_shares(items, weights, self.index, self._settings(), idf, item_rows)
         order = np.argsort(items, kind="stable")
-        return items[order], added[:, order], np.zeros(len(item_rows))
+        return Shares(items[order], added[:, order], np.zeros(len(item_rows)))
 
     def _state(self) -> dict[str, np.ndarray]:
         held = self.index._asdict()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -16,6 +16,7 @@ from cofactor.data.features import FeatureSpec
 from cofactor.data.histories import Histories
 from cofactor.data.interactions import Interactions
 from cofactor.data.sorting import sparse_rows
+from cofactor.data.split import Part
 from cofactor.models.defaults import popularity_term
 from cofactor.models.implicit.sparse_weights import SparseWeights
 from cofactor.models.sequence.base import (
@@ -26,10 +27,7 @@ from cofactor.models.sequence.base import (
 )
 from cofactor.models.similarity import unit_rows
 from cofactor.models.traits import ArraySpec, Traits
-from cofactor.models.user_batch import States, UserBatch
-
-if TYPE_CHECKING:
-    from cofactor.data.split import Part
+from cofactor.models.user_batch import Shares, States, UserBatch
 
 # Items whose texts are compared with all others at a time.
 _BLOCK = 512
@@ -234,9 +232,7 @@ class Transitions(SequenceModel[TransitionsConfig]):
             scores += walk * self.weights.scores(starts, reached.astype(np.int32), amounts, threads)
         return scores
 
-    def _explain_rows(
-        self, batch: UserBatch, item_rows: np.ndarray
-    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    def _explain_rows(self, batch: UserBatch, item_rows: np.ndarray) -> Shares:
         read = one_history(batch).tail(self.config.history_length)
         age = read.ages
         past, shares = by_item(read.item_rows, self.config.history_decay**age)
@@ -245,7 +241,7 @@ class Transitions(SequenceModel[TransitionsConfig]):
             decayed = self.config.repeat_weight * self.config.repeat_decay**age
             again = by_item(read.item_rows, decayed)[1]
             added = added + (past == np.asarray(item_rows)[:, None]) * again
-        return past, added, np.zeros(len(item_rows))
+        return Shares(past, added, np.zeros(len(item_rows)))
 
     def _alone(self, past: np.ndarray, item_rows: np.ndarray) -> np.ndarray:
         """What each past item alone, with share 1, gives some items, float32 [p, n]."""

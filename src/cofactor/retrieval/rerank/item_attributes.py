@@ -242,7 +242,7 @@ def _seconds(column: pa.Array, name: str) -> np.ndarray:
             column = pc.cast(column, pa.timestamp("s"))
         except pa.ArrowInvalid:
             raise ArgumentError(
-                f"fresh by {name}: the column holds texts that are no dates such as 2024-05-31;"
+                f"fresh by {name}: the column holds texts that aren't dates such as 2024-05-31;"
                 " name a column of dates, seconds or years."
             ) from None
         kind = column.type

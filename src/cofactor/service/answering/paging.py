@@ -36,7 +36,7 @@ def page_of(request: RecommendRequest, loaded: Loaded, store: Store) -> Cursor |
     return Cursor(loaded.version, query, store.last_seq(), int(time.time()))
 
 
-def next_of(page: Cursor | None, rows: np.ndarray) -> str | None:
-    """Return the cursor behind a page of item rows, as text."""
-    found = None if page is None else page.after(rows)
+def next_of(page: Cursor | None, rows: np.ndarray, ids: tuple[str, ...] = ()) -> str | None:
+    """Return the cursor behind a page of item rows, and ids without any, as text."""
+    found = None if page is None else page.after(rows, ids)
     return None if found is None else found.text()

@@ -103,7 +103,7 @@ class Scorer:
             return self._submit(job)
         if len(self._here) >= self._settings.max_queue:
             self.shed += 1
-            raise _too_many()
+            raise overloaded()
         if not self._here:
             # Later in this turn of the loop: what else has arrived by then is scored together with
             # it.
@@ -133,7 +133,7 @@ class Scorer:
                 raise RequestError(503, "stopping", "the service is stopping.", retry_after=1.0)
             if long or not turns.add(who, job):
                 self.shed += 1
-                raise _too_many()
+                raise overloaded()
             self._changed.notify()
         return job.future
 
@@ -299,10 +299,6 @@ class Scorer:
         return ordered.best(
             np.asarray(user_batch.states), k, allowed=allowed, excluded=excluded, n_threads=threads
         )
-
-
-def _too_many() -> RequestError:
-    return overloaded("there are more requests than can be answered in time; try again shortly.")
 
 
 def _is_short(request: RecommendRequest) -> bool:

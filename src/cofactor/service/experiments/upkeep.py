@@ -5,15 +5,18 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Collection
+from time import monotonic
 
 from prometheus_client import CollectorRegistry
 from prometheus_client import Counter as Total
 
 from cofactor.store import Retention, Store, StoreError, prune_impressions
+from cofactor.store.pruning import ahead, latest_moment
 
 log = logging.getLogger("cofactor.service")
 _FIRST = 30.0  # seconds after the start until the first look
 _LOOK = 600.0  # seconds between two looks
+_DOUBT = 86_400.0  # seconds after the start in which the clock isn't trusted (`pruning.LEEWAY`)
 _PAUSE = 0.1  # seconds between two steps: at most 2,000 lists a second go, and others write between
 
 
@@ -41,6 +44,7 @@ class Pruning:
     ) -> None:
         self._store, self._retention, self._running = store, retention, running
         self._task: asyncio.Task[None] | None = None
+        self._started, self._latest = monotonic(), latest_moment(store) if retention else None
         self._pruned = Total(
             "cofactor_impressions_pruned",
             "Lists deleted from the log: too old, or too many.",
@@ -60,7 +64,17 @@ class Pruning:
 
     async def prune(self) -> int:
         """Make one pass; return how many lists went."""
-        steps, gone = prune_impressions(self._store, self._retention, self._running()), 0
+        # What is stored while the clock is wrong says nothing of it: what the store held before
+        # does, for a day.
+        early = monotonic() - self._started < _DOUBT
+        latest = self._latest if early else None
+        if self._retention.seconds is not None and (days := ahead(self._store, latest) // 86_400):
+            log.warning(
+                "the clock is far ahead of what was stored last; impressions are kept longer",
+                extra={"facts": {"days": days}},
+            )
+        steps = prune_impressions(self._store, self._retention, self._running(), latest)
+        gone = 0
         while (count := await asyncio.to_thread(next, steps, None)) is not None:
             gone += count
             self._pruned.inc(count)

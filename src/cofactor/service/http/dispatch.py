@@ -186,9 +186,7 @@ class Dispatch:
         route, admission = self.route, context.admission
         late = context.lag > _LATE * context.settings.max_waiting
         if route.timed and (late or admission.full()):
-            raise overloaded(
-                "there are more requests than can be answered in time; try again shortly."
-            )
+            raise overloaded()
         # Writes have room of their own: a flood of events is refused here, and answers go on.
         if route.ingest and (late or admission.ingest_full()):
             raise overloaded(

@@ -59,7 +59,7 @@ class Keys:
         try:
             lines = path.read_text(encoding="utf-8").splitlines()
         except (OSError, UnicodeDecodeError) as error:
-            why = error.strerror if isinstance(error, OSError) else "it is no text"
+            why = error.strerror if isinstance(error, OSError) else "it isn't text"
             raise ArgumentError(
                 f"keys: {path} can't be read: {why}; `cofactor serve --new-key read --keys"
                 f" {path}` makes one."

@@ -4,12 +4,27 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
-from typing import Any, get_type_hints
+from functools import wraps
+from typing import Any, TypeVar, get_type_hints
 
 from cofactor.service.http.context import Context
 
 PATH_IDS = ("user_id", "item_id")  # names in paths that stand for ids, slashes and all
 Handler = Callable[[Context, dict[str, str], Any], Awaitable[Any]]
+Asked = TypeVar("Asked")
+Answer = TypeVar("Answer")
+
+
+def slowly(
+    call: Callable[[Context, dict[str, str], Asked], Answer],
+) -> Callable[[Context, dict[str, str], Asked], Awaitable[Answer]]:
+    """Make a handler of a function that takes longer: it runs in `Context.slowly`."""
+
+    @wraps(call)
+    async def handler(context: Context, path: dict[str, str], request: Asked) -> Answer:
+        return await context.slowly(call, context, path, request)
+
+    return handler
 
 
 @dataclass(frozen=True)

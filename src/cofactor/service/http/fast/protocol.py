@@ -54,7 +54,7 @@ def _lines_of(headers: Headers) -> bytes:
 
 
 def _refusal(outcome: str | None) -> bytes:
-    error = overloaded("there are more requests than can be answered in time; try again shortly.")
+    error = overloaded()
     error.outcome = outcome
     body = error.body()
     headers = [*error.headers(), (b"content-length", str(len(body)).encode())]

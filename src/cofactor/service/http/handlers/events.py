@@ -7,7 +7,7 @@ import numpy as np
 
 from cofactor.service.errors import invalid
 from cofactor.service.http.context import Context
-from cofactor.service.http.route import Route
+from cofactor.service.http.route import Route, slowly
 from cofactor.service.replies import AckOut, EventOut, EventsOut
 from cofactor.service.wire import EventsRequest, LatestQuery, UndoRequest
 from cofactor.store import Ack, made_ids
@@ -44,12 +44,9 @@ async def undo(context: Context, path: dict[str, str], request: UndoRequest) -> 
     )
 
 
-async def latest(context: Context, path: dict[str, str], request: LatestQuery) -> EventsOut:
+@slowly
+def latest(context: Context, path: dict[str, str], request: LatestQuery) -> EventsOut:
     """Return the last events, of all users."""
-    return await context.slowly(_latest, context, request)
-
-
-def _latest(context: Context, request: LatestQuery) -> EventsOut:
     found = context.store.latest_events(request.limit, request.before)
     loaded = context.models.current
     rows = loaded.model.data.items.find([event.item_id for event in found])

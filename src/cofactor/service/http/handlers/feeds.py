@@ -23,6 +23,7 @@ from cofactor.service.answering.feeds import (
     trending_page,
 )
 from cofactor.service.answering.loaded import Loaded
+from cofactor.service.answering.paging import next_of
 from cofactor.service.errors import invalid
 from cofactor.service.http.context import Context
 from cofactor.service.http.route import Route
@@ -58,9 +59,8 @@ def _trending(context: Context, loaded: Loaded, query: TrendingQuery) -> Feed:
             item = Recommended(item_id=item_id, score=score, title=title)
         items.append(item)
     rows = np.array([row for row, *_ in found if row >= 0], np.int32)
-    after = page.after(rows, tuple(item_id for row, item_id, _ in found if row < 0))
-    ended = len(found) < query.k or after is None
-    cursor = None if ended or after is None else after.text()
+    others = tuple(item_id for row, item_id, _ in found if row < 0)
+    cursor = None if len(found) < query.k else next_of(page, rows, others)
     return Feed(items=items, source="trending", model=loaded.name, next=cursor)
 
 
@@ -85,8 +85,7 @@ def _popular(loaded: Loaded, query: PopularQuery) -> Feed:
     if query.column is not None and query.value is not None:
         mask = category_mask(loaded, query.column, query.value)
     rows = loaded.most_popular(query.k, mask, page.shown)
-    after = page.after(rows)
-    cursor = None if len(rows) < query.k or after is None else after.text()
+    cursor = None if len(rows) < query.k else next_of(page, rows)
     items = recommended(loaded, rows, loaded.shares(rows))
     return Feed(items=items, source="popularity", model=loaded.name, next=cursor)
 

@@ -14,17 +14,14 @@ from cofactor.artifact.format import Manifest
 from cofactor.base.errors import CofactorError
 from cofactor.service.answering.item_map import project
 from cofactor.service.http.context import Context
-from cofactor.service.http.route import Route
+from cofactor.service.http.route import Route, slowly
 from cofactor.service.replies import MapOut, ModelOut, PromotedOut, RetrainingOut, VersionOut
 from cofactor.service.wire import MapQuery, Nothing, PromoteRequest
 
 
-async def show(context: Context, path: dict[str, str], request: Nothing) -> ModelOut:
+@slowly
+def show(context: Context, path: dict[str, str], request: Nothing) -> ModelOut:
     """Return the model that answers, all versions, and what the model can do."""
-    return await context.slowly(_show, context)
-
-
-def _show(context: Context) -> ModelOut:
     models = context.models
     loaded, folder, held = models.current, models.folder, set(models.held)
     versions = []

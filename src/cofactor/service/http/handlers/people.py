@@ -11,19 +11,15 @@ from cofactor.service.answering.loaded import Loaded
 from cofactor.service.errors import RequestError
 from cofactor.service.http.context import Context
 from cofactor.service.http.handlers.events import acknowledged
-from cofactor.service.http.route import Route
+from cofactor.service.http.route import Route, slowly
 from cofactor.service.replies import AckOut, ExportOut, HistoryOut, PastOut
 from cofactor.service.wire import HistoryQuery, Nothing
 
 
-async def history(context: Context, path: dict[str, str], request: HistoryQuery) -> HistoryOut:
+@slowly
+def history(context: Context, path: dict[str, str], request: HistoryQuery) -> HistoryOut:
     """Return the last events of a user: those of the training, then those since."""
-    return await context.slowly(
-        _history, context, context.models.current, path["user_id"], request.limit
-    )
-
-
-def _history(context: Context, loaded: Loaded, user_id: str, limit: int) -> HistoryOut:
+    loaded, user_id, limit = context.models.current, path["user_id"], request.limit
     data, view = loaded.model.data, loaded.view
     stored = context.store.history(user_id, limit)
     row = int(data.users.find([user_id])[0])

@@ -10,7 +10,7 @@ from starlette.responses import Response
 
 from cofactor.service.errors import RequestError, not_found
 from cofactor.service.http.context import Context
-from cofactor.service.http.route import Route
+from cofactor.service.http.route import Route, slowly
 from cofactor.service.replies import HealthOut, ReadyOut, SeriesOut, StatsOut, VersionLists
 from cofactor.service.wire import Nothing, SeriesQuery
 
@@ -99,13 +99,10 @@ _KINDS, _OTHERS = 30, "others"  # the most frequent kinds of a series, and what 
 _COUNTED = 1_000_000  # the last events that a series looks at
 
 
-async def series(context: Context, path: dict[str, str], request: SeriesQuery) -> SeriesOut:
+@slowly
+def series(context: Context, path: dict[str, str], request: SeriesQuery) -> SeriesOut:
     """Return what happened over a time."""
-    return await context.slowly(_series, context, request.span)
-
-
-def _series(context: Context, span: str) -> SeriesOut:
-    step, count = _SPANS[span]
+    step, count = _SPANS[request.span]
     buckets = context.telemetry.history.buckets(step, count)
     times = [one.start for one in buckets]
     place = {start: n for n, start in enumerate(times)}
