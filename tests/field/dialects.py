@@ -14,6 +14,11 @@ def _text(name: str, origin: str, text: str | bytes, rows: list[Row] | None, **m
     return Case(name=name, origin=origin, files={"a.csv": text}, rows=rows, **more)
 
 
+def _picked(n: int) -> list[str]:
+    """Some items of a user, of which others have some too."""
+    return [f"i{(n + step * step) % 7}" for step in range(2 + n % 3)]
+
+
 def _values(name: str, origin: str, *cells: str, values: tuple[float, ...], **more: Any) -> Case:
     lines = "".join(f"u{n};i{n};{cell}\n" for n, cell in enumerate(cells))
     rows: list[Row] = [(f"u{n}", f"i{n}", value) for n, value in enumerate(values)]
@@ -275,5 +280,85 @@ DIALECTS = (
         "u1,0.123,0.456,0.789\nu2,0.223,0.556,0.889\n",
         None,
         error="'0.123' isn't an id",
+    ),
+    *(
+        _text(f"no table: {origin}", origin, "\n".join(lines) + "\n", None, error=error)
+        for origin, error, lines in (
+            (
+                "LibraryThing's reviews",
+                "lines of a program",
+                [f"reviews[('7', 'u{n}')] = {{'stars': 4.0, 'user': 'u{n}'}}" for n in range(9)],
+            ),
+            (
+                "assignments of Python",
+                "lines of a program",
+                [f"ratings['u{n % 3}', 'i{n % 4}'] = 4.0" for n in range(9)],
+            ),
+            (
+                "calls of R",
+                "lines of a program",
+                [f"r <- rbind(r, c({n % 3}, {n % 4}, 4))" for n in range(9)],
+            ),
+            (
+                "MongoDB's shell",
+                "lines of a program|script",
+                [f"db.r.insert({{user: {n % 3}, item: {n % 4}}})" for n in range(9)],
+            ),
+            (
+                "rows that Spark printed",
+                "lines of a program",
+                [f"Row(user={n % 3}, item={n % 4}, rating=4.0)" for n in range(9)],
+            ),
+            (
+                "ratings of Spark's MLlib",
+                "lines of a program",
+                [f"Rating({n % 3},{n % 4},4.0)" for n in range(9)],
+            ),
+            (
+                "metrics of Prometheus",
+                "lines of a program",
+                [f'plays{{user="u{n % 3}",item="i{n % 4}"}} 4' for n in range(9)],
+            ),
+            (
+                "InfluxDB's protocol",
+                "InfluxDB",
+                [f"r,user=u{n % 3},item=i{n % 4} value=4 150000000{n}" for n in range(9)],
+            ),
+            (
+                "Mahout's lists",
+                "pairs of an item and its value in brackets",
+                [f"{n}\t[{n + 2}:4.0,{n + 3}:3.0]" for n in range(9)],
+            ),
+        )
+    ),
+    *(
+        _text(
+            f"items that may be lists are told: {sign!r}",
+            "histories under a name that isn't plural",
+            "user_id\titem_id\n" + "".join(f"u{n}\t{sign.join(_picked(n))}\n" for n in range(12)),
+            [(f"u{n}", sign.join(_picked(n))) for n in range(12)],
+            notes=("may be lists",),
+        )
+        for sign in ("|", ";", ", ", " ")
+    ),
+    _text(
+        "keys of two parts are no lists",
+        "a shop and its article",
+        "user_id,item_id\n" + "".join(f"u{n},s{n % 2}|a{n % 3}\n" for n in range(12)),
+        [(f"u{n}", f"s{n % 2}|a{n % 3}") for n in range(12)],
+    ),
+    *(
+        _text(
+            f"a header elsewhere: {header}",
+            "shops elsewhere",
+            f"{header}\nu1,a,4\nu2,b,3\n",
+            [("u1", "a", 4.0), ("u2", "b", 3.0)],
+        )
+        for header in (
+            *("gebruiker,artikel,beoordeling", "bruker,vare,vurdering", "bruger,vare,bedømmelse"),
+            *("käyttäjä,tuote,arvosana", "користувач,товар,оцінка", "utilizator,produs,nota"),
+            *("felhasználó,termék,értékelés", "χρήστης,προϊόν,βαθμολογία", "משתמש,מוצר,דירוג"),
+            *("người dùng,sản phẩm,đánh giá", "pengguna,barang,nilai", "مستخدم,منتج,تقييم"),
+        )
     ),
 )

@@ -4,7 +4,6 @@ and what of it is refused."""
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -18,8 +17,6 @@ from cofactor.base.errors import (
     ArgumentError,
     CofactorError,
     DataError,
-    NotFittedError,
-    TraitError,
     UnknownNameError,
 )
 from cofactor.base.run import Run
@@ -106,40 +103,6 @@ _NO_IDS: list[Any] = [
     pd.DataFrame({"item": [3]}),
     {"item": 3},
 ]
-
-
-def test_lists_for_nobody_are_refused_whatever_is_asked(by_number: Recommender) -> None:
-    for ask in (by_number.recommend, by_number.similar_items):
-        for unknown in ({}, {"unknown": "fallback"} if ask == by_number.recommend else {}):
-            with pytest.raises(ArgumentError, match="list of (users|items) is empty"):
-                ask([], **unknown)
-
-
-@pytest.mark.parametrize("value", [3e38, -2e19, float("inf"), float("nan"), 10**400], ids="abcde")
-def test_a_value_whose_square_is_beyond_float32_is_refused_everywhere(
-    value: float, by_number: Recommender
-) -> None:
-    rows = [(*row, value) for row in _ROWS]
-    flat = np.array([0.0 if value > 1e300 else value] * 2 + [float(value > 1e300)])
-    flat = np.where(flat == 0, np.inf, flat)
-    for ask in (
-        lambda: cofactor.read(rows),
-        lambda: cofactor.read(pd.DataFrame(rows, columns=["user", "item", "rating"])),
-        lambda: Interactions.from_rows([0] * 3, [0, 1, 2], flat, users=1, items=3),
-        lambda: by_number.recommend(history={1: value, 2: 1.0}),
-        lambda: cofactor.Histories.of([[0, 1, 2]], 3, [flat]),
-    ):
-        with pytest.raises(CofactorError, match=r"beyond 1\.8e\+19|up to 1\.8e\+19|number|3.4e38"):
-            ask()
-
-
-def test_models_without_epochs_say_that_there_is_no_curve(
-    by_number: Recommender, tmp_path: Path
-) -> None:
-    with pytest.raises(TraitError, match="item_knn isn't trained in epochs"):
-        by_number.plot(tmp_path / "a.html")
-    with pytest.raises(NotFittedError, match="isn't fitted"):
-        cofactor.BPR().plot(tmp_path / "a.html")
 
 
 @pytest.mark.parametrize("given", _NO_IDS, ids=str)

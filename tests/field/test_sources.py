@@ -4,7 +4,12 @@ from __future__ import annotations
 
 import datetime
 import gzip
+import io
+import os
 import sqlite3
+import tarfile
+import threading
+import zipfile
 from collections.abc import Mapping, Sequence
 from contextlib import closing
 from pathlib import Path
@@ -197,3 +202,35 @@ def test_columns_of_a_matrix_and_ids_of_no_catalogue_are_refused() -> None:
         cofactor.read(sparse.csr_matrix([[1.0]]), value=False)
     with pytest.raises(ArgumentError, match="item_id must go with the catalogue"):
         cofactor.read([("u1", "a")], item_id="sku")
+
+
+def _archived(form: str) -> bytes:
+    packed, table = io.BytesIO(), b"user,item\nu1,a\n"
+    if form == "zip":
+        with zipfile.ZipFile(packed, "w") as archive:
+            archive.writestr("a.csv", table)
+    else:
+        with tarfile.open(fileobj=packed, mode=form) as tar:  # type: ignore[call-overload]
+            member = tarfile.TarInfo("a.csv")
+            member.size = len(table)
+            tar.addfile(member, io.BytesIO(table))
+    return packed.getvalue()
+
+
+@pytest.mark.parametrize("form", ["zip", "w", "w:gz"])
+def test_an_archive_in_a_pipe_is_refused_as_one(form: str, tmp_path: Path) -> None:
+    place, content = tmp_path / "pipe", _archived(form)
+    os.mkfifo(place)
+    writer = threading.Thread(target=lambda: place.write_bytes(content))
+    writer.start()
+    with pytest.raises(DataError, match="an archive can't be read from a pipe"):
+        cofactor.read(place)
+    writer.join()
+
+
+def test_standard_input_beside_others_is_named(tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text("user,item\nu1,a\n")
+    with pytest.raises(DataError, match="standard input is read alone"):
+        cofactor.read(["-", str(tmp_path / "a.csv")])
+    with pytest.raises(ArgumentError, match="standard input is for interactions"):
+        cofactor.read([("u1", "a")], items="-")

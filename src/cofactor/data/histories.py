@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 
@@ -50,27 +51,32 @@ class Histories:
     ) -> Histories:
         """Make histories from one list of item rows per user, and one of values if there are
         any.
+
+        Raises
+        ------
+        ArgumentError
+            If a list is none of item rows, or values aren't finite, too large, or not as many.
         """
-        indptr = offsets([len(rows) for rows in lists])
-        rows = (
-            np.concatenate([np.asarray(r, np.int32) for r in lists])
-            if lists
-            else np.zeros(0, np.int32)
-        )
+        rows = _together(lists, "iu", "item rows")
         if rows.size and (rows.min() < 0 or rows.max() >= n_items):
             raise ArgumentError(
-                f"a history holds item row {rows.max()}, and the rows run from 0 to {n_items - 1}."
+                f"a history holds item row {rows.max() if rows.min() >= 0 else rows.min()}, and the"
+                f" rows run from 0 to {n_items - 1}."
             )
-        flat = np.concatenate([np.asarray(v, np.float32) for v in values]) if values else None
-        if flat is not None and len(flat) != len(rows):
-            raise ArgumentError(f"histories hold {len(rows)} items but {len(flat)} values.")
+        lengths = [len(one) for one in lists]
+        flat = _together(values, "biuf", "values") if values else None
+        if values and [len(one) for one in values] != lengths:
+            raise ArgumentError(
+                f"histories hold {lengths} items but {[len(one) for one in values]} values."
+            )
+        flat = None if flat is None else flat.astype(np.float32)
         if flat is not None and not checks.are_small(flat):
             odd = flat[~(np.abs(flat) <= checks.LARGEST_VALUE)][0]
             raise ArgumentError(
                 f"the values of a history must be finite numbers up to {checks.LARGEST_VALUE:g},"
                 f" whose squares float32 holds, not {odd:g}."
             )
-        return cls(indptr, rows.astype(np.int32), flat, None, n_items)
+        return cls(offsets(lengths), rows.astype(np.int32), flat, None, n_items)
 
     def __len__(self) -> int:
         return len(self.indptr) - 1
@@ -143,6 +149,18 @@ class Histories:
         order = order[last]
         indptr = row_offsets(owners[order], len(self))
         return indptr, self.item_rows[order], values[order]
+
+
+def _together(lists: Sequence[Any], kinds: str, what: str) -> np.ndarray:
+    """Lists of numbers of some kinds (NumPy's letters) as one array."""
+    arrays = [np.asarray(one) for one in lists]
+    for one in arrays:
+        if one.ndim != 1 or (one.size and one.dtype.kind not in kinds):
+            raise ArgumentError(
+                f"histories must be a list of {what} for each user, and one of them is"
+                f" {one.dtype} of shape {list(one.shape)}."
+            )
+    return np.concatenate(arrays) if arrays else np.zeros(0, np.int64)
 
 
 def picked(array: np.ndarray | None, which: np.ndarray | slice) -> np.ndarray | None:

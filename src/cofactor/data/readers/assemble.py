@@ -4,6 +4,7 @@ anything is raised.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
 import numpy as np
@@ -39,6 +40,9 @@ _NO_ID = "an object, a list, a zero byte or a boolean"
 _FEW, _SOME = 10, 100_000
 # What may stand between cells that hold nothing.
 _BETWEEN = " \t,;|:'\""
+# Rows whose items show whether they may be lists.
+_LISTED = 1_000
+_DIGIT = re.compile(r"\d")
 
 
 def assemble(raw: Raw, options: Options) -> Events:
@@ -111,7 +115,30 @@ def _doubts_of_ids(events: Events) -> list[str]:
         if n < _FEW or len(pc.unique(codes)) not in (1, len(codes)):
             continue
         notes += doubt_of_ids(what, n, len(pc.unique(ids)))
-    return notes
+    return notes + _doubt_of_lists(events.items)
+
+
+def _doubt_of_lists(items: pa.ChunkedArray) -> list[str]:
+    """A note on items that may be lists of several: most hold one sign between parts that return
+    in other items, at other places (those of a key stay at theirs).
+    """
+    words = pc.unique(items.chunk(0).slice(0, _LISTED)).to_pylist()
+    if len(words) < _FEW or not isinstance(words[0], str):
+        return []
+    for sign in (",", ";", "|", " "):
+        lists = [[part.strip() for part in word.split(sign)] for word in words]
+        parts = [part for one in lists for part in one]
+        several = [one for one in lists if len(one) > 1]
+        if 2 * len(several) <= len(lists) or 2 * len(set(parts)) > len(parts):
+            continue
+        numbered = sign != " " or all(map(_DIGIT.search, parts))
+        moved = {one[0] for one in several} & {one[1] for one in several}
+        if all(parts) and numbered and moved:
+            return [
+                f"items such as {sign.join(several[0])!r} may be lists; if so, name the column"
+                " items, or write a row for each of them"
+            ]
+    return []
 
 
 def doubt_of_ids(what: str, n: int, distinct: int) -> list[str]:

@@ -18,7 +18,7 @@ from cofactor.data.readers.arrays import of_array
 from cofactor.data.readers.columns import folded, has_role
 from cofactor.data.readers.nested_items import is_wrapped, opened
 from cofactor.data.readers.rows import records_of
-from cofactor.data.readers.sources import matched
+from cofactor.data.readers.sources import STDIN, matched
 from cofactor.data.records import names_of, table_of, table_of_columns
 
 _WANTED = (
@@ -31,6 +31,11 @@ def paths_of(source: Any) -> list[Path] | None:
     """Return the files that a path, a pattern or a list of paths names; None for what is none."""
     if isinstance(source, (str, os.PathLike)):
         checks.path(source, "items")
+        if os.fspath(source) == STDIN:
+            raise ArgumentError(
+                "items must not be '-': standard input is for interactions; write the catalogue to"
+                " a file."
+            )
         several = matched(os.fspath(source))
         return [Path(source)] if several is None else several
     is_list = isinstance(source, (list, tuple)) and len(source) > 0

@@ -100,6 +100,12 @@ _LINES = tuple(
             "take the brackets off",
         ),
         ("triples of a graph (RDF)", r"(<[^>]*>|_:\w+)\s+<[^>]*>\s+.*\.\s*$", _CURE),
+        ("lines of InfluxDB", rf"\w+(,{_NAMED})+ {_NAMED}", _CURE),
+        (
+            "pairs of an item and its value in brackets",
+            r"\S+[\t ]+\[[^\s\[\],:]+:-?[\d.]+(,\s*[^\s\[\],:]+:-?[\d.]+)*\]\s*$",
+            "write a row for each user and item",
+        ),
         (
             "JSON behind a key",
             r"[^\s{}\[\]]+([\t ]+|:)\{\s*\".*\}\s*$",
@@ -120,6 +126,11 @@ _LINES = tuple(
             "write the features as columns, their namespaces as the header",
         ),
         ("facts of a logic program", r"\w+\([^()]*\)\.\s*$", _CURE),
+        (
+            "lines of a program (calls, assignments)",
+            r"[^\s,;|\"]*(\s*(=|<-)\s*[\w.]+)?\w[\[({][^\])},;\t|]*[,;\t|]",
+            "write the values alone",
+        ),
         (
             "pairs with an arrow between them",
             r"[^,;\t]*?\S\s*(->|=>|→)\s*\S",

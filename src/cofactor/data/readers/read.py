@@ -250,17 +250,12 @@ def _from_path(
     source: str | os.PathLike[str], options: Options, choices: Mapping[str, str | None]
 ) -> Events:
     member = choices["member"]
-
-    def refuse_member(what: str) -> None:
-        refuse_unused(what, ("member",), options, choices)
-
     checks.path(source, "source")
     if os.fspath(source) == STDIN:
-        refuse_member("standard input")
-        return read_entry(standard_input(), options)
+        return _of_stream(standard_input(), options, choices)
     several = matched(os.fspath(source))
     if several is not None:
-        refuse_member("a pattern of files")
+        refuse_unused("a pattern of files", ("member",), options, choices)
         return _from_files(several, options)
     path = Path(source).expanduser()
     if is_shards(path):
@@ -273,11 +268,10 @@ def _from_path(
         return _named(source, options, choices)
     copy = reopened(path, options.progress)
     if copy is not None:
-        refuse_member("a pipe")
-        return read_entry(copy, options)
+        return _of_stream(copy, options, choices)
     entry = SourceFile(path)
     if not path.is_dir() and not is_archive(entry):
-        refuse_member(f"{path.name}, a file by itself")
+        refuse_unused(f"{path.name}, a file by itself", ("member",), options, choices)
         return read_entry(entry, options)
     place = Source(path)
     if member is not None:
@@ -286,6 +280,17 @@ def _from_path(
     if layout is not None:
         return layout.events(place, options)
     return read_folder(place, options)
+
+
+def _of_stream(entry: SourceFile, options: Options, choices: Mapping[str, str | None]) -> Events:
+    """What came by standard input or a pipe."""
+    refuse_unused("a pipe", ("member",), options, choices)
+    if is_archive(entry) or entry.head(512)[257:262] == b"ustar":
+        raise DataError(
+            "an archive can't be read from a pipe; write it to a file, and name that.",
+            source=entry.shown,
+        )
+    return read_entry(entry, options)
 
 
 def parts_of(source: Any, options: Options) -> tuple[list[Any], tuple[str, ...]]:

@@ -116,6 +116,8 @@ def is_several(source: object) -> bool:
     ):
         return False
     for part in source:
+        if os.fspath(part) == STDIN:
+            raise DataError("standard input is read alone, not beside other files.", source=STDIN)
         if not is_url(part) and not os.path.exists(part):
             raise DataError("there is no such file or folder.", source=os.fspath(part))
     return True

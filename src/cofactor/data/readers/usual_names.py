@@ -32,7 +32,9 @@ USUAL: Mapping[str, tuple[str, ...]] = {
             idпользователя покупатель клиент користувач 用户 用户id 客户 会员 ユーサー ユーサーid
             会員 顧客 사용자 고객 kullanıcı musteri uzytkownik klient gebruiker klant
             anvandare kund bruger bruker uzivatel zakaznik 사용자id 고객id 회원id cookie candidateid
-            applicantid المستخدم معرفالمستخدم العميل معرفالعميل رقمالعميل الزبون उपयोगकर्ता ग्राहक
+            applicantid felhasznalo utilizator
+            kayttaja χρήστης משתמש مستخدم pengguna nguoidung المستخدم معرفالمستخدم العميل
+            معرفالعميل رقمالعميل الزبون उपयोगकर्ता ग्राहक
             उपयोगकर्ताआईडी ग्राहकआईडी""",
         "item": """itemid item iid movieid bookid parentasin asin isbn productid product articleid
             article songid trackid artistid videoid newsid contentid businessid gameid animeid
@@ -47,7 +49,8 @@ USUAL: Mapping[str, tuple[str, ...]] = {
             sellersku spotifytrackuri trackname customlabel partnumber partno material
             materialnumber materialnummer товар idтовара фильм книга 商品 商品id 物品 电影
             アイテム アイテムid 상품 아이템 urun artykuł articolo articulo vare vara
-            vyrobek 상품id المنتج معرفالمنتج رقمالمنتج العنصر الصنف उत्पाद उत्पादआईडी वस्तु pageid
+            vyrobek termek produs προϊόν מוצר منتج barang sanpham 상품id المنتج معرفالمنتج
+            رقمالمنتج العنصر الصنف उत्पाद उत्पादआईडी वस्तु pageid
             aid products productids movies movieids books bookids articles articleids
             songs trackids skus itemseq itemsequence itemlist itemidlist""",
         "value": """rating overall score stars bookrating starrating ratingvalue userrating
@@ -59,7 +62,8 @@ USUAL: Mapping[str, tuple[str, ...]] = {
             quantitypurchased val eventstrength qtyordered orderquantity salesquantity
             auftragsmenge bestellmenge оценка реитинг количество 评分 数量 評価 평점 puan
             adet ocena ilosc nota quantita quantidade avaliacao waardering aantal betyg antal
-            hodnoceni strength 별점 수량 التقييم الكمية रेटिंग मात्रा""",
+            hodnoceni beoordeling vurdering bedømmelse arvosana оцінка ertekeles βαθμολογία דירוג
+            تقييم nilai đánhgiá strength 별점 수량 التقييم الكمية रेटिंग मात्रा""",
         "time": """timestamp time ts timems timestampms datehour datehourminute unixreviewtime
             unixtime eventtime datetime date dateadded dateadd createdat ratedat watchedat
             reviewtime dateupdated readat invoicedate orderdate purchasedate transactiondate
