@@ -69,8 +69,8 @@ CASES: dict[str, dict[str, Any]] = {
     "collab_fnet": {
         "factors": 8,
         "hidden": (16,),
-        "epochs": 20,
-        "batch_size": 512,
+        "epochs": 40,
+        "batch_size": 256,
         "learning_rate": 0.03,
         "dropout": 0.0,
     },
