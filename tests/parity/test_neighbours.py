@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from cofactor.kernels.cpu import neighbours as fast
-from cofactor.kernels.cpu._selection import keep_best, room
+from cofactor.kernels.cpu._selection import keep_best, workspace
 from cofactor.kernels.reference import neighbours as slow
 from parity.nasty import KINDS, both_orders, nasty
 
@@ -60,7 +60,7 @@ def test_selection_by_bins_equals_sorting_on_close_values():
             values[generator.random(n) < 0.3] = values[0]
             found, bits = generator.permutation(n).astype(np.int32), values.view(np.int32).copy()
             rows, kept = np.full(k, -1, np.int32), np.full(k, np.nan, np.float32)
-            count = keep_best(found.copy(), bits, n, room(n), rows, kept)
+            count = keep_best(found.copy(), bits, n, workspace(n), rows, kept)
             order = np.lexsort((found, -values))[:k]
             assert count == min(n, k)
             assert rows.tolist() == sorted(found[order].tolist())
@@ -77,7 +77,7 @@ def test_selection_loses_none_where_fewer_are_positive_than_are_kept(positive):
     ) + np.float32(1e-3)
     rows, kept = np.full(k, -1, np.int32), np.full(k, np.nan, np.float32)
     count = keep_best(
-        np.arange(n, dtype=np.int32), values.view(np.int32).copy(), n, room(n), rows, kept
+        np.arange(n, dtype=np.int32), values.view(np.int32).copy(), n, workspace(n), rows, kept
     )
     assert count == min(positive, k)
     assert rows[:count].tolist() == np.sort(np.argsort(-values, kind="stable")[:count]).tolist()

@@ -26,7 +26,7 @@ from cofactor.artifact.versions import library_versions
 from cofactor.base import checks
 from cofactor.base.disk import exchange, sync, what_is_full
 from cofactor.base.errors import ArgumentError, ArtifactError
-from cofactor.base.rooms import room_beside
+from cofactor.base.staging import staging_folder
 from cofactor.data.catalogue import Catalogue
 from cofactor.data.ids import IdMap
 from cofactor.models import registry
@@ -76,27 +76,27 @@ def save(
     _check_facts({"metrics": metrics, "run": run}, {"split": split, "licence": licence})
     target = check_target(path, overwrite=overwrite)
     arrays = _arrays(model)
-    with _writing(target) as room:
-        _write_tensors(room / fmt.TENSORS, arrays)
-        _write_table(room / fmt.USERS, model.data.users, model.data.profiles)
-        _write_table(room / fmt.ITEMS, model.data.items, model.data.catalogue)
+    with _writing(target) as staging:
+        _write_tensors(staging / fmt.TENSORS, arrays)
+        _write_table(staging / fmt.USERS, model.data.users, model.data.profiles)
+        _write_table(staging / fmt.ITEMS, model.data.items, model.data.catalogue)
         # safetensors makes its file readable by the owner alone; give it the permissions of the
         # others.
-        shutil.copymode(room / fmt.ITEMS, room / fmt.TENSORS)
-        files = {name: fmt.file_facts(room / name) for name in fmt.FILES}
+        shutil.copymode(staging / fmt.ITEMS, staging / fmt.TENSORS)
+        files = {name: fmt.file_facts(staging / name) for name in fmt.FILES}
         known = {**(run or {}), "limits": limits_of(model)} | (
             {"licence": licence} if licence else {}
         )
         manifest = _manifest(model, arrays, files, metrics or {}, known, split)
-        _write_bytes(room / CARD, card_of(manifest).to_markdown().encode())
+        _write_bytes(staging / CARD, card_of(manifest).to_markdown().encode())
         _write_bytes(
-            room / fmt.MANIFEST,
+            staging / fmt.MANIFEST,
             msgspec.json.format(msgspec.json.encode(manifest, enc_hook=_plain), indent=2) + b"\n",
         )
         for name in fmt.FILES:
-            sync(room / name)
-        sync(room)
-        _move(room, target, overwrite)
+            sync(staging / name)
+        sync(staging)
+        _move(staging, target, overwrite)
     return target
 
 
@@ -118,7 +118,7 @@ def check_target(path: str | os.PathLike[str], *, overwrite: bool = False) -> Pa
             if not overwrite:
                 raise _taken(target)
         target.parent.mkdir(parents=True, exist_ok=True)
-        with room_beside(target):
+        with staging_folder(target):
             pass
     except OSError as error:
         raise ArtifactError(
@@ -133,8 +133,8 @@ def _writing(target: Path) -> Iterator[Path]:
     sentence.
     """
     try:
-        with room_beside(target) as room:
-            yield room
+        with staging_folder(target) as staging:
+            yield staging
     except OSError as error:
         if full := what_is_full(error):
             raise ArtifactError(
@@ -263,7 +263,7 @@ def _taken(target: Path) -> ArtifactError:
     )
 
 
-def _move(room: Path, target: Path, overwrite: bool) -> None:
+def _move(staging: Path, target: Path, overwrite: bool) -> None:
     """Move the finished folder to its place; an older model stays intact until the new one is
     there.
 
@@ -273,26 +273,26 @@ def _move(room: Path, target: Path, overwrite: bool) -> None:
     whose name begins with a dot and the model's name.
     """
     if target.exists() and overwrite:
-        _replace(room, target)
+        _replace(staging, target)
     else:
         try:
-            os.rename(room, target)  # never onto a folder that isn't empty
+            os.rename(staging, target)  # never onto a folder that isn't empty
         except OSError:
             if not target.exists():
                 raise
             # Another process saved there in the meantime.
             if not overwrite:
                 raise _taken(target) from None
-            _replace(room, target)
+            _replace(staging, target)
     sync(target.parent)
 
 
-def _replace(room: Path, target: Path) -> None:
-    if not exchange(room, target):
+def _replace(staging: Path, target: Path) -> None:
+    if not exchange(staging, target):
         old = Path(tempfile.mkdtemp(prefix=f".{target.name}-old-", dir=target.parent))
         os.rename(target, old / "model")
         try:
-            os.rename(room, target)
+            os.rename(staging, target)
         except OSError:
             os.rename(old / "model", target)
             raise

@@ -15,7 +15,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from cofactor.base.errors import ArgumentError, CofactorError
-from cofactor.base.rooms import room_beside
+from cofactor.base.staging import staging_folder
 
 # What is full, by the number of the error. Only on a full disk it helps to free some of it.
 _FULL = {
@@ -45,8 +45,8 @@ def sync(path: Path) -> None:
 def replace_file(target: Path, content: bytes) -> None:
     """Write a small file in one atomic step: a reader finds the old content or the new one."""
     check_regular(target)
-    with room_beside(target) as room:
-        made = room / target.name
+    with staging_folder(target) as staging:
+        made = staging / target.name
         with made.open("wb") as stream:
             stream.write(content)
             stream.flush()

@@ -23,7 +23,7 @@ import cofactor
 from cofactor.base.disk import naming_full
 from cofactor.base.errors import ArgumentError, DataError
 from cofactor.base.names import nearest
-from cofactor.base.rooms import room_beside
+from cofactor.base.staging import staging_folder
 from cofactor.evaluation.result import Result
 from cofactor.evaluation.significance import p_value
 from cofactor.metrics.table import parse_metric
@@ -152,11 +152,11 @@ def keep_run(folder: str | Path, run: KeptRun, results: Sequence[Result]) -> Pat
     """Keep a run in a folder, which is created if needed; return the run's own folder."""
     place = Path(folder) / run.id
     place.parent.mkdir(parents=True, exist_ok=True)
-    with naming_full(place), room_beside(place) as room:
+    with naming_full(place), staging_folder(place) as staging:
         text = json.dumps(run.to_dict(), indent=2, default=_plain)
-        (room / _FACTS).write_text(text + "\n", encoding="utf-8")
-        pq.write_table(_values(results), room / _VALUES, compression="zstd")
-        room.rename(place)
+        (staging / _FACTS).write_text(text + "\n", encoding="utf-8")
+        pq.write_table(_values(results), staging / _VALUES, compression="zstd")
+        staging.rename(place)
     return place
 
 

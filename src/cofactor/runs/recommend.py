@@ -25,8 +25,8 @@ from cofactor.base import checks
 from cofactor.base.disk import check_regular, check_replaced, naming_full
 from cofactor.base.engine import Engine, EngineError, Local, in_turn
 from cofactor.base.errors import ArgumentError
-from cofactor.base.rooms import room_beside
 from cofactor.base.run import Run, run_of
+from cofactor.base.staging import staging_folder
 from cofactor.base.unfinished import unfinished
 from cofactor.models.recommender import Recommender
 from cofactor.models.shipped import ShippedModel
@@ -107,9 +107,9 @@ def write_tables(tables: Iterator[pa.Table], out: str | os.PathLike[str]) -> tup
     try:
         check_regular(target)
         check_replaced(target, _is_listing, "recommendations")
-        with room_beside(target) as room:
-            count = _WRITERS[target.suffix](room / target.name, tables)
-            os.replace(room / target.name, target)
+        with staging_folder(target) as staging:
+            count = _WRITERS[target.suffix](staging / target.name, tables)
+            os.replace(staging / target.name, target)
     except OSError as error:
         raise ArgumentError(
             f"can't write {target}: {error.strerror or error}; nothing was written. Choose another"

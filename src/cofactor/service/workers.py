@@ -18,7 +18,7 @@ from typing import NoReturn
 
 from cofactor.base import signals
 from cofactor.base.errors import ArgumentError, CofactorError
-from cofactor.base.rooms import temporary_room
+from cofactor.base.staging import temporary_folder
 from cofactor.store import Store, StoreError, open_store
 from cofactor.store.opening import database_of
 from cofactor.store.records import StoreSettings
@@ -86,7 +86,7 @@ def supervise(count: int, work: Callable[[WorkerRole], int], say: Callable[[str]
     """
     if not hasattr(os, "fork"):
         raise ArgumentError("workers: several need a system that forks processes, such as Linux.")
-    with temporary_room() as folder:
+    with temporary_folder() as folder:
         return _Supervisor(count, work, say, folder).run()
 
 

@@ -19,7 +19,7 @@ import msgspec
 
 from cofactor.base import checks, sqlite_file
 from cofactor.base.disk import check_regular, sha256_of, sync
-from cofactor.base.rooms import room_beside
+from cofactor.base.staging import staging_folder
 from cofactor.base.state_file import StateError, read_state
 from cofactor.store import schema
 from cofactor.store.database import Database, Session
@@ -63,28 +63,28 @@ def backup(
     for made in (target, manifest_path(target)):
         if isinstance(store.database, SqliteDatabase) and store.database.owns(made):
             raise StoreError(f"{made} belongs to the store itself; choose another name.")
-    with _room(target) as room:
-        _copy(store, room)
-        _checked(room)
+    with _staged(target) as staging:
+        _copy(store, staging)
+        _checked(staging)
         manifest = BackupManifest(
             format=FORMAT,
             schema=len(schema.MIGRATIONS),
             created=datetime.now(UTC).isoformat(timespec="seconds"),
             source=store.database.shown,
-            bytes=room.stat().st_size,
-            sha256=sha256_of(room),
-            rows=_row_counts(room),
+            bytes=staging.stat().st_size,
+            sha256=sha256_of(staging),
+            rows=_row_counts(staging),
         )
-        beside = room.with_name("manifest.json")
+        beside = staging.with_name("manifest.json")
         beside.write_bytes(msgspec.json.format(msgspec.json.encode(manifest), indent=2) + b"\n")
-        for made in (room, beside):
+        for made in (staging, beside):
             os.chmod(made, 0o600)  # it holds what people did
             sync(made)
         # Both manifests are there while the file is replaced, so that at any moment one of them
         # describes it.
         os.replace(beside, _coming(target))
         sync(target.parent)
-        os.replace(room, target)
+        os.replace(staging, target)
         sync(target.parent)
         os.replace(_coming(target), manifest_path(target))
         sync(target.parent)
@@ -260,16 +260,16 @@ def _restore_file(
                 " it away first."
             )
         check_regular(target)
-        with _room(target) as room:
-            shutil.copyfile(path, room)
-            if sha256_of(room) != manifest.sha256:
+        with _staged(target) as staging:
+            shutil.copyfile(path, staging)
+            if sha256_of(staging) != manifest.sha256:
                 raise StoreUnavailableError(
                     f"the copy of {path} in {target.parent} differs from what was verified; check"
                     " the disk, and that nobody changes the backup."
                 )
-            os.chmod(room, 0o600)  # it holds what people did
-            sync(room)
-            os.replace(room, target)
+            os.chmod(staging, 0o600)  # it holds what people did
+            sync(staging)
+            os.replace(staging, target)
             sync(target.parent)
     finally:
         database.release()
@@ -337,13 +337,13 @@ def _row_counts(path: Path) -> dict[str, int]:
 
 
 @contextlib.contextmanager
-def _room(target: Path) -> Iterator[Path]:
+def _staged(target: Path) -> Iterator[Path]:
     """A file in a temporary folder beside the target, removed whatever happens; a disk's errors
     become one sentence.
     """
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
-        with room_beside(target, private=True) as folder:
+        with staging_folder(target, private=True) as folder:
             yield folder / target.name
     except OSError as error:
         raise StoreUnavailableError(

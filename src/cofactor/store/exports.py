@@ -15,7 +15,7 @@ import msgspec
 from cofactor.base import checks
 from cofactor.base.disk import check_regular, owner_only
 from cofactor.base.errors import CofactorError, DataError
-from cofactor.base.rooms import room_beside
+from cofactor.base.staging import staging_folder
 from cofactor.store.exceptions import StoreFormatError, StoreUnavailableError
 from cofactor.store.impressions import ShownItem, shown_items
 from cofactor.store.limits import file_format
@@ -85,8 +85,8 @@ def _export(records: Iterator[Any], path: Path, kind: type[Any], overwrite: bool
     path = Path(os.path.abspath(path))
     check_regular(path)
     try:
-        with room_beside(path, private=True) as room:
-            made = room / path.name
+        with staging_folder(path, private=True) as staging:
+            made = staging / path.name
             with open(made, "wb", opener=owner_only) as stream:
                 count = (
                     _write_parquet(records, stream, kind)

@@ -13,7 +13,7 @@ from urllib.request import Request, urlopen
 
 from cofactor.base.errors import DataError, DownloadError
 from cofactor.base.progress import SILENT, Progress
-from cofactor.base.rooms import room_beside
+from cofactor.base.staging import staging_folder
 from cofactor.data.datasets.registry import Dataset, checksums, verify
 from cofactor.data.readers.source_files import Source
 
@@ -38,7 +38,7 @@ def fetch_files(
         )
     target = cache / dataset.name
     cache.mkdir(parents=True, exist_ok=True)
-    with room_beside(target) as fresh:
+    with staging_folder(target) as fresh:
         with progress.task(f"fetching {dataset.name}", len(dataset.downloads)) as task:
             for name, url in dataset.downloads.items():
                 _fetch_one(dataset, name, url, fresh, timeout)

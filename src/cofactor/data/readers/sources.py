@@ -14,7 +14,7 @@ from typing import IO
 
 from cofactor.base.errors import ArgumentError, DataError
 from cofactor.base.progress import Progress
-from cofactor.base.rooms import room_of_process
+from cofactor.base.staging import folder_of_process
 from cofactor.data.readers.source_files import SourceFile, in_order
 
 STDIN = "-"
@@ -73,7 +73,7 @@ def standard_input() -> SourceFile:
 
 def copied(stream: IO[bytes], label: str) -> SourceFile:
     """Return a temporary file with a stream's bytes; it goes with the process."""
-    place = room_of_process() / "copy"
+    place = folder_of_process() / "copy"
     unchecked = 0
     with place.open("wb") as copy:
         while part := stream.read(1 << 20):

@@ -21,7 +21,7 @@ SPARSE = 16
 
 
 @kernel(allocates=True)
-def room(n):
+def workspace(n):
     """Make the arrays that `keep_best` needs to choose among n items; one thread uses them again
     and again.
     """
@@ -113,14 +113,14 @@ def _sort(keys, n):
 
 
 @kernel
-def keep_best(items, bits, n, rooms, rows, similarity):
+def keep_best(items, bits, n, buffers, rows, similarity):
     """Write the k largest of n items, in ascending order of the items; zero patterns are none;
     return how many there are.
 
     Items are counted into bins by their pattern. What lies above the bin of the k-th is taken as it
     is; only that bin, a few items, is sorted: by pattern, equal ones by item. The items may come in
     any order; ``bits`` is used up."""
-    found, keys, edge, counts, marks = rooms
+    found, keys, edge, counts, marks = buffers
     n = _sift(items, bits, n, rows.shape[0], found, edge.view(np.int32), counts)
     low, shift, place, wanted = _edge(bits, n, rows.shape[0], counts)
     kept, at_edge = np.int64(0), np.int64(0)

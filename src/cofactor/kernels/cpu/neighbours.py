@@ -12,7 +12,7 @@ from typing import NamedTuple
 import numpy as np
 
 from cofactor.kernels.cpu._bitsets import BLOCK, as_sets, count_block, planned
-from cofactor.kernels.cpu._selection import keep_best, room
+from cofactor.kernels.cpu._selection import keep_best, workspace
 from cofactor.kernels.cpu.gram import gram_lower, mirror_lower
 from cofactor.kernels.cpu.jit import kernel, shared
 
@@ -175,11 +175,11 @@ def _similarities_of_row(d, i, formula, bits):
 @kernel(allocates=True)
 def _neighbours_of_gram(thread, n_threads, gram, formula, rows, similarity, count):
     n_items = gram.shape[0]
-    bits, rooms = np.empty(n_items + 1, np.int32), room(n_items)
+    bits, buffers = np.empty(n_items + 1, np.int32), workspace(n_items)
     order = np.arange(n_items, dtype=np.int32)
     for i in range(thread, n_items, n_threads):
         _similarities_of_row(gram[i], i, formula, bits)
-        count[i] = keep_best(order, bits, n_items, rooms, rows[i], similarity[i])
+        count[i] = keep_best(order, bits, n_items, buffers, rows[i], similarity[i])
 
 
 @kernel(allocates=True)
@@ -206,7 +206,7 @@ def _neighbours_of_sets(
     block = np.empty((BLOCK, max(n_items, n_placed)), np.float32)
     d = np.zeros(n_items, np.float32)
     found = np.empty(n_items + 1, np.int32)
-    patterns, rooms = np.empty(n_items + 1, np.int32), room(n_items)
+    patterns, buffers = np.empty(n_items + 1, np.int32), workspace(n_items)
     for first in range(thread * BLOCK, n_items, n_threads * BLOCK):
         if first < n_head:
             count_block(first, user_indptr, item_indptr, sets, block)
@@ -231,7 +231,7 @@ def _neighbours_of_sets(
                 d[place] = np.float32(0.0)
                 for at in range(n):
                     found[at] = order[found[at]]
-            count[i] = keep_best(found, patterns, n, rooms, rows[i], similarity[i])
+            count[i] = keep_best(found, patterns, n, buffers, rows[i], similarity[i])
 
 
 @kernel
@@ -288,7 +288,7 @@ def _neighbours(
     n_items = formula.right.shape[0]
     d = np.zeros(n_items, np.float32)
     found = np.empty(n_items + 1, np.int32)
-    bits, rooms = np.empty(n_items + 1, np.int32), room(n_items)
+    bits, buffers = np.empty(n_items + 1, np.int32), workspace(n_items)
     for at in range(thread, rows.shape[0], n_threads):
         i = first + at
         n = _row_of_products(
@@ -302,20 +302,20 @@ def _neighbours(
         )
         _similarities(d, found, n, i, formula, bits)
         d[i] = np.float32(0.0)
-        count[at] = keep_best(found, bits, n, rooms, rows[at], similarity[at])
+        count[at] = keep_best(found, bits, n, buffers, rows[at], similarity[at])
 
 
 @kernel(allocates=True)
 def _strongest(thread, n_threads, matrix, first, columns, values, count):
     n = matrix.shape[1]
     items = np.arange(n, dtype=np.int32)
-    bits, rooms = np.empty(n + 1, np.int32), room(n)
+    bits, buffers = np.empty(n + 1, np.int32), workspace(n)
     for i in range(thread, matrix.shape[0], n_threads):
         pattern = matrix[i].view(np.int32)
         for j in range(n):
             bits[j] = pattern[j] & np.int32(0x7FFFFFFF)  # of the magnitude: without the sign
         bits[first + i] = 0
-        kept = keep_best(items, bits, n, rooms, columns[i], values[i])
+        kept = keep_best(items, bits, n, buffers, columns[i], values[i])
         for at in range(kept):
             values[i, at] = matrix[i, columns[i, at]]
         count[i] = kept

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from cofactor.kernels.cpu._selection import keep_best, room
+from cofactor.kernels.cpu._selection import keep_best, workspace
 from cofactor.kernels.cpu.jit import kernel, shared
 from cofactor.kernels.cpu.llvm.ials import add_rows
 
@@ -175,7 +175,7 @@ def _strongest_weights(
     )
     whole = np.empty((TOGETHER, n), np.float32)
     items = np.arange(n).astype(np.int32)
-    bits, rooms = np.empty(n + 1, np.int32), room(n)
+    bits, buffers = np.empty(n + 1, np.int32), workspace(n)
     for first in range(thread * TOGETHER, n, n_threads * TOGETHER):
         end = min(first + TOGETHER, n)
         _rows(
@@ -197,7 +197,7 @@ def _strongest_weights(
             for i in range(n):
                 bits[i] = pattern[i] & np.int32(0x7FFFFFFF)  # of the magnitude: without the sign
             bits[j] = 0
-            kept = keep_best(items, bits, n, rooms, rows[j], kept_weights[j])
+            kept = keep_best(items, bits, n, buffers, rows[j], kept_weights[j])
             for at in range(kept):
                 kept_weights[j, at] = -p[rows[j, at]] / p[j]
             count[j] = kept

@@ -1,7 +1,7 @@
-"""Rooms: hidden folders in which something is written until it is complete.
+"""Staging folders: hidden folders in which something is written until it is complete.
 
-A room is locked as long as its process lives. One that can be locked belongs to a process that was
-killed, so whoever makes the next room for the same target removes it.
+One is locked as long as its process lives. One that can be locked belongs to a process that was
+killed, so whoever makes the next for the same target removes it.
 """
 
 from __future__ import annotations
@@ -19,13 +19,13 @@ from cofactor.base.locks import lock
 from cofactor.base.signals import at_exit
 
 _LOCK, _CONTENT, _END = "lock", "new", ".partial"
-_LONGEST = 80  # characters of the target's name in the room's: a name is 255 bytes at most
+_LONGEST = 80  # characters of the target's name in the folder's: a name is 255 bytes at most
 _until_exit = ExitStack()
 at_exit(_until_exit.close)
 
 
 @contextmanager
-def room_beside(target: Path, *, private: bool = False) -> Iterator[Path]:
+def staging_folder(target: Path, *, private: bool = False) -> Iterator[Path]:
     """Yield a new folder beside a target, to be renamed to it or written in; its remains are
     removed in any case, and so are those of killed processes that worked towards the same target.
 
@@ -46,24 +46,24 @@ def room_beside(target: Path, *, private: bool = False) -> Iterator[Path]:
         (place / _CONTENT).mkdir()
         yield place / _CONTENT
     finally:
-        if os.getpid() == process:  # the end of a fork isn't the room's
+        if os.getpid() == process:  # the end of a fork isn't the staging folder's
             _remove(place, handle)
 
 
-def temporary_room() -> AbstractContextManager[Path]:
-    """Return a `room_beside` among the temporary files, for its owner alone."""
-    return room_beside(Path(tempfile.gettempdir()) / "cofactor", private=True)
+def temporary_folder() -> AbstractContextManager[Path]:
+    """Return a `staging_folder` among the temporary files, for its owner alone."""
+    return staging_folder(Path(tempfile.gettempdir()) / "cofactor", private=True)
 
 
-def room_of_process() -> Path:
+def folder_of_process() -> Path:
     """Return a new folder among the temporary files, for its owner alone, which goes with this
     process.
     """
-    return _until_exit.enter_context(temporary_room())
+    return _until_exit.enter_context(temporary_folder())
 
 
 def _locked(place: Path, mode: int) -> int:
-    """Make a room and return the open file whose lock is held."""
+    """Make a staging folder and return the open file whose lock is held."""
     while True:
         with suppress(FileExistsError):
             place.mkdir(mode)
@@ -85,7 +85,7 @@ def _locked(place: Path, mode: int) -> int:
 
 
 def _remove_leftovers(target: Path) -> None:
-    """Remove the rooms for a target whose processes have died."""
+    """Remove the staging folders for a target whose processes have died."""
     ours = re.compile(rf"\.{re.escape(target.name[:_LONGEST])}-[0-9a-f]{{12}}{re.escape(_END)}")
     with suppress(OSError), os.scandir(target.parent) as found:
         for entry in found:
@@ -109,7 +109,7 @@ def _remove_dead(place: Path) -> None:
 
 
 def _remove(place: Path, handle: int) -> None:
-    """Remove a room whose lock is held, as far as that succeeds, and let the lock go."""
+    """Remove a staging folder whose lock is held, as far as that succeeds, and let the lock go."""
     if os.name == "nt" and handle >= 0:  # which removes no open file
         os.close(handle)
     shutil.rmtree(place, ignore_errors=True)

@@ -1,5 +1,5 @@
-"""Rooms: what is half written is gone afterwards, also what a killed process left, and nothing that
-somebody still works on.
+"""Staging folders: what is half written is gone afterwards, also what a killed process left, and
+nothing that somebody still works on.
 """
 
 from __future__ import annotations
@@ -15,15 +15,15 @@ from pathlib import Path
 
 import pytest
 
-from cofactor.base.rooms import room_beside, temporary_room
+from cofactor.base.staging import staging_folder, temporary_folder
 
 SOURCE = Path(__file__).parents[2] / "src"
 HOLDER = """
 import sys
 from pathlib import Path
-from cofactor.base.rooms import room_beside
-with room_beside(Path(sys.argv[1])) as room:
-    (room / "half").write_text("of it")
+from cofactor.base.staging import staging_folder
+with staging_folder(Path(sys.argv[1])) as staging:
+    (staging / "half").write_text("of it")
     print("made", flush=True)
     sys.stdin.read()
 """
@@ -31,7 +31,7 @@ with room_beside(Path(sys.argv[1])) as room:
 
 @contextmanager
 def held(target: Path) -> Iterator[subprocess.Popen[bytes]]:
-    """Another process in a room for a target."""
+    """Another process in a staging folder for a target."""
     words = [sys.executable, "-c", HOLDER, str(target)]
     environment = {**os.environ, "PYTHONPATH": str(SOURCE)}
     pipe = subprocess.PIPE
@@ -50,10 +50,10 @@ def inside(folder: Path) -> list[str]:
 
 def test_a_room_stands_beside_its_target_hidden_and_is_gone_after_a_failure(tmp_path: Path) -> None:
     def fail() -> None:
-        with room_beside(tmp_path / "model") as room:
-            assert room.parent.parent == tmp_path
-            assert room.parent.name.startswith(".model-")
-            (room / "half").write_text("of it")
+        with staging_folder(tmp_path / "model") as staging:
+            assert staging.parent.parent == tmp_path
+            assert staging.parent.name.startswith(".model-")
+            (staging / "half").write_text("of it")
             raise KeyError
 
     with pytest.raises(KeyError):
@@ -62,9 +62,9 @@ def test_a_room_stands_beside_its_target_hidden_and_is_gone_after_a_failure(tmp_
 
 
 def test_a_room_may_be_renamed_to_its_target(tmp_path: Path) -> None:
-    with room_beside(tmp_path / "model") as room:
-        (room / "whole").touch()
-        room.rename(tmp_path / "model")
+    with staging_folder(tmp_path / "model") as staging:
+        (staging / "whole").touch()
+        staging.rename(tmp_path / "model")
     assert inside(tmp_path) == ["model", "model/whole"]
 
 
@@ -73,8 +73,8 @@ def test_a_room_is_as_open_as_other_folders_or_for_its_owner_alone(tmp_path: Pat
     before = os.umask(0o022)
     try:
         for private, mode in ((False, 0o755), (True, 0o700)):
-            with room_beside(tmp_path / "m", private=private) as room:
-                assert room.parent.stat().st_mode & 0o777 == mode
+            with staging_folder(tmp_path / "m", private=private) as staging:
+                assert staging.parent.stat().st_mode & 0o777 == mode
     finally:
         os.umask(before)
 
@@ -84,15 +84,15 @@ def test_the_next_room_removes_what_a_killed_process_left(tmp_path: Path) -> Non
         process.kill()
     left = [path for path in inside(tmp_path) if path.endswith("half")]
     assert len(left) == 1
-    with room_beside(tmp_path / "other"):  # another target's business
+    with staging_folder(tmp_path / "other"):  # another target's business
         assert left[0] in inside(tmp_path)
-    with room_beside(tmp_path / "model") as room:
-        assert [path.name for path in tmp_path.iterdir()] == [room.parent.name]
+    with staging_folder(tmp_path / "model") as staging:
+        assert [path.name for path in tmp_path.iterdir()] == [staging.parent.name]
 
 
 def test_a_room_in_which_somebody_works_stays(tmp_path: Path) -> None:
     with held(tmp_path / "model") as process:
-        with room_beside(tmp_path / "model"), room_beside(tmp_path / "model"):
+        with staging_folder(tmp_path / "model"), staging_folder(tmp_path / "model"):
             assert len(list(tmp_path.iterdir())) == 3
         assert [path.rpartition("/")[2] for path in inside(tmp_path)].count("half") == 1
         assert process.stdin is not None
@@ -114,16 +114,16 @@ def test_nothing_that_is_no_room_is_removed(tmp_path: Path) -> None:
     (tmp_path / ".m-cccccccccccc.partial" / "somebody's").touch()
     (tmp_path / ".m-dddddddddddd.partial").mkdir()  # killed before the lock was made
     before = set(inside(tmp_path))
-    with room_beside(tmp_path / "m"):
+    with staging_folder(tmp_path / "m"):
         pass
     assert before - set(inside(tmp_path)) == {".m-dddddddddddd.partial"}
 
 
 def test_a_name_as_long_as_names_may_be(tmp_path: Path) -> None:
     target = tmp_path / ("n" * 255)
-    with room_beside(target) as room:
-        (room / target.name).touch()
-        os.replace(room / target.name, target)
+    with staging_folder(target) as staging:
+        (staging / target.name).touch()
+        os.replace(staging / target.name, target)
     assert inside(tmp_path) == [target.name]
 
 
@@ -132,13 +132,13 @@ def test_the_end_of_a_fork_is_not_the_end_of_a_room(tmp_path: Path) -> None:
     script = """
 import os, sys
 from pathlib import Path
-from cofactor.base.rooms import room_beside, room_of_process
-place = room_of_process()
-with room_beside(Path("target")) as room:
+from cofactor.base.staging import staging_folder, folder_of_process
+place = folder_of_process()
+with staging_folder(Path("target")) as staging:
     if os.fork() == 0:
         sys.exit(0)
     os.wait()
-    assert room.is_dir() and place.is_dir()
+    assert staging.is_dir() and place.is_dir()
 """
     environment = {**os.environ, "PYTHONPATH": str(SOURCE), "TMPDIR": str(tmp_path)}
     done = subprocess.run([sys.executable, "-c", script], env=environment, cwd=tmp_path)
@@ -150,10 +150,10 @@ def test_a_temporary_room_is_its_owners_alone(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
-    with temporary_room() as room:
-        assert room.parent.parent == tmp_path
+    with temporary_folder() as staging:
+        assert staging.parent.parent == tmp_path
         if os.name != "nt":
-            assert room.parent.stat().st_mode & 0o077 == 0
+            assert staging.parent.stat().st_mode & 0o077 == 0
     assert list(tmp_path.iterdir()) == []
 
 
