@@ -45,14 +45,13 @@ def copy(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return root
 
 
-def test_the_added_model_is_a_public_name(copy: Path) -> None:
-    assert_runs(copy / "src", "-c", USE, cwd=copy)
-
-
-def test_the_contract_suite_runs_over_the_added_model(copy: Path) -> None:
-    """Of its files the one that knows this kind of model: the others' first import is PyTorch."""
-    suite = ("-q", "-n", "0", "-k", "together", "tests/contract/test_contract.py")
-    assert_runs(copy / "src", "-m", "pytest", *suite, cwd=copy)
+def test_the_added_model_is_a_public_name_and_the_contract_suite_runs_over_it(copy: Path) -> None:
+    """In one process, whose time goes on starting. Of the suite's files the one that knows this
+    kind of model: the others' first import is PyTorch.
+    """
+    suite = ["-q", "-n", "0", "-k", "together", "tests/contract/test_contract.py"]
+    code = f"{USE}\nimport sys, pytest\nsys.exit(pytest.main({suite}))"
+    assert_runs(copy / "src", "-c", code, cwd=copy)
 
 
 @pytest.mark.checkers

@@ -1,5 +1,5 @@
 """Kernels in a forked process, from two Python threads on any threading layer, and where compiled
-code can't be kept; each in a process of its own.
+code can't be kept; each in a process of its own, started anew where the start matters.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+import forked
 from cofactor.base.errors import CofactorError
 from cofactor.base.run import available_cores
 from cofactor.base.threads import check_numba_environment, most_threads
@@ -112,8 +113,15 @@ def tiny(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def kept_in(folder: Path) -> dict[str, str]:
-    return {"NUMBA_CACHE_DIR": str(folder), "TMPDIR": str(folder.parent)}
+def run_keeping(folder: Path, program: str) -> subprocess.CompletedProcess[str]:
+    """Run a program that keeps compiled code in a folder."""
+    start = f"""
+import numba, tempfile, warnings
+numba.config.CACHE_DIR = {str(folder)!r}
+tempfile.tempdir = {str(folder.parent)!r}
+warnings.simplefilter("always", RuntimeWarning)
+"""
+    return forked.run(start + textwrap.dedent(program))
 
 
 def test_damaged_files_of_compiled_code_are_made_again_and_said(tmp_path: Path) -> None:
@@ -132,18 +140,18 @@ def test_damaged_files_of_compiled_code_are_made_again_and_said(tmp_path: Path) 
         print(importlib.import_module(f"tiny_{{n}}").doubled(1.5))
     """
     right = DOUBLED * len(damages)
-    assert run(program, env=kept_in(kept)).stdout == right
+    assert run_keeping(kept, program).stdout == right
     sound = {}
     for n, (pattern, content) in enumerate(damages):
         (file,) = kept.rglob(f"tiny_{n}.doubled{pattern}")
         sound[file] = file.stat().st_size
         file.write_bytes(content)
-    again = run(program, env=kept_in(kept))
+    again = run_keeping(kept, program)
     assert again.stdout == right, again.stderr
     for file, size in sound.items():
         assert f"{file.parent} can't be read" in again.stderr
         assert file.stat().st_size >= size // 2
-    third = run(program, env=kept_in(kept))
+    third = run_keeping(kept, program)
     assert third.stdout == right
     assert "can't be read" not in third.stderr
 
@@ -159,7 +167,7 @@ def test_full_disk_is_said_once_and_stops_nothing(tiny: Path) -> None:
     caching.IndexDataCacheFile._save_data = refuse
     """
     program = textwrap.dedent(full) + TINY.format(folder=str(tiny / "code"))
-    done = run(program + "tiny.doubled(3)\n", env=kept_in(kept))
+    done = run_keeping(kept, program + "tiny.doubled(3)\n")
     assert done.stdout == DOUBLED, done.stderr
     assert done.stderr.count("No space left") == 1
 

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
+import forked
 from cofactor.kernels.cpu import _kept_code, csr
 from cofactor.kernels.cpu._kept_code import CodeFiles
 
-SOURCE = Path(__file__).parents[2] / "src"
 SLOW_TO_COMPILE = """
 from cofactor.kernels.cpu.jit import kernel
 
@@ -106,15 +104,15 @@ def test_process_compiles_itself_what_another_one_gave_up(
 
 def test_several_processes_compile_a_kernel_once(tmp_path: Path) -> None:
     (tmp_path / "slow.py").write_text(SLOW_TO_COMPILE)
-    kept = {
-        "NUMBA_CACHE_DIR": str(tmp_path / "kept"),
-        "PYTHONPATH": f"{SOURCE}{os.pathsep}{tmp_path}",
-    }
-    command = [sys.executable, "-c", "import slow; print(slow.compiled())"]
-    started = [
-        subprocess.Popen(command, stdout=subprocess.PIPE, env=os.environ | kept) for _ in range(3)
-    ]
-    compiled = [int(process.communicate(timeout=300)[0]) for process in started]
+    program = f"""
+import sys, numba
+numba.config.CACHE_DIR = {str(tmp_path / "kept")!r}
+sys.path.append({str(tmp_path)!r})
+import slow
+print(slow.compiled())
+"""
+    with ThreadPoolExecutor(3) as pool:
+        compiled = [int(done.stdout) for done in pool.map(forked.run, [program] * 3)]
     assert sorted(compiled) == [0, 0, 1]
 
 
