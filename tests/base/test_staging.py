@@ -8,6 +8,7 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,6 +16,7 @@ from pathlib import Path
 
 import pytest
 
+import forked
 from cofactor.base.staging import staging_folder, temporary_folder
 
 SOURCE = Path(__file__).parents[2] / "src"
@@ -157,29 +159,42 @@ def test_a_temporary_room_is_its_owners_alone(
     assert list(tmp_path.iterdir()) == []
 
 
+def described(fifo: Path, folder: Path) -> None:
+    """``cofactor describe - < FIFO``, with its temporary files in a folder."""
+    tempfile.tempdir = str(folder)
+    os.dup2(os.open(fifo, os.O_RDONLY), 0)
+    sys.stdin = open(0)  # noqa: SIM115
+    forked.command("describe", "-")
+
+
 @pytest.mark.skipif(os.name == "nt", reason="Windows sends no such signals")
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
-def test_a_copy_of_what_is_piped_in_goes_with_the_command(tmp_path: Path, number: int) -> None:
+def test_a_copy_of_what_is_piped_in_goes_with_the_command(
+    tmp_path: Path, tmp_path_factory: pytest.TempPathFactory, number: int
+) -> None:
     """Ended by a signal, a command goes without Python's own way out."""
-    words = [sys.executable, "-m", "cofactor", "describe", "-"]
-    environment = {**os.environ, "PYTHONPATH": str(SOURCE), "TMPDIR": str(tmp_path)}
-    quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
-    with subprocess.Popen(words, env=environment, stdin=subprocess.PIPE, **quiet) as process:
-        assert process.stdin is not None
-        process.stdin.write(b"user,item\n1,2\n")
-        process.stdin.flush()
+    fifo = tmp_path_factory.mktemp("fifo") / "stdin"
+    os.mkfifo(fifo)
+    process = forked.Forked(described, fifo, tmp_path)
+    with fifo.open("wb", buffering=0) as stdin:
+        stdin.write(b"user,item\n1,2\n")
         deadline = time.monotonic() + 120
         while not any(one.endswith("/copy") for one in inside(tmp_path)):
             assert process.poll() is None
             assert time.monotonic() < deadline
             time.sleep(0.02)
         process.send_signal(number)
-        process.stdin.close()
-        process.wait(60)
+    process.wait(60)
+    process.communicate()
     left = any(one.endswith("/copy") for one in inside(tmp_path))
     assert left == (number == signal.SIGKILL)  # which the next command's copy finds
     done = subprocess.run(
-        words, env=environment, input=b"user,item\n1,2\n3,4\n", timeout=300, **quiet
+        [sys.executable, "-m", "cofactor", "describe", "-"],
+        env={**os.environ, "PYTHONPATH": str(SOURCE), "TMPDIR": str(tmp_path)},
+        input=b"user,item\n1,2\n3,4\n",
+        timeout=300,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
     )
     assert done.returncode == 0
     assert list(tmp_path.iterdir()) == []

@@ -114,7 +114,7 @@ def shown_by(
     rng, exploration = np.random.default_rng(seed), parse_exploration(explore)
     batch = model.user_batch(np.arange(data.n_users, dtype=np.int32))
     best = model.topk(batch, 100, excluded=batch.seen, n_threads=1)
-    ids = data.items.ids()
+    ids, names = data.items.ids(), data.users.ids()
     users, items, probabilities, rewards = [], [], [], []
     for _ in range(n_lists):
         row = int(rng.integers(data.n_users))
@@ -123,7 +123,7 @@ def shown_by(
         drawn = exploration.draw(Pool(scores), 2, rng)
         chosen = rows[drawn.places]
         chance = ((chosen * 7 + row * 3) % 11) / 20 * np.array([1.0, 0.6])
-        users.append(str(data.users.ids([row])[0]))
+        users.append(str(names[row]))
         items.append([ids[one] for one in chosen])
         probabilities.append(drawn.probabilities.tolist())
         rewards.append((rng.random(2) < chance).astype(float).tolist())
