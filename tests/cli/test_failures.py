@@ -5,22 +5,19 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
-import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
+import forked
 from cofactor.base import signals
 from cofactor.base.signals import Terminated
 from cofactor.cli import main as main_module
+from cofactor.cli import output
 
 Run = Callable[..., "Ran"]  # noqa: F821  (a fixture's class)
-
-SOURCE = Path(__file__).parents[2] / "src"
-ENVIRONMENT = {**os.environ, "PYTHONPATH": str(SOURCE)}
 
 
 @pytest.mark.parametrize(
@@ -290,6 +287,13 @@ def test_an_end_is_said_once_and_nothing_changes_it(
         signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
+def saying_when_it_trains(*words: str) -> None:
+    """``cofactor WORD ...``, which prints a line at each step of its training."""
+    output._LineTask.advance = lambda *_, **__: print("a step", flush=True)  # type: ignore[method-assign]
+    forked.command(*words)
+
+
+@pytest.mark.skipif(not forked.POSSIBLE, reason="Windows can't be handed the ends of a pipe")
 def test_a_killed_training_leaves_no_model_in_place(shop_files: Path, tmp_path: Path) -> None:
     words = [
         "train",
@@ -301,11 +305,13 @@ def test_a_killed_training_leaves_no_model_in_place(shop_files: Path, tmp_path: 
         "--set",
         "epochs=100000",
     ]
-    quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
-    process = subprocess.Popen([sys.executable, "-m", "cofactor", *words], env=ENVIRONMENT, **quiet)
-    time.sleep(2)
-    process.send_signal(signal.SIGKILL)
-    process.wait()
+    process = forked.Forked(saying_when_it_trains, *words)
+    try:
+        assert "a step\n" in process.stdout
+    finally:
+        process.kill()
+    process.communicate()
+    assert process.returncode == -signal.SIGKILL
     assert not (tmp_path / "m").exists()
 
 

@@ -53,7 +53,7 @@ def run(
 
 
 FIT = """
-import multiprocessing, threading, warnings
+import __main__, multiprocessing, threading, warnings
 import numpy as np
 import cofactor
 from cofactor.models import registry
@@ -64,6 +64,7 @@ models = [registry.get(name) for name in {names}]
 def fit(number):
     model = models[number](epochs=2).fit(data, run=cofactor.Run(threads=2))
     return bool(np.isfinite(model.score_rows(np.arange(5))).all())
+__main__.fit = fit  # where a pool's processes look for it
 """
 NAMES = ["bpr", "biased_mf", "warp", "svdpp"]  # of models without a network
 
@@ -77,7 +78,8 @@ def test_two_python_threads_fit_at_once_on_the_workqueue_layer() -> None:
         for thread in threads: thread.join()
         print(len(done), all(done))
     """)
-    done = run(program, env={"NUMBA_THREADING_LAYER": "workqueue"})
+    layer = "import numba; numba.config.THREADING_LAYER = 'workqueue'"
+    done = forked.run(layer + program)
     assert done.stdout.strip() == "6 True", done.stderr[-2000:]
 
 
@@ -102,7 +104,7 @@ def test_forked_processes_fit_and_score_after_the_parent_did() -> None:
         with multiprocessing.get_context("fork").Pool(1) as pool:
             print(pool.map_async(fit, [len(models) - 1]).get(timeout=600))
     """)
-    done = run(program)
+    done = forked.run(program)
     assert done.stdout.strip() == "[True]", done.stderr[-2000:]
 
 
