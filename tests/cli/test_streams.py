@@ -12,11 +12,13 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+import forked
 from cli.conftest import Ran
 from cofactor.cli import main as main_module
 from cofactor.cli import streams as streams_module
@@ -220,18 +222,19 @@ def test_control_characters_are_shown_as_escapes() -> None:
 def test_ctrl_c_ends_a_service_in_order(trained: Path, tmp_path: Path) -> None:
     import httpx
 
-    process = subprocess.Popen(
-        [
-            *(sys.executable, "-m", "cofactor", "serve", str(trained), "--port", "0"),
-            *("--store", f"sqlite:///{tmp_path}/events.db"),
-        ],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        env={**os.environ, "PYTHONPATH": str(SOURCE)},
+    words = ["serve", str(trained), "--port", "0", "--store", f"sqlite:///{tmp_path}/events.db"]
+    process: Any = (
+        forked.Forked(forked.command, *words)
+        if forked.POSSIBLE
+        else subprocess.Popen(
+            [sys.executable, "-m", "cofactor", *words],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            env={**os.environ, "PYTHONPATH": str(SOURCE)},
+        )
     )
     try:
-        assert process.stdout is not None
         url = next(word for word in process.stdout.readline().split() if word.startswith("http"))
         end = time.monotonic() + 300
         body = {"events": [{"user_id": "u", "item_id": "i"}]}
