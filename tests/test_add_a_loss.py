@@ -16,11 +16,12 @@ import pytest
 from cofactor.base.run import Run
 from cofactor.data.synthetic import shop
 from cofactor.models import registry
+run = Run(seed=0, threads=1)
 for name in ("latent_factor", "mlp"):
     model = registry.get(name)
     model = model(model.Config.from_text(["loss=squared_hinge", "factors=4", "epochs=2"]))
-    model.fit(shop(n_users=80, n_items=40), run=Run(seed=0, threads=1))
-    assert len(model.recommend(history=model.data.items.ids([1, 2]), k=3).ids) == 3
+    model.fit(shop(n_users=80, n_items=40), run=run)
+    assert len(model.recommend(history=model.data.items.ids([1, 2]), k=3, run=run).ids) == 3
 """
 
 
