@@ -59,7 +59,7 @@ def scores(model: Any) -> np.ndarray:
 
 @pytest.fixture(scope="module")
 def data() -> Interactions:
-    return power_law(1_500, 120, 20_000, rated=True, seed=1)
+    return power_law(800, 80, 9_000, rated=True, seed=1)
 
 
 @pytest.mark.parametrize(
