@@ -94,7 +94,7 @@ def test_early_stopping_in_shards_ends_where_it_does_in_one_process(data: Intera
 
     parts = split(data, "per-user", test=0.2, validation=0.2, seed=1)
     whole, cut = (
-        IALS(factors=8, epochs=12, patience=1, validate_every=1).fit(
+        IALS(factors=8, epochs=12, patience=1, validate_every=1, **GIVEN).fit(
             parts.train, validation=parts.validation, run=run
         )
         for run in (RUN, CUT)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -101,6 +102,7 @@ def test_items_that_are_solved_alone_are_those_of_one_process(
     assert factors_hash(one) == factors_hash(three)
 
 
+@cache
 def bytes_of_an_epoch(users: int, exchange: str, workers: int = 2) -> float:
     """How many bytes reach a worker in an epoch, from the others."""
     data, received = power_law(users, 160, users * 8, rated=False, seed=2), []
