@@ -42,6 +42,11 @@ def data() -> Interactions:
     return power_law(600, 250, 9_000, rated=True, seed=1)
 
 
+@pytest.fixture(scope="module")
+def small() -> Interactions:
+    return power_law(200, 80, 3_000, rated=True, seed=1)
+
+
 # Choosing a regularization takes several fits, so it is given where it isn't what is looked at.
 GIVEN: dict[str, Any] = {"regularization": 0.037}
 SETTINGS: list[dict[str, Any]] = [
@@ -89,7 +94,7 @@ def test_early_stopping_in_shards_ends_where_it_does_in_one_process(data: Intera
 
     parts = split(data, "per-user", test=0.2, validation=0.2, seed=1)
     whole, cut = (
-        IALS(factors=8, epochs=12, patience=1, validate_every=1).fit(
+        IALS(factors=8, epochs=12, patience=1, validate_every=1, **GIVEN).fit(
             parts.train, validation=parts.validation, run=run
         )
         for run in (RUN, CUT)
@@ -193,9 +198,9 @@ def test_parts_stay_only_where_the_catalogue_is_the_same(data: Interactions) -> 
     assert key_with(titles) != key_with([*titles[:-1], "another"])
 
 
-def test_comparison_in_pieces_is_equal_but_for_seconds(data: Interactions) -> None:
+def test_comparison_in_pieces_is_equal_but_for_seconds(small: Interactions) -> None:
     whole, cut = (
-        compare(data, ["ials", "svdpp", "ease", "content_knn"], run=run) for run in (RUN, CUT)
+        compare(small, ["ials", "svdpp", "ease", "content_knn"], run=run) for run in (RUN, CUT)
     )
     for label, result in whole.results.items():
         assert cut.results[label].summary == result.summary
@@ -203,17 +208,17 @@ def test_comparison_in_pieces_is_equal_but_for_seconds(data: Interactions) -> No
     assert cut.failures == whole.failures
     assert list(cut.failures) == ["content_knn"]
     assert (
-        cut.models["ials"].recommend(data.users.ids([0])[0], 3).ids
-        == whole.models["ials"].recommend(data.users.ids([0])[0], 3).ids
+        cut.models["ials"].recommend(small.users.ids([0])[0], 3).ids
+        == whole.models["ials"].recommend(small.users.ids([0])[0], 3).ids
     )
 
 
-def test_folds_in_pieces_are_equal(data: Interactions) -> None:
-    whole, cut = (cross_validate("svdpp", data, folds=3, run=run) for run in (RUN, CUT))
+def test_folds_in_pieces_are_equal(small: Interactions) -> None:
+    whole, cut = (cross_validate("svdpp", small, folds=3, run=run) for run in (RUN, CUT))
     assert cut.to_dict() == whole.to_dict()
     assert cut.shares == whole.shares
     with pytest.raises(ArgumentError, match="at least one split"):
-        cross_validate("ease", data, folds=[], run=CUT)
+        cross_validate("ease", small, folds=[], run=CUT)
 
 
 def test_training_resumes_after_the_process_died(data: Interactions, tmp_path: Path) -> None:

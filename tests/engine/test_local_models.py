@@ -75,14 +75,14 @@ def test_sequence_models_take_their_part_of_a_batch_by_the_events_that_are_predi
     assert shares == [0.0, 0.0, 1.0]
 
 
-def test_trials_on_an_engine_are_the_same_for_any_number_of_workers(data: Interactions) -> None:
+def test_trials_on_an_engine_are_the_same_for_any_number_of_workers() -> None:
     pytest.importorskip("optuna")
     from cofactor.runs.tune import tune
 
     class Three(Local):
         workers = 3
 
-    settings = ["epochs=2", "factors=4"]
+    data, settings = power_law(300, 120, 4_000, rated=True, seed=1), ["epochs=2", "factors=4"]
     one, three = (
         tune(data, "ials", settings=settings, trials=10, run=replace(CUT, engine=engine))
         for engine in (Local(), Three())
@@ -167,7 +167,7 @@ def test_walks_in_blocks_rank_as_well_and_do_not_depend_on_workers(
         workers = 3
 
     parts = split(shop(n_users=400, n_items=150, seed=3), "per-user", test=0.2, seed=1)
-    settings = {"factors": 16, "epochs": 40, "learning_rate": 0.05, **settings}
+    settings = {"factors": 16, "epochs": 24, "learning_rate": 0.05, **settings}
     whole, cut, again = (
         registry.create(name, **settings).fit(parts.train, run=run)
         for run in (RUN, CUT, replace(CUT, engine=Three()))

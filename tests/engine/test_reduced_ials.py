@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -59,7 +60,7 @@ def scores(model: Any) -> np.ndarray:
 
 @pytest.fixture(scope="module")
 def data() -> Interactions:
-    return power_law(1_500, 120, 20_000, rated=True, seed=1)
+    return power_law(800, 80, 9_000, rated=True, seed=1)
 
 
 @pytest.mark.parametrize(
@@ -101,6 +102,7 @@ def test_items_that_are_solved_alone_are_those_of_one_process(
     assert factors_hash(one) == factors_hash(three)
 
 
+@cache
 def bytes_of_an_epoch(users: int, exchange: str, workers: int = 2) -> float:
     """How many bytes reach a worker in an epoch, from the others."""
     data, received = power_law(users, 160, users * 8, rated=False, seed=2), []

@@ -225,35 +225,32 @@ def rows(count: int) -> str:
     return "".join(f"u{n % 977},i{n % 401},{n % 5 + 1}\n" for n in range(count))
 
 
-def test_all_rows_of_a_process_substitution_are_read(tmp_path: Path) -> None:
-    path = tmp_path / "big.csv"
+@pytest.fixture(scope="module")
+def streamed(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
+    """What one process prints of a process substitution and of its standard input."""
+    path = tmp_path_factory.mktemp("streamed") / "big.csv"
     path.write_text("user,item,rating\n" + rows(_MANY))
     code = (
         "import sys, cofactor; e = cofactor.read(sys.argv[1]);"
-        " print(len(e), e.items.to_pylist()[-1])"
+        " print(len(e), e.items.to_pylist()[-1]);"
+        ' e = cofactor.read("-"); print(len(e), e.source)'
     )
-    words = f"{sys.executable} -c '{code}' <(cat {path})"
     done = subprocess.run(
-        ["bash", "-c", words],
+        ["bash", "-c", f"cat {path} | {sys.executable} -c '{code}' <(cat {path})"],
         capture_output=True,
         text=True,
         check=True,
         env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
     )
-    assert done.stdout.split() == ["200000", f"i{199_999 % 401}"]
+    return done.stdout.splitlines()
 
 
-def test_all_rows_of_standard_input_are_read() -> None:
-    code = "import cofactor; e = cofactor.read('-'); print(len(e), e.source)"
-    done = subprocess.run(
-        [sys.executable, "-c", code],
-        input="user,item,rating\n" + rows(_MANY),
-        capture_output=True,
-        text=True,
-        check=True,
-        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
-    )
-    assert done.stdout.strip() == "200000 standard input"
+def test_all_rows_of_a_process_substitution_are_read(streamed: list[str]) -> None:
+    assert streamed[0].split() == ["200000", f"i{199_999 % 401}"]
+
+
+def test_all_rows_of_standard_input_are_read(streamed: list[str]) -> None:
+    assert streamed[1:] == ["200000 standard input"]
 
 
 @pytest.mark.parametrize("count", [1, _MANY])

@@ -48,7 +48,7 @@ def test_what_unpacks_to_far_more_than_it_is_is_refused(tmp_path: Path) -> None:
 
 def test_a_line_without_end_is_refused(tmp_path: Path) -> None:
     for name, head in (("a.csv", b"user,item\n"), ("a.jsonl", b'{"user":1,"item":2}\n{"user":"')):
-        (tmp_path / name).write_bytes(head + b"a" * (60 << 20))
+        (tmp_path / name).write_bytes(head + b"a" * (20 << 20))
         with pytest.raises(DataError, match="a line of more than 16 MiB"):
             cofactor.read(tmp_path / name)
 
@@ -66,8 +66,8 @@ def test_rows_beyond_memory_are_refused_before_they_are_read(
 
 
 def test_a_view_without_end_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sql, "_ROWS", 100_000)
-    monkeypatch.setattr(sql, "_PATIENCE", 0.5)
+    monkeypatch.setattr(sql, "_ROWS", 20_000)
+    monkeypatch.setattr(sql, "_PATIENCE", 0.2)
     endless = "WITH RECURSIVE t(user, item) AS (SELECT 1, 1 UNION ALL SELECT user + 1, 1 FROM t)"
     for name, where in (("rows", ""), ("nothing", " WHERE item = 2")):
         with sqlite3.connect(tmp_path / f"{name}.db") as base:

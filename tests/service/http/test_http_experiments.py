@@ -186,7 +186,7 @@ def test_new_items_are_shown_until_their_budget_is_spent(
         users=data.users,
         items=data.items,
     )
-    save(registry.create("ials", factors=8).fit(cold), folder / "cold")
+    save(registry.create("ials", factors=8, regularization=0.01).fit(cold), folder / "cold")
     Folder(folder).promote("cold")
     new = str(data.items.ids(np.array([7]))[0])
     client = start(Settings(**CALM, explore="slots=0+new=0.3+budget=6+pool=10"))

@@ -56,9 +56,9 @@ def test_flood_is_shed_while_accepted_requests_keep_their_latency(
             return int(answer.status_code)
 
         flood = []
-        for _ in range(60):  # ten times what it can do, for 0.6 s
-            flood += [asyncio.create_task(ask()) for _ in range(20)]
-            await asyncio.sleep(0.01)
+        for _ in range(20):  # at once more than the queue holds, and five times what it can do
+            flood += [asyncio.create_task(ask()) for _ in range(30)]
+            await asyncio.sleep(0.03)
         return await asyncio.gather(*flood), [await ask() for _ in range(5)]
 
     settings = Settings(batch=4, max_queue=16, max_waiting=0.05, timeout=600.0)

@@ -108,7 +108,7 @@ def test_what_one_worker_acknowledged_every_worker_knows(
     shared: tuple[Any, ...], shop_data: Interactions
 ) -> None:
     _, process, lines = shared
-    items = some_items(shop_data, *range(16))
+    items = some_items(shop_data, *range(10))
     for n, item in enumerate(items):
         user = f"u{n}"
         event = {"user_id": user, "item_id": item, "kind": "purchase"}
