@@ -107,6 +107,7 @@ COLLAPSED = {
     "latent_factor": {"loss": "bpr", "regularization": 50.0},
     "simplex": {
         "negative_weight": 1e-6,
+        "negatives": 8,
         "learning_rate": 0.05,
         "epochs": 10,
         "batch_size": 1024,
