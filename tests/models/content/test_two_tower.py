@@ -25,7 +25,7 @@ def test_two_tower_scores_by_content_are_sums_over_its_words() -> None:
 def test_two_tower_with_hidden_layers_learns_saves_and_tells_exactly_what_each_word_added(
     tmp_path: Path,
 ) -> None:
-    model = made("two_tower", hidden=(16, 8), user_features=("hobby",), epochs=25)
+    model = made("two_tower", hidden=(16, 8), user_features=("hobby",), epochs=14)
     assert [m.shape[1] for m in model.maps] == [16, 8, 9]
     model = model.with_items([{"item_id": 1, "description": "piano keys thing"}])
     for item in (2, 61):

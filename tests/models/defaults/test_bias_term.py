@@ -29,7 +29,13 @@ SMALL: dict[str, dict[str, Any]] = {
     "latent_factor": {"factors": 8, "epochs": 5, "batch_size": 512},
     "mlp": {"factors": 8, "epochs": 2, "batch_size": 512},
     "neumf": {"factors": 8, "epochs": 2, "batch_size": 512, "loss": "squared"},
-    "lstm_rating": {"factors": 4, "hidden": 4, "epochs": 2, "pretrain_epochs": 2},
+    "lstm_rating": {
+        "factors": 4,
+        "hidden": 4,
+        "epochs": 2,
+        "pretrain_epochs": 2,
+        "batch_size": 64,
+    },
 }
 EXPLAINED = ("biased_mf", "als", "svdpp")
 

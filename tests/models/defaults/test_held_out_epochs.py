@@ -197,9 +197,9 @@ def test_whether_users_are_ranked_alike_is_seen_at_each_epoch(ranked):
 
 
 NETWORKS = {
-    "mlp": {"loss": "logistic", "factors": 4, "hidden": (4,)},
-    "latent_factor": {"loss": "bpr", "factors": 4},
-    "simplex": {"factors": 4, "negatives": 4},
+    "mlp": {"loss": "logistic", "factors": 4, "hidden": (4,), "batch_size": 256},
+    "latent_factor": {"loss": "bpr", "factors": 4, "batch_size": 256},
+    "simplex": {"factors": 4, "negatives": 4, "batch_size": 256},
     "gru4rec": {"factors": 4, "blocks": 1},
 }
 

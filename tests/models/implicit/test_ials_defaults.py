@@ -20,7 +20,7 @@ RUN = Run(threads=1)
 @pytest.mark.parametrize("settings", [{}, {"unobserved_weight": 0.05}, {"frequency_exponent": 0.5}])
 def test_default_regularization_shrinks_noise_but_not_what_is_stronger(share, settings) -> None:
     noise = random_pairs(300, 200, share)
-    small = {"factors": 8, "epochs": 20, "solver": "cholesky", "popularity_weight": 0.0, **settings}
+    small = {"factors": 8, "epochs": 8, "solver": "cholesky", "popularity_weight": 0.0, **settings}
     model = IALS(**small).fit(noise, run=RUN)
     scores = model.user_factors @ model.item_factors.T
     sizes = np.linalg.svd(scores, compute_uv=False)

@@ -29,7 +29,7 @@ SMALL = {
     "max_length": 16,
     "history_length": 16,
     "batch_tokens": 256,
-    "epochs": 40,
+    "epochs": 25,
     "learning_rate": 0.01,
     "dropout": 0.0,
     "content_factors": 8,
@@ -59,7 +59,7 @@ def by_kind(n_cold: int = 0, n_users: int = 80) -> Interactions:
 
 
 @cache
-def fitted(name: str, epochs: int = 40) -> Any:
+def fitted(name: str, epochs: int = 25) -> Any:
     """A model without cold items; tests don't change it."""
     return registry.create(name, **{**SMALL, "epochs": epochs}).fit(by_kind(), run=RUN)
 
