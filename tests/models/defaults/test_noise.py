@@ -50,7 +50,7 @@ def rmse_of(name: str, **settings: Any) -> float:
     [
         (
             "biased_mf",
-            {"solver": "als", "epochs": 12},
+            {"solver": "als", "factors": 16, "epochs": 12},
             {"regularization": 0.06, "bias_regularization": 0.003},
         ),
         (
