@@ -44,7 +44,7 @@ CASES: dict[str, dict[str, Any]] = {
     },
     "simplex": {
         "factors": 8,
-        "epochs": 30,
+        "epochs": 20,
         "batch_size": 512,
         "negatives": 16,
         "negative_weight": 4.0,
@@ -69,7 +69,7 @@ CASES: dict[str, dict[str, Any]] = {
     "collab_fnet": {
         "factors": 8,
         "hidden": (16,),
-        "epochs": 40,
+        "epochs": 20,
         "batch_size": 256,
         "learning_rate": 0.03,
         "dropout": 0.0,
@@ -144,7 +144,7 @@ CASES: dict[str, dict[str, Any]] = {
     "lstm_rating": {
         "factors": 8,
         "hidden": 16,
-        "epochs": 6,
+        "epochs": 4,
         "batch_size": 16,
         "learning_rate": 0.04,
         "dropout": 0.0,

@@ -5,11 +5,12 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from cofactor.base.run import Run
 from cofactor.data.histories import Histories
 from cofactor.models import registry
 from cofactor.models.liked import liked_rating
 from contract.cases import CASES
-from contract.conftest import N_ITEMS, _fitted, data_for
+from contract.conftest import N_ITEMS, data_for
 
 RATING_MODELS = [name for name in CASES if registry.get(name).traits.predicts_ratings]
 
@@ -23,7 +24,9 @@ def test_liked_rating_is_the_mean_of_those_above_the_mean_on_any_scale() -> None
 
 @pytest.mark.parametrize("name", RATING_MODELS)
 def test_a_history_without_ratings_counts_as_liked_in_every_model_of_ratings(name: str) -> None:
-    model, items = _fitted(name), [2, 5, 8]
+    few = {**CASES[name], **({"epochs": 3} if registry.get(name).iterative else {})}
+    run = Run(seed=3, threads=1, device="cpu")
+    model, items = registry.create(name, **few).fit(data_for(name), run=run), [2, 5, 8]
     liked = float(liked_rating(data_for(name).weights))
     plain = model.fold_in(Histories.of([items], N_ITEMS))
     rated = model.fold_in(Histories.of([items], N_ITEMS, [[liked] * 3]))

@@ -107,11 +107,12 @@ COLLAPSED = {
     "latent_factor": {"loss": "bpr", "regularization": 50.0},
     "simplex": {
         "negative_weight": 1e-6,
+        "negatives": 8,
         "learning_rate": 0.05,
         "epochs": 10,
         "batch_size": 1024,
     },
-    "neumf": {"regularization": 3.0, "learning_rate": 0.03, "epochs": 10},
+    "neumf": {"regularization": 3.0, "learning_rate": 0.03, "epochs": 10, "batch_size": 1024},
     "feature_ials": {"regularization": 1e4, "epochs": 2, "compare_without_features": False},
 }
 

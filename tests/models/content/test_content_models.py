@@ -112,7 +112,7 @@ def test_somebody_known_by_a_profile_alone_gets_their_kind(name: str) -> None:
     )
     assert len(both) == 8
     with pytest.raises(ArgumentError, match="without profiles"):
-        made(name).recommend(features={"hobby": "engine"})
+        made(name, epochs=1).recommend(features={"hobby": "engine"})
 
 
 def test_model_without_content_says_so() -> None:
@@ -242,7 +242,7 @@ def test_ridge_with_a_constant_answers_for_items_of_which_nothing_is_said() -> N
 
 
 def test_blend_with_towers_adds_their_part_saves_it_and_explains_the_rest(tmp_path: Path) -> None:
-    tower = ("factors=8", "epochs=12", "batch_size=128", "learning_rate=0.02", "hidden=16")
+    tower = ("factors=8", "epochs=4", "batch_size=128", "learning_rate=0.02", "hidden=16")
     plain, model = (
         made("content_blend"),
         made("content_blend", tower_weight=0.5, tower_settings=tower),

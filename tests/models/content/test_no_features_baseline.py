@@ -51,7 +51,7 @@ def test_fit_with_validation_compares_with_the_no_features_baseline_and_the_file
     name: str, baseline: str, tmp_path: Path
 ) -> None:
     parts = cut_shop()
-    model = fitted(name, parts)
+    model = fitted(name, parts, **({"epochs": 3} if name == "two_tower" else {}))
     assert model.comparison.baseline == baseline
     assert parts.validation is not None
     held = parts.train.item_counts[parts.validation.truth.item_rows] > 0

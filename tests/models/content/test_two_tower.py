@@ -25,7 +25,7 @@ def test_two_tower_scores_by_content_are_sums_over_its_words() -> None:
 def test_two_tower_with_hidden_layers_learns_saves_and_tells_exactly_what_each_word_added(
     tmp_path: Path,
 ) -> None:
-    model = made("two_tower", hidden=(16, 8), user_features=("hobby",), epochs=25)
+    model = made("two_tower", hidden=(16, 8), user_features=("hobby",), epochs=14)
     assert [m.shape[1] for m in model.maps] == [16, 8, 9]
     model = model.with_items([{"item_id": 1, "description": "piano keys thing"}])
     for item in (2, 61):
@@ -84,13 +84,14 @@ def test_two_tower_content_loss_leaves_the_trained_vectors_as_they_would_be_with
 
 
 def test_two_tower_content_alone_when_ids_always_are_left_out() -> None:
-    model = made("two_tower", id_dropout=1.0)
+    model = made("two_tower", id_dropout=1.0, epochs=4)
     np.testing.assert_allclose(
         model.item_factors[:60], model.features[:60] @ model.maps[0][:, :-1], rtol=1e-4, atol=1e-5
     )
 
 
 def test_two_tower_gate_closes_with_interactions() -> None:
-    model = made("two_tower", feature_prior_count=10.0)
+    model = made("two_tower", feature_prior_count=10.0, epochs=1)
     np.testing.assert_allclose(model._gate(np.array([0, 10, 90])), [1, 0.5, 0.1])
-    assert (made("two_tower", feature_prior_count=None)._gate(np.array([0, 10])) == 1).all()
+    model = made("two_tower", feature_prior_count=None, epochs=1)
+    assert (model._gate(np.array([0, 10])) == 1).all()

@@ -19,15 +19,15 @@ from cofactor.models.defaults.held_out_epochs import _Measured
 ONE = Run(threads=1, seed=0)
 
 
-def alike(values: bool) -> Interactions:
+def alike(values: bool, n_users: int = 250) -> Interactions:
     """Users who all choose by the items' fame, and rate by nothing but biases and noise."""
     rng = np.random.default_rng(0)
     fame = -0.8 * np.log(np.arange(60) + 1.0)
-    chosen = [np.argsort(-(fame + rng.gumbel(size=60)))[:6] for _ in range(250)]
-    users, items = np.repeat(np.arange(250), 6), np.concatenate(chosen)
+    chosen = [np.argsort(-(fame + rng.gumbel(size=60)))[:6] for _ in range(n_users)]
+    users, items = np.repeat(np.arange(n_users), 6), np.concatenate(chosen)
     ratings = 3 + rng.normal(0, 0.3, 60)[items] + rng.standard_normal(len(users))
     return Interactions.from_rows(
-        users, items, ratings.astype(np.float32) if values else None, users=250, items=60
+        users, items, ratings.astype(np.float32) if values else None, users=n_users, items=60
     )
 
 
@@ -140,9 +140,10 @@ def test_networks_for_ratings_stop_before_they_learn_noise():
 
 
 def test_given_epochs_and_validation_parts_are_left_alone(ranked):
-    short = cofactor.NeuMF(epochs=2).fit(ranked.train, run=ONE)
+    small = {"factors": 2, "hidden": (4,)}
+    short = cofactor.NeuMF(**small, epochs=2).fit(ranked.train, run=ONE)
     assert len(short.curve) == 2
-    watched = cofactor.NeuMF(factors=2).fit(ranked.train, validation=ranked.test, run=ONE)
+    watched = cofactor.NeuMF(**small).fit(ranked.train, validation=ranked.test, run=ONE)
     assert len(watched.curve) == 20
     assert watched.refit_config.epochs == watched.curve.best_epoch + 1
 
@@ -196,9 +197,9 @@ def test_whether_users_are_ranked_alike_is_seen_at_each_epoch(ranked):
 
 
 NETWORKS = {
-    "mlp": {"loss": "logistic", "factors": 4, "hidden": (4,)},
-    "latent_factor": {"loss": "bpr", "factors": 4},
-    "simplex": {"factors": 4, "negatives": 4},
+    "mlp": {"loss": "logistic", "factors": 4, "hidden": (4,), "batch_size": 256},
+    "latent_factor": {"loss": "bpr", "factors": 4, "batch_size": 256},
+    "simplex": {"factors": 4, "negatives": 4, "batch_size": 256},
     "gru4rec": {"factors": 4, "blocks": 1},
 }
 
@@ -212,8 +213,8 @@ def popular(monkeypatch):
 
 
 @pytest.mark.parametrize("name", NETWORKS)
-def test_a_network_that_is_not_shown_to_be_better_ranks_by_popularity(ranked, popular, name):
-    data, users = ranked.train, np.arange(6)
+def test_a_network_that_is_not_shown_to_be_better_ranks_by_popularity(popular, name):
+    data, users = alike(values=False, n_users=100), np.arange(6)
     model = registry.create(name, **NETWORKS[name]).fit(data, run=ONE)
     lists = cofactor.Popularity().fit(data, run=ONE).topk(model.user_batch(users), 3).rows
     np.testing.assert_array_equal(
@@ -232,8 +233,8 @@ def test_a_network_that_is_not_shown_to_be_better_ranks_by_popularity(ranked, po
     "settings", [{"epochs": 1}, {"popularity_prior": 0.0}, {"loss": "squared"}]
 )
 def test_who_leaves_popularity_out_gets_none(popular, settings):
-    parts = split(alike(values="squared" in settings.values()), "per-user", test=0.2, seed=0)
-    model = cofactor.MLP(**{**NETWORKS["mlp"], **settings}).fit(parts.train, run=ONE)
+    data = alike(values="squared" in settings.values(), n_users=100)
+    model = cofactor.MLP(**{**NETWORKS["mlp"], **settings}).fit(data, run=ONE)
     assert model.popularity_offset is None
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -59,13 +60,24 @@ def parts() -> Split:
     return split(alike(400, 150, 0.06), "per-user", test=0.2, seed=0)
 
 
-@pytest.fixture(scope="module")
-def personal() -> Interactions:
+@cache
+def own_tastes() -> Interactions:
     return replace(shop(n_users=300, n_items=120, seed=1), values=None, times=None)
 
 
 def fitted(name: str, data: Interactions, **settings: Any) -> Any:
     return registry.create(name, **KINDS.get(name, {}), **settings).fit(data, run=RUN)
+
+
+@pytest.fixture(scope="module")
+def personal() -> Interactions:
+    return own_tastes()
+
+
+@cache
+def kept(name: str, weight: float) -> Any:
+    """A model of the personal data; tests don't change it."""
+    return fitted(name, own_tastes(), popularity_weight=weight)
 
 
 def reached(model: Any, parts: Split) -> float:
@@ -98,9 +110,11 @@ def test_no_setting_is_blamed_where_nothing_is_personal(parts: Split, caplog: Lo
 
 @EVERY
 def test_personal_data_changes_nothing(name: str, personal: Interactions) -> None:
+    alone = kept(name, 0.0)
     if name in OF_ORDER:
         personal = walked(300, 60, 8.0)
-    chosen, alone = fitted(name, personal).state(), fitted(name, personal, popularity_weight=0.0)
+        alone = fitted(name, personal, popularity_weight=0.0)
+    chosen = fitted(name, personal).state()
     assert chosen.keys() == alone.state().keys()
     for key, array in alone.state().items():
         if key != "history_seconds":
@@ -108,9 +122,8 @@ def test_personal_data_changes_nothing(name: str, personal: Interactions) -> Non
 
 
 @EVERY
-def test_the_term_adds_to_scores_lists_and_reasons(name: str, personal: Interactions) -> None:
-    model = fitted(name, personal, popularity_weight=2.0)
-    alone = fitted(name, personal, popularity_weight=0.0)
+def test_the_term_adds_to_scores_lists_and_reasons(name: str) -> None:
+    model, alone = kept(name, 2.0), kept(name, 0.0)
     users = np.arange(5)
     offset = model.popularity_offset
     np.testing.assert_allclose(
@@ -147,14 +160,13 @@ def test_new_users_are_ranked_with_the_term_and_empty_ones_as_before(
 
 @EVERY
 def test_the_term_is_saved_and_older_models_have_none(name: str, personal: Interactions) -> None:
-    model = fitted(name, personal, popularity_weight=2.0)
+    model = kept(name, 2.0)
     loaded = type(model).from_state(model.config, model.state(), personal)
     users = np.arange(5)
     np.testing.assert_array_equal(loaded.score_rows(users), model.score_rows(users))
     older = {key: one for key, one in model.state().items() if key != "popularity_offset"}
-    alone = fitted(name, personal, popularity_weight=0.0)
     loaded = type(model).from_state(model.config, older, personal)
-    np.testing.assert_array_equal(loaded.score_rows(users), alone.score_rows(users))
+    np.testing.assert_array_equal(loaded.score_rows(users), kept(name, 0.0).score_rows(users))
 
 
 @pytest.mark.parametrize("name", ["ials", "logistic_mf", "bpr", "warp", *OF_ORDER])

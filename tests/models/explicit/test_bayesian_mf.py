@@ -181,7 +181,8 @@ def test_the_kept_draws_are_bounded_and_come_back_from_their_arrays(parts, model
 
 
 def test_levels_are_refused_where_there_are_none(parts):
-    normal = BayesianMF(**{**SMALL, "sweeps": 50}, likelihood="normal").fit(parts[0], run=ONE)
+    few = {**SMALL, "sweeps": 6, "burn_in": 2, "samples": 4}
+    normal = BayesianMF(**few, likelihood="normal").fit(parts[0], run=ONE)
     with pytest.raises(ArgumentError, match="needs likelihood='ordinal'"):
         normal.predict_levels([0], [0])
     many = Interactions.from_rows(

@@ -230,7 +230,7 @@ class Dot(nn.Module):
 
 def test_a_module_of_ones_own_gets_the_contract_and_says_why_it_is_not_loaded() -> None:
     data = ratings()
-    model = OwnModule(Dot, epochs=40, batch_size=64, learning_rate=0.03, regularization=0.005).fit(
+    model = OwnModule(Dot, epochs=25, batch_size=64, learning_rate=0.03, regularization=0.005).fit(
         data, run=RUN
     )
     assert np.mean((model.predict_rows(data.user_rows, data.item_rows) - data.values) ** 2) < 0.5

@@ -29,7 +29,7 @@ SMALL = {
     "max_length": 16,
     "history_length": 16,
     "batch_tokens": 256,
-    "epochs": 40,
+    "epochs": 25,
     "learning_rate": 0.01,
     "dropout": 0.0,
     "content_factors": 8,
@@ -59,9 +59,9 @@ def by_kind(n_cold: int = 0, n_users: int = 80) -> Interactions:
 
 
 @cache
-def fitted(name: str) -> Any:
+def fitted(name: str, epochs: int = 25) -> Any:
     """A model without cold items; tests don't change it."""
-    return registry.create(name, **SMALL).fit(by_kind(), run=RUN)
+    return registry.create(name, **{**SMALL, "epochs": epochs}).fit(by_kind(), run=RUN)
 
 
 @MODELS
@@ -86,15 +86,16 @@ def cofactor_histories(rows: list[int], n_items: int) -> cofactor.data.histories
 
 @MODELS
 def test_items_without_interactions_have_content_alone_and_are_no_negatives(name: str) -> None:
-    model = registry.create(name, **SMALL).fit(by_kind(n_cold=4), run=RUN)
+    model = registry.create(name, **{**SMALL, "epochs": 5}).fit(by_kind(n_cold=4), run=RUN)
     found = model.content.vectors_of(model.features)
     np.testing.assert_allclose(model.item_factors[22:], found[22:], atol=1e-6)
     assert np.abs(model.item_factors[:22] - found[:22]).max() > 0.01
-    np.testing.assert_array_equal(model.item_factors[:22], fitted(name).item_factors)
+    np.testing.assert_array_equal(model.item_factors[:22], fitted(name, 5).item_factors)
 
 
 def test_the_vectors_that_answer_are_those_of_training() -> None:
-    model = registry.create("transformer", **SMALL, loss="sampled_softmax", negatives=9)
+    small = {**SMALL, "epochs": 5, "loss": "sampled_softmax", "negatives": 9}
+    model = registry.create("transformer", **small)
     model.fit(by_kind(n_cold=3), run=RUN)
     module = model._encoder(22, torch.from_numpy(model.content.reduced)).eval()
     warm = model.item_factors[:22] - model.content.vectors_of(model.features)[:22]
@@ -134,7 +135,7 @@ def test_content_costs_nothing_where_it_is_off_and_is_refused_without_a_catalogu
 
 
 def test_an_update_keeps_what_content_has_learned() -> None:
-    model = registry.create("transformer", **{**SMALL, "epochs": 60}).fit(by_kind(), run=RUN)
+    model = fitted("transformer")
     before, item = model.content.vectors_of(model.features), np.array([[100], [101]])
     grown = model.with_items(
         [{"item_id": int(row), "title": f"{KINDS[int(row) % 2]} number 9"} for row in item[:, 0]]

@@ -86,7 +86,7 @@ def test_reading_packed_padded_and_one_at_a_time_is_the_same(
 
 @pytest.mark.parametrize("name", ["transformer", "gru4rec"])
 def test_the_next_item_of_a_known_order_is_learnt(name: str) -> None:
-    model = fitted(name, {}, epochs=30, factors=32, learning_rate=0.01, dropout=0.0)
+    model = fitted(name, {}, epochs=20, factors=32, learning_rate=0.01, dropout=0.0)
     walk = [4, 5, 6, 7]
     assert model.recommend(history=walk, k=1).ids == [8]
 
