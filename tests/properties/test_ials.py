@@ -86,7 +86,7 @@ def test_loss_falls_in_every_half_epoch_until_both_gradients_vanish(solver):
     item_ridge = ials.row_ridge(columns[0], N_USERS, ALPHA, 0.02, 1.0)
     losses = [objective(dense, weights, x, y, user_ridge, item_ridge)]
     began = np.abs(gradient(dense, weights, x, y, user_ridge)).max()
-    for _ in range(300):
+    for _ in range(160):
         ials.half_epoch(*rows, y, x, ALPHA, user_ridge, solver, 9, 3)
         losses.append(objective(dense, weights, x, y, user_ridge, item_ridge))
         ials.half_epoch(*columns, x, y, ALPHA, item_ridge, solver, 9, 3)
@@ -117,7 +117,7 @@ def test_small_matrix_is_fitted_exactly_with_enough_factors(solver):
     ridges = [np.full(n, 1e-5, np.float32) for n in dense.shape]
     # Unobserved pairs weigh 1e-3 everywhere, so an observed score is (4 / 4.001) and the others are
     # 0.
-    for _ in range(400):
+    for _ in range(150):
         ials.half_epoch(*csr(dense, weights), y, x, 1e-3, ridges[0], solver, 12, 5)
         ials.half_epoch(*csr(dense.T, weights.T), x, y, 1e-3, ridges[1], solver, 12, 5)
     np.testing.assert_allclose(x @ y.T, dense, atol=0.02)

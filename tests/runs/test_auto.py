@@ -86,7 +86,8 @@ def test_it_finds_a_model_that_is_better_than_popularity_and_never_looks_at_the_
     assert "ndcg@10" in found.sentence
 
 
-def test_losers_are_dropped_and_the_best_are_searched() -> None:
+def test_losers_are_dropped_and_the_best_are_searched(monkeypatch: pytest.MonkeyPatch) -> None:
+    only(monkeypatch, "popularity", "item_knn", "ease", "ials", "graph_filter")
     data = groups(100, 60)
     one = Race(parts_of(data), parse_metric("ndcg@10"), Allowance(25, ticking()), RUN)
     one.go()

@@ -14,6 +14,7 @@ from cofactor.data.synthetic import power_law
 from cofactor.runs.compare import compare, suitable
 
 DATA = power_law(120, 50, 1500, seed=3)
+ONE = cofactor.Run(threads=1)
 
 
 def test_one_model_stands_there_with_several_settings_and_a_label() -> None:
@@ -59,12 +60,16 @@ def test_baselines_are_measured_unless_refused() -> None:
     rated = cofactor.Interactions.from_rows(
         DATA.user_rows, DATA.item_rows, np.arange(len(DATA)) % 5 + 1, users=120, items=50
     )
-    assert list(compare(rated, ["biased_mf:epochs=2", "ease"]).results)[:2] == [
+    assert list(compare(rated, ["biased_mf:epochs=2", "ease"], run=ONE).results)[:2] == [
         "popularity",
         "bias",
     ]
-    assert list(compare(DATA, ["ease", "ials"], baselines=False).results) == ["ease", "ials"]
-    errors = compare(rated, ["biased_mf:epochs=2"], metrics=["rmse"])  # popularity has none
+    assert list(compare(DATA, ["ease", "ials"], baselines=False, run=ONE).results) == [
+        "ease",
+        "ials",
+    ]
+    errors = compare(rated, ["biased_mf:epochs=2"], metrics=["rmse"], run=ONE)
+    # Popularity has none.
     assert (list(errors.results), errors.failures) == (["bias", "biased_mf:epochs=2"], {})
 
 
@@ -75,7 +80,7 @@ def test_the_models_that_are_taken_suit_the_data() -> None:
     bought = np.minimum(np.random.default_rng(0).geometric(0.6, len(DATA)), 9)
     counted = replace(plain, values=bought.astype(np.float32))
     assert suitable(counted) == suitable(plain)  # quantities are no ratings
-    assert list(compare(plain, metrics=["ndcg@5"]).results) == suitable(plain)
+    assert list(compare(plain, metrics=["ndcg@5"], run=ONE).results) == suitable(plain)
 
 
 def test_a_report_that_cannot_be_written_is_refused_before_fitting(tmp_path: Path) -> None:

@@ -14,6 +14,7 @@ from cofactor.runs.compared_models import split_entries, unfitted
 from cofactor.runs.words import verdict
 
 DATA = power_law(120, 50, 1500, seed=3)
+ONE = cofactor.Run(threads=1)
 
 
 @pytest.mark.parametrize(
@@ -55,13 +56,13 @@ def test_a_study_stands_for_its_best_settings(tmp_path: Path) -> None:
     pytest.importorskip("optuna")
     study = tmp_path / "study.db"
     found = cofactor.tune(
-        DATA, "ease", search={"regularization": log(1.0, 5000.0)}, trials=4, out=study
+        DATA, "ease", search={"regularization": log(1.0, 5000.0)}, trials=4, out=study, run=ONE
     )
     best = cofactor.EASE(**found.settings).config
     assert unfitted([f"tuned={study}"], {})["tuned"].config == best
     changed = unfitted([f"tuned={study}:dropout=0.25"], {})["tuned"].config
     assert changed == best.replace(dropout=0.25)
-    done = cofactor.compare(DATA, ["ease", f"tuned={study}"])
+    done = cofactor.compare(DATA, ["ease", f"tuned={study}"], run=ONE)
     assert done.models["tuned"].config == best
     (tmp_path / "other.db").write_bytes(b"no study")
     with pytest.raises(ArgumentError, match="isn't a study of cofactor tune"):

@@ -32,7 +32,8 @@ from cofactor.runs.trials import Bench
 pytest.importorskip("optuna")
 DATA = power_law(120, 50, 1500, seed=3)
 RATED = replace(DATA, values=np.random.default_rng(0).integers(1, 6, len(DATA)).astype(float))
-QUICK: dict[str, Any] = {"search": {"regularization": log(1.0, 5000.0)}, "trials": 4}
+ONE = cofactor.Run(threads=1)
+QUICK: dict[str, Any] = {"search": {"regularization": log(1.0, 5000.0)}, "trials": 4, "run": ONE}
 COVERED = (
     "ials",
     "ease",
@@ -52,6 +53,21 @@ COVERED = (
 def tuned() -> Any:
     """A quick search; tests don't change what it found."""
     return cofactor.tune(DATA, "ease", **QUICK)
+
+
+@cache
+def tuned_again() -> tuple[Any, list[Part]]:
+    """The same search, and the parts that its trials are measured on."""
+    seen: list[Part] = []
+    real = trials_module.evaluate
+
+    def watched(model: Any, part: Part, *words: Any, **options: Any) -> Any:
+        seen.append(part)
+        return real(model, part, *words, **options)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(trials_module, "evaluate", watched)
+        return cofactor.tune(DATA, "ease", **QUICK), seen
 
 
 @pytest.mark.parametrize("name", COVERED)
@@ -124,22 +140,14 @@ def test_the_test_part_is_measured_once_by_models_fitted_on_the_rest() -> None:
     assert "The test part was looked at once" in done.sentences()[-1]
 
 
-def test_no_trial_looks_at_the_test_part(monkeypatch: pytest.MonkeyPatch) -> None:
-    seen: list[Part] = []
-    real = trials_module.evaluate
-
-    def watched(model: Any, part: Part, *words: Any, **options: Any) -> Any:
-        seen.append(part)
-        return real(model, part, *words, **options)
-
-    monkeypatch.setattr(trials_module, "evaluate", watched)
-    done = cofactor.tune(DATA, "ease", **QUICK)
+def test_no_trial_looks_at_the_test_part() -> None:
+    done, seen = tuned_again()
     assert len(seen) == 4
     assert all(part is done.split.validation for part in seen)
 
 
 def test_a_search_is_the_same_from_the_same_seed() -> None:
-    first, second = tuned(), cofactor.tune(DATA, "ease", **QUICK)
+    first, (second, _) = tuned(), tuned_again()
     assert first.curve == second.curve
     assert first.settings == second.settings
 
@@ -150,7 +158,8 @@ def test_a_study_goes_on_from_its_file_and_counts_its_looks(tmp_path: Path) -> N
     file = tmp_path / "study.db"
     quick = {**QUICK, "out": file}
     assert cofactor.tune(DATA, "ease", **{**quick, "trials": 2}).counts["finished"] == 2
-    storage = optuna.storages.RDBStorage(f"sqlite:///{file}")
+    there = {"skip_table_creation": True, "skip_compatibility_check": True}
+    storage = optuna.storages.RDBStorage(f"sqlite:///{file}", **there)
     optuna.load_study(study_name="cofactor", storage=storage).ask()  # left on its way
     storage.engine.dispose()
     done = cofactor.tune(DATA, "ease", **quick)
