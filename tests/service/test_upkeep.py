@@ -14,22 +14,23 @@ from cofactor.store import Impression, Retention, open_store
 from cofactor.store.records import StoreSettings
 
 
+def shown(request_id: str, experiment: str | None = None) -> Impression:
+    return Impression(
+        request_id=request_id,
+        user_id="u",
+        version="v",
+        source="personal",
+        items=("a",),
+        probabilities=(1.0,),
+        experiment=experiment,
+    )
+
+
 def test_old_lists_go_while_it_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(upkeep, "_FIRST", 0.001)
     monkeypatch.setattr(upkeep, "_LOOK", 0.001)
     monkeypatch.setattr(upkeep, "_PAUSE", 0.0)
     registry, pruned = CollectorRegistry(), b"cofactor_impressions_pruned_total 3.0"
-
-    def shown(request_id: str, experiment: str | None = None) -> Impression:
-        return Impression(
-            request_id=request_id,
-            user_id="u",
-            version="v",
-            source="personal",
-            items=("a",),
-            probabilities=(1.0,),
-            experiment=experiment,
-        )
 
     async def play() -> list[str]:
         with open_store(f"sqlite:///{tmp_path / 'e.db'}") as store:
@@ -54,16 +55,6 @@ def test_a_service_started_with_a_wrong_clock_keeps_its_lists_for_a_day(
     now, since = [1_800_000_000], [0.0]
     monkeypatch.setattr(upkeep, "monotonic", lambda: since[0])
     settings = StoreSettings(now=lambda: now[0])
-
-    def shown(request_id: str) -> Impression:
-        return Impression(
-            request_id=request_id,
-            user_id="u",
-            version="v",
-            source="personal",
-            items=("a",),
-            probabilities=(1.0,),
-        )
 
     with open_store(f"sqlite:///{tmp_path / 'e.db'}", settings=settings) as store:
         store.log_impressions([shown("before")]).result()
