@@ -59,6 +59,13 @@ def test_bad_rows_are_skipped_on_demand_and_counted(tmp_path: Path) -> None:
     assert any(note.startswith("skipped 1 line without 3 fields") for note in events.notes)
 
 
+def test_a_row_with_several_faults_is_counted_once(tmp_path: Path) -> None:
+    text = "user,item,rating\n1,2,3\n,,4\n,5,3\n"
+    events = read(written(tmp_path, text), on_bad="skip")
+    skipped = [note for note in events.notes if note.startswith("skipped")]
+    assert skipped == ["skipped 2 rows with no user id (the first on line 3)"]
+
+
 def test_lines_are_counted_through_blank_lines_and_quoted_line_breaks(tmp_path: Path) -> None:
     text = 'user,item,rating\n\n"a\nb",x,3\n\n"q""q",y,oops\n'
     assert 'line 6: \'"q""q",y,oops\'' in refusal(tmp_path, text)

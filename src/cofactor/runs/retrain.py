@@ -16,6 +16,7 @@ import pyarrow.compute as pc
 from cofactor.artifact.load import inspect, load
 from cofactor.artifact.save import check_target
 from cofactor.base.errors import ArgumentError, DataError
+from cofactor.base.names import counted
 from cofactor.base.run import Run, run_of
 from cofactor.data.catalogue import Catalogue
 from cofactor.data.events import Events
@@ -227,7 +228,7 @@ def _whole(
 
 def _notes(shares: Sequence[Share], reading: Reading) -> list[str]:
     summary = "; ".join(
-        f"{one.source}: {one.events:,} events"
+        f"{one.source}: {counted(one.events, 'event')}"
         + (f", {one.known:,} of them known and left out" if one.known else "")
         for one in shares
     )

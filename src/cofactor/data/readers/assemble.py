@@ -241,6 +241,9 @@ def _refuse_or_drop(
         )
     keep = ~left_out if left_out.size else np.ones(len(raw.users), bool)
     for what, rows in faults:
+        rows = rows[keep[rows]]  # a row with several faults counts once
+        if not rows.size:
+            continue
         keep[rows] = False
         line = raw.locate(rows[:1])
         at = f" (the first on line {line[0][0]:,})" if line else ""

@@ -273,8 +273,12 @@ def _starlette_path(path: str) -> str:
 
 async def _missing(request: Request, error: Any) -> Response:
     if error.status_code == 405:
+        allowed = (error.headers or {}).get("Allow", "other methods")
         refusal = RequestError(
-            405, "method", f"{request.url.path} can't be asked with {request.method}."
+            405,
+            "method",
+            f"{request.url.path} answers {allowed}, not {request.method}; /openapi.json lists what"
+            " there is.",
         )
     else:
         refusal = RequestError(
