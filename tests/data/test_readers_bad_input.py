@@ -217,14 +217,14 @@ def test_json_line_that_is_none_is_named(tmp_path: Path) -> None:
     message = refusal(tmp_path, text, "events.jsonl")
     assert (
         message
-        == "events.jsonl: 1 line is no JSON object; fix them, or drop them with on_bad='skip':"
+        == "events.jsonl: 1 line isn't a JSON object; fix them, or drop them with on_bad='skip':"
         " line 2: 'nope'"
     )
     assert len(read(tmp_path / "events.jsonl", on_bad="skip")) == 2
 
 
 def test_damaged_parquet_is_said(tmp_path: Path) -> None:
-    assert "this is no whole Parquet file" in refusal(
+    assert "this isn't a whole Parquet file" in refusal(
         tmp_path, b"PAR1" + b"x" * 40, "events.parquet"
     )
 
@@ -252,7 +252,7 @@ def test_what_is_no_source_is_refused() -> None:
 
 def test_a_file_without_a_block(tmp_path: Path) -> None:
     said = refusal(tmp_path, "5,3,2005-09-06\nu,2,2005-09-06\n", format="blocks")
-    assert "no line is the head of a block" in said
+    assert "no line begins a block" in said
 
 
 def test_a_folder_of_all_there_is_is_refused_soon(
@@ -372,7 +372,7 @@ def test_json_of_many_levels_is_refused(tmp_path: Path, form: str, levels: int) 
 @pytest.mark.parametrize("line", ['{"u2", [["b", 4]]}', '{ {"a": 3}}', "{b'user': 1}"])
 def test_what_python_would_write_but_can_not_hash_is_a_bad_line(tmp_path: Path, line: str) -> None:
     text = '{"user": "u1", "items": ["a", "b"]}\n' + line + "\n"
-    assert "1 line is no JSON object" in refusal(tmp_path, text, "events.jsonl")
+    assert "1 line isn't a JSON object" in refusal(tmp_path, text, "events.jsonl")
 
 
 def test_a_first_line_of_a_delimiter_alone_is_no_line_of_sizes(tmp_path: Path) -> None:

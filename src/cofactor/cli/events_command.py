@@ -120,7 +120,9 @@ def export(url: Url, path: Written, given: ExportOptions, show: opt.ShowOptions)
     from cofactor.store import export_events, export_impressions, export_items, open_store
 
     if given.user is not None and (given.items or given.impressions):
-        raise typer.BadParameter("--user belongs to the export of events.")
+        raise typer.BadParameter(
+            "--user goes with the export of events, not of items or impressions."
+        )
     if given.items and given.impressions:
         raise typer.BadParameter("give --items or --impressions, not both.")
     what = "item" if given.items else "impression" if given.impressions else "event"

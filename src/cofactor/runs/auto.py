@@ -247,7 +247,7 @@ def choose(
     wanted = parse_metric("ndcg@10" if metric is None else metric)
     if wanted.family == "lists":
         raise ArgumentError(
-            f"{wanted} doesn't say whether lists are right; let another metric decide."
+            f"{wanted} doesn't measure whether lists are right; name another metric first."
         )
     if parts is None or parts.validation is None:
         return _without_choice(wanted, data)

@@ -376,7 +376,10 @@ def _shared(results: Sequence[Result]) -> list[str]:
     """The metrics that all results share."""
     shared = [m for m in results[0].metrics if all(m in r.values for r in results)]
     if not shared:
-        raise ArgumentError("the models share no metric that users have; name one with metrics=.")
+        raise ArgumentError(
+            "the models have no metric in common that has a value for each user; name one with"
+            " metrics=."
+        )
     return shared
 
 

@@ -186,8 +186,8 @@ def _new_sources(
     found = list(sources) or list(reading.stores)
     if not found:
         raise ArgumentError(
-            f"{os.fspath(model)} was trained on no event store: name a SOURCE that holds what is"
-            " new."
+            f"{os.fspath(model)} wasn't trained on an event store; name a SOURCE that holds new"
+            " events."
         )
     return found
 

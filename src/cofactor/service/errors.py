@@ -44,7 +44,7 @@ class RequestError(CofactorError):
     message
         A sentence for people.
     field
-        The part of the request at fault: ``events[3].time``; None when it is no single one.
+        The part of the request at fault: ``events[3].time``; None when it isn't a single one.
     retry_after
         Seconds after which trying again makes sense, or None.
 

@@ -129,7 +129,7 @@ def _bounded(stream: IO[bytes]) -> Iterator[bytes | None]:
 
 def _decoded(decode: Callable[[bytes], Any], line: bytes | None) -> Any:
     if line is None:
-        raise ValueError(f"a line of more than {_LONGEST:,} bytes is no event and no item")
+        raise ValueError(f"a line of more than {_LONGEST:,} bytes is neither an event nor an item")
     try:
         return decode(line)
     except RecursionError:

@@ -163,7 +163,7 @@ async def _running(context: Context) -> AsyncIterator[None]:
 
 _ONCE = (b"authorization", b"origin", b"sec-fetch-site", b"content-encoding")
 _FRAMINGS = {b"content-length", b"transfer-encoding"}
-# Refusals behind which nothing is read: it may be no request, or one that a proxy hasn't seen.
+# Refusals behind which nothing is read: it may not be a request, or one that a proxy hasn't seen.
 _LAST, _CLOSE = ("version", "framing"), (b"connection", b"close")
 
 
