@@ -64,6 +64,7 @@ def test_a_row_with_several_faults_is_counted_once(tmp_path: Path) -> None:
     events = read(written(tmp_path, text), on_bad="skip")
     skipped = [note for note in events.notes if note.startswith("skipped")]
     assert skipped == ["skipped 2 rows with no user id (the first on line 3)"]
+    assert refusal(tmp_path, text).startswith("events.csv: 2 rows have no user id; fix them")
 
 
 def test_lines_are_counted_through_blank_lines_and_quoted_line_breaks(tmp_path: Path) -> None:

@@ -220,8 +220,8 @@ def damaged(place: Path) -> list[Path]:
     [
         (folded_then_not, r"a\.parquet: .*'1\.1' are texts"),
         (decimals, r"b\.csv: .*decimal=','"),
-        (cut_short, r"b\.parquet: .*no whole Parquet file"),
-        (damaged, r"a\.parquet: .*no whole Parquet file"),
+        (cut_short, r"b\.parquet: .*isn't a whole Parquet file"),
+        (damaged, r"a\.parquet: .*isn't a whole Parquet file"),
     ],
 )
 def test_what_contradicts_or_is_damaged_is_one_sentence(

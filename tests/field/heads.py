@@ -186,7 +186,7 @@ HEADS = (
         "numbers of lines before columns",
         "cat -n",
         "     1\tuser,item,rating\n     2\tu1,a,3\n     3\tu2,b,4\n",
-        error="behind the number of its line",
+        error="behind a line number",
     ),
     _text(
         "a header far below rows without one",
