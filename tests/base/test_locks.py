@@ -28,7 +28,7 @@ def without_locks(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(locks.fcntl, "flock", refused)
 
 
-def test_a_lock_that_another_holds_is_told_from_one_that_cannot_be_had(
+def test_a_lock_that_another_holds_is_an_error_of_its_own(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     first, second = (os.open(tmp_path / "lock", os.O_RDWR | os.O_CREAT) for _ in range(2))

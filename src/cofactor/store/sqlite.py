@@ -12,7 +12,7 @@ from urllib.parse import unquote
 
 import msgspec
 
-from cofactor.base.disk import is_mounted, sync, what_is_full
+from cofactor.base.disk import has_no_inodes, is_mounted, number_of, sync, what_is_full
 from cofactor.base.errors import ArgumentError
 from cofactor.base.names import without_password
 from cofactor.base.sqlite_file import reading_uri
@@ -240,7 +240,7 @@ class SqliteDatabase(Database):
         known, found = self._written, self._stamp()
         if not written and known and not _same(known, found):
             raise self._changed()
-        numbers = [_number_of(log) for log in self._logs]
+        numbers = [number_of(log) for log in self._logs]
         if self._log_numbers is None:
             self._log_numbers = numbers
         for log, number, before in zip(self._logs, numbers, self._log_numbers, strict=True):
@@ -354,7 +354,7 @@ class SqliteDatabase(Database):
             )
         if code == _CANTOPEN and not self.path.exists():
             return StoreUnavailableError(f"there is no event store at {self.shown}.")
-        if code == _CANTOPEN and _has_no_inodes(self.path.parent):
+        if code == _CANTOPEN and has_no_inodes(self.path.parent):
             return StoreUnavailableError(
                 f"the disk with {self.shown} has room for no more files (inodes), which its log"
                 " needs; remove some, then send it again."
@@ -372,23 +372,6 @@ class SqliteDatabase(Database):
     def code_of(self, error: Exception) -> int:
         """Return SQLite's code of an error, 1 where it has none."""
         return int(getattr(error, "sqlite_errorcode", None) or 1)
-
-
-def _number_of(path: Path) -> int:
-    """The system's own number of a file; 0 where there is none."""
-    try:
-        return path.stat().st_ino
-    except FileNotFoundError:
-        return 0
-
-
-def _has_no_inodes(folder: Path) -> bool:
-    """Whether a file system counts its files, and can hold no more of them."""
-    try:
-        facts = os.statvfs(folder)
-    except (OSError, AttributeError):  # Windows has no such call
-        return False
-    return facts.f_files > 0 and facts.f_ffree == 0
 
 
 def _same(one: tuple[float, int], other: tuple[float, int]) -> bool:
