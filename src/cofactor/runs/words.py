@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 from cofactor.evaluation.significance import Comparison
 
 # Below this, digits mean nothing.
 _SMALLEST_P = 1e-16
+
+
+def listed(names: Sequence[str]) -> str:
+    """Return names as they stand within a sentence: ``a, b and c``."""
+    return " and ".join(filter(None, (", ".join(names[:-1]), *names[-1:])))
 
 
 def p_words(p: float) -> str:
