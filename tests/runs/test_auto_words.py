@@ -8,6 +8,7 @@ from tests.runs.test_auto import RUN, groups, only, parts_of, ticking
 from cofactor.metrics.table import parse_metric
 from cofactor.runs.auto import choose
 from cofactor.runs.automatic import race, wording
+from cofactor.runs.automatic.prior import usually_better
 from cofactor.runs.automatic.race import Race
 from cofactor.runs.automatic.trials import Allowance
 from cofactor.runs.words import listed
@@ -37,7 +38,15 @@ def test_a_baseline_that_is_ahead_by_chance_is_said_to_be_so_once(
     found = choose(groups(60, 40), parts_of(groups(60, 40)), budget=6, run=RUN, now=ticking())
     assert found.model == "item_knn"
     assert found.sentence.count("popularity reaches") == 1
-    assert "users don't show that it is better than item_knn" in found.sentence
+    assert "users can't show that it is better than item_knn" in found.sentence
+
+
+def test_only_what_usually_is_better_is_said_to_be_so() -> None:
+    given = {"rates": False, "new_items": False}
+    assert usually_better("ials", "bpr", **given)
+    assert usually_better("ials", "popularity", **given)
+    assert not usually_better("popularity", "bpr", **given)
+    assert not usually_better("bpr", "ials", **given)
 
 
 def test_the_time_for_compiling_is_said_where_it_took_much_of_the_budget(

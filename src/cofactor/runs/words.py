@@ -11,6 +11,11 @@ from cofactor.evaluation.significance import Comparison
 _SMALLEST_P = 1e-16
 
 
+def counted(n: int, name: str) -> str:
+    """Return a number of things: ``1 user``, ``2,000 users``."""
+    return f"{n:,} {name}{'s' * (n != 1)}"
+
+
 def listed(names: Sequence[str]) -> str:
     """Return names as they stand within a sentence: ``a, b and c``."""
     return " and ".join(filter(None, (", ".join(names[:-1]), *names[-1:])))

@@ -9,9 +9,10 @@ from cofactor.evaluation import significance
 from cofactor.metrics.table import Metric
 from cofactor.runs.automatic.blending import Blended
 from cofactor.runs.automatic.families import BASELINES
+from cofactor.runs.automatic.prior import usually_better
 from cofactor.runs.automatic.race import Race
 from cofactor.runs.automatic.trials import BEHIND, INTERRUPTED, FamilyTrial, Lane
-from cofactor.runs.words import listed, p_fact
+from cofactor.runs.words import counted, listed, p_fact
 
 _CONFIDENCE = 0.95
 # The share of the budget from which on the time for compiling kernels is mentioned.
@@ -117,7 +118,7 @@ def _how(race: Race, best: FamilyTrial) -> str:
     tried = sum(len(lane.attempts) for lane in race.lanes)
     families = sum(bool(lane.attempts) for lane in race.lanes)
     said = (
-        f"{tried} setting{'s' * (tried != 1)} of {families} model{'s' * (families != 1)}"
+        f"{counted(tried, 'setting')} of {counted(families, 'model')}"
         f" {'were' if tried != 1 else 'was'} tried in {_seconds(race.allowance.passed)}."
     )
     compiled = race.allowance.compiled
@@ -131,14 +132,19 @@ def _how(race: Race, best: FamilyTrial) -> str:
         n = int((race.small.train.user_counts > 0).sum())
         said += f" Most of them were fitted on a sample of {n:,} users"
         said += "." if best.whole else ", the chosen one too, since all would take too long."
-    users = 0 if best.result is None else best.result.n_users
+    users = counted(0 if best.result is None else best.result.n_users, "user")
     if race.few:
-        said += f" Only {users} users decided: most differences are chance, and no settings but"
+        said += f" Only {users} decided: most differences are chance, and no settings but"
         said += " the defaults were tried."
     ahead = race.best
     if ahead is not None and ahead is not best:
-        said += f" {ahead.family.name} reaches {abs(ahead.score):.4f}, but {users} users don't show"
-        said += f" that it is better than {best.family.name}, which usually is the better model."
+        name, given = ahead.family.name, race.given
+        said += f" {name} reaches {abs(ahead.score):.4f}, but {users} can't show"
+        said += f" that it is better than {best.family.name}"
+        usually = usually_better(
+            best.family.name, name, rates=given.rates, new_items=given.new_items
+        )
+        said += ", which usually is the better model." if usually else "."
     return said
 
 
