@@ -67,8 +67,8 @@ def plain(array: np.ndarray, dtype: type[np.generic]) -> np.ndarray:
     """Return an array as of the one type that a kernel is compiled for: of this dtype, contiguous
     and writable; itself if it is so already.
 
-    Numba compiles a kernel once more for each combination of dtypes and layouts, and for arrays that
-    can't be written to, such as those of a mapped file.
+    Numba compiles a kernel once more for each combination of dtypes and layouts, and for arrays
+    that can't be written to, such as those of a mapped file.
     """
     return np.require(array, dtype, ["C", "W"])
 
