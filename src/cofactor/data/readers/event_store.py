@@ -31,9 +31,9 @@ from cofactor.data.readers.raw import Raw
 from cofactor.data.readers.times import ParsedTimes
 from cofactor.data.records import column_of
 
-# Kinds that tell nothing of liking, and all that are no sign of it: left out unless they are asked
-# for by name. The service's defaults are these, so that an answer and the next training take an
-# event the same way.
+# Kinds that say nothing of liking, and all that aren't a sign of it: left out unless they are
+# named. The service's defaults are these, so that an answer and the next training take an event the
+# same way.
 SILENT = frozenset({"impression"})
 AGAINST = SILENT | {"dislike", "skip", "hide", "return"}
 TABLES = frozenset({"store_meta", "events", "items", "item_changes", "erasures", "counters"})
