@@ -21,6 +21,7 @@ from cofactor.service.answering.budget import is_plain
 from cofactor.service.answering.turns import asking
 from cofactor.service.errors import (
     JSON_HEADERS,
+    NO_SNIFFING,
     Headers,
     RequestError,
     invalid,
@@ -178,7 +179,7 @@ class Dispatch:
             return (
                 answer.status_code,
                 bytes(answer.body),
-                [h for h in answer.raw_headers if h[0] != b"content-length"],
+                [*(h for h in answer.raw_headers if h[0] != b"content-length"), NO_SNIFFING],
             )
         return 200, _encoder.encode(answer), JSON_HEADERS
 
