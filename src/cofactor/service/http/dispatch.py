@@ -168,10 +168,11 @@ class Dispatch:
         await context.follow()
         who = "" if key is None else key.digest
         asking.set(who)
-        if is_plain(request):
+        model = context.models.current.model
+        if is_plain(request, model.traits.explains):
             answer = await route.handler(context, path, request)
         else:
-            n_items = context.models.current.model.data.n_items
+            n_items = model.data.n_items
             with context.budgets.spent(request, who, n_items, timed=route.timed):
                 answer = await route.handler(context, path, request)
         if isinstance(answer, Response):
