@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -81,6 +81,8 @@ class Family:
         Settings that are tried before any are drawn, each beside the defaults.
     kind_of
         ``implicit``, ``ratings``, ``order``, ``content`` or ``baseline``.
+    quick
+        Settings that it is tried with where every fit with the defaults would take too long.
     length
         The setting that says how long it is trained, if there is one.
     dense
@@ -92,6 +94,7 @@ class Family:
     name: str
     kind_of: str
     starts: tuple[Settings, ...] = ()
+    quick: Settings = field(default_factory=dict)
     length: str | None = None
     dense: bool = False
     network: bool = False
@@ -213,6 +216,7 @@ FAMILIES: tuple[Family, ...] = (
             {"factors": 32, "regularization": 0.003, "unobserved_weight": 0.1},
             {"regularization": 0.1, "factors": 128},
         ),
+        quick={"factors": 16, "regularization": 0.03},
         length="epochs",
     ),
     Family(

@@ -177,24 +177,37 @@ class Race:
                 self._try_defaults(lane)
             except OutOfTime:
                 raise
-            except FitTooLong:
-                lane.dropped = TOO_LONG
             # Another family may be chosen, whatever this one failed by; the paragraph names it.
             except Exception as error:
                 lane.dropped = f"failed: {str(error) or type(error).__name__}".rstrip(".")
 
     def _try_defaults(self, lane: Lane) -> None:
-        """Try a family's defaults, with a shorter training where the usual one takes too long."""
-        settings: Settings | None = dict(lane.own)
-        if self.best is not None:  # the first one has no time to be compared with
-            settings = self.forecast.first_settings(lane.family, lane.own, self._limited())
-        if settings is None:
+        """Try a family's defaults; where they take too long, with a shorter training, or with its
+        quick settings.
+        """
+        found, quick = None, lane.family.quick
+        for own in (lane.own, {**lane.own, **quick})[: 1 + bool(quick)]:
+            try:
+                found = self._first_attempt(lane.family, own)
+            except FitTooLong:
+                continue
+            if found is not None:
+                break
+        if found is None:
             lane.dropped = TOO_LONG
             return
-        lane.shortened = settings != lane.own
-        lane.attempts.append(self._try(lane.family, settings, self.small))
+        lane.shortened = found.settings != lane.own
+        lane.waiting = [one for one in lane.waiting if one != found.settings]
+        lane.attempts.append(found)
         self._reserve()
         self._advance()
+
+    def _first_attempt(self, family: Family, own: Settings) -> FamilyTrial | None:
+        """Try settings, perhaps with a shorter training; None where that takes too long as well."""
+        settings: Settings | None = own
+        if self.best is not None:  # the first one has no time to be compared with
+            settings = self.forecast.first_settings(family, own, self._limited())
+        return None if settings is None else self._try(family, settings, self.small)
 
     def _keep(self, most: int) -> None:
         """Drop all but the best families; the baselines never run on."""
