@@ -15,9 +15,11 @@ from tests.runs.test_auto import RUN, groups, only, parts_of
 import cofactor
 from cofactor.base.run import Run
 from cofactor.cli.words import in_options
+from cofactor.metrics.table import parse_metric
 from cofactor.runs.auto import choose
 from cofactor.runs.automatic import families, forecast, race, trials
 from cofactor.runs.automatic.forecast import Forecast
+from cofactor.runs.automatic.race import Race
 from cofactor.runs.automatic.trials import Allowance, FitTooLong, Limited
 
 
@@ -79,11 +81,11 @@ def test_a_training_that_is_timed_is_fitted_once(monkeypatch: pytest.MonkeyPatch
 class Clock:
     """A clock that goes on by a little whenever it is read, and by what models are made to take."""
 
-    def __init__(self) -> None:
-        self.at = 0.0
+    def __init__(self, step: float = 0.5) -> None:
+        self.at, self.step = 0.0, step
 
     def __call__(self) -> float:
-        self.at += 0.5
+        self.at += self.step
         return self.at
 
 
@@ -157,7 +159,7 @@ def test_a_fit_that_cannot_be_ended_is_timed_on_some_users_first(
 
 
 def test_time_for_the_fits_after_the_search_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
-    clock, data = Clock(), groups(80, 40)
+    clock, data = Clock(0.1), groups(80, 40)
     only(monkeypatch, "popularity", "item_knn")
     slow_fits(monkeypatch, clock, "ItemKNN", 5.0)
     found = choose(data, parts_of(data), budget=60, run=RUN, now=clock)
@@ -284,6 +286,28 @@ def test_what_takes_too_long_is_tried_with_its_quick_settings(
     found = choose(data, parts_of(data), budget=60, run=RUN, now=clock)
     assert found.model == "ials"
     assert found.config.factors == 16
+
+
+def test_what_is_too_long_for_one_round_waits_for_the_next(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """It was dropped, whatever time was left after that round."""
+    only(monkeypatch, "popularity", "item_knn")
+    real, refused = Race._affordable, []
+
+    def affordable(self: Race, lane: Any, settings: Any, until: float) -> bool:
+        if settings == {"weighting": "bm25"} and until < 0.6 * self.allowance.seconds:
+            refused.append(until)
+            return False
+        return real(self, lane, settings, until)
+
+    monkeypatch.setattr(Race, "_affordable", affordable)
+    allowance = Allowance(60, Clock())
+    one = Race(parts_of(groups(80, 40)), parse_metric("ndcg@10"), allowance, RUN)
+    one.go()
+    tried = [attempt.settings for lane in one.lanes for attempt in lane.attempts]
+    assert len(refused) == 1
+    assert tried.count({"weighting": "bm25"}) == 1
 
 
 def test_a_busy_machine_is_said_to_be_one(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -181,7 +181,8 @@ _SPACES: dict[str, dict[str, Search]] = {
     "bayesian_mf": {"factors": log(8, 64)},
 }
 
-# In the order in which they are tried first: the cheap and safe ones before the others.
+# In the order in which they are tried first: the cheap ones before the others, and of those that
+# cost as much the ones that are best on more sets of the panel (benchmarks/panel.py).
 FAMILIES: tuple[Family, ...] = (
     Family("popularity", "implicit"),
     Family("bias", "ratings"),
@@ -194,16 +195,6 @@ FAMILIES: tuple[Family, ...] = (
             {"weighting": "bm25"},
             {"weighting": "none", "shrinkage": 20.0},
         ),
-    ),
-    Family(
-        "ease",
-        "implicit",
-        (
-            {"user_exponent": 0.6, "dropout": 0.3},
-            {"regularization": 50.0, "user_exponent": 0.8, "dropout": 0.5},
-            {"regularization": 500.0},
-        ),
-        dense=True,
     ),
     Family(
         "ials",
@@ -220,6 +211,22 @@ FAMILIES: tuple[Family, ...] = (
         length="epochs",
     ),
     Family(
+        "ease",
+        "implicit",
+        (
+            {"user_exponent": 0.6, "dropout": 0.3},
+            {"regularization": 50.0, "user_exponent": 0.8, "dropout": 0.5},
+            {"regularization": 500.0},
+        ),
+        dense=True,
+    ),
+    Family(
+        "transitions",
+        "order",
+        ({"window": 5, "source_power": 0.25, "backward": 0.5}, {"window": 50, "decay": 0.9}),
+    ),
+    Family("warp", "implicit", ({"learning_rate": 0.03},), length="epochs"),
+    Family(
         "graph_filter",
         "implicit",
         (
@@ -228,13 +235,8 @@ FAMILIES: tuple[Family, ...] = (
             {"user_exponent": 0.3, "ideal_weight": 1.0, "spectral_power": 1.0},
         ),
     ),
-    Family(
-        "transitions",
-        "order",
-        ({"window": 5, "source_power": 0.25, "backward": 0.5}, {"window": 50, "decay": 0.9}),
-    ),
-    Family("sequence_linear", "order", ({"regularization": 400.0},), dense=True),
     Family("session_knn", "order"),
+    Family("sequence_linear", "order", ({"regularization": 400.0},), dense=True),
     Family("content_ridge", "content"),
     Family("feature_ials", "content", ({"regularization": 0.03},), length="epochs"),
     Family("content_blend", "content"),
@@ -244,7 +246,6 @@ FAMILIES: tuple[Family, ...] = (
         ({"learning_rate": 0.08, "epochs": 100}, {"regularization": 0.01}),
         length="epochs",
     ),
-    Family("warp", "implicit", ({"learning_rate": 0.03},), length="epochs"),
     Family("logistic_mf", "implicit", ({"factors": 16},), length="epochs"),
     Family("biased_mf", "ratings", ({"factors": 16}, {"regularization": 0.1}), length="epochs"),
     Family("svdpp", "ratings", ({"factors": 16}, {"learning_rate": 0.007}), length="epochs"),

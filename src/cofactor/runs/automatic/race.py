@@ -235,19 +235,26 @@ class Race:
             self.task.advance(steps, best=f"{best.family.name} {self._show(best)}")
 
     def _round(self, until: float, *, draws: bool) -> None:
-        """Each family the same time: the settings that wait first, then drawn ones."""
+        """Each family the same time: the settings that wait first, then drawn ones. What would take
+        too long for this round waits for the next.
+        """
         spent = {lane: 0.0 for lane in self.leaders if not lane.dropped}
+        later: dict[Lane, list[Settings]] = {lane: [] for lane in spent}
         while spent and self.allowance.used < until:
             lane = min(spent, key=lambda one: spent[one])
-            drawn = self._drawn(lane) if draws and not lane.waiting else None
-            settings = lane.waiting.pop(0) if lane.waiting else drawn
+            waited = bool(lane.waiting)
+            drawn = self._drawn(lane) if draws and not waited else None
+            settings = lane.waiting.pop(0) if waited else drawn
             began = self.allowance.used
             if settings is not None and self._affordable(lane, settings, until):
                 self._add(lane, settings, self.small)
-            elif not lane.waiting:
+                spent[lane] += self.allowance.used - began
+            elif settings is not None and waited:
+                later[lane].append(settings)
+            else:
                 del spent[lane]
-                continue
-            spent[lane] += self.allowance.used - began
+        for lane, waiting in later.items():
+            lane.waiting = [*waiting, *lane.waiting]
 
     def _finals(self) -> None:
         """The best settings of the best families on the whole training part."""
@@ -332,8 +339,9 @@ class Race:
     def _affordable(self, lane: Lane, settings: Settings, until: float) -> bool:
         """Whether a fit should end within the time of the round, or a little later."""
         ahead = later_seconds(lane.attempts[-1], settings)
-        return ahead <= _LATER_SHARE * self.allowance.left and (
-            self.allowance.used + ahead < 1.1 * until
+        used, seconds = self.allowance.used, self.allowance.seconds
+        return ahead <= _LATER_SHARE * (seconds - used) and (
+            used + ahead < min(1.1 * until, seconds)
         )
 
     def _drawn(self, lane: Lane) -> Settings | None:
