@@ -249,16 +249,7 @@ def choose(
     """
     checks.real(budget, "budget", above=0)
     run = run_of(run)
-    wanted = parse_metric("ndcg@10" if metric is None else metric)
-    if wanted.family == "lists":
-        raise ArgumentError(
-            f"{wanted} doesn't say whether lists are right; let another metric decide."
-        )
-    if wanted.family == "rating" and data.values is None:
-        raise ArgumentError(
-            f"{wanted} is an error of predicted ratings, and this data has none; name the column"
-            " that holds them, or let a metric of lists such as ndcg@10 decide."
-        )
+    wanted = _decisive("ndcg@10" if metric is None else metric, data)
     if parts is None or parts.validation is None or _all_equal(wanted, data):
         return _without_choice(wanted, data)
     allowance = Allowance(budget, now)
@@ -277,6 +268,21 @@ def choose(
     if chosen.warning and run.progress is SILENT:  # elsewhere the paragraph is shown
         say_or_log(SILENT, chosen.warning)
     return chosen
+
+
+def _decisive(name: str, data: Interactions) -> Metric:
+    """Return the metric of that name, which must say what is right of this data."""
+    metric = parse_metric(name)
+    if metric.family == "lists":
+        raise ArgumentError(
+            f"{metric} doesn't say whether lists are right; let another metric decide."
+        )
+    if metric.family == "rating" and data.values is None:
+        raise ArgumentError(
+            f"{metric} is an error of predicted ratings, and this data has none; name the column"
+            " that holds them, or let a metric of lists such as ndcg@10 decide."
+        )
+    return metric
 
 
 def _blend(race: Race, metric: Metric, run: Run) -> Blended | None:
