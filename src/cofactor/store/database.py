@@ -78,6 +78,9 @@ class Database(abc.ABC):
         place exists.
         """
 
+    def check_found(self) -> None:  # noqa: B027
+        """Raise StoreUnavailableError if a reader may not find what was written last."""
+
     def check_ours(self) -> None:  # noqa: B027 (nothing to do is right for most)
         """Raise StoreUnavailableError if somebody else has come to write to this store alone."""
 

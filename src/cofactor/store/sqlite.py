@@ -15,7 +15,7 @@ import msgspec
 from cofactor.base.disk import has_no_inodes, is_mounted, number_of, sync, what_is_full
 from cofactor.base.errors import ArgumentError
 from cofactor.base.names import without_password
-from cofactor.base.sqlite_file import reading_uri
+from cofactor.base.sqlite_file import log_elsewhere, reading_uri
 from cofactor.base.state_file import StateError, read_state
 from cofactor.store.database import Database, Row, Session
 from cofactor.store.exceptions import (
@@ -219,6 +219,11 @@ class SqliteDatabase(Database):
         for end in ("", "-wal", "-shm"):
             with contextlib.suppress(FileNotFoundError, PermissionError):
                 os.chmod(self.path.with_name(self.path.name + end), 0o600)
+
+    def check_found(self) -> None:
+        """Raise StoreUnavailableError if the log stands beside another name of the file."""
+        if why := log_elsewhere(self.path):
+            raise StoreUnavailableError(f"{self.shown} can't be read: {why}.")
 
     def check_ours(self) -> None:
         """Raise StoreUnavailableError if the file isn't the one that was opened, or if somebody

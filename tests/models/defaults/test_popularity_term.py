@@ -247,6 +247,13 @@ def test_what_was_popular_once_is_not_added_where_the_catalogue_turns_over(name:
     assert not popularity_term.out_of_date(replace(stays, times=stays.times * 0), RUN)
 
 
+@pytest.mark.parametrize("name", ["item_knn", "ease", "graph_filter"])
+def test_nor_is_it_added_to_models_without_order_there(name: str) -> None:
+    data = turns_over(0.3, seed=1)
+    assert fitted(name, data).popularity_offset is None
+    assert fitted(name, replace(data, times=None)).popularity_offset is not None
+
+
 def again_and_again(n_users: int, n_items: int, seed: int) -> Interactions:
     """Sessions of six events with two items each, which the user turns back to."""
     rng = np.random.default_rng(seed)
