@@ -1,4 +1,4 @@
-"""Kinds of events that are no sign of liking: an answer of the service and the next training take
+"""Kinds of events that aren't a sign of liking: an answer of the service and the next training take
 an event the same way.
 """
 
