@@ -5,6 +5,7 @@ nothing that opens after an interruption or on a full disk.
 from __future__ import annotations
 
 import errno
+import hashlib
 import json
 import shutil
 import signal
@@ -289,6 +290,19 @@ def test_other_damage_is_found_by_size_or_checksum(made: Path) -> None:
     (made / MANIFEST).write_text("{")
     with pytest.raises(DataError, match="can't be read"):
         open_shards(made)
+
+
+@pytest.mark.parametrize(("number", "word"), [(None, "twice"), (-1, "isn't all"), (2**62, "isn't")])
+def test_positions_in_the_source_are_verified(made: Path, number: int | None, word: str) -> None:
+    order = np.load(made / "by_user/order.npy")
+    order[7] = order[6] if number is None else number
+    np.save(made / "by_user/order.npy", order)
+    manifest = json.loads((made / MANIFEST).read_text())
+    content = (made / "by_user/order.npy").read_bytes()
+    manifest["files"]["by_user/order.npy"]["sha256"] = hashlib.sha256(content).hexdigest()
+    (made / MANIFEST).write_text(json.dumps(manifest))
+    with pytest.raises(DataError, match=f"by_user/order .*{word}"):
+        open_shards(made, verify=True)
 
 
 def test_a_folder_may_be_copied_and_moved_but_not_sharded_again(made: Path, tmp_path: Path) -> None:

@@ -166,4 +166,24 @@ NUMBERS = (
         files={"a.csv": "user;item;rating\nu1;a;4,5\nu2;b;3.5\n"},
         error="decimal",
     ),
+    *(
+        Case(
+            name=f"multiples such as {first} are no numbers",
+            origin="views and followers as pages show them",
+            files=_values(first, second),
+            error="no value of column 'rating' is a finite number",
+        )
+        for first, second in (
+            ("1.2k", "3k"),
+            ("1.2 M", "3 M"),
+            ("3万", "4万"),
+            ("2 Mio.", "3 Mio."),
+        )
+    ),
+    Case(
+        name="on and off",
+        origin="check boxes of web forms",
+        files=_values("on", "off"),
+        rows=_rows(1, 0),
+    ),
 )

@@ -65,6 +65,31 @@ def test_words_for_nothing_are_none_in_every_column(tmp_path: Path) -> None:
     assert table["country"].to_pylist() == ["NA", None, "de"]
 
 
+@pytest.mark.parametrize("cell", ["", " ", "NULL"])
+def test_an_empty_cell_is_none_by_every_way(cell: str, tmp_path: Path) -> None:
+    rows = [{"item": 1, "title": cell, "genre": "crime"}, {"item": 2, "title": "Up", "genre": cell}]
+    path = tmp_path / "items.csv"
+    path.write_text(
+        "item,title,genre\n" + "".join(f"{r['item']},{r['title']},{r['genre']}\n" for r in rows)
+    )
+    lines = tmp_path / "items.jsonl"
+    lines.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    for source in (path, lines, rows, pd.DataFrame(rows), pa.Table.from_pylist(rows)):
+        table = read_table(source)
+        assert table["title"].to_pylist() == [None, "Up"]
+        assert table["genre"].to_pylist() == ["crime", None]
+
+
+def test_new_items_with_ids_alone_are_refused() -> None:
+    items = [{"item": "a", "genre": "x"}, {"item": "b", "genre": "y"}]
+    data = Interactions.build(read([("u", "a"), ("u", "b"), ("v", "a")], items=items))
+    model = FeatureIALS(factors=2, epochs=1).fit(data)
+    for more in ([{"item": "c"}], pd.DataFrame({"item": ["c"]}), {"item": ["c"]}):
+        with pytest.raises(DataError, match=r"have ids alone.*\(genre\)"):
+            model.with_items(more)
+    assert model.with_items([{"item": "c", "genre": None}]).data.n_items == 3
+
+
 def test_types_below_a_header_leave_numbers_numbers(tmp_path: Path) -> None:
     path = tmp_path / "items.csv"
     path.write_text("item,title,price\nint,varchar(20),float\n1,Heat,3.5\n")

@@ -12,6 +12,7 @@ from field.contents import CONTENTS
 from field.counts import COUNTS
 from field.dialects import DIALECTS
 from field.documents import DOCUMENTS
+from field.dumps import DUMPS
 from field.exports import EXPORTS
 from field.foreign import FOREIGN
 from field.frames import FRAMES
@@ -49,6 +50,7 @@ CASES = (
         *NUMERALS,
         *MOMENTS,
         *CONTENTS,
+        *DUMPS,
     ),
 )
 

@@ -177,4 +177,22 @@ TIMES = (
             (4, 5, None, 1546646400),
         ],
     ),
+    Case(
+        name="dates of Git's log",
+        origin="git log --date=default",
+        files=_times("Fri Mar 1 09:00:00 2024 +0100", "Fri Mar 15 09:01:00 2024 +0000"),
+        rows=_rows(1709280000, 1710493260),
+    ),
+    Case(
+        name="generalised time",
+        origin="LDAP",
+        files=_times("20240315090000Z", "20240315090000.0Z"),
+        rows=_rows(1710493200, 1710493200),
+    ),
+    Case(
+        name="a. m. and p. m. in Spanish",
+        origin="spreadsheets in Mexico",
+        files=_times("15/03/2024 9:00 a. m.", "15/03/2024 1:00 p. m."),
+        rows=_rows(1710493200, 1710507600),
+    ),
 )

@@ -17,26 +17,10 @@ from cofactor.base.errors import ArgumentError, DataError
 from cofactor.base.names import unknown_name
 from cofactor.data.ids import IdMap
 from cofactor.data.records import python_cells
+from cofactor.data.title_names import DESCRIPTION_NAMES, TITLE_NAMES, letters_of
 
-# Letters of the names of columns that name an item to people, the preferred ones first.
-TITLE_NAMES = (
-    "title",
-    "name",
-    "booktitle",
-    "producttitle",
-    "productname",
-    "itemname",
-    "movietitle",
-    "originaltitle",
-    "articlename",
-    "prodname",
-    "titel",
-    "bezeichnung",
-    "titre",
-    "titulo",
-)
-# What a table without any of them may call it, if its texts are as short as titles are.
-_DESCRIPTION, _LONGEST_TITLE = "description", 80
+# Letters that what a table calls descriptions has at most, if they are its titles.
+_LONGEST_TITLE = 80
 
 
 class Catalogue:
@@ -185,9 +169,9 @@ def title_column(table: pa.Table) -> str | None:
     parts = {re.sub(r"^.*\.|:.*$", "", name): name for name in reversed(table.column_names)}
     parts = {part: name for part, name in parts.items() if "title" in part.lower()}
     whole = {name: name for name in reversed(table.column_names)}
-    by_fold = {_bare(part): name for part, name in {**parts, **whole}.items()}
+    by_fold = {letters_of(part): name for part, name in {**parts, **whole}.items()}
     found = next((by_fold[name] for name in TITLE_NAMES if name in by_fold), None)
-    described = by_fold.get(_DESCRIPTION)
+    described = next((by_fold[name] for name in DESCRIPTION_NAMES if name in by_fold), None)
     if found is not None or described is None:
         return found
     column = table.column(described)
@@ -195,10 +179,6 @@ def title_column(table: pa.Table) -> str | None:
         return None
     longest = pc.max(pc.utf8_length(column)).as_py()
     return described if longest is not None and longest <= _LONGEST_TITLE else None
-
-
-def _bare(name: str) -> str:
-    return re.sub(r"[\W_]+", "", name.casefold())
 
 
 def folded(text: str) -> str:

@@ -38,6 +38,8 @@ from cofactor.data.interactions import Interactions
 FORMAT = "cofactor-shards/1"
 MANIFEST = "manifest.json"
 BLOCK = 1 << 20  # numbers that are looked at at once
+# Numbers that are marked at once, a byte each; and what no position in a source reaches.
+_MARKED, _POSITIONS = 1 << 27, 1 << 40
 ID_BATCH = 100_000  # ids of a batch on disk
 
 # Name -> dtype of the arrays; those of `OPTIONAL` stand only where the data has them.
@@ -79,8 +81,8 @@ def open_shards(folder: str | Path, *, verify: bool = False) -> Interactions:
     folder
         As `readers.sharded.shard` made it.
     verify
-        Whether every file is read and its SHA-256 compared; otherwise sizes, types and the bounds
-        and order of rows are checked.
+        Whether every file is read, its SHA-256 compared, and no position in the source held twice;
+        otherwise sizes, types and the bounds and order of rows are checked.
 
     Returns
     -------
@@ -98,6 +100,8 @@ def open_shards(folder: str | Path, *, verify: bool = False) -> Interactions:
         _check_file(folder, name, known, verify)
     users, items = _ids(folder, "users"), _ids(folder, "items")
     arrays = _arrays(folder, manifest, len(users), len(items))
+    if verify:
+        _check_distinct(folder, "by_user/order", arrays["by_user/order"])
     catalogue, profiles = (
         _table(folder, name, count)
         for name, count in zip(TABLES, (len(items), len(users)), strict=True)
@@ -322,6 +326,22 @@ def _check_ascent(folder: Path, name: str, indptr: Any, rows: Any) -> None:
         falls = start + 1 + np.flatnonzero(np.diff(rows[start : start + BLOCK + 1]) <= 0)
         if (indptr[np.searchsorted(indptr, falls)] != falls).any():
             raise _damaged(folder, f"{name} doesn't ascend, or holds one twice")
+
+
+def _check_distinct(folder: Path, name: str, numbers: Any) -> None:
+    """Numbers from 0, each of them once; so many at a time that what is marked stays small."""
+    low, high = (int(f(numbers)) for f in (np.min, np.max)) if len(numbers) else (0, -1)
+    if low < 0 or high >= _POSITIONS:
+        raise _damaged(folder, f"{name} isn't all in [0, {_POSITIONS:,})")
+    held = 0
+    for begin in range(0, high + 1, _MARKED):
+        marks = np.zeros(min(_MARKED, high + 1 - begin), bool)
+        for start in range(0, len(numbers), BLOCK):
+            part = numbers[start : start + BLOCK] - begin
+            marks[part[(part >= 0) & (part < len(marks))]] = True
+        held += int(np.count_nonzero(marks))
+    if held != len(numbers):
+        raise _damaged(folder, f"{name} holds a number twice")
 
 
 def _damaged(folder: Path, what: str) -> DataError:

@@ -142,7 +142,8 @@ class Recommender(Model[ConfigT]):
         """Return the scores of items for users, by ids, float32 [n_users, n_items].
 
         ``items=None`` scores all items, in row order. Scores rank the items of one user; their
-        scale depends on the model. Unknown ids raise `UnknownIdError`.
+        scale depends on the model. Without users or items the array is empty ([0, n_items] or
+        [n_users, 0]). Unknown ids raise `UnknownIdError`.
         """
         item_rows = None if items is None else self.data.items.rows(items, what="item")
         return self.score_rows(self.data.users.rows(users, what="user"), item_rows)
@@ -153,7 +154,7 @@ class Recommender(Model[ConfigT]):
         scale.
 
         For an unknown user the prediction depends on the item alone, for an unknown item on the
-        user alone; if both are unknown, it is the mean.
+        user alone; if both are unknown, it is the mean. Without pairs the array is empty.
 
         Raises
         ------

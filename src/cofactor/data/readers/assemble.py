@@ -24,17 +24,9 @@ from cofactor.data.readers.kinds import weighted
 from cofactor.data.readers.part import Parts
 from cofactor.data.readers.raw import Fault, NoRowsError, Raw
 from cofactor.data.readers.repeated_headers import repeated_headers
+from cofactor.data.readers.total_lines import MEANS, TOTALS, total_word
 from cofactor.data.readers.values import settle, shape_hint
 
-_TOTALS = frozenset(
-    (
-        *("total", "totals", "grand total", "sum", "summe", "gesamt", "gesamtsumme", "insgesamt"),
-        *("somme", "suma", "totale", "totaal", "итого", "всего", "合计", "总计", "合計", "総計"),
-    )
-)
-_MEANS = frozenset(
-    ("mean", "average", "avg", "mittelwert", "durchschnitt", "moyenne", "media", "promedio", "平均")
-)
 _NO_ID = "an object, a list, a zero byte or a boolean"
 # Rows from which on ids that are all alike, or none like another, are odd; and that show it.
 _FEW, _SOME = 10, 100_000
@@ -90,7 +82,7 @@ def _checked_ids(raw: Raw, faults: list[Fault], left_out: np.ndarray) -> list[pa
     for what, column in (("user", raw.users), ("item", raw.items)):
         found = cleaned(column)
         _fault(faults, f"no {what} id", found.missing)
-        _fault(faults, f"{_NO_ID} as {what} id", found.nested)
+        _fault(faults, f"{_NO_ID} as {what} id, not an integer or a text", found.nested)
         raw.notes += [of_side(what, note) for note in found.notes]
         columns.append(found.column)
         missing.append(found.missing)
@@ -152,14 +144,14 @@ def doubt_of_ids(what: str, n: int, distinct: int) -> list[str]:
 def _total(column: pa.ChunkedArray, values: np.ndarray | None, parts: Parts | None) -> np.ndarray:
     """The last row if it sums up the others, as spreadsheets and reports end, int64 [0 or 1]."""
     last = len(column) - 1
-    word = str(column[last].as_py()).lower().rstrip(":")
+    word = total_word(column[last].as_py())
     before, total = (0, 0.0) if parts is None else (parts.n_rows, parts.total)
     goes_on = parts is not None and not parts.is_last
-    if word not in _TOTALS | _MEANS or before + last < 1 or goes_on:
+    if word not in TOTALS | MEANS or before + last < 1 or goes_on:
         return np.zeros(0, np.int64)
     if values is not None and np.isfinite(total) and np.isfinite(values).all():
         whole = total + float(values[:-1].sum(dtype=np.float64))
-        whole /= before + last if word in _MEANS else 1
+        whole /= before + last if word in MEANS else 1
         if abs(whole - values[-1]) > 1e-3 * abs(whole):
             return np.zeros(0, np.int64)
     return np.array([last])

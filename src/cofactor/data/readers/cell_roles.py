@@ -6,10 +6,11 @@ import re
 from collections.abc import Mapping, Sequence
 
 from cofactor.data.readers.clock_columns import CellsOf, with_calendar, with_clock
-from cofactor.data.readers.columns import Options, find_roles, refuse_repeated
+from cofactor.data.readers.columns import Options, find_roles
 from cofactor.data.readers.name_words import is_amount, may_be_time, period_of
 from cofactor.data.readers.partitions import Partition
 from cofactor.data.readers.positions import Columns, dated, numeric
+from cofactor.data.readers.repeated_names import refuse_repeated
 from cofactor.data.readers.truth_words import TRUTH, plain
 
 _PERIODS = {

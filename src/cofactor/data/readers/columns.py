@@ -5,7 +5,6 @@ caller says.
 from __future__ import annotations
 
 import re
-from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -22,8 +21,10 @@ from cofactor.data.notes import Fact, Note
 from cofactor.data.readers import name_words
 from cofactor.data.readers.positions import Columns, by_position, dated, is_wide
 from cofactor.data.readers.rejects import Rejects
+from cofactor.data.readers.repeated_names import refuse_alike
 from cofactor.data.readers.times import UNITS
-from cofactor.data.readers.usual_names import EVENT, ROLES, USUAL, letters_of
+from cofactor.data.readers.usual_names import EVENT, ROLES, USUAL
+from cofactor.data.title_names import letters_of
 
 # Columns from which on a table without an item's may have one for each item.
 _WIDE = 4
@@ -135,6 +136,11 @@ UNION_TYPES = frozenset(
 _UNION = re.compile(rf"\.(?:{'|'.join(sorted(UNION_TYPES))})$")
 
 
+def without_union(name: str) -> str:
+    """Return a name without the type that a program writes around a value: ``title.S``."""
+    return _UNION.sub("", name)
+
+
 # 0.5 alone may be a version, in both columns it is none.
 _SHARE = re.compile(r"^0?\.\d+$")
 _IDS = ("user", "item")
@@ -213,6 +219,7 @@ def find_roles(
     beside = [name for name in partition if name not in names]
     names = [*names, *beside]
     roles = _given_roles(names, given, source)
+    chosen = {*roles.values()}
     free = [role for role in ROLES if role not in roles and given[role] is not False]
     if options.kinds is not None and given["value"] is None:
         # The weights of the kinds are the values.
@@ -229,6 +236,8 @@ def find_roles(
     if lacking is not None:
         cure = _alone(lacking, names) or _wide(roles, names)
         raise DataError(_missing(lacking, names) + cure, source=source)
+    if columns is None:
+        refuse_alike(roles, names, chosen, source)
     roles = {role: roles[role] for role in ROLES if role in roles}
     return _with_event(roles, names, options, source, headed=columns is None)
 
@@ -330,18 +339,6 @@ def roles_note(roles: Mapping[str, str], names: Sequence[str] = (), *, headed: b
     if event is not None:
         cure += f"; kinds={{'view': 1}} would weigh the kinds of events in {event}"
     return Note(f"{said}; not read: {shown}{cure}", fact)
-
-
-def refuse_repeated(names: Sequence[str], source: str, name: str | None = None) -> None:
-    """Raise DataError if a name (any, if None) occurs twice in a header."""
-    counts = Counter(names)
-    twice = sorted(n for n, count in counts.items() if count > 1 and name in (None, n))
-    if twice:
-        raise DataError(
-            f"the header has the column {twice[0]!r} {counts[twice[0]]} times; "
-            "rename one of them, or read with header=False and columns given by position.",
-            source=source,
-        )
 
 
 def _given(names: Sequence[str], wanted: object, role: str, source: str) -> str:

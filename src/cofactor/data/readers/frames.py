@@ -13,7 +13,7 @@ from cofactor.base.errors import ArgumentError, DataError
 from cofactor.data.arrow import is_list_type
 from cofactor.data.readers.cell_roles import roles_of_columns
 from cofactor.data.readers.clock_columns import cells_of_table, moments
-from cofactor.data.readers.columns import Options, refuse_repeated, roles_note
+from cofactor.data.readers.columns import Options, roles_note
 from cofactor.data.readers.headers import has_roles
 from cofactor.data.readers.id_columns import hex_note, id_column, in_hex, in_texts
 from cofactor.data.readers.json_shapes import is_nested, table_of_json, unnested
@@ -21,6 +21,7 @@ from cofactor.data.readers.json_text import json_of
 from cofactor.data.readers.list_cells import explode_lists, with_list_rows
 from cofactor.data.readers.nested_items import has_ids, opened
 from cofactor.data.readers.raw import NoRowsError, Raw
+from cofactor.data.readers.repeated_names import refuse_repeated
 from cofactor.data.readers.series import frame_of_series, refuse_series
 from cofactor.data.readers.values import checked_kind, numbers_and_odd
 from cofactor.data.records import BOOLEANS, BYTES, name_text, python_cells, table_of_columns

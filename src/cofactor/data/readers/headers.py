@@ -8,9 +8,10 @@ from collections.abc import Iterable, Sequence
 from itertools import pairwise
 
 from cofactor.data.id_text import MISSING_WORDS
-from cofactor.data.readers.columns import Options, folded, refuse_repeated
+from cofactor.data.readers.columns import Options, folded
 from cofactor.data.readers.name_words import is_id, mentions, role_of, words
 from cofactor.data.readers.positions import dated
+from cofactor.data.readers.repeated_names import refuse_repeated
 from cofactor.data.readers.text_encoding import lines_of
 from cofactor.data.readers.usual_names import DESCRIBING, KNOWN, USUAL
 

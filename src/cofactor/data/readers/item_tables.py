@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -14,30 +17,42 @@ from cofactor.base.progress import SILENT
 from cofactor.data.arrow import is_text_type, with_column
 from cofactor.data.catalogue import WITHOUT_ID, title_column
 from cofactor.data.guards import refuse_infinite
-from cofactor.data.id_text import MISSING_WORDS
 from cofactor.data.ids import IdMap
 from cofactor.data.readers import frames, jsonl, parquet, sql
 from cofactor.data.readers.catalogue_sources import in_memory, paths_of
-from cofactor.data.readers.columns import Options, common_prefix, folded, refuse_repeated
+from cofactor.data.readers.columns import Options, common_prefix, folded, without_union
 from cofactor.data.readers.delimited import read_text_table
 from cofactor.data.readers.file_formats import format_of
 from cofactor.data.readers.folder_files import data_files, without_copies
 from cofactor.data.readers.id_columns import canonical, cleaned, id_column, in_texts
-from cofactor.data.readers.name_words import is_id, role_of
+from cofactor.data.readers.name_words import is_id, is_reference, role_of
+from cofactor.data.readers.repeated_names import refuse_repeated
 from cofactor.data.readers.sniff import dialect_of
 from cofactor.data.readers.source_files import Source, SourceFile, is_archive
 from cofactor.data.readers.sources import is_url, reopened
-from cofactor.data.readers.usual_names import USUAL
+from cofactor.data.readers.table_texts import (
+    in_numbers,
+    with_digits,
+    without_total,
+    without_words_for_nothing,
+)
+from cofactor.data.readers.usual_names import DESCRIBING, USUAL
 
-# Of words for nothing: what is a value in some columns.
-_CODES = {"NA"}
-_COMMAS = r"^[+-]?(\d{1,3}(\.\d{3})+|\d+)(,\d+)?$"
+_NUMBER = re.compile(r"^\s*[+-]?[\d.,]+\s*$")
+_DESCRIBING = frozenset(DESCRIBING)
 _TABLES: Mapping[str, Callable[[SourceFile], pa.Table]] = {
     "jsonl": jsonl.whole_table,
     "parquet": parquet.whole_table,
     "feather": parquet.feather_table,
-    "excel": parquet.excel_table,
 }
+
+
+class UnnamedIdsError(DataError):
+    """No column is named like ids; ``names`` are those of all."""
+
+    def __init__(self, message: str, *, source: str, names: Sequence[str]) -> None:
+        super().__init__(message, source=source)
+        self.names = names
 
 
 def read_table(
@@ -84,23 +99,49 @@ def catalogue_of(
         The catalogue, as in `read_table`.
     """
     source = source if is_url(source) or paths_of(source) is not None else in_memory(source)
-    table = read_table(source, encoding=encoding)
+    try:
+        table = read_table(source, encoding=encoding)
+    except UnnamedIdsError as error:
+        found = _by_contents(known(), source, encoding, error.names)
+        if found is None:
+            raise
+        return found
     usual = {*USUAL["item"], "id"}
-    others = [n for n in table.column_names if n != "item_id" and folded(n) in usual]
+    rest = [name for name in table.column_names if name != "item_id"]
+    others = [name for name in rest if folded(name) in usual]
+    texts = [name for name in rest if is_text_type(table.schema.field(name).type)]
     # Names are only hints: an export may have its own numbers beside the shop's.
-    ids = known() if others else None
-    if ids is None or _are_known(ids, table):
+    ids = known() if others or texts else None
+    if ids is None or _share(ids, table):
         return table, ()
     for name in others:
         again = read_table(source, id_column=name, encoding=encoding)
-        if _are_known(ids, again):
-            note = f"the catalogue's ids are in its column {name}: the interactions know these"
-            return again, (note,)
-    return table, ()
+        if _share(ids, again):
+            return again, (_column_note(name),)
+    return _by_contents(ids, source, encoding, texts) or (table, ())
 
 
-def _are_known(ids: IdMap, table: pa.Table) -> bool:
-    return bool((ids.find(table.column("item_id")) >= 0).any())
+def _by_contents(
+    ids: IdMap, source: Any, encoding: str | None, names: Sequence[str]
+) -> tuple[pa.Table, tuple[str, ...]] | None:
+    """The catalogue by a column of texts that most items of the interactions are in; None if there
+    is none. Numbers may be anything: prices, ranks, years.
+    """
+    for name in names:
+        table = read_table(source, id_column=name, encoding=encoding)
+        if is_text_type(table.schema.field("item_id").type) and _share(ids, table) > 0.5:
+            return table, (_column_note(name),)
+    return None
+
+
+def _column_note(name: str) -> str:
+    return f"the catalogue's ids are in its column {name}: the interactions know these"
+
+
+def _share(ids: IdMap, table: pa.Table) -> float:
+    """The share of the interactions' items that a catalogue knows."""
+    known = ids.find(table.column("item_id"))
+    return len(np.unique(known[known >= 0])) / max(1, len(ids))
 
 
 def _joined(tables: list[pa.Table]) -> pa.Table:
@@ -121,15 +162,34 @@ def table_of_entry(
 ) -> pa.Table:
     """Read a file of what is known of items or users; see `read_table`."""
     chosen = format_of(entry)
+    if chosen == "excel":
+        found = parquet.excel_table(entry, lambda names: _has_id(names, kind))
+        return _with_ids(found, id_column, kind, entry.shown)
     if chosen in _TABLES:
         found = _TABLES[chosen](entry)
         found = _by_id(found, kind) if chosen == "jsonl" and id_column is None else found
         return _with_ids(found, id_column, kind, entry.shown)
-    options = Options(encoding=encoding)
+    options = _headed(entry, Options(encoding=encoding), kind)
     names = dialect_of(entry, options).names
     known = id_column if id_column in names else _id_name(names, kind, entry.shown)
-    found = _in_numbers(read_text_table(entry, options, text=[known])[0], known)
-    return _with_ids(found, id_column, kind, entry.shown)
+    # Of titles and ids every digit counts: 007, 1.0.
+    title = title_column(pa.table({name: pa.array([], pa.string()) for name in names}))
+    texts = [name for name in (known, title) if name is not None]
+    found = with_digits(read_text_table(entry, options, text=texts)[0], entry, options, texts)
+    return _with_ids(in_numbers(found, known), id_column, kind, entry.shown)
+
+
+def _headed(entry: SourceFile, options: Options, kind: str) -> Options:
+    """The options for a file of text: with a header, if its first line names ids and what else a
+    catalogue holds, of which a table of interactions has nothing.
+    """
+    dialect = dialect_of(entry, options)
+    first = [cells[0] for cells in dialect.sample.values() if cells]
+    if dialect.headed or not _has_id(first, kind) or any(map(_NUMBER.match, first)):
+        return options
+    name = _id_name(first, kind, entry.shown)
+    says = is_id(name) or any(folded(cell) in _DESCRIBING for cell in first if cell != name)
+    return replace(options, header=True) if says else options
 
 
 def _by_id(table: pa.Table, kind: str) -> pa.Table:
@@ -143,27 +203,12 @@ def _by_id(table: pa.Table, kind: str) -> pa.Table:
     return pa.table({f"{kind}_id": names, "title": [column[0].as_py() for column in table.columns]})
 
 
-def _in_numbers(table: pa.Table, ids: str) -> pa.Table:
-    """A table whose columns of numbers with decimal commas (``1.234,50``) are numbers; ids stay as
-    they are.
-    """
-    for place, field in enumerate(table.schema):
-        if field.name == ids or not pa.types.is_string(field.type):
-            continue
-        texts = pc.utf8_trim_whitespace(table.column(place))
-        texts = pc.if_else(pc.equal(texts, ""), None, texts)
-        if not pc.all(pc.match_substring_regex(texts, _COMMAS)).as_py():
-            continue
-        # 1,234 alone may be either.
-        if pc.any(pc.match_substring_regex(texts, r",(\d{1,2}|\d{4,})$")).as_py():
-            plain = pc.replace_substring(pc.replace_substring(texts, ".", ""), ",", ".")
-            table = table.set_column(place, field.name, plain.cast(pa.float64()))
-    return table
-
-
 def _with_ids(found: pa.Table, id_column: str | None, kind: str, shown: str) -> pa.Table:
     """The table with its ids under one name, under the rule for ids."""
     to = f"{kind}_id"
+    bare = [without_union(name) for name in found.column_names]
+    if id_column is None and len({*bare}) == len(bare):
+        found = found.rename_columns(bare)
     name = id_column if id_column is not None else _id_name(found.column_names, kind, shown)
     if name not in found.column_names:
         raise DataError(
@@ -171,10 +216,11 @@ def _with_ids(found: pa.Table, id_column: str | None, kind: str, shown: str) -> 
             source=shown,
         )
     refuse_repeated(found.column_names, shown)
-    found = _without_words_for_nothing(in_texts(frames.plain_layout(found)))
+    found = without_words_for_nothing(in_texts(frames.plain_layout(found)))
     if name != to and to in found.column_names:
         # Another column gives the ids.
         found = found.rename_columns({to: f"{to} (2)"})
+    found = without_total(found, name)
     place = found.column_names.index(name)
     found = found.set_column(place, to, _typed_ids(found.column(name), shown, kind))
     refuse_infinite(found, to, shown)
@@ -183,23 +229,6 @@ def _with_ids(found: pa.Table, id_column: str | None, kind: str, shown: str) -> 
         return found
     found = found.filter(pc.is_valid(found.column(to)))
     return found.replace_schema_metadata({WITHOUT_ID: str(lost)})
-
-
-def _without_words_for_nothing(table: pa.Table) -> pa.Table:
-    """A table in which a text that is a word for nothing (NULL) is none; only of a title is NA one,
-    which elsewhere may be a country's code.
-    """
-    title = title_column(table)
-    for place, (name, column) in enumerate(zip(table.column_names, table.columns, strict=True)):
-        if not is_text_type(column.type):
-            continue
-        words = MISSING_WORDS - {""} - (set() if name == title else _CODES)
-        nothing = pa.array([*words], column.type)
-        lacking = pc.is_in(pc.utf8_trim_whitespace(column), value_set=nothing)
-        if pc.any(lacking).as_py():
-            kept = pc.if_else(lacking, pa.scalar(None, column.type), column)
-            table = table.set_column(place, name, kept)
-    return table
 
 
 def _typed_ids(column: pa.ChunkedArray, source: str, kind: str) -> pa.Array:
@@ -249,6 +278,10 @@ def _id_name(names: Iterable[str], kind: str, source: str) -> str:
     # Of "Article" and "Article no" the latter holds the id.
     said.sort(key=lambda name: not is_id(name))
     found = next((by_fold[name] for name in usual if name in by_fold), next(iter(said), None))
+    references = [name for name in names if is_reference(name)]
+    if found is None and len(references) == 1:
+        # In a table of nothing but things, it is theirs.
+        return references[0]
     if found is None and all(name == f"column {n}" for n, name in enumerate(names)):
         raise DataError(
             "it has no header that names its columns; write one above its first line, such as"
@@ -256,9 +289,10 @@ def _id_name(names: Iterable[str], kind: str, source: str) -> str:
             source=source,
         )
     if found is None:
-        raise DataError(
+        raise UnnamedIdsError(
             f"no column is named like {kind} ids; the columns are {', '.join(names)}; give"
             " item_id=.",
             source=source,
+            names=names,
         )
     return found

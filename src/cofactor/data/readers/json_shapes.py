@@ -46,6 +46,11 @@ def table_of_json(value: Any, source: str) -> pa.Table:
         return _table(value, source, _LEVELS)
 
 
+def _own_id(hit: Mapping[str, Any]) -> dict[str, Any]:
+    """What a hit names its record by: of a catalogue it is the id."""
+    return {"_id": hit["_id"]} if "_id" in hit else {}
+
+
 def _table(value: Any, source: str, levels: int) -> pa.Table:
     """The same, of what stands at most so many levels below."""
     if not levels:
@@ -58,7 +63,9 @@ def _table(value: Any, source: str, levels: int) -> pa.Table:
         if all(isinstance(row, dict) for row in value):
             # Hits of Elasticsearch hold their record in a field.
             hits = [row.get("_source") for row in value]
-            rows = hits if all(isinstance(row, dict) for row in hits) else value
+            rows = value
+            if all(isinstance(row, dict) for row in hits):
+                rows = [{**_own_id(hit), **row} for hit, row in zip(value, hits, strict=True)]
             inner = field_of_items(rows)
             rows = [part for row in rows for part in expanded(row, inner)]
             fields = [opened(row) for row in rows]

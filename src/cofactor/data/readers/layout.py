@@ -19,9 +19,10 @@ from cofactor.data.events import Events
 from cofactor.data.ids import IdMap
 from cofactor.data.interactions import Interactions
 from cofactor.data.readers.assemble import assemble
-from cofactor.data.readers.columns import Options, refuse_repeated
+from cofactor.data.readers.columns import Options
 from cofactor.data.readers.delimited import read_delimited, read_text_table
 from cofactor.data.readers.id_columns import canonical
+from cofactor.data.readers.repeated_names import refuse_repeated
 from cofactor.data.readers.source_files import Source, SourceFile
 from cofactor.data.split import Part, Split
 

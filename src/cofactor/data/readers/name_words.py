@@ -14,11 +14,13 @@ _USER = """user users customer client kunde kunden benutzer nutzer utilisateur u
     shopper guest account profile klant kund klienta musteri asiakas πελατης 用户 客户 会员 会員
     顧客 고객 회원 العميل adherent emprunteur abonne lecteur leser mitglied consumer contact
     email mail username respondent participant household donor viewer student learner player
-    patient rider passenger traveller traveler"""
+    patient rider passenger traveller traveler debitor debitoren athlete"""
 _ITEM = """item items product produit produkt artikel article articulo prodotto produto sku asin
     isbn ean book livre buch bib biblio movie film song track video podcast game course
     offer material goods products produits produkte movies films songs
-    tracks videos books articles articolo produktu urun tuote προιον 商品 상품 المنتج"""
+    tracks videos books articles articolo produktu urun tuote προιον
+    商品 상품 المنتج προϊόντος товар товара produs produsului vare vara varu vyrobku zbozi 产品 製品
+    제품 מוצר barang"""
 _VALUE = """rating ratings quantity quantite menge anzahl cantidad qty quantita quantidade stars
     score qtd mnozstvi maara ποσοτητα 数量 수량 الكمية"""
 _ACT = """order purchase commande achat bestellung bestell kauf checkout loan borrow borrowed
@@ -29,7 +31,8 @@ _ACT = """order purchase commande achat bestellung bestell kauf checkout loan bo
     submission submitted rental rented borrowing watch click stream applied avaliacao valoracion
     evaluacion evaluation avis bewertung valutazione recensione degerlendirme siparis satis alis"""
 _ID = """id ids no nr num number numero nummer nbr code key barcode uri ref reference referenz
-    identifiant identifier identificador codigo codice cod kodu 编号 番号 コード 번호 코드 pseudo
+    identifiant identifier identificador codigo codice cod kod kode kodu cislo numer код
+    номер κωδικός קוד 编号 番号 コード 번호 코드 pseudo
     record hash uuid guid"""
 _TIME = """date datetime time timestamp ts datum uhrzeit zeit fecha data heure at on utc
     tstamp dt gmt tarih tarihi 日期 日付 날짜"""
@@ -88,6 +91,9 @@ _PARTS = {
 _QUARTERS = {"quarter", "quartal", "trimestre", "trimester", "kwartaal", "yearquarter"}
 # What stands beside weeks that are counted.
 _COUNTED_BESIDE = {"no", "nr", "number", "iso", "calendar"}
+# Of words for ids those that may number the lines.
+_NUMBERS = "no nr num number numero nummer nbr cislo numer номер 编号 番号 번호"
+_NUMBERING = frozenset(_plain(_NUMBERS).split())
 # A number (``track no``) may count something else.
 _SURELY_ID = frozenset(("id", "sku", "code", "key", "uuid", "guid", "ean", "asin", "isbn"))
 # Words for who, what, when and how much; and the words that may stand beside them.
@@ -181,6 +187,14 @@ def is_clock(name: str) -> bool:
 def is_id(name: str) -> bool:
     """Return whether a word of a name says that it holds ids."""
     return bool(set(words(name)) & ID)
+
+
+def is_reference(name: str) -> bool:
+    """Return whether a name's words say that it holds ids, of nothing in particular (``Code``,
+    ``Reference``), unless they may number the lines (``No``).
+    """
+    said = set(words(name)) - FILL
+    return bool(said - _NUMBERING) and said <= ID
 
 
 def is_amount(name: str) -> bool:

@@ -125,6 +125,11 @@ _LINES = tuple(
             r"-?\d+(\.\d+)? ([^|\s]+ )*\|[A-Za-z]\w*(:[\d.]+)? [^|]+",
             "write the features as columns, their namespaces as the header",
         ),
+        (
+            "commands of Redis",
+            r"(Z(ADD|INCRBY)|[HL]?M?SET(NX)?|[SX]ADD|[LR]PUSH|HINCRBY(FLOAT)?)( \S+){2,}\s*$",
+            "write the values as columns",
+        ),
         ("facts of a logic program", r"\w+\([^()]*\)\.\s*$", _CURE),
         (
             "lines of a program (calls, assignments)",

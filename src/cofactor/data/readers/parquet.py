@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import io
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -110,26 +110,36 @@ def feather_table(entry: SourceFile) -> pa.Table:
 
 def read_excel(entry: SourceFile, options: Options) -> Raw:
     """Read the four columns of a workbook's first sheet that has any; needs the extra ``excel``."""
-    sheets = _sheets(entry)
-    tables = {name: _of_sheet(rows, entry) for name, rows in sheets.items()}
-    found = [name for name, table in tables.items() if has_ids(table.column_names)]
-    chosen = next(iter(found or tables))
+    tables, chosen = _chosen_sheet(entry, has_ids)
     raw = raw_of_whole(tables[chosen], options, entry.shown)
-    others = [name for name in sheets if name != chosen]
+    others = [name for name in tables if name != chosen]
     if others:
         raw.notes.append(f"the sheet {chosen!r} is read; not read: {', '.join(others)}")
     return raw
 
 
-def excel_table(entry: SourceFile) -> pa.Table:
-    """Read the first sheet with anything in it; its first row of several cells names the columns.
+def excel_table(
+    entry: SourceFile, wanted: Callable[[Sequence[str]], bool] = lambda _: True
+) -> pa.Table:
+    """Read the first sheet whose columns are the wanted ones, or the first with anything in it; its
+    first row of several cells names the columns.
 
     Raises
     ------
     DataError
         If it is no workbook, or holds no table.
     """
-    return _of_sheet(next(iter(_sheets(entry).values())), entry)
+    tables, chosen = _chosen_sheet(entry, wanted)
+    return tables[chosen]
+
+
+def _chosen_sheet(
+    entry: SourceFile, wanted: Callable[[Sequence[str]], bool]
+) -> tuple[dict[str, pa.Table], str]:
+    """The tables of all sheets, and the name of the one to read."""
+    tables = {name: _of_sheet(rows, entry) for name, rows in _sheets(entry).items()}
+    found = [name for name, table in tables.items() if wanted(table.column_names)]
+    return tables, next(iter(found or tables))
 
 
 def _sheets(entry: SourceFile) -> dict[str, list[Sequence[Any]]]:

@@ -226,8 +226,9 @@ def _first_row(
     if len(first) < 2:
         shown = delimiter.join(first)[:60]
         raise DataError(
-            f"the first line {shown!r} has one column, and at least a user and an item are needed;"
-            " give delimiter= if it is none of tab, comma, semicolon, bar, space and '::'.",
+            f"the first line {shown!r} has one column, and at least two are needed (a user and an"
+            " item; of a catalogue an id and a title); give delimiter= if it is none of tab,"
+            " comma, semicolon, bar, space and '::'.",
             source=source,
         )
     return first

@@ -23,9 +23,10 @@ from cofactor.data.events import Events
 from cofactor.data.readers import event_store
 from cofactor.data.readers.assemble import assemble
 from cofactor.data.readers.cell_roles import roles_of_columns
-from cofactor.data.readers.columns import Options, refuse_repeated
+from cofactor.data.readers.columns import Options
 from cofactor.data.readers.frames import raw_of_table
 from cofactor.data.readers.raw import Raw
+from cofactor.data.readers.repeated_names import refuse_repeated
 from cofactor.data.records import column_and_marks, table_of_columns
 
 _BATCH = 200_000

@@ -5,9 +5,9 @@ from __future__ import annotations
 import unicodedata
 
 _YES = """true yes t y ja j oui si sim s da tak evet ano igen kylla ναι да はい 是 예 네 wahr vrai
-    verdadero verdadeiro vero prawda pravda истина waar dogru sant 真"""
+    verdadero verdadeiro vero prawda pravda истина waar dogru sant on 真"""
 _NO = """false no n f nein non nao nie hayir nej nee nem ei ne οχι нет いいえ 否 아니오 아니요
-    falsch faux falso falsz ложь onwaar yanlis falskt 假"""
+    falsch faux falso falsz ложь onwaar yanlis falskt off 假"""
 
 
 def plain(word: str) -> str:

@@ -76,16 +76,12 @@ class _Counted(io.RawIOBase):
         return True
 
     def readinto(self, buffer: Any) -> int:
-        part = self.read(len(buffer))
-        buffer[: len(part)] = part
-        return len(part)
-
-    def read(self, size: int = -1) -> bytes:
-        part: bytes = self._stream.read(size)
-        self.count += len(part)
+        # Arrow's streams never free what they allocate in `read` if that fails.
+        size: int = self._stream.readinto(buffer)
+        self.count += size
         if self._packed is not None:
             refuse_bomb(self.count, self._packed.count, self._source)
-        return part
+        return size
 
 
 def refuse_bomb(plain: int, packed: int, source: str) -> None:

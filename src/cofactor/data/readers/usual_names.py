@@ -2,18 +2,9 @@
 
 from __future__ import annotations
 
-import re
-import unicodedata
 from collections.abc import Mapping
 
-_SIGNS = re.compile(r"[\W_]+")
-
-
-def letters_of(name: str) -> str:
-    """Return a name's letters and digits alone, small and without accents."""
-    bare = unicodedata.normalize("NFKD", name.casefold())
-    return _SIGNS.sub("", "".join(c for c in bare if not unicodedata.combining(c)))
-
+from cofactor.data.title_names import DESCRIPTION_NAMES, TITLE_NAMES, letters_of
 
 # Folded names (letters and digits only, without accents), the preferred ones first.
 USUAL: Mapping[str, tuple[str, ...]] = {
@@ -32,10 +23,11 @@ USUAL: Mapping[str, tuple[str, ...]] = {
             idпользователя покупатель клиент користувач 用户 用户id 客户 会员 ユーサー ユーサーid
             会員 顧客 사용자 고객 kullanıcı musteri uzytkownik klient gebruiker klant
             anvandare kund bruger bruker uzivatel zakaznik 사용자id 고객id 회원id cookie candidateid
-            applicantid felhasznalo utilizator
+            applicantid felhasznalo utilizator domainuserid athleteid
             kayttaja χρήστης משתמש مستخدم pengguna nguoidung المستخدم معرفالمستخدم العميل
             معرفالعميل رقمالعميل الزبون उपयोगकर्ता ग्राहक
-            उपयोगकर्ताआईडी ग्राहकआईडी""",
+            उपयोगकर्ताआईडी ग्राहकआईडी 會員 會員id 顧客id 客戶 使用者 ผู้ใช้ ลูกค้า کاربر مشتری
+            pirkejas vartotojas kasutaja korisnik kupac потребител stranka uporabnik usuari""",
         "item": """itemid item iid movieid bookid parentasin asin isbn productid product articleid
             article songid trackid artistid videoid newsid contentid businessid gameid animeid
             locationid venueid poiid recipeid beerid sku movie book song track artist items
@@ -47,11 +39,14 @@ USUAL: Mapping[str, tuple[str, ...]] = {
             idproduit producto productoid idproducto prodotto produto pelicula filmtitle
             movietitle songtitle itemname articlecode variantid goodsid lineitemsku variantsku
             sellersku spotifytrackuri trackname customlabel partnumber partno material
-            materialnumber materialnummer товар idтовара фильм книга 商品 商品id 物品 电影
+            materialnumber materialnummer handle артикул кодтовара товар idтовара фильм
+            книга 商品 商品id 产品id 物品 电影
             アイテム アイテムid 상품 아이템 urun artykuł articolo articulo vare vara
             vyrobek termek produs προϊόν מוצר منتج barang sanpham 상품id المنتج معرفالمنتج
-            رقمالمنتج العنصر الصنف उत्पाद उत्पादआईडी वस्तु pageid
+            رقمالمنتج رمزالمنتج العنصر الصنف उत्पाद उत्पादआईडी वस्तु pageid
             aid products productids movies movieids books bookids articles articleids
+            cikkszam termekkod tuotekoodi tuotenumero masanpham รหัสสินค้า उत्पादकोड plu
+            สินค้า محصول کالا preke toode proizvod продукт izdelek producte
             songs trackids skus itemseq itemsequence itemlist itemidlist""",
         "value": """rating overall score stars bookrating starrating ratingvalue userrating
             ratings value count weight plays playcount listens listencount frequency quantity
@@ -63,7 +58,8 @@ USUAL: Mapping[str, tuple[str, ...]] = {
             auftragsmenge bestellmenge оценка реитинг количество 评分 数量 評価 평점 puan
             adet ocena ilosc nota quantita quantidade avaliacao waardering aantal betyg antal
             hodnoceni beoordeling vurdering bedømmelse arvosana оцінка ertekeles βαθμολογία דירוג
-            تقييم nilai đánhgiá strength 별점 수량 التقييم الكمية रेटिंग मात्रा""",
+            تقييم nilai đánhgiá strength 별점 수량 التقييم الكمية रेटिंग मात्रा
+            數量 คะแนน จำนวน امتیاز تعداد кількість kiekis hinne ocjena kolicina valoracio""",
         "time": """timestamp time ts timems timestampms datehour datehourminute unixreviewtime
             unixtime eventtime datetime date dateadded dateadd createdat ratedat watchedat
             reviewtime dateupdated readat invoicedate orderdate purchasedate transactiondate
@@ -74,6 +70,7 @@ USUAL: Mapping[str, tuple[str, ...]] = {
             bestelldatum saledate solddate dateofsale tdat belegdatum auftragsdatum
             rechnungsdatum buchungsdatum timestamps times uts dt ds endtime lastupdated
             mylastupdated дата время 时间 日期 时间戳 日時 日付 날짜 tarih czas dato
+            購入日 תאריך ημερομηνία paiva paivamaara pvm ngày วันที่ tanggal تاریخ kuupaev
             التاريخ الوقت दिनांक तारीख तिथि समय""",
     }.items()
 }
@@ -87,11 +84,12 @@ EVENT = (
 )
 
 # Folded names of what is said of items and users: by them a catalogue's header is known as one.
+_DESCRIBING = """text category categories genre genres tags brand price year author authors
+    publisher language color colour size image imageurl url country city gender age occupation
+    kategorie warengruppe preis ort land alter geschlecht nom prix categorie ville pays precio
+    categoria ciudad prezzo prijs preco pris cena fiyat hinta kategoria kategori цена ціна категория
+    категорія τιμή 価格 价格 價格 单价 値段 가격 السعر الفئة מחיר कीमत मूल्य ราคา giá harga"""
 DESCRIBING: tuple[str, ...] = (
-    *("title", "name", "description", "text", "category", "categories", "genre", "genres", "tags"),
-    *("brand", "price", "year", "author", "authors", "publisher", "language", "color", "colour"),
-    *("size", "image", "imageurl", "url", "country", "city", "gender", "age", "occupation"),
-    *("bezeichnung", "beschreibung", "titel", "kategorie", "warengruppe", "preis", "ort", "land"),
-    *("alter", "geschlecht", "nom", "titre", "prix", "categorie", "ville", "pays", "nombre"),
-    *("titulo", "precio", "categoria", "ciudad", "nome", "titolo", "prezzo", "naam", "prijs"),
+    *(*TITLE_NAMES, *DESCRIPTION_NAMES),
+    *map(letters_of, _DESCRIBING.split()),
 )

@@ -49,6 +49,10 @@ _WRITTEN = {
 _UNITED = re.compile(r"^([^\d+.,-]*)([-+]?\d(?:[\d.,]|[\s'’](?=\d))*)([^\d+.,-]*)$")
 # (3.50) is negative in accounts, 4² no 4, and an object's field anything.
 _NO_UNIT = re.compile(r"[(){}\[\]²³¹⁰⁴-⁹₀-₉¼-¾⅐-⅞]")
+# 1.2k is no 1.2.
+_MULTIPLE = re.compile(
+    r"\d ?(?:[kKMB]|(?i:bn|mio|mln|mrd|tsd|thousand|million|lakhs?|crores?)\.?|[万萬億亿千만천억])$"
+)
 # {"$numberDouble": "3.5"} of MongoDB, {"double": 3.5} of Avro, and objects as Python writes them.
 _HELD = re.compile(
     r"""^(?:\{"(?:\$number\w+|int|long|float|double)": ?"?([-+\d.eE]+)"?\}"""
@@ -296,7 +300,7 @@ def _writing(words: Sequence[str], values: np.ndarray, decimal: str | None) -> W
 def _united(words: Sequence[str], values: np.ndarray, decimal: str | None) -> Writing | None:
     """How numbers with one word around each of them are written, if that is clear."""
     # Only where all cells are so: one "x1" among numbers is a fault.
-    if np.isfinite(values).any() or any(_NO_UNIT.search(w) for w in words):
+    if np.isfinite(values).any() or any(_NO_UNIT.search(w) or _MULTIPLE.search(w) for w in words):
         return None
     united = [_UNITED.match(w) for w in words]
     units = {(u[1].strip(), u[3].strip().rstrip("s")) for u in united if u}

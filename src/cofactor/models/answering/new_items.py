@@ -39,7 +39,7 @@ def with_new_items(
     ArgumentError
         For ids that are known already, or repeated.
     DataError
-        If a column can't be read as what the catalogue has under that name.
+        If a column can't be read as what the catalogue has under that name, or there are ids alone.
     """
     from cofactor.data.readers.item_tables import read_table
 
@@ -80,12 +80,18 @@ def with_new_items(
 
 
 def _refuse_unknown(names: list[str], known: Sequence[str]) -> None:
-    """Raise UnknownNameError if new items have columns, but none that the catalogue has: nothing
-    would be known of them.
+    """Raise an error if new items have no column that the catalogue has: nothing would be known of
+    them.
     """
     said = [name for name in names if name != "item_id"]
-    if said and known and not set(said) & set(known):
-        raise unknown_name("column of the catalogue in the new items", said[0], known)
+    if not known or set(said) & set(known):
+        return
+    if not said:
+        raise DataError(
+            "the new items have ids alone, and they are represented by their descriptions; add some"
+            f" of the catalogue's columns ({', '.join(known[:8])})."
+        )
+    raise unknown_name("column of the catalogue in the new items", said[0], known)
 
 
 def _fitting(table: pa.Table, known: pa.Table) -> pa.Table:

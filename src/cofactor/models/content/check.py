@@ -62,7 +62,7 @@ class Check:
     recall_nearest
         The same by content_knn, the baseline: the mean cosine with what the user had of the others.
     recall_p
-        Of the paired test of the two over users, two-sided; NaN for fewer than two users.
+        Of the paired test of the two over users, two-sided; 1 for fewer than two users.
     """
 
     cosine: float
@@ -161,7 +161,7 @@ def check_of(
     return Check(
         recall=float(mine_recall.mean()) if len(mine_recall) else 0.0,
         recall_nearest=float(theirs.mean()) if len(theirs) else 0.0,
-        recall_p=paired_p(mine_recall - theirs),
+        recall_p=paired_p(mine_recall - theirs) if len(theirs) > 1 else 1.0,
         cosine=cosine,
         auc=auc(content, data, users, items),
         auc_trained=auc(trained, data, users, items),

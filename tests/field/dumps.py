@@ -1,0 +1,82 @@
+"""Output of databases, headers in many languages, names of columns that are nearly the same."""
+
+from __future__ import annotations
+
+import pyarrow as pa
+
+from field.case import Case
+
+_ALIKE = "User,user,item,rating\n1,u1,a,3\n2,u2,b,4\n"
+
+_HEADERS = {
+    "Traditional Chinese": "會員;商品;數量;日期",
+    "Japanese": "顧客ID;商品コード;数量;購入日",
+    "Hebrew": "משתמש;מוצר;דירוג;תאריך",
+    "Greek": "Πελάτης;Προϊόν;Ποσότητα;Ημερομηνία",
+    "Finnish": "Asiakas;Tuote;Arvosana;Päivä",
+    "Vietnamese": "Người dùng;Sản phẩm;Đánh giá;Ngày",
+    "Thai": "ผู้ใช้;สินค้า;คะแนน;วันที่",
+    "Indonesian": "Pengguna;Barang;Nilai;Tanggal",
+    "Persian": "کاربر;محصول;امتیاز;تاریخ",
+    "Ukrainian": "Користувач;Товар;Кількість;Дата",
+    "Lithuanian": "Pirkėjas;Prekė;Kiekis;Data",
+    "Estonian": "Kasutaja;Toode;Hinne;Kuupäev",
+    "Croatian": "Korisnik;Proizvod;Ocjena;Datum",
+    "Bulgarian": "Потребител;Продукт;Оценка;Дата",
+    "Slovene": "Stranka;Izdelek;Ocena;Datum",
+    "Catalan": "Usuari;Producte;Valoració;Data",
+}
+
+DUMPS = (
+    *(
+        Case(
+            name=f"a header in {language}, with a day",
+            origin="a shop's export in its own language",
+            files={"a.csv": f"{header}\nu1;a;4;2024-03-01 09:00:00\nu2;b;3;2024-03-02\n"},
+            rows=[("u1", "a", 4.0, 1709283600), ("u2", "b", 3.0, 1709337600)],
+        )
+        for language, header in _HEADERS.items()
+    ),
+    Case(
+        name="commands of Redis",
+        origin="sorted sets written for redis-cli",
+        files={"a.txt": "ZADD u1 4 a\nZADD u1 3 b\nZADD u2 5 a\n"},
+        error="commands of Redis, not a table; write the values as columns",
+    ),
+    Case(
+        name="sets as commands of Redis",
+        origin="a dump by a script for redis-cli --pipe",
+        files={"a.redis": "SADD likes:u1 a b c\nSADD likes:u2 a c\n"},
+        error="commands of Redis",
+    ),
+    Case(
+        name="two columns of the same name but for case",
+        origin="two tables joined by a program that tells cases apart",
+        files={"a.csv": _ALIKE},
+        error=r"its columns 'User' and 'user' have the same name .* the user; say which .*user=",
+    ),
+    Case(
+        name="two columns of the same name but for a blank",
+        origin="a spreadsheet's column beside the shop's own",
+        files={"a.csv": "user,Item ID,item_id,rating\nu1,1,a,3\nu2,2,b,4\n"},
+        error="either may be the item",
+    ),
+    Case(
+        name="two columns of the same name but for case, one of them chosen",
+        origin="two tables joined by a program that tells cases apart",
+        files={"a.csv": _ALIKE},
+        options={"user": "user"},
+        rows=[("u1", "a", 3.0), ("u2", "b", 4.0)],
+    ),
+    Case(
+        name="a column of maps in place of an id",
+        origin="Spark's map columns, by Arrow",
+        source=lambda: pa.table(
+            {
+                "user": ["u1", "u2"],
+                "item": pa.array([[("a", 4.0)], [("b", 3.0)]], pa.map_(pa.string(), pa.float64())),
+            }
+        ),
+        error="as item id, not an integer or a text",
+    ),
+)
