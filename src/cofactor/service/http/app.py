@@ -83,8 +83,7 @@ def build(
         registry = context.telemetry.registry
         context.retraining = Retraining(retrain, context.models, store, registry)
         context.retraining.in_use = context.traffic.versions
-    holder = {"context": context}
-    dispatches = {(route.method, route.path): Dispatch(route, holder, guard) for route in served}
+    dispatches = {(route.method, route.path): Dispatch(route, context, guard) for route in served}
     routes = [
         _ServedRoute(_starlette_path(path), dispatch, methods=[method])
         for (method, path), dispatch in dispatches.items()

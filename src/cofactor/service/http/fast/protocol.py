@@ -116,7 +116,7 @@ class FastPath:
                 return None
             dispatch = found
         scope = {"method": method.decode(), "query_string": query, "path_params": params}
-        return dispatch.reply(self._context, scope, headers, body)
+        return dispatch.reply(scope, headers, body)
 
 
 def read_plain(data: bytes) -> Plain | None:
