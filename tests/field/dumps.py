@@ -79,4 +79,34 @@ DUMPS = (
         ),
         error="as item id, not an integer or a text",
     ),
+    *(
+        Case(
+            name=f"a delimiter of three signs, {sign}",
+            origin="warehouses, so that no text holds it",
+            files={"a.txt": f"user{sign}item{sign}rating\nu1{sign}a, x{sign}4\nu2{sign}b{sign}3\n"},
+            rows=[("u1", "a, x", 4.0), ("u2", "b", 3.0)],
+        )
+        for sign in ("~|~", "#,#", "^;^", "|~|")
+    ),
+    Case(
+        name="true and false without a header",
+        origin="likes as a database writes them",
+        files={"a.csv": "1,5,true\n2,6,false\n3,5,true\n"},
+        rows=[(1, 5, 1.0), (2, 6, 0.0), (3, 5, 1.0)],
+    ),
+    Case(
+        name="followers and followees",
+        origin="a social graph",
+        files={"a.csv": "follower,followee\n1,2\n2,3\n"},
+        rows=[(1, 2), (2, 3)],
+    ),
+    Case(
+        name="results of a search in a log store",
+        origin="Splunk's exports",
+        files={
+            "a.jsonl": '{"preview":false,"result":{"_time":"1709283600","user":"u1","item":"a"}}\n'
+            '{"preview":false,"result":{"_time":"1709283610","user":"u2","item":"b"}}\n'
+        },
+        rows=[("u1", "a", None, 1709283600), ("u2", "b", None, 1709283610)],
+    ),
 )
