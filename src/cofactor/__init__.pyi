@@ -725,8 +725,9 @@ class BiasedMF(_BiasedMF):
         The lowest possible rating; None: the lowest of the data.
     highest : float | None, default None
         The highest possible rating; None: the highest of the data.
-    factors : int >= 1 <= 4096, default 128
-        Length of the user and item vectors.
+    factors : int | None >= 1 <= 4096, default None
+        Length of the user and item vectors; None: 128 for sgd; for als √ratings / 8 in sixteens,
+            from 16 to 128.
     bias_learning_rate : float > 0, default 0.0075
         Step size of the biases in the first epoch (SGD).
     regularization : float | None >= 0, default None
@@ -781,7 +782,7 @@ class BiasedMF(_BiasedMF):
         drop_every: float = 10,
         drop_factor: float = 0.1,
         decay: float = 0.92,
-        factors: int = 128,
+        factors: int | None = None,
         bias_learning_rate: float = 0.0075,
         regularization: float | None = None,
         bias_regularization: float | None = None,
@@ -1948,6 +1949,10 @@ class TwoTower(_TwoTower):
     compare_without_features : bool, default True
         Whether fitting with validation data also fits the no-features baseline and reports what
             features cost.
+    bias_weight : float | None >= 0 <= 1, default None
+        Share of the mean and the damped biases alone in a prediction of ratings; the rest is the
+            model's own. None: the share with which held-out training ratings (or those of the
+            validation part) are predicted best; 0 in a model with biases=False.
     factors : int >= 1 <= 4096, default 64
         Length of the user and item vectors.
     mean : bool, default True
@@ -2045,6 +2050,7 @@ class TwoTower(_TwoTower):
         user_features: tuple[str, ...] = (),
         calibrate_exposure: bool = True,
         feature_prior_count: float | None = 100.0,
+        bias_weight: float | None = None,
         epochs: int = 15,
         validate_every: int = 1,
         patience: int = 0,

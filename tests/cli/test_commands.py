@@ -315,6 +315,8 @@ def test_describe_inspect_models_datasets_doctor(
     )
     assert "regularization" in cofactor("models", "ease").out
     assert "ml-100k" in cofactor("datasets").out
+    listed = cofactor("datasets", "--json").json["datasets"]
+    assert listed == cofactor("datasets", "list", "--json").json["datasets"]
     assert "Harper" in cofactor("datasets", "show", "ml-100k").out
     assert cofactor("doctor", "--json").json["kernels"]["kernels"].startswith("work")
 

@@ -15,26 +15,29 @@ import pyarrow.parquet as pq
 import pytest
 
 from cofactor.artifact.load import load
-from cofactor.cli.events_command import ACTIONS as EVENTS
-from cofactor.cli.experiment_command import ACTIONS as EXPERIMENT
+from cofactor.cli import datasets_command, events_command, experiment_command, runs_command
 from cofactor.cli.main import EXAMPLES
 from cofactor.store import Impression, open_store
 
-# What a test of its own runs: the tour, a service that doesn't end, an experiment of minutes.
-ELSEWHERE = {"demo", "serve", "reproduce"}
+# What a test of its own runs: the tour, a service that doesn't end, an experiment of minutes, what
+# needs a download, or a run's id.
+ELSEWHERE = {"demo", "serve", "reproduce", "datasets fetch", "datasets verify", "runs compare"}
 # What an example finds there is what the examples before it have made.
 ORDER = (
     *("describe", "shard", "train", "inspect", "recommend", "similar", "evaluate", "curve"),
-    *("compare", "tune", "runs", "events import", "retrain", "promote"),
+    *("compare", "tune", "runs list", "runs show"),
+    *("events import", "retrain", "promote"),
     *("experiment start", "experiment status", "experiment stop"),
     *("experiment roll-out", "ope", "events stats", "events export", "events prune"),
     *("events backup", "events verify", "events restore"),
-    *("datasets", "models", "metrics", "completion", "doctor"),
+    *("datasets list", "datasets show", "models", "metrics", "completion", "doctor"),
 )
 ALL = {name: words.removeprefix("cofactor ") for name, words in EXAMPLES.items()}
-for group, actions in (("events", EVENTS), ("experiment", EXPERIMENT)):
+for module in (datasets_command, events_command, experiment_command, runs_command):
+    group = module.__name__.rpartition(".")[2].removesuffix("_command")
     of_group = ALL.pop(group)
-    ALL |= {f"{group} {one}": f"{group} {one} {words}" for one, (_, words) in actions.items()}
+    actions = module.ACTIONS
+    ALL |= {f"{group} {one}": f"{group} {one} {w}".strip() for one, (_, w) in actions.items()}
     assert of_group in ALL.values()  # its example is an action's
 
 
@@ -67,7 +70,7 @@ def prepare(name: str, cofactor: Callable[..., Any]) -> None:
     elif name == "inspect":  # whatever the search found; not each model has neighbours
         again = ("train", "purchases.csv", "--model", "ease", "--out", "shop-model", "--overwrite")
         assert cofactor(*again).code == 0
-    elif name == "runs":
+    elif name == "runs list":
         assert cofactor("compare", "purchases.csv", "--models", "ease", "--runs", "runs").code == 0
     elif name == "retrain":
         shutil.copytree("shop-model", "models/v1")

@@ -47,6 +47,7 @@ def test_runs_are_listed_shown_and_compared(cofactor: Cofactor, runs: Path) -> N
 def test_what_is_asked_wrongly_is_said(cofactor: Cofactor, runs: Path, tmp_path: Path) -> None:
     assert cofactor("runs", "sow", runs).code == 2
     assert cofactor("runs", "compare", runs, "last").code == 2
+    assert cofactor("runs", "list", runs, "last").code == 2
     assert "no folder of runs" in cofactor("runs", "list", tmp_path / "nowhere").sentence
     assert "holds no run x" in cofactor("runs", "show", runs, "x").sentence
 

@@ -80,3 +80,30 @@ def test_bounds_of_any_number_of_items_are_of_one_layout() -> None:
         ones = np.ones(n)
         _, reach, rest = largest_first(ones, ones, ones, 512)
         assert typeof(reach).layout == typeof(rest).layout == "C"
+
+
+def _read_only(array: np.ndarray, dtype: type) -> np.ndarray:
+    """The same numbers as of a mapped file, and of another type."""
+    made = array.astype(dtype)
+    made.flags.writeable = False
+    return made
+
+
+def test_draws_and_levels_of_ratings_are_compiled_once() -> None:
+    # Arrays come from a fit, from an open file, or of ids that are int32 here and int64 there.
+    from cofactor.kernels.cpu import gibbs, probit
+
+    vectors, offsets = np.ones((3, 2, 2), np.float32), np.zeros((3, 2), np.float32)
+    cuts = np.array([[-np.inf, 0.0, np.inf]] * 2)
+    prior, drawn = np.ones((2, 2), np.float32), np.zeros((1, 2, 2), np.float32)
+    for items in (np.array([0, 2], np.int32), _read_only(np.array([0, 2]), np.int64)):
+        kept = _read_only(vectors, np.float32) if items.dtype == np.int64 else vectors
+        which = items.astype(items.dtype) * 0
+        found = probit.level_probabilities(kept[:1], which, kept, offsets, items, cuts)
+        assert np.allclose(found.sum(axis=1), 1)
+        values = np.ones(2, items.dtype)
+        rated = (np.array([0, 2], items.dtype), items, values)
+        gibbs.draw_rows(*rated, kept, offsets, kept[:1], prior, np.ones(2), cuts, prior, 2, drawn)
+        assert np.isfinite(drawn).all()
+    for kernel in (probit._level_probabilities, gibbs._draw_row):
+        assert len(kernel.signatures) == 1

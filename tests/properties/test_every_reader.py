@@ -26,7 +26,7 @@ import cofactor
 from cofactor.data.id_text import clean, clean_one
 from cofactor.data.ids import IdMap
 from cofactor.data.interactions import Interactions
-from cofactor.data.readers import assemble, lines
+from cofactor.data.readers import lines, total_lines
 from cofactor.data.readers.id_columns import canonical
 from examples import examples
 
@@ -40,7 +40,7 @@ texts = st.text(
 ).filter(
     lambda text: (
         clean(pa.array([text])).words[0].as_py() == text
-        and text.lower().rstrip(":") not in assemble._TOTALS | assemble._MEANS
+        and text.lower().rstrip(":") not in total_lines.TOTALS | total_lines.MEANS
     )
 )
 numbers = st.integers(-(2**63), 2**63 - 1)

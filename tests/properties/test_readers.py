@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cofactor.data.id_text import clean
-from cofactor.data.readers import assemble, read
+from cofactor.data.readers import read, total_lines
 from examples import examples
 
 # No surrogates (not UTF-8) and no NUL, and ids that the rule for ids leaves as they are, and no
@@ -22,7 +22,7 @@ texts = st.text(
 ).filter(
     lambda text: (
         clean(pa.array([text])).words[0].as_py() == text
-        and text.lower().rstrip(":") not in assemble._TOTALS | assemble._MEANS
+        and text.lower().rstrip(":") not in total_lines.TOTALS | total_lines.MEANS
     )
 )
 numbers = st.integers(-(2**63), 2**63 - 1)

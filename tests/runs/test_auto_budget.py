@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from contextlib import nullcontext
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext
 from dataclasses import replace
 from itertools import count
 from types import SimpleNamespace
@@ -16,7 +17,7 @@ from cofactor.base.run import Run
 from cofactor.cli.words import in_options
 from cofactor.runs.auto import choose
 from cofactor.runs.automatic import forecast, race, trials
-from cofactor.runs.automatic.trials import Allowance
+from cofactor.runs.automatic.trials import Allowance, FitTooLong, Limited
 
 
 def test_compiling_costs_nothing_up_to_half_of_the_budget() -> None:
@@ -27,6 +28,49 @@ def test_compiling_costs_nothing_up_to_half_of_the_budget() -> None:
     assert one.left == 8.0
     one.extra = 25.0
     assert one.used == 25.0
+
+
+def test_a_fit_is_not_ended_for_the_kernels_that_it_compiles(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """On a new machine a fit that compiled for longer than fits may take was left out."""
+    at, compiled = [0.0], [0.0]
+    now = lambda: at[0]  # noqa: E731
+
+    @contextmanager
+    def timed() -> Iterator[Callable[[], float]]:
+        yield lambda: compiled[0]
+
+    monkeypatch.setattr("cofactor.kernels.cpu.jit.compilation_timed", timed)
+    clocks = SimpleNamespace(perf_counter=now, monotonic=now, process_time=now)
+    monkeypatch.setattr(trials, "time", clocks)
+    one = Allowance(60, now)
+    limited = Limited(one, 5)
+    with one.without_compiling() as taken:
+        at[0] += 1
+        limited.advance()
+        at[0] += 8
+        compiled[0] = 7.0
+        limited.advance()
+    assert (taken(), one.used) == (2.0, 2.0)
+    at[0] += 6
+    with pytest.raises(FitTooLong):
+        limited.advance()
+
+
+def test_a_training_that_is_timed_is_fitted_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock, data, trained = Clock(), groups(40, 40), []
+    real = cofactor.BPR._fit
+
+    def slow(self: Any, data: Any, validation: Any, run: Run) -> None:
+        trained.append(self.config.epochs)
+        clock.at += 0.5
+        real(self, data, validation, run)
+
+    monkeypatch.setattr(cofactor.BPR, "_fit", slow)
+    only(monkeypatch, "popularity", "bpr")
+    choose(data, parts_of(data), budget=15, run=RUN, now=clock)
+    assert trained[:3] == [2, 8, cofactor.BPR.Config().epochs]
 
 
 class Clock:

@@ -33,6 +33,38 @@ def test_where_every_user_has_one_interaction_the_baseline_is_chosen() -> None:
         auto(data, budget=0.5, run=RUN, cutting=Cutting(how="time"))
 
 
+def test_one_user_gets_the_baseline() -> None:
+    """The race was run on it, and said that 1 users decided."""
+    data = Interactions.from_rows(np.zeros(40, int), np.arange(40), users=1, items=40)
+    found = auto(data, budget=0.5, run=RUN)
+    assert (found.chosen.model, found.result) == ("popularity", None)
+    assert "one user doesn't show which items go together" in found.chosen.sentence
+    single = Interactions.from_rows(np.zeros(1, int), np.zeros(1, int), users=1, items=1)
+    assert "1 interaction of 1 user are" in auto(single, budget=0.5, run=RUN).chosen.sentence
+
+
+def test_ratings_that_are_all_equal_are_not_searched() -> None:
+    """A minute went by, for an error of 0."""
+    data = groups(60, 40, 8)
+    found = auto(valued(data, np.full(len(data), 3)), budget=60, run=RUN, metrics="rmse")
+    assert found.chosen.sentence == (
+        f"bias was chosen: all {len(data):,} ratings are 3, so there is nothing to learn."
+    )
+    assert found.result is not None
+    assert found.result["rmse"] == pytest.approx(0, abs=1e-6)
+
+
+def test_an_error_of_ratings_needs_ratings() -> None:
+    with pytest.raises(ArgumentError, match="rmse is an error of predicted ratings, and this data"):
+        auto(groups(60, 40, 8), budget=60, run=RUN, metrics="rmse")
+
+
+def test_values_without_any_above_0_are_said_to_be_so() -> None:
+    data = groups(60, 40, 8)
+    found = auto(valued(data, np.zeros(len(data))), budget=0.3, run=RUN)
+    assert found.chosen.sentence.endswith("every interaction counts as liked here.")
+
+
 @pytest.mark.parametrize("each", [2, 3, 4])
 def test_short_histories_are_cut_over_all_interactions(each: int) -> None:
     # A tenth of four interactions, rounded, is none: per user nothing would be held out.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -25,7 +26,17 @@ def groups_of(wanted: str | None = None, **columns: list[object]) -> Groups:
     model = registry.create("popularity").fit(replace(DATA, catalogue=Catalogue(table)))
     vectors = np.zeros((40, 3), np.float32)
     vectors[np.arange(40), ROWS % 2] = 1.0
-    return item_groups.choose(item_groups.columns(model, ROWS), model, ROWS, vectors, wanted)
+    return item_groups.choose(item_groups.columns(model, ROWS), vectors, wanted)
+
+
+class Numbered:
+    """Items that are named by their rows."""
+
+    def ids(self, rows: np.ndarray) -> list[Any]:
+        return rows.tolist()
+
+    def titles(self, rows: np.ndarray) -> list[str | None]:
+        return [f"Item {row}" if row % 3 else None for row in rows.tolist()]
 
 
 def test_a_column_of_a_usual_name_is_taken_and_its_rare_values_are_others() -> None:
@@ -51,7 +62,28 @@ def test_items_are_coloured_by_similarity_where_no_column_tells_them_apart(
     groups = groups_of(genre=column)
     assert groups.column == SIMILAR
     assert np.array_equal(groups.of == groups.of[0], ROWS[0] % 2 == ROWS % 2)
-    assert groups.names[groups.of[0]] == f"like Item {ROWS[0]}"
+
+
+@pytest.mark.parametrize("shown", [slice(0, None), slice(1, None), slice(2, None, 2)])
+def test_groups_by_similarity_are_named_by_the_most_popular_item_that_is_shown(
+    shown: slice,
+) -> None:
+    groups, rows = groups_of(), ROWS[shown]
+    of = groups.of[shown]
+    names = item_groups.names_of(groups, of, rows, Numbered())
+    assert names[-1] == "others"
+    for group in range(len(names) - 1):
+        first = next((row for row, at in zip(rows, of, strict=True) if at == group), None)
+        title = "" if first is None else f"like {'I' if first % 3 else 'i'}tem {first}"
+        assert names[group] == title
+
+
+def test_a_value_that_no_item_shown_has_is_not_named() -> None:
+    genres = [["Drama", "Comedy"][n % 2] for n in range(40)]
+    groups = groups_of(genre=genres)
+    keep = np.array([genres[row] == "Comedy" for row in ROWS])
+    names = item_groups.names_of(groups, groups.of[keep], ROWS[keep], Numbered())
+    assert sorted(names) == ["", "Comedy", "others"]
 
 
 def test_numbers_become_ranges_in_order() -> None:

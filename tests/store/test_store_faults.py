@@ -6,8 +6,10 @@ Set COFACTOR_SOAK for the long form (`make soak`): every call, not one in some.
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
+import sqlite3
 import threading
 import time
 from collections.abc import Callable
@@ -212,6 +214,64 @@ def test_an_error_of_our_own_is_no_acknowledgement_either(memory: Path) -> None:
             assert "RuntimeError: a bug" in str(future.exception())
         assert store.counts().events == 0
         assert store.append(request("a", 1)).result().event_ids == ("a/0",)
+
+
+@pytest.mark.parametrize(
+    ("number", "said"),
+    [(errno.EROFS, "Read-only file system"), (errno.ENOSPC, "full"), (errno.EIO, "error")],
+    ids=["read-only", "full", "failing"],
+)
+def test_the_writer_outlives_a_disk_that_fails_below_sqlite(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int, said: str
+) -> None:
+    """A disk that turned read-only ended the writer's thread: every later write waited for ever,
+    also after the disk was writable again.
+    """
+    from cofactor.store import sqlite
+
+    url = f"sqlite:///{tmp_path}/events.db"
+
+    def refused(*_: object, **__: object) -> int:
+        raise OSError(number, os.strerror(number))
+
+    def broken(_: object) -> None:
+        raise sqlite3.OperationalError("disk I/O error")
+
+    with open_store(url, settings=SETTINGS) as store:
+        store.append(request("r1", 1)).result(300)
+        with monkeypatch.context() as failing:
+            failing.setattr(sqlite.os, "open", refused)
+            failing.setattr(sqlite.SqliteSession, "begin", broken)
+            for _ in range(3):
+                with pytest.raises(StoreUnavailableError, match=said):
+                    store.append(request("r2", 1)).result(300)
+                until = time.monotonic() + 0.1  # it has tried again by itself meanwhile
+                while time.monotonic() < until:
+                    time.sleep(0.01)
+            assert not store.health().writable
+        end = time.monotonic() + 300
+        while not store.health().writable and time.monotonic() < end:
+            time.sleep(0.01)
+        assert store.append(request("r2", 1)).result(300).changed == 1
+
+
+def test_a_place_without_room_for_another_file_is_said_to_be_full(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Free inodes can end before the bytes do."""
+    from cofactor.store import sqlite
+
+    def no_room(*_: object, **__: object) -> int:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    real = os.open
+    monkeypatch.setattr(
+        sqlite.os,
+        "open",
+        lambda path, *more: no_room() if path.suffix == ".db" else real(path, *more),
+    )
+    with pytest.raises(StoreUnavailableError, match=r"events\.db, or a quota, is full"):
+        open_store(f"sqlite:///{tmp_path}/events.db")
 
 
 def test_a_damaged_file_is_said_to_be_damaged(tmp_path: Path) -> None:

@@ -141,6 +141,23 @@ def what_is_full(error: OSError) -> str:
     return _FULL.get(error.errno or 0, "")
 
 
+def has_no_inodes(folder: Path) -> bool:
+    """Return whether a folder's file system can hold no more files."""
+    try:
+        facts = os.statvfs(folder)
+    except (OSError, AttributeError):  # Windows has no such call
+        return False
+    return facts.f_files > 0 and facts.f_ffree == 0
+
+
+def number_of(path: Path) -> int:
+    """Return the system's own number of a file; 0 where there is none."""
+    try:
+        return path.stat().st_ino
+    except FileNotFoundError:
+        return 0
+
+
 @contextmanager
 def naming_full(target: Path, kept: str = "nothing of it was kept") -> Iterator[None]:
     """Turn the error of a full disk, which names no file, into a sentence that names the file.

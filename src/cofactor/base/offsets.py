@@ -51,14 +51,36 @@ def row_counts(rows: np.ndarray, n_rows: int) -> np.ndarray:
     return counts
 
 
+def ranges(starts: Any, sizes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return the offsets of ranges of some array, int64 [n + 1], and the positions of their entries
+    one after another, int64 [sum of sizes].
+
+    Parameters
+    ----------
+    starts
+        int64 [n]: where each begins; 0 numbers the entries of each from 0.
+    sizes
+        int64 [n].
+    """
+    indptr = offsets(sizes)
+    return indptr, np.repeat(starts - indptr[:-1], sizes) + np.arange(indptr[-1])
+
+
+def begins(ordered: np.ndarray, *more: np.ndarray) -> np.ndarray:
+    """Return where runs of equal entries begin, of one array or of several side by side, bool
+    [n].
+    """
+    found = np.ones(len(ordered), bool)
+    found[1:] = np.logical_or.reduce([one[1:] != one[:-1] for one in (ordered, *more)])
+    return found
+
+
 def pick_rows(indptr: np.ndarray, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Return some rows of a CSR in the given order: their offsets, int64 [len(rows) + 1], and where
     their entries stand, int64.
     """
     rows = np.asarray(rows, np.int64)
-    starts, sizes = indptr[rows], indptr[rows + 1] - indptr[rows]
-    picked = offsets(sizes)
-    return picked, np.repeat(starts - picked[:-1], sizes) + np.arange(picked[-1])
+    return ranges(indptr[rows], indptr[rows + 1] - indptr[rows])
 
 
 def distinct_within(indptr: np.ndarray, numbers: np.ndarray) -> bool:

@@ -74,7 +74,7 @@ def _locked(place: Path, mode: int) -> int:
         taken = True
         try:
             lock(handle)
-        except (BlockingIOError, PermissionError):
+        except BlockingIOError:
             taken = False  # likewise
         except OSError:
             pass  # where there are no locks, nobody takes it for a leftover

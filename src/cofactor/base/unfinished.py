@@ -198,17 +198,17 @@ def _locked(folder: Path, target: Path) -> int:
         try:
             folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
-            raise ArgumentError(
-                f"can't write {target}: {error.strerror or error}; choose another place."
-            ) from None
+            raise _unwritable(target, error) from None
         try:
             handle = os.open(folder / _LOCK, os.O_RDWR | os.O_CREAT, 0o600)
         except FileNotFoundError:  # another process has just finished, and removed the folder
             continue
         try:
             lock(handle)
-        except OSError:
+        except OSError as error:
             os.close(handle)
+            if not isinstance(error, BlockingIOError):
+                raise _unwritable(target, error) from None
             raise ArgumentError(
                 f"another process is making {target}; wait for it, or choose another folder."
             ) from None
@@ -216,6 +216,10 @@ def _locked(folder: Path, target: Path) -> int:
             if os.path.samestat(os.fstat(handle), os.stat(folder / _LOCK)):
                 return handle
         os.close(handle)
+
+
+def _unwritable(target: Path, error: OSError) -> ArgumentError:
+    return ArgumentError(f"can't write {target}: {error.strerror or error}; choose another place.")
 
 
 def _release(handle: int, folder: Path) -> None:

@@ -2,6 +2,7 @@
 
 A module has a function ``command``, or ``ACTIONS``: name -> (function, example). An action's
 function takes its own options only, so its help shows no other's; its docstring is the help.
+``DEFAULT`` names the action that runs where none is named.
 """
 
 from __future__ import annotations
@@ -67,6 +68,14 @@ class _Command(TyperCommand):
 
 
 class _Group(TyperGroup):
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        default = ctx.obj
+        if default and (
+            not args or (args[0].startswith("-") and args[0] not in ctx.help_option_names)
+        ):
+            args = [default, *args]
+        return super().parse_args(ctx, args)
+
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
         known = self.list_commands(ctx)
         if args and args[0] not in known and not args[0].startswith("-"):
@@ -91,7 +100,8 @@ def app_of(name: str, example: str = "") -> typer.Typer:
             _interruptible(expanded(module.command), said)
         )
         return app
-    app.callback(cls=_Group, help=text, epilog=_epilog(example), context_settings=_HELP)(
+    settings = {**_HELP, "obj": getattr(module, "DEFAULT", None)}
+    app.callback(cls=_Group, help=text, epilog=_epilog(example), context_settings=settings)(
         lambda: None
     )
     for action, (function, words) in actions.items():

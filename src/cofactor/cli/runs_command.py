@@ -1,8 +1,7 @@
 """Runs of train, compare and tune that were kept with --runs DIR.
 
-`runs list DIR` lists them, `runs show DIR RUN` shows one, `runs compare DIR RUN RUN` compares two,
-with paired tests if they were measured on the same split. A RUN is its id, a prefix of it, or
-`last`."""
+A RUN is its id, a prefix of it, or `last`. `cofactor runs ACTION --help` shows the options of an
+action; every action takes --json."""
 
 from __future__ import annotations
 
@@ -15,48 +14,22 @@ from cofactor.cli.output import Output
 from cofactor.runs.kept_runs import KeptRun, compare_runs, list_runs, load_run
 from cofactor.runs.words import p_words
 
-_RUNS = {"list": 0, "show": 1, "compare": 2}
+Folder = Annotated[str, typer.Argument(metavar="DIR", help="The folder of --runs.")]
+Name = Annotated[str, typer.Argument(metavar="RUN", help="The run.")]
 
 
-def command(
-    action: Annotated[str, typer.Argument(metavar="list|show|compare", help="What to do.")],
-    folder: Annotated[str, typer.Argument(metavar="DIR", help="The folder of --runs.")],
-    names: Annotated[
-        list[str] | None, typer.Argument(metavar="RUN", help="One run for show, two for compare.")
-    ] = None,
-    json: opt.Json = False,
-) -> None:
-    """List, show or compare."""
-    if action not in _RUNS:
-        raise typer.BadParameter(f"the action must be one of {', '.join(_RUNS)}, not {action!r}.")
-    given = names or []
-    if len(given) != _RUNS[action]:
-        raise typer.BadParameter(f"runs {action} DIR takes {_RUNS[action]} names of runs.")
-    output = Output(json)
-    if action == "list":
-        runs = list_runs(folder)
-        output.table([_line(run) for run in runs])
-        if not runs:
-            output.line(f"{folder} holds no runs yet.")
-        output.emit(command="runs", runs=[run.to_dict() for run in runs])
-    elif action == "show":
-        _show(output, load_run(folder, given[0]))
-    else:
-        _compare(output, folder, *(load_run(folder, name) for name in given))
+def list_(folder: Folder, json: opt.Json = False) -> None:
+    """List the runs, the oldest first."""
+    output, runs = Output(json), list_runs(folder)
+    output.table([_line(run) for run in runs])
+    if not runs:
+        output.line(f"{folder} holds no runs yet.")
+    output.emit(command="runs", runs=[run.to_dict() for run in runs])
 
 
-def _line(run: KeptRun) -> dict[str, Any]:
-    return {
-        "run": run.id,
-        "source": run.source,
-        "models": ", ".join(run.models),
-        "metric": run.metric,
-        "best": run.best,
-        "value": run.value(run.best, run.metric),
-    }
-
-
-def _show(output: Output, run: KeptRun) -> None:
+def show(folder: Folder, name: Name, json: opt.Json = False) -> None:
+    """Show what a run measured, of which models with which settings."""
+    output, run = Output(json), load_run(folder, name)
     output.line(f"{run.id}: {run.command} on {run.source}, {run.created}, Cofactor {run.version}")
     output.line(f"Held out: {run.split}")
     output.table(run.rows())
@@ -69,7 +42,14 @@ def _show(output: Output, run: KeptRun) -> None:
     output.emit(command="runs", run=run.to_dict())
 
 
-def _compare(output: Output, folder: str, first: KeptRun, second: KeptRun) -> None:
+def compare(
+    folder: Folder,
+    one: Name,
+    other: Annotated[str, typer.Argument(metavar="RUN", help="The run beside it.")],
+    json: opt.Json = False,
+) -> None:
+    """Compare two runs, with paired tests if they were measured on the same split."""
+    output, first, second = Output(json), load_run(folder, one), load_run(folder, other)
     lines = compare_runs(folder, first, second)
     output.line(f"first: {first.id}; second: {second.id}")
     if first.fingerprint != second.fingerprint:
@@ -85,3 +65,21 @@ def _compare(output: Output, folder: str, first: KeptRun, second: KeptRun) -> No
         same_split=first.fingerprint == second.fingerprint,
         comparison=lines,
     )
+
+
+def _line(run: KeptRun) -> dict[str, Any]:
+    return {
+        "run": run.id,
+        "source": run.source,
+        "models": ", ".join(run.models),
+        "metric": run.metric,
+        "best": run.best,
+        "value": run.value(run.best, run.metric),
+    }
+
+
+ACTIONS = {
+    "list": (list_, "runs"),
+    "show": (show, "runs last"),
+    "compare": (compare, "runs 20260131-0915 last"),
+}

@@ -11,7 +11,8 @@ import numpy as np
 from cofactor.base import checks
 from cofactor.base.cached import cached_property
 from cofactor.base.errors import ArgumentError
-from cofactor.base.offsets import offsets, owners_of, pick_rows, row_offsets
+from cofactor.base.offsets import offsets, owners_of, pick_rows, ranges, row_offsets
+from cofactor.data import sorting
 from cofactor.data.mapped import kept
 
 
@@ -103,8 +104,7 @@ class Histories:
     def tail(self, length: int) -> Histories:
         """Return each user's last ``length`` events."""
         keep = np.minimum(self.lengths, length)
-        indptr = offsets(keep)
-        positions = np.repeat(self.indptr[1:] - keep - indptr[:-1], keep) + np.arange(indptr[-1])
+        indptr, positions = ranges(self.indptr[1:] - keep, keep)
         return self.at(positions, indptr)
 
     def at(self, positions: np.ndarray, indptr: np.ndarray) -> Histories:
@@ -115,8 +115,7 @@ class Histories:
 
     def where(self, keep: np.ndarray) -> Histories:
         """Return the events for which ``keep`` (bool [n_events]) holds; no user is left out."""
-        total = np.concatenate([[0], np.cumsum(keep)]).astype(np.int64)
-        return self.at(np.flatnonzero(keep), total[self.indptr])
+        return self.at(np.flatnonzero(keep), offsets(keep)[self.indptr])
 
     def renumbered(self, users: np.ndarray, new_item: np.ndarray, n_items: int) -> Histories:
         """Return some users' histories with the item row ``new_item[row]`` for each row."""
@@ -138,17 +137,9 @@ class Histories:
         """The same as CSR: indptr int64, item rows int32 ascending and distinct, values float32
         (a repeat's last counts).
         """
-        n_events = len(self.item_rows)
-        values = np.ones(n_events, np.float32) if self.values is None else self.values
-        owners = self.owners
-        keys = owners * self.n_items + self.item_rows
-        order = np.argsort(keys, kind="stable")
-        keys = keys[order]
-        last = np.ones(n_events, bool)
-        last[:-1] = keys[1:] != keys[:-1]
-        order = order[last]
-        indptr = row_offsets(owners[order], len(self))
-        return indptr, self.item_rows[order], values[order]
+        values = np.ones(len(self.item_rows), np.float32) if self.values is None else self.values
+        indptr, last = sorting.last_of_pairs(self.owners, self.item_rows, len(self), self.n_items)
+        return indptr, self.item_rows[last], values[last]
 
 
 def _together(lists: Sequence[Any], kinds: str, what: str) -> np.ndarray:

@@ -11,7 +11,7 @@ import pyarrow.compute as pc
 
 from cofactor.base import checks, memory
 from cofactor.base.errors import ArgumentError
-from cofactor.base.offsets import offsets
+from cofactor.base.offsets import begins, ranges
 from cofactor.data.catalogue import Catalogue
 from cofactor.data.events import Events
 from cofactor.data.histories import Histories, in_order, picked
@@ -54,9 +54,9 @@ def sessions_by_gap(events: Events, gap: float = 1800.0) -> Events:
     owners = ids.rows(events.users, what="user")
     order = np.lexsort((events.times, owners))
     by_user, times = owners[order], events.times[order]
-    new_user = np.append(True, by_user[1:] != by_user[:-1])[: len(order)]
-    begins = new_user | np.append(True, np.diff(times) > gap)[: len(order)]
-    number = np.cumsum(begins)
+    new_user = begins(by_user)
+    new_session = new_user | np.append(True, np.diff(times) > gap)[: len(order)]
+    number = np.cumsum(new_session)
     start = np.maximum.accumulate(np.where(new_user, number, 0))
     names = pc.binary_join_element_wise(
         ids.take(by_user).cast(pa.string()), pa.array(number - start + 1).cast(pa.string()), "/"
@@ -70,7 +70,9 @@ def sessions_by_gap(events: Events, gap: float = 1800.0) -> Events:
         times=times,
         user_table=None,
         kinds=None if events.kinds is None else events.kinds.take(taken),
-    ).noted(f"{int(begins.sum()):,} sessions, cut where more than {gap:g} s lie between two events")
+    ).noted(
+        f"{int(new_session.sum()):,} sessions, cut where more than {gap:g} s lie between two events"
+    )
 
 
 def questions(histories: Histories, items: IdMap, catalogue: Catalogue | None = None) -> Part:
@@ -120,19 +122,17 @@ def prefixes_of(
         If they don't fit: all prefixes of one history of L events hold L²/2.
     """
     owners = np.repeat(users, counts)
-    within = np.arange(len(owners)) - np.repeat(np.cumsum(counts) - counts, counts)
-    ends = np.repeat(lengths, counts) + within
-    starts = histories.indptr[owners]
-    indptr = offsets(ends)
+    ends = np.repeat(lengths, counts) + ranges(0, counts)[1]
+    starts, total = histories.indptr[owners], int(ends.sum())
     memory.require(
-        _PREFIX_BYTES * int(indptr[-1]),
+        _PREFIX_BYTES * total,
         what=(
             f"{len(owners):,} prefixes of sessions, the longest of {int(ends.max(initial=0)):,}"
-            f" events, which hold {int(indptr[-1]):,} events together,"
+            f" events, which hold {total:,} events together,"
         ),
         cure="leave out sessions of so many events (robots), or hold out last events (leave-last)",
     )
-    positions = np.repeat(starts - indptr[:-1], ends) + np.arange(indptr[-1])
+    indptr, positions = ranges(starts, ends)
     return histories.at(positions, indptr), histories.item_rows[starts + ends]
 
 

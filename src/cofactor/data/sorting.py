@@ -11,7 +11,7 @@ import numpy as np
 from cofactor.base import checks
 from cofactor.base.errors import DataError
 from cofactor.base.names import counted
-from cofactor.base.offsets import row_offsets
+from cofactor.base.offsets import begins, row_offsets
 
 # Below this many events NumPy is done before a kernel is loaded.
 LARGE = 3_000_000
@@ -60,9 +60,7 @@ def to_csr(
     pairs = user_rows.astype(np.int64) * n_items + item_rows
     by_pair = np.argsort(pairs, kind="stable") if times is None else np.lexsort((times, pairs))
     ordered = pairs[by_pair]
-    first = np.ones(len(ordered), bool)
-    first[1:] = ordered[1:] != ordered[:-1]
-    starts = np.flatnonzero(first)
+    starts = np.flatnonzero(begins(ordered))
     ends = np.append(starts[1:], len(ordered))[: len(starts)]
     keep = by_pair[ends - 1]
     indptr = row_offsets(user_rows[keep], n_users)
@@ -83,6 +81,18 @@ def to_csr(
             combined = combined / (ends - starts)
     with np.errstate(over="ignore"):  # what calls it looks
         return indptr, keep, combined.astype(np.float32)
+
+
+def last_of_pairs(
+    user_rows: np.ndarray, item_rows: np.ndarray, n_users: int, n_items: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return pairs in CSR order, of those that repeat the last: their offsets, int64 [n_users + 1],
+    and their positions, int64.
+    """
+    pairs = user_rows.astype(np.int64) * n_items + item_rows
+    order = np.argsort(pairs, kind="stable")
+    last = order[np.roll(begins(pairs[order]), -1)]
+    return row_offsets(user_rows[last], n_users), last
 
 
 def columns(

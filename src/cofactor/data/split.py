@@ -10,7 +10,7 @@ import numpy as np
 
 from cofactor.base.cached import cached_property
 from cofactor.base.errors import ArgumentError
-from cofactor.base.offsets import row_offsets
+from cofactor.data import sorting
 from cofactor.data.histories import Histories, in_order
 from cofactor.data.interactions import Interactions
 
@@ -191,12 +191,7 @@ def joined(*parts: Interactions) -> Interactions:
     first = parts[0]
     users = np.concatenate([part.user_rows for part in parts])
     items = np.concatenate([part.item_rows for part in parts])
-    pairs = users.astype(np.int64) * first.n_items + items
-    by_pair = np.argsort(pairs, kind="stable")
-    last = np.ones(len(pairs), bool)
-    last[:-1] = pairs[by_pair][1:] != pairs[by_pair][:-1]
-    keep = by_pair[last]
-    indptr = row_offsets(users[keep], first.n_users)
+    indptr, keep = sorting.last_of_pairs(users, items, first.n_users, first.n_items)
     values = [part.values for part in parts]
     times = [part.times for part in parts]
     return replace(

@@ -14,6 +14,7 @@ from cofactor.base import checks
 from cofactor.base.errors import ArgumentError
 from cofactor.evaluation.intervals import MAX_RESAMPLES, cut, resampled
 from cofactor.evaluation.result import Result
+from cofactor.metrics.paired import paired_p
 from cofactor.metrics.table import parse_metric
 
 TESTS = ("t", "wilcoxon", "bootstrap")
@@ -197,12 +198,8 @@ def p_value(difference: np.ndarray, test: str, *, resamples: int = 2000, seed: i
 
 
 def _p_value(difference: np.ndarray, test: str, means: np.ndarray | None) -> float:
-    if len(difference) < 2:
-        return math.nan
-    if not difference.any():
-        return 1.0
-    if test == "t":
-        return _t_test(difference)
+    if test == "t" or len(difference) < 2 or not difference.any():
+        return paired_p(difference)
     if means is not None and test == "bootstrap":
         centre = difference.mean()
         beyond = np.count_nonzero(np.abs(means - centre) >= abs(centre))
@@ -223,18 +220,6 @@ def _paired(first: Result, second: Result, name: str) -> np.ndarray:
     )
     difference = first.values[name][here] - second.values[name][there]
     return difference[~np.isnan(difference)]
-
-
-def _t_test(difference: np.ndarray) -> float:
-    """Student's paired t-test; equal differences leave no doubt, where SciPy's warns of lost
-    precision.
-    """
-    from scipy.special import stdtr
-
-    n, mean, spread = len(difference), difference.mean(), difference.std(ddof=1)
-    if spread <= 1e-13 * abs(mean):
-        return 0.0
-    return float(2 * stdtr(n - 1, -abs(mean) / (spread / math.sqrt(n))))
 
 
 def _interval(

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from cofactor.base.errors import ArgumentError
-from cofactor.base.offsets import owners_of, row_offsets
+from cofactor.base.offsets import owners_of, pick_rows, row_offsets
 from cofactor.data.interactions import Interactions
 from cofactor.data.split import Part
 from cofactor.metrics.rating import rmse as rmse_of
@@ -185,11 +185,8 @@ def _true_items(
 ) -> tuple[np.ndarray, np.ndarray]:
     """The true items of some users that may be ranked, CSR."""
     truth = part.truth
-    sizes = truth.user_counts[rows]
-    starts = truth.indptr[rows]
-    ends = np.cumsum(sizes)
-    items = truth.item_rows[np.repeat(starts - ends + sizes, sizes) + np.arange(sizes.sum())]
-    owners = owners_of(sizes)
+    indptr, positions = pick_rows(truth.indptr, rows)
+    owners, items = owners_of(np.diff(indptr)), truth.item_rows[positions]
     if allowed is not None:
         owners, items = owners[allowed[items]], items[allowed[items]]
     indptr = row_offsets(owners, len(rows))

@@ -11,6 +11,8 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
+import numpy as np
+
 from cofactor.base import checks
 from cofactor.base.errors import ArgumentError, CofactorError
 from cofactor.base.progress import SILENT, say_or_log
@@ -31,6 +33,7 @@ from cofactor.runs.automatic.trials import Allowance
 from cofactor.runs.baselines import Baselined, measure_baselines
 from cofactor.runs.shown import lines_html
 from cofactor.runs.source import Cutting, Reading, as_reading
+from cofactor.runs.words import counted
 
 AUTO = "auto"
 BUDGET = 60.0
@@ -220,7 +223,7 @@ def choose(
         All of the interactions.
     parts
         The split; its test part is never looked at here. None where there is too little data for
-        one: popularity (of ratings: bias) is chosen then.
+        one: popularity (of ratings: bias) is chosen then, as where all ratings are equal.
     metric
         What decides; None for nDCG@10.
     budget
@@ -239,17 +242,15 @@ def choose(
 
     Raises
     ------
+    ArgumentError
+        For an error of ratings on data without any, or a metric that doesn't say what is right.
     CofactorError
         If no family could be fitted and measured; it says why.
     """
     checks.real(budget, "budget", above=0)
     run = run_of(run)
-    wanted = parse_metric("ndcg@10" if metric is None else metric)
-    if wanted.family == "lists":
-        raise ArgumentError(
-            f"{wanted} doesn't say whether lists are right; let another metric decide."
-        )
-    if parts is None or parts.validation is None:
+    wanted = _decisive("ndcg@10" if metric is None else metric, data)
+    if parts is None or parts.validation is None or _all_equal(wanted, data):
         return _without_choice(wanted, data)
     allowance = Allowance(budget, now)
     race = Race(parts, wanted, allowance, run, dict(content))
@@ -267,6 +268,21 @@ def choose(
     if chosen.warning and run.progress is SILENT:  # elsewhere the paragraph is shown
         say_or_log(SILENT, chosen.warning)
     return chosen
+
+
+def _decisive(name: str, data: Interactions) -> Metric:
+    """Return the metric of that name, which must say what is right of this data."""
+    metric = parse_metric(name)
+    if metric.family == "lists":
+        raise ArgumentError(
+            f"{metric} doesn't say whether lists are right; let another metric decide."
+        )
+    if metric.family == "rating" and data.values is None:
+        raise ArgumentError(
+            f"{metric} is an error of predicted ratings, and this data has none; name the column"
+            " that holds them, or let a metric of lists such as ndcg@10 decide."
+        )
+    return metric
 
 
 def _blend(race: Race, metric: Metric, run: Run) -> Blended | None:
@@ -301,12 +317,24 @@ def _chosen(race: Race, blend: Blended | None, metric: Metric) -> Chosen:
     )
 
 
+def _all_equal(metric: Metric, data: Interactions) -> bool:
+    """Whether ratings are to be predicted, and all are the same."""
+    return metric.family == "rating" and data.values is not None and bool(np.ptp(data.values) == 0)
+
+
 def _without_choice(metric: Metric, data: Interactions) -> Chosen:
-    """The baseline, where nothing can be held out."""
-    name = "bias" if metric.family == "rating" and data.values is not None else "popularity"
-    few = f"{len(data):,} interactions of {data.n_users:,} users are too few to hold any out"
-    if data.n_users > 1 and data.user_counts.max() < 2:
-        few = f"none of the {data.n_users:,} users has two interactions, so none can be held out"
-    sentence = f"{name} was chosen: {few}, and nothing could be measured."
+    """The baseline, where nothing can be held out or learned."""
+    name = "bias" if metric.family == "rating" else "popularity"
+    n, users = len(data), data.n_users
+    why = f"{counted(n, 'interaction')} of {counted(users, 'user')} are too few to hold any out"
+    if _all_equal(metric, data):
+        assert data.values is not None
+        why = f"all {n:,} ratings are {data.values[0]:g}, so there is nothing to learn"
+    elif users == 1 < n:
+        why = "one user doesn't show which items go together"
+    elif users > 1 and data.user_counts.max() < 2:
+        why = f"none of the {users:,} users has two interactions, so none can be held out"
+    measured = "" if _all_equal(metric, data) else ", and nothing could be measured"
+    sentence = f"{name} was chosen: {why}{measured}."
     config = registry.get(name).Config()
     return Chosen(name, config, str(metric), None, sentence)

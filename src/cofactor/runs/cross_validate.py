@@ -19,6 +19,7 @@ from cofactor.data.split import Split
 from cofactor.data.splits import k_fold
 from cofactor.evaluation.evaluate import evaluate
 from cofactor.evaluation.result import Result
+from cofactor.metrics.paired import two_sided
 from cofactor.metrics.table import metric_names, parse_metric
 from cofactor.models import registry
 from cofactor.models.recommender import Recommender
@@ -70,8 +71,6 @@ class CrossValidated:
         corrected, ``t = mean(d) / sqrt((1/k + n_test / n_train) var(d))`` with k - 1 degrees of
         freedom (Nadeau and Bengio 2003, Machine Learning).
         """
-        from scipy.special import stdtr
-
         others = self.baselines[baseline]
         difference = self.values(metric) - np.array([result[metric] for result in others])
         k = len(difference)
@@ -80,7 +79,7 @@ class CrossValidated:
         spread = float(difference.var(ddof=1) * (1 / k + np.mean(self.shares)))
         if spread == 0:
             return 1.0 if not difference.any() else 0.0
-        return float(2 * stdtr(k - 1, -abs(difference.mean()) / math.sqrt(spread)))
+        return two_sided(difference.mean(), math.sqrt(spread), k - 1)
 
     def rows(self) -> list[dict[str, Any]]:
         """Return a line for each metric: mean, deviation, each fold, and the baselines' means."""

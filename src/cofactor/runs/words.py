@@ -3,11 +3,22 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 from cofactor.evaluation.significance import Comparison
 
 # Below this, digits mean nothing.
 _SMALLEST_P = 1e-16
+
+
+def counted(n: int, name: str) -> str:
+    """Return a number of things: ``1 user``, ``2,000 users``."""
+    return f"{n:,} {name}{'s' * (n != 1)}"
+
+
+def listed(names: Sequence[str]) -> str:
+    """Return names as they stand within a sentence: ``a, b and c``."""
+    return " and ".join(filter(None, (", ".join(names[:-1]), *names[-1:])))
 
 
 def p_words(p: float) -> str:

@@ -25,10 +25,12 @@ from cofactor.store import (
 )
 
 Headers = list[tuple[bytes, bytes]]
+# Browsers take an answer for what it says it is, and for nothing else.
+NO_SNIFFING = (b"x-content-type-options", b"nosniff")
 JSON_HEADERS: Headers = [
     (b"content-type", b"application/json"),
     (b"cache-control", b"no-store"),
-    (b"x-content-type-options", b"nosniff"),
+    NO_SNIFFING,
 ]
 
 

@@ -31,6 +31,8 @@ class FileLock:
             If another process, or another store of this one, holds it.
         StoreUnavailableError
             If it is a link: the file that it leads to would be emptied.
+        OSError
+            If it can't be made, or there are no locks on its file system.
         """
         if self.path.is_symlink():
             raise StoreUnavailableError(f"{self.path} is a link; remove it: a lock is a file.")
@@ -38,7 +40,7 @@ class FileLock:
         handle = os.open(self.path, flags, 0o600)
         try:
             lock(handle)
-        except OSError:
+        except BlockingIOError:
             holder = os.read(handle, 40).decode("ascii", "replace").strip()
             os.close(handle)
             store = self.path.name.removesuffix(".lock")
@@ -46,6 +48,9 @@ class FileLock:
                 f"{store} is open for writing elsewhere (process {holder or 'unknown'}); stop that"
                 " one, or write through it."
             ) from None
+        except OSError:
+            os.close(handle)
+            raise
         os.truncate(handle, 0)
         os.write(handle, f"{os.getpid()}\n".encode())
         self._handle = handle

@@ -12,7 +12,7 @@ from urllib.parse import unquote
 
 import msgspec
 
-from cofactor.base.disk import is_mounted, sync
+from cofactor.base.disk import has_no_inodes, is_mounted, number_of, sync, what_is_full
 from cofactor.base.errors import ArgumentError
 from cofactor.base.names import without_password
 from cofactor.base.sqlite_file import reading_uri
@@ -87,7 +87,8 @@ class SqliteDatabase(Database):
         How long to wait for another process that holds the file.
     """
 
-    errors: tuple[type[Exception], ...] = (sqlite3.Error,)
+    # The file is also opened, synced and looked at without SQLite.
+    errors: tuple[type[Exception], ...] = (sqlite3.Error, OSError)
     words = {
         "text": "TEXT",
         "int": "INTEGER",
@@ -104,10 +105,11 @@ class SqliteDatabase(Database):
         self.path = Path(os.path.realpath(path))
         self.busy_seconds = busy_seconds
         self._lock = FileLock(self.path.with_name(self.path.name + ".lock"))
-        self._log = self.path.with_name(self.path.name + "-wal")
-        # The system's own numbers of the file and of its log, once they are there.
+        # The log and its index, without which others don't find what stands in it.
+        self._logs = [self.path.with_name(self.path.name + end) for end in ("-wal", "-shm")]
+        # The system's own numbers of the file and of these, once they are there.
         self._number: int | None = None
-        self._log_number: int | None = None
+        self._log_numbers: list[int] | None = None
         # When the file was written last, and its size: by us, since we alone write.
         self._written: tuple[float, int] | None = None
 
@@ -136,7 +138,7 @@ class SqliteDatabase(Database):
         content overwritten.
         """
         session = self.connect(read_only=False)
-        self._log_number = self._written = None
+        self._log_numbers = self._written = None
         try:
             mode = session.rows("PRAGMA journal_mode = WAL")[0][0]
             if mode != "wal":
@@ -238,17 +240,15 @@ class SqliteDatabase(Database):
         known, found = self._written, self._stamp()
         if not written and known and not _same(known, found):
             raise self._changed()
-        try:
-            number = self._log.stat().st_ino
-        except FileNotFoundError:
-            number = 0
-        if self._log_number is None:
-            self._log_number = number
-        if number == 0 or number != self._log_number:
-            raise StoreUnavailableError(
-                f"{self._log.name} was removed while {self.shown} is open for writing; stop this"
-                " process and start it again."
-            )
+        numbers = [number_of(log) for log in self._logs]
+        if self._log_numbers is None:
+            self._log_numbers = numbers
+        for log, number, before in zip(self._logs, numbers, self._log_numbers, strict=True):
+            if number == 0 or number != before:
+                raise StoreUnavailableError(
+                    f"{log.name} was removed while {self.shown} is open for writing; stop this"
+                    " process and start it again."
+                )
         self._written = found
 
     def _check_file(self) -> None:
@@ -342,7 +342,7 @@ class SqliteDatabase(Database):
             return StoreBusyError(
                 f"{self.shown} is held by another process; nothing was stored; try again."
             )
-        if code == _FULL:
+        if code == _FULL or (isinstance(error, OSError) and what_is_full(error)):
             return StoreUnavailableError(
                 f"the disk with {self.shown}, or a quota, is full; free some space, then send it"
                 " again.",
@@ -354,13 +354,19 @@ class SqliteDatabase(Database):
             )
         if code == _CANTOPEN and not self.path.exists():
             return StoreUnavailableError(f"there is no event store at {self.shown}.")
+        if code == _CANTOPEN and has_no_inodes(self.path.parent):
+            return StoreUnavailableError(
+                f"the disk with {self.shown} has room for no more files (inodes), which its log"
+                " needs; remove some, then send it again."
+            )
         if code == _CANTOPEN and not os.access(self.path.parent, os.W_OK):
             return StoreUnavailableError(
                 f"{self.shown} can't be read where nothing may be written beside it (its log);"
                 " copy it, with what has its name and -wal behind, to another folder."
             )
+        why = error.strerror if isinstance(error, OSError) else error
         return StoreUnavailableError(
-            f"{self.shown} can't be written or read: {error}.", unknown=committing
+            f"{self.shown} can't be written or read: {why}.", unknown=committing
         )
 
     def code_of(self, error: Exception) -> int:

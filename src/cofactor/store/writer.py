@@ -254,7 +254,7 @@ class Writer:
                 self._session.commit()
                 self._owed = False
                 return
-        except self._database.errors:
+        except Exception:  # it is tried again
             self._disconnect()
         self._not_before = clock.monotonic() + self._settings.probe_seconds
 
@@ -278,7 +278,7 @@ class Writer:
             if self._session is not None:
                 self._database.check_kept()
             self._connected()
-        except StoreError as error:
+        except Exception as error:  # whatever it is: without this thread nobody would write
             self._reason = str(error)
         else:
             self._reason = None

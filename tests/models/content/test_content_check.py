@@ -13,7 +13,7 @@ from scipy import sparse
 import cofactor
 from cofactor.data.interactions import Interactions
 from cofactor.data.synthetic import shop
-from cofactor.models.content.check import CHECK, Check, nearest, paired_p, recalls
+from cofactor.models.content.check import CHECK, Check, nearest, recalls
 
 N_USERS, N_ITEMS = 60, 40
 
@@ -72,15 +72,6 @@ def test_what_an_older_version_saved_is_read() -> None:
     assert older.n_held_out == 40
     assert Check.of_array(check().array()) == check()
     assert len(check().array()) == len(CHECK)
-
-
-def test_the_paired_test_is_that_of_scipy() -> None:
-    from scipy import stats
-
-    difference = np.random.default_rng(0).normal(0.1, 1, 50)
-    assert paired_p(difference) == pytest.approx(stats.ttest_1samp(difference, 0).pvalue)
-    assert paired_p(np.zeros(9)) == 1.0
-    assert paired_p(np.ones(9)) == 0.0
 
 
 @pytest.mark.parametrize("name", ["bridge", "feature_ials"])

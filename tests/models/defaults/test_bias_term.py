@@ -4,15 +4,18 @@ they are, and every answer has the same share of both.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import cache
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 import pytest
 from benchmarks.panel import few_ratings
 
 import cofactor
 from cofactor.base.run import Run
+from cofactor.data.catalogue import Catalogue
 from cofactor.data.interactions import Interactions
 from cofactor.data.split import Split
 from cofactor.data.splits import split
@@ -29,6 +32,7 @@ SMALL: dict[str, dict[str, Any]] = {
     "latent_factor": {"factors": 8, "epochs": 5, "batch_size": 512},
     "mlp": {"factors": 8, "epochs": 2, "batch_size": 512},
     "neumf": {"factors": 8, "epochs": 2, "batch_size": 512, "loss": "squared"},
+    "two_tower": {"factors": 4, "epochs": 2, "batch_size": 512, "loss": "squared"},
     "lstm_rating": {
         "factors": 4,
         "hidden": 4,
@@ -46,7 +50,9 @@ def made(name: str, **settings: Any) -> Any:
 
 @cache
 def parts() -> Split:
-    return split(few_ratings(400, 150, 8.0, personal=0.2), "random", test=0.2, seed=0)
+    data = few_ratings(400, 150, 8.0, personal=0.2)
+    kinds = pa.table({"kind": [f"kind {item % 5}" for item in range(data.n_items)]})
+    return split(replace(data, catalogue=Catalogue(kinds)), "random", test=0.2, seed=0)
 
 
 @cache
@@ -111,6 +117,24 @@ def test_what_the_next_rating_is_expected_to_be_has_the_same_share():
     assert found[2][last] == pytest.approx(float(levels[0] + term.items[items[-1]]), abs=1e-5)
 
 
+def test_a_new_item_has_the_same_share():
+    own, both = (
+        shared("two_tower", weight).with_items([{"item_id": 999, "kind": "kind 3"}])
+        for weight in (0.0, 0.4)
+    )
+    data, new, rows = parts().train, both.data.n_items - 1, np.arange(20, dtype=np.int32)
+    levels = BiasTerm.of(data).users(data.indptr, data.item_rows, data.weights)
+    expected = 0.6 * own.score_rows(rows)[:, new] + 0.4 * levels[rows]
+    np.testing.assert_allclose(both.score_rows(rows)[:, new], expected, atol=1e-5)
+    reasons = [
+        sum(r.contribution for r in m._explain_features(m.user_batch(rows[:1]), new))
+        for m in (own, both)
+    ]
+    assert reasons[1] == pytest.approx(0.6 * reasons[0], abs=1e-5)
+    histories = both.data.histories(rows)
+    assert both.fold_in(histories).states.shape == (20, 5)
+
+
 @pytest.mark.parametrize("name", EXPLAINED)
 def test_reasons_add_up_with_the_share(name):
     model = shared(name)
@@ -129,6 +153,8 @@ def test_the_share_is_kept_in_the_saved_model_and_by_updates(name):
     histories = data.histories(rows)
     folded = [each.fold_in(histories).states for each in (again, model)]
     np.testing.assert_allclose(*folded, rtol=1e-6, atol=1e-7)
+    if name == "two_tower":  # it has no warm start
+        return
     again.config = again.config.replace(bias_weight=None)
     again.update(cofactor.read([("new", 0, 4.0), ("new", 1, 5.0)]), epochs=1, run=ONE)
     assert again.bias_term[0] == 0.4

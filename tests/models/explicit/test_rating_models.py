@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from benchmarks.panel import few_ratings
 
 from cofactor.base.errors import ArgumentError, TrainingError
 from cofactor.base.run import Run
@@ -16,7 +17,7 @@ from cofactor.data import datasets
 from cofactor.data.interactions import Interactions
 from cofactor.data.split import Part
 from cofactor.models import registry
-from cofactor.models.explicit.biased_mf import BiasedMF, item_blocks
+from cofactor.models.explicit.biased_mf import BiasedMF, als_factors, item_blocks
 
 N_USERS, N_ITEMS = 230, 140
 ONE = Run(seed=1, threads=1)
@@ -300,3 +301,24 @@ def test_error_on_the_first_published_fold_of_movielens_100k_stays_under_the_bar
     # a defect.
     split = datasets.load_split("ml-100k", fold="u1", home=data_home)
     assert rmse(registry.create(name).fit(split.train, run=ONE), split.test.truth) < bar
+
+
+@pytest.mark.parametrize(
+    ("n_ratings", "factors"), [(100, 16), (18_000, 16), (80_000, 32), (900_000, 112), (10**8, 128)]
+)
+def test_als_has_as_many_factors_as_the_ratings_are_worth(n_ratings, factors):
+    class Sized:
+        def __len__(self) -> int:
+            return n_ratings
+
+    assert als_factors(Sized()) == factors
+
+
+def test_the_number_of_factors_follows_the_data_by_als_alone_and_updates_keep_it():
+    data = few_ratings(100, 60, 8.0, personal=0.3)
+    als = registry.create("biased_mf", solver="als", epochs=2).fit(data)
+    assert als.item_factors.shape[1] == 16
+    assert registry.create("biased_mf", epochs=1).fit(data).item_factors.shape[1] == 128
+    given = registry.create("biased_mf", solver="als", epochs=1, factors=5).fit(data)
+    given.config = given.config.replace(factors=None)  # more ratings may have more factors
+    assert given.update([("new", 0, 4.0)], epochs=1).item_factors.shape[1] == 5

@@ -181,3 +181,16 @@ def test_what_breaks_off_in_the_middle_is_refused_once_and_logged_as_no_fault(
 
     assert serve_and_play(folder, events, play) == statuses
     assert not [one.getMessage() for one in caplog.records if one.levelname == "ERROR"]
+
+
+@pytest.mark.parametrize("protocol", ["websocket", "h2c"])
+def test_what_asks_for_another_protocol_is_answered_in_this_one(
+    folder: Path, events: str, protocol: str, caplog: LogRecords
+) -> None:
+    async def play(port: int, _: Any) -> int:
+        line = await Line.to(port)
+        more = ("Connection: Upgrade", f"Upgrade: {protocol}", "Sec-WebSocket-Version: 13")
+        return (await line.ask(raw_request("GET", "/health", b"", *more)))[0]
+
+    assert serve_and_play(folder, events, play) == 200
+    assert not [one.getMessage() for one in caplog.records if one.name.startswith("uvicorn")]

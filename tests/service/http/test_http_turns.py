@@ -15,7 +15,7 @@ import httpx
 import numpy as np
 import pytest
 
-from cofactor.service.answering import budget, item_search
+from cofactor.service.answering import budget, item_search, scoring
 from cofactor.service.answering.items import ItemView
 from cofactor.service.answering.turns import SlowLane, Turns, asking
 from cofactor.service.http.context import Context
@@ -131,6 +131,47 @@ def test_what_filters_cost_refuses_no_plain_request(
         await some_turns()
         assert context.admission.scored == 0
         go_on.set()
+        assert (await client.get(path, headers=by("two"))).status_code == 200
+        await asyncio.gather(*tasks)
+        assert context.admission.scored == 0
+
+    in_loop(folder, events, Settings(**CALM), play, KEYS)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"history": [f"i{n}" for n in range(300)]},
+        {"user_id": "u", "block": [f"i{n}" for n in range(300)]},
+        {"history": ["book-03"], "k": 200, "reasons": 20},
+    ],
+    ids=["history", "block", "reasons"],
+)
+def test_what_long_requests_cost_refuses_no_other_key(
+    folder: Path, events: str, body: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One key that posted long histories had the short requests of all others refused."""
+    real, go_on = scoring.Scorer._prepared, threading.Event()
+
+    def slowly(scorer: Any, job: Any) -> Any:
+        if job.request is not None and job.request.user_id != "other":
+            time.sleep(0.03)
+            assert go_on.wait(300)
+        return real(scorer, job)
+
+    monkeypatch.setattr(scoring.Scorer, "_prepared", slowly)
+
+    async def play(client: httpx.AsyncClient, context: Context) -> None:
+        async def ask() -> httpx.Response:
+            return await client.post("/v1/recommend", json=body, headers=by("one"))
+
+        tasks = [asyncio.create_task(ask()) for _ in range(20)]
+        await until(lambda: waiting(context) > 15 or context.admission.scored > 15)
+        await some_turns()
+        under_way = context.admission.scored
+        go_on.set()
+        assert under_way == 0  # of those that are scored together, which is what refuses others
+        path = "/v1/users/other/recommendations"
         assert (await client.get(path, headers=by("two"))).status_code == 200
         await asyncio.gather(*tasks)
         assert context.admission.scored == 0

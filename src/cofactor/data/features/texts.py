@@ -10,6 +10,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from cofactor.base.offsets import offsets, ranges
 from cofactor.data.arrow import coded, one_array
 
 # Of a longer text only so many characters are read: a whole book says no more of what it is about.
@@ -98,14 +99,13 @@ def tokens_of(text: pa.Array, *, characters: bool = False) -> Tokens:
     """
     from cofactor.kernels.cpu.word_hashes import count_words, counted_tokens, hash_words
 
-    raw, offsets = _bytes(text)
+    raw, ends = _bytes(text)
     shortest, longest = (4, 5) if characters else (1, 0)
-    indptr = np.zeros(len(offsets), np.int64)
-    np.cumsum(count_words(raw, offsets, shortest, longest), out=indptr[1:])
+    indptr = offsets(count_words(raw, ends, shortest, longest))
     hashes, spans = np.empty(indptr[-1], np.int64), np.empty((indptr[-1], 2), np.int64)
     hash_words(
         raw,
-        offsets,
+        ends,
         shortest=shortest,
         longest=longest,
         indptr=indptr,
@@ -114,9 +114,7 @@ def tokens_of(text: pa.Array, *, characters: bool = False) -> Tokens:
     )
     counts = np.empty(indptr[-1], np.float32)
     distinct = counted_tokens(indptr, hashes, counts)
-    packed = np.zeros_like(indptr)
-    np.cumsum(distinct, out=packed[1:])
-    kept = np.repeat(indptr[:-1] - packed[:-1], distinct) + np.arange(packed[-1])
+    packed, kept = ranges(indptr[:-1], distinct)
     return Tokens(packed, hashes[kept], counts[kept])
 
 
@@ -126,12 +124,12 @@ def words_by_hash(text: str) -> dict[int, str]:
     """
     from cofactor.kernels.cpu.word_hashes import count_words, hash_words
 
-    raw, offsets = _bytes(cleaned(pa.array([text[:LONGEST]], pa.string())))
-    count = count_words(raw, offsets, 1, 0)[0]
+    raw, ends = _bytes(cleaned(pa.array([text[:LONGEST]], pa.string())))
+    count = count_words(raw, ends, 1, 0)[0]
     hashes, spans = np.empty(count, np.int64), np.empty((count, 2), np.int64)
     hash_words(
         raw,
-        offsets,
+        ends,
         shortest=1,
         longest=0,
         indptr=np.array([0, count], np.int64),
@@ -167,17 +165,14 @@ def _bytes(text: pa.Array) -> tuple[np.ndarray, np.ndarray]:
         text = text.combine_chunks()
     large = text.cast(pa.large_string())
     _, where, data = large.buffers()
-    offsets = (
+    ends = (
         np.frombuffer(where, np.int64)[large.offset : large.offset + len(large) + 1]
         if len(large)
         else np.zeros(1, np.int64)
     )
     raw = np.frombuffer(data, np.uint8) if data is not None and data.size else np.zeros(1, np.uint8)
-    return raw, offsets
+    return raw, ends
 
 
 def _offsets(array: pa.Array) -> pa.Array:
-    lengths = np.asarray(pc.list_value_length(array).fill_null(0)).astype(np.int64)
-    offsets = np.zeros(len(lengths) + 1, np.int32)
-    np.cumsum(lengths, out=offsets[1:])
-    return pa.array(offsets)
+    return pa.array(offsets(pc.list_value_length(array).fill_null(0)).astype(np.int32))

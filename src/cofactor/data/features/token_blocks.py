@@ -11,7 +11,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from cofactor.base.offsets import offsets, owners_of, row_offsets
+from cofactor.base.offsets import begins, offsets, owners_of, row_offsets
 from cofactor.data.features.columns import Column
 from cofactor.data.features.texts import (
     Tokens,
@@ -72,8 +72,7 @@ def _value_tokens(table: pa.Table, columns: Sequence[Column]) -> Tokens:
     owner, token = np.concatenate(owners), np.concatenate(hashes)
     order = np.lexsort((token, owner))
     owner, token = owner[order], token[order]
-    first = np.ones(len(owner), bool)
-    first[1:] = (owner[1:] != owner[:-1]) | (token[1:] != token[:-1])
+    first = begins(owner, token)
     indptr = row_offsets(owner[first], table.num_rows)
     return Tokens(indptr, token[first], np.ones(int(first.sum()), np.float32))
 
@@ -112,8 +111,7 @@ def known_tokens(
 def _concatenated(parts: list[Tokens]) -> Tokens:
     if len(parts) == 1:
         return parts[0]
-    lengths = np.concatenate([np.diff(p.indptr) for p in parts])
-    indptr = offsets(lengths)
+    indptr = offsets(np.concatenate([np.diff(p.indptr) for p in parts]))
     return Tokens(
         indptr, np.concatenate([p.hashes for p in parts]), np.concatenate([p.counts for p in parts])
     )

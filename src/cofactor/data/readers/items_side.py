@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
+from cofactor.base.offsets import offsets
 from cofactor.data import sorting
 
 _SPREAD_BYTES = 12  # of an interaction
@@ -23,7 +24,7 @@ def write(made: Path, n_items: int, memory: int) -> None:
     item_rows = np.load(made / "by_user" / "item_rows.npy", mmap_mode="c").view(np.ndarray)
     counts = np.zeros(n_items, np.int64)
     sorting.count(item_rows, counts, len(item_rows) >= sorting.LARGE)
-    begins = np.concatenate([[0], np.cumsum(counts)])
+    begins = offsets(counts)
     folder = made / "by_item"
     np.save(folder / "indptr.npy", begins)
     paths = [folder / f"{name}.npy" for name in ("user_rows", "positions")]

@@ -11,6 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from cofactor.base.errors import DataError
+from cofactor.base.offsets import owners_of, ranges
 from cofactor.data.arrow import coded, is_list_type, one_array, value_type
 from cofactor.data.readers.columns import folded
 from cofactor.data.readers.id_columns import as_words
@@ -195,7 +196,7 @@ def _of_brackets(cell: str) -> list[str]:
 
 def _repeated(raw: Raw, items: list[str], lengths: np.ndarray) -> Raw:
     """The raw columns with row r ``lengths[r]`` times."""
-    rows = np.repeat(np.arange(len(lengths)), lengths)
+    rows = owners_of(lengths)
     take = pa.array(rows)
     starts = np.cumsum(lengths) - lengths
     empty = int((lengths == 0).sum())
@@ -217,9 +218,8 @@ def _repeated(raw: Raw, items: list[str], lengths: np.ndarray) -> Raw:
 
 def _moved(odd: Odd, starts: np.ndarray, lengths: np.ndarray) -> Odd:
     counts = lengths[odd.rows]
-    within = np.arange(counts.sum()) - np.repeat(np.cumsum(counts) - counts, counts)
-    source = np.repeat(np.arange(len(odd.rows)), counts)
-    return Odd(starts[odd.rows[source]] + within, odd.texts.take(pa.array(source)))
+    texts = odd.texts.take(pa.array(owners_of(counts)))
+    return Odd(ranges(starts[odd.rows], counts)[1], texts)
 
 
 def with_list_rows(table: pa.Table, roles: Mapping[str, str], source: str) -> pa.Table:

@@ -10,6 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from cofactor.base.errors import DataError
+from cofactor.base.offsets import owners_of
 from cofactor.data.events import Events
 from cofactor.data.readers.assemble import assemble
 from cofactor.data.readers.columns import Options
@@ -101,7 +102,7 @@ def raw_of_lists(
     users: pa.Array, counts: np.ndarray, items: pa.Array, source: str, notes: list[str]
 ) -> Raw:
     """Return lists of items, one after another, of so many for each user."""
-    owners = users.take(pa.array(np.repeat(np.arange(len(counts)), counts)))
+    owners = users.take(pa.array(owners_of(counts)))
     return Raw(
         users=pa.chunked_array([owners]),
         items=pa.chunked_array([canonical(items)]),

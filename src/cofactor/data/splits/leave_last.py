@@ -53,8 +53,7 @@ def leave_last(data: Interactions, *, test: int = 1, validation: int = 0) -> Spl
 
 def _of_events(data: Interactions, log: Histories, n_test: int, n_validation: int) -> Split:
     """Hold out the last events of histories with repeats: a pair may stand on both sides."""
-    after = np.repeat(log.indptr[1:], log.lengths) - 1 - np.arange(len(log.item_rows))
-    size = np.repeat(log.lengths, log.lengths)
+    after, size = log.ages, np.repeat(log.lengths, log.lengths)
     in_test = (after < n_test) & (size > n_test)
     held = n_test + n_validation
     in_validation = ~in_test & (after < held) & (size > held)

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from cofactor.base.errors import ArgumentError
+from cofactor.base.offsets import offsets
 from cofactor.data import moments
 from cofactor.data.histories import Histories
 from cofactor.data.interactions import Interactions
@@ -126,7 +127,7 @@ def _questions(
 ) -> tuple[Part, int]:
     """The questions from a moment on, and how many users with events after it had none before."""
     assert histories.times is not None
-    known = np.concatenate([[0], np.cumsum(histories.times < moment)])[histories.indptr]
+    known = offsets(histories.times < moment)[histories.indptr]
     n_before = np.diff(known)
     after = histories.lengths - n_before
     users = np.flatnonzero((n_before > 0) & (after > 0))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from cofactor.base import checks, rng
-from cofactor.base.offsets import offsets
+from cofactor.base.offsets import begins, offsets
 from cofactor.data.catalogue import Catalogue
 from cofactor.data.ids import IdMap
 from cofactor.data.interactions import Interactions
@@ -102,7 +102,7 @@ def _items(
     for _ in range(12):
         users = np.repeat(np.arange(n_users, dtype=np.int64), missing)
         drawn = users * n_items + _by_weight(popularity, missing, generator)
-        drawn = drawn[np.append(True, drawn[1:] != drawn[:-1])]
+        drawn = drawn[begins(drawn)]
         for run in runs:
             place = np.minimum(np.searchsorted(run, drawn), len(run) - 1)
             drawn = drawn[run[place] != drawn]

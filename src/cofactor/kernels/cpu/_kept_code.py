@@ -99,7 +99,7 @@ class CodeFiles(IndexDataCacheFile):  # type: ignore[misc]  # numba has no types
             while True:
                 try:
                     lock(handle)
-                except (BlockingIOError, PermissionError):
+                except BlockingIOError:
                     if time.monotonic() > until:
                         os.close(handle)
                         claim.detach()

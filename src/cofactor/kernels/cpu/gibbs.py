@@ -14,7 +14,7 @@ import math
 
 import numpy as np
 
-from cofactor.kernels.cpu.jit import helper, kernel, on_threads
+from cofactor.kernels.cpu.jit import helper, kernel, on_threads, plain
 from cofactor.kernels.cpu.probit import latent_mean
 
 
@@ -167,27 +167,27 @@ def draw_rows(
     out: np.ndarray,
 ) -> None:
     """Draw the vectors of new users in every kept sample; see the reference for the equations."""
+    histories = (plain(indptr, np.int64), plain(items, np.int32), plain(values, np.float32))
+    side = (plain(item_vectors, np.float32), plain(item_offsets, np.float32))
+    prior = (plain(prior_mean, np.float32), plain(prior_precision, np.float32))
+    drawn = (plain(alpha, np.float64), plain(cuts, np.float64), plain(noise, np.float32))
+    width = out.shape[2]
     on_threads(
         lambda user: _draw_row(
             user,
-            indptr,
-            items,
-            values,
-            item_vectors,
-            item_offsets,
-            prior_mean,
-            prior_precision,
-            alpha,
-            cuts,
-            noise,
+            *histories,
+            *side,
+            *prior,
+            *drawn,
             iterations,
+            np.empty((width + 1, width)),
             out,
         ),
         len(out),
     )
 
 
-@kernel(allocates=True)
+@kernel
 def _draw_row(
     u,
     indptr,
@@ -201,13 +201,16 @@ def _draw_row(
     cuts,
     noise,
     iterations,
+    scratch,
     out,
 ) -> None:
-    _, n_samples, width = out.shape
+    n_samples, width = out.shape[1], out.shape[2]
+    matrix, right = scratch[:width], scratch[width]
     rounds = iterations if cuts.shape[1] > 0 else 1
     for s in range(n_samples):
-        matrix = np.zeros((width, width), np.float64)
         for f in range(width):
+            for g in range(width):
+                matrix[f, g] = 0.0
             matrix[f, f] = prior_precision[s, f]
         for n in range(indptr[u], indptr[u + 1]):
             y = item_vectors[items[n], s]
@@ -217,8 +220,8 @@ def _draw_row(
                     matrix[f, g] += scaled * np.float64(y[g])
         _factorise(matrix)
         p = out[u, s]
-        p[:] = prior_mean[u, s]
-        right = np.empty(width, np.float64)
+        for f in range(width):
+            p[f] = prior_mean[u, s, f]
         for _ in range(rounds):
             for f in range(width):
                 right[f] = np.float64(prior_precision[s, f]) * np.float64(prior_mean[u, s, f])

@@ -11,6 +11,7 @@ from functools import cache
 from typing import Any
 
 import numba
+import numpy as np
 from numba.core import event
 
 from cofactor.base.signals import Terminated
@@ -60,6 +61,16 @@ def kernel(
 def helper(function: Callable[..., Any]) -> Any:
     """Compile a small function that is always inlined into the kernels that call it."""
     return numba.njit(inline="always", fastmath=FAST, error_model="numpy")(function)
+
+
+def plain(array: np.ndarray, dtype: type[np.generic]) -> np.ndarray:
+    """Return an array as of the one type that a kernel is compiled for: of this dtype, contiguous
+    and writable; itself if it is so already.
+
+    Numba compiles a kernel once more for each combination of dtypes and layouts, and for arrays
+    that can't be written to, such as those of a mapped file.
+    """
+    return np.require(array, dtype, ["C", "W"])
 
 
 def on_threads(work: Callable[[int], Any], count: int, n_threads: int | None = None) -> None:

@@ -8,7 +8,7 @@ import math
 
 import numpy as np
 
-from cofactor.kernels.cpu.jit import helper, kernel, on_parts, on_threads
+from cofactor.kernels.cpu.jit import helper, kernel, on_parts, on_threads, plain
 
 _BLOCKS = 64  # of ratings, whose sums are added in order: threads don't change the result
 _SMALLEST = 1e-12  # mass of an interval below which it counts as this much
@@ -144,10 +144,11 @@ def level_probabilities(
 ) -> np.ndarray:
     """Return the probability of each level for pairs of users and items, the mean over samples."""
     found = np.zeros((which.size, cuts.shape[1] - 1))
+    pairs = (plain(states, np.float32), plain(which, np.int64))
+    side = (plain(item_vectors, np.float32), plain(item_offsets, np.float32))
+    levels = (plain(items, np.int32), plain(cuts, np.float64))
     on_parts(
-        lambda first, end: _level_probabilities(
-            first, end, states, which, item_vectors, item_offsets, items, cuts, found
-        ),
+        lambda first, end: _level_probabilities(first, end, *pairs, *side, *levels, found),
         which.size,
     )
     return found

@@ -12,6 +12,7 @@ import numpy as np
 
 from cofactor.base import rng
 from cofactor.data.interactions import Interactions
+from cofactor.metrics.paired import paired_p
 
 # A map is checked on so many users and on so many of their best items.
 _USERS, _TOP = 1000, 10
@@ -61,7 +62,7 @@ class Check:
     recall_nearest
         The same by content_knn, the baseline: the mean cosine with what the user had of the others.
     recall_p
-        Of the paired test of the two over users, two-sided.
+        Of the paired test of the two over users, two-sided; 1 for fewer than two users.
     """
 
     cosine: float
@@ -160,7 +161,7 @@ def check_of(
     return Check(
         recall=float(mine_recall.mean()) if len(mine_recall) else 0.0,
         recall_nearest=float(theirs.mean()) if len(theirs) else 0.0,
-        recall_p=paired_p(mine_recall - theirs),
+        recall_p=paired_p(mine_recall - theirs) if len(theirs) > 1 else 1.0,
         cosine=cosine,
         auc=auc(content, data, users, items),
         auc_trained=auc(trained, data, users, items),
@@ -252,17 +253,6 @@ def recalls(
     best = np.argsort(-scores, axis=1, kind="stable")[:, :places]
     hits = np.take_along_axis(own, best, 1).sum(1)
     return np.asarray(hits / np.maximum(own.sum(1), 1), np.float64)
-
-
-def paired_p(difference: np.ndarray) -> float:
-    """Return the two-sided p-value of a paired t-test, 1 where nothing differs."""
-    from scipy.special import stdtr
-
-    n = len(difference)
-    spread = difference.std(ddof=1) if n > 1 else 0.0
-    if spread == 0.0:
-        return 1.0 if n < 2 or not difference.any() else 0.0
-    return float(2 * stdtr(n - 1, -abs(difference.mean()) / (spread / math.sqrt(n))))
 
 
 def share(best_of_others: np.ndarray, scores: np.ndarray) -> float:

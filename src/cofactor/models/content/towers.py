@@ -15,6 +15,7 @@ from torch.nn import functional
 
 from cofactor.models.neural.latent_factor_module import FactorTables, TableSettings
 from cofactor.training.torch.learner import Step
+from cofactor.training.torch.ranges import ranges
 
 # How a tower answers: with everything, with everything but for no gradient, or with the features
 # alone.
@@ -120,10 +121,7 @@ class Tower(Table):
     def content(self, rows: Tensor) -> Tensor:
         """Return the features' part of some distinct rows [n], [n, width]."""
         starts, lengths = self.indptr[rows], self.indptr[rows + 1] - self.indptr[rows]
-        offsets = torch.cumsum(lengths, 0) - lengths
-        at = torch.repeat_interleave(starts - offsets, lengths) + torch.arange(
-            int(lengths.sum()), device=rows.device
-        )
+        offsets, at = ranges(starts, lengths)
         made = functional.embedding_bag(
             self.places[at], self.bag, offsets, mode="sum", per_sample_weights=self.amounts[at]
         )

@@ -39,6 +39,7 @@ from cofactor.models.content.profiles import (
     user_spec_arrays,
     user_spec_of,
 )
+from cofactor.models.defaults.bias_term import BIAS_TERM_ARRAYS, BiasTermConfig
 from cofactor.models.factors import FactorModel
 from cofactor.models.iterative import (
     IterativeModel,
@@ -61,7 +62,9 @@ if TYPE_CHECKING:
     from cofactor.models.neural.latent_factor_module import TableSettings
 
 
-class TwoTowerConfig(FactorConfig, PriorConfig, CalibrationConfig, ProfileConfig, ContentConfig):
+class TwoTowerConfig(
+    FactorConfig, BiasTermConfig, PriorConfig, CalibrationConfig, ProfileConfig, ContentConfig
+):
     """Settings of `TwoTower`: those of `LatentFactor` and of the content."""
 
     usual_batch = 1024
@@ -114,6 +117,9 @@ class TwoTower(BiasedFactors, ContentFeatures, IterativeModel, FactorModel):
     held fixed, so that content works without ids and the trained vectors don't change. A new item
     is ``s h(f_i)``, where s gives new items their share of users' top 10. Cold items aren't
     sampled as negatives.
+
+    With ``loss="squared"`` on ratings it predicts them, with a share ``bias_weight`` of the mean
+    and damped biases alone, as `LatentFactor` does; a new item's damped bias is 0.
 
     Unseen users are folded in as in `LatentFactor`; one with a profile alone is g(f).
 
@@ -296,17 +302,20 @@ class TwoTower(BiasedFactors, ContentFeatures, IterativeModel, FactorModel):
     def _extend(self, features: Any) -> None:
         vectors = self._content_vectors(features)
         self.item_factors = np.concatenate((self.item_factors, vectors[:, :-1]))
-        self.item_bias = np.concatenate((self.item_bias, vectors[:, -1]))
+        own = self._own_share * vectors[:, -1]
+        self.item_bias = np.concatenate((self.item_bias, own))
+        if self.bias_term_items is not None:
+            self.bias_term_items = np.concatenate((self.bias_term_items, np.zeros_like(own)))
 
     def _fold_in_profiles(self, histories: Histories, profiles: Any) -> States:
         """Who has a history is folded in by it; the others get what their profile says."""
         features = features_of_profiles(self.user_spec, profiles)
-        states = np.array(self._fold_in(histories))
-        empty = histories.lengths == 0
+        csr, empty = self._csr(histories), histories.lengths == 0
+        states = self._learned_states(csr)
         states[empty] = _through(features, self.user_maps)[empty]
         if not self.config.objective.fits_values:
             states[empty, -1] = 0
-        return states
+        return self._with_term(states, csr, 0.0)
 
     def feature_weights(self, batch: UserBatch, item_row: int) -> np.ndarray | None:
         """Return the gradient of the score by the item's features.
@@ -318,7 +327,7 @@ class TwoTower(BiasedFactors, ContentFeatures, IterativeModel, FactorModel):
         for layer in self.maps[1:]:
             kept.append(values[0] > 0)
             values = np.maximum(values, 0) @ layer
-        slope = np.append(state[:-1], np.float32(1))
+        slope = np.append(state[:-1], self._own_share)
         for layer, mask in zip(self.maps[:0:-1], kept[::-1], strict=True):
             slope = (layer @ slope) * mask
         count = self.data.item_counts[[item_row]]
@@ -329,11 +338,14 @@ class TwoTower(BiasedFactors, ContentFeatures, IterativeModel, FactorModel):
         own |= {**self.spec.arrays(), "check": self.check.array()}
         own |= {f"map_{n}": one for n, one in enumerate(self.maps)}
         own |= {f"user_map_{n}": one for n, one in enumerate(self.user_maps)}
+        own |= {
+            name: array for name in BIAS_TERM_ARRAYS if (array := getattr(self, name)) is not None
+        }
         return own | user_spec_arrays(self.user_spec)
 
     def _restore(self, arrays: Mapping[str, np.ndarray]) -> None:
-        for name in (*Factors._fields, "scale"):
-            setattr(self, name, arrays[name])
+        for name in (*Factors._fields, "scale", *BIAS_TERM_ARRAYS):
+            setattr(self, name, arrays.get(name))
         super()._restore(arrays)
         self.check = Check.of_array(arrays["check"])
         layers = range(1 + len(self.config.hidden))

@@ -43,6 +43,15 @@ class BiasedMFConfig(RatingConfig):
         "frequency_exponent": between(0.3, 1.0),
     }
 
+    factors: int | None = setting(  # type: ignore[assignment]
+        None,
+        low=1,
+        high=4096,
+        doc=(
+            "Length of the user and item vectors; None: 128 for sgd; for als √ratings / 8 in"
+            " sixteens, from 16 to 128."
+        ),
+    )
     regularization: float | None = setting(  # type: ignore[assignment]
         None,
         low=0,
@@ -58,6 +67,7 @@ class BiasedMFConfig(RatingConfig):
     )
 
 
+_SGD_FACTORS = 128
 # They count on the learning rate running out.
 SGD_PENALTIES = RatingPenalties(0.06, 0.003, 0.003)
 
@@ -96,8 +106,8 @@ class BiasedMF(IterativeModel, RatingHooks):
     result is the same on any number of threads. Its defaults assume that the learning rate decays
     before the vectors fit the noise.
     ALS has no learning rate: its penalties are by default those that the ratings' noise needs
-    (`cofactor.models.defaults.noise.rating_penalties`), with which more factors do no harm; 16 and
-    15 epochs are enough.
+    (`cofactor.models.defaults.noise.rating_penalties`). With these, more factors hardly change the
+    predictions, so their number follows the data (`als_factors`); 15 epochs are enough.
 
     References
     ----------
@@ -110,6 +120,14 @@ class BiasedMF(IterativeModel, RatingHooks):
     Config = BiasedMFConfig
     traits = Traits(predicts_ratings=True, has_vectors=True, explains=True, answers_empty=True)
     arrays = RATING_ARRAYS
+
+    def _n_factors(self, data: Interactions) -> int:
+        if self.config.factors is not None:
+            return int(self.config.factors)
+        if self._before is not None:
+            # By the rule more data may have more factors, which vectors that are there haven't.
+            return int(self._before.item_factors.shape[1])
+        return als_factors(data) if self.config.solver == "als" else _SGD_FACTORS
 
     def _penalties_of(self, data: Interactions) -> RatingPenalties:
         vectors, bias = self.config.regularization, self.config.bias_regularization
@@ -142,8 +160,8 @@ class SGDLearner(RatingLearner):
         model.user_bias[:], model.item_bias[:] = started_biases(data, model._damping, self.config)
         self.held = (model.user_bias, model.item_bias, users, items)
         # What is learned are the kernel's rows without what they are filled up with.
-        self.live["user_factors"] = users[:, : self.config.factors]
-        self.live["item_factors"] = items[:, : self.config.factors]
+        factors = model.user_factors.shape[1]
+        self.live |= {"user_factors": users[:, :factors], "item_factors": items[:, :factors]}
 
     def squared_error(self, order: np.ndarray, rates: tuple[float, float]) -> float:
         """Take a gradient step for each rating."""
@@ -185,6 +203,15 @@ class ALSLearner(RatingLearner):
             guess += np.einsum("nf,nf->n", x[users], y[items])
             total += float(np.square(data.weights[low : low + _BLOCK] - guess).sum())
         return total
+
+
+def als_factors(data: Interactions) -> int:
+    """Return √ratings / 8 in sixteens, from 16 to 128: how many factors ALS has by default.
+
+    With penalties that follow the ratings' noise, more vectors are hardly better, and each epoch
+    takes time that grows with the cube of their number.
+    """
+    return int(np.clip(np.sqrt(len(data)) / 8, 16, 128)) // 16 * 16
 
 
 def item_blocks(data: Interactions) -> np.ndarray:

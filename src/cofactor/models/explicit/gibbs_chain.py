@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from cofactor.base.offsets import owners_of
+from cofactor.base.offsets import offsets, owners_of, row_offsets
 
 # Gamma(1/2, 1/2) priors of all precisions, and one pseudo-observation at 0 of every group's mean
 # (libFM's defaults).
@@ -139,7 +139,7 @@ class GibbsChain:
         self.generator = generator
         self.values, self.n_levels = ratings.values, n_levels
         sizes = [int((features.group == 0).sum()) for features in blocks]
-        starts = np.concatenate([[0], np.cumsum(sizes)])
+        starts = offsets(sizes)
         self.columns = (ratings.rows + starts[:-1, None]).astype(np.int32)
         self.rows = np.zeros((factors + 1, int(starts[-1])), np.float32)
         self.blocks = [
@@ -155,7 +155,7 @@ class GibbsChain:
         self, k: int, rows: np.ndarray, n_rows: int, start: int, features: Features
     ) -> FeatureBlock:
         order = np.argsort(rows, kind="stable")
-        indptr = np.concatenate([[0], np.cumsum(np.bincount(rows, minlength=n_rows))])
+        indptr = row_offsets(rows, n_rows)
         others = np.ascontiguousarray(np.delete(self.columns, k, axis=0)[:, order])
         # Small enough that the first products are noise, large enough to leave zero.
         shape = (len(self.rows), len(features.group))
@@ -166,7 +166,7 @@ class GibbsChain:
             self.rows[coordinate, start : start + n_rows] = np.bincount(
                 features.rows, added, minlength=n_rows
             )
-        return FeatureBlock(start, order, indptr.astype(np.int64), others, features, weights)
+        return FeatureBlock(start, order, indptr, others, features, weights)
 
     def sweeps(self, count: int) -> Iterator[Sample]:
         """Run some sweeps over all blocks, and give the state after each; a sample's arrays are

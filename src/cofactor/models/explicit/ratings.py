@@ -102,7 +102,12 @@ class RatingHooks(BiasedTermHooks):
 
     def memory_needed(self, data: Interactions) -> int | None:
         """Return the bytes that a fit needs at least."""
-        return vector_bytes(data, self.config.factors)
+        return vector_bytes(data, self._n_factors(data))
+
+    def _n_factors(self, data: Interactions) -> int:
+        """The length of the vectors learned of some data."""
+        factors: int = self.config.factors
+        return factors
 
     # Scores and predictions.
 
@@ -255,9 +260,9 @@ class RatingHooks(BiasedTermHooks):
             np.zeros(data.n_users, np.float32),
             np.zeros(data.n_items, np.float32),
         )
-        draw = run.generator(self.name, "start")
+        draw, factors = run.generator(self.name, "start"), self._n_factors(data)
         for name, n in (("user_factors", data.n_users), ("item_factors", data.n_items)):
-            vectors = draw.standard_normal((n, self.config.factors), np.float32)
+            vectors = draw.standard_normal((n, factors), np.float32)
             deviation = self.config.init_scale * np.sqrt(self._spread)
             setattr(self, name, aligned(vectors * np.float32(deviation)))
 

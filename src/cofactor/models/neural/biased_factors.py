@@ -45,12 +45,26 @@ class BiasedFactors(BiasedTermHooks):
         config: FactorConfig = self.config
         return config
 
+    def _states(self, user_rows: np.ndarray) -> States:
+        states = np.asarray(super()._states(user_rows))
+        states[:, :-1] *= self._own_share
+        return states
+
     def _fold_in(self, histories: Histories) -> States:
-        csr = rated_csr(self, histories) if self.config.fits(self.data) else histories.csr
+        csr = self._csr(histories)
+        return self._with_term(self._learned_states(csr), csr, 0.0)
+
+    def _csr(self, histories: Histories) -> tuple[np.ndarray, ...]:
+        """Histories as they are folded in: with ratings, if those are learnt."""
+        return rated_csr(self, histories) if self.config.fits(self.data) else histories.csr
+
+    def _learned_states(self, csr: tuple[np.ndarray, ...]) -> np.ndarray:
+        """Return ``[p ; b]`` of unseen users, without the biases alone."""
         items = self._own_item_bias()
         factors = Factors(self.user_factors, self.item_factors, self.user_bias, items)
-        learned = fold_in(*csr, factors, self.global_mean, self._learnt_with(), self.data)
-        return self._with_term(learned, csr, 0.0)
+        indptr, rows, values = csr
+        config, mean = self._learnt_with(), self.global_mean
+        return fold_in(indptr, rows, values, factors, mean, config, self.data)
 
     @property
     def _level(self) -> float:

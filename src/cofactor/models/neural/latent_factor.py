@@ -23,7 +23,6 @@ from cofactor.models.neural.biased_factors import BiasedFactors
 from cofactor.models.neural.factor_fold_in import Factors
 from cofactor.models.neural.factor_settings import FactorConfig
 from cofactor.models.traits import ArraySpec, Traits
-from cofactor.models.user_batch import States
 from cofactor.models.warm_start import KeptRows
 
 # Of rankings' L2. A tenth, as in BPR, holds the vectors at 0 where they grow beside a prior.
@@ -174,11 +173,6 @@ class LatentFactor(BiasedFactors, IterativeModel, FactorModel):
 
     def _put(self, factors: Factors) -> None:
         self.user_factors, self.item_factors, self.user_bias, self.item_bias = factors
-
-    def _states(self, user_rows: np.ndarray) -> States:
-        states = np.asarray(super()._states(user_rows))
-        states[:, :-1] *= self._own_share
-        return states
 
     def _learnt_with(self) -> FactorConfig:
         return self._in_use

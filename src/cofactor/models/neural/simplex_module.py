@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from cofactor.models.neural.latent_factor_module import FactorTables, TableSettings
+from cofactor.training.torch.ranges import ranges
 
 _USERS = 4096  # whose vectors are made at a time
 
@@ -70,9 +71,7 @@ class HistoryTable(nn.Module):
         distinct, which = torch.unique(users, return_inverse=True)
         begin = self.indptr[distinct]
         lengths = self.indptr[distinct + 1] - begin
-        offsets = torch.cumsum(lengths, 0) - lengths
-        at = torch.arange(int(lengths.sum()), device=users.device)
-        at = at + torch.repeat_interleave(begin - offsets, lengths)
+        offsets, at = ranges(begin, lengths)
         table = self.items.weight[:, :-1]
         sums = functional.embedding_bag(self.item_rows[at], table, offsets, mode="sum")
         counts = lengths[which].to(sums.dtype)

@@ -14,6 +14,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from cofactor.base.offsets import ranges
 from cofactor.data.histories import Histories
 
 
@@ -45,7 +46,7 @@ def training_windows(indptr: np.ndarray, max_length: int) -> EncodedWindows:
     lengths = np.diff(indptr)
     longest = max_length or int(lengths.max())
     pieces = -(-lengths // longest)
-    nth = np.arange(pieces.sum()) - np.repeat(np.cumsum(pieces) - pieces, pieces)
+    _, nth = ranges(0, pieces)
     begin = np.repeat(indptr[:-1], pieces) + nth * longest
     return EncodedWindows(begin, np.minimum(np.repeat(lengths, pieces) - nth * longest, longest))
 

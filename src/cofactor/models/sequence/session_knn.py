@@ -13,6 +13,7 @@ from cofactor.base.errors import ArtifactError
 from cofactor.base.offsets import row_offsets
 from cofactor.base.run import Run
 from cofactor.base.threads import current_threads
+from cofactor.data import sorting
 from cofactor.data.histories import Histories
 from cofactor.data.interactions import Interactions
 from cofactor.data.split import Part
@@ -102,10 +103,7 @@ class SessionKNN(SequenceModel[SessionKNNConfig]):
         kept = histories.take(histories.by_last_event()[-self.config.max_sessions :])
         owners, n = kept.owners, data.n_items
         # The last occurrence of each item in each session.
-        keys = owners * n + kept.item_rows
-        order = np.argsort(keys, kind="stable")
-        last = np.append(keys[order][1:] != keys[order][:-1], True)[: len(order)]
-        events = order[last]
+        _, events = sorting.last_of_pairs(owners, kept.item_rows, len(kept), n)
         self.item_sessions = np.bincount(kept.item_rows[events], minlength=n)
         by_item = np.lexsort((-owners[events], kept.item_rows[events]))
         events = events[by_item]

@@ -14,7 +14,7 @@ import pyarrow.compute as pc
 from cofactor.base.cached import cached_property
 from cofactor.base.errors import ArgumentError
 from cofactor.base.names import unknown_name
-from cofactor.base.offsets import owners_of
+from cofactor.base.offsets import owners_of, pick_rows, row_offsets
 from cofactor.base.rng import generator
 from cofactor.data.arrow import is_list_type, is_text_type, one_array
 from cofactor.data.catalogue import Catalogue
@@ -50,11 +50,8 @@ class Entries:
 
     def of(self, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Return the entries of some items as pairs: place among ``rows``, and code."""
-        sizes = self.indptr[rows + 1] - self.indptr[rows]
-        owners = owners_of(sizes)
-        starts = np.cumsum(sizes) - sizes
-        positions = np.arange(sizes.sum()) - starts[owners] + self.indptr[rows][owners]
-        return owners, self.codes[positions]
+        indptr, positions = pick_rows(self.indptr, rows)
+        return owners_of(np.diff(indptr)), self.codes[positions]
 
 
 @dataclass(frozen=True)
@@ -219,9 +216,7 @@ def _entries(column: pa.Array) -> Entries:
     # An entry that an item has twice counts once.
     pairs = np.unique(owners * max(1, len(names)) + codes)
     owners, codes = pairs // max(1, len(names)), pairs % max(1, len(names))
-    indptr = np.zeros(len(column) + 1, np.int64)
-    np.cumsum(np.bincount(owners, minlength=len(column)), out=indptr[1:])
-    return Entries(indptr, codes, names)
+    return Entries(row_offsets(owners, len(column)), codes, names)
 
 
 def _indicators(entries: Entries) -> Any:

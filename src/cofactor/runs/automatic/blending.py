@@ -19,6 +19,7 @@ from cofactor.metrics.table import Metric
 from cofactor.models.blends.blend import Blend
 from cofactor.runs.automatic.trials import Allowance, FamilyTrial
 from cofactor.runs.samples import few_users, with_users
+from cofactor.runs.words import listed
 
 # A model that is further behind the best one isn't worth its time in a blend.
 _WORTH = 0.7
@@ -61,7 +62,7 @@ class Blended:
     @property
     def label(self) -> str:
         """What it is called in tables."""
-        return "blend of " + " and ".join(a.family.name for a in self.attempts)
+        return f"blend of {listed([a.family.name for a in self.attempts])}"
 
     @property
     def better(self) -> bool:

@@ -55,6 +55,8 @@ def read_once(
                 " keeps them)."
             )
             data = interactions(source, reading, run)
+        elif doubts(values):
+            note = "No value is above 0, so every interaction counts as liked here."
         elif np.ptp(values) > 0:
             note = (
                 f"Values ({np.min(values):g} to {np.max(values):g}) don't matter here:"
@@ -89,8 +91,8 @@ def cut_for_choice(data: Interactions, cutting: Cutting | None) -> tuple[Split |
         raise ArgumentError("auto needs a test part; give --test a share.")
     usual = cutting.how == Cutting.how
     nothing = None, replace(cutting, test=0.0, validation=0.0)
-    # With one interaction a user, every model knows the popular items alone.
-    if usual and data.user_counts.max(initial=0) < 2:
+    # With one interaction a user, or one user, every model knows the popular items alone.
+    if usual and (data.n_users < 2 or data.user_counts.max(initial=0) < 2):
         return nothing
     for one in (cutting, replace(cutting, how="random"))[: 1 + usual]:
         try:

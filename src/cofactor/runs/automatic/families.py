@@ -137,17 +137,17 @@ class Family:
         if given.rates and self.kind_of != "ratings":
             return "predicts no ratings"
         if given.new_items and self.kind_of != "content":
-            return "can't rank new items"
+            return "for known items only"
         if self.kind_of == "content" and not given.has_content:
-            return "needs a catalogue"
+            return "for items with a catalogue"
         if self.kind_of == "order" and not given.has_times:
-            return "needs times"
+            return "for interactions with times"
         if self.name == "session_knn" and (
             given.n_interactions > _SESSION_LENGTH * max(1, given.n_users)
         ):
-            return "is for shorter histories"
+            return "for shorter histories"
         if self.network and given.budget < _NETWORK_BUDGET:
-            return f"needs a budget of {_NETWORK_BUDGET / 60:g} minutes"
+            return f"for budgets of {_NETWORK_BUDGET / 60:g} minutes or more"
         return None
 
 

@@ -47,6 +47,7 @@ class Forecast:
 
     def __post_init__(self) -> None:
         self.speed: float | None = None
+        self.imported: set[Family] = set()
 
     def first_settings(self, family: Family, own: Settings, run: Run) -> Settings | None:
         """Return the settings of a first fit that takes no longer than its share of the budget.
@@ -100,19 +101,15 @@ class Forecast:
         return ahead <= _WHOLE_SHARE * self.allowance.seconds
 
     def _seconds(self, family: Family, settings: Settings, data: Interactions, run: Run) -> float:
-        """The time of a fit, after a first one that compiles what must be."""
+        """The time of a fit, without that in which kernels were compiled."""
+        # A network's first fit imports PyTorch, which happens once in a process.
+        if family.network and family not in self.imported:
+            self.imported.add(family)
+            self.allowance.extra += self._seconds(family, settings, data, run)
         model = family.kind(family.config(settings))
-        began = self.allowance.now()
-        model.fit(data, run=run)
-        self.allowance.extra += (first := self.allowance.now() - began)
-        if first < 0.2:
-            return first
-        began = self.allowance.now()
-        model.fit(data, run=run)
-        again = self.allowance.now() - began
-        # Compiling isn't counted; the rest is.
-        self.allowance.extra -= min(first, again)
-        return again
+        with self.allowance.without_compiling() as taken:
+            model.fit(data, run=run)
+        return taken()
 
     def _dense_seconds(self) -> float:
         """How long the inverse of the square matrix takes: of items, or of users if fewer."""

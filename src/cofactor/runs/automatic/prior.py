@@ -34,7 +34,7 @@ def wisest(
     rates, new_items
         Whether ratings are predicted, and whether new items are ranked.
     """
-    kind = "ratings" if rates else "new items" if new_items else "items"
+    kind = _kind(rates, new_items)
     by_name = {one.family.name: one for one in attempts}
     usual = next((by_name[name] for name in _USUALLY[kind] if name in by_name), attempts[0])
     behind, deviation = _BEHIND[kind]
@@ -47,6 +47,16 @@ def wisest(
         return one.score - usual.score - behind * size * ratio**2
 
     return max(attempts, key=gain)
+
+
+def usually_better(one: str, other: str, *, rates: bool, new_items: bool) -> bool:
+    """Whether a family is usually better than another one, by their names."""
+    order = _USUALLY[_kind(rates, new_items)]
+    return one in order and one in order[: order.index(other) if other in order else None]
+
+
+def _kind(rates: bool, new_items: bool) -> str:
+    return "ratings" if rates else "new items" if new_items else "items"
 
 
 def _standard_error(one: FamilyTrial, other: FamilyTrial, metric: Metric) -> float:

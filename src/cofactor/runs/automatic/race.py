@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 
@@ -273,25 +272,21 @@ class Race:
 
     def _try(self, family: Family, settings: Settings, parts: Split) -> FamilyTrial:
         """Fit and measure. Compiling kernels, which happens once on a machine, costs no time."""
-        from cofactor.kernels.cpu.jit import compilation_timed
-
         if self.allowance.left <= 0 and self.best is not None:
             raise OutOfTime
         assert parts.validation is not None
         run = self._limited()
         most = int(np.clip(_SCORES / max(1, parts.train.n_items), 500, 10_000))
-        began, really = self.allowance.now(), time.perf_counter()
         model = family.kind(family.config(settings))
-        with compilation_timed() as compiled:
+        began = self.allowance.now(), self.allowance.extra
+        with self.allowance.without_compiling() as taken:
             model.fit(parts.train, run=run)
             result = evaluate(
                 model, few_users(parts.validation, most), str(self.metric), run=run, resamples=0
             )
-        seconds = self.allowance.now() - began
-        # The first fit waits for imports too; how long one takes is known from the next.
-        share = compiled() / (time.perf_counter() - really) if self.best is not None else 1.0
-        self.allowance.extra += share * seconds
-        seconds -= share * seconds
+        seconds = taken()
+        if self.best is None:  # the first fit waits for imports, too
+            self.allowance.extra, seconds = began[1] + self.allowance.now() - began[0], 0.0
         value = result[str(self.metric)]
         if not math.isfinite(value):
             raise CofactorError(f"{self.metric} is undefined.")

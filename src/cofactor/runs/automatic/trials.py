@@ -57,7 +57,9 @@ class Allowance:
     def __post_init__(self) -> None:
         self.began = self.now()
         self.extra = 0.0
+        self.compiled = 0.0
         self.reserved = 0.0
+        self._compiling: Callable[[], float] = _nothing
         self._began = time.monotonic(), time.process_time()
 
     @property
@@ -80,12 +82,42 @@ class Allowance:
         in which kernels were compiled don't count, as long as they are no more than half of the
         budget.
         """
-        return self.passed - min(self.extra, COMPILING * self.seconds) + self.reserved
+        extra = self.extra + self._compiling()
+        return self.passed - min(extra, COMPILING * self.seconds) + self.reserved
 
     @property
     def left(self) -> float:
         """Seconds that are left, perhaps below 0."""
         return self.seconds - self.used
+
+    @contextmanager
+    def without_compiling(self) -> Iterator[Callable[[], float]]:
+        """Leave out the time in which kernels are compiled in the body; yields a function that
+        returns the other seconds of it, once it has ended.
+        """
+        from cofactor.kernels.cpu.jit import compilation_timed
+
+        began, really, found = self.now(), time.perf_counter(), 0.0
+        with compilation_timed() as compiled:
+
+            def compiling(seconds: float) -> float:
+                # The clock may be another one than that of compiling.
+                return seconds * compiled() / max(time.perf_counter() - really, 1e-9)
+
+            self._compiling = lambda: compiling(self.now() - began) if compiled() else 0.0
+            try:
+                yield lambda: found
+            finally:
+                seconds = self.now() - began
+                self._compiling = _nothing
+                extra = compiling(seconds)
+                self.extra += extra
+                self.compiled += extra
+                found = seconds - extra
+
+
+def _nothing() -> float:
+    return 0.0
 
 
 class Limited(SilentProgress):

@@ -9,11 +9,14 @@ from cofactor.evaluation import significance
 from cofactor.metrics.table import Metric
 from cofactor.runs.automatic.blending import Blended
 from cofactor.runs.automatic.families import BASELINES
+from cofactor.runs.automatic.prior import usually_better
 from cofactor.runs.automatic.race import Race
 from cofactor.runs.automatic.trials import BEHIND, INTERRUPTED, FamilyTrial, Lane
-from cofactor.runs.words import p_fact
+from cofactor.runs.words import counted, listed, p_fact
 
 _CONFIDENCE = 0.95
+# The share of the budget from which on the time for compiling kernels is mentioned.
+_MUCH = 0.1
 # Seconds of the budgets that are recommended where one was too short.
 _BUDGETS = (120, 300, 600, 1800, 3600)
 
@@ -55,7 +58,7 @@ def warning(race: Race) -> str:
     beyond = [lane for lane in tried if lane.family.name not in BASELINES]
     lacking = [lane for lane in race.lanes if lane.lacks_time]
     if lacking and not beyond:
-        names = " and ".join(lane.family.name for lane in tried)
+        names = listed([lane.family.name for lane in tried])
         said = f"The choice is worth little: in {budget:g} s nothing but {names} could be tried"
     elif len(lacking) >= max(1, len(beyond)):
         n = f"{len(tried)} of {len(race.lanes)} models"
@@ -79,7 +82,8 @@ def _choice(race: Race, blend: Blended | None, metric: Metric, best: FamilyTrial
     base = next((lane for lane in race.lanes if lane.family.name in BASELINES), None)
     other = None if base is None else base.best(best.whole) or base.best()
     against = ""
-    if other is not None and base is not None and base.family.name != name:
+    # Of a baseline that is ahead, `_how` says why it wasn't chosen.
+    if other is not None and base is not None and other is not best and other is not race.best:
         against = (
             f" {base.family.name} reaches {abs(other.score):.4f}{_doubt(best, other, metric)}."
         )
@@ -89,13 +93,13 @@ def _choice(race: Race, blend: Blended | None, metric: Metric, best: FamilyTrial
     if blend.better:
         return (
             f"A {blend.label} was chosen: {metric} {blend.value:.4f} on the validation part,"
-            f" {value:.4f} for {alone}, the best model alone; on users by which no weights were"
-            f" chosen the blend is significantly better ({p}).{against}"
+            f" {value:.4f} for {alone}, the best model alone. On other users than those by whom its"
+            f" weights were chosen it is significantly better than that model ({p}).{against}"
         )
     isnt = f"isn't significantly better ({p})" if blend.gain > 0 else "isn't better"
     return (
-        f"{alone} was chosen: {metric} {value:.4f} on the validation part. The best"
-        f" {blend.label} {isnt}.{against}"
+        f"{alone} was chosen: {metric} {value:.4f} on the validation part. A {blend.label}"
+        f" {isnt}.{against}"
     )
 
 
@@ -114,9 +118,12 @@ def _how(race: Race, best: FamilyTrial) -> str:
     tried = sum(len(lane.attempts) for lane in race.lanes)
     families = sum(bool(lane.attempts) for lane in race.lanes)
     said = (
-        f"{tried} setting{'s' * (tried != 1)} of {families} model{'s' * (families != 1)} tried in"
-        f" {race.allowance.passed:.0f} s."
+        f"{counted(tried, 'setting')} of {counted(families, 'model')}"
+        f" {'were' if tried != 1 else 'was'} tried in {_seconds(race.allowance.passed)}."
     )
+    compiled = race.allowance.compiled
+    if compiled > _MUCH * race.allowance.seconds:
+        said += f" Compiling kernels, once on a machine, took {_seconds(compiled)} of that."
     share = race.allowance.busy_share
     if share is not None:
         said += f" Other programs used the machine: the search had {share:.0%} of one processor,"
@@ -125,15 +132,24 @@ def _how(race: Race, best: FamilyTrial) -> str:
         n = int((race.small.train.user_counts > 0).sum())
         said += f" Most of them were fitted on a sample of {n:,} users"
         said += "." if best.whole else ", the chosen one too, since all would take too long."
-    users = 0 if best.result is None else best.result.n_users
+    users = counted(0 if best.result is None else best.result.n_users, "user")
     if race.few:
-        said += f" Only {users} users decided: most differences are chance, and no settings but"
+        said += f" Only {users} decided: most differences are chance, and no settings but"
         said += " the defaults were tried."
     ahead = race.best
     if ahead is not None and ahead is not best:
-        said += f" {ahead.family.name} reaches {abs(ahead.score):.4f}, but {users} users don't show"
-        said += f" that it is better than {best.family.name}, which usually is the better one."
+        name, given = ahead.family.name, race.given
+        said += f" {name} reaches {abs(ahead.score):.4f}, but {users} can't show"
+        said += f" that it is better than {best.family.name}"
+        usually = usually_better(
+            best.family.name, name, rates=given.rates, new_items=given.new_items
+        )
+        said += ", which usually is the better model." if usually else "."
     return said
+
+
+def _seconds(passed: float) -> str:
+    return f"{passed:.0f} s" if passed >= 10 else f"{max(passed, 0.1):.1f} s"
 
 
 def _dropped(race: Race) -> str:

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from cofactor.base.offsets import offsets
+from cofactor.base.offsets import ranges
 from cofactor.base.run import Run
 from cofactor.data.interactions import Interactions
 from cofactor.data.sessions import part_of
@@ -105,9 +105,7 @@ def new_item_questions(data: Interactions, new: np.ndarray, count: int, seed: in
     first = histories.indptr[histories.owners]
     found = np.flatnonzero(is_new[histories.item_rows] & (events > first))
     chosen = np.sort(np.random.default_rng(seed).permutation(found)[:count])
-    lengths = chosen - first[chosen]
-    indptr = offsets(lengths)
-    positions = np.repeat(first[chosen] - indptr[:-1], lengths) + np.arange(indptr[-1])
+    indptr, positions = ranges(first[chosen], chosen - first[chosen])
     part = part_of(
         histories.at(positions, indptr),
         histories.item_rows[chosen].astype(np.int32),

@@ -20,6 +20,9 @@ _JOINTS = re.compile(r"\b(?:and|or)\b", re.IGNORECASE)  # between two comparison
 _ALWAYS = 20  # comparisons that a request may make over any number of items
 _COSTLY = 1_000_000  # comparisons times items from which on a request counts as costly
 _FEW_ROWS = 3
+# Items of a posted history or of a block list, and reasons in all, that a plain request has at
+# most: either takes a millisecond (20,000 items, ials of 64 factors, a busy machine).
+_FEW_ITEMS, _FEW_REASONS, _USUAL_REASONS = 100, 1_000, 3
 _COSTLY_AT_ONCE = 2  # costly requests of one key under way
 # Candidates times squared length of a list that a determinantal point process chooses in the time
 # of one comparison (0.8 ns to 62 ns with 25,000 items on a busy machine, November 2026).
@@ -154,8 +157,18 @@ def _choosing(request: Any) -> int:
 _ODD = ("where", "allow", "rerank", "text", "features", "q", "rows")
 
 
-def is_plain(request: Any) -> bool:
+def is_plain(request: Any, explains: bool) -> bool:
     """Return whether a request can be scored together with others: without a filter, rules, a
-    description, words to be searched or several rows.
+    description, words to be searched or several rows, and as short as most.
+
+    A long history, many blocked items and many reasons (of a model that ``explains``) are work that
+    is shared with nobody: together with others they would make all of them wait.
     """
-    return all(getattr(request, name, None) is None for name in _ODD)
+    if any(getattr(request, name, None) is not None for name in _ODD):
+        return False
+    lists = (getattr(request, name, None) or () for name in ("history", "block"))
+    if max(map(len, lists)) > _FEW_ITEMS:
+        return False
+    reasons = getattr(request, "reasons", None)
+    named = getattr(request, "k", 0) * (_USUAL_REASONS if reasons is None else reasons)
+    return not explains or named <= _FEW_REASONS

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 import pyarrow as pa
@@ -20,8 +20,20 @@ _LARGEST = 0.9  # of the items that one of them may hold then
 _USUAL = ("genre", "genres", "category", "categories", "kind", "type", "department", "section")
 
 
+class Titled(Protocol):
+    """What names an item."""
+
+    def ids(self, rows: np.ndarray) -> list[Any]:
+        """Return outside ids of item rows."""
+
+    def titles(self, rows: np.ndarray) -> list[str | None]:
+        """Return titles of item rows, None where there is none."""
+
+
 class Groups(NamedTuple):
-    """The group of each item: int [n], places in ``names``, the last of which are all others."""
+    """The group of each item: int [n], places in ``names``, the last of which are all others.
+    Groups by similarity have no names of their own; see `names_of`.
+    """
 
     of: np.ndarray
     names: list[str]
@@ -43,23 +55,13 @@ def columns(model: Recommender, rows: np.ndarray) -> dict[str, Groups]:
     return found
 
 
-def choose(
-    able: dict[str, Groups],
-    model: Recommender,
-    rows: np.ndarray,
-    vectors: np.ndarray,
-    wanted: str | None,
-) -> Groups:
+def choose(able: dict[str, Groups], vectors: np.ndarray, wanted: str | None) -> Groups:
     """Return the groups of a column, or those by similarity.
 
     Parameters
     ----------
     able
         The groups that columns give.
-    model
-        The model, for the titles.
-    rows
-        int [n], item rows, the most popular first.
     vectors
         float [n, d], the items at length 1.
     wanted
@@ -74,7 +76,7 @@ def choose(
     if wanted is None:
         wanted = _telling(able)
     if wanted == SIMILAR and SIMILAR not in able:
-        return _alike(model, rows, vectors)
+        return _alike(vectors)
     if wanted not in able:
         raise unknown_name("column with groups", wanted, [*able, SIMILAR])
     return able[wanted]
@@ -132,14 +134,37 @@ def _ranges(column: str, values: pa.ChunkedArray) -> Groups | None:
     )
 
 
-def _alike(model: Recommender, rows: np.ndarray, vectors: np.ndarray) -> Groups:
-    """Groups of items that are near each other (spherical k-means), each named by its most popular
-    item.
+def names_of(groups: Groups, of: np.ndarray, rows: np.ndarray, view: Titled) -> list[str]:
+    """Return the groups' names where only some of the items are shown: what a name says comes from
+    one of them. A group of which none is shown has an empty one.
+
+    Parameters
+    ----------
+    groups
+        The groups of all items.
+    of, rows
+        int [n], the group and the row of each item that is shown, the most popular first.
+    view
+        What names an item: groups by similarity are named by their most popular one.
     """
-    if not len(rows):
+    found, firsts = np.unique(of, return_index=True)
+    names = [""] * (len(groups.names) - 1) + groups.names[-1:]
+    if any(groups.names[:-1]):
+        for group in found.tolist():
+            names[group] = groups.names[group]
+        return names
+    ids, titles = view.ids(rows[firsts]), view.titles(rows[firsts])
+    for group, item_id, title in zip(found.tolist(), ids, titles, strict=True):
+        names[group] = _short(f"like {title or f'item {item_id}'}")
+    return names
+
+
+def _alike(vectors: np.ndarray) -> Groups:
+    """Groups of items that are near each other (spherical k-means)."""
+    if not len(vectors):
         return Groups(np.zeros(0, np.int64), ["others"], SIMILAR)
-    centres = vectors[_spread(vectors, min(_GROUPS, len(rows)))]
-    of = np.zeros(len(rows), np.int64)
+    centres = vectors[_spread(vectors, min(_GROUPS, len(vectors)))]
+    of = np.zeros(len(vectors), np.int64)
     for _ in range(_ROUNDS):
         of = np.argmax(vectors @ centres.T, axis=1)
         sums = np.zeros_like(centres)
@@ -150,10 +175,7 @@ def _alike(model: Recommender, rows: np.ndarray, vectors: np.ndarray) -> Groups:
     order = np.argsort(-sizes, kind="stable")[: np.count_nonzero(sizes)]
     place = np.zeros(len(centres), np.int64)
     place[order] = np.arange(len(order))
-    leaders = rows[[int(np.argmax(of == group)) for group in order]]
-    titles, ids = model.data.catalogue.titles(leaders), model.data.items.ids(leaders)
-    names = [f"like {title or f'item {id}'}" for title, id in zip(titles, ids, strict=True)]
-    return Groups(place[of], [*(_short(name) for name in names), "others"], SIMILAR)
+    return Groups(place[of], [*[""] * len(order), "others"], SIMILAR)
 
 
 def _spread(vectors: np.ndarray, count: int) -> list[int]:

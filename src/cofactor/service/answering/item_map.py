@@ -9,7 +9,7 @@ import numpy as np
 from cofactor.base.errors import TraitError
 from cofactor.models.recommender import Recommender
 from cofactor.retrieval.topk import unit_length
-from cofactor.service.answering.item_groups import SIMILAR, Groups, choose, columns
+from cofactor.service.answering.item_groups import SIMILAR, Groups, choose, columns, names_of
 from cofactor.service.answering.loaded import Loaded
 from cofactor.service.replies import MapOut
 
@@ -45,6 +45,7 @@ class ItemMap:
         """Return the map as it goes out, without what is hidden by now."""
         keep = loaded.view.visible[self.rows]
         rows, points = self.rows[keep], np.round(self.points[keep].astype(float), 4)
+        of = self.groups.of[keep]
         counts = loaded.model.data.item_counts[rows].astype(float)
         sizes = np.sqrt(counts / max(float(counts.max()), 1.0)) if len(rows) else counts
         return MapOut(
@@ -52,8 +53,8 @@ class ItemMap:
             titles=loaded.view.titles(rows),
             x=points[:, 0].tolist(),
             y=points[:, 1].tolist(),
-            groups=self.groups.of[keep].tolist(),
-            group_names=self.groups.names,
+            groups=of.tolist(),
+            group_names=names_of(self.groups, of, rows, loaded.view),
             ordered=self.groups.ordered,
             columns=self.columns,
             column=self.groups.column,
@@ -88,7 +89,7 @@ def project(loaded: Loaded, limit: int, column: str | None = None) -> ItemMap:
     rows = rows[model.data.item_counts[rows] > 0]
     if len(rows) < 3:  # too few to span a plane
         flat = np.zeros((len(rows), 2), np.float32)
-        return ItemMap(rows, flat, choose({}, model, rows, flat, SIMILAR), [0.0, 0.0], [SIMILAR])
+        return ItemMap(rows, flat, choose({}, flat, SIMILAR), [0.0, 0.0], [SIMILAR])
     try:
         vectors = unit_length(model.item_vectors()[rows].astype(np.float32))
     except TraitError:
@@ -114,7 +115,7 @@ def project(loaded: Loaded, limit: int, column: str | None = None) -> ItemMap:
     return ItemMap(
         rows=rows,
         points=points.astype(np.float32),
-        groups=choose(able, model, rows, vectors, column),
+        groups=choose(able, vectors, column),
         explained=[round(float(s) / total, 4) for s in spread[:2]],
         columns=list(dict.fromkeys([*able, SIMILAR])),
     )

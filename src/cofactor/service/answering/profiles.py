@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from cofactor.base.offsets import offsets
+from cofactor.base.offsets import ranges
 from cofactor.data.histories import Histories, picked
 from cofactor.models.recommender import Recommender
 from cofactor.models.user_batch import UserBatch
@@ -199,9 +199,7 @@ def _join(one: UserBatch, two: UserBatch, order: np.ndarray) -> UserBatch:
     """Two batches of people with vectors as one, in the order given."""
     states = np.concatenate([np.asarray(one.states), np.asarray(two.states)])[order]
     lengths = np.concatenate([np.diff(one.seen[0]), np.diff(two.seen[0])])
-    starts = (np.cumsum(lengths) - lengths)[order]
-    indptr = offsets(lengths[order])
-    positions = np.repeat(starts - indptr[:-1], lengths[order]) + np.arange(indptr[-1])
+    indptr, positions = ranges((np.cumsum(lengths) - lengths)[order], lengths[order])
     seen = np.concatenate([one.seen[1], two.seen[1]])[positions]
     values = None
     if one.values is not None and two.values is not None:

@@ -124,7 +124,8 @@ class Scorer:
 
     def _submit(self, job: ScoringJob) -> asyncio.Future[Any]:
         who = job.who = asking.get()
-        job.alone = job.call is not None or not is_plain(job.request)
+        explains = job.loaded.model.traits.explains
+        job.alone = job.call is not None or not is_plain(job.request, explains)
         with self._changed:
             turns = self._alone_waiting if job.alone else self._waiting
             ahead = turns.waiting(who)

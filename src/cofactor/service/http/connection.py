@@ -185,6 +185,12 @@ class Connection(H11Protocol):
                 self.since = self.limits.now()
         super().data_received(data)
 
+    def _should_upgrade(self) -> bool:
+        """Return False: what asks for another protocol is answered in this one (RFC 9110, section
+        7.8). uvicorn would, each time, advise in the log to install a library for WebSockets.
+        """
+        return False
+
     def send_400_response(self, msg: str) -> None:
         """Refuse what isn't HTTP, in the form of all refusals, and end; a handler that waits for
         the rest of a body learns that nobody is there any more.

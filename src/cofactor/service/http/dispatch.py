@@ -21,6 +21,7 @@ from cofactor.service.answering.budget import is_plain
 from cofactor.service.answering.turns import asking
 from cofactor.service.errors import (
     JSON_HEADERS,
+    NO_SNIFFING,
     Headers,
     RequestError,
     invalid,
@@ -167,17 +168,18 @@ class Dispatch:
         await context.follow()
         who = "" if key is None else key.digest
         asking.set(who)
-        if is_plain(request):
+        model = context.models.current.model
+        if is_plain(request, model.traits.explains):
             answer = await route.handler(context, path, request)
         else:
-            n_items = context.models.current.model.data.n_items
+            n_items = model.data.n_items
             with context.budgets.spent(request, who, n_items, timed=route.timed):
                 answer = await route.handler(context, path, request)
         if isinstance(answer, Response):
             return (
                 answer.status_code,
                 bytes(answer.body),
-                [h for h in answer.raw_headers if h[0] != b"content-length"],
+                [*(h for h in answer.raw_headers if h[0] != b"content-length"), NO_SNIFFING],
             )
         return 200, _encoder.encode(answer), JSON_HEADERS
 

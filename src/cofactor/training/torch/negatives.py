@@ -19,6 +19,7 @@ from torch import Tensor
 from cofactor.base.errors import ArgumentError
 from cofactor.base.offsets import owners_of
 from cofactor.data.interactions import Interactions
+from cofactor.training.torch.ranges import ranges
 
 # After so many rounds of rejection, the rest is drawn from the distribution over all items, with
 # the user's own at 0: exact, but O(n_items).
@@ -99,10 +100,7 @@ class Positives:
         total = int(lengths.sum())
         if 4 * total > len(users) * len(items):
             return self.holds(users[:, None], items[None, :])
-        offsets = torch.cumsum(lengths, 0) - lengths
-        at = torch.repeat_interleave(self._starts[users] - offsets, lengths) + torch.arange(
-            total, device=self.device
-        )
+        _, at = ranges(self._starts[users], lengths)
         owners = torch.repeat_interleave(torch.arange(len(users), device=self.device), lengths)
         distinct, which = torch.unique(items, return_inverse=True)
         # One more column takes items that aren't among the given ones.

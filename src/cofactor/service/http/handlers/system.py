@@ -20,7 +20,6 @@ _PAGE_HEADERS = {
         "default-src 'self'; img-src 'self' data:; frame-ancestors 'none'; base-uri 'none';"
         " form-action 'self'"
     ),
-    "x-content-type-options": "nosniff",
     "referrer-policy": "no-referrer",
     "cache-control": "no-cache",
 }
