@@ -174,4 +174,16 @@ DUMPS = (
         },
         rows=[("u1", "a", 4.0), ("u2", "b", 3.0)],
     ),
+    Case(
+        name="signs around ids are no delimiter's",
+        origin="names between stars",
+        files={"a.csv": "*u1*,*a*,4\n*u2*,*b*,3\n"},
+        rows=[("*u1*", "*a*", 4.0), ("*u2*", "*b*", 3.0)],
+    ),
+    Case(
+        name="a handle is no item",
+        origin="posts of a social network",
+        files={"a.csv": "handle,user_id,post_id\nann,1,5\nbob,2,6\n"},
+        rows=[(1, 5), (2, 6)],
+    ),
 )

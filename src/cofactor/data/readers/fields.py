@@ -100,7 +100,8 @@ def _framed(lines: Sequence[str], sign: str) -> str:
     whole = f"{frame}{sign}{frame}"
     if not frame or frame not in _FRAMES:
         return sign
-    return whole if _is_even(lines, whole) else sign
+    framed = lines[0].count(sign) == lines[0].count(whole) and _is_even(lines, whole)
+    return whole if framed else sign
 
 
 def _is_outer(lines: Sequence[str], sign: str) -> bool:
