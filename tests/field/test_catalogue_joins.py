@@ -219,3 +219,11 @@ def test_names_of_groups_above_a_catalogues_columns(tmp_path: Path) -> None:
         book.active.append(row)
     book.save(tmp_path / "items.xlsx")
     assert _joined(tmp_path / "items.xlsx")[0] == dict(_PAIRS)
+
+
+@pytest.mark.parametrize("sign", [" ", "::", "|", "\t", ";"])
+def test_codes_keep_their_digits_between_any_delimiters(sign: str, tmp_path: Path) -> None:
+    path = tmp_path / "items.dat"
+    rows = (("item_id", "title", "x"), ("a", "A", "01067"), ("b", "B", "98765"))
+    path.write_text("".join(sign.join(row) + "\r\n" for row in rows))
+    assert read_table(path)["x"].to_pylist() == ["01067", "98765"]
