@@ -100,7 +100,7 @@ class Dispatch:
             )
             async with asyncio.timeout(context.settings.timeout):
                 key, raw = await self._received(context, headers, body)
-                with self._under_way(context):
+                with self._under_way(context, "" if key is None else key.digest):
                     status, payload, extra = await self._answer(context, scope, key, raw)
         except Exception as error:
             failure = of_error(error)
@@ -119,36 +119,34 @@ class Dispatch:
     ) -> tuple[Key | None, bytes]:
         """The key and the whole body of a request for which there is room."""
         whole, most = isinstance(body, bytes), context.settings.max_body
-        if not whole:
-            self._has_room(context)
         given = headers.get(b"authorization")
         key = context.keys.check(
             None if given is None else given.decode("latin-1"), self.route.scope
         )
+        who = "" if key is None else key.digest
+        if not whole:
+            self._has_room(context, who)
         raw: bytes = body if whole else b""
         if self._decode is not None:
             if not whole:
-                who = "" if key is None else key.digest
                 raw = await _body(body, headers, most, self._guard.held, who)
-                self._has_room(context)  # others may have come meanwhile
+                self._has_room(context, who)  # others may have come meanwhile
             if len(raw) > most:
                 raise _too_long(most)
             _check_plain(headers, raw)
         return key, raw
 
     @contextlib.contextmanager
-    def _under_way(self, context: Context) -> Iterator[None]:
+    def _under_way(self, context: Context, who: str) -> Iterator[None]:
         """Count a request from the moment at which it is whole: who sends slowly takes no place."""
         route, admission = self.route, context.admission
         self._guard.under_way += 1
-        admission.scored += route.timed
-        admission.ingested += route.ingest
+        admission.count(who, 1, scored=route.timed, ingested=route.ingest)
         try:
             yield
         finally:
             self._guard.under_way -= 1
-            admission.scored -= route.timed
-            admission.ingested -= route.ingest
+            admission.count(who, -1, scored=route.timed, ingested=route.ingest)
 
     async def _answer(
         self, context: Context, scope: Any, key: Key | None, raw: bytes
@@ -183,14 +181,14 @@ class Dispatch:
             )
         return 200, _encoder.encode(answer), JSON_HEADERS
 
-    def _has_room(self, context: Context) -> None:
+    def _has_room(self, context: Context, who: str) -> None:
         """Refuse what comes by the slow path while there is no room."""
         route, admission = self.route, context.admission
         late = context.lag > _LATE * context.settings.max_waiting
-        if route.timed and (late or admission.full()):
+        if route.timed and (late or admission.full(who)):
             raise overloaded()
         # Writes have room of their own: a flood of events is refused here, and answers go on.
-        if route.ingest and (late or admission.ingest_full()):
+        if route.ingest and (late or admission.ingest_full(who)):
             raise overloaded(
                 "there are more events than can be stored in time; send the same ones, with the"
                 " same ids, again shortly."
