@@ -310,6 +310,15 @@ import pandas
     assert "pandas" in _loaded_after(code)
 
 
+def test_what_answers_from_a_saved_model_loads_no_readers() -> None:
+    answering = ("cli.recommend_command", "cli.similar_command", "cli.serve_command")
+    code = "\n".join(
+        f"import cofactor.{module}" for module in (*answering, "service.http.app", "artifact.load")
+    )
+    code += "\nassert not [name for name in sys.modules if 'data.readers' in name]"
+    assert "cofactor" in _loaded_after(code)
+
+
 @pytest.mark.parametrize(
     "library",
     ["torch", "numba", "scipy", "pyarrow", "rich", "starlette", "typer", "ray", "duckdb"],

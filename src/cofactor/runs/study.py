@@ -145,7 +145,7 @@ def best_of_study(path: str | os.PathLike[str]) -> tuple[str, Any]:
     Raises
     ------
     ArgumentError
-        If it is no study, or none of its trials was finished.
+        If it isn't a study, or none of its trials was finished.
     """
     optuna = require("optuna", purpose="reading a study")
     _require_study(Path(path))

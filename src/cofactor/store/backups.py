@@ -149,7 +149,7 @@ def _described(file: Path, beside: Path) -> BackupManifest:
     try:
         manifest = read_state(beside, BackupManifest)
     except StateError as error:
-        raise StoreFormatError(f"{beside} is no manifest of a backup: {error}.") from None
+        raise StoreFormatError(f"{beside} isn't a manifest of a backup: {error}.") from None
     if manifest.format != FORMAT or manifest.schema > len(schema.MIGRATIONS):
         raise StoreFormatError(
             f"{file} is a backup of a later version of Cofactor; update Cofactor."

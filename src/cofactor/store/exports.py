@@ -109,7 +109,7 @@ def _export(
         raise
     except (TypeError, ValueError) as error:
         raise StoreFormatError(
-            f"the store is damaged: what is in it fits no export ({error}); restore a backup."
+            f"the store is damaged: its content can't be exported ({error}); restore a backup."
         ) from error
     return count
 

@@ -169,7 +169,7 @@ class SqliteDatabase(Database):
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
             if self.path.exists() and not self.path.is_file():
-                raise StoreUnavailableError(f"{self.shown} is no file; a store is one.")
+                raise StoreUnavailableError(f"{self.shown} isn't a file; a store is one.")
             self._check_no_backup()
             self._lock.acquire()
             self._check_names()
