@@ -98,7 +98,7 @@ class Dispatch:
             )
             async with asyncio.timeout(self._context.settings.timeout):
                 key, raw = await self._received(headers, body)
-                with self._under_way():
+                with self._under_way("" if key is None else key.digest):
                     status, payload, extra = await self._answer(scope, key, raw)
         except Exception as error:
             failure = of_error(error)
@@ -115,36 +115,34 @@ class Dispatch:
     async def _received(self, headers: dict[bytes, bytes], body: Any) -> tuple[Key | None, bytes]:
         """The key and the whole body of a request for which there is room."""
         whole, most = isinstance(body, bytes), self._context.settings.max_body
-        if not whole:
-            self._has_room()
         given = headers.get(b"authorization")
         key = self._context.keys.check(
             None if given is None else given.decode("latin-1"), self.route.scope
         )
+        who = "" if key is None else key.digest
+        if not whole:
+            self._has_room(who)
         raw: bytes = body if whole else b""
         if self._decode is not None:
             if not whole:
-                who = "" if key is None else key.digest
                 raw = await _body(body, headers, most, self._guard.held, who)
-                self._has_room()  # others may have come meanwhile
+                self._has_room(who)  # others may have come meanwhile
             if len(raw) > most:
                 raise _too_long(most)
             _check_plain(headers, raw)
         return key, raw
 
     @contextlib.contextmanager
-    def _under_way(self) -> Iterator[None]:
+    def _under_way(self, who: str) -> Iterator[None]:
         """Count a request from the moment at which it is whole: who sends slowly takes no place."""
         route, admission = self.route, self._context.admission
         self._guard.under_way += 1
-        admission.scored += route.timed
-        admission.ingested += route.ingest
+        admission.count(who, 1, scored=route.timed, ingested=route.ingest)
         try:
             yield
         finally:
             self._guard.under_way -= 1
-            admission.scored -= route.timed
-            admission.ingested -= route.ingest
+            admission.count(who, -1, scored=route.timed, ingested=route.ingest)
 
     async def _answer(self, scope: Any, key: Key | None, raw: bytes) -> tuple[int, bytes, Headers]:
         route, context = self.route, self._context
@@ -180,14 +178,14 @@ class Dispatch:
             )
         return 200, _encoder.encode(answer), JSON_HEADERS
 
-    def _has_room(self) -> None:
+    def _has_room(self, who: str) -> None:
         """Refuse what comes by the slow path while there is no room."""
         route, context, admission = self.route, self._context, self._context.admission
         late = context.lag > _LATE * context.settings.max_waiting
-        if route.timed and (late or admission.full()):
+        if route.timed and (late or admission.full(who)):
             raise overloaded()
         # Writes have room of their own: a flood of events is refused here, and answers go on.
-        if route.ingest and (late or admission.ingest_full()):
+        if route.ingest and (late or admission.ingest_full(who)):
             raise overloaded(
                 "there are more events than can be stored in time; send the same ones, with the"
                 " same ids, again shortly."

@@ -85,6 +85,11 @@ class Keys:
             )
         return cls(known)
 
+    def digest_of(self, key: bytes) -> str:
+        """Return the digest of a key that is known, empty of another."""
+        found = hashed(key.decode("latin-1"))
+        return found if found in self._known else ""
+
     def check(self, header: str | None, scope: str) -> Key | None:
         """Return the key of an ``Authorization`` header if it may do what the scope allows; None
         where no keys are required.
