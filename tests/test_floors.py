@@ -327,6 +327,12 @@ def test_import_cofactor_loads_nothing_heavy(library: str, loaded_by_import: set
     assert library not in loaded_by_import
 
 
+def test_little_is_loaded_before_a_command_answers_ctrl_c() -> None:
+    """Until then Python's own traceback ends it: for 30 ms, most of them for these."""
+    loaded = _loaded_after("import cofactor.cli.main\nfrom cofactor.base import signals")
+    assert not loaded & {"dataclasses", "inspect", "typing", "re", "importlib.metadata"}
+
+
 @pytest.fixture(scope="module")
 def loaded_by_import() -> set[str]:
     """The libraries that ``import cofactor`` loads, in a process of its own."""
