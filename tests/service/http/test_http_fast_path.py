@@ -203,7 +203,7 @@ def test_a_key_that_fills_the_service_leaves_others_their_share(
     folder: Path, url: str, kind: str, most: int
 ) -> None:
     """96 connections of one key had four of five requests of another refused."""
-    keys = Keys({hashed(one): Key("write", one, hashed(one)) for one in ("one", "two")})
+    keys = Keys({hashed(one): Key("write", hashed(one)) for one in ("one", "two")})
     asked = ("GET", RECS, b"") if kind == "scored" else ("POST", "/v1/events", EVENT)
 
     async def play(port: int, context: Any) -> None:
