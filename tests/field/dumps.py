@@ -33,11 +33,11 @@ _HEADERS = {
 }
 
 
-def _zip(*names: str) -> bytes:
+def _zip(*names: str, **texts: str) -> bytes:
     packed = io.BytesIO()
     with zipfile.ZipFile(packed, "w") as archive:
-        for name in names:
-            archive.writestr(name, b"\0")
+        for name, text in (dict.fromkeys(names, "\0") | texts).items():
+            archive.writestr(name, text)
     return packed.getvalue()
 
 
@@ -158,7 +158,11 @@ DUMPS = (
             ("a.csv.lz4", b"\x04\x22\x4d\x18abc", "packed by lz4"),
             ("a.mat", b"MATLAB 5.0 MAT-file", "a file of MATLAB"),
             ("a.xlsb", _zip("xl/workbook.bin"), "a binary workbook of Excel"),
-            ("a.ods", _zip("mimetype", "content.xml"), "a spreadsheet of OpenDocument"),
+            (
+                "a.ods",
+                _zip("mimetype", "content.xml", "META-INF/manifest.xml"),
+                "a spreadsheet of OpenDocument",
+            ),
             ("a.docx", _zip("word/document.xml"), "a document of Office"),
             ("a.numbers", _zip("Index/Document.iwa"), "a spreadsheet of Numbers"),
             ("a.npz", _zip("user.npy", "item.npy"), "an archive of NumPy's arrays"),
@@ -185,5 +189,24 @@ DUMPS = (
         origin="posts of a social network",
         files={"a.csv": "handle,user_id,post_id\nann,1,5\nbob,2,6\n"},
         rows=[(1, 5), (2, 6)],
+    ),
+    Case(
+        name="a folder called word in a zip",
+        origin="word games",
+        files={"a.zip": _zip("word/", **{"word/a.csv": "user,item\nu1,a\n"})},
+        rows=[("u1", "a")],
+    ),
+    *(
+        Case(
+            name=f"a header in {encoding}, by the words of its names",
+            origin="a shop's older program",
+            files={"a.csv": f"{header}\nu1;a;4\nu2;b;3\n".encode(encoding)},
+            rows=[("u1", "a", 4.0), ("u2", "b", 3.0)],
+        )
+        for encoding, header in (
+            ("cp1253", "Πελάτης;Κωδικός προϊόντος;Ποσότητα"),
+            ("cp1250", "Użytkownik;Książka;Ocena"),
+            ("latin-1", "Élève;Livre;Note"),
+        )
     ),
 )

@@ -275,7 +275,8 @@ def _known_in(line: bytes, encoding: str) -> int:
         fields = re.split(r"[,;\t|]", line.decode(encoding))
     except UnicodeDecodeError:
         return 0
-    return sum(folded(name.strip(" \"'")) in _KNOWN for name in fields)
+    names = [name.strip(" \"'") for name in fields]
+    return sum(folded(name) in _KNOWN or role_of(name) is not None for name in names)
 
 
 def has_roles(names: Iterable[str]) -> bool:

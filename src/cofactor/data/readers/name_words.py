@@ -14,13 +14,14 @@ _USER = """user users customer client kunde kunden benutzer nutzer utilisateur u
     shopper guest account profile klant kund klienta musteri asiakas πελατης 用户 客户 会员 会員
     顧客 고객 회원 العميل adherent emprunteur abonne lecteur leser mitglied consumer contact
     email mail username respondent participant household donor viewer student learner player
-    patient rider passenger traveller traveler debitor debitoren athlete"""
+    patient rider passenger traveller traveler debitor debitoren athlete
+    eleve alumno uczen"""
 _ITEM = """item items product produit produkt artikel article articulo prodotto produto sku asin
     isbn ean book livre buch bib biblio movie film song track video podcast game course
     offer material goods products produits produkte movies films songs
     tracks videos books articles articolo produktu urun tuote προιον
     商品 상품 المنتج προϊόντος товар товара produs produsului vare vara varu vyrobku zbozi 产品 製品
-    제품 מוצר barang"""
+    제품 מוצר barang libro livro boek bok kirja kitap ksiazka kniha konyv книга фильм 映画 영화"""
 _VALUE = """rating ratings quantity quantite menge anzahl cantidad qty quantita quantidade stars
     score qtd mnozstvi maara ποσοτητα 数量 수량 الكمية"""
 _ACT = """order purchase commande achat bestellung bestell kauf checkout loan borrow borrowed

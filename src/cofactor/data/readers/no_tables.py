@@ -78,8 +78,16 @@ _BINARY = tuple(
 # What a zip is by the names of its files, and the cure.
 _ZIPPED = (
     (re.compile(r"xl/workbook\.bin"), "a binary workbook of Excel", "save it as .xlsx or csv"),
-    (re.compile(r"content\.xml"), "a spreadsheet of OpenDocument", "save it as .xlsx or csv"),
-    (re.compile(r"(word|ppt)/"), "a document of Office", "save its table as csv"),
+    (
+        re.compile(r"META-INF/manifest\.xml$"),
+        "a spreadsheet of OpenDocument",
+        "save it as .xlsx or csv",
+    ),
+    (
+        re.compile(r"word/document\.xml$|ppt/presentation\.xml$"),
+        "a document of Office",
+        "save its table as csv",
+    ),
     (re.compile(r"Index/.*\.iwa"), "a spreadsheet of Numbers", "export it as csv"),
     (
         re.compile(r"[^/]*\.npy$"),
