@@ -182,7 +182,10 @@ const trending = await recs.trending();
 const similar = await recs.similar("{item}", 3);
 let refused;
 try {{ await recs.recommend("js/1", {{ k: 0 }}); }} catch (error) {{ refused = [error instanceof CofactorError, error.status]; }}
-console.log(JSON.stringify([sent.changed, list.source, shown.length, new Set(shown).size, because.rows[0].item_id, trending.items[0].item_id, similar.items.length, refused]));
+const failed = async (call) => {{ try {{ await call(); }} catch (error) {{ return [error instanceof CofactorError, error.code]; }} }};
+const odd = await failed(() => recs.send([{{ user_id: "js/1", item_id: "{item}", value: NaN }}]));
+const foreign = await failed(() => new Cofactor("{url}/#").similar("{item}"));
+console.log(JSON.stringify([sent.changed, list.source, shown.length, new Set(shown).size, because.rows[0].item_id, trending.items[0].item_id, similar.items.length, refused, odd, foreign]));
 """,  # noqa: E501
         encoding="utf-8",
     )
@@ -195,4 +198,15 @@ console.log(JSON.stringify([sent.changed, list.source, shown.length, new Set(sho
     )
     assert done.returncode == 0, done.stderr
     found = json.loads(done.stdout)
-    assert found == [1, "personal", 52, 52, item, item, 3, [True, 422]]
+    assert found == [
+        1,
+        "personal",
+        52,
+        52,
+        item,
+        item,
+        3,
+        [True, 422],
+        [True, "invalid"],
+        [True, "unreadable"],
+    ]
