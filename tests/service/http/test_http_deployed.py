@@ -162,15 +162,8 @@ def test_a_service_that_is_not_there_is_a_sentence() -> None:
         Client("127.0.0.1:8000")
 
 
-@pytest.mark.skipif(shutil.which("node") is None, reason="needs Node")
-def test_the_javascript_client_does_the_same(
-    keyed: tuple[str, str], shop_data: Interactions, tmp_path: Path
-) -> None:
-    url, key = keyed
-    item = shop_data.items.ids([30])[0]
-    shutil.copy(PAGE / "client.js", tmp_path / "client.mjs")
-    (tmp_path / "play.mjs").write_text(
-        f"""
+def _script(url: str, key: str, item: str) -> str:
+    return f"""
 import {{ Cofactor, CofactorError }} from "./client.mjs";
 const recs = new Cofactor("{url}/", {{ key: "{key}" }});
 const sent = await recs.send([{{ user_id: "js/1", item_id: "{item}", kind: "purchase" }}]);
@@ -182,10 +175,21 @@ const trending = await recs.trending();
 const similar = await recs.similar("{item}", 3);
 let refused;
 try {{ await recs.recommend("js/1", {{ k: 0 }}); }} catch (error) {{ refused = [error instanceof CofactorError, error.status]; }}
-console.log(JSON.stringify([sent.changed, list.source, shown.length, new Set(shown).size, because.rows[0].item_id, trending.items[0].item_id, similar.items.length, refused]));
-""",  # noqa: E501
-        encoding="utf-8",
-    )
+const failed = async (call) => {{ try {{ await call(); }} catch (error) {{ return [error instanceof CofactorError, error.code]; }} }};
+const odd = await failed(() => recs.send([{{ user_id: "js/1", item_id: "{item}", value: NaN }}]));
+const foreign = await failed(() => new Cofactor("{url}/#").similar("{item}"));
+console.log(JSON.stringify([sent.changed, list.source, shown.length, new Set(shown).size, because.rows[0].item_id, trending.items[0].item_id, similar.items.length, refused, odd, foreign]));
+"""  # noqa: E501
+
+
+@pytest.mark.skipif(shutil.which("node") is None, reason="needs Node")
+def test_the_javascript_client_does_the_same(
+    keyed: tuple[str, str], shop_data: Interactions, tmp_path: Path
+) -> None:
+    url, key = keyed
+    item = shop_data.items.ids([30])[0]
+    shutil.copy(PAGE / "client.js", tmp_path / "client.mjs")
+    (tmp_path / "play.mjs").write_text(_script(url, key, item), encoding="utf-8")
     done = subprocess.run(
         ["node", str(tmp_path / "play.mjs")],
         capture_output=True,
@@ -195,4 +199,15 @@ console.log(JSON.stringify([sent.changed, list.source, shown.length, new Set(sho
     )
     assert done.returncode == 0, done.stderr
     found = json.loads(done.stdout)
-    assert found == [1, "personal", 52, 52, item, item, 3, [True, 422]]
+    assert found == [
+        1,
+        "personal",
+        52,
+        52,
+        item,
+        item,
+        3,
+        [True, 422],
+        [True, "invalid"],
+        [True, "unreadable"],
+    ]

@@ -14,6 +14,17 @@ export class CofactorError extends Error {
   }
 }
 
+const SMALL = 16_000; // characters that surely have less than 64 KiB
+
+// Not crypto.randomUUID, which pages without TLS lack.
+const newId = () => [...crypto.getRandomValues(new Uint8Array(16))].map((byte) => byte.toString(16).padStart(2, "0")).join("");
+
+// JSON would write NaN and infinity as null: an event without a value.
+function finite(name, value) {
+  if (typeof value === "number" && !Number.isFinite(value)) throw new CofactorError(0, { code: "invalid", message: `${name} must be a finite number, not ${value}`, field: name });
+  return value;
+}
+
 export class Cofactor {
   constructor(url, { key = null, retries = 2 } = {}) {
     Object.assign(this, { url: url.replace(/\/+$/, ""), key, retries });
@@ -27,11 +38,11 @@ export class Cofactor {
   because(userId, rows = 3, k = 10) { return this.call("GET", `/v1/users/${encodeURIComponent(userId)}/because?rows=${rows}&k=${k}`); }
 
   trending({ k = 10, halfLife = 24, cursor } = {}) {
-    return this.call("GET", `/v1/feeds/trending?k=${k}&half_life=${halfLife}${cursor ? `&cursor=${cursor}` : ""}`);
+    return this.call("GET", `/v1/feeds/trending?k=${k}&half_life=${halfLife}${cursor ? `&cursor=${encodeURIComponent(cursor)}` : ""}`);
   }
 
   // Stored once, however often the connection breaks: a retry has the same ids.
-  send(events) { return this.call("POST", "/v1/events", { events, request_id: crypto.randomUUID() }); }
+  send(events) { return this.call("POST", "/v1/events", { events, request_id: newId() }); }
 
   async* pages(userId, { k = 20, ...given } = {}) {
     for (let cursor; ;) {
@@ -44,9 +55,12 @@ export class Cofactor {
 
   async call(method, path, body, left = this.retries) {
     const headers = { ...(this.key && { authorization: `Bearer ${this.key}` }), ...(body && { "content-type": "application/json" }) };
+    const text = body && JSON.stringify(body, finite);
+    // A request that outlives its page may have 64 KiB, together with others under way: a second try has no such limit.
+    const keepalive = method === "POST" && text.length < SMALL && left === this.retries;
     let answer;
     try {
-      answer = await fetch(this.url + path, { method, headers, body: body && JSON.stringify(body), keepalive: method === "POST" });
+      answer = await fetch(this.url + path, { method, headers, body: text, keepalive });
     } catch (error) {
       if (left > 0) return this.again(method, path, body, left, 1);
       throw new CofactorError(0, { code: "unreachable", message: `the service can't be reached: ${error.message}`, outcome: method === "GET" ? undefined : "unknown" });
@@ -54,6 +68,7 @@ export class Cofactor {
     if (answer.status === 503 && left > 0) return this.again(method, path, body, left, Number(answer.headers.get("retry-after") ?? 1));
     const read = await answer.json().catch(() => null);
     if (!answer.ok) throw new CofactorError(answer.status, read?.error);
+    if (read === null) throw new CofactorError(answer.status, { code: "unreadable", message: "the answer isn't the service's; check the address, and proxies between", outcome: method === "GET" ? undefined : "unknown" });
     return read;
   }
 
