@@ -100,6 +100,8 @@ def test_numbers_of_a_catalogue_are_not_taken_for_ids_by_chance(tmp_path: Path) 
     found, notes = _joined(path, (1, 2))
     assert found == {1: None, 2: None}
     assert "knows 0 of 2 items" in notes
+    path.write_text("sku,title,row_id,order_no\nx1,Heat,1,2\nx2,Alien,2,1\n")
+    assert _joined(path, (1, 2))[0] == {1: None, 2: None}
     path.write_text("headline,title,rank\nx1,Heat,1\nx2,Alien,2\n")
     with pytest.raises(DataError, match="no column is named like item ids"):
         _joined(path, (1, 2))

@@ -25,7 +25,7 @@ from cofactor.data.readers.delimited import read_text_table
 from cofactor.data.readers.file_formats import format_of
 from cofactor.data.readers.folder_files import data_files, without_copies
 from cofactor.data.readers.id_columns import canonical, cleaned, id_column, in_texts
-from cofactor.data.readers.name_words import is_id, is_reference, role_of
+from cofactor.data.readers.name_words import is_id, is_reference, mentions, role_of
 from cofactor.data.readers.repeated_names import refuse_repeated
 from cofactor.data.readers.sniff import dialect_of
 from cofactor.data.readers.source_files import Source, SourceFile, is_archive
@@ -135,14 +135,18 @@ def _by_contents(
 
 
 def _may_hold_ids(table: pa.Table, column: str, name: str | None = None) -> bool:
-    """Whether a column (which had another name, perhaps) holds texts, or is named like ids and
-    holds numbers that are all different: others may be prices, ranks or years.
+    """Whether a column (which had another name, perhaps) holds texts, or is named like ids of items
+    and holds numbers that are all different: others may be prices, ranks or numbers of lines.
     """
     held = table.column(column)
     if is_text_type(held.type):
         return True
-    distinct = pa.types.is_integer(held.type) and is_id(name or column)
-    return distinct and pc.count_distinct(held).as_py() == len(held) > 0
+    named = is_id(name or column) and mentions(name or column, "item")
+    return (
+        named
+        and pa.types.is_integer(held.type)
+        and pc.count_distinct(held).as_py() == len(held) > 0
+    )
 
 
 def _column_note(name: str) -> str:
