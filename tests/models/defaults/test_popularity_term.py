@@ -104,7 +104,10 @@ def test_no_setting_is_blamed_where_nothing_is_personal(parts: Split, caplog: Lo
 
     registry.create("bpr").fit(parts.train, run=replace(RUN, progress=Progress()))
     (sentence,) = [one for one in said if "popularity" in one]
-    assert sentence.startswith("bpr: nothing shows that it ranks better than popularity")
+    assert sentence.startswith(
+        "bpr: its own scores don't rank held-out training interactions significantly better than"
+        " popularity, so popularity is added to them with a weight of "
+    )
     assert not [one for one in (*said, caplog.text) if "collapsed" in one]
 
 

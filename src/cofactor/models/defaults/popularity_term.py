@@ -112,8 +112,8 @@ def _weight(model: Any, data: Interactions, run: Run) -> float:
         weight = WEIGHTS[-1] if model.only_popular else 0.0
     if weight and not pairs_say_nothing(data):  # said by `say_if_collapsed`
         run.progress.say(
-            f"{model.name}: nothing shows that it ranks better than popularity, which weighs"
-            f" {weight:g} times as much as its own scores"
+            f"{model.name}: its own scores don't rank held-out training interactions significantly"
+            f" better than popularity, so popularity is added to them with a weight of {weight:g}"
         )
     return weight
 
