@@ -1772,10 +1772,12 @@ class ContentRidge(_ContentRidge):
     compare_without_features : bool, default True
         Whether fitting with validation data also fits the no-features baseline and reports what
             features cost.
-    ridge : float > 0, default 10.0
-        λ: the higher, the more similar the scores of items with similar content.
-    neighbours : float >= 0, default 20.0
-        β: how much items that co-occur with a user's items count beside those items themselves.
+    ridge : float | None > 0, default None
+        λ: the higher, the more similar the scores of items with similar content; None: 10, or 100
+            if that ranks held-out items significantly better.
+    neighbours : float | None >= 0, default None
+        β: how much items that co-occur with a user's items count beside those items themselves;
+            None: 20, or 0 or 200 if that ranks held-out items significantly better.
     user_power : float >= 0 <= 1, default 0.5
         How much users with many items are penalised in that.
     item_power : float >= 0 <= 1, default 0.5
@@ -1799,8 +1801,8 @@ class ContentRidge(_ContentRidge):
         value_weight: float = 1.0,
         compare_without_features: bool = True,
         normalize_scores: float = 0.0,
-        ridge: float = 10.0,
-        neighbours: float = 20.0,
+        ridge: float | None = None,
+        neighbours: float | None = None,
         user_power: float = 0.5,
         item_power: float = 0.5,
         constant: float = 0.0,

@@ -26,6 +26,7 @@ from cofactor.models.content.content_features import (
     cold_rows,
 )
 from cofactor.models.content.feature_map import SPEC_ARRAYS, FeatureMap
+from cofactor.models.content.ridge_choice import RidgeSettings, settled
 from cofactor.models.content.score_normalisation import levels
 from cofactor.models.traits import ArraySpec, Traits
 from cofactor.models.user_batch import Shares, States, UserBatch
@@ -39,17 +40,20 @@ _SKETCH = 256
 class ContentRidgeConfig(NormalizationConfig, ContentConfig):
     """Settings of `ContentRidge`."""
 
-    ridge: float = setting(
-        10.0,
+    ridge: float | None = setting(
+        None,
         above=0.0,
-        doc="λ: the higher, the more similar the scores of items with similar content.",
+        doc=(
+            "λ: the higher, the more similar the scores of items with similar content; None: 10,"
+            " or 100 if that ranks held-out items significantly better."
+        ),
     )
-    neighbours: float = setting(
-        20.0,
+    neighbours: float | None = setting(
+        None,
         low=0.0,
         doc=(
             "β: how much items that co-occur with a user's items count beside those items"
-            " themselves."
+            " themselves; None: 20, or 0 or 200 if that ranks held-out items significantly better."
         ),
     )
     user_power: float = setting(
@@ -83,6 +87,10 @@ class ContentRidge(SimilarByContent, ContentFeatures[ContentRidgeConfig]):
     which items go together (a and b the powers, D the counts of users and items). It is the dual
     solution, for all users at once, of ``min |X (I + β G) - F W|² + λ |W|²``: interactions say
     which items suit a user, content says which others are similar to them.
+
+    By default λ and β follow the data: a fifth of the warm items is held out, and λ = 100 instead
+    of 10, β = 0 or 200 instead of 20 are taken if they rank these significantly better
+    (`cofactor.models.content.ridge_choice`).
 
     The scores of new items are divided by ``(σ_c / σ̄)^q``, with σ their standard deviation over
     users, σ̄ its median over items with interactions, and q the ``normalize_scores``: see
@@ -130,27 +138,32 @@ class ContentRidge(SimilarByContent, ContentFeatures[ContentRidgeConfig]):
         matrix = self.features
         said = np.log1p(np.diff(matrix.indptr)[self.warm])
         self.scale = np.array([said.mean(), max(float(said.std()), 1e-6), 0.0])
-        mine = self._inputs(matrix[self.warm])
+        config, inputs = self.config, self._inputs(matrix)
+        open_or_given = RidgeSettings(
+            config.ridge, config.neighbours, config.user_power, config.item_power
+        )
+        ridge, neighbours = settled(data, inputs, open_or_given, run)
+        mine = inputs[self.warm]
         turned = mine.T.tocsr()
         turned.sort_indices()
         by_feature, by_item = (_csr(turned), _csr(mine))
         with run.progress.task("ContentRidge", 100) as task:
             dual = gram_lower(*by_feature, *by_item, run.n_threads)
-            np.einsum("ii->i", dual)[...] += np.float32(self.config.ridge)
+            np.einsum("ii->i", dual)[...] += np.float32(ridge)
             if invert_lower(dual, run.n_threads) >= 0:
                 raise TrainingError(
                     "ContentRidge's matrix isn't positive definite in float32; raise ridge."
                 )
             mirror_lower(dual, run.n_threads)
             task.advance(80)
-            if self.config.neighbours:
-                self._add_neighbours(dual, data)
+            if neighbours:
+                self._add_neighbours(dual, data, neighbours)
             task.advance(20)
         self.weights, self.levels = dual, np.ones(data.n_items, np.float32)
         if self.config.normalize_scores:
             self._level(data, matrix)
 
-    def _add_neighbours(self, dual: np.ndarray, data: Interactions) -> None:
+    def _add_neighbours(self, dual: np.ndarray, data: Interactions, weight: float) -> None:
         """Add what items say of items by the users that they share, in place."""
         from scipy import sparse
 
@@ -162,7 +175,7 @@ class ContentRidge(SimilarByContent, ContentFeatures[ContentRidgeConfig]):
             @ x[:, self.warm]
             @ sparse.diags(items.astype(np.float32))
         ).tocsr()
-        together, back = np.float32(self.config.neighbours) * scaled.T.tocsr(), scaled
+        together, back = np.float32(weight) * scaled.T.tocsr(), scaled
         # In blocks of columns, so that the users' part never stands in memory whole.
         for low in range(0, len(dual), 2048):
             part = slice(low, min(low + 2048, len(dual)))
