@@ -275,7 +275,7 @@ def _decisive(name: str, data: Interactions) -> Metric:
     metric = parse_metric(name)
     if metric.family == "lists":
         raise ArgumentError(
-            f"{metric} doesn't say whether lists are right; let another metric decide."
+            f"{metric} doesn't measure whether lists are right; name another metric first."
         )
     if metric.family == "rating" and data.values is None:
         raise ArgumentError(

@@ -139,9 +139,12 @@ class Race:
                 self._finals()
         except OutOfTime:
             tried = sum(bool(lane.attempts) for lane in self.lanes)
-            self.run.progress.say(
-                f"the time is over: {tried} of {len(self.lanes)} families were tried"
+            were = (
+                "family was"
+                if len(self.lanes) == 1
+                else f"families {'was' if tried == 1 else 'were'}"
             )
+            self.run.progress.say(f"the time is over: {tried} of {len(self.lanes)} {were} tried")
         except KeyboardInterrupt:
             if self.best is None:
                 raise
