@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from itertools import count
 from types import SimpleNamespace
@@ -64,10 +66,17 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     only(monkeypatch, "popularity", "bias", "item_knn", "ease", "ials")
 
 
+@contextmanager
+def nothing_compiled() -> Iterator[Callable[[], float]]:
+    """Stands for kernels that are kept: compiling them would move a clock of its own."""
+    yield lambda: 0.0
+
+
 @pytest.fixture(autouse=True)
 def _same_clock(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What a budget has room for doesn't depend on the machine."""
+    """What a budget has room for doesn't depend on the machine, nor on kept kernels."""
     monkeypatch.setitem(choose.__kwdefaults__, "now", ticking())
+    monkeypatch.setattr("cofactor.kernels.cpu.jit.compilation_timed", nothing_compiled)
 
 
 def valued(data: Interactions, values: Any) -> Interactions:
