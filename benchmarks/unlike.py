@@ -1,6 +1,7 @@
 """Shapes unlike those of the panel, for auto: other mechanisms than hidden dimensions and fame.
 
-No rule and no setting of any model was chosen by them."""
+No rule and no setting of any model was chosen by them. The waves drew attention to a start of
+`transitions` that auto lacked; it was chosen on the panel's sets whose catalogue turns over."""
 
 from __future__ import annotations
 

@@ -10,7 +10,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from tests.runs.test_auto import RUN, groups, only, parts_of
+from tests.runs.test_auto import RUN, groups, nothing_compiled, only, parts_of
 
 import cofactor
 from cofactor.base.run import Run
@@ -21,6 +21,11 @@ from cofactor.runs.automatic import families, forecast, race, trials
 from cofactor.runs.automatic.forecast import Forecast
 from cofactor.runs.automatic.race import Race
 from cofactor.runs.automatic.trials import Allowance, FitTooLong, Limited
+
+
+@pytest.fixture(autouse=True)
+def _kept_kernels(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("cofactor.kernels.cpu.jit.compilation_timed", nothing_compiled)
 
 
 def test_compiling_costs_nothing_up_to_as_much_as_the_budget() -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from tests.runs.test_auto import RUN, groups, only, parts_of, ticking
+from tests.runs.test_auto import RUN, groups, nothing_compiled, only, parts_of, ticking
 
 from cofactor.metrics.table import parse_metric
 from cofactor.runs.auto import choose
@@ -14,6 +14,11 @@ from cofactor.runs.automatic.trials import Allowance
 from cofactor.runs.words import listed
 
 METRIC = parse_metric("ndcg@10")
+
+
+@pytest.fixture(autouse=True)
+def _kept_kernels(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("cofactor.kernels.cpu.jit.compilation_timed", nothing_compiled)
 
 
 def raced(budget: float = 6) -> Race:

@@ -223,7 +223,11 @@ FAMILIES: tuple[Family, ...] = (
     Family(
         "transitions",
         "order",
-        ({"window": 5, "source_power": 0.25, "backward": 0.5}, {"window": 50, "decay": 0.9}),
+        (
+            {"window": 50, "decay": 0.9, "backward": 0.0, "walk_weight": 0.3},
+            {"window": 5, "source_power": 0.25, "backward": 0.5},
+            {"window": 50, "decay": 0.9},
+        ),
     ),
     Family("warp", "implicit", ({"learning_rate": 0.03},), length="epochs"),
     Family(
