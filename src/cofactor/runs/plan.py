@@ -135,7 +135,7 @@ def automatic(
 def _columns(settings: Iterable[str] | Config) -> dict[str, tuple[str, ...]]:
     """The columns to read, from words such as ``text=title``."""
     if isinstance(settings, Config):
-        raise ArgumentError(f"a {type(settings).__name__} belongs to a model: name it beside it.")
+        raise ArgumentError(f"a {type(settings).__name__} needs its model; name that too.")
     found: dict[str, tuple[str, ...]] = {}
     for one in settings:
         name, _, text = one.partition("=")

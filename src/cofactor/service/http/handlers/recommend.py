@@ -64,7 +64,9 @@ async def _version(context: Context, request: RecommendRequest) -> Loaded:
     if request.cursor is None:
         return await context.models.get(request.version)
     if request.features is not None or request.text is not None:
-        raise invalid("lists from a description have no pages.", "cursor")
+        raise invalid(
+            "lists from a description can't be paged; leave out paged and cursor.", "cursor"
+        )
     version = version_of(request.cursor)
     if version is None:
         return await context.models.get(request.version)
@@ -136,8 +138,8 @@ def _similar_row(context: Context, loaded: Loaded, item_id: Any) -> int:
     row = int(loaded.model.data.items.find([item_id])[0])
     if row < 0:
         raise not_found(
-            f"the model doesn't know the item {str(item_id)!r}; it came after the training,"
-            " or never.",
+            f"the model doesn't know the item {str(item_id)!r}; it was added after the"
+            " training, or doesn't exist.",
             "item_id",
         )
     if not loaded.model.traits.finds_similar:
