@@ -17,6 +17,8 @@ import http.client
 import time
 import uuid
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from math import isfinite
 from types import TracebackType
 from typing import Any, Self, TypeVar
 from urllib.parse import quote, urlencode, urlsplit
@@ -89,20 +91,14 @@ class Client:
     Raises
     ------
     ArgumentError
-        If the URL isn't one of http or https.
+        If the URL isn't one of http or https, or the key can't be one.
     """
 
     def __init__(
         self, url: str, *, key: str | None = None, timeout: float = 10.0, retries: int = 2
     ) -> None:
-        parts = urlsplit(url)
-        if parts.scheme not in ("http", "https") or not parts.hostname:
-            raise ArgumentError(f"url must be such as http://127.0.0.1:8000, not {url!r}.")
-        secure = parts.scheme == "https"
-        kind = http.client.HTTPSConnection if secure else http.client.HTTPConnection
-        self._connection = kind(parts.hostname, parts.port, timeout=timeout)
-        self._root = parts.path.rstrip("/")
-        self._headers = {"authorization": f"Bearer {key}"} if key else {}
+        self._connection, self._root = _connection(url, timeout)
+        self._headers = _headers(key)
         self._retries = retries
 
     def __enter__(self) -> Self:
@@ -275,20 +271,24 @@ class Client:
 
     def _get(self, path: str, kind: type[_Reply], **query: Any) -> _Reply:
         given = {name: value for name, value in query.items() if value is not None}
-        return self._call("GET", f"{path}?{urlencode(given)}" if given else path, None, kind)
+        with _sendable():
+            words = f"?{urlencode(given)}" if given else ""
+        return self._call("GET", path + words, None, kind)
 
     def _post(self, path: str, body: Mapping[str, Any], kind: type[_Reply]) -> _Reply:
         given = {name: value for name, value in body.items() if value is not None}
-        return self._call("POST", path, msgspec.json.encode(given), kind)
+        with _sendable():
+            raw = msgspec.json.encode(_plain(given, ""))
+        return self._call("POST", path, raw, kind)
 
     def _call(self, method: str, path: str, body: bytes | None, kind: type[_Reply]) -> _Reply:
+        outcome = None if method == "GET" else "unknown"  # of what has no answer
         for left in range(self._retries, -1, -1):
             try:
                 status, raw, wait = self._exchange(method, path, body)
             except _NO_ANSWER as error:
                 self._connection.close()
                 if not left:
-                    outcome = None if method == "GET" else "unknown"
                     message = f"the service can't be reached: {error}."
                     raise ServiceError(0, "unreachable", message, None, outcome) from error
                 continue
@@ -297,7 +297,11 @@ class Client:
                 continue
             if status >= 300:
                 raise _refusal(status, raw)
-            return msgspec.json.decode(raw, type=kind)
+            try:
+                return msgspec.json.decode(raw, type=kind)
+            except (msgspec.MsgspecError, UnicodeDecodeError):
+                message = "the answer isn't the service's; check the address, and proxies between."
+                raise ServiceError(status, "unreadable", message, None, outcome) from None
         raise AssertionError("unreachable")
 
     def _exchange(self, method: str, path: str, body: bytes | None) -> tuple[int, bytes, float]:
@@ -307,11 +311,62 @@ class Client:
         self._connection.request(method, self._root + path, body, headers)
         answer = self._connection.getresponse()
         raw, wait = answer.read(), answer.headers.get("retry-after", "1")
-        return answer.status, raw, min(5.0, float(wait)) if wait.isdigit() else 1.0
+        return answer.status, raw, min(5.0, float(wait)) if wait.isdecimal() else 1.0
+
+
+def _connection(url: str, timeout: float) -> tuple[http.client.HTTPConnection, str]:
+    """The connection to an address, and the path of a proxy in front."""
+    try:
+        parts = urlsplit(url)
+        host, port = parts.hostname, parts.port
+    except ValueError:
+        host = None
+    if not host or parts.scheme not in ("http", "https"):
+        raise ArgumentError(f"url must be such as http://127.0.0.1:8000, not {url!r}.")
+    secure = parts.scheme == "https"
+    kind = http.client.HTTPSConnection if secure else http.client.HTTPConnection
+    return kind(host, port, timeout=timeout), parts.path.rstrip("/")
+
+
+def _headers(key: str | None) -> dict[str, str]:
+    """The headers of every request; a key often comes from a file, with the end of its line."""
+    given = (key or "").strip()
+    if not (given.isascii() and given.isprintable()):
+        raise ArgumentError(
+            "key must be one line of plain characters, as `cofactor serve --new-key` prints it."
+        )
+    return {"authorization": f"Bearer {given}"} if given else {}
 
 
 def _escaped(one: str | int) -> str:
-    return quote(str(one), safe="")
+    with _sendable():
+        return quote(str(one), safe="")
+
+
+@contextmanager
+def _sendable() -> Iterator[None]:
+    try:
+        yield
+    except ArgumentError:
+        raise
+    except (TypeError, ValueError, RecursionError) as error:
+        raise ArgumentError(f"this can't be sent: {error}.") from None
+
+
+def _plain(value: Any, place: str) -> Any:
+    """A part of a request as JSON has it: NumPy's numbers and arrays as plain ones; NaN and
+    infinity, which would go as null, are refused.
+    """
+    if hasattr(value, "tolist"):
+        value = value.tolist()
+    if isinstance(value, float) and not isfinite(value):
+        raise ArgumentError(f"{place} must be a finite number, not {value}; leave it out instead.")
+    if isinstance(value, Mapping):
+        inside = f"{place}." if place else ""
+        return {name: _plain(one, f"{inside}{name}") for name, one in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_plain(one, f"{place}[{n}]") for n, one in enumerate(value)]
+    return value
 
 
 def _refusal(status: int, raw: bytes) -> ServiceError:

@@ -239,24 +239,6 @@ def test_hidden_items_never_come_back_until_shown(
     assert service.get(f"/v1/items/{deleted[0]}").status_code == 404
 
 
-@pytest.mark.parametrize("column", ["similar items", "genres"])
-def test_a_map_made_before_names_no_group_by_a_hidden_item(
-    service: TestClient, shop_data: Interactions, column: str
-) -> None:
-    path = f"/v1/map?column={column}"
-    before = service.get(path).json()
-    named = {before["groups"][n] for n in range(len(before["item_ids"]))}
-    assert all(before["group_names"][group] for group in named)
-    firsts = [before["groups"].index(group) for group in named]
-    service.post("/v1/items/hide", json={"item_ids": [before["item_ids"][n] for n in firsts]})
-    after = service.get(path).json()
-    gone = {before["titles"][n] for n in firsts}
-    assert gone.isdisjoint(after["titles"])
-    assert not any(title in name for title in gone for name in after["group_names"])
-    empty = set(range(len(after["group_names"]) - 1)) - set(after["groups"])
-    assert {after["group_names"][group] for group in empty} <= {""}
-
-
 def test_hidden_stays_hidden_after_a_restart_and_a_promotion(
     folder: Path, events_url: str, shop_data: Interactions
 ) -> None:

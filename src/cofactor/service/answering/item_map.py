@@ -33,6 +33,8 @@ class ItemMap:
         Which share of the spread each direction holds.
     columns
         The columns that could be the groups', and similarity.
+    left_out
+        int [m], rows of items as popular as those that were hidden when the map was made.
     """
 
     rows: np.ndarray
@@ -40,6 +42,11 @@ class ItemMap:
     groups: Groups
     explained: list[float]
     columns: list[str]
+    left_out: np.ndarray
+
+    def outdated(self, loaded: Loaded) -> bool:
+        """Return whether an item is shown again that the map leaves out."""
+        return bool(loaded.view.visible[self.left_out].any())
 
     def shown(self, loaded: Loaded) -> MapOut:
         """Return the map as it goes out, without what is hidden by now."""
@@ -85,11 +92,13 @@ def project(loaded: Loaded, limit: int, column: str | None = None) -> ItemMap:
         If no such column has values that several items share.
     """
     model = loaded.model
-    rows = loaded.popular[loaded.view.visible[loaded.popular]][:limit]
-    rows = rows[model.data.item_counts[rows] > 0]
+    known = loaded.popular[model.data.item_counts[loaded.popular] > 0]
+    visible = loaded.view.visible[known]
+    rows = known[visible][:limit]
+    left_out = known[~visible & (np.cumsum(visible) < limit)]
     if len(rows) < 3:  # too few to span a plane
         flat = np.zeros((len(rows), 2), np.float32)
-        return ItemMap(rows, flat, choose({}, flat, SIMILAR), [0.0, 0.0], [SIMILAR])
+        return ItemMap(rows, flat, choose({}, flat, SIMILAR), [0.0, 0.0], [SIMILAR], left_out)
     try:
         vectors = unit_length(model.item_vectors()[rows].astype(np.float32))
     except TraitError:
@@ -118,6 +127,7 @@ def project(loaded: Loaded, limit: int, column: str | None = None) -> ItemMap:
         groups=choose(able, vectors, column),
         explained=[round(float(s) / total, 4) for s in spread[:2]],
         columns=list(dict.fromkeys([*able, SIMILAR])),
+        left_out=left_out,
     )
 
 

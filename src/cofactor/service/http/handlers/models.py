@@ -116,7 +116,8 @@ async def item_map(context: Context, path: dict[str, str], request: MapQuery) ->
     """Return the items as points of a plane, the most popular first."""
     loaded = context.models.current
     key = f"{loaded.version}:{request.limit}:{request.column}"
-    if key not in context.maps:
+    kept = context.maps.get(key)
+    if kept is None or kept.outdated(loaded):
         made = await context.slowly(project, loaded, request.limit, request.column)
         for stale in [
             old for old in context.maps if not old.startswith(f"{loaded.version}:")
