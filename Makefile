@@ -14,7 +14,7 @@ MEMORY    := $(shell df -Pk /dev/shm 2>/dev/null | awk 'NR == 2 && $$4 > 4000000
 SPREAD    := -n $(TEST_JOBS) --dist loadfile --no-loadscope-reorder
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-all lint types cluster floors wheel bench gpu notebooks page docs site lowest newest light migration soak postgres clean
+.PHONY: help demo test test-all lint types cluster floors wheel bench gpu notebooks page pictures docs site lowest newest light migration soak postgres clean
 
 help:  ## this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 20
@@ -59,6 +59,10 @@ bench: $(READY)  ## the benchmarks against peers (makes their environments on de
 page: $(READY)  ## the tests of the page in a real browser, Chromium (asks for root to install it where it is missing)
 	@command -v chromium >/dev/null || command -v google-chrome >/dev/null || test -n "$$CHROMIUM" || { command -v apt-get >/dev/null && [ "$$(id -u)" = 0 ] && apt-get update -qq && apt-get install -y -qq chromium >/dev/null; } || echo "no Chromium: the tests are skipped"
 	$(PYTEST) -m browser tests/service/http
+
+pictures: $(READY)  ## the docs' pictures of the page, taken anew in Chromium
+	taken=$$(mktemp -d) && COFACTOR_SCREENSHOTS=$$taken $(PYTEST) -m browser tests/service/http/test_http_page.py tests/service/http/test_http_page_views.py && \
+	  for picture in docs/images/*.png; do cp "$$taken/$${picture##*/}" "$$picture" || exit; done; rm -rf "$$taken"
 
 notebooks: $(READY)  ## run the tutorial notebooks (python -m tools.notebooks writes their outputs again)
 	$(BIN)/python -m pytest -q -m notebooks tests/test_notebooks.py

@@ -4,6 +4,7 @@ nobody tuned them for.
     python -m benchmarks.defaults --kind ranking [--sets dense-100 musical] [--models item_knn bpr]
     python -m benchmarks.defaults --kind rating --trials 8 --test
     python -m benchmarks.defaults --kind few-ratings --trials 1
+    python -m benchmarks.defaults --kind rating-shapes --trials 4
     python -m benchmarks.defaults --kind fresh --trials 0
     python -m benchmarks.defaults --kind order --trials 1
     python -m benchmarks.defaults --kind turning --trials 1
@@ -37,7 +38,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from benchmarks import panel
+from benchmarks import panel, rating_shapes
 from benchmarks.tried import (
     FEW,
     NEURAL,
@@ -72,6 +73,7 @@ KINDS = {
     "rating": Kind(RATING, panel.RATING, "rmse"),
     "fresh": Kind({name: [] for name in RANKING}, panel.FRESH, "ndcg@10"),
     "few-ratings": Kind(FEW, panel.FEW, "rmse"),
+    "rating-shapes": Kind(RATING, rating_shapes.SHAPES, "rmse"),
     "neural": Kind(NEURAL, panel.SMALL, "ndcg@10"),
     "order": Kind(ORDER, panel.ORDER, "ndcg@10"),
     "turning": Kind(TURNING, panel.TURNING, "ndcg@10"),

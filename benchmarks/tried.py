@@ -133,5 +133,5 @@ ORDER: dict[str, list[Settings]] = {
 }
 TURNING: dict[str, list[Settings]] = {
     "popularity": [],
-    **dict.fromkeys(("item_knn", "ease", "transitions", "session_knn"), _ALONE),
+    **dict.fromkeys(("item_knn", "ease", "graph_filter", "transitions", "session_knn"), _ALONE),
 }

@@ -310,12 +310,27 @@ import pandas
     assert "pandas" in _loaded_after(code)
 
 
+def test_what_answers_from_a_saved_model_loads_no_readers() -> None:
+    answering = ("cli.recommend_command", "cli.similar_command", "cli.serve_command")
+    code = "\n".join(
+        f"import cofactor.{module}" for module in (*answering, "service.http.app", "artifact.load")
+    )
+    code += "\nassert not [name for name in sys.modules if 'data.readers' in name]"
+    assert "cofactor" in _loaded_after(code)
+
+
 @pytest.mark.parametrize(
     "library",
     ["torch", "numba", "scipy", "pyarrow", "rich", "starlette", "typer", "ray", "duckdb"],
 )
 def test_import_cofactor_loads_nothing_heavy(library: str, loaded_by_import: set[str]) -> None:
     assert library not in loaded_by_import
+
+
+def test_little_is_loaded_before_a_command_answers_ctrl_c() -> None:
+    """Until then Python's own traceback ends it: for 30 ms, most of them for these."""
+    loaded = _loaded_after("import cofactor.cli.main\nfrom cofactor.base import signals")
+    assert not loaded & {"dataclasses", "inspect", "typing", "re", "importlib.metadata"}
 
 
 @pytest.fixture(scope="module")

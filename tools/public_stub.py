@@ -26,7 +26,7 @@ def render() -> str:
     from cofactor.models.model import Model
 
     imports, classes = {"from typing import ClassVar"}, []
-    for name, place in cofactor._PUBLIC.items():
+    for name, place in cofactor._public().items():
         module, whole, _ = place.partition(":")
         if whole:
             parent, _, last = module.rpartition(".")

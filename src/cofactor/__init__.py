@@ -1,15 +1,11 @@
 """Cofactor: a recommender toolkit. It reads interactions, trains and compares models, and serves
 recommendations.
 
-The public names are loaded when they are first used, so that importing this package is cheap.
+The public names are loaded when they are first used, so that importing this package is cheap: until
+a command has begun, Ctrl-C finds nobody who answers it.
 """
 
 from __future__ import annotations
-
-import importlib
-from typing import Any
-
-from cofactor.models.registry import MODELS
 
 __version__ = "0.3.0.dev0"
 
@@ -45,21 +41,30 @@ _PUBLIC: dict[str, str] = {
     "inspect": "cofactor.artifact.load",
     "model_card": "cofactor.artifact.card",
     "OwnModule": "cofactor.models.neural.own_module",
-    **{e.class_name: f"cofactor.models.{e.module}" for e in MODELS.values()},
 }
 
-__all__ = ["__version__", *_PUBLIC]
+
+def _public() -> dict[str, str]:
+    """All public names, each model's class among them."""
+    from cofactor.models.registry import MODELS
+
+    return _PUBLIC | {e.class_name: f"cofactor.models.{e.module}" for e in MODELS.values()}
 
 
-def __getattr__(name: str) -> Any:
-    if name not in _PUBLIC:
+def __getattr__(name: str) -> object:
+    import importlib
+
+    if name == "__all__":
+        return ["__version__", *_public()]
+    place = _PUBLIC.get(name) or ("" if name.startswith("_") else _public().get(name))
+    if not place:
         raise AttributeError(f"module 'cofactor' has no attribute {name!r}")
-    module, whole, _ = _PUBLIC[name].partition(":")
-    value = importlib.import_module(module)
+    module, whole, _ = place.partition(":")
+    value: object = importlib.import_module(module)
     value = value if whole else getattr(value, name)
     globals()[name] = value
     return value
 
 
 def __dir__() -> list[str]:
-    return sorted(__all__)
+    return sorted(["__version__", *_public()])

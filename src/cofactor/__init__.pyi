@@ -732,7 +732,7 @@ class BiasedMF(_BiasedMF):
         Step size of the biases in the first epoch (SGD).
     regularization : float | None >= 0, default None
         Penalty of the vectors for each rating of an average row; None: .06 for sgd; for als
-            computed from the ratings' noise.
+            computed from the ratings' noise, less if that predicts held-out ratings better.
     bias_regularization : float | None >= 0, default None
         Penalty of the biases for each rating of an average row; None: estimated from the ratings,
             with SGD at least .003.
@@ -749,8 +749,9 @@ class BiasedMF(_BiasedMF):
         Epochs between two measurements on the validation part, if there is one.
     patience : int >= 0, default 3
         Early stopping: measurements without improvement before training stops; 0 runs all epochs.
-    learning_rate : float > 0, default 0.03
-        Step size of the vectors in the first epoch (SGD).
+    learning_rate : float | None > 0, default None
+        Step size of the vectors in the first epoch (SGD); None: .03, or up to .06 where users and
+            items have few ratings; in svdpp half of that.
     schedule : {constant, linear, cosine, step, exponential}, default 'exponential'
         The learning rate over time.
     warmup_ratio : float >= 0 < 1, default 0.0
@@ -776,7 +777,7 @@ class BiasedMF(_BiasedMF):
         epochs: int = 40,
         validate_every: int = 1,
         patience: int = 3,
-        learning_rate: float = 0.03,
+        learning_rate: float | None = None,
         schedule: str = 'exponential',
         warmup_ratio: float = 0.0,
         drop_every: float = 10,
@@ -828,8 +829,9 @@ class SVDpp(_SVDpp):
         Epochs between two measurements on the validation part, if there is one.
     patience : int >= 0, default 3
         Early stopping: measurements without improvement before training stops; 0 runs all epochs.
-    learning_rate : float > 0, default 0.015
-        Step size of the vectors in the first epoch (SGD).
+    learning_rate : float | None > 0, default None
+        Step size of the vectors in the first epoch (SGD); None: .03, or up to .06 where users and
+            items have few ratings; in svdpp half of that.
     schedule : {constant, linear, cosine, step, exponential}, default 'exponential'
         The learning rate over time.
     warmup_ratio : float >= 0 < 1, default 0.0
@@ -855,7 +857,7 @@ class SVDpp(_SVDpp):
         epochs: int = 40,
         validate_every: int = 1,
         patience: int = 3,
-        learning_rate: float = 0.015,
+        learning_rate: float | None = None,
         schedule: str = 'exponential',
         warmup_ratio: float = 0.0,
         drop_every: float = 10,

@@ -41,9 +41,9 @@ def test_an_old_value_is_checked_like_a_new_one() -> None:
 
 
 def test_old_names_are_refused_elsewhere_and_the_error_says_the_present_one() -> None:
-    with pytest.raises(UnknownNameError, match="balance is called exponent today"):
+    with pytest.raises(UnknownNameError, match="balance is now called exponent"):
         PenaltyConfig(balance=0.5)
-    with pytest.raises(UnknownNameError, match="law is called sampling today"):
+    with pytest.raises(UnknownNameError, match="law is now called sampling"):
         PenaltyConfig.from_text(["law=uniform"])
     with pytest.raises(UnknownNameError, match="unknown setting of Penalty 'gone'"):
         PenaltyConfig(gone=1)

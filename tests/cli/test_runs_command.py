@@ -36,6 +36,9 @@ def test_runs_are_listed_shown_and_compared(cofactor: Cofactor, runs: Path) -> N
     shown = cofactor("runs", "show", runs, "last")
     assert "train on" in shown.out
     assert "ease is" in shown.out
+    assert "ease: ease, default settings\n" in shown.out
+    first = cofactor("runs", "show", runs, listed[0]["id"])
+    assert "big: ials, epochs=2, factors=8\n" in first.out
     facts = cofactor("runs", "compare", runs, listed[0]["id"], "last", "--json").json
     assert facts["same_split"]
     ease = [line for line in facts["comparison"] if line["model"] == "ease"]

@@ -137,6 +137,31 @@ def test_work_goes_on_when_nobody_reads_what_is_said_of_it(
     assert (tmp_path / "m" / "manifest.json").exists()
 
 
+_FULL_FOR_A_WHILE = """
+import resource, sys
+from cofactor.cli.streams import prepare
+prepare(json=False)
+print("one", file=sys.stderr)
+soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+resource.setrlimit(resource.RLIMIT_FSIZE, (6, hard))
+print("lost", file=sys.stderr)
+print("lost too", file=sys.stderr)
+resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+print("two", file=sys.stderr)
+"""
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no limit of a file's size")
+def test_a_log_goes_on_once_its_disk_has_room_again(tmp_path: Path) -> None:
+    """A service whose log once met a full disk never logged again."""
+    with (tmp_path / "log").open("wb") as log:
+        call = [sys.executable, "-c", _FULL_FOR_A_WHILE]
+        surroundings = {**os.environ, "PYTHONPATH": str(SOURCE)}
+        done = subprocess.run(call, stderr=log, env=surroundings, check=False, timeout=600)
+    assert done.returncode == 0
+    assert (tmp_path / "log").read_text().splitlines() == ["one", "lo", "two"]
+
+
 @pytest.mark.parametrize("words", [["models"], ["train", "--help"], ["help"], ["--version"]])
 def test_a_reader_who_has_gone_is_no_failure(
     streams: Callable[..., None], words: list[str]

@@ -155,6 +155,8 @@ def test_description_counts_what_is_there():
         "4 users × 4 items, 7 interactions",
         "mean 3.429",
         "density 43.7500%",
+        "2 interactions (28.6%) share their time",
+        "interactions per user: mean 1.8, median 2, from 1 to 3;",
         "users with fewer than 5",
     ):
         assert words in str(found)
@@ -167,6 +169,7 @@ def test_description_of_bare_interactions_has_no_values_and_no_span():
     assert found.span is None
     assert (found.idle_users, found.idle_items) == (1, 3)
     assert "without any" in str(found)
+    assert "share their time" not in str(found)
 
 
 def test_description_of_many_values_uses_ranges():

@@ -59,6 +59,14 @@ def test_bad_rows_are_skipped_on_demand_and_counted(tmp_path: Path) -> None:
     assert any(note.startswith("skipped 1 line without 3 fields") for note in events.notes)
 
 
+def test_a_row_with_several_faults_is_counted_once(tmp_path: Path) -> None:
+    text = "user,item,rating\n1,2,3\n,,4\n,5,3\n"
+    events = read(written(tmp_path, text), on_bad="skip")
+    skipped = [note for note in events.notes if note.startswith("skipped")]
+    assert skipped == ["skipped 2 rows with no user id (the first on line 3)"]
+    assert refusal(tmp_path, text).startswith("events.csv: 2 rows have no user id; fix them")
+
+
 def test_lines_are_counted_through_blank_lines_and_quoted_line_breaks(tmp_path: Path) -> None:
     text = 'user,item,rating\n\n"a\nb",x,3\n\n"q""q",y,oops\n'
     assert 'line 6: \'"q""q",y,oops\'' in refusal(tmp_path, text)
@@ -210,14 +218,14 @@ def test_json_line_that_is_none_is_named(tmp_path: Path) -> None:
     message = refusal(tmp_path, text, "events.jsonl")
     assert (
         message
-        == "events.jsonl: 1 line is no JSON object; fix them, or drop them with on_bad='skip':"
+        == "events.jsonl: 1 line isn't a JSON object; fix them, or drop them with on_bad='skip':"
         " line 2: 'nope'"
     )
     assert len(read(tmp_path / "events.jsonl", on_bad="skip")) == 2
 
 
 def test_damaged_parquet_is_said(tmp_path: Path) -> None:
-    assert "this is no whole Parquet file" in refusal(
+    assert "this isn't a whole Parquet file" in refusal(
         tmp_path, b"PAR1" + b"x" * 40, "events.parquet"
     )
 
@@ -245,7 +253,7 @@ def test_what_is_no_source_is_refused() -> None:
 
 def test_a_file_without_a_block(tmp_path: Path) -> None:
     said = refusal(tmp_path, "5,3,2005-09-06\nu,2,2005-09-06\n", format="blocks")
-    assert "no line is the head of a block" in said
+    assert "no line begins a block" in said
 
 
 def test_a_folder_of_all_there_is_is_refused_soon(
@@ -365,7 +373,7 @@ def test_json_of_many_levels_is_refused(tmp_path: Path, form: str, levels: int) 
 @pytest.mark.parametrize("line", ['{"u2", [["b", 4]]}', '{ {"a": 3}}', "{b'user': 1}"])
 def test_what_python_would_write_but_can_not_hash_is_a_bad_line(tmp_path: Path, line: str) -> None:
     text = '{"user": "u1", "items": ["a", "b"]}\n' + line + "\n"
-    assert "1 line is no JSON object" in refusal(tmp_path, text, "events.jsonl")
+    assert "1 line isn't a JSON object" in refusal(tmp_path, text, "events.jsonl")
 
 
 def test_a_first_line_of_a_delimiter_alone_is_no_line_of_sizes(tmp_path: Path) -> None:

@@ -74,7 +74,7 @@ def test_every_prefix_is_a_question() -> None:
     asked = [part.histories([n]).item_rows.tolist() for n in range(3)]
     assert asked == [[3], [3, 1], [0]]
     assert part.truth.item_rows.tolist() == [1, 1, 2]
-    with pytest.raises(ArgumentError, match="no sequence has an event to be predicted"):
+    with pytest.raises(ArgumentError, match="no sequence has an event to predict"):
         questions(Histories.of([[3], []], 4), IdMap(np.arange(4)))
 
 

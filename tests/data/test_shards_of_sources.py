@@ -220,8 +220,8 @@ def damaged(place: Path) -> list[Path]:
     [
         (folded_then_not, r"a\.parquet: .*'1\.1' are texts"),
         (decimals, r"b\.csv: .*decimal=','"),
-        (cut_short, r"b\.parquet: .*no whole Parquet file"),
-        (damaged, r"a\.parquet: .*no whole Parquet file"),
+        (cut_short, r"b\.parquet: .*isn't a whole Parquet file"),
+        (damaged, r"a\.parquet: .*isn't a whole Parquet file"),
     ],
 )
 def test_what_contradicts_or_is_damaged_is_one_sentence(
@@ -245,5 +245,5 @@ def test_options_are_checked_wherever_they_are_given(option: dict[str, str]) -> 
 def test_parts_of_which_some_have_no_header_are_refused(tmp_path: Path) -> None:
     (tmp_path / "a.csv").write_text("item,user\n" + "a,u1\nb,u2\n")
     (tmp_path / "b.csv").write_text("c,3\nd,4\n")
-    with pytest.raises(DataError, match="some parts have a header and others none"):
+    with pytest.raises(DataError, match="some parts have a header and others don't"):
         sharded.shard([tmp_path / "a.csv", tmp_path / "b.csv"], tmp_path / "out", memory=256 << 20)

@@ -46,7 +46,7 @@ def test_modules_trained_together_by_one_process_are_those_of_this_one(
 def test_what_processes_that_train_together_cannot_take_is_refused(
     data: Interactions, tmp_path: Path
 ) -> None:
-    with pytest.raises(ArgumentError, match="take no callbacks"):
+    with pytest.raises(ArgumentError, match="use callbacks and metrics of your own"):
         registry.create("mlp").on_epoch_end(print).fit(data, run=CUT)
     with pytest.raises(ArgumentError, match="trained by several processes, .* leave resume out"):
         train(data, "mlp", tmp_path / "m", resume=True, run=CUT)

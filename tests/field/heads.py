@@ -76,7 +76,7 @@ HEADS = (
         "a header below rows without one",
         "cat of two exports",
         "1,10,4\nuser,item,rating\n2,11,3\n",
-        error="a header stands below rows",
+        error="there is a header below rows",
     ),
     _text(
         "a title of pairs with a usual name",
@@ -186,13 +186,13 @@ HEADS = (
         "numbers of lines before columns",
         "cat -n",
         "     1\tuser,item,rating\n     2\tu1,a,3\n     3\tu2,b,4\n",
-        error="behind the number of its line",
+        error="behind a line number",
     ),
     _text(
         "a header far below rows without one",
         "cat of two exports",
         "".join(f"u{n % 7},i{n % 5}\n" for n in range(300)) + "user,item\nu1,i1\n",
-        error="a header stands below rows.*line 301",
+        error="there is a header below rows.*line 301",
     ),
     _text(
         "very many columns of small numbers, without a header",

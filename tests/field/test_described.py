@@ -75,10 +75,10 @@ def test_new_items_of_which_nothing_is_said_are_refused(model: Recommender) -> N
 @pytest.mark.parametrize(
     ("call", "said"),
     [
-        (lambda: IdMap(["a", "a"]), "stands twice"),
+        (lambda: IdMap(["a", "a"]), "one occurs twice"),
         (lambda: IdMap(["a", "b"]).ids([2]), r"in 0\.\.1, not 2"),
         (lambda: IdMap(["a", "b"]).ids([0, -1]), r"in 0\.\.1, not -1"),
-        (lambda: IdMap(np.array([3, 3])), "stands twice"),
+        (lambda: IdMap(np.array([3, 3])), "one occurs twice"),
         (lambda: cofactor.cross_validate("ease", shop(), folds=2.5), "folds must be a number"),
         (lambda: cofactor.cross_validate(cofactor.EASE, shop(), folds=2), "model must be a model"),
     ],

@@ -124,7 +124,7 @@ def test_offsets_beyond_a_file_are_refused(tmp_path: Path) -> None:
     place = content.index(np.array([0, 1, 3, 6], np.int32).tobytes())
     wrong = np.array([0, 1, 3, 2**30], np.int32).tobytes()
     (tmp_path / "a.feather").write_bytes(content[:place] + wrong + content[place + 16 :])
-    with pytest.raises(DataError, match="no whole Feather"):
+    with pytest.raises(DataError, match="isn't a whole Feather"):
         cofactor.read(tmp_path / "a.feather")
 
 

@@ -250,13 +250,13 @@ TEXT = (
         name="JSON nested two hundred thousand deep",
         origin="somebody who tries",
         files={"a.json": "[" * 200_000 + "]" * 200_000},
-        error="nested|no JSON",
+        error="nested|isn't JSON",
     ),
     Case(
         name="a line of JSON nested deep",
         origin="somebody who tries",
         files={"a.jsonl": '{"user":1,"item":' + "[" * 200_000 + "]" * 200_000 + "}\n"},
-        error="nested|no JSON|object",
+        error="nested|isn't JSON|object",
     ),
     Case(
         name="a gzip of nothing but one line without end",

@@ -154,7 +154,7 @@ TIMES = (
         name="a date that is none among dates",
         origin="warehouses",
         files={"a.csv": "user,item,date\n1,2,20190105\n2,3,20190106\n3,4,00000000\n"},
-        error="1 row has a time that is no date",
+        error="1 row has a time that isn't a date",
     ),
     Case(
         name="a single time before there was anything to log",

@@ -84,5 +84,5 @@ def test_other_solvers_are_refused_on_a_gpu(solver):
     from cofactor.base.errors import ArgumentError
 
     data = power_law(30, 12, 100, rated=False, seed=1)
-    with pytest.raises(ArgumentError, match="on a GPU has the solver cg only"):
+    with pytest.raises(ArgumentError, match="on a GPU needs the solver cg"):
         IALS(factors=4, solver=solver).fit(data, run=Run(device="cuda"))

@@ -158,7 +158,7 @@ def test_a_family_that_breaks_is_named_and_costs_the_others_nothing(
 def test_a_dense_inverse_that_takes_too_long_is_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(forecast, "_WHOLE_SHARE", 1e-12)
     data = groups(80, 40)
-    found = choose(data, parts_of(data), budget=4, run=RUN, now=ticking())
+    found = choose(data, parts_of(data), budget=6, run=RUN, now=ticking())
     assert "ease (a fit takes too long for the budget)" in found.sentence
 
 
@@ -230,7 +230,7 @@ def test_more_data_than_the_budget_allows_is_sampled_first(
 ) -> None:
     monkeypatch.setattr(race, "_INTERACTIONS_A_SECOND", 100)
     data = groups(200)
-    found = choose(data, parts_of(data), budget=4, run=RUN, now=ticking())
+    found = choose(data, parts_of(data), budget=6, run=RUN, now=ticking())
     assert "on a sample of" in found.sentence
     assert found.value is not None
     assert found.value > 0.1

@@ -68,3 +68,18 @@ def test_what_was_not_tried_is_said_by_what_it_is_for(monkeypatch: pytest.Monkey
     assert "content_ridge (for items with a catalogue)" in said
     assert "bias" not in said
     assert "1 setting of 1 model was tried in" in said
+
+
+def test_a_budget_that_went_into_compiling_is_worth_another_try(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    only(monkeypatch, "popularity", "item_knn")
+    one = raced()
+    for lane in one.lanes[1:]:
+        lane.attempts, lane.dropped = [], "no time was left"
+    assert "could be tried. Give it more time (budget=120)." in wording.warning(one)
+    one.allowance.compiled = 7.0
+    assert wording.warning(one).endswith(
+        "could be tried, since kernels had to be compiled, once on a machine. Try again, or give it"
+        " more time (budget=120)."
+    )

@@ -88,6 +88,13 @@ def test_models_that_are_all_equal_have_no_best_one() -> None:
     assert verdict(done.tests[0], "again") == "again and ease are equal (ndcg@5, each user)."
 
 
+def test_metrics_of_which_the_tests_say_the_same_share_a_sentence() -> None:
+    done = cofactor.compare(
+        DATA, ["ease", "again=ease"], metrics=["ndcg@5", "recall@5"], baselines=False
+    )
+    assert done.sentences() == ["ndcg@5, recall@5: ease, again are equal."]
+
+
 def test_a_model_that_is_no_better_than_popularity_is_named() -> None:
     done = cofactor.compare(
         DATA, ["ease", "poor=bpr:epochs=1,learning_rate=0.0001"], metrics=["ndcg@5"]

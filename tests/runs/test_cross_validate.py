@@ -65,7 +65,7 @@ def test_given_splits_are_the_folds() -> None:
     found = cofactor.cross_validate("popularity", DATA, folds=parts, run=RUN)
     assert [r.how.fingerprint for r in found.folds] == [one.fingerprint for one in parts]
     assert found.baselines == {}
-    with pytest.raises(ArgumentError, match="validation belongs to folds that are drawn"):
+    with pytest.raises(ArgumentError, match="validation is for folds that are drawn"):
         cofactor.cross_validate("ease", DATA, folds=parts, validation=0.1)
     with pytest.raises(ArgumentError, match="at least one split"):
         cofactor.cross_validate("ease", DATA, folds=[])

@@ -190,30 +190,6 @@ def test_an_interrupted_search_keeps_its_trials_and_goes_on(
     assert done.test_looks == 1  # the interrupted search hadn't asked
 
 
-def test_a_study_of_something_else_is_refused(tmp_path: Path) -> None:
-    file = tmp_path / "study.db"
-    cofactor.tune(DATA, "ease", **{**QUICK, "trials": 1}, out=file)
-    with pytest.raises(ArgumentError, match=r"holds a study with another metric"):
-        cofactor.tune(DATA, "ease", **QUICK, metric="recall@5", out=file)
-    with pytest.raises(ArgumentError, match=r"another data and split"):
-        cofactor.tune(power_law(90, 40, 900, seed=1), "ease", **QUICK, out=file)
-
-
-@pytest.mark.parametrize("content", ["text", "database"])
-def test_a_file_that_is_no_study_is_left_alone(content: str, tmp_path: Path) -> None:
-    file = tmp_path / "events.db"
-    if content == "text":
-        file.write_text("user,item\n")
-    else:
-        database = sqlite3.connect(file)
-        database.execute("CREATE TABLE events (id INTEGER)")
-        database.close()
-    before = file.read_bytes()
-    with pytest.raises(ArgumentError, match=r"isn't a study of cofactor tune"):
-        cofactor.tune(DATA, "ease", **QUICK, out=file)
-    assert file.read_bytes() == before
-
-
 def test_epochs_prune_and_the_best_one_is_kept() -> None:
     done = cofactor.tune(
         DATA,

@@ -106,7 +106,7 @@ def test_refused_lines_are_shown_and_listed(
         (
             ["export", "sqlite:///none.db", "x", "--items", "--user", "3"],
             2,
-            "--user belongs to the export of events",
+            "--user goes with the export of events",
         ),
         (["prune", "sqlite:///none.db"], 2, "give --keep-impressions"),
         (

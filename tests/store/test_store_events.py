@@ -316,7 +316,9 @@ def test_a_place_that_cannot_be_a_store_is_refused_with_the_reason(tmp_path: Pat
         open_store(f"sqlite:///{tmp_path}/text.db")
     with closing(sqlite3.connect(tmp_path / "other.db")) as connection:
         connection.execute("CREATE TABLE customers (id)")
-    with pytest.raises(StoreFormatError, match="is no event store: it holds the tables customers"):
+    with pytest.raises(
+        StoreFormatError, match="isn't an event store: it holds the tables customers"
+    ):
         open_store(f"sqlite:///{tmp_path}/other.db")
     with pytest.raises(ArgumentError, match="a store's URL must be like"):
         open_store("mysql://host/db")

@@ -324,7 +324,7 @@ def test_a_manifest_that_contradicts_its_file_is_refused(tmp_path: Path) -> None
     with pytest.raises(StoreFormatError, match="events has 31 rows, not 32"):
         verify(tmp_path / "b.db")
     (tmp_path / "b.db.json").write_text("{}")
-    with pytest.raises(StoreFormatError, match="is no manifest of a backup"):
+    with pytest.raises(StoreFormatError, match="isn't a manifest of a backup"):
         verify(tmp_path / "b.db")
 
 

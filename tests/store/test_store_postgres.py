@@ -65,7 +65,9 @@ def test_another_programs_tables_are_left_alone(url: str) -> None:
 
     with psycopg.connect(url, autocommit=True) as connection:
         connection.execute("CREATE TABLE customers (id int)")
-    with pytest.raises(StoreFormatError, match="is no event store: it holds the tables customers"):
+    with pytest.raises(
+        StoreFormatError, match="isn't an event store: it holds the tables customers"
+    ):
         open_store(url)
     with pytest.raises(DataError, match="it holds no event store"):
         read(url)

@@ -201,7 +201,7 @@ def test_what_is_no_store_s_address_is_refused_and_makes_no_file(
     monkeypatch.chdir(tmp_path)
     with pytest.raises(ArgumentError, match="a store's URL must be"):
         open_store(odd)
-    with pytest.raises(StoreUnavailableError, match="is no file"):
+    with pytest.raises(StoreUnavailableError, match="isn't a file"):
         open_store(url_of(tmp_path))
     assert list(tmp_path.iterdir()) == []
 

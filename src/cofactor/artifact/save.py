@@ -146,7 +146,7 @@ def _writing(target: Path) -> Iterator[Path]:
 
 
 def _check_model(model: Any) -> None:
-    """Refuse what is no model, and models that couldn't be loaded again."""
+    """Refuse what isn't a model, and models that couldn't be loaded again."""
     checks.of_kind(model, "model", Recommender, "a fitted model")
     if registry.get(model.name) is not type(model):
         raise ArtifactError(

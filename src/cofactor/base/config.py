@@ -73,7 +73,7 @@ class Config:
     Raises
     ------
     UnknownNameError
-        For a keyword that is no field; the nearest name is offered.
+        For a keyword that isn't a field; the nearest name is offered.
     ArgumentError
         For a value out of its range or of a wrong type.
 
@@ -318,7 +318,7 @@ class Config:
             change = cls.renamed.get(name)
             if change is not None:
                 new = change.name if isinstance(change, Renamed) else change
-                raise UnknownNameError(f"{cls._label(name)} is called {new} today; say {new}=.")
+                raise UnknownNameError(f"{cls._label(name)} is now called {new}; use {new}=.")
             if name not in known:
                 raise unknown_name(f"setting of {cls.__name__.removesuffix('Config')}", name, known)
 

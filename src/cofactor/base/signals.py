@@ -15,7 +15,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable
-from typing import Any
+from types import TracebackType
 
 TOGETHER = 2.0  # seconds in which signals count as one: a second Ctrl-C doesn't end the tidying up
 AGAIN = 0.05  # seconds until a lost one is raised again, by when a callback has returned
@@ -110,7 +110,7 @@ def ignore() -> None:
             signal.signal(number, signal.SIG_IGN)
 
 
-def _arrived(number: int, _: Any) -> None:
+def _arrived(number: int, _: object) -> None:
     now = time.monotonic()
     again = _Came.open or number == _Came.number
     if again and not _Came.lost and now - _Came.at < TOGETHER:
@@ -134,7 +134,7 @@ def _send(number: int) -> None:
         signal.raise_signal(number)
 
 
-def _printed(kind: type[BaseException], error: BaseException, trace: Any) -> None:
+def _printed(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
     """What compiled modules print of an exception for which they raise another one (NumPy's
     ``import_array``). A signal's isn't printed, nor kept as the last one, which it would live in.
     """
@@ -145,7 +145,7 @@ def _printed(kind: type[BaseException], error: BaseException, trace: Any) -> Non
         sys.__dict__.pop(name, None)
 
 
-def _unseen(of: Any) -> None:
+def _unseen(of: sys.UnraisableHookArgs) -> None:
     """Python's report of an exception that nobody can catch; a signal's is raised again instead."""
     if not (_Came.open and issubclass(of.exc_type, (KeyboardInterrupt, Terminated))):
         sys.__unraisablehook__(of)

@@ -2,7 +2,7 @@
 
 Kernels run on a pool of Python threads (`kernels.cpu.jit.on_threads`), whatever Numba's threading
 layer is: a pool of Numba's own would hang in a process that was forked, and one of its layers
-aborts when two Python threads use it.
+aborts when two Python threads use it. PyTorch has a pool of its own, which follows theirs.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import os
 import sys
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from functools import lru_cache
 from typing import Any
 
@@ -20,6 +20,10 @@ from cofactor.base.run import available_cores
 
 _own = threading.local()
 _forked = False
+# Scores, or places of histories, from which on PyTorch's threads pay: what is less is done before
+# they have begun, and they wait for each other in a loop: 14 times the processor time on a busy
+# machine.
+_PAYS = 1 << 14
 
 
 def most_threads() -> int:
@@ -87,6 +91,21 @@ def native_threads(count: int, *, blas: int | None = None) -> Iterator[None]:
         _torch_threads(count),
     ):
         yield
+
+
+def torch_threads_for(work: int) -> AbstractContextManager[None]:
+    """Run the body, which answers from a model, with the threads that PyTorch needs for it: as many
+    as kernels would use (`current_threads`), one where there is little to do. Training has the
+    threads of its run (`native_threads`).
+
+    Parameters
+    ----------
+    work
+        How many scores, or places of histories, are computed.
+    """
+    if "torch" not in sys.modules:
+        return nullcontext()
+    return _torch_threads(1 if work < _PAYS else current_threads())
 
 
 @lru_cache(maxsize=4)

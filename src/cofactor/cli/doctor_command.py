@@ -41,7 +41,7 @@ def command(
         show_hosts(engine, address, folder or [], Output(json))
         return
     if address is not None or folder:
-        raise typer.BadParameter("--address and --folder belong to --engine ray.")
+        raise typer.BadParameter("--address and --folder need --engine ray.")
     _show(Output(json))
 
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from cofactor.base.names import counted
 from cofactor.cli import options as opt
 from cofactor.cli.groups import option
 from cofactor.cli.output import Output
@@ -119,10 +120,12 @@ def export(url: Url, path: Written, given: ExportOptions, show: opt.ShowOptions)
     from cofactor.store import export_events, export_impressions, export_items, open_store
 
     if given.user is not None and (given.items or given.impressions):
-        raise typer.BadParameter("--user belongs to the export of events.")
+        raise typer.BadParameter(
+            "--user goes with the export of events, not of items or impressions."
+        )
     if given.items and given.impressions:
         raise typer.BadParameter("give --items or --impressions, not both.")
-    what = "items" if given.items else "impressions" if given.impressions else "events"
+    what = "item" if given.items else "impression" if given.impressions else "event"
     with open_store(url, read_only=True) as store:
         if given.items:
             count = export_items(store, path, overwrite=given.overwrite)
@@ -131,7 +134,7 @@ def export(url: Url, path: Written, given: ExportOptions, show: opt.ShowOptions)
         else:
             count = export_events(store, path, user_id=given.user, overwrite=given.overwrite)
     output = show.output()
-    output.line(f"{count:,} {what} written to {path}")
+    output.line(f"{counted(count, what)} written to {path}")
     output.emit(command="events", action="export", count=count, path=path)
 
 
@@ -166,14 +169,10 @@ def _import(output: Output, url: str, source: str, given: ImportOptions) -> None
     from cofactor.data.readers.rejects import Rejects
     from cofactor.store import import_events, import_items
     from cofactor.store.beside import open_beside
+    from cofactor.store.lines import is_exported
 
-    own_format = (
-        source.lower()
-        .removesuffix(".gz")
-        .endswith((".jsonl", ".ndjson", ".json", ".parquet", ".pq"))
-    )
     reading = given.written("format", "member") | (roles(given.columns) or {})
-    as_table = not own_format or bool(reading) or given.item_id is not None
+    as_table = bool(reading) or given.item_id is not None or not is_exported(source, given.items)
     if given.kind is not None and not given.items:
         as_table = True
     if given.rejects is not None:
@@ -236,7 +235,7 @@ def _list_rejects(path: str, done: Imported) -> None:
 
 def _print_imported(output: Output, done: Imported) -> None:
     output.line(
-        f"{done.lines:,} lines: {done.changed:,} stored, {done.unchanged:,} there already,"
+        f"{counted(done.lines, 'line')}: {done.changed:,} stored, {done.unchanged:,} there already,"
         f" {done.rejected:,} refused"
     )
     for line, why in done.rejects[:10]:
@@ -255,8 +254,8 @@ def _print_imported(output: Output, done: Imported) -> None:
 def _print_backup(output: Output, action: str, said: str, manifest: BackupManifest) -> None:
     rows = manifest.rows
     output.line(
-        f"{said}: {rows['events']:,} events, {rows['items']:,} items, {manifest.bytes:,} bytes,"
-        f" made {manifest.created}"
+        f"{said}: {counted(rows['events'], 'event')}, {counted(rows['items'], 'item')},"
+        f" {manifest.bytes:,} bytes, made {manifest.created}"
     )
     output.emit(
         command="events",

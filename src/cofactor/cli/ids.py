@@ -9,8 +9,6 @@ from pathlib import Path
 
 from cofactor.base.errors import ArgumentError, UnknownIdError
 from cofactor.data.ids import IdMap
-from cofactor.data.readers.text_encoding import encoding_of
-from cofactor.data.readers.text_encoding import lines_of as lines_of_text
 
 Valued = tuple[str, float | None]
 
@@ -31,6 +29,9 @@ def listed_ids(options: Sequence[str], known: IdMap) -> tuple[list[str], list[st
 
 def lines_of(path: str) -> list[str]:
     """Return the lines of a text file (``-`` for standard input), blank ones left out."""
+    # Here, since most calls name their users: all readers are loaded with it.
+    from cofactor.data.readers.text_encoding import lines_of as lines_of_text
+
     text = sys.stdin.read() if path == "-" else _text_of(path)
     found = [line.strip() for line in lines_of_text(text) if line.strip()]
     if not found:
@@ -39,6 +40,8 @@ def lines_of(path: str) -> list[str]:
 
 
 def _text_of(path: str) -> str:
+    from cofactor.data.readers.text_encoding import encoding_of
+
     try:
         content = Path(path).read_bytes()
         encoding, mark = encoding_of(content, None)

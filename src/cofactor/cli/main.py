@@ -77,9 +77,11 @@ EXAMPLES: dict[str, str] = {
 
 def run() -> None:
     """Run the command line and exit; the entry point of the ``cofactor`` script."""
-    from cofactor.base import arrow, signals
+    from cofactor.base import signals
 
     signals.take()
+    from cofactor.base import arrow
+
     arrow.claim_process()
     try:
         code = _run_all()

@@ -85,7 +85,7 @@ def _rows(found: Evaluated) -> list[dict[str, object]]:
 
 def stored_lists(url: str, attribution: AttributionOptions) -> LoggedLists:
     """Return the lists that a service logged, with what they earned by the rules of attribution."""
-    from cofactor.data.readers.event_store import AGAINST
+    from cofactor.data.event_kinds import AGAINST
     from cofactor.service.experiments.attribution import attribute
     from cofactor.service.experiments.experiment import AttributionRules, parse_rewards
     from cofactor.store import open_store

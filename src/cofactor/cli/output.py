@@ -99,7 +99,7 @@ def check_writable(path: str, option: str) -> None:
     Raises
     ------
     ArgumentError
-        If its folder isn't there, it is a folder itself, or a file that is no page.
+        If its folder isn't there, it is a folder itself, or a file that isn't a page.
     """
     from pathlib import Path
 

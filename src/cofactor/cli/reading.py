@@ -115,7 +115,7 @@ def roles(words: str | None) -> dict[str, Any] | None:
     Raises
     ------
     ArgumentError
-        If a word is no pair, or its role is none.
+        If a word isn't a pair, or its role is none.
     """
     if words is None:
         return None

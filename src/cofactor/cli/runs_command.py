@@ -34,8 +34,8 @@ def show(folder: Folder, name: Name, json: opt.Json = False) -> None:
     output.line(f"Held out: {run.split}")
     output.table(run.rows())
     for label, one in run.models.items():
-        settings = ", ".join(f"{name}={value}" for name, value in one["config"].items())
-        output.line(f"{label}: {one['model']}({settings})")
+        settings = run.settings(label)
+        output.line(f"{label}: {one['model']}, {', '.join(settings) or 'default settings'}")
     chosen = run.more.get("chosen")
     said = [*run.more.get("sentences", ()), *([chosen["sentence"]] if chosen else [])]
     output.line(*said)

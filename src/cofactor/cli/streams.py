@@ -16,6 +16,9 @@ _CONTROL = {
 }
 
 
+_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+
+
 class _Sink(io.FileIO):
     """A stream's file, on which work doesn't depend: what nobody reads (``cofactor ... | head``)
     is thrown away, and so is a remark that can't be written.
@@ -24,12 +27,19 @@ class _Sink(io.FileIO):
     def __init__(self, handle: int, *, remarks: bool) -> None:
         super().__init__(handle, "wb", closefd=False)
         self._remarks = remarks
+        self._cut = False
 
     def write(self, data: Any, /) -> int:
         """Write, or throw away."""
         try:
+            if self._cut:  # what was cut off is a line of its own
+                super().write(b"\n")
+                self._cut = False
             return super().write(data)
         except OSError as error:
+            if self._remarks and error.errno in _FULL:  # a service's log goes on when there is room
+                self._cut = True
+                return memoryview(data).nbytes
             # A terminal that was closed is an error of the device (EIO).
             if not self._remarks and error.errno not in (errno.EPIPE, errno.EIO):
                 raise

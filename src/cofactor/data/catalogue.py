@@ -50,7 +50,7 @@ class Catalogue:
         Raises
         ------
         UnknownNameError
-            If ``id_column`` is no column of the table.
+            If ``id_column`` isn't a column of the table.
         """
         if id_column not in table.column_names:
             raise unknown_name("column of the catalogue", id_column, table.column_names)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from cofactor.base.names import counted
 from cofactor.data import moments
 from cofactor.data.catalogue import Catalogue
 from cofactor.data.conversion import as_interactions
@@ -274,21 +275,16 @@ def _lines(found: Description) -> list[str]:
     if found.span is not None:
         span = found.span
         lines.append(f"  from {span.first_text} to {span.last_text} ({span.days:,.0f} days)")
-        lines.append(
-            f"  {span.tied:.1%} have the same time as another of the same user; there the source's"
-            " order decides"
-        )
+        tied = round(span.tied * found.interactions)
+        if tied:
+            lines.append(
+                f"  {tied:,} interactions ({span.tied:.1%}) share their time with another one of"
+                " the same user; their order is that of the source"
+            )
     if found.values is not None:
         lines += _value_lines(found.values, found.interactions)
     for name, spread in (("user", found.user_tail), ("item", found.item_tail)):
-        numbers = ", ".join(f"{label} {number:,.0f}" for label, number in spread.quantiles.items())
-        shares = ", ".join(
-            f"top {label} hold {share:.1%}" for label, share in spread.top_shares.items()
-        )
-        lines.append(f"  interactions per {name}: mean {spread.mean:,.1f}; quantiles {numbers}")
-        lines.append(
-            f"    {shares}; Gini {spread.gini:.3f}; {spread.below_five:,} {name}s with fewer than 5"
-        )
+        lines += _tail_lines(name, spread)
     for name, columns in (("item", found.item_columns), ("user", found.user_columns)):
         if columns:
             lines.append(
@@ -296,6 +292,20 @@ def _lines(found: Description) -> list[str]:
                 + ", ".join(f"{column} {share:.0%}" for column, share in columns.items())
             )
     return lines + [f"  - {note}" for note in found.notes]
+
+
+def _tail_lines(name: str, spread: Tail) -> list[str]:
+    low, _, first, median, third, _, most, high = spread.quantiles.values()
+    shares = ", ".join(
+        f"the top {label} have {share:.1%}" for label, share in spread.top_shares.items()
+    )
+    return [
+        f"  interactions per {name}: mean {spread.mean:,.1f}, median {median:,.0f}, from {low:,.0f}"
+        f" to {high:,.0f}; the middle half has {first:,.0f} to {third:,.0f}, 99 % have at most"
+        f" {most:,.0f}",
+        f"    {shares} of the interactions (Gini {spread.gini:.3f});"
+        f" {counted(spread.below_five, name)} with fewer than 5",
+    ]
 
 
 def _value_lines(values: Values, total: int) -> list[str]:

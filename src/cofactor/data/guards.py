@@ -73,7 +73,7 @@ def checked_seconds(times: Any, source: str) -> np.ndarray:
     Raises
     ------
     DataError
-        If they are no whole numbers (or dates of NumPy), are masked, or can't be seconds.
+        If they aren't whole numbers (or dates of NumPy), are masked, or can't be seconds.
     """
     array = _unmasked(times, "times", source)
     if array.dtype.kind == "M":
@@ -92,7 +92,7 @@ def checked_seconds(times: Any, source: str) -> np.ndarray:
         )
     if array.size and (array.max() >= SECONDS_BELOW or array.min() <= -SECONDS_BELOW):
         raise DataError(
-            f"a time is {int(array[np.argmax(np.abs(array.astype(np.float64)))])}, which can be no"
+            f"a time is {int(array[np.argmax(np.abs(array.astype(np.float64)))])}, which can't be a"
             " second since 1970; convert milliseconds, microseconds or nanoseconds to seconds.",
             source=source,
         )
@@ -100,7 +100,7 @@ def checked_seconds(times: Any, source: str) -> np.ndarray:
 
 
 def _unmasked(column: Any, name: str, source: str) -> np.ndarray:
-    """A column as an array; what a mask hides is no data, though NumPy keeps it."""
+    """A column as an array; what a mask hides isn't data, though NumPy keeps it."""
     if checks.is_masked(column):
         raise DataError(f"some of the {name} are masked; drop these entries first.", source=source)
     return np.asarray(column)
@@ -164,7 +164,7 @@ def summed(matrix: Any) -> Any:
     Raises
     ------
     ArgumentError
-        If it is no sparse matrix, or a damaged one.
+        If it isn't a sparse matrix, or a damaged one.
     """
     if not hasattr(matrix, "tocoo"):
         raise ArgumentError(

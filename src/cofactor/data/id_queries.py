@@ -123,7 +123,7 @@ def as_numbers(ids: Any) -> tuple[np.ndarray, np.ndarray | None]:
 
 
 def refuse_no_ids(ids: Any, rows: np.ndarray) -> None:
-    """Raise ArgumentError if something that wasn't found (-1 in ``rows``) can be no id at all:
+    """Raise ArgumentError if something that wasn't found (-1 in ``rows``) can't be an id at all:
     nothing, NaN, a boolean, a list.
     """
     if isinstance(ids, np.ndarray) and ids.dtype.kind not in "Ob":

@@ -61,7 +61,7 @@ class IdMap:
         if self._ids.null_count:
             raise DataError("an id is missing; every user and every item needs one.")
         if not isinstance(ids, pa.Array) and not self.is_distinct:
-            raise DataError("an id stands twice; IdMap.of makes a map of ids that repeat.")
+            raise DataError("ids must be distinct, and one occurs twice; IdMap.of takes repeats.")
         if len(self._ids) > MOST:
             raise DataError(f"{len(self._ids):,} ids are more than 32-bit rows can number.")
 
@@ -352,7 +352,10 @@ def _from_python(column: Any) -> pa.Array:
     try:
         return pa.array([str(value) for value in values], pa.string())
     except UnicodeEncodeError:
-        raise DataError("an id holds half a character (a lone surrogate), no Unicode.") from None
+        raise DataError(
+            "an id holds half a character (a lone surrogate), which isn't valid Unicode; write the"
+            " data again from its source."
+        ) from None
 
 
 def _is_id(value: Any) -> bool:

@@ -161,7 +161,7 @@ class Interactions:
         ArgumentError
             If rows are out of range, or the columns differ in length.
         DataError
-            If a value is NaN, infinite or complex, or a time can be no second since 1970.
+            If a value is NaN, infinite or complex, or a time can't be a second since 1970.
         """
         checks.choice(repeats, "repeats", REPEATS)
         users, items = id_map(users, "users"), id_map(items, "items")

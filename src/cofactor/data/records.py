@@ -25,7 +25,7 @@ def names_of(rows: Iterable[Mapping[str, Any]]) -> list[str]:
     Raises
     ------
     DataError
-        If a key is no Unicode (holds half a character).
+        If a key isn't Unicode (holds half a character).
     """
     names = list(dict.fromkeys(name_text(name) for row in rows for name in row))
     for name in names:
@@ -33,7 +33,7 @@ def names_of(rows: Iterable[Mapping[str, Any]]) -> list[str]:
             name.encode()
         except UnicodeEncodeError:
             raise DataError(
-                f"the name {name!a} holds half a character (a lone surrogate), which is no"
+                f"the name {name!a} holds half a character (a lone surrogate), which isn't"
                 " Unicode; write the data again from its source."
             ) from None
     return names
@@ -64,7 +64,7 @@ BOOLEANS, BYTES = b"booleans", b"bytes"
 
 def table_of_columns(columns: Mapping[str, Sequence[Any] | pa.Array | pa.ChunkedArray]) -> pa.Table:
     """Return columns of any values as an Arrow table; the fields' metadata say which texts were
-    `BOOLEANS` or `BYTES`, which are no ids or other ones.
+    `BOOLEANS` or `BYTES`, which aren't ids or other ones.
     """
     arrays, fields = [], []
     for name, values in columns.items():
@@ -95,7 +95,7 @@ def column_of(values: Sequence[Any]) -> pa.Array:
     Raises
     ------
     DataError
-        If a text is no Unicode (holds half a character).
+        If a text isn't Unicode (holds half a character).
     """
     try:
         kinds = set(map(type, values))

@@ -95,7 +95,9 @@ def questions(histories: Histories, items: IdMap, catalogue: Catalogue | None = 
     """
     counts = np.maximum(histories.lengths - 1, 0)
     if not counts.any():
-        raise ArgumentError("no sequence has an event to be predicted: each has one at most.")
+        raise ArgumentError(
+            "no sequence has an event to predict; at least one must have two events."
+        )
     every = np.arange(len(histories))
     prefixes, targets = prefixes_of(histories, every, np.full(len(histories), 1), counts)
     return part_of(prefixes, targets, items, catalogue)
@@ -154,7 +156,7 @@ def part_of(
         raise ArgumentError(
             f"there must be a target for each prefix, not {len(targets)} for {len(prefixes)}."
         )
-    # Ids of their own kind: a question is no user, and must not be taken for one that was trained.
+    # Ids of their own kind: a question isn't a user, and mustn't be taken for one that was trained.
     users = IdMap(pa.array([f"question {n:09d}" for n in range(len(prefixes))], pa.string()))
     history = Interactions.from_rows(
         prefixes.owners, prefixes.item_rows, users=users, items=items, source="prefixes"

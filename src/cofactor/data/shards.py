@@ -91,7 +91,7 @@ def open_shards(folder: str | Path, *, verify: bool = False) -> Interactions:
     Raises
     ------
     DataError
-        If it is no such folder, of another format, or damaged.
+        If it isn't such a folder, of another format, or damaged.
     """
     folder = Path(folder).expanduser()
     manifest = _manifest(folder)
@@ -213,7 +213,7 @@ def _manifest(folder: Path) -> dict[str, Any]:
         raise _damaged(folder, f"{MANIFEST} can't be read ({error})") from None
     if isinstance(found, dict) and "model" in found:
         raise DataError(
-            "it is a saved model and no data; `cofactor inspect` shows it.", source=str(folder)
+            "it is a saved model, not data; `cofactor inspect` shows it.", source=str(folder)
         )
     if not isinstance(found, dict) or found.get("format") != FORMAT:
         kind = found.get("format") if isinstance(found, dict) else None

@@ -139,11 +139,11 @@ def ask(
 
 def _nothing_to_ask(n_true: int, exclude_seen: bool) -> ArgumentError:
     why = (
-        ": items of the history are left out, and all stand there; with exclude_seen=False they"
-        " count (or use evaluate_next(..., repeats='allow'))."
+        ": items of the history are left out, and all of them are there; with exclude_seen=False"
+        " they count (or use evaluate_next(..., repeats='allow'))."
     )
     return ArgumentError(
-        f"of {n_true:,} true items none may be recommended, so there is nothing to measure"
+        f"none of the {n_true:,} true items may be recommended, so there is nothing to measure"
         f"{why if exclude_seen and n_true else '.'}"
     )
 

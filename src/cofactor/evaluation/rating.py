@@ -13,7 +13,7 @@ from cofactor.metrics.ranking import mean_by_user, sum_by_user
 from cofactor.metrics.rating import rounded
 from cofactor.metrics.table import Metric
 
-# More distinct values than this are no scale of steps.
+# More distinct values than this don't count as a scale of steps.
 MOST_LEVELS = 100
 
 

@@ -269,7 +269,9 @@ def _shared_metrics(results: Sequence[Result], metrics: str | Iterable[str] | No
     shared = [name for name in results[0].values if all(name in r.values for r in results)]
     if metrics is None:
         if not shared:
-            raise ArgumentError("the results share no metric that users have.")
+            raise ArgumentError(
+                "the results have no metric in common that has a value for each user."
+            )
         return shared
     listed = metrics.split(",") if isinstance(metrics, str) else list(metrics)
     names = [str(parse_metric(name)) for name in listed]

@@ -13,6 +13,7 @@ import numpy as np
 from cofactor.base import checks
 from cofactor.base.errors import ArgumentError
 from cofactor.base.offsets import pick_rows
+from cofactor.base.threads import torch_threads_for
 from cofactor.data.histories import Histories
 from cofactor.data.interactions import Interactions
 from cofactor.models.answering.answers import Reason
@@ -41,7 +42,9 @@ class RowCalls(Hooks[ConfigT]):
         indptr, positions = pick_rows(self.data.indptr, rows)
         values = None if self.data.values is None else self.data.values[positions]
         seen = (indptr, self.data.item_rows[positions])
-        return UserBatch(self._states(rows), np.diff(indptr) == 0, seen, values)
+        with torch_threads_for(len(positions)):
+            states = self._states(rows)
+        return UserBatch(states, np.diff(indptr) == 0, seen, values)
 
     def fold_in(self, histories: Histories) -> UserBatch:
         """Return a batch of unseen users, from their histories, without retraining."""
@@ -51,13 +54,11 @@ class RowCalls(Hooks[ConfigT]):
                 f" {self.data.n_items}."
             )
         indptr, item_rows, values = histories.csr
+        with torch_threads_for(len(item_rows)):
+            states = self._fold_in(histories)
         seen = (indptr, item_rows)
-        return UserBatch(
-            self._fold_in(histories),
-            histories.lengths == 0,
-            seen,
-            None if histories.values is None else values,
-        )
+        seen_values = None if histories.values is None else values
+        return UserBatch(states, histories.lengths == 0, seen, seen_values)
 
     def score_batch(self, batch: UserBatch, item_rows: np.ndarray | None = None) -> np.ndarray:
         """Return the scores of all items (or of some) for some users, float32 [B, n_items];
@@ -65,7 +66,9 @@ class RowCalls(Hooks[ConfigT]):
         """
         if item_rows is not None:
             item_rows = checks.rows(item_rows, "item_rows", self.data.n_items)
-        scores = np.asarray(self._score(batch.states, item_rows), np.float32)
+        n_items = self.data.n_items if item_rows is None else len(item_rows)
+        with torch_threads_for(len(batch) * n_items):
+            scores = np.asarray(self._score(batch.states, item_rows), np.float32)
         scores = popularity_term.beside(self, scores, item_rows)
         if batch.empty.any() and not self.traits.answers_empty:
             popular = self._popularity if item_rows is None else self._popularity[item_rows]
@@ -101,7 +104,8 @@ class RowCalls(Hooks[ConfigT]):
         item_rows
             int [n]; -1 is an item without training interactions, predicted from the user alone.
         """
-        return self._predict(batch.states, which, item_rows)
+        with torch_threads_for(len(item_rows)):
+            return self._predict(batch.states, which, item_rows)
 
     def similar_item_rows(
         self, item_rows: np.ndarray, k: int, allowed: np.ndarray | None = None, n_threads: int = 1

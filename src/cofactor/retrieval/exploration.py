@@ -220,7 +220,7 @@ def parse_exploration(text: str) -> Exploration:
         if name not in names or names[name] in given:
             raise _unknown(text)
         given[names[name]] = _number(amount, text)
-    # A count that is no whole number is refused there.
+    # A count that isn't a whole number is refused there.
     whole = {name: int(n) if n.is_integer() else n for name, n in given.items() if name in _COUNTS}
     return Exploration(kind=kind, **(given | whole))  # type: ignore[arg-type]
 

@@ -159,7 +159,7 @@ def auto(
     budget
         Seconds, above 0, of the search and the fits that follow it, for the test part and on all of
         the data: up to three tenths are kept for those. Compiling kernels, once on a machine,
-        extends it by half at most.
+        may double it at most.
     metrics
         What to measure on the test part; the first one decides on the validation part. None:
         nDCG@10 first. With an error such as ``rmse``, models that predict ratings are tried.
@@ -277,7 +277,7 @@ def _decisive(name: str, data: Interactions) -> Metric:
     metric = parse_metric(name)
     if metric.family == "lists":
         raise ArgumentError(
-            f"{metric} doesn't say whether lists are right; let another metric decide."
+            f"{metric} doesn't measure whether lists are right; name another metric first."
         )
     if metric.family == "rating" and data.values is None:
         raise ArgumentError(

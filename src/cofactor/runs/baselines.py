@@ -45,12 +45,9 @@ class Baselined:
 
     def sentences(self) -> list[str]:
         """Return what the tests say, in sentences."""
-        said = [verdict(test, self.label) for test in self.tests]
-        lost = [t for t in self.tests if t.better != self.label]
-        if lost:
-            names = " or ".join(t.first if t.second == self.label else t.second for t in lost)
-            said.append(f"Nothing shows that {self.label} is worth more than {names} here.")
-        return said + [f"{name} couldn't be measured: {why}" for name, why in self.failures.items()]
+        return [verdict(test, self.label) for test in self.tests] + [
+            f"{name} couldn't be measured: {why}" for name, why in self.failures.items()
+        ]
 
     def to_dict(self) -> dict[str, Any]:
         """Return all of it as plain values for JSON."""

@@ -127,7 +127,7 @@ class Compared:
         """Say for every metric which model is best and which aren't significantly worse, and which
         models aren't significantly better than the baseline.
         """
-        said = []
+        metrics: dict[str, list[str]] = {}  # of which the tests say the same
         for metric in dict.fromkeys(test.metric for test in self.tests):
             tests = [test for test in self.tests if test.metric == metric]
             best = [tests[0].second, *(test.first for test in tests if test.equal)]
@@ -136,7 +136,8 @@ class Compared:
             rest = f"not significantly worse: {', '.join(near)}" if near else "the others are worse"
             first = f"{best[0]} is best" if len(best) == 1 else f"{', '.join(best)} are equal"
             first += " and best" if others and len(best) > 1 else ""
-            said.append(f"{metric}: {first}{f'; {rest}' if others else ''}.")
+            metrics.setdefault(f"{first}{f'; {rest}' if others else ''}.", []).append(metric)
+        said = [f"{', '.join(names)}: {verdict}" for verdict, names in metrics.items()]
         return said + list(filter(None, [self._beside_the_baseline()]))
 
     def _beside_the_baseline(self) -> str:
@@ -379,7 +380,10 @@ def _shared(results: Sequence[Result]) -> list[str]:
     """The metrics that all results share."""
     shared = [m for m in results[0].metrics if all(m in r.values for r in results)]
     if not shared:
-        raise ArgumentError("the models share no metric that users have; name one with metrics=.")
+        raise ArgumentError(
+            "the models have no metric in common that has a value for each user; name one with"
+            " metrics=."
+        )
     return shared
 
 

@@ -254,6 +254,8 @@ def _splits(
     if isinstance(folds, int):
         return k_fold(data, folds, validation=validation, seed=run.seed)
     if validation:
-        raise ArgumentError("validation belongs to folds that are drawn; splits have their own.")
+        raise ArgumentError(
+            "validation is for folds that are drawn here; the given splits have their own parts."
+        )
     checks.of_kind(folds, "folds", Iterable, "a number of folds, or splits")
     return folds

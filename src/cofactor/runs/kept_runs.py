@@ -21,12 +21,13 @@ import pyarrow.parquet as pq
 
 import cofactor
 from cofactor.base.disk import naming_full
-from cofactor.base.errors import ArgumentError, DataError
-from cofactor.base.names import nearest
+from cofactor.base.errors import ArgumentError, DataError, UnknownNameError
+from cofactor.base.names import nearest, word
 from cofactor.base.staging import staging_folder
 from cofactor.evaluation.result import Result
 from cofactor.evaluation.significance import p_value
 from cofactor.metrics.table import parse_metric
+from cofactor.models import registry
 
 _FACTS, _VALUES = "run.json", "values.parquet"
 
@@ -77,6 +78,19 @@ class KeptRun:
     def value(self, label: str, metric: str) -> float:
         """A model's value of a metric."""
         return float(self.models[label]["metrics"][metric]["value"])
+
+    def settings(self, label: str) -> list[str]:
+        """Return a model's settings that differ from the defaults, as ``factors=64``."""
+        one = self.models[label]
+        try:
+            usual = registry.get(one["model"]).Config.defaults()
+        except UnknownNameError:  # a model of the user's own
+            usual = {}
+        return [
+            f"{name}={word(value)}"
+            for name, value in one["config"].items()
+            if name not in usual or word(value) != word(usual[name])
+        ]
 
     def _goodness(self, label: str, metric: str) -> float:
         sign = parse_metric(metric).sign

@@ -148,7 +148,7 @@ def _json_table(path: Path) -> pa.Table:
 
     content = path.read_bytes()
     if has_null_record(content):
-        raise DataError("a line is null, no list of items; take it out.", source=str(path))
+        raise DataError("a line is null instead of a list of items; remove it.", source=str(path))
     return pj.read_json(pa.BufferReader(content))
 
 

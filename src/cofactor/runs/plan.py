@@ -135,7 +135,7 @@ def automatic(
 def _columns(settings: Settings) -> dict[str, tuple[str, ...]]:
     """The columns to read, by name or from words such as ``text=title``."""
     if isinstance(settings, Config):
-        raise ArgumentError(f"a {type(settings).__name__} belongs to a model: name it beside it.")
+        raise ArgumentError(f"a {type(settings).__name__} needs its model; name that too.")
     pairs = settings.items() if isinstance(settings, Mapping) else map(_pair, settings)
     found: dict[str, tuple[str, ...]] = {}
     for name, given in pairs:

@@ -16,6 +16,7 @@ import pyarrow.compute as pc
 from cofactor.artifact.load import inspect, load
 from cofactor.artifact.save import check_target
 from cofactor.base.errors import ArgumentError, DataError
+from cofactor.base.names import counted
 from cofactor.base.run import Run, run_of
 from cofactor.data.catalogue import Catalogue
 from cofactor.data.events import Events
@@ -185,8 +186,8 @@ def _new_sources(
     found = list(sources) or list(reading.stores)
     if not found:
         raise ArgumentError(
-            f"{os.fspath(model)} was trained on no event store: name a SOURCE that holds what is"
-            " new."
+            f"{os.fspath(model)} wasn't trained on an event store; name a SOURCE that holds new"
+            " events."
         )
     return found
 
@@ -227,7 +228,7 @@ def _whole(
 
 def _notes(shares: Sequence[Share], reading: Reading) -> list[str]:
     summary = "; ".join(
-        f"{one.source}: {one.events:,} events"
+        f"{one.source}: {counted(one.events, 'event')}"
         + (f", {one.known:,} of them known and left out" if one.known else "")
         for one in shares
     )

@@ -13,6 +13,7 @@ from typing import Any
 from cofactor.base import checks, sqlite_file
 from cofactor.base.errors import ArgumentError, CofactorError
 from cofactor.base.extras import require
+from cofactor.base.staging import staging_folder
 from cofactor.models import registry
 
 _STUDY = "cofactor"
@@ -36,12 +37,11 @@ def open_study(
         _require_study(Path(str(out)))
     elif out is not None and not Path(out).absolute().parent.is_dir():
         raise ArgumentError(f"{out}: there is no folder {Path(out).parent}; make it first.")
-    study = optuna.create_study(
-        study_name=_STUDY,
-        storage=None if out is None else _storage(optuna, out),
-        load_if_exists=True,
-        direction="minimize" if lower_is_better else "maximize",
-    )
+    wanted = {"study_name": _STUDY, "direction": "minimize" if lower_is_better else "maximize"}
+    if out is not None and not there:
+        _make(optuna, Path(out), wanted)
+    storage = None if out is None else _storage(optuna, out)
+    study = optuna.create_study(**wanted, storage=storage, load_if_exists=True)
     if there:
         kept = study.user_attrs.get("facts", {} if study.trials else facts)
         others = [name for name, value in facts.items() if kept.get(name) != value]
@@ -55,6 +55,16 @@ def open_study(
         if trial.state == optuna.trial.TrialState.RUNNING:  # of a search that was killed
             study.tell(trial.number, state=optuna.trial.TrialState.FAIL)
     return study
+
+
+def _make(optuna: Any, path: Path, wanted: dict[str, Any]) -> None:
+    """Make the file of a new study, which is there as a whole or not at all: one with tables and
+    without a study would be refused when the search is begun again.
+    """
+    with staging_folder(path) as staging:
+        optuna.create_study(**wanted, storage=_storage(optuna, staging / path.name))
+        if not path.exists():  # another search may have been faster
+            os.replace(staging / path.name, path)
 
 
 def _storage(optuna: Any, path: str | os.PathLike[str]) -> Any:
@@ -135,7 +145,7 @@ def best_of_study(path: str | os.PathLike[str]) -> tuple[str, Any]:
     Raises
     ------
     ArgumentError
-        If it is no study, or none of its trials was finished.
+        If it isn't a study, or none of its trials was finished.
     """
     optuna = require("optuna", purpose="reading a study")
     _require_study(Path(path))

@@ -149,7 +149,7 @@ def search_space(
     Raises
     ------
     UnknownNameError
-        For a name that is no setting.
+        For a name that isn't a setting.
     ArgumentError
         If the setting refuses a choice or an end of a range, if a setting is both given and
         searched, or if nothing is left to search.

@@ -46,7 +46,7 @@ class RequestError(CofactorError):
     message
         A sentence for people.
     field
-        The part of the request at fault: ``events[3].time``; None when it is no single one.
+        The part of the request at fault: ``events[3].time``; None when it isn't a single one.
     retry_after
         Seconds after which trying again makes sense, or None.
 
@@ -150,14 +150,21 @@ _NAMED = re.compile(
 )
 
 
-def of_decoding(error: msgspec.MsgspecError | UnicodeDecodeError | RecursionError) -> RequestError:
-    """Return the refusal of a body or a query that can't be read."""
+def of_decoding(
+    error: msgspec.MsgspecError | UnicodeDecodeError | RecursionError, takes: Any = None
+) -> RequestError:
+    """Return the refusal of a body or a query that can't be read; ``takes`` is the type that was
+    expected, whose fields are named where an unknown one was given.
+    """
     if not isinstance(error, msgspec.ValidationError):
         why = "nested too deeply" if isinstance(error, RecursionError) else str(error)
         return RequestError(400, "malformed", f"the body isn't valid JSON: {why}.")
     found = _AT.match(str(error))
     if found is None:
-        return invalid(f"{str(error).rstrip('.')}.", _named(str(error)))
+        said = str(error).rstrip(".")
+        if said.startswith("Object contains unknown field") and hasattr(takes, "__struct_fields__"):
+            said += f"; its fields are {', '.join(takes.__struct_fields__)}"
+        return invalid(f"{said}.", _named(str(error)))
     where = re.sub(r"\[\.\.\.\]", "[…]", found["where"])
     if named := _named(found["what"]):  # a check of ours, on the object there
         where = f"{where}.{named}" if where else named

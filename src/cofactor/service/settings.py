@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from cofactor.base import checks
 from cofactor.base.errors import ArgumentError
-from cofactor.data.readers.event_store import AGAINST, SILENT
+from cofactor.data.event_kinds import AGAINST, SILENT
 from cofactor.retrieval.exploration import parse_exploration
 from cofactor.retrieval.rerank.rules import Rerank
 from cofactor.store import Retention

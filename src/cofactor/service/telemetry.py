@@ -43,7 +43,7 @@ class Telemetry:
     """Counts and latencies of one process."""
 
     def __init__(self) -> None:
-        self.started = time.time()
+        self._started = time.monotonic()
         self.sources: Counter[str] = Counter()
         # By version: its lists, and those by popularity.
         self.lists: Counter[str] = Counter()
@@ -147,10 +147,15 @@ class Telemetry:
         self._events.inc(events)
         self._ingested.append((time.monotonic(), events))
 
+    @property
+    def uptime(self) -> float:
+        """Seconds since it began, whatever the machine's clock was set to meanwhile."""
+        return time.monotonic() - self._started
+
     def recent(self) -> dict[str, Any]:
         """Return rates a second and latencies in milliseconds of the last minute."""
         now = time.monotonic()
-        window = min(_MINUTE, max(1.0, time.time() - self.started))
+        window = min(_MINUTE, max(1.0, self.uptime))
         taken = (
             np.array([seconds for moment, seconds in self._latencies if now - moment <= window])
             * 1000

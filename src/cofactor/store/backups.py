@@ -23,6 +23,7 @@ from cofactor.base.staging import staging_folder
 from cofactor.base.state_file import StateError, read_state
 from cofactor.store import schema
 from cofactor.store.database import Database, Session
+from cofactor.store.erasures import without_erased
 from cofactor.store.exceptions import StoreError, StoreFormatError, StoreUnavailableError
 from cofactor.store.manifest import BackupManifest, manifest_path
 from cofactor.store.opening import database_of
@@ -64,22 +65,8 @@ def backup(
         if isinstance(store.database, SqliteDatabase) and store.database.owns(made):
             raise StoreError(f"{made} belongs to the store itself; choose another name.")
     with _staged(target) as staging:
-        _copy(store, staging)
-        _checked(staging)
-        manifest = BackupManifest(
-            format=FORMAT,
-            schema=len(schema.MIGRATIONS),
-            created=datetime.now(UTC).isoformat(timespec="seconds"),
-            source=store.database.shown,
-            bytes=staging.stat().st_size,
-            sha256=sha256_of(staging),
-            rows=_row_counts(staging),
-        )
         beside = staging.with_name("manifest.json")
-        beside.write_bytes(msgspec.json.format(msgspec.json.encode(manifest), indent=2) + b"\n")
-        for made in (staging, beside):
-            os.chmod(made, 0o600)  # it holds what people did
-            sync(made)
+        manifest = without_erased(store, lambda: _made(store, staging, beside))
         # Both manifests are there while the file is replaced, so that at any moment one of them
         # describes it.
         os.replace(beside, _coming(target))
@@ -88,6 +75,27 @@ def backup(
         sync(target.parent)
         os.replace(_coming(target), manifest_path(target))
         sync(target.parent)
+    return manifest
+
+
+def _made(store: Store, staging: Path, beside: Path) -> BackupManifest:
+    """Copy a store, check the copy, and write both it and its manifest to the disk."""
+    staging.unlink(missing_ok=True)
+    _copy(store, staging)
+    _checked(staging)
+    manifest = BackupManifest(
+        format=FORMAT,
+        schema=len(schema.MIGRATIONS),
+        created=datetime.now(UTC).isoformat(timespec="seconds"),
+        source=store.database.shown,
+        bytes=staging.stat().st_size,
+        sha256=sha256_of(staging),
+        rows=_row_counts(staging),
+    )
+    beside.write_bytes(msgspec.json.format(msgspec.json.encode(manifest), indent=2) + b"\n")
+    for made in (staging, beside):
+        os.chmod(made, 0o600)  # it holds what people did
+        sync(made)
     return manifest
 
 
@@ -141,7 +149,7 @@ def _described(file: Path, beside: Path) -> BackupManifest:
     try:
         manifest = read_state(beside, BackupManifest)
     except StateError as error:
-        raise StoreFormatError(f"{beside} is no manifest of a backup: {error}.") from None
+        raise StoreFormatError(f"{beside} isn't a manifest of a backup: {error}.") from None
     if manifest.format != FORMAT or manifest.schema > len(schema.MIGRATIONS):
         raise StoreFormatError(
             f"{file} is a backup of a later version of Cofactor; update Cofactor."

@@ -78,6 +78,9 @@ class Database(abc.ABC):
         place exists.
         """
 
+    def check_found(self) -> None:  # noqa: B027
+        """Raise StoreUnavailableError if a reader may not find what was written last."""
+
     def check_ours(self) -> None:  # noqa: B027 (nothing to do is right for most)
         """Raise StoreUnavailableError if somebody else has come to write to this store alone."""
 
@@ -137,14 +140,14 @@ class Database(abc.ABC):
         if "store_meta" not in tables:
             if tables:
                 raise StoreFormatError(
-                    f"{self.shown} is no event store: it holds the tables"
+                    f"{self.shown} isn't an event store: it holds the tables"
                     f" {', '.join(sorted(tables)[:5])}; give a new database."
                 )
             return 0
         facts: dict[str, str] = dict(session.rows("SELECT name, value FROM store_meta"))
         if facts and facts.get("format") != schema.MARK:
             raise StoreFormatError(
-                f"{self.shown} is no event store: its mark is {facts.get('format')!r}, not"
+                f"{self.shown} isn't an event store: its mark is {facts.get('format')!r}, not"
                 f" {schema.MARK!r}."
             )
         stated = str(facts.get("schema", "0"))

@@ -11,7 +11,7 @@
         ├── StoreUnavailableError       the disk is full, fails, or the database can't be reached
         ├── ReadOnlyError               the store was opened for reading
         ├── StoreClosedError            the store was closed
-        └── StoreFormatError            a database that is no store, is damaged, or is of a later
+        └── StoreFormatError            a database that isn't a store, is damaged, or is of a later
         version
     ArgumentError                       an id, a text, a value or a batch beyond the limits
 
@@ -113,7 +113,7 @@ class StoreClosedError(StoreError):
 
 
 class StoreFormatError(StoreError, ValueError):
-    """A database that is no store, is damaged, or was written by a later version."""
+    """A database that isn't a store, is damaged, or was written by a later version."""
 
 
 def _listed(ids: Sequence[str]) -> str:

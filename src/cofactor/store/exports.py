@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import gzip
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from itertools import islice
 from pathlib import Path
 from typing import IO, Any, get_args, get_origin, get_type_hints
@@ -16,6 +16,7 @@ from cofactor.base import checks
 from cofactor.base.disk import check_regular, owner_only
 from cofactor.base.errors import CofactorError, DataError
 from cofactor.base.staging import staging_folder
+from cofactor.store.erasures import without_erased
 from cofactor.store.exceptions import StoreFormatError, StoreUnavailableError
 from cofactor.store.impressions import ShownItem, shown_items
 from cofactor.store.limits import file_format
@@ -50,22 +51,29 @@ def export_events(
     DataError
         If the place is taken.
     """
-    events = iter(store.user_events(user_id)) if user_id is not None else store.events()
-    return _export(events, Path(path), StoredEvent, overwrite)
+
+    def events() -> Iterator[StoredEvent]:
+        return iter(store.user_events(user_id)) if user_id is not None else store.events()
+
+    return _export(store, events, Path(path), StoredEvent, overwrite)
 
 
 def export_items(store: Store, path: str | os.PathLike[str], *, overwrite: bool = False) -> int:
     """Write all items to a file, hidden and deleted ones too, in the order of their ids; return
     how many.
     """
-    return _export(store.all_items(), Path(path), StoredItem, overwrite)
+    return _export(store, store.all_items, Path(path), StoredItem, overwrite)
 
 
 def export_impressions(
     store: Store, path: str | os.PathLike[str], *, overwrite: bool = False
 ) -> int:
     """Write the impressions to a file, one line per item and position; return how many."""
-    return _export(shown_items(store.impressions()), Path(path), ShownItem, overwrite)
+
+    def shown() -> Iterator[ShownItem]:
+        return iter(shown_items(store.impressions()))
+
+    return _export(store, shown, Path(path), ShownItem, overwrite)
 
 
 def json_lines(records: Iterable[StoredEvent | StoredItem | ShownItem]) -> Iterator[bytes]:
@@ -75,7 +83,13 @@ def json_lines(records: Iterable[StoredEvent | StoredItem | ShownItem]) -> Itera
         yield encode(record) + b"\n"
 
 
-def _export(records: Iterator[Any], path: Path, kind: type[Any], overwrite: bool) -> int:
+def _export(
+    store: Store,
+    records: Callable[[], Iterator[Any]],
+    path: Path,
+    kind: type[Any],
+    overwrite: bool,
+) -> int:
     chosen = file_format(path)
     if path.exists() and not checks.boolean(overwrite, "overwrite"):
         raise DataError(
@@ -87,14 +101,7 @@ def _export(records: Iterator[Any], path: Path, kind: type[Any], overwrite: bool
     try:
         with staging_folder(path, private=True) as staging:
             made = staging / path.name
-            with open(made, "wb", opener=owner_only) as stream:
-                count = (
-                    _write_parquet(records, stream, kind)
-                    if chosen == "parquet"
-                    else _write_lines(records, stream, path)
-                )
-                stream.flush()
-                os.fsync(stream.fileno())
+            count = without_erased(store, lambda: _write(records(), made, kind, chosen))
             os.replace(made, path)
     except OSError as error:
         raise StoreUnavailableError(f"{path} can't be written: {error.strerror}.") from error
@@ -102,8 +109,20 @@ def _export(records: Iterator[Any], path: Path, kind: type[Any], overwrite: bool
         raise
     except (TypeError, ValueError) as error:
         raise StoreFormatError(
-            f"the store is damaged: what is in it fits no export ({error}); restore a backup."
+            f"the store is damaged: its content can't be exported ({error}); restore a backup."
         ) from error
+    return count
+
+
+def _write(records: Iterator[Any], path: Path, kind: type[Any], chosen: str) -> int:
+    with open(path, "wb", opener=owner_only) as stream:
+        count = (
+            _write_parquet(records, stream, kind)
+            if chosen == "parquet"
+            else _write_lines(records, stream, path)
+        )
+        stream.flush()
+        os.fsync(stream.fileno())
     return count
 
 

@@ -115,13 +115,13 @@ def take_in(store: Store) -> int:
 
 @contextlib.contextmanager
 def _taken(path: Path) -> Iterator[int]:
-    """Open a file whose process is gone; raise OSError while it lives, and for what is no file: a
+    """Open a file whose process is gone; raise OSError while it lives, and for what isn't a file: a
     pipe would be read for ever.
     """
     handle = os.open(path, os.O_RDWR)
     try:
         if not stat.S_ISREG(os.fstat(handle).st_mode):
-            raise OSError(f"{path} is no file.")
+            raise OSError(f"{path} isn't a file.")
         lock(handle)
         yield handle
     finally:

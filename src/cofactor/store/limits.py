@@ -57,14 +57,14 @@ def checked_id(value: object, name: str) -> str:
 
 def outside_id(value: object, name: str) -> str:
     """Return a user's or an item's id by the rule for all input (`data.id_text`): stripped and
-    unwrapped; raise ArgumentError if it is none.
+    unwrapped; raise ArgumentError if it isn't one.
     """
     if not isinstance(value, str):
         return checked_id(value, name)
     cleaned = clean_one(value) if len(value) <= MAX_ID else None
     if cleaned is None:
         checked_id(value, name)  # what is nothing but zero bytes is named as such
-        raise ArgumentError(f"{name} must be an id, and {value.strip()!r} is none.")
+        raise ArgumentError(f"{name} must be an id, not {value.strip()!r}.")
     return cleaned if cleaned.isprintable() else checked_id(cleaned, name)
 
 
@@ -87,7 +87,7 @@ def are_ids(values: Sequence[object]) -> bool:
 
 
 def check_batch(values: Sequence[object], name: str) -> None:
-    """Refuse what is no list, and an empty or too long one."""
+    """Refuse what isn't a list, and an empty or too long one."""
     if isinstance(values, (str, bytes)) or not isinstance(values, Sequence):
         raise ArgumentError(f"{name} must be a list, not {type(values).__name__}.")
     if not 0 < len(values) <= MAX_BATCH:
@@ -250,7 +250,7 @@ def _features(features: Mapping[str, Any] | None) -> str | None:
                 f"feature {name!r} must be text, a finite number, true, false, null or a list of"
                 " texts."
             )
-    # Sorted names: the same features are the same text, and a repeated upsert is no change.
+    # Sorted names: the same features are the same text, and a repeated upsert isn't a change.
     text = msgspec.json.encode(dict(sorted(features.items()))).decode()
     if len(text.encode()) > MAX_FEATURES:
         raise ArgumentError(

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 _BATCH = 2_000
 _FEW = 50  # rows that are unpacked at a time
 _LONGEST = 1 << 20  # bytes of a line
+_LINES, _PARQUET = (".jsonl", ".ndjson", ".json"), (".parquet", ".pq")
 
 # Line numbers, and what decodes each line; may be asked for twice.
 Lines = Callable[[], Iterator[tuple[int, Callable[[], Any]]]]
@@ -50,6 +51,43 @@ class ItemLine(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     hidden: bool | None = None
     state: str | None = None
     time: int | None = None
+
+
+def is_exported(source: str, items: bool) -> bool:
+    """Return whether a file has the form that an export writes, rather than that of another table:
+    its name says so, and its first line (or its columns) has no other names than those of an event
+    or an item.
+
+    Parameters
+    ----------
+    source
+        The file.
+    items
+        Whether items are expected instead of events.
+    """
+    path, kind = Path(source), ItemLine if items else EventLine
+    plain = source.lower().removesuffix(".gz")
+    if not plain.endswith((*_LINES, *_PARQUET)):
+        return False
+    try:
+        names = _first_names(path, plain.endswith(_PARQUET))
+    # What is missing or damaged is named by whoever reads it.
+    except (OSError, EOFError, zlib.error, ValueError):
+        return True
+    return names is not None and names <= {field.name for field in msgspec.structs.fields(kind)}
+
+
+def _first_names(path: Path, parquet: bool) -> set[str] | None:
+    """The names in a file's first line; None if that isn't an object."""
+    if parquet:
+        import pyarrow.parquet as pq
+
+        with pq.ParquetFile(path) as file:
+            return set(file.schema_arrow.names)
+    with _opened(path) as stream:
+        first = next((line for line in _bounded(stream) if line is None or line.strip()), None)
+    found = msgspec.json.decode((first or b"{}").removeprefix(codecs.BOM_UTF8))
+    return set(found) if isinstance(found, dict) else None
 
 
 def lines_of(path: Path, kind: type[Any]) -> Lines:
@@ -91,7 +129,7 @@ def _bounded(stream: IO[bytes]) -> Iterator[bytes | None]:
 
 def _decoded(decode: Callable[[bytes], Any], line: bytes | None) -> Any:
     if line is None:
-        raise ValueError(f"a line of more than {_LONGEST:,} bytes is no event and no item")
+        raise ValueError(f"a line of more than {_LONGEST:,} bytes is neither an event nor an item")
     try:
         return decode(line)
     except RecursionError:

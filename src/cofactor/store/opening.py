@@ -36,7 +36,10 @@ def open_store(
         If there is something else, or a later version's store.
     """
     settings = settings or StoreSettings()
-    store = Store(database_of(url, settings), read_only=read_only, settings=settings)
+    database = database_of(url, settings)
+    if read_only:
+        database.check_found()
+    store = Store(database, read_only=read_only, settings=settings)
     if not read_only:
         take_in(store)
     return store

@@ -79,6 +79,11 @@ def last_change(session: Session) -> int:
     return int(session.rows("SELECT coalesce(max(seq), 0) FROM item_changes")[0][0])
 
 
+def last_erasure(session: Session) -> int:
+    """Return the number of the last erasure; 0 when there was none."""
+    return int(session.rows("SELECT coalesce(max(seq), 0) FROM erasures")[0][0])
+
+
 def changes_after(session: Session, seq: int, limit: int) -> list[ItemChange]:
     """Return the next changes of items."""
     return _records(session, ItemChange, "WHERE seq > ? ORDER BY seq LIMIT ?", seq, limit)

@@ -15,7 +15,7 @@ import msgspec
 from cofactor.base.disk import has_no_inodes, is_mounted, number_of, sync, what_is_full
 from cofactor.base.errors import ArgumentError
 from cofactor.base.names import without_password
-from cofactor.base.sqlite_file import reading_uri
+from cofactor.base.sqlite_file import log_elsewhere, reading_uri
 from cofactor.base.state_file import StateError, read_state
 from cofactor.store.database import Database, Row, Session
 from cofactor.store.exceptions import (
@@ -169,7 +169,7 @@ class SqliteDatabase(Database):
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
             if self.path.exists() and not self.path.is_file():
-                raise StoreUnavailableError(f"{self.shown} is no file; a store is one.")
+                raise StoreUnavailableError(f"{self.shown} isn't a file; a store is one.")
             self._check_no_backup()
             self._lock.acquire()
             self._check_names()
@@ -219,6 +219,11 @@ class SqliteDatabase(Database):
         for end in ("", "-wal", "-shm"):
             with contextlib.suppress(FileNotFoundError, PermissionError):
                 os.chmod(self.path.with_name(self.path.name + end), 0o600)
+
+    def check_found(self) -> None:
+        """Raise StoreUnavailableError if the log stands beside another name of the file."""
+        if why := log_elsewhere(self.path):
+            raise StoreUnavailableError(f"{self.shown} can't be read: {why}.")
 
     def check_ours(self) -> None:
         """Raise StoreUnavailableError if the file isn't the one that was opened, or if somebody

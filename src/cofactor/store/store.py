@@ -327,6 +327,10 @@ class Store:
         """Return the place of the last event that is stored; 0 when there is none."""
         return self._read(queries.last_seq)
 
+    def last_erasure(self) -> int:
+        """Return the number of the last erasure of a user; 0 when there was none."""
+        return self._read(queries.last_erasure)
+
     def recent_users(
         self, after: int, upto: int, moment: int, kinds: Sequence[str] = ()
     ) -> list[tuple[str, int, int]]:

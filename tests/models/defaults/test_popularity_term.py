@@ -104,7 +104,10 @@ def test_no_setting_is_blamed_where_nothing_is_personal(parts: Split, caplog: Lo
 
     registry.create("bpr").fit(parts.train, run=replace(RUN, progress=Progress()))
     (sentence,) = [one for one in said if "popularity" in one]
-    assert sentence.startswith("bpr: nothing shows that it ranks better than popularity")
+    assert sentence.startswith(
+        "bpr: its own scores don't rank held-out training interactions significantly better than"
+        " popularity, so popularity is added to them with a weight of "
+    )
     assert not [one for one in (*said, caplog.text) if "collapsed" in one]
 
 
@@ -242,6 +245,13 @@ def test_what_was_popular_once_is_not_added_where_the_catalogue_turns_over(name:
     assert fitted(name, stays).popularity_offset is not None
     assert not popularity_term.out_of_date(replace(stays, times=None), RUN)
     assert not popularity_term.out_of_date(replace(stays, times=stays.times * 0), RUN)
+
+
+@pytest.mark.parametrize("name", ["item_knn", "ease", "graph_filter"])
+def test_nor_is_it_added_to_models_without_order_there(name: str) -> None:
+    data = turns_over(0.3, seed=1)
+    assert fitted(name, data).popularity_offset is None
+    assert fitted(name, replace(data, times=None)).popularity_offset is not None
 
 
 def again_and_again(n_users: int, n_items: int, seed: int) -> Interactions:

@@ -11,7 +11,7 @@ import cofactor
 from cofactor.base.run import Run
 from cofactor.data.interactions import Interactions
 from cofactor.models.explicit.bayesian_mf import BayesianMF
-from cofactor.models.explicit.bayesian_shape import Shape, shapes
+from cofactor.models.explicit.bayesian_shape import Shape, choose_shape, shapes
 from cofactor.models.explicit.rating_levels import Levels, level_of
 
 ONE = Run(threads=1, seed=0)
@@ -100,3 +100,25 @@ def test_intervals_of_joined_levels_reach_from_rating_to_rating():
     )
     inside = (found[:, 1] <= test.values) & (test.values <= found[:, 2])
     assert 0.86 <= inside.mean() <= 0.95
+
+
+class Guess:
+    """Errors of 1; with vectors by turns a little smaller and, a little less, larger: t is about 1.
+    With the feature larger still.
+    """
+
+    def __init__(self, shape: Shape) -> None:
+        self.shape = shape
+
+    def predict_rows(self, user_rows: np.ndarray, item_rows: np.ndarray) -> np.ndarray:
+        by_turns = np.where(np.arange(len(user_rows)) % 2, -0.1, 0.09)
+        return np.sqrt(1 + by_turns * (self.shape.factors > 0) + 0.5 * self.shape.implicit)
+
+
+@pytest.mark.parametrize(("n_users", "factors"), [(60, 0), (400, 16)])
+def test_vectors_have_to_be_proved_by_few_held_out_ratings_alone(n_users, factors):
+    users, items = np.nonzero(np.random.default_rng(0).random((n_users, 40)) < 0.35)
+    ratings = np.where(np.arange(len(users)) < 9, 1e-6, 0).astype(np.float32)
+    data = Interactions.from_rows(users, items, ratings, users=n_users, items=40)
+    found = choose_shape(shapes(None, None), data, lambda _, shape, __: Guess(shape), ONE)
+    assert found == Shape(factors, False)

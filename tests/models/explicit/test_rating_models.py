@@ -17,7 +17,10 @@ from cofactor.data import datasets
 from cofactor.data.interactions import Interactions
 from cofactor.data.split import Part
 from cofactor.models import registry
-from cofactor.models.explicit.biased_mf import BiasedMF, als_factors, item_blocks
+from cofactor.models.defaults.noise import rating_penalties, relative_noise
+from cofactor.models.explicit.als_defaults import als_factors
+from cofactor.models.explicit.biased_mf import BiasedMF, item_blocks
+from cofactor.models.explicit.sgd_rates import faster_by
 
 N_USERS, N_ITEMS = 230, 140
 ONE = Run(seed=1, threads=1)
@@ -322,3 +325,62 @@ def test_the_number_of_factors_follows_the_data_by_als_alone_and_updates_keep_it
     given = registry.create("biased_mf", solver="als", epochs=1, factors=5).fit(data)
     given.config = given.config.replace(factors=None)  # more ratings may have more factors
     assert given.update([("new", 0, 4.0)], epochs=1).item_factors.shape[1] == 5
+
+
+def dense(personal: float) -> tuple[Interactions, Interactions]:
+    """Ratings of 60 items by 300 users, in which so much is personal: training and test."""
+    rng = np.random.default_rng(4)
+    users, items = np.nonzero(rng.random((300, 60)) < 0.3)
+    p, q = rng.standard_normal((300, 4)), rng.standard_normal((60, 4))
+    score = 3 + personal * (p[users] * q[items]).sum(1) / 2 + 0.6 * rng.standard_normal(len(users))
+    whole = Interactions.from_rows(users, items, score.astype(np.float32), users=300, items=60)
+    training = rng.random(len(users)) < 0.8
+    return whole.where(training), whole.where(~training)
+
+
+def test_als_shrinks_less_where_much_is_personal() -> None:
+    train, test = dense(1.0)
+    usual = BiasedMF(solver="als", regularization=rating_penalties(train).vectors)
+    errors = [
+        np.sqrt(np.mean((m.predict_rows(test.user_rows, test.item_rows) - test.weights) ** 2))
+        for m in (usual.fit(train, run=ONE), BiasedMF(solver="als").fit(train, run=ONE))
+    ]
+    assert errors[1] < 0.97 * errors[0]
+    noise, _ = dense(0.0)
+    plain = BiasedMF(solver="als").fit(noise, run=ONE)
+    assert plain.fold_in_penalties[0] == pytest.approx(rating_penalties(noise).vectors)
+
+
+def test_updates_keep_the_share_of_the_noise_and_settings_stay_open() -> None:
+    train, _ = dense(1.0)
+    model = BiasedMF(solver="als", factors=4, epochs=3).fit(train, run=ONE)
+    share = model.fold_in_penalties[0] / relative_noise(train)
+    assert share < 0.7
+    assert model.config.regularization is None
+    model.update([("new", 0, 4.0), ("new", 1, 2.0)], epochs=1, run=ONE)
+    assert model.fold_in_penalties[0] / relative_noise(model.data) == pytest.approx(share)
+
+
+@pytest.mark.parametrize("name", FACTOR_MODELS)
+def test_few_ratings_are_learned_faster_by_default(name: str) -> None:
+    train, test = dense(0.8)
+    usual = registry.get(name).Config.usual_learning_rate
+    errors = [
+        np.sqrt(np.mean((m.predict_rows(test.user_rows, test.item_rows) - test.weights) ** 2))
+        for m in (
+            registry.create(name, **settings).fit(train, run=ONE)
+            for settings in ({}, {"learning_rate": 2 * usual}, {"learning_rate": usual})
+        )
+    ]
+    assert errors[0] < 0.98 * errors[2]
+    assert errors[0] <= errors[1] * 1.01
+
+
+@pytest.mark.parametrize(
+    ("n_users", "n_items", "times"), [(120, 110, 1), (100, 50, 1.457), (9, 5, 2)]
+)
+def test_the_rate_follows_the_number_of_ratings_of_a_row(n_users, n_items, times) -> None:
+    pairs = np.nonzero(np.ones((n_users, n_items)))
+    ones = np.ones(n_users * n_items, np.float32)
+    data = Interactions.from_rows(*pairs, ones, users=n_users, items=n_items)
+    assert faster_by(data) == pytest.approx(times, abs=0.001)

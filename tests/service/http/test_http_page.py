@@ -1,8 +1,8 @@
 """The page in a real browser: every view, by mouse and by keyboard, without a complaint of the
 browser's; and the README's pictures.
 
-``COFACTOR_SCREENSHOTS=docs/images`` keeps the pictures. Needs Playwright for Python and a Chromium
-(``CHROMIUM`` says where)."""
+``COFACTOR_SCREENSHOTS`` names a folder that keeps the pictures (``make pictures``). Needs
+Playwright for Python and a Chromium (``CHROMIUM`` says where)."""
 
 from __future__ import annotations
 
@@ -187,7 +187,7 @@ def test_map_is_drawn_and_an_item_can_be_picked(visit: Any) -> None:
 def test_promotion_and_rollback_from_the_page(visit: Any) -> None:
     page = visit("models")
     page.click("button:has-text('Promote')")
-    assert "measured on 400 people" in page.locator("dialog[open]").inner_text()
+    assert "measured on 400 users" in page.locator("dialog[open]").inner_text()
     page.click("dialog[open] button:has-text('Cancel')")
     assert page.locator("#model-chip:has-text('ease')").count() == 1
     page.click("button:has-text('Promote')")

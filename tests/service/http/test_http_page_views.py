@@ -168,6 +168,9 @@ def test_the_best_version_is_marked_with_its_error(visit: Any) -> None:
     assert page.locator("tbody th[scope=row]").all_inner_texts()[0].startswith("ease")
     assert page.locator(".versions tbody tr").count() == 3
     kept(page, "versions")
+    about = page.locator("section:has(h2:has-text('About ease'))").inner_text()
+    assert "on 400 users" in about
+    assert "not measured" not in about
     page.set_viewport_size({"width": 1280, "height": 860})
     whole = "document.querySelector('.table:has(.versions)').scrollWidth <= document.querySelector('.table:has(.versions)').clientWidth"  # noqa: E501
     assert page.evaluate(whole)

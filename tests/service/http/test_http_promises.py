@@ -271,6 +271,18 @@ def test_deleting_what_is_read_deletes_nothing(service: TestClient) -> None:
     assert service.delete("/v1/users/x%2Fexport").json()["changed"] == 1
 
 
+def test_what_is_asked_wrongly_names_what_there_is(service: TestClient) -> None:
+    wrong = service.get("/v1/users/x/recomendations").json()["error"]["message"]
+    assert wrong == (
+        "/v1/users/x/recomendations answers DELETE, not GET; /openapi.json lists what there is."
+    )
+    alone = service.post("/v1/events", json={"user_id": "x", "item_id": "i"})
+    assert (alone.status_code, alone.json()["error"]["message"]) == (
+        422,
+        "Object contains unknown field `user_id`; its fields are events, request_id.",
+    )
+
+
 def test_a_redirect_never_repeats_a_foreign_host(service: TestClient) -> None:
     answer = service.get("/v1/items/", headers={"host": "evil.example"}, follow_redirects=False)
     assert "evil.example" not in answer.headers.get("location", "")

@@ -250,7 +250,7 @@ def test_a_training_beyond_its_memory_fails_alone(folder: Path, events_db: str) 
 
 def test_a_single_model_has_no_versions_to_retrain(folder: Path, events_db: str) -> None:
     store = open_store(events_db)
-    with pytest.raises(ArgumentError, match="a folder that holds one saved model a subfolder"):
+    with pytest.raises(ArgumentError, match="a folder that holds one saved model per subfolder"):
         build(folder / "v1", store, Settings(), None, settings_for(events_db))
     store.close()
 

@@ -129,7 +129,7 @@ def kind_of(column: pa.ChunkedArray, *, text_too: bool = True) -> str:
 
 
 def dates(strings: pa.Array) -> tuple[np.ndarray, float]:
-    """Return days since 1970 of text (NaN where it is no date), float64 [n], and the share that
+    """Return days since 1970 of text (NaN where it isn't a date), float64 [n], and the share that
     could be read.
     """
     best, share = np.full(len(strings), np.nan), 0.0

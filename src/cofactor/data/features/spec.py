@@ -45,7 +45,7 @@ class FeatureSpec:
     standard score, cut at ±3, and a mark where it is missing, both over the root of how many there
     are and times 0.3.
 
-    Tokens and values that fewer than two rows have, or all rows, say nothing and are no features;
+    Tokens and values that fewer than two rows have, or all rows, say nothing and aren't features;
     so a constant column, an unknown category, an empty text or a missing column gives zeros. A
     number that is missing (null, NaN, infinite) is 0 with its mark.
 

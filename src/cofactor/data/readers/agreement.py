@@ -75,8 +75,8 @@ class Agreement:
         self.headed = sorted({*self.headed, *said})
         if len(self.headed) > 1:
             raise DataError(
-                "some parts have a header and others none, so that their columns may stand in"
-                " another order; give all of them a header.",
+                "some parts have a header and others don't, so their columns may be in different"
+                " orders; give all of them a header.",
                 source=part.source,
             )
         for side, column in (("user", part.users), ("item", part.items)):

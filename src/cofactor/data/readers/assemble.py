@@ -222,9 +222,10 @@ def _refuse_or_drop(
         faults = [(what, rows) for what, rows in faults if rows.size]
     if not faults and not left_out.any():
         return None
+    counted = _counted_once(faults, len(raw.users))
     if faults and options.on_bad == "error":
-        what, rows = faults[0]
-        others = "".join(f", and {_have(len(r))} {w}" for w, r in faults[1:])
+        what, rows = counted[0]
+        others = "".join(f", and {_have(len(r))} {w}" for w, r in counted[1:])
         raise DataError(
             f"{_have(len(rows))} {what}{others}; fix them, or drop them with on_bad='skip':",
             source=raw.source,
@@ -232,7 +233,7 @@ def _refuse_or_drop(
             total=len(rows),
         )
     keep = ~left_out if left_out.size else np.ones(len(raw.users), bool)
-    for what, rows in faults:
+    for what, rows in counted:
         keep[rows] = False
         line = raw.locate(rows[:1])
         at = f" (the first on line {line[0][0]:,})" if line else ""
@@ -245,6 +246,16 @@ def _refuse_or_drop(
         why = ", ".join(counts) or "all of them have the header's words or nothing"
         raise NoRowsError(f"no row is left: {why}.", source=raw.source)
     return keep
+
+
+def _counted_once(faults: Sequence[Fault], n_rows: int) -> list[Fault]:
+    """The faults with each row under the first of its faults alone."""
+    seen, found = np.zeros(n_rows, bool), list[Fault]()
+    for what, rows in faults:
+        fresh = rows[~seen[rows]]
+        seen[fresh] = True
+        _fault(found, what, fresh)
+    return found
 
 
 def _have(count: int) -> str:

@@ -70,7 +70,7 @@ def counted(
     found = dates_of(times, dated=dated)
     if found is not None:
         note = "times are dates written as numbers (yyyymmdd ...); read as dates"
-        fault = "a time that is no date as the others are (yyyymmdd ...)"
+        fault = "a time that isn't a date as the others are (yyyymmdd ...)"
         return Counted(found, "dates written as numbers", note, fault)
     return of_days(times, fraction, dated=dated) or of_ticks(times)
 
@@ -85,7 +85,7 @@ def dates_of(times: np.ndarray, *, dated: bool = False) -> np.ndarray | None:
     yyyymmddHHMMSS; yyyymmddHH in a column named like dates) as seconds, `MISSING` where one is
     none; None if most aren't.
     """
-    # A thousand of them tell how many digits they have; mostly it is no date's number.
+    # A thousand of them tell how many digits they have; mostly it isn't a date's number.
     some = times[:: max(1, len(times) // 1000)]
     some = some[some != MISSING]
     digits = len(str(int(np.median(some)))) if some.size else 0

@@ -43,7 +43,7 @@ def read_blocks(entry: SourceFile, options: Options) -> Raw:
     text = one_line_end(packed, quoted="")
     heads = list(_HEAD.finditer(text))
     if not heads:
-        raise DataError("no line is the head of a block, as 1: is.", source=entry.shown)
+        raise DataError("no line begins a block, as '1:' would.", source=entry.shown)
     ends = [head.start() for head in heads[1:]] + [len(text)]
     rows = io.BytesIO()
     for head, end in zip(heads, ends, strict=True):

@@ -44,7 +44,7 @@ _CUT_ENTITY = re.compile(r"&(#\d+|#x[0-9a-f]+|[a-z]+\d*)$", re.IGNORECASE)
 def read_original(place: Source, options: Options) -> Events:
     """Read the files of 2004: explicit ratings 1..10, and 0 for a book that was only accessed.
 
-    Zeros are no ratings: ``value=False`` keeps all rows as implicit feedback; otherwise the rows
+    Zeros aren't ratings: ``value=False`` keeps all rows as implicit feedback; otherwise the rows
     with 0 are left out."""
     writing: dict[str, Any] = {
         "delimiter": ";",
@@ -114,7 +114,7 @@ def read_books(entry: SourceFile) -> tuple[pa.Table, int]:
         rows.append([html.unescape(field) for field in fields])
     if beyond:
         raise DataError(
-            f"{len(beyond)} rows have not {len(_BOOK)} fields:", source=entry.shown, rows=beyond
+            f"{len(beyond)} rows don't have {len(_BOOK)} fields:", source=entry.shown, rows=beyond
         )
     columns = dict(zip(_BOOK, zip(*rows, strict=True), strict=True))
     years = [int(y) if y.isdigit() and int(y) else None for y in columns.pop("year")]

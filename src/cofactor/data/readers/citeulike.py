@@ -85,9 +85,9 @@ def counted_lists(entry: SourceFile) -> tuple[pa.Array, np.ndarray]:
     if wrong.size:
         row = int(wrong[0])
         raise DataError(
-            f"{wrong.size} lines hold another number of ids than they say:",
+            f"{wrong.size} lines hold a different number of ids than they state:",
             source=entry.shown,
-            rows=[(row + 1, f"{counts[row]} said, {lengths[row]} there")],
+            rows=[(row + 1, f"{counts[row]} stated, {lengths[row]} found")],
             total=int(wrong.size),
         )
     return canonical(members), counts

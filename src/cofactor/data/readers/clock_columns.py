@@ -216,7 +216,7 @@ def _part(
 
 def at_clock(found: clock.ParsedTimes, column: pa.ChunkedArray) -> clock.ParsedTimes:
     """Return days with the times of day of another column, midnight where it holds nothing; days
-    beside what is no time of day are `clock.MISSING`.
+    beside what isn't a time of day are `clock.MISSING`.
     """
     times = found.times
     if found.bare:

@@ -345,7 +345,7 @@ def _given(names: Sequence[str], wanted: object, role: str, source: str) -> str:
     if isinstance(wanted, (int, np.integer)):
         if not 0 <= wanted < len(names):
             raise ArgumentError(
-                f"{role}={wanted} is no column of {source}: positions run from 0 to"
+                f"{role}={wanted} isn't a column of {source}: positions run from 0 to"
                 f" {len(names) - 1}."
             )
         return names[int(wanted)]

@@ -183,4 +183,4 @@ def _notes(roles: Mapping[str, str], dialect: Dialect) -> list[str]:
 
 
 class _LateWords(Exception):
-    """A value that is no plain number stands behind blocks that were read as numbers."""
+    """A value that isn't a plain number stands behind blocks that were read as numbers."""

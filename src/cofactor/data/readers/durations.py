@@ -19,7 +19,7 @@ _PIECE = re.compile(r"(\d+(?:[.,]\d+)?) ?([^\W\d_]+)\.?(?:,? (?:and |und |et |y 
 _CLOCK = re.compile(r"(?:(\d+) days?,? )?(?:(\d+):)?(\d+):([0-5]\d(?:\.\d+)?)")
 _ISO = re.compile(r"P(?=.)(?:(\d+)D)?(?:T(?:(\d+)H)?(?:(\d+)M)?(?:(\d+(?:\.\d+)?)S)?)?")
 _SIZES = (86_400, 3_600, 60, 1)
-# Characters from which on a text is no duration: the patterns take the square of their number.
+# Characters from which on a text isn't a duration: the patterns take the square of their number.
 _LONG = 100
 
 

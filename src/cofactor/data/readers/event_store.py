@@ -22,6 +22,7 @@ import pyarrow as pa
 from cofactor.base.errors import CofactorError, DataError
 from cofactor.base.names import unknown_name
 from cofactor.data.arrow import coded
+from cofactor.data.event_kinds import AGAINST
 from cofactor.data.events import Events
 from cofactor.data.id_text import is_id
 from cofactor.data.readers.assemble import assemble
@@ -31,11 +32,6 @@ from cofactor.data.readers.raw import Raw
 from cofactor.data.readers.times import ParsedTimes
 from cofactor.data.records import column_of
 
-# Kinds that tell nothing of liking, and all that are no sign of it: left out unless they are asked
-# for by name. The service's defaults are these, so that an answer and the next training take an
-# event the same way.
-SILENT = frozenset({"impression"})
-AGAINST = SILENT | {"dislike", "skip", "hide", "return"}
 TABLES = frozenset({"store_meta", "events", "items", "item_changes", "erasures", "counters"})
 # What a URL may ask of a store.
 URL_PARAMETERS = ("kinds", "after", "until")

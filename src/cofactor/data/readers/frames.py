@@ -59,7 +59,7 @@ def whole_table(source: Any, columns: Iterable[str] | None = None) -> pa.Table:
     Raises
     ------
     ArgumentError
-        If it is no data frame.
+        If it isn't a data frame.
     """
     if isinstance(source, pa.RecordBatch):
         source = pa.Table.from_batches([source])
@@ -88,7 +88,7 @@ def whole_table(source: Any, columns: Iterable[str] | None = None) -> pa.Table:
     if hasattr(source, "__arrow_c_stream__"):
         table = pa.table(source)
         return table if columns is None else table.select(list(columns))
-    raise ArgumentError(f"a data frame was expected, not {type(source).__name__}.")
+    raise ArgumentError(f"source must be a data frame, not {type(source).__name__}.")
 
 
 def _computed(frame: Any) -> Any:
@@ -245,7 +245,7 @@ def _doubts_of_types(table: pa.Table, roles: Mapping[str, str]) -> list[str]:
 
 
 def _typed(table: pa.Table, name: str, roles: Mapping[str, str]) -> pa.ChunkedArray:
-    """A column in its plain layout, booleans among ids as something that is no id."""
+    """A column in its plain layout, booleans among ids as something that isn't an id."""
     column = _plain(table.column(name))
     marks = table.schema.field(name).metadata or {}
     if BOOLEANS in marks and name in (roles["user"], roles["item"]):

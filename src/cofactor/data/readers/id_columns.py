@@ -81,7 +81,7 @@ def _rows(column: pa.ChunkedArray, words: np.ndarray, *, nulls: bool) -> np.ndar
 
 
 def as_words(column: pa.ChunkedArray) -> pa.ChunkedArray:
-    """Return a column as a dictionary (of texts, if it is none yet), one for all chunks."""
+    """Return a column as a dictionary (of texts, if it isn't one yet), one for all chunks."""
     if not pa.types.is_dictionary(column.type):
         column = pc.dictionary_encode(column.cast(pa.string()))
     return column.unify_dictionaries()
@@ -98,7 +98,7 @@ def typed_ids(column: pa.ChunkedArray | pa.Array) -> pa.ChunkedArray:
     """Return ids as a dictionary of int64 where each is the usual decimal text of one, else of
     strings.
 
-    ``"007"`` and ``"+7"`` are no such texts: one of them makes the whole column strings, so that no
+    ``"007"`` and ``"+7"`` aren't such texts: one of them makes the whole column strings, so that no
     id is ever changed."""
     column = column if isinstance(column, pa.ChunkedArray) else pa.chunked_array([column])
     if pa.types.is_integer(column.type):
@@ -194,7 +194,7 @@ def hex_note(column: pa.ChunkedArray, what: str) -> list[str]:
 
 def in_hex(what: str) -> Note:
     """Return the note on ids in bytes that are read as hexadecimal digits."""
-    said = "ids in bytes are no texts, and read as hexadecimal digits"
+    said = "ids in bytes aren't texts, and are read as hexadecimal digits"
     return of_side(what, Note(said, Fact.HEXADECIMAL))
 
 

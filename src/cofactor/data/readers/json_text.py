@@ -99,7 +99,7 @@ def document(entry: SourceFile) -> Any:
     Raises
     ------
     DataError
-        If it is no JSON, or nested too deeply.
+        If it isn't JSON, or nested too deeply.
     """
     try:
         with bounded_levels(entry.shown):
@@ -108,7 +108,7 @@ def document(entry: SourceFile) -> Any:
         raise
     except ValueError as error:
         raise DataError(
-            f"this is no JSON, though it begins as JSON does: {error}.", source=entry.shown
+            f"this isn't JSON, though it begins as JSON does: {error}.", source=entry.shown
         ) from None
 
 
@@ -135,7 +135,7 @@ def _values(raw: bytes) -> Any:
 
 
 def record_of(text: bytes) -> dict[str, Any] | None:
-    """Return a line's object; None if it is none."""
+    """Return a line's object; None if it isn't one."""
     row = _parsed(text)
     return row if isinstance(row, dict) and all(isinstance(key, str) for key in row) else None
 
@@ -149,7 +149,7 @@ def _parsed(text: bytes) -> Any:
 
 
 def literal_of(text: bytes) -> dict[str, Any] | None:
-    """Return a line's object as Python writes it; None if it is none."""
+    """Return a line's object as Python writes it; None if it isn't one."""
     # Literals only: names, calls and operators are refused by the parser, so nothing of the file is
     # ever run.
     try:

@@ -47,7 +47,7 @@ from cofactor.data.records import names_of, table_of, table_of_columns
 
 _SAMPLE = 200
 _NO_OBJECTS = (
-    "the first lines are no JSON objects, though they begin as such do; write"
+    "the first lines aren't JSON objects, though they begin as such do; write"
     ' {"user": "u1", "item": "a"}, or rows without braces'
 )
 # What may be a field's name.
@@ -60,7 +60,7 @@ def read_jsonl(entry: SourceFile, options: Options) -> Raw:
     Raises
     ------
     DataError
-        If a line is no object (with its number), the file is empty, or no field is named like a
+        If a line isn't an object (with its number), the file is empty, or no field is named like a
         user or an item.
     """
     text = in_utf8(entry, options.encoding)
@@ -113,7 +113,7 @@ def _roles(
     if not has_ids(filled) or given & {path for path in paths if path not in names}:
         names, filled = paths, filled_names(fields, paths)
     roles = find_roles(filled if has_ids(filled) else names, options, entry.shown)
-    # What holds the ids is no value.
+    # What holds the ids isn't a value.
     holders = {name.partition(".")[0] for name in roles.values() if "." in name}
     late = [name for name in _late_names(entry, roles, options) if name not in holders]
     if late:
@@ -164,12 +164,12 @@ def _late_names(entry: SourceFile, roles: Mapping[str, str], options: Options) -
 
 
 def _table(block: bytes, parse: pajson.ParseOptions) -> pa.Table | None:
-    """The rows of a block of lines; None if any isn't of the schema, or may be no record."""
+    """The rows of a block of lines; None if any isn't of the schema, or may not be a record."""
     if has_null_record(block):
         return None
     try:
         if not block.isascii():
-            # Arrow takes bytes that are no UTF-8 into its texts.
+            # Arrow takes bytes that aren't UTF-8 into its texts.
             block.decode()
         how = pajson.ReadOptions(len(block) > SMALL, block_size=max(len(block), 1))
         return pajson.read_json(pa.BufferReader(block), how, parse)
@@ -209,7 +209,7 @@ def _slow(
     literal: bool,
     inner: str | None = None,
 ) -> Raw:
-    """Line by line: says which lines are no objects, and takes fields of mixed types."""
+    """Line by line: says which lines aren't objects, and takes fields of mixed types."""
     bad: list[tuple[int, str]] = []
     columns: dict[str, list[Any]] = {name: [] for name in roles.values()}
     nested, partition = any("." in name for name in columns), partition_of(entry)
@@ -219,7 +219,7 @@ def _slow(
             column.append(fields.get(name, row.get(name, partition.get(name))))
     n_bad = len(bad)
     if n_bad and options.on_bad == "error":
-        plural = "line is no JSON object" if n_bad == 1 else "lines are no JSON objects"
+        plural = "line isn't a JSON object" if n_bad == 1 else "lines aren't JSON objects"
         raise DataError(
             f"{n_bad:,} {plural}; fix them, or drop them with on_bad='skip':",
             source=entry.shown,
@@ -284,7 +284,7 @@ def _objects(
                 bad.append((line, text.decode("utf-8", "replace").rstrip("\r")))
             else:
                 raise DataError(
-                    "a line is no JSON object:",
+                    "a line isn't a JSON object:",
                     source=entry.shown,
                     rows=[(line, text.decode("utf-8", "replace"))],
                 )
@@ -298,7 +298,7 @@ def _blocks(entry: SourceFile) -> Iterator[bytes]:
         rest = block[end:]
         if len(rest) > LONGEST:
             raise DataError(
-                f"a line of more than {LONGEST >> 20} MiB is no record; a JSON document of many"
+                f"a line of more than {LONGEST >> 20} MiB isn't a record; a JSON document of many"
                 " lines must begin with '['.",
                 source=entry.shown,
             )

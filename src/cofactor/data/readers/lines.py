@@ -64,8 +64,8 @@ class LineBlocks:
             rest = block[end:] + held
             if len(rest) > LONGEST:
                 raise DataError(
-                    f"a line of more than {LONGEST >> 20} MiB is no row of a table; check its line"
-                    " ends.",
+                    f"a line of more than {LONGEST >> 20} MiB isn't a row of a table; check"
+                    " its line ends.",
                     source=self.entry.shown,
                 )
             if end:

@@ -34,7 +34,7 @@ _ENTRY = re.compile(r"""\s*(?:'((?:[^'\\]|\\.)*)'|"((?:[^"\\]|\\.)*)"|([^,]*[^,\
 # Between the parts of a list in Hive's files.
 _HIVE = "\x02"
 _SIGNS = (",", ";", "|")
-# Sets of Python and arrays of PostgreSQL; and mappings, which are no lists.
+# Sets of Python and arrays of PostgreSQL; and mappings, which aren't lists.
 _BRACES = r"^\s*\{.*\}\s*$"
 _MAPPING = r"""^\s*\{\s*("[^"]*"|'[^']*'|[-\w.]+)\s*:"""
 _NUMBER = re.compile(r"^\s*-?\d+(\.\d+)?$")

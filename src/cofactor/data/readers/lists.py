@@ -25,7 +25,7 @@ from cofactor.data.split import Part, Split
 
 # Lines from which on their first words can be judged.
 _BASKETS = 10
-# Lines from which on a number that always says how many items there are is no item.
+# Lines from which on a number that always says how many items there are isn't an item.
 _COUNTED = 3
 # Words that are looked at, and those that stand in any text, and in programs.
 _TEXT = 500
@@ -197,13 +197,13 @@ def _refuse_prose(words: pa.Array, source: str, *, spaced: bool) -> None:
 
 def refuse_baskets(entry: SourceFile, separators: str = "") -> None:
     """Raise DataError if lines may be baskets without a user: they begin with few different words,
-    which stand among the items of other lines too; or if they are no lists at all.
+    which stand among the items of other lines too; or if they aren't lists at all.
     """
     first, items, counts = parted(entry, separators)
     _refuse_prose(items, entry.shown, spaced=not separators)
     heads = pc.unique(first)
     shared = pc.sum(pc.is_in(heads, value_set=pc.unique(items))).as_py() or 0
-    # Words that begin several lines and stand within others are no users, however few they are.
+    # Words that begin several lines and stand within others aren't users, however few they are.
     sure = len(heads) < len(counts) and not pc.match_substring_regex(heads, _NUMBER).true_count
     if sure and shared:
         shared = len(heads)

@@ -1,4 +1,4 @@
-"""The role of a column by the words of its name, where the whole name is no usual one: a word for
+"""The role of a column by the words of its name, where the whole name isn't a usual one: a word for
 who, what or when, and beside it nothing but words for ids, numbers and "of".
 """
 
@@ -106,7 +106,7 @@ _ROLES = {
 
 
 _BRACKETS, _NUMBER = re.compile(r"\(.*?\)|\[.*?\]"), re.compile(r"#|№|\b[Nn][°º]")
-# Characters from which on a text is no name of a column.
+# Characters from which on a text isn't a name of a column.
 _LONG = 500
 # What databases and reports call a column that they added up: Sum(Quantity).
 _ADDED_UP = re.compile(r"^\s*(sum|total|count)\s*\((.*)\)\s*$", re.IGNORECASE)

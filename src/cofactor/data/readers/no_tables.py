@@ -1,4 +1,4 @@
-"""Text that is no table, known by its first lines, so that no part of it is taken for ids."""
+"""Text that isn't a table, known by its first lines, so that no part of it is taken for ids."""
 
 from __future__ import annotations
 
@@ -172,7 +172,7 @@ def refuse_no_table(lines: Sequence[str], source: str, *, split_at: str | None =
 
 
 def _known(lines: Sequence[str], split_at: str | None) -> tuple[str, str] | None:
-    """What lines are that are no table, and the cure; None if they may be one."""
+    """What lines are that aren't a table, and the cure; None if they may be one."""
     first = lines[0], next((line for line in lines if line[:1] not in ("%", "#")), "")
     for what, sign, cure in _BEGINNINGS:
         if any(map(sign.match, first)):

@@ -100,7 +100,7 @@ class Numbering:
             self._do(f"CREATE TABLE {side} (place BIGINT, id {kind})")
             self.kinds[side], self.counts[side] = kind, 0
         elif kind != self.kinds[side] == "BIGINT":
-            # One id that is no integer makes all of them text, which is the same digits.
+            # One id that isn't an integer makes all of them text, which is the same digits.
             self._do(f"ALTER TABLE {side} ALTER id TYPE VARCHAR")
             self.kinds[side] = kind
             self.known.pop(side, None)

@@ -45,8 +45,8 @@ def refuse_swallowed(
     if found is not None:
         line, text = found
         raise DataError(
-            "a quote opens a text that goes on over what are rows; close it or take it out, or read"
-            " quotes as they stand with quote=False:",
+            "a quote opens a text that runs on over several rows; close it or remove it, or read"
+            " quotes as they are with quote=False:",
             source=source,
             rows=[(before + line, text[:200])],
             total=1,

@@ -127,7 +127,7 @@ def excel_table(
     Raises
     ------
     DataError
-        If it is no workbook, or holds no table.
+        If it isn't a workbook, or holds no table.
     """
     tables, chosen = _chosen_sheet(entry, wanted)
     return tables[chosen]
@@ -278,8 +278,8 @@ def _damage(entry: SourceFile) -> Iterator[None]:
         # KeyError of a workbook's parser, a MemoryError for a size that is nonsense.
         first = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise DataError(
-            f"this is no whole {_KINDS.get(entry.suffix, 'Parquet')} file ({first}); fetch or write"
-            " it again.",
+            f"this isn't a whole {_KINDS.get(entry.suffix, 'Parquet')} file ({first}); fetch or"
+            " write it again.",
             source=entry.shown,
         ) from None
 

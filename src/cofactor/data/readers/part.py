@@ -19,9 +19,9 @@ from cofactor.data.notes import Fact, say
 # How all ids of a column are read, if all of them are written so.
 _OF_ALL_IDS = {
     Fact.PYTHON_BYTES: "are Python's writing of bytes",
-    Fact.HEXADECIMAL: "are no texts, and read as hexadecimal digits",
+    Fact.HEXADECIMAL: "aren't texts, and are read as hexadecimal digits",
 }
-# Times that are no numbers, in `Parts.add_times`; behind it which is first, day or month.
+# Times that aren't numbers, in `Parts.add_times`; behind it which is first, day or month.
 DATES = "written dates"
 
 # What no value may be where others are written in some way (`values.Writing`).
@@ -42,9 +42,9 @@ class Parts:
     n_rows
         How many rows they have, with those that were left out.
     total
-        The sum of their values, NaN with what is no number.
+        The sum of their values, NaN with what isn't a number.
     writings
-        How values that are no plain numbers are written, with an example of each.
+        How values that aren't plain numbers are written, with an example of each.
     plain, times, kinds
         What else their values are, how their times are read, and which kinds of events that have a
         weight occur.
@@ -147,7 +147,7 @@ class Parts:
         if len(orders) > 1 or len(numbers) > 1 or (written and numbers):
             others = ", others ".join(self.times)
             raise DataError(
-                f"some parts of it have as times {others}; say which it is with time_unit= or"
+                f"some parts of it have {others} as times; say which it is with time_unit= or"
                 " time_format=, write them in one way, or leave them out with time=False.",
                 source=source,
             )

@@ -136,7 +136,7 @@ def _run(
             text = np.frombuffer(buffer, np.uint8)[begin:]
             count = int(np.count_nonzero(text[: end - begin] == 10))
             if not count:
-                # A line as long as a block is no line of plain numbers.
+                # A line as long as a block isn't a line of plain numbers.
                 blocks.status = work.kernels.ODD
                 break
             seen += end - begin

@@ -169,7 +169,7 @@ def _are_degrees(pair: Sequence[Sequence[str]]) -> bool:
 
 
 def _no_ids(cells: Sequence[str]) -> bool:
-    """Whether cells are times of day or kinds of events, which are no ids."""
+    """Whether cells are times of day or kinds of events, which aren't ids."""
     return are_clocks(cells) or _all(cells, lambda cell: cell.lower() in _KINDS)
 
 
@@ -208,7 +208,7 @@ def timed(cells: Sequence[str]) -> bool:
 
 def _logged(cells: Sequence[str], *others: Sequence[str]) -> bool:
     """Whether cells in front of all others are the seconds of a log: since 2000 (since 2008 in a
-    few lines, before ids that are no numbers), mostly different, one way up or down.
+    few lines, before ids that aren't numbers), mostly different, one way up or down.
     """
     few = len(cells) < _ENOUGH
     if few and (len(cells) < 2 or any(map(numeric, others))):

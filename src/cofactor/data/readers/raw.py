@@ -44,7 +44,7 @@ class Raw:
     headed
         Whether their names stand in the source itself.
     odd
-        Cells of the values that are no plain numbers; None if there are none.
+        Cells of the values that aren't plain numbers; None if there are none.
     events
         The kind of each event, or None; `kinds.weighted` leaves those of at most fifty kinds.
     parts

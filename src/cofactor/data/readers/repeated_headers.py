@@ -1,4 +1,4 @@
-"""Rows that are no data: headers further down, and types below a header."""
+"""Rows that aren't data: headers further down, and types below a header."""
 
 from __future__ import annotations
 
@@ -82,8 +82,8 @@ def _refuse_header_below(raw: Raw) -> None:
     rows = np.flatnonzero(_both(raw, {"user", *_IDS["user"]}, {"item", *_IDS["item"]}))
     if rows.size:
         raise DataError(
-            "a header stands below rows without one, and what its columns are, those above don't"
-            " say; put one above all rows:",
+            "there is a header below rows that have none, so the columns of those rows are unknown;"
+            " put a header above all rows:",
             source=raw.source,
             rows=raw.locate(rows[:5]),
             total=len(rows),

@@ -15,7 +15,7 @@ def frame_of_series(series: Any) -> Any:
     Raises
     ------
     ArgumentError
-        If it is no series, or one that lacks users or items.
+        If it isn't a series, or one that lacks users or items.
     """
     if not hasattr(series, "to_frame"):
         raise ArgumentError(

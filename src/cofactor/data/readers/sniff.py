@@ -243,8 +243,8 @@ def _refuse_late_header(
         at = 0
     if at is not None:
         raise DataError(
-            "a header stands below rows without one, or behind the number of its line; put it above"
-            " all rows, or say that there is none with header=False:",
+            "there is a header below rows that have none, or behind a line number; put it above all"
+            " rows, or say that there is none with header=False:",
             source=source,
             rows=[(numbered[at][0] + 1, numbered[at][1])],
         )

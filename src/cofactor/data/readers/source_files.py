@@ -28,7 +28,7 @@ _START = 1 << 12
 SMALL = 1 << 20
 # No line of a table is longer.
 LONGEST = 1 << 24
-# Files of a folder that is no data set but a disk.
+# Files of a folder that isn't a data set but a disk.
 _MOST_FILES = 100_000
 _ZIP = (b"PK\x03\x04", b"PK\x05\x06")
 _TAR = (".tar", ".tgz", ".tbz2", ".txz")

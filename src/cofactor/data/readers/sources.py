@@ -26,7 +26,7 @@ _LOOK, _SPARE = 1 << 26, 1 << 30
 
 def matched(text: str) -> list[Path] | None:
     """Return the files that a pattern such as ``parts/*.csv`` names, in order (`in_order`); None
-    for a text that is no pattern, or names a file as it stands.
+    for a text that isn't a pattern, or names a file as it stands.
 
     Raises
     ------

@@ -68,7 +68,7 @@ _DIGITS = str.maketrans(
     {chr(zero + n): str(n) for zero in (0x660, 0x6F0, 0x966, 0xFF10) for n in range(10)}
 )
 _MONGO = r'^\{"\$date": ?(?:\{"\$numberLong": ?)?"?(?P<ms>-?\d{1,18})"?\}?\}$'
-# Characters beyond which a text is no time.
+# Characters beyond which a text isn't a time.
 _LONG = 200
 _QUARTER = re.compile(r"^(\d{4})[ -]?Q([1-4])$")
 _REWRITTEN = tuple(

@@ -85,7 +85,7 @@ class _Counted(io.RawIOBase):
 
 
 def refuse_bomb(plain: int, packed: int, source: str) -> None:
-    """Raise DataError if so few packed bytes make so many that they are no table."""
+    """Raise DataError if so few packed bytes make so many that they aren't a table."""
     if plain > _FREE and plain > _RATIO * max(1, packed):
         raise DataError(
             f"it unpacks to more than {_RATIO} times its size, which no table does; unpack it"

@@ -68,7 +68,7 @@ _SPACES = re.compile(r"[\s'’]")
 
 @dataclass(frozen=True)
 class Odd:
-    """Cells of a value column that are no plain numbers.
+    """Cells of a value column that aren't plain numbers.
 
     Parameters
     ----------
@@ -121,7 +121,7 @@ def numbers_and_odd(
     column: pa.ChunkedArray | pa.Array, decimal: str | None = None
 ) -> tuple[np.ndarray, Odd | None]:
     """Return a column as float32, NaN where it is missing or no plain number, and the texts of
-    those that are no plain numbers.
+    those that aren't plain numbers.
     """
     kind = value_type(column.type)
     if is_text_type(kind):

@@ -123,7 +123,7 @@ def on_parts(work: Callable[[int, int], Any], count: int, n_threads: int | None 
     (see `on_threads`).
     """
     # Enough parts for threads that finish early to find more to do; one that isn't worth its call
-    # is no part of its own.
+    # isn't part of its own.
     n_parts = min(64, -(-count // 8))
     on_threads(
         lambda part: work(part * count // n_parts, (part + 1) * count // n_parts),

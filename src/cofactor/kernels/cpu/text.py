@@ -1,6 +1,6 @@
 """Reading rows of plain numbers from text, 64 bytes at a time; see `reference.text`.
 
-What ends a number is found for all of a line at once, as a mask of the bytes that are no digits:
+What ends a number is found for all of a line at once, as a mask of the bytes that aren't digits:
 numbers whose ends are known don't wait for each other, so the processor works on several of them at
 a time."""
 
@@ -42,7 +42,7 @@ def _word(typingctx, text, place):
 
 @intrinsic
 def _others(typingctx, text, place):
-    """Which of the 64 bytes from a place on are no digits, a bit each, the first of them lowest."""
+    """Which of the 64 bytes from a place on aren't digits, a bit each, the first of them lowest."""
 
     def code(emit: Emitter) -> Any:
         builder, window = emit.builder, ir.VectorType(ir.IntType(8), _WINDOW)
@@ -56,7 +56,7 @@ def _others(typingctx, text, place):
 
 @helper
 def _next(text, base, mask):
-    """The next byte that is no digit: its place, and the window with the mask of those behind
+    """The next byte that isn't a digit: its place, and the window with the mask of those behind
     it.
     """
     while mask == _0:

@@ -59,8 +59,8 @@ def prepare_items(item_vectors: np.ndarray, item_offsets: np.ndarray) -> Prepare
     n, f = item_vectors.shape
     norms = _norms(item_vectors)
     offsets = np.where(np.isnan(item_offsets), -np.inf, item_offsets).astype(np.float64)
-    # A vector that is no number never scores; counted as infinite it comes first and can't hide in
-    # the bound of the others.
+    # A vector that isn't a number never scores; counted as infinite it comes first and can't hide
+    # in the bound of the others.
     norms[np.isnan(norms)] = np.inf
     with np.errstate(invalid="ignore"):
         key = norms + offsets

@@ -117,7 +117,7 @@ def candidate_ranks(
     items
         int32 [n_queries], the true items.
     negatives
-        int32 [n_queries, n_negatives]; -1 is no item, and the true item among them is passed over.
+        int32 [n_queries, n_negatives]; -1 isn't an item, and the true item is passed over.
 
     Returns
     -------

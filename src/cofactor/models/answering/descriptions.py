@@ -49,7 +49,7 @@ def check_described(
     Raises
     ------
     UnknownNameError
-        For a name that is no column.
+        For a name that isn't a column.
     ArgumentError
         If nothing but missing values is given.
     """

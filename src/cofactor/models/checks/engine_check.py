@@ -49,8 +49,7 @@ def check_engine(kind: type[Hooks], run: Run) -> None:
         )
     if run.engine.exchange != "auto" and not kind.chooses_exchange:
         raise TraitError(
-            f"the training of {kind.name} has no choice of what hosts exchange; leave the exchange"
-            " out, which is of ials."
+            f"exchange is an option of ials, and the model is {kind.name}; leave it out."
         )
 
 
@@ -78,8 +77,8 @@ def _fit_where(model: Any, data: Interactions, validation: Part | None, run: Run
     ):
         if is_set:
             raise ArgumentError(
-                f"{model.name} is trained by several processes on an engine, which take no {what};"
-                " leave them out, or train without --engine."
+                f"{model.name} is trained by several processes on an engine, which can't use"
+                f" {what}; leave them out, or train without --engine."
             )
     how = replace(run.alone(), device="cpu")
     shared = run.engine.share((type(model), model.config, data, validation, how))

@@ -19,7 +19,7 @@ from cofactor.data.sorting import sparse_rows
 from cofactor.data.split import Part
 from cofactor.models import registry
 from cofactor.models.content import check as checking
-from cofactor.models.content.check import Check, HeldOutScores
+from cofactor.models.content.check import Check, HeldOutScores, Scores
 from cofactor.models.content.content_config import CalibrationConfig, ContentConfig
 from cofactor.models.content.content_features import (
     COMPARISON,
@@ -198,34 +198,25 @@ class Bridge(ContentFeatures[BridgeConfig]):
         self, data: Interactions, matrix: Any, targets: np.ndarray, warm: np.ndarray, run: Run
     ) -> None:
         """Choose λ and the scale on held-out items, then fit W on all warm ones."""
-        out, users, rest = checking.HeldOutItems.draw(data, run.seed)
-        inside = np.isin(warm, out)
+        held = checking.HeldOutItems.draw(data, run.seed)
+        inside, rest = np.isin(warm, held.items), held.rest
         given = (self.config.ridge,) if self.config.ridge is not None else RIDGES
+        folded = self.inner.fold_in(checking.other_items(data, held.users, held.items))
         best: tuple[float, float, np.ndarray] | None = None
         for ridge in given if len(rest) else given[:1]:
-            mean = targets[~inside].mean(axis=0) if len(rest) else targets.mean(axis=0)
-            w = (
-                sparse_ridge(matrix[rest], targets[~inside] - mean, ridge)
-                if len(rest)
-                else np.zeros((matrix.shape[1], targets.shape[1]))
-            )
-            found = np.asarray(mean + matrix[out] @ w, np.float32)
-            quality = checking.auc(self._scores_of(users, found), data, users, out)
+            mean = (targets[~inside] if len(rest) else targets).mean(axis=0)
+            w = np.zeros((matrix.shape[1], targets.shape[1]))
+            if len(rest):
+                w = sparse_ridge(matrix[rest], targets[~inside] - mean, ridge)
+            found = np.asarray(mean + matrix[held.items] @ w, np.float32)
+            quality = checking.auc(self._scores_of(folded, found), data, held.users, held.items)
             if best is None or quality > best[0] + 1e-4:
                 best = (quality, ridge, found)
         assert best is not None
         _, ridge, found = best
-        content, trained = self._scores_of(users, found), self.inner.score_rows(users, out)
-        if self.config.base != "ease":
-            trained = self._scores_of(users, targets[inside])
-        theirs = (
-            self._scores_of(users, targets[~inside])
-            if self.config.base != "ease"
-            else self.inner.score_rows(users, rest)
-        )
         self.check = checking.check_of(
             data,
-            HeldOutScores(users, out, content, trained, theirs),
+            self._held_out_scores(held, folded, found, targets, inside),
             cosine=checking.cosine(found, targets[inside]),
             ridge=ridge,
             calibrate=self.config.calibrate_exposure,
@@ -234,11 +225,34 @@ class Bridge(ContentFeatures[BridgeConfig]):
         self.mean = targets.mean(axis=0).astype(np.float32)
         self.map = np.asarray(sparse_ridge(matrix[warm], targets - self.mean, ridge), np.float32)
 
-    def _scores_of(self, users: np.ndarray, vectors: np.ndarray) -> np.ndarray:
-        """Scores of some trained users for items with such vectors, float32 [n_users, n]; what
-        all items share is left out.
+    def _held_out_scores(
+        self,
+        held: checking.HeldOutItems,
+        folded: UserBatch,
+        found: np.ndarray,
+        targets: np.ndarray,
+        inside: np.ndarray,
+    ) -> HeldOutScores:
+        """Scores by the held-out items' content vectors, and by the trained ones."""
+        known = self.inner.user_batch(held.users)
+
+        def trained(batch: UserBatch, items: np.ndarray, vectors: np.ndarray) -> np.ndarray:
+            if self.config.base == "ease":
+                return self.inner.score_batch(batch, items)
+            return self._scores_of(batch, vectors)
+
+        scores = [
+            Scores(self._scores_of(batch, found), trained(batch, held.items, targets[inside]))
+            for batch in (folded, known)
+        ]
+        others = trained(known, held.rest, targets[~inside])
+        return HeldOutScores(held.users, held.items, scores[0], scores[1], others)
+
+    def _scores_of(self, batch: UserBatch, vectors: np.ndarray) -> np.ndarray:
+        """Scores of some users for items with such vectors, float32 [n_users, n]; what all items
+        share is left out.
         """
-        states = self.inner.user_batch(users).states
+        states = batch.states
         if self._basis is not None:
             assert isinstance(states, Histories)
             return sparse_rows(*states.csr[:2], states.n_items) @ (self._basis @ vectors.T)
@@ -328,20 +342,12 @@ class Bridge(ContentFeatures[BridgeConfig]):
             "n_trained": np.array([self._n_trained], np.int64),
         }
         basis = {} if self._basis is None else {"basis": self._basis}
-        return {
-            **self.spec.arrays(),
-            **own,
-            **basis,
-            **with_prefix(_PREFIX, self._trained),
-        }
+        return {**self.spec.arrays(), **own, **basis, **with_prefix(_PREFIX, self._trained)}
 
     def _restore(self, arrays: Mapping[str, np.ndarray]) -> None:
         super()._restore(arrays)
-        self.map, self.mean, self.check = (
-            arrays["map"],
-            arrays["mean"],
-            Check.of_array(arrays["check"]),
-        )
+        self.map, self.mean = arrays["map"], arrays["mean"]
+        self.check = Check.of_array(arrays["check"])
         self._basis, self._n_trained = arrays.get("basis"), int(arrays["n_trained"][0])
         if not 0 < self._n_trained <= self.data.n_items or (self._basis is None) != (
             self.config.base != "ease"
@@ -372,12 +378,9 @@ def _vectors(inner: Any) -> np.ndarray:
     """Trained vectors with the bias as their last entry (0 where there is none), float32
     [n_items, factors + 1].
     """
-    bias = (
-        inner.item_bias
-        if inner.item_bias is not None
-        else np.zeros(len(inner.item_factors), np.float32)
-    )
-    return np.concatenate((inner.item_factors, bias[:, None]), 1)
+    vectors, bias = inner.item_factors, inner.item_bias
+    bias = np.zeros(len(vectors), np.float32) if bias is None else bias
+    return np.concatenate((vectors, bias[:, None]), 1)
 
 
 def _columns(inner: Any) -> np.ndarray:

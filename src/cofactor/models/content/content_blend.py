@@ -135,8 +135,10 @@ class ContentBlend(SimilarByContent, ContentFeatures[ContentBlendConfig]):
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """What was found in the columns, and how good content vectors are."""
-        return (*self.parts[1].notes, *self.compared)
+        """What was found in the columns, and how good the content vectors of one part are."""
+        part = self.parts[1]
+        checked = (f"its part {part.name} alone: {one}" for one in part.checked)
+        return (*(one for one in part.notes if one not in part.checked), *checked, *self.compared)
 
     def without_features(self) -> Recommender:
         """Return iALS with the settings of the part that has them."""

@@ -150,7 +150,7 @@ def encoded(texts: Sequence[str], encoder: Encoder) -> np.ndarray:
     Raises
     ------
     ArgumentError
-        If it is no such matrix.
+        If it isn't such a matrix.
     """
     made = np.asarray(encoder(texts), np.float32)
     if made.ndim != 2 or len(made) != len(texts) or not np.isfinite(made).all():

@@ -17,7 +17,7 @@ from cofactor.data.histories import Histories
 from cofactor.data.interactions import Interactions
 from cofactor.data.split import Part
 from cofactor.models.content import check as checking
-from cofactor.models.content.check import Check, HeldOutScores
+from cofactor.models.content.check import Check, HeldOutScores, Scores
 from cofactor.models.content.content_config import (
     CalibrationConfig,
     ContentConfig,
@@ -153,7 +153,7 @@ class FeatureIALS(ContentFeatures, IterativeModel, FactorModel):
             prior = np.asarray(learner.profiles @ self.user_map, np.float32)
         whole = Histories(data.indptr, data.item_rows, data.values, None, data.n_items)
         self.user_factors = self._equations.solve(whole, self._items, prior)
-        self._check(data, learner.matrix, learner.item_ridge, run)
+        self._check(data, learner.matrix, learner.item_ridge, prior, run)
         self._put(learner.matrix, cold_rows(data))
 
     def _count(self, data: Interactions) -> None:
@@ -184,7 +184,14 @@ class FeatureIALS(ContentFeatures, IterativeModel, FactorModel):
             matrix[rows], vectors[rows], self.config.ridge, weights, tolerance=1e-2, steps=25
         )
 
-    def _check(self, data: Interactions, matrix: Any, ridge: np.ndarray, run: Run) -> None:
+    def _check(
+        self,
+        data: Interactions,
+        matrix: Any,
+        ridge: np.ndarray,
+        prior: np.ndarray | None,
+        run: Run,
+    ) -> None:
         """How good W is on warm items held out from it, and the scale for new ones."""
         held, users, rest = checking.HeldOutItems.draw(data, run.seed)
         known = np.zeros(data.n_items, bool)
@@ -197,12 +204,18 @@ class FeatureIALS(ContentFeatures, IterativeModel, FactorModel):
                     np.float32,
                 )
             )
-        x = self.user_factors[users]
-        content, trained = x @ found.T, x @ self.item_factors[held].T
-        others = x @ self.item_factors[rest].T
+        past = checking.other_items(data, users, held)
+        folded = self._equations.solve(past, self._items, None if prior is None else prior[users])
+        x, trained = self.user_factors[users], self.item_factors[held]
         self.check = checking.check_of(
             data,
-            HeldOutScores(users, held, content, trained, others),
+            HeldOutScores(
+                users,
+                held,
+                Scores(folded @ found.T, folded @ trained.T),
+                Scores(x @ found.T, x @ trained.T),
+                x @ self.item_factors[rest].T,
+            ),
             cosine=checking.cosine(found, self.item_factors[held]),
             ridge=self.config.ridge,
             calibrate=self.config.calibrate_exposure,

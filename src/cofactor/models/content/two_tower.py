@@ -17,7 +17,7 @@ from cofactor.data.histories import Histories
 from cofactor.data.interactions import Interactions
 from cofactor.data.split import Part
 from cofactor.models.content import check as checking
-from cofactor.models.content.check import Check, HeldOutScores
+from cofactor.models.content.check import Check, HeldOutScores, Scores
 from cofactor.models.content.content_config import (
     CalibrationConfig,
     ContentConfig,
@@ -276,11 +276,11 @@ class TwoTower(BiasedFactors, ContentFeatures, IterativeModel, FactorModel):
         found = _through(matrix[items], self.maps)
         x = self.user_factors[users]
         trained = x @ self.item_factors[items].T + self.item_bias[items]
-        content = x @ found[:, :-1].T + found[:, -1]
+        known = Scores(x @ found[:, :-1].T + found[:, -1], trained)
         theirs = x @ self.item_factors[rest].T + self.item_bias[rest]
         self.check = checking.check_of(
             data,
-            HeldOutScores(users, items, content, trained, theirs),
+            HeldOutScores(users, items, known, known, theirs),
             cosine=checking.cosine(found[:, :-1], self.item_factors[items]),
             ridge=0.0,
             calibrate=self.config.calibrate_exposure,
@@ -290,8 +290,7 @@ class TwoTower(BiasedFactors, ContentFeatures, IterativeModel, FactorModel):
     @property
     def checked(self) -> tuple[str, ...]:
         """What the check found: here the items were seen in training."""
-        said = "warm items (seen in training, so this is an upper bound)"
-        return tuple(one.replace("held-out warm items", said) for one in super().checked)
+        return () if self.check is None else (self.check.sentence_of_trained,)
 
     def _content_vectors(self, matrix: Any) -> np.ndarray:
         made = self.check.scale * _through(matrix, self.maps)

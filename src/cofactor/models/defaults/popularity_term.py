@@ -112,8 +112,8 @@ def _weight(model: Any, data: Interactions, run: Run) -> float:
         weight = WEIGHTS[-1] if model.only_popular else 0.0
     if weight and not pairs_say_nothing(data):  # said by `say_if_collapsed`
         run.progress.say(
-            f"{model.name}: nothing shows that it ranks better than popularity, which weighs"
-            f" {weight:g} times as much as its own scores"
+            f"{model.name}: its own scores don't rank held-out training interactions significantly"
+            f" better than popularity, so popularity is added to them with a weight of {weight:g}"
         )
     return weight
 
@@ -126,9 +126,11 @@ def choose_weight(model: Any, data: Interactions, run: Run) -> float:
     interactions of every second one is held out (for models of order, each user's last event), and
     the model is fitted on the rest. If it ranks significantly better than popularity (paired t of
     users' nDCG@20), the weight is 0. If it doesn't, more interactions are taken, since more data
-    shows more of what is personal. If it never does, the weight is the one that ranks best, or 0
-    for models of order where the catalogue turns over: a history's latest events say what there is
-    now, and counts don't.
+    shows more of what is personal. If it never does, the weight is the one that ranks best.
+
+    Where the catalogue turns over, it is 0 unless popularity ranks significantly better than the
+    model: a history says which items were there at the same time, and counts over all times don't,
+    but what is held out is of all times too.
     """
     if pairs_say_nothing(data) and not _repeats(model):
         return WEIGHTS[-1]
@@ -144,8 +146,9 @@ def choose_weight(model: Any, data: Interactions, run: Run) -> float:
         last = found or last
         if len(data) <= most:
             break
-    outdated = model.traits.uses_order and out_of_date(data, run)
-    return 0.0 if last is None or outdated else last.best()
+    if last is None or (out_of_date(data, run) and not last.proves_popular()):
+        return 0.0
+    return last.best()
 
 
 def out_of_date(data: Interactions, run: Run) -> bool:
@@ -202,6 +205,10 @@ class _HeldOut:
     def proves_personal(self) -> bool:
         """Whether the model's own scores rank significantly better than popularity."""
         return validation.paired_t(self.own - self.popular) >= validation.PROOF
+
+    def proves_popular(self) -> bool:
+        """Whether popularity ranks significantly better than the model's own scores."""
+        return validation.paired_t(self.popular - self.own) >= validation.PROOF
 
     def best(self) -> float:
         """Return the weight that ranks best; of equal ones the largest."""

@@ -337,7 +337,7 @@ class BayesianMF(Recommender):
             times = np.asarray(times, np.int64)
             if times.shape != user_rows.shape:
                 raise ArgumentError(
-                    f"times must be one of each of the {len(user_rows)} pairs, not of shape"
+                    f"times must have one entry for each of the {len(user_rows)} pairs, not shape"
                     f" {times.shape}."
                 )
         distinct, which = np.unique(user_rows, return_inverse=True)

@@ -4,7 +4,8 @@ squares.
 
 from __future__ import annotations
 
-from contextlib import nullcontext
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 
 import numpy as np
 
@@ -16,6 +17,7 @@ from cofactor.data.interactions import Interactions
 from cofactor.data.split import Part
 from cofactor.models.defaults.damped_biases import estimated_damping
 from cofactor.models.defaults.noise import RatingPenalties, rating_penalties
+from cofactor.models.explicit.als_defaults import als_factors, settled_als_regularization
 from cofactor.models.explicit.ratings import (
     RATING_ARRAYS,
     RatingConfig,
@@ -57,7 +59,7 @@ class BiasedMFConfig(RatingConfig):
         low=0,
         doc=(
             "Penalty of the vectors for each rating of an average row; None: .06 for sgd; for"
-            " als computed from the ratings' noise."
+            " als computed from the ratings' noise, less if that predicts held-out ratings better."
         ),
     )
     solver: str = setting(
@@ -106,8 +108,10 @@ class BiasedMF(IterativeModel, RatingHooks):
     result is the same on any number of threads. Its defaults assume that the learning rate decays
     before the vectors fit the noise.
     ALS has no learning rate: its penalties are by default those that the ratings' noise needs
-    (`cofactor.models.defaults.noise.rating_penalties`). With these, more factors hardly change the
-    predictions, so their number follows the data (`als_factors`); 15 epochs are enough.
+    (`cofactor.models.defaults.noise.rating_penalties`), or that of the vectors 2/3 or 4/9 of it
+    (`cofactor.models.explicit.als_defaults.settled_als_regularization`). With these, more factors
+    hardly change the predictions, so their number follows the data (`als_factors`); 15 epochs are
+    enough.
 
     References
     ----------
@@ -139,6 +143,11 @@ class BiasedMF(IterativeModel, RatingHooks):
         if vectors is not None:
             found = found._replace(vectors=vectors)
         return found if bias is None else found._replace(user_bias=bias, item_bias=bias)
+
+    @contextmanager
+    def _settled(self, data: Interactions, validation: Part | None, run: Run) -> Iterator[None]:
+        with settled_als_regularization(self, data, run), super()._settled(data, validation, run):
+            yield
 
     def _fit(self, data: Interactions, validation: Part | None, run: Run) -> None:
         als = self.config.solver == "als"
@@ -203,15 +212,6 @@ class ALSLearner(RatingLearner):
             guess += np.einsum("nf,nf->n", x[users], y[items])
             total += float(np.square(data.weights[low : low + _BLOCK] - guess).sum())
         return total
-
-
-def als_factors(data: Interactions) -> int:
-    """Return √ratings / 8 in sixteens, from 16 to 128: how many factors ALS has by default.
-
-    With penalties that follow the ratings' noise, more vectors are hardly better, and each epoch
-    takes time that grows with the cube of their number.
-    """
-    return int(np.clip(np.sqrt(len(data)) / 8, 16, 128)) // 16 * 16
 
 
 def item_blocks(data: Interactions) -> np.ndarray:

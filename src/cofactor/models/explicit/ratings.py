@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -20,6 +20,7 @@ from cofactor.models.defaults.bias_term import BIAS_TERM_ARRAYS, BiasedTermHooks
 from cofactor.models.defaults.damped_biases import Damping
 from cofactor.models.defaults.kept_penalties import penalty_array
 from cofactor.models.defaults.noise import RatingPenalties
+from cofactor.models.explicit.sgd_rates import faster_by
 from cofactor.models.factors import FACTOR_ARRAYS, aligned_rows, solution, vector_bytes
 from cofactor.models.iterative import CURVE_ARRAYS
 from cofactor.models.liked import rated_csr, seen_ratings
@@ -27,6 +28,7 @@ from cofactor.models.rating_scale import ScaleConfig, on_scale, rating_scale, sp
 from cofactor.models.traits import ArraySpec
 from cofactor.models.user_batch import InnerProduct, Shares, States, UserBatch
 from cofactor.training.learner import Epoch, Facts, Learner
+from cofactor.training.schedule import Schedule
 from cofactor.training.training_config import DescentConfig
 
 
@@ -42,8 +44,13 @@ class RatingConfig(DescentConfig, ScaleConfig, BiasTermConfig):
 
     factors: int = setting(128, low=1, high=4096, doc="Length of the user and item vectors.")
     epochs: int = setting(40, low=1, high=100_000, doc="Passes over the data.")
-    learning_rate: float = setting(
-        0.03, above=0, doc="Step size of the vectors in the first epoch (SGD)."
+    usual_learning_rate: ClassVar[float] = 0.03
+
+    learning_rate: float | None = setting(  # type: ignore[assignment]
+        None,
+        above=0,
+        doc="Step size of the vectors in the first epoch (SGD); None: .03, or up to"
+        " .06 where users and items have few ratings; in svdpp half of that.",
     )
     bias_learning_rate: float = setting(
         0.0075, above=0, doc="Step size of the biases in the first epoch (SGD)."
@@ -69,6 +76,11 @@ class RatingConfig(DescentConfig, ScaleConfig, BiasTermConfig):
         ),
     )
     init_scale: float = setting(0.005, above=0, doc="Standard deviation of the initial vectors.")
+
+    def rates(self) -> Schedule:
+        """Return the schedule; without a learning rate, that of the usual one."""
+        rate = self.learning_rate or self.usual_learning_rate
+        return DescentConfig.rates(self.replace(learning_rate=rate))
 
 
 RATING_ARRAYS = {
@@ -294,7 +306,9 @@ class RatingLearner(Learner):
     def __init__(self, model: RatingHooks, data: Interactions, run: Run) -> None:
         model._start(data, run)
         self.data, self.run, self.config, self.name = data, run, model.config, model.name
-        self.cure = f"lower learning_rate (now {self.config.learning_rate:g})"
+        self.faster = 1.0 if self.config.learning_rate else faster_by(data)
+        now = self.config.rates().learning_rate * self.faster
+        self.cure = f"lower learning_rate (now {now:g})"
         self.mean, self.spread = float(model.mean[0]), model._spread
         names = ("user_bias", "item_bias", "user_factors", "item_factors")
         self.live: dict[str, np.ndarray] = {name: getattr(model, name) for name in names}
@@ -321,7 +335,10 @@ class RatingLearner(Learner):
     def run_epoch(self, epoch: Epoch) -> Facts:
         """Pass once; the loss is the mean squared error."""
         order = user_order(self.data.n_users, self.run.generator(self.name, "order", epoch.number))
-        rates = epoch.rate() / self.spread, self.config.bias_learning_rate * epoch.factor()
+        rates = (
+            self.faster * epoch.rate() / self.spread,
+            self.config.bias_learning_rate * epoch.factor(),
+        )
         return {"loss": self.squared_error(order, rates) / len(self.data)}
 
 
@@ -360,11 +377,8 @@ def shuffled_walks(
     item rows, values.
     """
     n_blocks = len(bounds) - 1
-    rows = (
-        data.user_rows * np.int64(n_blocks)
-        + np.searchsorted(bounds, data.item_rows, side="right")
-        - 1
-    )
+    blocks = np.searchsorted(bounds, data.item_rows, side="right") - 1
+    rows = data.user_rows * np.int64(n_blocks) + blocks
     shuffled = generator.permutation(len(data))
     shuffled = shuffled[np.argsort(rows[shuffled], kind="stable")]
     indptr = row_offsets(rows, data.n_users * n_blocks)

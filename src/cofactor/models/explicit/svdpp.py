@@ -44,10 +44,11 @@ class SVDppConfig(RatingConfig):
 
     new_defaults = {
         "decay": 0.945,
-        "learning_rate": 0.015,
         "bias_learning_rate": 0.004,
         "init_scale": 0.01,
     }
+
+    usual_learning_rate = 0.015
 
     implicit_regularization: float = setting(
         0.003, low=0, doc="Penalty of the implicit item vectors, which start at 0, in each step."

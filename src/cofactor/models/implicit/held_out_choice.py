@@ -133,7 +133,10 @@ def choose_value(
                     break
                 best, values = tried, found
             if best != usual.value:
-                run.progress.say(f"{usual.name}: {best / usual.value:.3g} times the usual one")
+                run.progress.say(
+                    f"{usual.name}: {best / usual.value:.3g} times the usual value, which ranks"
+                    " held-out training interactions better"
+                )
                 return best
     # Training that diverges here does so on all of the data too, and is explained there.
     except CofactorError:

@@ -35,7 +35,7 @@ class DeviceIALSLearner(IALSLearner):
     def __init__(self, equations: NormalEquations, data: Interactions, run: Run) -> None:
         if equations.config.solver != "cg":
             raise ArgumentError(
-                f"implicit ALS on a GPU has the solver cg only, not {equations.config.solver};"
+                f"implicit ALS on a GPU needs the solver cg, not {equations.config.solver};"
                 " give solver='cg', or device='cpu'."
             )
         require("torch", purpose="implicit ALS on a GPU")

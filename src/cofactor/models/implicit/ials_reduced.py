@@ -7,7 +7,7 @@ directions go back to the workers. With f factors, I items, s steps and P worker
 (2 s + 1) I f 4 (P - 1) / P bytes, however many users there are.
 
 Sums are added up along one tree over the shards of users, whichever worker has which, so that the
-number of workers is no part of the result. It differs from that of one process by rounding."""
+number of workers isn't part of the result. It differs from that of one process by rounding."""
 
 from __future__ import annotations
 
@@ -228,7 +228,7 @@ def reduces(exchange: str, equations: NormalEquations, data: Interactions, run: 
     by_cg = equations.config.solver == "cg"
     if exchange == "reduce" and not by_cg:
         raise ArgumentError(
-            f"the exchange 'reduce' is of conjugate gradients, and the solver is"
+            f"exchange='reduce' needs the solver cg (conjugate gradients), not"
             f" {equations.config.solver}; set solver=cg, or leave the exchange out."
         )
     if exchange != "reduce" and not (

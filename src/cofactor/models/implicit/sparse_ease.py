@@ -35,7 +35,7 @@ def neighbour_weights(
     neighbours
         How many of each item; from n_items - 1 on it is EASE itself.
     run
-        Its threads, or its engine, are no part of the result.
+        Its threads, or its engine, aren't part of the result.
 
     Raises
     ------

@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from cofactor.base import rng
 from cofactor.base.config import setting
 from cofactor.base.errors import ArgumentError
+from cofactor.base.threads import torch_threads_for
 from cofactor.data.interactions import Interactions
 from cofactor.models.defaults.bias_term import BiasTermConfig
 from cofactor.models.neural.embedding_tables import Tables
@@ -116,9 +117,11 @@ class FoldIn:
             bounds = indptr[low : high + 1]
             span = slice(bounds[0], bounds[-1])
             if bounds[-1] > bounds[0]:
-                found[low:high] = self._descended(
-                    module, bounds - bounds[0], items[span], target[span]
-                )
+                # However many there are in all, they are descended on in small parts.
+                with torch_threads_for((span.stop - span.start) * each):
+                    found[low:high] = self._descended(
+                        module, bounds - bounds[0], items[span], target[span]
+                    )
             low = high
         return found.numpy()
 

@@ -86,7 +86,7 @@ class SimpleXConfig(FactorConfig):
         super().check()
         if not self.objective.uses_cosine or self.objective.needs is not Needs.NEGATIVES:
             raise ArgumentError(
-                f"{self._label('loss')} must be one of cosines with sampled negatives, such as"
+                f"{self._label('loss')} must be a loss on cosines with sampled negatives, such as"
                 f" cosine_contrastive, not {self.objective.name}; use latent_factor for others."
             )
 

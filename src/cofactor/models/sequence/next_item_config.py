@@ -102,7 +102,7 @@ class NextItemConfig(TrainingConfig, SequenceConfig, ItemContentConfig):
         if self.history_length > self.max_length:
             raise ArgumentError(
                 f"{self._label('history_length')} must be at most max_length ({self.max_length}):"
-                f" no longer history is ever learnt, and {self.history_length} events were given."
+                f" longer histories are never learned from. It is {self.history_length}."
             )
         if self.batch_tokens < self.max_length:
             raise ArgumentError(

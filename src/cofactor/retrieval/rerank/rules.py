@@ -300,7 +300,7 @@ def _words(rest: str, allowed: tuple[str, ...]) -> tuple[str, dict[str, str]]:
     twice = next((one for n, one in enumerate(named) if one in named[:n]), None)
     if twice is not None:
         raise ArgumentError(
-            f"rerank: {twice!r} stands twice in {rest!r}; put a name that holds it in backticks."
+            f"rerank: {twice!r} occurs twice in {rest!r}; put a name that contains it in backticks."
         )
     words = {
         mark[1].casefold(): _unquoted(rest[mark.end() : end].strip())

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -81,6 +81,8 @@ class Family:
         Settings that are tried before any are drawn, each beside the defaults.
     kind_of
         ``implicit``, ``ratings``, ``order``, ``content`` or ``baseline``.
+    quick
+        Settings that it is tried with where every fit with the defaults would take too long.
     length
         The setting that says how long it is trained, if there is one.
     dense
@@ -92,6 +94,7 @@ class Family:
     name: str
     kind_of: str
     starts: tuple[Settings, ...] = ()
+    quick: Settings = field(default_factory=dict)
     length: str | None = None
     dense: bool = False
     network: bool = False
@@ -178,7 +181,8 @@ _SPACES: dict[str, dict[str, Search]] = {
     "bayesian_mf": {"factors": log(8, 64)},
 }
 
-# In the order in which they are tried first: the cheap and safe ones before the others.
+# In the order in which they are tried first: the cheap ones before the others, and of those that
+# cost as much the ones that are best on more sets of the panel (benchmarks/panel.py).
 FAMILIES: tuple[Family, ...] = (
     Family("popularity", "implicit"),
     Family("bias", "ratings"),
@@ -193,16 +197,6 @@ FAMILIES: tuple[Family, ...] = (
         ),
     ),
     Family(
-        "ease",
-        "implicit",
-        (
-            {"user_exponent": 0.6, "dropout": 0.3},
-            {"regularization": 50.0, "user_exponent": 0.8, "dropout": 0.5},
-            {"regularization": 500.0},
-        ),
-        dense=True,
-    ),
-    Family(
         "ials",
         "implicit",
         (
@@ -213,8 +207,25 @@ FAMILIES: tuple[Family, ...] = (
             {"factors": 32, "regularization": 0.003, "unobserved_weight": 0.1},
             {"regularization": 0.1, "factors": 128},
         ),
+        quick={"factors": 16, "regularization": 0.03},
         length="epochs",
     ),
+    Family(
+        "ease",
+        "implicit",
+        (
+            {"user_exponent": 0.6, "dropout": 0.3},
+            {"regularization": 50.0, "user_exponent": 0.8, "dropout": 0.5},
+            {"regularization": 500.0},
+        ),
+        dense=True,
+    ),
+    Family(
+        "transitions",
+        "order",
+        ({"window": 5, "source_power": 0.25, "backward": 0.5}, {"window": 50, "decay": 0.9}),
+    ),
+    Family("warp", "implicit", ({"learning_rate": 0.03},), length="epochs"),
     Family(
         "graph_filter",
         "implicit",
@@ -224,13 +235,8 @@ FAMILIES: tuple[Family, ...] = (
             {"user_exponent": 0.3, "ideal_weight": 1.0, "spectral_power": 1.0},
         ),
     ),
-    Family(
-        "transitions",
-        "order",
-        ({"window": 5, "source_power": 0.25, "backward": 0.5}, {"window": 50, "decay": 0.9}),
-    ),
-    Family("sequence_linear", "order", ({"regularization": 400.0},), dense=True),
     Family("session_knn", "order"),
+    Family("sequence_linear", "order", ({"regularization": 400.0},), dense=True),
     Family("content_ridge", "content"),
     Family("feature_ials", "content", ({"regularization": 0.03},), length="epochs"),
     Family("content_blend", "content"),
@@ -240,7 +246,6 @@ FAMILIES: tuple[Family, ...] = (
         ({"learning_rate": 0.08, "epochs": 100}, {"regularization": 0.01}),
         length="epochs",
     ),
-    Family("warp", "implicit", ({"learning_rate": 0.03},), length="epochs"),
     Family("logistic_mf", "implicit", ({"factors": 16},), length="epochs"),
     Family("biased_mf", "ratings", ({"factors": 16}, {"regularization": 0.1}), length="epochs"),
     Family("svdpp", "ratings", ({"factors": 16}, {"learning_rate": 0.007}), length="epochs"),

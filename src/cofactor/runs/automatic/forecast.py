@@ -19,7 +19,7 @@ FIRST_SHARE = 0.12
 # A closed form may take more: it is often the best, and can't be trained for less.
 _WHOLE_SHARE = 0.3
 # Interactions on which fits are timed that can't be ended; with fewer than two times as many they
-# aren't timed.
+# aren't timed, nor are trainings of few epochs.
 _PILOT = 50_000
 # The epochs (or sweeps) of two fits that say what each further one takes.
 _SHORT, _LONG = 2, 8
@@ -72,16 +72,24 @@ class Forecast:
         if family.length is None:
             return own if self._short_enough(family, own, run) else None
         usual = family.usual_length
-        # Choosing the epochs takes up to twice their usual number, and then comes the fit.
         chosen = family.kind.Config.defaults()[family.length] is None
+        # Of a short training of little data, what comes before the first epoch takes the most.
+        if usual <= _LONG and not chosen and len(self.parts.train) < 2 * _PILOT:
+            return own
+        # Choosing the epochs takes up to twice their usual number, and then comes the fit.
         wanted, limit = (3 if chosen else 1) * usual, FIRST_SHARE * seconds
         short = self._seconds(family, {**own, **family.lasting(_SHORT)}, self.parts.train, run)
         if short * wanted / _SHORT <= limit:
             return own
-        # What a fit takes before its first epoch isn't taken again for each of them.
-        long = self._seconds(family, {**own, **family.lasting(_LONG)}, self.parts.train, run)
-        each = max(long - short, 1e-9) / (_LONG - _SHORT)
-        fitting = _LONG + int((limit - long) / each)
+        if usual > _LONG:
+            # What a fit takes before its first epoch isn't taken again for each of them.
+            long = self._seconds(family, {**own, **family.lasting(_LONG)}, self.parts.train, run)
+            each = max(long - short, 1e-9) / (_LONG - _SHORT)
+            fitting = _LONG + int((limit - long) / each)
+        else:  # a second short fit would be as long as the one that it is for
+            fitting = int(_SHORT * limit / short)
+            if fitting < usual // 2:
+                return None
         if fitting >= wanted:
             return own
         fitting = min(fitting, usual)

@@ -139,9 +139,12 @@ class Race:
                 self._finals()
         except OutOfTime:
             tried = sum(bool(lane.attempts) for lane in self.lanes)
-            self.run.progress.say(
-                f"the time is over: {tried} of {len(self.lanes)} families were tried"
+            were = (
+                "family was"
+                if len(self.lanes) == 1
+                else f"families {'was' if tried == 1 else 'were'}"
             )
+            self.run.progress.say(f"the time is over: {tried} of {len(self.lanes)} {were} tried")
         except KeyboardInterrupt:
             if self.best is None:
                 raise
@@ -177,24 +180,37 @@ class Race:
                 self._try_defaults(lane)
             except OutOfTime:
                 raise
-            except FitTooLong:
-                lane.dropped = TOO_LONG
             # Another family may be chosen, whatever this one failed by; the paragraph names it.
             except Exception as error:
                 lane.dropped = f"failed: {str(error) or type(error).__name__}".rstrip(".")
 
     def _try_defaults(self, lane: Lane) -> None:
-        """Try a family's defaults, with a shorter training where the usual one takes too long."""
-        settings: Settings | None = dict(lane.own)
-        if self.best is not None:  # the first one has no time to be compared with
-            settings = self.forecast.first_settings(lane.family, lane.own, self._limited())
-        if settings is None:
+        """Try a family's defaults; where they take too long, with a shorter training, or with its
+        quick settings.
+        """
+        found, quick = None, lane.family.quick
+        for own in (lane.own, {**lane.own, **quick})[: 1 + bool(quick)]:
+            try:
+                found = self._first_attempt(lane.family, own)
+            except FitTooLong:
+                continue
+            if found is not None:
+                break
+        if found is None:
             lane.dropped = TOO_LONG
             return
-        lane.shortened = settings != lane.own
-        lane.attempts.append(self._try(lane.family, settings, self.small))
+        lane.shortened = found.settings != lane.own
+        lane.waiting = [one for one in lane.waiting if one != found.settings]
+        lane.attempts.append(found)
         self._reserve()
         self._advance()
+
+    def _first_attempt(self, family: Family, own: Settings) -> FamilyTrial | None:
+        """Try settings, perhaps with a shorter training; None where that takes too long as well."""
+        settings: Settings | None = own
+        if self.best is not None:  # the first one has no time to be compared with
+            settings = self.forecast.first_settings(family, own, self._limited())
+        return None if settings is None else self._try(family, settings, self.small)
 
     def _keep(self, most: int) -> None:
         """Drop all but the best families; the baselines never run on."""
@@ -222,19 +238,26 @@ class Race:
             self.task.advance(steps, best=f"{best.family.name} {self._show(best)}")
 
     def _round(self, until: float, *, draws: bool) -> None:
-        """Each family the same time: the settings that wait first, then drawn ones."""
+        """Each family the same time: the settings that wait first, then drawn ones. What would take
+        too long for this round waits for the next.
+        """
         spent = {lane: 0.0 for lane in self.leaders if not lane.dropped}
+        later: dict[Lane, list[Settings]] = {lane: [] for lane in spent}
         while spent and self.allowance.used < until:
             lane = min(spent, key=lambda one: spent[one])
-            drawn = self._drawn(lane) if draws and not lane.waiting else None
-            settings = lane.waiting.pop(0) if lane.waiting else drawn
+            waited = bool(lane.waiting)
+            drawn = self._drawn(lane) if draws and not waited else None
+            settings = lane.waiting.pop(0) if waited else drawn
             began = self.allowance.used
             if settings is not None and self._affordable(lane, settings, until):
                 self._add(lane, settings, self.small)
-            elif not lane.waiting:
+                spent[lane] += self.allowance.used - began
+            elif settings is not None and waited:
+                later[lane].append(settings)
+            else:
                 del spent[lane]
-                continue
-            spent[lane] += self.allowance.used - began
+        for lane, waiting in later.items():
+            lane.waiting = [*waiting, *lane.waiting]
 
     def _finals(self) -> None:
         """The best settings of the best families on the whole training part."""
@@ -319,8 +342,9 @@ class Race:
     def _affordable(self, lane: Lane, settings: Settings, until: float) -> bool:
         """Whether a fit should end within the time of the round, or a little later."""
         ahead = later_seconds(lane.attempts[-1], settings)
-        return ahead <= _LATER_SHARE * self.allowance.left and (
-            self.allowance.used + ahead < 1.1 * until
+        used, seconds = self.allowance.used, self.allowance.seconds
+        return ahead <= _LATER_SHARE * (seconds - used) and (
+            used + ahead < min(1.1 * until, seconds)
         )
 
     def _drawn(self, lane: Lane) -> Settings | None:

@@ -22,7 +22,7 @@ TOO_LONG = "a fit takes too long for the budget"
 NO_TIME = "no time was left"
 INTERRUPTED = "interrupted before"
 # Compiling kernels, once on a machine, may prolong a search by this share of its budget.
-COMPILING = 0.5
+COMPILING = 1.0
 # A fit that runs when the budget ends may go on for this share of it.
 _OVERRUN = 0.1
 # With less of one processor than this, other programs have used the machine.
@@ -79,8 +79,7 @@ class Allowance:
     @property
     def used(self) -> float:
         """Seconds since the beginning, and those that are reserved for fits after the search. Those
-        in which kernels were compiled don't count, as long as they are no more than half of the
-        budget.
+        in which kernels were compiled don't count, as long as they are no more than the budget.
         """
         extra = self.extra + self._compiling()
         return self.passed - min(extra, COMPILING * self.seconds) + self.reserved
@@ -221,7 +220,7 @@ class Lane:
     dropped
         Why it isn't tried further; "" while it is.
     shortened
-        Whether its first training was shorter than usual, to fit into the budget.
+        Whether its first training was shorter or smaller than usual, to fit into the budget.
     """
 
     family: Family

@@ -11,7 +11,7 @@ from cofactor.runs.automatic.blending import Blended
 from cofactor.runs.automatic.families import BASELINES
 from cofactor.runs.automatic.prior import usually_better
 from cofactor.runs.automatic.race import Race
-from cofactor.runs.automatic.trials import BEHIND, INTERRUPTED, FamilyTrial, Lane
+from cofactor.runs.automatic.trials import BEHIND, COMPILING, INTERRUPTED, FamilyTrial, Lane
 from cofactor.runs.words import counted, listed, p_fact
 
 _CONFIDENCE = 0.95
@@ -68,7 +68,10 @@ def warning(race: Race) -> str:
     else:
         return ""
     more = next((one for one in _BUDGETS if one >= 2 * budget), 2 * round(budget))
-    return f"{said}. Give it more time (budget={more})."
+    cure = f"ive it more time (budget={more})."
+    if race.allowance.compiled > COMPILING * budget:
+        return f"{said}, since kernels had to be compiled, once on a machine. Try again, or g{cure}"
+    return f"{said}. G{cure}"
 
 
 def _defaults_only(tried: list[Lane]) -> bool:
@@ -160,7 +163,7 @@ def _dropped(race: Race) -> str:
     said = [f"Left out: {', '.join(names)} ({why})." for why, names in reasons.items()]
     brief = [lane.family.name for lane in race.lanes if lane.shortened and len(lane.attempts) == 1]
     if brief:
-        said.append(f"Trained for less than usual, for lack of time: {', '.join(brief)}.")
+        said.append(f"Tried with less than the defaults, for lack of time: {listed(brief)}.")
     return " ".join(said)
 
 

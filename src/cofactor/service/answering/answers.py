@@ -168,7 +168,7 @@ def _reasons(
     named = list({at for line in lines for at in line})
     ids, titles = loaded.view.ids(past[named]), loaded.view.titles(past[named])
     names = {at: (i, title) for at, i, title in zip(named, ids, titles, strict=True)}
-    # What pulled a score down is no reason for recommending.
+    # What pulled a score down isn't a reason for recommending.
     made: list[list[ReasonOut]] = []
     for line, added in zip(lines, amounts, strict=True):
         pairs = [(names[at], amount) for at, amount in zip(line, added, strict=True) if amount > 0]

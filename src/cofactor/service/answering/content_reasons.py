@@ -73,7 +73,7 @@ def _named(model: Any, row: int, weights: np.ndarray, limit: int) -> list[WordOu
 
 
 def _strongest(pairs: list[tuple[str, float]], limit: int) -> list[WordOut]:
-    """The words that added most; what pulled the score down is no reason, and what adds next to
+    """The words that added most; what pulled the score down isn't a reason, and what adds next to
     nothing ("the") explains nothing.
     """
     least = _LEAST * max((a for _, a in pairs), default=0.0)

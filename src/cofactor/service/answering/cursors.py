@@ -1,7 +1,7 @@
 """Cursors: where a list that is read page by page goes on.
 
 A cursor holds the moment at which the list began, the version that made it and what was shown, so
-that no page repeats an item, whatever happens meanwhile. It is no secret and grants nothing: all
+that no page repeats an item, whatever happens meanwhile. It isn't a secret and grants nothing: all
 that somebody could do with one of their own making is to leave out items of their own list."""
 
 from __future__ import annotations
@@ -122,7 +122,7 @@ def version_of(text: str) -> str | None:
 
 
 def _opened(text: str) -> Cursor | None:
-    """What a text holds; None where that is no cursor, cut off or too long."""
+    """What a text holds; None where that isn't a cursor, cut off or too long."""
     try:
         raw = base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))
         opened = zlib.decompressobj()

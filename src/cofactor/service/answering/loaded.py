@@ -115,7 +115,7 @@ def load_version(
     Raises
     ------
     ArtifactError
-        If it is damaged, or gives scores that are no finite numbers.
+        If it is damaged, or gives scores that aren't finite numbers.
     """
     manifest, model = checked_model(folder, version, mapped=settings.workers > 1)
     model = with_stored_items(model, live, store)

@@ -119,7 +119,8 @@ class Rerankers:
         key = (rules.text, given is not None)
         changes, now = loaded.view.changes, time.time()
         held = sets.get(key)
-        if held is not None and held.changes == changes and now - held.since < _OLD:
+        # A clock that was set right makes other ages, too.
+        if held is not None and held.changes == changes and abs(now - held.since) < _OLD:
             sets.move_to_end(key)
             return held.rules
         made: ServedRules | None = None

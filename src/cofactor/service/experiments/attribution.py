@@ -16,7 +16,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
-from cofactor.data.readers.event_store import AGAINST
+from cofactor.data.event_kinds import AGAINST
 from cofactor.service.experiments.experiment import ANY, AttributionRules, Experiment
 from cofactor.store import StoredEvent, StoredImpression
 

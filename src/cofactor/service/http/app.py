@@ -162,7 +162,7 @@ async def _running(context: Context) -> AsyncIterator[None]:
 
 _ONCE = (b"authorization", b"origin", b"sec-fetch-site", b"content-encoding")
 _FRAMINGS = {b"content-length", b"transfer-encoding"}
-# Refusals behind which nothing is read: it may be no request, or one that a proxy hasn't seen.
+# Refusals behind which nothing is read: it may not be a request, or one that a proxy hasn't seen.
 _LAST, _CLOSE = ("version", "framing"), (b"connection", b"close")
 
 
@@ -272,8 +272,12 @@ def _starlette_path(path: str) -> str:
 
 async def _missing(request: Request, error: Any) -> Response:
     if error.status_code == 405:
+        allowed = (error.headers or {}).get("Allow", "other methods")
         refusal = RequestError(
-            405, "method", f"{request.url.path} can't be asked with {request.method}."
+            405,
+            "method",
+            f"{request.url.path} answers {allowed}, not {request.method}; /openapi.json lists what"
+            " there is.",
         )
     else:
         refusal = RequestError(

@@ -25,6 +25,7 @@ from cofactor.service.errors import (
     Headers,
     RequestError,
     invalid,
+    of_decoding,
     of_error,
     overloaded,
 )
@@ -148,7 +149,10 @@ class Dispatch:
     async def _answer(self, scope: Any, key: Key | None, raw: bytes) -> tuple[int, bytes, Headers]:
         route, context = self.route, self._context
         if self._decode is not None:
-            request = self._decode(raw)
+            try:
+                request = self._decode(raw)
+            except msgspec.ValidationError as error:
+                raise of_decoding(error, route.takes) from None
             _check_names(raw)
         else:
             request = _query(scope["query_string"], route.takes)

@@ -67,8 +67,8 @@ class Guard:
             raise RequestError(
                 421,
                 "host",
-                f"this service isn't {host or 'without a name'!r}; start it with --allow-host to"
-                " call it so.",
+                f"this service doesn't answer to {host or 'no name'!r}; start it with --allow-host"
+                " to allow that name.",
             )
         if self.under_way > _MOST_AT_ONCE:
             raise overloaded("there are too many requests under way.")
@@ -112,7 +112,9 @@ def check_size(scope: Scope) -> None:
     """
     size = len(scope.get("raw_path") or b"") + len(scope["query_string"])
     if size + sum(len(name) + len(value) for name, value in scope["headers"]) > MAX_HEAD:
-        raise RequestError(431, "too_large", f"a request's head may have {MAX_HEAD:,} bytes.")
+        raise RequestError(
+            431, "too_large", f"a request's head must have at most {MAX_HEAD:,} bytes."
+        )
 
 
 def check_version(scope: Scope) -> None:

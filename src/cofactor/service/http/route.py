@@ -44,7 +44,7 @@ class Route:
     summary
         One line.
     gives
-        The type of the answer where the handler's doesn't say it; a media type for what is no JSON.
+        The type of the answer where the handler's doesn't say it; a media type for what isn't JSON.
     ingest
         Whether it writes to the store.
     timed

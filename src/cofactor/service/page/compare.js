@@ -1,7 +1,7 @@
 // Two versions of the model on the same history: what they measured, and their lists item by item.
 import { broken, calls, curl, fill, h, name, picture, quote, reasonsOf, retry, say, turns } from "./ui.js";
 import { link, params, past, shared } from "./state.js";
-import { alike, axisOf, interval, metricNames, metricOf, people, whisker } from "./measured.js";
+import { alike, axisOf, interval, measuredOn, metricNames, metricOf, whisker } from "./measured.js";
 
 // How many places of each list are rows, and how deep an item is looked for in the other list.
 const K = 12, DEEP = 100;
@@ -74,7 +74,7 @@ function figure(value, label) {
 
 // What both measured, if it was on the same held-out events.
 function figuresOf(one, other) {
-  const title = h("header", {}, h("h2", { id: "measured-title" }, "Measured"), h("p", {}, one === other ? people(one) : `${one.version} on ${people(one)}, ${other.version} on ${people(other)}`));
+  const title = h("header", {}, h("h2", { id: "measured-title" }, "Measured"), h("p", {}, one === other ? measuredOn(one) : `${one.version} on ${measuredOn(one)}, ${other.version} on ${measuredOn(other)}`));
   const names = metricNames([one, other]);
   if (!names.length) return [title, h("p", { class: "hint" }, "Neither was measured; ", h("code", {}, "cofactor train"), " and ", h("code", {}, "cofactor retrain"), " keep figures with a model.")];
   const same = alike(one, other);

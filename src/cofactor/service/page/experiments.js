@@ -17,7 +17,7 @@ export async function experiments(main, here) {
     }
     fill(out, answer.experiments.length ? shownOf(answer, draw) : none(), terminalOf(answer));
   }
-  fill(main, h("div", { class: "lead" }, h("h1", {}, "Experiments"), h("p", {}, "Which version serves people better, measured on people. The intervals are valid whenever you look.")), out);
+  fill(main, h("div", { class: "lead" }, h("h1", {}, "Experiments"), h("p", {}, "Which version serves users better, measured by what they do. The intervals are valid whenever you look.")), out);
   await draw(params().get("name"));
 }
 

@@ -1,7 +1,7 @@
 // What versions measured: on whom, whether two can be compared, and figures with their intervals on one axis.
 import { h, number } from "./ui.js";
 
-export const people = (version) => (version.metrics?.n_users ? `${number(version.metrics.n_users)} people` : version.metrics?.metrics ? "an unknown number of people" : "nobody");
+export const measuredOn = (version) => (version.metrics?.n_users ? `${number(version.metrics.n_users)} users` : version.metrics?.metrics ? "an unknown number of users" : "nobody");
 // Versions of before the fingerprint was kept: the same data, cut in the same way.
 const heldOut = (version) => version.metrics?.fingerprint ?? `${version.data?.fingerprint} ${version.split}`;
 export const alike = (one, other) => heldOut(one) === heldOut(other);

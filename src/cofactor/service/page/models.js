@@ -1,7 +1,7 @@
 // The versions of the model: what they measured, with intervals, and which one answers.
 import { agreed, broken, api, calls, curl, fill, h, number, say, toast } from "./ui.js";
 import { link, params, refreshModel, shared } from "./state.js";
-import { alike, axisOf, better, interval, metricNames, metricOf, people, whisker } from "./measured.js";
+import { alike, axisOf, better, interval, measuredOn, metricNames, metricOf, whisker } from "./measured.js";
 
 // Metrics for which there is room; the model card has all of them.
 const SHOWN = 3;
@@ -28,7 +28,7 @@ export async function models(main, here) {
     const yes = await agreed(`Promote ${version.version}?`, [
       `Once it passes the checks, it answers everybody in place of ${now.version}.`,
       `It knows ${amounts(version)}; ${now.version} knows ${amounts(now)}.`,
-      `It was measured on ${people(version)}, ${now.version} on ${people(now)}${alike(version, now) ? "" : "; on other events, so their figures can't be compared"}.`,
+      `It was measured on ${measuredOn(version)}, ${now.version} on ${measuredOn(now)}${alike(version, now) ? "" : "; on other events, so their figures can't be compared"}.`,
     ], "Promote");
     if (yes) await change("/v1/model/promote", { version: version.version }, "Promoted");
   }
@@ -60,7 +60,7 @@ export async function models(main, here) {
           h("th", { scope: "row" }, v.version, " ", v.model && v.model !== v.version && h("small", {}, v.model, " "), v.current && h("span", { class: "tag good" }, "answers"), v === best && h("span", { class: "tag", title: sure ? "its interval lies above all others" : "its interval overlaps with another's" }, sure ? `best ${leading}` : `best ${leading}, within the error`), v.problem && [h("span", { class: "tag warm" }, "damaged"), h("p", { class: "hint" }, v.problem)]),
           h("td", { class: "n", "data-of": "Saved" }, v.created ? new Date(v.created).toISOString().slice(0, 16).replace("T", " ") : ""),
           h("td", { class: "n", "data-of": "Knows" }, v.data ? h("div", {}, amounts(v).split(", ").map((line) => h("div", {}, line))) : ""),
-          h("td", { "data-of": "Measured on" }, people(v), alike(v, model.current) || !v.metrics?.metrics ? null : ", other events"),
+          h("td", { "data-of": "Measured on" }, measuredOn(v), alike(v, model.current) || !v.metrics?.metrics ? null : ", other events"),
           names.map((n) => h("td", { class: "drawn", "data-of": n }, shown.includes(v) && metricOf(v, n) ? h("div", {}, whisker([metricOf(v, n)], axes[n]), h("b", {}, metricOf(v, n).value.toFixed(4)), " ", h("small", {}, interval(metricOf(v, n)))) : h("span", { class: "hint" }, "–"))),
           h("td", { class: "n" }, model.can_promote && !v.current && !v.problem && h("button", { type: "button", onclick: () => promote(v, model.current) }, "Promote"))))))),
       h("p", { class: "hint" }, "Dots are metrics on held-out data, bars their 95 % intervals; they are shown for versions measured on the same held-out events as the one that answers. An arrow marks a value beyond the axis. Promotion checks the files, the scores and, once there are enough of them, the stored events."));
@@ -72,10 +72,10 @@ export async function models(main, here) {
 
 const amounts = (version) => `${number(version.data?.users)} users, ${number(version.data?.items)} items, ${number(version.data?.interactions)} events`;
 function aboutOf(model) {
-  const { data, config, split, run, licence, limits, card } = model.current;
+  const { data, config, split, metrics, run, licence, limits, card } = model.current;
   const rows = [
     ["Data", `${data.source}: ${number(data.users)} users, ${number(data.items)} items, ${number(data.interactions)} interactions`],
-    ["Measured", split ?? "not measured"], ["Fitted", run?.fitted_on ? `on ${run.fitted_on}${run.fit_seconds ? `, ${run.fit_seconds} s` : ""}` : "–"],
+    ["Measured", split ?? (metrics?.metrics ? `on ${measuredOn(model.current)}` : "not measured")], ["Fitted", run?.fitted_on ? `on ${run.fitted_on}${run.fit_seconds ? `, ${run.fit_seconds} s` : ""}` : "–"],
     ["Settings", broken(settingsOf(config))],
     ["It can", Object.entries(model.can).filter(([, yes]) => yes).map(([k]) => k.replace("_", " ")).join(", ") || "rank"],
     ["Its limits", h("div", {}, (limits ?? []).map((line) => h("p", {}, line)))],
@@ -90,7 +90,7 @@ function aboutOf(model) {
 function settingsOf(config) {
   const given = Object.entries(config).filter(([, v]) => v !== null && v !== "" && !(Array.isArray(v) && !v.length)).map(([k, v]) => `${k} ${v}`);
   const open = Object.keys(config).filter((k) => config[k] === null);
-  return [...given, ...(open.length ? [`by the data or off: ${open.join(", ")}`] : [])].join(", ");
+  return [...given, ...(open.length ? [`decided by the data, or off: ${open.join(", ")}`] : [])].join(", ");
 }
 
 function terminalOf(model) {

@@ -157,7 +157,7 @@ class Retraining:
         if self.folder.single:
             raise ArgumentError(
                 "retrain: a schedule makes new versions, and this is a single saved model; serve a"
-                " folder that holds one saved model a subfolder (models/v1, models/v2 ...)."
+                " folder that holds one saved model per subfolder (models/v1, models/v2 ...)."
             )
         self._counts = Total(
             "cofactor_retrainings", "Retrainings by outcome.", ["outcome"], registry=self.registry

@@ -144,7 +144,7 @@ def check_measured(version: str, new: Manifest, old: Manifest) -> str:
     here, there = n_measured(new), n_measured(old)
     summary = f"it was measured on {here:,} people, the current one on {there:,}"
     if here < _ENOUGH <= there:
-        raise _refusal(version, "too_few_people", f"{summary}; fewer than {_ENOUGH} tell nothing")
+        raise _refusal(version, "too_few_people", f"{summary}, and at least {_ENOUGH} are needed")
     return summary
 
 

@@ -61,7 +61,7 @@ def promote(path: Path, version: str, store: Store | None, *, force: bool = Fals
     Raises
     ------
     ArtifactError
-        If the version is damaged, or gives scores that are no finite numbers.
+        If the version is damaged, or gives scores that aren't finite numbers.
     RequestError
         If it is significantly worse than the one that answers now, knows far less, lacks titles or
         content that it has, or was measured on too few people.

@@ -15,6 +15,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any, TypeVar
 
 from cofactor.base.errors import CofactorError
+from cofactor.base.threads import set_kernel_threads
 from cofactor.service.answering.items import LiveItems
 from cofactor.service.answering.loaded import Loaded, load_version, prepare_version
 from cofactor.service.answering.new_items import unknown_items, with_stored_items
@@ -53,7 +54,9 @@ class Models:
         self.previous: str | None = None
         self.problem: str | None = None
         self.pinned: frozenset[str] = frozenset()  # versions that experiments need
-        self._pool = ThreadPoolExecutor(1, "cofactor-loader")
+        self._pool = ThreadPoolExecutor(
+            1, "cofactor-loader", set_kernel_threads, (settings.threads,)
+        )
         self._stamp = folder.stamp()
         self.current = self._load(folder.pointer().version)
         self._watch: asyncio.Task[None] | None = None

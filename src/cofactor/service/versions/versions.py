@@ -59,8 +59,8 @@ class Folder:
         if not self.single and not self.versions():
             what = "holds no saved model" if self.path.is_dir() else "doesn't exist"
             raise ArtifactError(
-                f"{self.path} {what}; give the folder that `cofactor train --out` wrote, or one of"
-                " several such."
+                f"{self.path} {what}; give the folder that `cofactor train --out` wrote, or a"
+                " folder of several such."
             )
 
     def versions(self) -> list[str]:
@@ -159,7 +159,7 @@ class Folder:
         if self.single:
             raise ArgumentError(
                 f"version: {self.path.name} is a single saved model; serve a folder that holds one"
-                " saved model a subfolder to promote."
+                " saved model per subfolder to promote."
             )
 
     def _latest(self) -> str:

@@ -62,7 +62,9 @@ async def _version(context: Context, request: RecommendRequest) -> Loaded:
     """The version that answers a request; lists from a description have no pages."""
     described = request.features is not None or request.text is not None
     if described and request.cursor is not None:
-        raise invalid("lists from a description have no pages.", "cursor")
+        raise invalid(
+            "lists from a description can't be paged; leave out paged and cursor.", "cursor"
+        )
     return await context.version(request.version, request.cursor)
 
 
@@ -128,8 +130,8 @@ def _similar_row(context: Context, loaded: Loaded, item_id: Any) -> int:
     row = loaded.model.data.items.find_one(item_id)
     if row < 0:
         raise not_found(
-            f"the model doesn't know the item {str(item_id)!r}; it came after the training,"
-            " or never.",
+            f"the model doesn't know the item {str(item_id)!r}; it was added after the"
+            " training, or doesn't exist.",
             "item_id",
         )
     loaded.check_similar()

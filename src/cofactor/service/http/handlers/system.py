@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from functools import lru_cache
 from importlib import resources
 
@@ -62,7 +61,7 @@ async def stats(context: Context, path: dict[str, str], request: Nothing) -> Sta
     telemetry, scorer, facts = context.telemetry, context.scorer, context.store.health()
     total = sum(telemetry.sources.values())
     return StatsOut(
-        uptime=round(time.time() - telemetry.started, 1),
+        uptime=round(telemetry.uptime, 1),
         events=counts.events,
         users=counts.users,
         items=counts.items,
