@@ -25,7 +25,7 @@ from cofactor.base import unfinished
 from cofactor.base.errors import ArgumentError, DataError
 from cofactor.base.progress import SilentProgress
 from cofactor.base.run import Run
-from cofactor.data import shards, sorting
+from cofactor.data import fingerprints, shards, sorting
 from cofactor.data.readers import chunks, items_side, numbered_ids, sharded, users_side
 from cofactor.data.readers.columns import Options
 from cofactor.data.shards import is_shards
@@ -42,7 +42,7 @@ CALLS: dict[str, tuple[Any, str]] = {
     "deal": (sharded.DealtFile, "deal_out"),
     "sort": (users_side.GrowingArray, "append"),
     "spread": (sorting, "spread"),
-    "fingerprint": (shards, "fingerprint"),
+    "fingerprint": (fingerprints, "fingerprint_of"),
     "finish": (shards, "write_manifest"),
 }
 SOME = ("read", "replace", "deal", "sort")

@@ -26,12 +26,12 @@ class EngineOptions:
         metavar="HOST:6379",
     )
 
-    def on(self, run: Run, *sources: str, exchange: str = "auto") -> AbstractContextManager[Run]:
+    def on(self, run: Run, *sources: str) -> AbstractContextManager[Run]:
         """Return a context that yields the run with its engine."""
         from cofactor.runs.engines import on_engine
 
-        where = (run, self.engine, self.address)
-        return on_engine(*where, exchange=exchange, sources=list(sources))
+        exchange = vars(self).get("exchange", "auto")
+        return on_engine(run, self.engine, self.address, exchange=exchange, sources=list(sources))
 
 
 @dataclass(frozen=True)

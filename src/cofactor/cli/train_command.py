@@ -85,8 +85,7 @@ def command(
 ) -> None:
     """Train, measure, save."""
     output, kept = show.output(), work.keeping.prepare()
-    how = work.compute.run(output)
-    with work.cluster.on(how, *source, exchange=work.cluster.exchange) as run:
+    with work.cluster.on(work.compute.run(output), *source) as run:
         done = train(
             opt.one_or_several(source),
             model.model,

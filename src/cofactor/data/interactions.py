@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import dataclass, replace
 from typing import Any, Self
 
@@ -16,6 +15,7 @@ from cofactor.data import sorting
 from cofactor.data.catalogue import Catalogue
 from cofactor.data.event_rows import rows_of
 from cofactor.data.events import Events
+from cofactor.data.fingerprints import fingerprint_of
 from cofactor.data.guards import (
     check_events,
     checked_seconds,
@@ -294,16 +294,12 @@ class Interactions:
         """A SHA-256 (hex) of the ids, pairs, values, times and, where it stands for time, of the
         order.
         """
-        digest = hashlib.sha256()
-        digest.update((self.users.fingerprint + self.items.fingerprint).encode())
         # Where there are no times, each user's order in the source is the order of time (its
         # numbers as such mean nothing).
         in_order = self.item_rows[self.chronological] if self.times is None else None
-        for array in (self.indptr, self.item_rows, self.values, self.times, in_order):
-            digest.update(b"-" if array is None else np.ascontiguousarray(array).tobytes())
-        if self.log is not None:
-            digest.update(self.log.indptr.tobytes() + self.log.item_rows.tobytes())
-        return digest.hexdigest()
+        log = () if self.log is None else (self.log.indptr, self.log.item_rows)
+        arrays = (self.indptr, self.item_rows, self.values, self.times, in_order, *log)
+        return fingerprint_of(self.users, self.items, arrays)
 
     def histories(self, user_rows: np.ndarray | None = None) -> Histories:
         """Return the users' histories in order of time (all users if None), with their repeats

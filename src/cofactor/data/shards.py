@@ -16,10 +16,9 @@ without one is nothing. `readers.sharded` makes such folders.
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -199,33 +198,6 @@ def write_ids(path: Path, parts: Iterator[pa.Array], kind: pa.DataType) -> int:
                 writer.write_batch(pa.record_batch([batch], schema=schema))
                 count, held = count + len(batch), held.slice(ID_BATCH)
     return count
-
-
-def fingerprint(
-    users: IdMap,
-    items: IdMap,
-    arrays: Sequence[np.ndarray | None],
-    log: Sequence[np.ndarray],
-) -> str:
-    """Return `Interactions.fingerprint` of mapped arrays, some numbers at a time.
-
-    Parameters
-    ----------
-    users, items
-        The id maps.
-    arrays
-        Those by user, and each user's items in order where there are no times.
-    log
-        Where each user's events begin, and their items, where repeats are kept.
-    """
-    digest = hashlib.sha256((users.fingerprint + items.fingerprint).encode())
-    for array in (*arrays, *log):
-        if array is None:
-            digest.update(b"-")
-            continue
-        for start in range(0, len(array), BLOCK):
-            digest.update(np.ascontiguousarray(array[start : start + BLOCK]).tobytes())
-    return digest.hexdigest()
 
 
 def _manifest(folder: Path) -> dict[str, Any]:

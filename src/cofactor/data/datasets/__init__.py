@@ -65,7 +65,7 @@ def known(name: str) -> bool:
 
 def available(name: str, *, home: Path | str | None = None) -> bool:
     """Return whether a dataset is on this machine: in COFACTOR_DATA, or in the cache."""
-    return located(get(name), None if home is None else Path(home)) is not None
+    return located(get(name), home) is not None
 
 
 def load(
@@ -194,11 +194,9 @@ def verified(name: str, *, home: Path | str | None = None) -> tuple[int, list[st
 
 
 def _place(dataset: Dataset, home: Path | str | None) -> Source:
-    place = located(dataset, None if home is None else Path(home))
+    place = located(dataset, home)
     if place is None:
-        looked = " and ".join(
-            str(folder / dataset.name) for folder in homes(None if home is None else Path(home))
-        )
+        looked = " and ".join(str(folder / dataset.name) for folder in homes(home))
         cure = (
             f"fetch it with: cofactor datasets fetch {dataset.name}"
             if dataset.downloads

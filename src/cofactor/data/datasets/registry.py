@@ -78,7 +78,7 @@ def find(name: str, registry: Mapping[str, Dataset]) -> Dataset:
     return by_name[name]
 
 
-def homes(home: Path | None = None) -> list[Path]:
+def homes(home: Path | str | None) -> list[Path]:
     """Return the folders in which datasets may lie: what is given, or COFACTOR_DATA, and the
     cache after it.
     """
@@ -99,7 +99,7 @@ def cache_folder() -> Path:
     return Path(os.environ.get("XDG_CACHE_HOME") or default, "cofactor", "datasets")
 
 
-def located(dataset: Dataset, home: Path | None = None) -> Source | None:
+def located(dataset: Dataset, home: Path | str | None) -> Source | None:
     """Return the folder (or the zip in it) that holds a dataset, or None if it isn't here."""
     for folder in homes(home):
         place = folder / dataset.name

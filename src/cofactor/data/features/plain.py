@@ -6,6 +6,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from cofactor.data.arrow import is_list_type, value_type
+
 
 def plain_table(table: pa.Table) -> pa.Table:
     """Return a table with each column as `plain_column` gives it."""
@@ -34,8 +36,9 @@ def plain_column(column: pa.ChunkedArray) -> pa.ChunkedArray:
 
 def is_readable(kind: pa.DataType) -> bool:
     """Return whether features can be computed from a type."""
-    if pa.types.is_dictionary(kind) or isinstance(kind, pa.BaseExtensionType):
-        return is_readable(kind.value_type if pa.types.is_dictionary(kind) else kind.storage_type)
+    kind = value_type(kind)
+    if isinstance(kind, pa.BaseExtensionType):
+        return is_readable(kind.storage_type)
     if _is_list(kind):
         return not pa.types.is_nested(kind.value_type)
     return not pa.types.is_nested(kind) and "interval" not in str(kind)
@@ -60,13 +63,8 @@ def _is_plain(kind: pa.DataType) -> bool:
 
 
 def _is_list(kind: pa.DataType) -> bool:
-    return (
-        pa.types.is_list(kind)
-        or pa.types.is_large_list(kind)
-        or pa.types.is_fixed_size_list(kind)
-        or pa.types.is_list_view(kind)
-        or pa.types.is_large_list_view(kind)
-    )
+    views = pa.types.is_list_view(kind) or pa.types.is_large_list_view(kind)
+    return is_list_type(kind) or bool(views)
 
 
 def _converted(column: pa.ChunkedArray, kind: pa.DataType) -> pa.ChunkedArray:
@@ -97,9 +95,9 @@ def _nothing(length: int) -> pa.ChunkedArray:
 def numbers_of(column: pa.ChunkedArray) -> np.ndarray:
     """Return a plain column as float64, NaN where there is no number."""
     kind = column.type
-    if pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_boolean(kind):
-        if pa.types.is_boolean(kind):
-            column = column.cast(pa.uint8())
+    if pa.types.is_boolean(kind):
+        return numbers_of(column.cast(pa.uint8()))
+    if pa.types.is_integer(kind) or pa.types.is_floating(kind):
         floats = column.cast(pa.float64(), safe=False).fill_null(np.nan)
         found = np.asarray(floats, np.float64)
         return np.where(np.isfinite(found), found, np.nan)

@@ -36,7 +36,7 @@ from cofactor.base.names import counted
 from cofactor.base.progress import Progress
 from cofactor.base.run import Run
 from cofactor.base.unfinished import Unfinished, folder_of, unfinished
-from cofactor.data import shards, sorting
+from cofactor.data import fingerprints, shards, sorting
 from cofactor.data.catalogue import Catalogue
 from cofactor.data.events import Events
 from cofactor.data.guards import ValueFacts
@@ -338,7 +338,8 @@ class _Sharding:
         in_order = _loaded(self.work / "in_order.npy") if arrays[-1] is None else None
         log = [_loaded(self.made / "log" / f"{name}.npy") for name in ("indptr", "item_rows")]
         kept = [array for array in log if array is not None]
-        mark = shards.fingerprint(ids["users"], ids["items"], [*arrays, in_order], kept)
+        columns = [*arrays, in_order, *kept]
+        mark = fingerprints.fingerprint_of(ids["users"], ids["items"], columns)
         shards.write_manifest(
             self.made,
             {

@@ -8,7 +8,6 @@ import numpy as np
 import pyarrow as pa
 
 from cofactor.base import checks, rng
-from cofactor.base.errors import ArgumentError
 from cofactor.data.catalogue import Catalogue
 from cofactor.data.interactions import Interactions
 
@@ -123,10 +122,8 @@ def low_rank(
     seed
         Of everything.
     """
-    n_users, n_items = (
-        checks.integer(n_users, "n_users", low=1),
-        checks.integer(n_items, "n_items", low=1),
-    )
+    n_users = checks.integer(n_users, "n_users", low=1)
+    n_items = checks.integer(n_items, "n_items", low=1)
     rank = checks.integer(rank, "rank", low=1)
     density = checks.real(density, "density", above=0, high=1)
     noise = checks.real(noise, "noise", low=0)
@@ -174,18 +171,3 @@ def _described(item_blocks: np.ndarray) -> Catalogue:
     titles = [f"{name.capitalize()} stone {row}" for row, name in enumerate(names)]
     texts = [f"A stone of {name} colour, found where {name} stones lie." for name in names]
     return Catalogue(pa.table({"title": titles, "description": texts, "colour": names}), "title")
-
-
-def check_shape(n_users: object, n_items: object, n_interactions: object) -> tuple[int, int, int]:
-    """Return a shape as integers; raise ArgumentError if so many distinct pairs don't fit it."""
-    users, items = (
-        checks.integer(n_users, "n_users", low=1),
-        checks.integer(n_items, "n_items", low=1),
-    )
-    number = checks.integer(n_interactions, "n_interactions", low=users)
-    if number > users * items // 2:
-        raise ArgumentError(
-            f"n_interactions must be at most half of all {users * items:,} pairs, not {number:,}: "
-            "a power law can't be held when nearly every pair is taken."
-        )
-    return users, items, number

@@ -5,11 +5,11 @@ from __future__ import annotations
 import numpy as np
 
 from cofactor.base import checks, rng
+from cofactor.base.errors import ArgumentError
 from cofactor.base.offsets import begins, offsets
 from cofactor.data.catalogue import Catalogue
 from cofactor.data.ids import IdMap
 from cofactor.data.interactions import Interactions
-from cofactor.data.synthetic.puzzles import check_shape
 
 _DAY = 86_400
 
@@ -47,7 +47,7 @@ def power_law(
         With int64 ids 0.., times over ten years, no catalogue. Its order in the source is that of
         its rows.
     """
-    n_users, n_items, n_interactions = check_shape(n_users, n_items, n_interactions)
+    n_users, n_items, n_interactions = _shape(n_users, n_items, n_interactions)
     skew = checks.real(skew, "skew", low=0, high=4)
     generator = rng.generator(seed, "synthetic", "power law")
     counts = _counts(n_users, n_items, n_interactions, generator)
@@ -172,3 +172,16 @@ def _times(counts: np.ndarray, number: int, generator: np.random.Generator) -> n
         generator.random(number) * np.repeat(span, counts)
     ).astype(np.int64)
     return times
+
+
+def _shape(n_users: object, n_items: object, n_interactions: object) -> tuple[int, int, int]:
+    """A shape as integers; refused if so many distinct pairs don't fit it."""
+    users = checks.integer(n_users, "n_users", low=1)
+    items = checks.integer(n_items, "n_items", low=1)
+    number = checks.integer(n_interactions, "n_interactions", low=users)
+    if number > users * items // 2:
+        raise ArgumentError(
+            f"n_interactions must be at most half of all {users * items:,} pairs, not {number:,}: "
+            "a power law can't be held when nearly every pair is taken."
+        )
+    return users, items, number
