@@ -7,8 +7,10 @@ validation data.
 On each set of the panel (benchmarks/panel.py) auto chooses within the budget. The best is the best
 of auto's choice, of everything that `benchmarks.defaults` has measured there (the defaults of every
 model and its settings), and, with ``--times``, of another search from another seed with that many
-times the budget. Regret is 1 - value / best for nDCG@10 and value / best - 1 for RMSE. All of it is
-on the validation part: nothing here looks at the test part.
+times the budget, with ``--each``, of good settings of each family (benchmarks/each_family.py): on
+shapes that nothing was chosen by (``--kind unlike``) nothing else is known. Regret is
+1 - value / best for nDCG@10 and value / best - 1 for RMSE. All of it is on the validation part;
+with ``--test`` the choice and the best of the families are measured on the test part, too.
 
 Seconds are those of the processor, divided by the threads, so that other work on the machine costs
 nothing; on a machine that does nothing else they are those of the clock, or fewer."""
@@ -24,11 +26,19 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks import panel
+from benchmarks import panel, unlike
 from benchmarks.defaults import RESULTS, Ledger
+from benchmarks.each_family import best_of_each, on_test
 from cofactor.base.run import Run
 from cofactor.data.split import Split
 from cofactor.runs.auto import Chosen, choose
+
+KINDS = {
+    "ranking": (panel.RANKING, "ndcg@10"),
+    "rating": (panel.RATING, "rmse"),
+    "unlike": (unlike.RANKING, "ndcg@10"),
+    "unlike-rating": (unlike.RATING, "rmse"),
+}
 
 
 def chosen(parts: Split, metric: str, budget: float, run: Run) -> Chosen:
@@ -53,21 +63,31 @@ def best_known(ledger: Ledger, data: str, rating: bool) -> tuple[float | None, s
 
 def rows(given: argparse.Namespace) -> Iterator[dict[str, Any]]:
     """One row for each set."""
-    rating = given.kind == "rating"
-    sets, metric = (panel.RATING, "rmse") if rating else (panel.RANKING, "ndcg@10")
+    sets, metric = KINDS[given.kind]
+    rating = metric == "rmse"
     ledger = Ledger(given.known or RESULTS / f"defaults_{given.kind}.jsonl")
     for name in given.sets or sets:
         parts, began = sets[name](), time.monotonic()
-        mine = chosen(parts, metric, given.budget, Run(seed=0, threads=given.threads))
+        run = Run(seed=0, threads=given.threads)
+        mine = chosen(parts, metric, given.budget, run)
         row = {"set": name, "model": mine.model, "auto": mine.value, "seconds": mine.seconds}
         row["wall_s"] = time.monotonic() - began
         known, what = best_known(ledger, name, rating)
         values = [mine.value, known]
         if given.times > 0:
-            run = Run(seed=1, threads=given.threads)
-            longer = chosen(parts, metric, given.budget * given.times, run)
+            other = Run(seed=1, threads=given.threads)
+            longer = chosen(parts, metric, given.budget * given.times, other)
             row |= {"longer": longer.value, "longer_model": longer.model}
             values.append(longer.value)
+        if given.each > 0:
+            each = best_of_each(parts, metric, run, given.each)
+            top = (min if rating else max)(each, key=lambda one: each[one][0])
+            row |= {"best_family": top, "best_of_each": each[top][0]}
+            values.append(each[top][0])
+            if given.test:
+                of_auto = on_test(mine.model, mine.config.to_params(), parts, metric, run)
+                row |= {"auto_test": of_auto}
+                row |= {"best_test": on_test(top, each[top][1], parts, metric, run)}
         best = (min if rating else max)(value for value in values if value is not None)
         assert mine.value is not None
         row |= {"known": known, "known_model": what, "best": best}
@@ -81,10 +101,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--kind", choices=("ranking", "rating"), default="ranking")
+    parser.add_argument("--kind", choices=tuple(KINDS), default="ranking")
     parser.add_argument("--sets", nargs="*", default=[])
     parser.add_argument("--budget", type=float, default=60.0)
     parser.add_argument("--times", type=float, default=0.0)
+    parser.add_argument("--each", type=float, default=0.0, help="CPU seconds for each family")
+    parser.add_argument("--test", action="store_true", help="measure both on the test part, too")
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--known", type=Path, default=None, help="the file of benchmarks.defaults")
     given = parser.parse_args()

@@ -269,6 +269,17 @@ def test_long_sentences_break_between_words_on_a_terminal(
     assert capsys.readouterr().out == f"  {command}\n"
 
 
+def test_a_bar_without_a_known_end_shows_how_much_is_done(monkeypatch: pytest.MonkeyPatch) -> None:
+    screen = io.StringIO()
+    monkeypatch.setattr(sys, "stderr", screen)
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    for total, shown in ((None, "1,200"), (2400, "1200/2400")):
+        with output_module._Terminal(bars=True).task("reading a.csv", total) as task:
+            task.advance(1200)
+        assert shown in screen.getvalue()
+    assert "?" not in re.sub(r"\x1b\[\S*?[A-Za-z]", "", screen.getvalue())
+
+
 def test_waiting_is_a_line_where_there_is_no_terminal(capsys: pytest.CaptureFixture[str]) -> None:
     with Output().waiting("loading model ..."):
         pass

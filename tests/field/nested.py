@@ -302,15 +302,15 @@ NESTED = (
             origin=origin,
             files={"a.jsonl": "\n".join(lines) + "\n"},
             rows=[(7, "a"), (8, "b")],
-            notes=(r"not read: (_id|foo|customer\.name), (at|total)",),
+            notes=(r"not read: (_id|foo|customer\.name), (at|until|total)",),
         )
         for which, origin, lines in (
             (
                 "wrapped",
                 "mongoexport",
                 (
-                    '{"_id": 1, "user": {"$numberLong": "7"}, "item": "a", "at": {"$date": 1}}',
-                    '{"_id": 2, "user": {"$numberLong": "8"}, "item": "b", "at": {"$date": 2}}',
+                    '{"_id": 1, "user": {"$numberLong": "7"}, "item": "a", "until": {"$date": 1}}',
+                    '{"_id": 2, "user": {"$numberLong": "8"}, "item": "b", "until": {"$date": 2}}',
                 ),
             ),
             (

@@ -80,6 +80,7 @@ def test_a_first_row_of_words_is_no_header_of_a_catalogue(tmp_path: Path) -> Non
         # Shopify's products, by their handles; a shop's own numbers beside.
         ("Handle,Title,Vendor,Variant SKU\na,Heat,V,S1\nb,Alien,V,S2\nc,Up,V,S3\n", "Handle"),
         ("ID,SKU,Title,Slug\n1,x1,Heat,a\n2,x2,Alien,b\n3,x3,Up,c\n", "Slug"),
+        ("book_id,goodreads_book_id,title\n7,a,Heat\n8,b,Alien\n9,c,Up\n", "goodreads_book_id"),
         ("Permalink,Title,Price\na,Heat,1\nb,Alien,2\nc,Up,3\n", "Permalink"),
     ],
 )
@@ -182,3 +183,47 @@ def test_a_catalogues_last_line_of_totals_is_no_item(word: str, tmp_path: Path) 
     assert "lines without an id: 1" in notes
     path.write_text(f"item_id,title\na,Heat\n{word},Recall\n", encoding="utf-8")
     assert len(read_table(path)) == 2
+
+
+def test_numbers_in_a_column_of_ids_are_known(tmp_path: Path) -> None:
+    path = tmp_path / "items.csv"
+    path.write_text("isbn,biblionumber,title,category_id\nx,1,Heat,1\ny,2,Up,1\nz,3,Alien,2\n")
+    found, notes = _joined(path, (1, 2))
+    assert found == {1: "Heat", 2: "Up"}
+    assert "in its column biblionumber" in notes
+    path.write_text("isbn,category_id,title\nx,1,Heat\ny,2,Up\nz,2,Alien\n")
+    assert _joined(path, (1, 2))[0] == {1: None, 2: None}
+
+
+@pytest.mark.parametrize(
+    ("header", "column"),
+    [
+        *(("track_uri,track_name", "track_name"), ("tconst,primaryTitle", "primaryTitle")),
+        *(("MATNR,MAKTX", "MAKTX"), ("ISBN13,Title", "Title"), ("doi,title", "title")),
+    ],
+)
+def test_ids_and_titles_of_named_systems(header: str, column: str, tmp_path: Path) -> None:
+    path = tmp_path / "items.csv"
+    path.write_text(f"{header}\n" + "".join(f"{n},{title}\n" for n, title in _PAIRS))
+    data = Interactions.build(read([("u", item) for item in _IDS], items=path))
+    assert data.catalogue.title_column == column
+
+
+def test_names_of_groups_above_a_catalogues_columns(tmp_path: Path) -> None:
+    rows = [("Product", "", "Price"), ("Code", "Name", "Net"), *((*pair, 3) for pair in _PAIRS)]
+    path = tmp_path / "items.csv"
+    path.write_text("".join(";".join(map(str, row)) + "\n" for row in rows))
+    assert _joined(path)[0] == dict(_PAIRS)
+    book = openpyxl.Workbook()
+    for row in rows:
+        book.active.append(row)
+    book.save(tmp_path / "items.xlsx")
+    assert _joined(tmp_path / "items.xlsx")[0] == dict(_PAIRS)
+
+
+@pytest.mark.parametrize("sign", [" ", "::", "|", "\t", ";"])
+def test_codes_keep_their_digits_between_any_delimiters(sign: str, tmp_path: Path) -> None:
+    path = tmp_path / "items.dat"
+    rows = (("item_id", "title", "x"), ("a", "A", "01067"), ("b", "B", "98765"))
+    path.write_text("".join(sign.join(row) + "\r\n" for row in rows))
+    assert read_table(path)["x"].to_pylist() == ["01067", "98765"]

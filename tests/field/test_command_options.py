@@ -71,6 +71,8 @@ def test_one_metric_is_shown_alone(name: str, capsys: pytest.CaptureFixture[str]
         "ndcg, ndcg@k"
     ]
     assert "did you mean ndcg" in said(capsys, "metrics", "ndgc")
+    for written, meant in (("ndcg10", "ndcg@10"), ("HR_5", "hr@5"), ("recall20", "recall@20")):
+        assert f"did you mean {meant}?" in said(capsys, "metrics", written)
 
 
 def test_inspect_takes_quiet(model: str, capsys: pytest.CaptureFixture[str]) -> None:

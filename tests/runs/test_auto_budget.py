@@ -62,7 +62,10 @@ def test_a_fit_is_not_ended_for_the_kernels_that_it_compiles(
         limited.advance()
 
 
-def test_a_training_that_is_timed_is_fitted_once(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(("compiled", "epochs"), [(0.0, [2, 8]), (1e-9, [2, 2, 8, 8])])
+def test_a_training_is_timed_by_two_fits_only_where_the_first_compiles(
+    compiled: float, epochs: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
     clock, data, trained = Clock(), groups(40, 40), []
     real = cofactor.BPR._fit
 
@@ -71,11 +74,27 @@ def test_a_training_that_is_timed_is_fitted_once(monkeypatch: pytest.MonkeyPatch
         clock.at += 0.5
         real(self, data, validation, run)
 
+    @contextmanager
+    def timed() -> Iterator[Callable[[], float]]:
+        yield lambda: compiled
+
+    monkeypatch.setattr("cofactor.kernels.cpu.jit.compilation_timed", timed)
     monkeypatch.setattr(trials, "_LOOK_EVERY", 1e9)  # the clock goes on when it is read
     monkeypatch.setattr(cofactor.BPR, "_fit", slow)
     only(monkeypatch, "popularity", "bpr")
-    choose(data, parts_of(data), budget=30, run=RUN, now=clock)
-    assert trained[:3] == [2, 8, cofactor.BPR.Config().epochs]
+    found = choose(data, parts_of(data), budget=30, run=RUN, now=clock)
+    assert trained[: len(epochs) + 1] == [*epochs, cofactor.BPR.Config().epochs], found.sentence
+
+
+def test_a_network_is_timed_by_its_second_fit_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The first one imports PyTorch."""
+    took = iter([9.0, 1.0, 4.0])
+    monkeypatch.setattr(Forecast, "_timed", lambda *_: next(took))
+    one = Forecast(parts_of(groups(40, 20)), Allowance(60, Clock()), RUN)
+    network = next(family for family in families.FAMILIES if family.network)
+    data = one.parts.train
+    assert [one._seconds(network, {}, data, RUN) for _ in range(2)] == [1.0, 4.0]
+    assert one.allowance.extra == 9.0
 
 
 class Clock:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -93,6 +95,8 @@ def test_metrics_of_which_the_tests_say_the_same_share_a_sentence() -> None:
         DATA, ["ease", "again=ease"], metrics=["ndcg@5", "recall@5"], baselines=False
     )
     assert done.sentences() == ["ndcg@5, recall@5: ease, again are equal."]
+    quick = replace(done, seconds=dict.fromkeys(done.seconds, 0.001))
+    assert re.search(r"(?m)^ease .* 0\.00 +equal", repr(quick))
 
 
 def test_a_model_that_is_no_better_than_popularity_is_named() -> None:

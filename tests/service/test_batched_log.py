@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import os
 import signal
 from collections.abc import Iterator
@@ -216,3 +217,21 @@ def test_a_journal_is_its_owners_alone_and_overwrites_what_is_written(
     assert made.path.read_bytes() == bytes(size)
     made.close()
     assert left(tmp_path) == []
+
+
+def test_an_empty_journal_that_cannot_be_removed_stops_nothing(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On a disk that had turned read-only, a service ended before its store was closed."""
+    made = journal.Journal.beside(store.database)
+    assert made is not None
+
+    def refused(*_: object, **__: object) -> None:
+        raise OSError(errno.EROFS, "Read-only file system")
+
+    with monkeypatch.context() as read_only:
+        read_only.setattr(Path, "unlink", refused)
+        made.close()
+    assert made.path.exists()
+    journal.take_in(store)  # the next one to open the store
+    assert not made.path.exists()

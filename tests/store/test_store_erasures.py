@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sqlite3
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -13,13 +15,16 @@ from cofactor.store import (
     Impression,
     Store,
     StoreBusyError,
+    StoreSettings,
     backup,
     backups,
     export_events,
     export_impressions,
     exports,
+    open_store,
     verify,
 )
+from cofactor.store.sqlite import SqliteDatabase
 
 Erase = Callable[[], None]
 
@@ -96,3 +101,38 @@ def test_a_copy_that_is_never_right_is_not_made(
         with pytest.raises(StoreBusyError, match="users were erased .* try again"):
             make(store, tmp_path / name)
         assert not (tmp_path / name).exists()
+
+
+def test_what_is_owed_is_tried_again_without_a_write_and_ever_more_seldom(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On a disk without room for it the file was written again each second, as long as events came;
+    and never, when none came any more.
+    """
+    tries: list[float] = []
+    room = False
+    real = SqliteDatabase.compact
+
+    def compact(database: SqliteDatabase, session: Any) -> bool:
+        tries.append(time.monotonic())
+        if not room:
+            raise sqlite3.OperationalError("database or disk is full")
+        return real(database, session)
+
+    monkeypatch.setattr(SqliteDatabase, "compact", compact)
+    settings = StoreSettings(probe_seconds=0.01)
+    with open_store(f"sqlite:///{tmp_path}/events.db", settings=settings) as store:
+        filled(store)
+        store.erase_user("user-3").result()
+        until(lambda: len(tries) > 5)
+        assert tries[5] - tries[4] > 0.1  # ten times the first pause, at the least
+        assert store.health().owed
+        room = True
+        until(lambda: not store.health().owed)
+
+
+def until(condition: Callable[[], bool]) -> None:
+    end = time.monotonic() + 300
+    while not condition() and time.monotonic() < end:
+        time.sleep(0.005)
+    assert condition()

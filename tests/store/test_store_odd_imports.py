@@ -12,7 +12,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from cofactor.base.errors import DataError
-from cofactor.store import Store, import_events, import_items
+from cofactor.data.readers import read_table
+from cofactor.store import Store, import_catalogue, import_events, import_items
 
 
 @pytest.mark.parametrize(
@@ -46,6 +47,17 @@ def test_of_lines_of_one_item_the_last_counts(store: Store, tmp_path: Path) -> N
     found = store.items(["a", "7"])
     assert (found["a"].title, found["a"].state) == ("B", "visible")
     assert found["7"].state == "deleted"
+
+
+def test_of_a_catalogues_lines_that_repeat_an_id_the_first_counts(
+    store: Store, tmp_path: Path
+) -> None:
+    """Shopify writes a line for each variant, and the title in the first alone."""
+    path = tmp_path / "products.csv"
+    path.write_text("Handle,Title,Size\na,Heat,S\na,,M\nb,Up,\n")
+    assert import_catalogue(store, read_table(path), str(path)).changed == 2
+    found = store.items(["a", "b"])
+    assert (found["a"].title, found["a"].features) == ("Heat", {"Size": "S"})
 
 
 def test_a_mark_of_the_byte_order_is_no_part_of_a_line(store: Store, tmp_path: Path) -> None:

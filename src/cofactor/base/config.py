@@ -267,6 +267,20 @@ class Config:
         return [f"{name}={value}" for name, value in cls.upgrade(pairs).items()]
 
     @classmethod
+    def of(cls, settings: Settings) -> Any:
+        """Return the configuration of settings: values by name, texts as for `from_text`, or a
+        configuration, which is returned as it is.
+
+        Raises
+        ------
+        ArgumentError
+            For an unknown name, or a value out of its range.
+        """
+        if isinstance(settings, Config):
+            return settings
+        return cls(**settings) if isinstance(settings, Mapping) else cls.from_text(settings)
+
+    @classmethod
     def from_text(cls, assignments: Iterable[str]) -> Self:
         """Build a configuration from texts like ``factors=64``, as on the command line.
 
@@ -307,3 +321,7 @@ class Config:
                 raise UnknownNameError(f"{cls._label(name)} is now called {new}; use {new}=.")
             if name not in known:
                 raise unknown_name(f"setting of {cls.__name__.removesuffix('Config')}", name, known)
+
+
+# Texts like "factors=64", values by name, or a configuration.
+Settings = Iterable[str] | Mapping[str, Any] | Config

@@ -170,11 +170,12 @@ class _Terminal:
         from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
         from rich.progress import Progress as Bars
 
+        # Of what has no known end, there is neither a share nor a time left.
+        known = (MofNCompleteColumn(), TimeRemainingColumn())
         columns = (
             TextColumn("· {task.description}"),
             BarColumn(bar_width=30),
-            MofNCompleteColumn(),
-            TimeRemainingColumn(),
+            *((TextColumn("{task.completed:,.0f}"),) if total is None else known),
             TextColumn("{task.fields[facts]}"),
         )
         with Bars(*columns, console=Console(stderr=True), transient=True) as bars:

@@ -16,7 +16,7 @@ from cofactor.data import sorting
 from cofactor.data.mapped import kept
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Histories:
     """The histories of a batch of users, each in order of time, as rows.
 
@@ -81,6 +81,11 @@ class Histories:
 
     def __len__(self) -> int:
         return len(self.indptr) - 1
+
+    def __repr__(self) -> str:
+        held = [n for n in ("values", "times", "kinds") if getattr(self, n) is not None]
+        sizes = f"{len(self):,} users, {len(self.item_rows):,} events of {self.n_items:,} items"
+        return f"Histories({', '.join([sizes, *held])})"
 
     @property
     def lengths(self) -> np.ndarray:

@@ -319,6 +319,10 @@ class Interactions:
         values, times = picked(self.values, positions), picked(self.times, positions)
         return Histories(indptr, self.item_rows[positions], values, times, self.n_items)
 
+    def items_of(self, user_row: int) -> np.ndarray:
+        """Return the item rows of a user's interactions, int32 ascending."""
+        return self.item_rows[self.indptr[user_row] : self.indptr[user_row + 1]]
+
     def catalogue_titles(self, item_rows: Any) -> list[str]:
         """Return the titles of some items, or their ids where there is no title."""
         titles = self.catalogue.titles(item_rows)

@@ -36,7 +36,6 @@ def evaluate(
     split: Split | Part,
     metrics: str | Iterable[str] | None = None,
     *,
-    run: Run | None = None,
     exclude_seen: bool = True,
     candidates: int | np.ndarray | None = None,
     full: bool = False,
@@ -46,6 +45,7 @@ def evaluate(
     confidence: float = 0.95,
     resamples: int = 1000,
     memory_limit: int = 256 * 2**20,
+    run: Run | None = None,
 ) -> Result:
     """Measure a fitted model on held-out interactions.
 
@@ -58,8 +58,6 @@ def evaluate(
     metrics
         Names such as ``"ndcg@10"``, ``"recall@20"``, ``"auc"``, ``"rmse"``, ``"coverage@10"``, in a
         list or with commas; None for the usual ones of the model.
-    run
-        Seed, threads, progress.
     exclude_seen
         Whether items of the users' histories are left out of the rankings. True items that are in
         the history are then left out of the truth; the result says how many.
@@ -83,6 +81,8 @@ def evaluate(
         Bootstrap resamples of the users, up to 1,000,000; 0 for no intervals.
     memory_limit
         Bytes that a block of scores and its working copy may take (at least one user's scores).
+    run
+        Seed, threads, progress.
 
     Returns
     -------

@@ -175,6 +175,9 @@ def parse_metric(name: str | Metric) -> Metric:
     kind, at, text = name.strip().casefold().replace("-", "_").partition("@")
     kind = SYNONYMS.get(kind, kind)
     if kind not in METRICS:
+        written = re.fullmatch(r"([^0-9]+?)_?([0-9]+)", kind)  # ndcg10
+        if written and not at and SYNONYMS.get(written[1], written[1]) in METRICS:
+            raise unknown_name("metric", name, [f"{written[1]}@{written[2]}"])
         # Suggestions get the same cutoff, so that only names are compared.
         cut = {n: d.cutoff == "must" or (at and d.cutoff == "may") for n, d in METRICS.items()}
         raise unknown_name("metric", name, [f"{n}@{text or 10}" if cut[n] else n for n in METRICS])

@@ -45,6 +45,11 @@ class TopK:
     def __len__(self) -> int:
         return len(self.count)
 
+    def of(self, query: int) -> tuple[np.ndarray, np.ndarray]:
+        """Return the rows and scores of one query, without padding."""
+        count = self.count[query]
+        return self.rows[query, :count], self.scores[query, :count]
+
     def flat(self) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
         """Return the lists as four vectors: query (int64), rank from 1 (int32), row (int32), score
         (float32).
@@ -80,7 +85,7 @@ def best_scores(
     from cofactor.kernels.cpu.topk import topk_scores
 
     n_rows, n_items = scores.shape
-    k = min(checks.integer(k, "k", low=1), max(1, n_items))
+    k = _at_most(k, n_items)
     indptr, indices = exclusions(excluded, n_rows)
     return TopK(
         *topk_scores(
@@ -121,13 +126,9 @@ def best_dots(
     from cofactor.kernels.cpu.topk import is_pruned, topk_dot
 
     n_rows, n_items = len(user_vectors), len(item_vectors)
-    k = min(checks.integer(k, "k", low=1), max(1, n_items))
+    k = _at_most(k, n_items)
     indptr, indices = exclusions(excluded, n_rows)
-    offsets = (
-        np.zeros(n_items, np.float32)
-        if item_offsets is None
-        else np.ascontiguousarray(item_offsets, np.float32)
-    )
+    offsets = _offsets(item_offsets, n_items)
     users, items = (np.ascontiguousarray(v, np.float32) for v in (user_vectors, item_vectors))
     order = _kept_order(users, items, offsets, item_offsets) if is_pruned(n_rows, n_items) else None
     # Every thread of the kernel calls BLAS for blocks of its own.
@@ -211,30 +212,24 @@ def best_dots_or(
     indptr, indices = exclusions(excluded, n_users)
     # An inner product of zero factors, so that their scores aren't all held in memory either.
     nothing = np.zeros((n_users, 1), np.float32), np.zeros((n_items, 1), np.float32)
-    found: TopK | None = None
+    k = _at_most(k, n_items)
+    rows, scored = np.empty((n_users, k), np.int32), np.empty((n_users, k), np.float32)
+    found = TopK(rows, scored, np.empty(n_users, np.int32))
     for mask, vectors, offsets in (
         (~without, (user_vectors, item_vectors), how.pop("item_offsets", None)),
         (without, nothing, scores),
     ):
-        rows = np.flatnonzero(mask)
-        own, places = pick_rows(indptr, rows)
+        users = np.flatnonzero(mask)
+        own, places = pick_rows(indptr, users)
         best = best_dots(
-            vectors[0][rows],
+            vectors[0][users],
             vectors[1],
             k,
             item_offsets=offsets,
             excluded=(own, indices[places]),
             **how,
         )
-        if found is None:
-            width = best.rows.shape[1]
-            found = TopK(
-                np.empty((n_users, width), best.rows.dtype),
-                np.empty((n_users, width), best.scores.dtype),
-                np.empty(n_users, best.count.dtype),
-            )
-        found.rows[rows], found.scores[rows], found.count[rows] = best.rows, best.scores, best.count
-    assert found is not None
+        rows[users], scored[users], found.count[users] = best.rows, best.scores, best.count
     return found
 
 
@@ -319,6 +314,16 @@ def exclusions(excluded: Exclusions | None, n_rows: int) -> Exclusions:
     return np.ascontiguousarray(excluded[0], np.int64), np.ascontiguousarray(excluded[1], np.int32)
 
 
+def _at_most(k: int, n_items: int) -> int:
+    return min(checks.integer(k, "k", low=1), max(1, n_items))
+
+
+def _offsets(given: np.ndarray | None, n_items: int) -> np.ndarray:
+    if given is None:
+        return np.zeros(n_items, np.float32)
+    return np.ascontiguousarray(given, np.float32)
+
+
 def allowed_mask(allowed: np.ndarray | None, n_items: int) -> np.ndarray:
     """Return the mask in the form that kernels take; None allows everything.
 
@@ -353,11 +358,7 @@ class OrderedItems:
     def __init__(self, item_vectors: np.ndarray, item_offsets: np.ndarray | None = None) -> None:
         from cofactor.kernels.cpu.topk_prepared import prepare_items
 
-        offsets = (
-            np.zeros(len(item_vectors), np.float32)
-            if item_offsets is None
-            else np.ascontiguousarray(item_offsets, np.float32)
-        )
+        offsets = _offsets(item_offsets, len(item_vectors))
         self._prepared = prepare_items(np.ascontiguousarray(item_vectors, np.float32), offsets)
 
     def in_order(self, mask: np.ndarray) -> np.ndarray:
@@ -379,7 +380,7 @@ class OrderedItems:
         from cofactor.kernels.cpu.topk_prepared import topk_prepared
 
         n_items = len(self._prepared[1])
-        k = min(checks.integer(k, "k", low=1), max(1, n_items))
+        k = _at_most(k, n_items)
         indptr, indices = exclusions(excluded, len(user_vectors))
         users = np.ascontiguousarray(user_vectors, np.float32)
         with kernel_threads(n_threads):

@@ -165,6 +165,8 @@ def auto(
         nDCG@10 first. With an error such as ``rmse``, models that predict ratings are tried.
     reading, cutting
         How the source is read and cut; there must be a validation part.
+    run
+        Seed, threads, device, progress.
 
     Returns
     -------

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from cofactor.base import checks
+from cofactor.base.config import Settings
 from cofactor.base.errors import ArgumentError, CofactorError
 from cofactor.base.extras import require
 from cofactor.base.latex import latex_table
@@ -217,15 +218,15 @@ class Compared:
 
 def compare(
     source: Any,
-    models: Iterable[str] | None = None,
+    models: str | Iterable[str] | None = None,
     *,
+    settings: Mapping[str, Settings] | None = None,
     baselines: bool = True,
-    settings: Mapping[str, Iterable[str]] | None = None,
+    metrics: str | Iterable[str] | None = None,
+    rerank: Iterable[Rerank | str] = (),
+    split: Split | None = None,
     reading: Reading | None = None,
     cutting: Cutting | None = None,
-    split: Split | None = None,
-    metrics: Iterable[str] | None = None,
-    rerank: Iterable[Rerank | str] = (),
     run: Run | None = None,
 ) -> Compared:
     """Fit several models on one split and measure them on its test part.
@@ -237,21 +238,24 @@ def compare(
     models
         What to fit, each ``NAME``, ``NAME:SETTING=VALUE,SETTING=VALUE``, the file of a study of
         `tune` (its best settings), or one of these after ``LABEL=``, so that a model can be listed
-        with several settings. None takes the models that suit the data, see `suitable`.
+        with several settings; or one text of several with commas. None takes the models that suit
+        the data, see `suitable`.
     settings
-        Label -> words like ``factors=64``; other settings have their defaults.
+        Label -> values by name, or words like ``factors=64``; other settings have their defaults.
     baselines
         Whether baselines are added if they aren't named: popularity, bias if a model predicts
         ratings, content_knn if items without interactions are held out.
-    reading, cutting
-        How the source is read and cut.
-    split
-        An existing split; ``source``, ``reading`` and ``cutting`` are then ignored.
     metrics
         What to measure; None for the usual metrics of each model.
     rerank
         Sets of reranking rules: each model is also measured under each of them, as ``LABEL +
         RULES``.
+    split
+        An existing split; ``source``, ``reading`` and ``cutting`` are then ignored.
+    reading, cutting
+        How the source is read and cut.
+    run
+        Seed, threads, device, progress.
 
     Returns
     -------

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from cofactor.base import checks
+from cofactor.base.config import Config, Settings
 from cofactor.base.errors import ArgumentError
 from cofactor.models import registry
 from cofactor.models.recommender import Recommender
@@ -46,9 +47,7 @@ def is_study(name: str) -> bool:
     return name.casefold().endswith(_STUDIES)
 
 
-def unfitted(
-    models: Iterable[str], settings: Mapping[str, Iterable[str]]
-) -> dict[str, Recommender]:
+def unfitted(models: Iterable[str], settings: Mapping[str, Settings]) -> dict[str, Recommender]:
     """Return unfitted models by label.
 
     Parameters
@@ -75,12 +74,12 @@ def unfitted(
         label, equals, name = head.partition("=")
         label, name = (label, name) if equals else (text, head)
         words = [*(w.strip() for w in _BETWEEN.split(own) if colon and w.strip())]
-        words += settings.get(label, ())
+        more = settings.get(label, ())
         if label in made:
             raise ArgumentError(
                 f"two models are called {label!r}; give one a label: mine={name}:SETTING=VALUE."
             )
-        made[label] = _of_study(name, words) if is_study(name) else _of_model(name, words)
+        made[label] = (_of_study if is_study(name) else _of_model)(name, words, more)
     unknown = sorted(set(settings) - set(made))
     if unknown:
         raise ArgumentError(
@@ -89,19 +88,31 @@ def unfitted(
     return made
 
 
-def _of_model(name: str, words: list[str]) -> Recommender:
+def _of_model(name: str, words: list[str], more: Settings) -> Recommender:
     kind = registry.get(name)
-    return kind(without_comparison(kind.Config.from_text(words)))
+    return kind(without_comparison(kind.Config().replace(**_given(kind, words, more))))
 
 
-def _of_study(name: str, words: list[str]) -> Recommender:
+def _given(kind: Any, words: list[str], more: Settings) -> dict[str, Any]:
+    """The values that are given for some settings: in words, and in more words or by name."""
+    by_name = more.changed() if isinstance(more, Config) else more
+    if not isinstance(by_name, Mapping):
+        words, by_name = [*words, *by_name], {}
+    read = kind.Config.from_text(words).to_params()
+    return {**{name: read[name] for name in map(name_of, words)}, **by_name}
+
+
+def name_of(word: str) -> str:
+    """Return the name of the setting that a word like ``factors=64`` gives."""
+    return word.partition("=")[0].strip().replace("-", "_")
+
+
+def _of_study(name: str, words: list[str], more: Settings) -> Recommender:
     if not Path(name).is_file():
         raise ArgumentError(f"there is no study {name}; cofactor tune --out {name} makes one.")
     model, config = best_of_study(name)
     kind = registry.get(model)
-    given = kind.Config.from_text(words).to_params() if words else {}
-    named = {word.partition("=")[0].strip().replace("-", "_") for word in words}
-    return kind(without_comparison(config.replace(**{n: given[n] for n in named})))
+    return kind(without_comparison(config.replace(**_given(kind, words, more))))
 
 
 def without_comparison(config: Any) -> Any:

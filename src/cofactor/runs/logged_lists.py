@@ -52,6 +52,10 @@ class LoggedLists:
     histories: Sequence[Sequence[str]] | None = None
     source: str = "the log"
 
+    def __repr__(self) -> str:
+        n_users = len(set(self.users))
+        return f"LoggedLists({len(self.items):,} lists of {n_users:,} users, from {self.source})"
+
     def __post_init__(self) -> None:
         parts = zip(self.items, self.probabilities, self.rewards, strict=True)
         for place, (items, probabilities, rewards) in enumerate(parts):

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from cofactor.base.config import Config
+from cofactor.base.config import Config, Settings
 from cofactor.base.errors import ArgumentError
 from cofactor.base.run import Run
 from cofactor.data.interactions import Interactions
@@ -76,10 +76,10 @@ class Sources:
     cutting: Cutting
 
 
-def named(model: str, settings: Iterable[str] | Config, given: Sources, run: Run) -> Plan:
+def named(model: str, settings: Settings, given: Sources, run: Run) -> Plan:
     """Return the plan of a training of a model by its name."""
     kind = registry.get(model)
-    config = settings if isinstance(settings, Config) else kind.Config.from_text(settings)
+    config = kind.Config.of(settings)
     reading = given.reading
     if kind.traits_of(config).uses_features:
         reading = replace(reading, keep_items=True)
@@ -99,7 +99,7 @@ def named(model: str, settings: Iterable[str] | Config, given: Sources, run: Run
 
 
 def automatic(
-    settings: Iterable[str] | Config,
+    settings: Settings,
     given: Sources,
     metrics: Iterable[str] | None,
     budget: float,
@@ -132,19 +132,26 @@ def automatic(
     )
 
 
-def _columns(settings: Iterable[str] | Config) -> dict[str, tuple[str, ...]]:
-    """The columns to read, from words such as ``text=title``."""
+def _columns(settings: Settings) -> dict[str, tuple[str, ...]]:
+    """The columns to read, by name or from words such as ``text=title``."""
     if isinstance(settings, Config):
         raise ArgumentError(f"a {type(settings).__name__} needs its model; name that too.")
+    pairs = settings.items() if isinstance(settings, Mapping) else map(_pair, settings)
     found: dict[str, tuple[str, ...]] = {}
-    for one in settings:
-        name, _, text = one.partition("=")
-        if name.strip() not in _COLUMNS:
+    for name, given in pairs:
+        if name not in _COLUMNS:
             raise ArgumentError(
-                f"{one} is a setting of one model, and {AUTO} chooses the model: name it (--model)."
+                f"{name}={given} is a setting of one model, and {AUTO} chooses the model: name it"
+                " (--model)."
             )
-        found[name.strip()] = tuple(w.strip() for w in text.split(",") if w.strip())
+        names = given.split(",") if isinstance(given, str) else given
+        found[name] = tuple(one.strip() for one in names if one.strip())
     return found
+
+
+def _pair(word: str) -> tuple[str, str]:
+    name, _, text = word.partition("=")
+    return name.strip(), text
 
 
 def default_target(source: Any) -> str:

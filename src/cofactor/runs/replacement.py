@@ -81,10 +81,7 @@ def measured_against(
     if not len(users):
         return None
     rest, wanted, items = data.where(~held), data.where(held & counting), data.items.ids()
-    truths = [
-        {items[row] for row in wanted.item_rows[wanted.indptr[user] : wanted.indptr[user + 1]]}
-        for user in users
-    ]
+    truths = [{items[row] for row in wanted.items_of(user)} for user in users]
     try:
         found = [_hits(model, _pasts(rest, users), truths, run) for model in (fit(rest), old)]
     except CofactorError:

@@ -45,9 +45,13 @@ def compared_text(done: Any) -> str:
     """Return the table as text."""
     rows = done.rows()
     names = list(rows[0])
-    table = markup.aligned([names, *([str(row[name]) for name in names] for row in rows)])
+    table = markup.aligned([names, *([_cell(row[name]) for name in names] for row in rows)])
     failed = [f"{name} failed: {why}" for name, why in done.failures.items()]
     return "\n".join([table, done.split.sentence, *failed])
+
+
+def _cell(value: Any) -> str:
+    return f"{value:.2f}" if isinstance(value, float) else str(value)
 
 
 def compared_html(done: Any) -> str:

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 from cofactor.artifact.save import check_target, save
 from cofactor.base import memory
-from cofactor.base.config import Config
+from cofactor.base.config import Settings
 from cofactor.base.errors import ArgumentError
 from cofactor.base.run import Run, run_of
 from cofactor.data import datasets
@@ -103,17 +103,17 @@ def train(
     model: str = AUTO,
     out: str | os.PathLike[str] | None = None,
     *,
-    settings: Iterable[str] | Config = (),
-    reading: Reading | None = None,
-    cutting: Cutting | None = None,
-    metrics: Iterable[str] | None = None,
+    settings: Settings = (),
+    metrics: str | Iterable[str] | None = None,
     refit: bool = True,
     overwrite: bool = False,
     plot: str | os.PathLike[str] | None = None,
     limits: Limits = Limits(),
     resume: bool = False,
-    run: Run | None = None,
     old: Incumbent | None = None,
+    reading: Reading | None = None,
+    cutting: Cutting | None = None,
+    run: Run | None = None,
 ) -> Trained:
     """Train a model on a source, measure it on a held-out part, and save it.
 
@@ -127,10 +127,8 @@ def train(
     out
         The folder to save to; None: the source's name and ``-model``, in the working directory.
     settings
-        Words like ``factors=64``, or a configuration of the model. For ``auto``, only which columns
-        are read: ``text=title``, ``features=genre``.
-    reading, cutting
-        How the source is read and split; a test share of 0 holds nothing out.
+        Values by name, words like ``factors=64``, or a configuration of the model. For ``auto``,
+        only which columns are read: ``text=title``, ``features=genre``.
     metrics
         What to measure; None for the usual metrics of the model. ``auto`` optimises the first one.
     refit
@@ -151,6 +149,10 @@ def train(
     old
         The model that this one is to replace: both are measured on events that neither was fitted
         on, which needs one more fit.
+    reading, cutting
+        How the source is read and split; a test share of 0 holds nothing out.
+    run
+        Seed, threads, device, progress.
 
     Raises
     ------

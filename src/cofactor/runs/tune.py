@@ -18,7 +18,7 @@ from cofactor.base.search import Choices, Search
 from cofactor.metrics.table import parse_metric
 from cofactor.models import registry
 from cofactor.models.recommender import Recommender
-from cofactor.runs.compared_models import without_comparison
+from cofactor.runs.compared_models import name_of, without_comparison
 from cofactor.runs.source import Clock, Cutting, Reading, as_cutting, as_reading, cut, interactions
 from cofactor.runs.study import (
     DEFAULT,
@@ -43,7 +43,7 @@ def tune(
     source: Any,
     model: str,
     *,
-    settings: Iterable[str] = (),
+    settings: Iterable[str] | Mapping[str, Any] = (),
     search: Mapping[str, Search] | None = None,
     metric: str | None = None,
     trials: int = 50,
@@ -67,7 +67,7 @@ def tune(
     model
         The model's name in the registry.
     settings
-        Words like ``factors=64``: settings that stay as they are.
+        Settings that stay as they are: values by name, or words like ``factors=64``.
     search
         Setting -> its search space (see `cofactor.base.search`), added to those that the model's
         Config declares, or in place of one.
@@ -84,6 +84,8 @@ def tune(
         The file that keeps the study (SQLite); if it exists, the search is continued.
     reading, cutting
         How the source is read and cut; there must be a test part and a validation part.
+    run
+        Seed, threads, device, progress.
 
     Returns
     -------
@@ -102,12 +104,12 @@ def tune(
     optuna = require("optuna", purpose="cofactor tune")
     run = run_of(run)
     cutting = as_cutting(cutting, Cutting(validation=0.1))
-    checks.of_kind(settings, "settings", Iterable, "a list of texts such as factors=64")
-    settings = list(settings)
+    checks.of_kind(settings, "settings", Iterable, "a list of texts, or a mapping of values")
+    settings = settings if isinstance(settings, Mapping) else list(settings)
     _check_requests(trials, seeds, budget, cutting)
     kind = registry.get(model)
-    fixed = without_comparison(kind.Config.from_text(settings))
-    given = {one.partition("=")[0].strip().replace("-", "_") for one in settings}
+    fixed = without_comparison(kind.Config.of(settings))
+    given = set(map(name_of, settings))
     space = search_space(kind, fixed, given, search or {})
     wanted = None if metric is None else parse_metric(metric)
     reading = as_reading(reading)

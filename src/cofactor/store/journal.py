@@ -89,7 +89,8 @@ class Journal:
     def close(self) -> None:
         """Remove the file if it holds nothing; else leave it to whoever opens the store next."""
         if not self._end:
-            self.path.unlink(missing_ok=True)
+            with contextlib.suppress(OSError):  # the next one to open the store removes it
+                self.path.unlink()
         os.close(self._handle)
 
 

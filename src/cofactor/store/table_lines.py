@@ -48,7 +48,8 @@ def event_lines(events: Events, kind: str | None = None) -> Lines:
 
 
 def item_lines(table: pa.Table) -> Lines:
-    """Return the items of a catalogue as lines: its title, its text, all else as features.
+    """Return the items of a catalogue as lines: its title, its text, all else as features; of lines
+    that repeat an id the first counts, as in `Catalogue.aligned`.
 
     Parameters
     ----------
@@ -60,10 +61,13 @@ def item_lines(table: pa.Table) -> Lines:
     text = next((n for n in others.column_names if n.lower() in _TEXTS and n != title), None)
 
     def lines() -> Iterator[tuple[int, Callable[[], ItemLine]]]:
-        number = 0
+        number, seen = 0, set[Any]()
         for batch in table.to_batches(_BATCH):
             for row in batch.to_pylist():
                 number += 1
+                if row["item_id"] in seen:
+                    continue
+                seen.add(row["item_id"])
                 yield number, lambda row=row: _item(row, title, text)  # type: ignore[misc]
 
     return lines

@@ -25,6 +25,7 @@ from cofactor.store.exceptions import (
 from cofactor.store.operations import Work
 from cofactor.store.records import Health, StoreSettings
 
+_LONGEST_PAUSE = 600.0  # seconds between two attempts to write the file again
 _STALLED = 2.0  # seconds of one commit after which the storage counts as not answering
 
 
@@ -78,6 +79,7 @@ class Writer:
         # it too, so that a crash doesn't make it forgotten.
         self._owed = self._compacted = False
         self._owed_since = self._not_before = 0.0
+        self._pause = settings.probe_seconds
         self._busy_since: float | None = None
         self._reason: str | None = None
         self._commits = self._requests = 0
@@ -244,19 +246,27 @@ class Writer:
 
     def _pay(self) -> None:
         """Overwrite what was erased wherever it may still stand, and forget that it is owed."""
-        if self._session is None or clock.monotonic() < self._not_before:
+        if clock.monotonic() < self._not_before:
+            return
+        pause = self._settings.probe_seconds
+        self._not_before = clock.monotonic() + pause
+        try:
+            session = self._checked()
+        except Exception:  # `_try_again` says what is wrong, or the next write does
             return
         try:
-            self._compacted = self._compacted or self._database.compact(self._session)
-            if self._compacted and self._database.scrub(self._session):
-                self._session.begin()
-                operations.settle(Work(self._session, self._database, 0))
-                self._session.commit()
+            self._compacted = self._compacted or self._database.compact(session)
+            self._pause = pause
+            if self._compacted and self._database.scrub(session):
+                session.begin()
+                operations.settle(Work(session, self._database, 0))
+                session.commit()
                 self._owed = False
                 return
-        except Exception:  # it is tried again
+        except Exception:  # it is tried again; without room for it, in vain for a while
             self._disconnect()
-        self._not_before = clock.monotonic() + self._settings.probe_seconds
+            pause, self._pause = self._pause, min(2 * self._pause, _LONGEST_PAUSE)
+        self._not_before = clock.monotonic() + pause
 
     def _apply(self, work: Work, job: WriteJob) -> tuple[WriteJob, Any, Exception | None]:
         kept = Counter(work.deltas)
@@ -274,10 +284,7 @@ class Writer:
     def _try_again(self) -> None:
         """Try the storage while nobody asks, so that readiness comes back by itself."""
         try:
-            self._database.check_ours()
-            if self._session is not None:
-                self._database.check_kept()
-            self._connected()
+            self._checked()
         except Exception as error:  # whatever it is: without this thread nobody would write
             self._reason = str(error)
         else:
@@ -301,8 +308,13 @@ class Writer:
         session.begin()
         return session
 
-    def _connected(self) -> Session:
-        return self._session if self._session is not None else self._connect()
+    def _checked(self) -> Session:
+        """The connection, or a new one, to the file that was opened."""
+        self._database.check_ours()
+        if self._session is None:
+            return self._connect()
+        self._database.check_kept()
+        return self._session
 
     def _connect(self) -> Session:
         """Open the connection, bring the schema up to date, and sync what an earlier writer may

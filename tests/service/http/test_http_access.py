@@ -84,7 +84,7 @@ def test_routes_that_change_something_are_no_mere_reading() -> None:
 
 
 def test_key_file_holds_no_key_and_is_readable_by_its_owner_alone(tmp_path: Path) -> None:
-    key = new_key(tmp_path / "keys", "read", "the shop")
+    key = new_key(tmp_path / "keys", "read")
     assert key not in (tmp_path / "keys").read_text()
     assert (tmp_path / "keys").stat().st_mode & 0o077 == 0
     with pytest.raises(UnknownNameError):

@@ -12,7 +12,7 @@ import pytest
 
 from cofactor.data.interactions import Interactions
 from cofactor.service.http.fast.protocol import is_whole, read_plain
-from cofactor.service.http.keys import Keys, new_key
+from cofactor.service.http.keys import Key, Keys, hashed, new_key
 from cofactor.service.settings import Settings
 from cofactor.store.writer import Writer
 from service.http.scenes import CALM, some_items, some_turns, until
@@ -196,6 +196,41 @@ def test_keys_are_asked_for_on_the_fast_path(folder: Path, url: str, tmp_path: P
             assert (await line.ask(raw_request("POST", "/v1/events", EVENT, *more)))[0] == write
 
     serve_and_play(folder, url, play, keys=Keys.read(tmp_path / "keys"))
+
+
+@pytest.mark.parametrize(("kind", "most"), [("scored", 300), ("ingested", 200)])
+def test_a_key_that_fills_the_service_leaves_others_their_share(
+    folder: Path, url: str, kind: str, most: int
+) -> None:
+    """96 connections of one key had four of five requests of another refused."""
+    keys = Keys({hashed(one): Key("write", hashed(one)) for one in ("one", "two")})
+    asked = ("GET", RECS, b"") if kind == "scored" else ("POST", "/v1/events", EVENT)
+
+    async def play(port: int, context: Any) -> None:
+        line, admission = await Line.to(port), context.admission
+
+        async def statuses(key: str) -> set[int]:
+            """By the fast path, and by the other."""
+            more = [f"Authorization: Bearer {key}"]
+            return {(await line.ask(raw_request(*asked, *more, *x)))[0] for x in ((), LONG)}
+
+        async def found() -> list[set[int]]:
+            return [await statuses(key) for key in ("one", "two")]
+
+        assert await found() == [{200}, {200}]
+        held = getattr(admission, f"{kind}_by")
+        assert not held
+        setattr(admission, kind, most)  # in all, nearly all of them of one key
+        held.update({hashed("one"): most - 10})
+        assert await found() == [{503}, {200}]
+        held.update({hashed("two"): most // 2})
+        assert await found() == [{503}, {503}]
+        held.subtract({hashed("two"): most // 2})
+        setattr(admission, kind, 10_000)  # more than there may be in all
+        assert await found() == [{503}, {503}]
+        assert await statuses("unknown") <= {401, 503}
+
+    serve_and_play(folder, url, play, keys=keys)
 
 
 def test_a_full_house_is_refused_unread_and_counted(

@@ -76,7 +76,7 @@ def test_bodies_that_do_not_come_have_memory_of_their_key_alone(
     folder: Path, events: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(dispatch, "_MOST_HELD", 2_000)
-    keys = Keys({hashed(one): Key("read", one, hashed(one)) for one in ("one", "two")})
+    keys = Keys({hashed(one): Key("read", hashed(one)) for one in ("one", "two")})
     body = b'{"user_id": "u"' + b" " * 885 + b"}"
 
     def asked(key: str) -> bytes:

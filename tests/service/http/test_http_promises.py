@@ -215,7 +215,7 @@ def test_costly_filters_of_one_key_leave_room_for_others(
     from cofactor.service.http.app import build
 
     monkeypatch.setattr(budget, "_COSTLY", 10)
-    keys = Keys({hashed(k): Key("read", k, hashed(k)) for k in ("one", "two")})
+    keys = Keys({hashed(k): Key("read", hashed(k)) for k in ("one", "two")})
     app = build(folder, open_store(events), Settings(**CALM), keys)
     with TestClient(app, base_url="http://127.0.0.1") as client:
         costly = app.state.context.budgets.costly

@@ -5,11 +5,14 @@ from __future__ import annotations
 import json
 import signal
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from cofactor.cli.main import main
+from cofactor.service.settings import Settings
 from service.http.processes import client, serving
+from service.http.scenes import in_loop
 
 
 def test_factorisation_is_served_without_torch_logs_no_ids_and_stops_in_order(
@@ -61,3 +64,23 @@ def test_wrong_uses_are_one_sentence(
         (line,) = capsys.readouterr().err.strip().splitlines()
         assert line.startswith("cofactor: ")
     assert main(["serve"]) == 2
+
+
+def test_the_store_is_closed_whatever_else_fails_at_the_end(
+    folder: Path, events: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stores: list[Any] = []
+
+    async def play(client: Any, context: Any) -> None:
+        stores.append(context.store)
+        close = context.traffic.close
+
+        async def failing() -> None:
+            await close()
+            raise OSError("the disk is gone")
+
+        monkeypatch.setattr(context.traffic, "close", failing)
+
+    with pytest.raises(OSError, match="the disk is gone"):
+        in_loop(folder, events, Settings(), play)
+    assert stores[0].health().reason == "the store was closed"

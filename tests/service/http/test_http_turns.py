@@ -23,7 +23,7 @@ from cofactor.service.http.keys import Key, Keys, hashed
 from cofactor.service.settings import Settings
 from service.http.scenes import CALM, Start, in_loop, some_turns, until
 
-KEYS = Keys({hashed(one): Key("read", one, hashed(one)) for one in ("one", "two")})
+KEYS = Keys({hashed(one): Key("read", hashed(one)) for one in ("one", "two")})
 
 
 def by(key: str) -> dict[str, str]:

@@ -13,6 +13,7 @@ from cofactor.data.readers.positions import Columns, dated, numeric
 from cofactor.data.readers.repeated_names import refuse_repeated
 from cofactor.data.readers.truth_words import TRUTH, plain
 
+_WRAPPED_DATE = re.compile(r"""^\{["']\$date["']""")
 _PERIODS = {
     "week": re.compile(r"(19|20)\d\d(0[1-9]|[1-4]\d|5[0-3])(\.0)?$"),
     "month": re.compile(r"(19|20)\d\d-?(0[1-9]|1[0-2])(\.0)?$|[^\W\d_]{3,12}\.? (19|20)\d\d$"),
@@ -108,8 +109,15 @@ def _with_date(
         return roles
     likely = [name for name in names if name not in roles.values() and may_be_time(name)]
     cells = cells_of(likely) if likely else {}
-    found = [name for name in likely if dated(cells[name]) or _are_periods(name, cells[name])]
+    found = [name for name in likely if _are_dates(name, cells[name])]
     return roles | {"time": found[0]} if len(found) == 1 else roles
+
+
+def _are_dates(name: str, cells: Sequence[str]) -> bool:
+    """Whether cells are dates, also MongoDB's objects around them, or periods."""
+    held = [cell for cell in cells if cell.strip()]
+    wrapped = bool(held) and all(map(_WRAPPED_DATE.match, held))
+    return wrapped or dated(cells) or _are_periods(name, cells)
 
 
 def _are_periods(name: str, cells: Sequence[str]) -> bool:

@@ -15,6 +15,8 @@ WHITESPACE = r"\s+"
 _HALVES = re.compile(r"^-?\d+,\d+$")
 # Looked for where none of those is there.
 _RARE = ("^", "~", "¦", "§", "\x1e")
+# What may stand on both sides of one.
+_FRAMES = "~#@^|*&!=:;+"
 SPOKEN = {"\t": "tab", "\x01": "\\x01", "\x1f": "\\x1f", " ": "space", WHITESPACE: "whitespace"}
 
 
@@ -88,7 +90,18 @@ def delimiter_of(lines: Sequence[str]) -> str:
         best = ","
     if best == " " and not any('"' in line for line in lines) and _aligned(lines):
         return WHITESPACE
-    return best or next((d for d in _RARE if _is_even(lines, d)), ",")
+    return _framed(lines, best or next((d for d in _RARE if _is_even(lines, d)), ","))
+
+
+def _framed(lines: Sequence[str], sign: str) -> str:
+    """A delimiter with the sign that stands on both sides of it, in all lines as often: ``~|~``."""
+    at = lines[0].find(sign)
+    frame = lines[0][at - 1] if at > 0 else ""
+    whole = f"{frame}{sign}{frame}"
+    if not frame or frame not in _FRAMES:
+        return sign
+    framed = lines[0].count(sign) == lines[0].count(whole) and _is_even(lines, whole)
+    return whole if framed else sign
 
 
 def _is_outer(lines: Sequence[str], sign: str) -> bool:

@@ -9,7 +9,7 @@ from itertools import pairwise
 
 from cofactor.data.id_text import MISSING_WORDS
 from cofactor.data.readers.columns import Options, folded
-from cofactor.data.readers.name_words import is_id, mentions, role_of, words
+from cofactor.data.readers.name_words import is_id, is_reference, mentions, role_of, words
 from cofactor.data.readers.positions import dated
 from cofactor.data.readers.repeated_names import refuse_repeated
 from cofactor.data.readers.text_encoding import lines_of
@@ -41,6 +41,8 @@ _ENOUGH = 5
 
 def titles_above(rows: Sequence[Sequence[str]], options: Options) -> int:
     """Return how many lines of one field stand above a header of several."""
+    if options.header is None and len(rows) > 2 and are_groups(rows[0], rows[1]):
+        return 1
     below = next((n for n, row in enumerate(rows[:4]) if has_roles(row)), 0)
     if (
         below
@@ -63,6 +65,15 @@ def titles_above(rows: Sequence[Sequence[str]], options: Options) -> int:
     ):
         return 0
     return count if rest and headed and 2 * fits > len(rest) else 0
+
+
+def are_groups(first: Sequence[str], second: Sequence[str]) -> bool:
+    """Return whether a row with gaps names groups of the columns that the row below it names."""
+    names = [cell.strip() for cell in second]
+    if len(first) != len(names) or all(cell.strip() for cell in first[1:-1]) or not all(names):
+        return False
+    known = sum(folded(name) in _KNOWN or is_reference(name) for name in names)
+    return known > 1 and len({*names}) == len(names) and not any(map(_is_number, names))
 
 
 def _is_data(row: Sequence[str], below: Sequence[Sequence[str]]) -> bool:

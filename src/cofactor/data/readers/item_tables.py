@@ -40,6 +40,8 @@ from cofactor.data.readers.usual_names import DESCRIBING, USUAL
 
 _NUMBER = re.compile(r"^\s*[+-]?[\d.,]+\s*$")
 _DESCRIBING = frozenset(DESCRIBING)
+# What holds the ids of a table of things, and may be anything beside users: a shop's handles.
+_NAMED_ALONE = ("id", "handle")
 _TABLES: Mapping[str, Callable[[SourceFile], pa.Table]] = {
     "jsonl": jsonl.whole_table,
     "parquet": parquet.whole_table,
@@ -109,29 +111,38 @@ def catalogue_of(
     usual = {*USUAL["item"], "id"}
     rest = [name for name in table.column_names if name != "item_id"]
     others = [name for name in rest if folded(name) in usual]
-    texts = [name for name in rest if is_text_type(table.schema.field(name).type)]
+    keys = [name for name in rest if _may_hold_ids(table, name)]
     # Names are only hints: an export may have its own numbers beside the shop's.
-    ids = known() if others or texts else None
+    ids = known() if others or keys else None
     if ids is None or _share(ids, table):
         return table, ()
     for name in others:
         again = read_table(source, id_column=name, encoding=encoding)
         if _share(ids, again):
             return again, (_column_note(name),)
-    return _by_contents(ids, source, encoding, texts) or (table, ())
+    return _by_contents(ids, source, encoding, keys) or (table, ())
 
 
 def _by_contents(
     ids: IdMap, source: Any, encoding: str | None, names: Sequence[str]
 ) -> tuple[pa.Table, tuple[str, ...]] | None:
-    """The catalogue by a column of texts that most items of the interactions are in; None if there
-    is none. Numbers may be anything: prices, ranks, years.
-    """
+    """The catalogue by a column that holds most of the interactions' items; None without one."""
     for name in names:
         table = read_table(source, id_column=name, encoding=encoding)
-        if is_text_type(table.schema.field("item_id").type) and _share(ids, table) > 0.5:
+        if _may_hold_ids(table, "item_id", name) and _share(ids, table) > 0.5:
             return table, (_column_note(name),)
     return None
+
+
+def _may_hold_ids(table: pa.Table, column: str, name: str | None = None) -> bool:
+    """Whether a column (which had another name, perhaps) holds texts, or is named like ids and
+    holds numbers that are all different: others may be prices, ranks or years.
+    """
+    held = table.column(column)
+    if is_text_type(held.type):
+        return True
+    distinct = pa.types.is_integer(held.type) and is_id(name or column)
+    return distinct and pc.count_distinct(held).as_py() == len(held) > 0
 
 
 def _column_note(name: str) -> str:
@@ -273,7 +284,7 @@ def _id_name(names: Iterable[str], kind: str, source: str) -> str:
     names = list(names)
     table = common_prefix(names)
     by_fold = {folded(name.removeprefix(table)): name for name in reversed(names)}
-    usual = (*USUAL[kind], "id")
+    usual = (*USUAL[kind], *_NAMED_ALONE)
     said = [name for name in by_fold.values() if role_of(name) == kind]
     # Of "Article" and "Article no" the latter holds the id.
     said.sort(key=lambda name: not is_id(name))

@@ -29,7 +29,8 @@ _ACT = """order purchase commande achat bestellung bestell kauf checkout loan bo
     pedido compra vente visited ordine acquisto server collector received sent updated added
     listened clicked streamed derived original ship close create bestel zamowienia read
     submission submitted rental rented borrowing watch click stream applied avaliacao valoracion
-    evaluacion evaluation avis bewertung valutazione recensione degerlendirme siparis satis alis"""
+    evaluacion start started begin evaluation avis bewertung valutazione recensione degerlendirme
+    siparis satis alis"""
 _ID = """id ids no nr num number numero nummer nbr code key barcode uri ref reference referenz
     identifiant identifier identificador codigo codice cod kod kode kodu cislo numer код
     номер κωδικός קוד 编号 番号 コード 번호 코드 pseudo
@@ -158,11 +159,11 @@ def is_dated(name: str) -> bool:
 
 
 def may_be_time(name: str) -> bool:
-    """Return whether a name's words say nothing but dates, weeks, months and what people did: it
-    holds their times if its cells are dates.
+    """Return whether a name's words say nothing but dates, times, weeks, months and what people
+    did: it holds their times if its cells are dates.
     """
     said = set(words(name)) - FILL
-    return period_of(name) is not None or (bool(said & DATE) and said <= DATE | TIME | ACT)
+    return period_of(name) is not None or (bool(said & (DATE | TIME)) and said <= DATE | TIME | ACT)
 
 
 def period_of(name: str) -> str | None:

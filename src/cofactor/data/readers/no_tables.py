@@ -69,8 +69,23 @@ _BINARY = tuple(
         (rb"\$FL2|\x00{8}.{4}\xc2\xea", "a file of SPSS or SAS", "write csv"),
         (rb"RD[XAB][23]\n", "a file of R", "write csv or Parquet"),
         (rb".{8}DUCK", "a database of DuckDB", "pass a relation of it, or COPY to Parquet"),
+        (rb"7z\xbc\xaf|Rar!", "an archive of 7-Zip or RAR", "unpack it"),
+        (rb"\x04\x22\x4d\x18|\xff\x06\x00\x00sNaPpY", "packed by lz4 or snappy", "unpack it"),
+        (rb"MATLAB 5", "a file of MATLAB", "write csv or Parquet"),
         (rb"%PDF-|\x89PNG|\xff\xd8\xff|GIF8", "a page or a picture", _CURE),
     )
+)
+# What a zip is by the names of its files, and the cure.
+_ZIPPED = (
+    (re.compile(r"xl/workbook\.bin"), "a binary workbook of Excel", "save it as .xlsx or csv"),
+    (re.compile(r"content\.xml"), "a spreadsheet of OpenDocument", "save it as .xlsx or csv"),
+    (re.compile(r"(word|ppt)/"), "a document of Office", "save its table as csv"),
+    (re.compile(r"Index/.*\.iwa"), "a spreadsheet of Numbers", "export it as csv"),
+    (
+        re.compile(r"[^/]*\.npy$"),
+        "an archive of NumPy's arrays",
+        "pass what numpy.load or scipy.sparse.load_npz reads of it",
+    ),
 )
 # A header may stand above them.
 _BRACKETS = "rows in brackets (tuples or lists without quotes)"
@@ -199,6 +214,13 @@ def refuse_binary(sample: bytes, source: str) -> None:
     """Raise DataError, which names the cure, if a file's first bytes are another program's."""
     for sign, what, cure in _BINARY:
         if sign.match(sample):
+            raise DataError(f"this is {what}, not a table of text; {cure}.", source=source)
+
+
+def refuse_zipped(names: Sequence[str], source: str) -> None:
+    """Raise DataError, which names the cure, if a zip's files are those of another program."""
+    for sign, what, cure in _ZIPPED:
+        if any(map(sign.match, names)):
             raise DataError(f"this is {what}, not a table of text; {cure}.", source=source)
 
 

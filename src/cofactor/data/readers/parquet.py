@@ -22,6 +22,7 @@ from cofactor.data.readers.cell_roles import roles_of_columns
 from cofactor.data.readers.clock_columns import CellsOf, cells_of_table
 from cofactor.data.readers.columns import Options
 from cofactor.data.readers.frames import are_numbered, raw_of_table, raw_of_whole
+from cofactor.data.readers.headers import are_groups, has_roles
 from cofactor.data.readers.json_shapes import is_nested
 from cofactor.data.readers.nested_items import has_ids
 from cofactor.data.readers.partitions import partition_of, with_partition
@@ -190,6 +191,10 @@ def _shown(cell: Any) -> Any:
 def _of_sheet(rows: Sequence[Sequence[Any]], entry: SourceFile) -> pa.Table:
     width = max(sum(map(_full, row)) for row in rows[:50])
     first = next(n for n, row in enumerate(rows) if sum(map(_full, row)) * 2 > width)
+    # Names of groups may stand above those of the columns.
+    first = next((n for n, row in enumerate(rows[:4]) if has_roles(filter(_full, row))), first)
+    pair = [[str(cell) if _full(cell) else "" for cell in row] for row in rows[first : first + 2]]
+    first += len(pair) == 2 and are_groups(*pair)
     named = [(n, str(name)) for n, name in enumerate(rows[first]) if _full(name)]
     if len({name for _, name in named}) < len(named):
         raise DataError("two columns of the sheet have the same name.", source=entry.shown)

@@ -179,6 +179,8 @@ def _values(cells: Sequence[str]) -> bool:
     """
     if _all(cells, lambda cell: cell.startswith("-")):
         return False
+    if _all(cells, lambda cell: cell.lower() in ("true", "false")):
+        return True
     return numeric(cells) and not (
         whole(cells) and all(abs(n) >= _CODES for n in _integers(cells)) and len(cells) > 1
     )

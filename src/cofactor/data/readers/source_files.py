@@ -19,6 +19,7 @@ from typing import IO
 from cofactor.base.cached import cached_property
 from cofactor.base.errors import DataError
 from cofactor.base.names import nearest
+from cofactor.data.readers.no_tables import refuse_zipped
 from cofactor.data.readers.unpack import SUFFIXES, damage, packing, refuse_bomb, unpacked
 
 BLOCK = 1 << 25
@@ -344,7 +345,9 @@ def _members(path: Path) -> tuple[zipfile.ZipFile | None, list[str]]:
     with damage(str(path)):
         if is_zip(path):
             archive = zipfile.ZipFile(path)  # closed with the last of its files
-            return archive, [info.filename for info in archive.infolist() if not info.is_dir()]
+            names = [info.filename for info in archive.infolist() if not info.is_dir()]
+            refuse_zipped(names, str(path))
+            return archive, names
         with tarfile.open(path) as tar:
             return None, [info.name for info in tar if info.isfile()]
 

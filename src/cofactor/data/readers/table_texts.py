@@ -24,9 +24,8 @@ _POINTS, _CLEAR_POINT = r"^[+-]?(\d{1,3}(,\d{3})+|\d+)(\.\d+)?$", r",\d{3}(\.\d|
 _COMMAS = r"^[+-]?(\d{1,3}(\.\d{3})+|\d+)(,\d+)?$"
 # What is a code and no number.
 _CODE = r"^(0\d+|\+\d{7,}|-?\d{19,})$"
-_CODE_IN_TEXT = re.compile(
-    rb"(?:^|[,;\t|\"])\s*(?:0\d+|\+\d{7,}|-?\d{19,})\s*(?:$|[,;\t|\"\r])", re.M
-)
+# Where it stands alone in a file; dates and times are looked at once too often.
+_CODE_IN_TEXT = re.compile(rb"(?<![\w.+/-])(?:0\d+|\+\d{7,}|-?\d{19,})(?![\w./-])")
 
 
 def with_digits(

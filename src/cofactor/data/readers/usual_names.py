@@ -23,7 +23,7 @@ USUAL: Mapping[str, tuple[str, ...]] = {
             idпользователя покупатель клиент користувач 用户 用户id 客户 会员 ユーサー ユーサーid
             会員 顧客 사용자 고객 kullanıcı musteri uzytkownik klient gebruiker klant
             anvandare kund bruger bruker uzivatel zakaznik 사용자id 고객id 회원id cookie candidateid
-            applicantid felhasznalo utilizator domainuserid athleteid
+            applicantid felhasznalo utilizator domainuserid athleteid follower followerid kunnr
             kayttaja χρήστης משתמש مستخدم pengguna nguoidung المستخدم معرفالمستخدم العميل
             معرفالعميل رقمالعميل الزبون उपयोगकर्ता ग्राहक
             उपयोगकर्ताआईडी ग्राहकआईडी 會員 會員id 顧客id 客戶 使用者 ผู้ใช้ ลูกค้า کاربر مشتری
@@ -39,7 +39,7 @@ USUAL: Mapping[str, tuple[str, ...]] = {
             idproduit producto productoid idproducto prodotto produto pelicula filmtitle
             movietitle songtitle itemname articlecode variantid goodsid lineitemsku variantsku
             sellersku spotifytrackuri trackname customlabel partnumber partno material
-            materialnumber materialnummer handle артикул кодтовара товар idтовара фильм
+            materialnumber materialnummer артикул кодтовара товар idтовара фильм
             книга 商品 商品id 产品id 物品 电影
             アイテム アイテムid 상품 아이템 urun artykuł articolo articulo vare vara
             vyrobek termek produs προϊόν מוצר منتج barang sanpham 상품id المنتج معرفالمنتج
@@ -47,6 +47,7 @@ USUAL: Mapping[str, tuple[str, ...]] = {
             aid products productids movies movieids books bookids articles articleids
             cikkszam termekkod tuotekoodi tuotenumero masanpham รหัสสินค้า उत्पादकोड plu
             สินค้า محصول کالا preke toode proizvod продукт izdelek producte
+            followee followeeid followedid tconst matnr isbn13 isbn10 doi
             songs trackids skus itemseq itemsequence itemlist itemidlist""",
         "value": """rating overall score stars bookrating starrating ratingvalue userrating
             ratings value count weight plays playcount listens listencount frequency quantity

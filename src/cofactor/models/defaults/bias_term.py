@@ -28,8 +28,9 @@ BIAS_TERM_ARRAYS = {
 }
 
 
-# How far from 0 the model's own share is expected before any rating is held out. Settled on draws
-# of `benchmarks.panel.FEW` (validation and test parts), where .15 to .35 are level.
+# How far from 0 the model's own share is expected before any rating is held out. Chosen on the
+# validation parts of simulated draws: less costs more where much is personal, more is worse than
+# biases alone in draws with few ratings.
 _PRIOR = 0.25
 
 

@@ -39,13 +39,14 @@ def settled_bias_weight(
 
     Of a validation part the weight is taken after the fit; what early stopping follows is the
     model's own predictions. Without one, 4,000 ratings are held out at random (at most a fifth of
-    all, at least a twentieth), and a model is fitted on the others beforehand. Beyond 300,000
-    ratings that is done with those of random users first: if the model predicts them significantly
-    better than biases alone (paired t of squared errors), the weight is 0, since more ratings show
-    more of what is personal; otherwise all of the data is looked at. Networks whose number of
-    epochs is found by held-out ratings have the weight from these (`held_out_epochs`). An update
-    keeps the weight. It is 0 with a time budget, with fewer than 10 held-out ratings, where early
-    stopping follows a metric of the caller's, and in models that shall have no biases.
+    all, at least a twentieth), and a model is fitted on the others beforehand. Ratings with times
+    are no exception: by the latest ones the share is too large for ratings in between. Beyond
+    300,000 ratings that is done with those of random users first: if the model predicts them
+    significantly better than biases alone (paired t of squared errors), the weight is 0, since more
+    ratings show more of what is personal; otherwise all of the data is looked at. Networks whose
+    number of epochs is found by held-out ratings have the weight from these (`held_out_epochs`). An
+    update keeps the weight. It is 0 with a time budget, with fewer than 10 held-out ratings, where
+    early stopping follows a metric of the caller's, and in models that shall have no biases.
 
     Parameters
     ----------

@@ -164,6 +164,9 @@ class Rerank:
     def __bool__(self) -> bool:
         return self.text != "" and self.text != f"candidates={self.candidates}"
 
+    def __repr__(self) -> str:
+        return f"Rerank.parse({self.text!r})"
+
     @property
     def text(self) -> str:
         """The rules as `parse` reads them."""

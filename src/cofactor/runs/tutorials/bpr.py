@@ -101,8 +101,7 @@ def auc(model: Recommender, part: Part, block: int = 512) -> float:
         users = part.user_rows[low : low + block]
         scores = model.score_rows(users)
         for row, user in zip(scores, users, strict=True):
-            own = part.truth.item_rows[part.truth.indptr[user] : part.truth.indptr[user + 1]]
-            seen = part.history.item_rows[part.history.indptr[user] : part.history.indptr[user + 1]]
+            own, seen = part.truth.items_of(user), part.history.items_of(user)
             others = np.ones(len(row), bool)
             others[own] = others[seen] = False
             rest = np.sort(row[others])

@@ -212,7 +212,7 @@ def popular_answer(task: ScoringTask) -> Recommendations:
 
         nothing = np.zeros(2, np.int64), np.zeros(0, np.int32)
         best = task.rules.lists(find, task.k, nothing, mask)
-        rows = best.rows[0, : best.count[0]]
+        rows, _ = best.of(0)
     scores = loaded.shares(rows).astype(np.float32)
     if task.explorer is not None:
         candidates = DrawnFrom(rows, scores, task.excluded, task.mask)

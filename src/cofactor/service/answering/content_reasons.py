@@ -22,7 +22,7 @@ def carrying(
     Parameters
     ----------
     model
-        Any model.
+        A model with content.
     one
         One person.
     item_rows
@@ -30,7 +30,7 @@ def carrying(
     limit
         How many words an item at most.
     """
-    if not model.traits.uses_features or one.empty[0]:
+    if one.empty[0]:
         return None
     strongest = [
         [(str(reason.id), reason.contribution) for reason in reasons]

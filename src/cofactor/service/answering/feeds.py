@@ -13,7 +13,6 @@ from typing import NamedTuple
 
 import numpy as np
 
-from cofactor.base.errors import TraitError
 from cofactor.base.offsets import owners_of
 from cofactor.service.answering.items import LiveItems
 from cofactor.service.answering.loaded import Loaded
@@ -200,18 +199,14 @@ def because_rows(
     TraitError
         If the model finds no similar items.
     """
-    if not loaded.model.traits.finds_similar:
-        raise TraitError(
-            f"{loaded.model.name} doesn't support similar items; serve a model with vectors or"
-            " neighbours."
-        )
+    loaded.check_similar()
     liked = liked_lately(profile, loaded.view.visible, 3 * count)
     mask = loaded.view.visible.copy()
     mask[profile.seen] = False
     made: list[tuple[int, np.ndarray, np.ndarray]] = []
     for row in liked:
         best = loaded.model.similar_item_rows(np.array([row], np.int32), k, mask, n_threads)
-        rows, scores = best.rows[0, : best.count[0]], best.scores[0, : best.count[0]]
+        rows, scores = best.of(0)
         if len(rows):
             made.append((row, rows, scores))
             mask[rows] = False

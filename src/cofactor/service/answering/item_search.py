@@ -25,10 +25,7 @@ class SearchedItems(Protocol):
     data: Interactions
     live: Any
     visible: np.ndarray
-
-    @property
-    def renamed(self) -> dict[int, str | None]:
-        """The titles that the store gives, by row."""
+    renamed: dict[int, str | None]
 
     def ids(self, rows: np.ndarray) -> list[Any]:
         """Return outside ids of item rows."""
@@ -58,7 +55,7 @@ class ItemSearch:
         no title holds them, words that are spelled alike count, if those are few.
         """
         found = self._titled(folded(words), limit) or self._titled(self._respelled(words), limit)
-        row = int(self._view.data.items.find([words.strip()])[0]) if words.strip() else -1
+        row = self._view.data.items.find_one(words.strip()) if words.strip() else -1
         if row < 0 or not self._view.visible[row]:
             return found
         at = np.array([row])
@@ -122,7 +119,7 @@ class ItemSearch:
             if known is None or known[0] != item.title:
                 known = folded_titles[item_id] = (item.title, " " + folded(item.title))
             if all(needle in known[1] for needle in needles):
-                row = int(self._view.data.items.find([item_id])[0])
+                row = self._view.data.items.find_one(item_id)
                 hits.append((known[1][1:], row if row >= 0 else item_id))
         return hits
 

@@ -8,6 +8,7 @@ from collections import OrderedDict
 from collections.abc import Iterable
 from typing import Any
 
+import msgspec
 import numpy as np
 import pyarrow as pa
 
@@ -137,9 +138,9 @@ class ItemView:
         self.live = live
         # bool [n_items]: what may be returned at all. Changed in place, element by element.
         self.visible = np.ones(data.n_items, np.bool_)
-        self._changes = 0
+        self.changes = 0  # how often these items have changed
         self._visible_in_order: tuple[int, np.ndarray] | None = None
-        self._titles: dict[int, str | None] = {}
+        self.renamed: dict[int, str | None] = {}  # the titles that the store gives, by row
         self._changed: dict[int, StoredItem] = {}
         self._masks: OrderedDict[str, np.ndarray] = OrderedDict()
         self._side: tuple[int, ItemSide] | None = None
@@ -166,25 +167,20 @@ class ItemView:
             self.visible[row] = item.state == "visible"
             self._changed[row] = item
             if item.title is not None:
-                self._titles[row] = item.title
+                self.renamed[row] = item.title
             else:
-                self._titles.pop(row, None)
-        self._changes += 1
+                self.renamed.pop(row, None)
+        self.changes += 1
 
     def visible_in_order(self, ordered: OrderedItems) -> np.ndarray:
         """Return `visible` in the order of the model's ordered items; made again after each
         change.
         """
         # The count is read first: what changes meanwhile is then looked at again next time.
-        changes = self._changes
+        changes = self.changes
         if self._visible_in_order is None or self._visible_in_order[0] != changes:
             self._visible_in_order = (changes, ordered.in_order(self.visible))
         return self._visible_in_order[1]
-
-    @property
-    def changes(self) -> int:
-        """How often these items have changed."""
-        return self._changes
 
     def catalogue(self) -> Catalogue:
         """Return what is known of all items now: the catalogue, overridden by the store."""
@@ -199,7 +195,7 @@ class ItemView:
 
     def side(self) -> ItemSide:
         """Return the items as rules and feeds see them, with the columns as they are now."""
-        changes = self._changes
+        changes = self.changes
         if self._side is None or self._side[0] != changes:
             self._side = (changes, ItemSide(self.data, self.catalogue()))
         return self._side[1]
@@ -220,9 +216,9 @@ class ItemView:
             if self._listed
             else self.data.catalogue.titles(rows)
         )
-        if self._titles:
+        if self.renamed:
             found = [
-                self._titles.get(row, title)
+                self.renamed.get(row, title)
                 for row, title in zip(rows.tolist(), found, strict=True)
             ]
         return found
@@ -250,16 +246,11 @@ class ItemView:
         """
         return self._search.find(words, limit)
 
-    @property
-    def renamed(self) -> dict[int, str | None]:
-        """The titles that the store gives, by row."""
-        return self._titles
-
     def _described(self) -> tuple[Catalogue, np.ndarray]:
         """The rows with features of their own in the store, as a catalogue of the same columns."""
         # The count of this view's own changes, read first: what changes meanwhile is then looked at
         # again next time. (The store's would be ahead of what this view has taken over.)
-        version = self._changes
+        version = self.changes
         overlay = self._overlay
         if overlay is None or overlay[0] != version:
             base = self.data.catalogue
@@ -314,11 +305,4 @@ def _one(value: Any, kind: pa.DataType) -> pa.Array:
 
 
 def _without_text(item: StoredItem) -> StoredItem:
-    return StoredItem(
-        item_id=item.item_id,
-        title=item.title,
-        text=None,
-        features=item.features,
-        state=item.state,
-        time=item.time,
-    )
+    return msgspec.structs.replace(item, text=None)

@@ -10,7 +10,7 @@ import numpy as np
 
 from cofactor.artifact.format import Manifest
 from cofactor.artifact.load import inspect, load
-from cofactor.base.errors import ArtifactError
+from cofactor.base.errors import ArtifactError, TraitError
 from cofactor.data.histories import Histories
 from cofactor.models.recommender import Recommender
 from cofactor.retrieval.topk import OrderedItems
@@ -78,6 +78,14 @@ class Loaded:
             found.append(part)
             count, start, step = count + len(part), start + step, step * 4
         return np.concatenate(found)[:k] if found else np.zeros(0, np.int32)
+
+    def check_similar(self) -> None:
+        """Raise TraitError if the model finds no similar items."""
+        if not self.model.traits.finds_similar:
+            raise TraitError(
+                f"{self.model.name} doesn't support similar items; serve a model with vectors or"
+                " neighbours."
+            )
 
     def shares(self, rows: np.ndarray) -> np.ndarray:
         """Return the share of users who interacted with some items, float64."""
@@ -201,7 +209,7 @@ def _timed(model: Recommender, view: ItemView, ordered: OrderedItems | None) -> 
                 excluded=batch.seen,
             )
         if model.traits.explains:
-            model.explain_rows(batch, best.rows[0, : best.count[0]])
+            model.explain_rows(batch, best.of(0)[0])
         seconds.append(time.perf_counter() - started)
     return min(seconds[1:])
 

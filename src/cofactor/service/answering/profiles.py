@@ -81,8 +81,7 @@ class UserProfiles:
         if not len(history):
             if row < 0:
                 return UserProfile(_NONE, self._values([]), _NONE, unseen=True)
-            seen = data.item_rows[data.indptr[row] : data.indptr[row + 1]]
-            return UserProfile(*self._trained(row)[:2], seen, row)
+            return UserProfile(*self._trained(row)[:2], data.items_of(row), row)
         found = data.items.find(list(history.item_ids))
         kinds, times = history.kinds, np.array(history.times, np.int64)
         silent, negative = self._settings.silent_kinds, self._settings.negative_kinds
@@ -132,9 +131,8 @@ class UserProfiles:
 
     def _seen(self, row: int, seen: np.ndarray) -> np.ndarray:
         """What a user had, in the training (row -1: nothing) and since, int32 ascending."""
-        data = self._model.data
         if row >= 0:
-            seen = np.concatenate([data.item_rows[data.indptr[row] : data.indptr[row + 1]], seen])
+            seen = np.concatenate([self._model.data.items_of(row), seen])
         return np.unique(seen).astype(np.int32)
 
     def of_history(self, history: list[str | int | Past]) -> UserProfile:

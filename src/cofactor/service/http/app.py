@@ -83,8 +83,7 @@ def build(
         registry = context.telemetry.registry
         context.retraining = Retraining(retrain, context.models, store, registry)
         context.retraining.in_use = context.traffic.versions
-    holder = {"context": context}
-    dispatches = {(route.method, route.path): Dispatch(route, holder, guard) for route in served}
+    dispatches = {(route.method, route.path): Dispatch(route, context, guard) for route in served}
     routes = [
         _ServedRoute(_starlette_path(path), dispatch, methods=[method])
         for (method, path), dispatch in dispatches.items()
@@ -153,12 +152,14 @@ async def _running(context: Context) -> AsyncIterator[None]:
     finally:
         context.stopping = True
         ticking.cancel()
-        if context.retraining is not None:
-            await context.retraining.close()
-        await context.pruning.close()
-        await context.traffic.close()
-        await context.models.close()
-        await asyncio.to_thread(context.close)
+        # From the last to the first, each whatever became of those before it.
+        async with contextlib.AsyncExitStack() as ending:
+            ending.push_async_callback(asyncio.to_thread, context.close)
+            ending.push_async_callback(context.models.close)
+            ending.push_async_callback(context.traffic.close)
+            ending.push_async_callback(context.pruning.close)
+            if context.retraining is not None:
+                ending.push_async_callback(context.retraining.close)
 
 
 _ONCE = (b"authorization", b"origin", b"sec-fetch-site", b"content-encoding")

@@ -11,10 +11,13 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
+from cofactor.base.errors import CofactorError
 from cofactor.service.answering.admission import Admission
 from cofactor.service.answering.budget import Budgets
+from cofactor.service.answering.cursors import expired, version_of
 from cofactor.service.answering.feeds import TrendingFeed
 from cofactor.service.answering.items import LiveItems
+from cofactor.service.answering.loaded import Loaded
 from cofactor.service.answering.scoring import Scorer
 from cofactor.service.answering.turns import SlowLane
 from cofactor.service.errors import RequestError, invalid, overloaded, unknown_outcome
@@ -114,6 +117,23 @@ class Context:
         if self._trending is None:
             self._trending = TrendingFeed(self.store, self.settings)
         return self._trending
+
+    async def version(self, name: str | None, cursor: str | None) -> Loaded:
+        """Return a version by its name, or the current one for None; of a page, that of the first
+        page.
+
+        Raises
+        ------
+        RequestError
+            410 if the first page's version is gone.
+        """
+        first = None if cursor is None else version_of(cursor)
+        if first is None:
+            return await self.models.get(name)
+        try:
+            return await self.models.get(first)
+        except CofactorError:
+            raise expired(first) from None
 
     async def slowly(self, call: Callable[..., Result], *arguments: Any) -> Result:
         """Run something that takes longer beside the event loop, in a lane of its own, in which

@@ -50,15 +50,15 @@ class Dispatch:
     ----------
     route
         What it serves.
-    holder
-        Where the context is once the service has started.
+    context
+        The service.
     guard
         Who may call at all.
     """
 
-    def __init__(self, route: Route, holder: dict[str, Context], guard: Guard) -> None:
+    def __init__(self, route: Route, context: Context, guard: Guard) -> None:
         self.route = route
-        self._holder = holder
+        self._context = context
         self._guard = guard
         self._decode: Callable[[bytes], Any] | None = (
             msgspec.json.Decoder(route.takes).decode if route.has_body else None
@@ -66,23 +66,20 @@ class Dispatch:
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         """Answer one request of the framework."""
-        context = self._holder["context"]
-        status, body, headers = await self.reply(context, scope, dict(scope["headers"]), receive)
+        status, body, headers = await self.reply(scope, dict(scope["headers"]), receive)
         await send({"type": "http.response.start", "status": status, "headers": headers})
         await send(
             {"type": "http.response.body", "body": b"" if scope["method"] == "HEAD" else body}
         )
 
     async def reply(
-        self, context: Context, scope: Any, headers: dict[bytes, bytes], body: Any
+        self, scope: Any, headers: dict[bytes, bytes], body: Any
     ) -> tuple[int, bytes, Headers]:
         """Return status, body and headers of the answer to a request; whatever goes wrong is
         reported in the response.
 
         Parameters
         ----------
-        context
-            The service.
         scope
             ASGI's: ``method``, ``query_string`` and ``path_params`` are read.
         headers
@@ -99,10 +96,10 @@ class Dispatch:
                 probe=route.path in _PROBES,
                 public=route.scope == "public",
             )
-            async with asyncio.timeout(context.settings.timeout):
-                key, raw = await self._received(context, headers, body)
-                with self._under_way(context):
-                    status, payload, extra = await self._answer(context, scope, key, raw)
+            async with asyncio.timeout(self._context.settings.timeout):
+                key, raw = await self._received(headers, body)
+                with self._under_way("" if key is None else key.digest):
+                    status, payload, extra = await self._answer(scope, key, raw)
         except Exception as error:
             failure = of_error(error)
             if route.ingest and failure.outcome is None and failure.status >= 500:
@@ -111,50 +108,44 @@ class Dispatch:
             if failure.status == 500:
                 log.exception("failed", extra={"facts": {"route": route.path}})
             status, payload, extra = failure.status, failure.body(), failure.headers()
-        self._record(context, scope, status, time.perf_counter() - started, failure)
+        self._record(scope, status, time.perf_counter() - started, failure)
         sized = [*extra, (b"content-length", str(len(payload)).encode())]
         return status, payload, sized if origin is None else [*sized, *cors(origin)]
 
-    async def _received(
-        self, context: Context, headers: dict[bytes, bytes], body: Any
-    ) -> tuple[Key | None, bytes]:
+    async def _received(self, headers: dict[bytes, bytes], body: Any) -> tuple[Key | None, bytes]:
         """The key and the whole body of a request for which there is room."""
-        whole, most = isinstance(body, bytes), context.settings.max_body
-        if not whole:
-            self._has_room(context)
+        whole, most = isinstance(body, bytes), self._context.settings.max_body
         given = headers.get(b"authorization")
-        key = context.keys.check(
+        key = self._context.keys.check(
             None if given is None else given.decode("latin-1"), self.route.scope
         )
+        who = "" if key is None else key.digest
+        if not whole:
+            self._has_room(who)
         raw: bytes = body if whole else b""
         if self._decode is not None:
             if not whole:
-                who = "" if key is None else key.digest
                 raw = await _body(body, headers, most, self._guard.held, who)
-                self._has_room(context)  # others may have come meanwhile
+                self._has_room(who)  # others may have come meanwhile
             if len(raw) > most:
                 raise _too_long(most)
             _check_plain(headers, raw)
         return key, raw
 
     @contextlib.contextmanager
-    def _under_way(self, context: Context) -> Iterator[None]:
+    def _under_way(self, who: str) -> Iterator[None]:
         """Count a request from the moment at which it is whole: who sends slowly takes no place."""
-        route, admission = self.route, context.admission
+        route, admission = self.route, self._context.admission
         self._guard.under_way += 1
-        admission.scored += route.timed
-        admission.ingested += route.ingest
+        admission.count(who, 1, scored=route.timed, ingested=route.ingest)
         try:
             yield
         finally:
             self._guard.under_way -= 1
-            admission.scored -= route.timed
-            admission.ingested -= route.ingest
+            admission.count(who, -1, scored=route.timed, ingested=route.ingest)
 
-    async def _answer(
-        self, context: Context, scope: Any, key: Key | None, raw: bytes
-    ) -> tuple[int, bytes, Headers]:
-        route = self.route
+    async def _answer(self, scope: Any, key: Key | None, raw: bytes) -> tuple[int, bytes, Headers]:
+        route, context = self.route, self._context
         if self._decode is not None:
             try:
                 request = self._decode(raw)
@@ -187,28 +178,23 @@ class Dispatch:
             )
         return 200, _encoder.encode(answer), JSON_HEADERS
 
-    def _has_room(self, context: Context) -> None:
+    def _has_room(self, who: str) -> None:
         """Refuse what comes by the slow path while there is no room."""
-        route, admission = self.route, context.admission
+        route, context, admission = self.route, self._context, self._context.admission
         late = context.lag > _LATE * context.settings.max_waiting
-        if route.timed and (late or admission.full()):
+        if route.timed and (late or admission.full(who)):
             raise overloaded()
         # Writes have room of their own: a flood of events is refused here, and answers go on.
-        if route.ingest and (late or admission.ingest_full()):
+        if route.ingest and (late or admission.ingest_full(who)):
             raise overloaded(
                 "there are more events than can be stored in time; send the same ones, with the"
                 " same ids, again shortly."
             )
 
     def _record(
-        self,
-        context: Context,
-        scope: Any,
-        status: int,
-        seconds: float,
-        failure: RequestError | None,
+        self, scope: Any, status: int, seconds: float, failure: RequestError | None
     ) -> None:
-        route = self.route
+        route, context = self.route, self._context
         context.telemetry.answered(route.path, status, seconds, timed=route.timed)
         # At full load a line per refusal would cost more than the refusal: those are counted, not
         # listed.

@@ -25,11 +25,10 @@ _PREFIX = "cof_"
 
 @dataclass(frozen=True)
 class Key:
-    """What is known of a key: its scope, its label and its hash, never itself."""
+    """What is known of a key: its scope and its hash, never itself."""
 
     scope: str
-    label: str
-    digest: str = ""
+    digest: str
 
 
 class Keys:
@@ -66,7 +65,7 @@ class Keys:
             ) from None
         known: dict[str, Key] = {}
         for number, line in enumerate(lines, 1):
-            words = line.split(maxsplit=2)
+            words = line.split()
             if not words or words[0].startswith("#"):
                 continue
             if (
@@ -78,15 +77,18 @@ class Keys:
                 raise ArgumentError(
                     f"keys: line {number} of {path} must be a scope, a SHA-256 in hex and a label."
                 )
-            known[words[1]] = Key(
-                words[0], words[2] if len(words) > 2 else f"line {number}", words[1]
-            )
+            known[words[1]] = Key(*words[:2])
         if not known:
             raise ArgumentError(
                 f"keys: {path} holds no key; `cofactor serve --new-key read --keys {path}` makes"
                 " one."
             )
         return cls(known)
+
+    def digest_of(self, key: bytes) -> str:
+        """Return the digest of a key that is known, empty of another."""
+        found = hashed(key.decode("latin-1"))
+        return found if found in self._known else ""
 
     def check(self, header: str | None, scope: str) -> Key | None:
         """Return the key of an ``Authorization`` header if it may do what the scope allows; None
@@ -123,7 +125,7 @@ def hashed(key: str) -> str:
     return hashlib.sha256(key.encode("utf-8", "surrogatepass")).hexdigest()
 
 
-def new_key(path: Path, scope: str, label: str = "") -> str:
+def new_key(path: Path, scope: str) -> str:
     """Make a key, add its hash to a file, and return the key; it can't be found out again.
 
     Raises
@@ -144,7 +146,7 @@ def new_key(path: Path, scope: str, label: str = "") -> str:
         stream.seek(max(0, size - 1))
         # An editor may have left the last line without its end.
         start = "\n" if size and stream.read(1) != b"\n" else ""
-        line = f"{start}{scope} {hashed(key)} {' '.join(label.split()) or scope}\n"
+        line = f"{start}{scope} {hashed(key)} {scope}\n"
         try:
             # A full disk takes a part of it without an error, and the rest with one.
             rest = memoryview(line.encode())

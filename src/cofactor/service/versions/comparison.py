@@ -202,12 +202,7 @@ def fitted_on(data: Interactions, cases: Sequence[Case]) -> np.ndarray:
     items = data.items.find([item for _, _, item in cases]).tolist()
     pairs = zip(users, items, strict=True)
     return np.array(
-        [
-            user >= 0
-            and item >= 0
-            and bool((data.item_rows[data.indptr[user] : data.indptr[user + 1]] == item).any())
-            for user, item in pairs
-        ]
+        [user >= 0 and item >= 0 and item in data.items_of(user) for user, item in pairs]
     )
 
 
@@ -268,12 +263,12 @@ def _hits(loaded: Loaded, cases: list[Case]) -> np.ndarray:
     hits = np.zeros(len(cases), bool)
     for n, (_, history, item) in enumerate(cases):
         profile = loaded.profiles.of_history(history)
-        row = int(loaded.model.data.items.find([item])[0])
+        row = loaded.model.data.items.find_one(item)
         if row < 0 or not len(profile.rows):
             continue
         batch = loaded.profiles.user_batch([profile])
         best = loaded.model.topk(
             batch, _K, excluded=batch.seen, allowed=loaded.view.visible, n_threads=1
         )
-        hits[n] = row in best.rows[0, : best.count[0]]
+        hits[n] = row in best.of(0)[0]
     return hits

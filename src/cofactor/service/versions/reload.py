@@ -10,7 +10,9 @@ import logging
 import threading
 import time
 from collections import OrderedDict
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any, TypeVar
 
 from cofactor.base.errors import CofactorError
 from cofactor.base.threads import set_kernel_threads
@@ -25,6 +27,7 @@ from cofactor.service.versions.versions import Folder
 from cofactor.store import Store
 
 log = logging.getLogger("cofactor.service")
+Result = TypeVar("Result")
 
 
 class Models:
@@ -86,7 +89,7 @@ class Models:
         if version is None or version == self.current.version:
             return self.current
         held = self._held.get(version)
-        return held if held is not None else await self._in_thread(version)
+        return held if held is not None else await self._in_thread(self._load, version)
 
     async def promote(self, version: str, *, force: bool, patience: float) -> PromotedOut:
         """Check a version, make it the current one on disk, then let it answer. Checks that take
@@ -116,13 +119,7 @@ class Models:
         await asyncio.wait({running}, timeout=patience)
         if running.done():
             return running.result()
-        return PromotedOut(
-            status="checking",
-            version=version,
-            previous=self.current.version,
-            checks=[],
-            seconds=time.monotonic() - started,
-        )
+        return _outcome("checking", version, self.current.version, [], started)
 
     def _promoted(self, task: asyncio.Task[PromotedOut]) -> None:
         if task.cancelled() or self.promotion is None:
@@ -142,28 +139,12 @@ class Models:
             loaded = await self.get(version)
             checks = list(LOADING_CHECKS)
             if not force and loaded is not before:
-                loop = asyncio.get_running_loop()
-                checks.append(
-                    await loop.run_in_executor(
-                        self._pool,
-                        check_knowledge,
-                        version,
-                        loaded.model.data,
-                        before.model.data,
-                    )
-                )
-                checks.append(
-                    await loop.run_in_executor(self._pool, compared, loaded, before, self._store)
-                )
+                data = loaded.model.data, before.model.data
+                checks.append(await self._in_thread(check_knowledge, version, *data))
+                checks.append(await self._in_thread(compared, loaded, before, self._store))
             await asyncio.to_thread(self.folder.promote, version)
             self._swap(loaded)
-        return PromotedOut(
-            status="promoted",
-            version=version,
-            previous=self.previous,
-            checks=checks,
-            seconds=time.monotonic() - started,
-        )
+        return _outcome("promoted", version, self.previous, checks, started)
 
     async def roll_back(self) -> PromotedOut:
         """Let the version before answer again."""
@@ -171,13 +152,7 @@ class Models:
         async with self._changing:
             pointer = await asyncio.to_thread(self.folder.roll_back)
             self._swap(await self.get(pointer.version))
-        return PromotedOut(
-            status="promoted",
-            version=pointer.version,
-            previous=self.previous,
-            checks=[],
-            seconds=time.monotonic() - started,
-        )
+        return _outcome("promoted", pointer.version, self.previous, [], started)
 
     def growing(self) -> asyncio.Task[None]:
         """Begin to let the models in memory know new items, and return what tells when it is done;
@@ -204,7 +179,7 @@ class Models:
             # Versions are loaded and let go in a thread meanwhile.
             held = list(self._held.values())
             for old in [one for one in held if unknown_items(one.model, self._live)]:
-                new = await asyncio.get_running_loop().run_in_executor(self._pool, self._grown, old)
+                new = await self._in_thread(self._grown, old)
                 if self.current is old:
                     self.current = new
                 if new is not old:
@@ -230,8 +205,10 @@ class Models:
             "promoted", extra={"facts": {"version": loaded.version, "previous": self.previous}}
         )
 
-    async def _in_thread(self, version: str) -> Loaded:
-        return await asyncio.get_running_loop().run_in_executor(self._pool, self._load, version)
+    async def _in_thread(self, call: Callable[..., Result], *arguments: Any) -> Result:
+        """What a call returns that takes longer, one after another in a thread of their own."""
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self._pool, call, *arguments)
 
     def _load(self, version: str) -> Loaded:
         with self._lock:
@@ -280,3 +257,16 @@ class Models:
                     # What answers goes on answering; readiness and the model's page tell of it.
                     self.problem = str(error)
                     log.error("promotion failed", extra={"facts": {"problem": str(error)}})
+
+
+def _outcome(
+    status: str, version: str, previous: str | None, checks: list[str], started: float
+) -> PromotedOut:
+    """What a promotion or a rollback came to so far."""
+    return PromotedOut(
+        status=status,
+        version=version,
+        previous=previous,
+        checks=checks,
+        seconds=time.monotonic() - started,
+    )

@@ -7,15 +7,8 @@ from functools import partial
 
 import numpy as np
 
-from cofactor.base.errors import CofactorError
 from cofactor.service.answering.answers import recommended
-from cofactor.service.answering.cursors import (
-    Cursor,
-    digest_of,
-    expired,
-    read_cursor,
-    version_of,
-)
+from cofactor.service.answering.cursors import Cursor, digest_of, read_cursor
 from cofactor.service.answering.feeds import (
     because_rows,
     categories,
@@ -34,7 +27,7 @@ from cofactor.service.wire import BecauseQuery, CategoriesQuery, PopularQuery, T
 async def trending(context: Context, path: dict[str, str], query: TrendingQuery) -> Feed:
     """Return what users did most lately."""
     context.checked_k(query.k)
-    loaded = await _version(context, query.cursor)
+    loaded = await context.version(None, query.cursor)
     return await context.slowly(_trending, context, loaded, query)
 
 
@@ -72,7 +65,7 @@ async def popular(context: Context, path: dict[str, str], query: PopularQuery) -
             "give column and value together, or neither for the most popular of all items.",
             "value" if query.value is None else "column",
         )
-    loaded = await _version(context, query.cursor)
+    loaded = await context.version(None, query.cursor)
     return await context.slowly(_popular, loaded, query)
 
 
@@ -132,15 +125,6 @@ def _because(loaded: Loaded, user_id: str, query: BecauseQuery, n_threads: int) 
             )
         )
     return FeedRows(rows=rows, source="because", model=loaded.name)
-
-
-async def _version(context: Context, cursor: str | None) -> Loaded:
-    """The version of a list: the current one, or the one of its first page."""
-    version = None if cursor is None else version_of(cursor)
-    try:
-        return await context.models.get(version)
-    except CofactorError:
-        raise expired(str(version)) from None
 
 
 ROUTES = [

@@ -82,7 +82,7 @@ async def show(context: Context, path: dict[str, str], request: Nothing) -> Item
 
 def _item(context: Context, loaded: Loaded, item_id: str) -> ItemOut:
     stored = context.store.item(item_id)
-    row = int(loaded.model.data.items.find([item_id])[0])
+    row = loaded.model.data.items.find_one(item_id)
     if stored is None and row < 0:
         raise not_found(f"there is no item {item_id!r}.", "item_id")
     if stored is not None and stored.state == "deleted":

@@ -22,7 +22,7 @@ def history(context: Context, path: dict[str, str], request: HistoryQuery) -> Hi
     loaded, user_id, limit = context.models.current, path["user_id"], request.limit
     data, view = loaded.model.data, loaded.view
     stored = context.store.history(user_id, limit)
-    row = int(data.users.find([user_id])[0])
+    row = data.users.find_one(user_id)
     found = data.items.find(list(stored.item_ids)) if len(stored) else np.zeros(0, np.int32)
     # Hidden and deleted items stand in no answer; an export holds them.
     shown = [
@@ -81,10 +81,8 @@ async def export(context: Context, path: dict[str, str], request: Nothing) -> Ex
 def _export(context: Context, user_id: str) -> ExportOut:
     loaded = context.models.current
     data = loaded.model.data
-    row = int(data.users.find([user_id])[0])
-    trained = (
-        loaded.view.ids(data.item_rows[data.indptr[row] : data.indptr[row + 1]]) if row >= 0 else []
-    )
+    row = data.users.find_one(user_id)
+    trained = loaded.view.ids(data.items_of(row)) if row >= 0 else []
     events = [msgspec.structs.asdict(event) for event in context.store.user_events(user_id)]
     shown = [msgspec.structs.asdict(one) for one in context.store.user_impressions(user_id)]
     return ExportOut(user_id=user_id, events=events, impressions=shown, trained_items=trained)

@@ -7,10 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from cofactor.base.errors import CofactorError, TraitError
+from cofactor.base.errors import CofactorError
 from cofactor.service.answering.answers import allowed_mask, recommended
 from cofactor.service.answering.content_reasons import shared
-from cofactor.service.answering.cursors import expired, version_of
 from cofactor.service.answering.loaded import Loaded
 from cofactor.service.errors import RequestError, invalid, not_found
 from cofactor.service.http.context import Context
@@ -60,20 +59,13 @@ async def recommend(
 
 
 async def _version(context: Context, request: RecommendRequest) -> Loaded:
-    """The version that answers a request; of a page, the one of the first page."""
-    if request.cursor is None:
-        return await context.models.get(request.version)
-    if request.features is not None or request.text is not None:
+    """The version that answers a request; lists from a description have no pages."""
+    described = request.features is not None or request.text is not None
+    if described and request.cursor is not None:
         raise invalid(
             "lists from a description can't be paged; leave out paged and cursor.", "cursor"
         )
-    version = version_of(request.cursor)
-    if version is None:
-        return await context.models.get(request.version)
-    try:
-        return await context.models.get(version)
-    except CofactorError:
-        raise expired(version) from None
+    return await context.version(request.version, request.cursor)
 
 
 async def for_user(context: Context, path: dict[str, str], query: UserQuery) -> Recommendations:
@@ -135,18 +127,14 @@ def _similar_row(context: Context, loaded: Loaded, item_id: Any) -> int:
     if state != "visible":
         what = "was deleted" if state == "deleted" else "is hidden"
         raise not_found(f"the item {str(item_id)!r} {what}.", "item_id")
-    row = int(loaded.model.data.items.find([item_id])[0])
+    row = loaded.model.data.items.find_one(item_id)
     if row < 0:
         raise not_found(
             f"the model doesn't know the item {str(item_id)!r}; it was added after the"
             " training, or doesn't exist.",
             "item_id",
         )
-    if not loaded.model.traits.finds_similar:
-        raise TraitError(
-            f"{loaded.model.name} doesn't support similar items; serve a model with vectors or"
-            " neighbours."
-        )
+    loaded.check_similar()
     return row
 
 
@@ -164,7 +152,7 @@ def _neighbours(
     best = loaded.model.similar_item_rows(
         np.array([row], np.int32), request.k, _mask(loaded, request), n_threads
     )
-    return best.rows[0, : best.count[0]], best.scores[0, : best.count[0]]
+    return best.of(0)
 
 
 def _mask(loaded: Loaded, request: SimilarRequest | RecommendRequest) -> np.ndarray:
@@ -212,7 +200,7 @@ async def _near_description(
             reason = " ".join(str(error).split())
             raise invalid(f"these don't fit the catalogue's columns: {reason}.", what) from None
         best = model.similar_to_features(description, request.k, _mask(loaded, request))
-        rows, scores = best.rows[0, : best.count[0]], best.scores[0, : best.count[0]]
+        rows, scores = best.of(0)
         return recommended(loaded, rows, scores, words=shared(model, description, rows, _WORDS))
 
     return await context.scorer.call(loaded, near)
