@@ -74,8 +74,8 @@ function figure(value, label) {
 
 // What both measured, if it was on the same held-out events.
 function figuresOf(one, other) {
-  const title = h("header", {}, h("h2", { id: "measured-title" }, "Measured"), h("p", {}, one === other ? measuredOn(one) : `${one.version} on ${measuredOn(one)}, ${other.version} on ${measuredOn(other)}`));
   const names = metricNames([one, other]);
+  const title = h("header", {}, h("h2", { id: "measured-title" }, "Measured"), names.length > 0 && h("p", {}, one === other ? measuredOn(one) : `${one.version} on ${measuredOn(one)}, ${other.version} on ${measuredOn(other)}`));
   if (!names.length) return [title, h("p", { class: "hint" }, "Neither was measured; ", h("code", {}, "cofactor train"), " and ", h("code", {}, "cofactor retrain"), " keep figures with a model.")];
   const same = alike(one, other);
   return [title, !same && h("p", { class: "notice" }, "They were measured on different held-out events, so their figures can't be compared."),
