@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import shutil
 import sqlite3
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -61,3 +63,21 @@ def test_a_file_that_is_no_study_is_left_alone(content: str, tmp_path: Path) -> 
     with pytest.raises(ArgumentError, match=r"isn't a study of cofactor tune"):
         cofactor.tune(DATA, "ease", **QUICK, out=file)
     assert file.read_bytes() == before
+
+
+def test_a_search_that_was_killed_while_it_wrote_goes_on(tmp_path: Path) -> None:
+    """SQLite takes a half written change back by the journal beside the file, which a connection
+    for reading alone can't do: the file was said to be no study.
+    """
+    made, killed = tmp_path / "study.db", tmp_path / "killed" / "study.db"
+    cofactor.tune(DATA, "ease", **{**QUICK, "trials": 1, "out": made})
+    killed.parent.mkdir()
+    with closing(sqlite3.connect(made, isolation_level=None)) as writing:
+        writing.execute("PRAGMA cache_size = 1")
+        writing.execute("BEGIN")
+        writing.execute("CREATE TABLE half (text)")
+        writing.executemany("INSERT INTO half VALUES (?)", [("x" * 3_000,)] * 200)
+        for end in ("", "-journal"):
+            shutil.copy(f"{made}{end}", f"{killed}{end}")
+        writing.execute("ROLLBACK")
+    assert cofactor.tune(DATA, "ease", **{**QUICK, "out": killed}).counts["finished"] == 2

@@ -10,9 +10,16 @@ from pathlib import Path
 from cofactor.base.disk import is_mounted
 
 
-def opened(path: Path) -> closing[sqlite3.Connection]:
+def opened(path: Path, *, repair: bool = False) -> closing[sqlite3.Connection]:
     """Return a SQLite file opened for reading alone, to be closed by ``with``: where there is none
     it is an error, and no new one.
+
+    Parameters
+    ----------
+    path
+        The file.
+    repair
+        Whether a change that a killed process left half written may be taken back.
 
     Raises
     ------
@@ -21,7 +28,8 @@ def opened(path: Path) -> closing[sqlite3.Connection]:
     """
     if why := log_elsewhere(path):
         raise sqlite3.OperationalError(why)
-    return closing(sqlite3.connect(reading_uri(path), uri=True))
+    uri = f"{path.absolute().as_uri()}?mode=rw" if repair else reading_uri(path)
+    return closing(sqlite3.connect(uri, uri=True))
 
 
 def reading_uri(path: Path) -> str:

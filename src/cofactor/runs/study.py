@@ -101,8 +101,11 @@ def keeping(out: str | os.PathLike[str] | None) -> Iterator[None]:
 
 def _require_study(path: Path) -> None:
     """Refuse a file that isn't a study of ours, before Optuna writes its tables into it."""
+    journal = path.with_name(path.name + "-journal")
     try:
-        with sqlite_file.opened(path) as file:
+        # A search that was killed while it wrote left a change that is taken back by whoever may
+        # write.
+        with sqlite_file.opened(path, repair=journal.exists()) as file:
             names = [name for (name,) in file.execute("SELECT study_name FROM studies")]
     except sqlite3.DatabaseError:
         names = []
