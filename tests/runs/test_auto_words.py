@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
 import pytest
 from tests.runs.test_auto import RUN, groups, nothing_compiled, only, parts_of, ticking
 
@@ -88,3 +92,15 @@ def test_a_budget_that_went_into_compiling_is_worth_another_try(
         "could be tried, since kernels had to be compiled, once on a machine. Try again, or give it"
         " more time (budget=120)."
     )
+
+
+def test_a_baseline_whose_users_have_smaller_errors_is_said_to_be_better() -> None:
+    """It was said that nothing shows the choice is better (p < 1e-16)."""
+    worse = np.random.default_rng(0).normal(0.1, 0.1, 400)  # of users' errors
+    best: Any = SimpleNamespace(less=lambda *_: worse, family=SimpleNamespace(name="svdpp"))
+    said = wording._doubt(best, best, parse_metric("rmse"))
+    assert said.startswith("; in the mean over users it is better than svdpp (p ")
+    worse -= 0.2
+    assert wording._doubt(best, best, parse_metric("rmse")) == ""
+    worse += 0.1
+    assert "nothing shows that svdpp is better" in wording._doubt(best, best, parse_metric("rmse"))

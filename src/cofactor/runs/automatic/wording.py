@@ -111,10 +111,15 @@ def _doubt(best: FamilyTrial, base: FamilyTrial, metric: Metric) -> str:
     gains = best.less(base, str(metric))
     if gains is None:
         return ""
-    p = significance.p_value(gains, "t")
-    if math.isnan(p) or (p < 1 - _CONFIDENCE and metric.sign * float(gains.mean()) > 0):
+    p, name = significance.p_value(gains, "t"), best.family.name
+    if math.isnan(p):
         return ""
-    return f"; nothing shows that {best.family.name} is better ({p_fact(p)})"
+    if p >= 1 - _CONFIDENCE:
+        return f"; nothing shows that {name} is better ({p_fact(p)})"
+    if metric.sign * float(gains.mean()) > 0:
+        return ""
+    # An error of all ratings together may be lower though most users' own is higher.
+    return f"; in the mean over users it is better than {name} ({p_fact(p)})"
 
 
 def _how(race: Race, best: FamilyTrial) -> str:

@@ -220,14 +220,14 @@ class Retraining:
 
     async def retrain(self) -> Attempt:
         """Train, check, promote, remove what is old, and report."""
-        loop = asyncio.get_running_loop()
+        loop, started = asyncio.get_running_loop(), time.monotonic()
         self.running = True
         self._running_gauge.set(1)
         try:
             begun = await loop.run_in_executor(self._pool, self._new_attempt)
             done = await self._attempted(begun)
             removed = await loop.run_in_executor(self._pool, self._remove_old)
-            seconds = round(time.time() - begun.time, 3)
+            seconds = round(time.monotonic() - started, 3)
             done = msgspec.structs.replace(done, seconds=seconds, removed=removed)
             await loop.run_in_executor(self._pool, self._report, done)
         finally:
