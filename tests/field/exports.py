@@ -5,6 +5,7 @@ from __future__ import annotations
 from field.case import Case
 
 _KINDS = [(f"K{n}", f"A{n % 3}") for n in range(6)]
+_ORDERS = "Bestellung;Kunde;Artikel;Menge\nB1;k1;a;3\nB2;k2;b;4\n"
 
 EXPORTS = (
     Case(
@@ -226,5 +227,25 @@ EXPORTS = (
         origin="a typing error",
         files={"a.csv": "user,item,rating\nu1,a,4\nu2,b,x1\n"},
         error="line 3",
+    ),
+    Case(
+        name="a line of totals whose word stands beside the ids",
+        origin="a shop's report, summed up in Excel",
+        files={"a.csv": _ORDERS + "Summe;;;7\n"},
+        error="1 row has a total in place of the user; fix.*line 4",
+    ),
+    Case(
+        name="a line of totals whose word stands beside the ids is skipped",
+        origin="a shop's report, summed up in Excel",
+        files={"a.csv": _ORDERS + '"Total:";;2;7\n'},
+        options={"on_bad": "skip"},
+        rows=[("k1", "a", 3.0), ("k2", "b", 4.0)],
+        notes=("1 row with a total in place of the user",),
+    ),
+    Case(
+        name="a last line without ids that sums up nothing",
+        origin="an order that was broken off",
+        files={"a.csv": _ORDERS + "Summe;;;2\n"},
+        error="1 row has no user id",
     ),
 )

@@ -7,6 +7,7 @@ import io
 import numpy as np
 import pandas as pd
 import polars as pl
+import pyarrow as pa
 from scipy import sparse
 
 from field.case import Case
@@ -204,6 +205,18 @@ FRAMES = (
                 "pandas' read_csv(chunksize=)",
                 lambda: pd.read_csv(io.StringIO("user,item\nu1,a\n"), chunksize=1),
                 "isn't a data frame.*concat",
+            ),
+            (
+                "a frame with a column twice",
+                "pandas' concat(axis=1)",
+                lambda: pd.DataFrame([["u1", "a", "b"]], columns=["user", "item", "item"]),
+                r"'item' 2 times; rename one of them\.",
+            ),
+            (
+                "a table of Arrow with a column twice",
+                "a join without a suffix",
+                lambda: pa.table([["u1"], ["a"], ["b"]], names=["user", "item", "item"]),
+                r"'item' 2 times; rename one of them\.",
             ),
             (
                 "groups of a frame",

@@ -21,7 +21,6 @@ from cofactor.data.readers.checked_times import checked_times
 from cofactor.data.readers.columns import Options
 from cofactor.data.readers.id_columns import cleaned, typed_ids, used_only
 from cofactor.data.readers.kinds import weighted
-from cofactor.data.readers.part import Parts
 from cofactor.data.readers.raw import Fault, NoRowsError, Raw
 from cofactor.data.readers.repeated_headers import repeated_headers
 from cofactor.data.readers.total_lines import MEANS, TOTALS, total_word
@@ -32,6 +31,7 @@ _NO_ID = "an object, a list, a zero byte or a boolean"
 _FEW, _SOME = 10, 100_000
 # What may stand between cells that hold nothing.
 _BETWEEN = " \t,;|:'\""
+_CELL_ENDS = re.compile(r"[\t,;|]")
 # Rows whose items show whether they may be lists.
 _LISTED = 1_000
 _DIGIT = re.compile(r"\d")
@@ -78,21 +78,18 @@ def assemble(raw: Raw, options: Options) -> Events:
 
 def _checked_ids(raw: Raw, faults: list[Fault], left_out: np.ndarray) -> list[pa.ChunkedArray]:
     """The ids of users and of items under the rule; rows without one are added to ``faults``."""
-    columns, missing = [], []
-    for what, column in (("user", raw.users), ("item", raw.items)):
-        found = cleaned(column)
+    sides = [(what, cleaned(ids)) for what, ids in (("user", raw.users), ("item", raw.items))]
+    for what, found in sides:  # first, as such a row mostly lacks an id as well
+        _fault(faults, f"a total in place of the {what}", _total(found.column, raw))
+    for what, found in sides:
         _fault(faults, f"no {what} id", found.missing)
         _fault(faults, f"{_NO_ID} as {what} id, not an integer or a text", found.nested)
         raw.notes += [of_side(what, note) for note in found.notes]
-        columns.append(found.column)
-        missing.append(found.missing)
-    _leave_out_empty(raw, missing, left_out)
-    for what, column in zip(("user", "item"), columns, strict=True):
-        _fault(faults, f"a total in place of the {what}", _total(column, raw.values, raw.parts))
+    _leave_out_empty(raw, [found.missing for _, found in sides], left_out)
     if raw.parts is not None:
         raw.parts.end(raw.values, len(raw.users))
         raw.parts.add_ids(raw.notes, raw.source)
-    return columns
+    return [found.column for _, found in sides]
 
 
 def _doubts_of_ids(events: Events) -> list[str]:
@@ -141,13 +138,13 @@ def doubt_of_ids(what: str, n: int, distinct: int) -> list[str]:
     return [f"each of the {n:,} rows has {how} {what}; if it is the wrong column, give {what}="]
 
 
-def _total(column: pa.ChunkedArray, values: np.ndarray | None, parts: Parts | None) -> np.ndarray:
+def _total(column: pa.ChunkedArray, raw: Raw) -> np.ndarray:
     """The last row if it sums up the others, as spreadsheets and reports end, int64 [0 or 1]."""
-    last = len(column) - 1
-    word = total_word(column[last].as_py())
+    last, values, parts = len(column) - 1, raw.values, raw.parts
     before, total = (0, 0.0) if parts is None else (parts.n_rows, parts.total)
     goes_on = parts is not None and not parts.is_last
-    if word not in TOTALS | MEANS or before + last < 1 or goes_on:
+    word = "" if before + last < 1 or goes_on else _word_of_total(column[last].as_py(), raw)
+    if not word:
         return np.zeros(0, np.int64)
     if values is not None and np.isfinite(total) and np.isfinite(values).all():
         whole = total + float(values[:-1].sum(dtype=np.float64))
@@ -155,6 +152,18 @@ def _total(column: pa.ChunkedArray, values: np.ndarray | None, parts: Parts | No
         if abs(whole - values[-1]) > 1e-3 * abs(whole):
             return np.zeros(0, np.int64)
     return np.array([last])
+
+
+def _word_of_total(cell: object, raw: Raw) -> str:
+    """The word for totals or means in a last row's id or, where it has none, in any of its cells;
+    "" if there is none.
+    """
+    cells = [cell]
+    if cell is None:
+        line = raw.locate(np.array([len(raw.users) - 1]))
+        cells = [part.strip(_BETWEEN) for _, text in line for part in _CELL_ENDS.split(text)]
+    words = map(total_word, cells)
+    return next((word for word in words if word in TOTALS | MEANS), "")
 
 
 def _leave_out_empty(raw: Raw, missing: Sequence[np.ndarray], left_out: np.ndarray) -> None:

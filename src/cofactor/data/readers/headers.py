@@ -166,7 +166,7 @@ def distinct_names(names: Sequence[str], source: str) -> list[str]:
     for name in names:
         seen[name] += 1
         if seen[name] > 1 and folded(name) in _KNOWN:
-            refuse_repeated(names, source)
+            refuse_repeated(names, source, is_text=True)
         found.append(name if seen[name] == 1 else f"{name} ({seen[name]})")
     return found
 

@@ -11,14 +11,19 @@ from cofactor.base.errors import DataError
 _BETWEEN_WORDS = re.compile(r"[\s_-]+")
 
 
-def refuse_repeated(names: Sequence[str], source: str, name: str | None = None) -> None:
-    """Raise DataError if a name (any, if None) occurs twice in a header."""
+def refuse_repeated(
+    names: Sequence[str], source: str, name: str | None = None, *, is_text: bool = False
+) -> None:
+    """Raise DataError if a name (any, if None) occurs twice in a header; that of a text may be
+    passed over.
+    """
     counts = Counter(names)
     twice = sorted(n for n, count in counts.items() if count > 1 and name in (None, n))
     if twice:
+        cure = ", or read with header=False and columns given by position" if is_text else ""
         raise DataError(
-            f"the header has the column {twice[0]!r} {counts[twice[0]]} times; "
-            "rename one of them, or read with header=False and columns given by position.",
+            f"the header has the column {twice[0]!r} {counts[twice[0]]} times;"
+            f" rename one of them{cure}.",
             source=source,
         )
 
