@@ -76,21 +76,31 @@ class FactorTables(nn.Module):
 
     def pairs(self, users: Tensor, items: Tensor) -> Tensor:
         """Return the scores of pairs: users [B], items [B] give [B]; items [B, n] give [B, n]."""
+        if self.settings.cosine:
+            return self._cosines(self.users(users), items)
         p, q = self.users(users), self.items(items)
         self._touched = (p, q)
         if q.dim() == 3:
             p = p[:, None, :]
         left, right = p[..., :-1], q[..., :-1]
-        if self.settings.cosine:
-            return (functional.normalize(left, dim=-1) * functional.normalize(right, dim=-1)).sum(
-                -1
-            )
         scores = (left * right).sum(-1)
         if self.settings.biases:
             scores = scores + self._offsets(q, items)
             if self.settings.user_biases:
                 scores = scores + p[..., -1]
         return scores
+
+    def _cosines(self, p: Tensor, items: Tensor) -> Tensor:
+        """Return the cosines of users' rows [B, factors + 1] with items [B] or [B, n].
+
+        With many negatives an item is looked up many times in a batch. Each one is normalised
+        once, since that and its gradient would otherwise take most of a step."""
+        distinct, which = torch.unique(items, return_inverse=True)
+        units = functional.normalize(self.items(distinct)[:, :-1], dim=1)
+        left, right = functional.normalize(p[:, :-1], dim=1), functional.embedding(which, units)
+        if items.dim() == 1:
+            return (left * right).sum(-1)
+        return torch.bmm(right, left[:, :, None])[..., 0]
 
     def whole(self, users: Tensor, items: Tensor) -> Tensor:
         """Return the scores of users [B] against items [n], [B, n]."""
@@ -109,13 +119,13 @@ class FactorTables(nn.Module):
 
     def penalty(self, users: Tensor, items: Tensor) -> Tensor | None:
         """Return the L2 of the rows that the last call looked up, per example."""
-        assert self._touched is not None
-        p, q = self._touched
-        self._touched = None
+        touched, self._touched = self._touched, None
         if self.settings.cosine or (
             self.settings.regularization == 0 and not any(self.settings.bias_regularization)
         ):
             return None
+        assert touched is not None
+        p, q = touched
         if self.user_weight is not None and self.item_weight is not None:
             return self._weighted(p, self.user_weight[users], 0) + self._weighted(
                 q, self.item_weight[items], 1
