@@ -26,6 +26,7 @@ from cofactor.store import (
     impression_line,
     open_store,
 )
+from cofactor.store.shared import SharedStore, WriteServer
 from store.places import event
 
 NOW = 1_700_000_000
@@ -110,6 +111,28 @@ def test_a_retry_changes_nothing_and_says_so(store: Store) -> None:
     assert (more.changed, more.unchanged) == (1, 2)
     assert store.counts().events == 3
     assert [one.event_id for one in store.events()] == ["a", "b", "c"]
+
+
+@pytest.mark.parametrize("shared", [False, True], ids=["alone", "shared"])
+def test_a_retry_is_one_though_the_clock_went_back(tmp_path: Path, shared: bool) -> None:
+    now, socket = [NOW], tmp_path / "writes"
+    settings = StoreSettings(now=lambda: now[0])
+    with open_store(f"sqlite:///{tmp_path}/e.db", settings=settings) as one:
+        server = WriteServer(one, socket)
+        other = SharedStore(one.database, socket, settings)
+        store = other if shared else one
+        first = Event(user_id="u", item_id="i", time=NOW, event_id="e")
+        store.append([first]).result()
+        now[0] = NOW - 3 * 86_400
+        assert store.append([first]).result().unchanged == 1
+        new = Event(user_id="u", item_id="j", time=NOW, event_id="f")
+        with pytest.raises(ArgumentError, match=r"events\[1\]: time must be .* a day ahead"):
+            store.append([first, new]).result()
+        assert store.counts().events == 1
+        with pytest.raises(ArgumentError, match=r"events\[0\]: time must be .* a day ahead"):
+            store.append([Event(user_id="u", item_id="i", time=10**30)]).result()
+        other.close()
+        server.close()
 
 
 @pytest.mark.parametrize(
@@ -288,7 +311,7 @@ def test_events_beyond_the_limits_are_refused_with_the_place_and_the_reason(
     good = {"user_id": "u", "item_id": "i"}
     with open_store(f"sqlite:///{tmp_path}/e.db", settings=StoreSettings(now=lambda: NOW)) as store:
         with pytest.raises(ArgumentError, match=message):
-            store.append([Event(**good), Event(**{**good, **wrong})])
+            store.append([Event(**good), Event(**{**good, **wrong})]).result()
         assert store.counts().events == 0
 
 

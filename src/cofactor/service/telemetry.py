@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import logging.handlers
+import math
 import queue
 import sys
 import time
@@ -205,14 +207,15 @@ class JsonLines(logging.Formatter):
 _LOGS = (("cofactor.service", logging.INFO), ("uvicorn.error", logging.WARNING))
 
 
-def log_to_stderr(*, beside: bool = False) -> Callable[[], None]:
-    """Send the service's log, and the server's warnings, to stderr as JSON lines.
+def log_to_stderr(*, access_log: bool = False) -> Callable[[], None]:
+    """Send the service's log, and the server's warnings, to stderr as JSON lines. Of each kind of
+    line, at most 10 are written in 10 seconds, then how many were left out.
 
     Parameters
     ----------
-    beside
-        Whether a thread writes them: with a line a request, a slow terminal or disk would otherwise
-        stand before the answers.
+    access_log
+        Whether every request has its line, whatever comes. A thread writes them then: a slow
+        terminal or disk would otherwise stand before the answers.
 
     Returns
     -------
@@ -222,19 +225,73 @@ def log_to_stderr(*, beside: bool = False) -> Callable[[], None]:
     """
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(JsonLines())
-    if not beside:
-        _use(handler)
-        return lambda: None
+    if not access_log:
+        bounded = _Bounded(handler)
+        _use(bounded)
+        return bounded.write_counts
     waiting: queue.SimpleQueue[Any] = queue.SimpleQueue()
     listener = logging.handlers.QueueListener(waiting, handler)
-    _use(_Beside(waiting))
+    bounded = _Bounded(_Beside(waiting), access_log=True)
+    _use(bounded)
     listener.start()
 
     def drain() -> None:
-        _use(handler)
+        bounded.write_counts()
+        _use(_Bounded(handler, access_log=True))
         listener.stop()
 
     return drain
+
+
+_Kind = tuple[str, int, str, Any]
+_SECONDS = 10.0  # in which at most so many lines of a kind are written
+_LINES = 10
+
+
+class _Bounded(logging.Handler):
+    """Hands on a few lines of each kind, then their number: whoever can reach the port, without a
+    key too, can cause a line with each request, and must not fill the disk.
+
+    What a request changed is always written, since only a key can cause it.
+    """
+
+    def __init__(self, handler: logging.Handler, *, access_log: bool = False) -> None:
+        super().__init__()
+        self._handler = handler
+        self._access_log = access_log
+        self._since = -math.inf
+        self._seen: Counter[_Kind] = Counter()
+
+    def emit(self, record: logging.LogRecord) -> None:
+        if time.monotonic() - self._since >= _SECONDS:
+            self.write_counts()
+        status = getattr(record, "facts", {}).get("status")
+        if status is None or (status >= 400 and not self._access_log):
+            # The message before its arguments: what a client sent must not make kinds.
+            kind = (record.name, record.levelno, str(record.msg), status)
+            self._seen[kind] += 1
+            if self._seen[kind] > _LINES:
+                return
+        self._handler.handle(record)
+
+    def write_counts(self) -> None:
+        """Write how many lines of each kind were left out, and count from 0 again."""
+        with self.lock or contextlib.nullcontext():
+            seen, self._seen, self._since = self._seen, Counter(), time.monotonic()
+            for (name, level, message, status), count in seen.items():
+                if count > _LINES:
+                    facts = {"of": message, "lines": count - _LINES}
+                    self._handler.handle(
+                        logging.makeLogRecord(
+                            {
+                                "name": name,
+                                "levelno": level,
+                                "levelname": logging.getLevelName(level),
+                                "msg": "lines left out",
+                                "facts": facts if status is None else {**facts, "status": status},
+                            }
+                        )
+                    )
 
 
 class _Beside(logging.handlers.QueueHandler):

@@ -19,7 +19,7 @@ from cofactor.base.errors import ArgumentError, DataError
 from cofactor.base.progress import SILENT, Progress
 from cofactor.data.events import Events
 from cofactor.store.exceptions import ConflictError
-from cofactor.store.limits import checked_event, checked_item, outside_id
+from cofactor.store.limits import DAY, checked_event, checked_item, outside_id
 from cofactor.store.lines import EventLine, ItemLine, Lines, lines_of
 from cofactor.store.records import Ack, Item
 from cofactor.store.store import Store
@@ -170,7 +170,7 @@ class _EventIntake:
         self.seen = {}
 
     def checked(self, found: EventLine) -> tuple[EventLine, bool]:
-        row = checked_event(found, self.latest)
+        row = checked_event(found, latest=self.latest)
         if found.event_id is None:
             content = hashlib.sha256(msgspec.json.encode(row[1:])).digest()[:16]
             count = self.seen[content] = self.seen.get(content, 0) + 1
@@ -227,7 +227,7 @@ class _ItemIntake:
 
 
 def _event_intake(store: Store) -> _EventIntake:
-    return _EventIntake(store.settings.moment() + 86_400)
+    return _EventIntake(store.settings.moment() + DAY)
 
 
 def _import(

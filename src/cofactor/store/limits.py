@@ -29,7 +29,8 @@ _KIND = re.compile(r"[a-z0-9][a-z0-9_.-]{0,31}\Z")
 # PostgreSQL.
 _CONTROL = re.compile("[\x00-\x1f\x7f\ud800-\udfff]")
 _NO_TEXT = re.compile("[\x00\ud800-\udfff]")
-_DAY = 86_400
+DAY = 86_400  # seconds by which an event's time may be ahead of the clock
+_LATEST = 2**63 - 1  # what a database's integers hold
 _CHANCES = 256  # ids for which random bits are drawn at once
 _FORMATS = {
     ".jsonl": "jsonl",
@@ -134,9 +135,9 @@ class IdMaker:
 EventRow = tuple[str, str, str, str, float | None, int | None]
 
 
-def checked_event(event: EventLike, latest: int, new_id: str | None = None) -> EventRow:
+def checked_event(event: EventLike, new_id: str | None = None, latest: int = _LATEST) -> EventRow:
     """Return an event as (event id, user, item, kind, value, time or None); raise ArgumentError for
-    what can't be stored.
+    what can't be stored, and for a time after ``latest``.
 
     An event without an id gets ``new_id``, or one made for it.
     """
@@ -160,11 +161,7 @@ def checked_event(event: EventLike, latest: int, new_id: str | None = None) -> E
     moment = event.time
     if moment is not None:
         moment = checks.integer(moment, "time", low=0)
-        if moment > latest:
-            raise ArgumentError(
-                f"time must be seconds since 1970 and at most a day ahead, not {moment}; check the"
-                " unit."
-            )
+        check_ahead(moment, latest)
         if is_written_date(moment):
             raise ArgumentError(
                 f"time must be seconds since 1970, not the date {moment}, which as seconds would be"
@@ -173,18 +170,26 @@ def checked_event(event: EventLike, latest: int, new_id: str | None = None) -> E
     return event_id, user, item, event.kind, value, moment
 
 
-def checked_events(events: Sequence[EventLike], now: int) -> list[EventRow]:
-    """Check a batch of events; raise ArgumentError that says which one is at fault."""
+def check_ahead(moment: int, latest: int) -> None:
+    """Refuse a time after the latest one that may be."""
+    if moment > latest:
+        raise ArgumentError(
+            f"time must be seconds since 1970 and at most a day ahead, not {moment}; check the"
+            " unit."
+        )
+
+
+def checked_events(events: Sequence[EventLike]) -> list[EventRow]:
+    """Check a batch of events; raise ArgumentError that says which one is at fault. How far ahead
+    its time may be is checked where it is written.
+    """
     _batch_of(Event, events, "events")
-    latest = now + _DAY
     rows = []
     # The system is asked for chance once, not at each event.
     fresh = made_ids(sum(event.event_id is None for event in events))
     for place, event in enumerate(events):
         try:
-            rows.append(
-                checked_event(event, latest, next(fresh) if event.event_id is None else None)
-            )
+            rows.append(checked_event(event, next(fresh) if event.event_id is None else None))
         except ArgumentError as error:
             raise ArgumentError(f"events[{place}]: {error}") from None
     return rows

@@ -7,9 +7,10 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from cofactor.base.errors import ArgumentError
 from cofactor.store.database import Database, Session
 from cofactor.store.exceptions import ConflictError, UnknownEventError
-from cofactor.store.limits import EventRow, ItemRow
+from cofactor.store.limits import DAY, EventRow, ItemRow, check_ahead
 from cofactor.store.records import Ack
 from cofactor.store.schema import DELETED, HIDDEN, NOTE, VISIBLE
 
@@ -88,8 +89,11 @@ def append_events(work: Work, rows: Sequence[EventRow]) -> Ack:
     ------
     ConflictError
         If an id is stored, or stands in the request, with another content.
+    ArgumentError
+        If the time of an event that isn't stored yet is more than a day ahead.
     """
     fresh = _without_repeats(rows)
+    _check_times(work, rows)
     users = {row[1] for row in fresh}
     alive = work.alive(users)
     before = work.last("events") if work.known_seq is None else work.known_seq
@@ -246,6 +250,25 @@ def _without_repeats(rows: Sequence[EventRow]) -> list[EventRow]:
                 f"the event id {row[0]!r} occurs twice in the request, with different contents.",
             )
     return list(by_id.values())
+
+
+def _check_times(work: Work, rows: Sequence[EventRow]) -> None:
+    """Refuse new events of a time too far ahead. A retry stays one where the clock was set back
+    meanwhile: refusing it would say that nothing of it is stored.
+    """
+    latest = work.now + DAY
+    ahead = [
+        (place, row[0], row[5])
+        for place, row in enumerate(rows)
+        if row[5] is not None and row[5] > latest
+    ]
+    known = work.stored("events", "event_id", [name for _, name, _ in ahead]) if ahead else {}
+    for place, name, moment in ahead:
+        if name not in known:
+            try:
+                check_ahead(moment, latest)
+            except ArgumentError as error:
+                raise ArgumentError(f"events[{place}]: {error}") from None
 
 
 def _compare(work: Work, rows: Sequence[EventRow], before: int) -> set[str]:

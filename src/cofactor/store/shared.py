@@ -20,6 +20,7 @@ from typing import Any
 
 import msgspec
 
+from cofactor.base.errors import ArgumentError, CofactorError
 from cofactor.store.database import Database
 from cofactor.store.exceptions import (
     ConflictError,
@@ -40,9 +41,10 @@ _MOST = 256 << 20  # bytes of a message
 _HEALTH = 0.25  # seconds between two looks at the writer
 _PATIENCE = 2.0  # seconds for a connection to be made
 _OF_ITEMS = ("put", "state")  # writes
-_KINDS: dict[str, type[StoreError]] = {
+_KINDS: dict[str, type[CofactorError]] = {
     kind.__name__: kind
     for kind in (
+        ArgumentError,
         ConflictError,
         OverloadError,
         ReadOnlyError,
@@ -329,7 +331,7 @@ def _failed(number: int, error: BaseException) -> Written:
     )
 
 
-def _error_of(written: Written) -> StoreError:
+def _error_of(written: Written) -> CofactorError:
     kind = _KINDS.get(written.error)
     if kind is ConflictError:
         return ConflictError(written.event_ids, written.message)

@@ -138,6 +138,8 @@ class Store:
         -------
         Future[Ack]
             Fails with `ConflictError` if an id is stored with another content; it names the ids.
+            Fails with `ArgumentError` if the time of an event that isn't stored yet is more than a
+            day ahead; it names the event.
 
         Raises
         ------
@@ -146,7 +148,7 @@ class Store:
         OverloadError
             If too much waits already; nothing was taken.
         """
-        rows = checked_events(events, self.settings.moment())
+        rows = checked_events(events)
         return self._write("append", (rows,), len(rows))
 
     def undo(self, event_ids: Sequence[str], user_id: str | int | None = None) -> Future[Ack]:

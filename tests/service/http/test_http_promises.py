@@ -99,6 +99,20 @@ def test_a_request_id_makes_a_retry_harmless_without_any_answer(service: TestCli
     assert first["event_ids"] == second["event_ids"] == ["upload-7/0", "upload-7/1"]
 
 
+def test_an_id_that_a_request_id_makes_too_is_refused(service: TestClient) -> None:
+    own = {"user_id": "u", "item_id": "i", "event_id": "upload-7/1"}
+    body = {"request_id": "upload-7", "events": [own, {"user_id": "u", "item_id": "i"}]}
+    answer = service.post("/v1/events", json=body)
+    assert answer.status_code == 422
+    error = answer.json()["error"]
+    assert error["field"] == "events[0].event_id"
+    assert error["message"].startswith("events[0].event_id is 'upload-7/1', the id that events[1]")
+    assert service.get("/v1/users/u/history").json()["events"] == []
+    # A retry with the ids that the response named is no such case.
+    own["event_id"] = "upload-7/0"
+    assert service.post("/v1/events", json=body).json()["changed"] == 2
+
+
 def test_a_refused_event_says_that_it_is_refused(folder: Path, events: str) -> None:
     async def play(client: httpx.AsyncClient, context: Context) -> None:
         context.admission.ingested = 10_000

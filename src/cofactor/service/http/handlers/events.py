@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 import numpy as np
 
-from cofactor.service.errors import invalid
+from cofactor.service.errors import RequestError, invalid
 from cofactor.service.http.context import Context
 from cofactor.service.http.route import Route, slowly
 from cofactor.service.replies import AckOut, EventOut, EventsOut
@@ -26,15 +26,27 @@ async def add(context: Context, path: dict[str, str], request: EventsRequest) ->
         )
     # Every event has an id before it is sent to the store: where the outcome stays unknown, the
     # answer names the ids under which a retry is harmless.
+    own = {event.event_id: place for place, event in enumerate(request.events) if event.event_id}
     fresh = made_ids(sum(event.event_id is None for event in request.events))
     for place, event in enumerate(request.events):
         if event.event_id is None:
             named = request.request_id is not None
             event.event_id = f"{request.request_id}/{place}" if named else next(fresh)
+            if named and event.event_id in own:
+                raise _taken(own[event.event_id], place, event.event_id)
     ids = tuple(str(event.event_id) for event in request.events)
     ack = await context.settled(context.store.append(request.events), ids)
     context.telemetry.ingested(ack.changed)
     return acknowledged(ack, with_ids=True)
+
+
+def _taken(place: int, other: int, event_id: str) -> RequestError:
+    """The refusal of two events under one id, which would count as one."""
+    return invalid(
+        f"events[{place}].event_id is {event_id!r}, the id that events[{other}] gets from"
+        " request_id; give it another.",
+        f"events[{place}].event_id",
+    )
 
 
 async def undo(context: Context, path: dict[str, str], request: UndoRequest) -> AckOut:
