@@ -7,11 +7,24 @@ import pyarrow as pa
 import pytest
 
 from cofactor.data import id_text
-from cofactor.data.id_text import MISSING_WORDS, clean
+from cofactor.data.id_text import MISSING_WORDS, clean, clean_one
 from cofactor.data.readers.id_columns import canonical
 
 SIMPLE = ["u1", "7", "-0", "007", "null", "N/A", "1E5", "a:b/c_d-e", "Z", "None", "nan"]
-ODD = [" 1", "1.0", "é", "{}", "[1]", '="007"', "ObjectId(x)", "1E+15", "a b", "\u200b1", "\\N"]
+ODD = [
+    " 1",
+    "1.0",
+    "é",
+    "{}",
+    "[1]",
+    '="007"',
+    "'007",
+    "ObjectId(x)",
+    "1E+15",
+    "a b",
+    "\u200b1",
+    "\\N",
+]
 
 
 def test_simple_ids_are_cleaned_as_by_the_patterns(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -51,3 +64,19 @@ def test_one_late_text_makes_all_ids_texts() -> None:
     assert canonical(pa.array(["007", *digits])).type == pa.string()
     assert canonical(pa.array([None, None], pa.string())).type == pa.string()
     assert canonical(pa.array([*[None] * 150, "5"])).type == pa.int64()
+
+
+@pytest.mark.parametrize(
+    ("written", "meant"),
+    [
+        ('="007"', "007"),
+        ("'007", "007"),
+        (" '7 ", "7"),
+        ("'90s", "'90s"),
+        ("'7'", "'7'"),
+        ("'", "'"),
+    ],
+)
+def test_what_keeps_a_text_a_text_is_no_part_of_an_id(written: str, meant: str) -> None:
+    assert clean_one(written) == meant
+    assert clean(pa.array(["u1", written])).words.to_pylist() == ["u1", meant]

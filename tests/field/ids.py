@@ -232,7 +232,14 @@ IDS = (
         origin="spreadsheets",
         files={"a.csv": 'user,item\n="007",a\n="008",b\n'},
         rows=[("007", "a"), ("008", "b")],
-        notes=("taken out of",),
+        notes=("2 ids.* cleared of a leading apostrophe",),
+    ),
+    Case(
+        name="numbers kept as texts by an apostrophe, of which some are not",
+        origin="spreadsheets, and scripts that write for them",
+        files={"a.csv": "user,item\n'00123,'90s\n00123,b\n' 7,c\n'08 ,'08'\n"},
+        rows=[("00123", "'90s"), ("00123", "b"), ("' 7", "c"), ("08", "'08'")],
+        notes=("2 ids.* cleared of a leading apostrophe",),
     ),
     Case(
         name="digits lost by a spreadsheet are noted",

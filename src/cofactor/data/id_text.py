@@ -57,8 +57,8 @@ _WHOLE = rf"^0$|^-?[1-9][0-9]{{0,15}}$|{_EXPONENT}"
 FRACTION = r"^-?[0-9]+\.[0-9]*[1-9][0-9]*$"
 # Also numbers beyond 2^53 that were floats, which no longer tell neighbours apart.
 _SPREADSHEET = r"^[1-9](?:[.,][0-9]+)?E\+[0-9]{2}$|^-?[1-9][0-9]{15,18}\.0+$"
-# What spreadsheets write to keep a text a text: ="007".
-_FORMULA = r'^="(.*)"$'
+# What keeps a text a text in spreadsheets: ="007", and '007 of digits alone ('90s is a name).
+_KEPT_TEXT = r"""^(?:="(.*)"|'([0-9]+))$"""
 # Nothing to be seen around an id: zero bytes that fill a field, marks of width, of direction and of
 # bytes, soft hyphens.
 _INVISIBLE = "\x00\u00ad\u180e\u200b\u200c\u200d\u200e\u200f\u202a\u202b\u202c\u202d\u202e" + (
@@ -107,10 +107,12 @@ def clean(words: pa.Array) -> Cleaned:
     changed = pc.not_equal(trimmed, words).true_count
     if changed:
         notes.append(f"whitespace around {counted(changed, 'id')} was stripped")
-    quoted = pc.match_substring_regex(trimmed, _FORMULA).true_count
-    if quoted:
-        notes.append(f'{counted(quoted, "id")} taken out of ="..."')
-        trimmed = _stripped(pc.replace_substring_regex(trimmed, _FORMULA, r"\1"))
+    kept = pc.match_substring_regex(trimmed, _KEPT_TEXT).true_count
+    if kept:
+        notes.append(
+            f'{counted(kept, "id")} taken out of ="..." or cleared of a leading apostrophe'
+        )
+        trimmed = _stripped(pc.replace_substring_regex(trimmed, _KEPT_TEXT, r"\1\2"))
     if _all_match(trimmed, _PY_BYTES):
         said = f"ids such as {trimmed[0].as_py()!r} are Python's writing of bytes; read as texts"
         notes.append(Note(said, Fact.PYTHON_BYTES))
@@ -263,8 +265,8 @@ def clean_one(text: str) -> str | None:
     if text[:1].isalnum() and text[-1:].isalnum() and "\x00" not in text:  # most ids
         return None if text in MISSING_WORDS else text
     text = text.strip(_EDGES)
-    formula = re.fullmatch(_FORMULA, text)
-    text = formula[1].strip(_EDGES) if formula else text
+    kept = re.fullmatch(_KEPT_TEXT, text)
+    text = (kept[1] or kept[2] or "").strip(_EDGES) if kept else text
     if text in MISSING_WORDS:
         return None
     if "\x00" in text:
