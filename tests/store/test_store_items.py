@@ -118,3 +118,10 @@ def test_items_beyond_the_limits_are_refused_with_the_place_and_the_reason(
         with pytest.raises(ArgumentError, match=message):
             store.put_items([Item(item_id="good"), Item(**{"item_id": "i", **wrong})])
         assert store.counts().items == 0
+
+
+@pytest.mark.parametrize("nothing", ["", "  ", "NULL", "nan"])
+def test_a_title_that_says_nothing_is_none_as_in_a_catalogue(store: Store, nothing: str) -> None:
+    store.put_items([Item(item_id="a", title=nothing), Item(item_id="b", title=" B")]).result()
+    assert store.item("a").title is None  # type: ignore[union-attr]
+    assert store.item("b").title == " B"  # type: ignore[union-attr]

@@ -15,7 +15,7 @@ import numpy as np
 
 from cofactor.base import checks
 from cofactor.base.errors import ArgumentError
-from cofactor.data.id_text import clean_one
+from cofactor.data.id_text import MISSING_WORDS, clean_one
 from cofactor.data.moments import is_written_date
 from cofactor.store.records import Event, EventLike, Item
 
@@ -226,7 +226,9 @@ def checked_item(item: Item) -> ItemRow:
         if _NO_TEXT.search(text):
             raise ArgumentError(f"{name} must have no NUL and no lone surrogates.")
     hidden = None if item.hidden is None else checks.boolean(item.hidden, "hidden")
-    return item_id, item.title, item.text, _features(item.features), hidden
+    # As in a catalogue.
+    title = None if (item.title or "").strip() in MISSING_WORDS else item.title
+    return item_id, title, item.text, _features(item.features), hidden
 
 
 def file_format(path: Path) -> str:

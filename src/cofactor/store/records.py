@@ -100,7 +100,7 @@ class Item(msgspec.Struct, frozen=True, kw_only=True):
     item_id
         1 to 200 characters.
     title
-        Up to 1,000 characters; None when there is none.
+        Up to 1,000 characters; None when there is none, as `""` and words for nothing (`NULL`) are.
     text
         Up to 20,000 characters.
     features
