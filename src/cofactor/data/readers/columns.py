@@ -118,8 +118,8 @@ def _is_character(sign: object) -> bool:
 # What logs keep the fields of any event in.
 _CONTAINER = re.compile(
     r"^(?:(?:event_?|user_?)?propert(?:ies|y)|props|attributes|params|payload|data|body|fields"
-    r"|record|result|json|event(?:_?(?:data|params|payload))?|context|details?|node|value|after|message"
-    r"|doc(?:ument)?|_?source|\w*_?metadata"
+    r"|record|result|json|event(?:_?(?:data|params|payload))?|context|details?|node|value|after"
+    r"|message|doc(?:ument)?|_?source|\w*_?metadata"
     r"|(?-i:Item)(?=\.\w+\.[SN]$))\.",
     re.IGNORECASE,
 )

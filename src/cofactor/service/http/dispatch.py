@@ -98,7 +98,7 @@ class Dispatch:
             )
             async with asyncio.timeout(self._context.settings.timeout):
                 key, raw = await self._received(headers, body)
-                with self._under_way("" if key is None else key.digest):
+                with self._under_way(_who(key)):
                     status, payload, extra = await self._answer(scope, key, raw)
         except Exception as error:
             failure = of_error(error)
@@ -119,7 +119,7 @@ class Dispatch:
         key = self._context.keys.check(
             None if given is None else given.decode("latin-1"), self.route.scope
         )
-        who = "" if key is None else key.digest
+        who = _who(key)
         if not whole:
             self._has_room(who)
         raw: bytes = body if whole else b""
@@ -161,7 +161,7 @@ class Dispatch:
         if any("\ufffd" in value for value in path.values()):
             _check_text(scope)
         await context.follow()
-        who = "" if key is None else key.digest
+        who = _who(key)
         asking.set(who)
         model = context.models.current.model
         if is_plain(request, model.traits.explains):
@@ -209,6 +209,11 @@ class Dispatch:
             if failure is not None:
                 facts["code"] = failure.code
             log.info("request", extra={"facts": facts})
+
+
+def _who(key: Key | None) -> str:
+    """Whose request it is: the digest of its key, empty where no keys are required."""
+    return "" if key is None else key.digest
 
 
 async def _body(
