@@ -163,7 +163,7 @@ def _refuse_wrong_counts(heads: pa.Array, counts: np.ndarray, source: str) -> No
         row = int(odd[0])
         raise DataError(
             f"{len(counts) - len(odd):,} of {len(counts):,} lines begin with the count of the items"
-            f" that follow, and the {row + 1:,}th has {counts[row]:,} behind {heads[row]}; mend it,"
+            f" that follow, and the {row + 1:,}th has {counts[row]:,} behind {heads[row]}; fix it,"
             " or write each line's user before its items.",
             source=source,
         )
