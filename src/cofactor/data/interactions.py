@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 import pyarrow as pa
@@ -28,6 +28,9 @@ from cofactor.data.histories import Histories, in_order, picked
 from cofactor.data.ids import IdMap
 from cofactor.data.joins import aligned, join_notes, listed_items, taken, with_listed_items
 from cofactor.data.mapped import is_mapped, kept, moved
+
+if TYPE_CHECKING:
+    from cofactor.data.conversion import DataLike
 
 REPEATS = sorting.REPEATS
 KEEP = "keep"
@@ -81,7 +84,7 @@ class Interactions:
     @classmethod
     def build(
         cls,
-        events: Events,
+        events: DataLike,
         *,
         repeats: str = "last",
         users: IdMap | None = None,
@@ -93,7 +96,8 @@ class Interactions:
         Parameters
         ----------
         events
-            What a reader gave.
+            What `cofactor.read` returned, or what it takes by itself (a data frame, tuples, a
+            path); also a SciPy sparse matrix (see `from_matrix`) or a folder of shards.
         repeats
             What becomes of several events of one user with one item: ``"last"`` keeps the one
             latest in time (by position among equal times), ``"sum"``, ``"mean"`` and ``"max"``
@@ -106,23 +110,26 @@ class Interactions:
 
         Raises
         ------
+        ArgumentError
+            If ``events`` is nothing that can be read, or an option is of no use to it.
         DataError
-            If there are no events.
+            If there are no events, or something in them is wrong.
         UnknownIdError
             If a given id map lacks an id.
         """
         checks.choice(repeats, "repeats", (*REPEATS, KEEP))
         checks.boolean(keep_catalogue_items, "keep_catalogue_items")
+        if not isinstance(events, Events):
+            from cofactor.data.conversion import built
+
+            return built(events, repeats, keep_catalogue_items, users=users, items=items)
         check_events(events)
         listed = listed_items(events.item_table) if keep_catalogue_items else None
         users = IdMap.of(events.users) if users is None else id_map(users, "users")
-        if items is None:
-            items = IdMap.of(events.items, *([] if listed is None else [listed]))
-        else:
-            items = id_map(items, "items")
-        user_rows = rows_of(users, events.users, "user")
-        item_rows = rows_of(items, events.items, "item")
-        given = (user_rows, item_rows, events.values, events.times)
+        held = [events.items] if listed is None else [events.items, listed]
+        items = IdMap.of(*held) if items is None else id_map(items, "items")
+        rows = (rows_of(users, events.users, "user"), rows_of(items, events.items, "item"))
+        given = (*rows, events.values, events.times)
         keep, shape = repeats == KEEP, (len(users), len(items))
         columns = sorting.columns(*given, shape, "last" if keep else repeats)
         merged = columns.pop("notes")
@@ -322,10 +329,8 @@ class Interactions:
     def catalogue_titles(self, item_rows: Any) -> list[str]:
         """Return the titles of some items, or their ids where there is no title."""
         titles = self.catalogue.titles(item_rows)
-        return [
-            str(i) if t is None else t
-            for i, t in zip(self.items.ids(item_rows), titles, strict=True)
-        ]
+        pairs = zip(self.items.ids(item_rows), titles, strict=True)
+        return [str(i) if t is None else t for i, t in pairs]
 
     def matrix(self) -> Any:
         """Return a SciPy CSR matrix of float32 (users × items) that shares this data; values or
