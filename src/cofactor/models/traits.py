@@ -63,7 +63,8 @@ class ArraySpec:
     low, above
         The smallest number that may stand in it, and one that all must be above.
     rows_of
-        The axis whose rows its numbers are: from 0 to below the axis's length.
+        The axis whose rows its numbers are, or a number as text: from 0 to below the axis's
+        length, or below that number.
     """
 
     dtype: str
@@ -133,10 +134,11 @@ def _check_range(name: str, array: np.ndarray, spec: ArraySpec, known: Mapping[s
         return
     least, most = array.min(), array.max()
     if spec.rows_of is not None:
-        count = known.get(spec.rows_of, 0)
+        count = int(spec.rows_of) if spec.rows_of.isdecimal() else known.get(spec.rows_of, 0)
         if least < 0 or most >= count:
+            of = "numbers" if spec.rows_of.isdecimal() else f"rows of {spec.rows_of}"
             raise ArtifactError(
-                f"array {name!r} must hold rows of {spec.rows_of} in 0..{count - 1}, not"
+                f"array {name!r} must hold {of} in 0..{count - 1}, not"
                 f" {least if least < 0 else most}."
             )
     if spec.low is not None and least < spec.low:
