@@ -1,5 +1,6 @@
 """Every Python example of the docs and the README runs, file by file, in order, in an empty
-folder; every command exists and takes the options shown; every link leads somewhere.
+folder, and prints what the page shows; every command exists and takes the options shown; every link
+leads somewhere.
 """
 
 from __future__ import annotations
@@ -32,7 +33,8 @@ def page_name(page: Path) -> str:
     return str(page.relative_to(ROOT))
 
 
-_BLOCK = re.compile(r"^```python\n(.*?)^```", re.MULTILINE | re.DOTALL)
+_BLOCK = re.compile(r"^```python\n(.*?)^```\n(?:\n```\n(.*?)^```)?", re.MULTILINE | re.DOTALL)
+_NUMBER = re.compile(r"-?\d+(?:\.(\d+))?")
 
 
 @pytest.mark.parametrize(
@@ -50,8 +52,22 @@ def test_examples_run(
             line = text[: match.start(1)].count("\n")
             code = "\n" * line + match.group(1)
             exec(compile(code, str(page), "exec"), module.__dict__)
-    # What fails in a thread of its own is only printed.
-    assert "Traceback" not in capsys.readouterr().err
+            printed = capsys.readouterr()
+            # What fails in a thread of its own is only printed.
+            assert "Traceback" not in printed.err
+            if match.group(2) is not None:
+                assert_as_shown(printed.out, match.group(2))
+
+
+def assert_as_shown(printed: str, shown: str) -> None:
+    """Words are those of the page; fractions nearly, since processors round training differently,
+    which whole numbers (ids, epochs) may show too.
+    """
+    assert _NUMBER.sub("#", printed).split() == _NUMBER.sub("#", shown).split()
+    pairs = zip(_NUMBER.finditer(printed), _NUMBER.finditer(shown), strict=True)
+    for ours, theirs in pairs:
+        if theirs.group(1):
+            assert float(ours.group()) == pytest.approx(float(theirs.group()), rel=0.05, abs=0.02)
 
 
 def anchors(page: Path) -> set[str]:
