@@ -126,10 +126,13 @@ class Interactions:
         check_events(events)
         listed = listed_items(events.item_table) if keep_catalogue_items else None
         users = IdMap.of(events.users) if users is None else id_map(users, "users")
-        held = [events.items] if listed is None else [events.items, listed]
-        items = IdMap.of(*held) if items is None else id_map(items, "items")
-        rows = (rows_of(users, events.users, "user"), rows_of(items, events.items, "item"))
-        given = (*rows, events.values, events.times)
+        if items is None:
+            items = IdMap.of(events.items, *([] if listed is None else [listed]))
+        else:
+            items = id_map(items, "items")
+        user_rows = rows_of(users, events.users, "user")
+        item_rows = rows_of(items, events.items, "item")
+        given = (user_rows, item_rows, events.values, events.times)
         keep, shape = repeats == KEEP, (len(users), len(items))
         columns = sorting.columns(*given, shape, "last" if keep else repeats)
         merged = columns.pop("notes")
