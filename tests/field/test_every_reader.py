@@ -12,10 +12,8 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-import duckdb
 import numpy as np
 import pandas as pd
-import polars as pl
 import pyarrow as pa
 import pytest
 from scipy import sparse
@@ -83,54 +81,9 @@ def test_pairs_that_repeat_in_a_matrix_are_added_up_by_both_readers_and_the_matr
     assert matrix.nnz == 3
 
 
-_PAIRS = {"user": [3, 1, 3], "item": ["a", "b", "b"]}
-
-
-@pytest.mark.parametrize(
-    "source",
-    [
-        pd.DataFrame(_PAIRS),
-        pl.DataFrame(_PAIRS),
-        pl.LazyFrame(_PAIRS),
-        pa.table(_PAIRS),
-        duckdb.from_arrow(pa.table(_PAIRS)),
-        list(zip(*_PAIRS.values(), strict=True)),
-        [{"user": u, "item": i} for u, i in zip(*_PAIRS.values(), strict=True)],
-        _PAIRS,
-    ],
-    ids=lambda source: f"{type(source).__module__}.{type(source).__name__}",
-)
-def test_interactions_are_built_from_whatever_a_model_is_fitted_on(source: Any) -> None:
-    fitted = cofactor.Popularity().fit(source).data
-    built = Interactions.build(source)
-    assert built.fingerprint == fitted.fingerprint
-    assert built.users.ids() == [1, 3]
-
-
-def test_a_matrix_is_built_as_it_is_fitted_with_its_empty_rows() -> None:
-    matrix = sparse.coo_matrix(([1.0, 5.0], ([0, 2], [1, 0])), shape=(4, 3))
-    built = Interactions.build(matrix)
-    assert built.fingerprint == cofactor.Popularity().fit(matrix).data.fingerprint
-    assert (built.n_users, built.n_items) == (4, 3)
-    named = Interactions.build(matrix, items=IdMap.of(["a", "b", "c"]))
-    assert named.items.ids() == ["a", "b", "c"]
-
-
-def test_interactions_are_built_from_a_folder_of_shards(tmp_path: Path) -> None:
-    from cofactor.data.readers.sharded import shard
-
-    pd.DataFrame(_PAIRS).to_csv(tmp_path / "a.csv", index=False)
-    shard([tmp_path / "a.csv"], tmp_path / "shards")
-    built = Interactions.build(tmp_path / "shards")
-    assert built.fingerprint == cofactor.Popularity().fit(tmp_path / "shards").data.fingerprint
-    with pytest.raises(ArgumentError, match="shards.* repeats"):
-        Interactions.build(tmp_path / "shards", repeats="sum")
-
-
 def test_what_is_no_events_is_refused_with_the_way() -> None:
-    for given in (5, None, Interactions.build(_PAIRS)):
-        with pytest.raises(ArgumentError, match=r"cofactor\.read"):
-            Interactions.build(given)  # type: ignore[arg-type]
+    with pytest.raises(ArgumentError, match=r"cofactor\.read"):
+        Interactions.build(pd.DataFrame({"user": [1], "item": [2]}))  # type: ignore[arg-type]
 
 
 def _bought(ids: list[Any]) -> Events:

@@ -106,8 +106,21 @@ def _unmasked(column: Any, name: str, source: str) -> np.ndarray:
     return np.asarray(column)
 
 
-def check_events(events: Events) -> None:
-    """Raise DataError if there are no events, or a value or time is impossible."""
+def check_events(events: Any) -> None:
+    """Check what a reader gave.
+
+    Raises
+    ------
+    ArgumentError
+        If it is something else than `Events`.
+    DataError
+        If there is none, or a value or time is impossible.
+    """
+    if not isinstance(events, Events):
+        raise ArgumentError(
+            f"events must be Events (cofactor.read makes them of files and tables), not"
+            f" {type(events).__name__}."
+        )
     if events.values is not None:
         checked_values(events.values, events.source)
     if events.times is not None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, Self
+from typing import Any, Self
 
 import numpy as np
 import pyarrow as pa
@@ -28,9 +28,6 @@ from cofactor.data.histories import Histories, in_order, picked
 from cofactor.data.ids import IdMap
 from cofactor.data.joins import aligned, join_notes, listed_items, taken, with_listed_items
 from cofactor.data.mapped import is_mapped, kept, moved
-
-if TYPE_CHECKING:
-    from cofactor.data.conversion import DataLike
 
 REPEATS = sorting.REPEATS
 KEEP = "keep"
@@ -84,7 +81,7 @@ class Interactions:
     @classmethod
     def build(
         cls,
-        events: DataLike,
+        events: Events,
         *,
         repeats: str = "last",
         users: IdMap | None = None,
@@ -96,8 +93,7 @@ class Interactions:
         Parameters
         ----------
         events
-            What `cofactor.read` returned, or what it takes by itself (a data frame, tuples, a
-            path); also a SciPy sparse matrix (see `from_matrix`) or a folder of shards.
+            What a reader gave.
         repeats
             What becomes of several events of one user with one item: ``"last"`` keeps the one
             latest in time (by position among equal times), ``"sum"``, ``"mean"`` and ``"max"``
@@ -110,19 +106,13 @@ class Interactions:
 
         Raises
         ------
-        ArgumentError
-            If ``events`` is nothing that can be read, or an option is of no use to it.
         DataError
-            If there are no events, or something in them is wrong.
+            If there are no events.
         UnknownIdError
             If a given id map lacks an id.
         """
         checks.choice(repeats, "repeats", (*REPEATS, KEEP))
         checks.boolean(keep_catalogue_items, "keep_catalogue_items")
-        if not isinstance(events, Events):
-            from cofactor.data.conversion import built
-
-            return built(events, repeats, keep_catalogue_items, users=users, items=items)
         check_events(events)
         listed = listed_items(events.item_table) if keep_catalogue_items else None
         users = IdMap.of(events.users) if users is None else id_map(users, "users")
