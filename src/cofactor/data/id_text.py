@@ -40,6 +40,8 @@ MISSING_WORDS = frozenset(
         *("#REFERENS!", "#VÄRDEFEL!", "#NAMN?", "#DIVISION/0!", "#OGILTIGT!", "#SAKNAS!"),
     )
 )
+# Of any other text than an id or a title, NA may be a code: a country's.
+WORDS_FOR_NOTHING = MISSING_WORDS - {"NA"}
 # What exports write for somebody or something that isn't known.
 _NOBODY = (
     *("-", "--", "?", ".", "-1", "unknown", "guest", "anonymous", "anon", "nobody", "not set"),
