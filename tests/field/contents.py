@@ -214,4 +214,62 @@ CONTENTS = (
         ),
         rows=_ABV,
     ),
+    *(
+        _text(
+            f"ratings that stand {where} without a header",
+            "a script",
+            "".join(form.format(u=f"u{n}", i=f"i{n % 3}", r=n % 5 + 0.5) for n in range(6)),
+            [(f"u{n}", f"i{n % 3}", n % 5 + 0.5) for n in range(6)],
+        )
+        for where, form in (
+            ("between user and item", "{u},{r},{i}\n"),
+            ("before user and item", "{r};{u};{i}\n"),
+        )
+    ),
+    _text(
+        "ratings between numbers of users and items, without a header",
+        "a script",
+        "".join(f"{n},{n % 5 + 0.5},{2000 + n % 3}\n" for n in range(6)),
+        [(n, 2000 + n % 3, n % 5 + 0.5) for n in range(6)],
+    ),
+    _text(
+        "versions beside ratings, without a header",
+        "packages",
+        "u1,1.0,5\nu2,1.1,3\nu3,1.0,4\n",
+        [("u1", "1.0", 5), ("u2", "1.1", 3), ("u3", "1.0", 4)],
+    ),
+    *(
+        _text(
+            f"days as numbers {where} without a header",
+            "a script",
+            "".join(form.format(u=7 + n, i=90 + n % 3, t=20240305 + n) for n in range(6)),
+            [(7 + n, 90 + n % 3, 4, _SECOND - _SECOND % _DAY + n * _DAY) for n in range(6)],
+        )
+        for where, form in (
+            ("between user and item", "{u},{t},{i},4\n"),
+            ("before user and item", "{t},{u},{i},4\n"),
+        )
+    ),
+    *(
+        _named(f"{user},{item},rating", "u1,a,4", ("u1", "a", 4))
+        for user, item in (
+            *(("user_idx", "item_idx"), ("userno", "itemno"), ("cust", "prod")),
+            *(("custid", "prodid"), ("guest", "hotel"), ("reviewer", "recipe")),
+            *(("用户ID", "物品ID"), ("utilizador", "produto")),
+        )
+    ),
+    *(
+        _named(f"user,item,{time}", f"u1,a,{_SECOND}", ("u1", "a", None, _SECOND))
+        for time in (
+            *("ts_ms", "event_time_ms", "unix_ts", "utc_time", "timestamp_utc", "log_time"),
+            *("request_time", "behavior_time", "Zeitpunkt", "when", "last_played"),
+        )
+    ),
+    *(
+        _named(f"user,item,{value}", "u1,a,4", ("u1", "a", 4))
+        for value in (
+            *("overall_rating", "num_stars", "score_raw", "cnt", "freq", "得分", "打分"),
+            *("Sterne", "étoiles", "valutazione"),
+        )
+    ),
 )

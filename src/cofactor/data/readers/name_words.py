@@ -15,13 +15,14 @@ _USER = """user users customer client kunde kunden benutzer nutzer utilisateur u
     顧客 고객 회원 العميل adherent emprunteur abonne lecteur leser mitglied consumer contact
     email mail username respondent participant household donor viewer student learner player
     patient rider passenger traveller traveler debitor debitoren athlete
-    eleve alumno uczen"""
+    eleve alumno uczen cust utilizador"""
 _ITEM = """item items product produit produkt artikel article articulo prodotto produto sku asin
     isbn ean book livre buch bib biblio movie film song track video podcast game course
     offer material goods products produits produkte movies films songs
     tracks videos books articles articolo produktu urun tuote προιον
     商品 상품 المنتج προϊόντος товар товара produs produsului vare vara varu vyrobku zbozi 产品 製品
     제품 מוצר barang artikla izdelek izdelka preces prekes toode vorunumer
+    hotel recipe drug asset prod 物品 项目
     libro livro boek bok kirja kitap ksiazka kniha konyv книга фильм 映画 영화"""
 _VALUE = """rating ratings quantity quantite menge anzahl cantidad qty quantita quantidade stars
     score qtd mnozstvi maara ποσοτητα 数量 수량 الكمية"""
@@ -32,11 +33,11 @@ _ACT = """order purchase commande achat bestellung bestell kauf checkout loan bo
     listened clicked streamed derived original ship close create bestel zamowienia read
     submission submitted rental rented borrowing watch click stream applied avaliacao valoracion
     evaluacion start started begin evaluation avis bewertung valutazione recensione degerlendirme
-    siparis satis alis"""
+    siparis satis alis utc gmt unix ms us ns log request behavior behaviour"""
 _ID = """id ids no nr num number numero nummer nbr code key barcode uri ref reference referenz
     identifiant identifier identificador codigo codice cod kod kode kodu cislo numer код
     номер κωδικός קוד 编号 番号 コード 번호 코드 pseudo
-    record hash uuid guid sifra kods kodas kood codi tootekood vorunumer"""
+    record hash uuid guid sifra kods kodas kood codi tootekood vorunumer idx"""
 _TIME = """date datetime time timestamp ts datum uhrzeit zeit fecha data heure at on utc
     tstamp dt gmt tarih tarihi 日期 日付 날짜"""
 _DATE = "date datum fecha data dato tarih dia jour giorno tag day дата 日期 日付 날짜"
@@ -60,7 +61,9 @@ _DAY = "day tag jour dia giorno dag dzien den gun paiva dayofmonth mday dom де
 _HOUR = "hour stunde heure hora ora uur godzina saat час"
 _WEEK = """week weeks isoweek yearweek weekno weeknumber calendarweek woche kw kalenderwoche semaine
     semana settimana weeknr hafta uke uge vecka viikko tydzien неделя 周 週 주"""
-_FILL = "de du d da do di del della la le les des der the of per par per and my your effective"
+_FILL = (
+    "de du d da do di del della la le les des der the of per par per and my your overall effective"
+)
 
 
 def _plain(text: str) -> str:

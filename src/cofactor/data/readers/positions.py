@@ -29,6 +29,7 @@ _KINDS = frozenset(
 )
 _CLOCK = re.compile(r"^\d{1,2}:\d{2}(:\d{2}([.,]\d+)?)?( ?[AaPp]\.?[Mm]\.?)?$")
 _INTEGER = re.compile(r"^-?\d+$")
+_DAY = re.compile(r"^(19|20)\d\d(0[1-9]|1[0-2])(0[1-9]|[12]\d|3[01])$")
 _DATED = re.compile(
     r"^(\d{4}[-/.]\d{1,2}[-/.]\d{1,2}|\d{1,2}[-/.]\d{1,2}[-/.]\d{2,4}|\d{4}\d{2}\d{2}T\d)"
     r"|^\d{1,2}/[A-Za-z]{3}/\d{2,4}|^\d{4}[- ]?W\d{1,2}(-?[1-7])?$|^\d{4}[年년] ?\d"
@@ -63,6 +64,8 @@ def by_position(columns: Columns, free: Sequence[str], taken: set[str]) -> dict[
     roles: dict[str, str] = {}
     if "time" in free:
         at = next((name for name in rest[:2] if len(rest) > 2 and dated(columns[name])), None)
+        if at is None and len(rest) > 2:
+            at = next((name for name in rest[:2] if _are_days(columns[name])), None)
         if at is None and len(rest) > 2 and _logged(*(columns[name] for name in rest[:3])):
             at = rest[0]
         if at is None and _timed_second([columns[name] for name in rest]):
@@ -73,9 +76,13 @@ def by_position(columns: Columns, free: Sequence[str], taken: set[str]) -> dict[
             rest.remove(at)
     if _ids(free) == 2 and _is_turned([columns[name] for name in rest[:2]]):
         rest[:2] = rest[1::-1]
+    ids = [name for name in rest if not _are_ratings(columns[name])]
+    if len(ids) < 2 or all(_rates(columns[name]) for name in ids[1:]):
+        ids = list(rest)  # versions (1.0), then, beside numbers
     for role in ("user", "item"):
-        if role in free and rest:
-            roles[role] = rest.pop(0)
+        if role in free and ids:
+            roles[role] = ids.pop(0)
+            rest.remove(roles[role])
     if "value" in free:
         value = next((name for name in rest if _values(columns[name])), None)
         if value is not None:
@@ -250,6 +257,16 @@ def _rates(cells: Sequence[str]) -> bool:
         )
     except ValueError:
         return False
+
+
+def _are_ratings(cells: Sequence[str]) -> bool:
+    """Whether cells are small numbers of which some have a fraction: no ids, if others may be."""
+    return len(cells) > 1 and _rates(cells) and any("." in cell for cell in cells)
+
+
+def _are_days(cells: Sequence[str]) -> bool:
+    """Whether cells are days as whole numbers (yyyymmdd), more than a few of them."""
+    return len(cells) >= _ENOUGH and len({*cells}) > 1 and _all(cells, _DAY.match)
 
 
 def are_clocks(cells: Sequence[str]) -> bool:

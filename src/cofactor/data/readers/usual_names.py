@@ -27,7 +27,8 @@ USUAL: Mapping[str, tuple[str, ...]] = {
             kayttaja χρήστης משתמש مستخدم pengguna nguoidung المستخدم معرفالمستخدم العميل
             معرفالعميل رقمالعميل الزبون उपयोगकर्ता ग्राहक
             उपयोगकर्ताआईडी ग्राहकआईडी 會員 會員id 顧客id 客戶 使用者 ผู้ใช้ ลูกค้า کاربر مشتری
-            pirkejas vartotojas kasutaja korisnik kupac потребител stranka uporabnik usuari""",
+            pirkejas vartotojas kasutaja korisnik kupac потребител stranka uporabnik usuari
+            userno utilizador cust""",
         "item": """itemid item iid movieid bookid parentasin asin isbn productid product articleid
             article songid trackid artistid videoid newsid contentid businessid gameid animeid
             locationid venueid poiid recipeid beerid sku movie book song track artist items
@@ -48,7 +49,8 @@ USUAL: Mapping[str, tuple[str, ...]] = {
             cikkszam termekkod tuotekoodi tuotenumero masanpham รหัสสินค้า उत्पादकोड plu
             สินค้า محصول کالا preke toode proizvod продукт izdelek producte
             followee followeeid followedid tconst matnr isbn13 isbn10 doi
-            songs trackids skus itemseq itemsequence itemlist itemidlist""",
+            songs trackids skus itemseq itemsequence itemlist itemidlist
+            prodid prod hotel recipe 物品id 项目""",
         "value": """rating overall score stars bookrating starrating ratingvalue userrating
             ratings value count weight plays playcount listens listencount frequency quantity
             preference accessed feedback label hours hoursplayed playtime qty quantityordered
@@ -60,7 +62,9 @@ USUAL: Mapping[str, tuple[str, ...]] = {
             adet ocena ilosc nota quantita quantidade avaliacao waardering aantal betyg antal
             hodnoceni beoordeling vurdering bedømmelse arvosana оцінка ertekeles βαθμολογία דירוג
             تقييم nilai đánhgiá strength 별점 수량 التقييم الكمية रेटिंग मात्रा
-            數量 คะแนน จำนวน امتیاز تعداد кількість kiekis hinne ocjena kolicina valoracio""",
+            數量 คะแนน จำนวน امتیاز تعداد кількість kiekis hinne ocjena kolicina valoracio
+            打分 得分 分数 评分值 sterne etoiles valutazione numstars overallrating
+            scoreraw cnt freq""",
         "time": """timestamp time ts timems timestampms datehour datehourminute unixreviewtime
             unixtime eventtime datetime date dateadded dateadd createdat ratedat watchedat
             reviewtime dateupdated readat invoicedate orderdate purchasedate transactiondate
@@ -72,7 +76,7 @@ USUAL: Mapping[str, tuple[str, ...]] = {
             rechnungsdatum buchungsdatum timestamps times uts dt ds endtime lastupdated
             mylastupdated дата время 时间 日期 时间戳 日時 日付 날짜 tarih czas dato
             購入日 תאריך ημερομηνία paiva paivamaara pvm ngày วันที่ tanggal تاریخ kuupaev
-            التاريخ الوقت दिनांक तारीख तिथि समय""",
+            التاريخ الوقت दिनांक तारीख तिथि समय when zeitpunkt epochms lastplayed""",
     }.items()
 }
 ROLES = tuple(USUAL)
