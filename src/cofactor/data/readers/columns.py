@@ -28,6 +28,8 @@ from cofactor.data.title_names import letters_of
 
 # Columns from which on a table without an item's may have one for each item.
 _WIDE = 4
+# Columns that messages name.
+_SHOWN = 100
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -146,13 +148,17 @@ _SHARE = re.compile(r"^0?\.\d+$")
 _IDS = ("user", "item")
 # Names in short, beside a user's and an item's.
 _INITIALS = {"u": "userid", "i": "itemid", "r": "rating", "t": "timestamp"}
+_MELT = (
+    " If the table has a column for each item, write a row for each user and item instead"
+    " (pandas.melt does)."
+)
 # What a name says of the zone of its times: ``Created (UTC)``.
 _ZONE = re.compile(r" ?[(\[](?:UTC|GMT|local|local time)[)\]]$", re.IGNORECASE)
 _HASH, _TYPE = re.compile(r"^# ?(?=\w)"), re.compile(r":[^\d:]*$")
 _NUMBER = re.compile(r"[#№]|\b[Nn][°º]")
 
 
-@lru_cache(4096)
+@lru_cache(name_words.MOST_COLUMNS)
 def folded(name: str) -> str:
     """Return a column's name as letters without accents and digits only; ``user_id:token`` (typed
     headers) loses its type, ``properties.item`` its container, and ``Item #`` is a number.
@@ -215,6 +221,12 @@ def find_roles(
     """
     if not names:
         raise DataError("there are no columns in it.", source=source)
+    if len(names) > name_words.MOST_COLUMNS:
+        raise DataError(
+            f"it has {len(names):,} columns, and a table of interactions has a few, of which the"
+            " user's and the item's are two." + _MELT,
+            source=source,
+        )
     given = {role: getattr(options, role) for role in ROLES}
     beside = [name for name in partition if name not in names]
     names = [*names, *beside]
@@ -273,8 +285,7 @@ def _refuse_measures(roles: Mapping[str, str], columns: Columns, source: str) ->
         if odd is not None:
             raise DataError(
                 f"without a header, {roles[role]} would be the {role}s, and {odd!r} isn't an id;"
-                f" name the columns ({role}=). If the table has a column for each item, write a row"
-                " for each user and item instead (pandas.melt does).",
+                f" name the columns ({role}=).{_MELT}",
                 source=source,
             )
 
@@ -356,12 +367,7 @@ def _given(names: Sequence[str], wanted: object, role: str, source: str) -> str:
 
 def _wide(roles: Mapping[str, str], names: Sequence[str]) -> str:
     """What to do with a table that may have a column for each item."""
-    if "item" in roles or len(names) < _WIDE:
-        return ""
-    return (
-        " If the table has a column for each item, write a row for each user and item instead"
-        " (pandas.melt does)."
-    )
+    return "" if "item" in roles or len(names) < _WIDE else _MELT
 
 
 def _alone(role: str, names: Sequence[str]) -> str:
@@ -378,13 +384,16 @@ def _alone(role: str, names: Sequence[str]) -> str:
 
 
 def _missing(role: str, names: Sequence[str]) -> str:
+    listed = ", ".join(map(repr, names[:_SHOWN])) + (" ..." if len(names) > _SHOWN else "")
     close = [name for name in names if name_words.mentions(name, role)]
     if role == "item":
         close += [name for name in names if folded(name) in ("title", "name")]
     close.sort(key=lambda name: not (name_words.is_id(name) or folded(name) == "title"))
-    close += [name for usual in USUAL[role][:6] for name in nearest(usual, names, 1, cutoff=0.75)]
+    close += [
+        name for usual in USUAL[role][:6] for name in nearest(usual, names[:_SHOWN], 1, cutoff=0.75)
+    ]
     hint = f"perhaps {role}={close[0]!r}?" if close else f"give it as {role}=NAME."
     return (
         f"no column is named like {'an' if role == 'item' else 'a'} {role}'s; the columns are"
-        f" {', '.join(map(repr, names))}: {hint}"
+        f" {listed}: {hint}"
     )
