@@ -137,3 +137,11 @@ def kept_offsets(indptr: np.ndarray, keep: np.ndarray) -> np.ndarray:
         own = indptr[row : end + 1]
         sizes[row:end] = np.diff(offsets(keep[own[0] : own[-1]])[own - own[0]])
     return offsets(sizes)
+
+
+def among(held: np.ndarray, wanted: np.ndarray) -> np.ndarray:
+    """Return for each of some numbers whether it is among others (ascending), bool [n]."""
+    if not len(held):
+        return np.zeros(len(wanted), bool)
+    found: np.ndarray = held[np.minimum(np.searchsorted(held, wanted), len(held) - 1)] == wanted
+    return found

@@ -142,7 +142,8 @@ class Model(RowCalls[ConfigT]):
         Raises
         ------
         ArgumentError, MemoryLimitError, TrainingError
-            If data, settings and run don't suit the model, memory is too small, or training fails.
+            If data, settings and run don't suit the model, the data holds interactions of the
+            validation part, memory is too small, or training fails.
         """
         data = as_interactions(data)
         if len(data) == 0:
@@ -154,7 +155,7 @@ class Model(RowCalls[ConfigT]):
             )
         self._max_time = None if max_time is None else checks.real(max_time, "max_time", above=0)
         run = run_of(run)
-        check_request(type(self), validation, run)
+        check_request(type(self), data, validation, run)
         say_if_unused(self.name, self.uses_device, run)
         self._data = self.popularity_offset = None
         self._cache = {}

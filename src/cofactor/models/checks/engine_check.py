@@ -11,13 +11,15 @@ from cofactor.base import checks
 from cofactor.base.engine import Seat
 from cofactor.base.errors import ArgumentError, TraitError
 from cofactor.base.run import Run
+from cofactor.data.held_out import refuse_fitted
 from cofactor.data.interactions import Interactions
 from cofactor.data.split import Part
 from cofactor.models.hooks import Hooks
 
 
-def check_request(kind: type[Hooks[Any]], validation: Any, run: Any) -> None:
-    """Refuse a fit whose run or validation part is none, or whose engine can't fit the model.
+def check_request(kind: type[Hooks[Any]], data: Interactions, validation: Any, run: Any) -> None:
+    """Refuse a fit whose run or validation part is none, whose validation part is among the data,
+    or whose engine can't fit the model.
 
     Raises
     ------
@@ -27,6 +29,8 @@ def check_request(kind: type[Hooks[Any]], validation: Any, run: Any) -> None:
     checks.of_kind(run, "run", Run, "a Run")
     if validation is not None:
         checks.of_kind(validation, "validation", Part, "a Part (a split's validation)")
+        if data.items == validation.truth.items:
+            refuse_fitted(data, validation, "the validation part")
     check_engine(kind, run)
 
 
