@@ -86,3 +86,44 @@ def test_blocked_ids_that_nobody_knows_stand_in_the_object_too(
     words = ["recommend", model, "--user", "u1", "--keep-seen", "--json", "--block", "i1,x9"]
     assert main(words) == 0
     assert json.loads(capsys.readouterr().out)["unknown_blocked"] == ["x9"]
+
+
+@pytest.mark.parametrize(
+    ("words", "right"),
+    [
+        ("describe TIMED --time-format %Y%Y", "--time-format must be written as for strptime"),
+        (
+            "describe TIMED --time-format %d.%m.%Y",
+            "no time in column 'time' can be read (written as --time-format %d.%m.%Y says;",
+        ),
+        ("describe SOURCE --item-id id", "--item-id must go with the catalogue whose column it"),
+        ("describe SOURCE --item-id id", "give --items too."),
+        ("describe SOURCE --format excel", "isn't a whole Excel file"),
+        ("describe SOURCE --format feather", "isn't a whole Feather file"),
+        ("describe SOURCE --kinds view=nan", "the weight of view in --kinds must be a finite"),
+        ("describe SOURCE --decimal ;", "it must be one of ',', '.'."),
+        ("describe SOURCE --core 99", "until stable (1 round); ask for less"),
+        ("train SOURCE --model ease --text title", "--text names columns of the catalogue, which"),
+        ("train SOURCE --model ease --budget 5m", "--budget limits the search of auto, and ease"),
+        (
+            "train SOURCE --budget 0s",
+            "--budget must be a number with a unit, as 90s, 5m or 2h, above",
+        ),
+        (
+            "train SOURCE --max-time 5m",
+            "--max-time limits the epochs of one model; the search of auto is limited by --budget",
+        ),
+        ("train SOURCE --resume", "leave --resume out"),
+        (
+            "train SOURCE --model feature_ials",
+            "models with content need a catalogue (give --items).",
+        ),
+    ],
+)
+def test_each_message_says_what_came_and_a_cure_that_exists(
+    words: str, right: str, source: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "timed.csv").write_text("user,item,time\nu,i,2019-05-01\nv,i,2019-05-02\n")
+    places = {"SOURCE": source, "TIMED": str(tmp_path / "timed.csv")}
+    more = ["--out", str(tmp_path / "m")] if words.startswith("train") else []
+    assert right in said(capsys, *[places.get(word, word) for word in words.split()], *more)
