@@ -15,7 +15,7 @@ from cofactor.base.run import Run
 from cofactor.cli import options as opt
 from cofactor.cli.engine_options import TrainingWorkOptions
 from cofactor.cli.groups import option
-from cofactor.cli.output import Output
+from cofactor.cli.output import Output, check_writable
 from cofactor.cli.reading import ReadingOptions
 from cofactor.cli.show import show_result
 from cofactor.cli.words import in_options, quoted
@@ -45,6 +45,11 @@ class TrainingOptions:
     licence: str | None = option(
         None, "Terms of use of data and model, for the model card.", metavar="TEXT"
     )
+
+    def check_plot(self) -> None:
+        """Refuse a page that couldn't be written once the model is trained."""
+        if self.plot is not None:
+            check_writable(self.plot, "--plot")
 
     def limits(self) -> Limits:
         """Return what the runs take."""
@@ -94,6 +99,7 @@ def command(
 ) -> None:
     """Train, measure, save."""
     training.check(model.model)
+    training.check_plot()
     output, kept = show.output(), work.keeping.prepare()
     with work.cluster.on(work.compute.run(output), *source) as run:
         done = train(
