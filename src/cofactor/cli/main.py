@@ -148,9 +148,11 @@ def _run(name: str, words: list[str], debug: bool) -> int:
     from cofactor.cli.streams import Interrupted
 
     try:
-        _command(name, words)
+        code = _command(name, words)
+        # What parses the words makes an exit of a signal.
+        return _ended(came) if code and (came := heard()) else code
     except SystemExit as done:
-        if came := heard():  # what parses the words makes an exit of it
+        if came := heard():
             return _ended(came)
         return done.code if isinstance(done.code, int) else 0
     except (KeyboardInterrupt, Interrupted) as error:
@@ -168,7 +170,6 @@ def _run(name: str, words: list[str], debug: bool) -> int:
 
             _print_error(report(error, name))
         return 1
-    return 0
 
 
 def _ended(number: int) -> int:
@@ -191,13 +192,19 @@ def _print_error(sentence: str) -> None:
     print(wrapped(f"cofactor: {sentence}", sys.stderr), file=sys.stderr)
 
 
-def _command(name: str, words: list[str]) -> None:
+def _command(name: str, words: list[str]) -> int:
     from cofactor.base.extras import naming_extras
 
     with naming_extras(f"cofactor {name}"):
-        from cofactor.cli.app import app_of
+        from cofactor.cli.app import WrongUse, call, sentence_of_wrong_use
 
-        app_of(name, EXAMPLES[name])(words, prog_name=f"cofactor {name}")
+        try:
+            return call(name, words, EXAMPLES[name])
+        except WrongUse as error:
+            from cofactor.cli.streams import printable
+
+            _print_error(printable(" ".join(sentence_of_wrong_use(error).split())))
+            return 2
 
 
 def _sentence(error: BaseException, command: str) -> str:
