@@ -230,7 +230,8 @@ class IdMap:
 
     @cached_property
     def _is_sorted(self) -> bool:
-        return bool((np.diff(self._numbers) > 0).all()) if len(self) > 1 else True
+        numbers = self._numbers  # compared: differences of 64-bit numbers wrap around
+        return bool((numbers[1:] > numbers[:-1]).all())
 
     @cached_property
     def _order(self) -> np.ndarray:
