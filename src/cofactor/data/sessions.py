@@ -81,7 +81,7 @@ def questions(histories: Histories, items: IdMap, catalogue: Catalogue | None = 
     Parameters
     ----------
     histories
-        Sequences, oldest first. Those of one event ask nothing.
+        Sequences, oldest first. Those of one event have no next item and are left out.
     items
         The id map that their rows are of.
     catalogue

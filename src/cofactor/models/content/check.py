@@ -105,14 +105,15 @@ class Check:
     @property
     def sentence(self) -> str:
         """The check in a sentence."""
-        return f"content vectors of {self.n_held_out:,} held-out warm items: {self._found}"
+        return f"new items, checked on {self.n_held_out:,} held-out warm items: {self._found}"
 
     @property
     def sentence_of_trained(self) -> str:
         """The check in a sentence, of a model whose content vectors were trained on the items
         that they are measured on: what it reaches there says little of new items.
         """
-        of = f"content vectors of {self.n_held_out:,} warm items (seen in training, so this is an"
+        seen = f"{self.n_held_out:,} warm items"
+        of = f"new items, checked on {seen} (seen in training, so this is an"
         if self.recall > self.recall_nearest and self.recall_p < _ALPHA:
             unknown = f"{self._beside}, whose items weren't: no comparison"
             return f"{of} upper bound): {self._found.replace(self.verdict, unknown)}"
@@ -121,9 +122,10 @@ class Check:
     @property
     def _found(self) -> str:
         return (
-            f"{self.verdict}; cosine {self.cosine:.2f} with the trained ones, AUC {self.auc:.3f}"
-            f" (trained {self.auc_trained:.3f}); scaled by {self.scale:.2f} they take"
-            f" {self.share_content:.1%} of the top 10 (trained {self.share_trained:.1%})"
+            f"{self.verdict}; AUC {self.auc:.3f} ({self.auc_trained:.3f} by their trained vectors,"
+            f" with which content vectors have a cosine of {self.cosine:.2f}); scaled by"
+            f" {self.scale:.2f}, content vectors take {self.share_content:.1%} of the top 10"
+            f" ({self.share_trained:.1%} by the trained ones)"
         )
 
     def array(self) -> np.ndarray:
