@@ -15,7 +15,9 @@ from cofactor.data.held_out import fitted_share
 from cofactor.data.ids import IdMap
 from cofactor.data.interactions import Interactions
 from cofactor.data.split import Part
+from cofactor.data.splits import split
 from cofactor.data.synthetic import shop
+from cofactor.evaluation.next_item import evaluate_next
 
 
 @pytest.fixture(scope="module")
@@ -53,6 +55,36 @@ def test_a_fit_on_its_own_validation_part_is_refused(
     make().fit(train, validation=part)
     with pytest.raises(ArgumentError, match=r"fitted on 100\.0% of the validation part"):
         make().fit(data, validation=part)
+
+
+@pytest.mark.parametrize("how", ["sessions", "next"])
+def test_questions_are_known_by_whose_events_they_are(data: Interactions, how: str) -> None:
+    """The prefixes of a sequence have numbers of their own, which no model was fitted on."""
+    parts = split(data, how, test=0.2)
+    measured = {"metrics": "hit@10", "resamples": 0}
+    evaluate_next(cofactor.Transitions().fit(parts.train), parts, **measured)
+    with pytest.raises(ArgumentError, match="of the held-out interactions"):
+        evaluate_next(cofactor.Transitions().fit(data), parts, **measured)
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda: cofactor.BPR(epochs=2),
+        lambda: cofactor.Blend(models=("item_knn", "popularity")),
+    ],
+)
+def test_a_model_that_the_test_part_chose_is_not_measured_on_it(
+    data: Interactions, make: Callable[[], cofactor.Recommender]
+) -> None:
+    parts = split(data, "random", test=0.2, validation=0.2)
+    cofactor.evaluate(make().fit(parts.train, validation=parts.validation), parts, resamples=0)
+    model = make().fit(parts.train, validation=parts.test)
+    with pytest.raises(ArgumentError, match="chosen, by this split's test part"):
+        cofactor.evaluate(model, parts, resamples=0)
+    # A part alone may well be that which chooses; and a second fit forgets the first.
+    cofactor.evaluate(model, parts.test, resamples=0)
+    cofactor.evaluate(model.fit(parts.train), parts, resamples=0)
 
 
 def test_features_are_not_compared_on_what_was_fitted(data: Interactions) -> None:

@@ -5,6 +5,7 @@ well.
 from __future__ import annotations
 
 import numpy as np
+import pyarrow as pa
 
 from cofactor.base.errors import ArgumentError
 from cofactor.base.offsets import among, pick_rows
@@ -47,19 +48,21 @@ def fitted_share(data: Interactions, part: Part) -> float:
     if not len(part.truth) or data is part.history:
         return 0.0
     # One look-up per held-out pair: which of them are in the data, and which in the history.
-    fitted = _holds(data, part.truth)
+    fitted = _holds(data, part.truth, part.owners)
     if not fitted.any():
         return 0.0
     return float((fitted & ~_holds(part.history, part.truth)).mean())
 
 
-def _holds(data: Interactions, queried: Interactions) -> np.ndarray:
-    """Whether each pair of some interactions is among others over the same items, bool [n]."""
-    rows = (
-        np.arange(data.n_users)
-        if data.users is queried.users
-        else data.users.find(queried.users.arrow).astype(np.int64)
-    )
+def _holds(data: Interactions, queried: Interactions, owners: pa.Array | None = None) -> np.ndarray:
+    """Whether each pair of some interactions, of their users or of these instead, is among others
+    over the same items, bool [n].
+    """
+    if owners is None and data.users is queried.users:
+        rows = np.arange(data.n_users)
+    else:
+        ids = queried.users.arrow if owners is None else owners
+        rows = data.users.find(ids).astype(np.int64)
     users, n_items = rows[queried.user_rows], np.int64(max(data.n_items, queried.n_items))
     # Pairs in CSR order are ascending numbers; only those of the users in question are made.
     wanted = np.unique(users[users >= 0])

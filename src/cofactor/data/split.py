@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 
 from cofactor.base.cached import cached_property
 from cofactor.base.errors import ArgumentError
@@ -37,6 +38,9 @@ class Part:
         Published sampled candidates: for each position of ``truth`` the item rows to rank beside
         the true one, int32 [n_truth, n_negatives], or None. Evaluation that uses them is labelled
         as sampled.
+    owners
+        Where the users are questions, as prefixes of one session are: whose events each of them is
+        made of, ids by user row. None: the users' own.
     """
 
     truth: Interactions
@@ -44,6 +48,7 @@ class Part:
     fold_in: bool = False
     candidates: np.ndarray | None = None
     negatives: np.ndarray | None = None
+    owners: pa.Array | None = None
 
     def __post_init__(self) -> None:
         if self.truth.users != self.history.users or self.truth.items != self.history.items:

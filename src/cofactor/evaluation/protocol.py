@@ -25,7 +25,7 @@ def measured_part(model: Any, split: Any) -> Part:
     Raises
     ------
     ArgumentError
-        If it is neither, or the model is none.
+        If it is neither, the model is none, or it was chosen by the split's test part.
     NotFittedError
         If the model isn't fitted.
     """
@@ -34,6 +34,15 @@ def measured_part(model: Any, split: Any) -> Part:
         raise ArgumentError(f"split must be a Split or a Part, not {type(split).__name__}.")
     checks.of_kind(model, "model", Recommender, "a fitted model")
     _ = model.data
+    if (
+        isinstance(split, Split)
+        and model.chosen_by is not None
+        and model.chosen_by == part.truth.fingerprint
+    ):
+        raise ArgumentError(
+            "the model was stopped, or its weights were chosen, by this split's test part, so what"
+            " it reaches there says nothing; fit it with validation=split.validation."
+        )
     return part
 
 

@@ -273,6 +273,7 @@ class IterativeModel(Recommender):
             )
         monitors: tuple[Monitor, ...] = ()
         if part is not None:
+            self.chosen_by = part.truth.fingerprint
             monitors = tuple(
                 Monitor(m.name, partial(m.measure, self, part), m.higher_is_better)
                 for m in self._metrics or self._own_metrics(run)

@@ -50,6 +50,8 @@ class Model(RowCalls[ConfigT]):
     iterative: ClassVar[bool] = False
     # The losses and metrics of the last fit, in models that are trained in epochs.
     curve: LearningCurve | None = None
+    # The fingerprint of the held-out interactions that its last fit was stopped or weighed by.
+    chosen_by: str | None = None
     # The comparison with the same model without features, in models with content.
     comparison: Any = None
 
@@ -157,7 +159,7 @@ class Model(RowCalls[ConfigT]):
         run = run_of(run)
         check_request(type(self), data, validation, run)
         say_if_unused(self.name, self.uses_device, run)
-        self._data = self.popularity_offset = None
+        self._data = self.popularity_offset = self.chosen_by = None
         self._cache = {}
         needed = self.memory_needed(data)
         if needed is not None:

@@ -349,6 +349,7 @@ class Blend(Recommender[BlendConfig]):
     def choose_weights(self, validation: Part, run: Run) -> Blend:
         """Choose the weights of models that are fitted on validation data; return the blend."""
         truth = validation.truth
+        self.chosen_by = truth.fingerprint
         if self.traits.predicts_ratings and truth.values is not None:
             values = [predictions(part, validation).values for part in self.parts]
             self.weights = least_squares_weights(values, truth.values)
