@@ -29,8 +29,15 @@ MISSING_WORDS = frozenset(
         *("NaN", "nan", "NAN", "Nan", "-nan", "-NaN", "1.#QNAN", "-1.#QNAN", "1.#IND", "-1.#IND"),
         *("None", "none", "NONE", "NA", "<NA>", "N/A", "n/a", "#N/A", "#NA", "#N/A N/A", "NaT"),
         *("\\N", "undefined"),
-        # A spreadsheet's failed formulas.
-        *("#REF!", "#VALUE!", "#NAME?", "#DIV/0!", "#NUM!", "#NULL!"),
+        # A spreadsheet's failed formulas, in its languages.
+        *("#REF!", "#VALUE!", "#NAME?", "#DIV/0!", "#NUM!", "#NULL!", "#SPILL!", "#CALC!"),
+        *("#ERROR!", "#FIELD!", "#GETTING_DATA", "#BEZUG!", "#WERT!", "#ZAHL!", "#NV"),
+        *("#VALEUR!", "#NOM?", "#NOMBRE!", "#NUL!", "#¡REF!", "#¡VALOR!", "#¿NOMBRE?", "#N/D"),
+        *("#¡DIV/0!", "#¡NUM!", "#¡NULO!", "#RIF!", "#VALORE!", "#NOME?", "#NULLO!", "#VALOR!"),
+        *("#NÚM!", "#NULO!", "#VERW!", "#WAARDE!", "#NAAM?", "#DEEL/0!", "#GETAL!", "#LEEG!"),
+        *("#N/B", "#ADR!", "#ARG!", "#NAZWA?", "#DZIEL/0!", "#LICZBA!", "#ZERO!", "#N/D!"),
+        *("#ССЫЛКА!", "#ЗНАЧ!", "#ИМЯ?", "#ДЕЛ/0!", "#ЧИСЛО!", "#ПУСТО!", "#Н/Д"),
+        *("#REFERENS!", "#VÄRDEFEL!", "#NAMN?", "#DIVISION/0!", "#OGILTIGT!", "#SAKNAS!"),
     )
 )
 # Of any other text than an id or a title, NA may be a code: a country's.
@@ -47,7 +54,8 @@ _NOBODY = (
 _OBJECT = r"(?:ObjectId|(?:uuid\.)?UUID|Decimal|Number(?:Long|Int)|np\.(?:u?int\d+|str_)|tensor)"
 _CALL = re.compile(rf"""^{_OBJECT}\(\s*(?:"([^"]+)"|'([^']+)'|([\w.-]+))\s*\)$""")
 _PY_BYTES = r"""^b('[^'\\]+'|"[^"\\]+")$"""
-# An object as Python writes it.
+# An object as JavaScript writes it, which says nothing of which one it is, and as Python does.
+_JS_OBJECT = "[object Object]"
 _PY_MAPPING = re.compile(r"^[\[(]*\{\s*'[^']*'\s*:")
 _QUOTES = tuple((pair[0], pair[1]) for pair in ("''", '""', "``", "“”", "„“", "«»", "‘’"))
 _QUOTED = "|".join(f"^{first}.+{last}$" for first, last in _QUOTES)
@@ -323,6 +331,8 @@ def _inner(text: str) -> str | None:
     found = _CALL.match(text)
     if found:
         return str(found[found.lastindex or 0])
+    if text == _JS_OBJECT:
+        return None
     try:
         value = json.loads(text)
     except (ValueError, RecursionError):

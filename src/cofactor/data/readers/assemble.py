@@ -190,7 +190,7 @@ def _check_values(raw: Raw, options: Options, faults: list[Fault], left_out: np.
     writing, example = settle(values, raw.odd, options.decimal)
     if writing is not None:
         fact = Fact.DECIMAL_COMMAS if writing.commas else None
-        raw.notes.append(Note(f"{writing.note} in {name}", fact))
+        raw.notes.append(Note(f"{writing.note} in {name}", fact, scale=writing.scale))
     if raw.parts is not None and plain is not None:
         kind, unread = "" if writing is None else writing.kind, bool(example) and writing is None
         raw.parts.add_values(plain, kind, example, unread=unread, source=raw.source)

@@ -219,14 +219,7 @@ def find_roles(
     UnknownNameError, ArgumentError
         If a column that was given doesn't exist.
     """
-    if not names:
-        raise DataError("there are no columns in it.", source=source)
-    if len(names) > name_words.MOST_COLUMNS:
-        raise DataError(
-            f"it has {len(names):,} columns, and a table of interactions has a few, of which the"
-            " user's and the item's are two." + _MELT,
-            source=source,
-        )
+    _check_count(names, source)
     given = {role: getattr(options, role) for role in ROLES}
     beside = [name for name in partition if name not in names]
     names = [*names, *beside]
@@ -246,12 +239,23 @@ def find_roles(
     needed = ("user", "item", *(role for role in ("value", "time") if given[role] is True))
     lacking = next((role for role in needed if role not in roles), None)
     if lacking is not None:
-        cure = _alone(lacking, names) or _wide(roles, names)
+        may_be_wide = "item" not in roles and len(names) >= _WIDE
+        cure = _alone(lacking, names) or (_MELT if may_be_wide else "")
         raise DataError(_missing(lacking, names) + cure, source=source)
     if columns is None:
         refuse_alike(roles, names, chosen, source)
     roles = {role: roles[role] for role in ROLES if role in roles}
     return _with_event(roles, names, options, source, headed=columns is None)
+
+
+def _check_count(names: Sequence[str], source: str) -> None:
+    if not names:
+        raise DataError("there are no columns in it.", source=source)
+    if len(names) > name_words.MOST_COLUMNS:
+        raise DataError(
+            f"it has {len(names):,} columns, and a table of interactions has a few.{_MELT}",
+            source=source,
+        )
 
 
 def _with_event(
@@ -363,11 +367,6 @@ def _given(names: Sequence[str], wanted: object, role: str, source: str) -> str:
     if wanted not in names:
         raise unknown_name(f"column of {source}", wanted, names)
     return str(wanted)
-
-
-def _wide(roles: Mapping[str, str], names: Sequence[str]) -> str:
-    """What to do with a table that may have a column for each item."""
-    return "" if "item" in roles or len(names) < _WIDE else _MELT
 
 
 def _alone(role: str, names: Sequence[str]) -> str:

@@ -21,7 +21,8 @@ _ITEM = """item items product produit produkt artikel article articulo prodotto 
     offer material goods products produits produkte movies films songs
     tracks videos books articles articolo produktu urun tuote προιον
     商品 상품 المنتج προϊόντος товар товара produs produsului vare vara varu vyrobku zbozi 产品 製品
-    제품 מוצר barang libro livro boek bok kirja kitap ksiazka kniha konyv книга фильм 映画 영화"""
+    제품 מוצר barang artikla izdelek izdelka preces prekes toode vorunumer
+    libro livro boek bok kirja kitap ksiazka kniha konyv книга фильм 映画 영화"""
 _VALUE = """rating ratings quantity quantite menge anzahl cantidad qty quantita quantidade stars
     score qtd mnozstvi maara ποσοτητα 数量 수량 الكمية"""
 _ACT = """order purchase commande achat bestellung bestell kauf checkout loan borrow borrowed
@@ -35,7 +36,7 @@ _ACT = """order purchase commande achat bestellung bestell kauf checkout loan bo
 _ID = """id ids no nr num number numero nummer nbr code key barcode uri ref reference referenz
     identifiant identifier identificador codigo codice cod kod kode kodu cislo numer код
     номер κωδικός קוד 编号 番号 コード 번호 코드 pseudo
-    record hash uuid guid"""
+    record hash uuid guid sifra kods kodas kood codi tootekood vorunumer"""
 _TIME = """date datetime time timestamp ts datum uhrzeit zeit fecha data heure at on utc
     tstamp dt gmt tarih tarihi 日期 日付 날짜"""
 _DATE = "date datum fecha data dato tarih dia jour giorno tag day дата 日期 日付 날짜"
