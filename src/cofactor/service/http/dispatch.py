@@ -270,7 +270,7 @@ def _check_whole(scope: Any) -> None:
     """Refuse to delete where the path goes on behind an id as it does for reading: the id of a user
     ``x/export`` is written ``x%2Fexport``.
     """
-    last = (scope.get("raw_path") or b"").partition(b"?")[0].rpartition(b"/")[2]
+    last = unquote_to_bytes((scope.get("raw_path") or b"").partition(b"?")[0].rpartition(b"/")[2])
     if last in _BEHIND_IDS:
         raise RequestError(
             405, "method", f"DELETE isn't for .../{last.decode()}; a slash in an id is written %2F."
