@@ -69,12 +69,12 @@ def backup(
         return without_erased(
             store,
             lambda: _made(store, staging, beside),
-            lambda: _publish(staging, beside, target),
+            lambda: _put_in_place(staging, beside, target),
             lambda: _withdraw(target),
         )
 
 
-def _publish(staging: Path, beside: Path, target: Path) -> None:
+def _put_in_place(staging: Path, beside: Path, target: Path) -> None:
     """Put a backup and its manifest in their places. Both manifests are there while the file is
     replaced, so that at any moment one of them describes it.
     """
