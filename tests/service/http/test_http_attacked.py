@@ -5,7 +5,10 @@ to send, ids that only one of two rules takes, moments between two steps.
 from __future__ import annotations
 
 import asyncio
+import threading
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import httpx
 import pytest
@@ -13,12 +16,26 @@ import pytest
 from cofactor import Run
 from cofactor.artifact.save import save
 from cofactor.models import registry
+from cofactor.service.answering import feeds, item_map
+from cofactor.service.http import dispatch
 from cofactor.service.http.app import build
+from cofactor.service.http.connection import ConnectionLimits
 from cofactor.service.http.context import Context
+from cofactor.service.http.keys import Key, Keys, hashed
 from cofactor.service.settings import Settings
-from cofactor.store import open_store
+from cofactor.store import Event, StoreSettings, open_store
 from content_shop import shop
-from service.http.scenes import BASE, CALM, Start, TestClient, TimeLimit, ids_of, in_loop
+from service.http.scenes import (
+    BASE,
+    CALM,
+    Start,
+    TestClient,
+    TimeLimit,
+    ids_of,
+    in_loop,
+    some_turns,
+    until,
+)
 from service.http.served import Line, raw_request, serve_and_play
 
 
@@ -121,3 +138,119 @@ def test_deleting_what_is_read_deletes_nothing_however_it_is_written(service: Te
     assert service.delete("/v1/users/x/%65xport").status_code == 405
     assert len(service.get("/v1/users/x%2Fexport/export").json()["events"]) == 1
     assert service.delete("/v1/users/x%2Fexport").json()["changed"] == 1
+
+
+@pytest.mark.parametrize("long", [True, False])
+def test_long_bodies_are_read_beside_the_event_loop(
+    service: TestClient, long: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A megabyte of small objects took 80 ms of everybody's time."""
+    readers: list[str] = []
+    monkeypatch.setattr(
+        dispatch, "name_twice", lambda _: readers.append(threading.current_thread().name)
+    )
+    body = {"history": [{"item_id": "a"}] * (9_000 if long else 900), "k": 1}
+    answer = service.post("/v1/recommend", json=body)
+    assert answer.status_code == (422 if long else 200)
+    assert [name.startswith("cofactor-bodies") for name in readers] == [long]
+
+
+def test_long_bodies_of_one_key_leave_room_for_another(
+    folder: Path, events: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    held = threading.Event()
+    monkeypatch.setattr(dispatch, "name_twice", lambda _: held.wait(300) and None)
+    body = {"history": [], "k": 1, "where": "year > 1", "version": "v" * 2, "block": ["a"] * 20_000}
+    keys = Keys({hashed(one): Key("read", hashed(one)) for one in ("one", "two")})
+
+    async def play(client: httpx.AsyncClient, context: Context) -> None:
+        def asked(key: str) -> asyncio.Task[httpx.Response]:
+            headers = {"authorization": f"Bearer {key}"}
+            return asyncio.create_task(client.post("/v1/recommend", json=body, headers=headers))
+
+        flood = [asked("one") for _ in range(40)]
+        await until(lambda: sum(task.done() for task in flood) >= 15)
+        refused = [task.result() for task in flood if task.done()]
+        assert {one.json()["error"]["code"] for one in refused} == {"overloaded"}
+        other = asked("two")
+        await some_turns()
+        assert not other.done()  # it waits for its turn
+        held.set()
+        assert (await other).status_code != 503
+
+    in_loop(folder, events, Settings(**CALM), play, keys)
+
+
+def test_a_large_map_is_written_beside_the_event_loop(
+    service: TestClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    threads: list[str] = []
+    shown = item_map.ItemMap.shown
+
+    def recorded(*given: Any) -> Any:
+        threads.append(threading.current_thread().name)
+        return shown(*given)
+
+    monkeypatch.setattr(item_map.ItemMap, "shown", recorded)
+    assert service.get("/v1/map").status_code == 200
+    assert all(name.startswith("cofactor-slow") for name in threads)
+    assert threads
+
+
+def test_connections_beyond_the_limit_cost_a_look_at_few_others() -> None:
+    """At the limit each new connection looked at all others: six milliseconds of everybody's
+    time, for anybody who opened one.
+    """
+    looks, limits = [0], ConnectionLimits(Settings(max_connections=640))
+
+    class Idle:
+        answered = busy = False
+        since = waiting_since = 0.0
+        transport = SimpleNamespace(abort=lambda: None)
+        loop = SimpleNamespace(call_later=lambda *_: None)
+
+        def __init__(self, place: int) -> None:
+            self.address, self.waiting_since = f"address {place % 2}", float(place)
+
+        @property
+        def awaits_client(self) -> bool:
+            looks[0] += 1
+            return True
+
+    one: Any
+    for place in range(640):
+        one = Idle(place)
+        assert limits.enter(one)
+    for place in range(640, 1_280):
+        one = Idle(place)
+        assert limits.enter(one)
+    assert len(limits._open) <= 640
+    assert min(one.waiting_since for one in limits._open) >= 630  # the oldest have gone
+    assert looks[0] < 640 * 100
+
+
+def test_pages_go_on_where_the_clock_stands_before_1970(
+    folder: Path, events: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("time.time", lambda: -5.0)
+    store = open_store(events, settings=StoreSettings(now=lambda: -5.0))
+    with TestClient(build(folder, store, Settings(**CALM)), base_url=BASE) as client:
+        sent = [{"user_id": f"u{n}", "item_id": f"i{n % 9}"} for n in range(20)]
+        assert client.post("/v1/events", json={"events": sent}).status_code == 200
+        for path in ("/v1/feeds/popular?k=2", "/v1/users/u1/recommendations?k=2&paged=true"):
+            cursor = client.get(path).json()["next"]
+            assert client.get(f"{path}&cursor={cursor}").status_code == 200, path
+
+
+def test_rankings_of_many_half_lives_hold_little(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(feeds, "_MOST_IDS", 40)
+    with open_store(f"sqlite:///{tmp_path}/e.db") as store:
+        store.append([Event(user_id="u", item_id=f"i{n}") for n in range(15)]).result()
+        feed = feeds.TrendingFeed(store, Settings())
+        first = feed.now(1.0)
+        for half_life in range(2, 40):
+            assert feed.now(float(half_life)).item_ids == first.item_ids
+        assert sum(len(one.item_ids) for one in feed._held.values()) <= 40
+        assert feed.as_of(first.seq, first.moment, 1.0).scores.tolist() == first.scores.tolist()

@@ -23,6 +23,7 @@ from cofactor.service.settings import Settings
 
 _LOOK = 1.0  # seconds between two looks
 _SHARE = 0.75  # of all connections that one address may hold
+_PART = 64  # of as many connections one more is let go at a time
 _MOST_REFUSED = 64  # connections that are refused and whose clients haven't closed them yet
 MAX_LINES = 256  # lines of a request's head; each takes microseconds to read
 _MOST_CHUNKS = 2_048  # chunks of a body; each takes some ten microseconds to read
@@ -92,19 +93,19 @@ class ConnectionLimits:
 
     def _let_go(self, new: Connection, address: str | None) -> bool:
         """Close what has waited longest for its client; last of all those that were answered and
-        are silent since.
+        are silent since. Of many connections several at a time: to look at all of them for each
+        new one would let whoever opens more hold everybody up.
         """
         waiting = [
             one
             for one in self._open
             if one is not new and one.awaits_client and (address is None or one.address == address)
         ]
-        if not waiting:
-            return False
-        oldest = min(waiting, key=lambda one: (one.answered and not one.busy, one.waiting_since))
-        self.leave(oldest)
-        oldest.transport.abort()
-        return True
+        waiting.sort(key=lambda one: (one.answered and not one.busy, one.waiting_since))
+        for oldest in waiting[: 1 + self.most // _PART]:
+            self.leave(oldest)
+            oldest.transport.abort()
+        return bool(waiting)
 
     def _look(self, loop: Any) -> None:
         self._looking, now = False, self.now()
