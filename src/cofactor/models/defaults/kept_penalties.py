@@ -12,4 +12,4 @@ def penalty_array(count: int) -> dict[str, ArraySpec]:
     """Return the declaration of the penalties in use, float64 [count]; models of older versions
     keep none: they have what the present rule gives.
     """
-    return {"fold_in_penalties": ArraySpec("float64", (str(count),), optional=True)}
+    return {"fold_in_penalties": ArraySpec("float64", (str(count),), optional=True, low=0)}
