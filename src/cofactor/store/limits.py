@@ -140,9 +140,9 @@ class IdMaker:
 EventRow = tuple[str, str, str, str, float | None, int | None]
 
 
-def checked_event(event: EventLike, new_id: str | None = None, latest: int = _LATEST) -> EventRow:
+def checked_event(event: EventLike, new_id: str | None = None) -> EventRow:
     """Return an event as (event id, user, item, kind, value, time or None); raise ArgumentError for
-    what can't be stored, and for a time after ``latest``.
+    what can't be stored. How far ahead its time may be depends on what is stored already.
 
     An event without an id gets ``new_id``, or one made for it.
     """
@@ -166,7 +166,7 @@ def checked_event(event: EventLike, new_id: str | None = None, latest: int = _LA
     moment = event.time
     if moment is not None:
         moment = checks.integer(moment, "time", low=0)
-        check_ahead(moment, latest)
+        check_ahead(moment, _LATEST)
         if is_written_date(moment):
             raise ArgumentError(
                 f"time must be seconds since 1970, not the date {moment}, which as seconds would be"
