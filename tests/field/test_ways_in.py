@@ -149,7 +149,7 @@ _KNOWN = IdMap.of([*{right for _, right in OBJECTS}, "zz"])
 
 
 def _name(value: Any) -> str:
-    text = ascii(value).partition(" object at ")[0]  # an address differs from process to process
+    text = ascii(value).partition(" at 0x")[0]  # an address differs from process to process
     return f"{type(value).__name__} {text}"[:40]
 
 
