@@ -26,6 +26,14 @@ def test_one_id_is_found_as_many_are() -> None:
             assert ids.find_one(asked) == int(ids.find([asked])[0]), (ids, asked)
 
 
+def test_numbers_far_apart_that_do_not_ascend_are_found() -> None:
+    """Their difference doesn't fit into 64 bits, and wraps around to what looks like ascent."""
+    far = [6 * 10**18, -5 * 10**18, 7]
+    ids = IdMap(np.array(far))
+    assert ids.find(far).tolist() == [0, 1, 2]
+    assert ids.find([8, -6 * 10**18]).tolist() == [-1, -1]
+
+
 @pytest.mark.parametrize(
     "texts", [["", "a", "böse", "日本", "x" * 300], ["one"], [f"u{n}" for n in range(5000)]]
 )

@@ -260,6 +260,11 @@ def made(tmp_path: Path, small: None) -> Path:
         ("by_item/user_rows.npy", lambda a: a.__setitem__(1, a[0]), "ascend"),
         ("by_item/positions.npy", lambda a: a.__setitem__(1, a[0]), "ascend"),
         ("by_user/indptr.npy", lambda a: a.__setitem__(7, 2**62), "descends"),
+        (
+            "by_user/indptr.npy",
+            lambda a: a.__setitem__(slice(1, 4), [2**62, -(2**63), -(2**62)]),
+            "descends",
+        ),
         ("by_item/indptr.npy", lambda a: a.__setitem__(-1, 3), "doesn't begin"),
     ],
 )

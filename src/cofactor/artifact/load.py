@@ -20,7 +20,7 @@ from cofactor.data.histories import Histories
 from cofactor.data.interactions import Interactions
 from cofactor.models import registry
 from cofactor.models.recommender import Recommender
-from cofactor.models.traits import check_offsets
+from cofactor.models.traits import check_csr, check_offsets
 
 Result = TypeVar("Result")
 
@@ -229,11 +229,6 @@ def _log(
     fits = (
         indptr is not None
         and item_rows is not None
-        and len(indptr) == facts.n_users + 1
-        and indptr[0] == 0
-        and indptr[-1] == len(item_rows)
-        # Compared, not subtracted: differences of 64-bit numbers wrap around.
-        and bool((indptr[1:] >= indptr[:-1]).all())
         and all(one is None or len(one) == len(item_rows) for one in (values, times))
         and (not len(item_rows) or 0 <= item_rows.min() <= item_rows.max() < facts.n_items)
     )
@@ -242,6 +237,7 @@ def _log(
             f"{path}: the events in it don't fit together (history.log_indptr ...)."
         )
     assert indptr is not None and item_rows is not None  # noqa: PT018
+    check_offsets(indptr, item_rows, facts.n_users, ("history.log_indptr", "history.log_item_rows"))
     return Histories(indptr, item_rows, values, times, facts.n_items)
 
 
@@ -273,7 +269,7 @@ def _check_history(path: Path, history: dict[str, np.ndarray | None], facts: fmt
             f" the others must have {facts.n_interactions} entries."
         )
     names = ("history.indptr", "history.item_rows")
-    check_offsets(indptr, item_rows, (facts.n_users, facts.n_items), names)
+    check_csr(indptr, item_rows, (facts.n_users, facts.n_items), names)
     order = history["order"]
     assert order is not None
     if len(order) and (order.min() < 0 or not distinct_within(indptr, order)):

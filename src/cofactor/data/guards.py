@@ -173,7 +173,7 @@ def summed(matrix: Any) -> Any:
         )
     try:
         ends = np.asarray(getattr(matrix, "indptr", (0,)))
-        if ends[0] != 0 or (np.diff(ends) < 0).any():
+        if ends[0] != 0 or (ends[1:] < ends[:-1]).any():
             raise ValueError("indptr must begin at 0 and never fall")
         coo = matrix.tocoo(copy=True)
     except ValueError as error:  # its indices lie outside its shape

@@ -68,12 +68,14 @@ class IdMap:
     @classmethod
     def of(cls, *columns: Any) -> IdMap:
         """Make the map of all distinct ids in some columns (arrays, lists, Arrow arrays), in
-        ascending order.
+        ascending order. Integers beside strings become their decimal text.
 
         Raises
         ------
         DataError
-            If a column mixes integers with strings, or holds something else.
+            If an id is missing, or an object is neither an integer nor a string.
+        ArgumentError
+            If a column is of another type: floats, booleans, bytes, lists.
         """
         plain = [_plain(_used(column)) for column in columns]
         kinds = {str(column.type) for column in plain if len(column)}
@@ -228,7 +230,8 @@ class IdMap:
 
     @cached_property
     def _is_sorted(self) -> bool:
-        return bool((np.diff(self._numbers) > 0).all()) if len(self) > 1 else True
+        numbers = self._numbers  # compared: differences of 64-bit numbers wrap around
+        return bool((numbers[1:] > numbers[:-1]).all())
 
     @cached_property
     def _order(self) -> np.ndarray:

@@ -56,14 +56,23 @@ class ArraySpec:
         NumPy's name of the dtype: ``"float32"``, ``"int64"``.
     axes
         The name of each axis: ``"users"``, ``"items"``, a field of the Config (``"factors"``), a
-        number as text, or any other word, which must then be equal wherever it stands.
+        number as text, or any other word, which must then be equal wherever it stands; with
+        ``" + 1"``, one more than that.
     optional
         Whether the array may be missing.
+    low, above
+        The smallest number that may stand in it, and one that all must be above.
+    rows_of
+        The axis whose rows its numbers are, or a number as text: from 0 to below the axis's
+        length, or below that number.
     """
 
     dtype: str
     axes: tuple[str, ...]
     optional: bool = False
+    low: float | None = None
+    above: float | None = None
+    rows_of: str | None = None
 
 
 def penalty_array(count: int) -> dict[str, ArraySpec]:
@@ -71,7 +80,7 @@ def penalty_array(count: int) -> dict[str, ArraySpec]:
     folded in whatever the rule is in the version that loads a model; those of older versions keep
     none, and have what the present rule gives.
     """
-    return {"fold_in_penalties": ArraySpec("float64", (str(count),), optional=True)}
+    return {"fold_in_penalties": ArraySpec("float64", (str(count),), optional=True, low=0)}
 
 
 def check_arrays(
@@ -82,8 +91,8 @@ def check_arrays(
     Raises
     ------
     ArtifactError
-        For a missing or an unknown array, a wrong dtype or shape, or a value that isn't finite; it
-        says which.
+        For a missing or an unknown array, a wrong dtype or shape, or a value that isn't finite or
+        is out of its range; it says which.
     """
     unknown = sorted(set(arrays) - set(specs))
     if unknown:
@@ -97,6 +106,8 @@ def check_arrays(
                 continue
             raise ArtifactError(f"the model's state lacks the array {name!r}.")
         _check_array(name, arrays[name], spec, known)
+    for name in specs.keys() & arrays.keys():  # when all axes are known
+        _check_range(name, arrays[name], specs[name], known)
 
 
 def _check_array(name: str, array: np.ndarray, spec: ArraySpec, known: dict[str, int]) -> None:
@@ -107,7 +118,7 @@ def _check_array(name: str, array: np.ndarray, spec: ArraySpec, known: dict[str,
             f"array {name!r} must have axes {list(spec.axes)}, not the shape {array.shape}."
         )
     for axis, length in zip(spec.axes, array.shape, strict=True):
-        wanted = int(axis) if axis.isdecimal() else known.setdefault(axis, length)
+        wanted = int(axis) if axis.isdecimal() else _length_of(axis, length, known)
         if length != wanted:
             raise ArtifactError(
                 f"array {name!r} must have {wanted} {axis} on axis {axis!r}, not {length}."
@@ -119,15 +130,75 @@ def _check_array(name: str, array: np.ndarray, spec: ArraySpec, known: dict[str,
         )
 
 
+def _length_of(axis: str, length: int, known: dict[str, int]) -> int:
+    """How long an axis must be, by its first array where nothing else says so; 0 has no rows."""
+    base, plus, more = axis.partition(" + ")
+    extra = int(more) if plus else 0
+    return known.setdefault(base, max(0, length - extra)) + extra
+
+
+def _check_range(name: str, array: np.ndarray, spec: ArraySpec, known: Mapping[str, int]) -> None:
+    if not array.size:
+        return
+    least, most = array.min(), array.max()
+    if spec.rows_of is not None:
+        count = int(spec.rows_of) if spec.rows_of.isdecimal() else known.get(spec.rows_of, 0)
+        if least < 0 or most >= count:
+            of = "numbers" if spec.rows_of.isdecimal() else f"rows of {spec.rows_of}"
+            raise ArtifactError(
+                f"array {name!r} must hold {of} in 0..{count - 1}, not"
+                f" {least if least < 0 else most}."
+            )
+    if spec.low is not None and least < spec.low:
+        raise ArtifactError(f"array {name!r} must hold numbers from {spec.low:g}, not {least}.")
+    if spec.above is not None and least <= spec.above:
+        raise ArtifactError(f"array {name!r} must hold numbers above {spec.above:g}, not {least}.")
+
+
 def check_offsets(
+    offsets: np.ndarray, columns: np.ndarray, n_rows: int, names: tuple[str, str]
+) -> None:
+    """Check that an array says where the rows of another one begin and end: kernels index by it
+    without looking.
+
+    Numbers are compared, never subtracted: differences of 64-bit numbers wrap around.
+
+    Parameters
+    ----------
+    offsets
+        int64 [n_rows + 1], rising from 0 to len(columns).
+    columns
+        [n].
+    n_rows
+        How many rows there are.
+    names
+        What the two arrays are called.
+
+    Raises
+    ------
+    ArtifactError
+        If it doesn't; it says why.
+    """
+    rising = (
+        len(offsets) == n_rows + 1
+        and offsets[0] == 0
+        and offsets[-1] == len(columns)
+        and bool((offsets[1:] >= offsets[:-1]).all())
+    )
+    if not rising:
+        raise ArtifactError(
+            f"array {names[0]!r} must rise from 0 to the number of entries ({len(columns)}) in"
+            f" {n_rows} steps; it and {names[1]!r} don't fit together."
+        )
+
+
+def check_csr(
     offsets: np.ndarray,
     columns: np.ndarray,
     shape: tuple[int, int],
     names: tuple[str, str] = ("indptr", "columns"),
 ) -> None:
-    """Check that two arrays are a sparse matrix in CSR: kernels index by them without looking.
-
-    Numbers are compared, never subtracted: differences of 64-bit numbers wrap around.
+    """Check that two arrays are a sparse matrix in CSR; see `check_offsets`.
 
     Parameters
     ----------
@@ -146,17 +217,7 @@ def check_offsets(
         If they aren't: which of the two, and why.
     """
     n_rows, n_columns = shape
-    rising = (
-        len(offsets) == n_rows + 1
-        and offsets[0] == 0
-        and offsets[-1] == len(columns)
-        and bool((offsets[1:] >= offsets[:-1]).all())
-    )
-    if not rising:
-        raise ArtifactError(
-            f"array {names[0]!r} must rise from 0 to the number of entries ({len(columns)}) in"
-            f" {n_rows} steps; it and {names[1]!r} don't fit together."
-        )
+    check_offsets(offsets, columns, n_rows, names)
     if not len(columns):
         return
     if columns.min() < 0 or columns.max() >= n_columns:

@@ -302,7 +302,7 @@ def test_a_damaged_index_is_refused() -> None:
     model = SessionKNN().fit(Interactions.build(events(100, 1)), run=ONE)
     arrays = dict(model.state())
     arrays["sessions"] = arrays["sessions"] + np.int32(10_000)
-    with pytest.raises(ArtifactError, match="session index don't fit together"):
+    with pytest.raises(ArtifactError, match="'sessions' must hold rows of sessions"):
         SessionKNN.from_state(model.config, arrays, model.data)
 
 

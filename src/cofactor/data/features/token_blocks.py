@@ -22,7 +22,7 @@ from cofactor.data.features.texts import (
     value_hashes,
 )
 
-TEXT, CHARACTERS, VALUE = 0, 1, 2
+TEXT, CHARACTERS, VALUE = range(BLOCKS := 3)
 # Texts are read so many at a time: the tokens of one block, not of the whole catalogue, stand in
 # memory uncounted.
 BLOCK = 20_000

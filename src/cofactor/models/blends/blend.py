@@ -10,7 +10,7 @@ import numpy as np
 
 from cofactor.base import rng
 from cofactor.base.config import Config, setting
-from cofactor.base.errors import ArgumentError
+from cofactor.base.errors import ArgumentError, ArtifactError
 from cofactor.base.offsets import pick_rows
 from cofactor.base.run import Run
 from cofactor.base.search import Search
@@ -215,7 +215,7 @@ class Blend(Recommender[BlendConfig]):
     def arrays_of(cls, config: BlendConfig) -> Mapping[str, ArraySpec]:
         """Return the weights and, after the number of each model, that model's arrays."""
         parts = create_parts(config)
-        arrays = {"weights": ArraySpec("float64", (str(len(parts)),))}
+        arrays = {"weights": ArraySpec("float64", (str(len(parts)),), low=0)}
         for n, part in enumerate(parts):
             arrays |= specs_of_part(f"{n}_", part.config, part.arrays)
         return arrays
@@ -375,6 +375,8 @@ class Blend(Recommender[BlendConfig]):
 
     def _restore(self, arrays: Mapping[str, np.ndarray]) -> None:
         self.parts, self.weights = restored(self._named, arrays, self.data), arrays["weights"]
+        if not self.weights.any():
+            raise ArtifactError("array 'weights' must hold a weight above 0 of one of the models.")
 
     @property
     def _named(self) -> list[tuple[str, Any]]:

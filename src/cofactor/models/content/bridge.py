@@ -349,12 +349,14 @@ class Bridge(ContentFeatures[BridgeConfig]):
         self.map, self.mean = arrays["map"], arrays["mean"]
         self.check = Check.of_array(arrays["check"])
         self._basis, self._n_trained = arrays.get("basis"), int(arrays["n_trained"][0])
-        if not 0 < self._n_trained <= self.data.n_items or (self._basis is None) != (
-            self.config.base != "ease"
+        n, basis, counts = self._n_trained, self._basis, self.data.item_counts
+        fits = 0 < n <= len(counts) and not counts[n:].any()  # interactions are of trained items
+        if not fits or (n if self.config.base == "ease" else None) != (
+            None if basis is None else len(basis)
         ):
             raise ArtifactError(
-                f"the bridge was trained on {self._n_trained} items, and the file holds"
-                f" {self.data.n_items}."
+                f"the bridge was trained on {n} items, which its other arrays, of {len(counts)}"
+                " items, don't fit."
             )
         self._trained = of_prefix(_PREFIX, arrays)
         known = with_items_only(self.data, np.arange(self._n_trained))

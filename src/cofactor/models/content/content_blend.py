@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from cofactor.base.config import Config, setting
+from cofactor.base.errors import ArtifactError
 from cofactor.base.run import Run
 from cofactor.data.histories import Histories
 from cofactor.data.interactions import Interactions
@@ -121,7 +122,7 @@ class ContentBlend(SimilarByContent, ContentFeatures[ContentBlendConfig]):
     @classmethod
     def arrays_of(cls, config: ContentBlendConfig) -> Mapping[str, ArraySpec]:
         """Return the arrays of the parts, and the blend's own."""
-        arrays = {"probes": ArraySpec("int64", ("probes",)), **COMPARISON}
+        arrays = {"probes": ArraySpec("int64", ("probes",), rows_of="items"), **COMPARISON}
         for prefix, (kind, own) in zip(_PREFIXES, config.parts(), strict=False):
             arrays |= specs_of_part(prefix, own, kind.arrays_of(own))
         return arrays
@@ -208,12 +209,5 @@ class ContentBlend(SimilarByContent, ContentFeatures[ContentBlendConfig]):
         named = zip(_PREFIXES, self.parts, strict=False)
         self.parts = restored(named, arrays, self.data)
         self.feature_map, self.probes = self.parts[0].feature_map, np.asarray(arrays["probes"])
-        if (
-            not len(self.probes)
-            or not 0 <= self.probes.min() <= self.probes.max() < self.data.n_items
-        ):
-            from cofactor.base.errors import ArtifactError
-
-            raise ArtifactError(
-                "the model's array 'probes' names no items, or some that aren't there."
-            )
+        if not len(self.probes):
+            raise ArtifactError("the model's array 'probes' names no items.")

@@ -18,7 +18,7 @@ from cofactor.data.split import Part
 from cofactor.models.answering.answers import Reason
 from cofactor.models.content.check import Check
 from cofactor.models.content.content_config import ContentConfig
-from cofactor.models.content.feature_map import FeatureMap
+from cofactor.models.content.feature_map import FeatureMap, check_width
 from cofactor.models.content.no_features_baseline import (
     FeatureComparison,
     compare_without_features,
@@ -157,7 +157,9 @@ class ContentFeatures(Recommender[ContentT]):
         return self.feature_map.matrix
 
     def _restore(self, arrays: Mapping[str, np.ndarray]) -> None:
-        self.feature_map = FeatureMap(FeatureSpec.from_arrays(arrays), self.data.catalogue)
+        spec = FeatureSpec.from_arrays(arrays)
+        check_width(spec, arrays, self.arrays, "width")
+        self.feature_map = FeatureMap(spec, self.data.catalogue)
 
     def _extend(self, features: Any) -> None:
         """Take over the last items of ``self.data``, whose features are CSR [n_new, width].

@@ -11,7 +11,7 @@ import numpy as np
 
 from cofactor.base import memory, rng
 from cofactor.base.config import setting
-from cofactor.base.errors import ArtifactError, TrainingError
+from cofactor.base.errors import TrainingError
 from cofactor.base.offsets import places_of
 from cofactor.base.run import Run
 from cofactor.data.histories import Histories
@@ -110,7 +110,7 @@ class ContentRidge(SimilarByContent, ContentFeatures[ContentRidgeConfig]):
     arrays = {
         **SPEC_ARRAYS,
         **COMPARISON,
-        "warm": ArraySpec("int64", ("warm",)),
+        "warm": ArraySpec("int64", ("warm",), rows_of="items"),
         "weights": ArraySpec("float32", ("warm", "warm")),
         "levels": ArraySpec("float32", ("items",)),
         "scale": ArraySpec("float64", ("3",)),
@@ -285,8 +285,6 @@ class ContentRidge(SimilarByContent, ContentFeatures[ContentRidgeConfig]):
         super()._restore(arrays)
         self.warm, self.weights = np.asarray(arrays["warm"]), arrays["weights"]
         self.levels, self.scale = arrays["levels"], np.array(arrays["scale"])
-        if len(self.warm) and (self.warm.min() < 0 or self.warm.max() >= self.data.n_items):
-            raise ArtifactError("the model's array 'warm' names items that aren't there.")
 
 
 def _csr(matrix: Any) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

@@ -104,7 +104,7 @@ class FeatureIALS(ContentFeatures, IterativeModel, FactorModel):
         **FACTOR_ARRAYS,
         "map": ArraySpec("float32", ("width", "factors")),
         "user_map": ArraySpec("float32", ("user_width", "factors"), optional=True),
-        "alpha0": ArraySpec("float64", ("1",)),
+        "alpha0": ArraySpec("float64", ("1",), low=0),
         "diagonal": ArraySpec("float32", ("factors",)),
         "check": ArraySpec("float64", ("check numbers",)),
     }
@@ -306,7 +306,7 @@ class FeatureIALS(ContentFeatures, IterativeModel, FactorModel):
         self._diagonal, self.check = arrays["diagonal"], Check.of_array(arrays["check"])
         self._count(self.data)
         self.user_map = arrays.get("user_map")
-        self.user_spec = user_spec_of(arrays)
+        self.user_spec = user_spec_of(arrays, self.arrays)
 
 
 class FeatureIALSLearner(IALSLearner):

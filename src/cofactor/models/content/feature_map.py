@@ -8,10 +8,11 @@ from typing import Any, Self
 import numpy as np
 
 from cofactor.base.cached import cached_property
-from cofactor.base.errors import ArgumentError, DataError
+from cofactor.base.errors import ArgumentError, ArtifactError, DataError
 from cofactor.base.run import Run
 from cofactor.data.catalogue import Catalogue
 from cofactor.data.features import FeatureSpec, Weights
+from cofactor.data.features.token_blocks import BLOCKS
 from cofactor.data.histories import Histories
 from cofactor.data.interactions import Interactions
 from cofactor.data.records import table_of
@@ -27,7 +28,7 @@ SPEC_ARRAYS = {
     "spec": ArraySpec("uint8", ("spec_bytes",)),
     "spec_hashes": ArraySpec("int64", ("spec_tokens",)),
     "spec_weights": ArraySpec("float32", ("spec_tokens",)),
-    "spec_blocks": ArraySpec("uint8", ("spec_tokens",)),
+    "spec_blocks": ArraySpec("uint8", ("spec_tokens",), rows_of=str(BLOCKS)),
     "spec_scales": ArraySpec("float64", ("spec_numbers", "2")),
 }
 
@@ -170,3 +171,32 @@ class FeatureMap:
             if int(f) in names
         ]
         return tuple(Reason(n, n, a) for n, a in sorted(named, key=lambda pair: -pair[1]))
+
+
+def check_width(
+    spec: FeatureSpec, arrays: Mapping[str, np.ndarray], specs: Mapping[str, ArraySpec], axis: str
+) -> None:
+    """Check that the arrays of a saved model which multiply features have a line for each feature.
+
+    Parameters
+    ----------
+    spec
+        What makes the features.
+    arrays, specs
+        The arrays, and what they must be.
+    axis
+        What the axis of the features is called in ``specs``.
+
+    Raises
+    ------
+    ArtifactError
+        If one has more or fewer; it says which.
+    """
+    for name, wanted in specs.items():
+        shape = arrays[name].shape if name in arrays else ()
+        for along, length in zip(wanted.axes, shape, strict=False):
+            if along == axis and length != spec.width:
+                raise ArtifactError(
+                    f"array {name!r} must have a line for each of the {spec.width:,} features, not"
+                    f" {length:,}."
+                )

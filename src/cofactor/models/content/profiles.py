@@ -7,17 +7,20 @@ from typing import Any
 
 import numpy as np
 
-from cofactor.base.errors import ArgumentError
+from cofactor.base.errors import ArgumentError, ArtifactError
 from cofactor.data.features import FeatureSpec
 from cofactor.data.interactions import Interactions
 from cofactor.models.answering.descriptions import check_read
 from cofactor.models.content.content_config import ProfileConfig
-from cofactor.models.content.feature_map import SPEC_ARRAYS
+from cofactor.models.content.feature_map import SPEC_ARRAYS, check_width
 from cofactor.models.traits import ArraySpec
 
 USER_ARRAYS = {
     "user_" + name: ArraySpec(
-        spec.dtype, tuple(a if a.isdecimal() else "user_" + a for a in spec.axes), optional=True
+        spec.dtype,
+        tuple(a if a.isdecimal() else "user_" + a for a in spec.axes),
+        optional=True,
+        rows_of=spec.rows_of,
     )
     for name, spec in SPEC_ARRAYS.items()
 }
@@ -60,7 +63,24 @@ def user_spec_arrays(spec: FeatureSpec | None) -> dict[str, np.ndarray]:
     return {} if spec is None else {"user_" + n: a for n, a in spec.arrays().items()}
 
 
-def user_spec_of(arrays: Mapping[str, np.ndarray]) -> FeatureSpec | None:
-    """Return the spec from what `user_spec_arrays` gave."""
+def user_spec_of(
+    arrays: Mapping[str, np.ndarray], specs: Mapping[str, ArraySpec]
+) -> FeatureSpec | None:
+    """Return the spec from what `user_spec_arrays` gave.
+
+    Raises
+    ------
+    ArtifactError
+        If it isn't one, or doesn't fit the arrays that multiply its features, which ``specs``
+        declares with the axis ``"user_width"``.
+    """
     own = {n.removeprefix("user_"): a for n, a in arrays.items() if n.startswith("user_spec")}
-    return FeatureSpec.from_arrays(own) if own else None
+    maps = {n for n, wanted in specs.items() if "user_width" in wanted.axes}
+    if not own and not maps & arrays.keys():
+        return None
+    missing = sorted((maps | {"user_" + name for name in SPEC_ARRAYS}) - arrays.keys())
+    if missing:
+        raise ArtifactError(f"the model's state lacks {missing}, which users' features need.")
+    spec = FeatureSpec.from_arrays(own)
+    check_width(spec, arrays, specs, "user_width")
+    return spec

@@ -351,7 +351,7 @@ class TwoTower(BiasedFactors, ContentFeatures, IterativeModel, FactorModel):
         layers = range(1 + len(self.config.hidden))
         self.maps = [arrays[f"map_{n}"] for n in layers]
         self.user_maps = [arrays[f"user_map_{n}"] for n in layers if f"user_map_{n}" in arrays]
-        self.user_spec = user_spec_of(arrays)
+        self.user_spec = user_spec_of(arrays, self.arrays)
 
 
 def _through(matrix: Any, maps: list[np.ndarray]) -> np.ndarray:

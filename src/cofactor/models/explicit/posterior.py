@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from cofactor.base.cached import cached_property
+from cofactor.base.errors import ArtifactError
 from cofactor.data.interactions import Interactions
 from cofactor.models.explicit.rating_levels import Levels, level_of
 from cofactor.models.similarity import root_sums
@@ -25,9 +26,9 @@ POSTERIOR_ARRAYS = {
     "item_samples": ArraySpec("float32", ("items", "draws", "width")),
     "implicit_samples": ArraySpec("float32", ("items", "draws", "width"), optional=True),
     "prior_mean": ArraySpec("float32", ("draws", "width")),
-    "prior_precision": ArraySpec("float32", ("draws", "width")),
+    "prior_precision": ArraySpec("float32", ("draws", "width"), above=0),
     "noise": ArraySpec("float32", ("draws", "width")),
-    "alpha": ArraySpec("float64", ("draws",)),
+    "alpha": ArraySpec("float64", ("draws",), above=0),
     "inner_cuts": ArraySpec("float64", ("draws", "cuts")),
     "levels": ArraySpec("float32", ("levels",)),
     "level_ends": ArraySpec("float32", ("levels", "2"), optional=True),
@@ -325,7 +326,25 @@ class Posterior:
 
     @classmethod
     def of_arrays(cls, arrays: Mapping[str, np.ndarray]) -> Posterior:
-        """Take them over from a saved state."""
+        """Take them over from a saved state.
+
+        Raises
+        ------
+        ArtifactError
+            If levels or the bounds between them don't ascend, or aren't as many as they must be;
+            or the deviation isn't above 0.
+        """
+        levels, cuts = arrays["levels"], arrays["inner_cuts"]
+        for name, each in (("levels", levels[None]), ("inner_cuts", cuts)):
+            if (each[:, 1:] <= each[:, :-1]).any():
+                raise ArtifactError(f"array {name!r} must ascend.")
+        if cuts.shape[1] != max(len(levels) - 1, 0):
+            raise ArtifactError(
+                f"array 'inner_cuts' must have a bound between each two of {len(levels)} levels,"
+                f" not {cuts.shape[1]}."
+            )
+        if not arrays["scale"][1] > 0:
+            raise ArtifactError("array 'scale' must hold a mean and a deviation above 0.")
         names = (*POSTERIOR_ARRAYS, *DATE_ARRAYS)
         return cls(**{name: arrays.get(name) for name in names})  # type: ignore[arg-type]
 

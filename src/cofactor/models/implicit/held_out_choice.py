@@ -31,7 +31,7 @@ _CUTOFF = 100  # of nDCG; by 10 items alone far fewer users tell candidates apar
 # fit(data, value, run): a model with that value.
 Fit = Callable[[Interactions, float, Run], Recommender]
 # How the state of a model keeps its share; models of older versions have none.
-NOISE_SHARE_ARRAY = {"noise_share": ArraySpec("float64", ("1",), optional=True)}
+NOISE_SHARE_ARRAY = {"noise_share": ArraySpec("float64", ("1",), optional=True, low=0)}
 
 
 class Usual(NamedTuple):

@@ -197,7 +197,7 @@ class IALS(NoiseShareHooks, IterativeModel, FactorModel):
     traits = Traits(has_vectors=True, explains=True)
     arrays = {
         **FACTOR_ARRAYS,
-        "alpha0": ArraySpec("float64", ("1",)),
+        "alpha0": ArraySpec("float64", ("1",), low=0),
         **NOISE_SHARE_ARRAY,
         **popularity_term.ARRAYS,
         **CURVE_ARRAYS,

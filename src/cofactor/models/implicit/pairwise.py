@@ -30,7 +30,7 @@ VECTOR_ARRAYS = {
 }
 SAMPLING_ARRAYS = {
     "negative_threshold": ArraySpec("uint32", ("distribution",)),
-    "negative_alias": ArraySpec("int32", ("distribution",)),
+    "negative_alias": ArraySpec("int32", ("distribution",), rows_of="distribution"),
 }
 
 # The sampling distribution as kernels take it: an alias table, or two empty arrays for the uniform.

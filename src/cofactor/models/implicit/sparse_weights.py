@@ -9,7 +9,7 @@ from typing import Self
 import numpy as np
 
 from cofactor.base.offsets import pick_rows
-from cofactor.models.traits import ArraySpec, check_offsets
+from cofactor.models.traits import ArraySpec, check_csr
 
 SPARSE_ARRAYS = {
     "weight_offsets": ArraySpec("int64", ("items + 1",)),
@@ -69,7 +69,7 @@ class SparseWeights:
             If the arrays aren't a sparse matrix of n_items by n_items.
         """
         indptr, columns, values = (arrays[name] for name in names)
-        check_offsets(indptr, columns, (n_items, n_items), (names[0], names[1]))
+        check_csr(indptr, columns, (n_items, n_items), (names[0], names[1]))
         return cls(indptr, columns, values)
 
     def arrays(self, names: tuple[str, ...] = tuple(SPARSE_ARRAYS)) -> dict[str, np.ndarray]:

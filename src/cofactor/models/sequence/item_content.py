@@ -10,7 +10,6 @@ from typing import Any, Self
 import numpy as np
 
 from cofactor.base.config import setting
-from cofactor.base.errors import ArtifactError
 from cofactor.base.offsets import places_of
 from cofactor.base.run import Run
 from cofactor.data.catalogue import Catalogue
@@ -18,7 +17,7 @@ from cofactor.data.features import FeatureSpec
 from cofactor.data.histories import Histories
 from cofactor.data.interactions import Interactions
 from cofactor.models.content.content_config import FeatureConfig
-from cofactor.models.content.feature_map import SPEC_ARRAYS, FeatureMap
+from cofactor.models.content.feature_map import SPEC_ARRAYS, FeatureMap, check_width
 from cofactor.models.content.reduction import main_directions
 from cofactor.models.traits import ArraySpec
 from cofactor.models.warm_start import KeptRows
@@ -156,10 +155,6 @@ class ItemContent:
             If the map isn't as wide as the features.
         """
         spec, weights = FeatureSpec.from_arrays(arrays), arrays["content_map"]
-        if len(weights) != spec.width:
-            raise ArtifactError(
-                f"array 'content_map' must have a line for each of the {spec.width:,} features, not"
-                f" {len(weights):,}."
-            )
+        check_width(spec, arrays, CONTENT_ARRAYS, "width")
         warm = np.flatnonzero(data.item_counts)
         return cls(FeatureMap(spec, data.catalogue), warm, None, weights)

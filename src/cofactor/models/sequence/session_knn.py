@@ -20,7 +20,7 @@ from cofactor.data.split import Part
 from cofactor.kernels.reference.session_neighbours import Index, NeighbourSettings
 from cofactor.models.defaults import popularity_term
 from cofactor.models.sequence.base import HistoryConfig, SequenceModel, one_history
-from cofactor.models.traits import ArraySpec, Traits
+from cofactor.models.traits import ArraySpec, Traits, check_offsets
 from cofactor.models.user_batch import Shares, States, UserBatch
 from cofactor.retrieval.topk import Exclusions, TopK, allowed_mask, exclusions
 
@@ -87,11 +87,11 @@ class SessionKNN(SequenceModel[SessionKNNConfig]):
     traits = Traits(explains=True, uses_order=True)
     arrays = {
         "indptr": ArraySpec("int64", ("sessions + 1",)),
-        "items": ArraySpec("int32", ("events",)),
+        "items": ArraySpec("int32", ("events",), rows_of="items"),
         "item_indptr": ArraySpec("int64", ("items + 1",)),
-        "sessions": ArraySpec("int32", ("entries",)),
-        "places": ArraySpec("int32", ("entries",)),
-        "item_sessions": ArraySpec("int64", ("items",)),
+        "sessions": ArraySpec("int32", ("entries",), rows_of="sessions"),
+        "places": ArraySpec("int32", ("entries",), low=0),
+        "item_sessions": ArraySpec("int64", ("items",), low=0),
         **popularity_term.ARRAYS,
     }
 
@@ -223,9 +223,9 @@ class SessionKNN(SequenceModel[SessionKNNConfig]):
     def _restore(self, arrays: Mapping[str, np.ndarray]) -> None:
         held = dict(arrays)
         self.item_sessions = held.pop("item_sessions")
+        _check(held)
         held["scale"] = self._scale(np.diff(held["indptr"]))
         self.index = Index(**held)
-        _check(self.index, self.data.n_items)
 
 
 def _distinct(histories: Histories) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -248,22 +248,14 @@ def _distinct_of_one(rows: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarr
     return np.array([0, len(items)]), items, found
 
 
-def _check(index: Index, n_items: int) -> None:
-    """Refuse an index that isn't one: kernels follow it without looking."""
-    n = len(index.scale)
-    lengths = np.diff(index.indptr)
-    fits = (
-        index.indptr[0] == 0
-        and index.indptr[-1] == len(index.items)
-        and index.item_indptr[0] == 0
-        and index.item_indptr[-1] == len(index.sessions)
-        and bool((lengths >= 0).all() and (np.diff(index.item_indptr) >= 0).all())
-        and (not len(index.items) or 0 <= index.items.min() <= index.items.max() < n_items)
-        and (not len(index.sessions) or 0 <= index.sessions.min() <= index.sessions.max() < n)
-        and bool(((index.places >= 0) & (index.places < lengths[index.sessions])).all())
-    )
-    if not fits:
-        raise ArtifactError("the arrays of the session index don't fit together.")
+def _check(held: Mapping[str, np.ndarray]) -> None:
+    """Refuse an index whose offsets or places aren't some: kernels follow them without looking."""
+    indptr, places = held["indptr"], held["places"]
+    for offsets, entries in (("indptr", "items"), ("item_indptr", "sessions")):
+        n_rows = len(held[offsets]) - 1
+        check_offsets(held[offsets], held[entries], n_rows, (offsets, entries))
+    if (places >= np.diff(indptr)[held["sessions"]]).any():
+        raise ArtifactError("array 'places' must hold places within its sessions.")
 
 
 # NeighbourSettings of the boards in `cofactor reproduce sequences`, chosen on validation data.
