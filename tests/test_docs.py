@@ -105,6 +105,19 @@ def test_links_of_the_site_stay_in_the_site(page: Path) -> None:
     assert {posixpath.normpath(posixpath.join(folder, target)) for target in inside} <= known
 
 
+def test_every_picture_is_on_a_page() -> None:
+    shown = set(re.findall(r"images/([\w.]+)\)", "".join(p.read_text("utf-8") for p in PAGES)))
+    assert shown == {path.name for path in (ROOT / "docs" / "images").iterdir()}
+
+
+def test_the_page_of_the_service_names_every_view() -> None:
+    page = ROOT / "src" / "cofactor" / "service" / "page" / "main.js"
+    views = re.findall(r'\["([A-Z][a-z ]+)", \w+\]', page.read_text(encoding="utf-8"))
+    table = (ROOT / "docs" / "service.md").read_text(encoding="utf-8").partition("| View |")[2]
+    assert len(views) > 6
+    assert re.findall(r"^\| ([A-Z][a-z ]+) \|", table.partition("\n\n")[0], re.M) == views
+
+
 def commands_of(text: str) -> list[list[str]]:
     """Return the words of every command that a page shows, in its blocks and in its sentences."""
     blocks = "".join(re.findall(r"^ *```\n(.*?)^ *```", text, re.MULTILINE | re.DOTALL))
