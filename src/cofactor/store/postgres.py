@@ -170,7 +170,7 @@ class PostgresDatabase(Database):
             return StoreBusyError(f"{self.shown} is busy ({text}); nothing was stored; try again.")
         if code == "53100":
             return StoreUnavailableError(
-                f"the disk of {self.shown} is full; free some space, then send it again.",
+                f"the disk of {self.shown} is full; free some space, then try again.",
                 unknown=committing,
             )
         if code.startswith(("42", "XX001", "XX002")):

@@ -72,9 +72,10 @@ def whole_table(source: Any, columns: Iterable[str] | None = None) -> pa.Table:
     nw = _narwhals()
     frame = nw.from_native(source, pass_through=True)
     if isinstance(frame, (nw.DataFrame, nw.LazyFrame)):
-        if columns is not None:
-            frame = frame.select(list(columns))
-        whole = _computed(frame) if isinstance(frame, nw.LazyFrame) else frame
+        if isinstance(frame, nw.LazyFrame):
+            whole = _computed(frame, columns)
+        else:
+            whole = frame if columns is None else frame.select(list(columns))
         try:
             if any(kind == nw.Object for kind in whole.schema.values()):
                 raise TypeError("a column of objects")
@@ -91,9 +92,10 @@ def whole_table(source: Any, columns: Iterable[str] | None = None) -> pa.Table:
     raise ArgumentError(f"source must be a data frame, not {type(source).__name__}.")
 
 
-def _computed(frame: Any) -> Any:
+def _computed(frame: Any, columns: Iterable[str] | None) -> Any:
     try:
-        return frame.collect(backend="pyarrow")
+        wanted = frame if columns is None else frame.select(list(columns))
+        return wanted.collect(backend="pyarrow")
     except Exception as error:  # whatever the library raises at a plan that can't be
         raise _uncomputed(error) from None
 
