@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from cofactor.base.errors import ArgumentError, DataError
-from cofactor.data.arrow import is_list_type
+from cofactor.data.arrow import is_list_type, without_views
 from cofactor.data.readers.cell_roles import roles_of_columns
 from cofactor.data.readers.clock_columns import cells_of_table, moments
 from cofactor.data.readers.columns import Options, roles_note
@@ -276,7 +276,7 @@ def _plain(column: pa.ChunkedArray) -> pa.ChunkedArray:
         # Arrow's own cast of views makes lists without their offsets.
         return pa.chunked_array([pa.array(column.to_pylist(), pa.list_(kind.value_type))])
     if pa.types.is_string_view(kind) or pa.types.is_binary_view(kind):
-        return column.cast(pa.string() if pa.types.is_string_view(kind) else pa.binary())
+        return without_views(column, pa.string() if pa.types.is_string_view(kind) else pa.binary())
     return column
 
 
