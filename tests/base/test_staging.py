@@ -63,7 +63,7 @@ def test_a_room_stands_beside_its_target_hidden_and_is_gone_after_a_failure(tmp_
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_folder_that_takes_no_room_is_told_by_the_name_that_was_given(tmp_path: Path) -> None:
+def test_a_target_that_can_hold_no_room_is_named_as_it_was_given(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(OSError) as caught, staging_folder(tmp_path / "file" / "m"):
         pass

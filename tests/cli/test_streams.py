@@ -248,6 +248,7 @@ def test_a_warning_is_a_remark_without_lines_of_source(
 ) -> None:
     streams(stdout="pipe")
     with warnings.catch_warnings():
+        warnings.showwarning = main_module._print_warning
         warnings.simplefilter("always")
         warnings.warn("kernels are kept in /tmp", RuntimeWarning, stacklevel=1)
     sys.stderr.flush()

@@ -4,7 +4,6 @@ restore into either database.
 
 from __future__ import annotations
 
-import contextlib
 import gzip
 import json
 import os
@@ -29,7 +28,6 @@ from cofactor.store import (
     StoreBusyError,
     StoreError,
     StoreFormatError,
-    StoreUnavailableError,
     backup,
     export_events,
     export_items,
@@ -219,27 +217,6 @@ def test_a_backup_restores_into_either_database(
         restore(tmp_path / "backup.db", url)
     restore(tmp_path / "backup.db", url, overwrite=True)
     assert content(opened(url)) == content(store)
-
-
-def test_a_backup_that_finds_no_room_names_itself_and_not_the_store(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    class Full:
-        def execute(self, *_: object) -> None:
-            error = sqlite3.OperationalError("database or disk is full")
-            error.sqlite_errorcode = sqlite3.SQLITE_FULL
-            raise error
-
-    monkeypatch.setattr(
-        "cofactor.store.backups.sqlite_file.opened", lambda _: contextlib.nullcontext(Full())
-    )
-    said = r"b\.db can't be written: No space left"
-    with (
-        open_store(f"sqlite:///{tmp_path}/e.db") as store,
-        pytest.raises(StoreUnavailableError, match=said),
-    ):
-        backup(store, tmp_path / "b.db")
-    assert not (tmp_path / "b.db").exists()
 
 
 def test_a_backup_of_a_store_that_is_written_is_of_one_moment(store: Store, tmp_path: Path) -> None:

@@ -13,7 +13,9 @@ import errno
 import os
 import signal
 import sys
+import warnings
 from collections.abc import Sequence
+from typing import Any
 
 # The words of an ImportError where there is no room for a library.
 _NO_ROOM = ("failed to map segment", "cannot allocate memory")
@@ -111,6 +113,7 @@ def _run_all() -> int:
 
     reread_arguments()
     prepare(json="--json" in sys.argv)
+    warnings.showwarning = _print_warning
     code = 0
     try:
         code = main(sys.argv[1:])
@@ -194,6 +197,14 @@ def _print_error(sentence: str) -> None:
     from cofactor.cli.output import wrapped
 
     print(wrapped(f"cofactor: {sentence}", sys.stderr), file=sys.stderr)
+
+
+def _print_warning(message: Warning | str, *_: Any, **__: Any) -> None:
+    """Print a warning as commands print their remarks, without lines of source."""
+    from cofactor.cli.output import wrapped
+    from cofactor.cli.streams import printable
+
+    print(wrapped(f"· {printable(str(message))}", sys.stderr), file=sys.stderr, flush=True)
 
 
 def _command(name: str, words: list[str]) -> int:

@@ -7,7 +7,6 @@ import errno
 import io
 import os
 import sys
-import warnings
 from typing import Any
 
 # Control characters but line ends and tabs: in a terminal they move, hide and colour, and what is
@@ -53,9 +52,8 @@ class _Sink(io.FileIO):
 def prepare(*, json: bool) -> None:
     """Make stdout and stderr take any text: a character that an encoding lacks is written as its
     escape, a stream that was closed, or whose reader has gone, takes everything, and JSON is UTF-8
-    whatever the terminal is. A warning is a remark as others, without lines of source.
+    whatever the terminal is.
     """
-    warnings.showwarning = _remark
     for name in ("stdout", "stderr"):
         stream = getattr(sys, name)
         if stream is None:  # closed by who called us
@@ -66,13 +64,6 @@ def prepare(*, json: bool) -> None:
         if hasattr(stream, "reconfigure"):
             encoding = "utf-8" if json and name == "stdout" else None
             stream.reconfigure(encoding=encoding, errors="backslashreplace")
-
-
-def _remark(message: Warning | str, *_: Any, **__: Any) -> None:
-    """Print a warning as commands print their remarks."""
-    from cofactor.cli.output import wrapped
-
-    print(wrapped(f"· {printable(str(message))}", sys.stderr), file=sys.stderr, flush=True)
 
 
 def _lasting(stream: Any, *, remarks: bool) -> Any:
