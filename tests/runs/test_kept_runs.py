@@ -232,3 +232,11 @@ def test_a_folder_that_begins_with_a_tilde_is_one_everywhere(
     kept(Path("~/runs"), "ease")
     assert len(list_runs("~/runs")) == 1
     assert sorted(path.name for path in tmp_path.iterdir()) == ["home"]
+
+
+def test_a_folder_that_cannot_be_written_to_is_refused_before_the_work(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("os.access", lambda *_, **__: False)  # root may write anywhere
+    with pytest.raises(ArgumentError, match="can't be written to by this user"):
+        check_folder(str(tmp_path))

@@ -295,13 +295,12 @@ def _run(output: Output, served: Served, listening: Any, role: WorkerRole | None
     try:
         server.run(app, settings, listening, drain_log)
     except KeyboardInterrupt:
-        heard()
-        if role is None:
-            # The service has ended in order by now; this is only the signal, sent again.
-            output.line("stopped; all acknowledged events are kept")
+        heard()  # the service has ended in order by now; this is only the signal, sent again
     finally:
         for one in filter(None, writes):
             one.close()
+    if role is None:
+        output.line("stopped; all acknowledged events are kept")
 
 
 def _announce(output: Output, name: Any, listening: Any, store: str) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pyarrow as pa
 
@@ -59,3 +61,12 @@ def is_number_type(kind: pa.DataType) -> bool:
     """Whether values are numbers, of whatever kind."""
     types = pa.types
     return bool(types.is_integer(kind) or types.is_floating(kind) or types.is_decimal(kind))
+
+
+def without_views(column: Any, kind: pa.DataType) -> Any:
+    """Return an array of views, or of 64-bit offsets, as one of Arrow's plain kind."""
+    try:
+        return column.cast(kind)
+    except pa.ArrowNotImplementedError:  # Arrow 17 casts no views
+        made = pa.array(column.to_pylist(), kind)
+        return pa.chunked_array([made]) if isinstance(column, pa.ChunkedArray) else made

@@ -15,7 +15,7 @@ import pyarrow.compute as pc
 from cofactor.base.cached import cached_property
 from cofactor.base.errors import ArgumentError, DataError, UnknownIdError
 from cofactor.data import sorting
-from cofactor.data.arrow import one_array
+from cofactor.data.arrow import one_array, without_views
 from cofactor.data.id_queries import (
     as_numbers,
     is_whole,
@@ -338,7 +338,7 @@ def _plain(column: Any) -> pa.Array:
                 f"an id is beyond 64-bit integers; read the column as text instead ({error})."
             ) from None
     if pa.types.is_large_string(kind) or pa.types.is_string_view(kind):
-        return column.cast(pa.string())
+        return without_views(column, pa.string())
     if pa.types.is_null(kind):
         return column.cast(pa.int64()) if len(column) == 0 else column.cast(pa.string())
     raise ArgumentError(f"ids must be integers or strings, not {kind}.")

@@ -7,6 +7,7 @@ and a column for each metric), so that two runs on the same split can be tested 
 from __future__ import annotations
 
 import json
+import os
 import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
@@ -181,7 +182,7 @@ def check_folder(folder: str) -> None:
     Raises
     ------
     ArgumentError
-        If it is a file, or can't be created.
+        If it is a file, or can't be created or written to.
     """
     place = checks.path(folder, "runs")
     if place.exists() and not place.is_dir():
@@ -190,6 +191,10 @@ def check_folder(folder: str) -> None:
         place.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise ArgumentError(f"--runs {folder} can't be made: {error.strerror}.") from None
+    if not os.access(place, os.W_OK | os.X_OK):
+        raise ArgumentError(
+            f"--runs {folder} can't be written to by this user; choose another folder."
+        )
 
 
 def list_runs(folder: str | Path) -> list[KeptRun]:

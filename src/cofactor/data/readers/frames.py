@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from cofactor.base.errors import ArgumentError, DataError
-from cofactor.data.arrow import is_list_type
+from cofactor.data.arrow import is_list_type, without_views
 from cofactor.data.readers.cell_roles import roles_of_columns
 from cofactor.data.readers.clock_columns import cells_of_table, moments
 from cofactor.data.readers.columns import Options, roles_note
@@ -78,9 +78,10 @@ def whole_table(source: Any, columns: Iterable[str] | None = None) -> pa.Table:
     nw = _narwhals()
     frame = nw.from_native(source, pass_through=True)
     if isinstance(frame, (nw.DataFrame, nw.LazyFrame)):
-        if columns is not None:
-            frame = frame.select(list(columns))
-        whole = _computed(frame) if isinstance(frame, nw.LazyFrame) else frame
+        if isinstance(frame, nw.LazyFrame):
+            whole = _computed(frame, columns)
+        else:
+            whole = frame if columns is None else frame.select(list(columns))
         try:
             if any(kind == nw.Object for kind in whole.schema.values()):
                 raise TypeError("a column of objects")
@@ -97,9 +98,10 @@ def whole_table(source: Any, columns: Iterable[str] | None = None) -> pa.Table:
     raise ArgumentError(f"source must be a data frame, not {type(source).__name__}.")
 
 
-def _computed(frame: Any) -> Any:
+def _computed(frame: Any, columns: Iterable[str] | None) -> Any:
     try:
-        return frame.collect(backend="pyarrow")
+        wanted = frame if columns is None else frame.select(list(columns))
+        return wanted.collect(backend="pyarrow")
     except Exception as error:  # whatever the library raises at a plan that can't be
         raise _uncomputed(error) from None
 
@@ -277,7 +279,7 @@ def _plain(column: pa.ChunkedArray) -> pa.ChunkedArray:
         # Arrow's own cast of views makes lists without their offsets.
         return pa.chunked_array([pa.array(column.to_pylist(), pa.list_(kind.value_type))])
     if pa.types.is_string_view(kind) or pa.types.is_binary_view(kind):
-        return column.cast(pa.string() if pa.types.is_string_view(kind) else pa.binary())
+        return without_views(column, pa.string() if pa.types.is_string_view(kind) else pa.binary())
     return column
 
 
