@@ -1,10 +1,12 @@
 """Every Python example of the docs and the README runs, file by file, in order, in an empty
-folder; every command exists and takes the options shown; every link leads somewhere.
+folder, and prints what the page shows; every command exists and takes the options shown; every link
+leads somewhere.
 """
 
 from __future__ import annotations
 
 import argparse
+import posixpath
 import re
 import runpy
 import shlex
@@ -31,7 +33,8 @@ def page_name(page: Path) -> str:
     return str(page.relative_to(ROOT))
 
 
-_BLOCK = re.compile(r"^```python\n(.*?)^```", re.MULTILINE | re.DOTALL)
+_BLOCK = re.compile(r"^```python\n(.*?)^```\n(?:\n```\n(.*?)^```)?", re.MULTILINE | re.DOTALL)
+_NUMBER = re.compile(r"-?\d+(?:\.(\d+))?")
 
 
 @pytest.mark.parametrize(
@@ -49,8 +52,22 @@ def test_examples_run(
             line = text[: match.start(1)].count("\n")
             code = "\n" * line + match.group(1)
             exec(compile(code, str(page), "exec"), module.__dict__)
-    # What fails in a thread of its own is only printed.
-    assert "Traceback" not in capsys.readouterr().err
+            printed = capsys.readouterr()
+            # What fails in a thread of its own is only printed.
+            assert "Traceback" not in printed.err
+            if match.group(2) is not None:
+                assert_as_shown(printed.out, match.group(2))
+
+
+def assert_as_shown(printed: str, shown: str) -> None:
+    """Words are those of the page; fractions nearly, since processors round training differently,
+    which whole numbers (ids, epochs) may show too.
+    """
+    assert _NUMBER.sub("#", printed).split() == _NUMBER.sub("#", shown).split()
+    pairs = zip(_NUMBER.finditer(printed), _NUMBER.finditer(shown), strict=True)
+    for ours, theirs in pairs:
+        if theirs.group(1):
+            assert float(ours.group()) == pytest.approx(float(theirs.group()), rel=0.05, abs=0.02)
 
 
 def anchors(page: Path) -> set[str]:
@@ -71,6 +88,21 @@ def test_links_lead_somewhere(page: Path) -> None:
             file = page.parent / target if target else page
             assert file.exists(), f"{page.name} links to {target}, which doesn't exist"
             assert not anchor or anchor in anchors(file), f"{target} has no heading #{anchor}"
+
+
+@pytest.mark.parametrize("page", PAGES[1:], ids=page_name)
+def test_links_of_the_site_stay_in_the_site(page: Path) -> None:
+    """The site's generator knows the files of docs, and those that its hooks add."""
+    docs = ROOT / "docs"
+    name = page.relative_to(docs).as_posix()
+    known = {p.relative_to(docs).as_posix() for p in docs.rglob("*")} | set(mkdocs_hooks.added())
+    text = mkdocs_hooks.on_page_markdown(
+        page.read_text(encoding="utf-8"), SimpleNamespace(file=SimpleNamespace(src_uri=name))
+    )
+    targets = set(re.findall(r"\]\(([^)#\s]+)", text))
+    inside = {t for t in targets if not t.startswith(("http:", "https:", "mailto:"))}
+    folder = posixpath.dirname(name)
+    assert {posixpath.normpath(posixpath.join(folder, target)) for target in inside} <= known
 
 
 def commands_of(text: str) -> list[list[str]]:
@@ -111,6 +143,30 @@ def test_a_command_that_the_pages_show_takes_these_options(words: tuple[str, ...
     # Words are parsed as they are typed; a mention may leave out a source, or an option's value.
     typed = [*(word for word in rest if word != "--debug"), "1"]
     command.make_parser(typer.Context(command)).parse_args(typed)
+
+
+def options_of(command: Any) -> set[str]:
+    """Return the options of a command and of its actions."""
+    own = {name for one in command.params for name in (*one.opts, *one.secondary_opts)}
+    return own.union(*map(options_of, getattr(command, "commands", {}).values()))
+
+
+def test_an_option_that_the_pages_name_exists() -> None:
+    """Those within a longer piece of code belong to a command, which is tested above."""
+    from cofactor.cli.main import COMMANDS
+
+    known = {"--help", "--version", "--debug"}
+    known.update(*(options_of(typer.main.get_command(app_of(name))) for name in COMMANDS))
+    scripts = [ROOT / w[0] for w in SCRIPTS if (ROOT / w[0]).is_file()]
+    scripts += (ROOT / "benchmarks").glob("*.py")
+    known.update(*(re.findall(r'"(--[a-z-]+)"', s.read_text(encoding="utf-8")) for s in scripts))
+    named = {
+        (page_name(page), option)
+        for page in PAGES
+        for option in re.findall(r"`(--[a-z][a-z-]*)", page.read_text(encoding="utf-8"))
+    }
+    assert len(named) > 100
+    assert not {one for one in named if one[1] not in known | {"--torch-backend"}}
 
 
 SCRIPTS = [

@@ -1,4 +1,4 @@
-"""Pages of the site that are made when the site is built: models, commands, metrics, notebooks."""
+"""Pages of the site that are made when the site is built: models, commands, notebooks, results."""
 
 from __future__ import annotations
 
@@ -8,23 +8,33 @@ import json
 import re
 import subprocess
 import sys
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-NOTEBOOKS = Path(__file__).parents[1] / "docs" / "notebooks"
+ROOT = Path(__file__).parents[1]
+NOTEBOOKS = ROOT / "docs" / "notebooks"
 _SECTION = re.compile(r"^(\w[\w ]*)\n-{3,}\n", re.MULTILINE)
 
 
 def on_files(files: Any, config: Any) -> Any:
-    """Add the generated pages."""
+    """Add the generated pages, and the files of results."""
     from mkdocs.structure.files import File
 
-    pages = {"reference/models.md": models(), "reference/commands.md": commands()}
-    for path in sorted(NOTEBOOKS.glob("*.ipynb")):
-        pages[f"notebooks/{path.stem}.md"] = notebook(path)
-    for name, text in pages.items():
-        files.append(File.generated(config, name, content=text))
+    for name, content in added().items():
+        files.append(File.generated(config, name, content=content()))
     return files
+
+
+def added() -> dict[str, Callable[[], str]]:
+    """What the site has beside the files of docs: name -> what makes its content."""
+    pages = {"reference/models.md": models, "reference/commands.md": commands}
+    for path in sorted(NOTEBOOKS.glob("*.ipynb")):
+        pages[f"notebooks/{path.stem}.md"] = partial(notebook, path)
+    for path in sorted((ROOT / "benchmarks" / "results").iterdir()):
+        pages[f"benchmarks/results/{path.name}"] = partial(path.read_text, encoding="utf-8")
+    return pages
 
 
 _FOREIGN = re.compile(
@@ -118,8 +128,11 @@ def _help(*words: str) -> str:
     return f"\n```text\n{told.stdout.strip()}\n```\n"
 
 
-def on_page_markdown(markdown: str, page: Any, config: Any, files: Any) -> str:
-    """Let links to notebooks lead to their pages; the pages themselves link to the files."""
+def on_page_markdown(markdown: str, page: Any, config: Any = None, files: Any = None) -> str:
+    """Let links to notebooks and results lead to what the site has of them; the pages of notebooks
+    link to the files.
+    """
+    text = re.sub(r"\]\(((?:\.\./)*)\.\./benchmarks/", r"](\1benchmarks/", markdown)
     if page.file.src_uri.startswith("notebooks/"):
-        return markdown
-    return re.sub(r"\]\((\S*notebooks/\w+)\.ipynb\)", r"](\1.md)", markdown)
+        return text
+    return re.sub(r"\]\((\S*notebooks/\w+)\.ipynb\)", r"](\1.md)", text)

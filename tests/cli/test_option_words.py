@@ -24,7 +24,7 @@ Run = Callable[..., "Ran"]  # noqa: F821  (a fixture's class)
         (("--on-bad", "skp"), "unknown --on-bad 'skp'; did you mean skip?"),
         (("--split", "per-usr"), "unknown --split 'per-usr'; did you mean per-user"),
         (("--repeats", "frist"), "unknown --repeats 'frist'; it must be one of keep, last"),
-        (("--device", "gpu9"), "--device must be auto, cpu, cuda, cuda:1 or mps, not 'gpu9'."),
+        (("--device", "gpu9"), "--device must be auto, cpu, cuda, cuda:1, mps or xpu, not 'gpu9'."),
         (("--encoding", "utf9"), "--encoding must be one of text that Python knows"),
         (("--time-unit", "h"), "unknown --time-unit 'h'; it must be one of ms, ns, s, us."),
         (("--time-format", "%Q"), "--time-format must be written as for strptime"),

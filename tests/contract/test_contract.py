@@ -119,6 +119,8 @@ def test_unknown_ids_give_one_error_that_names_them_or_the_fallback(model: Recom
     table = model.recommend(["nobody", known], k=4, unknown="fallback", run=ONE_THREAD)
     assert [line["user_id"] for line in table] == ["nobody"] * 4 + [known] * 4
     assert model.recommend(history=[100, 99], k=3, unknown="fallback", run=ONE_THREAD).ids
+    with pytest.raises(UnknownNameError, match="unknown value of unknown 'skip'; .* fallback"):
+        model.recommend(unknown="skip")
 
 
 def test_unknown_setting_is_refused_with_the_nearest_name(name: str) -> None:

@@ -49,7 +49,10 @@ _WHOLE = cofactor.split(DATA, "per-user", test=0.25, seed=1)
         (lambda: evaluate(_fitted(), _WHOLE, {"ndcg": 10}), "metrics must be names"),
         (lambda: evaluate(_fitted(), _WHOLE, groups=[1]), "groups must be 'warm'"),  # type: ignore[arg-type]
         (lambda: evaluate(_fitted(), _WHOLE, rerank=5), "rerank must be rules such as"),  # type: ignore[arg-type]
-        (lambda: cofactor.compare(DATA, [None]), "models must be names of models, not None"),  # type: ignore[list-item]
+        (
+            lambda: cofactor.compare(DATA, [None]),
+            "models must be models or names of them, not None",
+        ),  # type: ignore[list-item]
         (lambda: cofactor.save("m", "x"), "model must be a fitted model"),  # type: ignore[arg-type]
         (
             lambda: cofactor.ItemKNN().fit(DATA, validation=DATA),  # type: ignore[arg-type]

@@ -168,6 +168,8 @@ def test_what_the_log_does_not_support_is_refused(
     with pytest.raises(DataError, match="--positions 1 is supported"):
         ope(logs, new)
     assert ope(logs, new, OpeSettings(positions=1)).positions == 1
+    with pytest.raises(ArgumentError, match=r"positions must be an integer at least 1, not 1\.5"):
+        ope(logs, new, OpeSettings(positions=1.5))  # type: ignore[arg-type]
     with pytest.raises(ArgumentError, match="leave new= out"):
         ope(logs, new, OpeSettings(explore="slots=0.1+new=0.1"))
 

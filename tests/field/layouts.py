@@ -160,6 +160,17 @@ LAYOUTS = (
         notes=("items.csv as the catalogue, with users.csv",),
     ),
     Case(
+        name="u.data and u.item without the other files",
+        origin="MovieLens 100K, the two files that are used",
+        files={
+            "d/u.data": "1\t1\t4\t881250949\n2\t1\t3\t881250950\n",
+            "d/u.item": "1|A (1995)|01-Jan-1995||http://a.b" + "|0|1" * 9 + "|0\n",
+        },
+        source="d",
+        rows=[(1, 1, 4.0, 881250949), (2, 1, 3.0, 881250950)],
+        notes=("read as MovieLens 100K",),
+    ),
+    Case(
         name="u.data and u.item of one's own",
         origin="files that share a famous name",
         files={"d/u.data": "user,item\n1,2\n", "d/u.item": "x|y\n"},

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import zipfile
 from pathlib import Path
@@ -218,3 +219,48 @@ def test_lines_of_a_catalogue_in_two_encodings(tmp_path: Path) -> None:
     path = tmp_path / "items.csv"
     path.write_bytes("item,title\na,Zoë\n".encode() + "b,Amélie\n".encode("latin-1"))
     assert _titles(path) == {"a": "Zoë", "b": "Amélie"}
+
+
+_FILM_100K = "{0}|{1}|01-Jan-1995||http://a.b/{0}|" + "|".join("0100010000000000000") + "\n"
+_FILMS_100K = _FILM_100K.format(7, "Café (1995)") + _FILM_100K.format(9, "Unknown")
+_FILMS_1M = '7::Café, "The" (1995)::Drama|War\n9::B (1996)::(no genres listed)\n'
+
+
+@pytest.mark.parametrize("packed", [False, True])
+@pytest.mark.parametrize("encoding", ["latin-1", "utf-8"])
+@pytest.mark.parametrize(
+    ("text", "titles", "genres"),
+    [
+        (_FILMS_100K, ["Café (1995)", "Unknown"], [["Action", "Comedy"]] * 2),
+        (_FILMS_1M, ['Café, "The" (1995)', "B (1996)"], [["Drama", "War"], []]),
+    ],
+)
+def test_films_of_movielens_need_no_header_and_no_ratings_beside_them(
+    text: str, titles: list[str], genres: list[Any], encoding: str, packed: bool, tmp_path: Path
+) -> None:
+    """`u.item` and `movies.dat`, whatever they are called."""
+    path, held = tmp_path / "films", text.encode(encoding)
+    path.write_bytes(gzip.compress(held) if packed else held)
+    table = read([(1, 7), (2, 9)], items=path).item_table
+    assert table is not None
+    assert table.column("item_id").to_pylist() == [7, 9]
+    assert table.column("title").to_pylist() == titles
+    assert table.column("genres").to_pylist() == genres
+    assert table.column("year").to_pylist()[0] == 1995
+
+
+def test_films_of_movielens_have_the_genres_that_lie_beside_them(tmp_path: Path) -> None:
+    (tmp_path / "u.item").write_text(_FILMS_100K)
+    genres = "".join(f"G{n}|{n}\n" for n in range(19))
+    (tmp_path / "u.genre").write_text(genres)
+    assert read_table(tmp_path / "u.item").column("genres").to_pylist() == [["G1", "G5"]] * 2
+    (tmp_path / "u.genre").write_text(genres[:20])
+    with pytest.raises(DataError, match="genres, and the lines of u.item have 19"):
+        read_table(tmp_path / "u.item")
+
+
+def test_lines_like_films_without_years_are_no_films_of_movielens(tmp_path: Path) -> None:
+    path = tmp_path / "a.txt"
+    path.write_text("7::Mug::kitchen\n9::Cap::clothes\n")
+    with pytest.raises(DataError, match="no header"):
+        read_table(path)

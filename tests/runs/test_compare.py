@@ -30,6 +30,37 @@ def test_two_models_of_one_label_are_refused() -> None:
         compare(DATA, ["ials", "ials"])
 
 
+def test_models_themselves_are_compared_by_their_settings() -> None:
+    fitted = cofactor.IALS(factors=2, epochs=1).fit(DATA, run=ONE)
+    done = compare(DATA, ["ease", fitted, cofactor.ItemKNN(neighbours=5)], metrics="ndcg@5")
+    assert list(done.results) == ["popularity", "ease", "ials", "item_knn"]
+    assert done.models["ials"].config.to_dict() == fitted.config.to_dict()
+    assert done.models["item_knn"].config.neighbours == 5
+    # It was fitted on the train part alone, and the caller's stays as it is.
+    assert done.models["ials"] is not fitted
+    assert len(fitted.data) == len(DATA) > len(done.models["ials"].data)
+
+
+def test_models_may_stand_in_a_mapping_by_their_labels() -> None:
+    several = {"one": cofactor.IALS(factors=2), "two": cofactor.IALS(factors=3), "three": "ease"}
+    more = {"two": {"epochs": 1}}
+    done = compare(DATA, several, settings=more, metrics="ndcg@5", baselines=False, run=ONE)
+    assert list(done.results) == ["one", "two", "three"]
+    assert [done.models[name].config.factors for name in ("one", "two")] == [2, 3]
+    assert done.models["two"].config.epochs == 1
+
+
+def test_two_models_of_one_name_need_labels() -> None:
+    with pytest.raises(ArgumentError, match=r"two models are called 'ials'.*'mine': model"):
+        compare(DATA, [cofactor.IALS(factors=2), cofactor.IALS(factors=3)])
+
+
+@pytest.mark.parametrize("models", [[cofactor.IALS], [5], cofactor.IALS(), {"a": None}], ids=str)
+def test_what_is_no_model_is_not_compared(models: object) -> None:
+    with pytest.raises(ArgumentError, match="models must be models or names of them"):
+        compare(DATA, models)  # type: ignore[arg-type]
+
+
 def test_a_wrong_name_or_setting_is_refused_before_any_work() -> None:
     with pytest.raises(UnknownNameError, match="factors"):
         compare("/nowhere/at/all.csv", ["ials:factor=3", "ease"])

@@ -20,7 +20,7 @@ BOTH = ["popularity", "ease"]
 @pytest.mark.parametrize(
     ("call", "message"),
     [
-        (lambda: cofactor.compare(DATA, 3), "models must be names"),
+        (lambda: cofactor.compare(DATA, 3), "models must be models or names of them"),
         (lambda: cofactor.compare(DATA, BOTH, settings=3), "settings must be a mapping"),
         (lambda: cofactor.compare(DATA, BOTH, split="x"), "split must be a Split"),
         (lambda: cofactor.compare(DATA, BOTH, baselines="x"), "baselines must be True or False"),

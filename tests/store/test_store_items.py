@@ -125,3 +125,10 @@ def test_a_title_that_says_nothing_is_none_as_in_a_catalogue(store: Store, nothi
     store.put_items([Item(item_id="a", title=nothing), Item(item_id="b", title=" B")]).result()
     assert store.item("a").title is None  # type: ignore[union-attr]
     assert store.item("b").title == " B"  # type: ignore[union-attr]
+
+
+@pytest.mark.parametrize("nothing", ["", " \n", "NULL", "nan", "\\N"])
+def test_a_text_that_says_nothing_is_none_as_in_a_catalogue(store: Store, nothing: str) -> None:
+    store.put_items([Item(item_id="a", text=nothing), Item(item_id="b", text="NA")]).result()
+    assert store.item("a").text is None  # type: ignore[union-attr]
+    assert store.item("b").text == "NA"  # type: ignore[union-attr]

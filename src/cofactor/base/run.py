@@ -31,7 +31,8 @@ class Run:
         Native threads for kernels and BLAS; 0 means all cores this process may use.
     device
         ``"auto"`` (a GPU if PyTorch sees one, for the models that can use it), ``"cpu"``,
-        ``"cuda"``, ``"cuda:1"``, ``"mps"``.
+        ``"cuda"``, ``"cuda:1"``, ``"mps"`` or ``"xpu"``. Whether the machine has it is checked when
+        it is first used.
     progress
         Where long work reports to; by default bars in a notebook, and nothing elsewhere.
     engine
@@ -41,7 +42,7 @@ class Run:
     Raises
     ------
     ArgumentError
-        For a seed, a number of threads or a device that doesn't exist.
+        For a seed or a number of threads out of range, or a device of another name.
     """
 
     seed: int = 0
@@ -60,7 +61,7 @@ class Run:
             raise ArgumentError(f"engine must be an Engine, or None, not {self.engine!r}.")
         if not re.fullmatch(r"auto|cpu|mps|(cuda|xpu)(:[0-9]+)?", str(self.device)):
             raise ArgumentError(
-                f"device must be auto, cpu, cuda, cuda:1 or mps, not {self.device!r}."
+                f"device must be auto, cpu, cuda, cuda:1, mps or xpu, not {self.device!r}."
             )
 
     @property

@@ -56,7 +56,10 @@ Repeats = Annotated[
 ]
 Device = Annotated[
     str,
-    typer.Option(metavar="DEVICE", help="Device of PyTorch models: auto, cpu, cuda, cuda:1, mps."),
+    typer.Option(
+        metavar="DEVICE",
+        help="Device of PyTorch models and ials: auto, cpu, cuda, cuda:1, mps, xpu.",
+    ),
 ]
 Metrics = Annotated[
     str | None,

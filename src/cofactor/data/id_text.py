@@ -33,6 +33,8 @@ MISSING_WORDS = frozenset(
         *("#REF!", "#VALUE!", "#NAME?", "#DIV/0!", "#NUM!", "#NULL!"),
     )
 )
+# Of any other text than an id or a title, NA may be a code: a country's.
+WORDS_FOR_NOTHING = MISSING_WORDS - {"NA"}
 # What exports write for somebody or something that isn't known.
 _NOBODY = (
     *("-", "--", "?", ".", "-1", "unknown", "guest", "anonymous", "anon", "nobody", "not set"),

@@ -68,12 +68,14 @@ class IdMap:
     @classmethod
     def of(cls, *columns: Any) -> IdMap:
         """Make the map of all distinct ids in some columns (arrays, lists, Arrow arrays), in
-        ascending order.
+        ascending order. Integers beside strings become their decimal text.
 
         Raises
         ------
         DataError
-            If a column mixes integers with strings, or holds something else.
+            If an id is missing, or an object is neither an integer nor a string.
+        ArgumentError
+            If a column is of another type: floats, booleans, bytes, lists.
         """
         plain = [_plain(_used(column)) for column in columns]
         kinds = {str(column.type) for column in plain if len(column)}

@@ -322,10 +322,8 @@ class Interactions:
     def catalogue_titles(self, item_rows: Any) -> list[str]:
         """Return the titles of some items, or their ids where there is no title."""
         titles = self.catalogue.titles(item_rows)
-        return [
-            str(i) if t is None else t
-            for i, t in zip(self.items.ids(item_rows), titles, strict=True)
-        ]
+        pairs = zip(self.items.ids(item_rows), titles, strict=True)
+        return [str(i) if t is None else t for i, t in pairs]
 
     def matrix(self) -> Any:
         """Return a SciPy CSR matrix of float32 (users × items) that shares this data; values or

@@ -112,7 +112,7 @@ class Recommender(Model[ConfigT]):
         """
         checks.integer(k, "k", low=1)
         exclude_seen = checks.boolean(exclude_seen, "exclude_seen")
-        checks.choice(unknown, "unknown", ("error", "fallback"))
+        checks.choice(unknown, "value of unknown", ("error", "fallback"))
         if users is not None and (history is not None or features is not None):
             raise ArgumentError("give users, or a history or features of an unseen user, not both.")
         run = run_of(run)
@@ -207,13 +207,18 @@ class Recommender(Model[ConfigT]):
 
     @of_one_fit
     def similar_users(self, users: Any, k: int = 10, *, run: Run | None = None) -> RankedTable:
-        """Return the k most similar users of each user, without the user: a table with the columns
-        ``user_id``, ``rank``, ``similar_user_id``, ``score`` (cosine of the vectors).
+        """Return the k most similar users of each user, without the user.
+
+        Returns
+        -------
+        RankedTable
+            Columns ``user_id``, ``rank``, ``similar_user_id``, ``score``: the cosine of the users'
+            vectors, or of their histories in models without vectors.
 
         Raises
         ------
         TraitError
-            If the model has no user vectors.
+            If the model doesn't support similar users.
         """
         self._require_similarity(k)
         run = run_of(run)
@@ -249,8 +254,8 @@ class Recommender(Model[ConfigT]):
         checks.choice(known, "known", ("error", "skip"))
         if not self.traits.uses_features:
             raise TraitError(
-                f"{self.name} reads no content, so it can't add new items; use bridge,"
-                " feature_ials or two_tower."
+                f"{self.name} reads no content, so it can't add new items; use"
+                " content_blend, feature_ials or another model with content."
             )
         data = with_new_items(self.data, items, id_column=id_column, known=known)
         with run_context(Run()):

@@ -28,7 +28,7 @@ from cofactor.models.recommender import Recommender
 from cofactor.retrieval.rerank.rules import Rerank, as_rules
 from cofactor.runs import shown
 from cofactor.runs.baselines import baseline_names
-from cofactor.runs.compared_models import unfitted
+from cofactor.runs.compared_models import Models, unfitted
 from cofactor.runs.comparison_pieces import Fit, measured
 from cofactor.runs.rerank_costs import costs_of
 from cofactor.runs.source import Cutting, Reading, as_cutting, cut, interactions
@@ -218,7 +218,7 @@ class Compared:
 
 def compare(
     source: Any,
-    models: str | Iterable[str] | None = None,
+    models: Models | None = None,
     *,
     settings: Mapping[str, Settings] | None = None,
     baselines: bool = True,
@@ -238,8 +238,10 @@ def compare(
     models
         What to fit, each ``NAME``, ``NAME:SETTING=VALUE,SETTING=VALUE``, the file of a study of
         `tune` (its best settings), or one of these after ``LABEL=``, so that a model can be listed
-        with several settings; or one text of several with commas. None takes the models that suit
-        the data, see `suitable`.
+        with several settings; or a model such as ``IALS(factors=64)``, of which only the settings
+        are taken: a fitted one is fitted again, on the train part. One text of several with commas,
+        a list, or a mapping from label to any of these. None takes the models that suit the data,
+        see `suitable`.
     settings
         Label -> values by name, or words like ``factors=64``; other settings have their defaults.
     baselines

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +13,8 @@ from cofactor.base.errors import ArgumentError
 from cofactor.models import registry
 from cofactor.models.recommender import Recommender
 from cofactor.runs.study import best_of_study
+
+Models = str | Iterable[str | Recommender] | Mapping[str, str | Recommender]
 
 _STUDIES = (".db", ".sqlite", ".sqlite3")
 # Settings are separated by semicolons, or by commas before another NAME=.
@@ -47,14 +49,15 @@ def is_study(name: str) -> bool:
     return name.casefold().endswith(_STUDIES)
 
 
-def unfitted(models: Iterable[str], settings: Mapping[str, Settings]) -> dict[str, Recommender]:
+def unfitted(models: Models, settings: Mapping[str, Settings]) -> dict[str, Recommender]:
     """Return unfitted models by label.
 
     Parameters
     ----------
     models
         Each ``NAME``, ``NAME:SETTING=VALUE,SETTING=VALUE``, the file of a study, or one of these
-        after ``LABEL=``; or one text of several, as `split_entries` takes it.
+        after ``LABEL=``; or a model, whose settings are taken, and whose label is its name; or one
+        text of several, as `split_entries` takes it; or a mapping from label to any of these.
     settings
         Label -> more settings.
 
@@ -66,26 +69,55 @@ def unfitted(models: Iterable[str], settings: Mapping[str, Settings]) -> dict[st
         For a model or setting that doesn't exist.
     """
     made: dict[str, Recommender] = {}
-    checks.of_kind(models, "models", Iterable, "names of models")
+    checks.of_kind(models, "models", Iterable, "models or names of them")
     checks.of_kind(settings, "settings", Mapping, "a mapping from label to settings")
-    for text in split_entries(models) if isinstance(models, str) else models:
-        checks.of_kind(text, "models", str, "names of models")
-        head, colon, own = text.partition(":")
-        label, equals, name = head.partition("=")
-        label, name = (label, name) if equals else (text, head)
-        words = [*(w.strip() for w in _BETWEEN.split(own) if colon and w.strip())]
-        more = settings.get(label, ())
+    for label, model in _labelled(models):
+        given = settings.get(label, ())
         if label in made:
-            raise ArgumentError(
-                f"two models are called {label!r}; give one a label: mine={name}:SETTING=VALUE."
+            cure = (
+                f"mine={model.partition(':')[0]}:SETTING=VALUE"
+                if isinstance(model, str)
+                else "models={'mine': model, ...}"
             )
-        made[label] = (_of_study if is_study(name) else _of_model)(name, words, more)
+            raise ArgumentError(f"two models are called {label!r}; give one a label: {cure}.")
+        made[label] = _of_words(model, given) if isinstance(model, str) else _of(model, given)
     unknown = sorted(set(settings) - set(made))
     if unknown:
         raise ArgumentError(
             f"settings are given for {', '.join(unknown)}, but the models are {', '.join(made)}."
         )
     return made
+
+
+def _labelled(models: Models) -> Iterator[tuple[str, str | Recommender]]:
+    """The models with their labels, without those in their words."""
+    if isinstance(models, Mapping):
+        pairs = [(str(label), model) for label, model in models.items()]
+    else:
+        each = split_entries(models) if isinstance(models, str) else models
+        pairs = [("", model) for model in each]
+    for label, model in pairs:
+        if isinstance(model, Recommender):
+            yield label or model.name, model
+            continue
+        checks.of_kind(model, "models", str, "models or names of them")
+        head, colon, own = model.partition(":")
+        inner, equals, name = head.partition("=")
+        words = f"{name}{colon}{own}" if equals else model
+        yield label or (inner if equals else model), words
+
+
+def _of_words(text: str, more: Settings) -> Recommender:
+    """A model by its name with settings, or by a study's."""
+    name, colon, own = text.partition(":")
+    words = [*(w.strip() for w in _BETWEEN.split(own) if colon and w.strip())]
+    return (_of_study if is_study(name) else _of_model)(name, words, more)
+
+
+def _of(model: Recommender, more: Settings) -> Recommender:
+    """An unfitted model like another, with some settings changed."""
+    kind = type(model)
+    return kind(without_comparison(model.config.replace(**_given(kind, [], more))))
 
 
 def _of_model(name: str, words: list[str], more: Settings) -> Recommender:

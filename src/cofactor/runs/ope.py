@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from cofactor.artifact.load import load
+from cofactor.base import checks
 from cofactor.base.errors import ArgumentError, DataError
 from cofactor.data.histories import Histories
 from cofactor.data.ids import IdMap
@@ -114,6 +115,8 @@ def ope(
     DataError
         If the log doesn't support the policy: nothing in it was random, the policy shows what was
         never shown (the mean weight is far from 1), or the effective number of lists is too small.
+    ArgumentError
+        For a setting out of its range.
     """
     lists = logs if isinstance(logs, LoggedLists) else read_lists(logs)
     model = policy if isinstance(policy, Recommender) else load(policy)
@@ -121,9 +124,9 @@ def ope(
         why = "off-policy evaluation needs lists of at least two users."
         raise DataError(why, source=lists.source)
     width = max(map(len, lists.items))
-    positions = width if settings.positions is None else min(settings.positions, width)
-    if positions < 1:
-        raise ArgumentError(f"positions must be at least 1, not {settings.positions}.")
+    positions = width
+    if settings.positions is not None:
+        positions = min(checks.integer(settings.positions, "positions", low=1), width)
     logged = _logged(lists, model, settings, positions)
     weights = cascade_weights(logged)
     effective = tuple(effective_sample_size(column) for column in weights.T)

@@ -15,7 +15,7 @@ import numpy as np
 
 from cofactor.base import checks
 from cofactor.base.errors import ArgumentError
-from cofactor.data.id_text import MISSING_WORDS, clean_one
+from cofactor.data.id_text import MISSING_WORDS, WORDS_FOR_NOTHING, clean_one
 from cofactor.data.moments import is_written_date
 from cofactor.store.records import Event, EventLike, Item
 
@@ -228,7 +228,8 @@ def checked_item(item: Item) -> ItemRow:
     hidden = None if item.hidden is None else checks.boolean(item.hidden, "hidden")
     # As in a catalogue.
     title = None if (item.title or "").strip() in MISSING_WORDS else item.title
-    return item_id, title, item.text, _features(item.features), hidden
+    text = None if (item.text or "").strip() in WORDS_FOR_NOTHING else item.text
+    return item_id, title, text, _features(item.features), hidden
 
 
 def file_format(path: Path) -> str:

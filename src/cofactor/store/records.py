@@ -102,7 +102,7 @@ class Item(msgspec.Struct, frozen=True, kw_only=True):
     title
         Up to 1,000 characters; None when there is none, as `""` and words for nothing (`NULL`) are.
     text
-        Up to 20,000 characters.
+        Up to 20,000 characters; None when there is none, likewise (but `NA` may be a code).
     features
         A flat JSON object: name -> text, number, true/false, or a list of texts; up to 20,000
         bytes.

@@ -263,9 +263,11 @@ def test_explanations_of_short_and_long_pasts_add_up_to_the_score_and_agree() ->
         np.testing.assert_allclose(added, wanted, rtol=1e-6, atol=1e-9)
 
 
-def test_a_gpu_that_is_not_there_is_refused_with_the_cure() -> None:
+@pytest.mark.parametrize("device", ["cuda", "xpu"])
+def test_a_gpu_that_is_not_there_is_refused_with_the_cure(device: str) -> None:
     torch = pytest.importorskip("torch")
-    if torch.cuda.is_available():
+    if getattr(torch, device).is_available():
         pytest.skip("there is a GPU")
-    with pytest.raises(ArgumentError, match=r"device 'cuda' can't be used here .*device='cpu'"):
-        IALS(factors=4).fit(interactions(), run=Run(device="cuda", threads=1))
+    refused = rf"device '{device}' can't be used here .*device='cpu'"
+    with pytest.raises(ArgumentError, match=refused):
+        IALS(factors=4).fit(interactions(), run=Run(device=device, threads=1))

@@ -25,6 +25,7 @@ from cofactor.data.readers.delimited import read_text_table
 from cofactor.data.readers.file_formats import format_of
 from cofactor.data.readers.folder_files import data_files, without_copies
 from cofactor.data.readers.id_columns import canonical, cleaned, id_column, in_texts
+from cofactor.data.readers.movielens_items import films_of
 from cofactor.data.readers.name_words import is_id, is_reference, mentions, role_of
 from cofactor.data.readers.repeated_names import refuse_repeated
 from cofactor.data.readers.sniff import dialect_of
@@ -176,6 +177,9 @@ def table_of_entry(
     encoding: str | None = None,
 ) -> pa.Table:
     """Read a file of what is known of items or users; see `read_table`."""
+    films = films_of(entry) if kind == "item" and id_column is None else None
+    if films is not None:
+        return films[0]
     chosen = format_of(entry)
     if chosen == "excel":
         found = parquet.excel_table(entry, lambda names: _has_id(names, kind))

@@ -6,7 +6,6 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-import numpy as np
 import pyarrow as pa
 
 from cofactor.base import checks
@@ -20,12 +19,12 @@ from cofactor.data.readers.layout import (
     first_line,
     joined,
     listed,
-    lists_of,
     parts,
     text_table,
     words_of,
     year_in,
 )
+from cofactor.data.readers.movielens_items import films_100k, films_dat, genres_of
 from cofactor.data.readers.source_files import Source
 from cofactor.data.split import Part, Split
 
@@ -147,23 +146,12 @@ def _fold(events: list[Events], whole: Events, sentence: str) -> Split:
 
 
 def _with_100k_tables(place: Source, events: Events) -> Events:
-    genres, _ = text_table(
-        place.get("u.genre"), ["genre", "number"], id_column="number", delimiter="|"
-    )
-    names = genres.column("genre").to_pylist()
-    columns = ["item_id", "title", "release_date", "video_release_date", "url", *names]
-    movies, notes = text_table(
-        place.get("u.item"), columns, delimiter="|", encoding="latin-1", quote=False
-    )
-    flags = np.stack(
-        [np.asarray(movies.column(name)).astype(bool) for name in names]
-    )  # [n_genres, n_items]
-    table = movies.select(["item_id", "title", "release_date", "url"])
-    table = table.append_column("genres", _flagged(flags, names)).append_column(
-        "year", year_in(table.column("title"))
-    )
+    table, notes = films_100k(place.get("u.item"), genres_of(place.find("u.genre")))
+    people = place.find("u.user")
+    if people is None:
+        return replace(events, item_table=table).noted(*notes)
     users, more = text_table(
-        place.get("u.user"),
+        people,
         ["user_id", "age", "gender", "occupation", "zip"],
         id_column="user_id",
         delimiter="|",
@@ -171,18 +159,8 @@ def _with_100k_tables(place: Source, events: Events) -> Events:
     return replace(events, item_table=table, user_table=users).noted(*notes, *more)
 
 
-def _flagged(flags: np.ndarray, names: list[str]) -> pa.ListArray:
-    """Lists of the names whose flags are set, from bool [n_names, n_items]."""
-    return lists_of(pa.array(names).take(pa.array(np.nonzero(flags.T)[1])), flags.sum(axis=0))
-
-
 def _with_dat_tables(place: Source, events: Events) -> Events:
-    table, notes = text_table(
-        place.get("movies.dat"), ["item_id", "title", "genres"], delimiter="::", quote=False
-    )
-    genres = words_of(table.column("genres"), "|", "(no genres listed)")
-    table = with_column(table, "genres", genres)
-    table = table.append_column("year", year_in(table.column("title")))
+    table, notes = films_dat(place.get("movies.dat"))
     extra = place.find("movies_extrainfos.dat")
     if extra is not None:
         facts, more = text_table(extra, _EXTRA, delimiter="::", quote=False)

@@ -11,15 +11,13 @@ import pyarrow.compute as pc
 
 from cofactor.data.arrow import is_number_type, is_text_type, with_column
 from cofactor.data.catalogue import title_column
-from cofactor.data.id_text import MISSING_WORDS
+from cofactor.data.id_text import MISSING_WORDS, WORDS_FOR_NOTHING
 from cofactor.data.readers.columns import Options
 from cofactor.data.readers.delimited import read_text_table
 from cofactor.data.readers.sniff import dialect_of
 from cofactor.data.readers.source_files import SourceFile
 from cofactor.data.readers.total_lines import MEANS, TOTALS, total_word
 
-# Of words for nothing: what is a value in some columns.
-_CODES = {"NA"}
 _POINTS, _CLEAR_POINT = r"^[+-]?(\d{1,3}(,\d{3})+|\d+)(\.\d+)?$", r",\d{3}(\.\d|,\d{3})"
 _COMMAS = r"^[+-]?(\d{1,3}(\.\d{3})+|\d+)(,\d+)?$"
 # What is a code and no number.
@@ -92,7 +90,7 @@ def without_words_for_nothing(table: pa.Table) -> pa.Table:
     for place, (name, column) in enumerate(zip(table.column_names, table.columns, strict=True)):
         if not is_text_type(column.type):
             continue
-        words = MISSING_WORDS - (set() if name == title else _CODES)
+        words = MISSING_WORDS if name == title else WORDS_FOR_NOTHING
         nothing = pa.array([*words], column.type)
         lacking = pc.is_in(pc.utf8_trim_whitespace(column), value_set=nothing)
         if pc.any(lacking).as_py():

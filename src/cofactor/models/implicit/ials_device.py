@@ -18,7 +18,7 @@ from cofactor.training.learner import Epoch, Facts
 
 def on_gpu(device: str) -> bool:
     """Return whether a run asks for a GPU by name; ``"auto"`` trains implicit ALS on the CPU."""
-    return device.partition(":")[0] in ("cuda", "mps")
+    return device.partition(":")[0] in ("cuda", "mps", "xpu")
 
 
 class DeviceIALSLearner(IALSLearner):
