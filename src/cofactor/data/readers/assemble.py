@@ -26,7 +26,7 @@ from cofactor.data.readers.repeated_headers import repeated_headers
 from cofactor.data.readers.total_lines import MEANS, TOTALS, total_word
 from cofactor.data.readers.values import settle, shape_hint
 
-_NO_ID = "an object, a list, a zero byte or a boolean"
+_NO_ID = "an object, a list, a zero byte, a boolean, a date or an inexact number"
 # Rows from which on ids that are all alike, or none like another, are odd; and that show it.
 _FEW, _SOME = 10, 100_000
 # What may stand between cells that hold nothing.

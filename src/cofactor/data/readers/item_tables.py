@@ -38,6 +38,7 @@ from cofactor.data.readers.table_texts import (
     without_words_for_nothing,
 )
 from cofactor.data.readers.usual_names import DESCRIBING, USUAL
+from cofactor.data.records import without_no_ids
 
 _NUMBER = re.compile(r"^\s*[+-]?[\d.,]+\s*$")
 _DESCRIBING = frozenset(DESCRIBING)
@@ -249,6 +250,7 @@ def _with_ids(found: pa.Table, id_column: str | None, kind: str, shown: str) -> 
             source=shown,
         )
     refuse_repeated(found.column_names, shown)
+    found = with_column(found, name, without_no_ids(found, name))
     found = without_words_for_nothing(in_texts(frames.plain_layout(found)))
     if name != to and to in found.column_names:
         # Another column gives the ids.

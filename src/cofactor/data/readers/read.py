@@ -159,7 +159,9 @@ def _check_names(given: Mapping[str, Any]) -> None:
     for name in ("item_id", "member", "table", "query"):
         refuse_no_text(given[name], name)
     if given["items"] is None and given["item_id"] is not None:
-        raise ArgumentError("item_id must go with the catalogue (items) whose column it names.")
+        raise ArgumentError(
+            "item_id must go with the catalogue whose column it names; give items= too."
+        )
     if given["format"] is not None:
         checks.choice(given["format"], "format", FORMATS, also=ALSO_CALLED)
 
