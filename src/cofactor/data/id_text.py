@@ -22,6 +22,9 @@ import pyarrow.compute as pc
 from cofactor.base.names import counted
 from cofactor.data.notes import Fact, Note
 
+# The number of the rule; it grows whenever `clean_one` makes another id of some text, so that
+# stores are brought up to it.
+RULE = "1"
 # Words for nothing.
 MISSING_WORDS = frozenset(
     (

@@ -24,6 +24,7 @@ from cofactor.store.exceptions import (
 )
 from cofactor.store.operations import Work
 from cofactor.store.records import Health, StoreSettings
+from cofactor.store.respelling import respell
 
 _LONGEST_PAUSE = 600.0  # seconds between two attempts to write the file again
 _STALLED = 2.0  # seconds of one commit after which the storage counts as not answering
@@ -334,6 +335,8 @@ class Writer:
             session.begin()
             work = Work(session, self._database, self._settings.moment())
             operations.probe(work)
+            respell(work)
+            work.write_counters()
             owed = operations.is_owed(work)
             session.commit()
             self._database.check_kept(written=True)

@@ -177,8 +177,15 @@ let refused;
 try {{ await recs.recommend("js/1", {{ k: 0 }}); }} catch (error) {{ refused = [error instanceof CofactorError, error.status]; }}
 const failed = async (call) => {{ try {{ await call(); }} catch (error) {{ return [error instanceof CofactorError, error.code]; }} }};
 const odd = await failed(() => recs.send([{{ user_id: "js/1", item_id: "{item}", value: NaN }}]));
+const large = await recs.send([{{ user_id: 9148955329465709066n, item_id: "{item}" }}]);
+const ids = [];
+for (const one of [9148955329465709066, 7.5, true, null, {{}}, Symbol("a")]) {{
+  ids.push(await failed(async () => recs.send([{{ user_id: one, item_id: "{item}" }}])));
+  ids.push(await failed(async () => recs.because(one)));
+  if (one !== null) ids.push(await failed(async () => recs.recommend(null, {{ history: [typeof one === "object" ? {{ item_id: one }} : one] }})));
+}}
 const foreign = await failed(() => new Cofactor("{url}/#").similar("{item}"));
-console.log(JSON.stringify([sent.changed, list.source, shown.length, new Set(shown).size, because.rows[0].item_id, trending.items[0].item_id, similar.items.length, refused, odd, foreign]));
+console.log(JSON.stringify([sent.changed, list.source, shown.length, new Set(shown).size, because.rows[0].item_id, trending.items[0].item_id, similar.items.length, refused, odd, foreign, large.changed, [...new Set(ids.map(String))]]));
 """  # noqa: E501
 
 
@@ -210,4 +217,6 @@ def test_the_javascript_client_does_the_same(
         [True, 422],
         [True, "invalid"],
         [True, "unreadable"],
+        1,
+        ["true,invalid"],
     ]

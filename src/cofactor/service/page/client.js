@@ -19,9 +19,22 @@ const SMALL = 16_000; // characters that surely have less than 64 KiB
 // Not crypto.randomUUID, which pages without TLS lack.
 const newId = () => [...crypto.getRandomValues(new Uint8Array(16))].map((byte) => byte.toString(16).padStart(2, "0")).join("");
 
-// JSON would write NaN and infinity as null: an event without a value.
-function finite(name, value) {
-  if (typeof value === "number" && !Number.isFinite(value)) throw new CofactorError(0, { code: "invalid", message: `${name} must be a finite number, not ${value}`, field: name });
+const invalid = (field, message) => new CofactorError(0, { code: "invalid", message: `${field} must be ${message}`, field });
+
+// An id is a text or an integer; JavaScript's numbers melt integers beyond 2^53 into one.
+function idOf(name, one) {
+  if (typeof one === "bigint") return String(one);
+  if (typeof one === "string" || Number.isSafeInteger(one)) return one;
+  throw invalid(name, `a text or a whole number below 2^53, not ${typeof one === "object" ? "an object" : String(one)}; give larger numbers as texts`);
+}
+
+const LISTS = new Set(["history", "allow", "block", "item_ids"]);
+
+// What JSON would change: NaN and infinity become null, an event without a value.
+function plain(name, value) {
+  if ((name === "user_id" || name === "item_id") && value !== undefined) return idOf(name, value);
+  if (LISTS.has(name) && Array.isArray(value)) return value.map((one) => (typeof one === "object" ? one : idOf(name, one)));
+  if (typeof value === "number" && !Number.isFinite(value)) throw invalid(name, `a finite number, not ${value}`);
   return value;
 }
 
@@ -33,9 +46,9 @@ export class Cofactor {
   // `given` are the fields of POST /v1/recommend: k, where, rerank, history ...
   recommend(userId, given = {}) { return this.call("POST", "/v1/recommend", userId === null ? given : { user_id: userId, ...given }); }
 
-  similar(itemId, k = 10) { return this.call("GET", `/v1/items/${encodeURIComponent(itemId)}/similar?k=${k}`); }
+  similar(itemId, k = 10) { return this.call("GET", `/v1/items/${encodeURIComponent(idOf("item_id", itemId))}/similar?k=${k}`); }
 
-  because(userId, rows = 3, k = 10) { return this.call("GET", `/v1/users/${encodeURIComponent(userId)}/because?rows=${rows}&k=${k}`); }
+  because(userId, rows = 3, k = 10) { return this.call("GET", `/v1/users/${encodeURIComponent(idOf("user_id", userId))}/because?rows=${rows}&k=${k}`); }
 
   trending({ k = 10, halfLife = 24, cursor } = {}) {
     return this.call("GET", `/v1/feeds/trending?k=${k}&half_life=${halfLife}${cursor ? `&cursor=${encodeURIComponent(cursor)}` : ""}`);
@@ -55,7 +68,7 @@ export class Cofactor {
 
   async call(method, path, body, left = this.retries) {
     const headers = { ...(this.key && { authorization: `Bearer ${this.key}` }), ...(body && { "content-type": "application/json" }) };
-    const text = body && JSON.stringify(body, finite);
+    const text = body && JSON.stringify(body, plain);
     // A request that outlives its page may have 64 KiB, together with others under way: a second try has no such limit.
     const keepalive = method === "POST" && text.length < SMALL && left === this.retries;
     let answer;
