@@ -7,6 +7,7 @@ A backup is the same file whichever database it came from, so it can be restored
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import shutil
 import sqlite3
@@ -209,13 +210,19 @@ def restore(path: str | os.PathLike[str], url: str, *, overwrite: bool = False) 
 def _copy(store: Store, target: Path) -> None:
     if isinstance(store.database, SqliteDatabase):
         source = store.database.path
-        with (
-            _translated(store.database),
-            sqlite_file.opened(source) as here,
-        ):
-            # Row by row, as it was at one moment: a copy of the pages would copy what was erased
-            # and still stands in their gaps.
-            here.execute("VACUUM INTO ?", (str(target),))
+        try:
+            with (
+                _translated(store.database),
+                sqlite_file.opened(source) as here,
+            ):
+                # Row by row, as it was at one moment: a copy of the pages would copy what was
+                # erased and still stands in their gaps.
+                here.execute("VACUUM INTO ?", (str(target),))
+        except StoreUnavailableError as error:
+            # The store itself isn't written to.
+            if getattr(error.__cause__, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_FULL:
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC)) from error
+            raise
         with closing(sqlite3.connect(target)) as there:
             there.execute("PRAGMA journal_mode = DELETE")
         return

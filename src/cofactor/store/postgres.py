@@ -175,7 +175,7 @@ class PostgresDatabase(Database):
             )
         if code == "53100":
             return StoreUnavailableError(
-                f"the disk of {self.shown} is full; free some space, then send it again."
+                f"the disk of {self.shown} is full; free some space, then try again.",
             )
         if code.startswith(("42", "XX001", "XX002")):
             return StoreFormatError(

@@ -353,8 +353,8 @@ class SqliteDatabase(Database):
             )
         if code == _FULL or (isinstance(error, OSError) and what_is_full(error)):
             return StoreUnavailableError(
-                f"the disk with {self.shown}, or a quota, is full; free some space, then send it"
-                " again."
+                f"the disk with {self.shown}, or a quota, is full; free some space, then try"
+                " again.",
             )
         if code in (_CORRUPT, _NOTADB):
             return StoreFormatError(
@@ -365,7 +365,7 @@ class SqliteDatabase(Database):
         if code == _CANTOPEN and has_no_inodes(self.path.parent):
             return StoreUnavailableError(
                 f"the disk with {self.shown} has room for no more files (inodes), which its log"
-                " needs; remove some, then send it again."
+                " needs; remove some, then try again."
             )
         if code == _CANTOPEN and not os.access(self.path.parent, os.W_OK):
             return StoreUnavailableError(
