@@ -20,11 +20,13 @@ from cofactor.store import (
     Event,
     Store,
     StoreBusyError,
+    StoreError,
     StoreSettings,
     StoreUnavailableError,
     backup,
     open_store,
 )
+from cofactor.store.beside import serve_beside
 
 SOURCE = Path(__file__).parents[2] / "src"
 _LOOK = """
@@ -197,3 +199,22 @@ def test_a_pipe_beside_a_store_keeps_nobody_waiting(tmp_path: Path) -> None:
     )
     assert done.returncode == 0, done.stderr
     assert (tmp_path / "events.db").stat().st_size > 0
+
+
+@pytest.mark.parametrize("end", [".writes", "-lists-0", ".lock", "-wal", ""])
+def test_no_backup_takes_the_place_of_what_belongs_to_the_store(tmp_path: Path, end: str) -> None:
+    place = tmp_path / f"e.db{end}"
+    with open_store(f"sqlite:///{tmp_path}/e.db") as store:
+        before = place.read_bytes() if place.exists() else None
+        with pytest.raises(StoreError, match="belongs to the store itself"):
+            backup(store, place, overwrite=True)
+        assert (place.read_bytes() if place.exists() else None) == before
+
+
+def test_a_file_where_writes_would_be_taken_stays(tmp_path: Path) -> None:
+    """A service that was started removed it."""
+    place = tmp_path / "e.db.writes"
+    place.write_text("mine")
+    with open_store(f"sqlite:///{tmp_path}/e.db") as store:
+        assert serve_beside(store) is None
+    assert place.read_text() == "mine"

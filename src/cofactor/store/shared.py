@@ -98,12 +98,15 @@ class WriteServer:
         self._store = store
         self._path = path
         self._followed = followed
-        with contextlib.suppress(FileNotFoundError):
+        if path.is_socket():  # of a process that was killed; anything else is somebody's
             path.unlink()
         self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         before = os.umask(0o177)
         try:
             self._socket.bind(str(path))
+        except OSError:
+            self._socket.close()
+            raise
         finally:
             os.umask(before)
         self._made = path.stat().st_ino

@@ -209,10 +209,14 @@ class SqliteDatabase(Database):
             )
 
     def owns(self, path: Path) -> bool:
-        """Return whether a path leads to the file, its log or its lock."""
-        ends = ("", "-wal", "-shm", "-journal", ".lock")
-        own = [self.path.with_name(self.path.name + end) for end in ends]
-        return Path(os.path.realpath(path)) in own
+        """Return whether a path leads to the file, or to what stands beside it: its log, its lock,
+        the socket for writes, lists that aren't written yet.
+        """
+        ends = ("", "-wal", "-shm", "-journal", ".lock", ".writes")
+        place = Path(os.path.realpath(path))
+        own = place.name in [self.path.name + end for end in ends]
+        own = own or place.name.startswith(f"{self.path.name}-lists-")
+        return own and place.parent == self.path.parent
 
     def _keep_private(self) -> None:
         """Make the file and its log their owner's alone: they hold what people did."""

@@ -23,7 +23,7 @@ from cofactor.service.http.connection import ConnectionLimits
 from cofactor.service.http.context import Context
 from cofactor.service.http.keys import Key, Keys, hashed
 from cofactor.service.settings import Settings
-from cofactor.store import Event, StoreSettings, open_store
+from cofactor.store import Event, Impression, StoreSettings, open_store
 from content_shop import shop
 from service.http.scenes import (
     BASE,
@@ -254,3 +254,40 @@ def test_rankings_of_many_half_lives_hold_little(
             assert feed.now(float(half_life)).item_ids == first.item_ids
         assert sum(len(one.item_ids) for one in feed._held.values()) <= 40
         assert feed.as_of(first.seq, first.moment, 1.0).scores.tolist() == first.scores.tolist()
+
+
+def test_a_list_that_is_shown_while_its_user_is_erased_goes_too(
+    folder: Path, events: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It was answered before the erasure was acknowledged, and written after it."""
+
+    async def play(client: httpx.AsyncClient, context: Context) -> None:
+        erase = context.store.erase_user
+        shown = [
+            Impression(
+                request_id="r",
+                user_id="u",
+                version="v1",
+                source="personal",
+                items=("i",),
+                probabilities=(1.0,),
+                time=5,
+            )
+        ]
+
+        def shown_before(user: str) -> Any:
+            while shown:
+                context.traffic._log.log_unseen(shown.pop())
+            return erase(user)
+
+        with monkeypatch.context() as patch:
+            patch.setattr(context.store, "erase_user", shown_before)
+            assert (await client.delete("/v1/users/u")).json()["outcome"] == "stored"
+            flushed = iter([True, False])
+            patch.setattr(context.traffic, "flush", lambda: asyncio.sleep(0, next(flushed)))
+            answer = await client.delete("/v1/users/u")
+            assert answer.json()["error"]["outcome"] == "unknown"
+        assert await context.traffic.flush()
+        assert context.store.user_impressions("u") == []
+
+    in_loop(folder, events, Settings(**CALM, log_impressions=True), play)

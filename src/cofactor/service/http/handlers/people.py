@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 import msgspec
 import numpy as np
 
 from cofactor.service.answering.loaded import Loaded
-from cofactor.service.errors import RequestError
-from cofactor.service.http.context import Context
+from cofactor.service.errors import RequestError, unknown_outcome
+from cofactor.service.http.context import GONE, Context
 from cofactor.service.http.handlers.events import acknowledged
 from cofactor.service.http.route import Route, slowly
 from cofactor.service.replies import AckOut, ExportOut, HistoryOut, PastOut
@@ -90,6 +91,7 @@ def _export(context: Context, user_id: str) -> ExportOut:
 
 async def erase(context: Context, path: dict[str, str], request: Nothing) -> AckOut:
     """Erase all that is stored of a user. What a model learnt goes with the next training."""
+    user_id = path["user_id"]
     if not await context.traffic.flush():
         raise RequestError(
             503,
@@ -97,7 +99,22 @@ async def erase(context: Context, path: dict[str, str], request: Nothing) -> Ack
             "what was shown couldn't be written, so it can't be erased yet; nothing was erased.",
             retry_after=2.0,
         )
-    return acknowledged(await context.settled(context.store.erase_user(path["user_id"])))
+    ack = await context.settled(context.store.erase_user(user_id))
+    try:
+        await _erase_shown_since(context, user_id)
+    except (Exception, asyncio.CancelledError) as error:
+        if error.args == (GONE,):
+            raise
+        raise unknown_outcome(why="what was shown meanwhile may not be erased yet") from error
+    return acknowledged(ack)
+
+
+async def _erase_shown_since(context: Context, user_id: str) -> None:
+    """Erase the lists that were shown while their user was erased: they are written after it."""
+    if not await context.traffic.flush():
+        raise RequestError(503, "storage", "what was shown couldn't be written.")
+    if await asyncio.to_thread(context.store.user_impressions, user_id):
+        await context.settled(context.store.erase_user(user_id))
 
 
 ROUTES = [
