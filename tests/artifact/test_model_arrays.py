@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 import pytest
 from safetensors.numpy import load_file
 
@@ -18,6 +19,7 @@ from artifact.test_artifact_attacks import with_arrays, wrapped
 from cofactor.artifact import format as fmt
 from cofactor.base.errors import ArtifactError
 from cofactor.base.run import Run
+from cofactor.data.events import Events
 from cofactor.data.interactions import Interactions
 from cofactor.data.synthetic import shop
 from cofactor.models import registry
@@ -138,4 +140,21 @@ def test_arrays_that_do_not_fit_the_model_are_refused_by_name(
     kept = load_file(path / fmt.TENSORS)[f"model.{array}"]
     with_arrays(path, **{f"model__{array}": np.ascontiguousarray(change(kept))})
     with pytest.raises(ArtifactError, match=said):
+        cofactor.load(path)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{"values": np.full(4, np.nan, np.float32)}, {"times": np.full(4, -(2**63), np.int64)}],
+)
+def test_events_with_repeats_are_checked_as_pairs_are(
+    tmp_path: Path, change: dict[str, np.ndarray]
+) -> None:
+    users, items = (pa.chunked_array([pa.array(list(ids))]) for ids in ("uuuv", "abab"))
+    events = Events(users, items, np.array([1.0, 2.0, 3.0, 1.0], np.float32), np.arange(5, 9))
+    kept = Interactions.build(events, repeats="keep")
+    path = cofactor.save(cofactor.Popularity().fit(kept), tmp_path / "model")
+    assert len(load_file(path / fmt.TENSORS)["history.log_values"]) == 4
+    with_arrays(path, **{f"history__log_{name}": array for name, array in change.items()})
+    with pytest.raises(ArtifactError, match="events in it don't fit together"):
         cofactor.load(path)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import tracemalloc
 
 import numpy as np
 import pyarrow as pa
@@ -11,6 +12,7 @@ import pytest
 from cofactor.base.errors import ArtifactError, UnknownNameError
 from cofactor.data.catalogue import Catalogue
 from cofactor.data.features import FeatureSpec
+from cofactor.data.features.columns import Column
 
 
 def spec_of(columns: dict[str, list], **how: object) -> tuple[FeatureSpec, np.ndarray]:
@@ -104,6 +106,21 @@ def test_numbers_whose_squares_float64_does_not_hold_are_read(unit: float) -> No
     )
     assert usual.any()
     np.testing.assert_allclose(far, usual, rtol=1e-6)
+
+
+def test_long_vectors_are_read_a_few_rows_at_a_time() -> None:
+    """A saved model may say that there are some, which costs its file nothing."""
+    nothing, length = np.zeros(0), 60_000
+    spec = FeatureSpec(
+        (Column("v", "vector"),), nothing.astype(np.int64), nothing.astype(np.float32),
+        nothing.astype(np.uint8), np.zeros((0, 2)), 1.0, 1.0, (), (length,),
+    )  # fmt: off
+    tracemalloc.start()
+    matrix = spec.transform(pa.table({"title": ["a"] * 2000}))
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert matrix.shape == (2000, length)
+    assert peak < 400 << 20
 
 
 def test_missing_and_infinite_numbers_are_marked() -> None:

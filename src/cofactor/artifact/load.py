@@ -241,6 +241,8 @@ def _log(
         and item_rows is not None
         and all(one is None or len(one) == len(item_rows) for one in (values, times))
         and (not len(item_rows) or 0 <= item_rows.min() <= item_rows.max() < facts.n_items)
+        and (values is None or bool(np.isfinite(values).all()))
+        and (times is None or _is_near(times))
     )
     if not fits:
         raise ArtifactError(
@@ -261,6 +263,10 @@ def _history(arrays: dict[str, np.ndarray], name: str) -> np.ndarray | None:
             f" {array.shape}."
         )
     return array
+
+
+def _is_near(numbers: np.ndarray) -> bool:
+    return not len(numbers) or bool(-_FAR < numbers.min() <= numbers.max() < _FAR)
 
 
 def _check_history(path: Path, history: dict[str, np.ndarray | None], facts: fmt.DataFacts) -> None:
@@ -289,7 +295,7 @@ def _check_history(path: Path, history: dict[str, np.ndarray | None], facts: fmt
         )
     for name in ("times", "order"):
         array = history[name]
-        if array is not None and len(array) and not (-_FAR < array.min() <= array.max() < _FAR):
+        if array is not None and not _is_near(array):
             raise ArtifactError(f"{path}: array 'history.{name}' holds values out of range.")
     if history["values"] is not None and not np.isfinite(history["values"]).all():
         raise ArtifactError(f"{path}: array 'history.values' holds NaN or infinite numbers.")

@@ -33,6 +33,7 @@ from cofactor.data.features.token_blocks import (
 from cofactor.data.records import table_of
 
 _LONGEST_VECTORS = 65_536  # numbers of all vector columns of a row together
+_DENSE = 1 << 24  # numbers that rows of vectors may take while they are read
 
 
 @dataclass(frozen=True)
@@ -144,9 +145,11 @@ class FeatureSpec:
         table = plain_table(catalogue.table if isinstance(catalogue, Catalogue) else catalogue)
         has_characters = bool((self.blocks == CHARACTERS).any())
         weights = Weights(self.text_weight, self.value_weight)
+        # Long vectors so many rows at a time that what stands dense in memory stays small.
+        rows = max(1, min(BLOCK, _DENSE // max(1, sum(self.vectors))))
         parts = []
-        for low in range(0, max(1, table.num_rows), BLOCK):
-            part = table.slice(low, BLOCK)
+        for low in range(0, max(1, table.num_rows), rows):
+            part = table.slice(low, rows)
             found = [
                 self._block(block, tokens)
                 for block, tokens in token_blocks(
