@@ -15,7 +15,6 @@ import signal
 import sys
 import warnings
 from collections.abc import Sequence
-from typing import Any
 
 # The words of an ImportError where there is no room for a library.
 _NO_ROOM = ("failed to map segment", "cannot allocate memory")
@@ -199,7 +198,7 @@ def _print_error(sentence: str) -> None:
     print(wrapped(f"cofactor: {sentence}", sys.stderr), file=sys.stderr)
 
 
-def _print_warning(message: Warning | str, *_: Any, **__: Any) -> None:
+def _print_warning(message: Warning | str, *_: object, **__: object) -> None:
     """Print a warning as commands print their remarks, without lines of source."""
     from cofactor.cli.output import wrapped
     from cofactor.cli.streams import printable
