@@ -342,7 +342,7 @@ def test_a_place_in_a_filter_has_its_caret_below_it(cofactor: Run, trained: Path
     [
         (
             ["similar", "x", "-k", "ten"],
-            "-k must be a whole number, not 'ten'; see `cofactor similar --help`.",
+            "-k must be an integer, not 'ten'; see `cofactor similar --help`.",
         ),
         (
             ["train", "x", "--test", "20%"],

@@ -144,7 +144,7 @@ def _whole_number(text: Any) -> int:
     try:
         return int(text)
     except ValueError:
-        raise typer.BadParameter(f"must be a whole number, not {text!r}.") from None
+        raise typer.BadParameter(f"must be an integer, not {text!r}.") from None
 
 
 def _number(text: Any) -> float:

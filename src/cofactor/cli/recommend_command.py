@@ -165,7 +165,7 @@ def _explains(output: Output, loaded: Recommender) -> bool:
     """Whether a model gives reasons; says so if not."""
     if not loaded.traits.explains:
         others = "ease, item_knn and ials are"
-        output.progress.say(f"no reasons: {loaded.name} isn't linear in a user's past; {others}")
+        output.progress.say(f"no reasons: {loaded.name} isn't linear in a user's history; {others}")
     return loaded.traits.explains
 
 

@@ -272,7 +272,7 @@ def _run(output: Output, served: Served, listening: Any, role: WorkerRole | None
     from cofactor.store.beside import serve_beside
 
     settings = served.settings
-    drain_log = log_to_stderr(access_log=settings.access_log)
+    drain_log = log_to_stderr(access_log=settings.access_log, workers=settings.workers)
     opened = None
     writes: list[WriteServer | None] = []
     try:

@@ -28,7 +28,7 @@ _SAME = (
 ROLES = ("user", "item", "value", "time")
 _FLAGS = ("header", "quote", "overwrite", "resume")
 _ARGUMENT = re.compile(
-    rf"(?<![+\w])({'|'.join((*_SAME, *ROLES, *_FLAGS))})="
+    rf"(?<![+\w?&])({'|'.join((*_SAME, *ROLES, *_FLAGS))})="
     r"(True|False|NAME|'[^']*'|\{[^}]*\}|-?\d+(?:\.\d+)?(?!\w))?(?![\w])"
 )
 # What a sentence begins with that refuses an argument: "on_bad must be ...", "unknown on_bad 'x'".

@@ -10,9 +10,8 @@ import pyarrow as pa
 
 def one_array(column: pa.ChunkedArray | pa.Array) -> pa.Array:
     """Return a column as one array of its values, whatever encodes them."""
-    if isinstance(column, pa.ChunkedArray):  # one chunk isn't copied
-        column = column.chunk(0) if column.num_chunks == 1 else column.combine_chunks()
-    return column.dictionary_decode() if pa.types.is_dictionary(column.type) else column
+    whole = _whole(column)
+    return whole.dictionary_decode() if pa.types.is_dictionary(whole.type) else whole
 
 
 def coded(column: pa.ChunkedArray | pa.Array) -> tuple[pa.Array, np.ndarray]:
@@ -21,13 +20,19 @@ def coded(column: pa.ChunkedArray | pa.Array) -> tuple[pa.Array, np.ndarray]:
     """
     if not pa.types.is_dictionary(column.type):
         column = column.dictionary_encode()
-    if isinstance(column, pa.ChunkedArray):
-        column = column.chunk(0) if column.num_chunks == 1 else column.combine_chunks()
-    indices = column.indices
-    missing = len(column.dictionary)
-    return column.dictionary, np.asarray(
+    whole = _whole(column)
+    indices = whole.indices
+    missing = len(whole.dictionary)
+    return whole.dictionary, np.asarray(
         indices.fill_null(missing) if indices.null_count else indices
     )
+
+
+def _whole(column: pa.ChunkedArray | pa.Array) -> pa.Array:
+    if not isinstance(column, pa.ChunkedArray):
+        return column
+    # One chunk isn't copied.
+    return column.chunk(0) if column.num_chunks == 1 else column.combine_chunks()
 
 
 def with_column(table: pa.Table, name: str, column: pa.Array | pa.ChunkedArray) -> pa.Table:

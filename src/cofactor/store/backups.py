@@ -67,16 +67,30 @@ def backup(
             raise StoreError(f"{made} belongs to the store itself; choose another name.")
     with _staged(target) as staging:
         beside = staging.with_name("manifest.json")
-        manifest = without_erased(store, lambda: _made(store, staging, beside))
-        # Both manifests are there while the file is replaced, so that at any moment one of them
-        # describes it.
-        os.replace(beside, _coming(target))
-        sync(target.parent)
-        os.replace(staging, target)
-        sync(target.parent)
-        os.replace(_coming(target), manifest_path(target))
-        sync(target.parent)
-    return manifest
+        return without_erased(
+            store,
+            lambda: _made(store, staging, beside),
+            lambda: _put_in_place(staging, beside, target),
+            lambda: _withdraw(target),
+        )
+
+
+def _put_in_place(staging: Path, beside: Path, target: Path) -> None:
+    """Put a backup and its manifest in their places. Both manifests are there while the file is
+    replaced, so that at any moment one of them describes it.
+    """
+    os.replace(beside, _coming(target))
+    sync(target.parent)
+    os.replace(staging, target)
+    sync(target.parent)
+    os.replace(_coming(target), manifest_path(target))
+    sync(target.parent)
+
+
+def _withdraw(target: Path) -> None:
+    for made in (target, manifest_path(target)):
+        made.unlink(missing_ok=True)
+    sync(target.parent)
 
 
 def _made(store: Store, staging: Path, beside: Path) -> BackupManifest:

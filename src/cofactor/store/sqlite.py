@@ -351,7 +351,6 @@ class SqliteDatabase(Database):
             return StoreUnavailableError(
                 f"the disk with {self.shown}, or a quota, is full; free some space, then try"
                 " again.",
-                unknown=committing,
             )
         if code in (_CORRUPT, _NOTADB):
             return StoreFormatError(
@@ -370,9 +369,7 @@ class SqliteDatabase(Database):
                 " copy it, with what has its name and -wal behind, to another folder."
             )
         why = error.strerror if isinstance(error, OSError) else error
-        return StoreUnavailableError(
-            f"{self.shown} can't be written or read: {why}.", unknown=committing
-        )
+        return StoreUnavailableError(f"{self.shown} can't be written or read: {why}.")
 
     def code_of(self, error: Exception) -> int:
         """Return SQLite's code of an error, 1 where it has none."""

@@ -24,7 +24,13 @@ from cofactor.data.readers.raw import NoRowsError, Raw
 from cofactor.data.readers.repeated_names import refuse_repeated
 from cofactor.data.readers.series import frame_of_series, refuse_series
 from cofactor.data.readers.values import checked_kind, numbers_and_odd
-from cofactor.data.records import BOOLEANS, BYTES, name_text, python_cells, table_of_columns
+from cofactor.data.records import (
+    BYTES,
+    name_text,
+    python_cells,
+    table_of_columns,
+    without_no_ids,
+)
 
 _NUMBERED = re.compile(r"^(_c|_col|column_?|col_?|f|field_?|v|)(\d{1,4})_?$", re.IGNORECASE)
 
@@ -247,12 +253,9 @@ def _doubts_of_types(table: pa.Table, roles: Mapping[str, str]) -> list[str]:
 
 
 def _typed(table: pa.Table, name: str, roles: Mapping[str, str]) -> pa.ChunkedArray:
-    """A column in its plain layout, booleans among ids as something that isn't an id."""
-    column = _plain(table.column(name))
-    marks = table.schema.field(name).metadata or {}
-    if BOOLEANS in marks and name in (roles["user"], roles["item"]):
-        return pc.replace_substring_regex(column, r"^(true|false)$", r"[\1]")
-    return column
+    """A column in its plain layout, what isn't an id among ids as an object."""
+    is_ids = name in (roles["user"], roles["item"])
+    return _plain(without_no_ids(table, name) if is_ids else table.column(name))
 
 
 def plain_layout(table: pa.Table) -> pa.Table:
