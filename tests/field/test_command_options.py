@@ -211,3 +211,40 @@ def test_users_on_standard_input_are_read_as_those_of_a_file(
     assert main(words) == 0
     found = json.loads(capsys.readouterr().out)["recommendations"]
     assert {one["user_id"] for one in found} == {"u1", "u2"}
+
+
+def test_a_name_that_begins_with_a_tilde_is_a_file(
+    source: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """As what Excel keeps beside a workbook that is open; it was looked for as a user's home."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "~$a.csv").write_bytes(Path(source).read_bytes())
+    assert main(["describe", "~$a.csv", "-q"]) == 0
+
+
+def test_a_service_without_a_model_makes_no_store(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert "none doesn't exist" in said(capsys, "serve", "none", "--port", "0")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_an_address_that_is_nobodys_is_not_cured_by_a_port(
+    model: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = ["serve", model, "--host", "203.0.113.7", "--keys", "k", "--port", "0"]
+    assert main(["serve", "--new-key", "read", "--keys", str(Path(model).with_name("k"))]) == 0
+    words[5] = str(Path(model).with_name("k"))
+    assert "choose another with --host" in said(capsys, *words)
+
+
+def test_a_folder_without_experiments_says_how_one_begins(
+    model: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert "`cofactor experiment start` begins one" in said(
+        capsys, "experiment", "status", str(tmp_path)
+    )

@@ -190,6 +190,7 @@ def command(
 ) -> None:
     """Serve."""
     from cofactor.service.http.keys import Keys
+    from cofactor.service.versions.versions import Folder
 
     output = show.output()
     if access.new_key is not None:
@@ -209,6 +210,7 @@ def command(
         workers=hosting.workers,
     )
     place = Path(model).absolute()
+    Folder(place)  # before a store is made beside it
     url = hosting.store_url(place)
     known = None if access.keys is None else Keys.read(Path(access.keys))
     _serve(output, Served(place, url, settings, known, retrain.settings(url)))

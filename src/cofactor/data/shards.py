@@ -93,7 +93,7 @@ def open_shards(folder: str | Path, *, verify: bool = False) -> Interactions:
     DataError
         If it isn't such a folder, of another format, or damaged.
     """
-    folder = Path(folder).expanduser()
+    folder = Path(os.path.expanduser(folder))
     manifest = _manifest(folder)
     for name, known in manifest["files"].items():
         _check_file(folder, name, known, verify)
@@ -157,7 +157,7 @@ def listed_items(folder: str | Path) -> pa.Table | None:
     """Return the catalogue that shards were made with, of items without interactions too; None if
     there was none.
     """
-    path = Path(folder).expanduser() / LISTED
+    path = Path(os.path.expanduser(folder)) / LISTED
     return pq.read_table(path) if path.is_file() else None
 
 

@@ -6,7 +6,6 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
-from pathlib import Path
 from typing import Any, NamedTuple
 
 from cofactor.base.checks import choice
@@ -112,4 +111,4 @@ def _folders(sources: list[Any]) -> list[str]:
     """The folders of shards among sources, which workers map themselves."""
     from cofactor.data.shards import is_shards
 
-    return [os.path.abspath(Path(source).expanduser()) for source in sources if is_shards(source)]
+    return [os.path.abspath(os.path.expanduser(source)) for source in sources if is_shards(source)]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from functools import partial
@@ -81,7 +82,7 @@ def chunks(
     """
     done = done if done is not None else {}
     agreement = agreement if agreement is not None else Agreement()
-    path = Path(source).expanduser() if isinstance(source, (str, Path)) else None
+    path = Path(os.path.expanduser(source)) if isinstance(source, (str, Path)) else None
     entry = None if path is None or not path.is_file() else SourceFile(path)
     format = None if entry is None or is_archive(entry) else format_of(entry)
     if entry is not None and format == "parquet":

@@ -256,7 +256,7 @@ def _from_path(
     if several is not None:
         refuse_unused("a pattern of files", ("member",), options, choices)
         return _from_files(several, options)
-    path = Path(source).expanduser()
+    path = Path(os.path.expanduser(source))
     if is_shards(path):
         raise DataError(
             "it holds shards, which were read already; they are opened by whatever takes data, and"
@@ -298,7 +298,7 @@ def parts_of(source: Any, options: Options) -> tuple[list[Any], tuple[str, ...]]
     """
     if not isinstance(source, (str, os.PathLike)) or os.fspath(source) == STDIN:
         return [source], ()
-    path = Path(source).expanduser()
+    path = Path(os.path.expanduser(source))
     notes: list[str] = []
     several = matched(os.fspath(source))
     if several is not None:

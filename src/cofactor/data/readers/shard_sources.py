@@ -71,7 +71,7 @@ def key_of(sources: Sequence[Any], options: Options, repeats: str) -> dict[str, 
 def _files_of(source: Any) -> list[tuple[str, int, int]] | None:
     if not isinstance(source, (str, os.PathLike)):
         return None
-    path = Path(source).expanduser()
+    path = Path(os.path.expanduser(source))
     paths = [path] if path.exists() else matched(os.fspath(source))
     if paths is None:
         return None

@@ -108,7 +108,7 @@ def shard(
         If the distinct ids can't be sorted in so little memory.
     """
     checks.choice(repeats, "repeats", (*REPEATS, KEEP))
-    target = Path(out).expanduser()
+    target = Path(os.path.expanduser(out))
     if os.path.lexists(target):
         raise ArgumentError(f"{target} exists already; choose another folder, or remove it.")
     if not sources:

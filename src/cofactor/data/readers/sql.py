@@ -4,6 +4,7 @@ read in batches, never written.
 
 from __future__ import annotations
 
+import os
 import sqlite3
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -255,7 +256,7 @@ def _path(url: str) -> tuple[Path, dict[str, str]]:
         raise ArgumentError(
             f"a database URL must be like sqlite:///folder/file.db?table=events, not {url!r}."
         )
-    path = Path(unquote(rest.removeprefix("sqlite:///"))).expanduser()
+    path = Path(os.path.expanduser(unquote(rest.removeprefix("sqlite:///"))))
     if not path.is_file():
         raise DataError("there is no such database file.", source=str(path))
     return path, {key: values[0] for key, values in parse_qs(parameters).items()}

@@ -216,9 +216,13 @@ class Experiments:
         """
         every = [one for one in self.all() if name is None or one.name == name]
         found = [one for one in every if name is None and one.ended is None] or every
+        if not found and name is None:
+            raise ArgumentError(
+                "there is no experiment yet; `cofactor experiment start` begins one."
+            )
         if not found:
             known = ", ".join(one.name for one in self.all()[-10:]) or "none"
-            raise ArgumentError(f"there is no experiment {name or ''!r}; there are: {known}.")
+            raise ArgumentError(f"there is no experiment {name!r}; there are: {known}.")
         return found[-1]
 
     def start(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import errno
 import gc
 import math
 import os
@@ -39,9 +40,10 @@ def bind(settings: Settings) -> socket.socket:
         taken.bind((settings.host, settings.port))
     except OSError as error:
         taken.close()
+        unknown = isinstance(error, socket.gaierror) or error.errno == errno.EADDRNOTAVAIL
         raise CofactorError(
             f"can't listen on {settings.host}:{settings.port}: {error.strerror}; choose another"
-            " with --port."
+            f" with {'--host' if unknown else '--port'}."
         ) from None
     return taken
 
