@@ -127,18 +127,31 @@ def change_bytes(folder: Path, chance: random.Random) -> None:
 
 
 def use(model: Any) -> None:
-    """What a service asks of a model: rows, histories, reasons."""
-    data = model.data
+    """What a service asks of a model: rows, histories, reasons, ratings, likes, new items."""
+    data, traits = model.data, model.traits
     rows = np.arange(min(4, data.n_users), dtype=np.int32)
-    if len(rows):
-        model.recommend(data.users.ids(rows), k=3)
-    if data.n_items > 2:
+
+    def folded() -> None:
         people = model.fold_in(Histories.of([[0, 2], [1]], data.n_items))
         model.topk(people, 5, excluded=people.seen)
-    if model.traits.explains and len(rows):
-        model.explain_rows(model.user_batch(rows[:1]), np.array([0]))
-    if data.catalogue.title_column is not None:
-        data.catalogue.search("a", 3)
+
+    steps: list[tuple[bool, Callable[[], object]]] = [
+        (len(rows) > 0, lambda: model.recommend(data.users.ids(rows), k=3)),
+        (data.n_items > 2, folded),
+        (
+            traits.explains and len(rows) > 0,
+            lambda: model.explain_rows(model.user_batch(rows[:1]), np.array([0])),
+        ),
+        (traits.predicts_ratings and data.n_items > 3, lambda: model.predict_rows(rows, rows)),
+        (traits.finds_similar and data.n_items > 3, lambda: model.similar_item_rows(rows, 3)),
+        (traits.uses_features, lambda: model.with_items([{"item_id": -9, "title": "a new one"}])),
+        (data.catalogue.title_column is not None, lambda: data.catalogue.search("a", 3)),
+        (True, lambda: (repr(model), model.notes, getattr(model, "refit_config", None))),
+    ]
+    for wanted, step in steps:
+        if wanted:
+            with contextlib.suppress(CofactorError):
+                step()
 
 
 def tried(original: dict[str, bytes], folder: Path, chance: random.Random) -> bool:
@@ -153,8 +166,7 @@ def tried(original: dict[str, bytes], folder: Path, chance: random.Random) -> bo
         model = cofactor.load(folder)
     except ArtifactError:
         return False
-    with contextlib.suppress(CofactorError):
-        use(model)
+    use(model)
     return True
 
 

@@ -94,6 +94,7 @@ CASES: list[tuple[str, dict[str, Any], str, Change, str]] = [
     ("content_blend", {}, "ials_map", shorter, "'map' must have a line for each"),
     ("content_ridge", {}, "warm", first(40), "'warm' must hold rows of items"),
     ("bridge", {"base": "ease"}, "basis", shorter, "trained on 40 items, which its other"),
+    ("biased_mf", {"epochs": 1, "bias_weight": 0.5}, "bias_term", first(-1), "numbers from"),
     ("bias", {}, "fold_in_penalties", first(-1), "'fold_in_penalties' must hold numbers from 0"),
     ("ials", {"epochs": 1}, "alpha0", first(-1), "'alpha0' must hold numbers from 0"),
     ("blend", RATINGS, "weights", first(-1), "'weights' must hold numbers from 0"),

@@ -93,6 +93,19 @@ def test_constant_column_says_nothing() -> None:
     assert any("distinguish the items" in note for note in spec.notes)
 
 
+@pytest.mark.parametrize("unit", [1e-300, 1e300])
+def test_numbers_whose_squares_float64_does_not_hold_are_read(unit: float) -> None:
+    usual, far = (
+        FeatureSpec.fit(catalogue).transform(catalogue).toarray()
+        for catalogue in (
+            Catalogue(pa.table({"size": [n * times for n in (1.0, 2.0, 4.0, 4.0)]}))
+            for times in (1.0, unit)
+        )
+    )
+    assert usual.any()
+    np.testing.assert_allclose(far, usual, rtol=1e-6)
+
+
 def test_missing_and_infinite_numbers_are_marked() -> None:
     _, matrix = spec_of(
         {"size": [1.0, 2.0, 3.0, float("nan"), None, float("inf")]}, features=("size",)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
@@ -10,11 +11,13 @@ import pytest
 
 import cofactor
 from cofactor.base.errors import ArgumentError
+from cofactor.data.held_out import fitted_share
 from cofactor.data.ids import IdMap
 from cofactor.data.interactions import Interactions
 from cofactor.data.split import Part
+from cofactor.data.splits import split
 from cofactor.data.synthetic import shop
-from cofactor.evaluation.protocol import fitted_share
+from cofactor.evaluation.next_item import evaluate_next
 
 
 @pytest.fixture(scope="module")
@@ -33,6 +36,63 @@ def test_a_model_fitted_on_all_of_it_is_refused(data: Interactions) -> None:
     cofactor.evaluate(cofactor.Popularity().fit(train), part)
     with pytest.raises(ArgumentError, match=r"fitted on 100\.0% of the held-out interactions"):
         cofactor.evaluate(cofactor.Popularity().fit(data), part)
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda: cofactor.BPR(epochs=2),
+        lambda: cofactor.EASE(),
+        lambda: cofactor.Blend(models=("item_knn", "popularity")),
+    ],
+)
+def test_a_fit_on_its_own_validation_part_is_refused(
+    data: Interactions, make: Callable[[], cofactor.Recommender]
+) -> None:
+    """Early stopping, weights and comparisons would follow what was learned by heart."""
+    train, held = halves(data)
+    part = Part(truth=held, history=train)
+    make().fit(train, validation=part)
+    with pytest.raises(ArgumentError, match=r"fitted on 100\.0% of the validation part"):
+        make().fit(data, validation=part)
+
+
+@pytest.mark.parametrize("how", ["sessions", "next"])
+def test_questions_are_known_by_whose_events_they_are(data: Interactions, how: str) -> None:
+    """The prefixes of a sequence have numbers of their own, which no model was fitted on."""
+    parts = split(data, how, test=0.2)
+    measured = {"metrics": "hit@10", "resamples": 0}
+    evaluate_next(cofactor.Transitions().fit(parts.train), parts, **measured)
+    with pytest.raises(ArgumentError, match="of the held-out interactions"):
+        evaluate_next(cofactor.Transitions().fit(data), parts, **measured)
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda: cofactor.BPR(epochs=2),
+        lambda: cofactor.Blend(models=("item_knn", "popularity")),
+    ],
+)
+def test_a_model_that_the_test_part_chose_is_not_measured_on_it(
+    data: Interactions, make: Callable[[], cofactor.Recommender]
+) -> None:
+    parts = split(data, "random", test=0.2, validation=0.2)
+    cofactor.evaluate(make().fit(parts.train, validation=parts.validation), parts, resamples=0)
+    model = make().fit(parts.train, validation=parts.test)
+    with pytest.raises(ArgumentError, match="chosen, by this split's test part"):
+        cofactor.evaluate(model, parts, resamples=0)
+    # A part alone may well be that which chooses; and a second fit forgets the first.
+    cofactor.evaluate(model, parts.test, resamples=0)
+    cofactor.evaluate(model.fit(parts.train), parts, resamples=0)
+
+
+def test_features_are_not_compared_on_what_was_fitted(data: Interactions) -> None:
+    train, held = halves(data)
+    part = Part(truth=held, history=train)
+    assert cofactor.ContentKNN().fit(train).compare_without_features(part) is not None
+    with pytest.raises(ArgumentError, match="part to compare on"):
+        cofactor.ContentKNN().fit(data).compare_without_features(part)
 
 
 def test_a_part_of_the_test_pairs_is_found_by_number(data: Interactions) -> None:

@@ -86,3 +86,12 @@ def test_an_update_follows_the_scale(name: str) -> None:
         model.update(news, run=Run(seed=1, threads=1))
         found.append(model.predict_rows(np.repeat(np.arange(N_USERS), 2), np.tile([0, 1], N_USERS)))
     np.testing.assert_allclose(found[1], 100 * found[0], atol=2.0)
+
+
+@pytest.mark.parametrize("name", ["biased_mf", "svdpp"])
+def test_ratings_that_differ_by_less_than_float32_holds_are_all_the_same(name: str) -> None:
+    data = rated(times=1e-42)
+    assert data.values is not None
+    model = registry.create(name, **SETTINGS[name]).fit(data, run=Run(threads=1))
+    predicted = model.predict_rows(data.user_rows, data.item_rows)
+    assert (np.abs(predicted) <= 1e-41).all()

@@ -90,23 +90,33 @@ def load(path: str | os.PathLike[str], *, mapped: bool = False) -> Recommender:
 
 
 def _of_one_moment(folder: Path, read: Callable[[], Result]) -> Result:
-    """Read from a folder that may be replaced meanwhile; read again if it was."""
+    """Read from a folder that may be replaced meanwhile, or files of which may; read again if so,
+    also what seemed whole: it may be part of one model and part of another.
+    """
     for _ in range(_TRIES):
         before = _identity(folder)
+        refused: ArtifactError | None = None
         try:
-            return read()
-        except ArtifactError:
-            if _identity(folder) == before:
-                raise
+            found = read()
+        except ArtifactError as error:
+            refused = error
+        if _identity(folder) == before:
+            if refused is not None:
+                raise refused
+            return found
     raise ArtifactError(f"{folder} is replaced repeatedly; try again.")
 
 
-def _identity(folder: Path) -> tuple[int, int, int] | None:
-    try:
-        facts = folder.stat()
-    except OSError:
-        return None
-    return facts.st_dev, facts.st_ino, facts.st_ctime_ns
+def _identity(folder: Path) -> list[tuple[int, ...]]:
+    facts: list[tuple[int, ...]] = []
+    for path in (folder, *(folder / name for name in (fmt.MANIFEST, *fmt.FILES))):
+        try:
+            one = path.stat()
+        except (OSError, ValueError):
+            facts.append(())
+        else:
+            facts.append((one.st_dev, one.st_ino, one.st_size, one.st_ctime_ns))
+    return facts
 
 
 @contextmanager

@@ -30,6 +30,13 @@ def places_of(rows: np.ndarray, n: int) -> np.ndarray:
     return places
 
 
+def mask_of(rows: Any, n: int) -> np.ndarray:
+    """Return which of n rows are among some, bool [n]."""
+    mask = np.zeros(n, bool)
+    mask[rows] = True
+    return mask
+
+
 def row_offsets(rows: np.ndarray, n_rows: int) -> np.ndarray:
     """Return the offsets of the rows that entries belong to, int64 [n_rows + 1].
 
@@ -137,3 +144,11 @@ def kept_offsets(indptr: np.ndarray, keep: np.ndarray) -> np.ndarray:
         own = indptr[row : end + 1]
         sizes[row:end] = np.diff(offsets(keep[own[0] : own[-1]])[own - own[0]])
     return offsets(sizes)
+
+
+def among(held: np.ndarray, wanted: np.ndarray) -> np.ndarray:
+    """Return for each of some numbers whether it is among others (ascending), bool [n]."""
+    if not len(held):
+        return np.zeros(len(wanted), bool)
+    found: np.ndarray = held[np.minimum(np.searchsorted(held, wanted), len(held) - 1)] == wanted
+    return found

@@ -288,7 +288,7 @@ def _svg(width: float, height: float, label: str, body: str) -> str:
 
 def _range(values: Sequence[float]) -> tuple[float, float]:
     """The least and the largest finite value, apart even where they are equal."""
-    finite = [v for v in values if math.isfinite(v)]
+    finite = [v for v in values if abs(v) < 1e300]  # so that the difference is finite too
     low, high = (min(finite), max(finite)) if finite else (0.0, 1.0)
     if high - low <= max(1e-9 * max(abs(low), abs(high)), 1e-11):  # but for rounding
         room = abs(low) * 0.1 if abs(low) > 1e-9 else 1.0

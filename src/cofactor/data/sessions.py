@@ -75,7 +75,12 @@ def sessions_by_gap(events: Events, gap: float = 1800.0) -> Events:
     )
 
 
-def questions(histories: Histories, items: IdMap, catalogue: Catalogue | None = None) -> Part:
+def questions(
+    histories: Histories,
+    items: IdMap,
+    catalogue: Catalogue | None = None,
+    owners: pa.Array | None = None,
+) -> Part:
     """Return a part with one question for each prefix: what comes next after its events.
 
     Parameters
@@ -86,6 +91,8 @@ def questions(histories: Histories, items: IdMap, catalogue: Catalogue | None = 
         The id map that their rows are of.
     catalogue
         What is known of the items.
+    owners
+        The ids of the sequences, where data that models are fitted on has them too.
 
     Returns
     -------
@@ -100,7 +107,8 @@ def questions(histories: Histories, items: IdMap, catalogue: Catalogue | None = 
         )
     every = np.arange(len(histories))
     prefixes, targets = prefixes_of(histories, every, np.full(len(histories), 1), counts)
-    return part_of(prefixes, targets, items, catalogue)
+    whose = None if owners is None else owners.take(pa.array(np.repeat(every, counts)))
+    return part_of(prefixes, targets, items, catalogue, whose)
 
 
 def prefixes_of(
@@ -139,7 +147,11 @@ def prefixes_of(
 
 
 def part_of(
-    prefixes: Histories, targets: np.ndarray, items: IdMap, catalogue: Catalogue | None = None
+    prefixes: Histories,
+    targets: np.ndarray,
+    items: IdMap,
+    catalogue: Catalogue | None = None,
+    owners: pa.Array | None = None,
 ) -> Part:
     """Return a part of given prefixes, each with the one item that came next.
 
@@ -151,6 +163,8 @@ def part_of(
         int32 [len(prefixes)], item rows.
     items, catalogue
         As in `questions`.
+    owners
+        The ids of those whose events each prefix is made of; see `Part`.
     """
     if len(prefixes) != len(targets):
         raise ArgumentError(
@@ -169,6 +183,7 @@ def part_of(
         replace(truth, catalogue=known),
         replace(history, catalogue=known, log=prefixes),
         fold_in=True,
+        owners=owners,
     )
 
 

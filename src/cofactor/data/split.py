@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 
 from cofactor.base.cached import cached_property
 from cofactor.base.errors import ArgumentError
@@ -37,6 +38,9 @@ class Part:
         Published sampled candidates: for each position of ``truth`` the item rows to rank beside
         the true one, int32 [n_truth, n_negatives], or None. Evaluation that uses them is labelled
         as sampled.
+    owners
+        Where the users are questions, as prefixes of one session are: whose events each of them is
+        made of, ids by user row. None: the users' own.
     """
 
     truth: Interactions
@@ -44,6 +48,7 @@ class Part:
     fold_in: bool = False
     candidates: np.ndarray | None = None
     negatives: np.ndarray | None = None
+    owners: pa.Array | None = None
 
     def __post_init__(self) -> None:
         if self.truth.users != self.history.users or self.truth.items != self.history.items:
@@ -83,6 +88,11 @@ class Part:
     def histories(self, user_rows: np.ndarray) -> Histories:
         """Return the histories of some users that the model may see, in order of time."""
         return self.history.histories(user_rows)
+
+    def where(self, keep: np.ndarray) -> Part:
+        """Return the part with some of its truth, bool [n_truth]."""
+        negatives = None if self.negatives is None else self.negatives[keep]
+        return replace(self, truth=self.truth.where(keep), negatives=negatives)
 
 
 @dataclass(frozen=True, eq=False)
@@ -236,8 +246,7 @@ def _known_only(part: Part, train: Interactions, name: str) -> tuple[Part, int]:
         raise ArgumentError(
             f"no interaction of the {name} part is of a user and an item that training knows."
         )
-    negatives = None if part.negatives is None else part.negatives[keep]
-    return replace(part, truth=truth.where(keep), negatives=negatives), int((~keep).sum())
+    return part.where(keep), int((~keep).sum())
 
 
 def _join(parts: list[np.ndarray | None], keep: np.ndarray | slice) -> np.ndarray | None:

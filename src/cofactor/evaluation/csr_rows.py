@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from cofactor.base.offsets import owners_of, pick_rows, places_of, row_offsets
+from cofactor.base.offsets import among, owners_of, pick_rows, places_of, row_offsets
 from cofactor.data.interactions import Interactions
 from cofactor.retrieval.topk import Exclusions
 
@@ -19,14 +19,6 @@ def contains(data: Interactions, user_rows: np.ndarray, item_rows: np.ndarray) -
     """Return for each pair whether the data contains it, bool [n]."""
     held = data.user_rows.astype(np.int64) * data.n_items + data.item_rows
     return among(held, user_rows.astype(np.int64) * data.n_items + item_rows)
-
-
-def among(held: np.ndarray, wanted: np.ndarray) -> np.ndarray:
-    """Return for each of some numbers whether it is among others (ascending), bool [n]."""
-    if not len(held):
-        return np.zeros(len(wanted), bool)
-    found: np.ndarray = held[np.minimum(np.searchsorted(held, wanted), len(held) - 1)] == wanted
-    return found
 
 
 def narrowed(csr: Exclusions, candidates: np.ndarray, n_items: int) -> Exclusions:

@@ -5,13 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-import numpy as np
-
 from cofactor.base import checks
 from cofactor.base.errors import ArgumentError, TraitError
-from cofactor.data.interactions import Interactions
+from cofactor.data.held_out import refuse_fitted
 from cofactor.data.split import Part, Split
-from cofactor.evaluation.csr_rows import among, take_rows
 from cofactor.metrics.table import Metric, parse_metrics
 from cofactor.models.recommender import Recommender
 
@@ -28,7 +25,7 @@ def measured_part(model: Any, split: Any) -> Part:
     Raises
     ------
     ArgumentError
-        If it is neither, or the model is none.
+        If it is neither, the model is none, or it was chosen by the split's test part.
     NotFittedError
         If the model isn't fitted.
     """
@@ -37,6 +34,15 @@ def measured_part(model: Any, split: Any) -> Part:
         raise ArgumentError(f"split must be a Split or a Part, not {type(split).__name__}.")
     checks.of_kind(model, "model", Recommender, "a fitted model")
     _ = model.data
+    if (
+        isinstance(split, Split)
+        and model.chosen_by is not None
+        and model.chosen_by == part.truth.fingerprint
+    ):
+        raise ArgumentError(
+            "the model was stopped, or its weights were chosen, by this split's test part, so what"
+            " it reaches there says nothing; fit it with validation=split.validation."
+        )
     return part
 
 
@@ -88,13 +94,7 @@ def check(model: Recommender, part: Part, metrics: Sequence[Metric], *, sampled:
         raise ArgumentError(
             "the model was fitted on other users than the part has; fit it on this split's train."
         )
-    share = fitted_share(model.data, part)
-    if share > 0:
-        raise ArgumentError(
-            f"the model was fitted on {share:.1%} of the held-out interactions, so what it scores"
-            " on them says nothing; fit it on this split's train, or measure interactions that came"
-            " later."
-        )
+    refuse_fitted(model.data, part)
 
 
 def measures_lists(metric: Metric) -> bool:
@@ -118,40 +118,3 @@ def check_reranked(metrics: Sequence[Metric], *, sampled: bool) -> None:
         )
     if sampled:
         raise ArgumentError("reranked lists aren't measured among sampled items; rank all of them.")
-
-
-def fitted_share(data: Interactions, part: Part) -> float:
-    """Return the share of a part's held-out interactions that a model was fitted on.
-
-    What the model may know (the part's history) doesn't count: where items may come back, a pair
-    can stand in both.
-
-    Parameters
-    ----------
-    data
-        What the model was fitted on, over the part's items.
-    part
-        What is to be predicted.
-    """
-    if not len(part.truth) or data is part.history:
-        return 0.0
-    # One look-up per held-out pair: which of them are in the data, and which in the history.
-    fitted = _holds(data, part.truth)
-    if not fitted.any():
-        return 0.0
-    return float((fitted & ~_holds(part.history, part.truth)).mean())
-
-
-def _holds(data: Interactions, queried: Interactions) -> np.ndarray:
-    """Whether each pair of some interactions is among others over the same items, bool [n]."""
-    rows = (
-        np.arange(data.n_users)
-        if data.users is queried.users
-        else data.users.find(queried.users.arrow).astype(np.int64)
-    )
-    users, n_items = rows[queried.user_rows], np.int64(queried.n_items)
-    # Pairs in CSR order are ascending numbers; only those of the users in question are made.
-    wanted = np.unique(users[users >= 0])
-    indptr, held = take_rows(data.indptr, data.item_rows, wanted)
-    known = np.repeat(wanted, np.diff(indptr)) * n_items + held
-    return (users >= 0) & among(known, users * n_items + queried.item_rows)

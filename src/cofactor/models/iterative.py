@@ -24,7 +24,7 @@ from cofactor.data.split import Part
 from cofactor.models import validation
 from cofactor.models.defaults.held_out_bias import settled_bias_weight, weight_in
 from cofactor.models.defaults.held_out_epochs import settled_epochs
-from cofactor.models.defaults.usual_precision import settled_precision
+from cofactor.models.defaults.settled import settled_precision
 from cofactor.models.recommender import Recommender
 from cofactor.models.traits import ArraySpec
 from cofactor.models.warm_start import KeptRows
@@ -273,6 +273,7 @@ class IterativeModel(Recommender):
             )
         monitors: tuple[Monitor, ...] = ()
         if part is not None:
+            self.chosen_by = part.truth.fingerprint
             monitors = tuple(
                 Monitor(m.name, partial(m.measure, self, part), m.higher_is_better)
                 for m in self._metrics or self._own_metrics(run)

@@ -23,8 +23,7 @@ from cofactor.data.split import Part
 from cofactor.data.splits.cut import NO_TIMES
 from cofactor.kernels.work import run_context
 from cofactor.models.checks import collapse, learned
-from cofactor.models.checks.device import say_if_unused
-from cofactor.models.checks.engine_check import check_request, fit_where
+from cofactor.models.checks.engine_check import check_request, fit_where, say_if_unused
 from cofactor.models.defaults import popularity_term
 from cofactor.models.hooks import ConfigT
 from cofactor.models.row_calls import RowCalls
@@ -50,6 +49,8 @@ class Model(RowCalls[ConfigT]):
     iterative: ClassVar[bool] = False
     # The losses and metrics of the last fit, in models that are trained in epochs.
     curve: LearningCurve | None = None
+    # The fingerprint of the held-out interactions that its last fit was stopped or weighed by.
+    chosen_by: str | None = None
     # The comparison with the same model without features, in models with content.
     comparison: Any = None
 
@@ -142,7 +143,8 @@ class Model(RowCalls[ConfigT]):
         Raises
         ------
         ArgumentError, MemoryLimitError, TrainingError
-            If data, settings and run don't suit the model, memory is too small, or training fails.
+            If data, settings and run don't suit the model, the data holds interactions of the
+            validation part, memory is too small, or training fails.
         """
         data = as_interactions(data)
         if len(data) == 0:
@@ -154,9 +156,9 @@ class Model(RowCalls[ConfigT]):
             )
         self._max_time = None if max_time is None else checks.real(max_time, "max_time", above=0)
         run = run_of(run)
-        check_request(type(self), validation, run)
+        check_request(type(self), data, validation, run)
         say_if_unused(self.name, self.uses_device, run)
-        self._data = self.popularity_offset = None
+        self._data = self.popularity_offset = self.chosen_by = None
         self._cache = {}
         needed = self.memory_needed(data)
         if needed is not None:

@@ -55,12 +55,13 @@ def rating_scale(config: Any, data: Interactions, name: str) -> np.ndarray:
 
 
 def spread_of(data: Interactions) -> float:
-    """Return the deviation of the ratings over `USUAL_DEVIATION`; 1 where all are the same.
+    """Return the deviation of the ratings over `USUAL_DEVIATION`; 1 where all are the same, or
+    differ by less than float32 holds with all of its digits.
 
     Models learn ratings in units of it, so that no setting depends on the ratings' scale.
     """
     deviation = float(data.weights.std(dtype=np.float64)) if len(data) else 0.0
-    return deviation / USUAL_DEVIATION if deviation > 0 else 1.0
+    return deviation / USUAL_DEVIATION if deviation > np.finfo(np.float32).tiny else 1.0
 
 
 def spread_in(scale: np.ndarray) -> float:

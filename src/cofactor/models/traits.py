@@ -61,7 +61,8 @@ class ArraySpec:
     optional
         Whether the array may be missing.
     low, above
-        The smallest number that may stand in it, and one that all must be above.
+        The smallest number that may stand in it, or of each place of the last axis; and one that
+        all must be above.
     rows_of
         The axis whose rows its numbers are, or a number as text: from 0 to below the axis's
         length, or below that number.
@@ -70,9 +71,17 @@ class ArraySpec:
     dtype: str
     axes: tuple[str, ...]
     optional: bool = False
-    low: float | None = None
+    low: float | tuple[float, ...] | None = None
     above: float | None = None
     rows_of: str | None = None
+
+
+def penalty_array(count: int) -> dict[str, ArraySpec]:
+    """Return the declaration of the penalties in use, float64 [count], by which unseen users are
+    folded in whatever the rule is in the version that loads a model; those of older versions keep
+    none, and have what the present rule gives.
+    """
+    return {"fold_in_penalties": ArraySpec("float64", (str(count),), optional=True, low=0)}
 
 
 def check_arrays(
@@ -141,8 +150,10 @@ def _check_range(name: str, array: np.ndarray, spec: ArraySpec, known: Mapping[s
                 f"array {name!r} must hold {of} in 0..{count - 1}, not"
                 f" {least if least < 0 else most}."
             )
-    if spec.low is not None and least < spec.low:
-        raise ArtifactError(f"array {name!r} must hold numbers from {spec.low:g}, not {least}.")
+    if spec.low is not None and (array < spec.low).any():
+        raise ArtifactError(
+            f"array {name!r} must hold numbers from {spec.low}, not {array[array < spec.low][0]}."
+        )
     if spec.above is not None and least <= spec.above:
         raise ArtifactError(f"array {name!r} must hold numbers above {spec.above:g}, not {least}.")
 

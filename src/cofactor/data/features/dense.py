@@ -23,7 +23,14 @@ def numbers_in(table: pa.Table, columns: Sequence[Column]) -> list[np.ndarray]:
 def scale_of(values: np.ndarray) -> tuple[float, float]:
     """Return the mean and the standard deviation of the numbers that are there."""
     good = values[np.isfinite(values)]
-    return (float(good.mean()), float(good.std())) if len(good) else (0.0, 0.0)
+    if not len(good):
+        return 0.0, 0.0
+    with np.errstate(over="ignore", invalid="ignore"):
+        mean, deviation = float(good.mean()), float(good.std())
+    if np.isfinite(deviation) and (deviation > 0 or good.min() == good.max()):
+        return mean, deviation
+    unit = np.abs(good).max()  # in units of it, no square is too large or too small
+    return float((good / unit).mean() * unit), float((good / unit).std() * unit)
 
 
 def standard_scores(table: pa.Table, columns: Sequence[Column], scales: np.ndarray) -> np.ndarray:

@@ -47,15 +47,18 @@ def by_session(data: Interactions, *, test: float = 0.1, validation: float = 0.0
     end = len(some) - n_test
     train = data.where(cut.among(data.user_rows, some[: end - n_validation], data.n_users))
     items, about = data.items, data.catalogue
-    part = questions(histories.take(some[end:]), items, about)
-    held = histories.take(some[end - n_validation : end])
+    latest, before = some[end:], some[end - n_validation : end]
+    part = questions(histories.take(latest), items, about, data.users.take(latest))
     order = "by their last event" if histories.times is not None else "in the order of the source"
     sentence = (
         f"The latest {cut.percent(test_share)} of all sessions ({order}) held out whole for test"
         + (f", {cut.percent(validation_share)} before for validation" if n_validation else "")
         + "; the next item of every prefix is predicted."
     )
-    return Split(train, part, questions(held, items, about) if n_validation else None, sentence)
+    if not n_validation:
+        return Split(train, part, None, sentence)
+    held = questions(histories.take(before), items, about, data.users.take(before))
+    return Split(train, part, held, sentence)
 
 
 def next_after(
@@ -138,4 +141,5 @@ def _questions(
         )
     counts = after[users] if every else np.ones(len(users), np.int64)
     prefixes, targets = prefixes_of(histories, users, n_before[users], counts)
-    return part_of(prefixes, targets, data.items, data.catalogue), n_new
+    owners = data.users.take(np.repeat(users, counts))
+    return part_of(prefixes, targets, data.items, data.catalogue, owners), n_new

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple, Self
 import numpy as np
 
 from cofactor.base import rng
+from cofactor.base.offsets import mask_of
 from cofactor.data.histories import Histories
 from cofactor.data.interactions import Interactions
 from cofactor.metrics.paired import paired_p
@@ -251,17 +252,14 @@ class HeldOutItems(NamedTuple):
 
 def sample_users(data: Interactions, items: np.ndarray, seed: int) -> np.ndarray:
     """Draw users who had some of the items, int64 ascending."""
-    chosen = np.zeros(data.n_items, bool)
-    chosen[items] = True
-    users = np.unique(data.user_rows[chosen[data.item_rows]])
+    users = np.unique(data.user_rows[mask_of(items, data.n_items)[data.item_rows]])
     return np.sort(rng.generator(seed, "content", _SEED_NAME).permutation(users)[:_USERS])
 
 
 def other_items(data: Interactions, users: np.ndarray, items: np.ndarray) -> Histories:
     """Return some users' histories without some items."""
-    past, kept = data.histories(users), np.ones(data.n_items, bool)
-    kept[items] = False
-    return past.where(kept[past.item_rows])
+    past = data.histories(users)
+    return past.where(~mask_of(items, data.n_items)[past.item_rows])
 
 
 def auc(scores: np.ndarray, data: Interactions, users: np.ndarray, items: np.ndarray) -> float:

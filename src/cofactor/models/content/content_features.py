@@ -13,6 +13,7 @@ import numpy as np
 from cofactor.base.offsets import places_of
 from cofactor.base.run import Run, run_of
 from cofactor.data.features import FeatureSpec
+from cofactor.data.held_out import refuse_fitted
 from cofactor.data.interactions import Interactions
 from cofactor.data.split import Part
 from cofactor.models.answering.answers import Reason
@@ -103,10 +104,16 @@ class ContentFeatures(Recommender[ContentT]):
         -------
         FeatureComparison or None
             None where the model has none, or no held-out item has interactions.
+
+        Raises
+        ------
+        ArgumentError
+            If this model was fitted on interactions of the part.
         """
         baseline = self.without_features()
         if baseline is None or not (self.data.item_counts[part.truth.item_rows] > 0).any():
             return None
+        refuse_fitted(self.data, part, "the part to compare on")
         run = run_of(run)
         self.comparison = compare_without_features(self, baseline, part, run, validation=validation)
         run.progress.say(self.comparison.sentence)

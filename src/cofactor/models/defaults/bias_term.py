@@ -23,7 +23,7 @@ from cofactor.models.user_batch import UserBatch
 # What a model with such a term keeps: the weight, the damping of users and the mean; the items'
 # biases. Without a term, and in older versions, there is neither.
 BIAS_TERM_ARRAYS = {
-    "bias_term": ArraySpec("float64", ("3",), optional=True),
+    "bias_term": ArraySpec("float64", ("3",), optional=True, low=(0, 1e-6, -np.inf)),
     "bias_term_items": ArraySpec("float32", ("items",), optional=True),
 }
 
@@ -157,7 +157,7 @@ def proves_personal(own: np.ndarray, biases: np.ndarray, truth: np.ndarray) -> b
     errors); see `best_weight`.
     """
     gain = np.square(biases - truth, dtype=np.float64) - np.square(own - truth, dtype=np.float64)
-    return validation.paired_t(gain) >= validation.PROOF
+    return validation.proven(gain)
 
 
 class BiasTermHooks(Hooks[Any]):

@@ -14,6 +14,7 @@ import numpy as np
 
 from cofactor.base import rng
 from cofactor.data.interactions import Interactions
+from cofactor.models.factors import solution
 from cofactor.models.neural.factor_settings import FactorConfig
 from cofactor.models.rating_scale import spread_of
 from cofactor.training.losses import Needs, Pointwise
@@ -185,7 +186,7 @@ def ridge_vectors(
             q = rows[items[span], :used]
             # The smallest shift keeps the system solvable where nothing is regularised.
             system = q.T @ q + fixed + np.diag(n * penalty.strength[user] * ridges + 1e-9)
-            vectors[user, :used] = np.linalg.solve(system, q.T @ residuals[span].astype(np.float64))
+            vectors[user, :used] = solution(system, q.T @ residuals[span].astype(np.float64))
     return vectors
 
 
