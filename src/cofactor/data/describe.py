@@ -297,11 +297,12 @@ def _lines(found: Description) -> list[str]:
 def _tail_lines(name: str, spread: Tail) -> list[str]:
     low, _, first, median, third, _, most, high = spread.quantiles.values()
     shares = ", ".join(
-        f"the top {label} have {share:.1%}" for label, share in spread.top_shares.items()
+        f"the top {top:.0%} have {share:.1%}"
+        for top, share in zip(TOPS, spread.top_shares.values(), strict=True)
     )
     return [
         f"  interactions per {name}: mean {spread.mean:,.1f}, median {median:,.0f}, from {low:,.0f}"
-        f" to {high:,.0f}; the middle half has {first:,.0f} to {third:,.0f}, 99 % have at most"
+        f" to {high:,.0f}; the middle half has {first:,.0f} to {third:,.0f}, 99% have at most"
         f" {most:,.0f}",
         f"    {shares} of the interactions (Gini {spread.gini:.3f});"
         f" {counted(spread.below_five, name)} with fewer than 5",
