@@ -233,3 +233,16 @@ def test_a_write_whose_sending_breaks_off_has_an_unknown_outcome(
                 assert caught.value.unknown
             assert other.append([event(event_id="b")]).result(300).changed == 1
         server.close()
+
+
+def test_a_write_that_the_other_process_does_not_know_is_answered(tmp_path: Path) -> None:
+    """Of another version, say; its thread ended with a traceback, and with it the connection."""
+    with open_store(f"sqlite:///{tmp_path}/e.db") as one:
+        server = WriteServer(one, tmp_path / "writes")
+        with SharedStore(one.database, tmp_path / "writes") as other:
+            waiting = other.append([event(event_id="a")])
+            with pytest.raises(StoreUnavailableError, match="newer") as caught:
+                other._write("newer", (), 1).result(300)
+            assert caught.value.unknown
+            assert waiting.result(300).changed == 1
+        server.close()

@@ -156,7 +156,7 @@ class WriteServer:
             if self._followed is not None and write.name in _OF_ITEMS:
                 ids = [one if isinstance(one, str) else one[0] for one in arguments[0]]
                 future = self._followed(future, ids)
-        except StoreError as error:
+        except Exception as error:  # also of another version's writes, which have other names
             answer(_failed(write.number, error))
             return
 

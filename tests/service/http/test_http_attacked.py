@@ -40,7 +40,8 @@ from service.http.served import Line, raw_request, serve_and_play
 
 
 def test_chunks_of_a_byte_are_refused_before_they_take_long(folder: Path, events: str) -> None:
-    """A quarter of a megabyte of them, without a key, held everybody up for half a second."""
+    """A quarter of a megabyte of them, without a key, held everybody up for a fifth of a second of
+    processor time."""
 
     async def play(port: int, context: Context) -> None:
         line = await Line.to(port)
