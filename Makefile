@@ -79,11 +79,11 @@ site: $(READY)  ## the documentation as a site, in site/; works offline
 	@echo "site/index.html"
 
 # What runs on the lowest versions; `.ci/run` takes a part of it.
-LOWEST_TESTS ?= tests/cli tests/test_packaging.py tests/data/test_readers.py tests/data/test_ids.py tests/artifact/test_artifact.py tests/properties tests/parity
+LOWEST_TESTS ?= tests/cli tests/field tests/test_packaging.py tests/data/test_readers.py tests/data/test_ids.py tests/artifact/test_artifact.py tests/properties tests/parity
 
 lowest: $(READY)  ## the tests without PyTorch, on the lowest versions that pyproject.toml allows
 	@$(PYTHON) -m venv $(VENV)-lowest
-	$(BIN)/python tools/lowest_versions.py serve big dev:pandas dev:polars > $(VENV)-lowest/wanted.txt
+	$(BIN)/python tools/lowest_versions.py serve big tune excel dev:pandas dev:polars > $(VENV)-lowest/wanted.txt
 	cmp -s $(VENV)-lowest/wanted.txt $(VENV)-lowest/versions.txt || { $(VENV)-lowest/bin/python -m pip install --quiet -r $(VENV)-lowest/wanted.txt pytest pytest-timeout hypothesis httpx && cp $(VENV)-lowest/wanted.txt $(VENV)-lowest/versions.txt; }
 	PYTHONPATH=src $(VENV)-lowest/bin/python -m pytest -q -o filterwarnings=default $(LOWEST_TESTS)
 

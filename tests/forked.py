@@ -4,6 +4,7 @@ and importing is most of what a short one costs. A test of the start itself make
 
 from __future__ import annotations
 
+import contextlib
 import io
 import multiprocessing
 import os
@@ -66,7 +67,9 @@ class Forked:
     def send_signal(self, number: int) -> None:
         """Send a signal to it, if it still runs."""
         if self.returncode is None:
-            os.kill(self.pid, number)
+            # It may have ended, and what forked it not yet have said so.
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(self.pid, number)
 
     def kill(self) -> None:
         """End it at once."""

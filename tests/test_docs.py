@@ -23,6 +23,7 @@ from tools import mkdocs_hooks
 
 from cofactor import BPR, SVDpp
 from cofactor.cli.app import app_of
+from cofactor.models import registry
 from cofactor.training.losses import LOSSES
 
 ROOT = Path(__file__).parents[1]
@@ -103,6 +104,25 @@ def test_links_of_the_site_stay_in_the_site(page: Path) -> None:
     inside = {t for t in targets if not t.startswith(("http:", "https:", "mailto:"))}
     folder = posixpath.dirname(name)
     assert {posixpath.normpath(posixpath.join(folder, target)) for target in inside} <= known
+
+
+def test_every_picture_is_on_a_page() -> None:
+    shown = set(re.findall(r"images/([\w.]+)\)", "".join(p.read_text("utf-8") for p in PAGES)))
+    assert shown == {path.name for path in (ROOT / "docs" / "images").iterdir()}
+
+
+def test_the_page_of_the_service_names_every_view() -> None:
+    page = ROOT / "src" / "cofactor" / "service" / "page" / "main.js"
+    views = re.findall(r'\["([A-Z][a-z ]+)", \w+\]', page.read_text(encoding="utf-8"))
+    table = (ROOT / "docs" / "service.md").read_text(encoding="utf-8").partition("| View |")[2]
+    assert len(views) > 6
+    assert re.findall(r"^\| ([A-Z][a-z ]+) \|", table.partition("\n\n")[0], re.M) == views
+
+
+def test_the_models_that_the_page_says_to_be_searched_have_a_search_space() -> None:
+    text = (ROOT / "docs" / "guides" / "tune.md").read_text(encoding="utf-8")
+    named = re.findall(r"`(\w+)`", text.partition("## What is searched")[2].split("declare")[0])
+    assert set(named) == {name for name in registry.names() if registry.get(name).Config.search}
 
 
 def commands_of(text: str) -> list[list[str]]:

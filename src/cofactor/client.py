@@ -18,7 +18,6 @@ import time
 import uuid
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from math import isfinite
 from types import TracebackType
 from typing import Any, Self, TypeVar
 from urllib.parse import quote, urlencode, urlsplit
@@ -26,6 +25,7 @@ from urllib.parse import quote, urlencode, urlsplit
 import msgspec
 
 from cofactor.base.errors import ArgumentError, CofactorError
+from cofactor.service.plain_requests import id_of, plain_event, plain_of
 from cofactor.service.replies import (
     AckOut,
     ExportOut,
@@ -207,13 +207,14 @@ class Client:
         Parameters
         ----------
         events
-            Each with ``user_id``, ``item_id``, and perhaps ``kind``, ``value``, ``time``,
-            ``event_id``.
+            Each with ``user_id``, ``item_id``, and perhaps ``kind``, ``value``, ``time`` (seconds
+            since 1970, a `datetime` or a `date`), ``event_id``.
         request_id
             From which events without an id get theirs; made if None.
         """
         name = request_id if request_id is not None else uuid.uuid4().hex
-        return self._post("/v1/events", {"events": list(events), "request_id": name}, AckOut)
+        sent = [plain_event(event) for event in events]
+        return self._post("/v1/events", {"events": sent, "request_id": name}, AckOut)
 
     def undo(self, event_ids: Sequence[str]) -> AckOut:
         """Undo events by their ids."""
@@ -278,7 +279,7 @@ class Client:
     def _post(self, path: str, body: Mapping[str, Any], kind: type[_Reply]) -> _Reply:
         given = {name: value for name, value in body.items() if value is not None}
         with _sendable():
-            raw = msgspec.json.encode(_plain(given, ""))
+            raw = msgspec.json.encode(plain_of(given, ""))
         return self._call("POST", path, raw, kind)
 
     def _call(self, method: str, path: str, body: bytes | None, kind: type[_Reply]) -> _Reply:
@@ -339,8 +340,9 @@ def _headers(key: str | None) -> dict[str, str]:
 
 
 def _escaped(one: str | int) -> str:
+    """An id as a part of an address."""
     with _sendable():
-        return quote(str(one), safe="")
+        return quote(str(id_of(one, "the id")), safe="")
 
 
 @contextmanager
@@ -351,22 +353,6 @@ def _sendable() -> Iterator[None]:
         raise
     except (TypeError, ValueError, RecursionError) as error:
         raise ArgumentError(f"this can't be sent: {error}.") from None
-
-
-def _plain(value: Any, place: str) -> Any:
-    """A part of a request as JSON has it: NumPy's numbers and arrays as plain ones; NaN and
-    infinity, which would go as null, are refused.
-    """
-    if hasattr(value, "tolist"):
-        value = value.tolist()
-    if isinstance(value, float) and not isfinite(value):
-        raise ArgumentError(f"{place} must be a finite number, not {value}; leave it out instead.")
-    if isinstance(value, Mapping):
-        inside = f"{place}." if place else ""
-        return {name: _plain(one, f"{inside}{name}") for name, one in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [_plain(one, f"{place}[{n}]") for n, one in enumerate(value)]
-    return value
 
 
 def _refusal(status: int, raw: bytes) -> ServiceError:

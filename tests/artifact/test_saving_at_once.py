@@ -22,14 +22,14 @@ def test_of_two_who_save_at_once_the_second_replaces_nothing_unasked(
 ) -> None:
     data = shop(n_users=12, n_items=20)
     first, second = cofactor.Popularity().fit(data), cofactor.EASE().fit(data)
-    real = saving._write_tensors
+    real = saving.write_arrays
 
     def meanwhile(path: Path, arrays: dict[str, np.ndarray]) -> Any:
         monkeypatch.undo()
         cofactor.save(first, tmp_path / "model")  # there was nothing when the second one looked
         return real(path, arrays)
 
-    monkeypatch.setattr(saving, "_write_tensors", meanwhile)
+    monkeypatch.setattr(saving, "write_arrays", meanwhile)
     if overwrite:
         cofactor.save(second, tmp_path / "model", overwrite=True)
     else:

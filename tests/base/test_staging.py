@@ -63,6 +63,13 @@ def test_a_room_stands_beside_its_target_hidden_and_is_gone_after_a_failure(tmp_
     assert list(tmp_path.iterdir()) == []
 
 
+def test_a_target_that_can_hold_no_room_is_named_as_it_was_given(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(OSError) as caught, staging_folder(tmp_path / "file" / "m"):
+        pass
+    assert caught.value.filename == str(tmp_path / "file" / "m")
+
+
 def test_a_room_may_be_renamed_to_its_target(tmp_path: Path) -> None:
     with staging_folder(tmp_path / "model") as staging:
         (staging / "whole").touch()

@@ -207,7 +207,7 @@ def test_a_model_without_reasons_recommends_and_says_that_it_has_none(
     done = cofactor("recommend", model, "--history", "book-01", "-k", 3, "--explain")
     assert done.code == 0
     assert "book-" in done.out
-    assert "no reasons: popularity isn't linear in a user's past" in done.err
+    assert "no reasons: popularity isn't linear in a user's history" in done.err
 
 
 def test_an_unknown_user_is_refused_with_the_way_to_answer_one(

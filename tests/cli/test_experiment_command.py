@@ -69,10 +69,10 @@ def test_a_refused_roll_out_ends_nothing(models: Path, cofactor: Callable[..., A
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (("begin", "DIR"), "No such command 'begin'"),
-        (("start", "DIR", "--name", "x"), "Missing option '--arms'"),
+        (("begin", "DIR"), "no such command 'begin'"),
+        (("start", "DIR", "--name", "x"), "missing option '--arms'"),
         (("stop", "DIR", "v1"), "extra argument"),
-        (("roll-out", "DIR"), "Missing argument 'VERSION'"),
+        (("roll-out", "DIR"), "missing argument 'VERSION'"),
     ],
 )
 def test_wrong_calls_say_what_is_missing(

@@ -335,3 +335,38 @@ def test_a_place_in_a_filter_has_its_caret_below_it(cofactor: Run, trained: Path
     assert sentence.startswith("cofactor: can't read the filter at character 17:")
     assert text.strip() == where
     assert text[caret.index("^") :] == "yaer < 3"
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        (
+            ["similar", "x", "-k", "ten"],
+            "-k must be an integer, not 'ten'; see `cofactor similar --help`.",
+        ),
+        (
+            ["train", "x", "--test", "20%"],
+            "--test must be a number, not '20%'; see `cofactor train --help`.",
+        ),
+        (["train", "--test", "0"], "missing argument 'SOURCE'; see `cofactor train --help`."),
+        (["train", "x", "--epochs", "3"], "no such option: --epochs"),
+        (["tune", "x", "--out", "s.db"], "missing option '--model'"),
+        (["models", "a", "b"], "(b); see `cofactor models --help`."),
+        (
+            ["recommend", "x"],
+            "give one of --user, --users, --history and --all-users; see"
+            " `cofactor recommend --help`.",
+        ),
+        (["train", ""], "SOURCE is empty; give a value; see `cofactor train --help`."),
+        (["events"], "missing command; see `cofactor events --help`."),
+        (
+            ["events", "backup", "u"],
+            "missing argument 'FILE'; see `cofactor events backup --help`.",
+        ),
+    ],
+)
+def test_wrong_usage_is_one_sentence_too(cofactor: Run, words: list[str], sentence: str) -> None:
+    done = cofactor(*words)
+    assert done.code == 2
+    assert sentence in done.sentence
+    assert done.err.count("\n") == 1

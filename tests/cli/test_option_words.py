@@ -8,6 +8,7 @@ import pyarrow as pa
 import pytest
 
 from cofactor.data.ids import IdMap
+from cofactor.store import Event, open_store
 
 Run = Callable[..., "Ran"]  # noqa: F821  (a fixture's class)
 
@@ -52,6 +53,14 @@ def test_messages_of_other_commands_name_their_options(cofactor: Run, trained, s
     ):
         ran = cofactor(*words)
         assert (ran.code, sentence in ran.sentence) == (1, True), ran.err
+
+
+def test_what_belongs_to_an_address_is_no_option(cofactor: Run, tmp_path) -> None:
+    url = f"sqlite:///{tmp_path / 'events.db'}"
+    with open_store(url) as store:
+        store.append([Event(user_id="u", item_id="i", kind="skip")]).result()
+    ran = cofactor("describe", url)
+    assert ran.sentence.endswith("name those that count behind its URL, as ?kinds=purchase:1.")
 
 
 @pytest.mark.parametrize(

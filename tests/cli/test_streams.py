@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import time
+import warnings
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import SimpleNamespace
@@ -220,6 +221,38 @@ def test_a_module_that_cannot_be_imported_is_one_sentence(
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
     monkeypatch.setattr("cofactor.cli.app.importlib.import_module", broken)
     assert "no locator" in cofactor("models").sentence
+
+
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (ImportError("libarrow.so: failed to map segment from shared object"), "out of memory"),
+        (FileNotFoundError(2, "No usable temporary directory found in ['/tmp']"), "set TMPDIR to"),
+    ],
+)
+def test_a_machine_without_room_is_no_fault_of_the_program(
+    error: Exception,
+    said: str,
+    cofactor: Callable[..., Ran],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def broken(name: str) -> object:
+        raise error
+
+    monkeypatch.setattr("cofactor.cli.app.importlib.import_module", broken)
+    assert said in cofactor("models").sentence
+
+
+def test_a_warning_is_a_remark_without_lines_of_source(
+    streams: Callable[..., None], capfd: pytest.CaptureFixture[str]
+) -> None:
+    streams(stdout="pipe")
+    with warnings.catch_warnings():
+        warnings.showwarning = main_module._print_warning
+        warnings.simplefilter("always")
+        warnings.warn("kernels are kept in /tmp", RuntimeWarning, stacklevel=1)
+    sys.stderr.flush()
+    assert capfd.readouterr().err == "· kernels are kept in /tmp\n"
 
 
 def test_a_manifest_moves_no_cursor(

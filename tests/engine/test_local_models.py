@@ -48,7 +48,9 @@ def test_what_processes_that_train_together_cannot_take_is_refused(
 ) -> None:
     with pytest.raises(ArgumentError, match="use callbacks and metrics of your own"):
         registry.create("mlp").on_epoch_end(print).fit(data, run=CUT)
-    with pytest.raises(ArgumentError, match="trained by several processes, .* leave resume out"):
+    with pytest.raises(
+        ArgumentError, match="trained by several processes, .* leave resume=True out"
+    ):
         train(data, "mlp", tmp_path / "m", resume=True, run=CUT)
 
 

@@ -47,7 +47,7 @@ def test_seen_items_may_be_kept():
     np.testing.assert_allclose(kept.values["mrr"], [1 / 3, 1 / 2])
 
 
-def test_true_items_that_may_not_be_recomfixed_are_left_out_and_counted():
+def test_true_items_that_may_not_be_recommended_are_left_out_and_counted():
     model, split = question([[3, 2, 1, 0]], [[0, 1, 3]], [[0]])
     result = evaluate(model, split, "recall@2")
     assert result.how.dropped == 1

@@ -210,4 +210,27 @@ COUNTS = (
         "user,items\nu1,\"[{'id': 4, 'n': 1}]\"\nu2,\"[{'id': 3, 'n': 2}]\"\n",
         error="lists within lists",
     ),
+    *(
+        Case(
+            name=f"a line of sizes above lists: {what}",
+            origin="one-class data of the 2000s",
+            files={"a.txt": text.replace(" ", sign)},
+            rows=[(0, 17), (0, 29), (0, 41), (1, 17), (2, 29), (2, 30), (3, 1), (3, 2)],
+            notes=("left out the first line",),
+        )
+        for what, sign, text in (
+            ("counts", " ", "4 50\n3 17 29 41\n1 17\n2 29 30\n2 1 2\n"),
+            ("counts between tabs", "\t", "4 50\n3 17 29 41\n1 17\n2 29 30\n2 1 2\n"),
+            ("numbered users", " ", "4 50\n0 17 29 41\n1 17\n2 29 30\n3 1 2\n"),
+        )
+    ),
+    Case(
+        name="a line whose count is wrong",
+        origin="one-class data, cut off by hand",
+        files={
+            "a.txt": "".join(f"{n} {' '.join(map(str, range(90, 90 + n)))}\n" for n in range(1, 13))
+            + "3 91 92\n"
+        },
+        error="12 of 13 lines begin with the count .* the 13th has 2 behind 3",
+    ),
 )

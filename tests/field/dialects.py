@@ -103,7 +103,7 @@ DIALECTS = (
         "a damaged export",
         "user,item\nu\x001,a\nu2,b\n",
         None,
-        error="a zero byte or a boolean as user id",
+        error="a zero byte, a boolean, a date or an inexact number as user id",
     ),
     _text(
         "judgements of a search engine",

@@ -269,4 +269,19 @@ IDS = (
             ('{"$oid":""}', "object"),
         )
     ),
+    *(
+        Case(
+            name=f"a failed formula: {cell}",
+            origin="spreadsheets in their languages",
+            files={"a.tsv": f"user\titem\nu1\ta\n{cell}\tb\n"},
+            error="no user id",
+        )
+        for cell in ("#NV", "#WERT!", "#VALEUR!", "#¡VALOR!", "#N/D", "#ЗНАЧ!", "#N/B", "#SPILL!")
+    ),
+    Case(
+        name="an object that JavaScript wrote as a text",
+        origin="a web page's log",
+        files={"a.csv": "user,item\nu1,a\n[object Object],b\n"},
+        error="object",
+    ),
 )

@@ -147,4 +147,11 @@ MOMENTS = (
         None,
         None,
     ),
+    _times(
+        "hours as numbers in a column of times",
+        "an analysis",
+        "2024030510",
+        "2024030610",
+        _DAY + 10 * 3600,
+    ),
 )

@@ -61,4 +61,8 @@ NUMERALS = (
         },
         rows=[("u1", "a", 4), ("u2", "b", 3.5), ("u3", "c", 3)],
     ),
+    _pair("out of five, as a decimal", "R", "4.5/5.0", "3.0/5.0", 4.5, 3),
+    _pair("rupees", "a shop", "Rs. 1,250.50", "Rs. 300.00", 1250.5, 300),
+    _pair("crowns", "a shop", "1.250,50 kr.", "300,00 kr.", 1250.5, 300),
+    _pair("francs", "a shop", "Fr. 1'250.50", "Fr. 300.00", 1250.5, 300),
 )

@@ -169,4 +169,39 @@ PARTS = (
         source="x*.csv",
         error="it has no header, as xaa.csv has, and 4 columns, not 3",
     ),
+    *(
+        Case(
+            name=f"parts of different scales: {first} and {second}",
+            origin="a report a month, from two programs",
+            files={
+                "d/a.csv": f"user;item;rating\nu1;a;{first}\n",
+                "d/b.csv": f"user;item;rating\nu2;b;{second}\n",
+            },
+            source="d",
+            error=error,
+        )
+        for first, second, error in (
+            ("4/5", "8/10", "some parts are out of 10, those of others out of 5"),
+            ("80 %", "0.8", "shares of 100, those of others fractions below 1"),
+            ("12.50 EUR", "3.00 USD", "in 'EUR', those of others in 'USD'"),
+            ("1h 20m", "4/5", "out of 5, those of others seconds"),
+        )
+    ),
+    Case(
+        name="parts of one scale",
+        origin="a report a month",
+        files={"d/a.csv": _HEAD + "u1,a,4/5\n", "d/b.csv": _HEAD + "u2,b,3/5\nu3,c,4\n"},
+        source="d",
+        rows=[("u1", "a", 4.0), ("u2", "b", 3.0), ("u3", "c", 4.0)],
+    ),
+    Case(
+        name="bytes of texts in one part, of anything in another",
+        origin="Parquet of two programs",
+        files={
+            "d/a.parquet": _parquet(user=[b"u1"], item=["a"]),
+            "d/b.parquet": _parquet(user=[b"u1", b"\xff"], item=["a", "b"]),
+        },
+        source="d",
+        error="hexadecimal digits, and in others not",
+    ),
 )

@@ -42,6 +42,8 @@ def _joined(items: Any, ids: tuple[Any, ...] = _IDS) -> tuple[dict[Any, Any], st
             "Cikkszám,Megnevezés",
             "Kode Barang,Nama Barang",
         ),
+        *("Šifra artikla,Naziv", "Šifra izdelka,Naziv", "Preces kods,Nosaukums", "Codi,Nom"),
+        *("Prekės kodas,Pavadinimas", "Tootekood,Nimetus", "Vörunúmer,Heiti"),
     ],
 )
 def test_headers_of_catalogues_in_many_languages(header: str, tmp_path: Path) -> None:
@@ -229,3 +231,28 @@ def test_codes_keep_their_digits_between_any_delimiters(sign: str, tmp_path: Pat
     rows = (("item_id", "title", "x"), ("a", "A", "01067"), ("b", "B", "98765"))
     path.write_text("".join(sign.join(row) + "\r\n" for row in rows))
     assert read_table(path)["x"].to_pylist() == ["01067", "98765"]
+
+
+@pytest.mark.parametrize(
+    ("header", "encoding", "note"),
+    [
+        ("Kod produktu;Nazwa", "cp1250", "items.csv: not UTF-8, so read as Latin-1"),
+        ("Код товара;Наименование", "cp1251", "items.csv: read as cp1251"),
+    ],
+)
+@pytest.mark.parametrize("named", [False, True])
+def test_the_encoding_of_a_catalogue_is_noted(
+    header: str, encoding: str, note: str, named: bool, tmp_path: Path
+) -> None:
+    """Titles may be garbled by another encoding."""
+    path = tmp_path / "items.csv"
+    text = f"{header}\n1;{'ą' if encoding == 'cp1250' else 'Ж'}\n2;Up\n"
+    path.write_bytes(text.encode(encoding))
+    item_id = header.split(";")[0] if named else None
+    assert note in "\n".join(read([("u", 1), ("u", 2)], items=path, item_id=item_id).notes)
+
+
+def test_the_encoding_of_a_folders_catalogue_is_noted(tmp_path: Path) -> None:
+    (tmp_path / "items.csv").write_bytes("item;title\n1;Café\n2;Up\n".encode("latin-1"))
+    (tmp_path / "orders.csv").write_text("user;item\n7;1\n8;2\n")
+    assert "items.csv: not UTF-8, so read as Latin-1" in "\n".join(read(tmp_path).notes)

@@ -116,7 +116,7 @@ def test_what_is_no_catalogue_is_named(text: str, message: str, tmp_path: Path) 
 @pytest.mark.parametrize(
     "column",
     [
-        pa.array(["x", "y"]).cast(pa.string_view()),
+        pa.array(["x", "y"], pa.string_view()),
         pa.array([["x"], ["y"]], pa.list_view(pa.string())),
         pa.RunEndEncodedArray.from_arrays(pa.array([2], pa.int32()), pa.array(["x"])),
         pa.array([1, 2], pa.timestamp("ns", "UTC")),
@@ -125,7 +125,7 @@ def test_what_is_no_catalogue_is_named(text: str, message: str, tmp_path: Path) 
 )
 def test_arrows_newer_layouts_are_features(column: pa.Array) -> None:
     """Arrow's own functions know neither views nor runs, and refuse to cut nanoseconds off."""
-    items = pa.table({"item": pa.array(["a", "b"]).cast(pa.string_view()), "extra": column})
+    items = pa.table({"item": pa.array(["a", "b"], pa.string_view()), "extra": column})
     data = Interactions.build(read([("u", "a"), ("u", "b"), ("v", "a")], items=items))
     model = FeatureIALS(factors=2, epochs=1).fit(data)
     assert list(model.recommend("v", k=1).ids) == ["b"]

@@ -244,3 +244,28 @@ def test_damaged_zstd_leaves_no_memory_behind(tmp_path: Path) -> None:
     finally:
         tracemalloc.stop()
     assert grown < 1 << 20
+
+
+def test_a_bad_text_of_many_lines_is_shown_in_a_time_that_grows_with_it(tmp_path: Path) -> None:
+    """The records before and at the fault are read for the message, each line once."""
+    for name, n_lines in (("warm.csv", 10), ("a.csv", 60_000)):
+        rows = f'u1,a,2020-01-01,"{"x," * n_lines}"\n'.replace("x,", "x\n")
+        path = tmp_path / name
+        path.write_text("user,item,time,text\n" + 4 * rows + "u2,b,never,x\n")
+        began = time.process_time()
+        with pytest.raises(DataError, match="line .*: 'u2,b,never,x'"):
+            cofactor.read(path)
+    assert time.process_time() - began < 4  # twelve and more with all lines counted again at each
+
+
+def test_a_table_of_very_many_columns_is_refused_soon(tmp_path: Path) -> None:
+    path = tmp_path / "a.csv"
+    path.write_text(f"user{',' * 70_000}\nu1{',1' * 70_000}\n")
+    with pytest.raises(DataError, match=r"70,001 columns.*melt") as caught:
+        cofactor.read(path)
+    assert len(str(caught.value)) < 1_000
+    names = ",".join(f"i{n}" for n in range(20_000))
+    path.write_text(f"name,{names}\nu1{',1' * 20_000}\n")
+    with pytest.raises(DataError, match="no column is named like a user's") as caught:
+        cofactor.read(path)
+    assert len(str(caught.value)) < 2_000

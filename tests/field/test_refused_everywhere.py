@@ -40,7 +40,7 @@ def test_a_value_whose_square_is_beyond_float32_is_refused_everywhere(
     flat = np.where(flat == 0, np.inf, flat)
     for ask in (
         lambda: cofactor.read(rows),
-        lambda: cofactor.read(pd.DataFrame(rows, columns=["user", "item", "rating"])),
+        lambda: cofactor.read(pd.DataFrame(rows, columns=["user", "item", "rating"], dtype=object)),
         lambda: Interactions.from_rows([0] * 3, [0, 1, 2], flat, users=1, items=3),
         lambda: by_number.recommend(history={1: value, 2: 1.0}),
         lambda: cofactor.Histories.of([[0, 1, 2]], 3, [flat]),

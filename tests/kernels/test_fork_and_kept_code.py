@@ -224,6 +224,18 @@ def test_another_users_folder_among_the_temporary_files_is_not_used(
     assert _kept_code._temporary_folder() is None
 
 
+def test_a_machine_without_any_temporary_folder_keeps_no_code(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    from cofactor.kernels.cpu import _kept_code
+
+    def none() -> str:
+        raise FileNotFoundError(2, "No usable temporary directory found in ['/tmp']")
+
+    monkeypatch.setattr(_kept_code.tempfile, "gettempdir", none)
+    assert _kept_code._temporary_folder() is None
+
+
 @pytest.mark.parametrize("count", ["0", "-2", "many", ""])
 def test_a_number_of_threads_that_is_none_is_no_fault(
     count: str, monkeypatch: pytest.MonkeyPatch

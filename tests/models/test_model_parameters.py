@@ -93,7 +93,7 @@ def test_a_matrix_keeps_its_shape(kind: str) -> None:
 
 def test_what_is_no_data_is_refused_with_both_ways() -> None:
     for wrong in (3, None, object()):
-        with pytest.raises(ArgumentError, match=r"Interactions\.build.*data frame.*path"):
+        with pytest.raises(ArgumentError, match=r"cofactor\.read.*data frame.*path"):
             Popularity().fit(wrong)  # type: ignore[arg-type]
     for wrong in ([], [1, 2]):
         with pytest.raises(DataError):

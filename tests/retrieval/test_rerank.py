@@ -255,7 +255,7 @@ def test_pins_stand_in_their_places_and_count_for_caps() -> None:
     assert len(set(found)) == len(found)
 
 
-def test_what_may_not_be_recomfixed_comes_back_by_no_rule() -> None:
+def test_what_may_not_be_recommended_comes_back_by_no_rule() -> None:
     data, scores = items_of(kind=["a"] * N), scores_of(12)
     hidden = 7
     allowed = np.ones(N, bool)

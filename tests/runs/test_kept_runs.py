@@ -216,3 +216,27 @@ def test_a_run_of_train_has_its_baselines_and_what_auto_said(tmp_path: Path) -> 
     assert run.more["sentences"] == done.baselines.sentences()
     whole = train(DATA, "ease", tmp_path / "n", cutting=Cutting(test=0), run=RUN)
     assert "nothing to keep" in Keeping(str(tmp_path / "runs"), ()).keep_trained(whole)[0]
+
+
+def test_a_folder_that_begins_with_a_tilde_is_one_everywhere(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The check took it for a name, and Arrow for the home."""
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("USERPROFILE", str(tmp_path / "home"))
+    (tmp_path / "home").mkdir()
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "home" / "file").write_text("")
+    with pytest.raises(ArgumentError, match="this is a file"):
+        check_folder("~/file")
+    kept(Path("~/runs"), "ease")
+    assert len(list_runs("~/runs")) == 1
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["home"]
+
+
+def test_a_folder_that_cannot_be_written_to_is_refused_before_the_work(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("os.access", lambda *_, **__: False)  # root may write anywhere
+    with pytest.raises(ArgumentError, match="can't be written to by this user"):
+        check_folder(str(tmp_path))

@@ -235,3 +235,21 @@ def test_an_empty_journal_that_cannot_be_removed_stops_nothing(
     assert made.path.exists()
     journal.take_in(store)  # the next one to open the store
     assert not made.path.exists()
+
+
+def test_lines_are_gone_though_the_disk_has_no_room_to_overwrite_them(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A file system that never writes in place left them there, of users who were erased too."""
+    made = journal.Journal.beside(store.database)
+    assert made is not None
+    made.add(b"[1]")
+
+    def full(*_: object) -> int:
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "pwrite", full)
+        made.clear()
+    assert made.path.read_bytes() == b""
+    made.close()

@@ -4,14 +4,18 @@ the service's.
 
 from __future__ import annotations
 
+import datetime
 import json
 import socket
 import threading
+import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
+from decimal import Decimal
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 import pytest
 
 from cofactor.base.errors import ArgumentError
@@ -72,10 +76,45 @@ def test_a_number_that_json_lacks_is_refused_by_its_place(odd: float) -> None:
         Client(NOWHERE).send(events)
 
 
+def test_what_is_no_id_is_refused_with_its_place() -> None:
+    client = Client(NOWHERE, retries=0)
+    for call, place in (
+        (lambda: client.send([{"user_id": 1, "item_id": 7.5}]), r"events\[0\]\.item_id"),
+        (lambda: client.recommend(history=["a", True]), r"history\[1\]"),
+        (lambda: client.recommend(history=[{"item_id": None}]), r"history\[0\]\.item_id"),
+        (lambda: client.recommend(1, block=[1j]), r"block\[0\]"),
+        (lambda: client.hide(np.array([1.0, np.nan])), r"item_ids\[1\]"),
+        (lambda: client.history(None), "the id"),  # type: ignore[arg-type]
+    ):
+        with pytest.raises(ArgumentError, match=f"{place} must be a text or an integer, not"):
+            call()
+
+
+def test_ids_values_and_moments_are_sent_as_plain_ones() -> None:
+    moment = datetime.datetime(
+        2020, 1, 1, 12, tzinfo=datetime.timezone(datetime.timedelta(hours=2))
+    )
+    events = [
+        {"user_id": b"u", "item_id": np.float64(7), "value": Decimal("4.5"), "time": moment},
+        {"user_id": uuid.UUID(int=5), "item_id": 2**100, "time": np.datetime64("2020-01-01")},
+        {"user_id": pa.scalar("u"), "item_id": "7", "value": np.float32(4), "time": 5},
+    ]
+    with answering(b"{}") as (url, asked), pytest.raises(ServiceError, match="the answer isn't"):
+        Client(url, retries=0).send(events, request_id="r")
+    first, second, third = json.loads(asked[0])["events"]
+    assert first == {"user_id": "u", "item_id": 7, "value": 4.5, "time": 1_577_872_800}
+    assert second == {
+        "user_id": str(uuid.UUID(int=5)),
+        "item_id": str(2**100),
+        "time": 1_577_836_800,
+    }
+    assert third == {"user_id": "u", "item_id": "7", "value": 4.0, "time": 5}
+
+
 @pytest.mark.parametrize(
     "call",
     [
-        lambda client: client.recommend(object()),
+        lambda client: client.recommend(1, features={"a": object()}),
         lambda client: client.recommend("\ud800"),
         lambda client: client.similar("\ud800"),
         lambda client: client.search("\ud800"),

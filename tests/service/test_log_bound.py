@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import json
 import logging
+import os
+import sys
+import threading
 from collections.abc import Iterator
 from typing import Any
 
@@ -26,6 +29,7 @@ def restored() -> Iterator[None]:
 
 
 def lines(capsys: pytest.CaptureFixture[str]) -> list[dict[str, Any]]:
+    logging.getLogger("cofactor.service").handlers[0].flush()
     return [json.loads(line) for line in capsys.readouterr().err.splitlines()]
 
 
@@ -77,3 +81,40 @@ def test_a_log_of_all_requests_leaves_none_out(capsys: pytest.CaptureFixture[str
     found = lines(capsys)
     assert [one.get("status") for one in found if one["event"] == "request"] == [401] * 100
     assert len(found) == 111
+
+
+def test_workers_share_the_lines(capsys: pytest.CaptureFixture[str]) -> None:
+    drain = log_to_stderr(workers=4)
+    for _ in range(100):
+        request(401)
+    drain()
+    assert [one.get("lines") for one in lines(capsys)] == [None, None, 98]
+
+
+def test_a_pipe_that_nobody_reads_holds_nobody_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The service stood still as soon as whoever read its log did."""
+    reading, writing = os.pipe()
+    with os.fdopen(writing, "w", buffering=1) as stderr, os.fdopen(reading) as unread:
+        monkeypatch.setattr(sys, "stderr", stderr)
+        drain = log_to_stderr()
+
+        def flood() -> None:
+            for place in range(telemetry._WAITING + 2_000):
+                request(200, f"/v1/{'x' * 60}/{place}")
+
+        logging_ = threading.Thread(target=flood, daemon=True)
+        logging_.start()
+        logging_.join(100)
+        stuck = logging_.is_alive()
+        found: list[str] = []
+        reader = threading.Thread(target=lambda: found.extend(unread), daemon=True)
+        reader.start()
+        logging_.join(100)
+        assert not stuck
+        drain()
+        stderr.close()
+        reader.join(100)
+    told = [json.loads(line) for line in found]
+    left_out = sum(one["lines"] for one in told if one["event"] == "lines left out")
+    assert left_out > 0
+    assert sum(one["event"] == "request" for one in told) + left_out == telemetry._WAITING + 2_000

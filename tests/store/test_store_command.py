@@ -99,9 +99,9 @@ def test_refused_lines_are_shown_and_listed(
     ("words", "code", "sentence"),
     [
         (["stats", "sqlite:///none.db"], 1, "there is no event store at none.db"),
-        (["look", "sqlite:///none.db"], 2, "No such command 'look'"),
-        (["backup", "sqlite:///none.db"], 2, "Missing argument 'FILE'"),
-        (["restore", "b.db"], 2, "Missing argument 'URL'"),
+        (["look", "sqlite:///none.db"], 2, "no such command 'look'"),
+        (["backup", "sqlite:///none.db"], 2, "missing argument 'FILE'"),
+        (["restore", "b.db"], 2, "missing argument 'URL'"),
         (["stats", "sqlite:///none.db", "x"], 2, "extra argument"),
         (
             ["export", "sqlite:///none.db", "x", "--items", "--user", "3"],
@@ -112,7 +112,7 @@ def test_refused_lines_are_shown_and_listed(
         (
             ["import", "sqlite:///none.db", "x", "--user", "3"],
             2,
-            "No such option",
+            "no such option",
         ),
         (["verify", "none.db"], 1, "there is no none.db; a backup is a file and its manifest"),
     ],

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
 import time
 from collections.abc import Callable, Iterator
@@ -101,6 +102,35 @@ def test_a_copy_that_is_never_right_is_not_made(
         with pytest.raises(StoreBusyError, match="users were erased .* try again"):
             make(store, tmp_path / name)
         assert not (tmp_path / name).exists()
+
+
+@pytest.mark.parametrize("kind", COPIES)
+@pytest.mark.parametrize("always", [False, True])
+def test_who_is_erased_right_before_a_copy_is_in_its_place_is_not_in_it(
+    store: Store, tmp_path: Path, kind: str, always: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    filled(store)
+    made = tmp_path / ("copy.db" if kind == "backup" else "copy.jsonl")
+    replace, erased = os.replace, iter(["nobody"] * 99 if always else ["user-3"])
+
+    def then_replaced(old: Any, new: Any) -> None:
+        if Path(new) == made:
+            for one in erased:
+                store.erase_user(one).result()
+                break
+        replace(old, new)
+
+    monkeypatch.setattr(os, "replace", then_replaced)
+    if always:
+        with pytest.raises(StoreBusyError, match="users were erased"):
+            COPIES[kind](store, made)
+        assert list(tmp_path.glob("copy*")) == []
+        return
+    COPIES[kind](store, made)
+    assert b"user-4" in made.read_bytes()
+    assert b"user-3" not in made.read_bytes()
+    if kind == "backup":
+        assert verify(made).rows["events"] == 8
 
 
 def test_what_is_owed_is_tried_again_without_a_write_and_ever_more_seldom(

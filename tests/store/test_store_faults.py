@@ -30,6 +30,7 @@ from cofactor.store import (
     StoreUnavailableError,
     open_store,
 )
+from cofactor.store.sqlite import SqliteSession
 from store.disk import Disk, ShimDatabase
 from store.promises import Promises, request
 
@@ -174,6 +175,40 @@ def test_a_fault_during_the_commit_is_said_to_be_of_unknown_outcome(memory: Path
         with pytest.raises(StoreUnavailableError) as caught:
             store.append(request("a", 2)).result()
         assert caught.value.unknown
+
+
+def coded(error: sqlite3.Error, code: int) -> sqlite3.Error:
+    """An error as SQLite's driver raises it."""
+    error.sqlite_errorcode = code
+    return error
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        coded(sqlite3.DatabaseError("database disk image is malformed"), 11),
+        coded(sqlite3.OperationalError("unable to open database file"), 14),
+        MemoryError(),
+    ],
+    ids=["damaged", "no file", "no memory"],
+)
+def test_whatever_fails_from_the_commit_on_leaves_the_outcome_unknown(
+    tmp_path: Path, error: Exception, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It was on disk, and those who sent it were told that it isn't."""
+    real, failing = SqliteSession.commit, [error]
+
+    def commit(session: SqliteSession) -> None:
+        real(session)
+        if failing:
+            raise failing.pop()
+
+    with open_store(f"sqlite:///{tmp_path}/e.db") as store:
+        monkeypatch.setattr(SqliteSession, "commit", commit)
+        with pytest.raises(StoreUnavailableError) as caught:
+            store.append(request("a", 2)).result()
+        assert caught.value.unknown
+        assert store.append(request("a", 2)).result().unchanged == 2
 
 
 def test_another_process_that_holds_the_file_makes_the_store_busy_and_nothing_is_stored(

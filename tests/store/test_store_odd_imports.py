@@ -13,7 +13,14 @@ import pytest
 
 from cofactor.base.errors import DataError
 from cofactor.data.readers import read_table
-from cofactor.store import Store, import_catalogue, import_events, import_items
+from cofactor.store import (
+    Store,
+    StoreSettings,
+    import_catalogue,
+    import_events,
+    import_items,
+    open_store,
+)
 
 
 @pytest.mark.parametrize(
@@ -77,3 +84,24 @@ def test_a_text_of_megabytes_in_every_row_is_refused_before_it_is_unpacked(
     with pytest.raises(DataError, match=r"a text of 8,388,608 bytes"):
         import_items(store, path)
     assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 512 << 10
+
+
+@pytest.mark.parametrize("on_bad", ["error", "skip"])
+def test_a_file_that_is_imported_again_is_so_though_the_clock_went_back(
+    tmp_path: Path, on_bad: str
+) -> None:
+    path, now = tmp_path / "events.jsonl", [1_700_000_000]
+    lines = [{"user_id": "u", "item_id": item, "time": 1_700_000_000} for item in ("i", "j")]
+    path.write_text("".join(json.dumps(line) + "\n" for line in lines))
+    settings = StoreSettings(now=lambda: now[0])
+    with open_store(f"sqlite:///{tmp_path}/e.db", settings=settings) as store:
+        assert import_events(store, path).changed == 2
+        now[0] -= 3 * 86_400
+        again = import_events(store, path, on_bad=on_bad)
+        assert (again.changed, again.unchanged, again.rejected) == (0, 2, 0)
+        new = {**lines[0], "item_id": "k"}
+        path.write_text("".join(json.dumps(line) + "\n" for line in [*lines, new]))
+        done = import_events(store, path, on_bad="skip")
+        assert (done.unchanged, done.rejected) == (2, 1)
+        assert done.rejects[0][0] == 3
+        assert "at most a day ahead" in done.rejects[0][1]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -98,6 +99,24 @@ def test_a_server_that_does_not_sync_is_refused(url: str, monkeypatch: pytest.Mo
     monkeypatch.setattr(PostgresDatabase, "_connect", lying)
     with pytest.raises(StoreFormatError, match="fsync=off, so nothing that it confirms is safe"):
         open_store(url)
+
+
+@pytest.mark.parametrize("read_only", [True, False])
+def test_a_standby_that_may_lag_is_refused(
+    monkeypatch: pytest.MonkeyPatch, read_only: bool
+) -> None:
+    """Reads that a pool or a list of hosts leads there lacked what was acknowledged."""
+    psycopg = pytest.importorskip("psycopg")
+    asked: list[dict[str, Any]] = []
+
+    def connect(**info: Any) -> None:
+        asked.append(info)
+        raise psycopg.OperationalError("connection failed: server is in hot standby mode")
+
+    monkeypatch.setattr(psycopg, "connect", connect)
+    with pytest.raises(StoreUnavailableError, match="is a standby, .*; name the primary"):
+        open_store("postgresql://one,two/shop?target_session_attrs=any", read_only=read_only)
+    assert asked[0]["target_session_attrs"] == "primary"
 
 
 def test_without_psycopg_the_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -4,6 +4,7 @@ alone, and nobody else writes to it by another name.
 
 from __future__ import annotations
 
+import contextlib
 import gzip
 import os
 import random
@@ -358,3 +359,24 @@ def test_what_is_restored_is_what_was_verified(
     with pytest.raises(StoreUnavailableError, match=r"b\.db"):
         restore(tmp_path / "b.db", f"sqlite:///{tmp_path}/again.db")
     assert not (tmp_path / "again.db").exists()
+
+
+def test_a_backup_that_finds_no_room_names_itself_and_not_the_store(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Full:
+        def execute(self, *_: object) -> None:
+            error = sqlite3.OperationalError("database or disk is full")
+            error.sqlite_errorcode = sqlite3.SQLITE_FULL
+            raise error
+
+    monkeypatch.setattr(
+        "cofactor.store.backups.sqlite_file.opened", lambda _: contextlib.nullcontext(Full())
+    )
+    said = r"b\.db can't be written: No space left"
+    with (
+        open_store(f"sqlite:///{tmp_path}/e.db") as store,
+        pytest.raises(StoreUnavailableError, match=said),
+    ):
+        backup(store, tmp_path / "b.db")
+    assert not (tmp_path / "b.db").exists()

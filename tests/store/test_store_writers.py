@@ -22,7 +22,9 @@ from cofactor.store import (
     StoreSettings,
     StoreUnavailableError,
     open_store,
+    shared,
 )
+from cofactor.store.shared import SharedStore, WriteServer
 from store.places import event
 
 
@@ -209,3 +211,25 @@ def test_a_forked_process_is_asked_to_open_the_store_itself(store: Store) -> Non
         os._exit(0)
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 1
     assert store.append([event(event_id="a")]).result().changed == 1
+
+
+def test_a_write_whose_sending_breaks_off_has_an_unknown_outcome(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It was refused with an exception, so that no answer named the ids for a retry."""
+
+    def broken(*_: object) -> None:
+        raise BrokenPipeError
+
+    with open_store(f"sqlite:///{tmp_path}/e.db") as one:
+        server = WriteServer(one, tmp_path / "writes")
+        with SharedStore(one.database, tmp_path / "writes") as other:
+            assert other.append([event(event_id="a")]).result(300).changed == 1
+            with monkeypatch.context() as patch:
+                patch.setattr(shared, "_send", broken)
+                failed = other.append([event(event_id="b")])
+                with pytest.raises(StoreUnavailableError) as caught:
+                    failed.result(300)
+                assert caught.value.unknown
+            assert other.append([event(event_id="b")]).result(300).changed == 1
+        server.close()

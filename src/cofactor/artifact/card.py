@@ -170,7 +170,7 @@ def limits_of(model: Recommender[Any]) -> list[str]:
     else:
         found.append("It predicts ratings: items ordered by predicted rating are a poor ranking.")
     if not traits.explains:
-        found.append("Its scores can't be split among a user's past items.")
+        found.append("Its scores can't be split among the items of a user's history.")
     if not traits.finds_similar:
         found.append("It has no similar items.")
     if not traits.uses_order:

@@ -5,9 +5,7 @@ of one.
 from __future__ import annotations
 
 import contextlib
-import errno
 import os
-import re
 import shutil
 import tempfile
 from collections.abc import Iterator, Mapping
@@ -24,6 +22,7 @@ from cofactor.artifact import format as fmt
 from cofactor.artifact.card import CARD, card_of, limits_of
 from cofactor.artifact.versions import library_versions
 from cofactor.base import checks
+from cofactor.base.arrays_file import write_arrays
 from cofactor.base.disk import exchange, sync, what_is_full
 from cofactor.base.errors import ArgumentError, ArtifactError
 from cofactor.base.staging import staging_folder
@@ -77,7 +76,7 @@ def save(
     target = check_target(path, overwrite=overwrite)
     arrays = _arrays(model)
     with _writing(target) as staging:
-        _write_tensors(staging / fmt.TENSORS, arrays)
+        write_arrays(staging / fmt.TENSORS, arrays)
         _write_table(staging / fmt.USERS, model.data.users, model.data.profiles)
         _write_table(staging / fmt.ITEMS, model.data.items, model.data.catalogue)
         # safetensors makes its file readable by the owner alone; give it the permissions of the
@@ -230,19 +229,6 @@ def _plain(value: Any) -> Any:
     if isinstance(value, np.generic):
         return value.item()
     raise ArgumentError(f"metrics and run hold numbers and texts, not {type(value).__name__}.")
-
-
-def _write_tensors(path: Path, arrays: dict[str, np.ndarray]) -> None:
-    from safetensors import SafetensorError
-    from safetensors.numpy import save_file
-
-    try:
-        save_file(arrays, path)
-    except SafetensorError as error:
-        # It reports I/O errors as text.
-        found = re.search(r"(?:os error |Os \{ code: )(\d+)", str(error))
-        number = int(found[1]) if found else errno.EIO
-        raise OSError(number, os.strerror(number)) from error
 
 
 def _write_table(path: Path, ids: IdMap, catalogue: Catalogue) -> None:

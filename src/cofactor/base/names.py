@@ -34,9 +34,9 @@ def unknown_name(kind: str, name: object, known: Iterable[str]) -> UnknownNameEr
     names = list(known)
     close = nearest(str(name), names)
     if close:
-        cure = f"did you mean {_listed(close)}?"
+        cure = f"did you mean {_listed([*map(_legible, close)])}?"
     else:
-        cure = f"it must be one of {', '.join(sorted(names))}."
+        cure = f"it must be one of {', '.join(map(_legible, sorted(names)))}."
     shown = f"{name[:60]}…" if isinstance(name, str) and len(name) > 200 else name
     return UnknownNameError(f"unknown {kind} {shown!r}; {cure}")
 
@@ -44,6 +44,11 @@ def unknown_name(kind: str, name: object, known: Iterable[str]) -> UnknownNameEr
 def without_password(url: str) -> str:
     """Return a URL as messages may show it."""
     return re.sub(r"//[^/@\s]*@", "//", url)
+
+
+def _legible(name: str) -> str:
+    """A name in a list; a mark such as a comma in quotes."""
+    return name if re.search(r"\w", name) else repr(name)
 
 
 def _listed(names: list[str]) -> str:

@@ -30,6 +30,13 @@ def places_of(rows: np.ndarray, n: int) -> np.ndarray:
     return places
 
 
+def mask_of(rows: Any, n: int) -> np.ndarray:
+    """Return which of n rows are among some, bool [n]."""
+    mask = np.zeros(n, bool)
+    mask[rows] = True
+    return mask
+
+
 def row_offsets(rows: np.ndarray, n_rows: int) -> np.ndarray:
     """Return the offsets of the rows that entries belong to, int64 [n_rows + 1].
 

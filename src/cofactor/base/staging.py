@@ -42,8 +42,12 @@ def staging_folder(target: Path, *, private: bool = False) -> Iterator[Path]:
     name = f".{target.name[:_LONGEST]}-{secrets.token_hex(6)}{_END}"
     place, handle, process = target.with_name(name), -1, os.getpid()
     try:
-        handle = _locked(place, 0o700 if private else 0o777)
-        (place / _CONTENT).mkdir()
+        try:
+            handle = _locked(place, 0o700 if private else 0o777)
+            (place / _CONTENT).mkdir()
+        except OSError as error:
+            error.filename = str(target)  # a name that somebody gave
+            raise
         yield place / _CONTENT
     finally:
         if os.getpid() == process:  # the end of a fork isn't the staging folder's

@@ -20,6 +20,8 @@ from cofactor.cli.groups import expanded
 from cofactor.cli.streams import Interrupted
 
 NOTHING_SAVED = "interrupted; nothing was saved."
+# What is raised for words that can't be read; Typer names only this kind of it.
+WrongUse: Any = typer.BadParameter.__base__
 _HELP = {"help_option_names": ["--help", "-h"]}
 
 
@@ -38,9 +40,8 @@ def _refuse_empty(ctx: Any, params: Sequence[Any], values: Mapping[str, Any]) ->
     for one in params:
         given = values.get(one.name)
         if "" in (given if isinstance(given, (list, tuple)) else [given]):
-            named = one.param_type_name == "option"
-            name = max(one.opts, key=len) if named else one.metavar or one.name.upper()
-            ctx.fail(f"{name} is empty; give a value{' or leave it out' if named else ''}.")
+            cure = " or leave it out" if one.param_type_name == "option" else ""
+            ctx.fail(f"{_written(one)} is empty; give a value{cure}.")
 
 
 class _Command(TyperCommand):
@@ -53,7 +54,7 @@ class _Command(TyperCommand):
         for option in order:
             single = option.param_type_name == "option" and not option.multiple
             if single and not option.is_flag and order.count(option) > 1:
-                ctx.fail(f"{max(option.opts, key=len)} is given twice; it takes one value.")
+                ctx.fail(f"{_written(option)} is given twice; it takes one value.")
         _refuse_empty(ctx, order, values)
         return super().parse_args(ctx, args)
 
@@ -113,6 +114,41 @@ def app_of(name: str, example: str = "") -> typer.Typer:
             epilog=_epilog(f"cofactor {name} {action} {words}"),
         )(_interruptible(expanded(function), stated.get(action, said)))
     return app
+
+
+def call(name: str, words: Sequence[str], example: str = "") -> int:
+    """Run the command ``name`` with its words, and return its exit code.
+
+    Raises
+    ------
+    WrongUse
+        If the words can't be read; see `sentence_of_wrong_use`.
+    """
+    app = app_of(name, example)
+    code = app(list(words), prog_name=f"cofactor {name}", standalone_mode=False)
+    return code if isinstance(code, int) else 0
+
+
+def sentence_of_wrong_use(error: Any) -> str:
+    """Return what is wrong with a command's words, and where its help is."""
+    one = getattr(error, "param", None)
+    if one is None or not error.message:
+        said = error.message if isinstance(error, typer.BadParameter) else error.format_message()
+    else:
+        said = f"{_written(one)} {error.message}"
+    said = said or error.format_message()
+    # A parser's sentences begin as a text does, ours as what follows a name.
+    if said[:2].istitle():
+        said = said[0].lower() + said[1:]
+    help_of = f"see `{error.ctx.command_path} --help`" if error.ctx is not None else ""
+    return "; ".join(filter(None, (said.rstrip("."), help_of))) + "."
+
+
+def _written(one: Any) -> str:
+    """An option or an argument as its user knows it."""
+    if one.param_type_name == "option":
+        return str(max(one.opts, key=len))
+    return str(one.metavar or one.name.upper())
 
 
 def options_of(name: str) -> set[str]:

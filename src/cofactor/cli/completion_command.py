@@ -75,6 +75,7 @@ def _actions(options: Iterable[str]) -> dict[str, list[str]]:
 def _values() -> dict[str, list[str]]:
     """What may stand behind some options."""
     from cofactor.data.interactions import REPEATS
+    from cofactor.data.splits.by_name import RULES
     from cofactor.metrics.table import METRICS
     from cofactor.models.registry import MODELS
 
@@ -85,7 +86,7 @@ def _values() -> dict[str, list[str]]:
         "--models": models,
         "--metrics": metrics,
         "--metric": metrics,
-        "--split": ["per-user", "time", "random", "leave-last", "users", "items"],
+        "--split": list(RULES),
         "--repeats": list(REPEATS),
         "--on-bad": ["error", "skip"],
         "--device": ["auto", "cpu", "cuda", "mps"],

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import typer
+
 from cofactor.cli import options as opt
 from cofactor.cli.groups import option
 from cofactor.cli.output import Output
@@ -30,6 +32,8 @@ def command(
     """Show the whole tour."""
     from cofactor.runs.demo import demo
 
+    if fetch and synthetic:
+        raise typer.BadParameter("give --fetch or --synthetic, not both.")
     output = show.output()
     done = demo(out, fetch=fetch, synthetic=synthetic, run=compute.run(output))
     _print(output, done)

@@ -5,7 +5,7 @@ The URL of a store is sqlite:///events.db or postgresql://user@host/name. `cofac
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -27,6 +27,9 @@ INTERRUPTED = {
     "restore": "interrupted; the backup wasn't put in place: what was there still is.",
 }
 
+# How a catalogue is read, too.
+_OF_BOTH = {"on_bad", "encoding", "rejects"}
+
 Url = Annotated[str, typer.Argument(metavar="URL", help="The store.")]
 Written = Annotated[str, typer.Argument(metavar="FILE", help="The file to write.")]
 Backup = Annotated[str, typer.Argument(metavar="FILE", help="The backup.")]
@@ -44,6 +47,16 @@ class ImportOptions(FileOptions):
         metavar="KIND",
     )
     item_id: opt.ItemId = None
+
+    def check(self) -> None:
+        """Refuse options that only events or only items have."""
+        if not self.items and self.item_id is not None:
+            raise typer.BadParameter("--item-id names a column of a catalogue; give --items too.")
+        of_events = {"kind", *(one.name for one in fields(FileOptions))} - _OF_BOTH
+        given = sorted(name for name in of_events if getattr(self, name) is not None)
+        if self.items and given:
+            name = f"--{given[0].replace('_', '-')}"
+            raise typer.BadParameter(f"{name} is for events; leave it out with --items.")
 
 
 @dataclass(frozen=True)
@@ -171,6 +184,7 @@ def _import(output: Output, url: str, source: str, given: ImportOptions) -> None
     from cofactor.store.beside import open_beside
     from cofactor.store.lines import is_exported
 
+    given.check()
     reading = given.written("format", "member") | (roles(given.columns) or {})
     as_table = bool(reading) or given.item_id is not None or not is_exported(source, given.items)
     if given.kind is not None and not given.items:

@@ -135,10 +135,30 @@ def _with_value(kind: Any) -> Any:
     plain = typing.get_args(kind)[0]
     types = {plain, *typing.get_args(plain)}
     words = {bool: "", int: "N", float: "NUMBER"}
-    return _with(kind, metavar=next((words[one] for one in words if one in types), "TEXT"))
+    made = _with(kind, metavar=next((words[one] for one in words if one in types), "TEXT"))
+    parser = next((_PARSERS[one] for one in _PARSERS if one in types and bool not in types), None)
+    return made if parser is None else _with(made, parser=parser)
 
 
-def _with(kind: Any, **more: str) -> Any:
+def _whole_number(text: Any) -> int:
+    try:
+        return int(text)
+    except ValueError:
+        raise typer.BadParameter(f"must be an integer, not {text!r}.") from None
+
+
+def _number(text: Any) -> float:
+    try:
+        return float(text)
+    except ValueError:
+        raise typer.BadParameter(f"must be a number, not {text!r}.") from None
+
+
+# Typer's own messages neither say what came nor name the number as people do.
+_PARSERS: dict[type, Callable[[Any], Any]] = {int: _whole_number, float: _number}
+
+
+def _with(kind: Any, **more: Any) -> Any:
     """The option's type with more said of it, where that isn't said yet."""
     if typing.get_origin(kind) is not Annotated:
         return kind

@@ -3,7 +3,6 @@ first, so that commas and colons within ids do no harm."""
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -32,18 +31,18 @@ def lines_of(path: str) -> list[str]:
     # Here, since most calls name their users: all readers are loaded with it.
     from cofactor.data.readers.text_encoding import lines_of as lines_of_text
 
-    text = sys.stdin.read() if path == "-" else _text_of(path)
-    found = [line.strip() for line in lines_of_text(text) if line.strip()]
+    found = [line.strip() for line in lines_of_text(_text_of(path)) if line.strip()]
     if not found:
         raise ArgumentError(f"--users {path} holds no user id.")
     return found
 
 
 def _text_of(path: str) -> str:
+    from cofactor.data.readers.sources import standard_input
     from cofactor.data.readers.text_encoding import encoding_of
 
     try:
-        content = Path(path).read_bytes()
+        content = standard_input().read() if path == "-" else Path(path).read_bytes()
         encoding, mark = encoding_of(content, None)
         return content[mark:].decode(encoding)
     except OSError as error:

@@ -13,8 +13,11 @@ import errno
 import os
 import signal
 import sys
+import warnings
 from collections.abc import Sequence
 
+# The words of an ImportError where there is no room for a library.
+_NO_ROOM = ("failed to map segment", "cannot allocate memory")
 INTERRUPTED = 130  # what shells show for a program that Ctrl-C ended
 
 # Name -> what it does, in the order of the help. Each is a module of this package (see ``app``).
@@ -109,6 +112,7 @@ def _run_all() -> int:
 
     reread_arguments()
     prepare(json="--json" in sys.argv)
+    warnings.showwarning = _print_warning
     code = 0
     try:
         code = main(sys.argv[1:])
@@ -148,9 +152,11 @@ def _run(name: str, words: list[str], debug: bool) -> int:
     from cofactor.cli.streams import Interrupted
 
     try:
-        _command(name, words)
+        code = _command(name, words)
+        # What parses the words makes an exit of a signal.
+        return _ended(came) if code and (came := heard()) else code
     except SystemExit as done:
-        if came := heard():  # what parses the words makes an exit of it
+        if came := heard():
             return _ended(came)
         return done.code if isinstance(done.code, int) else 0
     except (KeyboardInterrupt, Interrupted) as error:
@@ -161,6 +167,8 @@ def _run(name: str, words: list[str], debug: bool) -> int:
             return _ended(came)
         if debug:
             raise
+        if isinstance(error, ImportError) and any(one in str(error) for one in _NO_ROOM):
+            error = MemoryError()
         if isinstance(error, (CofactorError, OSError, MemoryError)):
             _print_error(_sentence(error, name))
         else:
@@ -168,7 +176,6 @@ def _run(name: str, words: list[str], debug: bool) -> int:
 
             _print_error(report(error, name))
         return 1
-    return 0
 
 
 def _ended(number: int) -> int:
@@ -191,13 +198,27 @@ def _print_error(sentence: str) -> None:
     print(wrapped(f"cofactor: {sentence}", sys.stderr), file=sys.stderr)
 
 
-def _command(name: str, words: list[str]) -> None:
+def _print_warning(message: Warning | str, *_: object, **__: object) -> None:
+    """Print a warning as commands print their remarks, without lines of source."""
+    from cofactor.cli.output import wrapped
+    from cofactor.cli.streams import printable
+
+    print(wrapped(f"· {printable(str(message))}", sys.stderr), file=sys.stderr, flush=True)
+
+
+def _command(name: str, words: list[str]) -> int:
     from cofactor.base.extras import naming_extras
 
     with naming_extras(f"cofactor {name}"):
-        from cofactor.cli.app import app_of
+        from cofactor.cli.app import WrongUse, call, sentence_of_wrong_use
 
-        app_of(name, EXAMPLES[name])(words, prog_name=f"cofactor {name}")
+        try:
+            return call(name, words, EXAMPLES[name])
+        except WrongUse as error:
+            from cofactor.cli.streams import printable
+
+            _print_error(printable(" ".join(sentence_of_wrong_use(error).split())))
+            return 2
 
 
 def _sentence(error: BaseException, command: str) -> str:
@@ -213,7 +234,7 @@ def _sentence(error: BaseException, command: str) -> str:
     if isinstance(error, OSError) and error.errno == errno.ENOSPC and error.filename is None:
         return f"the output can't be written: {error.strerror}."
     if isinstance(error, FileNotFoundError) and error.filename is None and error.errno:
-        return "the current folder was deleted; change to one that is there."
+        return _sentence_of_no_folder(error)
     if isinstance(error, OSError) and isinstance(error.filename, str) and error.strerror:
         return printable(f"{error.filename}: {error.strerror}.")
     refused = isinstance(error, (ArgumentError, DataError))
@@ -224,6 +245,20 @@ def _sentence(error: BaseException, command: str) -> str:
     if place:
         return f"{sentence}\n    {printable(place[1])}\n{' ' * (len(place[2]) + 2)}^"
     return sentence or type(error).__name__
+
+
+def _sentence_of_no_folder(error: OSError) -> str:
+    """What is missing where Python names no file: the current folder, or one for `tempfile`."""
+    try:
+        os.getcwd()
+    except OSError:
+        return "the current folder was deleted; change to one that is there."
+    if "temporary" in str(error.strerror):
+        return (
+            "there is no folder for temporary files that this user may write to; set TMPDIR to one"
+            " with free space."
+        )
+    return f"{error.strerror}."
 
 
 def _help() -> str:

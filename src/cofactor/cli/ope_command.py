@@ -38,14 +38,24 @@ class EvaluatedPolicy:
 class AttributionOptions:
     """Outcomes, of an event store."""
 
-    rewards: str = option(
-        "*=1", "What an event is worth, as for experiment.", metavar="KIND=WORTH,..."
+    rewards: str | None = option(
+        None, "What an event is worth, as for experiment: *=1.", metavar="KIND=WORTH,..."
     )
-    window: str = option(
-        "1d", "How long after a list an event counts for it: 30m, 6h, 1d.", metavar="1d"
+    window: str | None = option(
+        None,
+        "How long after a list an event counts for it: 30m, 6h; by default 1d.",
+        metavar="1d",
     )
     experiment: str | None = option(None, "Only the lists of one experiment.", metavar="NAME")
     arm: str | None = option(None, "Only the lists of one arm.", metavar="VERSION")
+
+    def refuse(self, logs: str) -> None:
+        """Refuse what is given, beside a table: its lists have their rewards."""
+        name = next((name for name, value in vars(self).items() if value is not None), None)
+        if name is not None:
+            raise typer.BadParameter(
+                f"--{name} is for an event store, and {logs} is a table with rewards; leave it out."
+            )
 
 
 def command(
@@ -57,6 +67,8 @@ def command(
     """Estimate and print."""
     output = show.output()
     settings = OpeSettings(explore=policy.explore, positions=policy.positions, clip=policy.clip)
+    if not is_url(logs):
+        attribution.refuse(logs)
     found = ope(stored_lists(logs, attribution) if is_url(logs) else logs, policy.policy, settings)
     output.table(_rows(found))
     output.line(
@@ -91,8 +103,8 @@ def stored_lists(url: str, attribution: AttributionOptions) -> LoggedLists:
     from cofactor.store import open_store
 
     rules = AttributionRules(
-        rewards=parse_rewards(attribution.rewards),
-        window=opt.duration(attribution.window, "window"),
+        rewards=parse_rewards(attribution.rewards or "*=1"),
+        window=opt.duration(attribution.window or "1d", "window"),
     )
     with open_store(url, read_only=True) as store:
         lists = [

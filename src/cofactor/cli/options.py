@@ -185,8 +185,22 @@ class SettingOptions:
         lacking = next((word for word in self.set_ or [] if "=" not in word), None)
         if lacking is not None:
             raise ArgumentError(f"--set must be written NAME=VALUE, not {lacking!r}.")
-        content = (("text", self.text), ("features", self.features))
-        return [*(f"{name}={words}" for name, words in content if words), *(self.set_ or [])]
+        content = {"text": self.text, "features": self.features}
+        given = [f"{name}={words}" for name, words in content.items() if words]
+        if given:
+            _check_content(vars(self)["model"], given[0].partition("=")[0])
+        return [*given, *(self.set_ or [])]
+
+
+def _check_content(model: str, name: str) -> None:
+    from cofactor.models import registry
+    from cofactor.runs.auto import AUTO
+
+    if model != AUTO and name not in registry.get(model).Config.settings():
+        raise ArgumentError(
+            f"--{name} names columns of the catalogue, which {model} doesn't read; leave it out, or"
+            " choose a model with content (`cofactor models` lists them)."
+        )
 
 
 @dataclass(frozen=True)
@@ -257,7 +271,9 @@ def _amount(text: str | None, name: str, units: dict[str, int], example: str) ->
         return None
     found = re.fullmatch(r"([0-9]+(?:\.[0-9]+)?)\s*([a-z]*)", text.strip().casefold())
     if found is None or found[2] not in units or float(found[1]) <= 0:
-        raise ArgumentError(f"--{name} must be a number with a unit, as {example}, not {text!r}.")
+        raise ArgumentError(
+            f"--{name} must be a number with a unit, as {example}, above 0, not {text!r}."
+        )
     return float(found[1]) * units[found[2]]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import sys
 import textwrap
@@ -111,6 +112,8 @@ def check_writable(path: str, option: str) -> None:
         raise ArgumentError(f"{option} {path}: this is a folder; name a file in it.")
     if not target.absolute().parent.is_dir():
         raise ArgumentError(f"{option} {path}: there is no folder {target.parent}; make it first.")
+    if not os.access(target.absolute().parent, os.W_OK):
+        raise ArgumentError(f"{option} {path}: this user may not write to {target.parent}.")
     check_page(target)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Any
 
+from cofactor.base import checks
 from cofactor.base.errors import ArgumentError
 from cofactor.base.names import unknown_name
 from cofactor.cli import options as opt
@@ -133,9 +134,10 @@ def _weights(words: str) -> dict[str, float]:
     found: dict[str, float] = {}
     for kind, weight in _pairs(words, "--kinds", "KIND=WEIGHT"):
         try:
-            found[kind] = float(weight)
+            number = float(weight)
         except ValueError:
             raise ArgumentError(f"--kinds {kind}={weight}: the weight must be a number.") from None
+        found[kind] = checks.real(number, f"the weight of {kind} in --kinds")
     return found
 
 

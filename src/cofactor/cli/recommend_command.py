@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
+from cofactor.base.errors import ArgumentError
 from cofactor.cli import options as opt
 from cofactor.cli.engine_options import EngineOptions
 from cofactor.cli.groups import option
@@ -20,6 +21,7 @@ from cofactor.models.answering.answers import Explanation, RankedTable
 if TYPE_CHECKING:
     from cofactor.models.recommender import Recommender
     from cofactor.retrieval.filters import Filters
+    from cofactor.retrieval.rerank.rules import Rerank
 
 INTERRUPTED = (
     "interrupted; nothing was saved, but for whole parts of DIR/, which the same command keeps."
@@ -87,6 +89,15 @@ class ListOptions:
         metavar="RULE",
     )
 
+    def rules(self) -> Rerank | None:
+        """Return what the lists are chosen by; None where nothing is given."""
+        from cofactor.retrieval.rerank.rules import as_rules
+
+        found = as_rules(self.rerank)
+        if self.rerank and found is None:
+            raise ArgumentError("--rerank holds no rule; give one, such as 'cap=2 by author'.")
+        return found
+
 
 @dataclass(frozen=True)
 class Showing(opt.ShowOptions):
@@ -98,6 +109,15 @@ class Showing(opt.ShowOptions):
         metavar="FILE",
     )
     explain: bool = option(False, "Show which past items contributed to each recommendation.")
+
+    def check(self, who: Who) -> None:
+        """Refuse lists for all users without a file, and reasons in one."""
+        if who.all_users and self.out is None:
+            raise typer.BadParameter("--all-users needs --out FILE, or DIR/ for parts.")
+        if self.explain and self.out is not None:
+            raise typer.BadParameter(
+                "--explain shows reasons here, not in a file; leave out --out."
+            )
 
 
 def command(
@@ -111,11 +131,11 @@ def command(
 ) -> None:
     """Recommend."""
     from cofactor.artifact.load import load
-    from cofactor.retrieval.rerank.rules import as_rules
 
     who.check(cluster)
+    show.check(who)
     output = show.output()
-    how: dict[str, Any] = {"rerank": as_rules(lists.rerank), "exclude_seen": not which.keep_seen}
+    how: dict[str, Any] = {"rerank": lists.rules(), "exclude_seen": not which.keep_seen}
     run = compute.run(output)
     loaded = load(model, mapped=True)
     if which.items is not None:
@@ -124,10 +144,8 @@ def command(
         output.line(f"{loaded.data.n_items - before:,} new items")
     how["filters"] = _filters(output, loaded, which)
     if who.all_users:
-        if show.out is None:
-            raise typer.BadParameter("--all-users needs --out FILE, or DIR/ for parts.")
         with cluster.on(run) as run:
-            _for_all(output, loaded, show.out, which.k, {**how, "run": run})
+            _for_all(output, loaded, str(show.out), which.k, {**how, "run": run})
         return
     past: Any = history_of(who.history, loaded.data.items) if who.history else None
     explain = show.explain and _explains(output, loaded)
@@ -147,7 +165,7 @@ def _explains(output: Output, loaded: Recommender) -> bool:
     """Whether a model gives reasons; says so if not."""
     if not loaded.traits.explains:
         others = "ease, item_knn and ials are"
-        output.progress.say(f"no reasons: {loaded.name} isn't linear in a user's past; {others}")
+        output.progress.say(f"no reasons: {loaded.name} isn't linear in a user's history; {others}")
     return loaded.traits.explains
 
 
@@ -173,6 +191,8 @@ def _filters(output: Output, loaded: Recommender, which: Which) -> Filters | Non
     from cofactor.retrieval.filters import Filters
 
     blocked, strange = listed_ids(which.block or [], loaded.data.items)
+    if which.block and not blocked and not strange:
+        raise ArgumentError("--block holds no item id.")
     if strange:
         output.progress.say(
             f"--block: {len(strange):,} of {len(strange) + len(blocked):,} ids block nothing:"

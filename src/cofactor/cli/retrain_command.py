@@ -6,7 +6,7 @@ it was trained on, or else from the one that `cofactor serve` keeps beside the f
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -100,6 +100,7 @@ def command(
 ) -> None:
     """Join, train, measure, save."""
     output = show.output()
+    training.check_plot()
     model = start.model()
     sources = start.sources(model)
     done = retrain(
@@ -107,7 +108,7 @@ def command(
         sources,
         training.out,
         Changes(
-            reading=reading.reading(),
+            reading=replace(reading.reading(), licence=training.licence),
             cutting=held_out.cutting(draws.seed or 0),
             seed=draws.seed,
             forget=start.forget or (),
@@ -116,6 +117,7 @@ def command(
             refit=training.refit,
             overwrite=training.overwrite,
             plot=training.plot,
+            resume=training.resume,
             limits=training.limits(),
         ),
         compute.run(output),

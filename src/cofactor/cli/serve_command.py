@@ -91,7 +91,9 @@ class Retrain:
         " checks: 'every 6h' (s, m, h, d), 'after 10000 events'.",
         metavar="WHEN",
     )
-    keep_versions: int = option(5, "Keep this many of the versions that retraining made.")
+    keep_versions: int | None = option(
+        None, "Keep this many of the versions that retraining made; by default 5."
+    )
     retrain_memory: str | None = option(
         None,
         "Memory limit of the training process; by default half of the machine's.",
@@ -107,11 +109,15 @@ class Retrain:
         from cofactor.service.retraining.schedule import parse_schedule
 
         if self.retrain is None:
+            given = [name for name, value in vars(self).items() if value is not None]
+            if given:
+                raise typer.BadParameter(f"--{given[0].replace('_', '-')} needs --retrain WHEN.")
             return None
+        kept = {} if self.keep_versions is None else {"keep_versions": self.keep_versions}
         return RetrainSettings(
             schedule=parse_schedule(self.retrain),
             source=source,
-            keep_versions=self.keep_versions,
+            **kept,
             memory=opt.n_bytes(self.retrain_memory, "retrain-memory"),
             webhook=self.webhook,
         )
@@ -264,7 +270,7 @@ def _run(output: Output, served: Served, listening: Any, role: WorkerRole | None
     from cofactor.store.beside import serve_beside
 
     settings = served.settings
-    drain_log = log_to_stderr(access_log=settings.access_log)
+    drain_log = log_to_stderr(access_log=settings.access_log, workers=settings.workers)
     opened = None
     writes: list[WriteServer | None] = []
     try:
@@ -289,13 +295,12 @@ def _run(output: Output, served: Served, listening: Any, role: WorkerRole | None
     try:
         server.run(app, settings, listening, drain_log)
     except KeyboardInterrupt:
-        heard()
-        if role is None:
-            # The service has ended in order by now; this is only the signal, sent again.
-            output.line("stopped; all acknowledged events are kept")
+        heard()  # the service has ended in order by now; this is only the signal, sent again
     finally:
         for one in filter(None, writes):
             one.close()
+    if role is None:
+        output.line("stopped; all acknowledged events are kept")
 
 
 def _announce(output: Output, name: Any, listening: Any, store: str) -> None:

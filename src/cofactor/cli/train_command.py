@@ -10,15 +10,16 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Any
 
+from cofactor.base.errors import ArgumentError
 from cofactor.base.run import Run
 from cofactor.cli import options as opt
 from cofactor.cli.engine_options import TrainingWorkOptions
 from cofactor.cli.groups import option
-from cofactor.cli.output import Output
+from cofactor.cli.output import Output, check_writable
 from cofactor.cli.reading import ReadingOptions
 from cofactor.cli.show import show_result
 from cofactor.cli.words import in_options, quoted
-from cofactor.runs.auto import BUDGET
+from cofactor.runs.auto import AUTO, BUDGET
 from cofactor.runs.train import Limits, Trained, train
 
 
@@ -45,6 +46,11 @@ class TrainingOptions:
         None, "Terms of use of data and model, for the model card.", metavar="TEXT"
     )
 
+    def check_plot(self) -> None:
+        """Refuse a page that couldn't be written once the model is trained."""
+        if self.plot is not None:
+            check_writable(self.plot, "--plot")
+
     def limits(self) -> Limits:
         """Return what the runs take."""
         return Limits(max_time=opt.seconds(self.max_time), max_memory=opt.n_bytes(self.max_memory))
@@ -66,12 +72,20 @@ class FirstTraining(TrainingOptions):
         "The folder to save to; by default SOURCE-model in the working directory.",
         metavar="DIR",
     )
-    budget: str = option("1m", "Time for auto: 90s, 10m, 2h.", metavar="10m")
+    budget: str | None = option(None, "Time for auto: 90s, 10m, 2h; by default 1m.", metavar="10m")
 
     def limits(self) -> Limits:
         """Return what the runs take."""
         budget = opt.seconds(self.budget, "budget")
         return replace(super().limits(), budget=budget or BUDGET)
+
+    def check(self, model: str) -> None:
+        """Refuse a budget where nothing is searched."""
+        if self.budget is not None and model != AUTO:
+            raise ArgumentError(
+                f"--budget limits the search of {AUTO}, and {model} is named; leave it out, or give"
+                " --max-time, a limit of a model's epochs."
+            )
 
 
 def command(
@@ -84,6 +98,8 @@ def command(
     show: opt.ShowOptions,
 ) -> None:
     """Train, measure, save."""
+    training.check(model.model)
+    training.check_plot()
     output, kept = show.output(), work.keeping.prepare()
     with work.cluster.on(work.compute.run(output), *source) as run:
         done = train(

@@ -13,16 +13,29 @@ from cofactor.base.errors import ArgumentError, DataError
 # Arguments of reading whose option is spelt like them.
 _SAME = (
     *("on_bad", "time_unit", "time_format", "decimal", "kinds", "rejects", "member", "item_id"),
-    *("device", "format", "delimiter", "encoding", "min_value", "repeats", "core", "budget"),
+    *(
+        "items",
+        "device",
+        "format",
+        "delimiter",
+        "encoding",
+        "min_value",
+        "repeats",
+        "core",
+        "budget",
+    ),
 )
 ROLES = ("user", "item", "value", "time")
-_FLAGS = ("header", "quote", "overwrite")
+_FLAGS = ("header", "quote", "overwrite", "resume")
 _ARGUMENT = re.compile(
-    rf"(?<![+\w])({'|'.join((*_SAME, *ROLES, *_FLAGS))})="
+    rf"(?<![+\w?&])({'|'.join((*_SAME, *ROLES, *_FLAGS))})="
     r"(True|False|NAME|'[^']*'|\{[^}]*\}|-?\d+(?:\.\d+)?(?!\w))?(?![\w])"
 )
 # What a sentence begins with that refuses an argument: "on_bad must be ...", "unknown on_bad 'x'".
 _REFUSED = re.compile(r"^(unknown )?([a-z_]+)(?= must | ')")
+
+# An argument of several words: no prose has such a word.
+_SEVERAL = re.compile(r"(?<![\w.'`-])[a-z]+(?:_[a-z]+)+(?![\w'`=(])")
 
 
 def quoted(word: str) -> str:
@@ -55,7 +68,8 @@ def sentence_of(error: BaseException, options: Collection[str] = ()) -> str:
     """
 
     def say(text: str) -> str:
-        return in_options(_REFUSED.sub(lambda found: _named(found, options), text))
+        named = _REFUSED.sub(lambda found: _named(found, options), text)
+        return in_options(_SEVERAL.sub(lambda found: _typed(found[0], options), named))
 
     if isinstance(error, DataError):
         return error.located(say)
@@ -64,12 +78,15 @@ def sentence_of(error: BaseException, options: Collection[str] = ()) -> str:
 
 def _named(found: re.Match[str], options: Collection[str]) -> str:
     """The option of an argument that is refused; a model is named, not an option's value."""
-    name = found[2]
-    if not found[1] or name != "model":
-        for option in (f"--{name.replace('_', '-')}", f"-{name}"):
-            if option in options:
-                return f"{found[1] or ''}{option}"
-    return found[0]
+    if found[1] and found[2] == "model":
+        return found[0]
+    return f"{found[1] or ''}{_typed(found[2], options)}"
+
+
+def _typed(name: str, options: Collection[str]) -> str:
+    """An argument's name as its option is typed; itself if there is none."""
+    typed = (f"--{name.replace('_', '-')}", f"-{name}")
+    return next((option for option in typed if option in options), name)
 
 
 def _option(found: re.Match[str]) -> str:

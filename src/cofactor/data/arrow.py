@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pyarrow as pa
 
 
 def one_array(column: pa.ChunkedArray | pa.Array) -> pa.Array:
     """Return a column as one array of its values, whatever encodes them."""
-    if isinstance(column, pa.ChunkedArray):  # one chunk isn't copied
-        column = column.chunk(0) if column.num_chunks == 1 else column.combine_chunks()
-    return column.dictionary_decode() if pa.types.is_dictionary(column.type) else column
+    whole = _whole(column)
+    return whole.dictionary_decode() if pa.types.is_dictionary(whole.type) else whole
 
 
 def coded(column: pa.ChunkedArray | pa.Array) -> tuple[pa.Array, np.ndarray]:
@@ -19,13 +20,19 @@ def coded(column: pa.ChunkedArray | pa.Array) -> tuple[pa.Array, np.ndarray]:
     """
     if not pa.types.is_dictionary(column.type):
         column = column.dictionary_encode()
-    if isinstance(column, pa.ChunkedArray):
-        column = column.chunk(0) if column.num_chunks == 1 else column.combine_chunks()
-    indices = column.indices
-    missing = len(column.dictionary)
-    return column.dictionary, np.asarray(
+    whole = _whole(column)
+    indices = whole.indices
+    missing = len(whole.dictionary)
+    return whole.dictionary, np.asarray(
         indices.fill_null(missing) if indices.null_count else indices
     )
+
+
+def _whole(column: pa.ChunkedArray | pa.Array) -> pa.Array:
+    if not isinstance(column, pa.ChunkedArray):
+        return column
+    # One chunk isn't copied.
+    return column.chunk(0) if column.num_chunks == 1 else column.combine_chunks()
 
 
 def with_column(table: pa.Table, name: str, column: pa.Array | pa.ChunkedArray) -> pa.Table:
@@ -54,3 +61,12 @@ def is_number_type(kind: pa.DataType) -> bool:
     """Whether values are numbers, of whatever kind."""
     types = pa.types
     return bool(types.is_integer(kind) or types.is_floating(kind) or types.is_decimal(kind))
+
+
+def without_views(column: Any, kind: pa.DataType) -> Any:
+    """Return an array of views, or of 64-bit offsets, as one of Arrow's plain kind."""
+    try:
+        return column.cast(kind)
+    except pa.ArrowNotImplementedError:  # Arrow 17 casts no views
+        made = pa.array(column.to_pylist(), kind)
+        return pa.chunked_array([made]) if isinstance(column, pa.ChunkedArray) else made

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from functools import reduce
 from typing import Any
 
 import numpy as np
@@ -21,6 +22,7 @@ from cofactor.data.title_names import DESCRIPTION_NAMES, TITLE_NAMES, letters_of
 
 # Letters that what a table calls descriptions has at most, if they are its titles.
 _LONGEST_TITLE = 80
+_UNSPACED = 0x2E80  # Chinese, Japanese, Korean characters begin here
 
 
 class Catalogue:
@@ -115,26 +117,30 @@ class Catalogue:
         """Return the rows whose titles hold all of the words, the best first, int64.
 
         Case, accents and punctuation don't matter; each word may be the beginning of one in the
-        title. Titles that equal the words come first, then those that begin with them, then shorter
-        before longer, then by row."""
+        title, and in scripts without spaces any part of it. Titles that equal the words come first,
+        then those that begin with them, then shorter before longer, then by row."""
         if self.title_column is None:
             raise ArgumentError(
                 "these items have no titles to search; ask by id, or read the data with a"
                 " catalogue."
             )
         wanted = folded(words)
-        if not wanted:
-            return np.zeros(0, np.int64)
-        needles = [" " + word for word in wanted.split()]
-        hits = [
-            row for row, text in enumerate(self._folded) if all(n in " " + text for n in needles)
-        ]
+        rows = self.rows_holding(wanted)
+        texts = self.folded_titles.take(pa.array(rows)).to_pylist()
 
-        def rank(row: int) -> tuple[bool, bool, int, int]:
-            text = self._folded[row]
-            return text != wanted, not text.startswith(wanted), len(text), row
+        def rank(hit: tuple[str, int]) -> tuple[bool, bool, int, int]:
+            return *title_order(hit[0], wanted), len(hit[0]), hit[1]
 
-        return np.array(sorted(hits, key=rank)[:limit], np.int64)
+        best = sorted(zip(texts, rows, strict=True), key=rank)[:limit]
+        return np.array([row for _, row in best], np.int64)
+
+    def rows_holding(self, wanted: str) -> np.ndarray:
+        """Return the rows whose titles hold all words of a `folded` text, int64 ascending; none for
+        no words. In scripts without spaces a word may stand anywhere in a title.
+        """
+        held = [pc.match_substring(self.folded_titles, needle) for needle in needles_of(wanted)]
+        every = reduce(pc.and_, held) if held else pa.array([], pa.bool_())
+        return np.flatnonzero(every.to_numpy(zero_copy_only=False))
 
     def with_rows(self, table: pa.Table) -> Catalogue:
         """Return a catalogue with more lines at its end; columns that one side lacks are null
@@ -147,8 +153,10 @@ class Catalogue:
         return Catalogue(joined, self.title_column)
 
     @cached_property
-    def _folded(self) -> list[str]:
-        return [folded(t or "") for t in self.titles(np.arange(len(self)))]
+    def folded_titles(self) -> pa.Array:
+        """The titles as `folded`, each after a space, so that words begin with one."""
+        titles = self.titles(np.arange(len(self)))
+        return pa.array([" " + folded(title or "") for title in titles], pa.large_string())
 
 
 # What a table read as a catalogue says of the lines that were left out for want of an id.
@@ -179,6 +187,22 @@ def title_column(table: pa.Table) -> str | None:
         return None
     longest = pc.max(pc.utf8_length(column)).as_py()
     return described if longest is not None and longest <= _LONGEST_TITLE else None
+
+
+def title_order(title: str, wanted: str) -> tuple[bool, bool]:
+    """Return what titles that hold words are sorted by: those that equal them come first, then
+    those that begin with them; both `folded`, the title after a space.
+    """
+    return title[1:] != wanted, not title[1:].startswith(wanted)
+
+
+def needles_of(wanted: str) -> list[str]:
+    """Return what a title must hold of each word of a `folded` text: its beginning, or, in scripts
+    without spaces, anything of it; the title after a space.
+    """
+    return [
+        word if any(ord(c) >= _UNSPACED for c in word) else " " + word for word in wanted.split()
+    ]
 
 
 def folded(text: str) -> str:

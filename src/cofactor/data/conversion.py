@@ -67,8 +67,7 @@ def as_events(events: EventsLike) -> Events:
 
 
 def as_interactions(data: DataLike) -> Interactions:
-    """Return interactions as they are, those of a folder of shards, or made from what
-    `cofactor.read` takes.
+    """Return interactions as they are, or made by `Interactions.build`.
 
     A SciPy sparse matrix keeps its shape: users and items have its row and column numbers as ids.
 
@@ -79,22 +78,33 @@ def as_interactions(data: DataLike) -> Interactions:
     DataError
         If it can be read, and something in it is wrong.
     """
-    if isinstance(data, Interactions):
-        return data
-    if isinstance(data, Events):
-        return Interactions.build(data)
-    if hasattr(data, "tocoo"):
-        return Interactions.from_matrix(data)
+    return data if isinstance(data, Interactions) else Interactions.build(data)
+
+
+def built(source: Any, repeats: str, catalogue_items: bool, **maps: Any) -> Interactions:
+    """Return interactions of anything but events: a matrix, a folder of shards, or what
+    `cofactor.read` takes; the parameters are those of `Interactions.build`.
+    """
     from cofactor.data.readers import read
     from cofactor.data.shards import is_shards, open_shards
 
-    if is_shards(data):
-        return open_shards(os.fspath(data))  # type: ignore[arg-type]
+    is_matrix = hasattr(source, "tocoo")
+    if is_matrix or is_shards(source):
+        what = "a matrix" if is_matrix else "a folder of shards"
+        given = {"repeats": repeats != "last", "keep_catalogue_items": catalogue_items}
+        given |= {name: not is_matrix and ids is not None for name, ids in maps.items()}
+        useless = next((name for name, is_given in given.items() if is_given), None)
+        if useless is not None:
+            raise ArgumentError(f"{what} has no use for {useless}; leave it out.")
+        return Interactions.from_matrix(source, **maps) if is_matrix else open_shards(source)
     try:
-        return Interactions.build(read(data))
+        if isinstance(source, Interactions):
+            raise ArgumentError("these are interactions already")
+        events = read(source)
     except ArgumentError as error:
         raise ArgumentError(
-            "data must be Interactions (Interactions.build(cofactor.read(...))), or what"
-            " cofactor.read takes by itself (a data frame, a SciPy sparse matrix, tuples (user,"
-            f" item), a path), not {type(data).__name__} ({error})"
+            "the data must be Events (cofactor.read(...)), or what cofactor.read takes by itself (a"
+            " data frame, a SciPy sparse matrix, tuples (user, item), a path), not"
+            f" {type(source).__name__} ({error})"
         ) from None
+    return Interactions.build(events, repeats=repeats, keep_catalogue_items=catalogue_items, **maps)

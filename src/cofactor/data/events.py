@@ -9,6 +9,7 @@ import numpy as np
 import pyarrow as pa
 
 from cofactor.base.errors import ArgumentError, DataError
+from cofactor.data.guards import real_numbers, whole_seconds
 from cofactor.data.histories import picked
 
 
@@ -52,10 +53,10 @@ class Events:
         object.__setattr__(self, "items", _column(self.items))
         counts = {"users": len(self.users), "items": len(self.items)}
         if self.values is not None:
-            object.__setattr__(self, "values", np.ascontiguousarray(self.values, np.float32))
+            object.__setattr__(self, "values", real_numbers(self.values, self.source))
             counts["values"] = len(self.values)
         if self.times is not None:
-            object.__setattr__(self, "times", np.ascontiguousarray(self.times, np.int64))
+            object.__setattr__(self, "times", whole_seconds(self.times, self.source))
             counts["times"] = len(self.times)
         if self.kinds is not None:
             object.__setattr__(self, "kinds", _column(self.kinds))

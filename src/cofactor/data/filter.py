@@ -11,6 +11,7 @@ import pyarrow as pa
 
 from cofactor.base import checks
 from cofactor.base.errors import ArgumentError
+from cofactor.base.names import counted
 from cofactor.data import moments
 from cofactor.data.arrow import value_type
 from cofactor.data.events import Events
@@ -219,7 +220,7 @@ def k_core(data: Interactions, users: int = 5, items: int = 5) -> Filtered:
     keep[alive] = True
     rule = (
         f"users with {users:,} and items with {items:,} interactions or more, iterated until stable"
-        f" ({rounds} rounds)"
+        f" ({counted(rounds, 'round')})"
     )
     return _kept(data, keep, rule)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Any
 
 import numpy as np
@@ -10,9 +11,11 @@ import pyarrow as pa
 
 from cofactor.base import checks
 from cofactor.base.errors import ArgumentError, DataError
-from cofactor.data.events import Events
+from cofactor.data import moments
 from cofactor.data.ids import MOST, IdMap
 from cofactor.data.moments import SECONDS_BELOW
+
+_NUMBERS = (int, float, Decimal, np.number, np.bool_)
 
 
 def checked_values(values: Any, source: str) -> np.ndarray:
@@ -24,12 +27,7 @@ def checked_values(values: Any, source: str) -> np.ndarray:
         If they are complex or texts, or any is masked, NaN, infinite or beyond
         `checks.LARGEST_VALUE`.
     """
-    array = _unmasked(values, "values", source)
-    if array.dtype.kind not in "biuf":
-        what = "complex" if array.dtype.kind == "c" else str(array.dtype)
-        raise DataError(f"values must be real numbers, not {what}.", source=source)
-    with np.errstate(over="ignore", invalid="ignore"):
-        found = np.ascontiguousarray(array, np.float32)
+    found = real_numbers(values, source)
     if not checks.are_small(found):
         odd = np.flatnonzero(~(np.abs(found) <= checks.LARGEST_VALUE))
         raise DataError(
@@ -39,6 +37,23 @@ def checked_values(values: Any, source: str) -> np.ndarray:
             source=source,
         )
     return found
+
+
+def real_numbers(values: Any, source: str) -> np.ndarray:
+    """Return numbers, NaN and infinite ones too, as float32 [n]; raise DataError if they are
+    complex, texts or masked.
+    """
+    array = _unmasked(values, "values", source)
+    if array.dtype.kind == "O":  # Python's decimals and integers beyond 64 bits
+        odd = next((one for one in array.flat if not isinstance(one, _NUMBERS)), None)
+        what = "None" if odd is None else type(odd).__name__
+        array = array.astype(np.float64) if odd is None and None not in array.flat else array
+    else:
+        what = "complex" if array.dtype.kind == "c" else str(array.dtype)
+    if array.dtype.kind not in "biuf":
+        raise DataError(f"values must be real numbers, not {what}.", source=source)
+    with np.errstate(over="ignore", invalid="ignore"):
+        return np.ascontiguousarray(array, np.float32)
 
 
 def refuse_infinite(table: pa.Table, ids: str, source: str) -> None:
@@ -73,9 +88,28 @@ def checked_seconds(times: Any, source: str) -> np.ndarray:
     Raises
     ------
     DataError
-        If they aren't whole numbers (or dates of NumPy), are masked, or can't be seconds.
+        If they aren't whole numbers (or dates of NumPy or Python), are masked, or can't be seconds.
+    """
+    array = whole_seconds(times, source)
+    if array.size and (array.max() >= SECONDS_BELOW or array.min() <= -SECONDS_BELOW):
+        raise DataError(
+            f"a time is {int(array[np.argmax(np.abs(array.astype(np.float64)))])}, which can't be a"
+            " second since 1970; convert milliseconds, microseconds or nanoseconds to seconds.",
+            source=source,
+        )
+    return array
+
+
+def whole_seconds(times: Any, source: str) -> np.ndarray:
+    """Return times as int64 [n]: whole numbers as they are, floats rounded down, dates and moments
+    of NumPy and Python as seconds since 1970; raise DataError for anything else.
     """
     array = _unmasked(times, "times", source)
+    if array.dtype.kind == "O":
+        try:
+            array = np.array([moments.seconds(one, "a time") for one in array.flat], np.int64)
+        except ArgumentError as error:
+            raise DataError(str(error), source=source) from None
     if array.dtype.kind == "M":
         if np.isnat(array).any():
             raise DataError("a time is missing (NaT).", source=source)
@@ -86,41 +120,37 @@ def checked_seconds(times: Any, source: str) -> np.ndarray:
         and np.abs(array).max(initial=0) < 2**62
     ):
         array = np.floor(array).astype(np.int64)
-    if array.dtype.kind not in "iu":
+    if array.dtype.kind not in "iu" or (array.dtype == np.uint64 and array.max(initial=0) >= 2**63):
         raise DataError(
             f"times must be finite seconds since 1970, not {array.dtype}.", source=source
         )
-    if array.size and (array.max() >= SECONDS_BELOW or array.min() <= -SECONDS_BELOW):
+    return np.ascontiguousarray(array, np.int64)
+
+
+def refuse_written_dates(times: np.ndarray, source: str) -> None:
+    """Raise DataError if all times are dates written without signs (20190105)."""
+    if moments.are_written_dates(times):
         raise DataError(
-            f"a time is {int(array[np.argmax(np.abs(array.astype(np.float64)))])}, which can't be a"
-            " second since 1970; convert milliseconds, microseconds or nanoseconds to seconds.",
+            f"times such as {times[0]} are written like dates, and as seconds would all be in 1970;"
+            " give them as dates, such as np.array(['2019-01-05'], 'M8[s]').",
             source=source,
         )
-    return np.ascontiguousarray(array, np.int64)
 
 
 def _unmasked(column: Any, name: str, source: str) -> np.ndarray:
     """A column as an array; what a mask hides isn't data, though NumPy keeps it."""
     if checks.is_masked(column):
         raise DataError(f"some of the {name} are masked; drop these entries first.", source=source)
-    return np.asarray(column)
+    array = np.asarray(column)
+    if array.ndim != 1:
+        raise DataError(
+            f"{name} must be a vector, not of shape {list(array.shape)}.", source=source
+        )
+    return array
 
 
 def check_events(events: Any) -> None:
-    """Check what a reader gave.
-
-    Raises
-    ------
-    ArgumentError
-        If it is something else than `Events`.
-    DataError
-        If there is none, or a value or time is impossible.
-    """
-    if not isinstance(events, Events):
-        raise ArgumentError(
-            f"events must be Events (cofactor.read makes them of files and tables), not"
-            f" {type(events).__name__}."
-        )
+    """Raise DataError if there are no events, or a value or time is impossible."""
     if events.values is not None:
         checked_values(events.values, events.source)
     if events.times is not None:

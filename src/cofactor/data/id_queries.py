@@ -16,11 +16,13 @@ import pyarrow as pa
 from cofactor.base import checks
 from cofactor.base.errors import ArgumentError
 from cofactor.base.names import nearest
-from cofactor.data.id_text import clean_one, texts_of_bytes
+from cofactor.data.id_text import clean_one, has_half, texts_of_bytes, unwrapped
 
-_KINDS = (int, str, bytes, float, Decimal, UUID)
+_BYTES = (bytes, bytearray, memoryview)
+_KINDS = (int, str, float, Decimal, UUID)
 # Whole numbers up to which floats of a width are exact; beyond them neighbours are one.
 EXACT_FLOATS = {2: 2**11, 4: 2**24, 8: 2**53}
+_MOST_DIGITS = 76  # of Arrow's decimals
 _COMPARED = 1_000  # known ids that an unknown one is compared with
 
 
@@ -47,40 +49,52 @@ def queries(ids: Any) -> Any:
         flat = np.asarray(ids).reshape(-1)
         # The width of a float says which whole numbers it holds.
         return list(flat) if flat.dtype.kind == "f" else flat
-    if isinstance(ids, (str, bytes)) or not isinstance(ids, Iterable) or _is_scalar(ids):
+    if isinstance(ids, (str, *_BYTES)) or not isinstance(ids, Iterable) or _is_scalar(ids):
         return [ids]
     return list(ids)
 
 
 def plain(value: Any) -> Any:
     """Return an id as Python has it; NaN for a float beyond the whole numbers that its width
-    tells apart.
+    tells apart, None for what isn't an id in any data.
     """
-    if isinstance(value, bytes):
-        return texts_of_bytes([value])[0][0]
+    if type(value) in (str, int):
+        return value
+    if isinstance(value, _BYTES):
+        return texts_of_bytes([bytes(value)])[0][0]
     if isinstance(value, (float, np.floating)):
-        exact = EXACT_FLOATS.get(getattr(value, "itemsize", 8), 2**53)
-        number = float(value)
-        return number if abs(number) < exact else math.nan
+        return float(value) if is_exact(value) else math.nan
     if isinstance(value, pa.Scalar):
-        return value.as_py()
+        return plain(value.as_py())
+    if isinstance(value, Mapping):
+        return unwrapped(value)
     if checks.is_masked(value):
         return None
-    return value.item() if isinstance(value, np.generic) or _is_scalar(value) else value
+    if isinstance(value, np.generic) or _is_scalar(value):
+        value = value.item()
+    if isinstance(value, str):
+        return str.__str__(value)  # of an enumeration's member, too
+    return value if isinstance(value, _KINDS) else None
+
+
+def is_exact(value: Any) -> bool:
+    """Return whether a float is finite, and its width tells whole numbers of its size apart."""
+    exact = EXACT_FLOATS.get(getattr(value, "itemsize", 8), 2**53)
+    return abs(float(value)) < exact
 
 
 def outside(value: Any) -> Any:
     """Return an id as data would have it: a float or a decimal that is a whole number as one."""
     value = plain(value)
-    if isinstance(value, (float, Decimal)) and math.isfinite(value) and value == int(value):
+    if isinstance(value, (float, Decimal)) and is_whole(value):
         return int(value)
     return value
 
 
 def text_of(value: Any) -> str:
-    """Return the text of an id; a whole number's is that of the integer."""
+    """Return the text of an id; a whole number's is that of the integer, "" of what is none."""
     value = outside(value)
-    return value if isinstance(value, str) else str(value)
+    return value if isinstance(value, str) else "" if value is None else str(value)
 
 
 def whole(value: Any) -> int | None:
@@ -124,19 +138,35 @@ def as_numbers(ids: Any) -> tuple[np.ndarray, np.ndarray | None]:
 
 def refuse_no_ids(ids: Any, rows: np.ndarray) -> None:
     """Raise ArgumentError if something that wasn't found (-1 in ``rows``) can't be an id at all:
-    nothing, NaN, a boolean, a list.
+    nothing, NaN, a fraction, a boolean, a list, half a character.
     """
-    if isinstance(ids, np.ndarray) and ids.dtype.kind not in "Ob":
+    if isinstance(ids, np.ndarray) and ids.dtype.kind not in "ObU":
         return
     if isinstance(ids, (list, np.ndarray)):
         for row in np.flatnonzero(rows < 0).tolist():
-            value = plain(ids[row])
-            number = isinstance(value, float) and not math.isfinite(value)
-            if isinstance(value, bool) or number or not isinstance(value, _KINDS):
-                shown = " ".join(repr(ids[row]).split())[:60]
+            if not _may_be_id(plain(ids[row])):
+                shown = " ".join(ascii(ids[row]).split())[:60]
                 raise ArgumentError(
                     f"an id must be an integer or a text, not {shown} ({type(ids[row]).__name__})."
                 )
+
+
+def _may_be_id(value: Any) -> bool:
+    """Whether a value that `plain` gave can be an id."""
+    if isinstance(value, str):
+        return not has_half(value)
+    if isinstance(value, (float, Decimal)):
+        return is_whole(value)
+    return value is not None and not isinstance(value, bool)
+
+
+def is_whole(value: float | Decimal) -> bool:
+    """Return whether a float or a decimal is a whole number, of no more digits than Arrow has."""
+    if isinstance(value, Decimal):
+        finite = value.is_finite() and value.adjusted() < _MOST_DIGITS
+    else:
+        finite = math.isfinite(value)
+    return finite and value == int(value)
 
 
 def near_ids(value: Any, known: pa.ChunkedArray | pa.Array) -> list[str]:

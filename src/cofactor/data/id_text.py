@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import re
 import string
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
@@ -29,8 +29,15 @@ MISSING_WORDS = frozenset(
         *("NaN", "nan", "NAN", "Nan", "-nan", "-NaN", "1.#QNAN", "-1.#QNAN", "1.#IND", "-1.#IND"),
         *("None", "none", "NONE", "NA", "<NA>", "N/A", "n/a", "#N/A", "#NA", "#N/A N/A", "NaT"),
         *("\\N", "undefined"),
-        # A spreadsheet's failed formulas.
-        *("#REF!", "#VALUE!", "#NAME?", "#DIV/0!", "#NUM!", "#NULL!"),
+        # A spreadsheet's failed formulas, in its languages.
+        *("#REF!", "#VALUE!", "#NAME?", "#DIV/0!", "#NUM!", "#NULL!", "#SPILL!", "#CALC!"),
+        *("#ERROR!", "#FIELD!", "#GETTING_DATA", "#BEZUG!", "#WERT!", "#ZAHL!", "#NV"),
+        *("#VALEUR!", "#NOM?", "#NOMBRE!", "#NUL!", "#¡REF!", "#¡VALOR!", "#¿NOMBRE?", "#N/D"),
+        *("#¡DIV/0!", "#¡NUM!", "#¡NULO!", "#RIF!", "#VALORE!", "#NOME?", "#NULLO!", "#VALOR!"),
+        *("#NÚM!", "#NULO!", "#VERW!", "#WAARDE!", "#NAAM?", "#DEEL/0!", "#GETAL!", "#LEEG!"),
+        *("#N/B", "#ADR!", "#ARG!", "#NAZWA?", "#DZIEL/0!", "#LICZBA!", "#ZERO!", "#N/D!"),
+        *("#ССЫЛКА!", "#ЗНАЧ!", "#ИМЯ?", "#ДЕЛ/0!", "#ЧИСЛО!", "#ПУСТО!", "#Н/Д"),
+        *("#REFERENS!", "#VÄRDEFEL!", "#NAMN?", "#DIVISION/0!", "#OGILTIGT!", "#SAKNAS!"),
     )
 )
 # Of any other text than an id or a title, NA may be a code: a country's.
@@ -47,7 +54,8 @@ _NOBODY = (
 _OBJECT = r"(?:ObjectId|(?:uuid\.)?UUID|Decimal|Number(?:Long|Int)|np\.(?:u?int\d+|str_)|tensor)"
 _CALL = re.compile(rf"""^{_OBJECT}\(\s*(?:"([^"]+)"|'([^']+)'|([\w.-]+))\s*\)$""")
 _PY_BYTES = r"""^b('[^'\\]+'|"[^"\\]+")$"""
-# An object as Python writes it.
+# An object as JavaScript writes it, which says nothing of which one it is, and as Python does.
+_JS_OBJECT = "[object Object]"
 _PY_MAPPING = re.compile(r"^[\[(]*\{\s*'[^']*'\s*:")
 _QUOTES = tuple((pair[0], pair[1]) for pair in ("''", '""', "``", "“”", "„“", "«»", "‘’"))
 _QUOTED = "|".join(f"^{first}.+{last}$" for first, last in _QUOTES)
@@ -69,6 +77,7 @@ _INVISIBLE = "\x00\u00ad\u180e\u200b\u200c\u200d\u200e\u200f\u202a\u202b\u202c\u
 _SPACES = "".join(c for c in map(chr, range(0x3001)) if c.isspace())
 _EDGES = _SPACES + _INVISIBLE
 CONTROL = r"[\x00-\x1f]"
+_HALF = re.compile("[\ud800-\udfff]")
 _HARDLY_SEEN = rf"[{_INVISIBLE}]|\s\s|[\t\r\n]"
 # Ids of these bytes alone are changed by no rule but that of words that mean nothing: 2 where there
 # is another case.
@@ -277,6 +286,19 @@ def clean_one(text: str) -> str | None:
     return _inner(text) if held or _CALL.match(text) else text
 
 
+def has_half(text: str) -> bool:
+    """Return whether a text holds half a character (a lone surrogate), which isn't Unicode."""
+    return not text.isascii() and bool(_HALF.search(text))
+
+
+def unwrapped(value: Mapping[str, Any]) -> str | None:
+    """Return the id in the wrapping of a document store; None for any other object."""
+    name, held = next(iter(value.items()), (None, None))
+    if len(value) != 1 or name not in _WRAPPED:
+        return None
+    return str(held) if isinstance(held, (str, int)) and not isinstance(held, bool) else None
+
+
 def is_id(text: str) -> bool:
     """Return whether a text is an id by the rule: no word for none, no object, no list."""
     return clean_one(text) is not None
@@ -309,16 +331,16 @@ def _inner(text: str) -> str | None:
     found = _CALL.match(text)
     if found:
         return str(found[found.lastindex or 0])
+    if text == _JS_OBJECT:
+        return None
     try:
         value = json.loads(text)
     except (ValueError, RecursionError):
         return text if len(text) < 4096 and not _PY_MAPPING.match(text) else None
-    if isinstance(value, dict) and len(value) == 1:
-        name, held = next(iter(value.items()))
-        if name in _WRAPPED and isinstance(held, (str, int)) and not isinstance(held, bool):
-            inner = str(held).strip(_EDGES)
-            return None if inner in MISSING_WORDS else inner
-    return None if isinstance(value, (dict, list)) else text
+    if isinstance(value, dict):
+        inner = (unwrapped(value) or "").strip(_EDGES)
+        return None if inner in MISSING_WORDS else inner
+    return None if isinstance(value, list) else text
 
 
 def _folded(words: pa.Array, notes: list[str]) -> pa.Array:

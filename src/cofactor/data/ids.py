@@ -15,9 +15,10 @@ import pyarrow.compute as pc
 from cofactor.base.cached import cached_property
 from cofactor.base.errors import ArgumentError, DataError, UnknownIdError
 from cofactor.data import sorting
-from cofactor.data.arrow import one_array
+from cofactor.data.arrow import one_array, without_views
 from cofactor.data.id_queries import (
     as_numbers,
+    is_whole,
     near_ids,
     plain,
     python_ids,
@@ -26,7 +27,7 @@ from cofactor.data.id_queries import (
     text_of,
     whole,
 )
-from cofactor.data.id_text import clean_one, lengths_and_texts
+from cofactor.data.id_text import clean_one, has_half, lengths_and_texts
 
 # From this many ids on, one vectorised hash join beats a Python dictionary look-up per id.
 _BULK = 512
@@ -164,7 +165,8 @@ class IdMap:
             words = python_ids(asked)
             return np.array([self._row_of_text(text_of(word)) for word in words], np.int32)
         if isinstance(asked, list) or (isinstance(asked, np.ndarray) and asked.dtype.kind == "O"):
-            asked = pa.array([text_of(word) for word in asked], pa.string())
+            words = [text_of(word) for word in asked]
+            asked = pa.array(["" if has_half(word) else word for word in words], pa.string())
         texts = _plain(asked).cast(pa.string())
         rows = np.asarray(pc.index_in(texts, value_set=self._ids).fill_null(-1)).astype(np.int32)
         edged = pc.match_substring_regex(texts, _EDGED).fill_null(False)
@@ -336,7 +338,7 @@ def _plain(column: Any) -> pa.Array:
                 f"an id is beyond 64-bit integers; read the column as text instead ({error})."
             ) from None
     if pa.types.is_large_string(kind) or pa.types.is_string_view(kind):
-        return column.cast(pa.string())
+        return without_views(column, pa.string())
     if pa.types.is_null(kind):
         return column.cast(pa.int64()) if len(column) == 0 else column.cast(pa.string())
     raise ArgumentError(f"ids must be integers or strings, not {kind}.")
@@ -347,13 +349,15 @@ def _from_python(column: Any) -> pa.Array:
         raise ArgumentError(f"ids must be a list or an array of them, not {column!r}.")
     try:
         return pa.array(column)
-    except (pa.ArrowException, TypeError, OverflowError, UnicodeEncodeError):
+    except (pa.ArrowException, TypeError, ValueError, OverflowError):
         values = list(column)
-    odd = next((value for value in values if not _is_id(value)), None)
-    if odd is not None:
-        raise DataError(f"ids must be integers or strings, not {odd!r} ({type(odd).__name__}).")
+    for value in values:
+        if not _is_id(value):
+            raise DataError(
+                f"ids must be integers or strings, not {value!r} ({type(value).__name__})."
+            )
     try:
-        return pa.array([str(value) for value in values], pa.string())
+        return pa.array([text_of(value) for value in values], pa.string())
     except UnicodeEncodeError:
         raise DataError(
             "an id holds half a character (a lone surrogate), which isn't valid Unicode; write the"
@@ -363,7 +367,7 @@ def _from_python(column: Any) -> pa.Array:
 
 def _is_id(value: Any) -> bool:
     if isinstance(value, Decimal):
-        return value == value.to_integral_value()
+        return is_whole(value)
     return isinstance(value, (int, str, np.integer, UUID)) and not isinstance(value, bool)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from importlib import import_module
 from typing import Any, Self
 
 import numpy as np
@@ -21,6 +22,7 @@ from cofactor.data.guards import (
     checked_seconds,
     checked_values,
     id_map,
+    refuse_written_dates,
     same_length,
     summed,
 )
@@ -81,7 +83,7 @@ class Interactions:
     @classmethod
     def build(
         cls,
-        events: Events,
+        events: Any,
         *,
         repeats: str = "last",
         users: IdMap | None = None,
@@ -93,7 +95,8 @@ class Interactions:
         Parameters
         ----------
         events
-            What a reader gave.
+            What `cofactor.read` returned, or what it takes by itself (a data frame, tuples, a
+            path); also a SciPy sparse matrix (see `from_matrix`) or a folder of shards.
         repeats
             What becomes of several events of one user with one item: ``"last"`` keeps the one
             latest in time (by position among equal times), ``"sum"``, ``"mean"`` and ``"max"``
@@ -106,23 +109,26 @@ class Interactions:
 
         Raises
         ------
+        ArgumentError
+            If ``events`` is nothing that can be read, or an option is of no use to it.
         DataError
-            If there are no events.
+            If there are no events, or something in them is wrong.
         UnknownIdError
             If a given id map lacks an id.
         """
         checks.choice(repeats, "repeats", (*REPEATS, KEEP))
         checks.boolean(keep_catalogue_items, "keep_catalogue_items")
+        if not isinstance(events, Events):
+            # By its name, since readers make interactions themselves.
+            built = import_module("cofactor.data.conversion").built
+            return built(events, repeats, keep_catalogue_items, users=users, items=items)
         check_events(events)
         listed = listed_items(events.item_table) if keep_catalogue_items else None
         users = IdMap.of(events.users) if users is None else id_map(users, "users")
-        if items is None:
-            items = IdMap.of(events.items, *([] if listed is None else [listed]))
-        else:
-            items = id_map(items, "items")
-        user_rows = rows_of(users, events.users, "user")
-        item_rows = rows_of(items, events.items, "item")
-        given = (user_rows, item_rows, events.values, events.times)
+        held = [events.items] if listed is None else [events.items, listed]
+        items = IdMap.of(*held) if items is None else id_map(items, "items")
+        rows = (rows_of(users, events.users, "user"), rows_of(items, events.items, "item"))
+        given = (*rows, events.values, events.times)
         keep, shape = repeats == KEEP, (len(users), len(items))
         columns = sorting.columns(*given, shape, "last" if keep else repeats)
         merged = columns.pop("notes")
@@ -170,6 +176,8 @@ class Interactions:
         same_length(source, user_rows=user_rows, item_rows=item_rows, values=values, times=times)
         values = None if values is None else checked_values(values, source)
         times = None if times is None else checked_seconds(times, source)
+        if times is not None:
+            refuse_written_dates(times, source)
         given = (user_rows, item_rows, values, times)
         columns = sorting.columns(*given, (len(users), len(items)), repeats)
         # What was sorted already is taken as it is, and a caller may go on writing into its arrays.

@@ -74,6 +74,13 @@ def is_written_date(second: int) -> bool:
     return 19_000_000 <= second < 21_010_000 and 1 <= month <= 12 and 1 <= day <= 31
 
 
+def are_written_dates(seconds: np.ndarray) -> bool:
+    """Return whether there are times, all of them written like dates (see `is_written_date`)."""
+    if not len(seconds) or seconds.min() < 19_000_000 or seconds.max() >= 21_010_000:
+        return False
+    return all(map(is_written_date, np.unique(seconds).tolist()))
+
+
 def text(moment: int) -> str:
     """Return seconds since 1970 as readable UTC; the number itself where the calendar doesn't
     reach.

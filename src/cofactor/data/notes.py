@@ -55,18 +55,26 @@ class Note(str):
         Whose ids a fact is about: ``"user"``, ``"item"`` or neither.
     tally
         What was counted, where the sentence is a count of rows or lines.
+    scale
+        The scale or unit of the values, where it is about one: ``"out of 5"``; else "".
     """
 
     fact: Fact | None
     side: str
     tally: Tally | None
+    scale: str
 
     def __new__(
-        cls, text: str, fact: Fact | None = None, side: str = "", tally: Tally | None = None
+        cls,
+        text: str,
+        fact: Fact | None = None,
+        side: str = "",
+        tally: Tally | None = None,
+        scale: str = "",
     ) -> Self:
         """Make a note of a sentence."""
         note = super().__new__(cls, text)
-        note.fact, note.side, note.tally = fact, side, tally
+        note.fact, note.side, note.tally, note.scale = fact, side, tally, scale
         return note
 
     @classmethod

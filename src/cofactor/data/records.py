@@ -11,11 +11,15 @@ from uuid import UUID
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from cofactor.base.errors import DataError
+from cofactor.data.arrow import is_text_type
+from cofactor.data.id_queries import is_exact
 from cofactor.data.id_text import texts_of_bytes
 
 _DECIMALS = {Decimal, type(None)}
+_PLAIN = {str, int, type(None)}
 _SIMPLE = (int, float, Decimal, UUID, datetime.timedelta, np.generic)
 
 
@@ -58,13 +62,16 @@ def table_of(rows: Sequence[Mapping[str, Any]]) -> pa.Table:
     return table_of_columns({name: [row.get(name) for row in rows] for name in names})
 
 
-# Marks of columns of mixed types: that some of their texts were booleans, or bytes (in hex).
-BOOLEANS, BYTES = b"booleans", b"bytes"
+# Marks of columns of mixed types: those of their texts that were no ids (booleans, dates, floats
+# beyond exact whole numbers ...), as JSON; that some were bytes (in hex).
+NO_IDS, BYTES = b"no ids", b"bytes"
+# Never a part of a whole number, however they are written.
+_MOMENTS = (datetime.date, datetime.time, datetime.timedelta, np.datetime64, np.timedelta64)
 
 
 def table_of_columns(columns: Mapping[str, Sequence[Any] | pa.Array | pa.ChunkedArray]) -> pa.Table:
     """Return columns of any values as an Arrow table; the fields' metadata say which texts were
-    `BOOLEANS` or `BYTES`, which aren't ids or other ones.
+    `NO_IDS` or `BYTES`, which aren't ids or other ones.
     """
     arrays, fields = [], []
     for name, values in columns.items():
@@ -80,13 +87,39 @@ def table_of_columns(columns: Mapping[str, Sequence[Any] | pa.Array | pa.Chunked
 def column_and_marks(values: Sequence[Any]) -> tuple[pa.Array, dict[bytes, bytes] | None]:
     """Return any values as an Arrow array, and the marks of its field (see `table_of_columns`)."""
     array, marks = column_of(values), dict[bytes, bytes]()
-    if pa.types.is_string(array.type):
-        if any(isinstance(value, (bool, np.bool_)) for value in values):
-            marks[BOOLEANS] = b"1"
+    if pa.types.is_string(array.type) and not {*map(type, values)} <= _PLAIN:
+        odd = [row for row, value in enumerate(values) if _is_no_id(value)]
+        if odd:
+            marks[NO_IDS] = json.dumps(pc.unique(array.take(pa.array(odd))).to_pylist()).encode()
         held = [value for value in values if isinstance(value, bytes)]
         if held and texts_of_bytes(held)[1]:
             marks[BYTES] = b"1"
     return array, marks or None
+
+
+def _is_no_id(value: Any) -> bool:
+    """Whether a value among others can't be an id, though its text could: it would be refused in a
+    column of its like.
+    """
+    if isinstance(value, (float, np.floating)):
+        return value == value and not is_exact(value)
+    if isinstance(value, Decimal):
+        return value.is_infinite()
+    return isinstance(value, (bool, np.bool_, *_MOMENTS)) and type(value).__name__ != "NaTType"
+
+
+def without_no_ids(table: pa.Table, name: str) -> pa.ChunkedArray:
+    """Return a column of ids of a table, with a list, which isn't an id, in the place of each text
+    that wasn't one.
+    """
+    column = table.column(name)
+    odd = (table.schema.field(name).metadata or {}).get(NO_IDS)
+    if odd is None or not is_text_type(column.type):
+        return column
+    texts = pa.array(json.loads(odd), column.type)
+    first, last, between = (pa.scalar(part, column.type) for part in ('["', '"]', ""))
+    listed = pc.binary_join_element_wise(first, column, last, between)
+    return pc.if_else(pc.is_in(column, value_set=texts), listed, column)
 
 
 def column_of(values: Sequence[Any]) -> pa.Array:
@@ -102,6 +135,8 @@ def column_of(values: Sequence[Any]) -> pa.Array:
         decimals = _decimals(values) if Decimal in kinds and kinds <= _DECIMALS else None
         if decimals is not None:
             return decimals
+        if any(issubclass(kind, pa.Scalar) for kind in kinds):
+            return column_of([v.as_py() if isinstance(v, pa.Scalar) else v for v in values])
         if any(issubclass(kind, (dict, UUID, Decimal)) for kind in kinds):
             # A struct of all keys that ever occur would be mostly empty.
             texts = texts_of_bytes(values)[0]
@@ -126,10 +161,10 @@ def column_of(values: Sequence[Any]) -> pa.Array:
 
 
 def _decimals(values: Sequence[Any]) -> pa.Array | None:
-    """Decimals as Arrow has them; None where it hasn't: of more than 76 digits, or no numbers."""
+    """Decimals as Arrow has them; None where it hasn't: of more than 76 digits, infinite, none."""
     try:
         return pa.array(values)
-    except (pa.ArrowException, ValueError):
+    except (pa.ArrowException, TypeError, ValueError):  # TypeError of infinite ones
         return None
 
 
@@ -168,6 +203,10 @@ def _as_text(value: Any) -> str | None:
         return None
     if isinstance(value, np.bool_):
         value = bool(value)
+    if isinstance(value, Decimal) and value.is_finite():
+        return f"{value:f}" if value else "0"
+    if isinstance(value, (float, np.floating)) and value == 0:
+        return "0.0"  # also of -0.0
     if isinstance(value, (dict, list, tuple, bool)):
         try:
             return json.dumps(value, ensure_ascii=False, default=str)

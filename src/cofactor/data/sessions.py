@@ -86,7 +86,7 @@ def questions(
     Parameters
     ----------
     histories
-        Sequences, oldest first. Those of one event ask nothing.
+        Sequences, oldest first. Those of one event have no next item and are left out.
     items
         The id map that their rows are of.
     catalogue

@@ -89,6 +89,11 @@ class Part:
         """Return the histories of some users that the model may see, in order of time."""
         return self.history.histories(user_rows)
 
+    def where(self, keep: np.ndarray) -> Part:
+        """Return the part with some of its truth, bool [n_truth]."""
+        negatives = None if self.negatives is None else self.negatives[keep]
+        return replace(self, truth=self.truth.where(keep), negatives=negatives)
+
 
 @dataclass(frozen=True, eq=False)
 class Split:
@@ -241,8 +246,7 @@ def _known_only(part: Part, train: Interactions, name: str) -> tuple[Part, int]:
         raise ArgumentError(
             f"no interaction of the {name} part is of a user and an item that training knows."
         )
-    negatives = None if part.negatives is None else part.negatives[keep]
-    return replace(part, truth=truth.where(keep), negatives=negatives), int((~keep).sum())
+    return part.where(keep), int((~keep).sum())
 
 
 def _join(parts: list[np.ndarray | None], keep: np.ndarray | slice) -> np.ndarray | None:

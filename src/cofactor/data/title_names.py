@@ -24,7 +24,8 @@ _TITLES = """title name booktitle producttitle productname itemname movietitle p
     названиетовара назва τίτλος ονομασία όνομα ονομαπροιοντος 商品名 商品名称 商品名稱
     产品名称 名称 標題 标题 タイトル 品名 製品名 상품명 제품명 제목 اسمالمنتج العنوان الاسم
     שםמוצר שםהמוצר כותרת शीर्षक नाम उत्पादनाम ชื่อสินค้า ชื่อ tensanpham megnevezes tieude
-    namaproduk namabarang judul displayname itemtitle trackname tracktitle songname songtitle
+    namaproduk namabarang naziv nazivartikla nosaukums pavadinimas nimetus heiti nom ime
+    judul displayname itemtitle trackname tracktitle songname songtitle
     albumname videoname videotitle moviename filmname filmtitle gamename gametitle animename
     bookname coursename coursetitle articletitle posttitle newstitle headline recipename
     beername businessname restaurantname venuename placename hotelname maktx"""

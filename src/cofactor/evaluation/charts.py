@@ -78,9 +78,8 @@ def pace(results: Sequence[Result], metric: str, seconds: Mapping[str, float] | 
 
 def span(one: Summary) -> tuple[float, float]:
     """Return the ends of an interval; NaN where there is none."""
-    if one.low is None or one.high is None or not math.isfinite(one.value):
-        return math.nan, math.nan
-    return one.low, one.high
+    nowhere = math.nan, math.nan
+    return (one.interval or nowhere) if math.isfinite(one.value) else nowhere
 
 
 def _worded(one: Summary) -> str:

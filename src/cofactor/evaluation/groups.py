@@ -9,6 +9,7 @@ import numpy as np
 
 from cofactor.base import checks
 from cofactor.base.errors import ArgumentError
+from cofactor.base.offsets import mask_of
 from cofactor.data.interactions import Interactions
 
 Groups = Mapping[str, Any]
@@ -53,6 +54,6 @@ def item_groups(groups: str | Groups | None, train: Interactions) -> dict[str, n
                 )
             masks[str(name)] = array
         else:
-            masks[str(name)] = np.zeros(len(counts), bool)
-            masks[str(name)][checks.rows(array, f"groups[{name!r}]", len(counts))] = True
+            rows = checks.rows(array, f"groups[{name!r}]", len(counts))
+            masks[str(name)] = mask_of(rows, len(counts))
     return masks

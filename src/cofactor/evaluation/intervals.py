@@ -35,13 +35,18 @@ class Summary:
     n_users: int
 
     @property
+    def interval(self) -> tuple[float, float] | None:
+        """Its ends, or None where there is none."""
+        return None if self.low is None or self.high is None else (self.low, self.high)
+
+    @property
     def ends(self) -> dict[str, float | None]:
         """The ends of the interval by name."""
         return {"low": self.low, "high": self.high}
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain values for JSON; NaN becomes None."""
-        numbers = {"value": self.value, "low": self.low, "high": self.high}
+        numbers = {"value": self.value, **self.ends}
         safe = {k: None if v is None or not math.isfinite(v) else v for k, v in numbers.items()}
         return {**safe, "n_users": self.n_users}
 

@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from cofactor.base.offsets import owners_of
+from cofactor.base.offsets import mask_of, owners_of
 from cofactor.base.rng import state64
 from cofactor.base.run import Run
 from cofactor.evaluation.csr_rows import narrowed, take_rows, united
@@ -275,11 +275,8 @@ class _Ranker:
 
     @property
     def _allowed(self) -> np.ndarray | None:
-        if self.question.candidates is None:
-            return None
-        allowed = np.zeros(self.question.n_items, bool)
-        allowed[self.question.candidates] = True
-        return allowed
+        among = self.question.candidates
+        return None if among is None else mask_of(among, self.question.n_items)
 
 
 def predictions(model: Recommender, question: Question) -> Iterator[np.ndarray]:

@@ -21,6 +21,7 @@ from cofactor.evaluation.result import How, Result
 from cofactor.kernels.work import run_context
 from cofactor.metrics.table import Metric, Ranking, parse_metrics
 from cofactor.models.recommender import Recommender
+from cofactor.retrieval.topk import exclusions
 
 REPEAT_POLICIES = ("model", "exclude", "allow")
 NEXT_ITEM_METRICS = ("hit@10", "ndcg@10", "mrr@10", "hit@20", "mrr@20")
@@ -160,14 +161,11 @@ def next_ranks(
 
     block = max(1, _BLOCK // (4 * max(1, model.data.n_items)))
     ranks = np.empty(len(users))
-    nothing = np.zeros(0, np.int32)
     for low in range(0, len(users), block):
-        some = users[low : low + block]
-        scores, seen = scores_of(model, part, some)
-        indptr, items = seen if exclude else (np.zeros(len(some) + 1, np.int64), nothing)
-        ranks[low : low + block] = mid_ranks(
-            scores, item_rows[low : low + block], indptr, items, run.n_threads
-        )
+        span = slice(low, low + block)
+        scores, seen = scores_of(model, part, users[span])
+        left_out = exclusions(seen if exclude else None, len(scores))
+        ranks[span] = mid_ranks(scores, item_rows[span], *left_out, run.n_threads)
     return ranks
 
 

@@ -10,14 +10,14 @@ import numpy as np
 from cofactor.base import checks
 from cofactor.base.cached import cached_property
 from cofactor.base.errors import ArgumentError
-from cofactor.base.offsets import offsets
+from cofactor.base.offsets import mask_of, offsets
 from cofactor.data.histories import Histories
 from cofactor.data.interactions import Interactions
 from cofactor.data.split import Part
 from cofactor.evaluation.csr_rows import contains
 from cofactor.models.recommender import Recommender
 from cofactor.models.user_batch import UserBatch
-from cofactor.retrieval.topk import Exclusions
+from cofactor.retrieval.topk import Exclusions, exclusions
 
 
 @dataclass(frozen=True)
@@ -129,7 +129,7 @@ def ask(
         indptr=offsets(sizes[users]),
         items=truth.item_rows[positions],
         positions=positions,
-        seen=_nothing(truth) if seen is None else (seen.indptr, seen.item_rows),
+        seen=exclusions(None, truth.n_users) if seen is None else (seen.indptr, seen.item_rows),
         candidates=None if rows is None else rows.astype(np.int32),
         dropped=len(truth) - len(positions),
         negatives=negatives,
@@ -153,16 +153,10 @@ def _may_be_recommended(
 ) -> np.ndarray:
     keep = np.ones(len(truth), bool)
     if rows is not None:
-        allowed = np.zeros(truth.n_items, bool)
-        allowed[rows] = True
-        keep &= allowed[truth.item_rows]
+        keep &= mask_of(rows, truth.n_items)[truth.item_rows]
     if seen is not None:
         keep &= ~contains(seen, truth.user_rows, truth.item_rows)
     return keep
-
-
-def _nothing(truth: Interactions) -> Exclusions:
-    return np.zeros(truth.n_users + 1, np.int64), np.zeros(0, np.int32)
 
 
 def whole_truth(part: Part) -> Question:
@@ -177,7 +171,7 @@ def whole_truth(part: Part) -> Question:
         indptr=offsets(sizes[users]),
         items=part.truth.item_rows,
         positions=np.arange(len(part.truth)),
-        seen=_nothing(part.truth),
+        seen=exclusions(None, part.truth.n_users),
         candidates=None,
         dropped=0,
     )

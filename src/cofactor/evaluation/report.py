@@ -153,11 +153,8 @@ def _cell(result: Result, name: str, best: str | None, comparisons: Sequence[Com
     one = result.summary.get(name)
     if one is None or not math.isfinite(one.value):
         return '<td class="plain">–</td>'
-    interval = (
-        f"<small>{one.low:.4f} – {one.high:.4f}</small>"
-        if one.low is not None and one.high is not None
-        else ""
-    )
+    ends = one.interval
+    interval = f"<small>{ends[0]:.4f} – {ends[1]:.4f}</small>" if ends else ""
     pair = {result.model, best}
     tied = any(
         c.metric == name and {c.first, c.second} == pair and not c.significant for c in comparisons

@@ -195,8 +195,8 @@ def _table(result: Result) -> list[str]:
     for name in result.metrics:
         one = result.summary[name]
         line = f"  {name.ljust(width)}  {one.value:.4f}"
-        if one.low is not None and one.high is not None:
-            line += f"  [{one.low:.4f}, {one.high:.4f}]"
+        if ends := one.interval:
+            line += f"  [{ends[0]:.4f}, {ends[1]:.4f}]"
         if one.n_users != result.n_users:
             line += f"  ({one.n_users:,} users)"
         lines.append(line)

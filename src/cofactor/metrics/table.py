@@ -190,7 +190,7 @@ def parse_metric(name: str | Metric) -> Metric:
         return Metric(kind)
     if not re.fullmatch(r"[0-9]{1,9}", text) or int(text) < 1:
         raise ArgumentError(
-            f"the cutoff of {name!r} must be an integer of at least 1, not {text!r}."
+            f"the cutoff of {name!r} must be an integer in 1..999999999, as in '{kind}@10'."
         )
     return Metric(kind, int(text))
 

@@ -112,13 +112,7 @@ class FactorModel(Recommender[ConfigT]):
         vectors, known = np.asarray(states), item_rows >= 0
         scores = vectors[which, -1].astype(np.float32) + np.float32(self.global_mean)
         rows, users = item_rows[known], which[known]
-        # In blocks: two gathered matrices of all pairs would dwarf the model.
-        dots = np.empty(len(rows), np.float32)
-        for low in range(0, len(rows), 65536):
-            part = slice(low, low + 65536)
-            dots[part] = np.einsum(
-                "nf,nf->n", vectors[users[part], :-1], self.item_factors[rows[part]]
-            )
+        dots = pair_dots(vectors[:, :-1], users, self.item_factors, rows)
         scores[known] += dots if self.item_bias is None else dots + self.item_bias[rows]
         if not known.all():
             vector, bias = self.unseen_item()
@@ -139,6 +133,19 @@ class FactorModel(Recommender[ConfigT]):
         """Return the item vectors, float32 [n_items, factors], in row order."""
         _ = self.data
         return self.item_factors
+
+
+def pair_dots(
+    left: np.ndarray, left_rows: np.ndarray, right: np.ndarray, right_rows: np.ndarray
+) -> np.ndarray:
+    """Return the inner products of pairs of rows of two matrices, float32 [n]; in blocks, since two
+    gathered matrices of all pairs would dwarf the model.
+    """
+    dots = np.empty(len(right_rows), np.float32)
+    for low in range(0, len(dots), 65536):
+        part = slice(low, low + 65536)
+        dots[part] = np.einsum("nf,nf->n", left[left_rows[part]], right[right_rows[part]])
+    return dots
 
 
 def vector_bytes(data: Interactions, factors: int) -> int:

@@ -157,9 +157,13 @@ class Hooks(ABC, Generic[ConfigT]):
         user), and the rest. A user without a history is explained here only if the traits say that
         the model has an answer of its own; elsewhere popularity is the rest.
         """
-        raise TraitError(
-            f"{self.name} isn't linear in a user's past, so a score can't be split among past"
-            " items."
+        raise self._not_linear()
+
+    def _not_linear(self) -> TraitError:
+        """The error where a score can't be explained."""
+        return TraitError(
+            f"{self.name} isn't linear in a user's history, so a score can't be split among the"
+            " items of the history."
         )
 
     def _explain_rows(self, batch: UserBatch, item_rows: np.ndarray) -> Shares:

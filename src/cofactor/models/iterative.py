@@ -24,7 +24,7 @@ from cofactor.data.split import Part
 from cofactor.models import validation
 from cofactor.models.defaults.held_out_bias import settled_bias_weight, weight_in
 from cofactor.models.defaults.held_out_epochs import settled_epochs
-from cofactor.models.defaults.usual_precision import settled_precision
+from cofactor.models.defaults.settled import settled_precision
 from cofactor.models.recommender import Recommender
 from cofactor.models.traits import ArraySpec
 from cofactor.models.warm_start import KeptRows
@@ -37,7 +37,7 @@ from cofactor.training.monitor import Monitor
 if TYPE_CHECKING:
     from cofactor.data.conversion import EventsLike
 
-# callback(epoch, facts, model); False, or StopTraining, ends training after this epoch.
+# callback(epoch, values, model); False, or StopTraining, ends training after this epoch.
 EpochCallback = Callable[[int, Facts, Any], bool | None]
 
 # The arrays of a learning curve; an axis "epochs_run" is as long as training was.
@@ -111,7 +111,7 @@ class IterativeModel(Recommender):
         return self
 
     def on_epoch_end(self, callback: EpochCallback) -> Self:
-        """Call a function after each epoch: ``callback(epoch, facts, model)``.
+        """Call a function after each epoch: ``callback(epoch, values, model)``.
 
         Parameters
         ----------

@@ -23,8 +23,7 @@ from cofactor.data.split import Part
 from cofactor.data.splits.cut import NO_TIMES
 from cofactor.kernels.work import run_context
 from cofactor.models.checks import collapse, learned
-from cofactor.models.checks.device import say_if_unused
-from cofactor.models.checks.engine_check import check_request, fit_where
+from cofactor.models.checks.engine_check import check_request, fit_where, say_if_unused
 from cofactor.models.defaults import popularity_term
 from cofactor.models.hooks import ConfigT
 from cofactor.models.row_calls import RowCalls

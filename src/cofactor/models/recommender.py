@@ -305,10 +305,7 @@ class Recommender(Model[ConfigT]):
         if (user is None) == (history is None) or item is None:
             raise ArgumentError("give an item, and either a user or a history.")
         if not self.traits.explains:
-            raise TraitError(
-                f"{self.name} isn't linear in a user's past, so a score can't be split among past"
-                " items."
-            )
+            raise self._not_linear()
         data = self.data
         rows = data.items.rows(item, what="item")
         if len(rows) != 1:

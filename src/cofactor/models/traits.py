@@ -76,6 +76,14 @@ class ArraySpec:
     rows_of: str | None = None
 
 
+def penalty_array(count: int) -> dict[str, ArraySpec]:
+    """Return the declaration of the penalties in use, float64 [count], by which unseen users are
+    folded in whatever the rule is in the version that loads a model; those of older versions keep
+    none, and have what the present rule gives.
+    """
+    return {"fold_in_penalties": ArraySpec("float64", (str(count),), optional=True, low=0)}
+
+
 def check_arrays(
     arrays: Mapping[str, np.ndarray], specs: Mapping[str, ArraySpec], sizes: Mapping[str, int]
 ) -> None:

@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 
 from cofactor.data.histories import Histories
-from cofactor.retrieval.topk import Exclusions
+from cofactor.retrieval.topk import Exclusions, exclusions
 
 # What a model keeps of a batch of users: vectors float32 [B, width], or the histories themselves.
 States = np.ndarray | Histories
@@ -71,8 +71,7 @@ class UserBatch:
     @classmethod
     def of_states(cls, states: States) -> UserBatch:
         """Return users of whom only the states matter: none is empty, nothing counts as seen."""
-        nothing = np.zeros(len(states) + 1, np.int64), np.zeros(0, np.int32)
-        return cls(states, np.zeros(len(states), bool), nothing)
+        return cls(states, np.zeros(len(states), bool), exclusions(None, len(states)))
 
     def __len__(self) -> int:
         return len(self.empty)

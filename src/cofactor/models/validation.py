@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from cofactor.base.errors import ArgumentError
-from cofactor.base.offsets import owners_of, pick_rows, row_offsets
+from cofactor.base.offsets import mask_of, owners_of, pick_rows, row_offsets
 from cofactor.data.interactions import Interactions
 from cofactor.data.split import Part
 from cofactor.metrics.rating import rmse as rmse_of
@@ -70,11 +70,10 @@ def users_ndcg(
     """Return the nDCG@k of each user who has a true item; see `ndcg`."""
     values = []
     if allowed is None and part.candidates is not None:
-        allowed = np.zeros(part.truth.n_items, bool)
-        allowed[part.candidates] = True
+        allowed = mask_of(part.candidates, part.truth.n_items)
     for rows, batch, seen in _batches(model, part, users, _BLOCK):
         top = model.topk(batch, k, excluded=seen, allowed=allowed, n_threads=n_threads)
-        values.append(_ndcg_of(top, k, _true_items(part, rows, allowed)))
+        values.append(ndcg_of(top, k, _true_items(part, rows, allowed)))
     found = np.concatenate(values) if values else np.zeros(0)
     return found[~np.isnan(found)]
 
@@ -100,7 +99,7 @@ def ndcg_by_offset(
         for found, offset in zip(values, offsets, strict=True):
             weighed = scores if offset is None else scores + offset
             top = best_scores(weighed, k, excluded=excluded, n_threads=n_threads)
-            found.append(_ndcg_of(top, k, true))
+            found.append(ndcg_of(top, k, true))
     each = [np.concatenate(found) if found else np.zeros(0) for found in values]
     return [found[~np.isnan(found)] for found in each]
 
@@ -118,7 +117,8 @@ def _batches(
         yield rows, batch, (indptr, seen)
 
 
-def _ndcg_of(top: TopK, k: int, true: tuple[np.ndarray, np.ndarray]) -> np.ndarray:
+def ndcg_of(top: TopK, k: int, true: tuple[np.ndarray, np.ndarray]) -> np.ndarray:
+    """Return the nDCG@k of lists against true items, CSR; NaN where there is no true item."""
     return evaluate_lists(top.rows, top.count, *true, f"ndcg@{k}")[f"ndcg@{k}"]
 
 
@@ -197,3 +197,8 @@ def paired_t(differences: np.ndarray) -> float:
     """Return Student's t of paired differences, float64 [n]; 0 where there are none."""
     deviation = float(differences.std(ddof=1)) if len(differences) > 1 else 0.0
     return float(differences.mean()) / max(deviation / len(differences) ** 0.5, 1e-12)
+
+
+def proven(differences: np.ndarray) -> bool:
+    """Return whether paired differences, float64 [n], are above 0 by more than chance."""
+    return paired_t(differences) >= PROOF

@@ -71,12 +71,12 @@ class Baselined:
         lines = []
         for name in result.metrics:
             one = result.summary[name]
-            known = one.low is not None and one.high is not None
+            ends = one.interval
             line: dict[str, Any] = {
                 "metric": name,
                 self.label: one.value,
                 f"{result.how.confidence:.0%} interval": (
-                    f"{one.low:.4f} to {one.high:.4f}" if known else ""
+                    f"{ends[0]:.4f} to {ends[1]:.4f}" if ends else ""
                 ),
             }
             for label, other in self.results.items():

@@ -57,7 +57,9 @@ def checkpoints(out: str | os.PathLike[str], model: str, resume: bool, run: Run)
     if model == AUTO:
         check_no_engine(run)
         if resume:
-            raise ArgumentError(f"{AUTO} keeps no checkpoints; leave resume out, or name a model.")
+            raise ArgumentError(
+                f"{AUTO} keeps no checkpoints; leave resume=True out, or name a model."
+            )
         return none
     kind = registry.get(model)
     check_engine(kind, run)
@@ -66,7 +68,7 @@ def checkpoints(out: str | os.PathLike[str], model: str, resume: bool, run: Run)
         if resume:
             why = "is trained by several processes" if together else "isn't trained in epochs"
             raise ArgumentError(
-                f"{model} {why}, so it has no checkpoints to go on from; leave resume out."
+                f"{model} {why}, so it has no checkpoints to go on from; leave resume=True out."
             )
         return none
     target = Path(os.path.abspath(out))

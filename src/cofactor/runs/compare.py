@@ -394,6 +394,5 @@ def with_interval(result: Result, metric: str) -> str:
     one = result.summary.get(metric)
     if one is None:
         return ""
-    if one.low is None or one.high is None:
-        return f"{one.value:.4f}"
-    return f"{one.value:.4f} ± {(one.high - one.low) / 2:.4f}"
+    ends = one.interval
+    return f"{one.value:.4f}" + (f" ± {(ends[1] - ends[0]) / 2:.4f}" if ends else "")

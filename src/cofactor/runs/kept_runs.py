@@ -7,6 +7,7 @@ and a column for each metric), so that two runs on the same split can be tested 
 from __future__ import annotations
 
 import json
+import os
 import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
@@ -20,6 +21,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 import cofactor
+from cofactor.base import checks
 from cofactor.base.disk import naming_full
 from cofactor.base.errors import ArgumentError, DataError, UnknownNameError
 from cofactor.base.names import nearest, word
@@ -164,7 +166,7 @@ def run_of(
 
 def keep_run(folder: str | Path, run: KeptRun, results: Sequence[Result]) -> Path:
     """Keep a run in a folder, which is created if needed; return the run's own folder."""
-    place = Path(folder) / run.id
+    place = checks.path(folder, "folder") / run.id
     place.parent.mkdir(parents=True, exist_ok=True)
     with naming_full(place), staging_folder(place) as staging:
         text = json.dumps(run.to_dict(), indent=2, default=_plain)
@@ -180,15 +182,19 @@ def check_folder(folder: str) -> None:
     Raises
     ------
     ArgumentError
-        If it is a file, or can't be created.
+        If it is a file, or can't be created or written to.
     """
-    place = Path(folder)
+    place = checks.path(folder, "runs")
     if place.exists() and not place.is_dir():
         raise ArgumentError(f"--runs {folder}: this is a file; name a folder.")
     try:
         place.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise ArgumentError(f"--runs {folder} can't be made: {error.strerror}.") from None
+    if not os.access(place, os.W_OK | os.X_OK):
+        raise ArgumentError(
+            f"--runs {folder} can't be written to by this user; choose another folder."
+        )
 
 
 def list_runs(folder: str | Path) -> list[KeptRun]:
@@ -199,11 +205,12 @@ def list_runs(folder: str | Path) -> list[KeptRun]:
     ArgumentError
         If there is no such folder.
     """
-    if not Path(folder).is_dir():
+    place = checks.path(folder, "folder")
+    if not place.is_dir():
         raise ArgumentError(
             f"there is no folder of runs {folder}; --runs of train, compare and tune makes one."
         )
-    found = sorted(path.parent for path in Path(folder).glob(f"*/{_FACTS}"))
+    found = sorted(path.parent for path in place.glob(f"*/{_FACTS}"))
     return [_read(path) for path in found]
 
 
@@ -237,12 +244,11 @@ def compare_runs(folder: str | Path, first: KeptRun, second: KeptRun) -> list[di
         ``model``, ``metric``, the values, the ``difference`` (second minus first), and ``p`` of the
         paired t-test over users, None on different splits. Not corrected for their number.
     """
+    place = checks.path(folder, "folder")
     shared = [label for label in first.models if label in second.models]
     pairs = [(label, label) for label in shared] or [(first.best, second.best)]
     same = first.fingerprint == second.fingerprint
-    tables = [
-        pq.read_table(Path(folder) / run.id / _VALUES) if same else None for run in (first, second)
-    ]
+    tables = [pq.read_table(place / run.id / _VALUES) if same else None for run in (first, second)]
     lines = []
     for one, other in pairs:
         for metric in first.models[one]["metrics"]:

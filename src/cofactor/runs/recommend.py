@@ -22,7 +22,7 @@ import pyarrow.parquet as pq
 
 import cofactor
 from cofactor.base import checks
-from cofactor.base.disk import check_regular, check_replaced, naming_full
+from cofactor.base.disk import check_regular, check_replaced, naming_full, what_is_full
 from cofactor.base.engine import Engine, EngineError, Local, in_turn
 from cofactor.base.errors import ArgumentError
 from cofactor.base.run import Run, run_of
@@ -111,9 +111,9 @@ def write_tables(tables: Iterator[pa.Table], out: str | os.PathLike[str]) -> tup
             count = _WRITERS[target.suffix](staging / target.name, tables)
             os.replace(staging / target.name, target)
     except OSError as error:
+        why = what_is_full(error) or error.strerror or error
         raise ArgumentError(
-            f"can't write {target}: {error.strerror or error}; nothing was written. Choose another"
-            " place."
+            f"can't write {target}: {why}; nothing was written. Choose another place."
         ) from error
     return target, count
 

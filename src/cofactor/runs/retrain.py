@@ -89,7 +89,7 @@ class Changes:
     shown
         User ids and item ids, pair by pair: what a service had shown to whom. Events on those say
         nothing of whether the new model is better than the one that chose the lists.
-    metrics, refit, overwrite, plot, limits
+    metrics, refit, overwrite, plot, resume, limits
         As for `cofactor.runs.train.train`.
     """
 
@@ -102,6 +102,7 @@ class Changes:
     refit: bool = True
     overwrite: bool = False
     plot: str | os.PathLike[str] | None = None
+    resume: bool = False
     limits: Limits = field(default_factory=Limits)
 
 
@@ -165,6 +166,7 @@ def retrain(
         refit=changes.refit,
         overwrite=changes.overwrite,
         plot=changes.plot,
+        resume=changes.resume,
         limits=changes.limits,
         run=replace(run, seed=seed),
         old=Incumbent(before, *changes.shown),

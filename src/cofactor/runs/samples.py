@@ -12,9 +12,7 @@ from cofactor.data.split import Part, Split
 
 def with_users(part: Part, user_rows: np.ndarray) -> Part:
     """Return a part whose truth is that of some users."""
-    keep = np.isin(part.truth.user_rows, user_rows)
-    negatives = None if part.negatives is None else part.negatives[keep]
-    return replace(part, truth=part.truth.where(keep), negatives=negatives)
+    return part.where(np.isin(part.truth.user_rows, user_rows))
 
 
 def few_users(part: Part, most: int) -> Part:

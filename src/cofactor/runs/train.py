@@ -276,7 +276,7 @@ def _check_requests(
     """Refuse curves of a model without epochs, and unknown metrics, before any work."""
     if max_time is not None and model == AUTO:
         raise ArgumentError(
-            f"max_time limits the epochs of one model; the search of {AUTO} is limited by a budget."
+            f"max_time limits the epochs of one model; the search of {AUTO} is limited by budget=."
         )
     if plot is not None and model == AUTO:
         raise ArgumentError(f"{AUTO} may choose a model without learning curves; name the model.")

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import logging
-import logging.handlers
 import math
 import queue
 import sys
+import threading
 import time
 from collections import Counter, deque
 from collections.abc import Callable
@@ -207,15 +207,17 @@ class JsonLines(logging.Formatter):
 _LOGS = (("cofactor.service", logging.INFO), ("uvicorn.error", logging.WARNING))
 
 
-def log_to_stderr(*, access_log: bool = False) -> Callable[[], None]:
+def log_to_stderr(*, access_log: bool = False, workers: int = 1) -> Callable[[], None]:
     """Send the service's log, and the server's warnings, to stderr as JSON lines. Of each kind of
-    line, at most 10 are written in 10 seconds, then how many were left out.
+    line, at most 10 are written in 10 seconds, then how many were left out. A thread writes them:
+    a slow terminal or disk, or a pipe that nobody reads, would otherwise stand before the answers.
 
     Parameters
     ----------
     access_log
-        Whether every request has its line, whatever comes. A thread writes them then: a slow
-        terminal or disk would otherwise stand before the answers.
+        Whether every request has its line, whatever comes.
+    workers
+        How many processes write to the same log, each its share of the lines.
 
     Returns
     -------
@@ -225,20 +227,14 @@ def log_to_stderr(*, access_log: bool = False) -> Callable[[], None]:
     """
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(JsonLines())
-    if not access_log:
-        bounded = _Bounded(handler)
-        _use(bounded)
-        return bounded.write_counts
-    waiting: queue.SimpleQueue[Any] = queue.SimpleQueue()
-    listener = logging.handlers.QueueListener(waiting, handler)
-    bounded = _Bounded(_Beside(waiting), access_log=True)
+    beside, lines = _Beside(handler), max(1, _LINES // workers)
+    bounded = _Bounded(beside, lines, access_log=access_log)
     _use(bounded)
-    listener.start()
 
     def drain() -> None:
         bounded.write_counts()
-        _use(_Bounded(handler, access_log=True))
-        listener.stop()
+        if beside.ended():
+            _use(_Bounded(handler, lines, access_log=access_log))
 
     return drain
 
@@ -246,6 +242,8 @@ def log_to_stderr(*, access_log: bool = False) -> Callable[[], None]:
 _Kind = tuple[str, int, str, Any]
 _SECONDS = 10.0  # in which at most so many lines of a kind are written
 _LINES = 10
+_WAITING = 10_000  # lines that may wait to be written
+_PATIENCE = 2.0  # seconds to wait for them in the end
 
 
 class _Bounded(logging.Handler):
@@ -255,9 +253,9 @@ class _Bounded(logging.Handler):
     What a request changed is always written, since only a key can cause it.
     """
 
-    def __init__(self, handler: logging.Handler, *, access_log: bool = False) -> None:
+    def __init__(self, handler: logging.Handler, lines: int, *, access_log: bool = False) -> None:
         super().__init__()
-        self._handler = handler
+        self._handler, self._lines = handler, lines
         self._access_log = access_log
         self._since = -math.inf
         self._seen: Counter[_Kind] = Counter()
@@ -270,37 +268,71 @@ class _Bounded(logging.Handler):
             # The message before its arguments: what a client sent must not make kinds.
             kind = (record.name, record.levelno, str(record.msg), status)
             self._seen[kind] += 1
-            if self._seen[kind] > _LINES:
+            if self._seen[kind] > self._lines:
                 return
         self._handler.handle(record)
+
+    def flush(self) -> None:
+        """Wait until all is written."""
+        self._handler.flush()
 
     def write_counts(self) -> None:
         """Write how many lines of each kind were left out, and count from 0 again."""
         with self.lock or contextlib.nullcontext():
             seen, self._seen, self._since = self._seen, Counter(), time.monotonic()
             for (name, level, message, status), count in seen.items():
-                if count > _LINES:
-                    facts = {"of": message, "lines": count - _LINES}
-                    self._handler.handle(
-                        logging.makeLogRecord(
-                            {
-                                "name": name,
-                                "levelno": level,
-                                "levelname": logging.getLevelName(level),
-                                "msg": "lines left out",
-                                "facts": facts if status is None else {**facts, "status": status},
-                            }
-                        )
-                    )
+                if count > self._lines:
+                    facts = {"of": message, "lines": count - self._lines}
+                    if status is not None:
+                        facts["status"] = status
+                    self._handler.handle(_left_out(name, level, facts))
 
 
-class _Beside(logging.handlers.QueueHandler):
-    """Hands records over as they are: they stay in this process, where their errors can be reported
-    by whoever writes them.
-    """
+class _Beside(logging.Handler):
+    """Hands lines to a thread that writes them; where too many wait, only their number stays."""
 
-    def prepare(self, record: logging.LogRecord) -> logging.LogRecord:
-        return record
+    def __init__(self, handler: logging.Handler) -> None:
+        super().__init__()
+        self._handler, self._lost = handler, 0
+        self._waiting: queue.Queue[logging.LogRecord | None] = queue.Queue(_WAITING)
+        self._thread = threading.Thread(target=self._write, name="cofactor-log", daemon=True)
+        self._thread.start()
+
+    def emit(self, record: logging.LogRecord) -> None:
+        try:
+            self._waiting.put_nowait(record)
+        except queue.Full:
+            self._lost += 1
+
+    def flush(self) -> None:
+        """Wait until all is written, but not for ever: the interpreter's end comes by here too."""
+        done = self._waiting.all_tasks_done
+        with done:
+            done.wait_for(lambda: not self._waiting.unfinished_tasks, _PATIENCE)
+
+    def ended(self) -> bool:
+        """Write what waits, and end; return whether that is done."""
+        self.flush()
+        with contextlib.suppress(queue.Full):
+            self._waiting.put_nowait(None)
+        self._thread.join(_PATIENCE)
+        return not self._thread.is_alive()
+
+    def _write(self) -> None:
+        record: logging.LogRecord | None = None
+        while (record := self._waiting.get()) is not None:
+            self._handler.handle(record)
+            if self._lost:
+                lost, self._lost = self._lost, 0
+                facts = {"of": "lines that couldn't be written in time", "lines": lost}
+                self._handler.handle(_left_out("cofactor.service", logging.WARNING, facts))
+            self._waiting.task_done()
+
+
+def _left_out(name: str, level: int, facts: dict[str, Any]) -> logging.LogRecord:
+    """A line in the place of others."""
+    fields = {"name": name, "levelno": level, "levelname": logging.getLevelName(level)}
+    return logging.makeLogRecord({**fields, "msg": "lines left out", "facts": facts})
 
 
 def _use(handler: logging.Handler) -> None:

@@ -7,6 +7,7 @@ A backup is the same file whichever database it came from, so it can be restored
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import shutil
 import sqlite3
@@ -66,16 +67,30 @@ def backup(
             raise StoreError(f"{made} belongs to the store itself; choose another name.")
     with _staged(target) as staging:
         beside = staging.with_name("manifest.json")
-        manifest = without_erased(store, lambda: _made(store, staging, beside))
-        # Both manifests are there while the file is replaced, so that at any moment one of them
-        # describes it.
-        os.replace(beside, _coming(target))
-        sync(target.parent)
-        os.replace(staging, target)
-        sync(target.parent)
-        os.replace(_coming(target), manifest_path(target))
-        sync(target.parent)
-    return manifest
+        return without_erased(
+            store,
+            lambda: _made(store, staging, beside),
+            lambda: _put_in_place(staging, beside, target),
+            lambda: _withdraw(target),
+        )
+
+
+def _put_in_place(staging: Path, beside: Path, target: Path) -> None:
+    """Put a backup and its manifest in their places. Both manifests are there while the file is
+    replaced, so that at any moment one of them describes it.
+    """
+    os.replace(beside, _coming(target))
+    sync(target.parent)
+    os.replace(staging, target)
+    sync(target.parent)
+    os.replace(_coming(target), manifest_path(target))
+    sync(target.parent)
+
+
+def _withdraw(target: Path) -> None:
+    for made in (target, manifest_path(target)):
+        made.unlink(missing_ok=True)
+    sync(target.parent)
 
 
 def _made(store: Store, staging: Path, beside: Path) -> BackupManifest:
@@ -195,13 +210,19 @@ def restore(path: str | os.PathLike[str], url: str, *, overwrite: bool = False) 
 def _copy(store: Store, target: Path) -> None:
     if isinstance(store.database, SqliteDatabase):
         source = store.database.path
-        with (
-            _translated(store.database),
-            sqlite_file.opened(source) as here,
-        ):
-            # Row by row, as it was at one moment: a copy of the pages would copy what was erased
-            # and still stands in their gaps.
-            here.execute("VACUUM INTO ?", (str(target),))
+        try:
+            with (
+                _translated(store.database),
+                sqlite_file.opened(source) as here,
+            ):
+                # Row by row, as it was at one moment: a copy of the pages would copy what was
+                # erased and still stands in their gaps.
+                here.execute("VACUUM INTO ?", (str(target),))
+        except StoreUnavailableError as error:
+            # The store itself isn't written to.
+            if getattr(error.__cause__, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_FULL:
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC)) from error
+            raise
         with closing(sqlite3.connect(target)) as there:
             there.execute("PRAGMA journal_mode = DELETE")
         return

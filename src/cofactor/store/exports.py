@@ -101,8 +101,12 @@ def _export(
     try:
         with staging_folder(path, private=True) as staging:
             made = staging / path.name
-            count = without_erased(store, lambda: _write(records(), made, kind, chosen))
-            os.replace(made, path)
+            count = without_erased(
+                store,
+                lambda: _write(records(), made, kind, chosen),
+                lambda: os.replace(made, path),
+                lambda: path.unlink(missing_ok=True),
+            )
     except OSError as error:
         raise StoreUnavailableError(f"{path} can't be written: {error.strerror}.") from error
     except CofactorError:

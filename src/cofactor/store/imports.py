@@ -19,7 +19,7 @@ from cofactor.base.errors import ArgumentError, DataError
 from cofactor.base.progress import SILENT, Progress
 from cofactor.data.events import Events
 from cofactor.store.exceptions import ConflictError
-from cofactor.store.limits import DAY, checked_event, checked_item, outside_id
+from cofactor.store.limits import DAY, check_ahead, checked_event, checked_item, outside_id
 from cofactor.store.lines import EventLine, ItemLine, Lines, lines_of
 from cofactor.store.records import Ack, Item
 from cofactor.store.store import Store
@@ -93,7 +93,7 @@ def import_events(
         If lines are bad and ``on_bad`` is ``"error"``: which, and why.
     """
     return _import(
-        store, str(path), lines_of(Path(path), EventLine), _event_intake(store), on_bad, progress
+        store, str(path), lines_of(Path(path), EventLine), _EventIntake(store), on_bad, progress
     )
 
 
@@ -121,7 +121,7 @@ def import_interactions(
         If events are beyond the store's limits: which rows, and why.
     """
     lines = event_lines(events, kind)
-    return _import(store, events.source, lines, _event_intake(store), "error", progress)
+    return _import(store, events.source, lines, _EventIntake(store), "error", progress)
 
 
 def import_items(
@@ -162,19 +162,23 @@ Checked = tuple[int, Any]
 class _EventIntake:
     """Lines of events: checked, and handed to the store."""
 
-    def __init__(self, latest: int) -> None:
-        self.latest = latest
+    def __init__(self, store: Store) -> None:
+        self.store, self.latest = store, store.settings.moment() + DAY
         self.seen: dict[bytes, int] = {}
 
     def begin(self) -> None:
         self.seen = {}
 
     def checked(self, found: EventLine) -> tuple[EventLine, bool]:
-        row = checked_event(found, latest=self.latest)
+        row = checked_event(found)
         if found.event_id is None:
             content = hashlib.sha256(msgspec.json.encode(row[1:])).digest()[:16]
             count = self.seen[content] = self.seen.get(content, 0) + 1
             found.event_id = f"import-{content.hex()}-{count}"
+        moment = row[5] or 0
+        # What is stored stays so where the clock was set back meanwhile.
+        if moment > self.latest and self.store.event(found.event_id) is None:
+            check_ahead(moment, self.latest)
         return found, found.undone is not None
 
     def send(self, store: Store, batch: Sequence[Checked]) -> list[Future[Ack]]:
@@ -224,10 +228,6 @@ class _ItemIntake:
 
     def at_fault(self, batch: Sequence[Checked], error: ConflictError) -> set[int]:
         return set()
-
-
-def _event_intake(store: Store) -> _EventIntake:
-    return _EventIntake(store.settings.moment() + DAY)
 
 
 def _import(

@@ -80,10 +80,13 @@ class Journal:
 
     def clear(self) -> None:
         """Overwrite all lines: they are in the store, and erasing a user mustn't leave any here."""
-        with contextlib.suppress(OSError):
-            os.pwrite(self._handle, bytes(self._end), 0)
-            if self._end > _KEPT:
-                os.ftruncate(self._handle, _KEPT)
+        kept = 0
+        with contextlib.suppress(OSError):  # a full disk that never writes in place
+            if os.pwrite(self._handle, bytes(self._end), 0) == self._end:
+                kept = _KEPT
+        if self._end > kept:
+            with contextlib.suppress(OSError):
+                os.ftruncate(self._handle, kept)
         self._end = 0
 
     def close(self) -> None:

@@ -9,12 +9,14 @@ import time as clock
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import msgspec
 import numpy as np
 
 from cofactor.base import checks
 from cofactor.base.errors import ArgumentError
+from cofactor.data.id_queries import outside
 from cofactor.data.id_text import MISSING_WORDS, WORDS_FOR_NOTHING, clean_one
 from cofactor.data.moments import is_written_date
 from cofactor.store.records import Event, EventLike, Item
@@ -60,8 +62,11 @@ def outside_id(value: object, name: str) -> str:
     """Return a user's or an item's id by the rule for all input (`data.id_text`): stripped and
     unwrapped; raise ArgumentError if it isn't one.
     """
-    if not isinstance(value, str):
-        return checked_id(value, name)
+    if type(value) is not str:
+        known = outside(value)
+        if not isinstance(known, (str, UUID)):
+            return checked_id(value if known is None else known, name)
+        value = str(known)
     cleaned = clean_one(value) if len(value) <= MAX_ID else None
     if cleaned is None:
         checked_id(value, name)  # what is nothing but zero bytes is named as such
@@ -135,9 +140,9 @@ class IdMaker:
 EventRow = tuple[str, str, str, str, float | None, int | None]
 
 
-def checked_event(event: EventLike, new_id: str | None = None, latest: int = _LATEST) -> EventRow:
+def checked_event(event: EventLike, new_id: str | None = None) -> EventRow:
     """Return an event as (event id, user, item, kind, value, time or None); raise ArgumentError for
-    what can't be stored, and for a time after ``latest``.
+    what can't be stored. How far ahead its time may be depends on what is stored already.
 
     An event without an id gets ``new_id``, or one made for it.
     """
@@ -161,7 +166,7 @@ def checked_event(event: EventLike, new_id: str | None = None, latest: int = _LA
     moment = event.time
     if moment is not None:
         moment = checks.integer(moment, "time", low=0)
-        check_ahead(moment, latest)
+        check_ahead(moment, _LATEST)
         if is_written_date(moment):
             raise ArgumentError(
                 f"time must be seconds since 1970, not the date {moment}, which as seconds would be"

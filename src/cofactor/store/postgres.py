@@ -168,24 +168,28 @@ class PostgresDatabase(Database):
         text = " ".join(str(error).split())
         if code in _BUSY and not committing:
             return StoreBusyError(f"{self.shown} is busy ({text}); nothing was stored; try again.")
+        if "hot standby" in text:
+            return StoreUnavailableError(
+                f"{self.shown} is a standby, which may lack what was acknowledged last; name the"
+                " primary."
+            )
         if code == "53100":
             return StoreUnavailableError(
-                f"the disk of {self.shown} is full; free some space, then send it again.",
-                unknown=committing,
+                f"the disk of {self.shown} is full; free some space, then try again.",
             )
         if code.startswith(("42", "XX001", "XX002")):
             return StoreFormatError(
                 f"{self.shown} isn't as this version of Cofactor made it, or is damaged: {text}."
             )
-        return StoreUnavailableError(
-            f"{self.shown} can't be reached, written or read: {text}.", unknown=committing
-        )
+        return StoreUnavailableError(f"{self.shown} can't be reached, written or read: {text}.")
 
     def _connect(self, options: str) -> PostgresSession:
         wait = int(self.busy_seconds * 1000)
         info = self._psycopg.conninfo.conninfo_to_dict(self.url)
         # Options of the URL (a search path) stay; ours come after them and win.
         info["options"] = f"{info.get('options', '')} {options} -c lock_timeout={wait}".strip()
+        # A standby lags: what was acknowledged may not be there yet, and who was erased still is.
+        info["target_session_attrs"] = "primary"
         info.setdefault("connect_timeout", "10")
         info.setdefault("application_name", "cofactor")
         return PostgresSession(self._psycopg.connect(**info, autocommit=True))

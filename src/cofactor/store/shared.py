@@ -228,12 +228,8 @@ class _Link:
             self._waiting[number] = future
             try:
                 _send(self._socket, raw)
-            except OSError as error:
-                self._waiting.pop(number, None)
+            except OSError:  # it may have arrived: its outcome is as unknown as that of others
                 self._drop(self._socket)
-                raise StoreUnavailableError(
-                    f"the process that writes can't be reached: {error}.", unknown=True
-                ) from None
         return future
 
     def close(self) -> None:

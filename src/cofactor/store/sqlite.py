@@ -349,9 +349,8 @@ class SqliteDatabase(Database):
             )
         if code == _FULL or (isinstance(error, OSError) and what_is_full(error)):
             return StoreUnavailableError(
-                f"the disk with {self.shown}, or a quota, is full; free some space, then send it"
+                f"the disk with {self.shown}, or a quota, is full; free some space, then try"
                 " again.",
-                unknown=committing,
             )
         if code in (_CORRUPT, _NOTADB):
             return StoreFormatError(
@@ -362,7 +361,7 @@ class SqliteDatabase(Database):
         if code == _CANTOPEN and has_no_inodes(self.path.parent):
             return StoreUnavailableError(
                 f"the disk with {self.shown} has room for no more files (inodes), which its log"
-                " needs; remove some, then send it again."
+                " needs; remove some, then try again."
             )
         if code == _CANTOPEN and not os.access(self.path.parent, os.W_OK):
             return StoreUnavailableError(
@@ -370,9 +369,7 @@ class SqliteDatabase(Database):
                 " copy it, with what has its name and -wal behind, to another folder."
             )
         why = error.strerror if isinstance(error, OSError) else error
-        return StoreUnavailableError(
-            f"{self.shown} can't be written or read: {why}.", unknown=committing
-        )
+        return StoreUnavailableError(f"{self.shown} can't be written or read: {why}.")
 
     def code_of(self, error: Exception) -> int:
         """Return SQLite's code of an error, 1 where it has none."""

@@ -188,14 +188,6 @@ class Writer:
             done = self._commit(running) if running else []
         except StoreError as error:
             done = [(job, None, error) for job in running]
-        except (
-            BaseException
-        ) as error:  # whatever it is, nobody waits for ever, and nothing is acknowledged
-            self._disconnect()
-            failure = StoreError(f"the store failed: {type(error).__name__}: {error}.")
-            failure.__cause__ = error
-            self._reason = str(failure)
-            done = [(job, None, failure) for job in running]
         self._seconds, self._busy_since = clock.monotonic() - started, None
         self._rate = 0.8 * self._rate + 0.2 * max(size / max(self._seconds, 1e-4), 1.0)
         with self._changed:
@@ -219,27 +211,39 @@ class Writer:
             committing = True
             session.commit()
             self._database.check_kept(written=True)
-        except StoreUnavailableError as lost:
-            lost.unknown = lost.unknown or committing
-            self._reason = str(lost)
-            raise
-        except self._database.errors as error:
-            failure = self._database.failure(error, committing=committing)
-            # After a failed write SQLite's own caches and the system's may disagree with the disk:
-            # begin again.
-            self._disconnect()
+            if any(job.scrub for job in jobs):
+                # At once what costs little; all that may be left is overwritten when nobody waits.
+                self._database.scrub(session)
+        except BaseException as error:  # whatever it is, nothing is acknowledged
+            failure = self._failure(error, committing)
+            if not isinstance(error, StoreError):
+                # After a failed write SQLite's own caches and the system's may disagree with the
+                # disk: begin again.
+                self._disconnect()
             self._reason = None if isinstance(failure, StoreBusyError) else str(failure)
             raise failure from error
         self._reason = None
         self._commits += 1
         self._requests += len(jobs)
         if any(job.scrub for job in jobs):
-            # At once what costs little; all that may be left is overwritten when nobody waits.
-            self._database.scrub(session)
             if not self._owed:
                 self._owed_since = clock.monotonic()
             self._owed, self._compacted = True, False
         return done
+
+    def _failure(self, error: BaseException, committing: bool) -> StoreError:
+        """What an error means to those whose requests were under way: once the commit has begun
+        nothing is certain, whatever went wrong.
+        """
+        if isinstance(error, StoreError):
+            failure = error
+        elif isinstance(error, self._database.errors):
+            failure = self._database.failure(error, committing=committing)
+        else:
+            failure = StoreError(f"the store failed: {type(error).__name__}: {error}.")
+        if not committing or getattr(failure, "unknown", False):
+            return failure
+        return StoreUnavailableError(str(failure), unknown=True)
 
     def _overdue(self) -> bool:
         return clock.monotonic() - self._owed_since > self._settings.erase_seconds

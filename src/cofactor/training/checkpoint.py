@@ -16,7 +16,8 @@ from typing import Any
 import numpy as np
 
 from cofactor.base import checks
-from cofactor.base.disk import sync
+from cofactor.base.arrays_file import write_arrays
+from cofactor.base.disk import naming_full, sync
 from cofactor.base.errors import ArtifactError
 
 _VERSION = 2
@@ -66,15 +67,14 @@ def write(path: str | os.PathLike[str], arrays: Mapping[str, np.ndarray], facts:
     facts
         Numbers, strings, lists and dictionaries of them.
     """
-    from safetensors.numpy import save_file
-
     target = Path(path)
     target.parent.mkdir(parents=True, exist_ok=True)
     partial = target.with_name(f".{target.name}.partial")
     head = {"version": str(_VERSION), "facts": json.dumps(facts, allow_nan=False)}
     try:
-        save_file({name: np.array(a, order="C") for name, a in arrays.items()}, partial, head)
-        sync(partial)
+        with naming_full(target, "the checkpoint before it stays"):
+            write_arrays(partial, arrays, head)
+            sync(partial)
         partial.replace(target)
     finally:
         partial.unlink(missing_ok=True)

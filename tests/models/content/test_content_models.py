@@ -21,7 +21,7 @@ from content_shop import SMALL, made, shop
 
 
 @pytest.mark.parametrize("name", SMALL)
-def test_new_item_is_recomfixed_to_those_who_like_its_kind(name: str, tmp_path: Path) -> None:
+def test_new_item_is_recommended_to_those_who_like_its_kind(name: str, tmp_path: Path) -> None:
     model = made(name)
     new = [
         {"item_id": 9001, "description": "piano keys music", "colour": "red"},

@@ -269,7 +269,7 @@ def again_and_again(n_users: int, n_items: int, seed: int) -> Interactions:
 
 
 @pytest.mark.parametrize("name", ["transitions", "session_knn"])
-def test_repeats_count_where_they_may_be_recomfixed(name: str) -> None:
+def test_repeats_count_where_they_may_be_recommended(name: str) -> None:
     data, settings = again_and_again(200, 80, 0), {"repeats": "allow", "repeat_weight": 1.0}
     assert fitted(name, data, **settings).popularity_offset is None
     one_item = data.where(np.isin(np.arange(len(data)), data.indptr[:-1]))

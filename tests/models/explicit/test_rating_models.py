@@ -19,7 +19,8 @@ from cofactor.data.split import Part
 from cofactor.models import registry
 from cofactor.models.defaults.noise import rating_penalties, relative_noise
 from cofactor.models.explicit.als_defaults import als_factors
-from cofactor.models.explicit.biased_mf import BiasedMF, item_blocks
+from cofactor.models.explicit.biased_mf import BiasedMF
+from cofactor.models.explicit.sgd_learner import item_blocks
 from cofactor.models.explicit.sgd_rates import faster_by
 
 N_USERS, N_ITEMS = 230, 140

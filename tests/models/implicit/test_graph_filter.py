@@ -57,7 +57,7 @@ def test_weights_equal_the_formula(data, settings):
     np.testing.assert_allclose(all_weights(model), expected(x, model.config), atol=3e-6)
 
 
-def test_only_the_largest_linear_weights_of_each_recomfixed_item_are_kept(data):
+def test_only_the_largest_linear_weights_of_each_recommended_item_are_kept(data):
     whole = all_weights(GraphFilter(factors=0, neighbours=N_ITEMS).fit(data, run=ONE))
     kept = all_weights(GraphFilter(factors=0, neighbours=4).fit(data, run=ONE))
     for j in range(N_ITEMS):

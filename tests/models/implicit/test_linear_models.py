@@ -67,7 +67,7 @@ def test_ease_weights_users_and_drops_inputs_as_the_formula_says(data, monkeypat
     np.testing.assert_allclose(all_weights(model), b, atol=2e-6)
 
 
-def test_ease_keep_holds_the_largest_weights_of_each_recomfixed_item(data):
+def test_ease_keep_holds_the_largest_weights_of_each_recommended_item(data):
     whole = all_weights(EASE(regularization=5.0).fit(data, run=ONE))
     model = EASE(regularization=5.0, keep=4).fit(data, run=ONE)
     kept = all_weights(model)

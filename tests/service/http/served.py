@@ -13,7 +13,6 @@ from uvicorn.server import ServerState
 from cofactor.service.http.app import build
 from cofactor.service.http.connection import ConnectionLimits
 from cofactor.service.http.fast.protocol import guarded_protocol
-from cofactor.service.http.guard import MAX_HEAD
 from cofactor.service.http.keys import Keys
 from cofactor.service.settings import Settings
 from cofactor.store import open_store
@@ -41,7 +40,6 @@ def serve_and_play(
             date_header=False,
             lifespan="off",
             ws="none",
-            h11_max_incomplete_event_size=MAX_HEAD,
         )
         state = ServerState()
         async with app.router.lifespan_context(app):

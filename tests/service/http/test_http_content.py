@@ -50,7 +50,7 @@ def test_described_item_gets_the_neighbours_that_the_model_gives(
     assert len(ids_of(told)) == 3
 
 
-def test_new_item_is_recomfixed_as_soon_as_it_is_acknowledged(
+def test_new_item_is_recommended_as_soon_as_it_is_acknowledged(
     service: TestClient, content: Recommender
 ) -> None:
     row = int(np.argmax(content.data.item_counts))

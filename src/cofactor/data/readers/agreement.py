@@ -13,7 +13,8 @@ from cofactor.base.errors import DataError
 from cofactor.data.arrow import value_type
 from cofactor.data.events import Events
 from cofactor.data.id_text import FRACTION
-from cofactor.data.notes import Fact, say
+from cofactor.data.notes import Fact, Note, say
+from cofactor.data.readers.values import SHARES
 
 
 @dataclass
@@ -27,6 +28,10 @@ class Agreement:
     ----------
     plain_values, commas
         Whether some had plain values, and some decimal commas.
+    scales
+        Of which scales or units values were: shares, out of 5, euros.
+    shares_below_one
+        Whether some had values that would be such shares as 0.8.
     folded
         Whose ids (``"user"``, ``"item"``) were all like 1.0, and read as whole numbers.
     fractions
@@ -37,6 +42,8 @@ class Agreement:
 
     plain_values: bool = False
     commas: bool = False
+    scales: list[str] = field(default_factory=list)
+    shares_below_one: bool = False
     folded: list[str] = field(default_factory=list)
     fractions: dict[str, str] = field(default_factory=dict)
     headed: list[bool] = field(default_factory=list)
@@ -70,6 +77,7 @@ class Agreement:
                     " be a thousand; say which it is with decimal=',' or decimal='.'.",
                     source=part.source,
                 )
+        self._add_scale(part)
         headers = {True: Fact.HEADER, False: Fact.NO_HEADER}
         said = (headed for headed, fact in headers.items() if say(part.notes, fact))
         self.headed = sorted({*self.headed, *said})
@@ -81,6 +89,21 @@ class Agreement:
             )
         for side, column in (("user", part.users), ("item", part.items)):
             self._add_ids(part, side, column)
+
+    def _add_scale(self, part: Events) -> None:
+        if part.values is None:
+            return
+        own = {note.scale for note in part.notes if isinstance(note, Note) and note.scale}
+        self.scales = sorted({*self.scales, *own})
+        if not own:
+            self.shares_below_one |= bool(((part.values > 0) & (part.values < 1)).any())
+        mixed = self.scales + ["fractions below 1"] * self.shares_below_one
+        if len(self.scales) > 1 or (self.scales == [SHARES] and self.shares_below_one):
+            raise DataError(
+                f"the values of some parts are {mixed[0]}, those of others {mixed[1]}, which can't"
+                " be compared; convert them to one scale.",
+                source=part.source,
+            )
 
     def _add_ids(self, part: Events, side: str, column: pa.ChunkedArray) -> None:
         if say(part.notes, Fact.WHOLE_NUMBERS, side):

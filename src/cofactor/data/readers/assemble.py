@@ -26,7 +26,7 @@ from cofactor.data.readers.repeated_headers import repeated_headers
 from cofactor.data.readers.total_lines import MEANS, TOTALS, total_word
 from cofactor.data.readers.values import settle, shape_hint
 
-_NO_ID = "an object, a list, a zero byte or a boolean"
+_NO_ID = "an object, a list, a zero byte, a boolean, a date or an inexact number"
 # Rows from which on ids that are all alike, or none like another, are odd; and that show it.
 _FEW, _SOME = 10, 100_000
 # What may stand between cells that hold nothing.
@@ -190,7 +190,7 @@ def _check_values(raw: Raw, options: Options, faults: list[Fault], left_out: np.
     writing, example = settle(values, raw.odd, options.decimal)
     if writing is not None:
         fact = Fact.DECIMAL_COMMAS if writing.commas else None
-        raw.notes.append(Note(f"{writing.note} in {name}", fact))
+        raw.notes.append(Note(f"{writing.note} in {name}", fact, scale=writing.scale))
     if raw.parts is not None and plain is not None:
         kind, unread = "" if writing is None else writing.kind, bool(example) and writing is None
         raw.parts.add_values(plain, kind, example, unread=unread, source=raw.source)

@@ -29,6 +29,7 @@ _DAYS = (
 )
 # What makes a year, or a month, its first day as yyyymmddHHMMSS.
 _FIRST_DAY = {4: 101_000_000, 6: 1_000_000}
+_HOURS_FROM = 2001_01_01_00
 # Where such counts begin, in seconds since 1970, and how many there are in a second.
 _TICKS = {
     ".NET's ticks (100 ns since the year 1)": (-62_135_596_800, 10**7),
@@ -82,16 +83,19 @@ def _in_seconds(times: np.ndarray, seconds: np.ndarray, unit: str) -> Counted:
 
 def dates_of(times: np.ndarray, *, dated: bool = False) -> np.ndarray | None:
     """Return bare numbers most of which are dates (yyyy, yyyymm, yyyyddd, yyyymmdd, yyyymmddHHMM,
-    yyyymmddHHMMSS; yyyymmddHH in a column named like dates) as seconds, `MISSING` where one is
-    none; None if most aren't.
+    yyyymmddHHMMSS, yyyymmddHH) as seconds, `MISSING` where one is none; None if most aren't.
     """
     # A thousand of them tell how many digits they have; mostly it isn't a date's number.
     some = times[:: max(1, len(times) // 1000)]
     some = some[some != MISSING]
     digits = len(str(int(np.median(some)))) if some.size else 0
-    if digits not in (4, 6, 7, 8, 12, 14) and not (dated and digits == 10):
+    if digits not in (4, 6, 7, 8, 10, 12, 14):
         return None
     known = times[times != MISSING]
+    # As seconds yyyymmddHH would be of 2033 and later.
+    hours = digits == 10 and not dated
+    if hours and known.min() < _HOURS_FROM:
+        return None
     low, high = (year * 10 ** (digits - 4) for year in (1900 if digits != 10 else 2000, 2101))
     inside = (times >= low) & (times < high)
     if 2 * inside.sum() <= len(known):
@@ -101,7 +105,8 @@ def dates_of(times: np.ndarray, *, dated: bool = False) -> np.ndarray | None:
     total = np.where(inside, total, MISSING)
     found = int((total != MISSING).sum())
     # A few digits less might count anything.
-    return total if 2 * found > len(known) and (digits != 7 or found == len(known)) else None
+    strictly = digits == 7 or hours
+    return total if 2 * found > len(known) and (found == len(known) or not strictly) else None
 
 
 def of_weeks(times: np.ndarray) -> np.ndarray | None:

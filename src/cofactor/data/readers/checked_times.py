@@ -26,6 +26,7 @@ _READABLE = (
     "seconds, ISO 8601 or a dated text; time_format= says how others are written, time=False leaves"
     " times out"
 )
+_AS_GIVEN = "written as time_format={form!r} says; time=False leaves times out"
 _UNITS = {"s": "seconds", "ms": "milliseconds", "us": "microseconds", "ns": "nanoseconds"}
 
 
@@ -40,21 +41,22 @@ def checked_times(
     DataError
         If no time can be read, or day and month are ambiguous.
     """
-    name = raw.named("time")
+    name, form = raw.named("time"), options.time_format
+    readable = _READABLE if form is None else _AS_GIVEN.format(form=form)
     times, first = _in_order(raw, parsed, name)
     unit = f"{DATES}, the {first} first" if first else DATES
     unread = np.flatnonzero(times == clock.MISSING)
     unread = unread[~left_out[unread]] if left_out.size else unread
     if unread.size and len(unread) == len(times) - left_out.sum() and options.on_bad == "error":
         raise DataError(
-            f"no time in {name} can be read ({_READABLE}); give another column with time=, or leave"
+            f"no time in {name} can be read ({readable}); give another column with time=, or leave"
             " times out with time=False:",
             source=raw.source,
             rows=raw.locate(unread[:5]),
             total=len(unread),
         )
     if unread.size:
-        faults.append((f"no time in {name} that can be read ({_READABLE})", unread))
+        faults.append((f"no time in {name} that can be read ({readable})", unread))
     odd = np.zeros(0, np.int64)
     if not parsed.bare:
         _read_dates_among(times, raw)

@@ -28,6 +28,8 @@ from cofactor.data.title_names import letters_of
 
 # Columns from which on a table without an item's may have one for each item.
 _WIDE = 4
+# Columns that messages name.
+_SHOWN = 100
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -146,13 +148,17 @@ _SHARE = re.compile(r"^0?\.\d+$")
 _IDS = ("user", "item")
 # Names in short, beside a user's and an item's.
 _INITIALS = {"u": "userid", "i": "itemid", "r": "rating", "t": "timestamp"}
+_MELT = (
+    " If the table has a column for each item, write a row for each user and item instead"
+    " (pandas.melt does)."
+)
 # What a name says of the zone of its times: ``Created (UTC)``.
 _ZONE = re.compile(r" ?[(\[](?:UTC|GMT|local|local time)[)\]]$", re.IGNORECASE)
 _HASH, _TYPE = re.compile(r"^# ?(?=\w)"), re.compile(r":[^\d:]*$")
 _NUMBER = re.compile(r"[#№]|\b[Nn][°º]")
 
 
-@lru_cache(4096)
+@lru_cache(name_words.MOST_COLUMNS)
 def folded(name: str) -> str:
     """Return a column's name as letters without accents and digits only; ``user_id:token`` (typed
     headers) loses its type, ``properties.item`` its container, and ``Item #`` is a number.
@@ -213,8 +219,7 @@ def find_roles(
     UnknownNameError, ArgumentError
         If a column that was given doesn't exist.
     """
-    if not names:
-        raise DataError("there are no columns in it.", source=source)
+    _check_count(names, source)
     given = {role: getattr(options, role) for role in ROLES}
     beside = [name for name in partition if name not in names]
     names = [*names, *beside]
@@ -234,12 +239,23 @@ def find_roles(
     needed = ("user", "item", *(role for role in ("value", "time") if given[role] is True))
     lacking = next((role for role in needed if role not in roles), None)
     if lacking is not None:
-        cure = _alone(lacking, names) or _wide(roles, names)
+        may_be_wide = "item" not in roles and len(names) >= _WIDE
+        cure = _alone(lacking, names) or (_MELT if may_be_wide else "")
         raise DataError(_missing(lacking, names) + cure, source=source)
     if columns is None:
         refuse_alike(roles, names, chosen, source)
     roles = {role: roles[role] for role in ROLES if role in roles}
     return _with_event(roles, names, options, source, headed=columns is None)
+
+
+def _check_count(names: Sequence[str], source: str) -> None:
+    if not names:
+        raise DataError("there are no columns in it.", source=source)
+    if len(names) > name_words.MOST_COLUMNS:
+        raise DataError(
+            f"it has {len(names):,} columns, and a table of interactions has a few.{_MELT}",
+            source=source,
+        )
 
 
 def _with_event(
@@ -273,8 +289,7 @@ def _refuse_measures(roles: Mapping[str, str], columns: Columns, source: str) ->
         if odd is not None:
             raise DataError(
                 f"without a header, {roles[role]} would be the {role}s, and {odd!r} isn't an id;"
-                f" name the columns ({role}=). If the table has a column for each item, write a row"
-                " for each user and item instead (pandas.melt does).",
+                f" name the columns ({role}=).{_MELT}",
                 source=source,
             )
 
@@ -354,16 +369,6 @@ def _given(names: Sequence[str], wanted: object, role: str, source: str) -> str:
     return str(wanted)
 
 
-def _wide(roles: Mapping[str, str], names: Sequence[str]) -> str:
-    """What to do with a table that may have a column for each item."""
-    if "item" in roles or len(names) < _WIDE:
-        return ""
-    return (
-        " If the table has a column for each item, write a row for each user and item instead"
-        " (pandas.melt does)."
-    )
-
-
 def _alone(role: str, names: Sequence[str]) -> str:
     """What to do with a table that may be one person's own list."""
     titled = any(folded(name) in ("title", "name", "trackname", "track") for name in names)
@@ -378,13 +383,16 @@ def _alone(role: str, names: Sequence[str]) -> str:
 
 
 def _missing(role: str, names: Sequence[str]) -> str:
+    listed = ", ".join(map(repr, names[:_SHOWN])) + (" ..." if len(names) > _SHOWN else "")
     close = [name for name in names if name_words.mentions(name, role)]
     if role == "item":
         close += [name for name in names if folded(name) in ("title", "name")]
     close.sort(key=lambda name: not (name_words.is_id(name) or folded(name) == "title"))
-    close += [name for usual in USUAL[role][:6] for name in nearest(usual, names, 1, cutoff=0.75)]
+    close += [
+        name for usual in USUAL[role][:6] for name in nearest(usual, names[:_SHOWN], 1, cutoff=0.75)
+    ]
     hint = f"perhaps {role}={close[0]!r}?" if close else f"give it as {role}=NAME."
     return (
         f"no column is named like {'an' if role == 'item' else 'a'} {role}'s; the columns are"
-        f" {', '.join(map(repr, names))}: {hint}"
+        f" {listed}: {hint}"
     )

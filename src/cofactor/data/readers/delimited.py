@@ -104,7 +104,7 @@ def read_text_table(
         dialect = replace(dialect, names=tuple(names), headed=bool(options.header))
     blocks, parser = LineBlocks(entry, dialect), BlockParser(entry, dialect)
     table = parser.parse(b"".join(blocks), {name: pa.string() for name in text})
-    notes = [f"{entry.name}: {note}" for note in blocks.notes()]
+    notes = [f"{entry.name}: {note}" for note in (*_legacy(dialect), *blocks.notes())]
     if table is None:
         raise NoRowsError("the file has a header but no rows.", source=entry.shown)
     parser.refuse(options, notes)
@@ -168,10 +168,13 @@ def _widen(types: dict[str, pa.DataType], columns: BlockColumns, error: Unconver
     types[roles[role]] = WORDS if role == "value" else pa.string()
 
 
+def _legacy(dialect: Dialect) -> list[str]:
+    return [f"read as {dialect.encoding}"] if dialect.encoding in LEGACY else []
+
+
 def _notes(roles: Mapping[str, str], dialect: Dialect) -> list[str]:
     notes: list[str] = [roles_note(roles, dialect.names, headed=dialect.named)]
-    if dialect.encoding in LEGACY:
-        notes.append(f"read as {dialect.encoding}")
+    notes += _legacy(dialect)
     if dialect.escape:
         notes.append(f"quotes after {dialect.escape!r} are part of the text")
     if dialect.title:

@@ -287,5 +287,6 @@ def _nothing(found: Mapping[str, int], span: str) -> str:
     return (
         "no event of the store counts: it holds"
         f" {', '.join(f'{kind} ({count:,})' for kind, count in sorted(found.items()))}, of which"
-        " none is a sign of liking an item that is shown; name kinds with ?kinds=."
+        " none is a sign of liking an item that is shown; name those that count behind its URL, as"
+        " ?kinds=purchase:1."
     )

@@ -17,6 +17,7 @@ from cofactor.data.readers.file_formats import columns_of, dialect_of_table, rea
 from cofactor.data.readers.folder_files import data_files, without_copies
 from cofactor.data.readers.item_tables import table_of_entry
 from cofactor.data.readers.layout import appended
+from cofactor.data.readers.part import Parts
 from cofactor.data.readers.raw import NoRowsError
 from cofactor.data.readers.sniff import Dialect
 from cofactor.data.readers.source_files import Source, SourceFile
@@ -46,9 +47,10 @@ def read_parts(entries: Sequence[SourceFile], options: Options, source: str) -> 
             read_part(entry, commas).noted(*notes)
             for entry, notes in zip(entries, before, strict=True)
         ]
-    agreement = Agreement()
+    agreement, ids = Agreement(), Parts()
     for part in parts:
         agreement.add(part, decimal=",")
+        ids.add_ids(part.notes, part.source)
     whole = joined(parts, source)
     one = [f"{len(entries)} files read as one"] if len(entries) > 1 else []
     return replace(whole, notes=(*one, *copies, *empty, *whole.notes))
@@ -171,10 +173,12 @@ def _of_kinds(found: Mapping[SourceFile, _Kind], options: Options, source: str) 
         events = read_entry(tables[0], options)
         note = f"{tables[0].name} read"
         if items:
-            events = replace(events, item_table=table_of_entry(items[0]))
+            table, own = table_of_entry(items[0])
+            events = replace(events, item_table=table).noted(*own)
             note += f", with {items[0].name} as the catalogue"
         if users:
-            events = replace(events, user_table=table_of_entry(users[0], kind="user"))
+            table, own = table_of_entry(users[0], kind="user")
+            events = replace(events, user_table=table).noted(*own)
             note += f", with {users[0].name} as the table of users"
         return replace(events, source=source).noted(note)
     if _are_alike(found) and any(names for _, names in found.values()):

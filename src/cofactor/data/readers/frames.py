@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from cofactor.base.errors import ArgumentError, DataError
-from cofactor.data.arrow import is_list_type
+from cofactor.data.arrow import is_list_type, without_views
 from cofactor.data.readers.cell_roles import roles_of_columns
 from cofactor.data.readers.clock_columns import cells_of_table, moments
 from cofactor.data.readers.columns import Options, roles_note
@@ -24,7 +24,13 @@ from cofactor.data.readers.raw import NoRowsError, Raw
 from cofactor.data.readers.repeated_names import refuse_repeated
 from cofactor.data.readers.series import frame_of_series, refuse_series
 from cofactor.data.readers.values import checked_kind, numbers_and_odd
-from cofactor.data.records import BOOLEANS, BYTES, name_text, python_cells, table_of_columns
+from cofactor.data.records import (
+    BYTES,
+    name_text,
+    python_cells,
+    table_of_columns,
+    without_no_ids,
+)
 
 _NUMBERED = re.compile(r"^(_c|_col|column_?|col_?|f|field_?|v|)(\d{1,4})_?$", re.IGNORECASE)
 
@@ -72,9 +78,10 @@ def whole_table(source: Any, columns: Iterable[str] | None = None) -> pa.Table:
     nw = _narwhals()
     frame = nw.from_native(source, pass_through=True)
     if isinstance(frame, (nw.DataFrame, nw.LazyFrame)):
-        if columns is not None:
-            frame = frame.select(list(columns))
-        whole = _computed(frame) if isinstance(frame, nw.LazyFrame) else frame
+        if isinstance(frame, nw.LazyFrame):
+            whole = _computed(frame, columns)
+        else:
+            whole = frame if columns is None else frame.select(list(columns))
         try:
             if any(kind == nw.Object for kind in whole.schema.values()):
                 raise TypeError("a column of objects")
@@ -91,9 +98,10 @@ def whole_table(source: Any, columns: Iterable[str] | None = None) -> pa.Table:
     raise ArgumentError(f"source must be a data frame, not {type(source).__name__}.")
 
 
-def _computed(frame: Any) -> Any:
+def _computed(frame: Any, columns: Iterable[str] | None) -> Any:
     try:
-        return frame.collect(backend="pyarrow")
+        wanted = frame if columns is None else frame.select(list(columns))
+        return wanted.collect(backend="pyarrow")
     except Exception as error:  # whatever the library raises at a plan that can't be
         raise _uncomputed(error) from None
 
@@ -245,12 +253,9 @@ def _doubts_of_types(table: pa.Table, roles: Mapping[str, str]) -> list[str]:
 
 
 def _typed(table: pa.Table, name: str, roles: Mapping[str, str]) -> pa.ChunkedArray:
-    """A column in its plain layout, booleans among ids as something that isn't an id."""
-    column = _plain(table.column(name))
-    marks = table.schema.field(name).metadata or {}
-    if BOOLEANS in marks and name in (roles["user"], roles["item"]):
-        return pc.replace_substring_regex(column, r"^(true|false)$", r"[\1]")
-    return column
+    """A column in its plain layout, what isn't an id among ids as an object."""
+    is_ids = name in (roles["user"], roles["item"])
+    return _plain(without_no_ids(table, name) if is_ids else table.column(name))
 
 
 def plain_layout(table: pa.Table) -> pa.Table:
@@ -274,7 +279,7 @@ def _plain(column: pa.ChunkedArray) -> pa.ChunkedArray:
         # Arrow's own cast of views makes lists without their offsets.
         return pa.chunked_array([pa.array(column.to_pylist(), pa.list_(kind.value_type))])
     if pa.types.is_string_view(kind) or pa.types.is_binary_view(kind):
-        return column.cast(pa.string() if pa.types.is_string_view(kind) else pa.binary())
+        return without_views(column, pa.string() if pa.types.is_string_view(kind) else pa.binary())
     return column
 
 

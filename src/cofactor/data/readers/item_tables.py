@@ -38,6 +38,7 @@ from cofactor.data.readers.table_texts import (
     without_words_for_nothing,
 )
 from cofactor.data.readers.usual_names import DESCRIBING, USUAL
+from cofactor.data.records import without_no_ids
 
 _NUMBER = re.compile(r"^\s*[+-]?[\d.,]+\s*$")
 _DESCRIBING = frozenset(DESCRIBING)
@@ -80,19 +81,26 @@ def read_table(
         If no column is named like an id, a number is infinite, or a folder's files aren't parts of
         one table.
     """
+    return _read(source, id_column, encoding)[0]
+
+
+def _read(source: Any, id_column: str | None, encoding: str | None) -> tuple[pa.Table, list[str]]:
+    """As `read_table`, with notes on how the files were read."""
     if is_url(source):
-        return _with_ids(sql.whole_table(source), id_column, "item", "the database")
+        return _with_ids(sql.whole_table(source), id_column, "item", "the database"), []
     paths = paths_of(source)
     if paths is None:
-        return _with_ids(in_memory(source), id_column, "item", "the table")
-    tables = [table for path in paths for table in _tables(path, id_column, encoding)]
-    return tables[0] if len(tables) == 1 else _joined(tables)
+        return _with_ids(in_memory(source), id_column, "item", "the table"), []
+    parts = [part for path in paths for part in _tables(path, id_column, encoding)]
+    tables, notes = [table for table, _ in parts], [note for _, own in parts for note in own]
+    return tables[0] if len(tables) == 1 else _joined(tables), notes
 
 
 def catalogue_of(
-    known: Callable[[], IdMap], source: Any, encoding: str | None
+    known: Callable[[], IdMap], source: Any, encoding: str | None, id_column: str | None = None
 ) -> tuple[pa.Table, tuple[str, ...]]:
-    """Return a catalogue by the column of its ids that fits, and a note if it isn't the usual one.
+    """Return a catalogue by the column of its ids that fits, and notes: on how its files were read,
+    and on that column if it isn't the usual one.
 
     Parameters
     ----------
@@ -100,10 +108,14 @@ def catalogue_of(
         Returns the ids of the interactions; called only if several columns may hold ids.
     source, encoding
         The catalogue, as in `read_table`.
+    id_column
+        The column that holds the ids; None to find it.
     """
     source = source if is_url(source) or paths_of(source) is not None else in_memory(source)
     try:
-        table = read_table(source, encoding=encoding)
+        table, notes = _read(source, id_column, encoding)
+        if id_column is not None:
+            return table, tuple(notes)
     except UnnamedIdsError as error:
         found = _by_contents(known(), source, encoding, error.names)
         if found is None:
@@ -116,12 +128,12 @@ def catalogue_of(
     # Names are only hints: an export may have its own numbers beside the shop's.
     ids = known() if others or keys else None
     if ids is None or _share(ids, table):
-        return table, ()
+        return table, tuple(notes)
     for name in others:
-        again = read_table(source, id_column=name, encoding=encoding)
+        again, own = _read(source, name, encoding)
         if _share(ids, again):
-            return again, (_column_note(name),)
-    return _by_contents(ids, source, encoding, keys) or (table, ())
+            return again, (*own, _column_note(name))
+    return _by_contents(ids, source, encoding, keys) or (table, tuple(notes))
 
 
 def _by_contents(
@@ -129,9 +141,9 @@ def _by_contents(
 ) -> tuple[pa.Table, tuple[str, ...]] | None:
     """The catalogue by a column that holds most of the interactions' items; None without one."""
     for name in names:
-        table = read_table(source, id_column=name, encoding=encoding)
+        table, notes = _read(source, name, encoding)
         if _may_hold_ids(table, "item_id", name) and _share(ids, table) > 0.5:
-            return table, (_column_note(name),)
+            return table, (*notes, _column_note(name))
     return None
 
 
@@ -175,27 +187,30 @@ def table_of_entry(
     id_column: str | None = None,
     kind: str = "item",
     encoding: str | None = None,
-) -> pa.Table:
-    """Read a file of what is known of items or users; see `read_table`."""
+) -> tuple[pa.Table, list[str]]:
+    """Read a file of what is known of items or users, and return it with notes; see
+    `read_table`.
+    """
     films = films_of(entry) if kind == "item" and id_column is None else None
     if films is not None:
-        return films[0]
+        return films
     chosen = format_of(entry)
     if chosen == "excel":
         found = parquet.excel_table(entry, lambda names: _has_id(names, kind))
-        return _with_ids(found, id_column, kind, entry.shown)
+        return _with_ids(found, id_column, kind, entry.shown), []
     if chosen in _TABLES:
         found = _TABLES[chosen](entry)
         found = _by_id(found, kind) if chosen == "jsonl" and id_column is None else found
-        return _with_ids(found, id_column, kind, entry.shown)
+        return _with_ids(found, id_column, kind, entry.shown), []
     options = _headed(entry, Options(encoding=encoding), kind)
     names = dialect_of(entry, options).names
     known = id_column if id_column in names else _id_name(names, kind, entry.shown)
     # Of titles and ids every digit counts: 007, 1.0.
     title = title_column(pa.table({name: pa.array([], pa.string()) for name in names}))
     texts = [name for name in (known, title) if name is not None]
-    found = with_digits(read_text_table(entry, options, text=texts)[0], entry, options, texts)
-    return _with_ids(in_numbers(found, known), id_column, kind, entry.shown)
+    found, notes = read_text_table(entry, options, text=texts)
+    found = in_numbers(with_digits(found, entry, options, texts), known)
+    return _with_ids(found, id_column, kind, entry.shown), notes
 
 
 def _headed(entry: SourceFile, options: Options, kind: str) -> Options:
@@ -235,6 +250,7 @@ def _with_ids(found: pa.Table, id_column: str | None, kind: str, shown: str) -> 
             source=shown,
         )
     refuse_repeated(found.column_names, shown)
+    found = with_column(found, name, without_no_ids(found, name))
     found = without_words_for_nothing(in_texts(frames.plain_layout(found)))
     if name != to and to in found.column_names:
         # Another column gives the ids.
@@ -255,11 +271,13 @@ def _typed_ids(column: pa.ChunkedArray, source: str, kind: str) -> pa.Array:
     return canonical(cleaned(id_column(column, source, kind)).column)
 
 
-def _tables(path: Path, id_column: str | None, encoding: str | None) -> list[pa.Table]:
-    """The tables of a file, or of the parts in a folder or an archive."""
+def _tables(
+    path: Path, id_column: str | None, encoding: str | None
+) -> list[tuple[pa.Table, list[str]]]:
+    """The tables of a file, or of the parts in a folder or an archive, each with notes."""
     entries = _files(path)
     tables = [table_of_entry(entry, id_column, encoding=encoding) for entry in entries]
-    if len({frozenset(table.column_names) for table in tables}) > 1:
+    if len({frozenset(table.column_names) for table, _ in tables}) > 1:
         raise DataError(
             f"its files ({', '.join(entry.name for entry in entries)}) have different columns, and"
             " a catalogue is one table; give one of them, or a list of those that belong together.",

@@ -108,10 +108,12 @@ def record_end(block: bytes, start: int, quoted: str) -> int:
     """Return where the record that begins at ``start`` ends, line ends within quotes aside."""
     first = end = (block.find(b"\n", start) + 1) or len(block)
     quote = quoted.encode()
-    while quote and end < len(block) and block.count(quote, start, end) % 2:
-        end = (block.find(b"\n", end) + 1) or len(block)
+    n_quotes = block.count(quote, start, end) if quote else 0
+    while end < len(block) and n_quotes % 2:
+        line, end = end, (block.find(b"\n", end) + 1) or len(block)
+        n_quotes += block.count(quote, line, end)
     # Quotes that never end are none.
-    return first if quote and block.count(quote, start, end) % 2 else end
+    return first if n_quotes % 2 else end
 
 
 def _last_line_end(block: bytes, dialect: Dialect) -> int:
@@ -135,7 +137,8 @@ def _quotes(text: bytes, dialect: Dialect) -> int:
 
 def _records(entry: SourceFile, dialect: Dialect) -> Iterator[tuple[int, str]]:
     """The file's records with their line numbers, without the header; slow, for messages only."""
-    line, began, held = 0, 1, ""
+    line, began, n_quotes = 0, 1, 0
+    held: list[str] = []
     headed = dialect.headed
     for block in LineBlocks(entry, dialect):
         for text in io.StringIO(block.decode("utf-8", "replace"), newline=""):
@@ -144,10 +147,12 @@ def _records(entry: SourceFile, dialect: Dialect) -> Iterator[tuple[int, str]]:
                 continue
             if not held:
                 began = line
-            held += text
-            if dialect.quoted and _quotes(held.encode(), dialect) % 2:
+            held.append(text)
+            n_quotes += _quotes(text.encode(), dialect) if dialect.quoted else 0
+            if n_quotes % 2:
                 continue
-            record, held = held.rstrip("\r\n"), ""
+            record = "".join(held).rstrip("\r\n")
+            held.clear()
             if not record:
                 continue
             if headed:

@@ -122,7 +122,12 @@ def read_lists(entry: SourceFile, options: Options, separators: str = "") -> Eve
     if pc.all(pc.match_substring_regex(heads, r".:$")).as_py():
         heads = pc.utf8_rtrim(heads, ":")
     heads = canonical(heads)
+    sized = _is_size_line(heads, counts)
+    if sized:
+        heads, items, counts = heads[1:], items[int(counts[0]) :], counts[1:]
     counted = counts_before(heads, counts)
+    if not counted:
+        _refuse_wrong_counts(heads, counts, entry.shown)
     if counted:
         heads = pa.array(np.arange(len(counts)))
     _refuse_values(items, counts, entry.shown)
@@ -130,7 +135,38 @@ def read_lists(entry: SourceFile, options: Options, separators: str = "") -> Eve
     if beside is not None:
         items, counts = items.filter(pa.array(~beside)), counts - 1
     notes = _notes(items, counts, counted=counted, beside=beside is not None)
+    if sized:
+        notes.append("left out the first line, which says how many lines follow")
     return assemble(raw_of_lists(heads, counts, items, entry.shown, notes), options)
+
+
+def _is_size_line(heads: pa.Array, counts: np.ndarray) -> bool:
+    """Return whether the first of some lines says how many lines follow (and perhaps how many items
+    there are): each of these begins with its count, or they are numbered.
+    """
+    n = len(counts) - 1
+    if n < _COUNTED or not pa.types.is_integer(heads.type) or counts[0] > 2:
+        return False
+    numbers = np.asarray(heads)
+    if numbers[0] != n:
+        return False
+    numbered = any((numbers[1:] == np.arange(start, start + n)).all() for start in (0, 1))
+    return numbered or counts_before(heads[1:], counts[1:])
+
+
+def _refuse_wrong_counts(heads: pa.Array, counts: np.ndarray, source: str) -> None:
+    """Raise DataError if most lines, though not all, begin with the count of what follows."""
+    if len(counts) < _BASKETS or not pa.types.is_integer(heads.type):
+        return
+    odd = np.flatnonzero(np.asarray(heads) != counts)
+    if 0 < 10 * len(odd) <= len(counts):
+        row = int(odd[0])
+        raise DataError(
+            f"{len(counts) - len(odd):,} of {len(counts):,} lines begin with the count of the items"
+            f" that follow, and the {row + 1:,}th has {counts[row]:,} behind {heads[row]}; fix it,"
+            " or write each line's user before its items.",
+            source=source,
+        )
 
 
 def _refuse_values(items: pa.Array, counts: np.ndarray, source: str) -> None:

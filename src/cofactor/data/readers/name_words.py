@@ -21,7 +21,8 @@ _ITEM = """item items product produit produkt artikel article articulo prodotto 
     offer material goods products produits produkte movies films songs
     tracks videos books articles articolo produktu urun tuote προιον
     商品 상품 المنتج προϊόντος товар товара produs produsului vare vara varu vyrobku zbozi 产品 製品
-    제품 מוצר barang libro livro boek bok kirja kitap ksiazka kniha konyv книга фильм 映画 영화"""
+    제품 מוצר barang artikla izdelek izdelka preces prekes toode vorunumer
+    libro livro boek bok kirja kitap ksiazka kniha konyv книга фильм 映画 영화"""
 _VALUE = """rating ratings quantity quantite menge anzahl cantidad qty quantita quantidade stars
     score qtd mnozstvi maara ποσοτητα 数量 수량 الكمية"""
 _ACT = """order purchase commande achat bestellung bestell kauf checkout loan borrow borrowed
@@ -35,7 +36,7 @@ _ACT = """order purchase commande achat bestellung bestell kauf checkout loan bo
 _ID = """id ids no nr num number numero nummer nbr code key barcode uri ref reference referenz
     identifiant identifier identificador codigo codice cod kod kode kodu cislo numer код
     номер κωδικός קוד 编号 番号 コード 번호 코드 pseudo
-    record hash uuid guid"""
+    record hash uuid guid sifra kods kodas kood codi tootekood vorunumer"""
 _TIME = """date datetime time timestamp ts datum uhrzeit zeit fecha data heure at on utc
     tstamp dt gmt tarih tarihi 日期 日付 날짜"""
 _DATE = "date datum fecha data dato tarih dia jour giorno tag day дата 日期 日付 날짜"
@@ -93,6 +94,12 @@ _PARTS = {
 _QUARTERS = {"quarter", "quartal", "trimestre", "trimester", "kwartaal", "yearquarter"}
 # What stands beside weeks that are counted.
 _COUNTED_BESIDE = {"no", "nr", "number", "iso", "calendar"}
+_PERIODS = {
+    **{name: {word for word, part in _PARTS.items() if part == name} for name in ("week", "month")},
+    "quarter": _QUARTERS,
+}
+_YEARS = {word for word, part in _PARTS.items() if part == "year"}
+_BESIDE_PERIODS = _YEARS | DATE | TIME | ACT | _COUNTED_BESIDE
 # Of words for ids those that may number the lines.
 _NUMBERS = "no nr num number numero nummer nbr cislo numer номер 编号 番号 번호"
 _NUMBERING = frozenset(_plain(_NUMBERS).split())
@@ -108,6 +115,8 @@ _ROLES = {
 
 
 _BRACKETS, _NUMBER = re.compile(r"\(.*?\)|\[.*?\]"), re.compile(r"#|№|\b[Nn][°º]")
+# Columns whose names are looked at, and kept: four times as many as Excel has.
+MOST_COLUMNS = 1 << 16
 # Characters from which on a text isn't a name of a column.
 _LONG = 500
 # What databases and reports call a column that they added up: Sum(Quantity).
@@ -115,7 +124,7 @@ _ADDED_UP = re.compile(r"^\s*(sum|total|count)\s*\((.*)\)\s*$", re.IGNORECASE)
 _CAMEL, _WORDS = re.compile(r"(?<=[a-z])(?=[A-Z])"), re.compile(r"[^\W_]+")
 
 
-@lru_cache(4096)
+@lru_cache(MOST_COLUMNS)
 def words(name: str) -> tuple[str, ...]:
     """Return a name's words in lower case without accents, without what is in brackets; none of a
     text that is too long for a name.
@@ -127,7 +136,7 @@ def words(name: str) -> tuple[str, ...]:
     return tuple(_WORDS.findall(_COMPOUND.sub(r" \1\2", bare)))
 
 
-@lru_cache(4096)
+@lru_cache(MOST_COLUMNS)
 def role_of(name: str) -> str | None:
     """Return the one role that a name's words say, or None."""
     said = set(words(name)) - FILL
@@ -172,10 +181,8 @@ def period_of(name: str) -> str | None:
     a year (``year_week``, ``ISO week``, ``yearmonth``); else None.
     """
     said = set(words(name)) - FILL
-    for period in ("week", "month", "quarter"):
-        nouns = _QUARTERS if period == "quarter" else {w for w, p in _PARTS.items() if p == period}
-        beside = {word for word, part in _PARTS.items() if part == "year"} | DATE | TIME | ACT
-        if said & nouns and said <= nouns | beside | _COUNTED_BESIDE:
+    for period, nouns in _PERIODS.items():
+        if said & nouns and said <= nouns | _BESIDE_PERIODS:
             return period
     return None
 

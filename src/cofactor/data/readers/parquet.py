@@ -102,7 +102,7 @@ def read_feather(entry: SourceFile, options: Options) -> Raw:
 
 def feather_table(entry: SourceFile) -> pa.Table:
     """Read all columns of a Feather (Arrow) file."""
-    with _damage(entry):
+    with _damage(entry, "Arrow" if entry.suffix == ".arrow" else "Feather"):
         held = entry.read(limit=1 << 32)
         if held.startswith(STREAM):
             return _valid(pa.ipc.open_stream(held).read_all())
@@ -146,7 +146,7 @@ def _chosen_sheet(
 def _sheets(entry: SourceFile) -> dict[str, list[Sequence[Any]]]:
     """The rows of each sheet that can be seen and has more than one, by name."""
     openpyxl = require("openpyxl", purpose="reading a workbook of Excel")
-    with _damage(entry):
+    with _damage(entry, "Excel"):
         book = openpyxl.load_workbook(
             io.BytesIO(entry.read(limit=1 << 28)), read_only=True, data_only=True
         )
@@ -263,7 +263,7 @@ def opened(entry: SourceFile, *, in_parts: bool = False) -> Iterator[Any]:
     the bytes of all that was read until the file is closed.
     """
     how: dict[str, Any] = {"pre_buffer": False, "buffer_size": 1 << 20} if in_parts else {}
-    with _damage(entry):
+    with _damage(entry, "Parquet"):
         source: Any = entry.path
         if entry.member is not None or entry.plain_bytes is None:
             source = pa.BufferReader(io.BytesIO(entry.read(limit=1 << 33)).getbuffer())
@@ -272,8 +272,8 @@ def opened(entry: SourceFile, *, in_parts: bool = False) -> Iterator[Any]:
 
 
 @contextmanager
-def _damage(entry: SourceFile) -> Iterator[None]:
-    """Turn what libraries raise at damaged files into DataError."""
+def _damage(entry: SourceFile, kind: str) -> Iterator[None]:
+    """Turn what libraries raise at damaged files, and at files of another kind, into DataError."""
     try:
         yield
     except CofactorError:
@@ -283,10 +283,6 @@ def _damage(entry: SourceFile) -> Iterator[None]:
         # KeyError of a workbook's parser, a MemoryError for a size that is nonsense.
         first = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise DataError(
-            f"this isn't a whole {_KINDS.get(entry.suffix, 'Parquet')} file ({first}); fetch or"
-            " write it again.",
+            f"this isn't a whole {kind} file ({first}); fetch or write it again.",
             source=entry.shown,
         ) from None
-
-
-_KINDS = {".feather": "Feather", ".arrow": "Arrow", ".xlsx": "Excel", ".xlsm": "Excel"}

@@ -23,7 +23,7 @@ from cofactor.data.readers.columns import Options, refuse_no_text
 from cofactor.data.readers.file_formats import ALSO_CALLED, FORMATS, read_entry
 from cofactor.data.readers.folder_files import without_copies
 from cofactor.data.readers.folders import joined, parts_of_one_table, read_folder, read_parts
-from cofactor.data.readers.item_tables import catalogue_of, read_table
+from cofactor.data.readers.item_tables import catalogue_of
 from cofactor.data.readers.layouts import layout_of
 from cofactor.data.readers.rejects import Rejects
 from cofactor.data.readers.source_files import Source, SourceFile, is_archive, is_debris
@@ -159,16 +159,15 @@ def _check_names(given: Mapping[str, Any]) -> None:
     for name in ("item_id", "member", "table", "query"):
         refuse_no_text(given[name], name)
     if given["items"] is None and given["item_id"] is not None:
-        raise ArgumentError("item_id must go with the catalogue (items) whose column it names.")
+        raise ArgumentError(
+            "item_id must go with the catalogue whose column it names; give items= too."
+        )
     if given["format"] is not None:
         checks.choice(given["format"], "format", FORMATS, also=ALSO_CALLED)
 
 
 def _with_items(events: Events, items: Any, item_id: str | None, encoding: str | None) -> Events:
-    if item_id is not None:
-        table = read_table(items, id_column=item_id, encoding=encoding)
-        return replace(events, item_table=table)
-    table, notes = catalogue_of(lambda: IdMap.of(events.items), items, encoding)
+    table, notes = catalogue_of(lambda: IdMap.of(events.items), items, encoding, item_id)
     return replace(events, item_table=table).noted(*notes)
 
 

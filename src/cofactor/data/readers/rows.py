@@ -101,7 +101,9 @@ def _is_row(row: Any) -> bool:
 
 def _scalar(value: Any) -> Any:
     if isinstance(value, np.generic):
-        return value if value.dtype.kind in "mM" else value.item()
+        # The width of a float says which whole numbers it holds.
+        kept = value.dtype.kind in "mM" or (value.dtype.kind == "f" and value.itemsize < 8)
+        return value if kept else value.item()
     if checks.is_masked(value):
         return None
     # Of another library, such as a tensor with one number.

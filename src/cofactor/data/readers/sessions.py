@@ -55,7 +55,7 @@ def split_sessions(place: Source, fold: str, options: Options) -> Split:
             questions(held, items),
             None,
             "for choosing settings: the last tenth of the published training sessions held out,"
-            " every prefix of them asked for its next item",
+            " the next item of every prefix of them predicted",
         )
     indptr = offsets(lengths)
     rows = items.rows(prefixes, what="item")

@@ -171,7 +171,7 @@ def _by_form(column: pa.ChunkedArray | pa.Array, form: str) -> np.ndarray:
     words, codes = coded(column)
     try:
         datetime.strptime(datetime(2001, 2, 3, 4, 5, 6, tzinfo=UTC).strftime(form), form)
-    except ValueError as error:
+    except (ValueError, re.error) as error:  # `%Y%Y` is a faulty pattern of `re`
         raise ArgumentError(
             f"time_format must be written as for strptime, such as '%d/%m/%Y %H:%M', not {form!r}"
             f" ({error})."

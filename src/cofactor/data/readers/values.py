@@ -19,6 +19,7 @@ from cofactor.data.id_text import MISSING_WORDS
 from cofactor.data.readers import durations
 from cofactor.data.readers.truth_words import TRUTH, plain
 
+SHARES = "shares of 100"
 # How notes end that say so.
 _AS_POINT = "read with a decimal point (decimal=',' reads thousands)"
 _AMBIGUOUS = re.compile(r"^[-+]?[1-9]\d{0,2},\d{3}$")
@@ -32,7 +33,8 @@ _COMMA = re.compile(r"^[-+]?\d*,\d+([eE][-+]?\d+)?$")
 # 1,234.5, and India's 1,23,456.5.
 _THOUSANDS = re.compile(r"^[-+]?([1-9]\d{0,2}(,\d{3})+|[1-9]\d?(,\d{2})*,\d{3})(\.\d+)?$")
 _OUT_OF = re.compile(
-    r"^(\d+(?:[.,]\d+)?) ?(?:/|(?:out )?of|von|sur|van|su|de|av|из) ?(\d+)(?: [^\W\d_]+)?$",
+    r"^(\d+(?:[.,]\d+)?) ?(?:/|(?:out )?of|von|sur|van|su|de|av|из) ?(\d+)(?:[.,]0+)?"
+    r"(?: [^\W\d_]+)?$",
     re.IGNORECASE,
 )
 _SHARE = re.compile(r"^([-+]?\d+(?:\.\d+)?)\s?%$")
@@ -45,8 +47,11 @@ _WRITTEN = {
     ),
     ",": re.compile(r"^[-+]?(\d+|\d{1,3}(\.\d{3})+)?(,\d*)?([eE][-+]?\d+)?$"),
 }
-# $3.50, 4 stars: the same words around each number.
-_UNITED = re.compile(r"^([^\d+.,-]*)([-+]?\d(?:[\d.,]|[\s'’](?=\d))*)([^\d+.,-]*)$")
+# $3.50, Rs. 350, 4 stars, 5 kr.: the same words around each number.
+_UNITED = re.compile(
+    r"^((?:[^\W\d_]+\.)?[^\d+.,-]*)([-+]?\d(?:[\d.,]|[\s'’](?=\d))*)"
+    r"([^\d+.,-]*(?:(?<=[^\W\d_])\.)?)$"
+)
 # (3.50) is negative in accounts, 4² no 4, and an object's field anything.
 _NO_UNIT = re.compile(r"[(){}\[\]²³¹⁰⁴-⁹₀-₉¼-¾⅐-⅞]")
 # 1.2k is no 1.2.
@@ -212,12 +217,15 @@ class Writing(NamedTuple):
         What there is to say about them.
     commas
         Whether the numbers have decimal commas.
+    scale
+        The scale or unit that the values are of, where all say the same one; else "".
     """
 
     kind: str
     convert: Callable[[str], float]
     note: str
     commas: bool = False
+    scale: str = ""
 
 
 def settle(
@@ -272,7 +280,7 @@ def _writing(words: Sequence[str], values: np.ndarray, decimal: str | None) -> W
             # 80 % beside 0.8.
             return None
         note = f"shares such as {first!r} read as numbers"
-        return Writing("shares", lambda w: float(_SHARE.sub(r"\1", w)), note)
+        return Writing(SHARES, lambda w: float(_SHARE.sub(r"\1", w)), note, scale=SHARES)
     if all(_STARS.match(w) for w in words):
         note = f"stars such as {first!r} read as their number"
         return Writing("stars", lambda w: sum(c in "★⭐*" for c in w) + 0.5 * ("½" in w), note)
@@ -282,14 +290,16 @@ def _writing(words: Sequence[str], values: np.ndarray, decimal: str | None) -> W
         )
     if not known.size and durations.are_durations(words):
         note = f"durations such as {first!r} read as seconds"
-        return Writing("durations", lambda w: durations.seconds(w) or 0.0, note)
+        return Writing("durations", lambda w: durations.seconds(w) or 0.0, note, scale="seconds")
     ratios = [_OUT_OF.match(w) for w in words]
     most = {ratio[2] for ratio in ratios if ratio}
     if all(ratios) and len(most) == 1:
+        scale = f"out of {most.pop()}"
         return Writing(
-            f"out of {most.pop()}",
+            scale,
             lambda w: float(_OUT_OF.sub(r"\1", w).replace(",", ".")),
             f"values such as {first!r} read as their first number",
+            scale=scale,
         )
     found = _grouped(words, values) if decimal is None else None
     if found is not None:
@@ -318,7 +328,14 @@ def _united(words: Sequence[str], values: np.ndarray, decimal: str | None) -> Wr
     if decimal is None and are_pointed(inner):
         note = f"the number in cells such as {words[0]!r} {_AS_POINT}"
     commas = found is not None and found.commas
-    return Writing(f"unit {units.pop()}", lambda w: convert(_UNITED.sub(r"\2", w)), note, commas)
+    unit = units.pop()
+    return Writing(
+        f"unit {unit}",
+        lambda w: convert(_UNITED.sub(r"\2", w)),
+        note,
+        commas,
+        f"in {' '.join(filter(None, unit))!r}",
+    )
 
 
 def _grouped(words: Sequence[str], values: np.ndarray) -> Writing | None:

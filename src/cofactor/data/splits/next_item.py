@@ -53,7 +53,7 @@ def by_session(data: Interactions, *, test: float = 0.1, validation: float = 0.0
     sentence = (
         f"The latest {cut.percent(test_share)} of all sessions ({order}) held out whole for test"
         + (f", {cut.percent(validation_share)} before for validation" if n_validation else "")
-        + "; every prefix asks for its next item."
+        + "; the next item of every prefix is predicted."
     )
     if not n_validation:
         return Split(train, part, None, sentence)
@@ -111,7 +111,7 @@ def next_after(
     sentence = (
         f"Training before {moments.text(start)}; the {'events' if every else 'first event'} of each"
         f" user from {moments.text(end)} on for test, with all before as context; {n_new:,} users"
-        " without any event before it ask nothing."
+        " without any event before it are left out."
     )
     if start == end:
         return Split(train, part, None, sentence)

@@ -21,8 +21,8 @@ def by_users(
     order: str = "random",
     seed: int = 0,
 ) -> Split:
-    """Hold out whole users: nothing of them is trained on; they show a history and are asked for
-    the rest.
+    """Hold out whole users: nothing of them is trained on; a part of their
+    interactions is their history, and the rest is predicted.
 
     Parameters
     ----------
@@ -32,10 +32,10 @@ def by_users(
         The shares of those users who have two interactions or more, rounded to a whole number of
         users, halves up; 0 for no validation. Users with one interaction stay in training.
     history
-        The share of a held-out user's interactions that is shown, in (0, 1). At least one is shown
-        and at least one asked for.
+        The share of a held-out user's interactions that is the history, in (0, 1). At least one
+        is, and at least one is predicted.
     order
-        What is asked for: ``"random"`` interactions, or the latest (``"time"``; the order of the
+        What is predicted: ``"random"`` interactions, or the latest (``"time"``; the order of the
         source where there are no times).
     seed
         Of the draws.
@@ -68,8 +68,8 @@ def by_users(
     also = f", {len(validation_users):,} for validation" if validation_share else ""
     sentence = cut.seeded(
         f"{len(test_users):,} users drawn at random and held out for test{also};"
-        f" {cut.percent(shown)} of each one's interactions are shown and the others asked for,"
-        f" {cut.order_words(data, order)}",
+        f" {cut.percent(1 - shown)} of each one's interactions, {cut.order_words(data, order)}, are"
+        " predicted from the others",
         seed,
     )
     return Split(

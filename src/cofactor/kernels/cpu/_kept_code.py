@@ -203,8 +203,8 @@ def _temporary_folder() -> Path | None:
     had, or isn't theirs alone: whoever could write there could have code run.
     """
     user = os.getuid() if hasattr(os, "getuid") else "user"
-    folder = Path(tempfile.gettempdir()) / f"cofactor-kernels-{user}"
     try:
+        folder = Path(tempfile.gettempdir()) / f"cofactor-kernels-{user}"
         folder.mkdir(mode=0o700, exist_ok=True)
         found = folder.lstat()
     except OSError:

@@ -113,6 +113,17 @@ def _sort(keys, n):
 
 
 @kernel
+def keep_largest(items, row, own, bits, buffers, rows, values):
+    """Keep the entries of a row that are largest in magnitude, with that as their values, all but
+    the one at ``own``; return how many. See `keep_best`."""
+    pattern = row.view(np.int32)
+    for j in range(row.shape[0]):
+        bits[j] = pattern[j] & np.int32(0x7FFFFFFF)  # without the sign
+    bits[own] = 0
+    return keep_best(items, bits, row.shape[0], buffers, rows, values)
+
+
+@kernel
 def keep_best(items, bits, n, buffers, rows, similarity):
     """Write the k largest of n items, in ascending order of the items; zero patterns are none;
     return how many there are.

@@ -2,7 +2,18 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 from cofactor.kernels.cpu.jit import helper, kernel
+
+
+def empty_lists(n_rows: int, k: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return rows, scores and counts of lists that nothing is in yet."""
+    return (
+        np.full((n_rows, k), -1, np.int32),
+        np.full((n_rows, k), np.nan, np.float32),
+        np.zeros(n_rows, np.int32),
+    )
 
 
 @helper

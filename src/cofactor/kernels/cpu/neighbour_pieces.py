@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from cofactor.base.threads import current_threads
+from cofactor.kernels.cpu.heap import empty_lists
 from cofactor.kernels.cpu.jit import shared
 from cofactor.kernels.cpu.neighbours import Formula, _neighbours
 
@@ -32,9 +33,7 @@ def neighbours_of_some(
     tuple
         Rows, similarities and counts, as `top_neighbours` returns them.
     """
-    rows = np.full((end - first, keep), -1, np.int32)
-    similarity = np.full((end - first, keep), np.nan, np.float32)
-    count = np.zeros(end - first, np.int32)
+    found = empty_lists(end - first, keep)
     terms = Formula(*formula[:4], np.float32(formula[4]))
-    shared(_neighbours, current_threads(), *matrix, terms, first, rows, similarity, count)
-    return rows, similarity, count
+    shared(_neighbours, current_threads(), *matrix, terms, first, *found)
+    return found

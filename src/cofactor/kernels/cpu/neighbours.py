@@ -12,8 +12,9 @@ from typing import NamedTuple
 import numpy as np
 
 from cofactor.kernels.cpu._bitsets import BLOCK, as_sets, count_block, planned
-from cofactor.kernels.cpu._selection import keep_best, workspace
+from cofactor.kernels.cpu._selection import keep_best, keep_largest, workspace
 from cofactor.kernels.cpu.gram import gram_lower, mirror_lower
+from cofactor.kernels.cpu.heap import empty_lists
 from cofactor.kernels.cpu.jit import kernel, shared
 
 SHARED_UP_TO = 128 * 2**20  # bytes of X'X up to which it is built whole, each pair once
@@ -77,9 +78,7 @@ def top_neighbours(
     count : int32 [n_items]
     """
     n_items = item_indptr.size - 1
-    rows = np.full((n_items, neighbours), -1, np.int32)
-    similarity = np.full((n_items, neighbours), np.nan, np.float32)
-    count = np.zeros(n_items, np.int32)
+    rows, similarity, count = empty_lists(n_items, neighbours)
     by_user = (user_indptr, user_indices, user_values)
     by_item = (item_indptr, item_users, item_values)
     formula = Formula(left, right, left_add, right_add, np.float32(product_weight))
@@ -126,12 +125,9 @@ def strongest(
         The entries themselves, with their signs; NaN where a row has no more.
     count : int32 [rows]
     """
-    n = matrix.shape[0]
-    columns = np.full((n, keep), -1, np.int32)
-    values = np.full((n, keep), np.nan, np.float32)
-    count = np.zeros(n, np.int32)
-    shared(_strongest, n_threads, matrix, first, columns, values, count)
-    return columns, values, count
+    found = empty_lists(len(matrix), keep)
+    shared(_strongest, n_threads, matrix, first, *found)
+    return found
 
 
 @kernel
@@ -311,11 +307,7 @@ def _strongest(thread, n_threads, matrix, first, columns, values, count):
     items = np.arange(n, dtype=np.int32)
     bits, buffers = np.empty(n + 1, np.int32), workspace(n)
     for i in range(thread, matrix.shape[0], n_threads):
-        pattern = matrix[i].view(np.int32)
-        for j in range(n):
-            bits[j] = pattern[j] & np.int32(0x7FFFFFFF)  # of the magnitude: without the sign
-        bits[first + i] = 0
-        kept = keep_best(items, bits, n, buffers, columns[i], values[i])
+        kept = keep_largest(items, matrix[i], first + i, bits, buffers, columns[i], values[i])
         for at in range(kept):
             values[i, at] = matrix[i, columns[i, at]]
         count[i] = kept

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from cofactor.kernels.cpu.heap import contains, offer, sort_heap
+from cofactor.kernels.cpu.heap import contains, empty_lists, offer, sort_heap
 from cofactor.kernels.cpu.jit import helper, kernel, on_threads
 from cofactor.kernels.cpu.sorting import sort_integers
 from cofactor.kernels.reference.session_neighbours import Index, NeighbourSettings
@@ -121,13 +121,9 @@ def top_votes(
     count : int32 [B]
         How many had votes, at most k.
     """
-    n_queries = len(queries[0]) - 1
-    rows = np.full((n_queries, k), -1, np.int32)
-    best = np.full((n_queries, k), np.nan, np.float32)
-    count = np.zeros(n_queries, np.int32)
-    results = (*limits, rows, best, count)
-    _in_blocks(_top_votes, queries, index, settings, item_weights, results, n_threads)
-    return rows, best, count
+    found = empty_lists(len(queries[0]) - 1, k)
+    _in_blocks(_top_votes, queries, index, settings, item_weights, (*limits, *found), n_threads)
+    return found
 
 
 def _in_blocks(

@@ -15,7 +15,7 @@ import numpy as np
 # Numba multiplies with its BLAS, whose threads can't be set before it is loaded
 import scipy.linalg.cython_blas  # noqa: F401
 
-from cofactor.kernels.cpu.heap import contains, offer, sort_heap
+from cofactor.kernels.cpu.heap import contains, empty_lists, offer, sort_heap
 from cofactor.kernels.cpu.jit import kernel, on_threads
 
 USER_BLOCK = 128  # users of one matrix product, at most
@@ -160,15 +160,6 @@ def topk_dot(
         (rows, best, count),
     )
     return rows, best, count
-
-
-def empty_lists(n_rows: int, k: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Return rows, scores and counts of lists that nothing is in yet."""
-    return (
-        np.full((n_rows, k), -1, np.int32),
-        np.full((n_rows, k), np.nan, np.float32),
-        np.zeros(n_rows, np.int32),
-    )
 
 
 def as_bytes(allowed: np.ndarray) -> np.ndarray:

@@ -17,11 +17,11 @@ from __future__ import annotations
 import numpy as np
 
 from cofactor.base.memory import aligned_empty
-from cofactor.kernels.cpu.heap import before, contains, offer, sort_heap
+from cofactor.kernels.cpu.heap import before, contains, empty_lists, offer, sort_heap
 from cofactor.kernels.cpu.jit import kernel, on_parts, shared
 from cofactor.kernels.cpu.llvm.bits import lowest_bit
 from cofactor.kernels.cpu.llvm.panels import WIDTH, reaching
-from cofactor.kernels.cpu.topk import as_bytes, empty_lists, largest_first
+from cofactor.kernels.cpu.topk import as_bytes, largest_first
 
 F = np.float32
 STEPS = 127.0  # of an 8-bit number on either side of zero

@@ -11,7 +11,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from cofactor.kernels.cpu._selection import keep_best, workspace
+from cofactor.kernels.cpu._selection import keep_largest, workspace
+from cofactor.kernels.cpu.heap import empty_lists
 from cofactor.kernels.cpu.jit import kernel, shared
 from cofactor.kernels.cpu.llvm.ials import add_rows
 
@@ -88,23 +89,10 @@ def strongest_weights(
         NaN where there are no more.
     count : int32 [n_items]
     """
-    n_items = item_indptr.size - 1
-    rows = np.full((n_items, keep), -1, np.int32)
-    weights = np.full((n_items, keep), np.nan, np.float32)
-    count = np.zeros(n_items, np.int32)
-    shared(
-        _strongest_weights,
-        n_threads,
-        item_indptr,
-        item_users,
-        item_values,
-        between_users,
-        scale,
-        rows,
-        weights,
-        count,
-    )
-    return rows, weights, count
+    found = empty_lists(item_indptr.size - 1, keep)
+    by_item = (item_indptr, item_users, item_values)
+    shared(_strongest_weights, n_threads, *by_item, between_users, scale, *found)
+    return found
 
 
 @kernel(allocates=True)
@@ -193,11 +181,7 @@ def _strongest_weights(
         )
         for j in range(first, end):
             p = whole[j - first]
-            pattern = p.view(np.int32)
-            for i in range(n):
-                bits[i] = pattern[i] & np.int32(0x7FFFFFFF)  # of the magnitude: without the sign
-            bits[j] = 0
-            kept = keep_best(items, bits, n, buffers, rows[j], kept_weights[j])
+            kept = keep_largest(items, p, j, bits, buffers, rows[j], kept_weights[j])
             for at in range(kept):
                 kept_weights[j, at] = -p[rows[j, at]] / p[j]
             count[j] = kept

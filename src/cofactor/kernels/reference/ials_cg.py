@@ -4,6 +4,7 @@ eigenbasis.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
@@ -73,18 +74,31 @@ def solve_cg(
     Takács, Pilászy and Tikk. 2011. Applications of the Conjugate Gradient Method for Implicit
     Feedback Collaborative Filtering. RecSys, section 3 (there without a preconditioner).
     """
+
+    def solve(y: np.ndarray, w: np.ndarray, d: np.ndarray, _: np.ndarray) -> np.ndarray:
+        with np.errstate(divide="ignore", invalid="ignore"):
+            return _conjugate_gradient(y, w, d, steps, tolerance)
+
+    return row_by_row(solve, systems, rows, solved)
+
+
+def row_by_row(
+    solve: Callable[..., np.ndarray], systems: RowSystems, rows: np.ndarray, solved: np.ndarray
+) -> int:
+    """Solve some rows, each by a function of its Y_u and w_u, the diagonal D_u and the solution so
+    far, float64; see `solve_cg`. NaN stands for a row that can't be solved.
+    """
     indptr, indices, weights, fixed, diagonal, ridge = systems
     failed = -1
     for u in sorted(int(row) for row in rows):
         part = slice(indptr[u], indptr[u + 1])
         y, w = fixed[indices[part]].astype(np.float64), weights[part].astype(np.float64)
         d = diagonal.astype(np.float64) + ridge[u]
-        x = np.zeros(fixed.shape[1])
-        if len(w):
-            with np.errstate(divide="ignore", invalid="ignore"):
-                x = _conjugate_gradient(y, w, d, steps, tolerance)
-        solved[u] = x
-        if failed < 0 and not np.isfinite(x).all():
+        try:
+            solved[u] = solve(y, w, d, solved[u].astype(np.float64)) if len(w) else 0.0
+        except np.linalg.LinAlgError:
+            solved[u] = np.nan
+        if failed < 0 and not np.isfinite(solved[u]).all():
             failed = u
     return failed
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from cofactor.kernels.reference.ials_cg import RowSystems
+from cofactor.kernels.reference.ials_cg import RowSystems, row_by_row
 
 
 def solve_direct(
@@ -35,20 +35,9 @@ def solve_direct(
     Hu, Koren and Volinsky. 2008. Collaborative Filtering for Implicit Feedback Datasets. ICDM,
     equation 4.
     """
-    indptr, indices, weights, fixed, diagonal, ridge = systems
-    failed = -1
-    for u in sorted(int(row) for row in rows):
-        part = slice(indptr[u], indptr[u + 1])
-        y, w = fixed[indices[part]].astype(np.float64), weights[part].astype(np.float64)
-        solved[u] = 0.0
-        if not len(w):
-            continue
-        matrix = np.diag(diagonal.astype(np.float64) + ridge[u]) + (y.T * w) @ y
-        try:
-            lower = np.linalg.cholesky(matrix)
-            solved[u] = np.linalg.solve(lower.T, np.linalg.solve(lower, y.T @ w))
-        except np.linalg.LinAlgError:
-            solved[u] = np.nan
-        if failed < 0 and not np.isfinite(solved[u]).all():
-            failed = u
-    return failed
+
+    def solve(y: np.ndarray, w: np.ndarray, d: np.ndarray, _: np.ndarray) -> np.ndarray:
+        lower = np.linalg.cholesky(np.diag(d) + (y.T * w) @ y)
+        return np.linalg.solve(lower.T, np.linalg.solve(lower, y.T @ w))
+
+    return row_by_row(solve, systems, rows, solved)

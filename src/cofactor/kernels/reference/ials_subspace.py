@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from cofactor.kernels.reference.ials_cg import RowSystems
+from cofactor.kernels.reference.ials_cg import RowSystems, row_by_row
 
 
 def solve_subspace(
@@ -44,22 +44,12 @@ def solve_subspace(
     Rendle, Krichene, Zhang and Koren. 2021. iALS++: Speeding up Matrix Factorization with Subspace
     Optimization, arXiv:2110.14044, section 4.
     """
-    indptr, indices, weights, fixed, diagonal, ridge = systems
-    failed = -1
-    f = fixed.shape[1]
-    for u in sorted(int(row) for row in rows):
-        part = slice(indptr[u], indptr[u + 1])
-        y, w = fixed[indices[part]].astype(np.float64), weights[part].astype(np.float64)
-        d = diagonal.astype(np.float64) + ridge[u]
-        x = solved[u].astype(np.float64) if len(w) else np.zeros(f)
-        for first in range(0, f if len(w) else 0, block_size):
-            b = slice(first, min(first + block_size, f))
+
+    def solve(y: np.ndarray, w: np.ndarray, d: np.ndarray, x: np.ndarray) -> np.ndarray:
+        for first in range(0, len(x), block_size):
+            b = slice(first, first + block_size)
             hessian = np.diag(d[b]) + (y[:, b].T * w) @ y[:, b]
-            try:
-                x[b] += np.linalg.solve(hessian, y[:, b].T @ (w * (1.0 - y @ x)) - d[b] * x[b])
-            except np.linalg.LinAlgError:
-                x[b] = np.nan
-        solved[u] = x
-        if failed < 0 and not np.isfinite(x).all():
-            failed = u
-    return failed
+            x[b] += np.linalg.solve(hessian, y[:, b].T @ (w * (1.0 - y @ x)) - d[b] * x[b])
+        return x
+
+    return row_by_row(solve, systems, rows, solved)

@@ -12,11 +12,10 @@ from cofactor.data.histories import Histories
 from cofactor.data.interactions import Interactions
 from cofactor.data.split import Part
 from cofactor.models.defaults.damped_biases import Damping, damping_of
-from cofactor.models.defaults.kept_penalties import penalty_array
 from cofactor.models.liked import rated_csr, seen_ratings
 from cofactor.models.rating_scale import ScaleConfig, on_scale, rating_scale, spread_of
 from cofactor.models.recommender import Recommender
-from cofactor.models.traits import ArraySpec, Traits
+from cofactor.models.traits import ArraySpec, Traits, penalty_array
 from cofactor.models.user_batch import States, UserBatch
 
 

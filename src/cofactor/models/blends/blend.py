@@ -30,7 +30,7 @@ from cofactor.models.recommender import Recommender
 from cofactor.models.traits import ArraySpec, Traits
 from cofactor.models.user_batch import Shares, States, UserBatch
 from cofactor.models.validation import predictions
-from cofactor.retrieval.topk import TopK, best_scores, one_each
+from cofactor.retrieval.topk import TopK, best_scores, exclusions, one_each
 
 if TYPE_CHECKING:
     from cofactor.data.conversion import EventsLike
@@ -367,11 +367,9 @@ class Blend(Recommender[BlendConfig]):
         users = users[np.sort(drawn)]
         histories = part.histories(users)
         indptr, positions = pick_rows(truth.indptr, users)
-        seen = histories.csr[:2]
-        if self.config.repeats == "allow":
-            seen = (np.zeros(len(users) + 1, np.int64), np.zeros(0, np.int32))
+        seen = None if self.config.repeats == "allow" else histories.csr[:2]
         items = truth.item_rows[positions].astype(np.int32)
-        return ScoredUsers(self._scaled(histories), indptr, items, seen)
+        return ScoredUsers(self._scaled(histories), indptr, items, exclusions(seen, len(users)))
 
     def _state(self) -> dict[str, np.ndarray]:
         return {"weights": self.weights, **states_of(self._named)}

@@ -13,6 +13,7 @@ from cofactor.base.progress import say_or_log
 from cofactor.base.run import Run
 from cofactor.base.threads import native_threads
 from cofactor.data.interactions import Interactions
+from cofactor.retrieval.topk import exclusions
 
 USERS, ITEMS = 64, 4096  # enough for a mean, and little beside any fit
 Had = tuple[np.ndarray, np.ndarray]
@@ -130,7 +131,7 @@ def collapse_of(name: str, scores: np.ndarray, item_counts: np.ndarray, had: Had
 def _puts_right(scores: np.ndarray, common: np.ndarray, had: Had) -> bool:
     from cofactor.kernels.cpu.ranking import positive_ranks
 
-    none = np.zeros(len(scores) + 1, np.int64), np.zeros(0, np.int32)
+    none = exclusions(None, len(scores))
     wrong = []
     for one in (scores, np.broadcast_to(common, scores.shape)):
         ranked = np.ascontiguousarray(one, np.float32)

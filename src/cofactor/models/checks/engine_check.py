@@ -10,6 +10,7 @@ import numpy as np
 from cofactor.base import checks
 from cofactor.base.engine import Seat
 from cofactor.base.errors import ArgumentError, TraitError
+from cofactor.base.progress import say_or_log
 from cofactor.base.run import Run
 from cofactor.data.held_out import refuse_fitted
 from cofactor.data.interactions import Interactions
@@ -32,6 +33,17 @@ def check_request(kind: type[Hooks[Any]], data: Interactions, validation: Any, r
         if data.items == validation.truth.items:
             refuse_fitted(data, validation, "the validation part")
     check_engine(kind, run)
+
+
+def say_if_unused(name: str, uses_device: bool, run: Run) -> None:
+    """Report that a model computes on the CPU although another device was requested by name."""
+    if run.device in ("auto", "cpu") or (uses_device and run.engine is None):
+        return
+    where = "" if run.engine is None else "on an engine "
+    say_or_log(
+        run.progress,
+        f"{name} is computed on the CPU: {where}it can't use the device {run.device!r}.",
+    )
 
 
 def check_engine(kind: type[Hooks], run: Run) -> None:

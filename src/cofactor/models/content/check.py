@@ -11,6 +11,7 @@ from typing import Any, NamedTuple, Self
 import numpy as np
 
 from cofactor.base import rng
+from cofactor.base.offsets import mask_of
 from cofactor.data.histories import Histories
 from cofactor.data.interactions import Interactions
 from cofactor.metrics.paired import paired_p
@@ -105,14 +106,15 @@ class Check:
     @property
     def sentence(self) -> str:
         """The check in a sentence."""
-        return f"content vectors of {self.n_held_out:,} held-out warm items: {self._found}"
+        return f"new items, checked on {self.n_held_out:,} held-out warm items: {self._found}"
 
     @property
     def sentence_of_trained(self) -> str:
         """The check in a sentence, of a model whose content vectors were trained on the items
         that they are measured on: what it reaches there says little of new items.
         """
-        of = f"content vectors of {self.n_held_out:,} warm items (seen in training, so this is an"
+        seen = f"{self.n_held_out:,} warm items"
+        of = f"new items, checked on {seen} (seen in training, so this is an"
         if self.recall > self.recall_nearest and self.recall_p < _ALPHA:
             unknown = f"{self._beside}, whose items weren't: no comparison"
             return f"{of} upper bound): {self._found.replace(self.verdict, unknown)}"
@@ -121,9 +123,10 @@ class Check:
     @property
     def _found(self) -> str:
         return (
-            f"{self.verdict}; cosine {self.cosine:.2f} with the trained ones, AUC {self.auc:.3f}"
-            f" (trained {self.auc_trained:.3f}); scaled by {self.scale:.2f} they take"
-            f" {self.share_content:.1%} of the top 10 (trained {self.share_trained:.1%})"
+            f"{self.verdict}; AUC {self.auc:.3f} ({self.auc_trained:.3f} by their trained vectors,"
+            f" with which content vectors have a cosine of {self.cosine:.2f}); scaled by"
+            f" {self.scale:.2f}, content vectors take {self.share_content:.1%} of the top 10"
+            f" ({self.share_trained:.1%} by the trained ones)"
         )
 
     def array(self) -> np.ndarray:
@@ -249,17 +252,14 @@ class HeldOutItems(NamedTuple):
 
 def sample_users(data: Interactions, items: np.ndarray, seed: int) -> np.ndarray:
     """Draw users who had some of the items, int64 ascending."""
-    chosen = np.zeros(data.n_items, bool)
-    chosen[items] = True
-    users = np.unique(data.user_rows[chosen[data.item_rows]])
+    users = np.unique(data.user_rows[mask_of(items, data.n_items)[data.item_rows]])
     return np.sort(rng.generator(seed, "content", _SEED_NAME).permutation(users)[:_USERS])
 
 
 def other_items(data: Interactions, users: np.ndarray, items: np.ndarray) -> Histories:
     """Return some users' histories without some items."""
-    past, kept = data.histories(users), np.ones(data.n_items, bool)
-    kept[items] = False
-    return past.where(kept[past.item_rows])
+    past = data.histories(users)
+    return past.where(~mask_of(items, data.n_items)[past.item_rows])
 
 
 def auc(scores: np.ndarray, data: Interactions, users: np.ndarray, items: np.ndarray) -> float:

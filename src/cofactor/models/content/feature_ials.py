@@ -11,6 +11,7 @@ import numpy as np
 
 from cofactor.base.config import setting
 from cofactor.base.memory import aligned
+from cofactor.base.offsets import mask_of
 from cofactor.base.run import Run
 from cofactor.data.features import FeatureSpec
 from cofactor.data.histories import Histories
@@ -194,8 +195,7 @@ class FeatureIALS(ContentFeatures, IterativeModel, FactorModel):
     ) -> None:
         """How good W is on warm items held out from it, and the scale for new ones."""
         held, users, rest = checking.HeldOutItems.draw(data, run.seed)
-        known = np.zeros(data.n_items, bool)
-        known[rest] = True
+        known = mask_of(rest, data.n_items)
         found = self.item_factors[held]
         if len(rest):
             found = self._levelled(

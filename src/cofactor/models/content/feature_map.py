@@ -62,8 +62,7 @@ class FeatureMap:
         """
         if not data.catalogue.column_names:
             raise DataError(
-                "nothing is known of the items: models with content need a catalogue (give items=,"
-                " or --items FILE)."
+                "nothing is known of the items: models with content need a catalogue (give items=)."
             )
         spec = FeatureSpec.fit(
             data.catalogue,

@@ -62,7 +62,7 @@ def settled(data: Interactions, inputs: Any, given: RidgeSettings, run: Run) -> 
     with native_threads(run.n_threads, blas=run.n_threads):
         found = {pair: one for ridge in ridges for pair, one in held.recalls(ridge, weights)}
     best = max(pairs, key=lambda pair: float(found[pair].mean()))
-    if validation.paired_t(found[best] - found[pairs[0]]) < validation.PROOF:
+    if not validation.proven(found[best] - found[pairs[0]]):
         return pairs[0]
     run.progress.say(f"content_ridge: ridge={best[0]:g}, neighbours={best[1]:g}")
     return best

@@ -53,6 +53,7 @@ from cofactor.models.neural.latent_factor import LatentFactor
 from cofactor.models.recommender import Recommender
 from cofactor.models.traits import ArraySpec, Traits
 from cofactor.models.user_batch import States, UserBatch
+from cofactor.retrieval.topk import unit_length
 from cofactor.training.losses import LOSSES, Loss
 
 if TYPE_CHECKING:
@@ -295,7 +296,7 @@ class TwoTower(BiasedFactors, ContentFeatures, IterativeModel, FactorModel):
     def _content_vectors(self, matrix: Any) -> np.ndarray:
         made = self.check.scale * _through(matrix, self.maps)
         if self.config.objective.uses_cosine:
-            made[:, :-1] /= np.maximum(np.linalg.norm(made[:, :-1], axis=1, keepdims=True), 1e-12)
+            made[:, :-1] = unit_length(made[:, :-1])
         return made.astype(np.float32)
 
     def _extend(self, features: Any) -> None:

@@ -157,7 +157,7 @@ def proves_personal(own: np.ndarray, biases: np.ndarray, truth: np.ndarray) -> b
     errors); see `best_weight`.
     """
     gain = np.square(biases - truth, dtype=np.float64) - np.square(own - truth, dtype=np.float64)
-    return validation.paired_t(gain) >= validation.PROOF
+    return validation.proven(gain)
 
 
 class BiasTermHooks(Hooks[Any]):

@@ -22,6 +22,7 @@ from cofactor.models.defaults.bias_term import (
     proves_personal,
 )
 from cofactor.models.defaults.held_out_epochs import pilot_of, some_users
+from cofactor.models.defaults.settled import configured
 
 _SAMPLE = 300_000  # ratings of random users that are looked at first if there are more
 _FEWEST = 10  # held-out ratings below which even their error can't be known
@@ -67,19 +68,17 @@ def settled_bias_weight(
     own_metric = part is not None and model._metrics
     if weight is None and (own_metric or not getattr(config, "biases", True)):
         weight = 0.0
-    later = weight is None and model._before is None and part is not None
+    later, settled = weight is None and model._before is None and part is not None, config
     if weight is None and not later:
         weight = _settled(model, data, run)
-        model.config = config.replace(bias_weight=weight)
-    try:
+        settled = config.replace(bias_weight=weight)
+    with configured(model, settled):
         yield
         if model.bias_term is None:  # other processes may have set it
             _take(model, data, part if later else None, weight or 0.0)
         if config.bias_weight is None and model.bias_term is not None:
             share = float(model.bias_term[0])
             run.progress.say(f"{model.name}: biases alone have a share of {share:.2f}")
-    finally:
-        model.config = config
 
 
 def _may_have_one(model: Any) -> bool:

@@ -20,10 +20,10 @@ from cofactor.base.run import Run
 from cofactor.data.interactions import Interactions
 from cofactor.data.split import Part, Split
 from cofactor.data.splits import split
-from cofactor.metrics.table import evaluate_lists
 from cofactor.models import validation
 from cofactor.models.checks import collapse
 from cofactor.models.defaults.bias_term import BiasTerm, best_weight, proves_personal
+from cofactor.models.defaults.settled import configured
 from cofactor.retrieval.topk import best_scores
 
 _FEW = 100_000  # interactions up to which training may take longer than usual
@@ -71,12 +71,9 @@ def settled_epochs(model: Any, data: Interactions, part: Part | None, run: Run) 
         yield
         return
     found = _found(model, data, part, run)
-    model.config = _set(config, found.epochs, found.weight, found.bias_weight)
     model.only_popular = found.only_popular
-    try:
+    with configured(model, _set(config, found.epochs, found.weight, found.bias_weight)):
         yield
-    finally:
-        model.config = config
 
 
 def _set(config: Any, epochs: int, weight: float, bias_weight: float | None, **more: float) -> Any:
@@ -183,9 +180,10 @@ class _Measured:
         users = draw.permutation(parts.test.user_rows)[:most]
         self.users = np.sort(users).astype(np.int32)
         self.true_indptr, at = pick_rows(truth.indptr, self.users)
-        self.true_items = truth.item_rows[at]
+        true = truth.item_rows[at]
         others = draw.permutation(parts.train.n_items)[: pairs // max(1, len(users))]
-        self.items = np.union1d(self.true_items, others).astype(np.int32)
+        self.items = np.union1d(true, others).astype(np.int32)
+        self.true_places = np.searchsorted(self.items, true).astype(np.int32)
         self.log_counts = log_popularity(parts.train)[self.items]
         indptr, at = pick_rows(parts.train.indptr, self.users)
         seen = parts.train.item_rows[at]
@@ -210,8 +208,7 @@ class _Measured:
     def _ndcg(
         self, score: Callable[[np.ndarray], np.ndarray], weights: tuple[float, ...]
     ) -> list[np.ndarray]:
-        lists: list[list[np.ndarray]] = [[] for _ in weights]
-        counts: list[list[np.ndarray]] = [[] for _ in weights]
+        values: list[list[np.ndarray]] = [[] for _ in weights]
         for low in range(0, len(self.users), _BLOCK):
             users = self.users[low : low + _BLOCK]
             scores, (owner, place) = score(users), self.seen
@@ -219,14 +216,12 @@ class _Measured:
                 self.alike.append(collapse.one_ranking(scores[: collapse.USERS]))
             some = slice(*np.searchsorted(owner, (low, low + len(users))))
             scores[owner[some] - low, place[some]] = -np.inf
-            for n, weight in enumerate(weights):
+            indptr, at = pick_rows(self.true_indptr, np.arange(low, low + len(users)))
+            for found, weight in zip(values, weights, strict=True):
                 weighed = scores + np.float32(weight) * self.log_counts if weight else scores
                 top = best_scores(weighed, 10, n_threads=self.run.n_threads)
-                lists[n].append(self.items[np.maximum(top.rows, 0)])
-                counts[n].append(top.count)
-        made = [(np.concatenate(a), np.concatenate(b)) for a, b in zip(lists, counts, strict=True)]
-        true = self.true_indptr, self.true_items
-        return [evaluate_lists(*each, *true, "ndcg@10")["ndcg@10"] for each in made]
+                found.append(validation.ndcg_of(top, 10, (indptr, self.true_places[at])))
+        return list(map(np.concatenate, values))
 
     def found(self, may_be_popular: bool) -> EpochsFound:
         """Return the first good epoch and its weight, and where it may be so, whether they aren't

@@ -204,11 +204,11 @@ class _HeldOut:
 
     def proves_personal(self) -> bool:
         """Whether the model's own scores rank significantly better than popularity."""
-        return validation.paired_t(self.own - self.popular) >= validation.PROOF
+        return validation.proven(self.own - self.popular)
 
     def proves_popular(self) -> bool:
         """Whether popularity ranks significantly better than the model's own scores."""
-        return validation.paired_t(self.popular - self.own) >= validation.PROOF
+        return validation.proven(self.popular - self.own)
 
     def best(self) -> float:
         """Return the weight that ranks best; of equal ones the largest."""

@@ -14,7 +14,8 @@ from cofactor.base.run import Run
 from cofactor.data.interactions import Interactions
 from cofactor.models.defaults.held_out_ratings import HeldOutRatings
 from cofactor.models.defaults.noise import relative_noise
-from cofactor.models.validation import PROOF, paired_t
+from cofactor.models.defaults.settled import configured
+from cofactor.models.validation import proven
 
 # Shares of the relative noise that the vectors' L2 may be. The whole of it is for ratings that are
 # mostly noise; where much is personal, it shrinks that too far.
@@ -58,11 +59,8 @@ def settled_als_regularization(model: Any, data: Interactions, run: Run) -> Iter
         share = before._penalties.vectors / relative_noise(before.data)
     elif model._max_time is None:
         share = _share(model, data, run)
-    model.config = config.replace(regularization=share * relative_noise(data))
-    try:
+    with configured(model, config.replace(regularization=share * relative_noise(data))):
         yield
-    finally:
-        model.config = config
 
 
 def _share(model: Any, data: Interactions, run: Run) -> float:
@@ -78,7 +76,7 @@ def _share(model: Any, data: Interactions, run: Run) -> float:
     best, least = _SHARES[0], errors(_SHARES[0])
     for share in _SHARES[1:]:
         found = errors(share)
-        if paired_t(least - found) < PROOF:
+        if not proven(least - found):
             break
         best, least = share, found
     if best != _SHARES[0]:

@@ -23,9 +23,8 @@ from cofactor.models.explicit.ratings import (
     RatingConfig,
     RatingHooks,
     RatingLearner,
-    shuffled_walks,
 )
-from cofactor.models.explicit.sgd_biases import started_biases, with_sgd_penalties
+from cofactor.models.explicit.sgd_learner import SGDLearner, with_sgd_penalties
 from cofactor.models.iterative import IterativeModel
 from cofactor.models.traits import Traits
 
@@ -104,7 +103,7 @@ class BiasedMF(IterativeModel, RatingHooks):
     Notes
     -----
     SGD starts biases ahead where its rates would be too small for them, see
-    `cofactor.models.explicit.sgd_biases`. It walks users and items in conflict-free blocks: the
+    `cofactor.models.explicit.sgd_learner`. It walks users and items in conflict-free blocks: the
     result is the same on any number of threads. Its defaults assume that the learning rate decays
     before the vectors fit the noise.
     ALS has no learning rate: its penalties are by default those that the ratings' noise needs
@@ -151,26 +150,14 @@ class BiasedMF(IterativeModel, RatingHooks):
 
     def _fit(self, data: Interactions, validation: Part | None, run: Run) -> None:
         als = self.config.solver == "als"
-        learner = (ALSLearner if als else SGDLearner)(self, data, run)
+        learner = (ALSLearner if als else BlockedSGDLearner)(self, data, run)
         with native_threads(run.n_threads, blas=1) if als else nullcontext():
             self._learn(learner, data, validation, run, lambda: self._take_over(learner))
         self._take_over(learner)
 
 
-class SGDLearner(RatingLearner):
+class BlockedSGDLearner(SGDLearner):
     """Stochastic gradient descent, in conflict-free blocks of items."""
-
-    def __init__(self, model: BiasedMF, data: Interactions, run: Run) -> None:
-        from cofactor.kernels.cpu.mf_sgd import padded
-
-        super().__init__(model, data, run)
-        self.walks = shuffled_walks(data, item_blocks(data), run.generator(self.name, "walks"))
-        users, items = padded(model.user_factors), padded(model.item_factors)
-        model.user_bias[:], model.item_bias[:] = started_biases(data, model._damping, self.config)
-        self.held = (model.user_bias, model.item_bias, users, items)
-        # What is learned are the kernel's rows without what they are filled up with.
-        factors = model.user_factors.shape[1]
-        self.live |= {"user_factors": users[:, :factors], "item_factors": items[:, :factors]}
 
     def squared_error(self, order: np.ndarray, rates: tuple[float, float]) -> float:
         """Take a gradient step for each rating."""
@@ -212,17 +199,3 @@ class ALSLearner(RatingLearner):
             guess += np.einsum("nf,nf->n", x[users], y[items])
             total += float(np.square(data.weights[low : low + _BLOCK] - guess).sum())
         return total
-
-
-def item_blocks(data: Interactions) -> np.ndarray:
-    """Return where blocks of items with about as many ratings each begin, and the end, int64 [P +
-    1].
-
-    P depends on the data alone, so that the number of threads doesn't change the result: as many as
-    leave a user about thirty ratings in a block, 16 at most; small data isn't cut, since rounds
-    would cost more than threads save."""
-    wanted = len(data) / max(1, data.n_users) / 30
-    parts = 1 if len(data) < 10_000 else 2 ** int(np.clip(np.rint(np.log2(max(wanted, 1))), 0, 4))
-    done = np.cumsum(data.item_counts)
-    inner = np.searchsorted(done, done[-1] * np.arange(1, parts) / parts) + 1
-    return np.concatenate([[0], np.minimum(inner, data.n_items), [data.n_items]]).astype(np.int64)

@@ -18,14 +18,13 @@ from cofactor.data.histories import Histories
 from cofactor.data.interactions import Interactions
 from cofactor.models.defaults.bias_term import BIAS_TERM_ARRAYS, BiasedTermHooks, BiasTermConfig
 from cofactor.models.defaults.damped_biases import Damping
-from cofactor.models.defaults.kept_penalties import penalty_array
 from cofactor.models.defaults.noise import RatingPenalties
 from cofactor.models.explicit.sgd_rates import faster_by
-from cofactor.models.factors import FACTOR_ARRAYS, aligned_rows, solution, vector_bytes
+from cofactor.models.factors import FACTOR_ARRAYS, aligned_rows, pair_dots, solution, vector_bytes
 from cofactor.models.iterative import CURVE_ARRAYS
 from cofactor.models.liked import rated_csr, seen_ratings
 from cofactor.models.rating_scale import ScaleConfig, on_scale, rating_scale, spread_of
-from cofactor.models.traits import ArraySpec
+from cofactor.models.traits import ArraySpec, penalty_array
 from cofactor.models.user_batch import InnerProduct, Shares, States, UserBatch
 from cofactor.training.learner import Epoch, Facts, Learner
 from cofactor.training.schedule import Schedule
@@ -154,17 +153,10 @@ class RatingHooks(BiasedTermHooks):
 
     def _predict(self, states: States, which: np.ndarray, item_rows: np.ndarray) -> np.ndarray:
         states = np.asarray(states)
-        values = np.empty(len(which), np.float32)
-        for at in range(
-            0, len(which), 65_536
-        ):  # gathered vectors of a block are 32 MiB at 128 factors
-            part = slice(at, at + 65_536)
-            x, rows = states[which[part]], item_rows[part]
-            known = rows >= 0
-            values[part] = x[:, -1] + np.einsum(
-                "nf,nf->n", x[:, :-1], self.item_factors[rows] * known[:, None]
-            )
-            values[part] += self.item_bias[rows] * known
+        known = item_rows >= 0
+        dots = pair_dots(states[:, :-1], which, self.item_factors, item_rows)
+        values = states[which, -1] + dots * known
+        values += self.item_bias[item_rows] * known
         return on_scale(values, self.config, self.scale)
 
     def _compared_items(self) -> np.ndarray:
@@ -196,7 +188,8 @@ class RatingHooks(BiasedTermHooks):
         indptr, item_rows, ratings = rated_csr(self, histories)
         z = self._implicit(indptr, item_rows)
         if z is not None:
-            ratings = ratings - _products(z, indptr, self.item_factors, item_rows)
+            owners = owners_of(np.diff(indptr))
+            ratings = ratings - pair_dots(z, owners, self.item_factors, item_rows)
         counts = np.diff(indptr)
         bias, x = (
             np.zeros(len(histories), np.float32),
@@ -383,17 +376,3 @@ def shuffled_walks(
     shuffled = shuffled[np.argsort(rows[shuffled], kind="stable")]
     indptr = row_offsets(rows, data.n_users * n_blocks)
     return indptr, data.item_rows[shuffled], data.weights[shuffled]
-
-
-def _products(
-    x: np.ndarray, indptr: np.ndarray, vectors: np.ndarray, item_rows: np.ndarray
-) -> np.ndarray:
-    """The inner product of each row's vector with those of its items, float32 [nnz]."""
-    owners = owners_of(np.diff(indptr))
-    return np.concatenate(
-        [np.zeros(0, np.float32)]
-        + [
-            np.einsum("nf,nf->n", x[owners[at : at + 65_536]], vectors[item_rows[at : at + 65_536]])
-            for at in range(0, len(item_rows), 65_536)
-        ]
-    ).astype(np.float32)

@@ -20,9 +20,8 @@ from cofactor.models.explicit.ratings import (
     RatingConfig,
     RatingHooks,
     RatingLearner,
-    shuffled_walks,
 )
-from cofactor.models.explicit.sgd_biases import started_biases, with_sgd_penalties
+from cofactor.models.explicit.sgd_learner import SGDLearner, with_sgd_penalties
 from cofactor.models.iterative import IterativeModel
 from cofactor.models.similarity import root_sums
 from cofactor.models.traits import ArraySpec, Traits
@@ -146,25 +145,15 @@ class SVDpp(IterativeModel, RatingHooks):
         return root_sums(indptr, item_rows, self.implicit_factors)
 
 
-class SVDppLearner(RatingLearner):
+class SVDppLearner(SGDLearner):
     """Stochastic gradient descent user by user, with the vectors of the items they have rated."""
 
     def __init__(self, model: SVDpp, data: Interactions, run: Run) -> None:
-        from cofactor.kernels.cpu.mf_sgd import padded
-
-        super().__init__(model, data, run)
-        model.user_bias[:], model.item_bias[:] = started_biases(data, model._damping, self.config)
-        users, items = padded(model.user_factors), padded(model.item_factors)
-        vectors = {"user_factors": users, "item_factors": items}
-        vectors["implicit_factors"] = aligned(np.zeros_like(items))
-        self.held = (model.user_bias, model.item_bias, users, items, vectors["implicit_factors"])
-        # What is learned are the kernel's rows without what they are filled up with.
-        factors = self.config.factors
-        self.live |= {name: array[:, :factors] for name, array in vectors.items()}
-        whole = np.array([0, data.n_items])
+        super().__init__(model, data, run, blocks=np.array([0, data.n_items]))
+        self.implicit = aligned(np.zeros_like(self.held[-1]))
+        self.live["implicit_factors"] = self.implicit[:, : self.config.factors]
         strength = model.config.implicit_regularization * self.spread
         self.implicit_penalty = np.full(data.n_users, strength, np.float32)
-        self.walks = shuffled_walks(data, whole, run.generator(self.name, "walks"))
 
     def squared_error(self, order: np.ndarray, rates: tuple[float, float]) -> float:
         """Take a gradient step for each rating."""
@@ -180,6 +169,7 @@ class SVDppLearner(RatingLearner):
                 order,
                 self.mean,
                 *self.held,
+                self.implicit,
                 *rates,
                 user,
                 item,

@@ -20,13 +20,11 @@ from cofactor.models.implicit.pairwise import (
     SampledConfig,
     SampledHooks,
     Walk,
-    WalkLearner,
     either,
 )
-from cofactor.models.implicit.pairwise_blocks import blocks_of, bpr_walked
+from cofactor.models.implicit.pairwise_blocks import Arrays, SampledLearner
 from cofactor.models.iterative import IterativeModel
 from cofactor.models.user_batch import States
-from cofactor.training.learner import Facts
 
 # All folded-in users draw the same numbers, so that a vector depends on the history alone.
 _FOLD_IN_SEED = np.uint64(0xC0FAC70)
@@ -163,35 +161,28 @@ class BPR(NoiseShareHooks, IterativeModel, SampledHooks, FactorModel):
         return self._l2, item, negative, either(c.bias_regularization, self._l2)
 
 
-class BPRLearner(WalkLearner):
-    """One negative for every interaction, users in a random order; in blocks where the run has an
-    engine.
-    """
+def bpr_steps(
+    _: BPRConfig,
+    walk: Walk,
+    users: Arrays,
+    items: Arrays,
+    decays: Arrays,
+    table: Arrays,
+    __: int = 1,
+) -> tuple[float, float]:
+    """Take the steps of a walk by the users' vectors, and vectors and biases of the items."""
+    from cofactor.kernels.cpu.bpr import bpr_epoch
 
-    def __init__(self, model: BPR, data: Interactions, run: Run) -> None:
-        super().__init__(model, data, run)
-        self.blocks = blocks_of(data, run)
+    arguments: Arrays = (*walk[:3], *users, *items, walk.rate, *decays, *table, *walk[4:])
+    return bpr_epoch(*arguments)
 
-    def walk(self, walk: Walk) -> Facts:
-        """Return the mean loss, and the share of draws that were ranked right."""
-        from cofactor.kernels.cpu.bpr import bpr_epoch
 
+class BPRLearner(SampledLearner):
+    """One negative for every interaction."""
+
+    take_steps = staticmethod(bpr_steps)
+
+    def sides(self) -> tuple[Arrays, Arrays]:
+        """Return the vectors of the users; vectors and biases of the items."""
         model: BPR = self.model
-        if self.blocks is not None:
-            of_items = (model.item_factors, model.item_bias)
-            return self.blocks.walk(bpr_walked, model, walk, (model.user_factors,), of_items)
-        loss, correct = bpr_epoch(
-            walk.indptr,
-            walk.item_rows,
-            walk.order,
-            model.user_factors,
-            model.item_factors,
-            model.item_bias,
-            walk.rate,
-            *model._decays(),
-            model.negative_threshold,
-            model.negative_alias,
-            walk.seed,
-            walk.n_threads,
-        )
-        return {"loss": float(loss), "correct": float(correct)}
+        return (model.user_factors,), (model.item_factors, model.item_bias)

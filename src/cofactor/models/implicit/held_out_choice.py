@@ -129,7 +129,7 @@ def choose_value(
             best = usual.value
             for tried in (usual.value * step, usual.value * step**2):
                 found = measure(tried)
-                if validation.paired_t(found - values) < validation.PROOF:
+                if not validation.proven(found - values):
                     break
                 best, values = tried, found
             if best != usual.value:

@@ -16,7 +16,6 @@ from cofactor.data.histories import Histories
 from cofactor.data.interactions import Interactions
 from cofactor.data.split import Part
 from cofactor.models.defaults import popularity_term
-from cofactor.models.defaults.kept_penalties import penalty_array
 from cofactor.models.defaults.popularity_term import PopularityTermConfig
 from cofactor.models.factors import FACTOR_ARRAYS, FactorModel, vector_bytes
 from cofactor.models.implicit.held_out_choice import NOISE_SHARE_ARRAY, NoiseShareHooks, Usual
@@ -27,7 +26,7 @@ from cofactor.models.implicit.ials_reduced import ReducedIALSLearner, reduces
 from cofactor.models.implicit.ials_sharded import ShardedIALSLearner
 from cofactor.models.implicit.normal_equations import FixedItems, NormalEquations
 from cofactor.models.iterative import CURVE_ARRAYS, IterativeModel
-from cofactor.models.traits import ArraySpec, Traits
+from cofactor.models.traits import ArraySpec, Traits, penalty_array
 from cofactor.models.user_batch import Shares, States, UserBatch
 from cofactor.training.training_config import IterativeConfig
 

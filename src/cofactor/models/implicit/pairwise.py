@@ -14,11 +14,10 @@ from cofactor.base.rng import state64
 from cofactor.base.run import Run
 from cofactor.data.interactions import Interactions
 from cofactor.models.defaults import popularity_term
-from cofactor.models.defaults.kept_penalties import penalty_array
 from cofactor.models.factors import FACTOR_ARRAYS
 from cofactor.models.hooks import Hooks
 from cofactor.models.iterative import CURVE_ARRAYS
-from cofactor.models.traits import ArraySpec, Traits
+from cofactor.models.traits import ArraySpec, Traits, penalty_array
 from cofactor.training.learner import Epoch, Facts, Learner
 from cofactor.training.training_config import DescentConfig
 

@@ -7,9 +7,10 @@ are dealt into blocks again in each epoch: over epochs every item is compared wi
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Callable
 from itertools import pairwise
-from typing import Any, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 
@@ -19,12 +20,16 @@ from cofactor.base.memory import aligned
 from cofactor.base.offsets import offsets, owners_of, places_of
 from cofactor.base.run import Run
 from cofactor.data.interactions import Interactions
-from cofactor.models.implicit.pairwise import AliasTable, Walk, alias_table
+from cofactor.models.implicit.pairwise import AliasTable, Walk, WalkLearner, alias_table
 from cofactor.training.learner import Facts
 
 BLOCKS = 4  # of users and of items; a part of the result, as the number of workers isn't
 
 Arrays = tuple[Any, ...]
+# steps(config, walk, users, items, decays, table, share=1) takes the steps of a walk in place, and
+# returns the mean loss and the share of draws that were ranked right; an item's rank is among
+# ``share`` times as many items as there are.
+Steps = Callable[..., tuple[float, float]]
 
 
 class UserShard(NamedTuple):
@@ -38,23 +43,13 @@ class UserShard(NamedTuple):
 class Walked(NamedTuple):
     """How an epoch is walked."""
 
+    steps: Steps
     config: Any
     decays: Any  # float, as many as the model has
     item_counts: np.ndarray
     block_of: np.ndarray  # int8 [items]
     rate: float
     seed: int
-
-
-class PieceWalk(NamedTuple):
-    """What a shard of users has of a block of items, and how it is walked."""
-
-    indptr: np.ndarray
-    item_rows: np.ndarray  # int32: places in the block
-    order: np.ndarray  # int32: of the users
-    table: AliasTable  # of the block's items
-    seed: np.uint64
-    drawn: float  # how many interactions are drawn for
 
 
 class RotatingBlocks:
@@ -83,14 +78,14 @@ class RotatingBlocks:
         ]
 
     def walk(
-        self, walked: Callable[..., Any], model: Any, walk: Walk, of_users: Arrays, of_items: Arrays
+        self, steps: Steps, model: Any, walk: Walk, of_users: Arrays, of_items: Arrays
     ) -> Facts:
         """Walk once over all users with all items.
 
         Parameters
         ----------
-        walked
-            `bpr_walked` or `warp_walked`.
+        steps
+            What a walk does.
         model
             Whose settings and decays it follows.
         walk
@@ -107,6 +102,7 @@ class RotatingBlocks:
         block_of = rng.generator(seed, "blocks").permutation(self.n_items) % BLOCKS
         how = engine.share(
             Walked(
+                steps,
                 model.config,
                 model._decays(),
                 self.item_counts,
@@ -136,15 +132,35 @@ class RotatingBlocks:
         return {"loss": float(loss / drawn), "correct": float(correct / drawn)}
 
 
-def blocks_of(data: Interactions, run: Run) -> RotatingBlocks | None:
-    """Return the blocks in which a run's engine walks; None where it has no engine."""
-    return None if run.engine is None else RotatingBlocks(data, run.engine)
+class SampledLearner(WalkLearner):
+    """One that draws negatives for every interaction, users in a random order; in blocks where the
+    run has an engine.
+    """
+
+    take_steps: ClassVar[Steps]  # a staticmethod
+
+    def __init__(self, model: Any, data: Interactions, run: Run) -> None:
+        super().__init__(model, data, run)
+        self.blocks = None if run.engine is None else RotatingBlocks(data, run.engine)
+
+    @abstractmethod
+    def sides(self) -> tuple[Arrays, Arrays]:
+        """Return what is learned of each user, and of each item, live."""
+
+    def walk(self, walk: Walk) -> Facts:
+        """Return the mean loss, and the share of draws that were ranked right."""
+        model, (users, items) = self.model, self.sides()
+        if self.blocks is not None:
+            return self.blocks.walk(self.take_steps, model, walk, users, items)
+        table = (model.negative_threshold, model.negative_alias)
+        loss, correct = self.take_steps(model.config, walk, users, items, model._decays(), table)
+        return {"loss": float(loss), "correct": float(correct)}
 
 
-def bpr_walked(
+def walked(
     how: Walked, shard: UserShard, block: int, users: Arrays, items: Arrays
 ) -> tuple[Arrays, Arrays, np.ndarray]:
-    """Walk some users with some items, by BPR.
+    """Walk some users with some items.
 
     Parameters
     ----------
@@ -152,10 +168,8 @@ def bpr_walked(
         What all pieces of an epoch have in common.
     shard, block
         Which users and which items.
-    users
-        The users' vectors, float32 [users of the shard, factors].
-    items
-        Vectors and biases of the block's items.
+    users, items
+        What is learned of each of them.
 
     Returns
     -------
@@ -163,36 +177,16 @@ def bpr_walked(
         What was learned of the users and of the items, and float64 [3]: losses, right draws, and
         draws, added up.
     """
-    from cofactor.kernels.cpu.bpr import bpr_epoch
-
-    part = _part(how, shard, block)
-    (x,), (y, bias) = _copied(users), _copied(items)
-    walk = (part.indptr, part.item_rows, part.order, x, y, bias)
-    # One thread: their number would be a part of the result.
-    arguments: Arrays = (*walk, how.rate, *how.decays, *part.table, part.seed, 1)
-    found = bpr_epoch(*arguments)
-    return (x,), (y, bias), _tally(part, *found)
+    walk, table, drawn = _part(how, shard, block)
+    users, items = _copied(users), _copied(items)
+    loss, correct = how.steps(how.config, walk, users, items, how.decays, table, BLOCKS)
+    return users, items, np.array([loss * drawn, correct * drawn, drawn])
 
 
-def warp_walked(
-    how: Walked, shard: UserShard, block: int, users: Arrays, items: Arrays
-) -> tuple[Arrays, Arrays, np.ndarray]:
-    """Walk some users with some items, by WARP: as `bpr_walked`, with the sums of squares of the
-    users' vectors, the items' vectors and the biases behind them.
+def _part(how: Walked, shard: UserShard, block: int) -> tuple[Walk, AliasTable, float]:
+    """What a shard of users has of a block of items, at places in the block, the distribution of
+    its negatives, and for how many interactions one is drawn.
     """
-    from cofactor.kernels.cpu.warp import warp_epoch
-
-    c, part = how.config, _part(how, shard, block)
-    (x, x_squares), (y, bias, y_squares, bias_squares) = _copied(users), _copied(items)
-    walk = (part.indptr, part.item_rows, part.order, x, y, bias, x_squares, y_squares, bias_squares)
-    settings = (how.rate, *how.decays, c.margin, c.max_trials, c.adaptive, *part.table)
-    # An item's rank is that among all items, of which the block has one in BLOCKS.
-    arguments: Arrays = (*walk, *settings, part.seed, 1, BLOCKS)
-    found = warp_epoch(*arguments)
-    return (x, x_squares), (y, bias, y_squares, bias_squares), _tally(part, *found)
-
-
-def _part(how: Walked, shard: UserShard, block: int) -> PieceWalk:
     own = np.flatnonzero(how.block_of == block)
     place = places_of(own, len(how.block_of))
     here = how.block_of[shard.item_rows] == block
@@ -201,19 +195,17 @@ def _part(how: Walked, shard: UserShard, block: int) -> PieceWalk:
     sizes = np.bincount(owners, minlength=n_users)
     purpose = ("piece", shard.number, block)
     order = rng.generator(how.seed, *purpose, "order").permutation(n_users).astype(np.int32)
-    return PieceWalk(
+    walk = Walk(
         offsets(sizes),
         place[shard.item_rows[here]],
         order,
-        alias_table(how.item_counts[own], how.config),
+        how.rate,
         np.uint64(rng.state64(how.seed, *purpose, "draws")),
-        float(sizes[sizes < len(own)].sum()),
+        1,  # thread: their number would be a part of the result
     )
+    table = alias_table(how.item_counts[own], how.config)
+    return walk, table, float(sizes[sizes < len(own)].sum())
 
 
 def _copied(arrays: Arrays) -> Arrays:
     return tuple(aligned(array.copy()) for array in arrays)
-
-
-def _tally(part: PieceWalk, loss: float, correct: float) -> np.ndarray:
-    return np.array([loss * part.drawn, correct * part.drawn, part.drawn])

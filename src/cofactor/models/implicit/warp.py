@@ -21,13 +21,11 @@ from cofactor.models.implicit.pairwise import (
     SampledConfig,
     SampledHooks,
     Walk,
-    WalkLearner,
     either,
 )
-from cofactor.models.implicit.pairwise_blocks import blocks_of, warp_walked
+from cofactor.models.implicit.pairwise_blocks import Arrays, SampledLearner
 from cofactor.models.iterative import IterativeModel
 from cofactor.models.user_batch import States
-from cofactor.training.learner import Facts
 
 # All folded-in users draw the same numbers, so that a vector depends on the history alone.
 _FOLD_IN_SEED = np.uint64(0xC0FAC71)
@@ -169,10 +167,30 @@ class WARP(IterativeModel, SampledHooks, FactorModel):
         return self._l2, item, either(c.bias_regularization, self._l2)
 
 
-class WARPLearner(WalkLearner):
-    """A violation is looked for for every interaction, users in a random order; in blocks where
-    the run has an engine.
+def warp_steps(
+    c: WARPConfig,
+    walk: Walk,
+    users: Arrays,
+    items: Arrays,
+    decays: Arrays,
+    table: Arrays,
+    share: int = 1,
+) -> tuple[float, float]:
+    """Take the steps of a walk, as `bpr_steps`, with the sums of squares of the users' vectors, the
+    items' vectors and the biases behind them.
     """
+    from cofactor.kernels.cpu.warp import warp_epoch
+
+    (x, x_squares), (y, bias, *squares) = users, items
+    settings = (walk.rate, *decays, c.margin, c.max_trials, c.adaptive, *table)
+    arguments: Arrays = (*walk[:3], x, y, bias, x_squares, *squares, *settings, *walk[4:], share)
+    return warp_epoch(*arguments)
+
+
+class WARPLearner(SampledLearner):
+    """A violation is looked for for every interaction."""
+
+    take_steps = staticmethod(warp_steps)
 
     def __init__(self, model: WARP, data: Interactions, run: Run) -> None:
         super().__init__(model, data, run)
@@ -181,41 +199,13 @@ class WARPLearner(WalkLearner):
             "item_squares": np.zeros(data.n_items, np.float32),
             "bias_squares": np.zeros(data.n_items, np.float32),
         }
-        self.blocks = blocks_of(data, run)
 
     def memory(self) -> dict[str, np.ndarray]:
         """Return the sums of squared gradients of the adaptive steps, live."""
         return self.squares
 
-    def walk(self, walk: Walk) -> Facts:
-        """Return the mean loss, and the share of interactions without a violation."""
-        from cofactor.kernels.cpu.warp import warp_epoch
-
+    def sides(self) -> tuple[Arrays, Arrays]:
+        """Return vectors of the users; vectors and biases of the items; sums of squares of each."""
         model: WARP = self.model
-        c = model.config
-        if self.blocks is not None:
-            users, items, biases = self.squares.values()
-            of_items = (model.item_factors, model.item_bias, items, biases)
-            of_users = (model.user_factors, users)
-            return self.blocks.walk(warp_walked, model, walk, of_users, of_items)
-        loss, correct = warp_epoch(
-            walk.indptr,
-            walk.item_rows,
-            walk.order,
-            model.user_factors,
-            model.item_factors,
-            model.item_bias,
-            self.squares["user_squares"],
-            self.squares["item_squares"],
-            self.squares["bias_squares"],
-            walk.rate,
-            *model._decays(),
-            c.margin,
-            c.max_trials,
-            c.adaptive,
-            model.negative_threshold,
-            model.negative_alias,
-            walk.seed,
-            walk.n_threads,
-        )
-        return {"loss": float(loss), "correct": float(correct)}
+        users, *others = self.squares.values()
+        return (model.user_factors, users), (model.item_factors, model.item_bias, *others)

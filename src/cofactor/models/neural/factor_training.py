@@ -15,6 +15,7 @@ from cofactor.models.neural import fitting
 from cofactor.models.neural.factor_fold_in import Factors, cold_row, l2_weights
 from cofactor.models.neural.factor_settings import FactorConfig
 from cofactor.models.neural.latent_factor_module import FactorTables, TableSettings, initial_rows
+from cofactor.retrieval.topk import unit_length
 from cofactor.training.loop import Control
 from cofactor.training.torch.device import device_of
 from cofactor.training.torch.learner import Step
@@ -161,7 +162,7 @@ def factors_of(module: FactorTables, data: Interactions, config: FactorConfig) -
         found.item_bias[:] += module.item_prior.cpu().numpy()
     if config.objective.uses_cosine:
         for factors in found[:2]:
-            factors /= np.maximum(np.linalg.norm(factors, axis=1, keepdims=True), 1e-12)
+            factors[:] = unit_length(factors)
     fits = config.fits(data)
     warm = data.user_counts > 0
     found.user_factors[~warm], found.user_bias[~warm] = cold_row(

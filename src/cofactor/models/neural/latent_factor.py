@@ -15,14 +15,13 @@ from cofactor.data.interactions import Interactions
 from cofactor.data.split import Part
 from cofactor.models.defaults import popularity_term
 from cofactor.models.defaults.bias_term import BIAS_TERM_ARRAYS, BiasTermConfig
-from cofactor.models.defaults.kept_penalties import penalty_array
 from cofactor.models.defaults.noise import RatingPenalties, rating_penalties, relative_noise
 from cofactor.models.factors import FACTOR_ARRAYS, FactorModel
 from cofactor.models.iterative import CURVE_ARRAYS, IterativeModel
 from cofactor.models.neural.biased_factors import BiasedFactors
 from cofactor.models.neural.factor_fold_in import Factors
 from cofactor.models.neural.factor_settings import FactorConfig
-from cofactor.models.traits import ArraySpec, Traits
+from cofactor.models.traits import ArraySpec, Traits, penalty_array
 from cofactor.models.warm_start import KeptRows
 
 # Of rankings' L2. A tenth, as in BPR, holds the vectors at 0 where they grow beside a prior.

@@ -25,6 +25,7 @@ from cofactor.models.neural.factor_settings import FactorConfig
 from cofactor.models.traits import ArraySpec, Traits
 from cofactor.models.user_batch import States
 from cofactor.models.warm_start import KeptRows
+from cofactor.retrieval.topk import unit_length
 from cofactor.training.losses import LOSSES, Loss, Needs
 
 
@@ -195,8 +196,7 @@ class SimpleX(IterativeModel, FactorModel):
         lengths = self.item_lengths[item_rows]
         past = sparse_rows(indptr, item_rows, len(self.item_factors), lengths)
         mean = past @ self.item_factors @ self.history_map
-        mean /= np.maximum(np.linalg.norm(mean, axis=1, keepdims=True), 1e-12)
-        return np.asarray(mean, np.float32)
+        return unit_length(np.asarray(mean, np.float32))
 
     def user_vectors(self) -> np.ndarray:
         """Return the trained users' vectors, float32 [n_users, factors], in row order."""

@@ -167,7 +167,7 @@ class Transitions(SequenceModel[TransitionsConfig]):
         if not data.catalogue.column_names:
             raise DataError(
                 "nothing is known of the items: text_weight needs a catalogue with titles (give"
-                " items=, or --items FILE), or text_weight=0."
+                " items=), or text_weight=0."
             )
         rows = np.flatnonzero(data.item_counts)
         spec = FeatureSpec.fit(

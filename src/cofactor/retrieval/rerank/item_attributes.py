@@ -200,12 +200,7 @@ def _counts(data: Interactions, start: int, stop: int) -> Any:
 
 def _entries(column: pa.Array) -> Entries:
     kind = column.type
-    if is_list_type(kind):
-        lists = column
-    elif is_text_type(kind):
-        lists = pc.split_pattern(column, "|")
-    else:
-        lists = pc.split_pattern(pc.cast(column, pa.string()), "|")
+    lists = column if is_list_type(kind) else pc.split_pattern(pc.cast(column, pa.string()), "|")
     owners = np.asarray(pc.list_parent_indices(lists), np.int64)
     texts = pc.utf8_trim_whitespace(pc.cast(lists.flatten(), pa.string()))
     some = np.asarray(pc.fill_null(pc.not_equal(texts, ""), False), bool)

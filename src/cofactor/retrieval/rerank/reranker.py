@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from cofactor.base.errors import ArgumentError, UnknownIdError
+from cofactor.base.offsets import mask_of
 from cofactor.retrieval.rerank.item_attributes import ItemSide
 from cofactor.retrieval.rerank.limits import Cap, Exposure, GroupShares, Limit
 from cofactor.retrieval.rerank.objectives import (
@@ -209,8 +210,7 @@ class Reranker:
         masks += [self.items.group(group) for group in self.rules.at_least]
         found = [find(k, mask if allowed is None else mask & allowed) for mask in masks]
         if self._pins:
-            pins = np.zeros(self.items.data.n_items, bool)
-            pins[list(self._pins.values())] = True
+            pins = mask_of(list(self._pins.values()), self.items.data.n_items)
             mask = pins if allowed is None else pins & allowed
             found.append(find(len(self._pins), mask))
         return found

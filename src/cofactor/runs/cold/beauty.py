@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from cofactor.base.offsets import ranges
+from cofactor.base.offsets import mask_of, ranges
 from cofactor.base.run import Run
 from cofactor.data.interactions import Interactions
 from cofactor.data.sessions import part_of
@@ -99,8 +99,7 @@ def new_item_questions(data: Interactions, new: np.ndarray, count: int, seed: in
     seed
         Of the draw.
     """
-    histories, is_new = data.histories(), np.zeros(data.n_items, bool)
-    is_new[new] = True
+    histories, is_new = data.histories(), mask_of(new, data.n_items)
     events = np.arange(len(histories.item_rows))
     first = histories.indptr[histories.owners]
     found = np.flatnonzero(is_new[histories.item_rows] & (events > first))

@@ -22,6 +22,8 @@ from cofactor.store import Store
 
 _FRESH = 2.0  # seconds for which a ranking answers first pages
 _KEPT = 32
+_MOST_IDS = 500_000  # in the rankings that are kept; each is some hundred bytes
+_Key = tuple[int, int, float]  # the last event, the moment, the half-life
 
 
 class Trending(NamedTuple):
@@ -57,8 +59,9 @@ class TrendingFeed:
     def __init__(self, store: Store, settings: Settings) -> None:
         self._store, self._settings = store, settings
         self._kinds = tuple(sorted(settings.silent_kinds | settings.negative_kinds))
-        self._held: OrderedDict[tuple[int, int, float], Trending] = OrderedDict()
-        self._latest: dict[float, tuple[float, Trending]] = {}
+        self._held: OrderedDict[_Key, Trending] = OrderedDict()
+        self._ids = 0  # in all rankings that are held
+        self._latest: dict[float, tuple[float, _Key]] = {}
         self._lock = threading.Lock()
 
     def now(self, half_life: float) -> Trending:
@@ -66,11 +69,12 @@ class TrendingFeed:
         with self._lock:
             found = self._latest.get(half_life)
             if found is not None and time.monotonic() - found[0] < _FRESH:
-                return found[1]
-            made = self._counted(self._store.last_seq(), int(time.time()), half_life)
+                return self._counted(*found[1])
+            key = self._store.last_seq(), self._store.settings.moment(), half_life
+            made = self._counted(*key)
             if len(self._latest) >= _KEPT:
                 self._latest.clear()
-            self._latest[half_life] = (time.monotonic(), made)
+            self._latest[half_life] = (time.monotonic(), key)
             return made
 
     def as_of(self, seq: int, moment: int, half_life: float) -> Trending:
@@ -92,8 +96,9 @@ class TrendingFeed:
         order = sorted(scores, key=lambda item: (-scores[item], item))
         made = Trending(seq, moment, order, np.array([scores[item] for item in order]))
         self._held[key] = made
-        while len(self._held) > _KEPT:
-            self._held.popitem(last=False)
+        self._ids += len(order)
+        while len(self._held) > 1 and (len(self._held) > _KEPT or self._ids > _MOST_IDS):
+            self._ids -= len(self._held.popitem(last=False)[1].item_ids)
         return made
 
 

@@ -8,14 +8,12 @@ from typing import Any, Protocol
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
-from cofactor.data.catalogue import folded
+from cofactor.data.catalogue import folded, needles_of, title_order
 from cofactor.data.interactions import Interactions
 
 _SPELLED = 30_000  # titles up to which misspelled words are looked for
 _COMPARED = 300_000  # words of titles that a search compares with its own by their letters
-_UNSPACED = 0x2E80  # Chinese, Japanese, Korean characters begin here
 _HITS_RANKED = 5_000
 
 
@@ -45,7 +43,6 @@ class ItemSearch:
 
     def __init__(self, view: SearchedItems) -> None:
         self._view = view
-        self._folded: pa.Array | None = None
         self._folding = threading.Lock()
         self._words: list[str] | None = None
 
@@ -78,16 +75,13 @@ class ItemSearch:
     def _titled(self, wanted: str, limit: int) -> list[tuple[Any, str, int]]:
         if not wanted:
             return []
-        needles = [_needle(word) for word in wanted.split()]
-        hits: list[tuple[str, Any]] = [(text, row) for row, text in self._base_hits(needles)]
-        hits += self._stored_hits(needles)
+        hits = self._base_hits(wanted) + self._stored_hits(wanted)
         counts = self._view.data.item_counts
 
         def rank(hit: tuple[str, Any]) -> tuple[bool, bool, int, int, str]:
             known = isinstance(hit[1], int)
             return (
-                hit[0] != wanted,
-                not hit[0].startswith(wanted),
+                *title_order(hit[0], wanted),
                 -int(counts[hit[1]]) if known else 0,
                 len(hit[0]),
                 str(hit[1]),
@@ -108,9 +102,10 @@ class ItemSearch:
             for key in best
         ]
 
-    def _stored_hits(self, needles: list[str]) -> list[tuple[str, Any]]:
+    def _stored_hits(self, wanted: str) -> list[tuple[str, Any]]:
         """Folded titles of the hits that the store names, with their rows, or ids without one."""
         hits: list[tuple[str, Any]] = []
+        needles = needles_of(wanted)
         folded_titles = self._view.live.folded
         for item_id, item in list(self._view.live.described.items()):
             if item.state != "visible" or item.title is None:
@@ -120,49 +115,29 @@ class ItemSearch:
                 known = folded_titles[item_id] = (item.title, " " + folded(item.title))
             if all(needle in known[1] for needle in needles):
                 row = self._view.data.items.find_one(item_id)
-                hits.append((known[1][1:], row if row >= 0 else item_id))
+                hits.append((known[1], row if row >= 0 else item_id))
         return hits
 
-    def _base_hits(self, needles: list[str]) -> list[tuple[int, str]]:
-        """Rows and folded titles of the catalogue's own hits, without those that the store
+    def _base_hits(self, wanted: str) -> list[tuple[str, Any]]:
+        """Folded titles and rows of the catalogue's own hits, without those that the store
         renamed.
         """
         texts = self._folded_titles()
         if texts is None:
             return []
-        found = pc.match_substring(texts, needles[0])
-        for needle in needles[1:]:
-            found = pc.and_(found, pc.match_substring(texts, needle))
-        rows = np.flatnonzero(
-            np.asarray(found.to_numpy(zero_copy_only=False), bool) & self._view.visible
-        )
+        rows = self._view.data.catalogue.rows_holding(wanted)
+        rows = rows[self._view.visible[rows]]
         if len(rows) > _HITS_RANKED:
             rows = rows[
                 np.argsort(-self._view.data.item_counts[rows], kind="stable")[:_HITS_RANKED]
             ]
         kept = [row for row in rows.tolist() if row not in self._view.renamed]
-        return [
-            (row, text[1:])
-            for row, text in zip(
-                kept, texts.take(pa.array(kept, pa.int64())).to_pylist(), strict=True
-            )
-        ]
+        return list(zip(texts.take(pa.array(kept, pa.int64())).to_pylist(), kept, strict=True))
 
     def _folded_titles(self) -> pa.Array | None:
-        """All titles without case, accents and punctuation, after a space; made at the first
-        search.
-        """
-        if self._view.data.catalogue.title_column is None:
+        """The catalogue's folded titles, made by one thread, at the first search."""
+        catalogue = self._view.data.catalogue
+        if catalogue.title_column is None:
             return None
         with self._folding:
-            if self._folded is None:
-                titles = self._view.data.catalogue.titles(np.arange(self._view.data.n_items))
-                self._folded = pa.array(
-                    [" " + folded(title or "") for title in titles], pa.large_string()
-                )
-        return self._folded
-
-
-def _needle(word: str) -> str:
-    """What a title must hold for a word: its beginning, or, in scripts without spaces, anything."""
-    return word if any(ord(c) >= _UNSPACED for c in word) else " " + word
+            return catalogue.folded_titles

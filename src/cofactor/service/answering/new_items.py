@@ -10,6 +10,7 @@ import numpy as np
 import pyarrow as pa
 
 from cofactor.base.errors import CofactorError
+from cofactor.data.id_queries import whole
 from cofactor.models.recommender import Recommender
 from cofactor.service.answering.items import LiveItems, as_table
 from cofactor.store import Store, StoredItem
@@ -27,11 +28,7 @@ def unknown_items(model: Recommender, live: LiveItems) -> list[str]:
         return []
     ids = [item_id for item_id, item in list(live.described.items()) if item.state == "visible"]
     if model.data.items.kind == "int64":
-        ids = [
-            item_id
-            for item_id in ids
-            if item_id.lstrip("-").isdecimal() and str(int(item_id)) == item_id
-        ]
+        ids = [item_id for item_id in ids if whole(item_id) is not None]
     if not ids:
         return []
     missing = model.data.items.find(ids) < 0
@@ -55,10 +52,13 @@ def with_stored_items(model: Recommender, live: LiveItems, store: Store) -> Reco
     try:
         lines = _lines(model, store.items(ids), ids)
         return model.with_items(lines, id_column="item_id", known="skip")
-    except CofactorError as error:
-        # One shop's odd columns must not stop the service: the items wait for the next training.
+    except Exception as error:
+        # One shop's odd columns must not stop the service, nor keep it from being started again:
+        # the items wait for the next training.
         log.warning(
-            "new items not placed", extra={"facts": {"items": len(ids), "problem": str(error)}}
+            "new items not placed",
+            exc_info=not isinstance(error, CofactorError),
+            extra={"facts": {"items": len(ids), "problem": str(error)}},
         )
         return model
 

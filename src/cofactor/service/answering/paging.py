@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import time
-
 import numpy as np
 
 from cofactor.service.answering.cursors import Cursor, digest_of, read_cursor
@@ -33,7 +31,7 @@ def page_of(request: RecommendRequest, loaded: Loaded, store: Store) -> Cursor |
     )
     if request.cursor is not None:
         return read_cursor(request.cursor, query, loaded.model.data.n_items)
-    return Cursor(loaded.version, query, store.last_seq(), int(time.time()))
+    return Cursor(loaded.version, query, store.last_seq(), store.settings.moment())
 
 
 def next_of(page: Cursor | None, rows: np.ndarray, ids: tuple[str, ...] = ()) -> str | None:

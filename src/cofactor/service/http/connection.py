@@ -12,17 +12,21 @@ from __future__ import annotations
 import time
 from collections import Counter
 from http import HTTPStatus
-from typing import Any
+from typing import Any, NoReturn
 
 import h11
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from cofactor.service.errors import RequestError, overloaded
+from cofactor.service.http.guard import MAX_HEAD
 from cofactor.service.settings import Settings
 
 _LOOK = 1.0  # seconds between two looks
 _SHARE = 0.75  # of all connections that one address may hold
+_PART = 64  # of as many connections one more is let go at a time
 _MOST_REFUSED = 64  # connections that are refused and whose clients haven't closed them yet
+MAX_LINES = 256  # lines of a request's head; each takes microseconds to read
+_MOST_CHUNKS = 2_048  # chunks of a body; each takes some ten microseconds to read
 
 
 class ConnectionLimits:
@@ -89,19 +93,19 @@ class ConnectionLimits:
 
     def _let_go(self, new: Connection, address: str | None) -> bool:
         """Close what has waited longest for its client; last of all those that were answered and
-        are silent since.
+        are silent since. Of many connections several at a time: to look at all of them for each
+        new one would let whoever opens more hold everybody up.
         """
         waiting = [
             one
             for one in self._open
             if one is not new and one.awaits_client and (address is None or one.address == address)
         ]
-        if not waiting:
-            return False
-        oldest = min(waiting, key=lambda one: (one.answered and not one.busy, one.waiting_since))
-        self.leave(oldest)
-        oldest.transport.abort()
-        return True
+        waiting.sort(key=lambda one: (one.answered and not one.busy, one.waiting_since))
+        for oldest in waiting[: 1 + self.most // _PART]:
+            self.leave(oldest)
+            oldest.transport.abort()
+        return bool(waiting)
 
     def _look(self, loop: Any) -> None:
         self._looking, now = False, self.now()
@@ -112,10 +116,51 @@ class ConnectionLimits:
             one.transport.abort()
 
 
+class SparingParser(h11.Connection):
+    """h11's parser, which refuses what costs many times more to read than to send: a head of
+    thousands of lines, a body in thousands of chunks. Either would hold everybody up meanwhile.
+    """
+
+    refusal: RequestError | None = None  # why the last event was refused
+    _chunks = 0
+
+    def next_event(self) -> Any:
+        """Return the next event of the client, within the limits."""
+        if self.their_state is h11.IDLE:
+            self._chunks = 0
+            if too_many_lines(self.trailing_data[0]):
+                self._refuse(
+                    431, "too_large", f"a request's head must have at most {MAX_LINES} lines."
+                )
+        event = super().next_event()
+        if isinstance(event, h11.Data) and event.chunk_start:
+            self._chunks += 1
+            if self._chunks > _MOST_CHUNKS:
+                self._refuse(
+                    400,
+                    "malformed",
+                    f"a body must come in at most {_MOST_CHUNKS:,} chunks; send larger ones.",
+                )
+        return event
+
+    def _refuse(self, status: int, code: str, message: str) -> NoReturn:
+        self.refusal = RequestError(status, code, message)
+        raise h11.RemoteProtocolError(message, error_status_hint=status)
+
+
+def too_many_lines(data: bytes) -> bool:
+    """Return whether the head at the beginning of some bytes has more lines than it may."""
+    if data.count(b"\n") <= MAX_LINES:
+        return False
+    end = data.find(b"\r\n\r\n")
+    return data.count(b"\n", 0, len(data) if end < 0 else end) > MAX_LINES
+
+
 class Connection(H11Protocol):
     """A connection of uvicorn's within limits."""
 
     limits: ConnectionLimits  # of the server, set in a subclass of its own
+    conn: SparingParser
     address = ""
     since = 0.0  # when the present phase began
     begun = False  # whether bytes of the next request have come
@@ -123,6 +168,10 @@ class Connection(H11Protocol):
     ended = False  # whether the client has sent all that it will
     refused = False  # whether there was no room for it
     _unsent_since: float | None = None
+
+    def __init__(self, *given: Any, **named: Any) -> None:
+        super().__init__(*given, **named)
+        self.conn = SparingParser(h11.SERVER, MAX_HEAD)
 
     def connection_made(self, transport: Any) -> None:
         """Begin, if there is room."""
@@ -199,7 +248,8 @@ class Connection(H11Protocol):
             self.cycle.disconnected = True
             self.cycle.message_event.set()
         if self.conn.our_state in (h11.IDLE, h11.SEND_RESPONSE):
-            self._answer_last(RequestError(400, "malformed", "this isn't an HTTP request."))
+            unread = RequestError(400, "malformed", "this isn't an HTTP request.")
+            self._answer_last(self.conn.refusal or unread)
         self.transport.close()
 
     def _answer_last(self, error: RequestError) -> None:

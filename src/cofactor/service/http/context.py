@@ -79,6 +79,9 @@ class Context:
     results: dict[str, tuple[float, Any]] = field(default_factory=dict)
     _trending: TrendingFeed | None = None
     _slow: SlowLane = field(default_factory=lambda: SlowLane("cofactor-slow", 2, _SLOW_AT_ONCE))
+    _reading: SlowLane = field(
+        default_factory=lambda: SlowLane("cofactor-bodies", 1, _SLOW_AT_ONCE)
+    )
     _following: ThreadPoolExecutor = field(
         default_factory=lambda: ThreadPoolExecutor(1, "cofactor-items")
     )
@@ -139,12 +142,11 @@ class Context:
         """Run something that takes longer beside the event loop, in a lane of its own, in which
         keys take turns.
         """
-        running = self._slow.submit(lambda: call(*arguments))
-        if running is None:
-            raise overloaded(
-                "there are too many searches and exports under way; try again shortly."
-            )
-        return await asyncio.wrap_future(running)
+        return await _in(self._slow, "searches and exports", call, *arguments)
+
+    async def read(self, call: Callable[..., Result], *arguments: Any) -> Result:
+        """Run what reads a long body beside the event loop, in a lane in which keys take turns."""
+        return await _in(self._reading, "long bodies", call, *arguments)
 
     async def settled(
         self,
@@ -282,8 +284,17 @@ class Context:
         if self._scorer is not None:
             self._scorer.close()
         self._slow.close()
+        self._reading.close()
         self._following.shutdown(wait=False)
         self.store.close()
+
+
+async def _in(lane: SlowLane, what: str, call: Callable[..., Result], *arguments: Any) -> Result:
+    """What a call returns in a lane, if there is room."""
+    running = lane.submit(lambda: call(*arguments))
+    if running is None:
+        raise overloaded(f"there are too many {what} under way; try again shortly.")
+    return await asyncio.wrap_future(running)
 
 
 def _hand_on(done: Future[Ack], to: Future[Ack] | asyncio.Future[Ack]) -> None:

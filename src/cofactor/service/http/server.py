@@ -59,7 +59,6 @@ def run(
 
     from cofactor.service.http.connection import ConnectionLimits
     from cofactor.service.http.fast.protocol import guarded_protocol
-    from cofactor.service.http.guard import MAX_HEAD
 
     # The loop and the scorer share one interpreter: a thread that wants its turn should not wait
     # five milliseconds for it.
@@ -74,7 +73,6 @@ def run(
     config = uvicorn.Config(
         app,
         http=protocol,
-        h11_max_incomplete_event_size=MAX_HEAD,
         log_config=None,
         access_log=False,
         server_header=False,

@@ -150,6 +150,9 @@ class Models:
         """Let the version before answer again."""
         started = time.monotonic()
         async with self._changing:
+            # Loaded first: `current` never names what can't answer.
+            before = await asyncio.to_thread(self.folder.before)
+            await self.get(before[0])
             pointer = await asyncio.to_thread(self.folder.roll_back)
             self._swap(await self.get(pointer.version))
         return _outcome("promoted", pointer.version, self.previous, [], started)

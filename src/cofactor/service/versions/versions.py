@@ -130,6 +130,23 @@ class Folder:
             before = [now.version, *now.before] if now.version != version else now.before
             return self._write(Pointer(version, before[:_REMEMBERED]))
 
+    def before(self) -> list[str]:
+        """Return the versions before the current one that are still there, the latest first.
+
+        Raises
+        ------
+        ArgumentError
+            If there is none.
+        """
+        self.check_changeable()
+        there = self.versions()
+        left = [one for one in self.pointer().before if one in there]
+        if not left:
+            raise ArgumentError(
+                "version: there is no version before the current one to go back to."
+            )
+        return left
+
     def roll_back(self) -> Pointer:
         """Make the version before the current one answer again.
 
@@ -138,14 +155,8 @@ class Folder:
         ArgumentError
             If there is none.
         """
-        self.check_changeable()
         with self._lock:
-            now = self.pointer()
-            left = [one for one in now.before if one in self.versions()]
-            if not left:
-                raise ArgumentError(
-                    "version: there is no version before the current one to go back to."
-                )
+            left = self.before()
             return self._write(Pointer(left[0], left[1:]))
 
     def _write(self, pointer: Pointer) -> Pointer:

@@ -5,12 +5,35 @@ loop over rows.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Protocol
 
 import torch
 from torch import Tensor
 
 from cofactor.base import rng
 from cofactor.base.errors import ArgumentError
+
+Batch = tuple[Tensor, ...]
+
+
+class BatchSource(Protocol):
+    """Examples in batches, the same ones in the same order for the same epoch.
+
+    In memory (`Batches`), in files, or from another process.
+    """
+
+    def __len__(self) -> int:
+        """Return the number of batches of an epoch."""
+
+    def epoch(self, number: int, start: int = 0) -> Iterator[Batch]:
+        """Yield the batches of one epoch from the ``start``-th on, each a tuple of tensors [B, ...]
+        on the device of the module.
+
+        The order depends on the epoch's number alone, so that an interrupted run can continue.
+        """
+
+    def examples(self, batch: Batch) -> int:
+        """Return how many examples the loss of a batch is the mean of."""
 
 
 class Batches:
@@ -47,7 +70,7 @@ class Batches:
     def __len__(self) -> int:
         return -(-self.n_examples // self.batch_size)
 
-    def epoch(self, number: int, start: int = 0) -> Iterator[tuple[Tensor, ...]]:
+    def epoch(self, number: int, start: int = 0) -> Iterator[Batch]:
         """Yield the batches of one epoch from the ``start``-th on, each a tuple of columns [<=
         batch_size, ...].
         """
@@ -61,7 +84,7 @@ class Batches:
             chosen = order[low : low + self.batch_size]
             yield tuple(column.index_select(0, chosen) for column in self.columns)
 
-    def examples(self, batch: tuple[Tensor, ...]) -> int:
+    def examples(self, batch: Batch) -> int:
         """Return how many examples a batch has."""
         return len(batch[0])
 

@@ -19,7 +19,7 @@ import torch
 from torch import Tensor, distributed, nn
 
 from cofactor.base.engine import Seat
-from cofactor.training.torch.source import Batch
+from cofactor.training.torch.batches import Batch
 
 _PATIENCE = timedelta(minutes=30)  # for another's step
 

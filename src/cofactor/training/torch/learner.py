@@ -15,10 +15,10 @@ from cofactor.base.memory import give_back
 from cofactor.base.run import Run
 from cofactor.training.learner import Epoch, Facts, Learner
 from cofactor.training.state import diverged
+from cofactor.training.torch.batches import Batch, BatchSource
 from cofactor.training.torch.group import current_group
 from cofactor.training.torch.optimizers import clip_gradient, optimizers, put_state, state_of
 from cofactor.training.torch.seeding import set_seed
-from cofactor.training.torch.source import Batch, BatchSource
 from cofactor.training.training_config import TrainingConfig
 
 Step = Callable[[Batch, torch.Generator], Tensor]

@@ -13,6 +13,14 @@ from torch import Tensor, nn
 from cofactor.base.errors import ArgumentError
 from cofactor.training.training_config import TrainingConfig
 
+_KINDS = {
+    "adam": torch.optim.Adam,
+    "adamw": torch.optim.AdamW,
+    "adagrad": torch.optim.Adagrad,
+    "sgd": torch.optim.SGD,
+}
+_MOMENTS = ("adam", "adamw")  # those with running means of the gradients and their squares
+
 
 def optimizers(module: nn.Module, config: TrainingConfig) -> list[torch.optim.Optimizer]:
     """Return the optimisers of a module: of its dense weights, and of its tables that give sparse
@@ -82,31 +90,24 @@ def _plain(kind: type[torch.optim.Optimizer]) -> Any:
 def _dense(weights: list[Tensor], config: TrainingConfig) -> torch.optim.Optimizer | None:
     if not weights:
         return None
-    rate, decay = config.learning_rate, config.weight_decay
-    # One fused pass over all weights instead of ten small operations for each: on a CPU those are
-    # what costs.
-    if config.optimizer == "adam":
-        return _plain(torch.optim.Adam)(weights, lr=rate, weight_decay=decay, fused=True)
-    if config.optimizer == "adamw":
-        return _plain(torch.optim.AdamW)(weights, lr=rate, weight_decay=decay, fused=True)
-    if config.optimizer == "adagrad":
-        return _plain(torch.optim.Adagrad)(weights, lr=rate, weight_decay=decay, foreach=True)
-    return _plain(torch.optim.SGD)(
-        weights, lr=rate, weight_decay=decay, momentum=config.momentum, foreach=True
-    )
+    how: dict[str, Any] = {"lr": config.learning_rate, "weight_decay": config.weight_decay}
+    # One pass over all weights instead of ten small operations for each: on a CPU those are what
+    # costs.
+    how["fused" if config.optimizer in _MOMENTS else "foreach"] = True
+    if config.optimizer == "sgd":
+        how["momentum"] = config.momentum
+    return _plain(_KINDS[config.optimizer])(weights, **how)
 
 
 def _sparse(weights: list[Tensor], config: TrainingConfig) -> torch.optim.Optimizer:
-    if config.optimizer in ("adam", "adamw"):
-        return _plain(torch.optim.SparseAdam)(weights, lr=config.learning_rate)
-    if config.optimizer == "adagrad":
-        return _plain(torch.optim.Adagrad)(weights, lr=config.learning_rate, foreach=False)
     if config.momentum:
         raise ArgumentError(
             "momentum moves every row at every step, so tables can't be sparse with it; set"
             " momentum=0."
         )
-    return _plain(torch.optim.SGD)(weights, lr=config.learning_rate, foreach=False)
+    if config.optimizer in _MOMENTS:
+        return _plain(torch.optim.SparseAdam)(weights, lr=config.learning_rate)
+    return _plain(_KINDS[config.optimizer])(weights, lr=config.learning_rate, foreach=False)
 
 
 def state_of(optimizers: list[torch.optim.Optimizer]) -> dict[str, Tensor]:

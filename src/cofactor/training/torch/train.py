@@ -10,8 +10,8 @@ from cofactor.base.run import Run
 from cofactor.base.threads import native_threads
 from cofactor.training.curve import LearningCurve
 from cofactor.training.loop import Control, fit
+from cofactor.training.torch.batches import Batch, BatchSource
 from cofactor.training.torch.learner import Step, TorchLearner
-from cofactor.training.torch.source import Batch, BatchSource
 from cofactor.training.training_config import TrainingConfig
 
 

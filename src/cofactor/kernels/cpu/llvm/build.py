@@ -146,6 +146,10 @@ class Emitter:
             with self.loop(blocks) as loop:
                 some(loop.index)
 
+    def each_block(self, n: int, some: Callable[[Any], None]) -> None:
+        """Emit code for each block of an array's rows, unrolled where these are short."""
+        self.for_few_or_many(self.blocks(n), lambda blocks: self.each(blocks, some))
+
     def for_few_or_many(self, blocks: Any, some: Callable[[Any], None]) -> None:
         """Emit ``some(blocks)`` twice: for a range of four blocks, 64 factors, which registers
         hold, and for any other number of them.

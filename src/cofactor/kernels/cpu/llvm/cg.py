@@ -212,7 +212,7 @@ def move(typingctx, a, work, x, u):
             step = emit.times(a, emit.load_block(p, block))
             emit.store(emit.plus(emit.load(place), step), place)
 
-        emit.for_few_or_many(emit.blocks(1), lambda blocks: emit.each(blocks, some))
+        emit.each_block(1, some)
 
     return types.void(types.float32, work, x, types.int64), emitting(code)
 
@@ -232,7 +232,7 @@ def next_residual(typingctx, a, work):
             emit.store(left, place)
             emit.add_to(total, emit.times(left, emit.times(left, emit.load_block(m, block))))
 
-        emit.for_few_or_many(emit.blocks(1), lambda blocks: emit.each(blocks, some))
+        emit.each_block(1, some)
         return emit.sum(total)
 
     return types.float32(types.float32, work), emitting(code)
@@ -251,6 +251,6 @@ def turn(typingctx, b, work):
             z = emit.times(emit.load_block(m, block), emit.load_block(r, block))
             emit.store(emit.plus(z, emit.times(b, emit.load(place))), place)
 
-        emit.for_few_or_many(emit.blocks(1), lambda blocks: emit.each(blocks, some))
+        emit.each_block(1, some)
 
     return types.void(types.float32, work), emitting(code)

@@ -21,7 +21,7 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
 from cofactor.service.errors import Headers, overloaded
-from cofactor.service.http.connection import Connection, ConnectionLimits
+from cofactor.service.http.connection import Connection, ConnectionLimits, too_many_lines
 from cofactor.service.http.context import GONE
 from cofactor.service.http.guard import MAX_HEAD
 
@@ -129,7 +129,7 @@ def read_plain(data: bytes) -> Plain | None:
     """Return method, path, query, headers and body if the bytes are exactly one plain request,
     else None.
     """
-    found = _HEAD.match(data)
+    found = None if too_many_lines(data) else _HEAD.match(data)
     if found is None or found.end() > MAX_HEAD:
         return None
     method, path, query, lines = found.groups()

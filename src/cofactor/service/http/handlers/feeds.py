@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from functools import partial
 
 import numpy as np
@@ -71,7 +70,7 @@ async def popular(context: Context, path: dict[str, str], query: PopularQuery) -
 
 def _popular(loaded: Loaded, query: PopularQuery) -> Feed:
     digest = digest_of("popular", query.column, query.value)
-    page = Cursor(loaded.version, digest, 0, int(time.time()))
+    page = Cursor(loaded.version, digest, 0, loaded.profiles.store.settings.moment())
     if query.cursor is not None:
         page = read_cursor(query.cursor, digest, loaded.model.data.n_items)
     mask = loaded.view.visible

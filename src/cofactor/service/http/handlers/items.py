@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Sequence
 from concurrent.futures import Future
 from typing import Any
@@ -158,7 +159,9 @@ async def _changed(
     ack = await context.settled(write, after=context.followed(write, item_ids))
     if grows:
         growing = context.models.growing()
-        await asyncio.wait({growing}, timeout=context.settings.timeout / 4)
+        # It is stored, and that is the answer, also if the time is up meanwhile.
+        with contextlib.suppress(asyncio.CancelledError):
+            await asyncio.wait({growing}, timeout=context.settings.timeout / 4)
     return acknowledged(ack)
 
 

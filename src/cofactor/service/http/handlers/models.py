@@ -124,7 +124,8 @@ async def item_map(context: Context, path: dict[str, str], request: MapQuery) ->
         ] + list(context.maps)[8:]:
             context.maps.pop(stale, None)
         context.maps[key] = made
-    return context.maps[key].shown(loaded)
+    # Twenty thousand points take ten milliseconds to be written.
+    return await context.slowly(context.maps[key].shown, loaded)
 
 
 ROUTES = [

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from functools import lru_cache
 from importlib import resources
 
@@ -105,14 +106,12 @@ def series(context: Context, path: dict[str, str], request: SeriesQuery) -> Seri
     times = [one.start for one in buckets]
     place = {start: n for n, start in enumerate(times)}
     after = max(0, context.store.last_seq() - _COUNTED)
-    events: dict[str, list[int]] = {}
-    for start, kind, amount in context.store.event_counts(after, times[0], step):
-        if start in place:
-            events.setdefault(kind, [0] * count)[place[start]] = amount
+    rows = context.store.event_counts(after, times[0], step)
+    counts = [(place[start], kind, amount) for start, kind, amount in rows if start in place]
     return SeriesOut(
         step=step,
         times=times,
-        events=_most_frequent(events),
+        events=_most_frequent(counts, count),
         requests=[one.requests for one in buckets],
         failed=[one.failed for one in buckets],
         shed=[one.shed for one in buckets],
@@ -123,14 +122,19 @@ def series(context: Context, path: dict[str, str], request: SeriesQuery) -> Seri
     )
 
 
-def _most_frequent(events: dict[str, list[int]]) -> dict[str, list[int]]:
-    """The counts of the most frequent kinds, the first first, and the sum of all others."""
-    named = sorted(events, key=lambda kind: (-sum(events[kind]), kind))
-    found = {kind: events[kind] for kind in named[:_KINDS]}
-    rest = [events[kind] for kind in named[_KINDS:]]
-    if rest:
-        also = [found[_OTHERS]] if _OTHERS in found else []
-        found[_OTHERS] = [sum(counts) for counts in zip(*rest, *also, strict=True)]
+def _most_frequent(counts: list[tuple[int, str, int]], n_places: int) -> dict[str, list[int]]:
+    """The counts (place, kind, amount) of the most frequent kinds, the first first, and the sum of
+    all others: a million kinds would be a million lists.
+    """
+    totals = Counter[str]()
+    for _, kind, amount in counts:
+        totals[kind] += amount
+    named = sorted(totals, key=lambda kind: (-totals[kind], kind))
+    found = {kind: [0] * n_places for kind in named[:_KINDS]}
+    if len(named) > _KINDS:
+        found.setdefault(_OTHERS, [0] * n_places)
+    for place, kind, amount in counts:
+        found[kind if kind in found else _OTHERS][place] += amount
     return found
 
 

@@ -1,4 +1,4 @@
-"""Which precision a network is trained in where that is left open."""
+"""Settings that a fit settles for itself, such as the precision a network is trained in."""
 
 from __future__ import annotations
 
@@ -7,6 +7,16 @@ from contextlib import contextmanager
 from typing import Any
 
 from cofactor.base.run import Run
+
+
+@contextmanager
+def configured(model: Any, config: Any) -> Iterator[None]:
+    """While open, a model has other settings."""
+    own, model.config = model.config, config
+    try:
+        yield
+    finally:
+        model.config = own
 
 
 @contextmanager
@@ -21,8 +31,5 @@ def settled_precision(model: Any, run: Run) -> Iterator[None]:
     from cofactor.training.torch.device import device_of, multiplies_bfloat16
 
     low = multiplies_bfloat16(device_of(run))
-    model.config = config.replace(precision="bfloat16" if low else "float32")
-    try:
+    with configured(model, config.replace(precision="bfloat16" if low else "float32")):
         yield
-    finally:
-        model.config = config

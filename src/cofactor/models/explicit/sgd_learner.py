@@ -1,5 +1,5 @@
-"""Biases learned by SGD: where they start and their penalty, so that they end near the damped means
-that the ratings ask for.
+"""What the SGD of rating models shares: its walks, and where biases start and their penalty, so
+that they end near the damped means that the ratings ask for.
 """
 
 from __future__ import annotations
@@ -8,9 +8,11 @@ from typing import Any
 
 import numpy as np
 
+from cofactor.base.run import Run
 from cofactor.data.interactions import Interactions
 from cofactor.models.defaults.damped_biases import Damping, damped_biases
 from cofactor.models.defaults.noise import RatingPenalties
+from cofactor.models.explicit.ratings import RatingHooks, RatingLearner, shuffled_walks
 
 # Turns of the damped means that biases start from: two digits are enough for a start.
 _TURNS = 5
@@ -64,3 +66,45 @@ def with_sgd_penalties(
     return least._replace(
         user_bias=max(least.user_bias, users), item_bias=max(least.item_bias, items)
     )
+
+
+class SGDLearner(RatingLearner):
+    """Stochastic gradient descent from damped biases on.
+
+    Parameters
+    ----------
+    model, data, run
+        As of a `RatingLearner`.
+    blocks
+        Where blocks of items begin, in which a user's ratings are walked together; None: as
+        `item_blocks` has them.
+    """
+
+    def __init__(
+        self, model: RatingHooks, data: Interactions, run: Run, blocks: np.ndarray | None = None
+    ) -> None:
+        from cofactor.kernels.cpu.mf_sgd import padded
+
+        super().__init__(model, data, run)
+        blocks = item_blocks(data) if blocks is None else blocks
+        self.walks = shuffled_walks(data, blocks, run.generator(self.name, "walks"))
+        users, items = padded(model.user_factors), padded(model.item_factors)
+        model.user_bias[:], model.item_bias[:] = started_biases(data, model._damping, self.config)
+        self.held = (model.user_bias, model.item_bias, users, items)
+        # What is learned are the kernel's rows without what they are filled up with.
+        factors = model.user_factors.shape[1]
+        self.live |= {"user_factors": users[:, :factors], "item_factors": items[:, :factors]}
+
+
+def item_blocks(data: Interactions) -> np.ndarray:
+    """Return where blocks of items with about as many ratings each begin, and the end, int64 [P +
+    1].
+
+    P depends on the data alone, so that the number of threads doesn't change the result: as many as
+    leave a user about thirty ratings in a block, 16 at most; small data isn't cut, since rounds
+    would cost more than threads save."""
+    wanted = len(data) / max(1, data.n_users) / 30
+    parts = 1 if len(data) < 10_000 else 2 ** int(np.clip(np.rint(np.log2(max(wanted, 1))), 0, 4))
+    done = np.cumsum(data.item_counts)
+    inner = np.searchsorted(done, done[-1] * np.arange(1, parts) / parts) + 1
+    return np.concatenate([[0], np.minimum(inner, data.n_items), [data.n_items]]).astype(np.int64)
