@@ -233,4 +233,30 @@ COUNTS = (
         },
         error="12 of 13 lines begin with the count .* the 13th has 2 behind 3",
     ),
+    Case(
+        name="a line of a list with commas among others with blanks",
+        origin="two programs' output, one below the other",
+        files={"a.txt": "0 17 29 41\n1 17 29\n2 29 30\n7,17,29\n"},
+        error="'7,17,29' is a line without any",
+    ),
+    _lines(
+        "an order of one item, which is no list",
+        "a converter of XML",
+        {"user": "u1", "items": [{"id": "a", "qty": 3}, {"id": "c", "qty": 1}]},
+        {"user": "u2", "items": {"id": "b", "qty": 4}},
+        {"user": "u3", "items": []},
+        rows=[("u1", "a", 3.0), ("u1", "c", 1.0), ("u2", "b", 4.0)],
+    ),
+    *(
+        Case(
+            name=f"an order whose items are no objects: {held}",
+            origin="two versions of a shop",
+            files={
+                "a.jsonl": '{"user":"u1","items":[{"id":"a","qty":3}]}\n'
+                f'{{"user":"u2","items":{held}}}\n'
+            },
+            error="no item id",
+        )
+        for held in ('["b"]', '[{"id":"b","qty":1},null]', '"b"', "7")
+    ),
 )

@@ -131,6 +131,7 @@ def read_lists(entry: SourceFile, options: Options, separators: str = "") -> Eve
     if counted:
         heads = pa.array(np.arange(len(counts)))
     _refuse_values(items, counts, entry.shown)
+    _refuse_separators(heads, counts, separators, entry.shown)
     beside = None if counted else _counts_beside(items, counts)
     if beside is not None:
         items, counts = items.filter(pa.array(~beside)), counts - 1
@@ -165,6 +166,18 @@ def _refuse_wrong_counts(heads: pa.Array, counts: np.ndarray, source: str) -> No
             f"{len(counts) - len(odd):,} of {len(counts):,} lines begin with the count of the items"
             f" that follow, and the {row + 1:,}th has {counts[row]:,} behind {heads[row]}; fix it,"
             " or write each line's user before its items.",
+            source=source,
+        )
+
+
+def _refuse_separators(heads: pa.Array, counts: np.ndarray, separators: str, source: str) -> None:
+    """Raise DataError for a line that isn't divided, and has other separators than the others."""
+    alone = pc.cast(heads, pa.string()).filter(pa.array(counts == 0))
+    odd = alone.filter(pc.match_substring_regex(alone, r"[,;|]\S"))
+    if not separators and len(odd) > 0 and (counts > 0).any():
+        raise DataError(
+            f"items stand between blanks on most lines, and {odd[0].as_py()[:60]!r} is a line"
+            " without any; write all lines in one way.",
             source=source,
         )
 

@@ -53,7 +53,7 @@ def expanded(row: Mapping[str, Any], field: str | None) -> Iterator[dict[str, An
     if inner and isinstance(value, dict):
         yield from ({**outer, **part} for part in expanded(value, inner))
     else:
-        yield from ({**outer, **part} for part in _objects(inner or name, value))
+        yield from ({**outer, **part} for part in _parts(inner or name, value))
 
 
 def opened(row: Mapping[str, Any]) -> dict[str, Any]:
@@ -116,6 +116,18 @@ def _objects(name: str, value: Any) -> Sequence[Mapping[str, Any]]:
     if not all(map(_is_number, value.values())) or is_wrapped(value) or value.keys() & UNION_TYPES:
         return ()
     return [{"item": item, "rating": number} for item, number in value.items()]
+
+
+def _parts(name: str, value: Any) -> Sequence[Mapping[str, Any]]:
+    """The objects in a field that lists objects elsewhere: one that stands there without a list is
+    the only one (as converters of XML write it); what is none becomes one without an id, so that it
+    isn't lost without a word.
+    """
+    found = _objects(name, value)
+    if found or not value:
+        return found
+    held = value if isinstance(value, list) else [value]
+    return [_with_item_id(name, p) if isinstance(p, dict) else {name: p} for p in held]
 
 
 def _with_item_id(name: str, part: Mapping[str, Any]) -> Mapping[str, Any]:
