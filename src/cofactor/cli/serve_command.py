@@ -190,7 +190,6 @@ def command(
 ) -> None:
     """Serve."""
     from cofactor.service.http.keys import Keys
-    from cofactor.service.versions.versions import Folder
 
     output = show.output()
     if access.new_key is not None:
@@ -210,7 +209,6 @@ def command(
         workers=hosting.workers,
     )
     place = Path(model).absolute()
-    Folder(place)  # before a store is made beside it
     url = hosting.store_url(place)
     known = None if access.keys is None else Keys.read(Path(access.keys))
     _serve(output, Served(place, url, settings, known, retrain.settings(url)))
@@ -238,9 +236,11 @@ class Served(NamedTuple):
 
 def _serve(output: Output, served: Served) -> None:
     from cofactor.service.http import server
+    from cofactor.service.versions.versions import Folder
     from cofactor.service.workers import supervise
     from cofactor.store import Retention
 
+    Folder(served.folder)  # before a store is made beside it
     listening = server.bind(served.settings)
     if served.settings.workers == 1:
         _run(output, served, listening)
