@@ -64,7 +64,7 @@ def fitted_anew(name: str, *, seed: int = 3, threads: int = 1) -> Recommender:
     )
 
 
-_fitted = cache(fitted_anew)
+fitted_once = cache(fitted_anew)
 
 
 @pytest.fixture(params=list(CASES))
@@ -76,4 +76,4 @@ def name(request: pytest.FixtureRequest) -> str:
 @pytest.fixture
 def model(name: str) -> Recommender:
     """Each model in turn, fitted once a session; tests don't change it."""
-    return _fitted(name)
+    return fitted_once(name)

@@ -7,13 +7,16 @@ from __future__ import annotations
 import multiprocessing
 import os
 import threading
+from functools import cache
+from multiprocessing.connection import Connection
 
 import numpy as np
 import pytest
 
 from cofactor.data.histories import Histories
 from cofactor.models.recommender import Recommender
-from contract.conftest import N_ITEMS, N_USERS
+from contract.cases import CASES
+from contract.conftest import N_ITEMS, N_USERS, fitted_once
 
 ROWS = np.arange(N_USERS, dtype=np.int32)
 FORKED = 120  # seconds that a child may take
@@ -45,8 +48,13 @@ def _check_equal(found: list[np.ndarray] | Exception, wanted: list[np.ndarray]) 
         np.testing.assert_allclose(one, other, rtol=1e-4, atol=1e-5)
 
 
-def test_two_threads_on_a_fresh_model_get_what_one_gets(model: Recommender) -> None:
-    wanted, shared = _answers(_fresh(model)), _fresh(model)
+@cache
+def _alone(name: str) -> list[np.ndarray]:
+    return _answers(_fresh(fitted_once(name)))
+
+
+def test_two_threads_on_a_fresh_model_get_what_one_gets(name: str) -> None:
+    shared = _fresh(fitted_once(name))
     found: list[list[np.ndarray] | Exception] = [[], []]
     start = threading.Barrier(2)
 
@@ -63,24 +71,26 @@ def test_two_threads_on_a_fresh_model_get_what_one_gets(model: Recommender) -> N
     for worker in workers:
         worker.join()
     for one in found:
-        _check_equal(one, wanted)
+        _check_equal(one, _alone(name))
 
 
-def _tell(model: Recommender, ends: object) -> None:
-    ends.send(_answers(model))  # type: ignore[attr-defined]
+def _tell(ends: Connection) -> None:
+    for name in CASES:
+        ends.send(_answers(fitted_once(name)))
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="this system can't fork")
 @pytest.mark.filterwarnings("ignore:.*multi-threaded.*:DeprecationWarning")
-def test_a_forked_child_gets_what_its_parent_got(model: Recommender) -> None:
-    wanted = _answers(model)
+def test_a_forked_child_gets_what_its_parent_got() -> None:
+    wanted = {name: _alone(name) for name in CASES}
     forking = multiprocessing.get_context("fork")
     here, there = forking.Pipe()
-    child = forking.Process(target=_tell, args=(model, there), daemon=True)
+    child = forking.Process(target=_tell, args=(there,), daemon=True)
     child.start()
     try:
-        assert here.poll(FORKED), "the child never answers"
-        _check_equal(here.recv(), wanted)
+        for name in CASES:
+            assert here.poll(FORKED), f"the child never answers by {name}"
+            _check_equal(here.recv(), wanted[name])
     finally:
         child.kill()
         child.join()
