@@ -244,12 +244,12 @@ def streamed(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
         ' e = cofactor.read("-"); print(len(e), e.source)'
     )
     done = subprocess.run(
-        ["bash", "-c", f"cat {path} | {sys.executable} -c '{code}' <(cat {path})"],
+        ["bash", "-c", f"cat {path} | {sys.executable} -X faulthandler -c '{code}' <(cat {path})"],
         capture_output=True,
         text=True,
-        check=True,
         env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
     )
+    assert done.returncode == 0, (done.returncode, done.stderr)
     return done.stdout.splitlines()
 
 
