@@ -295,7 +295,7 @@ def repeats(events: Events) -> Repeats:
     if events.values is not None:
         columns["value"] = pa.array(events.values)
         wanted.append(("value", "count_distinct"))
-    pairs = pa.table(columns).group_by(["user", "item"]).aggregate(wanted)
+    pairs = pa.table(columns).group_by(["user", "item"], use_threads=False).aggregate(wanted)
     often = np.asarray(pairs.column("user_count"))
     differing = (
         None

@@ -14,6 +14,7 @@ import numpy as np
 import pyarrow as pa
 
 from cofactor.base.errors import DataError
+from cofactor.data.readers.arrow_memory import arrow_reader
 from cofactor.data.readers.json_text import has_null_record
 
 COLUMNS = ("request_id", "user_id", "position", "item_id", "probability", "reward")
@@ -149,7 +150,7 @@ def _json_table(path: Path) -> pa.Table:
     content = path.read_bytes()
     if has_null_record(content):
         raise DataError("a line is null instead of a list of items; remove it.", source=str(path))
-    return pj.read_json(pa.BufferReader(content))
+    return pj.read_json(arrow_reader(content))
 
 
 def padded(rows: Sequence[Sequence[float]], width: int, fill: float) -> np.ndarray:

@@ -12,6 +12,7 @@ from pyarrow import csv as pacsv
 from cofactor.base.errors import DataError
 from cofactor.data.id_text import MISSING_WORDS
 from cofactor.data.notes import Note
+from cofactor.data.readers.arrow_memory import arrow_reader
 from cofactor.data.readers.columns import Options
 from cofactor.data.readers.fields import DELIMITERS, SPOKEN, WHITESPACE, unpadded
 from cofactor.data.readers.lines import malformed_lines, record_end
@@ -23,6 +24,8 @@ from cofactor.data.readers.source_files import SMALL, SourceFile
 # Texts as they stand, each once.
 WORDS = pa.dictionary(pa.int32(), pa.string())
 _SEPARATOR = "\x1f"
+# What Arrow says of a field that isn't of its column's type.
+_CONVERSION = "conversion error"
 
 
 class Unconvertible(DataError):
@@ -153,34 +156,64 @@ class BlockParser:
         dialect = self.dialect
         block, delimiter = _one_character(block, dialect.delimiter)
         has_quotes = bool(dialect.quoted) and dialect.quoted.encode() in block
-        # Arrow's reader of streams wakes fewer threads, but settles types by its first block.
+        parsing = {
+            "delimiter": delimiter,
+            "quote_char": dialect.quoted if has_quotes else False,
+            "escape_char": dialect.escape or False,
+            "newlines_in_values": has_quotes,
+        }
+        converting = pacsv.ConvertOptions(
+            column_types=dict(types),
+            include_columns=list(columns) if columns is not None else None,
+            null_values=[*MISSING_WORDS],
+            strings_can_be_null=False,
+        )
         given = columns is not None and set(columns) <= types.keys()
-        small = len(block) <= SMALL and given
-        reader = _streamed if small else pacsv.read_csv
         try:
-            return reader(
-                pa.BufferReader(block),
-                read_options=pacsv.ReadOptions(
-                    column_names=list(dialect.names),
-                    block_size=len(block) + 1 if small else 1 << 22,
-                    use_threads=len(block) > SMALL,
-                ),
-                parse_options=pacsv.ParseOptions(
-                    delimiter=delimiter,
-                    quote_char=dialect.quoted if has_quotes else False,
-                    escape_char=dialect.escape or False,
-                    newlines_in_values=has_quotes,
-                    invalid_row_handler=self._on_malformed,
-                ),
-                convert_options=pacsv.ConvertOptions(
-                    column_types=dict(types),
-                    include_columns=list(columns) if columns is not None else None,
-                    null_values=[*MISSING_WORDS],
-                    strings_can_be_null=False,
-                ),
-            )
+            # Where lines were left out, more are likely: they aren't tried twice.
+            table = None if self.n_left_out else _whole(block, dialect, parsing, converting, given)
+            return self._in_this_thread(block, parsing, converting) if table is None else table
         except pa.ArrowInvalid as error:
             raise _typed_error(str(error), dialect, self.entry.shown) from None
+
+    def _in_this_thread(
+        self, block: bytes, parsing: Mapping[str, Any], converting: pacsv.ConvertOptions
+    ) -> pa.Table:
+        """The table of a block without the lines of another number of fields, which are counted."""
+        # A thread of Arrow's would let go of the handler when it likes: see `arrow_reader`.
+        return pacsv.read_csv(
+            arrow_reader(block),
+            _reading(self.dialect, use_threads=False),
+            pacsv.ParseOptions(**parsing, invalid_row_handler=self._on_malformed),
+            converting,
+        )
+
+
+def _whole(
+    block: bytes,
+    dialect: Dialect,
+    parsing: Mapping[str, Any],
+    converting: pacsv.ConvertOptions,
+    given: bool,
+) -> pa.Table | None:
+    """The table of a block; None if a line of it hasn't the number of fields."""
+    source, parse = arrow_reader(block), pacsv.ParseOptions(**parsing)
+    try:
+        # Arrow's reader of streams wakes fewer threads, but settles types by its first block.
+        if given and len(block) <= SMALL:
+            reading = _reading(dialect, use_threads=False, block_size=len(block) + 1)
+            with pacsv.open_csv(source, reading, parse, converting) as stream:
+                return stream.read_all()
+        return pacsv.read_csv(source, _reading(dialect, len(block) > SMALL), parse, converting)
+    except pa.ArrowInvalid as error:
+        if _CONVERSION in str(error):
+            raise
+        return None
+
+
+def _reading(dialect: Dialect, use_threads: bool, block_size: int = 1 << 22) -> pacsv.ReadOptions:
+    names = list(dialect.names)
+    return pacsv.ReadOptions(column_names=names, block_size=block_size, use_threads=use_threads)
 
 
 def _one_character(block: bytes, delimiter: str) -> tuple[bytes, str]:
@@ -194,13 +227,8 @@ def _one_character(block: bytes, delimiter: str) -> tuple[bytes, str]:
     return block, delimiter
 
 
-def _streamed(source: pa.BufferReader, **how: Any) -> pa.Table:
-    with pacsv.open_csv(source, **how) as reader:
-        return reader.read_all()
-
-
 def _typed_error(text: str, dialect: Dialect, source: str) -> DataError:
-    if "conversion error" not in text:
+    if _CONVERSION not in text:
         return DataError(
             f"the text can't be split into rows ({text}); check its quotes, or give quote=False.",
             source=source,

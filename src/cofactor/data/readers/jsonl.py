@@ -14,6 +14,7 @@ from pyarrow import json as pajson
 
 from cofactor.base.errors import DataError
 from cofactor.data.notes import Note
+from cofactor.data.readers.arrow_memory import arrow_reader
 from cofactor.data.readers.block_columns import BlockColumns
 from cofactor.data.readers.cell_roles import with_cells
 from cofactor.data.readers.columns import Options, find_roles, folded, roles_note
@@ -172,7 +173,7 @@ def _table(block: bytes, parse: pajson.ParseOptions) -> pa.Table | None:
             # Arrow takes bytes that aren't UTF-8 into its texts.
             block.decode()
         how = pajson.ReadOptions(len(block) > SMALL, block_size=max(len(block), 1))
-        return pajson.read_json(pa.BufferReader(block), how, parse)
+        return pajson.read_json(arrow_reader(block), how, parse)
     except (pa.ArrowInvalid, UnicodeDecodeError):
         return None
 

@@ -126,7 +126,7 @@ def listed(table: pa.Table, key: str, column: str) -> pa.Table:
     counted = (
         table.select([key, column])
         .drop_null()
-        .group_by([key, column])
+        .group_by([key, column], use_threads=False)
         .aggregate([([], "count_all")])
     )
     order = counted.sort_by(

@@ -18,6 +18,7 @@ from pyarrow import parquet as pq
 from cofactor.base import memory
 from cofactor.base.errors import CofactorError, DataError
 from cofactor.base.extras import require
+from cofactor.data.readers.arrow_memory import arrow_reader
 from cofactor.data.readers.cell_roles import roles_of_columns
 from cofactor.data.readers.clock_columns import CellsOf, cells_of_table
 from cofactor.data.readers.columns import Options
@@ -105,8 +106,8 @@ def feather_table(entry: SourceFile) -> pa.Table:
     with _damage(entry, "Arrow" if entry.suffix == ".arrow" else "Feather"):
         held = entry.read(limit=1 << 32)
         if held.startswith(STREAM):
-            return _valid(pa.ipc.open_stream(held).read_all())
-        return _valid(feather.read_table(io.BytesIO(held), use_threads=len(held) > SMALL))
+            return _valid(pa.ipc.open_stream(arrow_reader(held)).read_all())
+        return _valid(feather.read_table(arrow_reader(held), use_threads=len(held) > SMALL))
 
 
 def read_excel(entry: SourceFile, options: Options) -> Raw:
@@ -266,7 +267,7 @@ def opened(entry: SourceFile, *, in_parts: bool = False) -> Iterator[Any]:
     with _damage(entry, "Parquet"):
         source: Any = entry.path
         if entry.member is not None or entry.plain_bytes is None:
-            source = pa.BufferReader(io.BytesIO(entry.read(limit=1 << 33)).getbuffer())
+            source = arrow_reader(entry.read(limit=1 << 33))
         with pq.ParquetFile(source, **how) as file:
             yield file
 
