@@ -96,11 +96,14 @@ migration: $(READY)  ## run the other libraries' code of docs/migrate against th
 	  $(PYTHON) -m venv $(PEERS)/peers-$$name && $(PEERS)/peers-$$name/bin/python -m pip install --quiet "$$@" || rm -rf $(PEERS)/peers-$$name; done
 	COFACTOR_PEERS=$(abspath $(PEERS)) $(BIN)/python -m pytest -q -rs tests/test_migration.py
 
-newest: $(READY)  ## the tests on the newest versions that can be had, pre-releases too
+# What runs on the newest versions; `.ci/run` takes a part of it. PRE=--pre takes pre-releases too.
+NEWEST_TESTS ?= tests
+
+newest: $(READY)  ## the tests on the newest versions that can be had (PRE=--pre: pre-releases too)
 	@$(PYTHON) -m venv $(VENV)-newest
 	@sh tools/install_torch.sh $(VENV)-newest/bin/python
-	$(VENV)-newest/bin/python -m pip install --quiet --upgrade --pre --editable ".[dev]"
-	$(VENV)-newest/bin/python -m pytest -q $(SPREAD) -m "not slow" -W default
+	$(VENV)-newest/bin/python -m pip install --quiet --upgrade $(PRE) --editable ".[dev]"
+	$(VENV)-newest/bin/python -m pytest -q $(SPREAD) -m "not slow and not cluster and not notebooks and not checkers and not browser" -W default $(NEWEST_TESTS)
 
 light: ## install without extras, compiler and caches, and measure it: seconds, megabytes, a cold demo
 	@$(PYTHON) tools/light_install.py
