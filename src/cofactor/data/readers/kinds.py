@@ -102,9 +102,9 @@ def notes_of_all(parts: Sequence[Events], kinds: pa.ChunkedArray | None) -> list
         if fact is not Fact.KINDS
         and (fact is not Fact.NO_KIND or all(note in part.notes for part in parts))
     ]
-    told = next((note for note, fact in facts.items() if fact is Fact.KINDS), None)
+    said = next((note for note, fact in facts.items() if fact is Fact.KINDS), None)
     if kinds is None or all(part.kinds is None for part in parts):
-        return kept if told is None else [*kept, told]
+        return kept if said is None else [*kept, said]
     distinct, codes = coded(kinds)
     counts = np.bincount(codes, minlength=len(distinct)).tolist()
     return [*kept, *_alike("they hold", dict(zip(distinct.to_pylist(), counts, strict=False)))]
