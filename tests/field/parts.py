@@ -41,6 +41,43 @@ PARTS = (
         source=".",
         rows=[(1, "a", None, 1704067200), (2, "a", None, 1704153600)],
     ),
+    *(
+        Case(
+            name=f"a folder for each kind of events, {name}",
+            origin="exports by table",
+            files={
+                f"{kind}/a.csv": f"user,item,event\nu1,a,{kind}\n"
+                for kind in ("buy", "save", "view")
+            },
+            source=".",
+            options=options,
+            rows=rows,
+            notes=(said,),
+        )
+        for name, options, rows, said in (
+            (
+                "without weights",
+                {},
+                [("u1", "a"), ("u1", "a"), ("u1", "a")],
+                r"\A.*\n.*\nthey hold kinds.* the same: buy \(1\), save \(1\), view \(1\); .*\Z",
+            ),
+            (
+                "with weights of some",
+                {"kinds": {"view": 1, "buy": 5, "like": 2}},
+                [("u1", "a", 5.0), ("u1", "a", 1.0)],
+                r"\A.*\nleft out a.csv: none of its events is of a kind that has a weight\n.*\n"
+                r"column 'event' holds no event of kind like\Z",
+            ),
+        )
+    ),
+    Case(
+        name="folders for kinds of which none has a weight",
+        origin="a word of another language",
+        files={f"{kind}/a.csv": f"user,item,event\nu1,a,{kind}\n" for kind in ("buy", "view")},
+        source=".",
+        options={"kinds": {"kauf": 1}},
+        error="unknown kind of event",
+    ),
     Case(
         name="folders' names above csv, one of nobody",
         origin="DuckDB's PARTITION_BY",

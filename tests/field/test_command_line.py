@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 import cofactor
-from cofactor.base.errors import ArgumentError, UnknownIdError
+from cofactor.base.errors import ArgumentError, CofactorError, UnknownIdError
 from cofactor.cli.ids import history_of, lines_of, listed_ids
 from cofactor.cli.main import main
 from cofactor.cli.reading import roles
@@ -280,6 +280,14 @@ def test_files_of_users_are_read_or_refused_in_a_sentence(
         return
     with pytest.raises(ArgumentError, match=right):
         lines_of(str(place))
+
+
+@pytest.mark.parametrize(
+    ("place", "said"), [("/dev/zero", "it is a device"), (".", "can't be read: Is a directory")]
+)
+def test_users_are_read_from_files_and_pipes_alone(place: str, said: str) -> None:
+    with pytest.raises(CofactorError, match=said):
+        lines_of(place)
 
 
 @pytest.mark.parametrize(

@@ -20,6 +20,7 @@ from field.heads import HEADS
 from field.ids import IDS
 from field.layouts import LAYOUTS
 from field.lines import LINES
+from field.links import LINKS
 from field.locales import LOCALES
 from field.memory import MEMORY
 from field.moments import MOMENTS
@@ -46,6 +47,7 @@ CASES = (
         *COUNTS,
         *MEMORY,
         *LINES,
+        *LINKS,
         *PAIRS,
         *NUMERALS,
         *MOMENTS,

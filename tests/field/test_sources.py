@@ -10,7 +10,7 @@ import sqlite3
 import tarfile
 import threading
 import zipfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -226,6 +226,26 @@ def test_an_archive_in_a_pipe_is_refused_as_one(form: str, tmp_path: Path) -> No
     with pytest.raises(DataError, match="an archive can't be read from a pipe"):
         cofactor.read(place)
     writer.join()
+
+
+@pytest.mark.parametrize(
+    "take",
+    [
+        cofactor.read,
+        lambda link: cofactor.read(link.name),
+        lambda link: cofactor.read([link, link]),
+        lambda link: cofactor.read(link.parent),
+        lambda link: cofactor.read([("u1", "a")], items=link),
+    ],
+)
+def test_a_link_that_leads_nowhere_is_named(
+    take: Callable[[Path], Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "part").symlink_to("moved.csv")
+    (tmp_path / "rest.csv").write_text("user,item\nu1,a\n")
+    with pytest.raises(DataError, match="part: it is a link to 'moved.csv', which isn't there"):
+        take(tmp_path / "part")
 
 
 def test_standard_input_beside_others_is_named(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from functools import partial
 
 from field.case import Case, column
@@ -66,6 +67,26 @@ WRITINGS = (
     _refused("per cent beside shares", "merged exports", ("80%", "0.8"), "80%"),
     _refused("truth beside numbers", "merged exports", ("true", "3"), "true"),
     _refused("negative amounts in brackets", "accounts", ("($3.50)", "($4.00)"), "3.50"),
+    *(
+        Case(
+            name=f"negative numbers of accounts: {first}",
+            origin=origin,
+            files={"a.csv": f"user;item;qty\nu1;a;{first}\nu2;b;{second}\nu3;c;{third}\n"},
+            options=options,
+            rows=[("u1", "a", right[0]), ("u2", "b", right[1]), ("u3", "c", right[2])],
+            notes=(f"numbers such as {re.escape(repr(first))} read as negative",),
+        )
+        for origin, first, second, third, right, options in (
+            ("Excel", "(12.50)", "3.00", "4", (-12.5, 3, 4), {}),
+            ("Excel", "(1,212.50)", "3,000", "4", (-1212.5, 3000, 4), {}),
+            ("QuickBooks", "($12.50)", "$3.00", "$4.25", (-12.5, 3, 4.25), {}),
+            ("SAP", "12.50-", "3.00", "4.25", (-12.5, 3, 4.25), {}),
+            ("SAP", "1.212,50-", "3,00", "1.000-", (-1212.5, 3, -1000), {}),
+            ("SAP", "2,50-", "3-", "4,25", (-2.5, -3, 4.25), {}),
+            ("SAP", "1.212-", "3", "4", (-1212, 3, 4), {"decimal": ","}),
+        )
+    ),
+    _refused("a span is no number of accounts", "a form", ("3-5", "4-"), "3-5"),
     _refused("footnotes behind numbers", "typeset tables", ("4²", "3²"), "4²"),
     Case(
         name="an object around a number",

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from cofactor.base.errors import ArgumentError, UnknownIdError
+from cofactor.base.progress import SILENT
 from cofactor.data.ids import IdMap
 
 Valued = tuple[str, float | None]
@@ -38,11 +39,15 @@ def lines_of(path: str) -> list[str]:
 
 
 def _text_of(path: str) -> str:
-    from cofactor.data.readers.sources import standard_input
+    from cofactor.data.readers.source_files import SourceFile
+    from cofactor.data.readers.sources import reopened, standard_input
     from cofactor.data.readers.text_encoding import encoding_of
 
     try:
-        content = standard_input().read() if path == "-" else Path(path).read_bytes()
+        place = Path(path)
+        # A device such as /dev/zero may never end.
+        entry = standard_input() if path == "-" else reopened(place, SILENT) or SourceFile(place)
+        content = entry.read()
         encoding, mark = encoding_of(content, None)
         return content[mark:].decode(encoding)
     except OSError as error:

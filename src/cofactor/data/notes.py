@@ -18,6 +18,8 @@ class Fact(StrEnum):
     WHOLE_NUMBERS = "ids like 1.0 as whole numbers"
     PYTHON_BYTES = "ids that are Python's writing of bytes"
     HEXADECIMAL = "ids in bytes as hexadecimal digits"
+    KINDS = "kinds of events that count the same"
+    NO_KIND = "no event of a kind"
 
 
 class Tally(NamedTuple):

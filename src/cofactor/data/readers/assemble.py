@@ -21,6 +21,7 @@ from cofactor.data.readers.checked_times import checked_times
 from cofactor.data.readers.columns import Options
 from cofactor.data.readers.id_columns import cleaned, typed_ids, used_only
 from cofactor.data.readers.kinds import weighted
+from cofactor.data.readers.links import doubt_of_links
 from cofactor.data.readers.raw import Fault, NoRowsError, Raw
 from cofactor.data.readers.repeated_headers import repeated_headers
 from cofactor.data.readers.total_lines import MEANS, TOTALS, total_word
@@ -73,7 +74,8 @@ def assemble(raw: Raw, options: Options) -> Events:
     )
     if raw.parts is not None:
         return events  # what is odd about all of them, a part doesn't show
-    return events.noted(*doubts(events.values), *_doubts_of_ids(events))
+    linked = doubt_of_links(events, raw.columns.get("item", ""))
+    return events.noted(*doubts(events.values), *_doubts_of_ids(events), *linked)
 
 
 def _checked_ids(raw: Raw, faults: list[Fault], left_out: np.ndarray) -> list[pa.ChunkedArray]:

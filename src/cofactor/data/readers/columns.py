@@ -387,6 +387,7 @@ def _missing(role: str, names: Sequence[str]) -> str:
     close = [name for name in names if name_words.mentions(name, role)]
     if role == "item":
         close += [name for name in names if folded(name) in ("title", "name")]
+        close += [name for name in names if name_words.is_linked(name)]
     close.sort(key=lambda name: not (name_words.is_id(name) or folded(name) == "title"))
     close += [
         name for usual in USUAL[role][:6] for name in nearest(usual, names[:_SHOWN], 1, cutoff=0.75)

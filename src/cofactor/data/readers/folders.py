@@ -16,9 +16,10 @@ from cofactor.data.readers.delimited import read_delimited
 from cofactor.data.readers.file_formats import columns_of, dialect_of_table, read_entry
 from cofactor.data.readers.folder_files import data_files, without_copies
 from cofactor.data.readers.item_tables import table_of_entry
+from cofactor.data.readers.kinds import notes_of_all
 from cofactor.data.readers.layout import appended
 from cofactor.data.readers.part import Parts
-from cofactor.data.readers.raw import NoRowsError
+from cofactor.data.readers.raw import NoKindError, NoRowsError
 from cofactor.data.readers.sniff import Dialect
 from cofactor.data.readers.source_files import Source, SourceFile
 
@@ -109,7 +110,11 @@ def _read_all(
             parts[entry] = read_part(entry, options)
         except NoRowsError as error:
             nothing = error
-            notes.append(f"left out {entry.name}: {error.message}")
+            of_others = isinstance(error, NoKindError)
+            why = (
+                "none of its events is of a kind that has a weight" if of_others else error.message
+            )
+            notes.append(f"left out {entry.name}: {why}")
     if nothing is not None and not parts:
         raise nothing
     return list(parts), list(parts.values()), notes
@@ -133,13 +138,13 @@ def joined(parts: Sequence[Events], source: str) -> Events:
                 f" out with {what[:-1]}=False.",
                 source=source,
             )
-    notes = tuple(dict.fromkeys(note for part in parts for note in part.notes))
+    whole = appended(*parts)
     return replace(
-        appended(*parts),
+        whole,
         item_table=merged([part.item_table for part in parts], "item_id"),
         user_table=merged([part.user_table for part in parts], "user_id"),
         source=source,
-        notes=notes,
+        notes=tuple(notes_of_all(parts, whole.kinds)),
     )
 
 

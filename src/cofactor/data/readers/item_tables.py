@@ -29,7 +29,7 @@ from cofactor.data.readers.movielens_items import films_of
 from cofactor.data.readers.name_words import is_id, is_reference, mentions, role_of
 from cofactor.data.readers.repeated_names import refuse_repeated
 from cofactor.data.readers.sniff import dialect_of
-from cofactor.data.readers.source_files import Source, SourceFile, is_archive
+from cofactor.data.readers.source_files import Source, SourceFile, is_archive, missing
 from cofactor.data.readers.sources import is_url, reopened
 from cofactor.data.readers.table_texts import (
     in_numbers,
@@ -288,7 +288,7 @@ def _tables(
 
 def _files(path: Path) -> list[SourceFile]:
     if not path.exists():
-        raise DataError("there is no such file.", source=str(path))
+        raise missing(path, "file")
     copy = reopened(path, SILENT)
     entry = SourceFile(path) if copy is None else copy
     if copy is not None or not (path.is_dir() or is_archive(entry)):

@@ -16,7 +16,7 @@ from cofactor.data.readers.assemble import assemble
 from cofactor.data.readers.columns import Options
 from cofactor.data.readers.id_columns import canonical
 from cofactor.data.readers.layout import Layout, appended, parts, text_table
-from cofactor.data.readers.no_tables import comments
+from cofactor.data.readers.no_tables import FIELDS, comments
 from cofactor.data.readers.ragged import leads_with_owner
 from cofactor.data.readers.raw import Raw
 from cofactor.data.readers.source_files import Source, SourceFile
@@ -131,6 +131,7 @@ def read_lists(entry: SourceFile, options: Options, separators: str = "") -> Eve
     if counted:
         heads = pa.array(np.arange(len(counts)))
     _refuse_values(items, counts, entry.shown)
+    _refuse_some_values(items, entry.shown)
     _refuse_separators(heads, counts, separators, entry.shown)
     beside = None if counted else _counts_beside(items, counts)
     if beside is not None:
@@ -198,6 +199,23 @@ def _refuse_values(items: pa.Array, counts: np.ndarray, source: str) -> None:
         )
 
 
+def _refuse_some_values(items: pa.Array, source: str) -> None:
+    """Raise DataError if some of the items are pairs of numbers (``1:5``), and all others numbers:
+    an item and its value, perhaps.
+    """
+    pairs = pc.match_substring_regex(items, r"^\d+:\d+(\.\d+)?$")
+    if not pairs.true_count or not pairs.false_count:
+        return
+    others = items.filter(pc.invert(pairs))
+    if not pc.match_substring_regex(others, r"^\d+$").false_count:
+        raise DataError(
+            f"{pairs.true_count:,} items such as {items.filter(pairs)[0].as_py()!r} are pairs of"
+            f" numbers, and others such as {others[0].as_py()!r} are not; if the second number is a"
+            " value, write a row for each user, item and value.",
+            source=source,
+        )
+
+
 def _notes(items: pa.Array, counts: np.ndarray, *, counted: bool, beside: bool) -> list[str]:
     """What is said of lists: where their users and counts are, which are empty."""
     notes = [
@@ -250,6 +268,7 @@ def refuse_baskets(entry: SourceFile, separators: str = "") -> None:
     """
     first, items, counts = parted(entry, separators)
     _refuse_prose(items, entry.shown, spaced=not separators)
+    _refuse_fields(first, items, entry.shown)
     heads = pc.unique(first)
     shared = pc.sum(pc.is_in(heads, value_set=pc.unique(items))).as_py() or 0
     # Words that begin several lines and stand within others aren't users, however few they are.
@@ -268,6 +287,20 @@ def refuse_baskets(entry: SourceFile, separators: str = "") -> None:
             " among the items of other lines too: are these baskets without a user? Number them"
             " ('1 milk bread'), or give format='lists' if a line's first word is its user.",
             source=entry.shown,
+        )
+
+
+def _refuse_fields(heads: pa.Array, items: pa.Array, source: str) -> None:
+    """Raise DataError if lines may be fields of one record (``Subject: Hello``): names without a
+    digit, of which none returns, no more than what stands behind them.
+    """
+    if len(heads) < _COUNTED or pc.match_substring_regex(heads, r"\d|[^:]$").true_count:
+        return
+    if all(len(pc.unique(words)) == len(words) for words in (heads, items)):
+        raise DataError(
+            f"this is {FIELDS[0]}, not a table; {FIELDS[1]}, or give format='lists' if they are"
+            " users and their items.",
+            source=source,
         )
 
 

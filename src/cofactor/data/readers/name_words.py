@@ -55,6 +55,9 @@ _LABELS = """click clicked isclick liked isliked islike purchased ispurchased bo
     conversion isrelevant relevant relevance recommended isrecommended recommend votedup
     target note playtimeforever interacted isinteracted wish isfavorite isfavourite favorited
     favourited r"""
+# Whom users are linked to.
+_LINKED = """friend friends followee followees followed following trustee contact neighbor neighbour
+    freund freunde ami amis amigo amigos amico amici vriend vrienden gefolgt suivi seguido"""
 _YEAR = "year jahr annee ano anno jaar rok yil aasta ar vuosi год 年"
 _MONTH = "month yearmonth yyyymm monat mois mes mese maand miesiac mesic ay kuukausi месяц 月"
 _DAY = "day tag jour dia giorno dag dzien den gun paiva dayofmonth mday dom день 日"
@@ -83,6 +86,7 @@ USER, ITEM, VALUE, ACT, ID, TIME, DATE, CLOCK, FILL, AMOUNT, ONCE, COUNTING, COU
         *(_AMOUNT, _ONCE, _COUNTING, _COUNT, _LABELS),
     )
 )
+LINKED = frozenset(_LINKED.split())
 # Of values those that are added up: not ratings.
 QUANTITY = VALUE - {"rating", "ratings", "stars", "score"}
 # Parts of dates, by the words for them.
@@ -199,6 +203,11 @@ def is_clock(name: str) -> bool:
 def is_id(name: str) -> bool:
     """Return whether a word of a name says that it holds ids."""
     return bool(set(words(name)) & ID)
+
+
+def is_linked(name: str) -> bool:
+    """Return whether a name says that it holds whom users are linked to (``followee``)."""
+    return bool(LINKED & {*words(name)})
 
 
 def is_reference(name: str) -> bool:

@@ -46,6 +46,12 @@ _BEGINNINGS = tuple(
         ),
         ("an object of R", r"\s*(structure|data\.frame|list)\(", "write it with write.csv"),
         ("a program", r"#!|<\?php", _CURE),
+        (
+            "a mail",
+            r"(from|return-path|received|delivered-to|message-id|mime-version): ?\S"
+            r"|from \S+@\S+\s+\w{3} \w{3} +\d",
+            "save the file that came with it, and read that",
+        ),
         ("a patch", r"diff --git |(---|\+\+\+) [\w./]+|@@ -\d", "apply it to its file"),
         (
             "a mapping without its braces",
@@ -172,6 +178,7 @@ _PIECE = re.compile(r":-+:?|-+:|[-=\u2500\u2501\u2550]{2,}")
 _KEY = re.compile(r"[ \t]*(- )?[^\s:,;][^:,;]*:(\s|$)")
 _FIELD = re.compile(r"([A-Za-z][\w/ .-]*): ?(?!:)\S")
 _DIGIT = re.compile(r"\d")
+FIELDS = ("lines of 'name: value'", "write the values as columns, the names as their header")
 _COMMENT = re.compile(r"[%#]+(\s|$)")
 _MARKUP = re.compile(
     r"^\s*<((!doctype|html|head|body|\?xml|table)\b|([a-z][\w-]*)(\s[^<>]*)?>(.*</\w|\s*$))",
@@ -208,7 +215,7 @@ def _known(lines: Sequence[str], split_at: str | None) -> tuple[str, str] | None
     if _is_yaml([line for line in some if line[:1] != "#"]):
         return "YAML", _CURE
     if _are_fields(some):
-        return "lines of 'name: value'", "write the values as columns, the names as their header"
+        return FIELDS
     if any(_is_rule(line) for line in some[:4]):
         cure = "write csv instead (psql --csv, mysql --batch, sqlite3 -csv, to_csv)"
         return "a table drawn for the eye", cure

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import pyarrow as pa
 
-from cofactor.base.errors import DataError
+from cofactor.base.errors import DataError, UnknownNameError
 from cofactor.data.readers.part import Parts
 from cofactor.data.readers.times import ParsedTimes
 from cofactor.data.readers.values import Odd
@@ -19,6 +19,10 @@ Fault = tuple[str, np.ndarray]
 
 class NoRowsError(DataError):
     """There are no rows, or all of them were left out."""
+
+
+class NoKindError(NoRowsError, UnknownNameError):
+    """No event is of a kind that has a weight."""
 
 
 @dataclass

@@ -26,7 +26,7 @@ from cofactor.data.readers.folders import joined, parts_of_one_table, read_folde
 from cofactor.data.readers.item_tables import catalogue_of
 from cofactor.data.readers.layouts import layout_of
 from cofactor.data.readers.rejects import Rejects
-from cofactor.data.readers.source_files import Source, SourceFile, is_archive, is_debris
+from cofactor.data.readers.source_files import Source, SourceFile, is_archive, is_debris, missing
 from cofactor.data.readers.sources import (
     STDIN,
     is_several,
@@ -264,6 +264,8 @@ def _from_path(
             source=str(source),
         )
     if not os.path.exists(path):  # a name that is too long is none of a file's either
+        if path.is_symlink():
+            raise missing(path)
         return _named(source, options, choices)
     copy = reopened(path, options.progress)
     if copy is not None:
@@ -351,6 +353,6 @@ def _named(
         or (Path(text).suffix and " " not in text)
     )
     if looks_like_path and not datasets.known(text):
-        raise DataError("there is no such file or folder.", source=text)
+        raise missing(text)
     refuse_unused("a public dataset", OF_FILES, options, choices)
     return datasets.load(text, options=options)

@@ -27,7 +27,7 @@ from cofactor.data.readers.headers import (
     is_size_line,
     titles_above,
 )
-from cofactor.data.readers.no_tables import comments, refuse_binary, refuse_no_table
+from cofactor.data.readers.no_tables import FIELDS, comments, refuse_binary, refuse_no_table
 from cofactor.data.readers.ragged import between_items
 from cofactor.data.readers.raw import NoRowsError
 from cofactor.data.readers.source_files import SourceFile
@@ -205,11 +205,20 @@ def _names(
     numbers = header is None and has_numbered_names(first, rest)
     headed = header if header is not None else numbers or is_header(first, rest)
     if headed and not numbers:
+        _refuse_fields(first, rest, header, source)
         return True, True, distinct_names([name.strip() for name in first], source)
     names = [f"column {n}" for n in range(len(first))]
     if numbers and not first[0].strip():
         names[0] = ""
     return headed, False, names
+
+
+def _refuse_fields(
+    first: Sequence[str], rest: Sequence[Sequence[str]], header: bool | None, source: str
+) -> None:
+    """Raise DataError if the first lines name a field each, as mails and settings do."""
+    if header is None and rest and all(row[0].endswith(":") for row in (first, *rest[:1])):
+        raise DataError(f"this is {FIELDS[0]}, not a table; {FIELDS[1]}.", source=source)
 
 
 def _first_row(

@@ -5,6 +5,7 @@ bytes.
 from __future__ import annotations
 
 import io
+import os
 import re
 import tarfile
 import zipfile
@@ -173,11 +174,7 @@ class Source:
         self.path = path
         self.entries: list[SourceFile]
         if path.is_dir():
-            self.entries = [
-                SourceFile(found)
-                for found in sorted(_below(path), key=in_order)
-                if not is_debris(found.relative_to(path).as_posix())
-            ]
+            self.entries = [SourceFile(found) for found in sorted(_below(path), key=in_order)]
             self._names = [found.path.relative_to(path).as_posix() for found in self.entries]
         else:
             archive, members = _members(path)
@@ -222,14 +219,21 @@ class Source:
 
 
 def _below(folder: Path) -> list[Path]:
-    """All files of a folder and those below it, unless it is one that holds all there is."""
-    found = list(islice((one for one in folder.rglob("*") if one.is_file()), _MOST_FILES + 1))
+    """The files of a folder and those below it, without debris; refused are a folder that holds
+    all there is, and links that lead nowhere.
+    """
+    there = (one for one in folder.rglob("*") if one.is_file() or one.is_symlink())
+    found = list(islice(there, _MOST_FILES + 1))
     if len(found) > _MOST_FILES:
         raise DataError(
             f"it holds more than {_MOST_FILES:,} files; give the folder of the data alone.",
             source=str(folder),
         )
-    return found
+    files = [one for one in found if not is_debris(one.relative_to(folder).as_posix())]
+    lost = next((one for one in files if not one.exists()), None)
+    if lost is not None:
+        raise missing(lost)
+    return [one for one in files if one.is_file()]
 
 
 @dataclass(frozen=True)
@@ -279,6 +283,14 @@ def ahead(blocks: Iterator[bytes]) -> Iterator[bytes]:
         while (block := coming.result()) is not None:
             coming = pool.submit(next, blocks, None)
             yield block
+
+
+def missing(path: str | os.PathLike[str], what: str = "file or folder") -> DataError:
+    """Return the error for a path where nothing is; a link that leads nowhere is named as one."""
+    said = f"there is no such {what}."
+    if os.path.islink(path):
+        said = f"it is a link to {os.readlink(path)!r}, which isn't there; point it elsewhere."
+    return DataError(said, source=os.fspath(path))
 
 
 def in_order(path: Path) -> list[tuple[int, str]]:

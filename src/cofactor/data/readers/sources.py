@@ -15,7 +15,7 @@ from typing import IO
 from cofactor.base.errors import ArgumentError, DataError
 from cofactor.base.progress import Progress
 from cofactor.base.staging import folder_of_process
-from cofactor.data.readers.source_files import SourceFile, in_order
+from cofactor.data.readers.source_files import SourceFile, in_order, missing
 
 STDIN = "-"
 _PATTERN = "*?["
@@ -119,5 +119,5 @@ def is_several(source: object) -> bool:
         if os.fspath(part) == STDIN:
             raise DataError("standard input is read alone, not beside other files.", source=STDIN)
         if not is_url(part) and not os.path.exists(part):
-            raise DataError("there is no such file or folder.", source=os.fspath(part))
+            raise missing(part)
     return True

@@ -63,6 +63,8 @@ _HELD = re.compile(
     r"""^(?:\{"(?:\$number\w+|int|long|float|double)": ?"?([-+\d.eE]+)"?\}"""
     r"""|(?:np\.float\d+|np\.u?int\d+|(?:Number)?Decimal|tensor)\(["']?([-+\d.eE]+)["']?\))$"""
 )
+# (12.50) and 12.50- are negative in accounts.
+_BRACKETED, _SIGNED_LAST = re.compile(r"^\(([^()]*\d[^()]*)\)$"), re.compile(r"^([^-]*\d)\s?-$")
 _HALF = re.compile(r"^(\d*)([½¼¾])$")
 _QUARTERS = {"¼": 0.25, "½": 0.5, "¾": 0.75}
 # Signs that other scripts have for minus, the point and between thousands.
@@ -302,9 +304,42 @@ def _writing(words: Sequence[str], values: np.ndarray, decimal: str | None) -> W
             scale=scale,
         )
     found = _grouped(words, values) if decimal is None else None
-    if found is not None:
-        return found
-    return _united(words, values, decimal)
+    return found or _united(words, values, decimal) or _accounted(words, values, decimal)
+
+
+def _accounted(words: Sequence[str], values: np.ndarray, decimal: str | None) -> Writing | None:
+    """How the numbers of accounts are written, of which ``(12.50)`` and ``12.50-`` are negative;
+    brackets around all of them may mean anything.
+    """
+    signed = {w: _with_sign(w) for w in words}
+    turned = [w for w in words if signed[w] != w]
+    bracketed = all(map(_BRACKETED.match, words)) and not np.isfinite(values).any()
+    if not turned or bracketed:
+        return None
+    read = _plain if decimal is None else partial(_by_decimal, decimal=decimal)
+    grouped = any(_COMMA.match(w) or "," in w for w in signed.values())
+    rest = [w for w in signed.values() if np.isnan(read(w)) or (grouped and _DOTTED.match(w))]
+    plain = [read(w) for w in signed.values() if w not in rest]
+    known = np.append(values, np.array(plain, np.float32))
+    found = _writing(rest, known, decimal) if rest else None
+    if rest and found is None:
+        return None
+    inner = Writing("", read, "") if found is None else found
+    beyond = frozenset(rest)
+
+    def convert(word: str) -> float:
+        text = _with_sign(word)
+        return inner.convert(text) if text in beyond else read(text)
+
+    note = f"numbers such as {turned[0]!r} read as negative"
+    note += f", {inner.note}" if inner.note else ""
+    return inner._replace(kind=f"accounts {inner.kind}".strip(), convert=convert, note=note)
+
+
+def _with_sign(word: str) -> str:
+    """A number of accounts with its sign before its digits: ``($12.50)`` is ``$-12.50``."""
+    inner = _BRACKETED.match(word) or _SIGNED_LAST.match(word)
+    return word if inner is None else re.sub(r"(?=[.,]?\d)", "-", inner[1].strip(), count=1)
 
 
 def _united(words: Sequence[str], values: np.ndarray, decimal: str | None) -> Writing | None:
