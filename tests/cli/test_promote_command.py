@@ -6,11 +6,14 @@ from __future__ import annotations
 
 import json
 import time
+from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from cofactor.artifact.save import save
+from cofactor.base.errors import ArgumentError
 from cofactor.cli.main import main
 from cofactor.data.synthetic import shop
 from cofactor.models import registry
@@ -98,6 +101,51 @@ def test_much_worse_version_is_refused_on_a_store_in_use_unless_forced(
         assert "recall@20" not in said(capsys, str(folder), "bad", "--force")
         assert Folder(folder).pointer().version == "bad"
         assert "recall@20 on the last event of 60 users" in said(capsys, str(folder), "good")
+
+
+def cut_off(version: Path) -> None:
+    tensors = version / "tensors.safetensors"
+    tensors.write_bytes(tensors.read_bytes()[:-8])
+
+
+def of_no_numbers(version: Path) -> None:
+    """Whole by its checksums, made again, but its sums are infinite."""
+    from safetensors.numpy import load_file, save_file
+
+    from cofactor.artifact import format as fmt
+
+    arrays = load_file(version / fmt.TENSORS)
+    for name in ("model.user_factors", "model.item_factors"):
+        arrays[name] = np.full_like(arrays[name], 3e38)
+    save_file(arrays, version / fmt.TENSORS)
+    manifest = json.loads((version / fmt.MANIFEST).read_text())
+    facts = fmt.file_facts(version / fmt.TENSORS)
+    manifest["files"][fmt.TENSORS] = {"bytes": facts.bytes, "sha256": facts.sha256}
+    (version / fmt.MANIFEST).write_text(json.dumps(manifest))
+
+
+def without_items(version: Path) -> None:
+    (version / "items.parquet").unlink()
+
+
+@pytest.mark.parametrize("harm", [cut_off, of_no_numbers, without_items])
+def test_rollback_checks_where_it_leads_as_promotion_does(
+    folder: Path, capsys: pytest.CaptureFixture[str], harm: Callable[[Path], None]
+) -> None:
+    """`current` named what can't answer: the next start of the service found nothing to serve."""
+    (folder / "current").write_text('{"version": "bad", "before": ["good"]}')
+    harm(folder / "good")
+    refused = said(capsys, str(folder), "--rollback", code=1)
+    assert said(capsys, str(folder), "good", "--force", code=1) == refused
+    assert Folder(folder).pointer().version == "bad"
+
+
+def test_rollback_leads_to_what_was_checked_or_nowhere(folder: Path) -> None:
+    versions = Folder(folder)
+    versions.promote("bad")
+    with pytest.raises(ArgumentError, match="'good', no longer 'bad', is before the current one"):
+        versions.roll_back("bad")
+    assert versions.pointer().version == "bad"
 
 
 def test_damaged_version_single_model_and_wrong_names_are_one_sentence(

@@ -95,14 +95,14 @@ def _of_one_moment(folder: Path, read: Callable[[], Result]) -> Result:
     """
     for _ in range(_TRIES):
         before = _identity(folder)
-        refused: ArtifactError | None = None
+        damaged: ArtifactError | None = None
         try:
             found = read()
         except ArtifactError as error:
-            refused = error
+            damaged = error
         if _identity(folder) == before:
-            if refused is not None:
-                raise refused
+            if damaged is not None:
+                raise damaged
             return found
     raise ArtifactError(f"{folder} is replaced repeatedly; try again.")
 
@@ -120,10 +120,14 @@ def _identity(folder: Path) -> list[tuple[int, ...]]:
 
 
 @contextmanager
-def _refused(what: Path) -> Iterator[None]:
-    """Turn exceptions of other libraries over a file's content into one sentence."""
+def refused(what: Path) -> Iterator[None]:
+    """Turn exceptions over the content of a file or a saved model, those of other libraries too,
+    into an ArtifactError of one sentence. Sums beyond the largest number are for the checks that
+    follow, no warnings.
+    """
     try:
-        yield
+        with np.errstate(all="ignore"):
+            yield
     except (ArtifactError, MissingExtraError, MemoryError):
         raise
     except CofactorError as error:
@@ -142,16 +146,16 @@ def _loaded(folder: Path, mapped: bool) -> Recommender:
     except UnknownNameError as error:
         raise ArtifactError(f"{folder}: {error}") from None
     try:
-        with _refused(folder / fmt.MANIFEST):
+        with refused(folder / fmt.MANIFEST):
             config = kind.Config.from_dict(manifest.config)
     except ArtifactError as error:
         raise ArtifactError(
             f"{folder}: the settings in the manifest don't fit {manifest.model}: {error}"
         ) from None
     for name in fmt.FILES:
-        with _refused(folder / name):
+        with refused(folder / name):
             fmt.verify_file(folder, name, manifest.files[name])
-    with _refused(folder / fmt.TENSORS):
+    with refused(folder / fmt.TENSORS):
         arrays = _read_tensors(folder / fmt.TENSORS, manifest, mapped)
     data = _interactions(folder, manifest, arrays)
     state = {
@@ -160,7 +164,7 @@ def _loaded(folder: Path, mapped: bool) -> Recommender:
         if n.startswith(fmt.MODEL_PREFIX)
     }
     try:
-        with _refused(folder / fmt.TENSORS):
+        with refused(folder / fmt.TENSORS):
             return kind.from_state(config, state, data)
     except ArtifactError as error:
         if str(folder) in str(error):
@@ -206,9 +210,9 @@ def _interactions(
     history = {name.removeprefix("history."): _history(arrays, name) for name in fmt.HISTORY}
     log = _log(folder / fmt.TENSORS, history, facts)
     _check_history(folder / fmt.TENSORS, history, facts)
-    with _refused(folder / fmt.USERS):
+    with refused(folder / fmt.USERS):
         users, profiles = read_table(folder / fmt.USERS, facts.n_users, None)
-    with _refused(folder / fmt.ITEMS):
+    with refused(folder / fmt.ITEMS):
         items, catalogue = read_table(folder / fmt.ITEMS, facts.n_items, facts.title_column)
     indptr, item_rows, order = history["indptr"], history["item_rows"], history["order"]
     # Checked just above.

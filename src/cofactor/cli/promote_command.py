@@ -2,8 +2,9 @@
 
 `promote DIR` lists the versions in a folder of saved models. `promote DIR VERSION` checks one
 (files, checksums, scores; on the store's events against the version that answers now) and makes it
-the current one in one atomic step. `promote DIR --rollback` goes back. A running `cofactor serve
-DIR` notices within a quarter of a second and drops no request."""
+the current one in one atomic step. `promote DIR --rollback` goes back, once files, checksums and
+scores of the previous one are checked. A running `cofactor serve DIR` notices within a quarter of
+a second and drops no request."""
 
 from __future__ import annotations
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from cofactor.artifact.format import Manifest
-from cofactor.artifact.load import inspect, load
+from cofactor.artifact.load import inspect, load, refused
 from cofactor.base.errors import ArtifactError, TraitError
 from cofactor.data.histories import Histories
 from cofactor.models.recommender import Recommender
@@ -115,11 +115,12 @@ def load_version(
     Raises
     ------
     ArtifactError
-        If it is damaged, or gives scores that aren't finite numbers.
+        If it is damaged, fails for its own users, or gives scores that aren't finite numbers.
     """
     manifest, model = checked_model(folder, version, mapped=settings.workers > 1)
     model = with_stored_items(model, live, store)
-    _warm(model)
+    with refused(folder):
+        _warm(model)
     return prepare_version(version, model, manifest, live, store, settings)
 
 
@@ -128,7 +129,9 @@ def checked_model(
 ) -> tuple[Manifest, Recommender]:
     """Load a version's model and check that it answers; see `load_version`."""
     manifest, model = inspect(folder), load(folder, mapped=mapped)
-    _check_answers(model, version)
+    # Arrays within their bounds may still be of no model: systems without a solution.
+    with refused(folder):
+        _check_answers(model, version)
     return manifest, model
 
 

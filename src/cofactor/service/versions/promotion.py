@@ -92,15 +92,19 @@ def promote(path: Path, version: str, store: Store | None, *, force: bool = Fals
 
 
 def roll_back(path: Path) -> Promoted:
-    """Let the version before the current one answer again; nothing is loaded, so it takes no time.
+    """Let the version before the current one answer again, once its files, checksums and scores are
+    checked as `promote` does. It isn't compared with the current one: that is what it replaces.
 
     Raises
     ------
     ArgumentError
         If there is none.
+    ArtifactError
+        If it is damaged, or gives scores that aren't finite numbers; the current one stays.
     """
     started = time.monotonic()
     folder = Folder(path)
-    before = folder.pointer().version
-    pointer = folder.roll_back()
-    return Promoted(pointer.version, before, (), time.monotonic() - started)
+    now, version = folder.pointer().version, folder.before()[0]
+    checked_model(folder.folder(version), version)
+    folder.roll_back(version)
+    return Promoted(version, now, LOADING_CHECKS, time.monotonic() - started)

@@ -151,11 +151,11 @@ class Models:
         started = time.monotonic()
         async with self._changing:
             # Loaded first: `current` never names what can't answer.
-            before = await asyncio.to_thread(self.folder.before)
-            await self.get(before[0])
-            pointer = await asyncio.to_thread(self.folder.roll_back)
-            self._swap(await self.get(pointer.version))
-        return _outcome("promoted", pointer.version, self.previous, [], started)
+            version = (await asyncio.to_thread(self.folder.before))[0]
+            loaded = await self.get(version)
+            await asyncio.to_thread(self.folder.roll_back, version)
+            self._swap(loaded)
+        return _outcome("promoted", version, self.previous, list(LOADING_CHECKS), started)
 
     def growing(self) -> asyncio.Task[None]:
         """Begin to let the models in memory know new items, and return what tells when it is done;

@@ -147,17 +147,22 @@ class Folder:
             )
         return left
 
-    def roll_back(self) -> Pointer:
-        """Make the version before the current one answer again.
+    def roll_back(self, version: str) -> Pointer:
+        """Make the version before the current one, which was checked, answer again.
 
         Raises
         ------
         ArgumentError
-            If there is none.
+            If it isn't the version before the current one (any more).
         """
         with self._lock:
             left = self.before()
-            return self._write(Pointer(left[0], left[1:]))
+            if left[0] != version:
+                raise ArgumentError(
+                    f"version: {left[0]!r}, no longer {version!r}, is before the current one, which"
+                    " was changed meanwhile; look, and roll back again."
+                )
+            return self._write(Pointer(version, left[1:]))
 
     def _write(self, pointer: Pointer) -> Pointer:
         replace_file(self.path / CURRENT, msgspec.json.encode(pointer) + b"\n")
