@@ -25,7 +25,13 @@ _LOGGED = (
     ("Iceberg", re.compile(r"/metadata/[^/]*\.metadata\.json$")),
 )
 _PARTS = tuple(map(re.compile, ("train", r"valid|\b(val|dev)\b", "test")))
-_NO_DATA = (".pdf", ".html", ".htm", ".md", ".png", ".jpg", ".py", ".sh", ".ipynb", ".doc", ".docx")
+_NO_DATA = frozenset(
+    (
+        *(".pdf", ".html", ".htm", ".md", ".rst", ".tex", ".bib", ".doc", ".docx", ".pptx"),
+        *(".png", ".jpg", ".jpeg", ".gif", ".svg", ".py", ".sh", ".r", ".ipynb", ".sql"),
+        *(".yaml", ".yml", ".toml", ".ini", ".cfg", ".conf", ".lock"),
+    )
+)
 
 
 def data_files(place: Source) -> list[SourceFile]:

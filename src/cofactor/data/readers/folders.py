@@ -157,6 +157,10 @@ def read_folder(place: Source, options: Options) -> Events:
         If its files are neither parts of one table nor a table beside its catalogue.
     """
     entries = data_files(place)
+    if not entries:
+        raise DataError(
+            "there is no file of data in it (a link in an archive is none).", source=str(place.path)
+        )
     if len(entries) == 1:
         return read_entry(entries[0], options)
     found, notes = _kinds(entries, options)

@@ -180,6 +180,13 @@ def id_column(column: pa.ChunkedArray | pa.Array, source: str, what: str) -> pa.
 
 
 def _no_ids(kind: pa.DataType, source: str, what: str) -> DataError:
+    if pa.types.is_floating(kind) or pa.types.is_decimal(kind):
+        return DataError(
+            f"the {what} column holds {kind} with a fraction, infinite or beyond the integers that"
+            " it keeps exactly, and ids must be integers or strings; write them as texts at their"
+            " source.",
+            source=source,
+        )
     return DataError(
         f"the {what} column holds {kind}, and ids must be integers or strings; convert it first.",
         source=source,

@@ -9,7 +9,7 @@ import os
 import re
 import tarfile
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -96,8 +96,8 @@ class SourceFile:
             if self.archive is not None:
                 info = self.archive.getinfo(self.member)
                 return info.file_size, info.compress_size
-            with tarfile.open(self.path) as tar:
-                return tar.getmember(self.member).size, self.path.stat().st_size
+            with _tar(self.path) as (_, held):
+                return held(self.member).size, self.path.stat().st_size
 
     @contextmanager
     def open(self) -> Iterator[IO[bytes]]:
@@ -112,11 +112,11 @@ class SourceFile:
                 with self.archive.open(self.member) as packed:
                     yield unpacked(packed, self.shown)
             else:
-                with tarfile.open(self.path) as tar:
-                    held = tar.extractfile(self.member)
-                    if held is None:
+                with _tar(self.path) as (tar, held):
+                    stream = tar.extractfile(held(self.member))
+                    if stream is None:
                         raise DataError("the member isn't a file.", source=self.shown)
-                    yield unpacked(held, self.shown)
+                    yield unpacked(stream, self.shown)
 
     def head(self, size: int = 1 << 18) -> bytes:
         """Return its first bytes, unpacked."""
@@ -306,7 +306,7 @@ def is_debris(name: str) -> bool:
     parts = PurePosixPath(name).parts
     own = parts[-1].lower() if parts else ""
     return (
-        any(part.startswith(".") or part == "__MACOSX" for part in parts)
+        any((part[:1] == "." and part != "..") or part == "__MACOSX" for part in parts)
         or own in ("thumbs.db", "desktop.ini")
         # Of a workbook that is open.
         or own.startswith("~$")
@@ -360,8 +360,25 @@ def _members(path: Path) -> tuple[zipfile.ZipFile | None, list[str]]:
             names = [info.filename for info in archive.infolist() if not info.is_dir()]
             refuse_zipped(names, str(path))
             return archive, names
-        with tarfile.open(path) as tar:
+        with _tar(path) as (tar, _):
             return None, [info.name for info in tar if info.isfile()]
+
+
+@contextmanager
+def _tar(path: Path) -> Iterator[tuple[tarfile.TarFile, Callable[[str], tarfile.TarInfo]]]:
+    """A tar, open, and what finds a member. Python's own module unpacks no zstd: such a tar is a
+    stream, whose members are found once, on the way.
+    """
+    if packing(_first_bytes(path, 6)) != "zstd":
+        with tarfile.open(path) as tar:
+            yield tar, tar.getmember
+        return
+    with (
+        path.open("rb", buffering=0) as raw,
+        unpacked(raw, str(path)) as stream,
+        tarfile.open(fileobj=stream, mode="r|") as tar,
+    ):
+        yield tar, lambda name: next(info for info in tar if info.name == name)
 
 
 def _read(stream: IO[bytes], size: int) -> bytes:

@@ -66,9 +66,14 @@ def read_database(
         if not (table or query) and event_store.is_store(fetch, set(names)):
             shown = f"sqlite:///{_path(url)[0]}"
             return event_store.read_store(fetch, options, shown, parameters)
-        if query is None:
-            query = _whole(_table(names, table, url))
-        return assemble(_read(connection, query, options, url), options)
+        if query is not None:
+            return assemble(_read(connection, query, options, url), options)
+        chosen = _table(names, table, url)
+        events = assemble(_read(connection, _whole(chosen), options, url), options)
+    others = [name for name in names if name != chosen]
+    if table is not None or not others:
+        return events
+    return events.noted(f"the table {chosen!r} is read; not read: {', '.join(others)}")
 
 
 def whole_table(url: str) -> pa.Table:

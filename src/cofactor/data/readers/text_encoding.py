@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import codecs
 import re
+import unicodedata
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
 
@@ -20,6 +21,10 @@ _BOMS = (
 
 # Encodings of files with a mark, which says more than their name, and what they are without one.
 _MARKED = {"utf-16": "utf-16-le", "utf-32": "utf-32-le", "utf-8-sig": "utf-8"}
+
+
+# Bytes that show UTF-16, and characters of texts that are no letters or signs.
+_START, _BLANKS = 1 << 12, frozenset("\t\r\n\x0b\x0c\x1a")
 
 
 def encoding_of(sample: bytes, given: str | None) -> tuple[str, int]:
@@ -53,7 +58,21 @@ def _of_pairs(sample: bytes) -> str | None:
         for name, zeros, letters in (("utf-16-le", 1, 0), ("utf-16-be", 0, 1)):
             if 4 * sample[zeros::2].count(0) > len(sample) and 0 not in sample[letters::2]:
                 return name
+        return next((n for n in ("utf-16-le", "utf-16-be") if _is_table(sample, n)), None)
     return None
+
+
+def _is_table(sample: bytes, encoding: str) -> bool:
+    """Whether a file's first bytes are lines of characters with delimiters: in another order of
+    bytes the signs are other characters, or none.
+    """
+    try:
+        text = codecs.getincrementaldecoder(encoding)().decode(sample[:_START])
+    except UnicodeDecodeError:
+        return False
+    signs = set(text)
+    no_text = (unicodedata.category(sign) in ("Cc", "Cn", "Co") for sign in signs - _BLANKS)
+    return bool(signs & set("\r\n")) and bool(signs & set("\t,;|")) and not any(no_text)
 
 
 # Text of which each line is UTF-8 or, if it isn't, Latin-1: files joined on different systems.

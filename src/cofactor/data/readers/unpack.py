@@ -25,6 +25,8 @@ _MAGIC = {
     b"BZh": "bzip2",
     b"\xfd7zXZ\x00": "xz",
     b"\x28\xb5\x2f\xfd": "zstd",
+    # What is to be skipped: pzstd begins with its sizes.
+    **{bytes([first]) + b"\x2a\x4d\x18": "zstd" for first in range(0x50, 0x60)},
 }
 SUFFIXES = (".gz", ".bz2", ".xz", ".zst", ".gzip")
 # No table shrinks to less than a two-hundredth, so beyond this size such a stream is a bomb.
