@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tracemalloc
 from pathlib import Path
 from typing import Any
 
@@ -19,9 +20,18 @@ from cofactor.service.experiments.experiment import (
     parse_arms,
     parse_rewards,
 )
+from cofactor.service.experiments.logged import SHADOW
 from cofactor.service.experiments.results import Results, results
 from cofactor.service.versions.versions import Folder
-from cofactor.store import Event, Impression, Store, StoredEvent, StoredImpression, open_store
+from cofactor.store import (
+    Event,
+    Impression,
+    Store,
+    StoredEvent,
+    StoredImpression,
+    impression_line,
+    open_store,
+)
 
 DAY = 86_400
 
@@ -230,3 +240,46 @@ def test_too_few_users_are_too_early(tmp_path: Path) -> None:
         found = simulated(store, one, {"v1": 0.0, "v2": 1.0}, 150)
         assert [c.verdict for c in found.comparisons] == ["too_early"]
         assert found.arms[0].mean is None
+
+
+@pytest.mark.parametrize("kind", ["ab", "interleave", "shadow"])
+def test_results_take_memory_for_users_and_not_for_lists(tmp_path: Path, kind: str) -> None:
+    """All lists were in memory together."""
+    peaks = []
+    for n_lists in (2_000, 10_000):
+        with open_store(f"sqlite:///{tmp_path}/{n_lists}.db") as store:
+            for start in range(0, n_lists, 1_000):
+                lines = [impression_line(listed(n, kind)) for n in range(start, start + 1_000)]
+                store.log_lines(lines).result()
+            results(experiment(kind=kind), store, 12 * DAY)  # connections and their caches
+            tracemalloc.start()
+            found = results(experiment(kind=kind), store, 12 * DAY)
+            peaks.append(tracemalloc.get_traced_memory()[1])
+            tracemalloc.stop()
+        assert sum(arm.lists for arm in found.arms) == n_lists * (2 if kind == "interleave" else 1)
+        assert found.overlap == (0.5 if kind == "shadow" else None)
+    assert peaks[1] < 2 * peaks[0]
+
+
+def listed(n: int, kind: str) -> Impression:
+    """Lists of a hundred users, every second one of the second arm; or of a shadow, which has half
+    of the items of the one before.
+    """
+    arm, shadow = f"v{n % 2 + 1}", kind == "shadow" and n % 2
+    first, step = (n - 1, 2) if shadow else (n, 1)
+    items = tuple(f"item {(first + step * place) % 500}" for place in range(20))
+    return Impression(
+        request_id=f"r{n - 1}{SHADOW}" if shadow else f"r{n}",
+        user_id=f"user {n % 100}",
+        version=arm,
+        source="personal",
+        items=tuple(f"item {(n - 1 + 2 * place) % 500}" for place in range(20))
+        if shadow
+        else items,
+        probabilities=(1.0,) * 20,
+        experiment="e",
+        arm=arm,
+        item_arms=(arm,) * 20 if kind == "interleave" else None,
+        shown=not shadow,
+        time=n,
+    )

@@ -21,8 +21,8 @@ from cofactor.store import (
     StoreClosedError,
     StoreSettings,
     StoreUnavailableError,
+    messages,
     open_store,
-    shared,
 )
 from cofactor.store.shared import SharedStore, WriteServer
 from store.places import event
@@ -226,7 +226,7 @@ def test_a_write_whose_sending_breaks_off_has_an_unknown_outcome(
         with SharedStore(one.database, tmp_path / "writes") as other:
             assert other.append([event(event_id="a")]).result(300).changed == 1
             with monkeypatch.context() as patch:
-                patch.setattr(shared, "_send", broken)
+                patch.setattr(messages, "send", broken)
                 failed = other.append([event(event_id="b")])
                 with pytest.raises(StoreUnavailableError) as caught:
                     failed.result(300)

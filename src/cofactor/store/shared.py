@@ -10,7 +10,6 @@ import contextlib
 import itertools
 import os
 import socket
-import struct
 import threading
 import time
 from collections.abc import Callable
@@ -33,13 +32,14 @@ from cofactor.store.exceptions import (
     StoreUnavailableError,
     UnknownEventError,
 )
+from cofactor.store.messages import Outbox, receive
 from cofactor.store.records import Ack, Health, StoreSettings
 from cofactor.store.store import Store
 
-_LENGTH = struct.Struct("<I")
-_MOST = 256 << 20  # bytes of a message
 _HEALTH = 0.25  # seconds between two looks at the writer
-_PATIENCE = 2.0  # seconds for a connection to be made
+_HEALTHY = 5.0  # seconds in which it says how it is
+_SILENT = 30.0  # seconds without a word of it after which nobody waits for it any more
+_LAST = 2.0  # seconds for the last answers to be sent
 _OF_ITEMS = ("put", "state")  # writes
 _KINDS: dict[str, type[CofactorError]] = {
     kind.__name__: kind
@@ -110,6 +110,7 @@ class WriteServer:
         finally:
             os.umask(before)
         self._made = path.stat().st_ino
+        self._answers: set[Outbox] = set()
         self._socket.listen(64)
         self._thread = threading.Thread(target=self._accept, name="cofactor-writes", daemon=True)
         self._thread.start()
@@ -123,6 +124,8 @@ class WriteServer:
             if self._path.stat().st_ino == self._made:  # and not that of who came after
                 self._path.unlink()
         self._thread.join(5)
+        for answers in list(self._answers):
+            answers.close(_LAST)
 
     def _accept(self) -> None:
         while True:
@@ -133,21 +136,25 @@ class WriteServer:
             threading.Thread(target=self._serve, args=(taken,), daemon=True).start()
 
     def _serve(self, taken: socket.socket) -> None:
-        lock = threading.Lock()
         decoder = msgspec.msgpack.Decoder(SharedWrite)
+        answers = Outbox(taken)
+        self._answers.add(answers)
 
         def answer(written: Written) -> None:
-            # Whoever is gone learns the outcome by sending the same again.
-            with contextlib.suppress(OSError), lock:
-                _send(taken, msgspec.msgpack.encode(written))
+            # Called by the thread that commits, which waits for nobody: whoever is gone, or takes
+            # no answers, learns the outcome by sending the same again.
+            if not answers.put(msgspec.msgpack.encode(written)):
+                answers.close()
 
         with taken, contextlib.suppress(OSError, EOFError, msgspec.MsgspecError):
             while True:
-                write = decoder.decode(_receive(taken))
+                write = decoder.decode(receive(taken))
                 if write.name == "health":
                     answer(Written(write.number, health=self._store.health()))
                     continue
                 self._queue(write, answer)
+        answers.close()
+        self._answers.discard(answers)
 
     def _queue(self, write: SharedWrite, answer: Any) -> None:
         try:
@@ -203,13 +210,16 @@ class SharedStore(Store):
 
 
 class _Link:
-    """The way to the process that writes; found again when that process is started again."""
+    """The way to the process that writes; found again when that process is started again. No call
+    waits for it.
+    """
 
     def __init__(self, path: Path) -> None:
         self._path = path
         self._numbers = itertools.count(1)
         self._lock = threading.Lock()
         self._socket: socket.socket | None = None
+        self._outbox: Outbox | None = None
         self._waiting: dict[int, Future[Any]] = {}
         self._closing = threading.Event()
         self.health = _away("the process that writes hasn't answered yet")
@@ -217,54 +227,63 @@ class _Link:
         self._watch.start()
 
     def write(self, name: str, arguments: tuple[Any, ...], size: int) -> Future[Any]:
-        """Send a write; its future is resolved with what became of it."""
+        """Queue a write; its future is resolved with what became of it, and can be cancelled until
+        it is sent.
+        """
         future: Future[Any] = Future()
-        future.set_running_or_notify_cancel()  # what was sent can't be taken back
         number = next(self._numbers)
         raw = msgspec.msgpack.encode(SharedWrite(number, name, arguments, size))
+
+        def begins() -> bool:
+            # What is sent can't be taken back.
+            sent = future.set_running_or_notify_cancel()
+            if not sent:
+                self._waiting.pop(number, None)
+            return sent
+
         with self._lock:
             if self._closing.is_set():
                 raise StoreClosedError("the store was closed.")
-            if self._socket is None:
-                self._connect()
-            assert self._socket is not None
+            outbox = self._connected()
             self._waiting[number] = future
-            try:
-                _send(self._socket, raw)
-            except OSError:  # it may have arrived: its outcome is as unknown as that of others
-                self._drop(self._socket)
+            if not outbox.put(raw, begins):
+                del self._waiting[number]
+                raise OverloadError("the process that writes takes nothing; try again in 2 s.", 2.0)
         return future
 
     def close(self) -> None:
         """Give up."""
         self._closing.set()
         with self._lock:
-            if self._socket is not None:
-                self._drop(self._socket)
+            self._drop(self._socket, "the store was closed")
         self._watch.join(5)
 
-    def _connect(self) -> None:
+    def _connected(self) -> Outbox:
+        """The way to the other process; the lock is held."""
+        if self._outbox is not None:
+            return self._outbox
         made = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        made.settimeout(_PATIENCE)
+        made.setblocking(False)
         try:
             made.connect(str(self._path))
-        except OSError as error:
+        except OSError as error:  # also where too many wait to be let in
             made.close()
             raise StoreUnavailableError(
                 f"the process that writes isn't there ({error.strerror}); it is started again.",
                 retry_after=1.0,
             ) from None
-        made.settimeout(None)
-        self._socket = made
+        made.setblocking(True)
+        self._socket, self._outbox = made, Outbox(made)
         threading.Thread(target=self._read, args=(made,), daemon=True).start()
+        return self._outbox
 
     def _read(self, made: socket.socket) -> None:
         decoder = msgspec.msgpack.Decoder(Written)
-        with contextlib.suppress(OSError, EOFError, msgspec.MsgspecError):
+        with made, contextlib.suppress(OSError, EOFError, msgspec.MsgspecError):
             while True:
-                self._resolve(decoder.decode(_receive(made)))
+                self._resolve(decoder.decode(receive(made)))
         with self._lock:
-            self._drop(made)
+            self._drop(made, "the process that writes has ended")
 
     def _resolve(self, written: Written) -> None:
         future = self._waiting.pop(written.number, None)
@@ -275,27 +294,37 @@ class _Link:
         else:
             future.set_result(written.ack if written.health is None else written.health)
 
-    def _drop(self, made: socket.socket) -> None:
-        """Forget a connection, whose writes have an unknown outcome; the lock is held."""
-        with contextlib.suppress(OSError):
-            made.shutdown(socket.SHUT_RDWR)
-        made.close()
-        if self._socket is not made:
+    def _drop(self, made: socket.socket | None, why: str) -> None:
+        """Forget a connection: what was sent over it has an unknown outcome, and the rest is
+        refused. The lock is held.
+        """
+        if made is None or self._socket is not made or self._outbox is None:
             return
-        self._socket = None
-        self.health = _away("the process that writes is being started again")
+        self._outbox.close()
+        self._socket = self._outbox = None
+        self.health = _away(f"{why}; another connection is made")
         waiting, self._waiting = self._waiting, {}
         for future in waiting.values():
-            future.set_exception(
-                StoreUnavailableError("the process that writes has ended.", unknown=True)
-            )
+            sent = future.running()
+            if sent or future.set_running_or_notify_cancel():
+                future.set_exception(StoreUnavailableError(f"{why}.", unknown=sent))
 
     def _look(self) -> None:
+        """Ask for its health, and give it up when it says nothing for long: it was stopped."""
+        heard = time.monotonic()
         while not self._closing.wait(_HEALTH):
             try:
-                self.health = self.write("health", (), 0).result(timeout=5)
-            except (StoreError, TimeoutError) as error:
+                self.health = self.write("health", (), 0).result(_HEALTHY)
+                heard = time.monotonic()
+                continue
+            except TimeoutError:
+                self.health = _away("the process that writes doesn't answer")
+            except StoreError as error:
                 self.health = _away(str(error).rstrip("."))
+            if time.monotonic() - heard > _SILENT:
+                with self._lock:
+                    self._drop(self._socket, "the process that writes doesn't answer")
+                heard = time.monotonic()
 
 
 def wait_for_writer(path: Path, seconds: float) -> bool:
@@ -303,6 +332,7 @@ def wait_for_writer(path: Path, seconds: float) -> bool:
     until = time.monotonic() + seconds
     while time.monotonic() < until:
         with contextlib.suppress(OSError), socket.socket(socket.AF_UNIX) as tried:
+            tried.settimeout(_HEALTHY)
             tried.connect(str(path))
             return True
         time.sleep(0.05)
@@ -339,25 +369,3 @@ def _error_of(written: Written) -> CofactorError:
     if kind is None or kind is StoreUnavailableError:
         return StoreUnavailableError(written.message, unknown=kind is None or written.unknown)
     return kind(written.message)
-
-
-def _send(to: socket.socket, raw: bytes) -> None:
-    to.sendall(_LENGTH.pack(len(raw)) + raw)
-
-
-def _receive(taken: socket.socket) -> bytes:
-    (length,) = _LENGTH.unpack(_exactly(taken, _LENGTH.size))
-    if length > _MOST:
-        raise EOFError
-    return _exactly(taken, length)
-
-
-def _exactly(taken: socket.socket, count: int) -> bytes:
-    parts = []
-    while count:
-        part = taken.recv(min(count, 1 << 20))
-        if not part:
-            raise EOFError
-        parts.append(part)
-        count -= len(part)
-    return b"".join(parts)

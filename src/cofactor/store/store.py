@@ -264,7 +264,8 @@ class Store:
         query: Any = impressions_after
         if experiment is not None:
             query = partial(experiment_impressions, experiment)
-        return paged(partial(self._lists, query), after, limit, "seq")
+        # A list may have a thousand items.
+        return paged(partial(self._lists, query), after, limit, "seq", PAGE // 10)
 
     def impressions_by_id(self, request_ids: Sequence[str]) -> list[StoredImpression]:
         """Return the lists logged for some requests, in the order of arrival."""

@@ -4,22 +4,26 @@ disk.
 
 from __future__ import annotations
 
+import asyncio
+import threading
 import time
 from collections import Counter
 from concurrent.futures import Future
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 
 from cofactor.base.errors import ArgumentError
 from cofactor.models.recommender import Recommender
 from cofactor.service.experiments import impression_log
 from cofactor.service.experiments.experiment import AttributionRules, Experiments, parse_arms
+from cofactor.service.experiments.results import results
 from cofactor.service.settings import Settings
 from cofactor.service.versions.versions import Folder
 from cofactor.store import StoreUnavailableError
-from service.http.scenes import CALM, Start, TestClient, ids_of
+from service.http.scenes import CALM, Start, TestClient, ids_of, in_loop, until
 
 USERS = [f"reader-{n:02d}" for n in range(1, 61)]
 
@@ -249,3 +253,37 @@ def test_thompson_sampling_draws_by_the_posterior(
     )
     plain = recommended(client, USERS[0])
     assert (plain["source"], plain["items"][0]["probability"]) == ("personal", 1.0)
+
+
+def test_results_are_computed_once_for_all_who_ask_meanwhile(
+    folder: Path, events: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each request computed its own, in both threads that searches and exports have."""
+    from cofactor.service.http.handlers import experiments
+
+    go_on, began = threading.Event(), []
+
+    def slowly(one: Any, *given: Any) -> Any:
+        began.append(one.name)
+        assert go_on.wait(300)
+        return results(one, *given)
+
+    monkeypatch.setattr(experiments, "results", slowly)
+    for name in ("first", "second"):
+        arms = parse_arms("v1:50,v3:50")
+        Experiments(Folder(folder)).start(name, "ab", arms, AttributionRules(horizon=3_600))
+        Experiments(Folder(folder)).stop(name)
+
+    async def play(client: httpx.AsyncClient, context: Any) -> None:
+        names = ["first"] * 3 + ["second"] * 2
+        asked = [asyncio.create_task(client.get(f"/v1/experiments?name={name}")) for name in names]
+        await until(lambda: len(context.results) == 2)
+        assert (await client.get("/v1/search?q=a")).status_code == 200  # there is a thread left
+        asked[0].cancel()  # whoever began it and has gone takes it from nobody
+        assert began == ["first"]
+        go_on.set()
+        answers = await asyncio.gather(*asked, return_exceptions=True)
+        found = [one.json()["results"]["name"] for one in answers[1:]]  # type: ignore[union-attr]
+        assert (found, began) == (names[1:], ["first", "second"])
+
+    in_loop(folder, events, Settings(**CALM), play)

@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 
 import msgspec
 import numpy as np
 
 from cofactor.metrics.sequential import confidence_sequence, difference_terms
-from cofactor.service.experiments.attribution import Outcome, attribute, outcomes
+from cofactor.service.experiments.attribution import Outcome
 from cofactor.service.experiments.experiment import AttributionRules, Experiment
-from cofactor.store import MAX_BATCH, Store, StoredImpression
+from cofactor.service.experiments.logged import (
+    ArmLog,
+    ExperimentLog,
+    read_log,
+    read_outcomes,
+)
+from cofactor.store import Store
 
 LEVEL = 0.05  # the chance that the test of an experiment without a difference ever finds one
-SHADOW = "/shadow"  # ends the request id of a shadow's list
 MIN_USERS = 100  # complete users of each arm before the first look: fewer tell no variance
 _DAY = 86_400
 # Guardrails: what an arm may be worse by than the control.
@@ -111,16 +115,12 @@ def results(experiment: Experiment, store: Store, now: int) -> Results:
     now
         Seconds since 1970.
     """
-    lists = list(store.impressions(experiment=experiment.name))
+    log = read_log(experiment, store)
     found: list[Outcome] = []
-    if experiment.kind == "shadow":
-        lists += _shown_elsewhere(experiment, lists, store)
-    else:
-        users = dict.fromkeys(one.user_id for one in lists if one.shown)
-        events = [event for user in users for event in store.user_events(user)]
-        found = outcomes(experiment, attribute(lists, events, experiment.rules))
+    if experiment.kind != "shadow":
         # Whoever came so late that the end cut their time short saw less of their arm.
         last = (experiment.ended or now) - experiment.rules.horizon
+        found = read_outcomes(experiment, log.users, store)
         found = [one for one in found if experiment.ended is None or one.first <= last]
     ends = _ends_of_days(experiment, now)
     made = Results(
@@ -129,36 +129,18 @@ def results(experiment: Experiment, store: Store, now: int) -> Results:
         started=experiment.started,
         ended=experiment.ended,
         rules=experiment.rules,
-        arms=_arms(experiment, lists, found, now),
+        arms=_arms(experiment, log, found, now),
         comparisons=[],
         guardrails=[],
         days=[],
         rolled_out=experiment.rolled_out,
+        overlap=log.overlap,
     )
     if experiment.kind == "ab":
         made.days = _arm_days(experiment, found, ends)
     _compare(made, experiment, found, ends)
     made.guardrails = _guardrails(made.arms)
-    if experiment.kind == "shadow":
-        made.overlap = _overlap(lists)
     return made
-
-
-def _shown_elsewhere(
-    experiment: Experiment, lists: Sequence[StoredImpression], store: Store
-) -> list[StoredImpression]:
-    """The control's lists that were shown in an experiment beside the shadow, as the control's."""
-    control, known = experiment.arms[0], {one.request_id for one in lists if one.shown}
-    ids = [one.request_id.removesuffix(SHADOW) for one in lists if not one.shown]
-    missing = [one for one in ids if one not in known]
-    shown: list[StoredImpression] = []
-    for start in range(0, len(missing), MAX_BATCH):
-        shown += store.impressions_by_id(missing[start : start + MAX_BATCH])
-    return [
-        msgspec.structs.replace(one, arm=control.name)
-        for one in shown
-        if one.version == control.version
-    ]
 
 
 def _ends_of_days(experiment: Experiment, now: int) -> list[int]:
@@ -169,43 +151,40 @@ def _ends_of_days(experiment: Experiment, now: int) -> list[int]:
 
 
 def _arms(
-    experiment: Experiment, lists: Sequence[StoredImpression], found: Sequence[Outcome], now: int
+    experiment: Experiment, log: ExperimentLog, found: Sequence[Outcome], now: int
 ) -> list[ArmResult]:
-    by_arm = {arm.name: [one for one in lists if one.arm == arm.name] for arm in experiment.arms}
-    if experiment.kind == "interleave":
-        by_arm = {arm.name: list(lists) for arm in experiment.arms}
-    least = min((len(of) for of in by_arm.values()), default=0)
+    least = min((of.lists for of in log.arms.values()), default=0)
     made = []
     for arm in experiment.arms:
-        of = by_arm[arm.name]
+        of = log.arms[arm.name]
         both = experiment.kind == "interleave"
         mine = [one for one in found if both or one.arm == arm.name]
         complete = np.array([one.reward for one in mine if one.complete <= now])
         result = ArmResult(
             arm=arm.name,
             version=arm.version,
-            users=len({one.user_id for one in of}),
+            users=len(of.users),
             complete=len(complete),
-            lists=len(of),
+            lists=of.lists,
         )
         if len(complete) >= MIN_USERS and not both:
             interval = confidence_sequence(complete, np.array([len(complete)]), LEVEL)
             result.mean, result.low, result.high = (
                 float(part[0]) for part in (interval.mean, interval.low, interval.high)
             )
-        if of and experiment.kind != "interleave":
+        if of.lists and not both:
             _measure(result, of, least)
         made.append(result)
     return made
 
 
-def _measure(result: ArmResult, lists: Sequence[StoredImpression], least: int) -> None:
+def _measure(result: ArmResult, of: ArmLog, least: int) -> None:
     """Add the guardrail metrics; coverage over the same number of lists in each arm."""
-    result.fallback_share = sum(one.source == "popularity" for one in lists) / len(lists)
-    ms = np.array([one.ms for one in lists if one.ms is not None])
+    result.fallback_share = of.fallbacks / of.lists
+    ms = np.frombuffer(of.ms)
     if len(ms):
         result.p50_ms, result.p99_ms = (round(float(np.percentile(ms, q)), 3) for q in (50, 99))
-    result.coverage = len({item for one in lists[:least] for item in one.items})
+    result.coverage = of.coverage(least)
 
 
 def _arm_days(
@@ -313,14 +292,3 @@ def _guardrails(arms: Sequence[ArmResult]) -> list[Guardrail]:
                 )
             )
     return made
-
-
-def _overlap(lists: Sequence[StoredImpression]) -> float | None:
-    """The mean share of a shown list that the shadow version's list has too."""
-    shown = {one.request_id: set(one.items) for one in lists if one.shown}
-    shares = [
-        len(shown[key] & set(one.items)) / len(shown[key])
-        for one in lists
-        if not one.shown and shown.get(key := one.request_id.removesuffix(SHADOW))
-    ]
-    return math.fsum(shares) / len(shares) if shares else None

@@ -23,7 +23,7 @@ from cofactor.service.answering.scoring import Scorer
 from cofactor.service.experiments.batched_log import BatchedLog
 from cofactor.service.experiments.experiment import Arm, Experiment, Experiments
 from cofactor.service.experiments.impression_log import DurableLog
-from cofactor.service.experiments.results import SHADOW
+from cofactor.service.experiments.logged import SHADOW
 from cofactor.service.replies import Recommendations
 from cofactor.service.settings import Settings
 from cofactor.service.versions.reload import Models

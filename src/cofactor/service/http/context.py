@@ -76,7 +76,8 @@ class Context:
     stopping: bool = False
     lag: float = 0.0
     maps: dict[str, Any] = field(default_factory=dict)
-    results: dict[str, tuple[float, Any]] = field(default_factory=dict)
+    results: dict[str, Any] = field(default_factory=dict)
+    computing: asyncio.Lock = field(default_factory=asyncio.Lock)  # results of an experiment
     _trending: TrendingFeed | None = None
     _slow: SlowLane = field(default_factory=lambda: SlowLane("cofactor-slow", 2, _SLOW_AT_ONCE))
     _reading: SlowLane = field(

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
+from dataclasses import dataclass
 from typing import Any
 
 import msgspec
@@ -10,7 +12,7 @@ import msgspec
 from cofactor.base.errors import ArgumentError
 from cofactor.service.errors import not_found
 from cofactor.service.experiments.experiment import Experiment
-from cofactor.service.experiments.results import results
+from cofactor.service.experiments.results import Results, results
 from cofactor.service.http.context import Context
 from cofactor.service.http.route import Route
 from cofactor.service.replies import ExperimentsOut
@@ -19,27 +21,65 @@ from cofactor.service.wire import ExperimentQuery
 _KEPT = 30.0  # seconds that results are shown again before they are computed again
 
 
+@dataclass(eq=False)
+class KeptResults:
+    """Results of an experiment that are being computed, or were.
+
+    Parameters
+    ----------
+    of
+        The experiment as it stood.
+    making
+        The one computation, for whoever asks meanwhile; it goes on when they have gone.
+    """
+
+    of: Experiment
+    making: asyncio.Task[tuple[float, Results]]
+
+    def holds(self, one: Experiment) -> bool:
+        """Whether they are of an experiment as it stands, and not too old."""
+        if self.of != one or not self.making.done():
+            return self.of == one
+        failed = self.making.cancelled() or self.making.exception() is not None
+        return not failed and time.monotonic() < self.making.result()[0] + _KEPT
+
+
 async def show(context: Context, path: dict[str, str], request: ExperimentQuery) -> ExperimentsOut:
     """Return the experiments and one's results."""
     await context.traffic.flush()
-    return await context.slowly(_show, context, request.name)
+    known, one = await context.slowly(_found, context, request.name)
+    if one is None:
+        return ExperimentsOut(experiments=[])
+    kept = context.results.get(one.name)
+    if kept is None or not kept.holds(one):
+        making = asyncio.create_task(_computed(context, one))
+        making.add_done_callback(lambda done: done.cancelled() or done.exception())
+        kept = KeptResults(one, making)
+        context.results[one.name] = kept
+    _, made = await asyncio.shield(kept.making)
+    return ExperimentsOut(experiments=[_fields(one) for one in known], results=made)
 
 
-def _show(context: Context, name: str | None) -> ExperimentsOut:
+async def _computed(context: Context, one: Experiment) -> tuple[float, Results]:
+    """When results were there, and they: of one experiment at a time, so that searches and exports
+    have a thread left.
+    """
+    async with context.computing:
+        now = context.store.settings.moment()
+        made = await context.slowly(results, one, context.store, now)
+    return time.monotonic(), made
+
+
+def _found(context: Context, name: str | None) -> tuple[list[Experiment], Experiment | None]:
+    """All experiments, and one; none if there are none and none is named."""
     experiments = context.traffic.experiments
     known = [] if context.models.folder.single else experiments.all()
     if not known and name is None:
-        return ExperimentsOut(experiments=[])
+        return [], None
     try:
-        one = experiments.get(name)
+        return known, experiments.get(name)
     except ArgumentError as error:
         raise not_found(str(error), "name") from None
-    kept = context.results.get(one.name)
-    if kept is None or time.monotonic() > kept[0]:
-        now = context.store.settings.moment()
-        kept = (time.monotonic() + _KEPT, results(one, context.store, now))
-        context.results[one.name] = kept
-    return ExperimentsOut(experiments=[_fields(one) for one in known], results=kept[1])
 
 
 def _fields(experiment: Experiment) -> dict[str, Any]:
