@@ -245,7 +245,7 @@ def _log(
         and item_rows is not None
         and all(one is None or len(one) == len(item_rows) for one in (values, times))
         and (not len(item_rows) or 0 <= item_rows.min() <= item_rows.max() < facts.n_items)
-        and (values is None or bool(np.isfinite(values).all()))
+        and (values is None or checks.are_small(values))
         and (times is None or _is_near(times))
     )
     if not fits:
@@ -301,5 +301,8 @@ def _check_history(path: Path, history: dict[str, np.ndarray | None], facts: fmt
         array = history[name]
         if array is not None and not _is_near(array):
             raise ArtifactError(f"{path}: array 'history.{name}' holds values out of range.")
-    if history["values"] is not None and not np.isfinite(history["values"]).all():
-        raise ArtifactError(f"{path}: array 'history.values' holds NaN or infinite numbers.")
+    if history["values"] is not None and not checks.are_small(history["values"]):
+        raise ArtifactError(
+            f"{path}: array 'history.values' holds NaN, infinite numbers or ones beyond"
+            f" {checks.LARGEST_VALUE:g}."
+        )

@@ -30,6 +30,7 @@ from cofactor.data.catalogue import Catalogue
 from cofactor.data.ids import IdMap
 from cofactor.models import registry
 from cofactor.models.recommender import Recommender
+from cofactor.models.traits import ANY_ARRAY
 
 
 def save(
@@ -183,10 +184,10 @@ def _arrays(model: Recommender) -> dict[str, np.ndarray]:
             raise ArtifactError(
                 f"array {name!r} holds Python objects; only plain numbers can be saved."
             )
-        if array.dtype.kind == "f" and not np.isfinite(array).all():
+        if not model.arrays.get(name.removeprefix(fmt.MODEL_PREFIX), ANY_ARRAY).holds(array):
             raise ArtifactError(
-                f"array {name!r} holds NaN or infinite numbers: training diverged; nothing was"
-                " saved."
+                f"array {name!r} holds NaN, infinite or far too large numbers: training diverged;"
+                " nothing was saved."
             )
     return arrays
 

@@ -109,12 +109,12 @@ def seed(value: object) -> int:
     return integer(value, "seed", low=0, high=2**63 - 1)
 
 
-def are_small(values: np.ndarray) -> bool:
-    """Return whether all of some values are finite numbers up to `LARGEST_VALUE`."""
+def are_small(values: np.ndarray, most: float = LARGEST_VALUE) -> bool:
+    """Return whether all of some values are finite numbers from ``-most`` to ``most``."""
     with np.errstate(over="ignore", invalid="ignore"):
-        # A sum of squares is finite if each is, and most arrays are asked only that.
-        whole = bool(np.isfinite(np.vdot(values, values)))
-    return whole or bool((np.abs(values) <= LARGEST_VALUE).all())
+        # No square is above their sum, and most arrays are asked only that.
+        whole = float(np.vdot(values, values)) <= most * most
+    return whole or bool((np.abs(values) <= most).all())
 
 
 def rows(value: Any, name: str, count: int) -> np.ndarray:

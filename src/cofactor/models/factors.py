@@ -18,7 +18,7 @@ from cofactor.models.user_batch import InnerProduct, States
 
 FACTOR_ARRAYS: Mapping[str, ArraySpec] = {
     "user_factors": ArraySpec("float32", ("users", "factors")),
-    "item_factors": ArraySpec("float32", ("items", "factors")),
+    "item_factors": ArraySpec.of_items("items", "factors"),
 }
 
 

@@ -42,10 +42,10 @@ EpochCallback = Callable[[int, Facts, Any], bool | None]
 
 # The arrays of a learning curve; an axis "epochs_run" is as long as training was.
 CURVE_ARRAYS: Mapping[str, ArraySpec] = {
-    "history_loss": ArraySpec("float64", ("epochs_run",), optional=True),
-    "history_rate": ArraySpec("float64", ("epochs_run",), optional=True),
-    "history_seconds": ArraySpec("float64", ("epochs_run",), optional=True),
-    "history_metrics": ArraySpec("float64", ("metrics", "epochs_run"), optional=True),
+    "history_loss": ArraySpec("float64", ("epochs_run",), optional=True, most=None),
+    "history_rate": ArraySpec("float64", ("epochs_run",), optional=True, most=None),
+    "history_seconds": ArraySpec("float64", ("epochs_run",), optional=True, most=None),
+    "history_metrics": ArraySpec("float64", ("metrics", "epochs_run"), optional=True, most=None),
     "history_measured": ArraySpec("uint8", ("metrics", "epochs_run"), optional=True),
     "history_metric_names": ArraySpec("uint8", ("characters",), optional=True),
     "history_best_epoch": ArraySpec("int64", ("1",), optional=True),

@@ -17,6 +17,7 @@ from cofactor.base.threads import torch_threads_for
 from cofactor.data.histories import Histories
 from cofactor.data.interactions import Interactions
 from cofactor.models.answering.answers import Reason
+from cofactor.models.checks import finite
 from cofactor.models.defaults import popularity_term
 from cofactor.models.hooks import ConfigT, Hooks
 from cofactor.models.user_batch import Shares, UserBatch
@@ -44,6 +45,7 @@ class RowCalls(Hooks[ConfigT]):
         seen = (indptr, self.data.item_rows[positions])
         with torch_threads_for(len(positions)):
             states = self._states(rows)
+        finite.check_states(self.name, states)
         return UserBatch(states, np.diff(indptr) == 0, seen, values)
 
     def fold_in(self, histories: Histories) -> UserBatch:
@@ -56,6 +58,7 @@ class RowCalls(Hooks[ConfigT]):
         indptr, item_rows, values = histories.csr
         with torch_threads_for(len(item_rows)):
             states = self._fold_in(histories)
+        finite.check_states(self.name, states)
         seen = (indptr, item_rows)
         seen_values = None if histories.values is None else values
         return UserBatch(states, histories.lengths == 0, seen, seen_values)
@@ -70,6 +73,7 @@ class RowCalls(Hooks[ConfigT]):
         with torch_threads_for(len(batch) * n_items):
             scores = np.asarray(self._score(batch.states, item_rows), np.float32)
         scores = popularity_term.beside(self, scores, item_rows)
+        finite.check_scores(self.name, scores)
         if batch.empty.any() and not self.traits.answers_empty:
             popular = self._popularity if item_rows is None else self._popularity[item_rows]
             scores = scores.copy() if not scores.flags.writeable else scores
@@ -105,7 +109,9 @@ class RowCalls(Hooks[ConfigT]):
             int [n]; -1 is an item without training interactions, predicted from the user alone.
         """
         with torch_threads_for(len(item_rows)):
-            return self._predict(batch.states, which, item_rows)
+            values = self._predict(batch.states, which, item_rows)
+        finite.check_scores(self.name, values)
+        return values
 
     def similar_item_rows(
         self, item_rows: np.ndarray, k: int, allowed: np.ndarray | None = None, n_threads: int = 1

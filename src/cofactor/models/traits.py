@@ -7,7 +7,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from cofactor.base import checks
 from cofactor.base.errors import ArtifactError
+
+# The size of numbers in item vectors that no fit reaches, and from which scores, sums of their
+# products with numbers of users up to `checks.LARGEST_VALUE`, could leave float32.
+LARGEST_IN_VECTOR = 1e15
+UNBOUNDED = 1e30  # the bounds of values that have none
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,6 +72,9 @@ class ArraySpec:
     rows_of
         The axis whose rows its numbers are, or a number as text: from 0 to below the axis's
         length, or below that number.
+    most
+        The largest size of a number, of arrays of floats; what is computed from it then fits into
+        float32. None where nothing is.
     """
 
     dtype: str
@@ -74,6 +83,23 @@ class ArraySpec:
     low: float | tuple[float, ...] | None = None
     above: float | None = None
     rows_of: str | None = None
+    most: float | None = checks.LARGEST_VALUE
+
+    @classmethod
+    def of_items(cls, *axes: str, optional: bool = False) -> ArraySpec:
+        """Declare what item vectors are, or are made by: float32, up to `LARGEST_IN_VECTOR`."""
+        return cls("float32", axes, optional=optional, most=LARGEST_IN_VECTOR)
+
+    def holds(self, array: np.ndarray) -> bool:
+        """Whether an array's numbers are finite and not beyond the largest size."""
+        if array.dtype.kind != "f":
+            return True
+        if self.most is None:
+            return bool(np.isfinite(array).all())
+        return checks.are_small(array, self.most)
+
+
+ANY_ARRAY = ArraySpec("", ())  # of arrays that aren't declared, but for their size
 
 
 def penalty_array(count: int) -> dict[str, ArraySpec]:
@@ -124,10 +150,10 @@ def _check_array(name: str, array: np.ndarray, spec: ArraySpec, known: dict[str,
             raise ArtifactError(
                 f"array {name!r} must have {wanted} {axis} on axis {axis!r}, not {length}."
             )
-    if array.dtype.kind == "f" and not np.isfinite(array).all():
+    if not spec.holds(array):
         raise ArtifactError(
-            f"array {name!r} holds NaN or infinite numbers; the file is damaged or training had"
-            " diverged."
+            f"array {name!r} holds NaN, infinite numbers or ones beyond {spec.most or np.inf:g};"
+            " the file is damaged or training had diverged: train the model again."
         )
 
 

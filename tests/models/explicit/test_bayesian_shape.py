@@ -81,6 +81,14 @@ def test_joined_levels_are_the_means_of_their_ratings():
         assert (mine.min(), mine.max()) == tuple(ends)
 
 
+@pytest.mark.parametrize(
+    ("start", "step"), [(1, 0.5), (10_000_000, 1), (2_024_000, 0.25), (1e18, 2**37), (0, 1e-44)]
+)
+def test_each_distinct_rating_is_its_own_level(start: float, step: float) -> None:
+    ratings = (start + step * np.arange(6)).astype(np.float32)
+    assert level_of(ratings, Levels.distinct(ratings).ends).tolist() == [0, 1, 2, 3, 4, 5]
+
+
 def test_values_that_are_nearly_all_the_same_have_two_levels_at_least():
     for n in (40, 200):
         ratings = np.r_[np.zeros(10_000), np.linspace(1, 50, n)].astype(np.float32)

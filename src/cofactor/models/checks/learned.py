@@ -5,17 +5,25 @@ or came to nothing.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from types import MappingProxyType
 
 import numpy as np
 
 from cofactor.base.errors import TrainingError
+from cofactor.models.traits import ANY_ARRAY, ArraySpec
 
 # No sensible fit of an implicit model comes near it: scores are inner products of the vectors, and
 # a gap of some tens between two of them is certainty.
 LARGEST = 1e3
 
 
-def check_learned(name: str, arrays: Mapping[str, np.ndarray], *, rates: bool) -> None:
+def check_learned(
+    name: str,
+    arrays: Mapping[str, np.ndarray],
+    specs: Mapping[str, ArraySpec] = MappingProxyType({}),
+    *,
+    rates: bool,
+) -> None:
     """Refuse a fit whose numbers left what float32 or sense can hold.
 
     Parameters
@@ -24,25 +32,27 @@ def check_learned(name: str, arrays: Mapping[str, np.ndarray], *, rates: bool) -
         The model's, for the message.
     arrays
         Its state.
+    specs
+        What its arrays must be, so that it could be saved and loaded.
     rates
         Whether it predicts ratings: its vectors then grow with the ratings, and may be zero.
 
     Raises
     ------
     TrainingError
-        If an array isn't finite; or, of a model that doesn't predict ratings, if vectors are larger
-        than `LARGEST` or all zero.
+        If an array isn't finite, or holds numbers beyond those it may hold; or, of a model that
+        doesn't predict ratings, if vectors are larger than `LARGEST` or all zero.
     """
     factors = {}
     for key, array in arrays.items():
         if array.dtype.kind != "f" or not array.size:
             continue
-        # A sum, in one pass and without a copy, tells it of nearly all.
-        with np.errstate(over="ignore", invalid="ignore"):
-            whole = np.isfinite(array.sum(dtype=np.float64))
-        if not whole and not np.isfinite(array).all():
+        spec = specs.get(key, ANY_ARRAY)
+        if not spec.holds(array):
+            plain = bool(np.isfinite(array).all())
+            beyond = f"numbers beyond {spec.most:g}" if plain else "NaN or infinity"
             raise TrainingError(
-                f"{name} ended with NaN or infinity in {key}; lower the learning rate, raise the"
+                f"{name} ended with {beyond} in {key}; lower the learning rate, raise the"
                 " regularization, or look for extreme values in the data."
             )
         if key.endswith("_factors"):

@@ -124,9 +124,9 @@ class Bridge(ContentFeatures[BridgeConfig]):
     arrays = {
         **SPEC_ARRAYS,
         **COMPARISON,
-        "map": ArraySpec("float32", ("width", "mapped")),
-        "mean": ArraySpec("float32", ("mapped",)),
-        "basis": ArraySpec("float32", ("trained items", "mapped"), optional=True),
+        "map": ArraySpec.of_items("width", "mapped"),
+        "mean": ArraySpec.of_items("mapped"),
+        "basis": ArraySpec.of_items("trained items", "mapped", optional=True),
         "check": ArraySpec("float64", ("check numbers",)),
         "n_trained": ArraySpec("int64", ("1",)),
     }

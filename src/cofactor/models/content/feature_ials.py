@@ -102,7 +102,7 @@ class FeatureIALS(ContentFeatures, IterativeModel, FactorModel):
         **COMPARISON,
         **CURVE_ARRAYS,
         **FACTOR_ARRAYS,
-        "map": ArraySpec("float32", ("width", "factors")),
+        "map": ArraySpec.of_items("width", "factors"),
         "user_map": ArraySpec("float32", ("user_width", "factors"), optional=True),
         "alpha0": ArraySpec("float64", ("1",), low=0),
         "diagonal": ArraySpec("float32", ("factors",)),

@@ -29,7 +29,7 @@ SPEC_ARRAYS = {
     "spec_hashes": ArraySpec("int64", ("spec_tokens",)),
     "spec_weights": ArraySpec("float32", ("spec_tokens",)),
     "spec_blocks": ArraySpec("uint8", ("spec_tokens",), rows_of=str(BLOCKS)),
-    "spec_scales": ArraySpec("float64", ("spec_numbers", "2")),
+    "spec_scales": ArraySpec("float64", ("spec_numbers", "2"), most=None),
 }
 
 

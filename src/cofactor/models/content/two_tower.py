@@ -157,7 +157,7 @@ class TwoTower(BiasedFactors, ContentFeatures, IterativeModel, FactorModel):
         """Return the arrays of the state under some settings: one for each layer."""
         widths, made = ["width", *map(str, config.hidden), "vector"], dict(cls.arrays)
         for n, (a, b) in enumerate(pairwise(widths)):
-            made[f"map_{n}"] = ArraySpec("float32", (a, b))
+            made[f"map_{n}"] = ArraySpec.of_items(a, b)
             own = "user_width" if n == 0 else a
             made[f"user_map_{n}"] = ArraySpec("float32", (own, b), optional=True)
         return made

@@ -23,8 +23,8 @@ PAIRS = 4096  # predicted at a time: their draws are some tens of MiB
 
 POSTERIOR_ARRAYS = {
     "user_samples": ArraySpec("float32", ("users", "draws", "width")),
-    "item_samples": ArraySpec("float32", ("items", "draws", "width")),
-    "implicit_samples": ArraySpec("float32", ("items", "draws", "width"), optional=True),
+    "item_samples": ArraySpec.of_items("items", "draws", "width"),
+    "implicit_samples": ArraySpec.of_items("items", "draws", "width", optional=True),
     "prior_mean": ArraySpec("float32", ("draws", "width")),
     "prior_precision": ArraySpec("float32", ("draws", "width"), above=0),
     "noise": ArraySpec("float32", ("draws", "width")),

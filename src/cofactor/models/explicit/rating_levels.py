@@ -55,4 +55,5 @@ class Levels(NamedTuple):
 
 def level_of(ratings: np.ndarray, ends: np.ndarray) -> np.ndarray:
     """Return the number of the level nearest to each rating, int32, by the levels' ends."""
+    ends = ends.astype(np.float64)  # float32 rounds the middle of two to one of them
     return np.searchsorted((ends[1:, 0] + ends[:-1, 1]) / 2, ratings).astype(np.int32)

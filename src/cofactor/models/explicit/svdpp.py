@@ -108,7 +108,7 @@ class SVDpp(IterativeModel, RatingHooks):
     )
     arrays = {
         **RATING_ARRAYS,
-        "implicit_factors": ArraySpec("float32", ("items", "factors")),
+        "implicit_factors": ArraySpec.of_items("items", "factors"),
     }
 
     def _fit(self, data: Interactions, validation: Part | None, run: Run) -> None:

@@ -132,8 +132,8 @@ class GraphFilter(LinearItemModel):
     arrays = {
         **SPARSE_ARRAYS,
         **popularity_term.ARRAYS,
-        "past_vectors": ArraySpec("float32", ("items", "vectors")),
-        "new_vectors": ArraySpec("float32", ("items", "vectors")),
+        "past_vectors": ArraySpec.of_items("items", "vectors"),
+        "new_vectors": ArraySpec.of_items("items", "vectors"),
     }
 
     weights: SparseWeights

@@ -15,6 +15,7 @@ from cofactor.models.neural import fitting
 from cofactor.models.neural.factor_fold_in import Factors, cold_row, l2_weights
 from cofactor.models.neural.factor_settings import FactorConfig
 from cofactor.models.neural.latent_factor_module import FactorTables, TableSettings, initial_rows
+from cofactor.models.traits import UNBOUNDED
 from cofactor.retrieval.topk import unit_length
 from cofactor.training.loop import Control
 from cofactor.training.torch.device import device_of
@@ -34,7 +35,7 @@ def rating_bounds(data: Interactions, config: FactorConfig) -> np.ndarray:
     float64 [3]; 0 and no bounds where none are learnt.
     """
     if not config.fits(data):
-        return np.array([0.0, -1e30, 1e30])
+        return np.array([0.0, -UNBOUNDED, UNBOUNDED])
     mean = float(data.weights.astype(np.float64).mean()) if config.mean else 0.0
     return np.array([mean, data.weights.min(), data.weights.max()], np.float64)
 

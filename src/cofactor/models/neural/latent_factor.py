@@ -21,7 +21,7 @@ from cofactor.models.iterative import CURVE_ARRAYS, IterativeModel
 from cofactor.models.neural.biased_factors import BiasedFactors
 from cofactor.models.neural.factor_fold_in import Factors
 from cofactor.models.neural.factor_settings import FactorConfig
-from cofactor.models.traits import ArraySpec, Traits, penalty_array
+from cofactor.models.traits import UNBOUNDED, ArraySpec, Traits, penalty_array
 from cofactor.models.warm_start import KeptRows
 
 # Of rankings' L2. A tenth, as in BPR, holds the vectors at 0 where they grow beside a prior.
@@ -112,7 +112,7 @@ class LatentFactor(BiasedFactors, IterativeModel, FactorModel):
         **FACTOR_ARRAYS,
         "user_bias": ArraySpec("float32", ("users",)),
         "item_bias": ArraySpec("float32", ("items",)),
-        "scale": ArraySpec("float64", ("3",)),
+        "scale": ArraySpec("float64", ("3",), most=UNBOUNDED),
         **popularity_term.ARRAYS,
         **CURVE_ARRAYS,
         **penalty_array(3),

@@ -120,7 +120,7 @@ class SimpleX(IterativeModel, FactorModel):
     arrays = {
         **FACTOR_ARRAYS,
         "item_lengths": ArraySpec("float32", ("items",)),
-        "history_map": ArraySpec("float32", ("factors", "factors")),
+        "history_map": ArraySpec.of_items("factors", "factors"),
         "item_bias": ArraySpec("float32", ("items",), optional=True),
         **popularity_term.ARRAYS,
         **CURVE_ARRAYS,

@@ -26,7 +26,7 @@ from cofactor.models.neural import fitting
 from cofactor.models.neural.embedding_tables import Replicas, Tables
 from cofactor.models.neural.module_fold_in import FoldIn, ModuleConfig
 from cofactor.models.rating_scale import spread_in
-from cofactor.models.traits import ArraySpec, Traits
+from cofactor.models.traits import UNBOUNDED, ArraySpec, Traits
 from cofactor.models.user_batch import States
 from cofactor.models.warm_start import KeptRows
 from cofactor.training.curve import LearningCurve
@@ -97,7 +97,7 @@ class ModuleHooks(BiasTermHooks):
         "user_tables": ArraySpec("float32", ("users", "user_width")),
         "item_tables": ArraySpec("float32", ("items", "item_width")),
         "weights": ArraySpec("float32", ("weights",)),
-        "scale": ArraySpec("float64", ("bounds",)),
+        "scale": ArraySpec("float64", ("bounds",), most=UNBOUNDED),
         "item_prior": ArraySpec("float32", ("items",), optional=True),
         **popularity_term.ARRAYS,
         **BIAS_TERM_ARRAYS,
@@ -129,7 +129,7 @@ class ModuleHooks(BiasTermHooks):
         bounds = (
             (data.weights.mean(dtype=np.float64), data.weights.min(), data.weights.max())
             if self.config.fits(data)
-            else (0, -1e30, 1e30)
+            else (0, -UNBOUNDED, UNBOUNDED)
         )
         self.scale = np.array((*bounds, fitting.unit_of(data, self.config)), np.float64)
         self.item_prior = self._prior_of(data)

@@ -22,7 +22,7 @@ from cofactor.models.content.reduction import main_directions
 from cofactor.models.traits import ArraySpec
 from cofactor.models.warm_start import KeptRows
 
-CONTENT_ARRAYS = {**SPEC_ARRAYS, "content_map": ArraySpec("float32", ("width", "factors"))}
+CONTENT_ARRAYS = {**SPEC_ARRAYS, "content_map": ArraySpec.of_items("width", "factors")}
 
 
 class ItemContentConfig(FeatureConfig):

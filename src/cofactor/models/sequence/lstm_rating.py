@@ -32,7 +32,7 @@ from cofactor.models.neural.latent_factor import LatentFactor
 from cofactor.models.rating_scale import spread_in, spread_of
 from cofactor.models.sequence.encoder import last_windows, padded, training_windows
 from cofactor.models.sequence.rating_lstm import RatingLSTM
-from cofactor.models.traits import ArraySpec, Traits
+from cofactor.models.traits import UNBOUNDED, ArraySpec, Traits
 from cofactor.models.user_batch import States
 from cofactor.models.warm_start import KeptRows
 from cofactor.training.torch.batches import Batches
@@ -113,11 +113,11 @@ class LSTMRating(BiasedTermHooks, IterativeModel, FactorModel):
     traits = Traits(predicts_ratings=True, has_vectors=True, uses_order=True)
     arrays = {
         "user_states": ArraySpec("float32", ("users", "state_width")),
-        "item_inputs": ArraySpec("float32", ("items", "factors")),
-        "item_factors": ArraySpec("float32", ("items", "factors")),
+        "item_inputs": ArraySpec.of_items("items", "factors"),
+        "item_factors": ArraySpec.of_items("items", "factors"),
         "item_bias": ArraySpec("float32", ("items",)),
         "weights": ArraySpec("float32", ("weights",)),
-        "scale": ArraySpec("float64", ("bounds",)),
+        "scale": ArraySpec("float64", ("bounds",), most=UNBOUNDED),
         **CURVE_ARRAYS,
         **BIAS_TERM_ARRAYS,
     }

@@ -56,7 +56,7 @@ class NextItemHooks(Hooks[NextItemConfig]):
     fits_on_engine = trained_together = weighs_popularity = True
 
     arrays = {
-        "item_factors": ArraySpec("float32", ("items", "factors")),
+        "item_factors": ArraySpec.of_items("items", "factors"),
         "item_bias": ArraySpec("float32", ("items",), optional=True),
         **popularity_term.ARRAYS,
         "weights": ArraySpec("float32", ("weights",)),
