@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import shutil
 import threading
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,9 @@ from cofactor.artifact.save import save
 from cofactor.data.interactions import Interactions
 from cofactor.models import registry
 from cofactor.service.http.context import Context
+from cofactor.service.http.keys import Key, Keys, hashed
 from cofactor.service.settings import Settings
+from cofactor.service.versions import shares
 from service.http.scenes import CALM, Start, in_loop, some_items, until
 
 
@@ -145,3 +148,80 @@ def test_a_version_whose_offsets_wrap_around_answers_nobody_and_ends_nothing(
     ):
         assert (answer.status_code, answer.json()["error"]["code"]) == (409, "bad_model")
     assert service.get("/v1/users/reader-02/recommendations").status_code == 200
+
+
+KEYS = Keys({hashed(one): Key("read", hashed(one)) for one in ("one", "two")})
+
+
+@pytest.mark.parametrize(
+    ("versions", "answered"),
+    [
+        (["v2", "v3", "v2", "v1"], [200, 503, 200, 200]),  # what is in memory costs nothing
+        (["v2", "v4", "v3", "v4"], [200, 503, 503, 503]),
+        (["damaged", "damaged", "v1"], [409, 503, 200]),  # in vain, and yet it took
+    ],
+)
+def test_versions_that_one_key_names_are_loaded_for_a_share_of_the_time(
+    start: Start,
+    folder: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    versions: list[str],
+    answered: list[int],
+) -> None:
+    """One key that named them in turn had the thread that loads for itself."""
+    monkeypatch.setattr(shares, "_AHEAD", 0.0)
+    monkeypatch.setattr(shares, "_SHARE", 1e-6)
+    shutil.copytree(folder / "v2", folder / "v4")
+    shutil.copytree(folder / "v2", folder / "damaged")
+    (folder / "damaged" / "items.parquet").unlink()
+    client = start(Settings(**CALM), KEYS)
+
+    def asked(version: str, key: str) -> httpx.Response:
+        path = f"/v1/users/reader-02/recommendations?version={version}"
+        return client.get(path, headers={"authorization": f"Bearer {key}"})
+
+    found = [asked(version, "one") for version in versions]
+    assert [one.status_code for one in found] == answered
+    for one in found:
+        assert ("retry-after" in one.headers) == (one.status_code == 503)
+    assert asked("v3", "two").status_code == 200  # of another key, nobody is the worse for it
+
+
+def test_a_key_waits_for_two_versions_at_a_time(
+    folder: Path, events: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shutil.copytree(folder / "v2", folder / "v4")
+    go_on = threading.Event()
+
+    async def play(client: httpx.AsyncClient, context: Context) -> None:
+        load = context.models._load
+
+        def slowly(version: str) -> Any:
+            assert go_on.wait(300)
+            return load(version)
+
+        monkeypatch.setattr(context.models, "_load", slowly)
+
+        async def asked(version: str) -> int:
+            path = f"/v1/items/book-03/similar?version={version}"
+            answer = await client.get(path, headers={"authorization": "Bearer one"})
+            return answer.status_code
+
+        waiting = [asyncio.create_task(asked(version)) for version in ("v2", "v3")]
+        await asyncio.sleep(0.1)
+        assert await asked("v4") == 503
+        go_on.set()
+        assert await asyncio.gather(*waiting) == [200, 200]
+
+    in_loop(folder, events, Settings(**CALM), play, KEYS)
+
+
+def test_versions_that_are_asked_for_stay_in_memory(start: Start, folder: Path) -> None:
+    """The one loaded first was let go, though everybody asked for it."""
+    for name in ("v4", "v5"):
+        shutil.copytree(folder / "v2", folder / name)
+    client = start(Settings(**CALM, keep_versions=3))
+    for version in ("v2", "v3", "v2", "v4", "v2", "v5", "v2"):
+        path = f"/v1/users/reader-02/recommendations?version={version}"
+        assert client.get(path).status_code == 200
+        assert "v2" in client.app.state.context.models.held  # type: ignore[attr-defined]

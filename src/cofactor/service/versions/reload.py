@@ -6,6 +6,7 @@ in memory, so that going back takes no loading."""
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import threading
 import time
@@ -23,6 +24,7 @@ from cofactor.service.errors import RequestError
 from cofactor.service.replies import PromotedOut, PromotionOut
 from cofactor.service.settings import Settings
 from cofactor.service.versions.comparison import LOADING_CHECKS, check_knowledge, compared
+from cofactor.service.versions.shares import LoadShares
 from cofactor.service.versions.versions import Folder
 from cofactor.store import Store
 
@@ -50,6 +52,7 @@ class Models:
         self._live, self._store, self._settings = live, store, settings
         self._held: OrderedDict[str, Loaded] = OrderedDict()
         self._lock = threading.Lock()  # one load at a time
+        self._shares = LoadShares()
         self._changing = asyncio.Lock()
         self.previous: str | None = None
         self.problem: str | None = None
@@ -89,7 +92,25 @@ class Models:
         if version is None or version == self.current.version:
             return self.current
         held = self._held.get(version)
-        return held if held is not None else await self._in_thread(self._load, version)
+        if held is None:
+            return await self._in_thread(self._load, version)
+        with contextlib.suppress(KeyError):  # let go meanwhile, in the thread that loads
+            self._held.move_to_end(version)
+        return held
+
+    async def named(self, version: str | None, who: str) -> Loaded:
+        """Return the version that a request names, as `get`; loads take a share of the time of its
+        key.
+
+        Raises
+        ------
+        RequestError
+            503 if that share is used up.
+        """
+        if version is None or version == self.current.version or version in self._held:
+            return await self.get(version)
+        with self._shares.waiting(who):
+            return await self._in_thread(self._load_for, who, version)
 
     async def promote(self, version: str, *, force: bool, patience: float) -> PromotedOut:
         """Check a version, make it the current one on disk, then let it answer. Checks that take
@@ -213,6 +234,14 @@ class Models:
         loop = asyncio.get_running_loop()
         return await loop.run_in_executor(self._pool, call, *arguments)
 
+    def _load_for(self, who: str, version: str) -> Loaded:
+        self._shares.check(who)  # it may have been less when this began to wait
+        started = time.monotonic()
+        try:
+            return self._load(version)
+        finally:
+            self._shares.spent(who, time.monotonic() - started)
+
     def _load(self, version: str) -> Loaded:
         with self._lock:
             held = self._held.get(version)
@@ -233,7 +262,7 @@ class Models:
             return loaded
 
     def _let_go(self) -> None:
-        """Forget the versions that were loaded longest ago; never the current one, the one
+        """Forget the versions that weren't asked for longest; never the current one, the one
         before, the last one loaded, nor those of experiments.
         """
         if len(self._held) <= self._settings.keep_versions:
