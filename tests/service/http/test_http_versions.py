@@ -6,6 +6,8 @@ import asyncio
 import json
 import shutil
 import threading
+import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -15,10 +17,11 @@ import pytest
 from cofactor.artifact.save import save
 from cofactor.data.interactions import Interactions
 from cofactor.models import registry
+from cofactor.models.recommender import Recommender
 from cofactor.service.http.context import Context
 from cofactor.service.http.keys import Key, Keys, hashed
 from cofactor.service.settings import Settings
-from cofactor.service.versions import shares
+from cofactor.service.versions import promotion, shares
 from service.http.scenes import CALM, Start, in_loop, some_items, until
 
 
@@ -225,3 +228,62 @@ def test_versions_that_are_asked_for_stay_in_memory(start: Start, folder: Path) 
         path = f"/v1/users/reader-02/recommendations?version={version}"
         assert client.get(path).status_code == 200
         assert "v2" in client.app.state.context.models.held  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize("known", [[], ["v2"], ["v1", "v2"]])
+@pytest.mark.parametrize("how", ["http", "command", "rollback"])
+def test_a_version_that_was_saved_again_is_loaded_again(
+    start: Start, folder: Path, fitted: dict[str, Recommender], known: list[str], how: str
+) -> None:
+    """What was in memory under its name answered, and after a restart something else did."""
+    if how == "rollback":
+        (folder / "current").write_text('{"version": "v1", "before": ["v2"]}')
+    client = start()
+    for version in known:
+        client.get(f"/v1/users/reader-02/recommendations?version={version}")
+    save(fitted["v3"], folder / "v2", overwrite=True)
+    if how == "command":
+        promotion.promote(folder, "v2", None, force=True)
+        in_time(lambda: answered(client)["model"]["version"] == "v2")
+    else:
+        path = {"http": "promote", "rollback": "rollback"}[how]
+        body = {"version": "v2", "force": True} if how == "http" else {}
+        assert client.post(f"/v1/model/{path}", json=body).status_code == 200
+    assert answered(client)["model"] == {"name": "ease", "version": "v2"}
+    # The one that answers, again: hidden items stay hidden in what takes its place.
+    (item,) = [one["item_id"] for one in answered(client)["items"]][:1]
+    save(fitted["v1"], folder / "v2", overwrite=True)
+    promotion.promote(folder, "v2", None, force=True)
+    in_time(lambda: answered(client)["model"]["name"] == "ials")
+    assert client.post("/v1/items/hide", json={"item_ids": [item]}).status_code == 200
+    assert item not in [one["item_id"] for one in answered(client)["items"]]
+    assert client.get("/v1/model").json()["current"]["model"] == "ials"
+
+
+def answered(client: Any) -> Any:
+    answer = client.get("/v1/users/reader-02/recommendations?k=50")
+    assert answer.status_code == 200
+    return answer.json()
+
+
+def in_time(condition: Callable[[], bool]) -> None:
+    end = time.monotonic() + 300
+    while not condition():
+        assert time.monotonic() < end
+        time.sleep(0.02)
+
+
+@pytest.mark.parametrize("path", ["promote", "rollback"])
+def test_what_is_in_memory_but_damaged_on_disk_is_not_made_current(
+    start: Start, folder: Path, path: str
+) -> None:
+    """The service answered, and its next start failed."""
+    (folder / "current").write_text('{"version": "v1", "before": ["v2"]}')
+    client = start()
+    assert client.get("/v1/users/reader-02/recommendations?version=v2").status_code == 200
+    (folder / "v2" / "items.parquet").unlink()
+    body = {"version": "v2", "force": True} if path == "promote" else {}
+    answer = client.post(f"/v1/model/{path}", json=body)
+    assert (answer.status_code, answer.json()["error"]["code"]) == (409, "bad_model")
+    assert answered(client)["model"]["version"] == "v1"
+    assert '"version": "v1"' in (folder / "current").read_text()

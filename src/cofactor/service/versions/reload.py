@@ -13,8 +13,10 @@ import time
 from collections import OrderedDict
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from typing import Any, TypeVar
 
+from cofactor.artifact.load import identity
 from cofactor.base.errors import CofactorError
 from cofactor.base.threads import set_kernel_threads
 from cofactor.service.answering.items import LiveItems
@@ -157,7 +159,7 @@ class Models:
         started = time.monotonic()
         async with self._changing:
             before = self.current
-            loaded = await self.get(version)
+            loaded = await self._in_thread(self._load, version)
             checks = list(LOADING_CHECKS)
             if not force and loaded is not before:
                 data = loaded.model.data, before.model.data
@@ -173,7 +175,7 @@ class Models:
         async with self._changing:
             # Loaded first: `current` never names what can't answer.
             version = (await asyncio.to_thread(self.folder.before))[0]
-            loaded = await self.get(version)
+            loaded = await self._in_thread(self._load, version)
             await asyncio.to_thread(self.folder.roll_back, version)
             self._swap(loaded)
         return _outcome("promoted", version, self.previous, list(LOADING_CHECKS), started)
@@ -217,17 +219,22 @@ class Models:
         new = prepare_version(
             old.version, model, old.manifest, self._live, self._store, self._settings
         )
+        new = replace(new, files=old.files)
         self._held[old.version] = new
         return new
 
     def _swap(self, loaded: Loaded) -> None:
         self._stamp, self.problem = self.folder.stamp(), None
-        if loaded is self.current:
+        before, self.current = self.current, loaded
+        if loaded is before:
             return
-        self.previous, self.current = self.current.version, loaded
-        log.info(
-            "promoted", extra={"facts": {"version": loaded.version, "previous": self.previous}}
-        )
+        if loaded.version == before.version:  # saved again
+            self._held[loaded.version] = loaded
+            self._live.forget(before.view)
+        else:
+            self.previous = before.version
+        facts = {"version": loaded.version, "previous": before.version}
+        log.info("promoted", extra={"facts": facts})
 
     async def _in_thread(self, call: Callable[..., Result], *arguments: Any) -> Result:
         """What a call returns that takes longer, one after another in a thread of their own."""
@@ -243,15 +250,17 @@ class Models:
             self._shares.spent(who, time.monotonic() - started)
 
     def _load(self, version: str) -> Loaded:
+        """A version as its files are now: what is held of them, or loaded again."""
         with self._lock:
-            held = self._held.get(version)
-            if held is not None:
+            where, held = self.folder.folder(version), self._held.get(version)
+            if held is not None and held.files == identity(where):
                 return held
             started = time.monotonic()
-            loaded = load_version(
-                self.folder.folder(version), version, self._live, self._store, self._settings
-            )
-            self._held[version] = loaded
+            loaded = load_version(where, version, self._live, self._store, self._settings)
+            if held is None or held is not self.current:  # that one stays until it is replaced
+                self._held[version] = loaded
+            if held is not None and held is not self.current:
+                self._live.forget(held.view)
             self._let_go()
             log.info(
                 "loaded",
@@ -284,7 +293,8 @@ class Models:
             async with self._changing:
                 self._stamp = stamp
                 try:
-                    self._swap(await self.get(self.folder.pointer().version))
+                    version = self.folder.pointer().version
+                    self._swap(await self._in_thread(self._load, version))
                 except Exception as error:
                     # What answers goes on answering; readiness and the model's page tell of it.
                     self.problem = str(error)
