@@ -333,6 +333,39 @@ def test_the_command_reads_the_store_beside_the_version_that_answers(
     assert "no events that are new" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize(
+    ("words", "part", "name", "value"),
+    [
+        (["--core", "0"], "reading", "core", 0),
+        (["--repeats=last"], "reading", "repeats", "last"),
+        (["--on-bad", "error"], "reading", "on_bad", "error"),
+        (["--test", "0.2"], "cutting", "test", 0.2),
+        (["--split", "per-user"], "cutting", "how", "per-user"),
+        (["--validation", "0"], "cutting", "validation", 0.0),
+        (["--seed", "0"], "cutting", "seed", 0),
+    ],
+)
+def test_what_is_named_counts_also_where_it_is_the_usual(
+    tmp_path: Path, words: list[str], part: str, name: str, value: object
+) -> None:
+    """It was taken for not given, and no option took the other one back."""
+    from cofactor.cli.main import main
+
+    kept = Reading(core=2, repeats="max", on_bad="skip")
+    cut = Cutting(how="random", test=0.3, validation=0.1, seed=5)
+    old, new = written(tmp_path / "old.csv", OLD), written(tmp_path / "new.csv", NEW)
+    train(old, "popularity", tmp_path / "v1", reading=kept, cutting=cut, run=ONE)
+    where = [str(tmp_path / "v1"), str(new), "--out", str(tmp_path / "v2")]
+    assert main(["retrain", *where, "--quiet", *words]) == 0
+    found = origin_of(read_manifest(tmp_path / "v2"))
+    # What isn't named is as it was.
+    before = {"reading": kept, "cutting": cut}
+    for of, field in (("reading", "core"), ("reading", "repeats"), ("cutting", "test")):
+        wanted = value if (of, field) == (part, name) else getattr(before[of], field)
+        assert getattr(getattr(found, of), field) == wanted
+    assert getattr(getattr(found, part), name) == value
+
+
 def test_files_and_stores_are_trained_on_together(tmp_path: Path) -> None:
     from cofactor.cli.main import main
 

@@ -94,20 +94,23 @@ def _of_one_moment(folder: Path, read: Callable[[], Result]) -> Result:
     also what seemed whole: it may be part of one model and part of another.
     """
     for _ in range(_TRIES):
-        before = _identity(folder)
+        before = identity(folder)
         damaged: ArtifactError | None = None
         try:
             found = read()
         except ArtifactError as error:
             damaged = error
-        if _identity(folder) == before:
+        if identity(folder) == before:
             if damaged is not None:
                 raise damaged
             return found
     raise ArtifactError(f"{folder} is replaced repeatedly; try again.")
 
 
-def _identity(folder: Path) -> list[tuple[int, ...]]:
+def identity(folder: Path) -> list[tuple[int, ...]]:
+    """Return something that changes whenever a saved model or one of its files is replaced or
+    written to.
+    """
     facts: list[tuple[int, ...]] = []
     for path in (folder, *(folder / name for name in (fmt.MANIFEST, *fmt.FILES))):
         try:

@@ -90,6 +90,7 @@ class Draws:
 
 
 def command(
+    context: typer.Context,
     start: Start,
     training: Training,
     held_out: opt.SplitOptions,
@@ -110,6 +111,7 @@ def command(
         Changes(
             reading=replace(reading.reading(), licence=training.licence),
             cutting=held_out.cutting(draws.seed or 0),
+            named=_given(context),
             seed=draws.seed,
             forget=start.forget or (),
             shown=_shown(sources or start.known_stores(model)),
@@ -123,6 +125,15 @@ def command(
         compute.run(output),
     )
     _print(output, model, done, training)
+
+
+def _given(context: typer.Context) -> set[str]:
+    """Return the options that stand on the command line, by what the runs call them: `--core 0` is
+    no core, also of a model that was trained with one.
+    """
+    sources = {name: context.get_parameter_source(name) for name in context.params}
+    given = {name for name, source in sources.items() if source and source.name == "COMMANDLINE"}
+    return {"how" if name == "split" else name for name in given}
 
 
 def _print(output: Output, model: Path, done: Retrained, training: Training) -> None:

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import asdict, dataclass, fields, replace
 from datetime import datetime
 from pathlib import Path
@@ -118,13 +118,13 @@ def _known(kind: type[_Given], record: Mapping[str, Any]) -> _Given:
     return kind(**{name: value for name, value in record.items() if name in names})
 
 
-def overridden(kept: _Given, given: _Given) -> _Given:
-    """Return the kept values, replaced by the given ones that aren't defaults."""
+def overridden(kept: _Given, given: _Given, named: Collection[str] = ()) -> _Given:
+    """Return the kept values, replaced by the given ones that aren't defaults, or are named."""
     usual = type(given)()
     changed = {
         field.name: getattr(given, field.name)
         for field in fields(given)
-        if getattr(given, field.name) != getattr(usual, field.name)
+        if field.name in named or getattr(given, field.name) != getattr(usual, field.name)
     }
     if isinstance(kept, Reading) and "more" in changed:
         changed["more"] = {**kept.more, **changed["more"]}

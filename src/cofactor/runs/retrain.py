@@ -5,7 +5,7 @@ same settings.
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -82,6 +82,8 @@ class Changes:
     reading, cutting
         What isn't as usual in them takes the place of how the model's sources were read and cut,
         which the model knows (one of an earlier version: the usual).
+    named
+        Fields of them that take its place though they are as usual: ``{"core"}`` for a core of 0.
     seed
         Every random draw follows from it; None for the old model's.
     forget
@@ -95,6 +97,7 @@ class Changes:
 
     reading: Reading = field(default_factory=Reading)
     cutting: Cutting = field(default_factory=Cutting)
+    named: Collection[str] = ()
     seed: int | None = None
     forget: Sequence[str | int] = ()
     shown: tuple[Sequence[str], Sequence[str]] = ((), ())
@@ -146,7 +149,7 @@ def retrain(
     manifest = inspect(model)
     kept = origin_of(manifest)
     seed = changes.seed if changes.seed is not None else manifest.run.get("seed", run.seed)
-    reading = overridden(kept.reading_on, changes.reading)
+    reading = overridden(kept.reading_on, changes.reading, changes.named)
     places = _new_sources(model, sources, reading)
     before = load(model)
     old = before.data
@@ -161,7 +164,7 @@ def retrain(
         out,
         settings=kept.config,
         reading=_held(reading, ends),
-        cutting=overridden(kept.cutting, changes.cutting),
+        cutting=overridden(kept.cutting, changes.cutting, changes.named),
         metrics=changes.metrics,
         refit=changes.refit,
         overwrite=changes.overwrite,

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from cofactor.cli.main import main
+from cofactor.service.http.keys import Keys, hashed, new_key
 from cofactor.service.settings import Settings
 from service.http.processes import client, serving
 from service.http.scenes import in_loop
@@ -84,3 +87,46 @@ def test_the_store_is_closed_whatever_else_fails_at_the_end(
     with pytest.raises(OSError, match="the disk is gone"):
         in_loop(folder, events, Settings(), play)
     assert stores[0].health().reason == "the store was closed"
+
+
+DIGEST = "ab" * 32
+NO_KEYS: list[tuple[bytes, str]] = [
+    (b"user,item\nana,book\n", "line 1 of"),
+    (f"# keys\nadmin {DIGEST} me\nDATABASE_URL=postgresql://x\n".encode(), "line 3 of"),
+    (f"owner {DIGEST} me\n".encode(), "line 1 of"),
+    (f"read {DIGEST[1:]} me\n".encode(), "line 1 of"),
+    (b"SQLite format 3\0\xff\xfe", "isn't text"),
+    (b"\n" * (1 << 20) + b"\n", "it has 1,048,577 bytes"),
+    (f"admin {DIGEST} me\nread {DIGEST} me\n".encode(), "another scope than a line before"),
+]
+
+
+@pytest.mark.parametrize(("raw", "said"), NO_KEYS)
+def test_a_key_is_added_to_no_file_that_holds_something_else(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], raw: bytes, said: str
+) -> None:
+    """A mistaken name got a line more, and was made its owner's alone."""
+    file = tmp_path / "notes"
+    file.write_bytes(raw)
+    file.chmod(0o644)
+    assert main(["serve", "--new-key", "read", "--keys", str(file)]) == 1
+    out, err = capsys.readouterr()
+    assert (out, said in err) == ("", True), err
+    assert (file.read_bytes(), file.stat().st_mode & 0o777) == (raw, 0o644)
+
+
+@pytest.mark.parametrize("make", [Path.mkdir, getattr(os, "mkfifo", Path.mkdir)])
+def test_a_key_is_added_to_files_alone(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], make: Callable[[Path], None]
+) -> None:
+    make(tmp_path / "keys")
+    assert main(["serve", "--new-key", "read", "--keys", str(tmp_path / "keys")]) == 1
+    assert "must be a file of keys" in capsys.readouterr().err
+
+
+def test_a_file_of_keys_may_be_one_that_an_editor_made(tmp_path: Path) -> None:
+    file = tmp_path / "keys"
+    file.write_bytes(f"\ufeff# ours\r\n\r\nread {DIGEST} me\r\n".encode())
+    made = new_key(file, "write")
+    assert len(Keys.read(file)) == 2
+    assert Keys.read(file).digest_of(made.encode()) == hashed(made)

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import json
+import shutil
 import threading
+import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +17,11 @@ import pytest
 from cofactor.artifact.save import save
 from cofactor.data.interactions import Interactions
 from cofactor.models import registry
+from cofactor.models.recommender import Recommender
 from cofactor.service.http.context import Context
+from cofactor.service.http.keys import Key, Keys, hashed
 from cofactor.service.settings import Settings
+from cofactor.service.versions import promotion, shares
 from service.http.scenes import CALM, Start, in_loop, some_items, until
 
 
@@ -145,3 +151,139 @@ def test_a_version_whose_offsets_wrap_around_answers_nobody_and_ends_nothing(
     ):
         assert (answer.status_code, answer.json()["error"]["code"]) == (409, "bad_model")
     assert service.get("/v1/users/reader-02/recommendations").status_code == 200
+
+
+KEYS = Keys({hashed(one): Key("read", hashed(one)) for one in ("one", "two")})
+
+
+@pytest.mark.parametrize(
+    ("versions", "answered"),
+    [
+        (["v2", "v3", "v2", "v1"], [200, 503, 200, 200]),  # what is in memory costs nothing
+        (["v2", "v4", "v3", "v4"], [200, 503, 503, 503]),
+        (["damaged", "damaged", "v1"], [409, 503, 200]),  # in vain, and yet it took
+    ],
+)
+def test_versions_that_one_key_names_are_loaded_for_a_share_of_the_time(
+    start: Start,
+    folder: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    versions: list[str],
+    answered: list[int],
+) -> None:
+    """One key that named them in turn had the thread that loads for itself."""
+    monkeypatch.setattr(shares, "_AHEAD", 0.0)
+    monkeypatch.setattr(shares, "_SHARE", 1e-6)
+    shutil.copytree(folder / "v2", folder / "v4")
+    shutil.copytree(folder / "v2", folder / "damaged")
+    (folder / "damaged" / "items.parquet").unlink()
+    client = start(Settings(**CALM), KEYS)
+
+    def asked(version: str, key: str) -> httpx.Response:
+        path = f"/v1/users/reader-02/recommendations?version={version}"
+        return client.get(path, headers={"authorization": f"Bearer {key}"})
+
+    found = [asked(version, "one") for version in versions]
+    assert [one.status_code for one in found] == answered
+    for one in found:
+        assert ("retry-after" in one.headers) == (one.status_code == 503)
+    assert asked("v3", "two").status_code == 200  # of another key, nobody is the worse for it
+
+
+def test_a_key_waits_for_two_versions_at_a_time(
+    folder: Path, events: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shutil.copytree(folder / "v2", folder / "v4")
+    go_on = threading.Event()
+
+    async def play(client: httpx.AsyncClient, context: Context) -> None:
+        load = context.models._load
+
+        def slowly(version: str) -> Any:
+            assert go_on.wait(300)
+            return load(version)
+
+        monkeypatch.setattr(context.models, "_load", slowly)
+
+        async def asked(version: str) -> int:
+            path = f"/v1/items/book-03/similar?version={version}"
+            answer = await client.get(path, headers={"authorization": "Bearer one"})
+            return answer.status_code
+
+        waiting = [asyncio.create_task(asked(version)) for version in ("v2", "v3")]
+        await asyncio.sleep(0.1)
+        assert await asked("v4") == 503
+        go_on.set()
+        assert await asyncio.gather(*waiting) == [200, 200]
+
+    in_loop(folder, events, Settings(**CALM), play, KEYS)
+
+
+def test_versions_that_are_asked_for_stay_in_memory(start: Start, folder: Path) -> None:
+    """The one loaded first was let go, though everybody asked for it."""
+    for name in ("v4", "v5"):
+        shutil.copytree(folder / "v2", folder / name)
+    client = start(Settings(**CALM, keep_versions=3))
+    for version in ("v2", "v3", "v2", "v4", "v2", "v5", "v2"):
+        path = f"/v1/users/reader-02/recommendations?version={version}"
+        assert client.get(path).status_code == 200
+        assert "v2" in client.app.state.context.models.held  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize("known", [[], ["v2"], ["v1", "v2"]])
+@pytest.mark.parametrize("how", ["http", "command", "rollback"])
+def test_a_version_that_was_saved_again_is_loaded_again(
+    start: Start, folder: Path, fitted: dict[str, Recommender], known: list[str], how: str
+) -> None:
+    """What was in memory under its name answered, and after a restart something else did."""
+    if how == "rollback":
+        (folder / "current").write_text('{"version": "v1", "before": ["v2"]}')
+    client = start()
+    for version in known:
+        client.get(f"/v1/users/reader-02/recommendations?version={version}")
+    save(fitted["v3"], folder / "v2", overwrite=True)
+    if how == "command":
+        promotion.promote(folder, "v2", None, force=True)
+        in_time(lambda: answered(client)["model"]["version"] == "v2")
+    else:
+        path = {"http": "promote", "rollback": "rollback"}[how]
+        body = {"version": "v2", "force": True} if how == "http" else {}
+        assert client.post(f"/v1/model/{path}", json=body).status_code == 200
+    assert answered(client)["model"] == {"name": "ease", "version": "v2"}
+    # The one that answers, again: hidden items stay hidden in what takes its place.
+    (item,) = [one["item_id"] for one in answered(client)["items"]][:1]
+    save(fitted["v1"], folder / "v2", overwrite=True)
+    promotion.promote(folder, "v2", None, force=True)
+    in_time(lambda: answered(client)["model"]["name"] == "ials")
+    assert client.post("/v1/items/hide", json={"item_ids": [item]}).status_code == 200
+    assert item not in [one["item_id"] for one in answered(client)["items"]]
+    assert client.get("/v1/model").json()["current"]["model"] == "ials"
+
+
+def answered(client: Any) -> Any:
+    answer = client.get("/v1/users/reader-02/recommendations?k=50")
+    assert answer.status_code == 200
+    return answer.json()
+
+
+def in_time(condition: Callable[[], bool]) -> None:
+    end = time.monotonic() + 300
+    while not condition():
+        assert time.monotonic() < end
+        time.sleep(0.02)
+
+
+@pytest.mark.parametrize("path", ["promote", "rollback"])
+def test_what_is_in_memory_but_damaged_on_disk_is_not_made_current(
+    start: Start, folder: Path, path: str
+) -> None:
+    """The service answered, and its next start failed."""
+    (folder / "current").write_text('{"version": "v1", "before": ["v2"]}')
+    client = start()
+    assert client.get("/v1/users/reader-02/recommendations?version=v2").status_code == 200
+    (folder / "v2" / "items.parquet").unlink()
+    body = {"version": "v2", "force": True} if path == "promote" else {}
+    answer = client.post(f"/v1/model/{path}", json=body)
+    assert (answer.status_code, answer.json()["error"]["code"]) == (409, "bad_model")
+    assert answered(client)["model"]["version"] == "v1"
+    assert '"version": "v1"' in (folder / "current").read_text()

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
 
 from cofactor.artifact.format import Manifest
-from cofactor.artifact.load import inspect, load, refused
+from cofactor.artifact.load import identity, inspect, load, refused
 from cofactor.base.errors import ArtifactError, TraitError
 from cofactor.data.histories import Histories
 from cofactor.models.recommender import Recommender
@@ -53,6 +53,8 @@ class Loaded:
         Seconds that answering one person alone takes.
     quick
         Whether that is so little that it is done in the event loop.
+    files
+        What its files were when they were read, by `cofactor.artifact.load.identity`.
     """
 
     version: str
@@ -65,6 +67,7 @@ class Loaded:
     ordered: OrderedItems | None = None
     lone: float = 0.0
     quick: bool = False
+    files: list[tuple[int, ...]] = field(default_factory=list)
 
     def most_popular(self, k: int, mask: np.ndarray, excluded: np.ndarray) -> np.ndarray:
         """Return the rows of the k items of a mask that most users interacted with, int32."""
@@ -117,11 +120,13 @@ def load_version(
     ArtifactError
         If it is damaged, fails for its own users, or gives scores that aren't finite numbers.
     """
+    files = identity(folder)
     manifest, model = checked_model(folder, version, mapped=settings.workers > 1)
     model = with_stored_items(model, live, store)
     with refused(folder):
         _warm(model)
-    return prepare_version(version, model, manifest, live, store, settings)
+    made = prepare_version(version, model, manifest, live, store, settings)
+    return replace(made, files=files)
 
 
 def checked_model(

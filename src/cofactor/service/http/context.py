@@ -19,7 +19,7 @@ from cofactor.service.answering.feeds import TrendingFeed
 from cofactor.service.answering.items import LiveItems
 from cofactor.service.answering.loaded import Loaded
 from cofactor.service.answering.scoring import Scorer
-from cofactor.service.answering.turns import SlowLane
+from cofactor.service.answering.turns import SlowLane, asking
 from cofactor.service.errors import RequestError, invalid, overloaded, unknown_outcome
 from cofactor.service.experiments.traffic import Traffic
 from cofactor.service.experiments.upkeep import Pruning
@@ -129,13 +129,15 @@ class Context:
         Raises
         ------
         RequestError
-            410 if the first page's version is gone.
+            410 if the first page's version is gone; 503 if its key has had too many loaded.
         """
         first = None if cursor is None else version_of(cursor)
         if first is None:
-            return await self.models.get(name)
+            return await self.models.named(name, asking.get())
         try:
-            return await self.models.get(first)
+            return await self.models.named(first, asking.get())
+        except RequestError:
+            raise
         except CofactorError:
             raise expired(first) from None
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import io
 import os
 import secrets
 from collections.abc import Mapping
@@ -21,6 +22,7 @@ from cofactor.service.errors import RequestError
 # Each scope holds those before it.
 SCOPES = ("public", "read", "write", "admin")
 _PREFIX = "cof_"
+_MOST = 1 << 20  # bytes of a file of keys: some ten thousand
 
 
 @dataclass(frozen=True)
@@ -56,28 +58,13 @@ class Keys:
             If it can't be read, a line is damaged, or it holds no key.
         """
         try:
-            lines = path.read_text(encoding="utf-8").splitlines()
-        except (OSError, UnicodeDecodeError) as error:
-            why = error.strerror if isinstance(error, OSError) else "it isn't text"
+            raw = path.read_bytes()
+        except OSError as error:
             raise ArgumentError(
-                f"keys: {path} can't be read: {why}; `cofactor serve --new-key read --keys"
-                f" {path}` makes one."
+                f"keys: {path} can't be read: {error.strerror}; `cofactor serve --new-key read"
+                f" --keys {path}` makes one."
             ) from None
-        known: dict[str, Key] = {}
-        for number, line in enumerate(lines, 1):
-            words = line.split()
-            if not words or words[0].startswith("#"):
-                continue
-            if (
-                len(words) < 2
-                or words[0] not in SCOPES[1:]
-                or len(words[1]) != 64
-                or set(words[1]) - set("0123456789abcdef")
-            ):
-                raise ArgumentError(
-                    f"keys: line {number} of {path} must be a scope, a SHA-256 in hex and a label."
-                )
-            known[words[1]] = Key(*words[:2])
+        known = _known(path, raw)
         if not known:
             raise ArgumentError(
                 f"keys: {path} holds no key; `cofactor serve --new-key read --keys {path}` makes"
@@ -120,6 +107,34 @@ class Keys:
         return key
 
 
+def _known(path: Path, raw: bytes) -> dict[str, Key]:
+    """The keys in a file's bytes; raises ArgumentError where it isn't a file of keys."""
+    try:
+        lines = raw.decode("utf-8-sig").splitlines()
+    except UnicodeDecodeError:
+        raise ArgumentError(f"keys: {path} isn't a file of keys: it isn't text.") from None
+    known: dict[str, Key] = {}
+    for number, line in enumerate(lines, 1):
+        words = line.split()
+        if not words or words[0].startswith("#"):
+            continue
+        if (
+            len(words) < 2
+            or words[0] not in SCOPES[1:]
+            or len(words[1]) != 64
+            or set(words[1]) - set("0123456789abcdef")
+        ):
+            raise ArgumentError(
+                f"keys: line {number} of {path} must be a scope, a SHA-256 in hex and a label."
+            )
+        if known.setdefault(words[1], Key(*words[:2])).scope != words[0]:
+            raise ArgumentError(
+                f"keys: line {number} of {path} gives a key another scope than a line before;"
+                " leave one of them."
+            )
+    return known
+
+
 def hashed(key: str) -> str:
     """Return a key's SHA-256 in hex."""
     return hashlib.sha256(key.encode("utf-8", "surrogatepass")).hexdigest()
@@ -132,20 +147,28 @@ def new_key(path: Path, scope: str) -> str:
     ------
     UnknownNameError
         If the scope doesn't exist.
+    ArgumentError
+        If there is a file that isn't one of keys; it is left as it was.
     CofactorError
         If the disk is full; the file is as it was.
     """
     if scope not in SCOPES[1:]:
         raise unknown_name("scope", scope, SCOPES[1:])
     key = _PREFIX + secrets.token_urlsafe(32)
-    handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o600)
-    with naming_full(path, "no key was made"), os.fdopen(handle, "r+b", buffering=0) as stream:
+    if path.exists() and not path.is_file():
+        raise ArgumentError(f"keys: {path} must be a file of keys, or not exist; nothing was made.")
+    with naming_full(path, "no key was made"), _opened(path) as stream:
+        # What isn't a file of keys, because its name was mistaken, stays as it is.
+        size = stream.seek(0, os.SEEK_END)
+        if size > _MOST:
+            raise ArgumentError(f"keys: {path} isn't a file of keys: it has {size:,} bytes.")
+        stream.seek(0)
+        before = stream.read()
+        _known(path, before)
         with contextlib.suppress(OSError):  # a file that others could read
             os.chmod(path, 0o600)
-        size = stream.seek(0, os.SEEK_END)
-        stream.seek(max(0, size - 1))
         # An editor may have left the last line without its end.
-        start = "\n" if size and stream.read(1) != b"\n" else ""
+        start = "\n" if before and not before.endswith(b"\n") else ""
         line = f"{start}{scope} {hashed(key)} {scope}\n"
         try:
             # A full disk takes a part of it without an error, and the rest with one.
@@ -157,3 +180,9 @@ def new_key(path: Path, scope: str) -> str:
             stream.truncate(size)
             raise
     return key
+
+
+def _opened(path: Path) -> io.FileIO:
+    """A file of keys, made if need be, to read and to write to its end."""
+    handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o600)
+    return os.fdopen(handle, "r+b", buffering=0)

@@ -6,14 +6,17 @@ in memory, so that going back takes no loading."""
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import threading
 import time
 from collections import OrderedDict
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from typing import Any, TypeVar
 
+from cofactor.artifact.load import identity
 from cofactor.base.errors import CofactorError
 from cofactor.base.threads import set_kernel_threads
 from cofactor.service.answering.items import LiveItems
@@ -23,6 +26,7 @@ from cofactor.service.errors import RequestError
 from cofactor.service.replies import PromotedOut, PromotionOut
 from cofactor.service.settings import Settings
 from cofactor.service.versions.comparison import LOADING_CHECKS, check_knowledge, compared
+from cofactor.service.versions.shares import LoadShares
 from cofactor.service.versions.versions import Folder
 from cofactor.store import Store
 
@@ -50,6 +54,7 @@ class Models:
         self._live, self._store, self._settings = live, store, settings
         self._held: OrderedDict[str, Loaded] = OrderedDict()
         self._lock = threading.Lock()  # one load at a time
+        self._shares = LoadShares()
         self._changing = asyncio.Lock()
         self.previous: str | None = None
         self.problem: str | None = None
@@ -89,7 +94,25 @@ class Models:
         if version is None or version == self.current.version:
             return self.current
         held = self._held.get(version)
-        return held if held is not None else await self._in_thread(self._load, version)
+        if held is None:
+            return await self._in_thread(self._load, version)
+        with contextlib.suppress(KeyError):  # let go meanwhile, in the thread that loads
+            self._held.move_to_end(version)
+        return held
+
+    async def named(self, version: str | None, who: str) -> Loaded:
+        """Return the version that a request names, as `get`; loads take a share of the time of its
+        key.
+
+        Raises
+        ------
+        RequestError
+            503 if that share is used up.
+        """
+        if version is None or version == self.current.version or version in self._held:
+            return await self.get(version)
+        with self._shares.waiting(who):
+            return await self._in_thread(self._load_for, who, version)
 
     async def promote(self, version: str, *, force: bool, patience: float) -> PromotedOut:
         """Check a version, make it the current one on disk, then let it answer. Checks that take
@@ -136,7 +159,7 @@ class Models:
         started = time.monotonic()
         async with self._changing:
             before = self.current
-            loaded = await self.get(version)
+            loaded = await self._in_thread(self._load, version)
             checks = list(LOADING_CHECKS)
             if not force and loaded is not before:
                 data = loaded.model.data, before.model.data
@@ -152,7 +175,7 @@ class Models:
         async with self._changing:
             # Loaded first: `current` never names what can't answer.
             version = (await asyncio.to_thread(self.folder.before))[0]
-            loaded = await self.get(version)
+            loaded = await self._in_thread(self._load, version)
             await asyncio.to_thread(self.folder.roll_back, version)
             self._swap(loaded)
         return _outcome("promoted", version, self.previous, list(LOADING_CHECKS), started)
@@ -196,33 +219,48 @@ class Models:
         new = prepare_version(
             old.version, model, old.manifest, self._live, self._store, self._settings
         )
+        new = replace(new, files=old.files)
         self._held[old.version] = new
         return new
 
     def _swap(self, loaded: Loaded) -> None:
         self._stamp, self.problem = self.folder.stamp(), None
-        if loaded is self.current:
+        before, self.current = self.current, loaded
+        if loaded is before:
             return
-        self.previous, self.current = self.current.version, loaded
-        log.info(
-            "promoted", extra={"facts": {"version": loaded.version, "previous": self.previous}}
-        )
+        if loaded.version == before.version:  # saved again
+            self._held[loaded.version] = loaded
+            self._live.forget(before.view)
+        else:
+            self.previous = before.version
+        facts = {"version": loaded.version, "previous": before.version}
+        log.info("promoted", extra={"facts": facts})
 
     async def _in_thread(self, call: Callable[..., Result], *arguments: Any) -> Result:
         """What a call returns that takes longer, one after another in a thread of their own."""
         loop = asyncio.get_running_loop()
         return await loop.run_in_executor(self._pool, call, *arguments)
 
+    def _load_for(self, who: str, version: str) -> Loaded:
+        self._shares.check(who)  # it may have been less when this began to wait
+        started = time.monotonic()
+        try:
+            return self._load(version)
+        finally:
+            self._shares.spent(who, time.monotonic() - started)
+
     def _load(self, version: str) -> Loaded:
+        """A version as its files are now: what is held of them, or loaded again."""
         with self._lock:
-            held = self._held.get(version)
-            if held is not None:
+            where, held = self.folder.folder(version), self._held.get(version)
+            if held is not None and held.files == identity(where):
                 return held
             started = time.monotonic()
-            loaded = load_version(
-                self.folder.folder(version), version, self._live, self._store, self._settings
-            )
-            self._held[version] = loaded
+            loaded = load_version(where, version, self._live, self._store, self._settings)
+            if held is None or held is not self.current:  # that one stays until it is replaced
+                self._held[version] = loaded
+            if held is not None and held is not self.current:
+                self._live.forget(held.view)
             self._let_go()
             log.info(
                 "loaded",
@@ -233,7 +271,7 @@ class Models:
             return loaded
 
     def _let_go(self) -> None:
-        """Forget the versions that were loaded longest ago; never the current one, the one
+        """Forget the versions that weren't asked for longest; never the current one, the one
         before, the last one loaded, nor those of experiments.
         """
         if len(self._held) <= self._settings.keep_versions:
@@ -255,7 +293,8 @@ class Models:
             async with self._changing:
                 self._stamp = stamp
                 try:
-                    self._swap(await self.get(self.folder.pointer().version))
+                    version = self.folder.pointer().version
+                    self._swap(await self._in_thread(self._load, version))
                 except Exception as error:
                     # What answers goes on answering; readiness and the model's page tell of it.
                     self.problem = str(error)

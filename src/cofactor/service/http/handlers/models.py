@@ -10,7 +10,7 @@ import msgspec
 from starlette.responses import Response
 
 from cofactor.artifact.card import card_of
-from cofactor.artifact.format import Manifest
+from cofactor.artifact.format import TENSORS, Manifest
 from cofactor.base.errors import CofactorError
 from cofactor.service.answering.item_map import project
 from cofactor.service.http.context import Context
@@ -115,13 +115,15 @@ async def retraining(context: Context, path: dict[str, str], request: Nothing) -
 async def item_map(context: Context, path: dict[str, str], request: MapQuery) -> MapOut:
     """Return the items as points of a plane, the most popular first."""
     loaded = context.models.current
-    key = f"{loaded.version}:{request.limit}:{request.column}"
+    # A version may have been saved again under its name.
+    of = f"{loaded.version}:{loaded.manifest.files[TENSORS].sha256}:"
+    key = f"{of}{request.limit}:{request.column}"
     kept = context.maps.get(key)
     if kept is None or kept.outdated(loaded):
         made = await context.slowly(project, loaded, request.limit, request.column)
-        for stale in [
-            old for old in context.maps if not old.startswith(f"{loaded.version}:")
-        ] + list(context.maps)[8:]:
+        for stale in [old for old in context.maps if not old.startswith(of)] + list(context.maps)[
+            8:
+        ]:
             context.maps.pop(stale, None)
         context.maps[key] = made
     # Twenty thousand points take ten milliseconds to be written.

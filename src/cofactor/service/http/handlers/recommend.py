@@ -101,7 +101,7 @@ async def similar(context: Context, path: dict[str, str], request: SimilarReques
     context.checked_k(request.k)
     context.checked_ids(request.allow, "allow")
     context.checked_ids(request.block, "block")
-    loaded = await context.models.get(request.version)
+    loaded = await context.version(request.version, None)
     if request.item_id is None:
         items = await _near_description(context, loaded, request.text, request.features, request)
         return Similar(
