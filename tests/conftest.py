@@ -10,6 +10,7 @@ import os
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -106,6 +107,23 @@ def pytest_collection() -> Iterator[object]:
         atexit.register(gc.unfreeze)  # some libraries check at the end that nothing is left
         if "torch" in sys.modules:
             sys.modules["torch"].set_num_threads(1)
+
+
+# Folders whose files share what is expensive to make: one test process takes all of them.
+TOGETHER = ("tests/contract/",)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """Hand out files whole, as ``--dist loadfile`` does, and those of some folders together."""
+    from xdist.scheduler import LoadFileScheduling
+
+    class Whole(LoadFileScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            of = [folder for folder in TOGETHER if nodeid.startswith(folder)]
+            return of[0] if of else super()._split_scope(nodeid)
+
+    return Whole(config, log) if config.getoption("dist") == "loadfile" else None
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -4,6 +4,7 @@ learned, knows the new ids, and comes close to a fit on everything.
 
 from __future__ import annotations
 
+from copy import deepcopy
 from typing import Any
 
 import numpy as np
@@ -17,7 +18,7 @@ from cofactor.data.interactions import Interactions
 from cofactor.data.sessions import extended
 from cofactor.models import registry
 from contract.cases import CASES
-from contract.conftest import N_ITEMS, N_USERS, data_for
+from contract.conftest import N_ITEMS, N_USERS, data_for, fitted_once
 
 RUN = Run(seed=3, threads=1, device="cpu")
 # What these read beside ids has dimensions of its own, learned anew by each fit.
@@ -43,12 +44,18 @@ def new_events(name: str) -> Events:
 
 
 def fitted(name: str, data: Interactions, **settings: Any) -> Any:
-    return registry.create(name, **{**CASES[name], "patience": 0, **settings}).fit(data, run=RUN)
+    return registry.create(name, **{**CASES[name], **settings}).fit(data, run=RUN)
+
+
+def fitted_copy(name: str) -> Any:
+    """A copy of the model that the whole suite shares, on the same data."""
+    shared = fitted_once(name)
+    return deepcopy(shared, {id(shared.data): shared.data})
 
 
 @pytest.mark.parametrize("name", STARTING)
 def test_an_update_goes_on_from_what_was_learned_and_comes_close_to_a_refit(name: str) -> None:
-    model = fitted(name, data_for(name))
+    model = fitted_copy(name)
     before, epochs = model.score_rows(np.arange(N_USERS - 1)), model.config.epochs
     assert model.update(new_events(name), run=RUN) is model
     assert model.config.epochs == epochs

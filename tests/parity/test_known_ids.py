@@ -3,9 +3,10 @@ from __future__ import annotations
 import numpy as np
 
 from cofactor.kernels.cpu import known_ids as fast
+from cofactor.kernels.cpu.jit import unwritten
 from cofactor.kernels.reference import known_ids as slow
 
-SEEDS = np.array([3, 2**63 + 5], np.uint64)
+SEEDS = unwritten(np.array([3, 2**63 + 5], np.uint64))
 
 
 def test_ids_get_the_places_that_they_had_and_new_ones_count_on() -> None:
@@ -19,7 +20,7 @@ def test_ids_get_the_places_that_they_had_and_new_ones_count_on() -> None:
         for _ in range(6):
             chosen = [words[n] for n in chooser.permutation(len(words))[:30]]
             text = np.frombuffer(b"".join(chosen), np.uint8)
-            offsets = np.cumsum([0, *map(len, chosen)]).astype(np.int32)
+            offsets = unwritten(np.cumsum([0, *map(len, chosen)]).astype(np.int32))
             found, fresh = np.empty(len(chosen), np.int32), np.empty(len(chosen), np.int32)
             table = SEEDS, room, hashes, places
             new = module.places(text, offsets, first, *table, found, fresh)

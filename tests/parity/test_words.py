@@ -83,5 +83,5 @@ def test_random_code_points_equal_the_definition() -> None:
 
 
 def test_broken_utf8_is_read_to_its_end_without_fault() -> None:
-    text = np.frombuffer(b"good \xff\xfe bad \xf0\x9f", np.uint8)
+    text = np.frombuffer(bytearray(b"good \xff\xfe bad \xf0\x9f"), np.uint8)
     assert cpu.count_words(text, np.array([0, len(text)], np.int64), 1, 0)[0] == 2

@@ -196,6 +196,9 @@ def mark(rows: np.ndarray, occurs: np.ndarray) -> None:
     """Set ``occurs`` (bool) at the rows (int32) that occur."""
     if len(rows) >= LARGE:
         from cofactor.kernels.cpu import numbering
+        from cofactor.kernels.cpu.jit import unwritten
+
+        rows = unwritten(rows)
     else:
         from cofactor.kernels.reference import numbering  # type: ignore[no-redef]
     numbering.occurring(rows, occurs)

@@ -50,6 +50,7 @@ class KnownIds:
         on.
         """
         from cofactor.kernels.cpu import known_ids
+        from cofactor.kernels.cpu.jit import unwritten
 
         if pa.types.is_integer(ids.type):
             text = np.ascontiguousarray(ids).view(np.uint8)
@@ -60,7 +61,8 @@ class KnownIds:
             text = np.frombuffer(texts, np.uint8) if texts else np.zeros(0, np.uint8)
         found, fresh = np.empty(len(ids), np.int32), np.empty(len(ids), np.int32)
         table = self.seeds, self.room, self.hashes, self.known
-        new = known_ids.places(text, offsets, first, *table, found, fresh)
+        parts = unwritten(text), unwritten(offsets)
+        new = known_ids.places(*parts, first, *table, found, fresh)
         self.room -= min(new, self.room)
         return Places(found, fresh[:new])
 

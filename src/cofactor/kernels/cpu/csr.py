@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from cofactor.kernels.cpu.jit import helper, kernel, on_parts
+from cofactor.kernels.cpu.jit import helper, kernel, on_parts, unwritten
 from cofactor.kernels.cpu.sorting import sort_integers
 
 LAST, SUM, MEAN, MAX = 0, 1, 2, 3
@@ -153,7 +153,7 @@ def merge_repeats(
     np.cumsum(kept_indptr, out=kept_indptr)
     keep = np.empty(kept_indptr[-1], np.int64)
     merged = np.empty(kept_indptr[-1], np.float32)
-    events = (order, item_rows, values, times, how)
+    events = (order, item_rows, unwritten(values), unwritten(times), how)
     on_parts(
         lambda u, end: _merge(indptr[u : end + 1], *events, kept_indptr[u : end + 1], keep, merged),
         n_users,

@@ -73,6 +73,17 @@ def plain(array: np.ndarray, dtype: type[np.generic]) -> np.ndarray:
     return np.require(array, dtype, ["C", "W"])
 
 
+def unwritten(array: np.ndarray) -> np.ndarray:
+    """Return a view of an array that can't be written to, for a kernel that only reads it.
+
+    Arrow's columns can't be written to, NumPy's arrays can: of two that come from either, Numba
+    would compile a kernel for each combination.
+    """
+    view = array.view()
+    view.flags.writeable = False
+    return view
+
+
 def on_threads(work: Callable[[int], Any], count: int, n_threads: int | None = None) -> None:
     """Call ``work(0)`` to ``work(count - 1)``, which call kernels, on several threads; each takes
     the next as it comes free.

@@ -9,7 +9,7 @@ import numpy as np
 
 from cofactor.kernels.cpu.heap import contains, empty_lists, offer, sort_heap
 from cofactor.kernels.cpu.jit import helper, kernel, on_threads
-from cofactor.kernels.cpu.sorting import sort_integers
+from cofactor.kernels.cpu.sorting import smallest, sort_integers
 from cofactor.kernels.reference.session_neighbours import Index, NeighbourSettings
 
 __all__ = ["Index", "NeighbourSettings", "nearest_sessions", "session_votes", "top_votes"]
@@ -207,7 +207,7 @@ def nearest(
     values = np.empty(count)
     for n in range(count):
         values[n] = -total[touched[n]]
-    edge = -np.partition(values, neighbours - 1)[neighbours - 1]
+    edge = -smallest(values, neighbours - 1)
     # Those at the edge that find room are the latest of them.
     tied = np.empty(count, np.int64)
     n_tied = 0

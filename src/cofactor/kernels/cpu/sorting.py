@@ -1,7 +1,7 @@
-"""Sorting integers inside kernels.
+"""Sorting integers inside kernels, and selecting among numbers.
 
-Numba's own sort is compiled again with each kernel that calls it, for a second each time; this one
-is kept like any other kernel. It is the same quicksort."""
+Numba's own sort is compiled again with each kernel that calls it, for a second each time, and its
+partition for several; these are kept like any other kernel. It is the same quicksort."""
 
 from __future__ import annotations
 
@@ -52,3 +52,38 @@ def sort_integers(keys: np.ndarray) -> None:
             return
         waiting -= 1
         low, high = parts[waiting, 0], parts[waiting, 1]
+
+
+@kernel
+def smallest(values: np.ndarray, k: int) -> float:
+    """Return the k-th smallest of some numbers, counted from 0, and change their order; none of
+    them is NaN.
+
+    Notes
+    -----
+    Source: Hoare, "Algorithm 65: find", Communications of the ACM 4, 1961.
+    """
+    low, high = 0, values.size - 1
+    while low < high:
+        # As above, the middle one of three.
+        pivot, other, last = values[low], values[(low + high) >> 1], values[high]
+        if other < pivot:
+            pivot, other = other, pivot
+        pivot = max(pivot, min(other, last))
+        i, j = low, high
+        while i <= j:
+            while values[i] < pivot:
+                i += 1
+            while values[j] > pivot:
+                j -= 1
+            if i <= j:
+                values[i], values[j] = values[j], values[i]
+                i += 1
+                j -= 1
+        if j < k < i:
+            return values[k]
+        if k <= j:
+            high = j
+        else:
+            low = i
+    return values[k]

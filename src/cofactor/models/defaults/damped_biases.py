@@ -62,6 +62,7 @@ class _Ratings(NamedTuple):
 
     mean: float
     pattern: Any  # SciPy CSR [users, items]: 1 for each rating
+    transposed: Any  # the same memory; SciPy takes longer to make it than few ratings take
     user_sums: np.ndarray  # of ratings less the mean, float64 [users]
     item_sums: np.ndarray
     user_counts: np.ndarray
@@ -77,12 +78,12 @@ class _Ratings(NamedTuple):
         rest = csr_matrix((values - mean, data.item_rows, data.indptr), shape)
         ones = csr_matrix((np.ones(len(values)), rest.indices, rest.indptr), shape)
         sums = rest @ np.ones(data.n_items), rest.T @ np.ones(data.n_users)
-        return cls(mean, ones, *sums, data.user_counts, data.item_counts)
+        return cls(mean, ones, ones.T, *sums, data.user_counts, data.item_counts)
 
     def turn(self, users: np.ndarray, damping: Damping) -> tuple[np.ndarray, np.ndarray]:
         """Return the biases of users and items, those of items given the users' before."""
         # Without ratings and damping, 0 / 0 is to be 0.
-        items = (self.item_sums - self.pattern.T @ users) / np.maximum(
+        items = (self.item_sums - self.transposed @ users) / np.maximum(
             self.item_counts + damping.items, _LEAST
         )
         users = (self.user_sums - self.pattern @ items) / np.maximum(
