@@ -5,7 +5,8 @@ from __future__ import annotations
 import contextlib
 import socket
 import threading
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import msgspec
@@ -45,6 +46,13 @@ def stopped_writer(path: Path, *, reads: bool) -> Iterator[None]:
             one.close()
 
 
+def until(condition: Callable[[], bool]) -> None:
+    end = time.monotonic() + 60
+    while not condition() and time.monotonic() < end:
+        time.sleep(0.01)
+    assert condition()
+
+
 def batch(name: str) -> list[dict[str, object]]:
     return [event(event_id=f"{name}-{n:0100}") for n in range(MANY)]
 
@@ -62,7 +70,7 @@ def test_a_worker_that_takes_no_answers_keeps_nobody_from_writing(tmp_path: Path
             with SharedStore(one.database, tmp_path / "writes") as other:
                 for store in (one, other, one):
                     assert store.append([event()]).result(120).changed == 1
-                assert other.health().writable
+                until(lambda: other.health().writable)  # it asks every quarter of a second
         server.close()
 
 
