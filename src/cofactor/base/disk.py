@@ -141,6 +141,14 @@ def what_is_full(error: OSError) -> str:
     return _FULL.get(error.errno or 0, "")
 
 
+def has_no_bytes(folder: Path) -> bool:
+    """Return whether a folder's file system has no byte left for others than its administrator."""
+    try:
+        return os.statvfs(folder).f_bavail == 0
+    except (OSError, AttributeError):  # Windows has no such call
+        return False
+
+
 def has_no_inodes(folder: Path) -> bool:
     """Return whether a folder's file system can hold no more files."""
     try:

@@ -116,6 +116,10 @@ class DownloadError(CofactorError, OSError):
     """A dataset couldn't be fetched, or what came has a wrong checksum."""
 
 
+class UnwrittenError(CofactorError, OSError):
+    """A file couldn't be written, and is as it was."""
+
+
 class MissingExtraError(CofactorError, ImportError):
     """An optional dependency is not installed."""
 

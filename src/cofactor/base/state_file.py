@@ -10,6 +10,9 @@ from typing import TypeVar
 
 import msgspec
 
+from cofactor.base.disk import replace_file, what_is_full
+from cofactor.base.errors import UnwrittenError
+
 State = TypeVar("State")
 _LONGEST = 16 << 20  # bytes
 
@@ -62,3 +65,20 @@ def read_state(path: Path, kind: type[State]) -> State:
         raise StateError("it is nested too deeply") from None
     except (msgspec.MsgspecError, UnicodeDecodeError) as error:
         raise StateError(str(error)) from None
+
+
+def write_state(path: Path, raw: bytes) -> None:
+    """Replace a small file in one atomic step.
+
+    Raises
+    ------
+    UnwrittenError
+        If the disk is full, or nothing may be written there.
+    """
+    try:
+        replace_file(path, raw)
+    except OSError as error:
+        why = what_is_full(error) or error.strerror or str(error)
+        raise UnwrittenError(
+            f"{path} can't be written: {why}; what it said still holds."
+        ) from error

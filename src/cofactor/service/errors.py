@@ -13,6 +13,7 @@ from cofactor.base.errors import (
     CofactorError,
     TraitError,
     UnknownIdError,
+    UnwrittenError,
 )
 from cofactor.store import (
     ConflictError,
@@ -188,6 +189,8 @@ def of_error(error: Exception) -> RequestError:
         return not_found("the model doesn't know an id of the request.")
     if isinstance(error, ArtifactError):
         return RequestError(409, "bad_model", str(error))
+    if isinstance(error, UnwrittenError):
+        return RequestError(503, "storage", str(error), retry_after=5.0)
     if isinstance(error, ArgumentError):
         return _of_argument(str(error))
     if isinstance(error, UnicodeEncodeError):

@@ -12,7 +12,8 @@ from urllib.parse import unquote
 
 import msgspec
 
-from cofactor.base.disk import has_no_inodes, is_mounted, number_of, sync, what_is_full
+from cofactor.base import disk
+from cofactor.base.disk import is_mounted, number_of, sync, what_is_full
 from cofactor.base.errors import ArgumentError
 from cofactor.base.names import without_password
 from cofactor.base.sqlite_file import log_elsewhere, reading_uri
@@ -351,18 +352,18 @@ class SqliteDatabase(Database):
             return StoreBusyError(
                 f"{self.shown} is held by another process; nothing was stored; try again."
             )
-        if code == _FULL or (isinstance(error, OSError) and what_is_full(error)):
-            return StoreUnavailableError(
-                f"the disk with {self.shown}, or a quota, is full; free some space, then try"
-                " again.",
-            )
+        # SQLite doesn't say that its log's index, which it maps into memory, has no room.
+        full = code == _FULL or (code == _IOERR and disk.has_no_bytes(self.path.parent))
+        if full or (isinstance(error, OSError) and what_is_full(error)):
+            why = f"the disk with {self.shown}, or a quota, is full"
+            return StoreUnavailableError(f"{why}; free some space, then try again.")
         if code in (_CORRUPT, _NOTADB):
             return StoreFormatError(
                 f"{self.shown} is damaged or no SQLite database ({error}); restore a backup."
             )
         if code == _CANTOPEN and not self.path.exists():
             return StoreUnavailableError(f"there is no event store at {self.shown}.")
-        if code == _CANTOPEN and has_no_inodes(self.path.parent):
+        if code == _CANTOPEN and disk.has_no_inodes(self.path.parent):
             return StoreUnavailableError(
                 f"the disk with {self.shown} has room for no more files (inodes), which its log"
                 " needs; remove some, then try again."

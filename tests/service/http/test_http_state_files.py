@@ -4,6 +4,7 @@ goes on answering, the page of versions says what is wrong, and what is put righ
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import shutil
@@ -14,7 +15,9 @@ from typing import Any
 import httpx
 import pytest
 
-from cofactor.base.errors import ArtifactError
+from cofactor.base import state_file
+from cofactor.base.errors import ArtifactError, UnwrittenError
+from cofactor.service.experiments.experiment import AttributionRules, Experiments, parse_arms
 from cofactor.service.http.app import build
 from cofactor.service.http.context import Context
 from cofactor.service.settings import Settings
@@ -153,3 +156,34 @@ def test_a_served_folder_without_a_readable_pointer_is_refused(folder: Path, eve
     with pytest.raises(ArtifactError, match=r"current can't be read"):
         build(folder, store, QUICK)
     store.close()
+
+
+@pytest.mark.parametrize(
+    ("number", "said"), [(errno.ENOSPC, "the disk is full"), (errno.EROFS, "Read-only file system")]
+)
+def test_a_pointer_that_cannot_be_written_is_no_error_inside(
+    folder: Path, events: str, monkeypatch: pytest.MonkeyPatch, number: int, said: str
+) -> None:
+    """It was answered 500, and by the command as an output that can't be written."""
+
+    def full(target: Path, content: bytes) -> None:
+        raise OSError(number, os.strerror(number))
+
+    (folder / "current").write_text('{"version": "v1", "before": ["v3"]}')
+    before = (folder / "current").read_bytes()
+
+    async def play(client: httpx.AsyncClient, context: Context) -> None:
+        monkeypatch.setattr(state_file, "replace_file", full)
+        for path, body in (("promote", {"version": "v2", "force": True}), ("rollback", {})):
+            answer = await client.post(f"/v1/model/{path}", json=body)
+            error = answer.json()["error"]
+            assert (answer.status_code, error["code"]) == (503, "storage"), answer.text
+            assert f"current can't be written: {said}; what it said still holds" in error["message"]
+            assert (await client.get("/v1/model")).json()["current"]["version"] == "v1"
+        with pytest.raises(UnwrittenError, match=said):
+            Experiments(context.models.folder).start(
+                "e", "ab", parse_arms("v1:50,v2:50"), AttributionRules()
+            )
+
+    in_loop(folder, events, QUICK, play)
+    assert (folder / "current").read_bytes() == before

@@ -16,9 +16,9 @@ from pathlib import Path
 import msgspec
 
 from cofactor.artifact.load import load
-from cofactor.base.disk import replace_file, stamp_of
+from cofactor.base.disk import stamp_of
 from cofactor.base.errors import ArgumentError, ArtifactError
-from cofactor.base.state_file import StateError, read_state
+from cofactor.base.state_file import StateError, read_state, write_state
 from cofactor.models.recommender import Recommender
 from cofactor.retrieval.exploration import parse_exploration
 from cofactor.service.versions.versions import Folder
@@ -277,7 +277,7 @@ class Experiments:
 
     def _write(self, experiments: list[Experiment]) -> None:
         raw = msgspec.json.format(msgspec.json.encode(experiments), indent=2)
-        replace_file(self.path, raw + b"\n")
+        write_state(self.path, raw + b"\n")
 
 
 def check_draws(explore: str | None, version: str, load: Callable[[], Recommender]) -> None:

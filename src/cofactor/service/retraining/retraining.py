@@ -24,9 +24,8 @@ from prometheus_client import Counter as Total
 
 import cofactor
 from cofactor.base import checks
-from cofactor.base.disk import replace_file
 from cofactor.base.errors import ArgumentError, CofactorError
-from cofactor.base.state_file import StateError, read_state
+from cofactor.base.state_file import StateError, read_state, write_state
 from cofactor.service.retraining.schedule import RetrainSchedule
 from cofactor.service.retraining.trainer import Job
 from cofactor.service.retraining.webhook import Webhook
@@ -342,7 +341,7 @@ class Retraining:
             return None
 
     def _write_state(self, attempt: Attempt) -> None:
-        replace_file(self.folder.path / STATE, msgspec.json.encode(attempt) + b"\n")
+        write_state(self.folder.path / STATE, msgspec.json.encode(attempt) + b"\n")
 
     def _end_process(self) -> None:
         process = self._process

@@ -20,10 +20,10 @@ import msgspec
 from cofactor.artifact.format import MANIFEST, Manifest
 from cofactor.artifact.load import inspect
 from cofactor.base import checks
-from cofactor.base.disk import replace_file, stamp_of
+from cofactor.base.disk import stamp_of
 from cofactor.base.errors import ArgumentError, ArtifactError
 from cofactor.base.names import is_text
-from cofactor.base.state_file import StateError, read_state
+from cofactor.base.state_file import StateError, read_state, write_state
 
 CURRENT = "current"
 _REMEMBERED = 50
@@ -164,7 +164,7 @@ class Folder:
             return self._write(Pointer(version, left[1:]))
 
     def _write(self, pointer: Pointer) -> Pointer:
-        replace_file(self.path / CURRENT, msgspec.json.encode(pointer) + b"\n")
+        write_state(self.path / CURRENT, msgspec.json.encode(pointer) + b"\n")
         return pointer
 
     def check_changeable(self) -> None:
