@@ -38,6 +38,7 @@ from cofactor.data.readers.table_texts import (
     without_words_for_nothing,
 )
 from cofactor.data.readers.usual_names import DESCRIBING, USUAL
+from cofactor.data.readers.written_cells import with_types
 from cofactor.data.records import without_no_ids
 
 _NUMBER = re.compile(r"^\s*[+-]?[\d.,]+\s*$")
@@ -87,13 +88,15 @@ def read_table(
 def _read(source: Any, id_column: str | None, encoding: str | None) -> tuple[pa.Table, list[str]]:
     """As `read_table`, with notes on how the files were read."""
     if is_url(source):
-        return _with_ids(sql.whole_table(source), id_column, "item", "the database"), []
+        found = _with_ids(sql.whole_table(source), id_column, "item", "the database")
+        return with_types(found, "item_id")
     paths = paths_of(source)
     if paths is None:
-        return _with_ids(in_memory(source), id_column, "item", "the table"), []
+        return with_types(_with_ids(in_memory(source), id_column, "item", "the table"), "item_id")
     parts = [part for path in paths for part in _tables(path, id_column, encoding)]
     tables, notes = [table for table, _ in parts], [note for _, own in parts for note in own]
-    return tables[0] if len(tables) == 1 else _joined(tables), notes
+    found, own = with_types(tables[0] if len(tables) == 1 else _joined(tables), "item_id")
+    return found, [*notes, *own]
 
 
 def catalogue_of(
@@ -182,15 +185,18 @@ def _joined(tables: list[pa.Table]) -> pa.Table:
         raise DataError(f"the catalogue's files don't fit together: {error}.") from None
 
 
-def table_of_entry(
-    entry: SourceFile,
-    id_column: str | None = None,
-    kind: str = "item",
-    encoding: str | None = None,
-) -> tuple[pa.Table, list[str]]:
+def table_of_entry(entry: SourceFile, kind: str = "item") -> tuple[pa.Table, list[str]]:
     """Read a file of what is known of items or users, and return it with notes; see
     `read_table`.
     """
+    table, notes = _of_entry(entry, None, kind, None)
+    found, own = with_types(table, f"{kind}_id")
+    return found, [*notes, *own]
+
+
+def _of_entry(
+    entry: SourceFile, id_column: str | None, kind: str, encoding: str | None
+) -> tuple[pa.Table, list[str]]:
     films = films_of(entry) if kind == "item" and id_column is None else None
     if films is not None:
         return films
@@ -209,7 +215,7 @@ def table_of_entry(
     title = title_column(pa.table({name: pa.array([], pa.string()) for name in names}))
     texts = [name for name in (known, title) if name is not None]
     found, notes = read_text_table(entry, options, text=texts)
-    found = in_numbers(with_digits(found, entry, options, texts), known)
+    found = in_numbers(with_digits(found, entry, options, texts), texts)
     return _with_ids(found, id_column, kind, entry.shown), notes
 
 
@@ -276,7 +282,7 @@ def _tables(
 ) -> list[tuple[pa.Table, list[str]]]:
     """The tables of a file, or of the parts in a folder or an archive, each with notes."""
     entries = _files(path)
-    tables = [table_of_entry(entry, id_column, encoding=encoding) for entry in entries]
+    tables = [_of_entry(entry, id_column, "item", encoding) for entry in entries]
     if len({frozenset(table.column_names) for table, _ in tables}) > 1:
         raise DataError(
             f"its files ({', '.join(entry.name for entry in entries)}) have different columns, and"
