@@ -91,8 +91,8 @@ def _converted(column: pa.ChunkedArray, kind: pa.DataType) -> pa.ChunkedArray:
     if pa.types.is_decimal(kind):
         return column.cast(pa.float64(), safe=False)
     if _is_list(kind) and pa.types.is_nested(kind.value_type):
-        texts = [None if cells is None else [*_texts(cells)] for cells in column.to_pylist()]
-        return pa.chunked_array([pa.array(texts, pa.list_(pa.string()))])
+        lists = [None if cells is None else [*_texts(cells)] for cells in column.to_pylist()]
+        return pa.chunked_array([pa.array(lists, pa.list_(pa.string()))])
     if _is_list(kind):
         column = column.cast(pa.list_(kind.value_type))
         vectors = _vectors(column) if pa.types.is_floating(kind.value_type) else None
