@@ -8,7 +8,10 @@ from typing import Any
 
 import openpyxl
 import pandas as pd
+import pyarrow as pa
 import pytest
+from pyarrow import feather
+from pyarrow import parquet as pq
 
 from cofactor import Interactions, read
 from cofactor.base.errors import DataError
@@ -256,3 +259,48 @@ def test_the_encoding_of_a_folders_catalogue_is_noted(tmp_path: Path) -> None:
     (tmp_path / "items.csv").write_bytes("item;title\n1;Café\n2;Up\n".encode("latin-1"))
     (tmp_path / "orders.csv").write_text("user;item\n7;1\n8;2\n")
     assert "items.csv: not UTF-8, so read as Latin-1" in "\n".join(read(tmp_path).notes)
+
+
+_PRODUCTS: list[dict[str, Any]] = [
+    {"id": i, "title": title, "variants": [{"id": n, "sku": f"{i}-{n}"} for n in (1, 2)]}
+    for i, title in _PAIRS
+]
+
+
+@pytest.mark.parametrize(
+    "document",
+    [
+        {"products": _PRODUCTS},
+        _PRODUCTS,
+        {"data": {"products": _PRODUCTS}},
+        # Their categories have an id too.
+        {"categories": [{"id": 7, "name": "films", "products": _PRODUCTS}]},
+    ],
+)
+def test_a_product_stays_one_item_whatever_it_lists(document: Any, tmp_path: Path) -> None:
+    path = tmp_path / "items.json"
+    path.write_text(json.dumps(document))
+    titles, notes = _joined(path)
+    assert titles == dict(_PAIRS)
+    assert "knows 3 of 3" in notes
+
+
+@pytest.mark.parametrize("name", ["items.parquet", "items.feather"])
+def test_objects_in_columns_are_opened_in_files_too(name: str, tmp_path: Path) -> None:
+    table = pa.table({"item_id": _IDS, "info": [{"title": title, "n": 1} for title in _TITLES]})
+    path = tmp_path / name
+    (pq.write_table if name.endswith("parquet") else feather.write_feather)(table, path)
+    assert _joined(path)[0] == dict(_PAIRS)
+    assert read_table(path).column_names == read_table(table).column_names
+
+
+def test_a_cure_for_a_catalogues_bad_lines_exists(tmp_path: Path) -> None:
+    path, pairs = tmp_path / "items.csv", [("u", item) for item in _IDS]
+    path.write_text("item_id,title\na,Heat\nb,Alien\nc,Up, up\n")
+    with pytest.raises(DataError, match=r"; fix them, or drop them with on_bad='skip': line"):
+        read(pairs, items=path)
+    with pytest.raises(DataError, match=r"; fix them: line 4"):
+        read_table(path)
+    events = read(pairs, items=path, on_bad="skip")
+    assert "items.csv: skipped 1 line without 2 fields" in events.notes
+    assert Interactions.build(events).catalogue.titles(range(3)) == ["Heat", "Alien", None]

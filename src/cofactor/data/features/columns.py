@@ -15,22 +15,33 @@ import pyarrow.compute as pc
 from cofactor.base.names import unknown_name
 from cofactor.data.arrow import is_list_type, is_number_type, value_type
 from cofactor.data.catalogue import Catalogue
+from cofactor.data.features.forms import are_lists, date_form, list_form
 from cofactor.data.features.plain import is_readable, numbers_of, plain_column
 
 KINDS = ("text", "category", "list", "number", "date", "vector")
 # The names of what only interactions can tell: how much an item is liked or sold. A new item has
-# none of it.
+# none of it. They are looked at word by word: viewCount is view_count.
+_WORDS = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|[^\w]+|_+")
 _LEAKS = re.compile(
-    r"(^|_)(popularity|popular|n_?ratings?|num_?ratings?|ratings?_?count|rating|avg_?rating|"
-    r"average_?rating|mean_?rating|votes?|"
-    r"vote_?count|vote_?average|views?|clicks?|sales|sold|purchases|plays?|downloads|likes|rank|"
-    r"bestseller|reviews?_?count)($|_)",
-    re.IGNORECASE,
+    r"(^|_)((n|num|number_of|count_of|total)_?(ratings?|reviews?|votes?|orders?|sales|users?)|"
+    r"(rating|review|vote|view|play|order|like|favou?rite)s?_?(count|number|average|avg)|"
+    r"((avg|average|mean)_?)?ratings?|reviews|votes?|views?|clicks?|sales|sold|purchases|plays?|"
+    r"downloads|likes|favou?rites|listeners|(sales_?)?rank)($|_)"
 )
+# What is graded by others than those who buy: from which age on, how much power it takes.
+_GRADES = re.compile(
+    r"(^|_)(age|content|maturity|mpaa|esrb|pegi|fsk|usk|bbfc|parental|energy|safety)_ratings?($|_)"
+)
+_POPULAR = re.compile(r"(^|_)(popularity|popular|bestseller)($|_)")
 _IDS = re.compile(
-    r"(^|_)(id|ids|asin|isbn|uuid|guid|sku|ean|upc|url|link|href|image|img|poster)($|_)"
-    r"|(Id|ID)$|^id"
+    r"(^|_)(ids?|asin|uuid|guid|sku|(isbn|ean|upc|gtin|barcode)_?\d*)($|_)"
+    # What numbers the lines of a data frame that was written as text.
+    r"|^unnamed_\d+$|^id(product|item|artic|prod)"
 )
+_LINKS = re.compile(
+    r"(^|_)(ur[li]s?|links?|href|image|img|poster|thumbnail|photo|picture)s?\d*($|_)"
+)
+_URL = r"^\s*(https?://|www\.|/)\S+\.\S+"
 _DATES = ("%Y-%m-%d", "%d-%b-%Y", "%Y/%m/%d", "%d.%m.%Y", "%d %b %Y", "%Y-%m-%dT%H:%M:%S")
 
 
@@ -45,10 +56,13 @@ class Column:
     kind
         ``"text"``, ``"category"``, ``"list"``, ``"number"``, ``"date"``, or ``"vector"`` (encoded
         text, of a fixed length).
+    form
+        How its texts are written, if not as usual; see `forms`.
     """
 
     name: str
     kind: str
+    form: str = ""
 
 
 def choose(
@@ -83,7 +97,7 @@ def choose(
     notes: list[str] = []
     if declared:
         chosen = tuple(
-            Column(n, kind or kind_of(catalogue.table.column(n), text_too=False))
+            _column(n, kind or kind_of(catalogue.table.column(n), text_too=False), catalogue)
             for n, kind in declared
         )
     else:
@@ -114,12 +128,12 @@ def kind_of(column: pa.ChunkedArray, *, text_too: bool = True) -> str:
     strings = _filled(column)
     if len(strings) == 0:
         return "category"
-    if pc.mean(pc.match_substring(strings, "|").cast(pa.float64())).as_py() > 0.05:
+    if _has_bars(strings):
         return "list"
-    if _comma_lists(strings):
-        return "list"
-    if dates(strings)[1] > 0.9:
+    if dates(strings)[1] > 0.9 or date_form(strings):
         return "date"
+    if are_lists(strings, ", ") or list_form(strings):
+        return "list"
     words = pc.mean(pc.add(pc.count_substring(strings, " "), 1)).as_py()
     return (
         "text"
@@ -146,13 +160,39 @@ def dates(strings: pa.Array) -> tuple[np.ndarray, float]:
     return best, share
 
 
-def _comma_lists(strings: pa.Array) -> bool:
-    """Whether texts are lists such as ``Action, Drama``: their parts are few, short and repeat."""
-    if len(strings) < 10:
-        return False
-    parts = pc.list_flatten(pc.split_pattern(strings, ", "))
-    often = len(parts) > 1.3 * len(strings) and pc.count_distinct(parts).as_py() < 0.3 * len(parts)
-    return bool(often and pc.mean(pc.count_substring(parts, " ")).as_py() < 1)
+def _has_bars(strings: pa.Array) -> bool:
+    return bool(pc.mean(pc.match_substring(strings, "|").cast(pa.float64())).as_py() > 0.05)
+
+
+def _column(name: str, kind: str, catalogue: Catalogue) -> Column:
+    """A column of a kind, with how its texts are written."""
+    column = plain_column(catalogue.table.column(name))
+    if kind not in ("list", "date") or not pa.types.is_string(value_type(column.type)):
+        return Column(name, kind)
+    strings = _filled(column)
+    if kind == "date":
+        return Column(name, kind, "" if dates(strings)[1] > 0.9 else date_form(strings))
+    usual = _has_bars(strings) or are_lists(strings, ", ")
+    return Column(name, kind, "" if usual else list_form(strings))
+
+
+def _words(name: str) -> str:
+    """A column's name in small letters, with ``_`` between its words."""
+    return _WORDS.sub("_", name).strip("_").lower()
+
+
+def _named_id(name: str) -> bool:
+    return _IDS.search(_words(name)) is not None
+
+
+def _reveals(name: str, kind: str) -> bool:
+    """Whether a column's name says how popular an item is; a text that does (``age_rating``: PG) is
+    mostly another thing.
+    """
+    words = _words(name)
+    if _POPULAR.search(words):
+        return True
+    return kind == "number" and bool(_LEAKS.search(_GRADES.sub("_", words)))
 
 
 def _detected(catalogue: Catalogue, notes: list[str]) -> tuple[Column, ...]:
@@ -168,29 +208,51 @@ def _detected(catalogue: Catalogue, notes: list[str]) -> tuple[Column, ...]:
         if column.null_count == len(column) or pa.types.is_null(column.type):
             continue
         kind = "text" if name == catalogue.title_column else kind_of(column)
-        if _LEAKS.search(name):
+        if _reveals(name, kind):
             notes.append(
                 f"column {name!r} was left out: it reveals how popular an item is, which a new item"
                 " can't know"
             )
-        elif _IDS.search(name) or (kind == "category" and _all_differ(column)):
-            notes.append(
-                f"column {name!r} was left out: it looks like an id, which says nothing of a new"
-                " item"
-            )
+        elif (kind != "text" and _LINKS.search(_words(name))) or _are_links(column):
+            notes.append(f"column {name!r} was left out: it holds links, which say nothing")
+        elif _is_id(name, kind, column):
+            what = "it looks like an id" if _named_id(name) else "each item has another value in it"
+            notes.append(f"column {name!r} was left out: {what}, which says nothing of a new item")
         else:
-            found.append(Column(name, kind))
+            # Ids that many items share, of brands or sellers, are names of theirs.
+            shared = kind == "number" and _named_id(name)
+            found.append(_column(name, "category" if shared else kind, catalogue))
     return tuple(found)
+
+
+def _are_links(column: pa.ChunkedArray) -> bool:
+    if not pa.types.is_string(value_type(column.type)):
+        return False
+    strings = _filled(column)
+    return bool(len(strings)) and pc.all(pc.match_substring_regex(strings, _URL)).as_py()
+
+
+def _is_id(name: str, kind: str, column: pa.ChunkedArray) -> bool:
+    """Whether a column holds ids of the items themselves: each has its own."""
+    if kind == "category" and _all_differ(column):
+        return True
+    if kind not in ("category", "number") or not _named_id(name):
+        return False
+    known = len(column) - column.null_count
+    # What has two items or more each is something that they have in common.
+    several = 2 * pc.count_distinct(column).as_py() <= known
+    return not several or pa.types.is_floating(value_type(column.type))
 
 
 def _leak(catalogue: Catalogue, column: Column, counts: np.ndarray | None) -> list[str]:
     """Remarks on a column that reveals what only interactions can."""
     values = plain_column(catalogue.table.column(column.name))
-    if column.kind in ("category", "number") and _IDS.search(column.name) and _all_differ(values):
+    named = _named_id(column.name) or _LINKS.search(_words(column.name))
+    if column.kind in ("category", "number") and named and _all_differ(values):
         return [f"column {column.name!r} looks like an id: it can't say anything of a new item"]
     if column.kind != "number":
         return []
-    if _LEAKS.search(column.name):
+    if _reveals(column.name, column.kind):
         return [
             f"column {column.name!r} leaks: it reveals an item's popularity, which a new item can't"
             " know"

@@ -9,6 +9,7 @@ import numpy as np
 import pyarrow as pa
 
 from cofactor.data.features.columns import Column, dates
+from cofactor.data.features.forms import days_of
 from cofactor.data.features.plain import numbers_of
 from cofactor.data.features.texts import as_text
 
@@ -98,5 +99,6 @@ def _number(table: pa.Table, column: Column) -> np.ndarray:
                 )
                 / 86400
             )
-        return dates(as_text(values))[0]
+        texts = as_text(values)
+        return days_of(texts, column.form) if column.form else dates(texts)[0]
     return numbers_of(values)

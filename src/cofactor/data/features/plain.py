@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -20,8 +23,9 @@ def plain_table(table: pa.Table) -> pa.Table:
 
 
 def plain_column(column: pa.ChunkedArray) -> pa.ChunkedArray:
-    """Return a column as text, a number, a truth, a moment, a list of texts or a vector of numbers;
-    as nulls where it is none of these (objects, unreadable bytes).
+    """Return a column as text, a number, a truth, a moment, a list of texts or a vector of numbers
+    (lists of floats that are all as long); as nulls where it is none of these (objects, unreadable
+    bytes).
 
     Durations become seconds, times of the day seconds since midnight, decimals and integers beyond
     64 bits floats."""
@@ -40,7 +44,10 @@ def is_readable(kind: pa.DataType) -> bool:
     if isinstance(kind, pa.BaseExtensionType):
         return is_readable(kind.storage_type)
     if _is_list(kind):
-        return not pa.types.is_nested(kind.value_type)
+        inner = kind.value_type
+        if pa.types.is_struct(inner):
+            return _naming(inner) is not None
+        return is_readable(inner) if _is_list(inner) else not pa.types.is_nested(inner)
     return not pa.types.is_nested(kind) and "interval" not in str(kind)
 
 
@@ -83,9 +90,48 @@ def _converted(column: pa.ChunkedArray, kind: pa.DataType) -> pa.ChunkedArray:
         return pc.multiply(whole.cast(pa.float64(), safe=False), 1e-9)
     if pa.types.is_decimal(kind):
         return column.cast(pa.float64(), safe=False)
+    if _is_list(kind) and pa.types.is_nested(kind.value_type):
+        lists = [None if cells is None else [*_texts(cells)] for cells in column.to_pylist()]
+        return pa.chunked_array([pa.array(lists, pa.list_(pa.string()))])
     if _is_list(kind):
-        return column.cast(pa.list_(kind.value_type)).cast(pa.list_(pa.string()))
+        column = column.cast(pa.list_(kind.value_type))
+        vectors = _vectors(column) if pa.types.is_floating(kind.value_type) else None
+        return column.cast(pa.list_(pa.string())) if vectors is None else vectors
     return column.cast(pa.string())
+
+
+# What names an object within a list: {"id": 28, "name": "Action"}.
+_NAMES = ("name", "title", "label", "value", "text")
+
+
+def _naming(kind: pa.StructType) -> str | None:
+    """The field that names an object; None if none does."""
+    plain = {kind.field(n).name for n in range(kind.num_fields) if _is_plain(kind.field(n).type)}
+    return next((name for name in _NAMES if name in plain), None)
+
+
+def _texts(cells: Iterable[Any]) -> Iterator[str]:
+    """The texts of a list, of lists within it, and the names of objects."""
+    for cell in cells:
+        if isinstance(cell, (list, tuple)):
+            yield from _texts(cell)
+            continue
+        name = cell
+        if isinstance(cell, Mapping):
+            name = next((cell[name] for name in _NAMES if cell.get(name) is not None), None)
+        if name is not None:
+            yield str(name)
+
+
+def _vectors(column: pa.ChunkedArray) -> pa.ChunkedArray | None:
+    """Lists of floats that are all as long as vectors; None if they aren't."""
+    lengths = pc.unique(pc.list_value_length(column)).drop_null().to_pylist()
+    if len(lengths) != 1 or lengths[0] < 2:
+        return None
+    to = pa.list_(pa.float64(), lengths[0])
+    if column.null_count:  # older versions of Arrow cast no nulls
+        return pa.chunked_array([pa.array(column.to_pylist(), to)])
+    return column.cast(pa.list_(pa.float64())).cast(to)
 
 
 def _nothing(length: int) -> pa.ChunkedArray:

@@ -17,7 +17,8 @@ from cofactor.base.offsets import owners_of, row_offsets
 from cofactor.data.catalogue import Catalogue
 from cofactor.data.features.columns import KINDS, Column, choose
 from cofactor.data.features.dense import numbers_in, scale_of, standard_scores, unit_vectors
-from cofactor.data.features.plain import plain_table
+from cofactor.data.features.forms import FORMS
+from cofactor.data.features.plain import plain_column, plain_table
 from cofactor.data.features.texts import Tokens, joined_text, value_hashes, words_by_hash
 from cofactor.data.features.token_blocks import (
     BLOCK,
@@ -124,7 +125,9 @@ class FeatureSpec:
         scales = np.array([scale_of(column) for column in numbers_in(table, chosen)], np.float64)
         scales = scales.reshape(-1, 2)
         vectors = tuple(
-            catalogue.table.column(c.name).type.list_size for c in chosen if c.kind == "vector"
+            plain_column(catalogue.table.column(c.name)).type.list_size
+            for c in chosen
+            if c.kind == "vector"
         )
         if not (len(known[0]) or (scales[:, 1] > 0).any() or vectors):
             note = "the columns don't distinguish the items: new items can't be ranked by them"
@@ -196,7 +199,7 @@ class FeatureSpec:
                 named[place[TEXT, word[0]]] = word[1]
         for column in self.columns:
             if column.kind in ("category", "list") and column.name in table.column_names:
-                values = text_lists(table.column(column.name), column.kind).flatten()
+                values = text_lists(table.column(column.name), column).flatten()
                 for value, token in zip(
                     values.to_pylist(), value_hashes(values, column.name), strict=True
                 ):
@@ -212,7 +215,7 @@ class FeatureSpec:
         JSON).
         """
         said = {
-            "columns": [[c.name, c.kind] for c in self.columns],
+            "columns": [[c.name, c.kind, *([c.form] if c.form else [])] for c in self.columns],
             "text_weight": self.text_weight,
             "value_weight": self.value_weight,
             "notes": list(self.notes),
@@ -237,7 +240,7 @@ class FeatureSpec:
         """
         try:
             said = json.loads(bytes(arrays["spec"]))
-            columns = tuple(Column(str(name), str(kind)) for name, kind in said["columns"])
+            columns = tuple(Column(*map(str, column)) for column in said["columns"])
             vectors = tuple(int(length) for length in said["vectors"])
             notes, weights = (
                 tuple(map(str, said["notes"])),
@@ -257,7 +260,7 @@ class FeatureSpec:
         # Vectors stand in a dense matrix, so their lengths cost memory that no file has to hold.
         fits &= all(length > 0 for length in vectors) and sum(vectors) <= _LONGEST_VECTORS
         fits &= all(0 <= weight < np.inf for weight in weights)
-        if not fits or any(c.kind not in KINDS for c in columns):
+        if not fits or any(c.kind not in KINDS or c.form not in FORMS for c in columns):
             raise ArtifactError("the model's arrays 'spec...' don't fit together.")
         return cls(
             columns, hashes, arrays["spec_weights"], blocks, scales, *weights, notes, vectors

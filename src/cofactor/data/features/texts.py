@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from cofactor.base.offsets import offsets, ranges
-from cofactor.data.arrow import coded, one_array
+from cofactor.data.arrow import coded, is_list_type, one_array
 
 # Of a longer text only so many characters are read: a whole book says no more of what it is about.
 LONGEST = 100_000
@@ -54,7 +54,7 @@ def as_text(column: pa.ChunkedArray | pa.Array) -> pa.Array:
     characters.
     """
     array = one_array(column)
-    if pa.types.is_list(array.type) or pa.types.is_large_list(array.type):
+    if is_list_type(array.type):
         inner = pa.ListArray.from_arrays(
             _offsets(array), array.flatten().cast(pa.string()).fill_null("")
         )

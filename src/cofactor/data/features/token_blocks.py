@@ -12,6 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from cofactor.base.offsets import begins, offsets, owners_of, row_offsets
+from cofactor.data.arrow import is_list_type
 from cofactor.data.features.columns import Column
 from cofactor.data.features.texts import (
     Tokens,
@@ -63,7 +64,7 @@ def _value_tokens(table: pa.Table, columns: Sequence[Column]) -> Tokens:
     for column in columns:
         if column.name not in present(table, (column,), ("category", "list")):
             continue
-        lists = text_lists(table.column(column.name), column.kind)
+        lists = text_lists(table.column(column.name), column)
         lengths = np.asarray(pc.list_value_length(lists).fill_null(0)).astype(np.int64)
         tokens = value_hashes(lists.flatten(), column.name)
         owner = owners_of(lengths)
@@ -77,16 +78,18 @@ def _value_tokens(table: pa.Table, columns: Sequence[Column]) -> Tokens:
     return Tokens(indptr, token[first], np.ones(int(first.sum()), np.float32))
 
 
-def text_lists(column: pa.ChunkedArray, kind: str) -> pa.Array:
-    """Return a category or list column as lists of text; text with ``|`` between its values is a
-    list.
+def text_lists(cells: pa.ChunkedArray, column: Column) -> pa.Array:
+    """Return the cells of a category or list column as lists of text; text with ``|`` or another
+    sign between its values is a list.
     """
-    array = column.combine_chunks()
-    if pa.types.is_list(array.type) or pa.types.is_large_list(array.type):
-        return array.cast(pa.list_(pa.string()))
+    array = cells.combine_chunks()
+    if is_list_type(array.type):
+        return array.cast(pa.list_(array.type.value_type)).cast(pa.list_(pa.string()))
     text = as_text(array)
-    if kind != "list":
+    if column.kind != "list":
         return pc.split_pattern(text, "\x00")
+    if column.form:
+        return pc.split_pattern(text, column.form)
     # Bars divide where there are any; else commas do.
     text = pc.if_else(pc.match_substring(text, "|"), text, pc.replace_substring(text, ", ", "|"))
     return pc.split_pattern(text, "|")

@@ -140,10 +140,11 @@ class BlockParser:
             f" ({SPOKEN.get(other, repr(other))} stands there: mixed delimiters)" if other else ""
         )
         plural = "line doesn't have" if self.n_malformed == 1 else "lines don't have"
+        more = (("delimiter", "give delimiter="), ("on_bad", "or drop them with on_bad='skip'"))
+        cures = ["fix them", *(cure for name, cure in more if name in options.offered)]
         raise DataError(
             f"{self.n_malformed:,} {plural} the {len(dialect.names)} fields of the first, split"
-            f" at {dialect.spoken}{mixed}; fix them, give delimiter=, or drop them with"
-            " on_bad='skip':",
+            f" at {dialect.spoken}{mixed}; {', '.join(cures)}:",
             source=self.entry.shown,
             rows=malformed_lines(self.entry, dialect),
             total=self.n_malformed,

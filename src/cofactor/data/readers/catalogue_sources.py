@@ -55,7 +55,7 @@ def in_memory(source: Any) -> pa.Table:
         If there is nothing in it.
     """
     if isinstance(source, pa.Table):
-        return _without_structs(source)
+        return without_structs(source)
     if isinstance(source, np.ndarray):
         source = of_array(source)
     if frames.is_pandas(source) and not hasattr(source, "columns") and hasattr(source, "to_dict"):
@@ -79,7 +79,7 @@ def _of_frame(source: Any) -> pa.Table:
         source = frames.tamed(source)
         if any(isinstance(cell, dict) for name in source for cell in source[name].head(100)):
             return table_of([opened(row) for row in source.to_dict("records")])
-    return _without_structs(frames.whole_table(source))
+    return without_structs(frames.whole_table(source))
 
 
 def _of_mapping(source: Mapping[Any, Any]) -> pa.Table:
@@ -114,9 +114,9 @@ def _is_column(part: Any) -> bool:
     return isinstance(part, Collection) and not isinstance(part, str | bytes | Mapping)
 
 
-def _without_structs(table: pa.Table) -> pa.Table:
-    """A table with the fields of its structs by their paths, as JSON's objects are read; wrapped
-    ids stay.
+def without_structs(table: pa.Table) -> pa.Table:
+    """Return a table with the fields of its structs by their paths, as JSON's objects are read;
+    wrapped ids stay.
     """
     while nested := [
         field.name

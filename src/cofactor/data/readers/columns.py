@@ -49,10 +49,9 @@ class Options:
         ``"error"`` or ``"skip"``.
     now
         Seconds since 1970; a later time is an error.
-    time_unit
-        ``"s"``, ``"ms"``, ``"us"``, ``"ns"``; None to detect it by the size of the numbers.
-    time_format
-        How times are written, as for `datetime.strptime`; None to detect it.
+    time_unit, time_format
+        ``"s"``, ``"ms"``, ``"us"``, ``"ns"`` for numbers, and the form for `datetime.strptime` for
+        texts; None to detect it.
     decimal
         ``","`` or ``"."``: the decimal mark; the other separates thousands. None to detect it.
     kinds
@@ -61,6 +60,8 @@ class Options:
         Whether events keep their kinds beside values, which may be missing then.
     rejects
         Where skipped rows are listed.
+    offered
+        Of ``delimiter`` and ``on_bad`` those that the caller can give, for cures in messages.
     """
 
     user: str | int | None = None
@@ -81,6 +82,7 @@ class Options:
     kinds: Mapping[str, float] | None = None
     keep_kinds: bool = False
     rejects: Rejects | None = field(default=None, repr=False, compare=False)
+    offered: tuple[str, ...] = field(default=("delimiter", "on_bad"), repr=False, compare=False)
     progress: Progress = field(default=SILENT, repr=False, compare=False)
 
     def __post_init__(self) -> None:

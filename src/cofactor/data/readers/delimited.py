@@ -107,8 +107,9 @@ def read_text_table(
     notes = [f"{entry.name}: {note}" for note in (*_legacy(dialect), *blocks.notes())]
     if table is None:
         raise NoRowsError("the file has a header but no rows.", source=entry.shown)
-    parser.refuse(options, notes)
-    return table, notes
+    skipped: list[str] = []
+    parser.refuse(options, skipped)
+    return table, [*notes, *(f"{entry.name}: {note}" for note in skipped)]
 
 
 def _all_fit(form: re.Pattern[str], cells: Sequence[str]) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,7 @@ from cofactor.data.catalogue import WITHOUT_ID, title_column
 from cofactor.data.guards import refuse_infinite
 from cofactor.data.ids import IdMap
 from cofactor.data.readers import frames, jsonl, parquet, sql
-from cofactor.data.readers.catalogue_sources import in_memory, paths_of
+from cofactor.data.readers.catalogue_sources import in_memory, paths_of, without_structs
 from cofactor.data.readers.columns import Options, common_prefix, folded, without_union
 from cofactor.data.readers.delimited import read_text_table
 from cofactor.data.readers.file_formats import format_of
@@ -38,6 +39,7 @@ from cofactor.data.readers.table_texts import (
     without_words_for_nothing,
 )
 from cofactor.data.readers.usual_names import DESCRIBING, USUAL
+from cofactor.data.readers.written_cells import with_types
 from cofactor.data.records import without_no_ids
 
 _NUMBER = re.compile(r"^\s*[+-]?[\d.,]+\s*$")
@@ -45,7 +47,7 @@ _DESCRIBING = frozenset(DESCRIBING)
 # What holds the ids of a table of things, and may be anything beside users: a shop's handles.
 _NAMED_ALONE = ("id", "handle")
 _TABLES: Mapping[str, Callable[[SourceFile], pa.Table]] = {
-    "jsonl": jsonl.whole_table,
+    "jsonl": partial(jsonl.whole_table, catalogue=True),
     "parquet": parquet.whole_table,
     "feather": parquet.feather_table,
 }
@@ -81,23 +83,25 @@ def read_table(
         If no column is named like an id, a number is infinite, or a folder's files aren't parts of
         one table.
     """
-    return _read(source, id_column, encoding)[0]
+    return _read(source, id_column, Options(encoding=encoding, offered=()))[0]
 
 
-def _read(source: Any, id_column: str | None, encoding: str | None) -> tuple[pa.Table, list[str]]:
+def _read(source: Any, id_column: str | None, options: Options) -> tuple[pa.Table, list[str]]:
     """As `read_table`, with notes on how the files were read."""
     if is_url(source):
-        return _with_ids(sql.whole_table(source), id_column, "item", "the database"), []
+        found = _with_ids(sql.whole_table(source), id_column, "item", "the database")
+        return with_types(found, "item_id")
     paths = paths_of(source)
     if paths is None:
-        return _with_ids(in_memory(source), id_column, "item", "the table"), []
-    parts = [part for path in paths for part in _tables(path, id_column, encoding)]
+        return with_types(_with_ids(in_memory(source), id_column, "item", "the table"), "item_id")
+    parts = [part for path in paths for part in _tables(path, id_column, options)]
     tables, notes = [table for table, _ in parts], [note for _, own in parts for note in own]
-    return tables[0] if len(tables) == 1 else _joined(tables), notes
+    found, own = with_types(tables[0] if len(tables) == 1 else _joined(tables), "item_id")
+    return found, [*notes, *own]
 
 
 def catalogue_of(
-    known: Callable[[], IdMap], source: Any, encoding: str | None, id_column: str | None = None
+    known: Callable[[], IdMap], source: Any, options: Options, id_column: str | None = None
 ) -> tuple[pa.Table, tuple[str, ...]]:
     """Return a catalogue by the column of its ids that fits, and notes: on how its files were read,
     and on that column if it isn't the usual one.
@@ -106,18 +110,21 @@ def catalogue_of(
     ----------
     known
         Returns the ids of the interactions; called only if several columns may hold ids.
-    source, encoding
+    source
         The catalogue, as in `read_table`.
+    options
+        Those of the interactions, of which ``encoding`` and ``on_bad`` are a catalogue's too.
     id_column
         The column that holds the ids; None to find it.
     """
+    options = Options(encoding=options.encoding, on_bad=options.on_bad, offered=("on_bad",))
     source = source if is_url(source) or paths_of(source) is not None else in_memory(source)
     try:
-        table, notes = _read(source, id_column, encoding)
+        table, notes = _read(source, id_column, options)
         if id_column is not None:
             return table, tuple(notes)
     except UnnamedIdsError as error:
-        found = _by_contents(known(), source, encoding, error.names)
+        found = _by_contents(known(), source, options, error.names)
         if found is None:
             raise
         return found
@@ -130,18 +137,18 @@ def catalogue_of(
     if ids is None or _share(ids, table):
         return table, tuple(notes)
     for name in others:
-        again, own = _read(source, name, encoding)
+        again, more = _read(source, name, options)
         if _share(ids, again):
-            return again, (*own, _column_note(name))
-    return _by_contents(ids, source, encoding, keys) or (table, tuple(notes))
+            return again, (*more, _column_note(name))
+    return _by_contents(ids, source, options, keys) or (table, tuple(notes))
 
 
 def _by_contents(
-    ids: IdMap, source: Any, encoding: str | None, names: Sequence[str]
+    ids: IdMap, source: Any, options: Options, names: Sequence[str]
 ) -> tuple[pa.Table, tuple[str, ...]] | None:
     """The catalogue by a column that holds most of the interactions' items; None without one."""
     for name in names:
-        table, notes = _read(source, name, encoding)
+        table, notes = _read(source, name, options)
         if _may_hold_ids(table, "item_id", name) and _share(ids, table) > 0.5:
             return table, (*notes, _column_note(name))
     return None
@@ -182,15 +189,18 @@ def _joined(tables: list[pa.Table]) -> pa.Table:
         raise DataError(f"the catalogue's files don't fit together: {error}.") from None
 
 
-def table_of_entry(
-    entry: SourceFile,
-    id_column: str | None = None,
-    kind: str = "item",
-    encoding: str | None = None,
-) -> tuple[pa.Table, list[str]]:
+def table_of_entry(entry: SourceFile, kind: str = "item") -> tuple[pa.Table, list[str]]:
     """Read a file of what is known of items or users, and return it with notes; see
     `read_table`.
     """
+    table, notes = _of_entry(entry, None, kind, Options(offered=()))
+    found, own = with_types(table, f"{kind}_id")
+    return found, [*notes, *own]
+
+
+def _of_entry(
+    entry: SourceFile, id_column: str | None, kind: str, options: Options
+) -> tuple[pa.Table, list[str]]:
     films = films_of(entry) if kind == "item" and id_column is None else None
     if films is not None:
         return films
@@ -199,17 +209,17 @@ def table_of_entry(
         found = parquet.excel_table(entry, lambda names: _has_id(names, kind))
         return _with_ids(found, id_column, kind, entry.shown), []
     if chosen in _TABLES:
-        found = _TABLES[chosen](entry)
+        found = without_structs(_TABLES[chosen](entry))
         found = _by_id(found, kind) if chosen == "jsonl" and id_column is None else found
         return _with_ids(found, id_column, kind, entry.shown), []
-    options = _headed(entry, Options(encoding=encoding), kind)
+    options = _headed(entry, options, kind)
     names = dialect_of(entry, options).names
     known = id_column if id_column in names else _id_name(names, kind, entry.shown)
     # Of titles and ids every digit counts: 007, 1.0.
     title = title_column(pa.table({name: pa.array([], pa.string()) for name in names}))
     texts = [name for name in (known, title) if name is not None]
     found, notes = read_text_table(entry, options, text=texts)
-    found = in_numbers(with_digits(found, entry, options, texts), known)
+    found = in_numbers(with_digits(found, entry, options, texts), texts)
     return _with_ids(found, id_column, kind, entry.shown), notes
 
 
@@ -272,11 +282,11 @@ def _typed_ids(column: pa.ChunkedArray, source: str, kind: str) -> pa.Array:
 
 
 def _tables(
-    path: Path, id_column: str | None, encoding: str | None
+    path: Path, id_column: str | None, options: Options
 ) -> list[tuple[pa.Table, list[str]]]:
     """The tables of a file, or of the parts in a folder or an archive, each with notes."""
     entries = _files(path)
-    tables = [table_of_entry(entry, id_column, encoding=encoding) for entry in entries]
+    tables = [_of_entry(entry, id_column, "item", options) for entry in entries]
     if len({frozenset(table.column_names) for table, _ in tables}) > 1:
         raise DataError(
             f"its files ({', '.join(entry.name for entry in entries)}) have different columns, and"

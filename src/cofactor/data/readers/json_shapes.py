@@ -30,12 +30,12 @@ _DEPTH = 3
 _LEVELS = 32
 
 
-def table_of_json(value: Any, source: str) -> pa.Table:
+def table_of_json(value: Any, source: str, *, catalogue: bool = False) -> pa.Table:
     """Return what a whole JSON document holds as a table.
 
     Known are: a list of records or of rows; an object one of whose values is such a list; columns
     as lists or as objects by row; ``columns`` beside ``data``; a mapping from user to items (or to
-    an object of items and values).
+    an object of items and values). Of a ``catalogue`` a record with an id is an item.
 
     Raises
     ------
@@ -43,7 +43,7 @@ def table_of_json(value: Any, source: str) -> pa.Table:
         If it is none of these.
     """
     with bounded_levels(source):
-        return _table(value, source, _LEVELS)
+        return _table(value, source, _LEVELS, catalogue=catalogue)
 
 
 def _own_id(hit: Mapping[str, Any]) -> dict[str, Any]:
@@ -51,7 +51,7 @@ def _own_id(hit: Mapping[str, Any]) -> dict[str, Any]:
     return {"_id": hit["_id"]} if "_id" in hit else {}
 
 
-def _table(value: Any, source: str, levels: int) -> pa.Table:
+def _table(value: Any, source: str, levels: int, *, catalogue: bool) -> pa.Table:
     """The same, of what stands at most so many levels below."""
     if not levels:
         raise RecursionError
@@ -66,7 +66,7 @@ def _table(value: Any, source: str, levels: int) -> pa.Table:
             rows = value
             if all(isinstance(row, dict) for row in hits):
                 rows = [{**_own_id(hit), **row} for hit, row in zip(value, hits, strict=True)]
-            inner = field_of_items(rows)
+            inner = field_of_items(rows, catalogue=catalogue)
             rows = [part for row in rows for part in expanded(row, inner)]
             fields = [opened(row) for row in rows]
             names = names_of(rows)
@@ -83,7 +83,7 @@ def _table(value: Any, source: str, levels: int) -> pa.Table:
             name: (None if in_columns else _by_item(part)) or _listed(part)
             for name, part in value.items()
         }
-        table = _of_object(value, source, levels - 1)
+        table = _of_object(value, source, levels - 1, catalogue=catalogue)
         if table is not None:
             return table
     raise DataError(
@@ -158,7 +158,9 @@ def _of_rows(rows: Sequence[Sequence[Any]], source: str) -> pa.Table:
     return table_of_columns(dict(columns))
 
 
-def _of_object(value: Mapping[str, Any], source: str, levels: int) -> pa.Table | None:
+def _of_object(
+    value: Mapping[str, Any], source: str, levels: int, *, catalogue: bool
+) -> pa.Table | None:
     parts = list(value.values())
     columns, data = value.get("columns"), value.get("data")
     if isinstance(columns, list) and isinstance(data, list):
@@ -177,14 +179,14 @@ def _of_object(value: Mapping[str, Any], source: str, levels: int) -> pa.Table |
     if len(records) > 1:
         records = [some for some in records if has_roles(some[0])]
     if len(records) == 1:
-        return _table(records[0], source, levels)
+        return _table(records[0], source, levels, catalogue=catalogue)
     if len(parts) == 1 and isinstance(parts[0], dict) and all(map(_is_number, parts[0].values())):
         return _of_objects(value, parts)
     if len(parts) == 1 and isinstance(parts[0], (dict, list)) and not _is_lists(value):
         _refuse_items_by_key(value, source)
         if _is_user_of_pairs(value):
             return _of_pairs(value, source)
-        return _table(parts[0], source, levels)
+        return _table(parts[0], source, levels, catalogue=catalogue)
     if _is_lists(value):
         if _has_columns(value):
             return _of_columns(value, source)

@@ -127,8 +127,10 @@ def _roles(
     return names, with_cells(roles, names, options, texts)
 
 
-def whole_table(entry: SourceFile) -> pa.Table:
-    """Read all fields of all lines; fields that aren't of one simple type become texts of JSON."""
+def whole_table(entry: SourceFile, *, catalogue: bool = False) -> pa.Table:
+    """Read all fields of all lines; fields that aren't of one simple type become texts of JSON. Of
+    a ``catalogue`` a record with an id is an item, whatever it lists (variants, offers).
+    """
     entry = in_utf8(entry)
     head = entry.head()
     if is_document(head):
@@ -136,7 +138,7 @@ def whole_table(entry: SourceFile) -> pa.Table:
         if isinstance(value, dict) and value and all(isinstance(v, str) for v in value.values()):
             # One record, or a mapping.
             return table_of([value])
-        return table_of_json(value, entry.shown)
+        return table_of_json(value, entry.shown, catalogue=catalogue)
     _, literal = _sample(head, entry)
     return table_of([opened(row) for _, row in _objects(entry, literal)])
 

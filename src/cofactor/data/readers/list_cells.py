@@ -68,7 +68,7 @@ def explode_lists(raw: Raw, *, of_hive: bool = False) -> Raw:
     pairs = _with_values(cells, parts) if numbered else None
     if pairs is None and parts is None:
         return raw
-    if pairs is None and parts is _of_brackets:
+    if pairs is None and parts is of_brackets:
         _refuse_nested(cells, raw)
     if pairs is None:
         lists = [list(parts(cell)) if parts and cell else [] for cell in cells]
@@ -168,14 +168,14 @@ def _splitter(
 ) -> Callable[[str], Sequence[str]] | None:
     """How the cells are split; None if they hold no lists."""
     if _all_match(words, _BRACKETS, "["):
-        return _of_brackets if pc.match_substring_regex(words, _LIST).true_count else None
+        return of_brackets if pc.match_substring_regex(words, _LIST).true_count else None
     if of_hive and pc.match_substring(words, _HIVE).true_count:
         return lambda cell: [part for part in cell.split(_HIVE) if part]
     if name not in _PLURAL:
         return None
     if _all_match(words, _BRACES, "{"):
         mapped = pc.match_substring_regex(words, _MAPPING).true_count
-        return None if mapped else _of_brackets
+        return None if mapped else of_brackets
     held = words.filter(pc.not_equal(pc.utf8_trim_whitespace(words), ""))
     counts = {sign: pc.match_substring(held, sign).true_count for sign in _SIGNS}
     sign = max(_SIGNS, key=lambda sign: counts[sign])
@@ -185,7 +185,8 @@ def _splitter(
     return lambda cell: [part.strip() for part in cell.split(sign) if part.strip()]
 
 
-def _of_brackets(cell: str) -> list[str]:
+def of_brackets(cell: str) -> list[str]:
+    """Return the texts between the brackets of a cell: ``['a', 'b']``, ``[1 2]``, ``{a,b}``."""
     # NumPy writes no commas: ['a' 'b'], [1 2].
     inner = re.sub(r"""(['"])\s+(['"])""", r"\1, \2", cell.strip()[1:-1])
     if re.fullmatch(r"[-\d.\s]+", inner):

@@ -17,14 +17,18 @@ _NUMBERS = frozenset(("int", "long", "float", "double", "integerValue", "doubleV
 _NUMBER = "double"
 
 
-def field_of_items(rows: Sequence[Mapping[str, Any]]) -> str | None:
+def field_of_items(rows: Sequence[Mapping[str, Any]], *, catalogue: bool = False) -> str | None:
     """Return the field of some records that holds lists of objects with an item's id (or a user's,
     where the records have an item of their own and no user), or its path if it stands in an object
-    of the record (``properties.products``); None if there is none.
+    of the record (``properties.products``); None if there is none. Of a ``catalogue``, records
+    with an id list items in a field of such a name alone.
     """
     names = names_of(rows)
     found = _lists(rows, names)
     own = [name for name in names if name not in found]
+    if catalogue and {"id", "_id", "handle"} & {name.lower() for name in own}:
+        # A product lists its variants; a category its products.
+        found = {name: parts for name, parts in found.items() if has_role("item", [name])}
     if has_role("item", own):
         return None if has_role("user", own) else _only(found, "user")
     if not found:

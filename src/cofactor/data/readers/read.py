@@ -152,7 +152,7 @@ def read(
         rejects=None if rejects is None else Rejects(rejects),
     )
     events = _events(source, options, member=member, table=table, query=query)
-    return events if items is None else _with_items(events, items, item_id, encoding)
+    return events if items is None else _with_items(events, items, item_id, options)
 
 
 def _check_names(given: Mapping[str, Any]) -> None:
@@ -166,8 +166,8 @@ def _check_names(given: Mapping[str, Any]) -> None:
         checks.choice(given["format"], "format", FORMATS, also=ALSO_CALLED)
 
 
-def _with_items(events: Events, items: Any, item_id: str | None, encoding: str | None) -> Events:
-    table, notes = catalogue_of(lambda: IdMap.of(events.items), items, encoding, item_id)
+def _with_items(events: Events, items: Any, item_id: str | None, options: Options) -> Events:
+    table, notes = catalogue_of(lambda: IdMap.of(events.items), items, options, item_id)
     return replace(events, item_table=table).noted(*notes)
 
 

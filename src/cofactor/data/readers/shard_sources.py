@@ -46,7 +46,7 @@ def opened(
         parts, notes = parts_of(source, options)
         files += parts
         note(notes)
-    own = ("keep_kinds", "rejects", "progress")
+    own = ("keep_kinds", "rejects", "offered", "progress")
     how = {f.name: getattr(options, f.name) for f in fields(options) if f.name not in own}
     return files, partial(read, **how)
 

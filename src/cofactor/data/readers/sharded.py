@@ -319,7 +319,7 @@ class _Sharding:
         """Write what is known of items and users, in row order."""
         found = {side: pq.read_table(self.work / file) for side, file in self.tables.items()}
         if items is not None:
-            found["item"], notes = catalogue_of(lambda: ids["items"], items, options.encoding)
+            found["item"], notes = catalogue_of(lambda: ids["items"], items, options)
             self.notes.say(notes)
         for name, side in zip(shards.TABLES, ("item", "user"), strict=True):
             if side not in found:

@@ -20,6 +20,7 @@ from cofactor.data.readers.total_lines import MEANS, TOTALS, total_word
 
 _POINTS, _CLEAR_POINT = r"^[+-]?(\d{1,3}(,\d{3})+|\d+)(\.\d+)?$", r",\d{3}(\.\d|,\d{3})"
 _COMMAS = r"^[+-]?(\d{1,3}(\.\d{3})+|\d+)(,\d+)?$"
+_PLAIN, _DASHES = r"^[+-]?\d+(\.\d+)?$", pa.array(["-", "--", "\u2013", "\u2014", "?"])
 # What is a code and no number.
 _CODE = r"^(0\d+|\+\d{7,}|-?\d{19,})$"
 # Where it stands alone in a file; dates and times are looked at once too often.
@@ -44,28 +45,51 @@ def with_digits(
     return table
 
 
-def in_numbers(table: pa.Table, ids: str) -> pa.Table:
-    """Return a table whose columns of numbers with decimal commas (``1.234,50``) or grouped
-    thousands (``1,234.50``) are numbers; ids stay as they are.
+def in_numbers(table: pa.Table, texts: Sequence[str]) -> pa.Table:
+    """Return a table whose columns of numbers with decimal commas (``1.234,50``), grouped thousands
+    (``1,234.50``) or a dash for none are numbers; ids and titles (``texts``) stay as they are.
     """
     for place, field in enumerate(table.schema):
-        if field.name == ids or not pa.types.is_string(field.type):
+        if field.name in texts or not pa.types.is_string(field.type):
             continue
-        texts = pc.utf8_trim_whitespace(table.column(place))
-        texts = pc.if_else(pc.equal(texts, ""), None, texts)
-        if pc.any(pc.match_substring_regex(texts, _CLEAR_POINT)).as_py():
-            # 1,234.50 beside 3.
-            if pc.all(pc.match_substring_regex(texts, _POINTS)).as_py():
-                plain = pc.replace_substring(texts, ",", "")
-                table = table.set_column(place, field.name, plain.cast(pa.float64()))
-            continue
-        if not pc.all(pc.match_substring_regex(texts, _COMMAS)).as_py():
-            continue
-        # 1,234 alone may be either.
-        if pc.any(pc.match_substring_regex(texts, r",(\d{1,2}|\d{4,})$")).as_py():
-            plain = pc.replace_substring(pc.replace_substring(texts, ".", ""), ",", ".")
-            table = table.set_column(place, field.name, plain.cast(pa.float64()))
+        found = as_numbers(table.column(place), dashes=True)
+        table = table if found is None else table.set_column(place, field.name, found)
     return table
+
+
+def as_numbers(texts: pa.ChunkedArray, *, dashes: bool = False) -> pa.ChunkedArray | None:
+    """Return texts as numbers; None if some aren't, or may be one number or another (``1,234``).
+
+    Parameters
+    ----------
+    texts
+        Texts; what is empty is missing.
+    dashes
+        Whether texts of plain numbers are numbers only if there are dashes for missing ones among
+        them: without any they would be read as numbers already, or are codes.
+    """
+    texts = pc.utf8_trim_whitespace(texts)
+    texts = pc.if_else(pc.equal(texts, ""), None, texts)
+    lacking = pc.is_in(texts, value_set=_DASHES)
+    if texts.null_count == len(texts):
+        return None
+    if not dashes or pc.any(lacking).as_py():
+        plain = pc.if_else(lacking, None, texts)
+        codes = pc.any(pc.match_substring_regex(plain, _CODE)).as_py()
+        if pc.all(pc.match_substring_regex(plain, _PLAIN)).as_py() and not codes:
+            return plain.cast(pa.float64())
+    if pc.any(pc.match_substring_regex(texts, _CLEAR_POINT)).as_py():
+        # 1,234.50 beside 3.
+        if not pc.all(pc.match_substring_regex(texts, _POINTS)).as_py():
+            return None
+        return pc.replace_substring(texts, ",", "").cast(pa.float64())
+    if not pc.all(pc.match_substring_regex(texts, _COMMAS)).as_py():
+        return None
+    # 1,234 alone may be either.
+    if not pc.any(pc.match_substring_regex(texts, r",(\d{1,2}|\d{4,})$")).as_py():
+        return None
+    plain = pc.replace_substring(pc.replace_substring(texts, ".", ""), ",", ".")
+    return plain.cast(pa.float64())
 
 
 def without_total(table: pa.Table, ids: str) -> pa.Table:
