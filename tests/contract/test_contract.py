@@ -42,6 +42,14 @@ def test_fit_returns_self_and_a_second_fit_equals_the_first(name: str, model: Re
         np.testing.assert_array_equal(getattr(data, part), getattr(untouched, part), err_msg=part)
 
 
+def test_a_copy_that_is_fitted_on_other_data_leaves_the_first_as_it_was(
+    name: str, model: Recommender
+) -> None:
+    first, data = model.score_rows(ALL_USERS), data_for(name)
+    copy(model).fit(data.where(np.arange(len(data)) % 3 > 0), run=ONE_THREAD)
+    np.testing.assert_array_equal(model.score_rows(ALL_USERS), first)
+
+
 def test_threads_do_not_change_the_result_where_the_model_says_so(
     name: str, model: Recommender
 ) -> None:

@@ -16,13 +16,15 @@ import pytest
 from scipy import sparse
 
 import cofactor
-from cofactor import IdMap, Interactions, Rerank, Run
+from cofactor import Catalogue, Events, Histories, IdMap, Interactions, Rerank, Run
 from cofactor.base.errors import CofactorError
 from cofactor.models.implicit.ials import IALS
 from cofactor.models.neural.mlp import MLP
 
 PAIRS = pd.DataFrame({"user": ["a", "a", "b"], "item": ["x", "y", "x"], "rating": [1.0, 2.0, 3.0]})
-DATA = Interactions.build(cofactor.read(PAIRS))
+EVENTS = cofactor.read(PAIRS)
+DATA = Interactions.build(EVENTS)
+TITLED = Catalogue(pa.table({"title": ["x", "y"]}), "title")
 
 
 def _damaged() -> Any:
@@ -47,6 +49,21 @@ def _damaged() -> Any:
         (lambda: DATA.where([True]), "keep must be 3 bools"),
         (lambda: DATA.histories(np.array([9])), r"user_rows must be rows in 0\.\.1"),
         (lambda: DATA.histories(np.array([-1])), r"user_rows must be rows in 0\.\.1"),
+        (lambda: DATA.where(np.ma.masked_array([True] * 3, [0, 1, 0])), "some of keep are masked"),
+        (lambda: DATA.items_of(-1), r"user_row must be an integer in 0\.\.1, not -1"),
+        (lambda: DATA.items_of(9), r"user_row must be an integer in 0\.\.1, not 9"),
+        (lambda: DATA.catalogue_titles([9]), r"rows must be rows in 0\.\.1, not 9"),
+        (lambda: DATA.catalogue.titles([0.5]), "rows must be a vector of row numbers"),
+        (lambda: DATA.catalogue.row(-1), r"row must be an integer in 0\.\.1"),
+        (lambda: TITLED.search("x", limit=-1), "limit must be an integer at least 0"),
+        (lambda: TITLED.search(None), "words must be a text"),
+        (lambda: DATA.items.ids([True, False]), "rows must be a vector of row numbers"),
+        (lambda: DATA.items.ids(["x"]), "rows must be a vector of row numbers"),
+        (lambda: DATA.histories().take([-1]), r"users must be rows in 0\.\.1"),
+        (lambda: DATA.histories().where([True]), "keep must be 3 bools"),
+        (lambda: DATA.histories().tail(-1), "length must be an integer at least 0"),
+        (lambda: EVENTS.where([1, 0, 1]), "keep must be 3 bools"),
+        (lambda: EVENTS.where([True]), "keep must be 3 bools"),
         (lambda: DATA.with_catalogue_items([{"item_id": "q"}]), "table must be an Arrow table"),
         (lambda: DATA.with_catalogue_items(pa.table({"x": [1]})), "with a column item_id"),
         (
@@ -61,6 +78,7 @@ def _damaged() -> Any:
         (lambda: Rerank(boosts=3), "boosts must be a mapping"),
         (lambda: Rerank(at_least=3), "at_least must be a mapping"),
         (lambda: Rerank(pins=3), "pins must be a list"),
+        (lambda: MLP(hidden=np.array(16)), "hidden must be a list"),
         (lambda: MLP(hidden={16, 8}), "hidden must be a list"),
         (lambda: MLP(hidden={16: 8}), "hidden must be a list"),
         (lambda: IALS(patience=10**30), r"patience must be an integer in 0\.\.9223372036854775807"),
@@ -104,6 +122,18 @@ def test_seeds_and_threads_of_numpy_become_integers_of_python() -> None:
     run = Run(seed=np.int64(3), threads=np.uint8(1))  # type: ignore[arg-type]
     assert (type(run.seed), type(run.threads)) == (int, int)
     assert run == Run(seed=3, threads=1)
+
+
+@pytest.mark.parametrize("order", ["<", ">"])
+def test_ids_of_any_byte_order_are_integers(order: str) -> None:
+    ids = np.array([3, 1], f"{order}i8")
+    assert IdMap(ids).ids() == [3, 1]
+    assert Interactions.build(Events(ids, ids)).users.ids() == [1, 3]  # type: ignore[arg-type]
+
+
+def test_histories_are_made_of_what_is_read_once() -> None:
+    made = Histories.of((rows for rows in [[0, 1], [1]]), 2, (v for v in [[1, 2], [3]]))  # type: ignore[arg-type]
+    assert (made.lengths.tolist(), made.values.tolist()) == ([2, 1], [1, 2, 3])  # type: ignore[union-attr]
 
 
 def test_a_series_of_polars_of_lists_names_the_cure() -> None:

@@ -174,6 +174,12 @@ FOREIGN = (
         rows=[("u1", "a"), ("u1", "b"), ("u2", "b")],
     ),
     Case(
+        name="a mapping from user to items and values, of numbers",
+        origin="ratings gathered in a loop",
+        source=lambda: {1: {10: 5.0, 11: 3.0}, 2: {10: 4.0}},
+        rows=[(1, 10, 5.0), (1, 11, 3.0), (2, 10, 4.0)],
+    ),
+    Case(
         name="a mapping of series",
         origin="columns by name",
         source=lambda: {"user": pd.Series(["u1", "u2"]), "item": pd.Series(["a", "b"], [7, 8])},

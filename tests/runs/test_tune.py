@@ -17,7 +17,13 @@ import numpy as np
 import pytest
 
 import cofactor
-from cofactor.base.errors import ArgumentError, CofactorError, TrainingError, UnknownNameError
+from cofactor.base.errors import (
+    ArgumentError,
+    CofactorError,
+    TrainingError,
+    TraitError,
+    UnknownNameError,
+)
 from cofactor.base.search import Choices, Range, among, between, log, parse_search
 from cofactor.data.split import Part
 from cofactor.data.splits import split
@@ -347,6 +353,7 @@ def test_tuning_that_did_not_pay_is_said_to_have_not_paid() -> None:
         ({"cutting": Cutting()}, ArgumentError, "validation part"),
         ({"out": "/nowhere/at/all/study.db"}, ArgumentError, "no folder"),
         ({"out": "what?.db"}, ArgumentError, "question mark"),
+        ({"metric": "rmse"}, TraitError, "^ease doesn't predict ratings, so rmse can't"),
     ],
 )
 def test_what_is_wrong_is_refused(options: Any, error: Any, said: str) -> None:

@@ -49,7 +49,7 @@ def real(
     otherwise.
     """
     wanted = f"{name} must be a finite number{_range(low, high, above, below)}"
-    if isinstance(value, (bool, np.bool_, str, bytes)):
+    if isinstance(value, (bool, np.bool_, str, bytes)) or is_masked(value):
         raise ArgumentError(f"{wanted}, not {value!r}.")
     try:
         number = float(value)  # type: ignore[arg-type]
@@ -136,6 +136,8 @@ def mask(value: Any, name: str, count: int) -> np.ndarray:
     """Return ``value`` as a vector of ``count`` bools; raise ArgumentError otherwise, also for row
     numbers, of which those above 0 would all count as True.
     """
+    if is_masked(value):
+        raise ArgumentError(f"some of {name} are masked; fill them ({name}.filled(False)).")
     array = np.asarray(value)
     if array.shape != (count,) or (array.size and array.dtype != np.bool_):
         raise ArgumentError(

@@ -76,7 +76,8 @@ def checked(value: Any, label: str, hint: Any, spec: Setting) -> Any:
 
 
 def _checked_tuple(value: Any, label: str, kind: Any, spec: Setting) -> tuple[Any, ...]:
-    if isinstance(value, (str, bytes, Mapping, Set)) or not isinstance(value, Iterable):
+    single = isinstance(value, (str, bytes, Mapping, Set)) or getattr(value, "ndim", 1) == 0
+    if single or not isinstance(value, Iterable):
         raise ArgumentError(f"{label} must be a list, not {value!r}.")
     made = tuple(checked(item, f"{label}[{n}]", kind, spec) for n, item in enumerate(value))
     return value if isinstance(value, tuple) and value == made else made

@@ -14,6 +14,13 @@ def one_array(column: pa.ChunkedArray | pa.Array) -> pa.Array:
     return whole.dictionary_decode() if pa.types.is_dictionary(whole.type) else whole
 
 
+def from_python(column: Any) -> pa.Array:
+    """Return a column of Python, NumPy or pandas as an Arrow array, whatever its byte order."""
+    if isinstance(column, np.ndarray) and not column.dtype.isnative:
+        column = column.astype(column.dtype.newbyteorder("="))
+    return pa.array(column)
+
+
 def coded(column: pa.ChunkedArray | pa.Array) -> tuple[pa.Array, np.ndarray]:
     """Return the distinct values of a column, and the number of each row's value among them; where
     there is none, their count.

@@ -13,6 +13,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from cofactor.base import checks
 from cofactor.base.cached import cached_property
 from cofactor.base.errors import ArgumentError, DataError
 from cofactor.base.names import unknown_name
@@ -99,7 +100,7 @@ class Catalogue:
 
     def titles(self, rows: Any) -> list[str | None]:
         """Return the titles of some rows; None where there is none."""
-        wanted = np.asarray(rows, np.int64)
+        wanted = checks.rows(rows, "rows", len(self))
         if self.title_column is None:
             return [None] * len(wanted)
         return [
@@ -109,6 +110,7 @@ class Catalogue:
 
     def row(self, row: int) -> dict[str, Any]:
         """Return one row's columns as a dictionary, without the missing ones."""
+        row = checks.integer(row, "row", low=0, high=len(self) - 1)
         line = self.table.slice(row, 1)
         cells = {name: python_cells(line.column(name))[0] for name in self.column_names}
         return {name: value for name, value in cells.items() if value is not None}
@@ -124,6 +126,8 @@ class Catalogue:
                 "these items have no titles to search; ask by id, or read the data with a"
                 " catalogue."
             )
+        checks.of_kind(words, "words", str, "a text")
+        limit = checks.integer(limit, "limit", low=0)
         wanted = folded(words)
         rows = self.rows_holding(wanted)
         texts = self.folded_titles.take(pa.array(rows)).to_pylist()

@@ -8,7 +8,9 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
+from cofactor.base import checks
 from cofactor.base.errors import ArgumentError, DataError
+from cofactor.data.arrow import from_python
 from cofactor.data.guards import real_numbers, whole_seconds
 from cofactor.data.histories import picked
 
@@ -92,6 +94,7 @@ class Events:
 
     def where(self, keep: np.ndarray, *notes: str) -> Events:
         """Return the events for which ``keep`` (bool [n_events]) holds."""
+        keep = checks.mask(keep, "keep", len(self))
         mask = pa.array(keep)
         return replace(
             self,
@@ -107,4 +110,4 @@ class Events:
 def _column(column: Any) -> pa.ChunkedArray:
     if isinstance(column, pa.ChunkedArray):
         return column
-    return pa.chunked_array([column if isinstance(column, pa.Array) else pa.array(column)])
+    return pa.chunked_array([column if isinstance(column, pa.Array) else from_python(column)])

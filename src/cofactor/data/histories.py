@@ -58,6 +58,7 @@ class Histories:
         ArgumentError
             If a list is none of item rows, or values aren't finite, too large, or not as many.
         """
+        lists, values = list(lists), None if values is None else list(values)
         rows = _together(lists, "iu", "item rows")
         if rows.size and (rows.min() < 0 or rows.max() >= n_items):
             raise ArgumentError(
@@ -94,6 +95,7 @@ class Histories:
 
     def take(self, users: np.ndarray) -> Histories:
         """Return the histories of some users of the batch, in the given order."""
+        users = checks.rows(users, "users", len(self))
         indptr, positions = pick_rows(self.indptr, users)
         return self.at(positions, indptr)
 
@@ -108,7 +110,7 @@ class Histories:
 
     def tail(self, length: int) -> Histories:
         """Return each user's last ``length`` events."""
-        keep = np.minimum(self.lengths, length)
+        keep = np.minimum(self.lengths, checks.integer(length, "length", low=0))
         indptr, positions = ranges(self.indptr[1:] - keep, keep)
         return self.at(positions, indptr)
 
@@ -120,6 +122,7 @@ class Histories:
 
     def where(self, keep: np.ndarray) -> Histories:
         """Return the events for which ``keep`` (bool [n_events]) holds; no user is left out."""
+        keep = checks.mask(keep, "keep", len(self.item_rows))
         return self.at(np.flatnonzero(keep), offsets(keep)[self.indptr])
 
     def renumbered(self, users: np.ndarray, new_item: np.ndarray, n_items: int) -> Histories:

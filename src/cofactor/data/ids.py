@@ -12,10 +12,11 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from cofactor.base import checks
 from cofactor.base.cached import cached_property
 from cofactor.base.errors import ArgumentError, DataError, UnknownIdError
 from cofactor.data import sorting
-from cofactor.data.arrow import one_array, without_views
+from cofactor.data.arrow import from_python, one_array, without_views
 from cofactor.data.id_queries import (
     as_numbers,
     is_whole,
@@ -134,12 +135,9 @@ class IdMap:
     def take(self, rows: Any) -> pa.Array:
         """Return the ids of some rows as an Arrow array."""
         # Not pa.array(), which loads pandas (a third of a second) where it is installed.
-        rows = np.ascontiguousarray(rows, dtype=np.int64)
-        if rows.size and not 0 <= rows.min() <= rows.max() < len(self):
-            bad = rows[(rows < 0) | (rows >= len(self))][0]
-            raise ArgumentError(f"rows must lie in 0..{len(self) - 1}, not {bad}.")
+        rows = np.ascontiguousarray(checks.rows(rows, "rows", len(self)))
         return self._ids.take(
-            pa.Array.from_buffers(pa.int64(), len(rows), [None, pa.py_buffer(rows)])
+            pa.Array.from_buffers(pa.int32(), len(rows), [None, pa.py_buffer(rows)])
         )
 
     def find(self, ids: Any) -> np.ndarray:
@@ -348,7 +346,7 @@ def _from_python(column: Any) -> pa.Array:
     if isinstance(column, (str, bytes)) or not isinstance(column, Iterable):
         raise ArgumentError(f"ids must be a list or an array of them, not {column!r}.")
     try:
-        return pa.array(column)
+        return from_python(column)
     except (pa.ArrowException, TypeError, ValueError, OverflowError):
         values = list(column)
     for value in values:

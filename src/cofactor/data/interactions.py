@@ -325,6 +325,7 @@ class Interactions:
 
     def items_of(self, user_row: int) -> np.ndarray:
         """Return the item rows of a user's interactions, int32 ascending."""
+        user_row = checks.integer(user_row, "user_row", low=0, high=self.n_users - 1)
         return self.item_rows[self.indptr[user_row] : self.indptr[user_row + 1]]
 
     def catalogue_titles(self, item_rows: Any) -> list[str]:

@@ -11,6 +11,7 @@ from cofactor.data.held_out import refuse_fitted
 from cofactor.data.split import Part, Split
 from cofactor.metrics.table import Metric, parse_metrics
 from cofactor.models.recommender import Recommender
+from cofactor.models.traits import Traits
 
 # Up to this length, lists are selected; beyond it, counting over all scores is cheaper.
 LONGEST_LIST = 256
@@ -59,6 +60,21 @@ def default_metrics(model: Recommender, part: Part) -> tuple[Metric, ...]:
     return parse_metrics((*RATING_DEFAULTS, *RANKING_DEFAULTS) if rated else RANKING_DEFAULTS)
 
 
+def check_rates(name: str, traits: Traits, part: Part, metrics: Sequence[Metric]) -> None:
+    """Refuse rating metrics of a model that predicts no ratings (TraitError), or of a part without
+    ratings (ArgumentError).
+    """
+    rating = [str(m) for m in metrics if m.family == "rating"]
+    if rating and not traits.predicts_ratings:
+        raise TraitError(
+            f"{name} doesn't predict ratings, so {', '.join(rating)} can't be measured; it ranks."
+        )
+    if rating and part.truth.values is None:
+        raise ArgumentError(
+            f"the held-out interactions have no values, so {', '.join(rating)} can't be measured."
+        )
+
+
 def check(model: Recommender, part: Part, metrics: Sequence[Metric], *, sampled: bool) -> None:
     """Refuse metrics that don't apply, before anything is computed.
 
@@ -71,16 +87,7 @@ def check(model: Recommender, part: Part, metrics: Sequence[Metric], *, sampled:
         whose items (or, for trained users, whose users) are not those the model was fitted on, or a
         model that was fitted on what is to be predicted.
     """
-    rating = [str(m) for m in metrics if m.family == "rating"]
-    if rating and not model.traits.predicts_ratings:
-        raise TraitError(
-            f"{model.name} doesn't predict ratings, so {', '.join(rating)} can't be measured; it"
-            " ranks."
-        )
-    if rating and part.truth.values is None:
-        raise ArgumentError(
-            f"the held-out interactions have no values, so {', '.join(rating)} can't be measured."
-        )
+    check_rates(model.name, model.traits, part, metrics)
     if sampled and any(m.kind == "auc_sampled" for m in metrics):
         raise ArgumentError(
             "the candidates are sampled already; ask for 'auc', or for 'auc_sampled' in a full"

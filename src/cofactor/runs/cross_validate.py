@@ -155,7 +155,7 @@ def cross_validate(
         `Interactions`, or what `cofactor.read` takes.
     folds
         Number of folds (every interaction is in the test part of one), or existing splits, such as
-        published ones.
+        published ones; ``data`` isn't looked at then.
     metrics
         What to measure; None for the usual metrics of the model.
     validation

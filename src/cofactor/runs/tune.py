@@ -15,7 +15,9 @@ from cofactor.base.extras import require
 from cofactor.base.names import word
 from cofactor.base.run import Run, run_of
 from cofactor.base.search import Choices, Search
-from cofactor.metrics.table import parse_metric
+from cofactor.data.split import Split
+from cofactor.evaluation import protocol
+from cofactor.metrics.table import Metric, parse_metric
 from cofactor.models import registry
 from cofactor.models.recommender import Recommender
 from cofactor.runs.compared_models import name_of, without_comparison
@@ -117,14 +119,26 @@ def tune(
         reading = replace(reading, keep_items=True)
     data = interactions(source, reading, run)
     parts = cut(data, cutting)
-    if wanted is None:
-        rates = kind.traits_of(fixed).predicts_ratings and data.values is not None
-        wanted = parse_metric("rmse" if rates else "ndcg@10")
+    wanted = _measured(wanted, kind, fixed, space, parts)
     with quiet(optuna), keeping(out):
         bench = Bench(kind, parts, wanted, seeds, run)
         facts = _facts(bench, fixed, space)
         study = open_study(optuna, out, facts, lower_is_better=wanted.lower_is_better)
         return _search(_Searching(optuna, study, bench, fixed, space, budget), trials)
+
+
+def _measured(
+    wanted: Metric | None, kind: Any, fixed: Any, space: Mapping[str, Search], parts: Split
+) -> Metric:
+    """The metric that is optimised; refused at once if no trial could be measured by it."""
+    traits, part = kind.traits_of(fixed), parts.validation
+    if wanted is None:
+        rates = traits.predicts_ratings and parts.train.values is not None
+        return parse_metric("rmse" if rates else "ndcg@10")
+    # The loss says of some models whether they predict ratings.
+    if part is not None and not any(name.endswith("loss") for name in space):
+        protocol.check_rates(kind.name, traits, part, [wanted])
+    return wanted
 
 
 def _search(searching: _Searching, trials: int) -> Tuned:

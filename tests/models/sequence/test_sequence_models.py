@@ -25,6 +25,7 @@ from cofactor.data.splits import leave_last
 from cofactor.evaluation.next_item import evaluate_next
 from cofactor.models import registry
 from cofactor.models.blends.blend import Blend
+from cofactor.models.defaults import popularity_term
 from cofactor.models.recommender import Recommender
 from cofactor.models.sequence.sequence_linear import SequenceLinear
 from cofactor.models.sequence.session_knn import SessionKNN
@@ -106,6 +107,25 @@ def test_an_update_takes_what_a_fit_takes(tmp_path) -> None:
         with pytest.raises(ArgumentError, match="events must"):
             model.update(bad, run=ONE)
     np.testing.assert_array_equal(model.counts.toarray(), counts[0])
+
+
+@EVERY
+def test_an_interrupted_update_changes_nothing(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    model = registry.create(name, **MODELS[name]).fit(Interactions.build(events(200, 1)), run=ONE)
+    before, data = model.score_rows([0, 1]), model.data
+    done = popularity_term.kept_offset
+    models_left = iter(range(len(getattr(model, "parts", [model])) - 1))
+
+    def interrupted(*given):  # in the last model of a blend
+        if next(models_left, None) is None:
+            raise KeyboardInterrupt
+        return done(*given)
+
+    monkeypatch.setattr(popularity_term, "kept_offset", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        model.update(events(50, 2, users=40), run=ONE)
+    assert model.data is data
+    np.testing.assert_array_equal(model.score_rows([0, 1]), before)
 
 
 def test_updated_counts_are_those_of_a_refit_to_rounding() -> None:

@@ -277,7 +277,7 @@ def _of_objects(value: Mapping[str, Any], parts: Sequence[Mapping[str, Any]]) ->
     if inner is not None:
         pairs = ((key, row) for key, part in value.items() for row in expanded(part, inner))
         return table_of([{"user": key, **row} for key, row in pairs])
-    if {folded(name) for name in parts[0]} & set(DESCRIBING):
+    if {folded(str(name)) for name in parts[0]} & set(DESCRIBING):
         return table_of([{"item_id": key, **part} for key, part in value.items()])
     triples = [(user, item, held) for user, items in value.items() for item, held in items.items()]
     users, items, held = zip(*triples, strict=True) if triples else ((), (), ())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Self
@@ -12,7 +13,7 @@ from cofactor.base import rng
 from cofactor.base.config import Config, setting
 from cofactor.base.errors import ArgumentError, ArtifactError
 from cofactor.base.offsets import pick_rows
-from cofactor.base.run import Run
+from cofactor.base.run import Run, run_of
 from cofactor.base.search import Search
 from cofactor.data.conversion import as_events
 from cofactor.data.histories import Histories
@@ -221,8 +222,11 @@ class Blend(Recommender[BlendConfig]):
         return arrays
 
     def _fit(self, data: Interactions, validation: Part | None, run: Run) -> None:
-        for part, own in zip(self.parts, self._runs(run), strict=True):
-            part.fit(data, validation=validation, run=own)
+        # A copy of this blend has the same models, and keeps what they have learned.
+        self.parts = tuple(
+            copy.copy(part).fit(data, validation=validation, run=own)
+            for part, own in zip(self.parts, self._runs(run), strict=True)
+        )
         if self.config.weights:
             self.weights = np.array(self.config.weights, np.float64)
         elif validation is None:
@@ -341,8 +345,10 @@ class Blend(Recommender[BlendConfig]):
         if unable:
             raise ArgumentError(f"these models can't learn from new events alone: {unable}.")
         events = as_events(events)
-        for part, own in zip(self.parts, self._runs(run or Run()), strict=True):
-            part.update(events, run=own)
+        self.parts = tuple(
+            copy.copy(part).update(events, run=own)
+            for part, own in zip(self.parts, self._runs(run_of(run)), strict=True)
+        )
         self._data, self._cache = self.parts[0].data, {}
         return self
 

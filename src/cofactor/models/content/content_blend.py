@@ -4,6 +4,7 @@ added up on one scale.
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Mapping
 from typing import Any
 
@@ -128,8 +129,8 @@ class ContentBlend(SimilarByContent, ContentFeatures[ContentBlendConfig]):
         return arrays
 
     def _fit(self, data: Interactions, validation: Part | None, run: Run) -> None:
-        for part in self.parts:
-            part.fit(data, run=run)
+        # A copy of this blend has the same models, and keeps what they have learned.
+        self.parts = tuple(copy.copy(part).fit(data, run=run) for part in self.parts)
         self.feature_map = self.parts[0].feature_map
         warm = np.flatnonzero(data.item_counts)
         self.probes = np.sort(run.generator(self.name, "probes").permutation(warm)[:_PROBES])

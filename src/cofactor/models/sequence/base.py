@@ -72,7 +72,7 @@ class SequenceModel(Recommender[ConfigT]):
         Returns
         -------
         Self
-            The model itself. Equal to a refit up to rounding.
+            The model itself. Equal to a refit up to rounding; unchanged if an error is raised.
         """
         from cofactor.data.sessions import extended
 
@@ -80,12 +80,13 @@ class SequenceModel(Recommender[ConfigT]):
         if not len(events):
             return self
         run = run_of(run)
-        old, new, before = self.data, extended(self.data, events), copy.copy(self)
+        old, new, after = self.data, extended(self.data, events), copy.copy(self)
         concerned = np.unique(new.users.rows(events.users, what="user"))
         with run_context(run):
-            self._learn(old, new, concerned, run)
-        self._data, self._cache, self.popularity_offset = new, {}, None
-        self.popularity_offset = popularity_term.kept_offset(before, self, new)
+            after._learn(old, new, concerned, run)
+        after._data, after._cache, after.popularity_offset = new, {}, None
+        after.popularity_offset = popularity_term.kept_offset(self, after, new)
+        self.__dict__.update(after.__dict__)  # all at once, since an update may be interrupted
         return self
 
     def _learn(self, old: Interactions, new: Interactions, concerned: np.ndarray, run: Run) -> None:
