@@ -72,3 +72,34 @@ def test_a_new_default_keeps_the_place_the_type_the_range_and_the_meaning() -> N
 def test_a_new_default_of_no_setting_is_refused() -> None:
     with pytest.raises(KeyError, match="exponnet"):
         type("BadConfig", (PenaltyConfig,), {"new_defaults": {"exponnet": 1.0}})
+
+
+class LooseConfig(Config):
+    """Numbers without an upper end, or without any."""
+
+    penalty: float | None = setting(None, low=0, doc="A penalty.")
+    rate: float = setting(0.1, above=0, doc="A rate.")
+    lowest: float | None = setting(None, doc="A rating.")
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "said"),
+    [
+        ("penalty", 1e30, r"Loose penalty must be a finite number .*1.8e\+19.*, not 1e\+30"),
+        ("rate", 1e300, r"Loose rate must be a finite number .*1.8e\+19.*, not 1e\+300"),
+        ("lowest", -1e30, r"Loose lowest must be a finite number at least -1.8e\+19, not -1e\+30"),
+        ("penalty", 1.8e19, None),
+        ("lowest", -1.8e19, None),
+        ("rate", 1e-30, None),
+    ],
+)
+def test_numbers_that_float32_cannot_square_are_no_settings(
+    name: str, value: float, said: str | None
+) -> None:
+    if said is None:
+        assert getattr(LooseConfig(**{name: value}), name) == value
+        return
+    with pytest.raises(ArgumentError, match=said):
+        LooseConfig(**{name: value})
+    with pytest.raises(ArgumentError, match=said):
+        LooseConfig.from_text([f"{name}={value}"])

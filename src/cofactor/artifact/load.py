@@ -168,11 +168,14 @@ def _loaded(folder: Path, mapped: bool) -> Recommender:
     }
     try:
         with refused(folder / fmt.TENSORS):
-            return kind.from_state(config, state, data)
+            model = kind.from_state(config, state, data)
     except ArtifactError as error:
         if str(folder) in str(error):
             raise
         raise ArtifactError(f"{folder / fmt.TENSORS}: {error}") from None
+    chosen_by = manifest.run.get("chosen_by")  # older versions kept none
+    model.chosen_by = chosen_by if isinstance(chosen_by, str) else None
+    return model
 
 
 def _read_tensors(path: Path, manifest: fmt.Manifest, mapped: bool) -> dict[str, np.ndarray]:

@@ -84,9 +84,9 @@ def save(
         # others.
         shutil.copymode(staging / fmt.ITEMS, staging / fmt.TENSORS)
         files = {name: fmt.file_facts(staging / name) for name in fmt.FILES}
-        known = {**(run or {}), "limits": limits_of(model)} | (
-            {"licence": licence} if licence else {}
-        )
+        known = {**(run or {}), "limits": limits_of(model)}
+        known |= {"licence": licence} if licence else {}
+        known |= {"chosen_by": model.chosen_by} if model.chosen_by else {}
         manifest = _manifest(model, arrays, files, metrics or {}, known, split)
         _write_bytes(staging / CARD, card_of(manifest).to_markdown().encode())
         _write_bytes(

@@ -47,7 +47,8 @@ def setting(
     doc
         One line: what it means, its unit, and what zero or None does.
     low, high
-        The closed range of a number.
+        The closed range of a number; floats beyond ±1.8e19 are refused anyway, since float32 holds
+        no squares of them.
     above, below
         The open range of a number.
     choices

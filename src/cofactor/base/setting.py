@@ -62,9 +62,7 @@ def checked(value: Any, label: str, hint: Any, spec: Setting) -> Any:
         # A manifest holds integers of 64 bits.
         return number if number < 2**63 else checks.integer(value, label, low=low, high=2**63 - 1)
     if kind is float:
-        return checks.real(
-            value, label, low=spec.low, high=spec.high, above=spec.above, below=spec.below
-        )
+        return _checked_real(value, label, spec)
     if kind is str:
         if isinstance(value, str):
             return value
@@ -73,6 +71,17 @@ def checked(value: Any, label: str, hint: Any, spec: Setting) -> Any:
         f"{label}: a Config field may be bool, int, float, str, a tuple of them, or None; not"
         f" {hint}."
     )
+
+
+def _checked_real(value: Any, label: str, spec: Setting) -> float:
+    bounds = {"low": spec.low, "high": spec.high, "above": spec.above, "below": spec.below}
+    number, most = checks.real(value, label, **bounds), checks.LARGEST_VALUE
+    # Models compute with its square in float32.
+    if number > most:
+        checks.real(number, label, **bounds | {"high": most})
+    if number < -most:
+        checks.real(number, label, **bounds | {"low": -most})
+    return number
 
 
 def _checked_tuple(value: Any, label: str, kind: Any, spec: Setting) -> tuple[Any, ...]:

@@ -166,8 +166,8 @@ class Model(RowCalls[ConfigT]):
             memory.require(needed, what=f"fitting {self.name}", cure=cure)
         with run_context(run), naming_extras(f"fitting {self.name}"):
             fit_where(self, data, validation, run)
-            rates = self.traits.predicts_ratings
-            learned.check_learned(self.name, self._state(), self.arrays, rates=rates)
+            how: Any = {"rates": self.traits.predicts_ratings, "settings": self.config.settings()}
+            learned.check_learned(self.name, self._state(), self.arrays, **how)
         self._data = data
         self.popularity_offset = popularity_term.offset_of(self, data, run)
         collapse.say_if_collapsed(self, run)

@@ -51,3 +51,19 @@ def test_infinity_among_finite_numbers_whose_sum_is_none():
     check_learned("m", {"user_factors": array}, rates=True)
     with pytest.raises(TrainingError, match=r"user_factors holds numbers as large as 2e\+03"):
         check_learned("m", {"user_factors": array}, rates=False)
+
+
+@pytest.mark.parametrize(
+    ("model", "cure"),
+    [
+        (cofactor.EASE(), "; raise regularization, or look for extreme values"),
+        (cofactor.BPR(), "; lower learning_rate, raise regularization, or look for extreme values"),
+        (cofactor.Bias(), "; look for extreme values"),
+    ],
+    ids=lambda one: getattr(one, "name", ""),
+)
+def test_only_settings_that_a_model_has_are_named(model, cure):
+    for bad, what in ((np.nan, "NaN or infinity"), (1e30, r"numbers beyond 1.8e\+19")):
+        arrays = {"weights": np.array([bad])}
+        with pytest.raises(TrainingError, match=f"ended with {what} in weights{cure}"):
+            check_learned(model.name, arrays, rates=True, settings=model.config.settings())

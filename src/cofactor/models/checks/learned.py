@@ -4,7 +4,7 @@ or came to nothing.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from types import MappingProxyType
 
 import numpy as np
@@ -15,6 +15,7 @@ from cofactor.models.traits import ANY_ARRAY, ArraySpec
 # No sensible fit of an implicit model comes near it: scores are inner products of the vectors, and
 # a gap of some tens between two of them is certainty.
 LARGEST = 1e3
+_CURES = {"learning_rate": "lower learning_rate", "regularization": "raise regularization"}
 
 
 def check_learned(
@@ -23,6 +24,7 @@ def check_learned(
     specs: Mapping[str, ArraySpec] = MappingProxyType({}),
     *,
     rates: bool,
+    settings: Collection[str] = tuple(_CURES),
 ) -> None:
     """Refuse a fit whose numbers left what float32 or sense can hold.
 
@@ -36,6 +38,8 @@ def check_learned(
         What its arrays must be, so that it could be saved and loaded.
     rates
         Whether it predicts ratings: its vectors then grow with the ratings, and may be zero.
+    settings
+        The names of its settings, of which the message names those that may help.
 
     Raises
     ------
@@ -52,8 +56,8 @@ def check_learned(
             plain = bool(np.isfinite(array).all())
             beyond = f"numbers beyond {spec.most:g}" if plain else "NaN or infinity"
             raise TrainingError(
-                f"{name} ended with {beyond} in {key}; lower the learning rate, raise the"
-                " regularization, or look for extreme values in the data."
+                f"{name} ended with {beyond} in {key}; {_cure(settings)}look for extreme values in"
+                " the data."
             )
         if key.endswith("_factors"):
             factors[key] = max(float(array.max()), -float(array.min()))
@@ -71,3 +75,8 @@ def check_learned(
             " strong, or the values are so large that float32 loses everything else; scale"
             " them, e.g. with confidence='log', or leave them out."
         )
+
+
+def _cure(settings: Collection[str]) -> str:
+    known = [cure for name, cure in _CURES.items() if name in settings]
+    return "".join(f"{cure}, " for cure in known) + ("or " if known else "")
