@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -37,6 +38,7 @@ SMALL: dict[str, dict[str, Any]] = {
 }
 
 
+@cache
 def shop(n_users: int = 90, n_items: int = 61) -> Interactions:
     """Everybody likes one of four kinds of things; the texts tell the kind; the last item nobody
     has had.
@@ -59,6 +61,8 @@ def shop(n_users: int = 90, n_items: int = 61) -> Interactions:
     return replace(made, catalogue=Catalogue(catalogue), profiles=profiles)
 
 
+@cache
 def made(name: str, **more: Any) -> Any:
+    """A model of the shop, fitted once in a process; tests don't change it."""
     settings = {**SMALL[name], "text": ("description",), **more}
     return registry.create(name, **settings).fit(shop(), run=Run(threads=1, device="cpu"))

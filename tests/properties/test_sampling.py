@@ -2,9 +2,9 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+import scipy  # imports stats, a third of a second, where it is used
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from scipy import stats
 
 from cofactor.kernels.cpu import sampling as fast
 from cofactor.kernels.reference import sampling as slow
@@ -52,7 +52,7 @@ def test_negatives_follow_the_distribution_restricted_to_what_the_user_lacks(
     expected = weights[lacking] / weights[lacking].sum() * n_draws
     counts = np.bincount(drawn, minlength=n_items)
     assert counts[row].sum() == 0
-    assert stats.chisquare(counts[lacking], expected).pvalue > 1e-3
+    assert scipy.stats.chisquare(counts[lacking], expected).pvalue > 1e-3
 
 
 def test_a_user_who_lacks_one_item_of_a_thousand_gets_it() -> None:

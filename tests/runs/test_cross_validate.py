@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 import pytest
-from scipy import stats
+import scipy  # imports stats, a third of a second, where it is used
 
 import cofactor
 from cofactor.base.errors import ArgumentError
@@ -53,7 +53,7 @@ def test_the_test_over_folds_is_corrected_for_their_common_training_data() -> No
     spread = difference.var(ddof=1) * (1 / 4 + 1 / 3)
     t = difference.mean() / math.sqrt(spread)
     assert found.p_against("popularity", "ndcg@5") == pytest.approx(
-        2 * stats.t.sf(abs(t), 3), rel=1e-3
+        2 * scipy.stats.t.sf(abs(t), 3), rel=1e-3
     )
     assert "than popularity (ndcg@5" in found.sentences()[0]
     assert "ease on 4 folds" in repr(found)

@@ -4,19 +4,24 @@ from __future__ import annotations
 
 import os
 import signal
-import subprocess
-import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
-SOURCE = Path(__file__).parents[2] / "src"
+from forked import Forked, execute
+
 pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="needs processes that fork")
 
 # Workers write down who they are, and wait; `AT` is done in the parent after a fork.
 SCRIPT = """
-import os, signal, time
+import os, signal, tempfile, time
+os.setsid()
+os.chdir({folder!r})
+os.environ["TMPDIR"] = "temporary"
+tempfile.tempdir = None
 from pathlib import Path
 from cofactor.service import workers
 from cofactor.service.workers import supervise
@@ -41,11 +46,15 @@ raise SystemExit(supervise(3, work, print))
 """
 
 
-def started(folder: Path, at: str = "pass") -> subprocess.Popen[bytes]:
-    environment = {**os.environ, "PYTHONPATH": str(SOURCE), "TMPDIR": str(folder / "temporary")}
+@contextmanager
+def started(folder: Path, at: str = "pass") -> Iterator[Forked]:
     (folder / "temporary").mkdir()
-    words = [sys.executable, "-c", SCRIPT.format(at=at)]
-    return subprocess.Popen(words, env=environment, cwd=folder, start_new_session=True)
+    process = Forked(execute, SCRIPT.format(at=at, folder=str(folder)))
+    try:
+        yield process
+    finally:
+        process.kill()
+        process.communicate()
 
 
 def wait_for(folder: Path, pattern: str, count: int) -> None:

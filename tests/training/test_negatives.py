@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+import scipy  # imports stats, a third of a second, where it is used
 import torch
-from scipy.stats import chisquare
 
 from cofactor.base.errors import ArgumentError
 from cofactor.data.interactions import Interactions
@@ -56,11 +56,11 @@ def test_draws_follow_the_written_distribution_and_never_hit_a_positive(
         seen = np.bincount(drawn[users == user].flatten().numpy(), minlength=N_ITEMS)
         assert (seen[law == 0] == 0).all()
         if (law > 0).sum() > 1:
-            assert chisquare(seen[law > 0], law[law > 0] * seen.sum()).pvalue > 1e-4
+            assert scipy.stats.chisquare(seen[law > 0], law[law > 0] * seen.sum()).pvalue > 1e-4
     # The same law must be refused for another one, or the test could not fail.
     other = _law(data, 4, base + np.arange(N_ITEMS) * 0.2)
     seen = np.bincount(drawn[users == 4].flatten().numpy(), minlength=N_ITEMS)
-    assert chisquare(seen[other > 0], other[other > 0] * seen.sum()).pvalue < 1e-6
+    assert scipy.stats.chisquare(seen[other > 0], other[other > 0] * seen.sum()).pvalue < 1e-6
 
 
 def test_the_written_out_fallback_follows_the_same_distribution(
@@ -76,7 +76,7 @@ def test_the_written_out_fallback_follows_the_same_distribution(
     law = _law(data, 0, data.item_counts + 1)
     seen = np.bincount(drawn, minlength=N_ITEMS)
     assert (seen[law == 0] == 0).all()
-    assert chisquare(seen[law > 0], law[law > 0] * seen.sum()).pvalue > 1e-4
+    assert scipy.stats.chisquare(seen[law > 0], law[law > 0] * seen.sum()).pvalue > 1e-4
 
 
 def test_a_user_with_one_item_left_gets_it_and_one_with_none_is_refused(data: Interactions) -> None:
