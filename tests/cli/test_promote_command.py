@@ -140,6 +140,37 @@ def test_rollback_checks_where_it_leads_as_promotion_does(
     assert Folder(folder).pointer().version == "bad"
 
 
+@pytest.mark.parametrize(
+    ("current", "words", "sentence"),
+    [
+        (
+            "gone",
+            ["promote", "{}", "good"],
+            "'good' can't be compared with the current one, 'gone'",
+        ),
+        ("gone", ["promote", "{}", "good"], "; --force promotes it without a comparison."),
+        ("bad", ["promote", "{}", "good"], "bad lacks the file items.parquet"),
+        ("bad", ["promote", "{}", "good"], "; --force promotes it without a comparison."),
+        ("gone", ["serve", "{}", "--port", "0"], "current names the version 'gone', which isn't"),
+        ("gone", ["retrain", "{}", "--out", "{}/new"], "VERSION --force` lets another one answer"),
+    ],
+)
+def test_a_current_version_that_is_gone_or_damaged_is_named_with_the_way_out(
+    folder: Path,
+    capsys: pytest.CaptureFixture[str],
+    current: str,
+    words: list[str],
+    sentence: str,
+) -> None:
+    """It said "there is no version 'gone'" to whom named another, and nothing of a way out."""
+    without_items(folder / "bad")
+    (folder / "current").write_text(json.dumps({"version": current}))
+    assert main([word.format(folder) for word in words]) == 1
+    assert sentence in capsys.readouterr().err
+    said(capsys, str(folder), "good", "--force")
+    assert Folder(folder).pointer().version == "good"
+
+
 def test_rollback_leads_to_what_was_checked_or_nowhere(folder: Path) -> None:
     versions = Folder(folder)
     versions.promote("bad")

@@ -51,7 +51,7 @@ class Start:
         from cofactor.service.versions.versions import Folder
 
         folder = Folder(Path(self.folder))
-        version = folder.pointer().version
+        version = folder.current()
         if not folder.single:
             folder.promote(version)
         return folder.folder(version)

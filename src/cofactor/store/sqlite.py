@@ -355,8 +355,8 @@ class SqliteDatabase(Database):
         # SQLite doesn't say that its log's index, which it maps into memory, has no room.
         full = code == _FULL or (code == _IOERR and disk.has_no_bytes(self.path.parent))
         if full or (isinstance(error, OSError) and what_is_full(error)):
-            why = f"the disk with {self.shown}, or a quota, is full"
-            return StoreUnavailableError(f"{why}; free some space, then try again.")
+            what = f"the disk with {self.shown}, or a quota, is full"
+            return StoreUnavailableError(f"{what}; free some space, then try again.")
         if code in (_CORRUPT, _NOTADB):
             return StoreFormatError(
                 f"{self.shown} is damaged or no SQLite database ({error}); restore a backup."

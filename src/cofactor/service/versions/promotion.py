@@ -4,11 +4,14 @@ the folder notices.
 
 from __future__ import annotations
 
+import contextlib
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from cofactor.artifact.load import load
+from cofactor.base.errors import ArtifactError
 from cofactor.service.answering.items import LiveItems
 from cofactor.service.answering.loaded import checked_model, load_version
 from cofactor.service.settings import Settings
@@ -76,19 +79,34 @@ def promote(path: Path, version: str, store: Store | None, *, force: bool = Fals
     if store is None:
         manifest, model = checked_model(where, version)
         if compares:
-            old_data = load(folder.folder(before)).data
+            with _comparable(version, before):
+                old_data = load(folder.path / folder.current()).data
+                old_manifest = folder.manifest(before)
             checks.append(check_knowledge(version, model.data, old_data))
-            checks.append(check_measured(version, manifest, folder.manifest(before)))
+            checks.append(check_measured(version, manifest, old_manifest))
         checks.append("no stored events to compare on")
     else:
         live = LiveItems(store)
         new = load_version(where, version, live, store, settings)
         if compares:
-            old = load_version(folder.folder(before), before, live, store, settings)
+            with _comparable(version, before):
+                old = load_version(folder.path / folder.current(), before, live, store, settings)
             checks.append(check_knowledge(version, new.model.data, old.model.data))
             checks.append(compared(new, old, store))
     folder.promote(version)
     return Promoted(version, before, tuple(checks), time.monotonic() - started)
+
+
+@contextlib.contextmanager
+def _comparable(version: str, before: str) -> Iterator[None]:
+    """Say of a current version that can't be loaded what it stands in the way of."""
+    try:
+        yield
+    except ArtifactError as error:
+        raise ArtifactError(
+            f"version {version!r} can't be compared with the current one, {before!r}:"
+            f" {str(error).rstrip('.')}; --force promotes it without a comparison."
+        ) from error
 
 
 def roll_back(path: Path) -> Promoted:

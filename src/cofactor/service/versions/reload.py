@@ -63,7 +63,7 @@ class Models:
             1, "cofactor-loader", set_kernel_threads, (settings.threads,)
         )
         self._stamp = folder.stamp()
-        self.current = self._load(folder.pointer().version)
+        self.current = self._load(folder.current())
         self._watch: asyncio.Task[None] | None = None
         self._growing: asyncio.Task[None] | None = None
         self._promoting: asyncio.Task[PromotedOut] | None = None
@@ -293,7 +293,7 @@ class Models:
             async with self._changing:
                 self._stamp = stamp
                 try:
-                    version = self.folder.pointer().version
+                    version = self.folder.current()
                     self._swap(await self._in_thread(self._load, version))
                 except Exception as error:
                     # What answers goes on answering; readiness and the model's page tell of it.

@@ -115,6 +115,23 @@ class Folder:
                 " saved last answers."
             ) from None
 
+    def current(self) -> str:
+        """Return the version that is to answer.
+
+        Raises
+        ------
+        ArtifactError
+            If the file ``current`` can't be read, or names a version that isn't there.
+        """
+        version, there = self.pointer().version, self.versions()
+        if version not in there:
+            raise ArtifactError(
+                f"{self.path / CURRENT} names the version {version!r}, which isn't there; `cofactor"
+                f" promote {self.path} VERSION --force` lets another one answer:"
+                f" {', '.join(there[:20])}."
+            )
+        return version
+
     def stamp(self) -> tuple[int, int] | None:
         """Return something that changes whenever ``current`` is replaced."""
         return stamp_of(self.path / CURRENT)
