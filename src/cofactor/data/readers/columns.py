@@ -1,6 +1,4 @@
-"""Which column is the user, the item, the value, the time: found by the usual names, or as the
-caller says.
-"""
+"""Which column is the user, the item, the value, the time, by the usual names, or as is said."""
 
 from __future__ import annotations
 
@@ -57,7 +55,7 @@ class Options:
     kinds
         Kind of event -> weight; rows of other kinds are left out.
     keep_kinds
-        Whether events keep their kinds beside values, which may be missing then.
+        Whether events keep their kinds beside values, which may be missing.
     rejects
         Where skipped rows are listed.
     offered
@@ -388,8 +386,8 @@ def _missing(role: str, names: Sequence[str]) -> str:
     listed = ", ".join(map(repr, names[:_SHOWN])) + (" ..." if len(names) > _SHOWN else "")
     close = [name for name in names if name_words.mentions(name, role)]
     if role == "item":
-        close += [name for name in names if folded(name) in ("title", "name")]
-        close += [name for name in names if name_words.is_linked(name)]
+        titled = [name for name in names if folded(name) in ("title", "name")]
+        close += titled + [name for name in names if name_words.is_linked(name)]
     close.sort(key=lambda name: not (name_words.is_id(name) or folded(name) == "title"))
     close += [
         name for usual in USUAL[role][:6] for name in nearest(usual, names[:_SHOWN], 1, cutoff=0.75)
