@@ -45,7 +45,7 @@ class RowCalls(Hooks[ConfigT]):
         seen = (indptr, self.data.item_rows[positions])
         with torch_threads_for(len(positions)):
             states = self._states(rows)
-        finite.check_states(self.name, states)
+        finite.check_states(self.name, self.traits, states)
         return UserBatch(states, np.diff(indptr) == 0, seen, values)
 
     def fold_in(self, histories: Histories) -> UserBatch:
@@ -58,7 +58,7 @@ class RowCalls(Hooks[ConfigT]):
         indptr, item_rows, values = histories.csr
         with torch_threads_for(len(item_rows)):
             states = self._fold_in(histories)
-        finite.check_states(self.name, states)
+        finite.check_states(self.name, self.traits, states)
         seen = (indptr, item_rows)
         seen_values = None if histories.values is None else values
         return UserBatch(states, histories.lengths == 0, seen, seen_values)

@@ -264,7 +264,7 @@ def _from_path(
             source=str(source),
         )
     if not os.path.exists(path):  # a name that is too long is none of a file's either
-        if path.is_symlink():
+        if os.path.islink(path):
             raise missing(path)
         return _named(source, options, choices)
     copy = reopened(path, options.progress)
