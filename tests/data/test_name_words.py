@@ -9,7 +9,7 @@ import pytest
 
 import cofactor
 from cofactor.base.errors import DataError
-from cofactor.data.readers.name_words import role_of, with_id
+from cofactor.data.readers.name_words import is_amount, role_of, with_id
 
 SOLD = [("kunde1", "A-1", 2), ("kunde2", "A-2", 1), ("kunde1", "A-2", 1)]
 
@@ -44,10 +44,55 @@ SOLD = [("kunde1", "A-1", 2), ("kunde2", "A-2", 1), ("kunde1", "A-2", 1)]
         ("customer city", None),
         ("product price", None),
         ("record", None),
+        ("Benutzername", "user"),
+        ("Nombre de usuario", "user"),
+        ("Üye No", "user"),
+        ("Код клиента", "user"),
+        ("会员号", "user"),
+        ("利用者番号", "user"),
+        ("사용자 아이디", "user"),
+        ("اسم المستخدم", "user"),
+        ("ग्राहक आईडी", "user"),
+        ("Código de producto", "item"),
+        ("Film Adı", "item"),
+        ("Наименование товара", "item"),
+        ("电影编号", "item"),
+        ("書名", "item"),
+        ("영화 아이디", "item"),
+        ("फ़िल्म", "item"),
+        ("购买数量", "value"),
+        ("구매수량", "value"),
+        ("Gesehen am", "time"),
+        ("İşlem Tarihi", "time"),
+        ("Дата выдачи", "time"),
+        ("購入日時", "time"),
+        ("주문일자", "time"),
+        ("تاريخ الطلب", "time"),
+        ("Txn Date", "time"),
+        ("订单编号", None),
+        ("주문번호", None),
+        ("商品价格", None),
+        ("用户年龄", None),
+        ("会員登録日", None),
+        ("視聴時間", None),
+        ("生日", None),
+        ("図書館", None),
+        ("Geburtsdatum", None),
+        ("Registrierungsdatum", None),
+        ("Kod pocztowy", None),
+        ("hh", None),
     ],
 )
 def test_a_name_says_a_role_only_if_all_its_words_do(name: str, role: str | None) -> None:
     assert role_of(name) == role
+
+
+@pytest.mark.parametrize(
+    ("name", "right"),
+    [("watch_seconds", True), ("Note sur 10", True), ("unix_seconds", False), ("seconds", False)],
+)
+def test_spans_are_amounts_and_moments_are_not(name: str, right: bool) -> None:
+    assert is_amount(name) == right
 
 
 def write(folder: Path, name: str, header: str, rows: list[str], **how: str) -> Path:

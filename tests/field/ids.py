@@ -16,6 +16,45 @@ _BIG = 2**100 + 7
 _UUID = uuid.UUID("12345678123456781234567812345678")
 
 IDS = (
+    *(
+        Case(
+            name=f"ids that a program has changed: {odd}",
+            origin=origin,
+            files={"a.csv": f"user,item\nu1,{odd}\nu2,{other}\n"},
+            rows=[("u1", odd), ("u2", other)],
+            notes=(said,),
+        )
+        for origin, odd, other, said in (
+            (
+                "a web page",
+                "Tom &amp; Jerry",
+                "Tom & Jerry",
+                "'Tom &amp; Jerry' are written as in HTML",
+            ),
+            ("Excel", "CafÃ©", "ÂCOR", "'CafÃ©' hold UTF-8 that was read as Latin-1"),
+            ("Excel", "ÐŸÑ€Ð¾", "Ðan", "'ÐŸÑ€Ð¾' hold UTF-8 that was read as Latin-1"),
+        )
+    ),
+    Case(
+        name="a user 0 with far more rows than others",
+        origin="WooCommerce's guests",
+        files={"a.csv": "user,item\n" + "".join(f"0,i{n}\n" for n in range(12)) + "5,i1\n6,i2\n"},
+        rows=[*((0, f"i{n}") for n in range(12)), (5, "i1"), (6, "i2")],
+        notes=("users: '0' is kept as an id, though it may stand for many",),
+    ),
+    *(
+        Case(
+            name=f"a header in {encoding}",
+            origin="Excel",
+            files={"a.csv": f"{head}\n{user},{item},4\n".encode(encoding)},
+            rows=[(user, item, 4.0)],
+            notes=(f"read as {encoding}",),
+        )
+        for encoding, head, user, item in (
+            ("cp1255", "משתמש,מוצר,דירוג", "דנה", "תה"),
+            ("cp1256", "المستخدم,المنتج,التقييم", "سارة", "شاي"),
+        )
+    ),
     Case(
         name="spaces around ids",
         origin="fixed-width exports, ', ' as separator",

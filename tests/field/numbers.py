@@ -14,6 +14,25 @@ def _rows(*values: float) -> list[tuple[str, str, float]]:
 
 
 NUMBERS = (
+    *(
+        Case(
+            name=f"{yes} and {no}",
+            origin="a form",
+            files=_values(yes, no, yes),
+            rows=_rows(1, 0, 1),
+            notes=(f"words such as {yes!r} read as 1 and 0",),
+        )
+        for yes, no in (
+            *(("👍🏽", "👎"), ("thumbs up", "Thumbs Down"), ("like", "dislike"), ("✓", "✗")),
+            *(("نعم", "لا"), ("हाँ", "नहीं")),
+        )
+    ),
+    Case(
+        name="a dash before a number",
+        origin="typeset tables",
+        files=_values("–3", "4"),
+        rows=_rows(-3, 4),
+    ),
     Case(
         name="decimal commas",
         origin="spreadsheets of most of Europe",

@@ -70,6 +70,54 @@ PARTS = (
             ),
         )
     ),
+    *(
+        Case(
+            name=f"files of one folder: {name}",
+            origin="exports by table",
+            files={"a/first.csv": "user,item\nu1,a\nu2,b\n"} | files,
+            source=".",
+            rows=rows,
+            error=error,
+            notes=notes,
+        )
+        for name, files, rows, error, notes in (
+            (
+                "ids with zeros in front in one of them",
+                {"a/first.csv": "user,item\n7,a\n8,b\n", "b.csv": "user,item\n007,a\n9,b\n"},
+                [("7", "a"), ("8", "b"), ("007", "a"), ("9", "b")],
+                None,
+                ("users: 1 id like '007' beside '7': alike but for",),
+            ),
+            (
+                "stars and per cent",
+                {
+                    "a/first.csv": _HEAD + "u1,a,5\nu2,b,4\nu3,a,3\n",
+                    "b.csv": _HEAD + "u1,b,90\nu2,a,75\nu4,a,60\n",
+                },
+                [
+                    *(("u1", "a", 5.0), ("u2", "b", 4.0), ("u3", "a", 3.0)),
+                    *(("u1", "b", 90.0), ("u2", "a", 75.0), ("u4", "a", 60.0)),
+                ],
+                None,
+                ("lie between 3 and 5, those of .* between 60 and 90; if these are two scales",),
+            ),
+            (
+                "a column that one of them lacks",
+                {"b.csv": _HEAD + "u1,a,3\n"},
+                None,
+                "whose columns differ .'rating' is in b.csv, and not in first.csv.; name one",
+                (),
+            ),
+        )
+    ),
+    Case(
+        name="files named like kinds of events",
+        origin="exports by table",
+        files={f"{kind}.csv": f"user,item\nu1,{kind[0]}\n" for kind in ("likes", "dislikes")},
+        source=".",
+        rows=[("u1", "d"), ("u1", "l")],
+        notes=(r"named like kinds of events \(dislikes, likes\), all of which count the same",),
+    ),
     Case(
         name="folders for kinds of which none has a weight",
         origin="a word of another language",

@@ -22,6 +22,7 @@ from field.layouts import LAYOUTS
 from field.lines import LINES
 from field.links import LINKS
 from field.locales import LOCALES
+from field.logs import LOGS
 from field.memory import MEMORY
 from field.moments import MOMENTS
 from field.nested import NESTED
@@ -48,6 +49,7 @@ CASES = (
         *MEMORY,
         *LINES,
         *LINKS,
+        *LOGS,
         *PAIRS,
         *NUMERALS,
         *MOMENTS,

@@ -20,6 +20,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from cofactor.base.names import counted
+from cofactor.data.id_doubts import INVISIBLE, changed_words, doubts, doubts_of_words
 from cofactor.data.notes import Fact, Note
 
 # The number of the rule; it grows whenever `clean_one` makes another id of some text, so that
@@ -45,14 +46,6 @@ MISSING_WORDS = frozenset(
 )
 # Of any other text than an id or a title, NA may be a code: a country's.
 WORDS_FOR_NOTHING = MISSING_WORDS - {"NA"}
-# What exports write for somebody or something that isn't known.
-_NOBODY = (
-    *("-", "--", "?", ".", "-1", "unknown", "guest", "anonymous", "anon", "nobody", "not set"),
-    *("(not set)", "(none)", "(unknown)", "n.a.", "nil", "missing", "no id", "default", "test"),
-    *("[deleted]", "[removed]", "(deleted)", "deleted user", "a google user", "amazon customer"),
-    *("gast", "gastkunde", "unbekannt", "anonym", "inconnu", "anonyme", "desconocido", "anonimo"),
-    "00000000-0000-0000-0000-000000000000",
-)
 # As programs write the object that an id is.
 _OBJECT = r"(?:ObjectId|(?:uuid\.)?UUID|Decimal|Number(?:Long|Int)|np\.(?:u?int\d+|str_)|tensor)"
 _CALL = re.compile(rf"""^{_OBJECT}\(\s*(?:"([^"]+)"|'([^']+)'|([\w.-]+))\s*\)$""")
@@ -72,16 +65,10 @@ FRACTION = r"^-?[0-9]+\.[0-9]*[1-9][0-9]*$"
 _SPREADSHEET = r"^[1-9](?:[.,][0-9]+)?E\+[0-9]{2}$|^-?[1-9][0-9]{15,18}\.0+$"
 # What keeps a text a text in spreadsheets: ="007", and '007 of digits alone ('90s is a name).
 _KEPT_TEXT = r"""^(?:="(.*)"|'([0-9]+))$"""
-# Nothing to be seen around an id: zero bytes that fill a field, marks of width, of direction and of
-# bytes, soft hyphens.
-_INVISIBLE = "\x00\u00ad\u180e\u200b\u200c\u200d\u200e\u200f\u202a\u202b\u202c\u202d\u202e" + (
-    "\u2060\u2066\u2067\u2068\u2069\ufeff"
-)
 _SPACES = "".join(c for c in map(chr, range(0x3001)) if c.isspace())
-_EDGES = _SPACES + _INVISIBLE
+_EDGES = _SPACES + INVISIBLE
 CONTROL = r"[\x00-\x1f]"
 _HALF = re.compile("[\ud800-\udfff]")
-_HARDLY_SEEN = rf"[{_INVISIBLE}]|\s\s|[\t\r\n]"
 # Ids of these bytes alone are changed by no rule but that of words that mean nothing: 2 where there
 # is another case.
 _SIMPLE = np.zeros(256, np.uint8)
@@ -116,7 +103,7 @@ def clean(words: pa.Array) -> Cleaned:
         found = _without_missing(words)
         distinct = found.drop_null()  # as the words are
         lower = pc.utf8_lower(distinct) if (kinds == 2).any() else distinct
-        return Cleaned(found, np.zeros(len(words), bool), tuple(_doubts(distinct, lower)))
+        return Cleaned(found, np.zeros(len(words), bool), tuple(doubts(distinct, lower)))
     trimmed = _stripped(words.cast(pa.string()))
     changed = pc.not_equal(trimmed, words).true_count
     if changed:
@@ -140,12 +127,7 @@ def clean(words: pa.Array) -> Cleaned:
         trimmed = pc.if_else(zeros, pa.scalar(None, pa.string()), trimmed)
     found = _folded(trimmed, notes)
     distinct = pc.unique(found.drop_null())
-    plain = pc.utf8_normalize(distinct, "NFKC")
-    if pc.match_substring_regex(plain, _HARDLY_SEEN).true_count:
-        plain = pc.replace_substring_regex(plain, f"[{_INVISIBLE}]", "")
-        plain = pc.replace_substring_regex(plain, r"\s+", " ")
-    notes += _doubts(distinct, pc.utf8_lower(plain))
-    notes += _lost_characters(distinct)
+    notes += doubts_of_words(distinct) + changed_words(distinct)
     return Cleaned(found, nested, tuple(notes))
 
 
@@ -158,51 +140,6 @@ def _without_quotes(words: pa.Array, notes: list[str]) -> pa.Array:
             notes.append(f"ids such as {words.drop_null()[0].as_py()} taken out of quotes")
             return _stripped(pc.utf8_slice_codeunits(words, 1, -1))
     return words
-
-
-def _lost_characters(words: pa.Array) -> list[str]:
-    """A note on ids that stand for several, since what isn't ASCII became the same sign."""
-    lost = words.filter(pc.match_substring(words, "\ufffd"))
-    if not len(lost):
-        return []
-    return [
-        f"ids such as {lost[0].as_py()!r} have lost characters (\ufffd), so that different ones may"
-        " have become one; export them again as UTF-8"
-    ]
-
-
-def _doubts(words: pa.Array, plain: pa.Array) -> list[str]:
-    """Notes on distinct ids that are kept apart, or together, and perhaps shouldn't be; ``plain``
-    are their normalised characters in lower case.
-    """
-    notes = []
-    some = pc.is_in(plain, value_set=_array(_NOBODY))
-    nobody = words.filter(some) if some.true_count else words[:0]
-    if not len(nobody) and pc.starts_with(plain, "##").true_count:
-        # A number that was too wide for its cell.
-        nobody = words.filter(pc.match_substring_regex(plain, "^#{2,}$"))
-    if len(nobody):
-        notes.append(nobody_note(nobody[0].as_py()))
-    if any(pc.starts_with(plain, sign).true_count for sign in "+0"):
-        plain = pc.replace_substring_regex(plain, r"^\+?0*([0-9]+)$", r"\1")
-    if plain.equals(words):
-        return notes
-    coded = pc.dictionary_encode(plain)
-    alike = len(plain) - len(coded.dictionary)
-    if alike:
-        codes = np.asarray(coded.indices)
-        twice = np.flatnonzero(codes == np.flatnonzero(np.bincount(codes) > 1)[0])
-        first, second = words.take(pa.array(twice[:2])).to_pylist()
-        notes.append(
-            f"{counted(alike, 'id')} like {second!r} beside {first!r}: alike but for case, zeros in"
-            " front, blanks or the writing of a character, and kept apart"
-        )
-    return notes
-
-
-def nobody_note(text: str) -> str:
-    """Return the note on an id that exports write for somebody or something that isn't known."""
-    return f"{text!r} is kept as an id, though it may stand for many"
 
 
 def _byte_kinds(words: pa.Array) -> np.ndarray:

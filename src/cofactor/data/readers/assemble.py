@@ -5,7 +5,7 @@ anything is raised.
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import pyarrow as pa
@@ -13,9 +13,11 @@ import pyarrow.compute as pc
 
 from cofactor.base import checks
 from cofactor.base.errors import DataError
+from cofactor.data.arrow import value_type
 from cofactor.data.events import Events
 from cofactor.data.guards import doubts
 from cofactor.data.histories import picked
+from cofactor.data.id_doubts import nobody_note
 from cofactor.data.notes import Fact, Note, of_side
 from cofactor.data.readers.checked_times import checked_times
 from cofactor.data.readers.columns import Options
@@ -30,11 +32,15 @@ from cofactor.data.readers.values import settle, shape_hint
 _NO_ID = "an object, a list, a zero byte, a boolean, a date or an inexact number"
 # Rows from which on ids that are all alike, or none like another, are odd; and that show it.
 _FEW, _SOME = 10, 100_000
+# Other users from which on one of them may be compared with them.
+_OTHERS = 2
 # What may stand between cells that hold nothing.
 _BETWEEN = " \t,;|:'\""
 _CELL_ENDS = re.compile(r"[\t,;|]")
 # Rows whose items show whether they may be lists.
 _LISTED = 1_000
+# One value that is missing among so many is no single fault.
+_OFTEN = 10
 _DIGIT = re.compile(r"\d")
 
 
@@ -54,7 +60,7 @@ def assemble(raw: Raw, options: Options) -> Events:
     if raw.events is not None:
         left_out = left_out | weighted(raw, options)
     kinds = raw.events if options.kinds is None else None
-    users, items = _checked_ids(raw, faults, left_out)
+    users, items = _checked_ids(raw, options, faults, left_out)
     if raw.values is not None:
         _check_values(raw, options, faults, left_out)
     times = None if raw.times is None else checked_times(raw, raw.times, options, faults, left_out)
@@ -78,7 +84,9 @@ def assemble(raw: Raw, options: Options) -> Events:
     return events.noted(*doubts(events.values), *_doubts_of_ids(events), *linked)
 
 
-def _checked_ids(raw: Raw, faults: list[Fault], left_out: np.ndarray) -> list[pa.ChunkedArray]:
+def _checked_ids(
+    raw: Raw, options: Options, faults: list[Fault], left_out: np.ndarray
+) -> list[pa.ChunkedArray]:
     """The ids of users and of items under the rule; rows without one are added to ``faults``."""
     sides = [(what, cleaned(ids)) for what, ids in (("user", raw.users), ("item", raw.items))]
     for what, found in sides:  # first, as such a row mostly lacks an id as well
@@ -87,11 +95,26 @@ def _checked_ids(raw: Raw, faults: list[Fault], left_out: np.ndarray) -> list[pa
         _fault(faults, f"no {what} id", found.missing)
         _fault(faults, f"{_NO_ID} as {what} id, not an integer or a text", found.nested)
         raw.notes += [of_side(what, note) for note in found.notes]
+    if raw.parts is None and options.on_bad == "error":
+        _refuse_no_ids(raw, {what: found.missing for what, found in sides}, left_out)
     _leave_out_empty(raw, [found.missing for _, found in sides], left_out)
     if raw.parts is not None:
         raw.parts.end(raw.values, len(raw.users))
         raw.parts.add_ids(raw.notes, raw.source)
     return [found.column for _, found in sides]
+
+
+def _refuse_no_ids(raw: Raw, missing: Mapping[str, np.ndarray], left_out: np.ndarray) -> None:
+    """Raise DataError if no row has an id of one side, and the rows have those of the other."""
+    kept = len(raw.users) - int(left_out.sum())
+    lacking = [what for what, rows in missing.items() if len(rows) >= kept]
+    if len(lacking) == 1 and kept > 1 and raw.columns:
+        what = lacking[0]
+        raise NoRowsError(
+            f"no row has an id in {raw.named(what)}, which was taken for the {what}s; give another"
+            f" column with {what}=NAME.",
+            source=raw.source,
+        )
 
 
 def _doubts_of_ids(events: Events) -> list[str]:
@@ -106,7 +129,19 @@ def _doubts_of_ids(events: Events) -> list[str]:
         if n < _FEW or len(pc.unique(codes)) not in (1, len(codes)):
             continue
         notes += doubt_of_ids(what, n, len(pc.unique(ids)))
-    return notes + _doubt_of_lists(events.items)
+    return notes + _doubt_of_nobody(events) + _doubt_of_lists(events.items)
+
+
+def _doubt_of_nobody(events: Events) -> list[str]:
+    """A note on a user 0 with far more rows than others have: shops write it for all guests."""
+    kind = value_type(events.users.type)
+    zero = pa.scalar(0 if pa.types.is_integer(kind) else "0", kind)
+    users = events.users.slice(0, _SOME)
+    of_nobody = pc.sum(pc.equal(users.cast(kind), zero)).as_py() or 0
+    others = len(pc.unique(users)) - 1
+    rows = len(users) - of_nobody
+    often = of_nobody >= _FEW and others >= _OTHERS and of_nobody * others >= _OFTEN * rows
+    return [of_side("user", nobody_note("0"))] if often else []
 
 
 def _doubt_of_lists(items: pa.ChunkedArray) -> list[str]:
@@ -201,6 +236,8 @@ def _check_values(raw: Raw, options: Options, faults: list[Fault], left_out: np.
     large = np.flatnonzero([] if small else np.abs(values) > checks.LARGEST_VALUE)
     hint = shape_hint(raw.odd) if odd.size else ""
     odd = odd[~left_out[odd]] if left_out.size else odd
+    if raw.odd is None and _OFTEN * len(odd) > len(values):
+        hint = " (value=False leaves values out)"
     if options.keep_kinds and raw.events is not None:
         # A view beside ratings has no value: what stands there and is none is bad.
         written = () if raw.odd is None else raw.odd.rows

@@ -21,9 +21,9 @@ _SECONDS_BELOW = 10**11
 # Counts of days: what they count from, its first day of 1970, and which of them are looked for
 # (1970 to 2100 as spreadsheets count; 1995 to 2040 since 1970, below those; 1995 to 2100 as
 # astronomers count, whose days begin at noon).
-_JULIAN = "Julian days"
+_JULIAN, _SHEET = "Julian days", 25_569
 _DAYS = (
-    ("a spreadsheet's days (since 30 December 1899)", 25_569, 25_569, 73_051),
+    ("a spreadsheet's days (since 30 December 1899)", _SHEET, 25_569, 73_051),
     ("days since 1970", 0, 9_131, 25_569),
     (_JULIAN, 2_440_588, 2_449_718, 2_488_070),
 )
@@ -173,8 +173,9 @@ def _written(times: np.ndarray, digits: int) -> np.ndarray:
 
 
 def of_days(times: np.ndarray, fraction: np.ndarray | None, *, dated: bool) -> Counted | None:
-    """Return bare numbers that are all Julian days, or in a column named like dates (``dated``) a
-    spreadsheet's or days since 1970, as seconds; None if they aren't.
+    """Return bare numbers that are all Julian days, or in a column named like dates (``dated``) or
+    with whole seconds behind the point a spreadsheet's, or in such a column days since 1970, as
+    seconds; None if they aren't.
 
     Parameters
     ----------
@@ -186,7 +187,8 @@ def of_days(times: np.ndarray, fraction: np.ndarray | None, *, dated: bool) -> C
     known = times[times != MISSING]
     for unit, first, low, high in _DAYS:
         if known.size and low <= known.min() and known.max() < high:
-            if not (dated or unit == _JULIAN):
+            sheet = first == _SHEET and fraction is not None and _are_seconds(fraction)
+            if not (dated or sheet or unit == _JULIAN):
                 return None
             within = np.zeros(len(times)) if fraction is None else fraction
             # A whole Julian day is the one whose noon it is.
@@ -195,6 +197,12 @@ def of_days(times: np.ndarray, fraction: np.ndarray | None, *, dated: bool) -> C
             days = (np.where(times == MISSING, 0, times) - first) * 86400
             return _in_seconds(times, days + passed, unit)
     return None
+
+
+def _are_seconds(fraction: np.ndarray) -> bool:
+    """Whether parts of days, of several rows, are whole seconds, which those of seconds aren't."""
+    passed = fraction * 86400
+    return len(np.unique(passed)) > 2 and bool((np.abs(passed - np.rint(passed)) < 0.05).all())
 
 
 def of_ticks(times: np.ndarray) -> Counted | None:

@@ -23,8 +23,8 @@ _OTHER_CALENDAR = (
     " dates, or leave times out with time=False)"
 )
 _READABLE = (
-    "seconds, ISO 8601 or a dated text; time_format= says how others are written, time=False leaves"
-    " times out"
+    "seconds, ISO 8601 or a dated text; time_format= says how others are written (as those"
+    " with years of two digits), time=False leaves times out"
 )
 _AS_GIVEN = "written as time_format={form!r} says; time=False leaves times out"
 _UNITS = {"s": "seconds", "ms": "milliseconds", "us": "microseconds", "ns": "nanoseconds"}

@@ -13,7 +13,7 @@ import pyarrow.compute as pc
 from cofactor.data.readers import bare_times as bare
 from cofactor.data.readers import times as clock
 from cofactor.data.readers.columns import Options
-from cofactor.data.readers.name_words import is_clock, is_dated, part_of_date
+from cofactor.data.readers.name_words import is_clock, is_dated, part_of_date, words
 from cofactor.data.readers.positions import are_clocks, dated
 from cofactor.data.records import python_cells
 
@@ -76,17 +76,31 @@ def with_clock(
         neighbours = {name for n, name in enumerate(names) if abs(n - place) == 1}
         days, clocks = [], [name for name in rest if name in neighbours]
     if not days and not clocks:
-        return roles
+        return _without_clock(roles, cells_of) if headed else roles
     cells = cells_of([time, *days, *clocks])
     part = _clock_part(cells[time], time, headed=headed)
     if part is not None or not any(map(str.strip, cells[time])):
         day = next((name for name in days if _are_days(cells[name], form)), None)
-        return roles if day is None else roles | {"time": day, part or "clock": time}
+        if day is None:
+            return _without_clock(roles, cells_of) if headed else roles
+        return roles | {"time": day, part or "clock": time}
     found = {name: _clock_part(cells[name], name, headed=headed) for name in clocks}
     beside = next(((part, name) for name, part in found.items() if part is not None), None)
     if beside is None or not _are_days(cells[time], form):
         return roles
     return roles | dict([beside])
+
+
+def _without_clock(roles: dict[str, str], cells_of: CellsOf) -> dict[str, str]:
+    """Roles without a time that is one of day alone by its name and its numbers (``trans_time``
+    1631), which as seconds would be of 1970.
+    """
+    time = roles["time"]
+    if not is_clock(time) or len(words(time)) < 2:
+        return roles
+    part = _clock_part(cells_of([time])[time], time, headed=True)
+    numbered = part is not None and part != "clock"
+    return {role: name for role, name in roles.items() if role != "time" or not numbered}
 
 
 def _clock_part(cells: Sequence[str], name: str, *, headed: bool) -> str | None:

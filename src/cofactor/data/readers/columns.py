@@ -13,21 +13,17 @@ import numpy as np
 
 from cofactor.base import checks
 from cofactor.base.errors import ArgumentError, DataError
-from cofactor.base.names import nearest, unknown_name
+from cofactor.base.names import unknown_name
 from cofactor.base.progress import SILENT, Progress, check_progress
 from cofactor.data.notes import Fact, Note
 from cofactor.data.readers import name_words
-from cofactor.data.readers.positions import Columns, by_position, dated, is_wide
+from cofactor.data.readers.lacking import MELT, lacking
+from cofactor.data.readers.positions import Columns, by_position, dated, is_wide, kinds_among
 from cofactor.data.readers.rejects import Rejects
 from cofactor.data.readers.repeated_names import refuse_alike
 from cofactor.data.readers.times import UNITS
 from cofactor.data.readers.usual_names import EVENT, ROLES, USUAL
 from cofactor.data.title_names import letters_of
-
-# Columns from which on a table without an item's may have one for each item.
-_WIDE = 4
-# Columns that messages name.
-_SHOWN = 100
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -148,10 +144,6 @@ _SHARE = re.compile(r"^0?\.\d+$")
 _IDS = ("user", "item")
 # Names in short, beside a user's and an item's.
 _INITIALS = {"u": "userid", "i": "itemid", "r": "rating", "t": "timestamp"}
-_MELT = (
-    " If the table has a column for each item, write a row for each user and item instead"
-    " (pandas.melt does)."
-)
 # What a name says of the zone of its times: ``Created (UTC)``.
 _ZONE = re.compile(r" ?[(\[](?:UTC|GMT|local|local time)[)\]]$", re.IGNORECASE)
 _HASH, _TYPE = re.compile(r"^# ?(?=\w)"), re.compile(r":[^\d:]*$")
@@ -237,15 +229,15 @@ def find_roles(
     else:
         roles |= _by_name(names, free, set(roles.values()))
     needed = ("user", "item", *(role for role in ("value", "time") if given[role] is True))
-    lacking = next((role for role in needed if role not in roles), None)
-    if lacking is not None:
-        may_be_wide = "item" not in roles and len(names) >= _WIDE
-        cure = _alone(lacking, names) or (_MELT if may_be_wide else "")
-        raise DataError(_missing(lacking, names) + cure, source=source)
+    absent = next((role for role in needed if role not in roles), None)
+    if absent is not None:
+        raise DataError(lacking(absent, names, of_items=has_role("item", names)), source=source)
     if columns is None:
         refuse_alike(roles, names, chosen, source)
     roles = {role: roles[role] for role in ROLES if role in roles}
-    return _with_event(roles, names, options, source, headed=columns is None)
+    taken = set(roles.values())
+    event = _event(names, taken) if columns is None else kinds_among(columns, taken)
+    return _with_event(roles, event, names, options, source)
 
 
 def _check_count(names: Sequence[str], source: str) -> None:
@@ -253,16 +245,15 @@ def _check_count(names: Sequence[str], source: str) -> None:
         raise DataError("there are no columns in it.", source=source)
     if len(names) > name_words.MOST_COLUMNS:
         raise DataError(
-            f"it has {len(names):,} columns, and a table of interactions has a few.{_MELT}",
+            f"it has {len(names):,} columns, and a table of interactions has a few.{MELT}",
             source=source,
         )
 
 
 def _with_event(
-    roles: dict[str, str], names: Sequence[str], options: Options, source: str, *, headed: bool
+    roles: dict[str, str], event: str | None, names: Sequence[str], options: Options, source: str
 ) -> dict[str, str]:
     """The roles, with the column of the kinds of events where it is wanted."""
-    event = _event(names, set(roles.values())) if headed else None
     if options.kinds is not None and event is None:
         raise DataError(
             f"no column is named like kinds of events ({', '.join(EVENT[:4])} ...), which kinds="
@@ -289,7 +280,7 @@ def _refuse_measures(roles: Mapping[str, str], columns: Columns, source: str) ->
         if odd is not None:
             raise DataError(
                 f"without a header, {roles[role]} would be the {role}s, and {odd!r} isn't an id;"
-                f" name the columns ({role}=).{_MELT}",
+                f" name the columns ({role}=).{MELT}",
                 source=source,
             )
 
@@ -339,7 +330,7 @@ def _event(names: Sequence[str], taken: set[str]) -> str | None:
 
 def roles_note(roles: Mapping[str, str], names: Sequence[str] = (), *, headed: bool = True) -> Note:
     """Return the sentence that says which columns were taken, and which were not."""
-    taken = ", ".join(f"{role} = {name}" for role, name in roles.items())
+    taken = ", ".join(f"{role} = {' '.join(name.split())}" for role, name in roles.items())
     said = f"columns: {taken}" if headed else f"no header; columns by position: {taken}"
     fact = Fact.HEADER if headed else Fact.NO_HEADER
     rest = [name for name in names if name not in roles.values() and name.strip()]
@@ -367,33 +358,3 @@ def _given(names: Sequence[str], wanted: object, role: str, source: str) -> str:
     if wanted not in names:
         raise unknown_name(f"column of {source}", wanted, names)
     return str(wanted)
-
-
-def _alone(role: str, names: Sequence[str]) -> str:
-    """What to do with a table that may be one person's own list."""
-    titled = any(folded(name) in ("title", "name", "trackname", "track") for name in names)
-    if role != "user" or any(name_words.mentions(name, "user") for name in names):
-        return ""
-    if not titled and not has_role("item", names):
-        return ""
-    return (
-        " If it is one person's own list, put it in a folder that names them (user=ID), beside"
-        " those of others: a model needs many users."
-    )
-
-
-def _missing(role: str, names: Sequence[str]) -> str:
-    listed = ", ".join(map(repr, names[:_SHOWN])) + (" ..." if len(names) > _SHOWN else "")
-    close = [name for name in names if name_words.mentions(name, role)]
-    if role == "item":
-        titled = [name for name in names if folded(name) in ("title", "name")]
-        close += titled + [name for name in names if name_words.is_linked(name)]
-    close.sort(key=lambda name: not (name_words.is_id(name) or folded(name) == "title"))
-    close += [
-        name for usual in USUAL[role][:6] for name in nearest(usual, names[:_SHOWN], 1, cutoff=0.75)
-    ]
-    hint = f"perhaps {role}={close[0]!r}?" if close else f"give it as {role}=NAME."
-    return (
-        f"no column is named like {'an' if role == 'item' else 'a'} {role}'s; the columns are"
-        f" {listed}: {hint}"
-    )

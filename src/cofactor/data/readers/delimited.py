@@ -26,7 +26,7 @@ from cofactor.data.readers.headers import LEGACY
 from cofactor.data.readers.lines import LineBlocks, located
 from cofactor.data.readers.partitions import partition_of
 from cofactor.data.readers.plain_numbers import LARGE, read_plain
-from cofactor.data.readers.positions import counting
+from cofactor.data.readers.positions import counting, kinds_among
 from cofactor.data.readers.raw import NoRowsError, Raw
 from cofactor.data.readers.sniff import Dialect, dialect_of
 from cofactor.data.readers.source_files import SourceFile, ahead
@@ -183,6 +183,9 @@ def _notes(roles: Mapping[str, str], dialect: Dialect) -> list[str]:
     index = None if dialect.named else counting(dialect.sample)
     if index is not None and index not in roles.values():
         notes.append(f"{index} merely counts the lines, so it isn't an id")
+    kinds = None if dialect.named else kinds_among(dialect.sample, roles.values())
+    if kinds is not None:
+        notes.append(f"{kinds} holds kinds of events, which kinds={{'view': 1}} would weigh")
     return notes
 
 

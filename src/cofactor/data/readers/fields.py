@@ -88,6 +88,8 @@ def delimiter_of(lines: Sequence[str]) -> str:
         best = next((sign for sign in (";", "|", " ") if _is_outer(lines, sign)), ",")
     if best == "\t" and all(line.count(",\t") == line.count("\t") for line in lines):
         best = ","
+    if best == " " and _are_phrases(lines):
+        return ","
     if best == " " and not any('"' in line for line in lines) and _aligned(lines):
         return WHITESPACE
     return _framed(lines, best or next((d for d in _RARE if _is_even(lines, d)), ","))
@@ -120,6 +122,17 @@ def _is_outer(lines: Sequence[str], sign: str) -> bool:
     spaced = all(line.count(", ") == line.count(",") for line in lines)
     spaced = spaced and not any(line[:1] == sign or sign + " " in line for line in lines)
     return first or spaced
+
+
+def _are_phrases(lines: Sequence[str]) -> bool:
+    """Whether lines are of different numbers of blanks, and most of them of few words between
+    commas: ``whole milk,brown bread``.
+    """
+    with_commas = [line for line in lines if "," in line]
+    if 2 * len(with_commas) < len(lines) or _is_even(lines, " "):
+        return False
+    phrases = [part.split() for line in with_commas for part in line.split(",")]
+    return all(phrases) and sum(map(len, phrases)) <= 3 * len(phrases)
 
 
 def _is_even(lines: Sequence[str], sign: str) -> bool:

@@ -19,6 +19,7 @@ from cofactor.data.readers.item_tables import table_of_entry
 from cofactor.data.readers.kinds import notes_of_all
 from cofactor.data.readers.layout import appended
 from cofactor.data.readers.part import Parts
+from cofactor.data.readers.part_doubts import doubts_of_parts
 from cofactor.data.readers.raw import NoKindError, NoRowsError
 from cofactor.data.readers.sniff import Dialect
 from cofactor.data.readers.source_files import Source, SourceFile
@@ -54,7 +55,8 @@ def read_parts(entries: Sequence[SourceFile], options: Options, source: str) -> 
         ids.add_ids(part.notes, part.source)
     whole = joined(parts, source)
     one = [f"{len(entries)} files read as one"] if len(entries) > 1 else []
-    return replace(whole, notes=(*one, *copies, *empty, *whole.notes))
+    doubts = doubts_of_parts(entries, parts)
+    return replace(whole, notes=(*one, *copies, *empty, *whole.notes, *doubts))
 
 
 def _texts(entries: Iterable[SourceFile], options: Options) -> dict[SourceFile, Dialect]:
@@ -193,11 +195,28 @@ def _of_kinds(found: Mapping[SourceFile, _Kind], options: Options, source: str) 
     if _are_alike(found) and any(names for _, names in found.values()):
         read_entry(entries[0], options)  # says which column they all lack
     names = ", ".join(entry.name for entry in entries[:8]) + (" ..." if len(entries) > 8 else "")
+    named = not any(name.startswith("column ") for _, some in found.values() for name in some)
+    if named and {kind for kind, _ in found.values()} == {"events"}:
+        raise DataError(
+            f"it holds {len(entries)} files ({names}) whose columns differ{_odd_column(found)};"
+            " name one of them with member=, or give those that belong together as several files.",
+            source=source,
+        )
     raise DataError(
         f"it holds {len(entries)} files ({names or 'none'}) of no known layout; name one of them"
         " with member=.",
         source=source,
     )
+
+
+def _odd_column(found: Mapping[SourceFile, _Kind]) -> str:
+    """Which column some files lack, in brackets."""
+    for entry, (_, names) in found.items():
+        for other, (_, others) in found.items():
+            lacking = sorted({*names} - {*others})
+            if lacking:
+                return f" ({lacking[0]!r} is in {entry.name}, and not in {other.name})"
+    return ""
 
 
 def parts_of_one_table(place: Source, options: Options) -> tuple[list[SourceFile], list[str]]:

@@ -22,12 +22,13 @@ _NOTHING = MISSING_WORDS - {""}
 # What graphs and lists call their two columns.
 _EDGES = (
     *({"from", "to"}, {"source", "target"}, {"src", "dst"}, {"follower", "followee"}),
+    {"subject", "predicate", "object"},
     *({"who", "what"}, {"u", "v"}, {"u", "i"}, {"u", "i", "r"}),
 )
 # Of shops' older programs; the first that knows a header's names is taken.
 LEGACY = (
     *("cp1251", "shift_jis", "gb18030", "big5", "euc_kr", "cp1250", "cp1253", "cp1254", "koi8_r"),
-    *("cp850", "mac_roman"),
+    *("cp1255", "cp1256", "cp874", "cp1257", "cp850", "mac_roman"),
 )
 _DIGIT = re.compile(r"\d")
 # Names as programs write them, of several words.

@@ -11,7 +11,8 @@ import pyarrow.compute as pc
 
 from cofactor.base.errors import DataError
 from cofactor.data.arrow import coded, is_text_type, one_array
-from cofactor.data.id_text import CONTROL, clean, nobody_note
+from cofactor.data.id_doubts import nobody_note
+from cofactor.data.id_text import CONTROL, clean
 from cofactor.data.notes import Fact, Note, of_side
 
 _NONE = np.zeros(0, np.int64)

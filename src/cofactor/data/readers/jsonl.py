@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -47,6 +48,7 @@ from cofactor.data.readers.usual_names import USUAL
 from cofactor.data.records import names_of, table_of, table_of_columns
 
 _SAMPLE = 200
+_ACTIONS = ("index", "create", "update")
 _NO_OBJECTS = (
     "the first lines aren't JSON objects, though they begin as such do; write"
     ' {"user": "u1", "item": "a"}, or rows without braces'
@@ -84,7 +86,8 @@ def _read(entry: SourceFile, options: Options) -> Raw:
     sample, literal = _sample(head, entry)
     inner = field_of_items(sample)
     names, roles = _roles(sample, inner, entry, options)
-    if literal or inner is not None or any("." in name for name in roles.values()):
+    bulk = _is_action(record_of(head.lstrip().partition(b"\n")[0]) or {})
+    if literal or bulk or inner is not None or any("." in name for name in roles.values()):
         return _slow(entry, options, roles, names, literal=literal, inner=inner)
     beside = partition_of(entry).keys() - names_of(sample)
     kinds = {
@@ -163,7 +166,7 @@ def _late_names(entry: SourceFile, roles: Mapping[str, str], options: Options) -
     if not any(folded(name.decode()) in known for name in late):
         return []
     # Such a name may stand within an object or a text: only whole lines tell.
-    return names_of(row for _, row in _objects(entry, False, []))
+    return names_of(row for _, row in _objects(entry, False, _Aside()))
 
 
 def _table(block: bytes, parse: pajson.ParseOptions) -> pa.Table | None:
@@ -203,6 +206,40 @@ def _fast(
     return columns.raw(lambda rows: _locate(entry, rows), notes, headed=False)
 
 
+@dataclass
+class _Aside:
+    """Lines that gave no record: those without an object, how many held none in the field of
+    items, and how many say what a store shall do with the next line.
+    """
+
+    bad: list[tuple[int, str]] = field(default_factory=list)
+    empty: int = 0
+    actions: int = 0
+
+    def count(self, row: Mapping[str, Any]) -> None:
+        """Count a line."""
+        is_action = _is_action(row)
+        self.actions, self.empty = self.actions + is_action, self.empty + (not is_action)
+
+    def notes(self, inner: str | None) -> list[str]:
+        """Return what there is to say of a field of items (``inner``), and of lines left out."""
+        notes = [] if inner is None else [f"a row for each object in {inner!r}"]
+        if self.empty:
+            notes.append(Note.counting("left out", self.empty, "line", " without any"))
+        if self.actions:
+            what = " of actions (of a bulk request)"
+            notes.append(Note.counting("left out", self.actions, "line", what))
+        return notes
+
+
+def _is_action(row: Mapping[str, Any]) -> bool:
+    """Whether a line only says where Elasticsearch shall put the next one: ``{"index": {...}}``."""
+    if len(row) != 1:
+        return False
+    name, value = next(iter(row.items()))
+    return name in _ACTIONS and isinstance(value, dict) and all(key[:1] == "_" for key in value)
+
+
 def _slow(
     entry: SourceFile,
     options: Options,
@@ -213,14 +250,14 @@ def _slow(
     inner: str | None = None,
 ) -> Raw:
     """Line by line: says which lines aren't objects, and takes fields of mixed types."""
-    bad: list[tuple[int, str]] = []
+    aside = _Aside()
     columns: dict[str, list[Any]] = {name: [] for name in roles.values()}
     nested, partition = any("." in name for name in columns), partition_of(entry)
-    for _, row in _objects(entry, literal, bad, inner):
+    for _, row in _objects(entry, literal, aside, inner):
         fields = opened(row) if nested else row
         for name, column in columns.items():
             column.append(fields.get(name, row.get(name, partition.get(name))))
-    n_bad = len(bad)
+    bad, n_bad = aside.bad, len(aside.bad)
     if n_bad and options.on_bad == "error":
         plural = "line isn't a JSON object" if n_bad == 1 else "lines aren't JSON objects"
         raise DataError(
@@ -232,8 +269,7 @@ def _slow(
     table = table_of_columns(columns)
     raw = raw_of_table(table, roles, options, entry.shown, names=names)
     raw.locate = lambda rows: _locate(entry, rows, literal, inner)
-    if inner is not None:
-        raw.notes.append(f"a row for each object in {inner!r}; lines without any left out")
+    raw.notes += aside.notes(inner)
     if literal:
         raw.notes.append("lines are Python literals and no JSON; read as literals, never run")
     if n_bad:
@@ -257,7 +293,7 @@ def _sample(head: bytes, entry: SourceFile) -> tuple[list[dict[str, Any]], bool]
         if row is None:
             row = literal_of(line)
             literals += row is not None
-        if row is not None:
+        if row is not None and not _is_action(row):
             rows.append(row)
     if not rows:
         raise DataError(
@@ -271,9 +307,10 @@ def _sample(head: bytes, entry: SourceFile) -> tuple[list[dict[str, Any]], bool]
 def _objects(
     entry: SourceFile,
     literal: bool,
-    bad: list[tuple[int, str]] | None = None,
+    aside: _Aside | None = None,
     inner: str | None = None,
 ) -> Iterator[tuple[int, dict[str, Any]]]:
+    """Each line's number and records; lines without any are counted in ``aside``."""
     line = 0
     for block in _blocks(entry):
         for text in block.split(b"\n")[: None if not block.endswith(b"\n") else -1]:
@@ -282,9 +319,12 @@ def _objects(
                 continue
             row = (literal_of(text) or record_of(text)) if literal else record_of(text)
             if row is not None:
-                yield from ((line, part) for part in expanded(row, inner))
-            elif bad is not None:
-                bad.append((line, text.decode("utf-8", "replace").rstrip("\r")))
+                parts = () if _is_action(row) else (*expanded(row, inner),)
+                if not parts and aside is not None:
+                    aside.count(row)
+                yield from ((line, part) for part in parts)
+            elif aside is not None:
+                aside.bad.append((line, text.decode("utf-8", "replace").rstrip("\r")))
             else:
                 raise DataError(
                     "a line isn't a JSON object:",
@@ -316,7 +356,7 @@ def _blocks(entry: SourceFile) -> Iterator[bytes]:
 def _locate(
     entry: SourceFile, rows: np.ndarray, literal: bool = False, inner: str | None = None
 ) -> list[tuple[int, str]]:
-    found = at_rows(_objects(entry, literal, [], inner), rows)
+    found = at_rows(_objects(entry, literal, _Aside(), inner), rows)
     return [(line, json_of(content)) for line, content in found]
 
 

@@ -15,7 +15,11 @@ _USER = """user users customer client kunde kunden benutzer nutzer utilisateur u
     顧客 고객 회원 العميل adherent emprunteur abonne lecteur leser mitglied consumer contact
     email mail username respondent participant household donor viewer student learner player
     patient rider passenger traveller traveler debitor debitoren athlete
-    eleve alumno uczen cust utilizador"""
+    eleve alumno uczen cust utilizador candidate applicant borrower acct login socio socia
+    kullanıcı uye klienta uzytkownika uzytkownik czytelnik czytelnika tessera lettore leitor lector
+    abonnent abonne kaufer mitglieds пользователь пользователя покупатель покупателя клиент
+    клиента читатель читателя 利用者 使用者 買家 买家 读者 讀者 顾客 客戶 ユーザー ユーサー 구매자
+    사용자 이용자 المستخدم الزبون القارئ المشترك ग्राहक उपयोगकर्ता सदस्य पाठक"""
 _ITEM = """item items product produit produkt artikel article articulo prodotto produto sku asin
     isbn ean book livre buch bib biblio movie film song track video podcast game course
     offer material goods products produits produkte movies films songs
@@ -23,9 +27,16 @@ _ITEM = """item items product produit produkt artikel article articulo prodotto 
     商品 상품 المنتج προϊόντος товар товара produs produsului vare vara varu vyrobku zbozi 产品 製品
     제품 מוצר barang artikla izdelek izdelka preces prekes toode vorunumer
     hotel recipe drug asset prod 物品 项目
-    libro livro boek bok kirja kitap ksiazka kniha konyv книга фильм 映画 영화"""
+    libro livro boek bok kirja kitap ksiazka ksiazki kniha konyv книга книги фильм фильма товары
+    producto productos pelicula filme filmu artigo towar towaru repo repository vacancy dish
+    boardgame videogame anime manga spiel jeu juego gioco jogo gra oyun игра игры kurs curso cours
+    映画 영화 电影 電影 作品 書籍 书籍 图书 圖書 書 书 视频 歌曲 游戏 ゲーム 게임 課程 课程 도서
+    작품
+    الفيلم الكتاب كتاب फ़िल्म पुस्तक किताब उत्पाद वस्तु"""
 _VALUE = """rating ratings quantity quantite menge anzahl cantidad qty quantita quantidade stars
-    score qtd mnozstvi maara ποσοτητα 数量 수량 الكمية"""
+    score qtd mnozstvi maara ποσοτητα 数量 수량 الكمية qte units unidades sztuk stuckzahl miktar
+    portions ocena puan кол количество оценка 評価 评分 得分 個数 数 평점 개수 التقييم تقييم मात्रा
+    रेटिंग"""
 _ACT = """order purchase commande achat bestellung bestell kauf checkout loan borrow borrowed
     issue issued pret emprunt ausleihe transaction event invoice facture rechnung visit play
     played view viewed listen rated review reviewed created creation sale sold bought paid added
@@ -33,19 +44,33 @@ _ACT = """order purchase commande achat bestellung bestell kauf checkout loan bo
     listened clicked streamed derived original ship close create bestel zamowienia read
     submission submitted rental rented borrowing watch click stream applied avaliacao valoracion
     evaluacion start started begin evaluation avis bewertung valutazione recensione degerlendirme
-    siparis satis alis utc gmt unix ms us ns log request behavior behaviour"""
+    application download booking reservation install search vote voted liked saved bookmark
+    bookmarked scan scanned enrollment enrolment
+    starred session gesehen gekauft bestellt gehort gelesen ausleih buchungs zakupu wypozyczenia
+    sprzedazy
+    oceny
+    prestito prestamo emprestimo islem txn trans trx tx ending заказа покупки выдачи просмотра
+    продажи оценки 购买 購買 下单 下單 订单 訂單 订购 观看 播放 浏览 点击 借阅 交易 评价 评论 创建
+    注文
+    購入 視聴 貸出 閲覧 再生 評価 구매 주문 결제 시청 대출 평가 클릭 조회 거래 الطلب
+    الشراء
+    المشاهدة الاعارة आदेश खरीद siparis satis alis utc gmt unix ms us ns log request behavior
+    behaviour"""
 _ID = """id ids no nr num number numero nummer nbr code key barcode uri ref reference referenz
     identifiant identifier identificador codigo codice cod kod kode kodu cislo numer код
     номер κωδικός קוד 编号 番号 コード 번호 코드 pseudo
-    record hash uuid guid sifra kods kodas kood codi tootekood vorunumer idx"""
+    record hash uuid guid sifra kods kodas kood codi tootekood vorunumer idx
+    cd 号 號 编码 編號 編碼 아이디 رقم معرف आईडी"""
 _TIME = """date datetime time timestamp ts datum uhrzeit zeit fecha data heure at on utc
-    tstamp dt gmt tarih tarihi 日期 日付 날짜"""
+    tstamp dt gmt tarih tarihi 日期 日付 날짜 am дата 时间 日時 时间戳 日 일자 일시 시간
+    التاريخ
+    تاريخ وقت الوقت दिनांक तारीख समय"""
 _DATE = "date datum fecha data dato tarih dia jour giorno tag day дата 日期 日付 날짜"
 _CLOCK = """time uhrzeit zeit heure hora ora orario tijd tid czas saat clock hour timeofday время
     час 时间 时刻 時刻 時間 시간 시각"""
 # What people do, as it is counted: many a time, or one beside a word for counts.
 _AMOUNT = """plays listens views clicks orders purchases visits streams watches reads sales hours
-    minutes playtime ecoutes lectures vues achats wiedergaben"""
+    minutes seconds playtime ecoutes lectures vues achats wiedergaben"""
 _ONCE = "play listen view click order purchase visit stream watch read sale hour"
 _COUNTING = """num number n nb nbr nr no count counts cnt total times how many forever in played net
     sum"""
@@ -66,7 +91,11 @@ _WEEK = """week weeks isoweek yearweek weekno weeknumber calendarweek woche kw k
     semana settimana weeknr hafta uke uge vecka viikko tydzien неделя 周 週 주"""
 _FILL = (
     "de du d da do di del della la le les des der the of per par per and my your overall effective"
+    " sur"
 )
+# Beside a word for who or what.
+_NAMES = """name title titel titre titulo titolo line nombre nome nom имя название наименование
+    nazwa tytul naam namn navn nimi nev adi adı isim url uri slug 名 名称 名前 이름 명 اسم नाम"""
 
 
 def _plain(text: str) -> str:
@@ -75,20 +104,56 @@ def _plain(text: str) -> str:
     return "".join(c for c in parts if not unicodedata.combining(c))
 
 
-# What stands at the end of a compound word: Kundennr, Bestelldatum, Artikelnummer, 用户编号.
-_COMPOUND = re.compile(
-    rf"(?<=[^\W\d_]{{4}})(nr|nummer|number|datum|date)\b|(?<=\w)({_plain('编号|番号|コード|번호|코드')})\b"
+# What stands at the end of a compound word: Kundennr, Bestelldatum, Buchtitel.
+_COMPOUND = re.compile(r"(?<=[^\W\d_]{4})(nr|nummer|number|datum|date|titel)\b|(?<=nutzer)(name)\b")
+_SCRIPT = r"[\u3040-\u30ff\u3400-\u9fff\u1100-\u11ff]"
+# Words that stand without blanks between them, the longest first: 用户编号, 購入日時.
+_JOINED = re.compile(
+    "|".join(
+        sorted(
+            (
+                word
+                for some in (_USER, _ITEM, _VALUE, _ACT, _ID, _TIME, _NAMES)
+                for word in _plain(some).split()
+                if re.match(_SCRIPT, word)
+            ),
+            key=lambda word: (-len(word), word),
+        )
+    )
 )
-USER, ITEM, VALUE, ACT, ID, TIME, DATE, CLOCK, FILL, AMOUNT, ONCE, COUNTING, COUNT, LABELS = (
+(
+    USER,
+    ITEM,
+    VALUE,
+    ACT,
+    ID,
+    TIME,
+    DATE,
+    CLOCK,
+    FILL,
+    AMOUNT,
+    ONCE,
+    COUNTING,
+    COUNT,
+    LABELS,
+    NAMES,
+) = (
     frozenset(_plain(words).split())
     for words in (
         *(_USER, _ITEM, _VALUE, _ACT, _ID, _TIME, _DATE, _CLOCK, _FILL),
-        *(_AMOUNT, _ONCE, _COUNTING, _COUNT, _LABELS),
+        *(_AMOUNT, _ONCE, _COUNTING, _COUNT, _LABELS, _NAMES),
     )
 )
 LINKED = frozenset(_LINKED.split())
+# Beside a word for what: what was done with it (``click_article_id``).
+_DONE_WORDS = """click clicked view viewed purchased bought played rated reviewed ordered
+    visited read"""
+_DONE = frozenset(_DONE_WORDS.split())
+# Of times, not of spans: seconds since 1970.
+_SINCE = frozenset(("unix", "epoch", "ts", "timestamp", "since", "utc"))
 # Of values those that are added up: not ratings.
-QUANTITY = VALUE - {"rating", "ratings", "stars", "score"}
+_OPINIONS = "rating ratings stars score puan ocena оценка 評価 评分 得分 평점 التقييم تقييم रेटिंग"
+QUANTITY = VALUE - {*_plain(_OPINIONS).split()}
 # Parts of dates, by the words for them.
 _PARTS = {
     word: part
@@ -114,8 +179,8 @@ _NUMBERING = frozenset(_plain(_NUMBERS).split())
 _SURELY_ID = frozenset(("id", "sku", "code", "key", "uuid", "guid", "ean", "asin", "isbn"))
 # Words for who, what, when and how much; and the words that may stand beside them.
 _ROLES = {
-    "user": (USER, ID | {"name"}),
-    "item": (ITEM, ID | {"name", "title", "titel", "titre", "titulo", "titolo", "line"}),
+    "user": (USER, ID | NAMES - {"title", "line"}),
+    "item": (ITEM, ID | NAMES | _DONE),
     "value": (VALUE, ITEM | ACT | {"line"}),
     "time": (TIME, ACT),
 }
@@ -128,7 +193,9 @@ MOST_COLUMNS = 1 << 16
 _LONG = 500
 # What databases and reports call a column that they added up: Sum(Quantity).
 _ADDED_UP = re.compile(r"^\s*(sum|total|count)\s*\((.*)\)\s*$", re.IGNORECASE)
-_CAMEL, _WORDS = re.compile(r"(?<=[a-z])(?=[A-Z])"), re.compile(r"[^\W_]+")
+# Vowels of India's and Thailand's scripts, which are no letters by themselves.
+_SIGNS = r"\u0900-\u0dff\u0e31-\u0e4e"
+_CAMEL, _WORDS = re.compile(r"(?<=[a-z])(?=[A-Z])"), re.compile(rf"[\w{_SIGNS}]+")
 
 
 @lru_cache(MOST_COLUMNS)
@@ -140,7 +207,7 @@ def words(name: str) -> tuple[str, ...]:
         return ()
     bare = _NUMBER.sub(" no ", _BRACKETS.sub(" ", _ADDED_UP.sub(r"\1 \2", name)))
     bare = _plain(_CAMEL.sub(" ", bare)).replace("_", " ")
-    return tuple(_WORDS.findall(_COMPOUND.sub(r" \1\2", bare)))
+    return tuple(_WORDS.findall(_JOINED.sub(r" \g<0> ", _COMPOUND.sub(r" \1\2", bare))))
 
 
 @lru_cache(MOST_COLUMNS)
@@ -223,8 +290,14 @@ def is_amount(name: str) -> bool:
     are numbers: ``num_plays``, ``number of orders``, ``clicked``.
     """
     said = {word for word in words(name) if not word.isdigit()} - FILL
-    if "".join(words(name)) in LABELS or (len(said) == 1 and said <= VALUE):
+    if (
+        "".join(words(name)) in LABELS
+        or (len(said) == 1 and said <= LABELS)
+        or (len(said) == 1 and said <= VALUE)
+    ):
         return True
+    if said & _SINCE:
+        return False
     counted = said & AMOUNT or (said & ONCE and said & COUNT) or said & QUANTITY
     beside = AMOUNT | ONCE | COUNTING | ITEM | ACT | QUANTITY
     return bool(counted) and len(said) > 1 and said <= beside

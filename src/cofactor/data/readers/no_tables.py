@@ -191,6 +191,7 @@ _FIELD = re.compile(r"([A-Za-z][\w/ .-]*): ?(?!:)\S")
 _DIGIT = re.compile(r"\d")
 FIELDS = ("lines of 'name: value'", "write the values as columns, the names as their header")
 _COMMENT = re.compile(r"[%#]+(\s|$)")
+_XML = re.compile(r"\s*<\?xml\b[^>]*>\s*(<!--.*?-->\s*)?<(?!html|!doctype)", re.IGNORECASE)
 _MARKUP = re.compile(
     r"^\s*<((!doctype|html|head|body|\?xml|table)\b|([a-z][\w-]*)(\s[^<>]*)?>(.*</\w|\s*$))",
     re.IGNORECASE,
@@ -204,6 +205,11 @@ def refuse_no_table(lines: Sequence[str], source: str, *, split_at: str | None =
     found = _known(lines, split_at)
     if found is not None:
         raise DataError(f"this is {found[0]}, not a table; {found[1]}.", source=source)
+    if _XML.match("".join(lines[:2])):
+        raise DataError(
+            "this is XML, not a table; write its rows as csv or JSON (pandas.read_xml reads such).",
+            source=source,
+        )
     if _MARKUP.match(lines[0]):
         raise DataError(
             "this is a page in HTML or XML (of a login or of an error, perhaps), not a table; fetch"

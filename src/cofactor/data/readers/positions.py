@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from itertools import pairwise
 
 from cofactor.data.id_text import MISSING_WORDS
@@ -12,21 +12,11 @@ from cofactor.data.id_text import MISSING_WORDS
 Columns = Mapping[str, Sequence[str]]
 _DEGREE = re.compile(r"^-?\d{1,3}\.\d+$")
 # What people do with items, in logs.
-_KINDS = frozenset(
-    (
-        "view",
-        "views",
-        "click",
-        "clicks",
-        "pv",
-        "buy",
-        "cart",
-        "fav",
-        "addtocart",
-        "purchase",
-        "like",
-    )
-)
+_KIND_WORDS = """view views viewed click clicks clicked pv buy bought cart fav addtocart add_to_cart
+    remove_from_cart purchase purchased transaction like likes dislike play played order wishlist
+    impression detail share save bookmark download watch listen skip checkout view_item
+    page_view buys rates rated visits visited"""
+KINDS = frozenset(_KIND_WORDS.split())
 _CLOCK = re.compile(r"^\d{1,2}:\d{2}(:\d{2}([.,]\d+)?)?( ?[AaPp]\.?[Mm]\.?)?$")
 _INTEGER = re.compile(r"^-?\d+$")
 _DAY = re.compile(r"^(19|20)\d\d(0[1-9]|1[0-2])(0[1-9]|[12]\d|3[01])$")
@@ -41,13 +31,16 @@ _ASIN, _REVIEWER = re.compile(r"^(B[0-9A-Z]{9}|\d{9}[\dX])$"), re.compile(r"^A[0
 # Seconds of 1985 to 2040, and the same in milli-, micro- and nanoseconds: beyond lie the codes of
 # Europe's goods.
 _FIRST, _LAST = 473_385_600, 2_208_988_800
-_ENOUGH = 5
+_ENOUGH, _MANY = 5, 20
 # Columns of a run of TREC but the second.
 _RUN = 5
 # Whole numbers that are all as large are seldom ratings or counts.
 _CODES = 100_000
 # Columns of small numbers up to which a table may be one of users, items and values.
 _NARROW = 3
+# Numbers of one scale, and signs that say that somebody has something.
+_SCALE = 11
+_MARKS = frozenset(("", "x", "X", "✓", "✔", "•", "*", "yes", "Yes", "y", "Y"))
 # Columns of small numbers from which on a table can be none of users, items and what they did.
 _BROAD = 20
 # The year 2000: ids count up too, and seldom from here.
@@ -90,12 +83,23 @@ def by_position(columns: Columns, free: Sequence[str], taken: set[str]) -> dict[
             rest = rest[rest.index(value) + 1 :]
     if "time" in free and "time" not in roles and ("value" in roles or "value" not in free):
         late = next(
-            (n for n in rest if whole(columns[n]) and len(set(columns[n])) > (len(columns[n]) > 1)),
+            (n for n in rest if _may_order(columns[n], columns.get(roles.get("user", ""), ()))),
             None,
         )
         if late is not None:
             roles["time"] = late
     return roles
+
+
+def _may_order(cells: Sequence[str], users: Sequence[str]) -> bool:
+    """Whether cells behind all others may be times of some clock of its own: whole numbers, not all
+    the same; small ones only where they rise, or number what each user did.
+    """
+    if not whole(cells) or len({*cells}) <= (len(cells) > 1):
+        return False
+    numbers, rows = _integers(cells), [*zip(users, cells, strict=False)]
+    numbering = len({*users}) < len(users) and len({*rows}) == len(rows)
+    return not _rates(cells) or numbers == sorted(numbers) or numbering
 
 
 def _candidates(columns: Columns, taken: set[str]) -> list[str]:
@@ -109,6 +113,8 @@ def _candidates(columns: Columns, taken: set[str]) -> list[str]:
     rest = filled if len(filled) > 1 else rest
     if len(rest) > 2:
         others = [name for name in rest[:2] if _no_ids(columns[name])]
+        if not numeric(columns[rest[2]]) and not timed(columns[rest[2]]) and not others:
+            others = [name for name in rest[1:2] if _is_one_word(columns[name])]
         rest = [name for name in rest if len(rest) - len(others) < 2 or name not in others]
     if len(rest) > 3 and set(columns[rest[1]]) in ({"0"}, {"Q0"}):
         # TREC's judgements and runs: topic, nothing, document, and the rank before the score.
@@ -132,7 +138,25 @@ def is_wide(columns: Columns) -> bool:
     held = [cell for cells in others for cell in cells]
     nothing = sum(cell in ("", "0", "0.0", "NaN", "nan") for cell in held)
     many = 10 * nothing > 3 * len(held) or len(others) > _BROAD
-    return len(others) > _NARROW and all(map(_rates, others)) and many
+    if len(others) > _NARROW and all(map(_rates, others)) and (many or _is_one_scale(columns)):
+        return True
+    return are_crosses([cells[1:] for cells in others])  # names may stand above them
+
+
+def are_crosses(columns: Sequence[Sequence[str]]) -> bool:
+    """Return whether columns hold one sign alone (``x``), or nothing: who has which item."""
+    marks = {cell.strip() for cells in columns for cell in cells}
+    return len(columns) > 2 and len(marks) == 2 and "" in marks and marks <= _MARKS
+
+
+def _is_one_scale(columns: Columns) -> bool:
+    """Whether all columns but the first hold the same few numbers, beside users of which none
+    returns.
+    """
+    first, *others = ({*cells} for cells in columns.values())
+    n, scale = len(next(iter(columns.values()))), set[str]().union(*others)
+    shared = all(own <= set[str]().union(*(o for o in others if o is not own)) for own in others)
+    return n == len(first) > 2 and len(scale) <= _SCALE and shared
 
 
 def _ids(free: Sequence[str]) -> int:
@@ -153,6 +177,8 @@ def counting(columns: Columns) -> str | None:
     if any(cell != str(first + n) for n, cell in enumerate(cells)):
         return None
     third = columns[names[2]]
+    if len(cells) >= _MANY and not _rates(third) and not timed(third):
+        return names[0]  # users who all come once, in order, have no number as large as ids
     if len(names) == 3:
         return None if numeric(third) else names[0]
     # user, item, value, time: each user once, by chance.
@@ -177,7 +203,22 @@ def _are_degrees(pair: Sequence[Sequence[str]]) -> bool:
 
 def _no_ids(cells: Sequence[str]) -> bool:
     """Whether cells are times of day or kinds of events, which aren't ids."""
-    return are_clocks(cells) or _all(cells, lambda cell: cell.lower() in _KINDS)
+    return are_clocks(cells) or _are_kinds(cells)
+
+
+def _is_one_word(cells: Sequence[str]) -> bool:
+    """Whether all cells, of some rows, are the same word: what all users did (``likes``)."""
+    return len(cells) > 2 and len({*cells}) == 1 and cells[0].strip().isalpha()
+
+
+def _are_kinds(cells: Sequence[str]) -> bool:
+    return _all(cells, lambda cell: cell.lower() in KINDS)
+
+
+def kinds_among(columns: Columns, taken: Collection[str]) -> str | None:
+    """Return the first column that isn't taken and holds several kinds of events; else None."""
+    free = (name for name in columns if name not in taken)
+    return next((n for n in free if len({*columns[n]}) > 1 and _are_kinds(columns[n])), None)
 
 
 def _values(cells: Sequence[str]) -> bool:
@@ -217,7 +258,8 @@ def timed(cells: Sequence[str]) -> bool:
 
 def _logged(cells: Sequence[str], *others: Sequence[str]) -> bool:
     """Whether cells in front of all others are the seconds of a log: since 2000 (since 2008 in a
-    few lines, before ids that aren't numbers), mostly different, one way up or down.
+    few lines, before ids that aren't numbers), mostly different, one way up or down; in any order
+    where they are many.
     """
     few = len(cells) < _ENOUGH
     if few and (len(cells) < 2 or any(map(numeric, others))):
@@ -226,16 +268,18 @@ def _logged(cells: Sequence[str], *others: Sequence[str]) -> bool:
         return False
     numbers = _integers(cells)
     scale = 10 ** max(0, 3 * ((len(str(numbers[0])) - 8) // 3))
+    distinct = len(set(numbers))
+    one_way = numbers in (sorted(numbers), sorted(numbers, reverse=True))
     return (
-        numbers in (sorted(numbers), sorted(numbers, reverse=True))
-        and 2 * len(set(numbers)) > len(numbers)
+        (one_way or (len(numbers) >= _MANY and 10 * distinct > 9 * len(numbers)))
+        and 2 * distinct > len(numbers)
         and all((_NEW_LOGS if few else _LOGS) <= n / scale < _LAST for n in numbers)
     )
 
 
 def _timed_second(columns: Sequence[Sequence[str]]) -> bool:
     """Whether the second column holds the seconds of a log instead of items: all of them since
-    2000, mostly different, before items and perhaps ratings.
+    2000, mostly different, before items and perhaps other numbers.
     """
     if not 3 <= len(columns) <= 4 or len(columns[1]) < _ENOUGH or not whole(columns[1]):
         return False
@@ -245,7 +289,7 @@ def _timed_second(columns: Sequence[Sequence[str]]) -> bool:
         and 2 * len(set(times)) > len(times)
         and not _rates(columns[2])
         and not any(timed(cells) for cells in columns[2:])
-        and all(_rates(cells) for cells in columns[3:])
+        and all(map(numeric, columns[3:]))
     )
 
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from itertools import takewhile
 
 from cofactor.base.errors import DataError
-from cofactor.data.readers.positions import numeric
+from cofactor.data.readers.positions import are_crosses, numeric
 
 # What stands between the items of lists, beside whitespace, by what the lines are split at.
 _SEPARATORS = {",": ",", "\t": ",", ";": ";,", "|": "|,"}
@@ -31,6 +31,8 @@ def between_items(rows: Sequence[Sequence[str]], delimiter: str, source: str) ->
     DataError
         If they are pairs of an index and a value (libsvm).
     """
+    if len({len(row) for row in rows}) == 1 and are_crosses([*zip(*rows[1:], strict=True)][1:]):
+        return None
     full = [full for row in rows if (full := [field for field in row if field])]
     # LETOR's lines end with a comment.
     full = [list(takewhile(lambda field: field[0] != "#", row)) or row for row in full]

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from datetime import datetime
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import numpy as np
 import pyarrow as pa
@@ -70,6 +72,14 @@ _DIGITS = str.maketrans(
 _MONGO = r'^\{"\$date": ?(?:\{"\$numberLong": ?)?"?(?P<ms>-?\d{1,18})"?\}?\}$'
 # Characters beyond which a text isn't a time.
 _LONG = 200
+# 2021-03-05 10:11:12 Europe/Berlin.
+_ZONED = re.compile(r"^(\d{4}-.*\d) ?\[?([A-Z][A-Za-z]+(?:/[A-Za-z0-9_+-]+)+)\]?$")
+
+
+def _padded_clock(found: re.Match[str]) -> str:
+    return ":".join(part.zfill(2) for part in found.groups() if part)
+
+
 _QUARTER = re.compile(r"^(\d{4})[ -]?Q([1-4])$")
 _REWRITTEN = tuple(
     (re.compile(form), other)
@@ -78,8 +88,7 @@ _REWRITTEN = tuple(
         (r"(\d{4}) ?[年년] ?(\d{1,2}) ?[月월] ?(\d{1,2}) ?[日일]", r"\1-\2-\3"),
         (r"[上午]{2} ?(\d[\d:]*)|오전 ?(\d[\d:]*)", r"\1\2 AM"),
         (r"[下午]{2} ?(\d[\d:]*)|오후 ?(\d[\d:]*)", r"\1\2 PM"),
-        (r"(\d{1,2}) ?[時时시] ?(\d{2}) ?[分분] ?(\d{2}) ?[秒초]", r"\1:\2:\3"),
-        (r"(\d{1,2}) ?[時时시] ?(\d{2}) ?[分분]", r"\1:\2"),
+        (r"(\d{1,2}) ?[時时시] ?(\d{1,2}) ?[分분](?: ?(\d{1,2}) ?[秒초])?", _padded_clock),
         # 05.03.2024 10.11.12 and 10h11.
         (r"(?<=\d )(?:klo )?(\d{1,2})\.(\d{2})\.(\d{2})$", r"\1:\2:\3"),
         (r"(?<=\d{4} )(?:klo )?(\d{1,2})\.(\d{2})$", r"\1:\2"),
@@ -95,6 +104,10 @@ _REWRITTEN = tuple(
         # A date with a zone, a month's name before its year, weeks of one digit.
         (r"^(\d{4}-\d{2}-\d{2})(Z|[+-]\d{2}:\d{2})$", r"\1 00:00:00\2"),
         (r"^([^\W\d_]{3,12})\.? (\d{4})$", r"1 \1 \2"),
+        (r"^(\d{1,2})/(\d{4})$", r"\2-\1"),
+        # Dates without signs before a clock.
+        (r"^(\d{8}) (\d{6})$", r"\1T\2"),
+        (r"^(\d{4})(\d{2})(\d{2}) (?=\d{1,2}:)", r"\1-\2-\3 "),
         (r"^(\d{4})[ -]?W(\d)$", r"\1-W0\2"),
         (r"^(\d{4}) W(\d{2})$", r"\1-W\2"),
         # Of one comma with three digits, the number may be a thousand.
@@ -146,6 +159,19 @@ def _rewritten(text: str) -> str:
     quarter = _QUARTER.match(text)
     if quarter:
         return f"{quarter[1]}-{3 * int(quarter[2]) - 2:02}"
+    zoned = _ZONED.match(text)
+    if zoned:
+        return _with_offset(zoned[1], zoned[2]) or text
     for form, other in _REWRITTEN:
         text = form.sub(other, text)
     return text
+
+
+def _with_offset(local: str, zone: str) -> str | None:
+    """A time of day in a zone with the zone's offset from UTC instead; None if it can't be read."""
+    try:
+        return (
+            datetime.fromisoformat(local).replace(tzinfo=ZoneInfo(zone)).isoformat(" ", "seconds")
+        )
+    except (ValueError, OSError, ZoneInfoNotFoundError):
+        return None

@@ -28,7 +28,10 @@ USUAL: Mapping[str, tuple[str, ...]] = {
             معرفالعميل رقمالعميل الزبون उपयोगकर्ता ग्राहक
             उपयोगकर्ताआईडी ग्राहकआईडी 會員 會員id 顧客id 客戶 使用者 ผู้ใช้ ลูกค้า کاربر مشتری
             pirkejas vartotojas kasutaja korisnik kupac потребител stranka uporabnik usuari
-            userno utilizador cust""",
+            userno utilizador cust idvisitor userfullname vollständigername
+            nombrecompletodelusuario pseudo nickname login benutzername nutzername kdnr borrower
+            hhkey hhid profilename reviewprofilename
+            会员号""",
         "item": """itemid item iid movieid bookid parentasin asin isbn productid product articleid
             article songid trackid artistid videoid newsid contentid businessid gameid animeid
             locationid venueid poiid recipeid beerid sku movie book song track artist items
@@ -50,7 +53,11 @@ USUAL: Mapping[str, tuple[str, ...]] = {
             สินค้า محصول کالا preke toode proizvod продукт izdelek producte
             followee followeeid followedid tconst matnr isbn13 isbn10 doi
             songs trackids skus itemseq itemsequence itemlist itemidlist
-            prodid prod hotel recipe 物品id 项目""",
+            prodid prod hotel recipe 物品id 项目 eventcontext ereigniskontext contextodelevento
+            artnr vid 货号 品番 signatur callnumber titleno
+            reponame beerbeerid problemid
+            questionid exerciseid lessonid lexemeid quizid lectureid boardgame videogame
+            stokkodu""",
         "value": """rating overall score stars bookrating starrating ratingvalue userrating
             ratings value count weight plays playcount listens listencount frequency quantity
             preference accessed feedback label hours hoursplayed playtime qty quantityordered
@@ -64,7 +71,7 @@ USUAL: Mapping[str, tuple[str, ...]] = {
             تقييم nilai đánhgiá strength 별점 수량 التقييم الكمية रेटिंग मात्रा
             數量 คะแนน จำนวน امتیاز تعداد кількість kiekis hinne ocjena kolicina valoracio
             打分 得分 分数 评分值 sterne etoiles valutazione numstars overallrating
-            scoreraw cnt freq""",
+            scoreraw cnt freq reviewoverall dwelltime колво stuckzahl""",
         "time": """timestamp time ts timems timestampms datehour datehourminute unixreviewtime
             unixtime eventtime datetime date dateadded dateadd createdat ratedat watchedat
             reviewtime dateupdated readat invoicedate orderdate purchasedate transactiondate
@@ -76,7 +83,9 @@ USUAL: Mapping[str, tuple[str, ...]] = {
             rechnungsdatum buchungsdatum timestamps times uts dt ds endtime lastupdated
             mylastupdated дата время 时间 日期 时间戳 日時 日付 날짜 tarih czas dato
             購入日 תאריך ημερομηνία paiva paivamaara pvm ngày วันที่ tanggal تاریخ kuupaev
-            التاريخ الوقت दिनांक तारीख तिथि समय when zeitpunkt epochms lastplayed""",
+            التاريخ الوقت दिनांक तारीख तिथि समय when zeitpunkt epochms lastplayed
+            timecreated timemodified timeadded horodatage dataeora dataehora fechayhora fechahora
+            datahora dateetheure datumunduhrzeit датаивремя tarihsaat 日期时间 vule""",
     }.items()
 }
 ROLES = tuple(USUAL)

@@ -68,7 +68,7 @@ _BRACKETED, _SIGNED_LAST = re.compile(r"^\(([^()]*\d[^()]*)\)$"), re.compile(r"^
 _HALF = re.compile(r"^(\d*)([½¼¾])$")
 _QUARTERS = {"¼": 0.25, "½": 0.5, "¾": 0.75}
 # Signs that other scripts have for minus, the point and between thousands.
-_ASCII = str.maketrans({"\u2212": "-", "\u066b": ".", "\uff0e": ".", "\u066c": ""})
+_ASCII = str.maketrans({"\u2212": "-", "\u2013": "-", "\u066b": ".", "\uff0e": ".", "\u066c": ""})
 _PARTS_OF_SECONDS = {"s": 1, "ms": 10**3, "us": 10**6, "ns": 10**9}
 _SPACES = re.compile(r"[\s'’]")
 
