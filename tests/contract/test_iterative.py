@@ -4,6 +4,7 @@ and exact resume.
 
 from __future__ import annotations
 
+from copy import copy
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -89,16 +90,20 @@ def test_the_models_own_metric_is_measured(iterative: str) -> None:
 
 def test_callbacks_hear_each_epoch_with_a_model_that_answers(iterative: str) -> None:
     heard: list[int] = []
+    kept: list[Any] = []
 
     def listen(epoch: int, facts: Any, seen: Any) -> bool:
         assert np.isfinite(seen.score_rows(np.arange(3))).all()
         assert np.isfinite(facts["loss"])
         heard.append(epoch)
+        kept.extend((copy(seen), seen.score_rows(np.arange(3)).copy()) if epoch == 0 else ())
         return epoch < 2
 
     model = small(iterative).on_epoch_end(listen)
     model.fit(data_for(iterative), run=RUN)
     assert heard == [0, 1, 2]
+    # A copy of the model of an epoch stays as it was.
+    np.testing.assert_array_equal(kept[0].score_rows(np.arange(3)), kept[1])
     assert len(model.curve) == 3
     assert np.isfinite(model.score_rows(np.arange(3))).all()
 

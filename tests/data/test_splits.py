@@ -3,17 +3,20 @@ from __future__ import annotations
 import datetime
 import os
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pytest
 
 from cofactor.base.errors import ArgumentError, UnknownNameError
-from cofactor.data import datasets, moments
+from cofactor.data import datasets, moments, splits
 from cofactor.data.describe import describe
 from cofactor.data.events import Events
+from cofactor.data.filter import k_core
 from cofactor.data.interactions import Interactions
 from cofactor.data.readers.read import read
+from cofactor.data.sessions import sessions_by_gap
 from cofactor.data.split import Part
 from cofactor.data.splits import k_fold, predefined, split
 
@@ -331,3 +334,40 @@ def test_splits_and_descriptions_take_tables_as_fit_does() -> None:
     made = split(table, "per-user", test=0.34, seed=1)
     assert (len(made.train), len(made.test.truth)) == (4, 2)
     assert describe(table).interactions == 6
+
+
+RULES: dict[str, Any] = {
+    "by_items": lambda data: splits.by_items(data, test=0.3),
+    "by_random": splits.by_random,
+    "by_session": lambda data: splits.by_session(data, test=0.3),
+    "by_time": splits.by_time,
+    "by_users": lambda data: splits.by_users(data, test=0.4),
+    "k_fold": lambda data: next(iter(splits.k_fold(data, 2))),
+    "leave_last": splits.leave_last,
+    "next_after": lambda data: splits.next_after(data, test=0.4),
+    "per_user": splits.per_user,
+    "k_core": lambda data: k_core(data, 2, 2)[0],
+}
+
+
+@pytest.mark.parametrize("rule", RULES)
+def test_each_rule_takes_a_table_as_fit_does(rule: str) -> None:
+    clock = [3, 4, 5, 13, 14, 15, 21, 22]
+    rows = list(
+        zip([1, 1, 1, 2, 2, 2, 3, 3], [3, 4, 5, 3, 5, 6, 4, 5], [1.0] * 8, clock, strict=True)
+    )
+    given = Interactions.build(read(rows))
+    assert RULES[rule](rows).fingerprint == RULES[rule](given).fingerprint
+    with pytest.raises(ArgumentError, match="not int"):
+        RULES[rule](7)
+
+
+def test_sessions_are_cut_from_events() -> None:
+    with pytest.raises(ArgumentError, match=r"events must be Events \(cofactor.read"):
+        sessions_by_gap([(1, 2, 3.0, 4)])  # type: ignore[arg-type]
+
+
+def test_predefined_needs_both_parts() -> None:
+    for parts in ((None, [(1, 2)]), ([(1, 2)], None)):
+        with pytest.raises(ArgumentError, match="not NoneType"):
+            splits.predefined(*parts)

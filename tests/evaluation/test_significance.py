@@ -110,6 +110,10 @@ def test_users_without_the_metric_are_left_out_of_the_pair():
 
 def test_what_cannot_be_compared_is_refused_with_the_reason():
     values = {"ndcg@10": np.arange(4.0)}
+    assert len(compare(made(name, values) for name in "ab")) == 1  # read once
+    for no_results in ({"a": made("a", values), "b": made("b", values)}, ["a", "b"]):
+        with pytest.raises(ArgumentError, match="results must be a list of Results"):
+            compare(no_results)
     with pytest.raises(ArgumentError, match="different splits"):
         compare([made("a", values), made("b", values, fingerprint="other")])
     with pytest.raises(ArgumentError, match="different labels"):

@@ -87,6 +87,11 @@ REFUSED = [
     ("fresh=0.2 half-life 0d", ArgumentError, "half_life must be a finite number above 0"),
     ("candidates=0", ArgumentError, "candidates must be an integer in 1..10000"),
     ("mmr", ArgumentError, "write mmr=0.7"),
+    ("mmr=0.5 by genres; mmr=0.6", ArgumentError, "mmr is given twice; leave one"),
+    ("cap=1 by a; cap=2 by a", ArgumentError, "cap by a is given twice"),
+    ("boost=0.3 if a = 1; bury=0.2 if a = 1", ArgumentError, "boost or bury if a = 1 is given"),
+    ("at_least=0.1 if new; at_least=0.2 if new", ArgumentError, "at_least if new is given twice"),
+    ("fresh=0.1; fresh=0.2 by year", ArgumentError, "fresh is given twice"),
     ("; ".join(["cap=1 by a"] * 31), ArgumentError, "at most 30 rules"),
 ]
 

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from cofactor.base.errors import TrainingError
+from cofactor.base.errors import ArgumentError, TrainingError
 from cofactor.base.run import Run
 from cofactor.training.checkpoint import Checkpoint
 from cofactor.training.learner import Epoch, Facts, Learner, StopTraining
@@ -139,6 +139,20 @@ def test_callbacks_hear_every_epoch_and_end_training_cleanly() -> None:
     assert len(curve) == 3
     assert heard == list(enumerate(curve.loss))
     assert len(trained(Toy(), callbacks=(raise_stop,))) == 2
+
+
+@pytest.mark.parametrize(
+    ("answer", "epochs"),
+    [(False, 1), (np.bool_(False), 1), (0, 8), (0.0, 8), (np.zeros(2), 8)],
+)
+def test_false_alone_ends_training(answer: Any, epochs: int) -> None:
+    assert len(trained(Toy(), callbacks=(lambda *_: answer,))) == epochs
+
+
+@pytest.mark.parametrize("value", [None, "much", [1.0, 2.0]])
+def test_a_metric_that_is_no_number_is_named(value: Any) -> None:
+    with pytest.raises(ArgumentError, match="the metric 'mine' must be a number, not"):
+        trained(Toy(), monitors=(Monitor("mine", lambda: value, False),))
 
 
 def test_no_epoch_begins_that_would_end_after_the_time(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -95,6 +95,12 @@ def of_kind(value: object, name: str, kind: type, wanted: str) -> None:
         raise ArgumentError(f"{name} must be {wanted}, not {_described(value)}.")
 
 
+def function(value: object, name: str) -> None:
+    """Raise ArgumentError unless ``value`` can be called."""
+    if not callable(value):
+        raise ArgumentError(f"{name} must be a function, not {_described(value)}.")
+
+
 def is_masked(value: Any) -> bool:
     """Return whether an array masks some of its entries, or is NumPy's ``masked``; without loading
     `numpy.ma`.

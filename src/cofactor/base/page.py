@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+from cofactor.base import checks
 from cofactor.base.disk import check_regular, check_replaced, naming_full, replace_file
 from cofactor.base.markup import safe
 
@@ -30,7 +31,7 @@ def write_page(path: str | os.PathLike[str], text: str) -> Path:
 
 def check_page(path: str | os.PathLike[str]) -> Path:
     """Return the path of a page; raise ArgumentError if the file that is there is no page."""
-    target = Path(path)
+    target = checks.path(path, "path")
     check_regular(target)
     check_replaced(target, _is_page, "a page")
     return target

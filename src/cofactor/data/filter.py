@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
@@ -14,9 +14,13 @@ from cofactor.base.errors import ArgumentError
 from cofactor.base.names import counted
 from cofactor.data import moments
 from cofactor.data.arrow import value_type
+from cofactor.data.conversion import as_interactions
 from cofactor.data.events import Events
 from cofactor.data.guards import doubts
 from cofactor.data.interactions import Interactions
+
+if TYPE_CHECKING:
+    from cofactor.data.conversion import DataLike
 
 
 @dataclass(frozen=True)
@@ -82,7 +86,7 @@ Filtered = tuple[Interactions, FilterStep]
 
 
 def apply(
-    data: Interactions,
+    data: DataLike,
     *,
     since: Any = None,
     until: Any = None,
@@ -97,7 +101,7 @@ def apply(
     Parameters
     ----------
     data
-        The interactions.
+        The interactions, or what `Recommender.fit` takes.
     since, until
         See `time_window`.
     min_value
@@ -115,6 +119,7 @@ def apply(
     FilterReport
         What each filter that was asked for removed.
     """
+    data = as_interactions(data)
     verbs: list[Callable[[Interactions], Filtered]] = []
     if since is not None or until is not None:
         verbs.append(lambda d: time_window(d, since, until))
@@ -130,14 +135,14 @@ def apply(
 
 
 def min_values(
-    data: Interactions, threshold: float | None = None, *, binarize: bool = True
+    data: DataLike, threshold: float | None = None, *, binarize: bool = True
 ) -> Filtered:
     """Keep the interactions whose value is at least a threshold: ratings become signs of liking.
 
     Parameters
     ----------
     data
-        The interactions.
+        The interactions, or what `Recommender.fit` takes.
     threshold
         The lowest value that is kept; None keeps all.
     binarize
@@ -148,6 +153,7 @@ def min_values(
     ArgumentError
         If there is a threshold and the data has no values, or nothing would be left.
     """
+    data = as_interactions(data)
     keep = np.ones(len(data), bool)
     if threshold is not None:
         threshold = checks.real(threshold, "threshold")
@@ -165,7 +171,7 @@ def min_values(
     return (replace(made, values=None) if binarize else made), step
 
 
-def min_counts(data: Interactions, users: int = 0, items: int = 0) -> Filtered:
+def min_counts(data: DataLike, users: int = 0, items: int = 0) -> Filtered:
     """Keep the users with at least so many interactions, and the items, both counted once and
     before either is dropped.
 
@@ -174,10 +180,11 @@ def min_counts(data: Interactions, users: int = 0, items: int = 0) -> Filtered:
     Parameters
     ----------
     data
-        The interactions.
+        The interactions, or what `Recommender.fit` takes.
     users, items
         The fewest interactions of each; 0 or 1 keeps all.
     """
+    data = as_interactions(data)
     users, items = checks.integer(users, "users", low=0), checks.integer(items, "items", low=0)
     keep = (data.user_counts >= users)[data.user_rows] & (data.item_counts >= items)[data.item_rows]
     return _kept(
@@ -187,7 +194,7 @@ def min_counts(data: Interactions, users: int = 0, items: int = 0) -> Filtered:
     )
 
 
-def k_core(data: Interactions, users: int = 5, items: int = 5) -> Filtered:
+def k_core(data: DataLike, users: int = 5, items: int = 5) -> Filtered:
     """Keep the largest part in which every user has at least so many interactions and every item
     too.
 
@@ -197,10 +204,11 @@ def k_core(data: Interactions, users: int = 5, items: int = 5) -> Filtered:
     Parameters
     ----------
     data
-        The interactions.
+        The interactions, or what `Recommender.fit` takes.
     users, items
         The fewest interactions of each; 0 or 1 keeps all.
     """
+    data = as_interactions(data)
     users, items = checks.integer(users, "users", low=0), checks.integer(items, "items", low=0)
     alive = np.arange(len(data), dtype=np.int64)
     user_rows, item_rows = data.user_rows, data.item_rows
@@ -225,17 +233,18 @@ def k_core(data: Interactions, users: int = 5, items: int = 5) -> Filtered:
     return _kept(data, keep, rule)
 
 
-def time_window(data: Interactions, since: Any = None, until: Any = None) -> Filtered:
+def time_window(data: DataLike, since: Any = None, until: Any = None) -> Filtered:
     """Keep the interactions from one moment on, and before another.
 
     Parameters
     ----------
     data
-        The interactions, with times.
+        The interactions, with times, or what `Recommender.fit` takes.
     since, until
         Seconds since 1970, a datetime, or ISO text (UTC); None for no bound. ``since`` itself is
         in, ``until`` isn't.
     """
+    data = as_interactions(data)
     if data.times is None:
         raise ArgumentError(
             "a time window needs times, and the data has none; name the column that holds them."

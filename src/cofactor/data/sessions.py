@@ -45,6 +45,7 @@ def sessions_by_gap(events: Events, gap: float = 1800.0) -> Events:
         If the events have no times.
     """
     gap = checks.real(gap, "gap (seconds)", above=0)
+    checks.of_kind(events, "events", Events, "Events (cofactor.read(...))")
     if events.times is None:
         raise ArgumentError(
             "sessions are cut by a gap in time, and the events have no times; name the column that"

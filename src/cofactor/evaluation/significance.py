@@ -83,7 +83,7 @@ class Comparison:
 
 
 def compare(
-    results: Sequence[Result],
+    results: Iterable[Result],
     metrics: str | Iterable[str] | None = None,
     *,
     baseline: str | None = None,
@@ -131,6 +131,7 @@ def compare(
     checks.choice(correction, "correction", ("holm", "none"))
     checks.real(confidence, "confidence", above=0, below=1)
     checks.integer(resamples, "resamples", low=1, high=MAX_RESAMPLES)
+    results = list(results)
     _require_comparable(results)
     labels = [r.model for r in results]
     by_label = dict(zip(labels, results, strict=True))
@@ -281,6 +282,8 @@ def _shared_metrics(results: Sequence[Result], metrics: str | Iterable[str] | No
 
 
 def _require_comparable(results: Sequence[Result]) -> None:
+    for one in results:
+        checks.of_kind(one, "results", Result, "a list of Results (cofactor.evaluate)")
     if len(results) < 2:
         raise ArgumentError("give at least two results to compare.")
     labels = [r.model for r in results]

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
 
+from cofactor.base import checks
 from cofactor.base.run import Run
 from cofactor.data.conversion import as_events
 from cofactor.data.interactions import Interactions
@@ -84,6 +85,15 @@ class IterativeModel(Recommender):
         self._callbacks: tuple[EpochCallback, ...] = ()
         self._checkpoint: Checkpoint | None = None
         self._before: Self | None = None
+        self._learning = False
+
+    def __copy__(self) -> Self:
+        new = type(self).__new__(type(self))
+        new.__dict__.update(self.__dict__)
+        if self._learning:  # the learner goes on writing into its arrays
+            own = {n: a.copy() for n, a in vars(self).items() if isinstance(a, np.ndarray)}
+            new.__dict__.update(own, _learning=False)
+        return new
 
     def monitor(
         self, name: str, measure: Callable[[Any, Part], float], *, higher_is_better: bool
@@ -107,6 +117,9 @@ class IterativeModel(Recommender):
         Self
             The model.
         """
+        checks.of_kind(name, "name", str, "a text")
+        checks.function(measure, "measure")
+        checks.boolean(higher_is_better, "higher_is_better")
         self._metrics += (ValidationMetric(name, measure, higher_is_better),)
         return self
 
@@ -125,6 +138,7 @@ class IterativeModel(Recommender):
         Self
             The model.
         """
+        checks.function(callback, "callback")
         self._callbacks += (callback,)
         return self
 
@@ -303,11 +317,11 @@ class IterativeModel(Recommender):
     def _measuring(self, data: Interactions, update: Callable[[], None]) -> Iterator[None]:
         """While open, the model is a fitted one, so that a metric may use all of its calls."""
         update()
-        self._data, self._cache = data, {}
+        self._data, self._cache, self._learning = data, {}, True
         try:
             yield
         finally:
-            self._data, self._cache = None, {}
+            self._data, self._cache, self._learning = None, {}, False
 
     def _own_metrics(self, run: Run) -> tuple[ValidationMetric, ...]:
         if self.traits.predicts_ratings:

@@ -17,7 +17,7 @@ import numpy as np
 
 from cofactor.base import checks
 from cofactor.base.arrays_file import write_arrays
-from cofactor.base.disk import naming_full, sync
+from cofactor.base.disk import check_regular, naming_full, sync
 from cofactor.base.errors import ArtifactError
 
 _VERSION = 2
@@ -45,6 +45,9 @@ class Checkpoint:
     fingerprint: str = ""
 
     def __post_init__(self) -> None:
+        # Found out now, not at the end of the first epoch.
+        object.__setattr__(self, "path", checks.path(self.path, "path"))
+        check_regular(Path(self.path))
         checks.integer(self.every_epochs, "every_epochs", low=1)
         checks.integer(self.every_steps, "every_steps", low=0)
 
@@ -101,5 +104,6 @@ def read(path: str | os.PathLike[str]) -> tuple[dict[str, np.ndarray], dict[str,
         return arrays, json.loads(head["facts"])
     except (SafetensorError, OSError, KeyError, json.JSONDecodeError) as error:
         raise ArtifactError(
-            f"{path}: this checkpoint can't be read ({error}); delete it to start again."
+            f"{path} is no checkpoint, or a damaged one ({error}); give another path, or delete it"
+            " to start again."
         ) from None

@@ -167,6 +167,8 @@ def _measure(
 def _stopped(callbacks: tuple[Callback, ...], epoch: Epoch, facts: Facts, learner: Learner) -> bool:
     """Run all callbacks; return whether one of them ends training."""
     try:
-        return False in [callback(epoch.number, facts, learner) for callback in callbacks]
+        answers = [callback(epoch.number, facts, learner) for callback in callbacks]
+        # Not 0, which equals False: what a callback's last call happens to return ends nothing.
+        return any(isinstance(one, (bool, np.bool_)) and not one for one in answers)
     except StopTraining:
         return True

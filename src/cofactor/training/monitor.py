@@ -7,6 +7,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
+from cofactor.base.errors import ArgumentError
+
 
 @dataclass(frozen=True)
 class Monitor:
@@ -25,6 +27,16 @@ class Monitor:
     name: str
     measure: Callable[[], float] = field(repr=False)
     higher_is_better: bool
+
+    def value(self) -> float:
+        """Return what is measured now, which may be NaN; raise ArgumentError if it is no number."""
+        found = self.measure()
+        try:
+            return float(found)
+        except (TypeError, ValueError):
+            raise ArgumentError(
+                f"the metric {self.name!r} must be a number, not {found!r}."
+            ) from None
 
 
 @dataclass

@@ -66,7 +66,7 @@ class TrainingState:
 
     def measure(self) -> dict[str, float]:
         """Measure the epoch that was recorded last, and keep its arrays if it is the best."""
-        found = {monitor.name: float(monitor.measure()) for monitor in self.monitors}
+        found = {monitor.name: monitor.value() for monitor in self.monitors}
         for name, value in found.items():
             self.curve.metrics[name][-1] = value
         if self.stopping.update(self.epoch - 1, found[self.monitors[0].name]):

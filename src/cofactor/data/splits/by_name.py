@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 
 from cofactor.base import checks
 from cofactor.base.names import unknown_name
-from cofactor.data.conversion import as_interactions
 from cofactor.data.split import Split
 from cofactor.data.splits.cold_items import by_items
 from cofactor.data.splits.leave_last import leave_last
@@ -85,4 +84,4 @@ def split(
     for name in options:
         if name not in takes:
             raise unknown_name(f"option of the split {how!r}", name, takes)
-    return rule(as_interactions(data), **given, **options)
+    return rule(data, **given, **options)

@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 
 from cofactor.base import checks
 from cofactor.base.errors import ArgumentError
-from cofactor.data.interactions import Interactions
+from cofactor.data.conversion import as_interactions
 from cofactor.data.split import Part, Split
 from cofactor.data.splits import cut
+
+if TYPE_CHECKING:
+    from cofactor.data.conversion import DataLike
 
 RANKS = ("cold", "all")
 
 
 def by_items(
-    data: Interactions,
+    data: DataLike,
     *,
     test: float = 0.1,
     validation: float = 0.0,
@@ -27,7 +32,8 @@ def by_items(
     Parameters
     ----------
     data
-        The interactions; models can rank held-out items only by their catalogue entries.
+        The interactions, or what `Recommender.fit` takes; models can rank held-out items only by
+        their catalogue entries.
     test, validation
         The shares of the items that have interactions, rounded to a whole number of items, halves
         up; 0 for no validation.
@@ -36,6 +42,7 @@ def by_items(
     seed
         Of the draw.
     """
+    data = as_interactions(data)
     test_share, validation_share = cut.shares(test, validation)
     checks.choice(rank, "rank", RANKS)
     seed = checks.seed(seed)

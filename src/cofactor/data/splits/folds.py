@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from cofactor.base import checks, rng
+from cofactor.data.conversion import as_interactions
 from cofactor.data.interactions import Interactions
 from cofactor.data.split import Split
 from cofactor.data.splits import cut
 
+if TYPE_CHECKING:
+    from cofactor.data.conversion import DataLike
+
 
 def k_fold(
-    data: Interactions, folds: int = 5, *, validation: float = 0.0, seed: int = 0
+    data: DataLike, folds: int = 5, *, validation: float = 0.0, seed: int = 0
 ) -> Iterator[Split]:
     """Yield ``folds`` splits; their test parts are random, disjoint, of equal size up to one, and
     together the data.
@@ -21,7 +26,7 @@ def k_fold(
     Parameters
     ----------
     data
-        The interactions.
+        The interactions, or what `Recommender.fit` takes.
     folds
         How many, from 2 to the number of interactions.
     validation
@@ -29,6 +34,7 @@ def k_fold(
     seed
         Of the draw.
     """
+    data = as_interactions(data)
     folds = checks.integer(folds, "folds", low=2, high=len(data))
     seed = checks.seed(seed)
     _, validation_share = cut.shares(1 / folds, validation)

@@ -2,24 +2,30 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 
 from cofactor.base import checks
+from cofactor.data.conversion import as_interactions
 from cofactor.data.histories import Histories
 from cofactor.data.interactions import Interactions
 from cofactor.data.sessions import of_histories
 from cofactor.data.split import Part, Split
 from cofactor.data.splits import cut
 
+if TYPE_CHECKING:
+    from cofactor.data.conversion import DataLike
 
-def leave_last(data: Interactions, *, test: int = 1, validation: int = 0) -> Split:
+
+def leave_last(data: DataLike, *, test: int = 1, validation: int = 0) -> Split:
     """Hold out each user's last interactions.
 
     Parameters
     ----------
     data
-        The interactions. Without times, the order of the source counts as the order of time, and
-        the sentence says so.
+        The interactions, or what `Recommender.fit` takes. Without times, the order of the source
+        counts as the order of time, and the sentence says so.
     test
         How many of each user's interactions are the test part, at least 1. Users with no more than
         that stay in training.
@@ -32,6 +38,7 @@ def leave_last(data: Interactions, *, test: int = 1, validation: int = 0) -> Spl
     One user's last interaction may be older than another user's training interactions; `by_time`
     has no such leak.
     """
+    data = as_interactions(data)
     n_test = checks.integer(test, "test (how many of each user's last interactions)", low=1)
     n_validation = checks.integer(
         validation, "validation (how many of each user's, before the test part)", low=0

@@ -4,21 +4,25 @@ their earlier events as context.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from cofactor.base.errors import ArgumentError
 from cofactor.base.offsets import offsets
 from cofactor.data import moments
+from cofactor.data.conversion import as_interactions
 from cofactor.data.histories import Histories
 from cofactor.data.interactions import Interactions
 from cofactor.data.sessions import of_histories, part_of, prefixes_of, questions
 from cofactor.data.split import Part, Split
 from cofactor.data.splits import cut
 
+if TYPE_CHECKING:
+    from cofactor.data.conversion import DataLike
 
-def by_session(data: Interactions, *, test: float = 0.1, validation: float = 0.0) -> Split:
+
+def by_session(data: DataLike, *, test: float = 0.1, validation: float = 0.0) -> Split:
     """Hold out the latest sessions as a whole; the next item of each of their prefixes is to be
     predicted.
 
@@ -35,6 +39,7 @@ def by_session(data: Interactions, *, test: float = 0.1, validation: float = 0.0
     Split
         Whose parts are answered by fold-in.
     """
+    data = as_interactions(data)
     test_share, validation_share = cut.shares(test, validation)
     histories = data.histories()
     some = histories.by_last_event()
@@ -62,7 +67,7 @@ def by_session(data: Interactions, *, test: float = 0.1, validation: float = 0.0
 
 
 def next_after(
-    data: Interactions,
+    data: DataLike,
     *,
     test: float = 0.2,
     validation: float = 0.0,
@@ -92,6 +97,7 @@ def next_after(
     ArgumentError
         If the data has no times, or a part would be empty.
     """
+    data = as_interactions(data)
     histories = data.histories()
     times = histories.times
     if times is None:

@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 
 from cofactor.base import checks
-from cofactor.data.interactions import Interactions
+from cofactor.data.conversion import as_interactions
 from cofactor.data.split import Split
 from cofactor.data.splits import cut
+
+if TYPE_CHECKING:
+    from cofactor.data.conversion import DataLike
 
 ORDERS = ("random", "time")
 
 
 def per_user(
-    data: Interactions,
+    data: DataLike,
     *,
     test: float = 0.2,
     validation: float = 0.0,
@@ -25,7 +30,7 @@ def per_user(
     Parameters
     ----------
     data
-        The interactions.
+        The interactions, or what `Recommender.fit` takes.
     test, validation
         The shares of each user's interactions, rounded to the nearest whole number, halves up (so
         short histories may give none); 0 for no validation.
@@ -35,6 +40,7 @@ def per_user(
     seed
         Of the draw; without meaning for ``"time"``.
     """
+    data = as_interactions(data)
     test_share, validation_share = cut.shares(test, validation)
     checks.choice(order, "order", ORDERS)
     seed = checks.seed(seed)

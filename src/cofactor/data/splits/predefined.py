@@ -60,11 +60,11 @@ def predefined(
     """
     checks.choice(overlap, "overlap", OVERLAPS)
     given = {
-        "train": train,
+        "train": _read(train),
         "test history": test_history,
         "validation history": validation_history,
         "validation": validation,
-        "test": test,
+        "test": _read(test),
     }
     parts = {name: _read(part) for name, part in given.items() if part is not None}
     if empty := [name for name, part in parts.items() if not len(part)]:

@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from cofactor.base import checks
 from cofactor.base.errors import ArgumentError
 from cofactor.data import moments
+from cofactor.data.conversion import as_interactions
 from cofactor.data.interactions import Interactions
 from cofactor.data.split import Split
 from cofactor.data.splits import cut
 
+if TYPE_CHECKING:
+    from cofactor.data.conversion import DataLike
+
 
 def by_time(
-    data: Interactions,
+    data: DataLike,
     *,
     test: float = 0.2,
     validation: float = 0.0,
@@ -27,7 +31,7 @@ def by_time(
     Parameters
     ----------
     data
-        The interactions, with times.
+        The interactions, with times, or what `Recommender.fit` takes.
     test, validation
         The shares of all interactions that are held out, latest first; 0 for no validation.
         ``test`` has no meaning with ``at``, and ``validation`` none with ``validation_at``.
@@ -46,6 +50,7 @@ def by_time(
     No training interaction is later than any held-out one. Users and items that appear only after
     the cut stay in the test part, with empty histories; `Split.known_only` leaves them out.
     """
+    data = as_interactions(data)
     if data.times is None:
         raise ArgumentError(
             "a split by time needs times, and the data has none; name the column that holds them"

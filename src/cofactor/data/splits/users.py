@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 
 from cofactor.base import checks
 from cofactor.base.errors import ArgumentError
+from cofactor.data.conversion import as_interactions
 from cofactor.data.interactions import Interactions
 from cofactor.data.split import Part, Split
 from cofactor.data.splits import cut
 from cofactor.data.splits.per_user import ORDERS
 
+if TYPE_CHECKING:
+    from cofactor.data.conversion import DataLike
+
 
 def by_users(
-    data: Interactions,
+    data: DataLike,
     *,
     test: float = 0.1,
     validation: float = 0.0,
@@ -27,7 +33,7 @@ def by_users(
     Parameters
     ----------
     data
-        The interactions.
+        The interactions, or what `Recommender.fit` takes.
     test, validation
         The shares of those users who have two interactions or more, rounded to a whole number of
         users, halves up; 0 for no validation. Users with one interaction stay in training.
@@ -50,6 +56,7 @@ def by_users(
     After Liang et al., Variational Autoencoders for Collaborative Filtering, WWW 2018, section 4.2,
     where 80 % of a held-out user's interactions are shown, drawn at random.
     """
+    data = as_interactions(data)
     test_share, validation_share = cut.shares(test, validation)
     shown = checks.real(history, "history", above=0, below=1)
     checks.choice(order, "order", ORDERS)

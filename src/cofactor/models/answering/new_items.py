@@ -112,8 +112,9 @@ def _fitting(table: pa.Table, known: pa.Table) -> pa.Table:
                 column = pc.if_else(pc.is_nan(column), None, column)
             table = table.set_column(n, name, column.cast(wanted))
         except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
+            reason = f" ({error})" if isinstance(error, pa.ArrowInvalid) else ""
             raise DataError(
                 f"column {name!r} of the new items is {column.type}, and the catalogue's is"
-                f" {wanted}: {error}"
+                f" {wanted}{reason}; give it as the catalogue does."
             ) from None
     return table

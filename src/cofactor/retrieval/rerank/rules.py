@@ -123,6 +123,7 @@ class Rerank:
         for name in ("caps", "boosts", "at_least"):
             checks.of_kind(getattr(self, name), name, Mapping, "a mapping")
         for column, most in self.caps.items():
+            checks.of_kind(column, "caps: a column", str, "a text")
             checks.integer(most, f"caps[{column!r}]", low=1)
         object.__setattr__(self, "pins", _placed(self.pins))
         for condition, amount in self.boosts.items():
@@ -156,6 +157,8 @@ class Rerank:
                 raise ArgumentError(
                     "calibrate needs a column of the catalogue: calibrate=0.5 by genres."
                 )
+        if self.by is not None:
+            checks.of_kind(self.by, "by", str, "a column's name")
         if self.by is not None and not given:
             raise ArgumentError(
                 "by names the column of mmr, dpp or calibrate; give one of them too."
@@ -193,8 +196,12 @@ class Rerank:
         if len(rules) > MAX_RULES:
             raise ArgumentError(f"rerank must have at most {MAX_RULES} rules, not {len(rules)}.")
         found: dict[str, Any] = {"caps": {}, "pins": {}, "boosts": {}, "at_least": {}}
+        given: set[str] = set()
         for rule in rules:
-            _read(rule, found)
+            what = _read(rule, found)
+            if what in given:
+                raise ArgumentError(f"rerank: {what} is given twice; leave one of them out.")
+            given.add(what)
         return cls(**found)
 
 
@@ -252,8 +259,8 @@ _FORMS: dict[str, tuple[str, tuple[str, ...]]] = {
 }
 
 
-def _read(rule: str, found: dict[str, Any]) -> None:
-    """Take in one rule."""
+def _read(rule: str, found: dict[str, Any]) -> str:
+    """Take in one rule, and return what may be given once: its name, with what it is about."""
     name, equals, rest = (part.strip() for part in rule.partition("="))
     if name not in _FORMS:
         raise unknown_name("rule of rerank", name, _FORMS)
@@ -266,15 +273,18 @@ def _read(rule: str, found: dict[str, Any]) -> None:
         if place in found["pins"]:
             raise ArgumentError(f"rerank: two items are pinned to place {place:g}.")
         found["pins"][int(place) if place.is_integer() else place] = value
-        return
+        return f"pin at {place:g}"
     amount = _number(value, rule, name)
     if name == "cap":
         found["caps"][words["by"]] = int(amount) if amount.is_integer() else amount
-    elif name in ("boost", "bury"):
+        return f"cap by {words['by']}"
+    if name in ("boost", "bury"):
         found["boosts"][words["if"]] = amount if name == "boost" else -amount
-    elif name == "at_least":
+        return f"boost or bury if {words['if']}"
+    if name == "at_least":
         found["at_least"][words["if"]] = amount
-    elif name == "fresh":
+        return f"at_least if {words['if']}"
+    if name == "fresh":
         life = words.get("half-life", "30d").removesuffix("d")
         days = _number(life, rule, name)
         found["fresh"] = Freshness(weight=amount, column=words.get("by"), half_life=days)
@@ -283,6 +293,7 @@ def _read(rule: str, found: dict[str, Any]) -> None:
     else:
         found[name] = amount
         found.update({"by": words["by"]} if "by" in words else {})
+    return name
 
 
 def _words(rest: str, allowed: tuple[str, ...]) -> tuple[str, dict[str, str]]:
