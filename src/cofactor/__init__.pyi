@@ -493,7 +493,7 @@ class BPR(_BPR):
             than popularity does, otherwise the weight that ranks them best.
     factors : int >= 1 <= 4096, default 64
         Length of the user and item vectors; multiples of 16 are fastest.
-    init_scale : float >= 0, default 0.1
+    init_scale : float > 0, default 0.1
         Standard deviation of the initial vectors.
     negative_sampling : {uniform, popularity}, default 'uniform'
         How negatives are drawn from the items a user hasn't interacted with.
@@ -568,7 +568,7 @@ class WARP(_WARP):
             than popularity does, otherwise the weight that ranks them best.
     factors : int >= 1 <= 4096, default 64
         Length of the user and item vectors; multiples of 16 are fastest.
-    init_scale : float >= 0, default 0.01
+    init_scale : float > 0, default 0.01
         Standard deviation of the initial vectors.
     negative_sampling : {uniform, popularity}, default 'uniform'
         How negatives are drawn from the items a user hasn't interacted with.
@@ -651,7 +651,7 @@ class LogisticMF(_LogisticMF):
             than popularity does, otherwise the weight that ranks them best.
     factors : int >= 1 <= 4096, default 64
         Length of the user and item vectors; multiples of 16 are fastest.
-    init_scale : float >= 0, default 0.1
+    init_scale : float > 0, default 0.1
         Standard deviation of the initial vectors.
     alpha : float > 0, default 5.0
         Confidence of a positive of value 1, against that of a negative.

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -72,6 +73,7 @@ def _damaged() -> Any:
         ),
         (lambda: Run(progress=3), "progress must be a Progress"),
         (lambda: Run(progress=None), "progress must be a Progress"),
+        (lambda: Run(progress=SimpleNamespace(task=print)), "methods task and say"),
         (lambda: Run(engine="ray"), "engine must be an Engine"),
         (lambda: Run(device=3), "device must be auto"),
         (lambda: Rerank(caps=3), "caps must be a mapping"),

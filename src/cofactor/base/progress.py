@@ -56,7 +56,8 @@ SILENT: Progress = SilentProgress()
 
 def check_progress(progress: object) -> None:
     """Raise ArgumentError for something that work can't report to."""
-    if not callable(getattr(progress, "task", None)) or isinstance(progress, type):
+    able = all(callable(getattr(progress, name, None)) for name in ("task", "say"))
+    if not able or isinstance(progress, type):
         raise ArgumentError(
             f"progress must be a Progress (with the methods task and say), not {progress!r}."
         )

@@ -56,8 +56,8 @@ def test_infinity_among_finite_numbers_whose_sum_is_none():
 @pytest.mark.parametrize(
     ("model", "cure"),
     [
-        (cofactor.EASE(), "; raise regularization, or look for extreme values"),
-        (cofactor.BPR(), "; lower learning_rate, raise regularization, or look for extreme values"),
+        (cofactor.EASE(), "; raise regularization or look for extreme values"),
+        (cofactor.BPR(), "; lower learning_rate, raise regularization or look for extreme values"),
         (cofactor.Bias(), "; look for extreme values"),
     ],
     ids=lambda one: getattr(one, "name", ""),
@@ -67,3 +67,20 @@ def test_only_settings_that_a_model_has_are_named(model, cure):
         arrays = {"weights": np.array([bad])}
         with pytest.raises(TrainingError, match=f"ended with {what} in weights{cure}"):
             check_learned(model.name, arrays, rates=True, settings=model.config.settings())
+
+
+@pytest.mark.parametrize(
+    ("model", "said"),
+    [
+        (
+            cofactor.BPR(init_scale=1e6, epochs=1),
+            "lower learning_rate, raise regularization or lower",
+        ),
+        (cofactor.BPR(init_scale=1e-60, epochs=1), "0; lower regularization or raise init_scale."),
+        (cofactor.IALS(regularization=1e6), "lower unobserved_weight, .*confidence='log'"),
+    ],
+    ids=lambda one: getattr(one, "name", ""),
+)
+def test_vectors_too_large_or_all_zero_name_what_helps(data, model, said):
+    with pytest.raises(TrainingError, match=said):
+        model.fit(data, run=ONE)

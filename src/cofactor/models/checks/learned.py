@@ -15,7 +15,18 @@ from cofactor.models.traits import ANY_ARRAY, ArraySpec
 # No sensible fit of an implicit model comes near it: scores are inner products of the vectors, and
 # a gap of some tens between two of them is certainty.
 LARGEST = 1e3
-_CURES = {"learning_rate": "lower learning_rate", "regularization": "raise regularization"}
+# What may help, by the setting that it needs.
+_STEADIER = {"learning_rate": "lower learning_rate", "regularization": "raise regularization"}
+_SMALLER = _STEADIER | {"init_scale": "lower init_scale"}
+_LIVELIER = {
+    "regularization": "lower regularization",
+    "unobserved_weight": "lower unobserved_weight",
+    "init_scale": "raise init_scale",
+    "confidence": (
+        "scale the values, beside whose weights float32 loses everything else (confidence='log', or"
+        " 'ones' to leave them out)"
+    ),
+}
 
 
 def check_learned(
@@ -24,7 +35,7 @@ def check_learned(
     specs: Mapping[str, ArraySpec] = MappingProxyType({}),
     *,
     rates: bool,
-    settings: Collection[str] = tuple(_CURES),
+    settings: Collection[str] = tuple(_STEADIER),
 ) -> None:
     """Refuse a fit whose numbers left what float32 or sense can hold.
 
@@ -56,8 +67,8 @@ def check_learned(
             plain = bool(np.isfinite(array).all())
             beyond = f"numbers beyond {spec.most:g}" if plain else "NaN or infinity"
             raise TrainingError(
-                f"{name} ended with {beyond} in {key}; {_cure(settings)}look for extreme values in"
-                " the data."
+                f"{name} ended with {beyond} in {key};"
+                f" {_either(_STEADIER, settings, 'look for extreme values in the data')}."
             )
         if key.endswith("_factors"):
             factors[key] = max(float(array.max()), -float(array.min()))
@@ -67,16 +78,16 @@ def check_learned(
     if largest > LARGEST:
         raise TrainingError(
             f"{name} diverged: {key} holds numbers as large as {largest:.3g}, where those of a good"
-            " fit are below 10; lower the learning rate or raise the regularization."
+            f" fit are below 10; {_either(_SMALLER, settings)}."
         )
     if largest == 0:
         raise TrainingError(
-            f"{name} learned nothing: every vector is 0. Either the regularization is far too"
-            " strong, or the values are so large that float32 loses everything else; scale"
-            " them, e.g. with confidence='log', or leave them out."
+            f"{name} learned nothing: every vector is 0; {_either(_LIVELIER, settings)}."
         )
 
 
-def _cure(settings: Collection[str]) -> str:
-    known = [cure for name, cure in _CURES.items() if name in settings]
-    return "".join(f"{cure}, " for cure in known) + ("or " if known else "")
+def _either(cures: Mapping[str, str], settings: Collection[str], *more: str) -> str:
+    """What may help of some cures, with the settings that there are."""
+    found = [*(cure for name, cure in cures.items() if name in settings), *more]
+    found = found or ["look for extreme values in the data"]
+    return " or ".join(part for part in (", ".join(found[:-1]), found[-1]) if part)

@@ -56,7 +56,7 @@ class WalkConfig(DescentConfig):
         doc="Length of the user and item vectors; multiples of 16 are fastest.",
     )
     epochs: int = setting(30, low=1, doc="Passes over the data.")
-    init_scale: float = setting(0.1, low=0, doc="Standard deviation of the initial vectors.")
+    init_scale: float = setting(0.1, above=0, doc="Standard deviation of the initial vectors.")
 
     @classmethod
     def upgrade(cls, values: Mapping[str, Any]) -> dict[str, Any]:
