@@ -1,5 +1,6 @@
-"""Processes that are forked from one that has imported Cofactor, but not PyTorch: starting Python
-and importing is most of what a short one costs. A test of the start itself makes its own process.
+"""Processes that are forked from one that has imported Cofactor and what a service needs, but not
+PyTorch: starting Python and importing is most of what a short one costs. A test of the start itself
+makes its own process.
 """
 
 from __future__ import annotations
@@ -22,11 +23,22 @@ HOW = "forkserver" if sys.platform == "linux" else "spawn"
 POSSIBLE = os.name == "posix"
 IMPORTED = [
     "cofactor.artifact.load",
+    "cofactor.artifact.tables",
+    "cofactor.base.arrow",
     "cofactor.cli.app",
-    "cofactor.kernels.cpu.jit",
+    "cofactor.cli.main",
+    "cofactor.cli.serve_command",
+    "cofactor.kernels.cpu.topk",
+    "cofactor.models.implicit.ials",
+    "cofactor.kernels.cpu.ials",
     "cofactor.service.http.app",
+    "cofactor.service.http.server",
+    "cofactor.service.workers",
+    "cofactor.store.shared",
     "cofactor.store.sqlite",
     "psycopg",
+    "safetensors.numpy",
+    "typer._adapters",  # Typer's own, and Pydantic where it is installed, as a command begins
 ]
 
 
