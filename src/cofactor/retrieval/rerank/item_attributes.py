@@ -98,8 +98,20 @@ class ItemSide:
         ------
         UnknownNameError
             If the catalogue has no such column.
+        ArgumentError
+            If it holds what has no words, such as records or bytes.
         """
-        return self._once("entries", column, lambda: _entries(self._column(column)))
+        return self._once("entries", column, lambda: self._entries(column))
+
+    def _entries(self, name: str) -> Entries:
+        column = self._column(name)
+        try:
+            return _entries(column)
+        except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
+            raise ArgumentError(
+                f"the column {name!r} holds {column.type}, which has no entries; name one of texts,"
+                " numbers, or lists of them."
+            ) from None
 
     def units(self, column: str | None) -> Any:
         """Return what makes items alike, with length 1 or 0: dense float32 [n_items, width], or the

@@ -9,6 +9,7 @@ import numpy as np
 import pyarrow as pa
 
 from cofactor.base.names import unknown_name
+from cofactor.data.records import python_cells
 from cofactor.models.recommender import Recommender
 
 SIMILAR = "similar items"
@@ -49,7 +50,7 @@ def columns(model: Recommender, rows: np.ndarray) -> dict[str, Groups]:
             continue
         values = catalogue.table.column(name).take(pa.array(rows.astype(np.int64)))
         numbers = pa.types.is_integer(values.type) or pa.types.is_floating(values.type)
-        groups = _ranges(name, values) if numbers else _frequent(name, values.to_pylist())
+        groups = _ranges(name, values) if numbers else _frequent(name, python_cells(values))
         if groups is not None:
             found[name] = groups
     return found

@@ -36,7 +36,10 @@ from cofactor.service.http.route import PATH_IDS, Route
 from cofactor.service.wire import outside_id
 
 log = logging.getLogger("cofactor.service")
-_encoder = msgspec.json.Encoder()
+# A catalogue may hold what the encoder doesn't know: pandas' own times, of nanoseconds.
+_encoder = msgspec.json.Encoder(
+    enc_hook=lambda one: one.isoformat() if hasattr(one, "isoformat") else str(one)
+)
 _BEHIND_IDS = (b"because", b"export", b"history", b"recommendations", b"similar")
 _PROBES = ("/health", "/ready")
 _MOST_HELD = 64 << 20  # bytes of bodies of one key that haven't come whole
