@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -26,8 +27,9 @@ def specs_of_part(
         shared = axis.isdecimal() or axis in ("users", "items")
         return axis if shared else sizes.get(axis, prefix + axis)
 
+    free: Any = {"low": None, "above": None, "rows_of": None}  # the part looks itself
     return {
-        prefix + name: ArraySpec(spec.dtype, tuple(map(own, spec.axes)), spec.optional)
+        prefix + name: replace(spec, axes=tuple(map(own, spec.axes)), **free)
         for name, spec in arrays.items()
     }
 

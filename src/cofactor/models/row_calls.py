@@ -20,7 +20,7 @@ from cofactor.models.answering.answers import Reason
 from cofactor.models.checks import finite
 from cofactor.models.defaults import popularity_term
 from cofactor.models.hooks import ConfigT, Hooks
-from cofactor.models.user_batch import Shares, UserBatch
+from cofactor.models.user_batch import Shares, States, UserBatch
 from cofactor.retrieval.topk import Exclusions, TopK, best_dots, best_dots_or, best_scores
 
 
@@ -45,7 +45,7 @@ class RowCalls(Hooks[ConfigT]):
         seen = (indptr, self.data.item_rows[positions])
         with torch_threads_for(len(positions)):
             states = self._states(rows)
-        finite.check_states(self.name, self.traits, states)
+        self._check_states(states)
         return UserBatch(states, np.diff(indptr) == 0, seen, values)
 
     def fold_in(self, histories: Histories) -> UserBatch:
@@ -58,7 +58,7 @@ class RowCalls(Hooks[ConfigT]):
         indptr, item_rows, values = histories.csr
         with torch_threads_for(len(item_rows)):
             states = self._fold_in(histories)
-        finite.check_states(self.name, self.traits, states)
+        self._check_states(states)
         seen = (indptr, item_rows)
         seen_values = None if histories.values is None else values
         return UserBatch(states, histories.lengths == 0, seen, seen_values)
@@ -73,7 +73,7 @@ class RowCalls(Hooks[ConfigT]):
         with torch_threads_for(len(batch) * n_items):
             scores = np.asarray(self._score(batch.states, item_rows), np.float32)
         scores = popularity_term.beside(self, scores, item_rows)
-        finite.check_scores(self.name, scores)
+        self._check_scores(scores)
         if batch.empty.any() and not self.traits.answers_empty:
             popular = self._popularity if item_rows is None else self._popularity[item_rows]
             scores = scores.copy() if not scores.flags.writeable else scores
@@ -110,7 +110,7 @@ class RowCalls(Hooks[ConfigT]):
         """
         with torch_threads_for(len(item_rows)):
             values = self._predict(batch.states, which, item_rows)
-        finite.check_scores(self.name, values)
+        self._check_scores(values)
         return values
 
     def similar_item_rows(
@@ -199,3 +199,12 @@ class RowCalls(Hooks[ConfigT]):
             return best_dots(states, vectors, k, **how)
         popular = self._popularity
         return best_dots_or(states, vectors, k, without=batch.empty, scores=popular, **how)
+
+    # A model that declares no arrays has learned nothing that may diverge, and may give any score.
+    def _check_states(self, states: States) -> None:
+        if self.arrays:
+            finite.check_states(self.name, states)
+
+    def _check_scores(self, scores: np.ndarray) -> None:
+        if self.arrays:
+            finite.check_scores(self.name, scores)

@@ -99,7 +99,7 @@ class ArraySpec:
         return checks.are_small(array, self.most)
 
 
-ANY_ARRAY = ArraySpec("", (), most=None)  # of arrays that others declare: the parts of a blend
+ANY_ARRAY = ArraySpec("", ())  # of arrays that aren't declared, but for their size
 
 
 def penalty_array(count: int) -> dict[str, ArraySpec]:

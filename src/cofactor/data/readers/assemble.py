@@ -23,7 +23,7 @@ from cofactor.data.readers.checked_times import checked_times
 from cofactor.data.readers.columns import Options
 from cofactor.data.readers.id_columns import cleaned, typed_ids, used_only
 from cofactor.data.readers.kinds import weighted
-from cofactor.data.readers.links import doubt_of_links
+from cofactor.data.readers.links import doubt_of_links, doubt_of_name
 from cofactor.data.readers.raw import Fault, NoRowsError, Raw
 from cofactor.data.readers.repeated_headers import repeated_headers
 from cofactor.data.readers.total_lines import MEANS, TOTALS, total_word
@@ -69,19 +69,19 @@ def assemble(raw: Raw, options: Options) -> Events:
         # What was dropped mustn't decide what the others are.
         mask = pa.array(keep)
         users, items = (used_only(column.filter(mask)) for column in (users, items))
+    linked = doubt_of_name(raw.columns.get("item", ""))
     events = Events(
         typed_ids(users),
         typed_ids(items),
         raw.values if keep is None else picked(raw.values, keep),
         times if keep is None else picked(times, keep),
         source=raw.source,
-        notes=tuple(raw.notes),
+        notes=(*raw.notes, *linked),
         kinds=kinds if kinds is None or keep is None else kinds.filter(pa.array(keep)),
     )
     if raw.parts is not None:
         return events  # what is odd about all of them, a part doesn't show
-    linked = doubt_of_links(events, raw.columns.get("item", ""))
-    return events.noted(*doubts(events.values), *_doubts_of_ids(events), *linked)
+    return events.noted(*doubts(events.values), *_doubts_of_ids(events), *doubt_of_links(events))
 
 
 def _checked_ids(

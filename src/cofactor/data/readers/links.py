@@ -23,13 +23,16 @@ _CURE = (
 )
 
 
-def doubt_of_links(events: Events, item: str = "") -> list[str]:
-    """Return a note on events that are links between users: by the name of their items' column
-    (``item``), by items most of which are users too, or as far as these are numbers that both sides
-    may just share, by links that run both ways.
+def doubt_of_name(item: str) -> list[str]:
+    """Return a note if the name of the items' column says that it holds users (``followee``)."""
+    return [f"column {item!r} seems to hold users: {_CURE}"] if is_linked(item) else []
+
+
+def doubt_of_links(events: Events) -> list[str]:
+    """Return a note on events that are links between users: by items most of which are users too,
+    or as far as these are numbers that both sides may just share, by links that run both ways. The
+    first hundred thousand events tell.
     """
-    if is_linked(item):
-        return [f"column {item!r} seems to hold users: {_CURE}"]
     sides = [one_array(column.slice(0, _SOME)) for column in (events.users, events.items)]
     kind = value_type(sides[0].type)
     if kind != value_type(sides[1].type):
@@ -41,7 +44,7 @@ def doubt_of_links(events: Events, item: str = "") -> list[str]:
     numbers = pa.types.is_integer(kind) or _NUMBER.match(items[0].as_py())
     if numbers and not _run_both_ways(*sides):
         return []
-    return [f"{shared:,} of {len(items):,} items are users too: {_CURE}"]
+    return [f"most items are users too: {_CURE}"]
 
 
 def _run_both_ways(users: pa.Array, items: pa.Array) -> bool:

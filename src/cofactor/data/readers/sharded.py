@@ -50,6 +50,7 @@ from cofactor.data.readers.chunks import chunks
 from cofactor.data.readers.columns import Options
 from cofactor.data.readers.event_file import DealtFile, EventFile
 from cofactor.data.readers.item_tables import catalogue_of
+from cofactor.data.readers.links import doubt_of_links
 from cofactor.data.readers.numbered_ids import Numbering, used_codes
 from cofactor.data.readers.part_notes import PartNotes
 from cofactor.data.readers.raw import NoRowsError
@@ -183,6 +184,8 @@ class _Sharding:
             source, done = files[number], facts["done"]
             try:
                 for chunk in chunks(source, options, facts["rows"], whole, done, agreement):
+                    if facts["done"] is None:
+                        self.notes.say(doubt_of_links(chunk.events))
                     self._keep(chunk.events, numbering)
                     self.kinds.update(chunk.done.get("known", {}).get("kinds", ()))
                     facts.update(source=number, done=chunk.done, agreed=agreement.facts())

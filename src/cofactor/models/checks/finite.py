@@ -6,30 +6,25 @@ import numpy as np
 
 from cofactor.base import checks
 from cofactor.base.errors import ArgumentError, TrainingError
-from cofactor.models.traits import Traits
 from cofactor.models.user_batch import States
 
 
-def check_states(name: str, traits: Traits, states: States) -> None:
+def check_states(name: str, states: States) -> None:
     """Refuse vectors computed from histories whose products with item vectors may leave float32.
 
     Parameters
     ----------
     name
         The model's, for the message.
-    traits
-        The model's; what those without vectors keep of the users isn't looked at.
     states
-        What it keeps of the users.
+        What it keeps of the users; histories themselves are not looked at.
 
     Raises
     ------
     ArgumentError
         If a number is NaN or beyond `checks.LARGEST_VALUE`; it says of which history.
     """
-    if not traits.has_vectors or not isinstance(states, np.ndarray):
-        return
-    if states.dtype.kind != "f" or checks.are_small(states):
+    if not isinstance(states, np.ndarray) or states.dtype.kind != "f" or checks.are_small(states):
         return
     large = ~(np.abs(states) <= checks.LARGEST_VALUE)
     first = int(np.flatnonzero(large.reshape(len(states), -1).any(axis=1))[0])

@@ -373,7 +373,7 @@ def _free(spec: ArraySpec) -> ArraySpec:
     axes = tuple(
         axis if axis.isdecimal() or axis == "users" else f"base {axis}" for axis in spec.axes
     )
-    return ArraySpec(spec.dtype, axes, spec.optional)
+    return replace(spec, axes=axes, low=None, above=None, rows_of=None)
 
 
 def _vectors(inner: Any) -> np.ndarray:
