@@ -12,7 +12,14 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from cofactor.store import StoreError, StoreUnavailableError, messages, open_store, shared
+from cofactor.store import (
+    StoreError,
+    StoreUnavailableError,
+    import_events,
+    messages,
+    open_store,
+    shared,
+)
 from cofactor.store.shared import SharedStore, SharedWrite, WriteServer, wait_for_writer
 from store.places import event
 
@@ -119,6 +126,23 @@ def test_a_writer_that_says_nothing_is_given_up(
         with pytest.raises(StoreUnavailableError, match="doesn't answer") as unknown:
             store.append([event()]).result(120)
         assert unknown.value.unknown
+
+
+def test_an_import_that_is_given_up_says_what_to_do(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(shared, "_HEALTHY", 0.2)
+    monkeypatch.setattr(shared, "_SILENT", 1.0)
+    lines = tmp_path / "events.jsonl"
+    lines.write_text('{"user_id": "u", "item_id": "i"}\n')
+    database = open_store(f"sqlite:///{tmp_path}/e.db").database
+    with (
+        stopped_writer(tmp_path / "writes", reads=True),
+        SharedStore(database, tmp_path / "writes") as store,
+        pytest.raises(StoreUnavailableError, match="import the same again") as unknown,
+    ):
+        import_events(store, lines)
+    assert unknown.value.unknown
 
 
 def test_too_many_that_wait_to_be_let_in_are_refused_at_once(tmp_path: Path) -> None:

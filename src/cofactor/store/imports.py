@@ -18,7 +18,7 @@ from cofactor.base import checks
 from cofactor.base.errors import ArgumentError, DataError
 from cofactor.base.progress import SILENT, Progress
 from cofactor.data.events import Events
-from cofactor.store.exceptions import ConflictError
+from cofactor.store.exceptions import ConflictError, StoreUnavailableError
 from cofactor.store.limits import DAY, check_ahead, checked_event, checked_item, outside_id
 from cofactor.store.lines import EventLine, ItemLine, Lines, lines_of
 from cofactor.store.records import Ack, Item
@@ -272,6 +272,13 @@ def _settle(
     """Wait for a batch; what conflicts is rejected by line, and the rest of it sent again."""
     try:
         acks = [future.result() for future in sent]
+    except StoreUnavailableError as error:
+        raise StoreUnavailableError(
+            f"{str(error).rstrip('.')}; some of the lines may be stored: import the same again,"
+            " which stores none twice.",
+            unknown=error.unknown,
+            retry_after=error.retry_after,
+        ) from error
     except ConflictError as error:
         for rest in sent[1:]:
             rest.exception()  # an undo of events that were not stored

@@ -283,7 +283,7 @@ class _Link:
             while True:
                 self._resolve(decoder.decode(receive(made)))
         with self._lock:
-            self._drop(made, "the process that writes has ended")
+            self._drop(made, "the process that writes has ended, or takes nothing")
 
     def _resolve(self, written: Written) -> None:
         future = self._waiting.pop(written.number, None)
