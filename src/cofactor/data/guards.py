@@ -228,6 +228,27 @@ def doubts(values: np.ndarray | None) -> tuple[str, ...]:
     return found.doubts()
 
 
+def ruling(values: np.ndarray | None) -> tuple[str, ...]:
+    """Return a remark on a value by which a fit to values is ruled: at least 20 times the range of
+    the others away from their middle, and with more variance than they can have. Of fewer than 20
+    values, or others that are all the same, nothing is said.
+    """
+    if values is None or len(values) < 20:
+        return ()
+    middle = float(np.median(values[:: len(values) // 20_000 + 1]))
+    odd = max(values.min(), values.max(), key=lambda value: abs(float(value) - middle))
+    away, others = abs(float(odd) - middle), values != odd
+    low, high = (float(f(values, where=others, initial=middle)) for f in (np.min, np.max))
+    count, room = len(values) - int(np.count_nonzero(others)), high - low
+    if not room or away < 20 * room or count * away**2 < len(values) * room**2 / 4:
+        return ()
+    which = f"one of {len(values):,} values is" if count == 1 else f"{count:,} values are"
+    return (
+        f"{which} {odd:g}, far beyond all others, which hardly count beside it: correct it, or"
+        " leave it out",
+    )
+
+
 @dataclass
 class ValueFacts:
     """What remarks on values depend on, of one part or of several.

@@ -17,7 +17,7 @@ from cofactor.base.extras import naming_extras
 from cofactor.base.run import Run, run_of
 from cofactor.base.signatures import document, join
 from cofactor.data.conversion import as_interactions
-from cofactor.data.guards import doubts
+from cofactor.data.guards import doubts, ruling
 from cofactor.data.interactions import Interactions
 from cofactor.data.split import Part
 from cofactor.data.splits.cut import NO_TIMES
@@ -177,9 +177,12 @@ class Model(RowCalls[ConfigT]):
 
     @property
     def _doubts(self) -> tuple[str, ...]:
-        """Remarks on values that don't mean "liked", and on a missing order of time."""
-        order = (NO_TIMES,) if self.traits.uses_order and self.data.times is None else ()
-        return order if self.traits.predicts_ratings else (*order, *doubts(self.data.values))
+        """Remarks on a missing order of time, and on values that don't mean "liked" or rule all."""
+        data, rates = self.data, self.traits.predicts_ratings
+        order = (NO_TIMES,) if self.traits.uses_order and data.times is None else ()
+        weighs = getattr(self.config, "confidence", "") == "linear"
+        ruled = ruling(data.values) if rates or weighs else ()
+        return (*order, *ruled, *(() if rates else doubts(data.values)))
 
     def state(self) -> dict[str, np.ndarray]:
         """Return the learned state as named arrays; the ids and histories are `data`'s."""
