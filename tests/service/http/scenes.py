@@ -7,7 +7,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
-import warnings
 from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 from typing import Any
@@ -22,11 +21,7 @@ from cofactor.service.http.app import build
 from cofactor.service.http.keys import Keys
 from cofactor.service.settings import Settings
 from cofactor.store import open_store
-
-with warnings.catch_warnings():
-    # Starlette asks for a successor of httpx that isn't needed here.
-    warnings.simplefilter("ignore")
-    from starlette.testclient import TestClient
+from service.http.loop_client import TestClient
 
 __all__ = ["BASE", "CALM", "Start", "TestClient", "ids_of", "in_loop", "some_items"]
 BASE = "http://127.0.0.1"
