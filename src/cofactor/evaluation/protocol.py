@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from cofactor.base import checks
@@ -59,6 +59,32 @@ def default_metrics(model: Recommender, part: Part) -> tuple[Metric, ...]:
     return parse_metrics((*RATING_DEFAULTS, *RANKING_DEFAULTS) if rated else RANKING_DEFAULTS)
 
 
+def check_rated(
+    model: Recommender, part: Part, metrics: str | Iterable[str | Metric] | None
+) -> None:
+    """Refuse rating metrics that can't be measured; the model may be one that isn't fitted yet, so
+    that nothing is fitted in vain. None are the default ones, which can be.
+
+    Raises
+    ------
+    TraitError
+        If the model predicts no ratings.
+    ArgumentError
+        If the part has none.
+    """
+    named = () if metrics is None else parse_metrics(metrics)
+    rating = [str(m) for m in named if m.family == "rating"]
+    if rating and not model.traits.predicts_ratings:
+        raise TraitError(
+            f"{model.name} doesn't predict ratings, so {', '.join(rating)} can't be measured; it"
+            " ranks."
+        )
+    if rating and part.truth.values is None:
+        raise ArgumentError(
+            f"the held-out interactions have no values, so {', '.join(rating)} can't be measured."
+        )
+
+
 def check(model: Recommender, part: Part, metrics: Sequence[Metric], *, sampled: bool) -> None:
     """Refuse metrics that don't apply, before anything is computed.
 
@@ -71,16 +97,7 @@ def check(model: Recommender, part: Part, metrics: Sequence[Metric], *, sampled:
         whose items (or, for trained users, whose users) are not those the model was fitted on, or a
         model that was fitted on what is to be predicted.
     """
-    rating = [str(m) for m in metrics if m.family == "rating"]
-    if rating and not model.traits.predicts_ratings:
-        raise TraitError(
-            f"{model.name} doesn't predict ratings, so {', '.join(rating)} can't be measured; it"
-            " ranks."
-        )
-    if rating and part.truth.values is None:
-        raise ArgumentError(
-            f"the held-out interactions have no values, so {', '.join(rating)} can't be measured."
-        )
+    check_rated(model, part, metrics)
     if sampled and any(m.kind == "auc_sampled" for m in metrics):
         raise ArgumentError(
             "the candidates are sampled already; ask for 'auc', or for 'auc_sampled' in a full"

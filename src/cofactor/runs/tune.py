@@ -15,7 +15,9 @@ from cofactor.base.extras import require
 from cofactor.base.names import word
 from cofactor.base.run import Run, run_of
 from cofactor.base.search import Choices, Search
-from cofactor.metrics.table import parse_metric
+from cofactor.data.split import Split
+from cofactor.evaluation.protocol import check_rated
+from cofactor.metrics.table import Metric, parse_metric
 from cofactor.models import registry
 from cofactor.models.recommender import Recommender
 from cofactor.runs.compared_models import name_of, without_comparison
@@ -23,6 +25,7 @@ from cofactor.runs.source import Clock, Cutting, Reading, as_cutting, as_reading
 from cofactor.runs.study import (
     DEFAULT,
     best_trial,
+    check_file,
     config_of,
     counts,
     finished,
@@ -107,6 +110,7 @@ def tune(
     checks.of_kind(settings, "settings", Iterable, "a list of texts, or a mapping of values")
     settings = settings if isinstance(settings, Mapping) else list(settings)
     _check_requests(trials, seeds, budget, cutting)
+    check_file(out)
     kind = registry.get(model)
     fixed = without_comparison(kind.Config.of(settings))
     given = set(map(name_of, settings))
@@ -117,13 +121,11 @@ def tune(
         reading = replace(reading, keep_items=True)
     data = interactions(source, reading, run)
     parts = cut(data, cutting)
-    if wanted is None:
-        rates = kind.traits_of(fixed).predicts_ratings and data.values is not None
-        wanted = parse_metric("rmse" if rates else "ndcg@10")
+    aim = _metric(kind(fixed), parts, wanted)
     with quiet(optuna), keeping(out):
-        bench = Bench(kind, parts, wanted, seeds, run)
+        bench = Bench(kind, parts, aim, seeds, run)
         facts = _facts(bench, fixed, space)
-        study = open_study(optuna, out, facts, lower_is_better=wanted.lower_is_better)
+        study = open_study(optuna, out, facts, lower_is_better=aim.lower_is_better)
         return _search(_Searching(optuna, study, bench, fixed, space, budget), trials)
 
 
@@ -141,8 +143,21 @@ def _check_requests(trials: int, seeds: int, budget: float | None, cutting: Cutt
     checks.integer(seeds, "seeds", low=1)
     if budget is not None:
         checks.real(budget, "budget", above=0)
-    if cutting.test <= 0 or cutting.validation <= 0:
-        raise ArgumentError("tune needs a test part and a validation part; give both a share.")
+    for name, share in (("test", cutting.test), ("validation", cutting.validation)):
+        if share <= 0:
+            raise ArgumentError(
+                f"{name} must be above 0, not {share:g}: tune searches on the validation part, and"
+                " measures on the test part."
+            )
+
+
+def _metric(model: Recommender, parts: Split, wanted: Metric | None) -> Metric:
+    """The metric to optimise; the usual one of the model and the data if none is named."""
+    if wanted is not None:
+        check_rated(model, parts.test, [wanted])
+        return wanted
+    rates = model.traits.predicts_ratings and parts.train.values is not None
+    return parse_metric("rmse" if rates else "ndcg@10")
 
 
 def _facts(bench: Bench, fixed: Any, space: Mapping[str, Search]) -> dict[str, Any]:

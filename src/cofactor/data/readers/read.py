@@ -42,7 +42,7 @@ from cofactor.data.readers.unused_options import (
     OF_TEXTS,
     refuse_unused,
 )
-from cofactor.data.shards import is_shards
+from cofactor.data.shards import check_shards, is_shards
 
 _OPTIONS = frozenset(one.name for one in fields(Options))
 
@@ -258,6 +258,7 @@ def _from_path(
         return _from_files(several, options)
     path = Path(os.path.expanduser(source))
     if is_shards(path):
+        check_shards(path)
         raise DataError(
             "it holds shards, which were read already; they are opened by whatever takes data, and"
             " by cofactor.data.shards.open_shards.",
