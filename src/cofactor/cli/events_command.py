@@ -201,6 +201,7 @@ def _import(output: Output, url: str, source: str, given: ImportOptions) -> None
     events = _events_of(output, source, given, reading) if table else None
     with open_beside(url) as store:
         if events is not None:
+            _tell(output, events, given)
             done = import_interactions(store, events, kind=given.kind, progress=output.progress)
         elif not as_table:
             done = (import_items if given.items else import_events)(
@@ -219,7 +220,7 @@ def _events_of(
     """Events of any table that train reads."""
     from cofactor.data.readers import read
 
-    events = read(
+    return read(
         source,
         on_bad=given.on_bad,
         rejects=given.rejects,
@@ -227,11 +228,14 @@ def _events_of(
         progress=output.progress,
         **reading,
     )
+
+
+def _tell(output: Output, events: Events, given: ImportOptions) -> None:
+    """Say what was found while they were read."""
     for note in events.notes:
         # Here they keep their kinds.
         if "all of which count the same" not in note or given.kind is not None:
             output.line(f"  {in_options(note)}")
-    return events
 
 
 def _import_catalogue(output: Output, store: Store, source: str, given: ImportOptions) -> Imported:

@@ -73,7 +73,7 @@ def learning_curve(
     eligible = np.flatnonzero(data.item_counts > steps[-1])
     if not len(eligible):
         raise ArgumentError(
-            f"counts must be below the interactions of some item: none has more than {steps[-1]:,},"
+            f"counts must be below the interactions of some item: none has more than {steps[-1]},"
             f" and the most is {int(data.item_counts.max()):,}."
         )
     draw = rng.generator(run.seed, "learning curve")

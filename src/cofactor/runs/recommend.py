@@ -104,7 +104,7 @@ def write_tables(tables: Iterator[pa.Table], out: str | os.PathLike[str]) -> tup
     target = checks.path(out, "out")
     ending = target.suffix.lower()
     if ending not in _WRITERS:
-        raise ArgumentError(f"out must end in {', '.join(_WRITERS)}, not {target.name!r}.")
+        raise ArgumentError(f"out must end in {', '.join(_WRITERS)}, not {os.fspath(out)!r}.")
     try:
         check_regular(target)
         check_replaced(target, _is_listing, "recommendations")

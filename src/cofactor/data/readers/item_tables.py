@@ -13,6 +13,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from cofactor.base.errors import DataError
+from cofactor.base.names import missing
 from cofactor.base.progress import SILENT
 from cofactor.data.arrow import is_text_type, with_column
 from cofactor.data.catalogue import WITHOUT_ID, title_column
@@ -288,7 +289,7 @@ def _tables(
 
 def _files(path: Path) -> list[SourceFile]:
     if not path.exists():
-        raise DataError("there is no such file.", source=str(path))
+        raise DataError(missing(path, "file"), source=str(path))
     copy = reopened(path, SILENT)
     entry = SourceFile(path) if copy is None else copy
     if copy is not None or not (path.is_dir() or is_archive(entry)):

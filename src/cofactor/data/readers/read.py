@@ -13,7 +13,7 @@ import numpy as np
 
 from cofactor.base import checks
 from cofactor.base.errors import ArgumentError, DataError
-from cofactor.base.names import without_password
+from cofactor.base.names import missing, near, nearest, without_password
 from cofactor.base.progress import SILENT, Progress
 from cofactor.data.events import Events
 from cofactor.data.ids import IdMap
@@ -352,6 +352,10 @@ def _named(
         or (Path(text).suffix and " " not in text)
     )
     if looks_like_path and not datasets.known(text):
-        raise DataError("there is no such file or folder.", source=text)
+        raise DataError(missing(text), source=text)
+    if not datasets.known(text) and not nearest(text, datasets.datasets()) and near(text):
+        raise DataError(
+            missing(text, "file or folder, and no public dataset of that name"), source=text
+        )
     refuse_unused("a public dataset", OF_FILES, options, choices)
     return datasets.load(text, options=options)

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import IO
 
 from cofactor.base.errors import ArgumentError, DataError
+from cofactor.base.names import missing
 from cofactor.base.progress import Progress
 from cofactor.base.staging import folder_of_process
 from cofactor.data.readers.source_files import SourceFile, in_order
@@ -119,5 +120,5 @@ def is_several(source: object) -> bool:
         if os.fspath(part) == STDIN:
             raise DataError("standard input is read alone, not beside other files.", source=STDIN)
         if not is_url(part) and not os.path.exists(part):
-            raise DataError("there is no such file or folder.", source=os.fspath(part))
+            raise DataError(missing(part), source=os.fspath(part))
     return True
