@@ -70,7 +70,7 @@ def test_failures_are_one_sentence(
         done = cofactor(*words)
         assert (done.code, part in done.sentence) == (1, True), done.err
     done = cofactor("describe", folder, "--repeats", "sum")
-    assert (done.code, "belongs to `cofactor shard`" in done.sentence) == (1, True)
+    assert (done.code, "must be given to `cofactor shard`" in done.sentence) == (1, True)
 
 
 def test_duckdb_is_imported_by_shard_alone(buys: Path) -> None:

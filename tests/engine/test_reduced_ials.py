@@ -186,7 +186,7 @@ def test_the_command_line_forces_an_exchange(tmp_path: Path, capsys: pytest.Capt
     assert b == c != a
     capsys.readouterr()
     assert main([*words, str(tmp_path / "d"), "--exchange", "gather"]) == 1
-    assert "exchange needs an engine; give --engine too" in capsys.readouterr().err
+    assert "exchange must go with an engine; give --engine too" in capsys.readouterr().err
     assert main([*words, str(tmp_path / "d"), "--engine", "local", "--exchange", "x"]) == 1
     assert "unknown --exchange 'x'" in capsys.readouterr().err
 

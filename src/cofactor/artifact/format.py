@@ -136,11 +136,15 @@ def read_manifest(folder: Path) -> Manifest:
                 raise ArtifactError(f"{path} is damaged: it has {size:,} bytes.")
             raw = stream.read(size)
     except FileNotFoundError:
-        what = (
-            "has no manifest.json, so it isn't a saved model"
-            if folder.is_dir()
-            else "doesn't exist"
-        )
+        what = "doesn't exist"
+        if folder.is_dir():
+            what = "has no manifest.json, so it isn't a saved model"
+            held = [one.parent.name for one in sorted(folder.glob(f"*/{TENSORS}"))]
+            if held:
+                raise ArtifactError(
+                    f"{folder} is a folder of saved models ({', '.join(held[:5])}); give one of"
+                    f" them, such as {folder.name}/{held[-1]}."
+                ) from None
         raise ArtifactError(
             f"{folder} {what}; give the folder that `cofactor train --out` or cofactor.save wrote."
         ) from None

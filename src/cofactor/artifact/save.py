@@ -106,7 +106,7 @@ def check_target(path: str | os.PathLike[str], *, overwrite: bool = False) -> Pa
     Raises
     ------
     ArtifactError
-        If the path is taken, or its parent folder can't be written.
+        If the path is taken, lies in a saved model, or its parent folder can't be written.
     """
     target, overwrite = checks.path(path, "path"), checks.boolean(overwrite, "overwrite")
     try:
@@ -117,6 +117,7 @@ def check_target(path: str | os.PathLike[str], *, overwrite: bool = False) -> Pa
                 )
             if not overwrite:
                 raise _taken(target)
+        _refuse_inside(target)
         target.parent.mkdir(parents=True, exist_ok=True)
         with staging_folder(target):
             pass
@@ -125,6 +126,14 @@ def check_target(path: str | os.PathLike[str], *, overwrite: bool = False) -> Pa
             f"can't write to {target.parent}: {error.strerror}; choose another place."
         ) from None
     return target
+
+
+def _refuse_inside(target: Path) -> None:
+    """Refuse a place in a saved model, which would be lost when that one is replaced."""
+    marks = (fmt.MANIFEST, fmt.TENSORS)
+    for folder in target.absolute().parents:
+        if all((folder / name).is_file() for name in marks):
+            raise ArtifactError(f"{target} lies in the saved model {folder}; choose another place.")
 
 
 @contextlib.contextmanager

@@ -45,7 +45,7 @@ def sync(path: Path) -> None:
 def replace_file(target: Path, content: bytes) -> None:
     """Write a small file in one atomic step: a reader finds the old content or the new one."""
     check_regular(target)
-    with staging_folder(target) as staging:
+    with naming_full(target, "what was there stays"), staging_folder(target) as staging:
         made = staging / target.name
         with made.open("wb") as stream:
             stream.write(content)

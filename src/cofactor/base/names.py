@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 import difflib
+import itertools
+import os
 import re
 from collections.abc import Iterable
 from typing import Any
 
 from cofactor.base.errors import UnknownNameError
+
+# Names in a folder that are looked at, and how much of a name they must have in common with it.
+_LOOKED_AT = 2000
+_ALIKE = 0.75
 
 
 def nearest(name: str, known: Iterable[str], count: int = 3, cutoff: float = 0.5) -> list[str]:
@@ -39,6 +45,29 @@ def unknown_name(kind: str, name: object, known: Iterable[str]) -> UnknownNameEr
         cure = f"it must be one of {', '.join(map(_legible, sorted(names)))}."
     shown = f"{name[:60]}…" if isinstance(name, str) and len(name) > 200 else name
     return UnknownNameError(f"unknown {kind} {shown!r}; {cure}")
+
+
+def missing(path: str | os.PathLike[str], what: str = "file or folder") -> str:
+    """Return that a path isn't there, in a sentence with the nearest names beside it."""
+    text, said = os.fspath(path), f"there is no such {what}"
+    several = [part.strip() for part in text.split(",") if part.strip()]
+    if "," in text and all(map(os.path.exists, several)):
+        return f"{said}; files are given one after the other, with spaces between them."
+    return f"{said}; did you mean {_listed(close)}?" if (close := near(path)) else f"{said}."
+
+
+def near(path: str | os.PathLike[str]) -> list[str]:
+    """Return what stands beside a path that isn't there under a name much like its own."""
+    folder, name = os.path.split(os.path.expanduser(os.fspath(path)).rstrip(os.sep))
+    try:
+        with os.scandir(folder or ".") as entries:
+            known = [
+                one.name for one in itertools.islice(entries, _LOOKED_AT) if one.name[0] != "."
+            ]
+    except (OSError, ValueError):
+        return []
+    found = nearest(name, filter(is_text, known), cutoff=_ALIKE)
+    return [os.path.join(folder, one) for one in found]
 
 
 def without_password(url: str) -> str:

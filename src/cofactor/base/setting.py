@@ -95,7 +95,7 @@ def _checked_tuple(value: Any, label: str, kind: Any, spec: Setting) -> tuple[An
 def read(text: str, label: str, hint: Any) -> Any:
     """Parse a value of a field from its text on the command line."""
     kinds = _alternatives(hint)
-    if type(None) in kinds and text.casefold() in ("none", "null", ""):
+    if type(None) in kinds and text.casefold() in ("none", "null"):
         return None
     kind = next(k for k in kinds if k is not type(None))
     if typing.get_origin(kind) is tuple:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import functools
 import importlib
+import os
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -44,18 +45,52 @@ def _refuse_empty(ctx: Any, params: Sequence[Any], values: Mapping[str, Any]) ->
             ctx.fail(f"{_written(one)} is empty; give a value{cure}.")
 
 
+def _refuse_both(ctx: Any, params: Sequence[Any], args: Sequence[str]) -> None:
+    """Refuse an option together with its opposite, of which the last would count."""
+    for one in params:
+        yes, no = (set(names).intersection(args) for names in (one.opts, one.secondary_opts))
+        if yes and no:
+            ctx.fail(f"{_written(one)} and {min(no)} contradict each other; give one of them.")
+
+
+def _refuse_swallowed(ctx: Any, params: Sequence[Any], values: Mapping[str, Any]) -> None:
+    """Refuse an option of the command as the value of another: a value was forgotten, and what
+    follows would be taken for it.
+    """
+    words = {word for one in ctx.command.get_params(ctx) for word in one.opts if word[:2] == "--"}
+    for one in params:
+        given = values.get(one.name)
+        for value in given if isinstance(given, (list, tuple)) else [given]:
+            if one.param_type_name == "option" and value in words:
+                ctx.fail(f"{_written(one)} has no value: what follows it is the option {value}.")
+
+
+def _at_home(word: str) -> str:
+    """A word whose path begins with ``~/``, as shells write it; in quotes and after ``--out=`` they
+    leave it as it is.
+    """
+    option, equals, value = word.partition("=")
+    if option.startswith("--") and value.startswith("~/"):
+        return f"{option}{equals}{os.path.expanduser(value)}"
+    return os.path.expanduser(word) if word.startswith("~/") else word
+
+
 class _Command(TyperCommand):
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         """Read a command's words; two values of an option that takes one are refused, since the
-        last would count without a word, and so are empty ones.
+        last would count without a word, and so are opposites, empty values, and options in a
+        value's place.
         """
+        args = [_at_home(word) for word in args]
         parsed: Any = self.make_parser(ctx).parse_args(args=list(args))
         values, _, order = parsed
         for option in order:
             single = option.param_type_name == "option" and not option.multiple
             if single and not option.is_flag and order.count(option) > 1:
                 ctx.fail(f"{_written(option)} is given twice; it takes one value.")
+        _refuse_both(ctx, order, args)
         _refuse_empty(ctx, order, values)
+        _refuse_swallowed(ctx, order, values)
         return super().parse_args(ctx, args)
 
     def __init__(self, *given: Any, **named: Any) -> None:

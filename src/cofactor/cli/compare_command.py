@@ -55,6 +55,13 @@ class Reranked:
         metavar="RULES",
     )
 
+    def check(self) -> None:
+        """Refuse an option that holds no rule."""
+        from cofactor.retrieval.rerank.rules import as_rules
+
+        if any(as_rules(given) is None for given in self.rerank or ()):
+            raise ArgumentError("--rerank holds no rule; give one, such as 'cap=2 by author'.")
+
 
 @dataclass(frozen=True)
 class Report(opt.ShowOptions):
@@ -70,7 +77,7 @@ def command(
     source: opt.SourceArgument,
     chosen: ModelChoice,
     lists: Reranked,
-    held_out: opt.SplitOptions,
+    held_out: opt.MeasuredOn,
     reading: ReadingOptions,
     work: WorkOptions,
     show: Report,
@@ -83,6 +90,7 @@ def command(
     names = registry.names() if chosen.models == "all" else chosen.models
     if report is not None:
         check_writable(report, "--report")
+    lists.check()
     kept = work.keeping.prepare()
     with work.cluster.on(work.compute.run(output), *source) as run:
         done = compare(

@@ -19,6 +19,7 @@ from cofactor.cli.reading import FileOptions, roles
 from cofactor.cli.words import in_options
 
 if TYPE_CHECKING:
+    from cofactor.data.events import Events
     from cofactor.store import BackupManifest, Imported, Store
 
 INTERRUPTED = {
@@ -49,9 +50,13 @@ class ImportOptions(FileOptions):
     item_id: opt.ItemId = None
 
     def check(self) -> None:
-        """Refuse options that only events or only items have."""
+        """Refuse options that only events or only items have, and a kind that can't be one."""
+        from cofactor.store.limits import check_kind
+
         if not self.items and self.item_id is not None:
             raise typer.BadParameter("--item-id names a column of a catalogue; give --items too.")
+        if self.kind is not None:
+            check_kind(self.kind)
         of_events = {"kind", *(one.name for one in fields(FileOptions))} - _OF_BOTH
         given = sorted(name for name in of_events if getattr(self, name) is not None)
         if self.items and given:
@@ -180,7 +185,7 @@ def restore(path: Backup, url: Url, show: opt.ShowOptions, overwrite: Overwrite 
 
 def _import(output: Output, url: str, source: str, given: ImportOptions) -> None:
     from cofactor.data.readers.rejects import Rejects
-    from cofactor.store import import_events, import_items
+    from cofactor.store import import_events, import_interactions, import_items
     from cofactor.store.beside import open_beside
     from cofactor.store.lines import is_exported
 
@@ -191,28 +196,31 @@ def _import(output: Output, url: str, source: str, given: ImportOptions) -> None
         as_table = True
     if given.rejects is not None:
         Rejects(given.rejects)  # refused now rather than after the work
+    table = as_table and not given.items
+    # Before a new store is made for a source that can't be read.
+    events = _events_of(output, source, given, reading) if table else None
     with open_beside(url) as store:
-        if not as_table:
+        if events is not None:
+            _tell(output, events, given)
+            done = import_interactions(store, events, kind=given.kind, progress=output.progress)
+        elif not as_table:
             done = (import_items if given.items else import_events)(
                 store, source, on_bad=given.on_bad, progress=output.progress
             )
-        elif given.items:
-            done = _import_catalogue(output, store, source, given)
         else:
-            done = _import_table(output, store, source, given, reading)
+            done = _import_catalogue(output, store, source, given)
     if given.rejects is not None:
         _list_rejects(given.rejects, done)
     _print_imported(output, done)
 
 
-def _import_table(
-    output: Output, store: Store, source: str, given: ImportOptions, reading: dict[str, Any]
-) -> Imported:
+def _events_of(
+    output: Output, source: str, given: ImportOptions, reading: dict[str, Any]
+) -> Events:
     """Events of any table that train reads."""
     from cofactor.data.readers import read
-    from cofactor.store import import_interactions
 
-    events = read(
+    return read(
         source,
         on_bad=given.on_bad,
         rejects=given.rejects,
@@ -220,11 +228,14 @@ def _import_table(
         progress=output.progress,
         **reading,
     )
+
+
+def _tell(output: Output, events: Events, given: ImportOptions) -> None:
+    """Say what was found while they were read."""
     for note in events.notes:
         # Here they keep their kinds.
         if "all of which count the same" not in note or given.kind is not None:
             output.line(f"  {in_options(note)}")
-    return import_interactions(store, events, kind=given.kind, progress=output.progress)
 
 
 def _import_catalogue(output: Output, store: Store, source: str, given: ImportOptions) -> Imported:

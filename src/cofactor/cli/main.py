@@ -132,7 +132,7 @@ def main(arguments: Sequence[str]) -> int:
     if words[:1] == ["help"]:  # of a command, or of all
         words = [*words[1:2], "--help"]
     if not words or words[0] in ("--help", "-h"):
-        print(_help())
+        print(_help() if not sys.stdout.isatty() else _in_lines(_help()))
         return 0
     if words[0] in ("--version", "-V", "version"):
         import cofactor
@@ -195,7 +195,9 @@ def _interrupted(said: str = "") -> int:
 def _print_error(sentence: str) -> None:
     from cofactor.cli.output import wrapped
 
-    print(wrapped(f"cofactor: {sentence}", sys.stderr), file=sys.stderr)
+    said, line, place = f"cofactor: {sentence}".partition("\n")
+    # A caret stays below its place.
+    print(wrapped(said, sys.stderr) + line + place, file=sys.stderr)
 
 
 def _print_warning(message: Warning | str, *_: object, **__: object) -> None:
@@ -277,6 +279,12 @@ def _help() -> str:
             "Every command takes --json.",
         ]
     )
+
+
+def _in_lines(text: str) -> str:
+    from cofactor.cli.output import wrapped
+
+    return wrapped(text, sys.stdout)
 
 
 def _unknown(name: str) -> int:

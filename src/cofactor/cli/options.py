@@ -102,6 +102,13 @@ class SplitOptions(HeldOutOptions):
 
 
 @dataclass(frozen=True)
+class MeasuredOn(SplitOptions):
+    """Held-out data."""
+
+    test: float = option(0.2, "The share held out for the test (leave-last: how many).")
+
+
+@dataclass(frozen=True)
 class RetentionOptions:
     """Options."""
 

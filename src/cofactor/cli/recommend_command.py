@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -150,15 +150,23 @@ def command(
     past: Any = history_of(who.history, loaded.data.items) if who.history else None
     explain = show.explain and _explains(output, loaded)
     users = None if past else known_users(who.user or lines_of(str(who.users)), loaded.data.users)
-    table = loaded.recommend(users, which.k, history=past, run=run, **how)
+    _refuse_several(users, explain)
+    answers = (loaded.recommend(users, which.k, history=past, run=run, **how) for _ in range(1))
     if show.out is not None:
-        _write(output, table, show.out)
+        _write(output, answers, show.out)
         return
+    table = next(answers)
     if isinstance(users, list):
-        _show_several(output, loaded, table, reasons=explain)
+        _show_several(output, loaded, table)
         return
     reasons = [loaded.explain(users, item, history=past) for item in table.ids if explain]
     _show(output, loaded.name, table, reasons)
+
+
+def _refuse_several(users: Any, explain: bool) -> None:
+    """Refuse reasons for the lists of several users."""
+    if explain and isinstance(users, list):
+        raise typer.BadParameter("--explain is for one user; give one --user, or --history.")
 
 
 def _explains(output: Output, loaded: Recommender) -> bool:
@@ -176,10 +184,11 @@ def _for_all(output: Output, loaded: Recommender, out: str, k: int, how: Mapping
     _say_written(output, path, count, f" for {loaded.data.n_users:,} users")
 
 
-def _write(output: Output, table: RankedTable, out: str) -> None:
+def _write(output: Output, answers: Iterator[RankedTable], out: str) -> None:
+    """Write what is computed once the file's place was found good."""
     from cofactor.runs.recommend import write_tables
 
-    _say_written(output, *write_tables(iter([table.to_arrow()]), out))
+    _say_written(output, *write_tables((table.to_arrow() for table in answers), out))
 
 
 def _say_written(output: Output, path: Path, count: int, whose: str = "") -> None:
@@ -202,12 +211,8 @@ def _filters(output: Output, loaded: Recommender, which: Which) -> Filters | Non
     return Filters(block=blocked, where=which.where) if which.where or blocked else None
 
 
-def _show_several(
-    output: Output, loaded: Recommender, table: RankedTable, *, reasons: bool
-) -> None:
+def _show_several(output: Output, loaded: Recommender, table: RankedTable) -> None:
     """The lists of several users, one below the other."""
-    if reasons:
-        raise typer.BadParameter("--explain is for one user; give one --user, or --history.")
     lists: dict[Any, list[dict[str, Any]]] = {}
     for line in table.to_dicts():
         lists.setdefault(line["user_id"], []).append(line)

@@ -15,6 +15,7 @@ import typer
 from cofactor.base.errors import ArgumentError
 from cofactor.cli import options as opt
 from cofactor.cli.groups import option
+from cofactor.cli.ids import listed_ids
 from cofactor.cli.output import Output
 from cofactor.cli.reading import ReadingOptions
 from cofactor.cli.train_command import Training, facts, tell
@@ -38,8 +39,8 @@ class Start:
     ] = None
     forget: list[str] | None = option(
         None,
-        "A user whose interactions in the old training data are left out; may be repeated.",
-        metavar="ID",
+        "Users whose interactions in the old training data are left out; may be repeated.",
+        metavar="ID,...",
     )
 
     def model(self) -> Path:
@@ -62,6 +63,24 @@ class Start:
         from cofactor.runs.data_origin import origin_of
 
         return list(origin_of(inspect(model)).reading.stores)
+
+    def forgotten(self, model: Path, output: Output) -> list[str]:
+        """Return the users to forget; says which of them the model doesn't know."""
+        if not self.forget:
+            return []
+        from cofactor.artifact.load import load
+
+        known = load(model, mapped=True).data.users
+        found, strange = listed_ids(self.forget, known)
+        if not found and not strange:
+            raise ArgumentError("--forget holds no user id.")
+        if strange:
+            output.line(
+                f"--forget: {len(strange):,} of {len(strange) + len(found):,} ids forget nobody:"
+                f" {known.unknown(strange, 'user')}"
+            )
+        output.also["unknown_forgotten"] = strange
+        return found
 
     def sources(self, model: Path) -> list[str]:
         """Return where the new events are; empty for the stores that the model knows."""
@@ -113,7 +132,7 @@ def command(
             cutting=held_out.cutting(draws.seed or 0),
             named=_given(context),
             seed=draws.seed,
-            forget=start.forget or (),
+            forget=start.forgotten(model, output),
             shown=_shown(sources or start.known_stores(model)),
             metrics=opt.names(held_out.metrics),
             refit=training.refit,

@@ -16,6 +16,7 @@ from cofactor.cli import options as opt
 from cofactor.cli.groups import option
 from cofactor.cli.output import Output
 from cofactor.cli.reading import TextOptions, roles
+from cofactor.cli.words import in_options
 
 if TYPE_CHECKING:
     from cofactor.base.progress import Progress
@@ -87,7 +88,7 @@ def command(
 def _print(output: Output, made: Interactions, out: str) -> None:
     output.line(f"{out}: {made!r}")
     for note in made.notes:
-        output.line(f"  {note}")
+        output.line(f"  {in_options(note)}")
     output.emit(
         command="shard",
         out=out,

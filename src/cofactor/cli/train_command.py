@@ -148,6 +148,8 @@ def tell(output: Output, done: Trained, training: Training | FirstTraining) -> N
         output.line(f"Curves: {training.plot}")
     folder, user = training.out or done.path.name, str(data.users.ids([0])[0])
     output.line("Next:")
+    if folder.startswith("-"):  # it would be read as an option
+        folder = f"./{folder}"
     output.command(f"cofactor recommend {quoted(folder)} --user {quoted(user)}")
 
 

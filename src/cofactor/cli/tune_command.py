@@ -48,7 +48,13 @@ class SearchOptions:
             name, equals, text = word.partition("=")
             if not equals:
                 raise ArgumentError(f"--search must be written NAME=RANGE, not {word!r}.")
-            found[name.strip().replace("-", "_")] = parse_search(text)
+            setting = name.strip().replace("-", "_")
+            if setting in found:
+                raise ArgumentError(f"--search gives {setting} twice; {word!r} comes second.")
+            try:
+                found[setting] = parse_search(text)
+            except ArgumentError as error:
+                raise ArgumentError(f"--search {word}: {error}") from None
         return found
 
 
@@ -56,6 +62,7 @@ class SearchOptions:
 class SearchedOn(opt.HeldOutOptions):
     """Held-out data."""
 
+    test: float = option(0.2, "The share held out for the test (leave-last: how many).")
     validation: float = option(0.1, "The share held out for the search (leave-last: one).")
 
 

@@ -70,6 +70,13 @@ def is_shards(source: Any) -> bool:
     return os.path.isfile(os.path.join(os.path.expanduser(source), MANIFEST))
 
 
+def check_shards(folder: str | Path) -> None:
+    """Raise DataError if a folder with a manifest holds something other than shards, such as a
+    saved model.
+    """
+    _manifest(Path(os.path.expanduser(folder)))
+
+
 def open_shards(folder: str | Path, *, verify: bool = False) -> Interactions:
     """Open a folder of shards as interactions whose arrays are mapped into memory.
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from cofactor.base import checks
@@ -11,7 +11,6 @@ from cofactor.data.held_out import refuse_fitted
 from cofactor.data.split import Part, Split
 from cofactor.metrics.table import Metric, parse_metrics
 from cofactor.models.recommender import Recommender
-from cofactor.models.traits import Traits
 
 # Up to this length, lists are selected; beyond it, counting over all scores is cheaper.
 LONGEST_LIST = 256
@@ -60,14 +59,25 @@ def default_metrics(model: Recommender, part: Part) -> tuple[Metric, ...]:
     return parse_metrics((*RATING_DEFAULTS, *RANKING_DEFAULTS) if rated else RANKING_DEFAULTS)
 
 
-def check_rates(name: str, traits: Traits, part: Part, metrics: Sequence[Metric]) -> None:
-    """Refuse rating metrics of a model that predicts no ratings (TraitError), or of a part without
-    ratings (ArgumentError).
+def check_rated(
+    model: Recommender, part: Part, metrics: str | Iterable[str | Metric] | None
+) -> None:
+    """Refuse rating metrics that can't be measured; the model may be one that isn't fitted yet, so
+    that nothing is fitted in vain. None are the default ones, which can be.
+
+    Raises
+    ------
+    TraitError
+        If the model predicts no ratings.
+    ArgumentError
+        If the part has none.
     """
-    rating = [str(m) for m in metrics if m.family == "rating"]
-    if rating and not traits.predicts_ratings:
+    named = () if metrics is None else parse_metrics(metrics)
+    rating = [str(m) for m in named if m.family == "rating"]
+    if rating and not model.traits.predicts_ratings:
         raise TraitError(
-            f"{name} doesn't predict ratings, so {', '.join(rating)} can't be measured; it ranks."
+            f"{model.name} doesn't predict ratings, so {', '.join(rating)} can't be measured; it"
+            " ranks."
         )
     if rating and part.truth.values is None:
         raise ArgumentError(
@@ -87,7 +97,7 @@ def check(model: Recommender, part: Part, metrics: Sequence[Metric], *, sampled:
         whose items (or, for trained users, whose users) are not those the model was fitted on, or a
         model that was fitted on what is to be predicted.
     """
-    check_rates(model.name, model.traits, part, metrics)
+    check_rated(model, part, metrics)
     if sampled and any(m.kind == "auc_sampled" for m in metrics):
         raise ArgumentError(
             "the candidates are sampled already; ask for 'auc', or for 'auc_sampled' in a full"

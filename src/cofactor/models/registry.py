@@ -5,9 +5,11 @@ model.
 from __future__ import annotations
 
 import importlib
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from cofactor.base.errors import UnknownNameError
 from cofactor.base.extras import naming_extras
 from cofactor.base.names import unknown_name
 
@@ -143,6 +145,20 @@ def names() -> list[str]:
     return list(MODELS)
 
 
+# Names of models elsewhere, without spaces and marks -> what is most like them here.
+_ELSEWHERE = {
+    **dict.fromkeys(("als", "wals", "wrmf", "implicitals"), "ials"),
+    **dict.fromkeys(("sasrec", "gsasrec", "esasrec", "bert4rec"), "transformer"),
+    **dict.fromkeys(("mf", "pmf", "svd", "funksvd"), "biased_mf (ratings) or ials (lists)"),
+    **dict.fromkeys(("pop", "mostpop", "mostpopular", "toppop", "toppopular"), "popularity"),
+    **dict.fromkeys(("slim", "easer"), "ease"),
+    **dict.fromkeys(("ncf", "neuralcf"), "neumf"),
+    **dict.fromkeys(("knn", "userknn", "cosine"), "item_knn"),
+    "lightgcn": "graph_filter",
+    "lightfm": "warp, or with content feature_ials",
+}
+
+
 def get(name: str) -> type[Recommender]:
     """Return the class of a model by its name.
 
@@ -152,6 +168,8 @@ def get(name: str) -> type[Recommender]:
         If there is none of that name; the nearest names are offered.
     """
     if name not in MODELS:
+        if other := _ELSEWHERE.get(re.sub("[^a-z0-9+]", "", str(name).casefold())):
+            raise UnknownNameError(f"unknown model {name!r}; the nearest here is {other}.")
         raise unknown_name("model", name, MODELS)
     entry = MODELS[name]
     with naming_extras(f"the model {name}"):

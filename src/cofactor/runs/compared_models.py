@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
@@ -81,6 +82,8 @@ def unfitted(models: Models, settings: Mapping[str, Settings]) -> dict[str, Reco
             )
             raise ArgumentError(f"two models are called {label!r}; give one a label: {cure}.")
         made[label] = _of_words(model, given) if isinstance(model, str) else _of(model, given)
+    if not made:
+        raise ArgumentError("models must name at least one model, such as 'ease'.")
     unknown = sorted(set(settings) - set(made))
     if unknown:
         raise ArgumentError(
@@ -103,6 +106,11 @@ def _labelled(models: Models) -> Iterator[tuple[str, str | Recommender]]:
         checks.of_kind(model, "models", str, "models or names of them")
         head, colon, own = model.partition(":")
         inner, equals, name = head.partition("=")
+        if not (name if equals else head).strip() or (equals and not inner.strip()):
+            raise ArgumentError(
+                f"a model must be written NAME or LABEL=NAME, with :SETTING=VALUE behind it if"
+                f" wanted, not {model!r}."
+            )
         words = f"{name}{colon}{own}" if equals else model
         yield label or (inner if equals else model), words
 
@@ -140,6 +148,7 @@ def name_of(word: str) -> str:
 
 
 def _of_study(name: str, words: list[str], more: Settings) -> Recommender:
+    name = os.path.expanduser(name)
     if not Path(name).is_file():
         raise ArgumentError(f"there is no study {name}; cofactor tune --out {name} makes one.")
     model, config = best_of_study(name)

@@ -11,6 +11,7 @@ from cofactor.base.errors import CofactorError
 from cofactor.base.run import Run
 from cofactor.data.split import Split
 from cofactor.evaluation.evaluate import evaluate
+from cofactor.evaluation.protocol import check_rated
 from cofactor.evaluation.result import Result
 from cofactor.models.recommender import Recommender
 from cofactor.models.shipped import ShippedModel
@@ -69,6 +70,7 @@ def shipped(
 def _measure(label: str, model: Recommender, bench: ComparisonBench) -> Fit | str:
     run = bench.run
     try:
+        check_rated(model, bench.parts.test, bench.metrics)
         model, seconds = _fit(model, bench.parts, run)
         plain = evaluate(model, bench.parts, bench.metrics, label=label, run=run)
         reranked = reranked_results(model, plain, bench.parts, bench.rules, run)

@@ -50,9 +50,9 @@ def on_engine(
     """
     if name is None:
         if address is not None:
-            raise ArgumentError("address needs an engine; give --engine ray too.")
+            raise ArgumentError("address must go with an engine; give --engine ray too.")
         if exchange != "auto":
-            raise ArgumentError("exchange needs an engine; give --engine too.")
+            raise ArgumentError("exchange must go with an engine; give --engine too.")
         yield run
         return
     choice(name, "engine", ENGINES)

@@ -16,6 +16,7 @@ from cofactor.base.run import Run, run_of
 from cofactor.data.interactions import Interactions
 from cofactor.data.split import Part
 from cofactor.evaluation.evaluate import evaluate
+from cofactor.evaluation.protocol import check_rated
 from cofactor.evaluation.result import Result
 from cofactor.evaluation.significance import compare
 from cofactor.models import registry
@@ -72,7 +73,8 @@ def learning_curve(
     eligible = np.flatnonzero(data.item_counts > steps[-1])
     if not len(eligible):
         raise ArgumentError(
-            f"no item has more than {steps[-1]} interactions; ask for lower counts."
+            f"counts must be below the interactions of some item: none has more than {steps[-1]},"
+            f" and the most is {int(data.item_counts.max()):,}."
         )
     draw = rng.generator(run.seed, "learning curve")
     chosen = np.sort(draw.permutation(eligible)[: max(1, round(share * len(eligible)))])
@@ -82,6 +84,7 @@ def learning_curve(
         train = data.where((place < 0) | (place < n) & (place >= 0))
         truth = data.where(place >= steps[-1])
         part = Part(truth, train, candidates=chosen.astype(np.int32))
+        check_rated(unfitted, part, metrics)
         fitted = unfitted.clone().fit(train, run=run)
         label = f"{unfitted.name}, {n} interactions"
         results[n] = evaluate(fitted, part, metrics, run=run, label=label)
@@ -105,6 +108,8 @@ def sentences(results: Mapping[int, Result]) -> list[str]:
         f" {start.summary[metric].n_users:,} users, who interacted with some of them: values are"
         " higher than those of a ranking of all items."
     ]
+    if not later:
+        return said
     better: list[str] = []
     worse: list[str] = []
     # The truth is the same; only the training data differs, which is what is tested.
@@ -119,7 +124,7 @@ def sentences(results: Mapping[int, Result]) -> list[str]:
                 f"Significantly {word} than with {first} interactions ({metric}): with"
                 f" {', '.join(counts)}."
             )
-    if later and not better:
+    if not better:
         said.append(f"Nothing shows that interactions help beyond {first} ({metric}).")
     return said
 

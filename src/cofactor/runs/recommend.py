@@ -102,13 +102,14 @@ def write_tables(tables: Iterator[pa.Table], out: str | os.PathLike[str]) -> tup
         The file, and its number of rows.
     """
     target = checks.path(out, "out")
-    if target.suffix not in _WRITERS:
-        raise ArgumentError(f"out must end in {', '.join(_WRITERS)}, not {target.name!r}.")
+    ending = target.suffix.lower()
+    if ending not in _WRITERS:
+        raise ArgumentError(f"out must end in {', '.join(_WRITERS)}, not {os.fspath(out)!r}.")
     try:
         check_regular(target)
         check_replaced(target, _is_listing, "recommendations")
         with staging_folder(target) as staging:
-            count = _WRITERS[target.suffix](staging / target.name, tables)
+            count = _WRITERS[ending](staging / target.name, tables)
             os.replace(staging / target.name, target)
     except OSError as error:
         why = what_is_full(error) or error.strerror or error
@@ -226,7 +227,7 @@ def _write_parts(listing: Listing, blocks: list[tuple[int, int]], target: Path) 
 
 def _is_listing(path: Path) -> bool:
     """Whether a file has the columns of lists written here."""
-    if path.suffix == ".parquet":
+    if path.suffix.lower() == ".parquet":
         try:
             names = pq.read_schema(path).names
         except pa.ArrowException:

@@ -169,8 +169,8 @@ def _opened(folder: Any, reading: Reading) -> Interactions:
     given = [name for name in named if getattr(reading, name) != getattr(usual, name)]
     for name in (*given, *reading.more):
         raise ArgumentError(
-            f"{folder} holds shards, which were read already: {name.replace('_', ' ')} belongs to"
-            " `cofactor shard`."
+            f"{name} must be given to `cofactor shard`: {folder} holds shards, which were read"
+            " already."
         )
     return open_shards(folder)
 

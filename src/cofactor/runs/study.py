@@ -20,6 +20,29 @@ _STUDY = "cofactor"
 DEFAULT = "default"  # marks the trial with the default settings
 
 
+def check_file(out: str | os.PathLike[str] | None) -> bool:
+    """Return whether a study's file is there.
+
+    Raises
+    ------
+    ArgumentError
+        If it can't be one: it isn't a study, it is a folder, or its folder isn't there.
+    """
+    if out is None:
+        return False
+    path = checks.path(out, "out")
+    if "?" in str(out):  # it would begin the options of a database URL
+        raise ArgumentError(f"{out}: a study's file can't have a question mark in its path.")
+    if path.is_dir():
+        raise ArgumentError(f"{out} is a folder; name a file for the study.")
+    if path.exists():
+        _require_study(path)
+        return True
+    if not path.absolute().parent.is_dir():
+        raise ArgumentError(f"{out}: there is no folder {Path(out).parent}; make it first.")
+    return False
+
+
 def open_study(
     optuna: Any,
     out: str | os.PathLike[str] | None,
@@ -27,16 +50,9 @@ def open_study(
     *,
     lower_is_better: bool,
 ) -> Any:
-    """A new study, or the one in the file."""
-    if out is not None:
-        checks.path(out, "out")
-    if out is not None and "?" in str(out):  # it would begin the options of a database URL
-        raise ArgumentError(f"{out}: a study's file can't have a question mark in its path.")
-    there = out is not None and Path(out).exists()
-    if there:
-        _require_study(Path(str(out)))
-    elif out is not None and not Path(out).absolute().parent.is_dir():
-        raise ArgumentError(f"{out}: there is no folder {Path(out).parent}; make it first.")
+    """A new study, or the one in the file; see `check_file`."""
+    there = check_file(out)
+    out = None if out is None else os.path.expanduser(out)
     wanted = {"study_name": _STUDY, "direction": "minimize" if lower_is_better else "maximize"}
     if out is not None and not there:
         _make(optuna, Path(out), wanted)

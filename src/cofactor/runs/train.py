@@ -17,6 +17,7 @@ from cofactor.data import datasets
 from cofactor.data.interactions import Interactions
 from cofactor.data.split import Split
 from cofactor.evaluation.evaluate import evaluate
+from cofactor.evaluation.protocol import check_rated
 from cofactor.evaluation.result import Result
 from cofactor.metrics.table import parse_metrics
 from cofactor.models import registry
@@ -172,6 +173,8 @@ def train(
         plan = automatic(settings, given, metrics, limits.budget, run)
     else:
         plan = named(model, settings, given, run)
+    if plan.parts is not None:
+        check_rated(plan.create(), plan.parts.test, metrics)
     with memory.limited(limits.max_memory):
         done = _carry_out(plan, metrics, refit, limits=limits, run=run, old=old, kept_at=kept)
     path = _save(plan, done, out, run, overwrite=overwrite)

@@ -16,7 +16,7 @@ from cofactor.base.names import word
 from cofactor.base.run import Run, run_of
 from cofactor.base.search import Choices, Search
 from cofactor.data.split import Split
-from cofactor.evaluation import protocol
+from cofactor.evaluation.protocol import check_rated
 from cofactor.metrics.table import Metric, parse_metric
 from cofactor.models import registry
 from cofactor.models.recommender import Recommender
@@ -25,6 +25,7 @@ from cofactor.runs.source import Clock, Cutting, Reading, as_cutting, as_reading
 from cofactor.runs.study import (
     DEFAULT,
     best_trial,
+    check_file,
     config_of,
     counts,
     finished,
@@ -109,6 +110,7 @@ def tune(
     checks.of_kind(settings, "settings", Iterable, "a list of texts, or a mapping of values")
     settings = settings if isinstance(settings, Mapping) else list(settings)
     _check_requests(trials, seeds, budget, cutting)
+    check_file(out)
     kind = registry.get(model)
     fixed = without_comparison(kind.Config.of(settings))
     given = set(map(name_of, settings))
@@ -119,26 +121,12 @@ def tune(
         reading = replace(reading, keep_items=True)
     data = interactions(source, reading, run)
     parts = cut(data, cutting)
-    wanted = _measured(wanted, kind, fixed, space, parts)
+    aim = _metric(kind(fixed), parts, wanted, space)
     with quiet(optuna), keeping(out):
-        bench = Bench(kind, parts, wanted, seeds, run)
+        bench = Bench(kind, parts, aim, seeds, run)
         facts = _facts(bench, fixed, space)
-        study = open_study(optuna, out, facts, lower_is_better=wanted.lower_is_better)
+        study = open_study(optuna, out, facts, lower_is_better=aim.lower_is_better)
         return _search(_Searching(optuna, study, bench, fixed, space, budget), trials)
-
-
-def _measured(
-    wanted: Metric | None, kind: Any, fixed: Any, space: Mapping[str, Search], parts: Split
-) -> Metric:
-    """The metric that is optimised; refused at once if no trial could be measured by it."""
-    traits, part = kind.traits_of(fixed), parts.validation
-    if wanted is None:
-        rates = traits.predicts_ratings and parts.train.values is not None
-        return parse_metric("rmse" if rates else "ndcg@10")
-    # The loss says of some models whether they predict ratings.
-    if part is not None and not any(name.endswith("loss") for name in space):
-        protocol.check_rates(kind.name, traits, part, [wanted])
-    return wanted
 
 
 def _search(searching: _Searching, trials: int) -> Tuned:
@@ -155,8 +143,25 @@ def _check_requests(trials: int, seeds: int, budget: float | None, cutting: Cutt
     checks.integer(seeds, "seeds", low=1)
     if budget is not None:
         checks.real(budget, "budget", above=0)
-    if cutting.test <= 0 or cutting.validation <= 0:
-        raise ArgumentError("tune needs a test part and a validation part; give both a share.")
+    for name, share in (("test", cutting.test), ("validation", cutting.validation)):
+        if share <= 0:
+            raise ArgumentError(
+                f"{name} must be above 0, not {share:g}: tune searches on the validation part, and"
+                " measures on the test part."
+            )
+
+
+def _metric(
+    model: Recommender, parts: Split, wanted: Metric | None, space: Mapping[str, Search]
+) -> Metric:
+    """The metric to optimise; the usual one of the model and the data if none is named."""
+    if wanted is not None:
+        # The loss says of some models whether they predict ratings.
+        if not any(name.endswith("loss") for name in space):
+            check_rated(model, parts.test, [wanted])
+        return wanted
+    rates = model.traits.predicts_ratings and parts.train.values is not None
+    return parse_metric("rmse" if rates else "ndcg@10")
 
 
 def _facts(bench: Bench, fixed: Any, space: Mapping[str, Search]) -> dict[str, Any]:

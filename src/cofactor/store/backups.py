@@ -19,7 +19,7 @@ from pathlib import Path
 import msgspec
 
 from cofactor.base import checks, sqlite_file
-from cofactor.base.disk import check_regular, sha256_of, sync
+from cofactor.base.disk import check_regular, check_replaced, sha256_of, sync
 from cofactor.base.staging import staging_folder
 from cofactor.base.state_file import StateError, read_state
 from cofactor.store import schema
@@ -55,6 +55,8 @@ def backup(
     ------
     StoreError
         If the place is taken, can't be written, or the copy isn't sound.
+    ArgumentError
+        If a file there is something other than a backup; such a file is never replaced.
     """
     target = checks.path(path, "path")
     taken = target.exists() or manifest_path(target).exists()
@@ -62,6 +64,7 @@ def backup(
         name = target if target.exists() else manifest_path(target)
         raise StoreError(f"{name} already exists; choose another name, or give overwrite=True.")
     check_regular(target)
+    check_replaced(target, _is_database, "a backup")
     for made in (target, manifest_path(target)):
         if isinstance(store.database, SqliteDatabase) and store.database.owns(made):
             raise StoreError(f"{made} belongs to the store itself; choose another name.")
@@ -73,6 +76,11 @@ def backup(
             lambda: _put_in_place(staging, beside, target),
             lambda: _withdraw(target),
         )
+
+
+def _is_database(path: Path) -> bool:
+    with path.open("rb") as stream:
+        return stream.read(16) == b"SQLite format 3\0"
 
 
 def _put_in_place(staging: Path, beside: Path, target: Path) -> None:

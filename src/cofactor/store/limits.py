@@ -137,6 +137,14 @@ class IdMaker:
         return f"{clock.time_ns() // 1_000_000:012x}{self._chances.pop()}"
 
 
+def check_kind(kind: Any) -> None:
+    """Raise ArgumentError for what can't be the kind of an event."""
+    if not isinstance(kind, str) or not _KIND.match(kind):
+        raise ArgumentError(
+            f"kind must be 1 to 32 lower-case letters, digits, '_', '.' or '-', not {kind!r}."
+        )
+
+
 EventRow = tuple[str, str, str, str, float | None, int | None]
 
 
@@ -155,10 +163,7 @@ def checked_event(event: EventLike, new_id: str | None = None) -> EventRow:
         if new_id is not None
         else next(made_ids(1))
     )
-    if not isinstance(event.kind, str) or not _KIND.match(event.kind):
-        raise ArgumentError(
-            f"kind must be 1 to 32 lower-case letters, digits, '_', '.' or '-', not {event.kind!r}."
-        )
+    check_kind(event.kind)
     value = event.value
     if value is not None:
         most = checks.LARGEST_VALUE

@@ -13,7 +13,7 @@ import numpy as np
 
 from cofactor.base import checks
 from cofactor.base.errors import ArgumentError, DataError
-from cofactor.base.names import without_password
+from cofactor.base.names import near, nearest, without_password
 from cofactor.base.progress import SILENT, Progress
 from cofactor.data.events import Events
 from cofactor.data.ids import IdMap
@@ -42,7 +42,7 @@ from cofactor.data.readers.unused_options import (
     OF_TEXTS,
     refuse_unused,
 )
-from cofactor.data.shards import is_shards
+from cofactor.data.shards import check_shards, is_shards
 
 _OPTIONS = frozenset(one.name for one in fields(Options))
 
@@ -258,6 +258,7 @@ def _from_path(
         return _from_files(several, options)
     path = Path(os.path.expanduser(source))
     if is_shards(path):
+        check_shards(path)
         raise DataError(
             "it holds shards, which were read already; they are opened by whatever takes data, and"
             " by cofactor.data.shards.open_shards.",
@@ -354,5 +355,7 @@ def _named(
     )
     if looks_like_path and not datasets.known(text):
         raise missing(text)
+    if not datasets.known(text) and not nearest(text, datasets.datasets()) and near(text):
+        raise missing(text, "file or folder, and no public dataset of that name")
     refuse_unused("a public dataset", OF_FILES, options, choices)
     return datasets.load(text, options=options)

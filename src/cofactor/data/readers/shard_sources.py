@@ -17,7 +17,7 @@ from cofactor.data.readers.columns import Options
 from cofactor.data.readers.read import parts_of, read
 from cofactor.data.readers.source_files import is_debris
 from cofactor.data.readers.sources import matched
-from cofactor.data.shards import is_shards
+from cofactor.data.shards import check_shards, is_shards
 
 
 def opened(
@@ -42,6 +42,7 @@ def opened(
     files: list[Any] = []
     for source in sources:
         if is_shards(source):
+            check_shards(source)
             raise ArgumentError(f"{source} holds shards already; name what they were made from.")
         parts, notes = parts_of(source, options)
         files += parts

@@ -17,6 +17,7 @@ from itertools import islice
 from pathlib import Path, PurePosixPath
 from typing import IO
 
+from cofactor.base import names
 from cofactor.base.cached import cached_property
 from cofactor.base.errors import DataError
 from cofactor.base.names import nearest
@@ -287,7 +288,7 @@ def ahead(blocks: Iterator[bytes]) -> Iterator[bytes]:
 
 def missing(path: str | os.PathLike[str], what: str = "file or folder") -> DataError:
     """Return the error for a path where nothing is; a link that leads nowhere is named as one."""
-    said = f"there is no such {what}."
+    said = names.missing(path, what)
     if os.path.islink(path):
         said = f"it is a link to {os.readlink(path)!r}, which isn't there; point it elsewhere."
     return DataError(said, source=os.fspath(path))
