@@ -287,3 +287,30 @@ def test_results_are_computed_once_for_all_who_ask_meanwhile(
         assert (found, began) == (names[1:], ["first", "second"])
 
     in_loop(folder, events, Settings(**CALM), play)
+
+
+@pytest.mark.parametrize(("times", "computed"), [(1e9, 1), (0.0, 2)])
+def test_results_that_took_long_are_shown_longer(
+    start: Start,
+    folder: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    times: float,
+    computed: int,
+) -> None:
+    """Whoever asked for one after the other kept the thread that computes them busy."""
+    from cofactor.service.http.handlers import experiments
+
+    began = []
+
+    def counted(one: Any, *given: Any) -> Any:
+        began.append(one.name)
+        return results(one, *given)
+
+    monkeypatch.setattr(experiments, "results", counted)
+    monkeypatch.setattr(experiments, "_KEPT", 0.0)
+    monkeypatch.setattr(experiments, "_TIMES", times)
+    Experiments(Folder(folder)).start("e", "ab", parse_arms("v1:50,v3:50"), AttributionRules())
+    client = start()
+    for _ in range(2):
+        assert client.get("/v1/experiments?name=e").status_code == 200
+    assert len(began) == computed

@@ -18,7 +18,9 @@ from cofactor.service.http.route import Route
 from cofactor.service.replies import ExperimentsOut
 from cofactor.service.wire import ExperimentQuery
 
-_KEPT = 30.0  # seconds that results are shown again before they are computed again
+# Seconds that results are shown again before they are computed again, and how many times what they
+# took: so the thread that computes them is free for most of the time.
+_KEPT, _TIMES = 30.0, 10.0
 
 
 @dataclass(eq=False)
@@ -41,7 +43,7 @@ class KeptResults:
         if self.of != one or not self.making.done():
             return self.of == one
         failed = self.making.cancelled() or self.making.exception() is not None
-        return not failed and time.monotonic() < self.making.result()[0] + _KEPT
+        return not failed and time.monotonic() < self.making.result()[0]
 
 
 async def show(context: Context, path: dict[str, str], request: ExperimentQuery) -> ExperimentsOut:
@@ -61,13 +63,14 @@ async def show(context: Context, path: dict[str, str], request: ExperimentQuery)
 
 
 async def _computed(context: Context, one: Experiment) -> tuple[float, Results]:
-    """When results were there, and they: of one experiment at a time, so that searches and exports
-    have a thread left.
+    """Until when results are shown, and they: of one experiment at a time, so that searches and
+    exports have a thread left.
     """
     async with context.computing:
-        now = context.store.settings.moment()
+        now, started = context.store.settings.moment(), time.monotonic()
         made = await context.slowly(results, one, context.store, now)
-    return time.monotonic(), made
+    ended = time.monotonic()
+    return ended + max(_KEPT, _TIMES * (ended - started)), made
 
 
 def _found(context: Context, name: str | None) -> tuple[list[Experiment], Experiment | None]:
