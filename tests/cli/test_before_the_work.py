@@ -46,6 +46,8 @@ COMPARE = "compare events.csv --models"
         (f"{COMPARE} ease --rerank ;", 1, "--rerank holds no rule"),
         ("train events.csv --out --overwrite", 2, "--out has no value: what follows it is the"),
         (f"{COMPARE} ease --report --json", 2, "--report has no value"),
+        (f"{TRAIN} --regularization 5", 2, "it is a setting of ease: --set regularization=VALUE"),
+        (f"{TRAIN} --factors 5", 2, "no such option: --factors"),
         (f"{TRAIN} --refit --no-refit", 2, "--refit and --no-refit contradict each other"),
         (f"{TRAIN} --no-header -q --header", 2, "--header and --no-header contradict"),
         ("train events.csv --engine ray --address --json", 2, "--address has no value"),

@@ -19,6 +19,7 @@ from typer.core import TyperCommand, TyperGroup
 from cofactor.base.arrow import leave_pandas_out
 from cofactor.cli.groups import expanded
 from cofactor.cli.streams import Interrupted
+from cofactor.cli.wrong_use import written
 
 NOTHING_SAVED = "interrupted; nothing was saved."
 # What is raised for words that can't be read; Typer names only this kind of it.
@@ -42,7 +43,7 @@ def _refuse_empty(ctx: Any, params: Sequence[Any], values: Mapping[str, Any]) ->
         given = values.get(one.name)
         if "" in (given if isinstance(given, (list, tuple)) else [given]):
             cure = " or leave it out" if one.param_type_name == "option" else ""
-            ctx.fail(f"{_written(one)} is empty; give a value{cure}.")
+            ctx.fail(f"{written(one)} is empty; give a value{cure}.")
 
 
 def _refuse_both(ctx: Any, params: Sequence[Any], args: Sequence[str]) -> None:
@@ -50,7 +51,7 @@ def _refuse_both(ctx: Any, params: Sequence[Any], args: Sequence[str]) -> None:
     for one in params:
         yes, no = (set(names).intersection(args) for names in (one.opts, one.secondary_opts))
         if yes and no:
-            ctx.fail(f"{_written(one)} and {min(no)} contradict each other; give one of them.")
+            ctx.fail(f"{written(one)} and {min(no)} contradict each other; give one of them.")
 
 
 def _refuse_swallowed(ctx: Any, params: Sequence[Any], values: Mapping[str, Any]) -> None:
@@ -62,7 +63,7 @@ def _refuse_swallowed(ctx: Any, params: Sequence[Any], values: Mapping[str, Any]
         given = values.get(one.name)
         for value in given if isinstance(given, (list, tuple)) else [given]:
             if one.param_type_name == "option" and value in words:
-                ctx.fail(f"{_written(one)} has no value: what follows it is the option {value}.")
+                ctx.fail(f"{written(one)} has no value: what follows it is the option {value}.")
 
 
 def _at_home(word: str) -> str:
@@ -87,7 +88,7 @@ class _Command(TyperCommand):
         for option in order:
             single = option.param_type_name == "option" and not option.multiple
             if single and not option.is_flag and order.count(option) > 1:
-                ctx.fail(f"{_written(option)} is given twice; it takes one value.")
+                ctx.fail(f"{written(option)} is given twice; it takes one value.")
         _refuse_both(ctx, order, args)
         _refuse_empty(ctx, order, values)
         _refuse_swallowed(ctx, order, values)
@@ -157,33 +158,11 @@ def call(name: str, words: Sequence[str], example: str = "") -> int:
     Raises
     ------
     WrongUse
-        If the words can't be read; see `sentence_of_wrong_use`.
+        If the words can't be read; see `cofactor.cli.wrong_use.sentence_of`.
     """
     app = app_of(name, example)
     code = app(list(words), prog_name=f"cofactor {name}", standalone_mode=False)
     return code if isinstance(code, int) else 0
-
-
-def sentence_of_wrong_use(error: Any) -> str:
-    """Return what is wrong with a command's words, and where its help is."""
-    one = getattr(error, "param", None)
-    if one is None or not error.message:
-        said = error.message if isinstance(error, typer.BadParameter) else error.format_message()
-    else:
-        said = f"{_written(one)} {error.message}"
-    said = said or error.format_message()
-    # A parser's sentences begin as a text does, ours as what follows a name.
-    if said[:2].istitle():
-        said = said[0].lower() + said[1:]
-    help_of = f"see `{error.ctx.command_path} --help`" if error.ctx is not None else ""
-    return "; ".join(filter(None, (said.rstrip("."), help_of))) + "."
-
-
-def _written(one: Any) -> str:
-    """An option or an argument as its user knows it."""
-    if one.param_type_name == "option":
-        return str(max(one.opts, key=len))
-    return str(one.metavar or one.name.upper())
 
 
 def options_of(name: str) -> set[str]:

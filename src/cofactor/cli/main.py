@@ -49,6 +49,18 @@ COMMANDS: dict[str, str] = {
 }
 
 
+# Commands as they are called elsewhere -> those that do it here.
+_ELSEWHERE = {
+    "fit": "train",
+    "predict": "recommend",
+    "search": "tune",
+    "test": "evaluate",
+    "list": "models or datasets",
+    "export": "recommend --all-users, or events export",
+    "map": "serve, whose page has a map of the items",
+}
+
+
 # One for each command, at the end of its help.
 EXAMPLES: dict[str, str] = {
     "demo": "cofactor demo --out demo-model",
@@ -212,14 +224,15 @@ def _command(name: str, words: list[str]) -> int:
     from cofactor.base.extras import naming_extras
 
     with naming_extras(f"cofactor {name}"):
-        from cofactor.cli.app import WrongUse, call, sentence_of_wrong_use
+        from cofactor.cli.app import WrongUse, call
 
         try:
             return call(name, words, EXAMPLES[name])
         except WrongUse as error:
             from cofactor.cli.streams import printable
+            from cofactor.cli.wrong_use import sentence_of
 
-            _print_error(printable(" ".join(sentence_of_wrong_use(error).split())))
+            _print_error(printable(" ".join(sentence_of(error, words).split())))
             return 2
 
 
@@ -290,7 +303,8 @@ def _in_lines(text: str) -> str:
 def _unknown(name: str) -> int:
     from cofactor.base.names import nearest
 
-    close = nearest(name, COMMANDS)
+    meant = _ELSEWHERE.get(name.casefold())
+    close = [meant] if meant else nearest(name, COMMANDS, cutoff=0.65)
     cure = f"did you mean {close[0]}?" if close else "see `cofactor --help`."
     print(f"cofactor: unknown command {name!r}; {cure}", file=sys.stderr)
     return 2
