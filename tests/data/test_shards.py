@@ -49,19 +49,23 @@ def table(
     return pa.table(columns)
 
 
-@pytest.fixture
-def small(monkeypatch: pytest.MonkeyPatch) -> None:
+def make_small(patch: pytest.MonkeyPatch) -> None:
     """Chunks of 500 events, shards of 400, 700 events a pass over the items, and sorted ids that
     come three at a time.
     """
-    monkeypatch.setattr(sharded, "LEAST_ROWS", 500)
-    monkeypatch.setattr(sharded, "_CHUNK_BYTES", 1 << 40)
-    monkeypatch.setattr(sharded, "SHARD_EVENTS", 400)
-    monkeypatch.setattr(items_side, "_SPREAD_BYTES", (256 << 20) // 4 // 700)
-    monkeypatch.setattr(chunks, "TEXT_BLOCK", 1 << 13)
-    monkeypatch.setattr(chunks, "MANY", 1000)
-    monkeypatch.setattr(numbered_ids, "BATCH", 3)
-    monkeypatch.setattr(numbered_ids, "FEW", 60)
+    patch.setattr(sharded, "LEAST_ROWS", 500)
+    patch.setattr(sharded, "_CHUNK_BYTES", 1 << 40)
+    patch.setattr(sharded, "SHARD_EVENTS", 400)
+    patch.setattr(items_side, "_SPREAD_BYTES", (256 << 20) // 4 // 700)
+    patch.setattr(chunks, "TEXT_BLOCK", 1 << 13)
+    patch.setattr(chunks, "MANY", 1000)
+    patch.setattr(numbered_ids, "BATCH", 3)
+    patch.setattr(numbered_ids, "FEW", 60)
+
+
+@pytest.fixture
+def small(monkeypatch: pytest.MonkeyPatch) -> None:
+    make_small(monkeypatch)
 
 
 def assert_equal(ours: Interactions, theirs: Interactions) -> None:
@@ -243,10 +247,21 @@ def test_a_run_that_was_killed_leaves_nothing_that_opens(tmp_path: Path) -> None
     assert len(sharded.shard([file], tmp_path / "out", memory=256 << 20))
 
 
+@pytest.fixture(scope="module")
+def sound(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a file and its shards."""
+    folder = tmp_path_factory.mktemp("sound")
+    with pytest.MonkeyPatch.context() as patch:
+        make_small(patch)
+        pq.write_table(table("string"), folder / "events.parquet")
+        sharded.shard([folder / "events.parquet"], folder / "out", memory=256 << 20)
+    return folder
+
+
 @pytest.fixture
-def made(tmp_path: Path, small: None) -> Path:
-    pq.write_table(table("string"), tmp_path / "events.parquet")
-    sharded.shard([tmp_path / "events.parquet"], tmp_path / "out", memory=256 << 20)
+def made(sound: Path, tmp_path: Path, small: None) -> Path:
+    """A copy of the shards that a test may damage."""
+    shutil.copytree(sound, tmp_path, dirs_exist_ok=True)
     return tmp_path / "out"
 
 
