@@ -11,7 +11,8 @@ import pyarrow.compute as pc
 
 from cofactor.base.errors import ArgumentError, DataError
 from cofactor.base.names import unknown_name
-from cofactor.data.catalogue import WITHOUT_ID, Catalogue
+from cofactor.data.arrow import is_text_type, value_type
+from cofactor.data.catalogue import UNIT, WITHOUT_ID, Catalogue
 from cofactor.data.guards import refuse_infinite
 from cofactor.data.ids import IdMap
 from cofactor.data.interactions import Interactions
@@ -43,7 +44,10 @@ def with_new_items(
     """
     from cofactor.data.readers.item_tables import read_table
 
-    table = read_table(items, id_column=id_column)
+    catalogue = data.catalogue.table
+    # What the catalogue has as texts stays as it is written: a model of an older version has all.
+    texts = [field.name for field in catalogue.schema if is_text_type(value_type(field.type))]
+    table = read_table(items, id_column=id_column, texts=texts)
     lost = (table.schema.metadata or {}).get(WITHOUT_ID)
     if lost:
         raise DataError(f"new items without an id: {lost.decode()}; give each of them one.")
@@ -71,7 +75,7 @@ def with_new_items(
             " model knows."
         ) from None
     _refuse_unknown(table.column_names, data.catalogue.column_names)
-    fitting = _fitting(table, data.catalogue.table)
+    fitting = _fitting(table, catalogue)
     # Beyond floats are numbers of Python and of texts too.
     refuse_infinite(fitting, "item_id", "new items")
     rest = fitting.drop_columns(["item_id"])
@@ -102,6 +106,12 @@ def _fitting(table: pa.Table, known: pa.Table) -> pa.Table:
         if name not in known.column_names:
             continue
         wanted, column = known.column(name).type, table.column(name)
+        units = [_unit(one.schema.field(name)) for one in (table, known)]
+        if all(units) and units[0] != units[1]:
+            raise DataError(
+                f"column {name!r} of the new items is in {units[0]!r}, and the catalogue's in"
+                f" {units[1]!r}; convert it first."
+            )
         if pa.types.is_null(wanted) or column.type == wanted:
             continue
         try:
@@ -111,9 +121,25 @@ def _fitting(table: pa.Table, known: pa.Table) -> pa.Table:
                 # pandas has whole numbers among missing ones as floats.
                 column = pc.if_else(pc.is_nan(column), None, column)
             table = table.set_column(n, name, column.cast(wanted))
-        except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
+        except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
             raise DataError(
-                f"column {name!r} of the new items is {column.type}, and the catalogue's is"
-                f" {wanted}: {error}"
+                f"column {name!r} of the new items is {column.type} (such as"
+                f" {_odd(column, wanted)!r}), and the catalogue's is {wanted}; write it as the"
+                " catalogue has it."
             ) from None
     return table
+
+
+def _unit(field: pa.Field) -> str:
+    """The unit that a column's numbers were written with; "" if none is known."""
+    return (field.metadata or {}).get(UNIT, b"").decode(errors="replace")
+
+
+def _odd(column: pa.ChunkedArray, wanted: pa.DataType) -> Any:
+    """A cell that can't be what the catalogue has."""
+    for cell in column.drop_null():
+        try:
+            cell.cast(wanted)
+        except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
+            return cell.as_py()
+    return None
