@@ -269,7 +269,7 @@ def test_texts_of_a_catalogue_stay_texts_in_new_items(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "cell", "said"),
     [
-        ("price", "€3.50", "in '€', and the catalogue's in '\\$'; convert"),
+        ("price", "€3.50", "in 'eur', and the catalogue's in '\\$'; convert"),
         ("weight", "2 lb", "in 'lb', and the catalogue's in 'kg'; convert"),
         ("price", "four", "is string \\(such as 'four'\\), and the catalogue's is double; write"),
     ],

@@ -42,6 +42,7 @@ _CODES = """EUR USD GBP CHF JPY INR CAD AUD NZD SEK NOK DKK PLN CZK HUF RON BRL 
 _MEASURES = """% g kg mg lb oz l ml cl cm mm m km inch min mins minute hour sec second day week
     month year page stück stk pc piece item star kb mb gb tb w kw wh kwh mah v hz khz mhz ghz px
     dpi kcal cal calorie mpa bar nm rpm hp ps °c °f seite minuten stunde tage jahre"""
+_SAME = {"€": "eur", "£": "gbp", "₹": "inr", "rs": "inr", "us$": "usd", "zł": "pln", "kč": "czk"}
 _PRICED = """price cost amount msrp rrp preis kosten betrag prix precio prezzo preco prijs cena
     fiyat цена 価格 价格 가격"""
 _CURRENCIES, _UNITS, _PRICES = (frozenset(w.split()) for w in (_CODES, _MEASURES, _PRICED))
@@ -177,7 +178,8 @@ def _amounts(column: pa.ChunkedArray, name: str) -> tuple[pa.ChunkedArray | None
     if sign == unit == "" or (sign and not _is_currency(sign)) or (unit and not known):
         return None, ""
     numbers = pc.replace_substring_regex(pc.struct_field(parts, "number"), _WITHIN, "")
-    return as_numbers(numbers), sign or unit
+    unit = sign.strip(".").lower() or unit
+    return as_numbers(numbers), _SAME.get(unit, unit)
 
 
 def _is_currency(sign: str) -> bool:

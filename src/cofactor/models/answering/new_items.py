@@ -51,20 +51,8 @@ def with_new_items(
     lost = (table.schema.metadata or {}).get(WITHOUT_ID)
     if lost:
         raise DataError(f"new items without an id: {lost.decode()}; give each of them one.")
+    table = _unknown_alone(table, data.items, known)
     ids = table.column("item_id").combine_chunks()
-    found = data.items.find(ids) >= 0
-    if found.any():
-        if known == "error":
-            shown = ", ".join(map(repr, ids.filter(pa.array(found)).to_pylist()[:5]))
-            raise ArgumentError(
-                f"{int(found.sum())} of the new items are known already: {shown}; leave them out,"
-                " or say known='skip'."
-            )
-        table, ids = table.filter(pa.array(~found)), ids.filter(pa.array(~found))
-    if len(ids) != pc.count_distinct(ids).as_py():
-        counts = pc.value_counts(ids)
-        twice = counts.filter(pc.greater(counts.field("counts"), 1)).field("values")[0].as_py()
-        raise ArgumentError(f"duplicate id {twice!r} among the new items; give each of them once.")
     target = data.items.arrow.type
     try:
         grown = pa.concat_arrays([data.items.arrow, ids.cast(target)])
@@ -81,6 +69,27 @@ def with_new_items(
     rest = fitting.drop_columns(["item_id"])
     rest = rest if rest.num_columns else Catalogue.nothing(len(table)).table
     return replace(data, items=IdMap(grown), catalogue=data.catalogue.with_rows(rest))
+
+
+def _unknown_alone(table: pa.Table, items: IdMap, known: str) -> pa.Table:
+    """The new items without those that are known already, where these may be skipped; an id that
+    comes twice is refused.
+    """
+    ids = table.column("item_id").combine_chunks()
+    found = items.find(ids) >= 0
+    if found.any():
+        if known == "error":
+            shown = ", ".join(map(repr, ids.filter(pa.array(found)).to_pylist()[:5]))
+            raise ArgumentError(
+                f"{int(found.sum())} of the new items are known already: {shown}; leave them out,"
+                " or say known='skip'."
+            )
+        table, ids = table.filter(pa.array(~found)), ids.filter(pa.array(~found))
+    if len(ids) != pc.count_distinct(ids).as_py():
+        counts = pc.value_counts(ids)
+        twice = counts.filter(pc.greater(counts.field("counts"), 1)).field("values")[0].as_py()
+        raise ArgumentError(f"duplicate id {twice!r} among the new items; give each of them once.")
+    return table
 
 
 def _refuse_unknown(names: list[str], known: Sequence[str]) -> None:
