@@ -8,6 +8,7 @@ import json
 import sqlite3
 from collections.abc import Callable
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,7 @@ import pytest
 from pyarrow import parquet as pq
 
 import cofactor
-from cofactor.base.errors import ArtifactError
+from cofactor.base.errors import ArtifactError, DataError
 from cofactor.data.catalogue import Catalogue
 from cofactor.data.features import FeatureSpec
 from cofactor.data.readers import read_table
@@ -222,3 +223,59 @@ def test_names_and_contents_say_what_tells_nothing_of_a_new_item(
     spec = _spec(list(cells) * (_N // len(cells)), name)
     assert "".join(column.kind for column in spec.columns) == kind
     assert kind or any(f"column {name!r} was left out" in note for note in spec.notes)
+
+
+_CELLS = {"genres": '["Drama"]', "price": "$3.50", "weight": "2 kg", "note": "a;b"}
+
+
+def _grown(items: Any, folder: Path, **of_catalogue: Any) -> Any:
+    """The last row of a saved model with a catalogue of such cells, and with more items."""
+    table = [{"item_id": f"i{n:02}", **_CELLS, **of_catalogue} for n in range(_N)]
+    data = cofactor.Interactions.build(
+        cofactor.read([(f"u{n % 7}", f"i{n % _N:02}") for n in range(2 * _N)], items=table)
+    )
+    cofactor.save(cofactor.ContentKNN(features=tuple(_CELLS)).fit(data), folder / "model")
+    more = cofactor.load(folder / "model").with_items(items)
+    return more.data.catalogue.row(_N)
+
+
+@pytest.mark.parametrize(
+    "items",
+    [
+        [{"item_id": "new", **_CELLS}],
+        [{"item_id": "new", **_CELLS, "genres": ["Drama"], "price": 3.5, "weight": "2.0 KG"}],
+        b'item_id,genres,price,weight,note\nnew,"[""Drama""]",$3.50,2 kg,a;b\n',
+        b"item_id,genres,price,weight,note\nnew,Drama,3.50,2,a;b\n",
+    ],
+)
+def test_new_items_are_read_as_the_catalogue_was(items: Any, tmp_path: Path) -> None:
+    if isinstance(items, bytes):
+        (tmp_path / "new.csv").write_bytes(items)
+        items = tmp_path / "new.csv"
+    row = _grown(items, tmp_path)
+    assert row == {"genres": ["Drama"], "price": 3.5, "weight": 2.0, "note": "a;b"}
+
+
+def test_texts_of_a_catalogue_stay_texts_in_new_items(tmp_path: Path) -> None:
+    """As models of older versions have them."""
+    texts = {name: pa.array([cell] * _N) for name, cell in _CELLS.items()}
+    items = pa.table({"item_id": [f"i{n:02}" for n in range(_N)], **texts})
+    data = cofactor.Interactions.build([(f"u{n % 7}", f"i{n % _N:02}") for n in range(2 * _N)])
+    data = replace(data, catalogue=Catalogue.aligned(data.items, items, "item_id"))
+    more = cofactor.ContentKNN().fit(data).with_items([{"item_id": "new", **_CELLS}])
+    assert more.data.catalogue.row(_N) == _CELLS
+
+
+@pytest.mark.parametrize(
+    ("name", "cell", "said"),
+    [
+        ("price", "€3.50", "in 'eur', and the catalogue's in '\\$'; convert"),
+        ("weight", "2 lb", "in 'lb', and the catalogue's in 'kg'; convert"),
+        ("price", "four", "is string \\(such as 'four'\\), and the catalogue's is double; write"),
+    ],
+)
+def test_new_items_in_another_unit_are_refused(
+    name: str, cell: str, said: str, tmp_path: Path
+) -> None:
+    with pytest.raises(DataError, match=said):
+        _grown([{"item_id": "new", **_CELLS, name: cell}], tmp_path)

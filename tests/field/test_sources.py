@@ -21,6 +21,7 @@ from scipy import sparse
 
 import cofactor
 from cofactor.base.errors import ArgumentError, CofactorError, DataError
+from cofactor.data.readers import read_table
 from field.case import rows_of
 
 _TABLE: list[tuple[Any, ...]] = [("user", "item", "rating"), ("u1", "a", 4), ("u2", "b", 3)]
@@ -85,11 +86,17 @@ def test_a_file_and_its_packed_copy_are_read_once(tmp_path: Path) -> None:
     assert any("the same as" in note for note in events.notes)
 
 
-@pytest.mark.parametrize("kind", ["mysql", "https", "s3"])
+@pytest.mark.parametrize("kind", ["mysql", "https", "s3", "redis"])
 def test_passwords_of_urls_are_not_shown(kind: str) -> None:
     from cofactor.store import open_store
 
-    for take in (cofactor.read, open_store):
+    takes: tuple[Callable[[str], Any], ...] = (
+        *(cofactor.read, open_store, read_table),
+        lambda url: cofactor.read([url, url]),
+        lambda url: cofactor.read([("u", "a")], items=url),
+        lambda url: cofactor.read([("u", "a")], items=[url, url]),
+    )
+    for take in takes:
         with pytest.raises(CofactorError) as refused:
             take(f"{kind}://me:secret@example.org/shop")
         assert "secret" not in str(refused.value)

@@ -26,7 +26,7 @@ from cofactor.base.arrays_file import write_arrays
 from cofactor.base.disk import exchange, sync, what_is_full
 from cofactor.base.errors import ArgumentError, ArtifactError
 from cofactor.base.staging import staging_folder
-from cofactor.data.catalogue import Catalogue
+from cofactor.data.catalogue import UNIT, Catalogue
 from cofactor.data.ids import IdMap
 from cofactor.models import registry
 from cofactor.models.recommender import Recommender
@@ -242,8 +242,16 @@ def _plain(value: Any) -> Any:
 
 
 def _write_table(path: Path, ids: IdMap, catalogue: Catalogue) -> None:
-    columns = {name: catalogue.table.column(name) for name in catalogue.column_names}
-    pq.write_table(pa.table({fmt.ID_COLUMN: ids.arrow, **columns}), path, compression="zstd")
+    fields = [catalogue.table.schema.field(name) for name in catalogue.column_names]
+    units = [{UNIT: f.metadata[UNIT]} if UNIT in (f.metadata or {}) else None for f in fields]
+    schema = pa.schema(
+        [
+            (fmt.ID_COLUMN, ids.arrow.type),
+            *(pa.field(f.name, f.type, metadata=u) for f, u in zip(fields, units, strict=True)),
+        ]
+    )
+    columns = [ids.arrow, *(catalogue.table.column(f.name) for f in fields)]
+    pq.write_table(pa.table(columns, schema), path, compression="zstd")
 
 
 def _write_bytes(path: Path, raw: bytes) -> None:

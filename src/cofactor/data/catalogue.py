@@ -165,6 +165,8 @@ class Catalogue:
 
 # What a table read as a catalogue says of the lines that were left out for want of an id.
 WITHOUT_ID = b"lines without an id"
+# What a column's field says of its numbers if all were written with one unit: kg, $.
+UNIT = b"unit"
 FILLER = "__rows__"
 _OLD = "__old_id__"
 

@@ -18,7 +18,7 @@ from cofactor.data.readers.arrays import of_array
 from cofactor.data.readers.columns import folded, has_role
 from cofactor.data.readers.nested_items import is_wrapped, opened
 from cofactor.data.readers.rows import records_of
-from cofactor.data.readers.sources import STDIN, matched
+from cofactor.data.readers.sources import STDIN, matched, refuse_url
 from cofactor.data.records import names_of, table_of, table_of_columns
 
 _WANTED = (
@@ -36,10 +36,13 @@ def paths_of(source: Any) -> list[Path] | None:
                 "items must not be '-': standard input is for interactions; write the catalogue to"
                 " a file."
             )
+        refuse_url(source)
         several = matched(os.fspath(source))
         return [Path(source)] if several is None else several
     is_list = isinstance(source, (list, tuple)) and len(source) > 0
     if is_list and all(isinstance(part, (str, os.PathLike)) for part in source):
+        for part in source:
+            refuse_url(part)
         return [Path(part) for part in source]
     return None
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -62,7 +62,11 @@ class UnnamedIdsError(DataError):
 
 
 def read_table(
-    source: Any, *, id_column: str | None = None, encoding: str | None = None
+    source: Any,
+    *,
+    id_column: str | None = None,
+    encoding: str | None = None,
+    texts: Collection[str] = (),
 ) -> pa.Table:
     """Read a table of what is known of items or users, such as a catalogue with titles and texts.
 
@@ -76,6 +80,8 @@ def read_table(
         The column that holds the ids; None to find it by the usual names.
     encoding
         Of text files; None for UTF-8, or Latin-1 where it isn't.
+    texts
+        Columns that stay texts, whatever lists or amounts they hold.
 
     Raises
     ------
@@ -83,20 +89,23 @@ def read_table(
         If no column is named like an id, a number is infinite, or a folder's files aren't parts of
         one table.
     """
-    return _read(source, id_column, Options(encoding=encoding, offered=()))[0]
+    return _read(source, id_column, Options(encoding=encoding, offered=()), texts)[0]
 
 
-def _read(source: Any, id_column: str | None, options: Options) -> tuple[pa.Table, list[str]]:
+def _read(
+    source: Any, id_column: str | None, options: Options, texts: Collection[str] = ()
+) -> tuple[pa.Table, list[str]]:
     """As `read_table`, with notes on how the files were read."""
     if is_url(source):
         found = _with_ids(sql.whole_table(source), id_column, "item", "the database")
-        return with_types(found, "item_id")
+        return with_types(found, "item_id", texts)
     paths = paths_of(source)
     if paths is None:
-        return with_types(_with_ids(in_memory(source), id_column, "item", "the table"), "item_id")
+        found = _with_ids(in_memory(source), id_column, "item", "the table")
+        return with_types(found, "item_id", texts)
     parts = [part for path in paths for part in _tables(path, id_column, options)]
     tables, notes = [table for table, _ in parts], [note for _, own in parts for note in own]
-    found, own = with_types(tables[0] if len(tables) == 1 else _joined(tables), "item_id")
+    found, own = with_types(tables[0] if len(tables) == 1 else _joined(tables), "item_id", texts)
     return found, [*notes, *own]
 
 

@@ -13,7 +13,7 @@ import numpy as np
 
 from cofactor.base import checks
 from cofactor.base.errors import ArgumentError, DataError
-from cofactor.base.names import near, nearest, without_password
+from cofactor.base.names import near, nearest
 from cofactor.base.progress import SILENT, Progress
 from cofactor.data.events import Events
 from cofactor.data.ids import IdMap
@@ -32,6 +32,7 @@ from cofactor.data.readers.sources import (
     is_several,
     is_url,
     matched,
+    refuse_url,
     reopened,
     standard_input,
 )
@@ -228,13 +229,7 @@ def _by_name(
         unused = (*(() if in_sqlite else OF_DATABASES), *OF_FILES, *OF_TEXTS)
         refuse_unused(what, unused, options, choices)
         return sql.read_database(str(source), options, choices["table"], choices["query"])
-    if isinstance(source, str) and "://" in source:
-        is_file = source.startswith("file://")
-        cure = "give its path alone" if is_file else "fetch it first, or pass a data frame"
-        raise ArgumentError(
-            "cofactor reads sqlite:/// and postgresql:// URLs and files, not"
-            f" {without_password(source)!r}; {cure}."
-        )
+    refuse_url(source)
     refuse_unused("files", OF_DATABASES, options, choices)
     return _from_path(source, options, choices)
 

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import IO
 
 from cofactor.base.errors import ArgumentError, DataError
+from cofactor.base.names import without_password
 from cofactor.base.progress import Progress
 from cofactor.base.staging import folder_of_process
 from cofactor.data.readers.source_files import SourceFile, in_order, missing
@@ -100,6 +101,20 @@ def is_url(source: object) -> bool:
     return isinstance(source, str) and source.startswith(("sqlite:", "postgresql:", "postgres:"))
 
 
+def refuse_url(source: object) -> None:
+    """Raise ArgumentError, which shows no password, for a URL of what isn't read: of the web, of
+    another database.
+    """
+    if not isinstance(source, str) or "://" not in source or is_url(source):
+        return
+    is_file = source.startswith("file://")
+    cure = "give its path alone" if is_file else "fetch it first, or pass a data frame"
+    raise ArgumentError(
+        "cofactor reads sqlite:/// and postgresql:// URLs and files, not"
+        f" {without_password(source)!r}; {cure}."
+    )
+
+
 def is_several(source: object) -> bool:
     """Return whether a source is a list of paths and databases' URLs instead of rows.
 
@@ -107,6 +122,8 @@ def is_several(source: object) -> bool:
     ------
     DataError
         If one of the paths isn't there.
+    ArgumentError
+        If one is a URL of what isn't read.
     """
     if (
         not isinstance(source, Sequence)
@@ -118,6 +135,7 @@ def is_several(source: object) -> bool:
     for part in source:
         if os.fspath(part) == STDIN:
             raise DataError("standard input is read alone, not beside other files.", source=STDIN)
+        refuse_url(part)
         if not is_url(part) and not os.path.exists(part):
             raise missing(part)
     return True

@@ -19,7 +19,7 @@ import pyarrow as pa
 from cofactor.base import sqlite_file
 from cofactor.base.errors import ArgumentError, CofactorError, DataError
 from cofactor.base.extras import require
-from cofactor.base.names import unknown_name
+from cofactor.base.names import unknown_name, without_password
 from cofactor.data.events import Events
 from cofactor.data.readers import event_store
 from cofactor.data.readers.assemble import assemble
@@ -259,7 +259,8 @@ def _path(url: str) -> tuple[Path, dict[str, str]]:
     rest, _, parameters = url.partition("?")
     if not rest.startswith("sqlite:///"):
         raise ArgumentError(
-            f"a database URL must be like sqlite:///folder/file.db?table=events, not {url!r}."
+            "a database URL must be like sqlite:///folder/file.db?table=events, not"
+            f" {without_password(url)!r}."
         )
     path = Path(os.path.expanduser(unquote(rest.removeprefix("sqlite:///"))))
     if not path.is_file():

@@ -73,6 +73,9 @@ def as_numbers(texts: pa.ChunkedArray, *, dashes: bool = False) -> pa.ChunkedArr
     lacking = pc.is_in(texts, value_set=_DASHES)
     if texts.null_count == len(texts):
         return None
+    if dashes and pc.all(lacking).as_py():
+        # Of one new item, say.
+        return pa.chunked_array([pa.nulls(len(texts))])
     if not dashes or pc.any(lacking).as_py():
         plain = pc.if_else(lacking, None, texts)
         codes = pc.any(pc.match_substring_regex(plain, _CODE)).as_py()

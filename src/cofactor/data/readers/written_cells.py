@@ -8,14 +8,14 @@ import json
 import re
 import unicodedata
 import warnings
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from cofactor.data.arrow import coded, is_text_type
-from cofactor.data.catalogue import title_column
+from cofactor.data.catalogue import UNIT, title_column
 from cofactor.data.readers.list_cells import of_brackets
 from cofactor.data.readers.name_words import words
 from cofactor.data.readers.table_texts import as_numbers
@@ -42,29 +42,35 @@ _CODES = """EUR USD GBP CHF JPY INR CAD AUD NZD SEK NOK DKK PLN CZK HUF RON BRL 
 _MEASURES = """% g kg mg lb oz l ml cl cm mm m km inch min mins minute hour sec second day week
     month year page stück stk pc piece item star kb mb gb tb w kw wh kwh mah v hz khz mhz ghz px
     dpi kcal cal calorie mpa bar nm rpm hp ps °c °f seite minuten stunde tage jahre"""
+_SAME = {"€": "eur", "£": "gbp", "₹": "inr", "rs": "inr", "us$": "usd", "zł": "pln", "kč": "czk"}
 _PRICED = """price cost amount msrp rrp preis kosten betrag prix precio prezzo preco prijs cena
     fiyat цена 価格 价格 가격"""
 _CURRENCIES, _UNITS, _PRICES = (frozenset(w.split()) for w in (_CODES, _MEASURES, _PRICED))
 _DECIMAL = r"^\s*[-+]?\d+(\.\d+)?\s*$"
 
 
-def with_types(table: pa.Table, ids: str) -> tuple[pa.Table, list[str]]:
-    """Return a table whose columns of lists in brackets are lists, and whose amounts are numbers,
-    with notes on the latter; ids and titles stay as they are.
+def with_types(
+    table: pa.Table, ids: str, texts: Collection[str] = ()
+) -> tuple[pa.Table, list[str]]:
+    """Return a table whose columns of lists in brackets are lists, and whose amounts are numbers
+    (their fields' metadata say in what `UNIT`), with notes on the latter; ids, titles and
+    ``texts`` stay as they are.
 
     Columns of which one cell is written otherwise, or in another unit, stay texts."""
-    title, notes = title_column(table), []
+    kept, notes = {ids, title_column(table), *texts}, []
     for place, field in enumerate(table.schema):
-        if field.name in (ids, title) or not is_text_type(field.type):
+        if field.name in kept or not is_text_type(field.type):
             continue
         column = table.column(place)
-        found = _lists(column)
+        lists = _lists(column)
+        found, unit = (lists, "") if lists is not None else _amounts(column, field.name)
         if found is None:
-            found = _amounts(column, field.name)
-            if found is not None:
-                shown = column.drop_null()[0].as_py().strip()
-                notes.append(f"column {field.name!r}: the number in cells such as {shown!r} read")
-        table = table if found is None else table.set_column(place, field.name, found)
+            continue
+        if lists is None:
+            shown = column.drop_null()[0].as_py().strip()
+            notes.append(f"column {field.name!r}: the number in cells such as {shown!r} read")
+        made = pa.field(field.name, found.type, metadata={UNIT: unit.encode()} if unit else None)
+        table = table.set_column(place, made, found)
     return table, notes
 
 
@@ -153,25 +159,27 @@ def _plain(cells: Sequence[Any]) -> list[Any] | None:
     return found
 
 
-def _amounts(column: pa.ChunkedArray, name: str) -> pa.ChunkedArray | None:
-    """Numbers behind a currency or before a unit, the same in all cells, as numbers; also plain
-    ones of prices, which some formats keep as texts.
+def _amounts(column: pa.ChunkedArray, name: str) -> tuple[pa.ChunkedArray | None, str]:
+    """Numbers behind a currency or before a unit, the same in all cells, as numbers, and the unit;
+    also plain ones of prices, which some formats keep as texts.
     """
     if _are(column, _DECIMAL):
-        return as_numbers(column) if {*words(name)} & _PRICES else None
+        return as_numbers(column) if {*words(name)} & _PRICES else None, ""
     if not _are(column, _AMOUNT):
-        return None
+        return None, ""
     parts = pc.extract_regex(column, _AMOUNT)
     around = [pc.unique(pc.struct_field(parts, side)) for side in ("before", "after")]
     before, after = ({text.strip() for text in side.drop_null().to_pylist()} for side in around)
     units = {text.lower().rstrip(".").removesuffix("s") or text for text in after}
     if len(before) != 1 or len(units) != 1:
-        return None
+        return None, ""
     sign, unit = before.pop(), units.pop()
     known = unit in _UNITS or f"{unit}s" in _UNITS or all(map(_is_currency, after))
     if sign == unit == "" or (sign and not _is_currency(sign)) or (unit and not known):
-        return None
-    return as_numbers(pc.replace_substring_regex(pc.struct_field(parts, "number"), _WITHIN, ""))
+        return None, ""
+    numbers = pc.replace_substring_regex(pc.struct_field(parts, "number"), _WITHIN, "")
+    unit = sign.strip(".").lower() or unit
+    return as_numbers(numbers), _SAME.get(unit, unit)
 
 
 def _is_currency(sign: str) -> bool:

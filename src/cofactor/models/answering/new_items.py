@@ -11,7 +11,8 @@ import pyarrow.compute as pc
 
 from cofactor.base.errors import ArgumentError, DataError
 from cofactor.base.names import unknown_name
-from cofactor.data.catalogue import WITHOUT_ID, Catalogue
+from cofactor.data.arrow import is_text_type, value_type
+from cofactor.data.catalogue import UNIT, WITHOUT_ID, Catalogue
 from cofactor.data.guards import refuse_infinite
 from cofactor.data.ids import IdMap
 from cofactor.data.interactions import Interactions
@@ -43,12 +44,39 @@ def with_new_items(
     """
     from cofactor.data.readers.item_tables import read_table
 
-    table = read_table(items, id_column=id_column)
+    catalogue = data.catalogue.table
+    # What the catalogue has as texts stays as it is written: a model of an older version has all.
+    texts = [field.name for field in catalogue.schema if is_text_type(value_type(field.type))]
+    table = read_table(items, id_column=id_column, texts=texts)
     lost = (table.schema.metadata or {}).get(WITHOUT_ID)
     if lost:
         raise DataError(f"new items without an id: {lost.decode()}; give each of them one.")
+    table = _unknown_alone(table, data.items, known)
     ids = table.column("item_id").combine_chunks()
-    found = data.items.find(ids) >= 0
+    target = data.items.arrow.type
+    try:
+        grown = pa.concat_arrays([data.items.arrow, ids.cast(target)])
+    except pa.ArrowInvalid:
+        example = ids[0].as_py()
+        raise DataError(
+            f"the new items' ids ({example!r} ...) aren't {data.items.kind} like those that the"
+            " model knows."
+        ) from None
+    _refuse_unknown(table.column_names, data.catalogue.column_names)
+    fitting = _fitting(table, catalogue)
+    # Beyond floats are numbers of Python and of texts too.
+    refuse_infinite(fitting, "item_id", "new items")
+    rest = fitting.drop_columns(["item_id"])
+    rest = rest if rest.num_columns else Catalogue.nothing(len(table)).table
+    return replace(data, items=IdMap(grown), catalogue=data.catalogue.with_rows(rest))
+
+
+def _unknown_alone(table: pa.Table, items: IdMap, known: str) -> pa.Table:
+    """The new items without those that are known already, where these may be skipped; an id that
+    comes twice is refused.
+    """
+    ids = table.column("item_id").combine_chunks()
+    found = items.find(ids) >= 0
     if found.any():
         if known == "error":
             shown = ", ".join(map(repr, ids.filter(pa.array(found)).to_pylist()[:5]))
@@ -61,22 +89,7 @@ def with_new_items(
         counts = pc.value_counts(ids)
         twice = counts.filter(pc.greater(counts.field("counts"), 1)).field("values")[0].as_py()
         raise ArgumentError(f"duplicate id {twice!r} among the new items; give each of them once.")
-    target = data.items.arrow.type
-    try:
-        grown = pa.concat_arrays([data.items.arrow, ids.cast(target)])
-    except pa.ArrowInvalid:
-        example = ids[0].as_py()
-        raise DataError(
-            f"the new items' ids ({example!r} ...) aren't {data.items.kind} like those that the"
-            " model knows."
-        ) from None
-    _refuse_unknown(table.column_names, data.catalogue.column_names)
-    fitting = _fitting(table, data.catalogue.table)
-    # Beyond floats are numbers of Python and of texts too.
-    refuse_infinite(fitting, "item_id", "new items")
-    rest = fitting.drop_columns(["item_id"])
-    rest = rest if rest.num_columns else Catalogue.nothing(len(table)).table
-    return replace(data, items=IdMap(grown), catalogue=data.catalogue.with_rows(rest))
+    return table
 
 
 def _refuse_unknown(names: list[str], known: Sequence[str]) -> None:
@@ -102,6 +115,12 @@ def _fitting(table: pa.Table, known: pa.Table) -> pa.Table:
         if name not in known.column_names:
             continue
         wanted, column = known.column(name).type, table.column(name)
+        units = [_unit(one.schema.field(name)) for one in (table, known)]
+        if all(units) and units[0] != units[1]:
+            raise DataError(
+                f"column {name!r} of the new items is in {units[0]!r}, and the catalogue's in"
+                f" {units[1]!r}; convert it first."
+            )
         if pa.types.is_null(wanted) or column.type == wanted:
             continue
         try:
@@ -111,10 +130,25 @@ def _fitting(table: pa.Table, known: pa.Table) -> pa.Table:
                 # pandas has whole numbers among missing ones as floats.
                 column = pc.if_else(pc.is_nan(column), None, column)
             table = table.set_column(n, name, column.cast(wanted))
-        except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
-            reason = f" ({error})" if isinstance(error, pa.ArrowInvalid) else ""
+        except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
             raise DataError(
-                f"column {name!r} of the new items is {column.type}, and the catalogue's is"
-                f" {wanted}{reason}; give it as the catalogue does."
+                f"column {name!r} of the new items is {column.type} (such as"
+                f" {_odd(column, wanted)!r}), and the catalogue's is {wanted}; write it as the"
+                " catalogue has it."
             ) from None
     return table
+
+
+def _unit(field: pa.Field) -> str:
+    """The unit that a column's numbers were written with; "" if none is known."""
+    return (field.metadata or {}).get(UNIT, b"").decode(errors="replace")
+
+
+def _odd(column: pa.ChunkedArray, wanted: pa.DataType) -> Any:
+    """A cell that can't be what the catalogue has."""
+    for cell in column.drop_null():
+        try:
+            cell.cast(wanted)
+        except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
+            return cell.as_py()
+    return None
