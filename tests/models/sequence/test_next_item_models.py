@@ -280,7 +280,7 @@ def test_settings_that_contradict_are_refused() -> None:
     with pytest.raises(ArgumentError, match="history_length must be at most max_length"):
         registry.create("transformer", max_length=20, history_length=30)
     data = Interactions.from_rows(np.arange(4), np.arange(4), users=4, items=4)
-    with pytest.raises(ArgumentError, match="no history has two events"):
+    with pytest.raises(ArgumentError, match="no history has two events; use a model"):
         registry.create("transformer").fit(data, run=RUN)
 
 

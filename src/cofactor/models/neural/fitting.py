@@ -107,7 +107,8 @@ def examples(
         if not bool(open_.any()):
             raise ArgumentError(
                 f"every user has interacted with every item, so {config.objective.name} has no"
-                " negatives to sample."
+                " negatives to sample; use a model without negatives (item_knn, ease), or ratings"
+                " with a loss that fits them."
             )
         columns = tuple(column[open_] for column in columns)
     per_batch = config.batch_of(len(columns[0]))

@@ -158,7 +158,8 @@ class NextItemHooks(Hooks[NextItemConfig]):
         windows = cut_windows(histories, config.max_length + 1, last=config.latest_windows)
         if not len(windows.lengths):
             raise ArgumentError(
-                f"{self.name} learns which item comes next, and no history has two events."
+                f"{self.name} learns which item comes next, and no history has two events; use a"
+                " model for which one is enough (popularity, content_knn)."
             )
         return windows
 
