@@ -33,6 +33,20 @@ LINKS = (
     ),
     *(
         Case(
+            name=f"a graph by what stands above it: {above.split()[-1]}",
+            origin=origin,
+            files={"a.txt": f"{above}\n1\t2\n3\t7\n4\t9\n"},
+            rows=[(1, 2), (3, 7), (4, 9)],
+            notes=(said,),
+        )
+        for origin, above, said in (
+            ("SNAP", "# Directed graph\n# FromNodeId\tToNodeId", _LINKED),
+            ("KONECT", "% asym unweighted", _LINKED),
+            ("KONECT", "% bip", _NONE),
+        )
+    ),
+    *(
+        Case(
             name=f"friends of users, {name}",
             origin="a network",
             files={"a.csv": f"{name}\n1,2\n2,1\n"},

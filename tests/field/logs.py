@@ -86,6 +86,11 @@ LOGS = (
                 lambda n: (500 + n % 5, 1000 + n * 37 % 90, None, None),
             ),
             (
+                "users who are numbered as they come, before items, counts and seconds",
+                lambda n: (n, 500 + n % 5, 7 + n * 37 % 900, _at(n)),
+                lambda n: (n, 500 + n % 5, 7.0 + n * 37 % 900, _at(n)),
+            ),
+            (
                 "users who come once, in order, before items and seconds",
                 lambda n: (n, 500 + n % 5, _at(n)),
                 lambda n: (n, 500 + n % 5, None, _at(n)),
@@ -171,6 +176,24 @@ LOGS = (
         [(47, 16, None, _SECOND)],
     ),
     _text(
+        "items below one name in each user's object",
+        "Firebase",
+        '{"users":{"u1":{"favorites":{"a":true,"b":true}},"u2":{"favorites":{"c":true}}}}',
+        [("u1", "a", 1.0), ("u1", "b", 1.0), ("u2", "c", 1.0)],
+    ),
+    _text(
+        "games and their hours by user",
+        "Steam",
+        '{"steamid": 7, "games": {"10": 5.5, "20": 1}}\n{"steamid": 8, "games": {"10": 2}}\n',
+        [(7, 10, 5.5), (7, 20, 1.0), (8, 10, 2.0)],
+    ),
+    _text(
+        "lists of likes",
+        "a document store",
+        '{"user_id": "u1", "likes": ["a", "b"]}\n{"user_id": "u2", "likes": ["c"]}\n',
+        error="perhaps item='likes'",
+    ),
+    _text(
         "names of a well-known set of reviews",
         "BeerAdvocate",
         f"review_profilename,beer_beerid,review_time,review_overall\nu1,5,{_SECOND},4.5\n",
@@ -193,6 +216,12 @@ LOGS = (
         "Stack Exchange",
         '<?xml version="1.0" encoding="utf-8"?>\n<votes>\n  <row Id="1" UserId="3" />\n</votes>\n',
         error="this is XML, not a table",
+    ),
+    _text(
+        "words above addresses",
+        "a mail server",
+        "from,to,subject\na@x.org,b@x.org,Hi\nb@x.org,c@x.org,Yo\n",
+        error="no column is named like a user's; the columns are 'from', 'to', 'subject'",
     ),
     *(
         _text(f"what may be the item: {name}", "a log", f"user,{name}\nu1,a\n", error=f"={name!r}")

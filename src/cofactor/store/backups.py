@@ -64,10 +64,10 @@ def backup(
         name = target if target.exists() else manifest_path(target)
         raise StoreError(f"{name} already exists; choose another name, or give overwrite=True.")
     check_regular(target)
-    check_replaced(target, _is_database, "a backup")
     for made in (target, manifest_path(target)):
         if isinstance(store.database, SqliteDatabase) and store.database.owns(made):
             raise StoreError(f"{made} belongs to the store itself; choose another name.")
+    check_replaced(target, _is_database, "a backup")
     with _staged(target) as staging:
         beside = staging.with_name("manifest.json")
         return without_erased(

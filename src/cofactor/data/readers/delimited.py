@@ -24,6 +24,7 @@ from cofactor.data.readers.clock_columns import PARTS
 from cofactor.data.readers.columns import Options, roles_note
 from cofactor.data.readers.headers import LEGACY
 from cofactor.data.readers.lines import LineBlocks, located
+from cofactor.data.readers.links import graph_note
 from cofactor.data.readers.partitions import partition_of
 from cofactor.data.readers.plain_numbers import LARGE, read_plain
 from cofactor.data.readers.positions import counting, kinds_among
@@ -180,6 +181,7 @@ def _notes(roles: Mapping[str, str], dialect: Dialect) -> list[str]:
         notes.append(f"quotes after {dialect.escape!r} are part of the text")
     if dialect.title:
         notes.append(f"left out the lines above the header: {dialect.title!r} ...")
+    notes += graph_note(dialect.graph)
     index = None if dialect.named else counting(dialect.sample)
     if index is not None and index not in roles.values():
         notes.append(f"{index} merely counts the lines, so it isn't an id")

@@ -165,6 +165,8 @@ def read_folder(place: Source, options: Options) -> Events:
         )
     if len(entries) == 1:
         return read_entry(entries[0], options)
+    if not entries:
+        raise NoRowsError("there is no file with data in it.", source=str(place.path))
     found, notes = _kinds(entries, options)
     return _of_kinds(found, options, str(place.path)).noted(*notes)
 
@@ -203,7 +205,7 @@ def _of_kinds(found: Mapping[SourceFile, _Kind], options: Options, source: str) 
             source=source,
         )
     raise DataError(
-        f"it holds {len(entries)} files ({names or 'none'}) of no known layout; name one of them"
+        f"it holds {len(entries)} files ({names}) of no known layout; name one of them"
         " with member=.",
         source=source,
     )

@@ -193,6 +193,7 @@ def is_header(first: Sequence[str], rest: Sequence[Sequence[str]]) -> bool:
         or _are_identifiers(first, rest)
         or _above_digits(first, rest)
         or _above_dates(first, rest)
+        or _above_addresses(first, rest)
     )
 
 
@@ -255,6 +256,14 @@ def _above_dates(first: Sequence[str], rest: Sequence[Sequence[str]]) -> bool:
         name.strip() and not _DIGIT.search(name) and dated([row[n] for row in below])
         for n, name in enumerate(first)
     )
+
+
+def _above_addresses(first: Sequence[str], rest: Sequence[Sequence[str]]) -> bool:
+    """Whether words stand above a column of addresses of mail."""
+    below = [row for row in rest if len(row) == len(first)]
+    if any("@" in name for name in first) or len(below) != len(rest) or len(below) < 2:
+        return False
+    return any(all("@" in row[n] for row in below) for n in range(len(first)))
 
 
 def header_encoding(sample: bytes) -> str | None:

@@ -282,8 +282,26 @@ def _of_objects(value: Mapping[str, Any], parts: Sequence[Mapping[str, Any]]) ->
     triples = [(user, item, held) for user, items in value.items() for item, held in items.items()]
     users, items, held = zip(*triples, strict=True) if triples else ((), (), ())
     if held and all(isinstance(part, dict) for part in held):
+        below = _lists_of_users(value, users, held)
+        if below is not None:
+            return _of_objects(below, list(below.values()))
         return table_of([{"user": u, "item": i, **part} for u, i, part in triples])
     return table_of_columns({"user": users, "item": items, "value": held})
+
+
+def _lists_of_users(
+    value: Mapping[str, Any], users: Sequence[str], held: Sequence[Mapping[str, Any]]
+) -> dict[str, Any] | None:
+    """Of objects whose keys are users, in each of which the same name (``favorites``) holds an
+    object of items and numbers or truths, what stands below that name; None of others.
+    """
+    names = {name for part in value.values() for name in part}
+    fields = names_of(held)
+    plain = all(_is_number(cell) for part in held for cell in part.values())
+    known = any(has_role(role, [name]) for name in fields for role in ("value", "time"))
+    if len(names) > 1 or len(set(users)) < 2 or not plain or known:
+        return None
+    return dict(zip(users, held, strict=True))
 
 
 def _is_table(part: Any) -> bool:

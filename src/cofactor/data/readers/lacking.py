@@ -38,6 +38,7 @@ _WHO = (
 )
 # What may name the items where nothing says so.
 _NAMING = (
+    *("likes", "liked", "favorites", "favourites", "history", "purchases", "wishlist", "bookmarks"),
     *("title", "name", "designation", "bezeichnung", "objectid", "objectname"),
     *("url", "pageurl", "pagepath", "page", "path"),
 )
@@ -100,7 +101,7 @@ def _close(role: str, names: Sequence[str]) -> list[str]:
     """The columns that may be the role's, the likeliest first."""
     close = [name for name in names if name_words.mentions(name, role)]
     if role == "user":
-        close += [name for name in names if letters_of(name) in _WHO]
+        close += [name for name in names if letters_of(name) in _WHO or name == "_id"]
     if role == "item":
         close += [name for name in names if letters_of(name) in _NAMING]
         close += [name for name in names if name_words.is_linked(name)]

@@ -17,10 +17,24 @@ _SOME, _FEW = 100_000, 10
 # Links that run both ways, in a hundred: users and items in one numbering have few such pairs.
 _BOTH_WAYS = 90
 _NUMBER = re.compile(r"^\d+$")
+# SNAP's networks, and those of KONECT that have one kind of nodes.
+_GRAPH = re.compile(r"^[#%].*\b(From|To)NodeId\b|^% *(a?sym|directed|undirected)\b")
 _CURE = (
     "users are recommended to users then, perhaps each to itself; if items are meant, give"
     " item=NAME"
 )
+
+
+def is_graph(comment: str) -> bool:
+    """Return whether a comment above rows says that they are edges between nodes of one kind."""
+    return bool(_GRAPH.search(comment))
+
+
+def graph_note(comment: str) -> list[str]:
+    """Return a note on rows below such a comment (`is_graph`)."""
+    if not is_graph(comment):
+        return []
+    return [f"{comment!r} above the rows says that they are edges of a graph: {_CURE}"]
 
 
 def doubt_of_name(item: str) -> list[str]:

@@ -15,7 +15,8 @@ _USER = """user users customer client kunde kunden benutzer nutzer utilisateur u
     顧客 고객 회원 العميل adherent emprunteur abonne lecteur leser mitglied consumer contact
     email mail username respondent participant household donor viewer student learner player
     patient rider passenger traveller traveler debitor debitoren athlete
-    eleve alumno uczen cust utilizador candidate applicant borrower acct login socio socia
+    eleve alumno uczen cust utilizador candidate applicant borrower investor citizen voter backer
+    attendee fan acct login socio socia
     kullanıcı uye klienta uzytkownika uzytkownik czytelnik czytelnika tessera lettore leitor lector
     abonnent abonne kaufer mitglieds пользователь пользователя покупатель покупателя клиент
     клиента читатель читателя 利用者 使用者 買家 买家 读者 讀者 顾客 客戶 ユーザー ユーサー 구매자
@@ -23,13 +24,14 @@ _USER = """user users customer client kunde kunden benutzer nutzer utilisateur u
 _ITEM = """item items product produit produkt artikel article articulo prodotto produto sku asin
     isbn ean book livre buch bib biblio movie film song track video podcast game course
     offer material goods products produits produkte movies films songs
-    tracks videos books articles articolo produktu urun tuote προιον
+    games courses podcasts albums tracks videos books articles articolo produktu urun tuote προιον
     商品 상품 المنتج προϊόντος товар товара produs produsului vare vara varu vyrobku zbozi 产品 製品
     제품 מוצר barang artikla izdelek izdelka preces prekes toode vorunumer
     hotel recipe drug asset prod 物品 项目
     libro livro boek bok kirja kitap ksiazka ksiazki kniha konyv книга книги фильм фильма товары
     producto productos pelicula filme filmu artigo towar towaru repo repository vacancy dish
-    boardgame videogame anime manga spiel jeu juego gioco jogo gra oyun игра игры kurs curso cours
+    boardgame videogame exhibit petition quest anime manga spiel jeu juego gioco jogo gra oyun игра
+    игры kurs curso cours
     映画 영화 电影 電影 作品 書籍 书籍 图书 圖書 書 书 视频 歌曲 游戏 ゲーム 게임 課程 课程 도서
     작품
     الفيلم الكتاب كتاب फ़िल्म पुस्तक किताब उत्पाद वस्तु"""
@@ -46,7 +48,8 @@ _ACT = """order purchase commande achat bestellung bestell kauf checkout loan bo
     evaluacion start started begin evaluation avis bewertung valutazione recensione degerlendirme
     application download booking reservation install search vote voted liked saved bookmark
     bookmarked scan scanned enrollment enrolment
-    starred session gesehen gekauft bestellt gehort gelesen ausleih buchungs zakupu wypozyczenia
+    starred session completion completed trade traded posting posted pickup checkin signed
+    donated travel gesehen gekauft bestellt gehort gelesen ausleih buchungs zakupu wypozyczenia
     sprzedazy
     oceny
     prestito prestamo emprestimo islem txn trans trx tx ending заказа покупки выдачи просмотра

@@ -38,6 +38,8 @@ _RUN = 5
 _CODES = 100_000
 # Columns of small numbers up to which a table may be one of users, items and values.
 _NARROW = 3
+# Counts of which there are many aren't all beyond it.
+_SMALL = 100
 # Numbers of one scale, and signs that say that somebody has something.
 _SCALE = 11
 _MARKS = frozenset(("", "x", "X", "✓", "✔", "•", "*", "yes", "Yes", "y", "Y"))
@@ -177,12 +179,19 @@ def counting(columns: Columns) -> str | None:
     if any(cell != str(first + n) for n, cell in enumerate(cells)):
         return None
     third = columns[names[2]]
-    if len(cells) >= _MANY and not _rates(third) and not timed(third):
-        return names[0]  # users who all come once, in order, have no number as large as ids
+    if len(cells) >= _MANY and _are_ids(third) and columns[names[1]][0] not in ("0", "1"):
+        # Users who are numbered as they come have counts behind, of which some are small, and items
+        # that are numbered likewise.
+        return names[0]
     if len(names) == 3:
         return None if numeric(third) else names[0]
     # user, item, value, time: each user once, by chance.
     return None if numeric(third) and timed(columns[names[3]]) and len(names) == 4 else names[0]
+
+
+def _are_ids(cells: Sequence[str]) -> bool:
+    """Whether whole numbers may be ids, of which none is as small as counts and ratings."""
+    return whole(cells) and not timed(cells) and min(_integers(cells)) > _SMALL
 
 
 def _coordinates(columns: Columns) -> set[str]:

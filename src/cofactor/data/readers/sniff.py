@@ -27,6 +27,7 @@ from cofactor.data.readers.headers import (
     is_size_line,
     titles_above,
 )
+from cofactor.data.readers.links import is_graph
 from cofactor.data.readers.no_tables import FIELDS, comments, refuse_binary, refuse_no_table
 from cofactor.data.readers.ragged import between_items
 from cofactor.data.readers.raw import NoRowsError
@@ -66,6 +67,8 @@ class Dialect:
         How many lines stand above the header (or above the first row).
     title
         The first of them, if it is more than blank or a hint at the delimiter.
+    graph
+        The comment that says that rows are edges of a graph, if one does.
     named
         Whether the columns have names.
     sample
@@ -83,6 +86,7 @@ class Dialect:
     ragged: str | None = None
     above: int = 0
     title: str = ""
+    graph: str = ""
     named: bool = True
     sample: Mapping[str, Sequence[str]] = field(default_factory=dict, compare=False)
 
@@ -114,6 +118,7 @@ def sniff(sample: bytes, options: Options, source: str, *, whole: bool) -> Diale
     encoding, bom = _encoding(sample, options, source)
     text = decoded(sample[bom:], encoding, options.encoding, source)
     numbered = _first_lines(text, source, options.delimiter, whole=whole)
+    graph = next((line for _, line in numbered[:9] if is_graph(line)), "")
     delimiter, quoted, numbered, title = _separators(numbered, options)
     lines, padded = unpadded_lines([line for _, line in numbered], delimiter, quoted)
     rows = [split(line, delimiter, quoted, options.escape) for line in lines[:120]]
@@ -143,6 +148,7 @@ def sniff(sample: bytes, options: Options, source: str, *, whole: bool) -> Diale
         ragged=None if headed else between_items(rows, delimiter, source),
         above=numbered[0][0],
         title=(title or (lines[0] if skipped else ""))[:60],
+        graph=graph,
         named=named,
         sample=cells,
     )

@@ -290,7 +290,8 @@ def missing(path: str | os.PathLike[str], what: str = "file or folder") -> DataE
     """Return the error for a path where nothing is; a link that leads nowhere is named as one."""
     said = names.missing(path, what)
     if os.path.islink(path):
-        said = f"it is a link to {os.readlink(path)!r}, which isn't there; point it elsewhere."
+        target = os.readlink(path)
+        said = f"it is a link to {target!r}, which isn't there; point it elsewhere, or remove it."
     return DataError(said, source=os.fspath(path))
 
 

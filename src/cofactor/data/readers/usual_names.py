@@ -30,7 +30,8 @@ USUAL: Mapping[str, tuple[str, ...]] = {
             pirkejas vartotojas kasutaja korisnik kupac потребител stranka uporabnik usuari
             userno utilizador cust idvisitor userfullname vollständigername
             nombrecompletodelusuario pseudo nickname login benutzername nutzername kdnr borrower
-            hhkey hhid profilename reviewprofilename
+            hhkey hhid candidate applicant loyaltyid loyaltycard msisdn imei gamertag profilename
+            reviewprofilename
             会员号""",
         "item": """itemid item iid movieid bookid parentasin asin isbn productid product articleid
             article songid trackid artistid videoid newsid contentid businessid gameid animeid
