@@ -29,6 +29,7 @@ from cofactor.store.exceptions import StoreError, StoreFormatError, StoreUnavail
 from cofactor.store.manifest import BackupManifest, manifest_path
 from cofactor.store.opening import database_of
 from cofactor.store.records import StoreSettings
+from cofactor.store.replaced import check_backup_replaced, give_up
 from cofactor.store.sqlite import SqliteDatabase, SqliteSession
 from cofactor.store.store import Store
 
@@ -65,6 +66,7 @@ def backup(
     for made in (target, manifest_path(target)):
         if isinstance(store.database, SqliteDatabase) and store.database.owns(made):
             raise StoreError(f"{made} belongs to the store itself; choose another name.")
+    check_backup_replaced(target)
     with _staged(target) as staging:
         beside = staging.with_name("manifest.json")
         return without_erased(
@@ -278,10 +280,7 @@ def _restore_file(
                 raise StoreError(
                     f"{target} already exists; choose another place, or give overwrite=True."
                 )
-            with _translated(database), closing(database.writer()) as session:
-                # The old log must not be found beside the new file: moved into the old one and
-                # removed before it goes.
-                session.rows("PRAGMA journal_mode = DELETE")
+            give_up(database, target)
         leftovers = [target.with_name(target.name + end) for end in ("-wal", "-journal")]
         if any(one.exists() for one in leftovers):
             raise StoreError(
