@@ -19,7 +19,7 @@ from pathlib import Path
 import msgspec
 
 from cofactor.base import checks, sqlite_file
-from cofactor.base.disk import check_regular, check_replaced, sha256_of, sync
+from cofactor.base.disk import check_regular, sha256_of, sync
 from cofactor.base.staging import staging_folder
 from cofactor.base.state_file import StateError, read_state
 from cofactor.store import schema
@@ -29,6 +29,7 @@ from cofactor.store.exceptions import StoreError, StoreFormatError, StoreUnavail
 from cofactor.store.manifest import BackupManifest, manifest_path
 from cofactor.store.opening import database_of
 from cofactor.store.records import StoreSettings
+from cofactor.store.replaced import check_backup_replaced, give_up
 from cofactor.store.sqlite import SqliteDatabase, SqliteSession
 from cofactor.store.store import Store
 
@@ -67,7 +68,7 @@ def backup(
     for made in (target, manifest_path(target)):
         if isinstance(store.database, SqliteDatabase) and store.database.owns(made):
             raise StoreError(f"{made} belongs to the store itself; choose another name.")
-    check_replaced(target, _is_database, "a backup")
+    check_backup_replaced(target)
     with _staged(target) as staging:
         beside = staging.with_name("manifest.json")
         return without_erased(
@@ -76,11 +77,6 @@ def backup(
             lambda: _put_in_place(staging, beside, target),
             lambda: _withdraw(target),
         )
-
-
-def _is_database(path: Path) -> bool:
-    with path.open("rb") as stream:
-        return stream.read(16) == b"SQLite format 3\0"
 
 
 def _put_in_place(staging: Path, beside: Path, target: Path) -> None:
@@ -286,10 +282,7 @@ def _restore_file(
                 raise StoreError(
                     f"{target} already exists; choose another place, or give overwrite=True."
                 )
-            with _translated(database), closing(database.writer()) as session:
-                # The old log must not be found beside the new file: moved into the old one and
-                # removed before it goes.
-                session.rows("PRAGMA journal_mode = DELETE")
+            give_up(database, target)
         leftovers = [target.with_name(target.name + end) for end in ("-wal", "-journal")]
         if any(one.exists() for one in leftovers):
             raise StoreError(
