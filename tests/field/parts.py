@@ -34,6 +34,14 @@ PARTS = (
         notes=("the folders' names give user",),
     ),
     Case(
+        name="a folder and its file name the same column",
+        origin="Hive, and a copy of the table",
+        files={"user=9/p.parquet": _parquet(user=[1], item=["a"])},
+        source=".",
+        rows=[(1, "a")],
+        notes=("give user where the file has no such column",),
+    ),
+    Case(
         name="dates in the names of folders",
         origin="Hive",
         files={f"date=2024-01-0{n}/p.parquet": _parquet(user=[n], item=["a"]) for n in (1, 2)}

@@ -59,7 +59,8 @@ def read_entry(entry: SourceFile, options: Options) -> Events:
     partition = partition_of(entry)
     if not partition:
         return events
-    return events.noted(f"the folders' names give {', '.join(partition)}")
+    said = f"the folders' names give {', '.join(partition)} where the file has no such column"
+    return events.noted(said)
 
 
 def _read(entry: SourceFile, options: Options) -> Events:
