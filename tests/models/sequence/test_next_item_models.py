@@ -235,6 +235,15 @@ def test_windows_lose_events_and_are_read_from_their_end() -> None:
     assert {tuple(row[:2]) for row in thinned[500:].tolist()} == {(9, 10), (9, 11), (10, 11)}
 
 
+@pytest.mark.parametrize("share", [0.0, 0.5, 0.99, 0.999, 1 - 1e-16])
+def test_dropout_of_nearly_everything_leaves_something(share: float) -> None:
+    masks = transformer_module.Masks(share)
+    masks.draw(4_096)
+    kept = masks.kept[torch.float32]
+    assert bool(torch.isfinite(kept).all())
+    assert bool(kept.any())
+
+
 def test_dropout_leaves_out_its_share_and_keeps_the_mean() -> None:
     torch.manual_seed(6)
     masks = transformer_module.Masks(0.25)

@@ -27,12 +27,12 @@ class Masks:
     Parameters
     ----------
     probability
-        Of a zero, in [0, 1); rounded to a multiple of 1/256, since a random number of 64 bits gives
-        eight draws.
+        Of a zero, in [0, 1); rounded to a multiple of 1/256 below 1, since a random number of 64
+        bits gives eight draws.
     """
 
     def __init__(self, probability: float) -> None:
-        self.below = round(256 * probability)
+        self.below = min(round(256 * probability), 255)
         self.kept: dict[torch.dtype, Tensor] = {}
         self.starts: list[int] = []
 
