@@ -169,6 +169,8 @@ def test_a_temporary_room_is_its_owners_alone(
 def described(fifo: Path, folder: Path) -> None:
     """``cofactor describe - < FIFO``, with its temporary files in a folder."""
     tempfile.tempdir = str(folder)
+    # Whatever runs the tests may ignore Ctrl-C, as a shell does for what it runs behind it.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     os.dup2(os.open(fifo, os.O_RDONLY), 0)
     sys.stdin = open(0)  # noqa: SIM115
     forked.command("describe", "-")
