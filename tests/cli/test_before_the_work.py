@@ -153,3 +153,21 @@ def test_a_path_at_home_is_found_wherever_it_is_given(
         assert ran.code == 0, ran.err
     assert list(Path().iterdir()) == []
     assert {"m", "r", "r.html", "lists.csv", "e.jsonl"} <= {path.name for path in here.iterdir()}
+
+
+@pytest.mark.parametrize(
+    ("content", "code", "said"),
+    [
+        (b'"reader-001"\n"reader-002"\n', 0, "reader-002"),
+        (b"user_id\nreader-001\n", 1, "unknown user 'user_id'; "),
+        (b"user_id\nreader-001\n", 1, "If that is a heading, leave it out."),
+        (b"reader-001\nnobody\n", 1, "--history ID,ID,... takes"),
+        (b"\x1f\x8b\x08\x00rest", 1, "--users users.txt is compressed; unpack it first."),
+    ],
+)
+def test_a_file_of_users_as_tools_write_it(
+    cofactor: Run, trained: Path, here: Path, content: bytes, code: int, said: str
+) -> None:
+    (here / "users.txt").write_bytes(content)
+    ran = cofactor("recommend", trained, "--users", "users.txt", "-k", "1")
+    assert (ran.code, said in ran.out + ran.err) == (code, True), ran.err

@@ -72,3 +72,15 @@ def test_compare_says_what_rules_cost(cofactor: Run, shop_files: Path) -> None:
         "mmr=0.1",
     )
     assert "ease + mmr=0.1: -" in shown.out.replace("\n", " ")
+
+
+def test_compare_refuses_rules_of_no_column_before_it_fits(cofactor: Run, shop_files: Path) -> None:
+    words = ("compare", shop_files / "events.csv", "--models", "ease,popularity", "--rerank")
+    for rule, sentence in (
+        ("cap=2 by shape", "column"),
+        ("mmr=0.5 by shape", "column"),
+        ("pin=nothing", "pins items that the model doesn't know: 'nothing'"),
+    ):
+        ran = cofactor(*words, rule)
+        assert (ran.code, sentence in ran.sentence) == (1, True), ran.err
+        assert "fitting" not in ran.err

@@ -28,13 +28,17 @@ def listed_ids(options: Sequence[str], known: IdMap) -> tuple[list[str], list[st
 
 
 def lines_of(path: str) -> list[str]:
-    """Return the lines of a text file (``-`` for standard input), blank ones left out."""
+    """Return the lines of a text file (``-`` for standard input), blank ones left out; without
+    their quotes where all of them have some, as tools write a column of texts.
+    """
     # Here, since most calls name their users: all readers are loaded with it.
     from cofactor.data.readers.text_encoding import lines_of as lines_of_text
 
     found = [line.strip() for line in lines_of_text(_text_of(path)) if line.strip()]
     if not found:
         raise ArgumentError(f"--users {path} holds no user id.")
+    if all(len(line) > 1 and line[0] == line[-1] == '"' for line in found):
+        return [line[1:-1].replace('""', '"') for line in found]
     return found
 
 
@@ -66,10 +70,13 @@ def known_users(words: Sequence[str], known: IdMap) -> str | list[str]:
     """
     found, strange = listed_ids(words, known)
     if strange:
-        raise UnknownIdError(
-            f"{known.unknown(strange, 'user')} --history ID,ID,... takes the items of an unseen"
-            " user instead."
+        first = len(words) > 1 and strange == [words[0]]
+        cure = (
+            "If that is a heading, leave it out."
+            if first
+            else "--history ID,ID,... takes the items of an unseen user instead."
         )
+        raise UnknownIdError(f"{known.unknown(strange, 'user')} {cure}")
     return found[0] if len(found) == 1 else found
 
 

@@ -15,6 +15,8 @@ from cofactor.evaluation.protocol import check_rated
 from cofactor.evaluation.result import Result
 from cofactor.models.recommender import Recommender
 from cofactor.models.shipped import ShippedModel
+from cofactor.retrieval.rerank.item_attributes import ItemSide
+from cofactor.retrieval.rerank.reranker import Reranker
 from cofactor.retrieval.rerank.rules import Rerank
 from cofactor.runs.rerank_costs import reranked_results
 from cofactor.runs.source import Clock
@@ -37,7 +39,15 @@ def measured(
     rules: Sequence[Rerank],
     run: Run,
 ) -> Iterator[Fit | str]:
-    """Yield each model fitted and measured, or why it failed; on an engine several at a time."""
+    """Yield each model fitted and measured, or why it failed; on an engine several at a time.
+
+    Raises
+    ------
+    ArgumentError
+        If rules don't fit the catalogue, before anything is fitted.
+    """
+    for one in rules:
+        Reranker(one, ItemSide(parts.train))
     if run.engine is None:
         for label, model in entries.items():
             run.progress.say(f"fitting {label}")
