@@ -162,7 +162,7 @@ def test_a_path_at_home_is_found_wherever_it_is_given(
         (b"user_id\nreader-001\n", 1, "unknown user 'user_id'; "),
         (b"user_id\nreader-001\n", 1, "If that is a heading, leave it out."),
         (b"reader-001\nnobody\n", 1, "--history ID,ID,... takes"),
-        (b"\x1f\x8b\x08\x00rest", 1, "--users users.txt is compressed; unpack it first."),
+        (b"\x1f\x8b\x08\x00rest", 1, "users.txt: the packed stream ends before its end marker"),
     ],
 )
 def test_a_file_of_users_as_tools_write_it(
