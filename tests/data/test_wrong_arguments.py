@@ -17,7 +17,7 @@ import pytest
 from scipy import sparse
 
 import cofactor
-from cofactor import Catalogue, Events, Histories, IdMap, Interactions, Rerank, Run
+from cofactor import Catalogue, Events, Histories, IdMap, Interactions, Part, Rerank, Run, Split
 from cofactor.base.errors import CofactorError
 from cofactor.models.implicit.ials import IALS
 from cofactor.models.neural.mlp import MLP
@@ -26,6 +26,11 @@ PAIRS = pd.DataFrame({"user": ["a", "a", "b"], "item": ["x", "y", "x"], "rating"
 EVENTS = cofactor.read(PAIRS)
 DATA = Interactions.build(EVENTS)
 TITLED = Catalogue(pa.table({"title": ["x", "y"]}), "title")
+
+
+def _folded(indptr: list[int], item_rows: list[int]) -> Any:
+    history = Histories(np.array(indptr), np.array(item_rows, np.int32), None, None, 2)
+    return cofactor.EASE().fit(DATA).fold_in(history)
 
 
 def _damaged() -> Any:
@@ -71,6 +76,22 @@ def _damaged() -> Any:
             lambda: Interactions.build(cofactor.read(PAIRS), keep_catalogue_items="yes"),
             "keep_catalogue_items must be True or False",
         ),
+        (lambda: Part(None, DATA), "truth must be Interactions"),
+        (lambda: Part(DATA, DATA, fold_in="yes"), "fold_in must be True or False"),
+        (lambda: Part(DATA, DATA, candidates=np.array([-1])), r"candidates must be rows in 0\.\.1"),
+        (lambda: Part(DATA, DATA, candidates=[True, False]), "candidates must be a vector of row"),
+        (lambda: Part(DATA, DATA, negatives=np.ones((2, 5), int)), r"item rows \[3, n_negatives"),
+        (lambda: Part(DATA, DATA, negatives=np.full((3, 5), 9)), r"negatives must be rows in 0"),
+        (lambda: Split(DATA, DATA, None, "x"), "test must be a Part"),
+        (lambda: Split(None, Part(DATA, DATA), None, "x"), "train must be Interactions"),
+        (lambda: Catalogue(PAIRS), "table must be an Arrow table"),
+        (
+            lambda: _folded([0, 2], [1, 9]),
+            "a history holds item row 9, and the rows run from 0 to 1",
+        ),
+        (lambda: _folded([0, 2], [1, -1]), "a history holds item row -1"),
+        (lambda: _folded([0, 5], [1, 0]), "must rise from 0 to their 2 events"),
+        (lambda: _folded([0, 2, 1, 2], [1, 0]), "must rise from 0 to their 2 events"),
         (lambda: Run(progress=3), "progress must be a Progress"),
         (lambda: Run(progress=None), "progress must be a Progress"),
         (lambda: Run(progress=SimpleNamespace(task=print)), "methods task and say"),

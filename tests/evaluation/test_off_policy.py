@@ -5,13 +5,16 @@ refused where the log doesn't tell.
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import pandas as pd
+import polars as pl
 import pyarrow as pa
 import pytest
 from benchmarks import off_policy as simulation
 
-from cofactor.base.errors import ArgumentError, DataError
+from cofactor.base.errors import ArgumentError, CofactorError, DataError, TraitError
 from cofactor.data.interactions import Interactions
 from cofactor.data.synthetic import shop
 from cofactor.metrics.off_policy import (
@@ -196,3 +199,72 @@ def test_tables_are_read_and_faulty_ones_named(tmp_path: Path) -> None:
         read_lists(table.set_column(4, "probability", pa.array([0.0, 0.5, 0.2])))
     with pytest.raises(DataError, match="no such file"):
         read_lists(tmp_path / "none.parquet")
+
+
+_LISTS: dict[str, Any] = {
+    "users": ["u", "v"],
+    "items": [["a"], ["b"]],
+    "probabilities": [[0.5], [0.5]],
+    "rewards": [[0.0], [1.0]],
+}
+
+
+@pytest.mark.parametrize(
+    ("changed", "said"),
+    [
+        ({"users": ["u"]}, "there are 1 users and 2 items"),
+        ({"users": None}, "users must be a list"),
+        ({"histories": [[]]}, "there are 2 users and 1 histories"),
+        ({"probabilities": [[None], [0.5]]}, r"list 0 has a probability outside \(0, 1\]"),
+        ({"probabilities": [["much"], [0.5]]}, "outside"),
+        ({"rewards": [[0.0], [float("nan")]]}, "list 1 has a reward that is no finite number"),
+        ({"rewards": [[None], [1.0]]}, "list 0 has a reward that is no finite number"),
+    ],
+)
+def test_faulty_lists_are_named(changed: Any, said: str) -> None:
+    with pytest.raises(CofactorError, match=said):
+        LoggedLists(**{**_LISTS, **changed})
+
+
+@pytest.mark.parametrize(
+    ("setting", "said"),
+    [
+        ({"explore": 3}, "explore must be a text"),
+        ({"methods": []}, "methods must be a list of ips"),
+        ({"methods": "ips"}, "methods must be a list of ips"),
+        ({"methods": ["ipw"]}, "did you mean ips"),
+        ({"clip": 0}, "clip must be a finite number above 0"),
+        ({"level": 1}, "level must be a finite number above 0 and below 1"),
+        ({"positions": "1"}, "positions must be an integer at least 1"),
+    ],
+)
+def test_settings_are_checked_before_anything_is_estimated(setting: Any, said: str) -> None:
+    with pytest.raises(CofactorError, match=said):
+        OpeSettings(**setting)
+
+
+def test_tables_of_any_library_are_read_and_other_things_refused(
+    models: tuple[Recommender, Recommender],
+) -> None:
+    rows = {
+        "request_id": [1, 1, 2],
+        "user_id": [7, 7, 8],
+        "position": [0, 1, 0],
+        "item_id": ["a", "b", "c"],
+        "probability": [0.5, 0.5, 1.0],
+        "reward": [True, False, True],
+    }
+    expected = read_lists(pa.table(rows))
+    assert read_lists(pd.DataFrame(rows)) == expected
+    assert read_lists(pl.DataFrame(rows)) == expected
+    with pytest.raises(DataError, match="1 rows have no user_id"):
+        read_lists(pa.table({**rows, "user_id": [7, None, 8]}))
+    with pytest.raises(DataError, match="there are no lists in it"):
+        read_lists(pa.table(rows)[:0])
+    for other in (None, 3, models[0].data):
+        with pytest.raises(ArgumentError, match="must be LoggedLists, a file or a table"):
+            ope(other, models[0])
+    with pytest.raises(ArgumentError, match="settings must be OpeSettings"):
+        ope(expected, models[0], {"level": 0.9})  # type: ignore[arg-type]
+    with pytest.raises(TraitError, match="thompson needs a model with posterior draws"):
+        ope(expected, models[0], OpeSettings(explore="thompson"))

@@ -157,7 +157,7 @@ def _writing(target: Path) -> Iterator[Path]:
 def _check_model(model: Any) -> None:
     """Refuse what isn't a model, and models that couldn't be loaded again."""
     checks.of_kind(model, "model", Recommender, "a fitted model")
-    if registry.get(model.name) is not type(model):
+    if model.name not in registry.MODELS or registry.get(model.name) is not type(model):
         raise ArtifactError(
             f"{type(model).__name__} isn't in the registry under {model.name!r}, so it couldn't be"
             " loaded again."

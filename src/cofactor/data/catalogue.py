@@ -38,6 +38,7 @@ class Catalogue:
     """
 
     def __init__(self, table: pa.Table, title: str | None = None) -> None:
+        checks.of_kind(table, "table", pa.Table, "an Arrow table")
         if title is not None and title not in table.column_names:
             raise unknown_name("column of the catalogue", title, table.column_names)
         self.table = table

@@ -60,11 +60,7 @@ class Histories:
         """
         lists, values = list(lists), None if values is None else list(values)
         rows = _together(lists, "iu", "item rows")
-        if rows.size and (rows.min() < 0 or rows.max() >= n_items):
-            raise ArgumentError(
-                f"a history holds item row {rows.max() if rows.min() >= 0 else rows.min()}, and the"
-                f" rows run from 0 to {n_items - 1}."
-            )
+        _check_rows(rows, n_items)
         lengths = [len(one) for one in lists]
         flat = _together(values, "biuf", "values") if values else None
         if values and [len(one) for one in values] != lengths:
@@ -87,6 +83,25 @@ class Histories:
         held = [n for n in ("values", "times", "kinds") if getattr(self, n) is not None]
         sizes = f"{len(self):,} users, {len(self.item_rows):,} events of {self.n_items:,} items"
         return f"Histories({', '.join([sizes, *held])})"
+
+    def checked(self) -> Histories:
+        """Return the histories themselves; raise ArgumentError if their arrays don't fit each other
+        or hold item rows that don't exist.
+        """
+        for name in ("indptr", "item_rows"):
+            checks.of_kind(getattr(self, name), name, np.ndarray, "an array, as Histories.of makes")
+        ends = self.indptr
+        if (
+            len(ends) == 0
+            or ends[0]
+            or (ends[1:] < ends[:-1]).any()
+            or ends[-1] != len(self.item_rows)
+        ):
+            raise ArgumentError(
+                f"the indptr of histories must rise from 0 to their {len(self.item_rows)} events."
+            )
+        _check_rows(self.item_rows, self.n_items)
+        return self
 
     @property
     def lengths(self) -> np.ndarray:
@@ -148,6 +163,14 @@ class Histories:
         values = np.ones(len(self.item_rows), np.float32) if self.values is None else self.values
         indptr, last = sorting.last_of_pairs(self.owners, self.item_rows, len(self), self.n_items)
         return indptr, self.item_rows[last], values[last]
+
+
+def _check_rows(rows: np.ndarray, n_items: int) -> None:
+    if rows.size and (rows.min() < 0 or rows.max() >= n_items):
+        raise ArgumentError(
+            f"a history holds item row {rows.max() if rows.min() >= 0 else rows.min()}, and the"
+            f" rows run from 0 to {n_items - 1}."
+        )
 
 
 def _together(lists: Sequence[Any], kinds: str, what: str) -> np.ndarray:

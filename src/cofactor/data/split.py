@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
+from cofactor.base import checks
 from cofactor.base.cached import cached_property
 from cofactor.base.errors import ArgumentError
 from cofactor.data import sorting
@@ -51,10 +52,26 @@ class Part:
     owners: pa.Array | None = None
 
     def __post_init__(self) -> None:
+        for name in ("truth", "history"):
+            checks.of_kind(getattr(self, name), name, Interactions, "Interactions")
+        object.__setattr__(self, "fold_in", checks.boolean(self.fold_in, "fold_in"))
         if self.truth.users != self.history.users or self.truth.items != self.history.items:
             raise ArgumentError(
                 "a part's truth and history must share their id maps; split them from one data set."
             )
+        n_items = self.truth.n_items
+        if self.candidates is not None:
+            rows = np.unique(checks.rows(self.candidates, "candidates", n_items))
+            object.__setattr__(self, "candidates", rows)
+        if self.negatives is not None:
+            given = np.asarray(self.negatives)
+            if given.ndim != 2 or len(given) != len(self.truth):
+                raise ArgumentError(
+                    f"negatives must be item rows [{len(self.truth)}, n_negatives], not of shape"
+                    f" {list(given.shape)}."
+                )
+            rows = checks.rows(given.reshape(-1), "negatives", n_items).reshape(given.shape)
+            object.__setattr__(self, "negatives", rows)
 
     def _repr_html_(self) -> str:
         from cofactor.data.data_html import part_html
@@ -91,8 +108,9 @@ class Part:
 
     def where(self, keep: np.ndarray) -> Part:
         """Return the part with some of its truth, bool [n_truth]."""
-        negatives = None if self.negatives is None else self.negatives[keep]
-        return replace(self, truth=self.truth.where(keep), negatives=negatives)
+        truth = self.truth.where(keep)
+        negatives = None if self.negatives is None else self.negatives[np.asarray(keep)]
+        return replace(self, truth=truth, negatives=negatives)
 
 
 @dataclass(frozen=True, eq=False)
@@ -116,6 +134,12 @@ class Split:
     test: Part
     validation: Part | None
     sentence: str
+
+    def __post_init__(self) -> None:
+        checks.of_kind(self.train, "train", Interactions, "Interactions")
+        checks.of_kind(self.test, "test", Part, "a Part")
+        if self.validation is not None:
+            checks.of_kind(self.validation, "validation", Part, "a Part, or None")
 
     @cached_property
     def fingerprint(self) -> str:

@@ -55,7 +55,7 @@ class RowCalls(Hooks[ConfigT]):
                 f"the histories are over {histories.n_items} items, and the model over"
                 f" {self.data.n_items}."
             )
-        indptr, item_rows, values = histories.csr
+        indptr, item_rows, values = histories.checked().csr
         with torch_threads_for(len(item_rows)):
             states = self._fold_in(histories)
         self._check_states(states)

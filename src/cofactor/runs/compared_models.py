@@ -124,8 +124,8 @@ def _of_words(text: str, more: Settings) -> Recommender:
 
 def _of(model: Recommender, more: Settings) -> Recommender:
     """An unfitted model like another, with some settings changed."""
-    kind = type(model)
-    return kind(without_comparison(model.config.replace(**_given(kind, [], more))))
+    config = without_comparison(model.config.replace(**_given(type(model), [], more)))
+    return model.clone().set_params(**config.to_params())  # a class may want more than settings
 
 
 def _of_model(name: str, words: list[str], more: Settings) -> Recommender:

@@ -13,7 +13,7 @@ import numpy as np
 
 from cofactor.artifact.load import load
 from cofactor.base import checks
-from cofactor.base.errors import ArgumentError, DataError
+from cofactor.base.errors import ArgumentError, DataError, TraitError
 from cofactor.data.histories import Histories
 from cofactor.data.ids import IdMap
 from cofactor.metrics.off_policy import (
@@ -89,6 +89,20 @@ class OpeSettings:
     clip: float = 10.0
     level: float = 0.95
 
+    def __post_init__(self) -> None:
+        if self.explore is not None:
+            checks.of_kind(self.explore, "explore", str, "a text such as 'slots=0.1', or None")
+        if self.positions is not None:
+            checks.integer(self.positions, "positions", low=1)
+        if isinstance(self.methods, str) or not self.methods:
+            raise ArgumentError(
+                f"methods must be a list of {', '.join(METHODS)}, not {self.methods!r}."
+            )
+        for method in self.methods:
+            checks.choice(method, "method", METHODS)
+        checks.real(self.clip, "clip", above=0)
+        checks.real(self.level, "level", above=0, below=1)
+
 
 def ope(
     logs: Any, policy: str | os.PathLike[str] | Recommender, settings: OpeSettings = OpeSettings()
@@ -118,6 +132,7 @@ def ope(
     ArgumentError
         For a setting out of its range.
     """
+    checks.of_kind(settings, "settings", OpeSettings, "OpeSettings")
     lists = logs if isinstance(logs, LoggedLists) else read_lists(logs)
     model = policy if isinstance(policy, Recommender) else load(policy)
     if len(lists) < 2:
@@ -126,7 +141,7 @@ def ope(
     width = max(map(len, lists.items))
     positions = width
     if settings.positions is not None:
-        positions = min(checks.integer(settings.positions, "positions", low=1), width)
+        positions = min(settings.positions, width)
     logged = _logged(lists, model, settings, positions)
     weights = cascade_weights(logged)
     effective = tuple(effective_sample_size(column) for column in weights.T)
@@ -182,6 +197,10 @@ def _logged(
     exploration = Exploration() if settings.explore is None else parse_exploration(settings.explore)
     if exploration.new_share:
         raise ArgumentError("explore: a share for new items depends on the day; leave new= out.")
+    if exploration.kind == "thompson" and not model.has_draws():
+        raise TraitError(
+            f"thompson needs a model with posterior draws (bayesian_mf), not {model.name}."
+        )
     rewards = padded(lists.rewards, positions, 0.0)
     behaviour = padded(lists.probabilities, positions, 1.0)
     groups = np.unique(np.array(lists.users), return_inverse=True)[1]

@@ -4,20 +4,26 @@ modules, life without torch.
 
 from __future__ import annotations
 
+import pickle
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
+import sklearn.base
 from torch import Tensor, nn
 
+import cofactor
 import forked
-from cofactor.base.errors import ArgumentError, TrainingError, TraitError
+from cofactor.artifact.save import save
+from cofactor.base.errors import ArgumentError, ArtifactError, TrainingError, TraitError
 from cofactor.base.run import Run
 from cofactor.data.histories import Histories
 from cofactor.data.interactions import Interactions
 from cofactor.data.splits import split
+from cofactor.models.baselines.bias import Bias
 from cofactor.models.neural.latent_factor import LatentFactor
 from cofactor.models.neural.mlp import MLP
 from cofactor.models.neural.own_module import OwnModule
@@ -253,6 +259,41 @@ def test_a_module_of_ones_own_gets_the_contract_and_says_why_it_is_not_loaded() 
         OwnModule.from_state(model.config, model.state(), data)
     with pytest.raises(ArgumentError, match="an nn.Embedding with one row per user"):
         OwnModule(lambda users, items: Dot(users + 1, items), epochs=1).fit(data, run=RUN)
+
+
+def test_a_module_of_ones_own_is_cloned_compared_and_pickled(tmp_path: Path) -> None:
+    data = ratings()
+    model = OwnModule(Dot, item_tables=("item",), epochs=2).fit(data, run=RUN)
+    rows = np.arange(5)
+    again = pickle.loads(pickle.dumps(model))
+    np.testing.assert_array_equal(again.score_rows(rows), model.score_rows(rows))
+    for other in (model.clone(), sklearn.base.clone(model)):
+        np.testing.assert_array_equal(
+            other.fit(data, run=RUN).score_rows(rows), model.score_rows(rows)
+        )
+    assert (
+        "mine" in cofactor.compare(data, {"mine": model, "bias": Bias()}, baselines=False).results
+    )
+    with pytest.raises(ArtifactError, match="isn't in the registry"):
+        save(model, tmp_path / "mine")
+
+
+class Table(Dot):
+    def forward(self, users: Tensor, items: Tensor) -> Tensor:
+        return self.user(users) * self.item(items)
+
+
+@pytest.mark.parametrize(
+    ("make", "said"),
+    [
+        (None, "make must be a function, not None"),
+        (lambda users, items: None, "must be an nn.Module, not None"),
+        (Table, r"a score for each of \d+ pairs, not \[\d+, 4\]"),
+    ],
+)
+def test_what_is_no_module_of_scores_is_named(make: Any, said: str) -> None:
+    with pytest.raises(ArgumentError, match=said):
+        OwnModule(make, epochs=1).fit(ratings(), run=RUN)
 
 
 def test_logistic_scores_of_a_network_are_probabilities() -> None:

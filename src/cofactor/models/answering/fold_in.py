@@ -37,7 +37,7 @@ def read_histories(history: Any, items: IdMap, *, unknown: str = "error") -> His
         If ``history`` is none of the above, or one history has values and another has none.
     """
     if isinstance(history, Histories):
-        return history
+        return history.checked()
     lists = _several(history)
     with_values = [isinstance(one, Mapping) for one in lists]
     if any(with_values) and not all(with_values):

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any, Self
+from typing import Any, NamedTuple, Self
 
 import numpy as np
 from torch import nn
 
+from cofactor.base import checks
 from cofactor.base.config import Config
 from cofactor.base.errors import TraitError
 from cofactor.data.interactions import Interactions
@@ -15,6 +16,25 @@ from cofactor.models.iterative import IterativeModel
 from cofactor.models.neural.embedding_tables import Tables
 from cofactor.models.neural.module_fold_in import ModuleConfig
 from cofactor.models.neural.torch_model import Builder, ModuleHooks
+
+
+class _Own(NamedTuple):
+    """What was given: not closures, so that a model can be pickled wherever ``make`` can."""
+
+    make: Callable[[int, int], nn.Module]
+    user_tables: tuple[str, ...]
+    item_tables: tuple[str, ...]
+
+    def build(self, n_users: int, n_items: int, config: Any) -> nn.Module:
+        module = self.make(n_users, n_items)
+        checks.of_kind(module, "what make(n_users, n_items) returns", nn.Module, "an nn.Module")
+        return module
+
+    def find(self, module: nn.Module, n_users: int, n_items: int) -> Tables:
+        if self.user_tables and self.item_tables:
+            return Tables(self.user_tables, self.item_tables)
+        found = Tables.found(module, n_users, n_items)
+        return Tables(self.user_tables or found.users, self.item_tables or found.items)
 
 
 class OwnModule(IterativeModel, ModuleHooks):
@@ -66,15 +86,15 @@ class OwnModule(IterativeModel, ModuleHooks):
         item_tables: tuple[str, ...] = (),
         **settings: Any,
     ) -> None:
+        checks.function(make, "make")
         super().__init__(config, **settings)
+        self._own = _Own(make, tuple(user_tables), tuple(item_tables))
+        self.builder = Builder(self._own.build, find=self._own.find)
 
-        def find(module: nn.Module, n_users: int, n_items: int) -> Tables:
-            if user_tables and item_tables:
-                return Tables(tuple(user_tables), tuple(item_tables))
-            found = Tables.found(module, n_users, n_items)
-            return Tables(tuple(user_tables) or found.users, tuple(item_tables) or found.items)
-
-        self.builder = Builder(lambda n_users, n_items, _: make(n_users, n_items), find=find)
+    def clone(self) -> Self:
+        """Return an unfitted model of the same module with the same settings."""
+        make, users, items = self._own
+        return type(self)(make, self.config, user_tables=users, item_tables=items)
 
     @classmethod
     def from_state(

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from cofactor.base.config import Config
-from cofactor.base.errors import ArtifactError
+from cofactor.base.errors import ArgumentError, ArtifactError
 from cofactor.base.run import Run
 from cofactor.data.histories import Histories
 from cofactor.data.interactions import Interactions
@@ -364,7 +364,7 @@ def train_module(
         if items.dim() == 2:
             users = users[:, None].expand_as(items)
         scores: Tensor = module(users.reshape(-1), items.reshape(-1))
-        scores = scores.reshape(items.shape)
+        scores = _one_each(scores, items)
         return scores if held is None else scores + held[items.long()]
 
     def penalty(users: Tensor, items: Tensor) -> Tensor | None:
@@ -385,3 +385,13 @@ def train_module(
         control=control,
         name=name,
     )
+
+
+def _one_each(scores: Tensor, items: Tensor) -> Tensor:
+    """Scores in the shape of their items; a module of one's own may return others."""
+    if scores.numel() != items.numel():
+        raise ArgumentError(
+            f"forward(users, items) must return a score for each of {items.numel()} pairs, not"
+            f" {list(scores.shape)}."
+        )
+    return scores.reshape(items.shape)
