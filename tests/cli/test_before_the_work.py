@@ -171,3 +171,18 @@ def test_a_file_of_users_as_tools_write_it(
     (here / "users.txt").write_bytes(content)
     ran = cofactor("recommend", trained, "--users", "users.txt", "-k", "1")
     assert (ran.code, said in ran.out + ran.err) == (code, True), ran.err
+
+
+def test_ctrl_c_says_that_a_training_can_be_resumed(
+    cofactor: Run, here: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from cofactor.cli import train_command
+
+    def interrupted(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(train_command, "train", interrupted)
+    words = ("train", "events.csv", "--model", "bpr", "--out", "x")
+    for more, said in (((), "nothing was saved."), (("--resume",), "goes on from the last epoch")):
+        ran = cofactor(*words, *more)
+        assert (ran.code, said in ran.sentence) == (130, True), ran.err

@@ -22,6 +22,9 @@ from cofactor.cli.streams import Interrupted
 from cofactor.cli.wrong_use import written
 
 NOTHING_SAVED = "interrupted; nothing was saved."
+_KEPT = (
+    "interrupted; no model was saved; the same command goes on from the last epoch that was kept."
+)
 # What is raised for words that can't be read; Typer names only this kind of it.
 WrongUse: Any = typer.BadParameter.__base__
 _HELP = {"help_option_names": ["--help", "-h"]}
@@ -192,6 +195,6 @@ def _interruptible(command: Callable[..., None], said: str) -> Callable[..., Non
         try:
             command(*words, **options)
         except KeyboardInterrupt:
-            raise Interrupted(said) from None
+            raise Interrupted(_KEPT if options.get("resume") else said) from None
 
     return guarded
