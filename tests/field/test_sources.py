@@ -257,13 +257,13 @@ def test_a_link_that_leads_nowhere_is_named(
 
 def test_an_archive_in_an_archive_and_an_empty_folder_are_named(tmp_path: Path) -> None:
     (tmp_path / "none").mkdir()
-    with pytest.raises(DataError, match="there is no file with data in it"):
+    with pytest.raises(DataError, match="there is no file of data in it"):
         cofactor.read(tmp_path / "none")
     with zipfile.ZipFile(tmp_path / "inner.zip", "w") as inner:
         inner.writestr("a.csv", "user,item\nu1,a\n")
     with zipfile.ZipFile(tmp_path / "outer.zip", "w") as outer:
         outer.write(tmp_path / "inner.zip", "inner.zip")
-    with pytest.raises(DataError, match="this is a zip within an archive"):
+    with pytest.raises(DataError, match="an archive among other files"):
         cofactor.read(tmp_path / "outer.zip")
 
 

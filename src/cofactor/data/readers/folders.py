@@ -160,13 +160,11 @@ def read_folder(place: Source, options: Options) -> Events:
     """
     entries = data_files(place)
     if not entries:
-        raise DataError(
+        raise NoRowsError(
             "there is no file of data in it (a link in an archive is none).", source=str(place.path)
         )
     if len(entries) == 1:
         return read_entry(entries[0], options)
-    if not entries:
-        raise NoRowsError("there is no file with data in it.", source=str(place.path))
     found, notes = _kinds(entries, options)
     return _of_kinds(found, options, str(place.path)).noted(*notes)
 

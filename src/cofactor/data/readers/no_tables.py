@@ -65,7 +65,6 @@ _BEGINNINGS = tuple(
 _BINARY = tuple(
     (re.compile(sign, re.DOTALL), what, cure)
     for sign, what, cure in (
-        (rb"PK\x03\x04", "a zip within an archive", "unpack it"),
         (rb"ORC[\x00-\x1f]{2}", "an ORC file", "write Parquet"),
         (rb"Obj\x01", "an Avro file", "write Parquet"),
         (rb"\x89HDF|.{0}CDF[\x01\x02\x05]", "an HDF5 or NetCDF file", "write Parquet or csv"),
