@@ -3,9 +3,9 @@ PYTHON ?= python3
 VENV   ?= .venv
 BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
-# Three test processes on two cores: while one waits for a service that it started, the others work. Files, and groups of them
-# that share what is expensive to make, are handed out in the order of tests/conftest.py, the longest first, and compiled Python
-# is kept, which saves several seconds of every run where the environment forbids it.
+# Three test processes on two cores: while one waits for a service that it started, the others work. Files are handed out in
+# the order of tests/conftest.py, the longest first, and compiled Python is kept, which saves several seconds of every run where
+# the environment forbids it.
 TEST_JOBS ?= 3
 PYTEST    := PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest -q
 # Where there is room in memory, the tests' files lie there: they make some 25,000, and removing those of earlier runs from a

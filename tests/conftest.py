@@ -109,25 +109,19 @@ def pytest_collection() -> Iterator[object]:
             sys.modules["torch"].set_num_threads(1)
 
 
-# What shares something expensive: fitted models, or the server of PostgreSQL and the models of a
-# service. One test process takes all of a group; each is about a sixth of the suite.
-TOGETHER = {
-    "tests/contract/": "models",
-    "tests/runs/test_retrain.py": "stores",
-    "tests/service/": "stores",
-    "tests/store/": "stores",
-}
+# Folders whose files share what is expensive to make: one test process takes all of them.
+TOGETHER = ("tests/contract/",)
 
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
-    """Hand out files whole, as ``--dist loadfile`` does, and those of a group together."""
+    """Hand out files whole, as ``--dist loadfile`` does, and those of some folders together."""
     from xdist.scheduler import LoadFileScheduling
 
     class Whole(LoadFileScheduling):
         def _split_scope(self, nodeid: str) -> str:
-            groups = [group for start, group in TOGETHER.items() if nodeid.startswith(start)]
-            return groups[0] if groups else super()._split_scope(nodeid)
+            of = [folder for folder in TOGETHER if nodeid.startswith(folder)]
+            return of[0] if of else super()._split_scope(nodeid)
 
     return Whole(config, log) if config.getoption("dist") == "loadfile" else None
 
