@@ -30,7 +30,7 @@ $(READY): pyproject.toml constraints.txt
 demo: $(READY)  ## the whole tour: data, models side by side, recommendations, similar items, a saved model
 	@$(BIN)/cofactor demo
 
-test: $(READY)  ## the test suite (three minutes on two cores)
+test: $(READY)  ## the test suite (three to four minutes on two cores)
 	$(MEMORY) $(PYTEST) $(SPREAD) -m "not slow and not cluster and not notebooks and not checkers and not browser"
 
 test-all: $(READY)  ## the test suite with the slow tests (accuracy on real data)
